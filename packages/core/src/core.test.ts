@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatTime } from './clock.ts';
+import { isNetyardError } from './errors.ts';
+import { isFullId, newId } from './ids.ts';
+import {
+  formatIp,
+  formatPrefix,
+  ipFromBytes,
+  ipToBytes,
+  lastOf,
+  networkOf,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+} from './ip.ts';
+import { macFromIpv4, parseMac } from './mac.ts';
+import { KeyedQueue } from './queue.ts';
+import { withUndo } from './undo.ts';
+
+test('IPv4 and IPv6 text survives a round trip in canonical form', () => {
+  const cases: [string, string][] = [
+    ['172.17.0.2', '172.17.0.2'],
+    ['0.0.0.0', '0.0.0.0'],
+    ['255.255.255.255', '255.255.255.255'],
+    ['::', '::'],
+    ['::1', '::1'],
+    ['fe80:0:0:0:1:0:0:1', 'fe80::1:0:0:1'],
+    ['2001:DB8:0:0:1::1', '2001:db8::1:0:0:1'],
+    ['1:0:2:3:4:5:6:7', '1:0:2:3:4:5:6:7'],
+    ['::ffff:1.2.3.4', '::ffff:102:304'],
+    ['1::', '1::'],
+  ];
+  for (const [text, canonical] of cases) {
+    assert.equal(formatIp(parseIp(text)), canonical);
+    assert.deepEqual(ipFromBytes(ipToBytes(parseIp(text))), parseIp(text));
+  }
+});
+
+test('bad addresses and prefixes are refused as invalid', () => {
+  for (const text of ['', '1.2.3', '1.2.3.4.5', '256.0.0.1', '01.2.3.4', 'fe80::1%eth0', ':::', 'a'])
+    assert.throws(
+      () => parseIp(text),
+      (e) => isNetyardError(e, 'invalid'),
+    );
+  for (const text of ['1.2.3.4', '1.2.3.4/33', '1.2.3.4/-1', '::/129', '1.2.3.4/8/8', '1.2.3.4/ 8'])
+    assert.throws(
+      () => parsePrefix(text),
+      (e) => isNetyardError(e, 'invalid'),
+    );
+});
+
+test('prefix arithmetic', () => {
+  const bip = parsePrefix('192.168.11.1/24');
+  assert.equal(formatPrefix(bip), '192.168.11.1/24');
+  assert.equal(formatPrefix(networkOf(bip)), '192.168.11.0/24');
+  assert.equal(formatIp(lastOf(bip)), '192.168.11.255');
+  assert.ok(prefixContains(bip, parseIp('192.168.11.200')));
+  assert.ok(!prefixContains(bip, parseIp('192.168.12.1')));
+  assert.ok(prefixesOverlap(bip, parsePrefix('192.168.0.0/16')));
+  assert.ok(!prefixesOverlap(bip, parsePrefix('192.168.12.0/24')));
+  assert.ok(!prefixesOverlap(bip, parsePrefix('::/0')));
+});
+
+test('MAC addresses', () => {
+  assert.equal(macFromIpv4(ipToBytes(parseIp('172.17.0.2'))), '02:42:ac:11:00:02');
+  assert.deepEqual([...parseMac('02-42-AC-11-00-02')], [2, 0x42, 0xac, 0x11, 0, 2]);
+  assert.throws(() => parseMac('02:42'), /is not a valid mac address/);
+});
+
+test('ids are Docker ids', () => {
+  assert.ok(isFullId(newId()));
+});
+
+test('times have nine decimals', () => {
+  assert.equal(formatTime(1_700_000_000_123_456_789n), '2023-11-14T22:13:20.123456789Z');
+});
+
+test('work on one key is serial, also after a failure', async () => {
+  const queue = new KeyedQueue();
+  const seen: number[] = [];
+  const slow = queue.run('a', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    seen.push(1);
+    throw new Error('first');
+  });
+  const next = queue.run('a', () => seen.push(2));
+  await assert.rejects(slow, /first/);
+  await next;
+  assert.deepEqual(seen, [1, 2]);
+});
+
+test('a failure undoes forward work, last step first, and tells of failures of the undoing', async () => {
+  const seen: string[] = [];
+  const work = withUndo(async (undo) => {
+    undo.push(() => void seen.push('first'));
+    undo.push(() => {
+      seen.push('second');
+      throw new Error('stuck');
+    });
+    throw new Error('failed');
+  });
+  await assert.rejects(
+    work,
+    (error) => isNetyardError(error) && /stuck/.test(error.hint ?? '') && error.message === 'failed',
+  );
+  assert.deepEqual(seen, ['second', 'first']);
+});

@@ -1,0 +1,281 @@
+/**
+ * What the engine offers to docker-api: Docker's nouns and verbs on plain values. No HTTP in here.
+ *
+ * `ref` is a name (with or without a leading slash, also `parent/alias`), an id or an unambiguous id prefix;
+ * `not-found` otherwise, with Docker's words (`No such container: X`, `No such image: X:latest`).
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { EndpointConfig, NetworkRecord, SandboxState } from '@netyard/network';
+import type {
+  ContainerConfig,
+  ContainerRecord,
+  EngineEvent,
+  ExecConfig,
+  ExecRecord,
+  ImageRecord,
+  MountRequest,
+  Resources,
+  RestartPolicy,
+  VolumeRecord,
+} from './model.ts';
+import type { PathStat, RegistryCredentials, TaskMetrics } from './ports.ts';
+
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+export interface OutputChunk {
+  stream: 'stdout' | 'stderr';
+  data: Uint8Array;
+}
+
+export interface LogEntry extends OutputChunk {
+  time: bigint;
+}
+
+export interface LogOptions {
+  stdout: boolean;
+  stderr: boolean;
+  follow: boolean;
+  since: bigint | undefined;
+  until: bigint | undefined;
+  /** Last lines; undefined: all. */
+  tail: number | undefined;
+  signal: AbortSignal;
+}
+
+export interface AttachOptions {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** Replay the log first. */
+  logs: boolean;
+  /** Live output. */
+  stream: boolean;
+  detachKeys: string | undefined;
+  signal: AbortSignal;
+}
+
+/** A live connection to a process. Output ends when the process's output has ended or on detach. */
+export interface Attachment {
+  tty: boolean;
+  output: AsyncIterable<OutputChunk>;
+  /** Ending it half-closes the process's stdin. Detach keys are watched for here. */
+  stdin: Writable | undefined;
+  /** Resolves when the detach keys were typed. */
+  detached: Promise<void>;
+}
+
+export interface ContainerSummary {
+  record: ContainerRecord;
+  /** First the own name, then `parent/alias` of links that point here; with leading slashes. */
+  names: string[];
+  /** `docker ps` STATUS: `Up 5 minutes`, `Exited (0) 2 hours ago`. */
+  statusText: string;
+  network: SandboxState | undefined;
+  sizes?: { writable: number; total: number };
+}
+
+export interface ContainerDetails extends ContainerSummary {
+  image: ImageRecord | undefined;
+  /** `/child:/parent/alias` */
+  linkTexts: string[];
+  logPath: string;
+  hostnamePath: string;
+  hostsPath: string;
+  resolvConfPath: string;
+  execIds: string[];
+  overlay: { lower: string[]; upper: string; work: string; merged: string };
+}
+
+export interface ContainerService {
+  create(request: {
+    name: string | undefined;
+    config: ContainerConfig;
+    platform?: string;
+  }): Promise<{ id: string; warnings: string[] }>;
+  /** `not-modified` when it runs already. */
+  start(ref: string, options?: { detachKeys?: string }): Promise<void>;
+  stop(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
+  restart(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
+  kill(ref: string, signal: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  remove(ref: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  /** Returns once the wait is in place; `done` ends with the exit. `removed` also when it was removed. */
+  wait(
+    ref: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    signal: AbortSignal,
+  ): Promise<{ done: Promise<{ exitCode: number; error?: string }> }>;
+  list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<ContainerSummary[]>;
+  inspect(ref: string, options: { size: boolean }): Promise<ContainerDetails>;
+  logs(ref: string, options: LogOptions): Promise<{ tty: boolean; entries: AsyncIterable<LogEntry> }>;
+  attach(ref: string, options: AttachOptions): Promise<Attachment>;
+  resize(ref: string, rows: number, columns: number): Promise<void>;
+  top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
+  stats(ref: string): Promise<ContainerStats>;
+  changes(ref: string): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
+  statPath(ref: string, path: string): Promise<PathStat>;
+  readArchive(ref: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
+  writeArchive(
+    ref: string,
+    path: string,
+    stream: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void>;
+  export(ref: string): Promise<NodeJS.ReadableStream>;
+  update(
+    ref: string,
+    change: { resources: Partial<Resources>; restartPolicy?: RestartPolicy },
+  ): Promise<{ warnings: string[] }>;
+  prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }>;
+}
+
+/** One reading; two make a rate. */
+export interface ContainerStats {
+  id: string;
+  name: string;
+  read: bigint;
+  metrics: TaskMetrics | undefined; // undefined: not running
+  systemCpu: number;
+  onlineCpus: number;
+  networks: Record<
+    string,
+    {
+      rxBytes: bigint;
+      rxPackets: bigint;
+      rxErrors: bigint;
+      rxDropped: bigint;
+      txBytes: bigint;
+      txPackets: bigint;
+      txErrors: bigint;
+      txDropped: bigint;
+    }
+  >;
+}
+
+export interface ExecService {
+  create(containerRef: string, config: ExecConfig): Promise<{ id: string }>;
+  /** Detached: returns when it runs. Attached: output and stdin. Once only: `conflict` the second time. */
+  start(
+    id: string,
+    options: { detach: boolean; tty: boolean; consoleSize?: [number, number]; signal: AbortSignal },
+  ): Promise<Attachment | undefined>;
+  resize(id: string, rows: number, columns: number): Promise<void>;
+  inspect(id: string): Promise<ExecRecord>;
+}
+
+/** A line of `docker pull`'s and `push`'s progress (jsonmessage). */
+export interface Progress {
+  id?: string;
+  status?: string;
+  current?: number;
+  total?: number;
+  stream?: string;
+  /** { Tag, Digest, Size } after a push */
+  aux?: Record<string, unknown>;
+}
+
+export interface ImageService {
+  list(options: {
+    all: boolean;
+    filters: Filters;
+    digests: boolean;
+  }): Promise<{ record: ImageRecord; containers: number }[]>;
+  get(ref: string): Promise<ImageRecord>;
+  history(
+    ref: string,
+  ): Promise<{ id: string; created: bigint; createdBy: string; tags: string[]; size: number; comment: string }[]>;
+  /** `docker save` / `load` archives, and OCI layouts. Bad archives: `invalid`, nothing kept. */
+  load(archive: Readable, options: { quiet: boolean }): AsyncIterable<Progress>;
+  save(refs: string[]): Promise<NodeJS.ReadableStream>;
+  import(
+    archive: Readable,
+    options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
+  ): AsyncIterable<Progress>;
+  tag(ref: string, repository: string, tag: string): Promise<void>;
+  remove(
+    ref: string,
+    options: { force: boolean; noPrune: boolean },
+  ): Promise<({ untagged: string } | { deleted: string })[]>;
+  prune(filters: Filters): Promise<{ deleted: ({ untagged: string } | { deleted: string })[]; reclaimed: number }>;
+  pull(image: string, tag: string, credentials: RegistryCredentials, signal: AbortSignal): AsyncIterable<Progress>;
+  push(image: string, tag: string, credentials: RegistryCredentials, signal: AbortSignal): AsyncIterable<Progress>;
+}
+
+export interface VolumeService {
+  list(filters: Filters): Promise<VolumeRecord[]>;
+  get(name: string): Promise<VolumeRecord>;
+  create(request: {
+    name: string;
+    driver: string;
+    options: Record<string, string>;
+    labels: Record<string, string>;
+  }): Promise<VolumeRecord>;
+  remove(name: string, force: boolean): Promise<void>;
+  prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }>;
+}
+
+export interface NetworkService {
+  list(filters: Filters): NetworkRecord[];
+  /** Containers that have an endpoint in it, for inspect. */
+  get(ref: string): {
+    record: NetworkRecord;
+    uses: { containerId: string; name: string; endpointId: string; mac: string; ipv4: string; ipv6: string }[];
+  };
+  connect(networkRef: string, containerRef: string, endpoint: EndpointConfig): Promise<void>;
+  disconnect(networkRef: string, containerRef: string, force: boolean): Promise<void>;
+  remove(ref: string): Promise<void>;
+  prune(filters: Filters): Promise<string[]>;
+}
+
+export interface SystemInfo {
+  containers: { total: number; running: number; paused: number; stopped: number };
+  images: number;
+  dataRoot: string;
+  containerd: string;
+  runtimes: Record<string, { path: string; version: string }>;
+  defaultRuntime: string;
+  cgroupVersion: '1' | '2';
+  storageDriver: string;
+  warnings: string[];
+}
+
+export interface DiskUsage {
+  layersSize: number;
+  images: { record: ImageRecord; containers: number; sharedSize: number }[];
+  containers: ContainerSummary[];
+  volumes: { record: VolumeRecord; size: number; references: number }[];
+}
+
+export interface EventStream {
+  /** Past events within [since, until], then live ones until `until` or the signal. */
+  subscribe(options: {
+    since: bigint | undefined;
+    until: bigint | undefined;
+    filters: Filters;
+    signal: AbortSignal;
+  }): AsyncIterable<EngineEvent>;
+  publish(event: Omit<EngineEvent, 'time'>): void;
+}
+
+export interface Engine {
+  containers: ContainerService;
+  exec: ExecService;
+  images: ImageService;
+  volumes: VolumeService;
+  networks: NetworkService;
+  events: EventStream;
+  system: {
+    info(): Promise<SystemInfo>;
+    diskUsage(): Promise<DiskUsage>;
+    /** For tests and `system cleanup`: removes leftovers that belong to no container. */
+    cleanup(options: { dryRun: boolean }): Promise<string[]>;
+  };
+  /** Reconciles with what runs, then restarts what its policy says. */
+  start(): Promise<void>;
+  /** `stopContainers`: as dockerd without live-restore. */
+  stop(options: { stopContainers: boolean }): Promise<void>;
+}
+
+export type { MountRequest };

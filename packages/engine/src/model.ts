@@ -1,0 +1,277 @@
+/**
+ * The engine's own values: what a container, an image, a volume is to Netyard. camelCase, parsed, no Docker JSON:
+ * docker-api translates. Sizes are bytes, times are nanoseconds since 1970 as bigint, durations say their unit.
+ */
+import type { EndpointConfig, ExposedPort, NetworkMode, PortRequest } from '@netyard/network';
+
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+export type RestartPolicy = { name: 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
+
+export type MountRequest = {
+  type: 'bind' | 'volume' | 'tmpfs';
+  /** bind: absolute host path; volume: name, '' for an anonymous one; tmpfs: ''. */
+  source: string;
+  /** Absolute path in the container. */
+  target: string;
+  readOnly: boolean;
+  /** bind given with -v: make the folder when it is missing. With --mount: an error. */
+  createSource?: boolean;
+  propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
+  /** volume: do not copy the image's files into a new volume. */
+  noCopy?: boolean;
+  driver?: string;
+  driverOptions?: Record<string, string>;
+  labels?: Record<string, string>;
+  tmpfsSize?: number;
+  tmpfsMode?: number;
+  /** Mount options as given with --tmpfs PATH:OPTIONS or -v …:OPTIONS, less those above. */
+  options?: string[];
+};
+
+export interface Resources {
+  memory: number; // 0: no limit
+  memoryReservation: number;
+  memorySwap: number; // -1: unlimited; 0: twice the memory
+  nanoCpus: number;
+  cpuShares: number;
+  cpuPeriod: number;
+  cpuQuota: number;
+  cpusetCpus: string;
+  cpusetMems: string;
+  pidsLimit: number; // 0 or -1: no limit
+  oomKillDisable: boolean;
+  blkioWeight: number;
+}
+
+export interface Ulimit {
+  name: string;
+  soft: number;
+  hard: number;
+}
+
+export interface Healthcheck {
+  /** ['NONE'] | ['CMD', …] | ['CMD-SHELL', command]; empty: the image's. */
+  test: string[];
+  intervalNanoseconds: number;
+  timeoutNanoseconds: number;
+  startPeriodNanoseconds: number;
+  retries: number;
+}
+
+/** What is wanted of a container; never changes but by update, rename, connect and disconnect. */
+export interface ContainerConfig {
+  /** As the user gave it: `nginx-web01`. */
+  image: string;
+  entrypoint: string[] | undefined; // undefined: the image's; []: none
+  command: string[]; // [] : the image's
+  env: string[];
+  workingDirectory: string;
+  user: string;
+  hostname: string;
+  domainname: string;
+  labels: Record<string, string>;
+  tty: boolean;
+  openStdin: boolean;
+  stdinOnce: boolean;
+  attachStdin: boolean;
+  attachStdout: boolean;
+  attachStderr: boolean;
+  stopSignal: string;
+  stopTimeoutSeconds: number | undefined;
+  healthcheck?: Healthcheck;
+  volumes: string[]; // Config.Volumes: anonymous volumes by target
+  exposed: ExposedPort[];
+  macAddress: string;
+  networkDisabled: boolean;
+  /** terminal size at create, [rows, columns] */
+  consoleSize?: [number, number];
+
+  // Docker's HostConfig
+  networkMode: NetworkMode;
+  /** As given, for inspect: `default`, `bridge`, `container:<id>`. */
+  networkModeText: string;
+  endpoints: EndpointConfig[];
+  ports: PortRequest[];
+  publishAll: boolean;
+  links: string[];
+  extraHosts: string[];
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  mounts: MountRequest[];
+  volumesFrom: string[];
+  /** For inspect: -v as given. */
+  binds: string[];
+  autoRemove: boolean;
+  restartPolicy: RestartPolicy;
+  init: boolean;
+  privileged: boolean;
+  capAdd: string[];
+  capDrop: string[];
+  securityOptions: string[];
+  readOnlyRootfs: boolean;
+  devices: { pathOnHost: string; pathInContainer: string; permissions: string }[];
+  groupAdd: string[];
+  resources: Resources;
+  ulimits: Ulimit[];
+  oomScoreAdj: number;
+  shmSize: number; // 0: 64 MiB
+  sysctls: Record<string, string>;
+  pidMode: string; // '' | host | container:X
+  ipcMode: string; // '' | private | host | none | shareable | container:X
+  utsMode: string; // '' | host
+  usernsMode: string;
+  cgroupnsMode: string; // '' | private | host
+  cgroupParent: string;
+  logDriver: string; // '' | json-file | none
+  logOptions: Record<string, string>;
+  runtime: string;
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+  annotations: Record<string, string>;
+}
+
+export interface ContainerState {
+  status: ContainerStatus;
+  pid: number;
+  exitCode: number;
+  error: string;
+  oomKilled: boolean;
+  startedAt: bigint | undefined;
+  finishedAt: bigint | undefined;
+  restartCount: number;
+  /** Set by stop and kill, so that restart policies leave it alone. */
+  stoppedByUser: boolean;
+  health?: { status: 'starting' | 'healthy' | 'unhealthy'; failingStreak: number; log: HealthResult[] };
+}
+
+export interface HealthResult {
+  start: bigint;
+  end: bigint;
+  exitCode: number;
+  output: string;
+}
+
+/** A mount as it came to be. */
+export interface ResolvedMount {
+  type: 'bind' | 'volume' | 'tmpfs';
+  name?: string;
+  source: string;
+  target: string;
+  driver?: string;
+  mode: string;
+  readOnly: boolean;
+  propagation: string;
+  options: string[];
+}
+
+/** Path and arguments after entrypoint and command were put together with the image's. */
+export interface ResolvedProcess {
+  args: string[];
+  env: string[];
+  workingDirectory: string;
+  user: string;
+}
+
+/** What the store keeps of one container. */
+export interface ContainerRecord {
+  id: string;
+  name: string; // without the slash
+  created: bigint;
+  config: ContainerConfig;
+  /** Id of the image (sha256:…) and its layers at create. */
+  imageId: string;
+  layers: string[]; // chain ids, lowest first
+  process: ResolvedProcess;
+  mounts: ResolvedMount[];
+  state: ContainerState;
+}
+
+export interface ExecRecord {
+  id: string;
+  containerId: string;
+  config: ExecConfig;
+  running: boolean;
+  exitCode: number | undefined;
+  pid: number;
+}
+
+export interface ExecConfig {
+  command: string[];
+  env: string[];
+  user: string;
+  workingDirectory: string;
+  tty: boolean;
+  attachStdin: boolean;
+  attachStdout: boolean;
+  attachStderr: boolean;
+  privileged: boolean;
+  detachKeys: string;
+  consoleSize?: [number, number];
+}
+
+/** An image's configuration (OCI image-spec config.md), parsed. */
+export interface ImageConfig {
+  architecture: string;
+  os: string;
+  variant?: string;
+  author?: string;
+  created?: string;
+  env: string[];
+  entrypoint: string[];
+  command: string[];
+  workingDirectory: string;
+  user: string;
+  exposed: ExposedPort[];
+  volumes: string[];
+  labels: Record<string, string>;
+  stopSignal: string;
+  healthcheck?: Healthcheck;
+  shell?: string[];
+  diffIds: string[];
+  history: { created?: string; createdBy?: string; author?: string; comment?: string; emptyLayer?: boolean }[];
+}
+
+/** What the store keeps of one image. Its id is the digest of its config, as Docker's classic store has it. */
+export interface ImageRecord {
+  id: string; // sha256:…
+  config: ImageConfig;
+  /** Descriptors in the content store. */
+  configDigest: string;
+  layers: ImageLayer[];
+  /** name:tag references, and name@digest ones from pulls and pushes. */
+  tags: string[];
+  digests: string[];
+  created: bigint;
+  size: number;
+  /** When a tag was last put on it. */
+  lastTagged: bigint;
+}
+
+export interface ImageLayer {
+  diffId: string;
+  chainId: string;
+  /** Compressed blob in the content store. */
+  digest: string;
+  mediaType: string;
+  size: number;
+}
+
+export interface VolumeRecord {
+  name: string;
+  driver: string;
+  mountpoint: string;
+  created: bigint;
+  labels: Record<string, string>;
+  options: Record<string, string>;
+  anonymous: boolean;
+}
+
+export type EngineEvent = {
+  type: 'container' | 'image' | 'network' | 'volume' | 'daemon';
+  action: string;
+  actorId: string;
+  attributes: Record<string, string>;
+  time: bigint;
+};

@@ -1,0 +1,311 @@
+/**
+ * What the engine needs from the boxes at its side: a runtime (containerd), images' content and file systems, a
+ * registry, stores. `runtime` and `store` implement these; tests may put recording fakes here.
+ */
+import type { ContainerRecord, ImageConfig, ImageLayer, ImageRecord, VolumeRecord } from './model.ts';
+
+// ---------------------------------------------------------------- runtime: tasks
+
+export interface TaskMount {
+  type: 'bind' | 'tmpfs' | 'proc' | 'sysfs' | 'devpts' | 'mqueue' | 'cgroup';
+  source: string;
+  target: string;
+  options: string[];
+}
+
+export interface TaskDevice {
+  pathOnHost: string;
+  pathInContainer: string;
+  permissions: string;
+}
+
+/** A container as the runtime sees it; `runtime` makes the OCI spec of it (pure `planSpec`). */
+export interface TaskSpec {
+  id: string;
+  /** Mounted root file system (see RootFilesystems). */
+  rootPath: string;
+  readOnlyRoot: boolean;
+  args: string[];
+  env: string[];
+  workingDirectory: string;
+  /** `user[:group]` as given; resolved against the container's own /etc/passwd and /etc/group. */
+  user: string;
+  groupAdd: string[];
+  tty: boolean;
+  consoleSize?: [number, number];
+  hostname: string;
+  domainname: string;
+  /** Besides Docker's default ones (proc, dev, devpts, sysfs, cgroup, mqueue, shm). */
+  mounts: TaskMount[];
+  shmSize: number;
+  /** Path of the network namespace to join; undefined: the host's own. */
+  netnsPath: string | undefined;
+  pidNamespace: 'private' | 'host' | { path: string };
+  ipcNamespace: 'private' | 'host' | { path: string };
+  utsNamespace: 'private' | 'host';
+  cgroupNamespace: 'private' | 'host';
+  init: boolean;
+  privileged: boolean;
+  capAdd: string[];
+  capDrop: string[];
+  noNewPrivileges: boolean;
+  /** undefined: Netyard's default profile; 'unconfined'; or the profile's JSON. */
+  seccomp: string | undefined;
+  devices: TaskDevice[];
+  sysctls: Record<string, string>;
+  ulimits: { name: string; soft: number; hard: number }[];
+  oomScoreAdj: number;
+  resources: TaskResources;
+  /** cgroup path, such as `/netyard/<id>`. */
+  cgroupPath: string;
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+  annotations: Record<string, string>;
+  labels: Record<string, string>;
+  /** crun | runc | path; '' = the daemon's default. */
+  runtimeName: string;
+  stdio: TaskStdio;
+}
+
+export interface TaskResources {
+  memory?: number;
+  memoryReservation?: number;
+  memorySwap?: number;
+  cpuShares?: number;
+  cpuPeriod?: number;
+  cpuQuota?: number;
+  cpusetCpus?: string;
+  cpusetMems?: string;
+  pidsLimit?: number;
+  blkioWeight?: number;
+  oomKillDisable?: boolean;
+}
+
+/** Paths the shim opens: plain files (appended to) or FIFOs; '' = none. With a tty only stdin and stdout. */
+export interface TaskStdio {
+  stdin: string;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ExitStatus {
+  exitCode: number;
+  /** Nanoseconds since 1970. */
+  exitedAt: bigint;
+}
+
+export type TaskStatus = 'created' | 'running' | 'paused' | 'stopped';
+
+export interface TaskInfo {
+  id: string;
+  status: TaskStatus;
+  pid: number;
+  exit?: ExitStatus;
+  stdio: TaskStdio;
+}
+
+export interface ExecSpec {
+  execId: string;
+  args: string[];
+  env: string[];
+  workingDirectory: string;
+  user: string;
+  tty: boolean;
+  consoleSize?: [number, number];
+  privileged: boolean;
+  stdio: TaskStdio;
+}
+
+export type RuntimeEvent =
+  | { type: 'exit'; id: string; execId?: string; pid: number; exit: ExitStatus }
+  | { type: 'oom'; id: string }
+  /** The stream to containerd broke and came back: compare with `list()`. */
+  | { type: 'resync' };
+
+/** cgroup figures; bytes and nanoseconds. */
+export interface TaskMetrics {
+  pids: number;
+  pidsLimit: number;
+  memoryUsage: number;
+  memoryLimit: number;
+  memoryMax: number;
+  memoryStats: Record<string, number>;
+  cpuTotal: number;
+  cpuUser: number;
+  cpuSystem: number;
+  perCpu: number[];
+  throttling: { periods: number; throttledPeriods: number; throttledTime: number };
+  io: { major: number; minor: number; op: string; value: number }[];
+}
+
+/**
+ * Errors: `not-found` (no such task), `conflict` (not running), `invalid` with `hint` and a message that begins as
+ * Docker's for a bad command: `exec: "x": executable file not found in $PATH` / `permission denied`, so that the
+ * engine can answer 127 or 126.
+ */
+export interface Runtime {
+  version(): Promise<{
+    containerd: string;
+    runtimes: Record<string, { path: string; version: string }>;
+    defaultRuntime: string;
+  }>;
+  /** Makes container and task; the process is made but does not run yet. Returns its pid. */
+  create(spec: TaskSpec): Promise<{ pid: number }>;
+  start(id: string): Promise<void>;
+  kill(id: string, signal: number, options?: { execId?: string; all?: boolean }): Promise<void>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  update(id: string, resources: TaskResources): Promise<void>;
+  resize(id: string, rows: number, columns: number, execId?: string): Promise<void>;
+  /** The container's stdin gets its end of file. */
+  closeStdin(id: string, execId?: string): Promise<void>;
+  /** Deletes task and container, killing what still runs; fine when they are gone. */
+  delete(id: string): Promise<ExitStatus | undefined>;
+  exec(id: string, spec: ExecSpec): Promise<{ pid: number }>;
+  deleteExec(id: string, execId: string): Promise<ExitStatus | undefined>;
+  pids(id: string): Promise<number[]>;
+  metrics(id: string): Promise<TaskMetrics>;
+  get(id: string): Promise<TaskInfo | undefined>;
+  list(): Promise<TaskInfo[]>;
+  /** Delivered in order; an exit is told once per process and connection. Returns how to stop. */
+  events(listener: (event: RuntimeEvent) => void): () => void;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- files of containers
+
+/** Overlay root file systems below the data root, and safe access to what is inside them. */
+export interface RootFilesystems {
+  /** Makes the container's own folders (upper, work) and, with init files, /etc/hosts and friends' mount points. */
+  create(containerId: string, layers: readonly string[]): Promise<void>;
+  /** Mounts it (once) and returns the path of the merged view. */
+  mount(containerId: string, layers: readonly string[]): Promise<string>;
+  unmount(containerId: string): Promise<void>;
+  /** Removes folders; unmounts first. */
+  remove(containerId: string): Promise<void>;
+  /** Runs with the merged view mounted, also for a stopped container. */
+  withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T>;
+  /** `docker diff`: what the container changed against its image. */
+  changes(
+    containerId: string,
+    layers: readonly string[],
+  ): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
+  /** Bytes in the writable layer / in all of it. */
+  size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
+  /** Container ids that have folders: for clean-up after a crash. */
+  list(): Promise<string[]>;
+
+  /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */
+  statInRoot(root: string, path: string): Promise<PathStat | undefined>;
+  /** A tar stream of the file or folder, its own name first, as GET /containers/x/archive gives. */
+  readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
+  /** Unpacks a tar into an existing folder. */
+  writeArchive(
+    root: string,
+    path: string,
+    stream: NodeJS.ReadableStream,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void>;
+  /** The whole tree, for export and commit. */
+  exportTree(root: string): Promise<NodeJS.ReadableStream>;
+  /** A new volume gets what the image has at its mount point. */
+  copyTree(root: string, path: string, destination: string): Promise<void>;
+}
+
+export interface PathStat {
+  name: string;
+  size: number;
+  /** Go's os.FileMode bits, as the X-Docker-Container-Path-Stat header wants them. */
+  mode: number;
+  modified: bigint;
+  linkTarget: string;
+}
+
+// ---------------------------------------------------------------- image content
+
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+}
+
+/** Blobs by digest and unpacked layers by chain id. Nothing half-written stays after a failure. */
+export interface ImageContent {
+  has(digest: string): Promise<boolean>;
+  /** Writes and verifies; `invalid` when the digest differs. Returns the descriptor. */
+  write(
+    expected: { digest?: string; size?: number; mediaType: string },
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<Descriptor>;
+  read(digest: string): AsyncIterable<Uint8Array>;
+  readAll(digest: string, limit: number): Promise<Uint8Array>;
+  remove(digest: string): Promise<void>;
+  listBlobs(): Promise<Descriptor[]>;
+  /** Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id is there. Returns the diff id found. */
+  unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }>;
+  hasLayer(chainId: string): Promise<boolean>;
+  removeLayer(chainId: string): Promise<void>;
+  listLayers(): Promise<string[]>;
+  layerSize(chainId: string): Promise<number>;
+}
+
+export interface RegistryCredentials {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  serverAddress?: string;
+}
+
+export interface RegistryReference {
+  /** Host and optional port. */
+  domain: string;
+  path: string;
+  /** Tag or digest. */
+  reference: string;
+}
+
+export interface Registry {
+  resolve(ref: RegistryReference, credentials: RegistryCredentials): Promise<Descriptor & { body: Uint8Array }>;
+  fetchManifest(ref: RegistryReference, credentials: RegistryCredentials): Promise<Descriptor & { body: Uint8Array }>;
+  fetchBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+  hasBlob(ref: RegistryReference, digest: string, credentials: RegistryCredentials): Promise<boolean>;
+  pushBlob(
+    ref: RegistryReference,
+    blob: Descriptor,
+    body: AsyncIterable<Uint8Array>,
+    credentials: RegistryCredentials,
+  ): Promise<void>;
+  pushManifest(
+    ref: RegistryReference,
+    mediaType: string,
+    body: Uint8Array,
+    credentials: RegistryCredentials,
+  ): Promise<{ digest: string }>;
+}
+
+// ---------------------------------------------------------------- stores (synchronous, durable)
+
+export interface ContainerStore {
+  containers(): ContainerRecord[];
+  putContainer(record: ContainerRecord): void;
+  deleteContainer(id: string): void;
+}
+
+export interface ImageStore {
+  images(): ImageRecord[];
+  putImage(record: ImageRecord): void;
+  deleteImage(id: string): void;
+}
+
+export interface VolumeStore {
+  volumes(): VolumeRecord[];
+  putVolume(record: VolumeRecord): void;
+  deleteVolume(name: string): void;
+}
+
+export type { ImageConfig, ImageLayer };

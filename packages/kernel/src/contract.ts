@@ -1,0 +1,111 @@
+/**
+ * What the kernel box offers to the boxes above: this interface is implemented once on Linux
+ * (`openKernel()` in `kernel.ts`) and once in memory for tests (`testkit`).
+ *
+ * All errors are `KernelError` (errno kept) or `NetyardError('invalid', …)`.
+ */
+import type { KernelObject, KernelOperation, KernelPlan, Observation } from './desired.ts';
+
+export interface ApplyOptions {
+  /** Take the difference and return it, change nothing. */
+  dryRun?: boolean;
+}
+
+export interface ApplyReport {
+  /** What was done (or would be, on a dry run), in order. Empty when all was as wanted. */
+  operations: KernelOperation[];
+}
+
+/** An address on a link, as `ip address show` has it. */
+export interface ObservedAddress {
+  link: string;
+  linkIndex: number;
+  prefix: string;
+  scope: number;
+}
+
+export interface ObservedRoute {
+  to: string;
+  via?: string;
+  link?: string;
+  source?: string;
+  metric?: number;
+  table: number;
+  protocol: number;
+}
+
+export interface ObservedLink {
+  index: number;
+  name: string;
+  kind?: string;
+  mac?: string;
+  mtu: number;
+  up: boolean;
+  running: boolean;
+  masterIndex?: number;
+  /** For veth: index of the peer, in namespace `peerNsId` when that is another one. */
+  peerIndex?: number;
+  peerNsId?: number;
+  owner?: string;
+}
+
+/** Counters of one link since it was made; bigint, 64 bit (struct rtnl_link_stats64). */
+export interface LinkStatistics {
+  rxBytes: bigint;
+  rxPackets: bigint;
+  rxErrors: bigint;
+  rxDropped: bigint;
+  txBytes: bigint;
+  txPackets: bigint;
+  txErrors: bigint;
+  txDropped: bigint;
+}
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+/** A host port held by a bound, never listening socket, so that nobody else can take it. */
+export interface PortReservation {
+  protocol: PortProtocol;
+  address: string;
+  port: number;
+  close(): void;
+}
+
+export type KernelEvent =
+  | { type: 'link'; action: 'new' | 'del'; name: string; index: number }
+  | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
+  | { type: 'route'; action: 'new' | 'del'; to: string }
+  | { type: 'nft'; action: 'new' | 'del'; what: 'table' | 'chain' | 'rule' | 'set' | 'element'; table: string };
+
+export interface Kernel {
+  observe(objects: readonly KernelObject[]): Promise<Observation[]>;
+  /** Makes true what the plan says; on a failure undoes what it did, then throws. Applying twice does nothing. */
+  apply(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
+  /**
+   * Takes the plan's objects away, last first. What is already gone is fine; goes on after a failure and throws one
+   * error at the end that names all of them.
+   */
+  remove(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
+
+  listLinks(ns?: string): Promise<ObservedLink[]>;
+  listAddresses(ns?: string): Promise<ObservedAddress[]>;
+  listRoutes(ns?: string): Promise<ObservedRoute[]>;
+  linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
+  readSysctl(key: string, ns?: string): Promise<string>;
+  /** Elements of one of our sets or maps, in the syntax of `NftElementObject`. */
+  listNftElements(table: {
+    ns?: string;
+    family: string;
+    table: string;
+    set: string;
+  }): Promise<{ key: string; value?: string; comment?: string }[]>;
+
+  /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
+  reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
+  /** Forgets UDP conntrack entries towards a published port, so that the next packet takes the new way (ctnetlink). */
+  forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void>;
+
+  /** Changes made by anybody in this process's namespace. Ends with the signal. */
+  watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
+  close(): void;
+}
