@@ -1,2 +1,19 @@
 export * from './contract.ts';
 export * from './desired.ts';
+export { hasErrno } from './ffi/errno.ts';
+export * from './files.ts';
+export * from './mounts.ts';
+export {
+  checkNetnsName,
+  createNetns,
+  deleteNetns,
+  listNetns,
+  netnsDirectory,
+  netnsExists,
+  netnsIdentity,
+  netnsPath,
+  openInNetns,
+  type PinnedNetns,
+} from './netns.ts';
+export { type BoundSocket, openListenerInNetns, type SocketRequest } from './sockets.ts';
+export { O_PATH } from './system.ts';

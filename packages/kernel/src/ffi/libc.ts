@@ -1,0 +1,105 @@
+/**
+ * The calls into libc that Node does not offer, and the only file that touches the FFI library.
+ *
+ * No logic lives here: functions return what C returns (-1 and `errno()` on failure). Checked, named versions are in
+ * `system.ts`. The FFI library (some 15 ms to load) and libc are loaded at the first call of `libc()`, not at import,
+ * so that whoever only plans, prints or tests pure code needs neither.
+ */
+import { createRequire } from 'node:module';
+import type Koffi from 'koffi';
+
+type Ffi = typeof Koffi;
+/** A shared library whose functions are declared one by one with their C prototype; `T` is what that prototype means in TypeScript. */
+export interface Library {
+  declare<T>(prototype: string): T;
+  /** errno of this thread's last call. */
+  errno(): number;
+}
+
+/** Loads `libNAME.so.N`. Throws when it is not installed. */
+export function loadLibrary(file: string): Library {
+  const ffi = createRequire(import.meta.url)('koffi') as Ffi;
+  const library = ffi.load(file);
+  return {
+    declare: <T>(prototype: string) => library.func(prototype) as unknown as T,
+    errno: () => ffi.errno(),
+  };
+}
+
+export interface Libc {
+  errno(): number;
+  open(path: string, flags: number, mode: number): number;
+  close(fd: number): number;
+  setns(fd: number, kind: number): number;
+  unshare(flags: number): number;
+  mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): number;
+  umount2(target: string, flags: number): number;
+  mkfifo(path: string, mode: number): number;
+  mknod(path: string, mode: number, device: number | bigint): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  listen(fd: number, backlog: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  sendto(
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array | null,
+    addressLength: number,
+  ): number;
+  recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
+  /** `fds` is an array of struct pollfd; waits up to `timeout` milliseconds, -1 for ever. */
+  poll(fds: Uint8Array, count: number, timeout: number): number;
+  eventfd(initial: number, flags: number): number;
+  /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
+  syscallOpenat2(number: number, folder: number, path: string, how: Uint8Array, size: number): number;
+}
+
+function declareLibc(): Libc {
+  const c = loadLibrary('libc.so.6');
+  return {
+    errno: c.errno,
+    open: c.declare('int open(const char *path, int flags, unsigned int mode)'),
+    close: c.declare('int close(int fd)'),
+    setns: c.declare('int setns(int fd, int kind)'),
+    unshare: c.declare('int unshare(int flags)'),
+    mount: c.declare(
+      'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+    ),
+    umount2: c.declare('int umount2(const char *target, int flags)'),
+    mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
+    mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
+    fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
+    fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    socket: c.declare('int socket(int domain, int type, int protocol)'),
+    bind: c.declare('int bind(int fd, const uint8_t *address, unsigned int length)'),
+    listen: c.declare('int listen(int fd, int backlog)'),
+    connect: c.declare('int connect(int fd, const uint8_t *address, unsigned int length)'),
+    getsockname: c.declare('int getsockname(int fd, uint8_t *address, uint8_t *length)'),
+    sendto: c.declare(
+      'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)',
+    ),
+    recv: c.declare('long recv(int fd, uint8_t *buffer, size_t length, int flags)'),
+    getsockopt: c.declare('int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)'),
+    setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),
+    poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
+    eventfd: c.declare('int eventfd(unsigned int initial, int flags)'),
+    syscallOpenat2: c.declare(
+      'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
+    ),
+  };
+}
+
+let loaded: Libc | undefined; // a constant that is worked out late, not state
+
+/** libc, loaded at the first call. */
+export function libc(): Libc {
+  loaded ??= declareLibc();
+  return loaded;
+}

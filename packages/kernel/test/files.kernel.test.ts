@@ -1,0 +1,136 @@
+/** Mounts, FIFOs, holes, and paths that try to leave their root. */
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  bindMount,
+  hasErrno,
+  makeFifo,
+  mount,
+  mountOverlay,
+  openFifo,
+  openInRoot,
+  punchHole,
+  unmount,
+} from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+
+const host = inFreshHost(import.meta.url);
+
+function withFolder(work: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-files-'));
+  try {
+    work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('no link and no .. leads out of the root', host, () => {
+  withFolder((folder) => {
+    const root = join(folder, 'root');
+    mkdirSync(join(root, 'etc'), { recursive: true });
+    writeFileSync(join(folder, 'passwd'), 'outside');
+    writeFileSync(join(root, 'etc/passwd'), 'inside');
+    symlinkSync('/etc/passwd', join(root, 'absolute'));
+    symlinkSync('../../../../passwd', join(root, 'etc/relative'));
+    symlinkSync('/proc/self/root/etc', join(root, 'magic'));
+    for (const path of ['/etc/passwd', 'etc/passwd', '../../etc/passwd', 'absolute']) {
+      const fd = openInRoot(root, path);
+      assert.equal(readFileSync(fd, 'utf8'), 'inside', path);
+      closeSync(fd);
+    }
+    for (const path of ['etc/relative', 'magic/passwd', '../passwd', 'absent']) {
+      assert.throws(
+        () => openInRoot(root, path),
+        (error) => hasErrno(error, 'ENOENT'),
+        path,
+      );
+    }
+    closeSync(openInRoot(root, '/../new', constants.O_WRONLY | constants.O_CREAT, 0o600));
+    assert.equal(statSync(join(root, 'new')).mode & 0o777, 0o600);
+  });
+});
+
+test('a FIFO read without waiting ends when its writer does', host, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-fifo-'));
+  const path = join(folder, 'fifo');
+  makeFifo(path);
+  assert.throws(
+    () => openFifo(path, 'write'),
+    (error) => hasErrno(error, 'ENXIO'),
+  );
+  const reader = new Socket({ fd: openFifo(path, 'read'), readable: true, writable: false });
+  const writer = openFifo(path, 'write');
+  writeSync(writer, 'line');
+  closeSync(writer);
+  let text = '';
+  for await (const chunk of reader) text += String(chunk);
+  assert.equal(text, 'line');
+  rmSync(folder, { recursive: true });
+});
+
+test('a punched hole frees the disk and keeps the size', host, () => {
+  withFolder((folder) => {
+    mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
+    const path = join(folder, 'log');
+    writeFileSync(path, Buffer.alloc(1 << 20, 'x'));
+    const before = statSync(path).blocks;
+    const fd = openSync(path, 'r+');
+    punchHole(fd, 0, 1 << 19);
+    closeSync(fd);
+    assert.equal(statSync(path).size, 1 << 20);
+    assert.equal(statSync(path).blocks, before / 2);
+    unmount(folder);
+  });
+});
+
+test('an overlay shows its layers, uppermost first, also under names with special characters', host, () => {
+  withFolder((folder) => {
+    mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
+    const [base = '', layer = '', upper = '', work = '', target = ''] = ['a:b', 'c,d', 'u,p', 'w\\k', 'merged'].map(
+      (name) => join(folder, name),
+    );
+    for (const path of [base, layer, upper, work, target]) mkdirSync(path);
+    writeFileSync(join(base, 'f'), 'base');
+    writeFileSync(join(layer, 'f'), 'layer');
+    mountOverlay({ target, lower: [layer, base], upper, work });
+    assert.equal(readFileSync(join(target, 'f'), 'utf8'), 'layer');
+    writeFileSync(join(target, 'f'), 'new');
+    unmount(target);
+    assert.equal(readFileSync(join(upper, 'f'), 'utf8'), 'new');
+    unmount(folder);
+  });
+});
+
+test('a read-only bind mount refuses writing; a refused mount says which', host, () => {
+  withFolder((folder) => {
+    mkdirSync(join(folder, 'source'));
+    mkdirSync(join(folder, 'target'));
+    bindMount(join(folder, 'source'), join(folder, 'target'), { readOnly: true });
+    assert.throws(
+      () => writeFileSync(join(folder, 'target/f'), ''),
+      (error) => hasErrno(error, 'EROFS'),
+    );
+    unmount(join(folder, 'target'));
+    assert.throws(() => unmount(join(folder, 'target')), /^KernelError: umount .*target: EINVAL/);
+    assert.throws(() => bindMount(join(folder, 'absent'), join(folder, 'target')), /ENOENT/);
+    assert.ok(!existsSync(join(folder, 'target/f')));
+  });
+});
