@@ -4,6 +4,7 @@
  *
  * All errors are `KernelError` (errno kept) or `NetyardError('invalid', …)`.
  */
+import type { Logger } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan, Observation } from './desired.ts';
 
 export interface ApplyOptions {
@@ -75,7 +76,14 @@ export type KernelEvent =
   | { type: 'link'; action: 'new' | 'del'; name: string; index: number }
   | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
   | { type: 'route'; action: 'new' | 'del'; to: string }
-  | { type: 'nft'; action: 'new' | 'del'; what: 'table' | 'chain' | 'rule' | 'set' | 'element'; table: string };
+  | { type: 'nft'; action: 'new' | 'del'; what: 'table' | 'chain' | 'rule' | 'set' | 'element'; table: string }
+  /** Events were lost (the socket's buffer ran over): what you know may be out of date, observe again. */
+  | { type: 'resync' };
+
+export interface KernelOptions {
+  /** Told of what goes on beneath, such as a repeated dump. Silent unless given. */
+  logger?: Logger;
+}
 
 export interface Kernel {
   observe(objects: readonly KernelObject[]): Promise<Observation[]>;

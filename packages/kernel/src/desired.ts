@@ -95,7 +95,10 @@ export interface SysctlObject {
   ns?: string;
   key: string;
   value: string;
-  /** Left as it is by `remove` (such as net.ipv4.ip_forward, which others may rely on by then). */
+  /**
+   * Said of settings that others may rely on by then, such as net.ipv4.ip_forward. `remove` leaves every sysctl as it
+   * is, for its former value is not known; those of a link or a namespace end with it.
+   */
   keep?: boolean;
 }
 
@@ -121,7 +124,7 @@ export interface NftElementObject {
   family: NftFamily;
   table: string;
   set: string;
-  /** nft(8) syntax, canonical as `nft -n list` prints it, such as `192.168.1.1 . tcp . 8801`. */
+  /** nft(8) syntax, canonical as `nft list` prints it (protocols by name, ports as numbers), such as `192.168.1.1 . tcp . 8801`. */
   key: string;
   /** For maps, such as `172.17.0.2 . 80`. */
   value?: string;

@@ -1,7 +1,9 @@
 export * from './contract.ts';
 export * from './desired.ts';
-export { hasErrno } from './ffi/errno.ts';
+export { diff, diffRemoval } from './diff.ts';
+export { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
 export * from './files.ts';
+export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export * from './mounts.ts';
 export {
   checkNetnsName,

@@ -1,1 +1,2 @@
+export * from './fake-kernel.ts';
 export * from './netns.ts';

@@ -1,0 +1,307 @@
+/**
+ * A kernel in memory, for tests of the boxes above: it holds objects, refuses what a real one would refuse for lack
+ * of a namespace, link or table, undoes a plan that fails half-way, and can be told to fail at the n-th step.
+ *
+ *     const kernel = new FakeKernel();
+ *     kernel.failAtStep(3);                    // the third operation from now on throws
+ *     await assert.rejects(kernel.apply(plan), /EIO/);
+ *     assert.deepEqual(kernel.objects(), []);  // undone
+ *
+ * It routes no packets, checks no nft syntax and knows nothing of MTUs or carriers.
+ */
+import { type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from '@netyard/core';
+import {
+  type ApplyOptions,
+  type ApplyReport,
+  describeObject,
+  diff,
+  diffRemoval,
+  errnoOf,
+  identityOf,
+  type Kernel,
+  type KernelEvent,
+  type KernelObject,
+  type KernelOperation,
+  type KernelPlan,
+  kernelError,
+  type LinkStatistics,
+  namespaceOf,
+  netnsDirectory,
+  type Observation,
+  type ObservedAddress,
+  type ObservedLink,
+  type ObservedRoute,
+  type PortProtocol,
+  type PortReservation,
+} from '@netyard/kernel';
+import { EventQueue } from './event-queue.ts';
+import { dependentsOf, FakeLinks } from './fake-links.ts';
+
+export interface FakeKernelOptions {
+  /** Links that are there before any plan, in the process's own namespace. Default `lo` and `eth0`. */
+  links?: readonly string[];
+  logger?: Logger;
+}
+
+export class FakeKernel implements Kernel {
+  /** Everything that was done, in order, undone work included. */
+  readonly done: KernelOperation[] = [];
+  /** `forgetConnections` calls. */
+  readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
+  readonly #objects = new Map<string, KernelObject>();
+  readonly #links: FakeLinks;
+  readonly #reserved = new Set<{ protocol: PortProtocol; address: string; port: number }>();
+  readonly #watchers = new Set<EventQueue<KernelEvent>>();
+  readonly #logger: Logger;
+  #stepsUntilFailure = Number.POSITIVE_INFINITY;
+
+  constructor(options: FakeKernelOptions = {}) {
+    this.#links = new FakeLinks(options.links ?? ['lo', 'eth0']);
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  // What a test does to it
+
+  /** The n-th operation from now on (1: the next one) throws EIO, once. Undoing does not count. */
+  failAtStep(n: number): void {
+    this.#stepsUntilFailure = n;
+  }
+
+  /** What is there, in the order in which it was made. */
+  objects(): KernelObject[] {
+    return [...this.#objects.values()];
+  }
+
+  /** Takes an object away behind everybody's back, and tells the watchers nothing: see `emit`. */
+  vanish(object: KernelObject): void {
+    this.#drop(object);
+  }
+
+  /** Puts an object there behind everybody's back, such as another shape of a wanted one. */
+  appear(object: KernelObject): void {
+    this.#objects.set(identityOf(object), object);
+  }
+
+  emit(event: KernelEvent): void {
+    for (const watcher of this.#watchers) watcher.push(event);
+  }
+
+  /** Holds a port as another program would. */
+  occupyPort(protocol: PortProtocol, address: string, port: number): void {
+    this.#reserved.add({ protocol, address, port });
+  }
+
+  reservedPorts(): { protocol: PortProtocol; address: string; port: number }[] {
+    return [...this.#reserved];
+  }
+
+  // Kernel
+
+  async observe(objects: readonly KernelObject[]): Promise<Observation[]> {
+    return objects.map((object) => this.#observeOne(object));
+  }
+
+  async apply(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
+    const operations = diff(plan.objects, await this.observe(plan.objects));
+    if (options.dryRun) return { operations };
+    const before = new Map(this.#objects);
+    try {
+      for (const operation of operations) this.#perform(operation);
+    } catch (error) {
+      this.#objects.clear();
+      for (const [key, object] of before) this.#objects.set(key, object);
+      throw error;
+    }
+    return { operations };
+  }
+
+  async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
+    const operations = diffRemoval(plan.objects, await this.observe(plan.objects));
+    if (options.dryRun) return { operations };
+    const failures: unknown[] = [];
+    for (const operation of operations) {
+      try {
+        this.#perform(operation);
+      } catch (error) {
+        this.#logger.debug('removal failed', { object: describeObject(operation.object), error: messageOf(error) });
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) {
+      const text = failures.map(messageOf).join('; ');
+      throw new NetyardError('internal', `removing ${plan.owner}: ${text}`, { cause: new AggregateError(failures) });
+    }
+    return { operations };
+  }
+
+  async listLinks(ns?: string): Promise<ObservedLink[]> {
+    return this.#links.list(this.objects(), ns);
+  }
+
+  async listAddresses(ns?: string): Promise<ObservedAddress[]> {
+    const links = await this.listLinks(ns);
+    return this.objects()
+      .filter((object) => object.kind === 'address')
+      .filter((object) => object.ns === ns)
+      .map(({ link, prefix }) => ({
+        link,
+        linkIndex: links.find((known) => known.name === link)?.index ?? 0,
+        prefix,
+        scope: 0,
+      }));
+  }
+
+  async listRoutes(ns?: string): Promise<ObservedRoute[]> {
+    return this.objects()
+      .filter((object) => object.kind === 'route')
+      .filter((object) => object.ns === ns)
+      .map(({ to, via, link, source, metric, table }) => ({
+        to,
+        table: table ?? 254,
+        protocol: 4,
+        ...(via === undefined ? {} : { via }),
+        ...(link === undefined ? {} : { link }),
+        ...(source === undefined ? {} : { source }),
+        ...(metric === undefined ? {} : { metric }),
+      }));
+  }
+
+  async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
+    if (!this.#links.exists(this.objects(), link, ns)) throw refusal('ENODEV', 'ip -s link show', link);
+    const none = 0n;
+    return {
+      ...{ rxBytes: none, rxPackets: none, rxErrors: none, rxDropped: none },
+      ...{ txBytes: none, txPackets: none, txErrors: none, txDropped: none },
+    };
+  }
+
+  async readSysctl(key: string, ns?: string): Promise<string> {
+    const found = this.objects().find((object) => object.kind === 'sysctl' && object.key === key && object.ns === ns);
+    return found?.kind === 'sysctl' ? found.value : '0';
+  }
+
+  async listNftElements(wanted: { ns?: string; family: string; table: string; set: string }) {
+    return this.objects()
+      .filter((object) => object.kind === 'nft-element')
+      .filter((element) => element.ns === wanted.ns && element.family === wanted.family)
+      .filter((element) => element.table === wanted.table && element.set === wanted.set)
+      .map(({ key, value, comment }) => ({
+        key,
+        ...(value === undefined ? {} : { value }),
+        ...(comment === undefined ? {} : { comment }),
+      }));
+  }
+
+  reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
+    const isAny = (text: string): boolean => text === '0.0.0.0' || text === '::';
+    const sameFamily = (a: string, b: string): boolean => a.includes(':') === b.includes(':');
+    const taken = (wanted: number): boolean =>
+      [...this.#reserved].some(
+        (held) =>
+          held.protocol === protocol &&
+          held.port === wanted &&
+          sameFamily(held.address, address) &&
+          (held.address === address || isAny(held.address) || isAny(address)),
+      );
+    let chosen = port === 0 ? 32768 : port;
+    while (port === 0 && taken(chosen)) chosen += 1;
+    if (taken(chosen)) throw refusal('EADDRINUSE', 'bind', `${protocol} ${address} port ${port}`);
+    const held = { protocol, address, port: chosen };
+    this.#reserved.add(held);
+    return { ...held, close: () => void this.#reserved.delete(held) };
+  }
+
+  async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
+    this.forgotten.push(match);
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
+    const queue = new EventQueue<KernelEvent>();
+    this.#watchers.add(queue);
+    const end = (): void => {
+      this.#watchers.delete(queue);
+      queue.end();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+    return queue;
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers) watcher.end();
+    this.#watchers.clear();
+  }
+
+  // Inside
+
+  #observeOne(object: KernelObject): Observation {
+    if (object.kind === 'link-state') return this.#observeLinkState(object);
+    const found = this.#objects.get(identityOf(object));
+    if (!found) return { state: 'absent' };
+    return sameObject(found, object)
+      ? { state: 'present' }
+      : { state: 'different', found: `another ${describeObject(found)}` };
+  }
+
+  #observeLinkState(object: KernelObject & { kind: 'link-state' }): Observation {
+    if (!this.#links.exists(this.objects(), object.name, object.ns)) return { state: 'absent' };
+    const found = this.#objects.get(identityOf(object));
+    return found && sameObject(found, object) ? { state: 'present' } : { state: 'different', found: 'another state' };
+  }
+
+  #perform(operation: KernelOperation): void {
+    this.#stepsUntilFailure -= 1;
+    if (this.#stepsUntilFailure === 0) {
+      this.#stepsUntilFailure = Number.POSITIVE_INFINITY;
+      throw refusal('EIO', operation.action, `${describeObject(operation.object)} (as the test wished)`);
+    }
+    this.done.push(operation);
+    const { object } = operation;
+    if (operation.action === 'delete') {
+      this.#drop(object);
+    } else {
+      this.#checkGround(object);
+      this.#objects.set(identityOf(object), object);
+    }
+  }
+
+  /** What the object stands on has to be there. */
+  #checkGround(object: KernelObject): void {
+    const name = describeObject(object);
+    const pinned = (path: string | undefined): boolean =>
+      path === undefined || !path.startsWith(`${netnsDirectory}/`) || this.#has({ kind: 'netns', path });
+    if (!pinned(namespaceOf(object))) throw refusal('ENOENT', 'enter', name);
+    if (object.kind === 'veth' && !pinned(object.peer.ns)) throw refusal('ENOENT', 'enter', `peer of ${name}`);
+    for (const link of this.#links.neededBy(object)) {
+      if (!this.#links.exists(this.objects(), link, namespaceOf(object)))
+        throw refusal('ENODEV', 'find', `${link} for ${name}`);
+    }
+    if (object.kind === 'address') parsePrefix(object.prefix);
+    if (object.kind !== 'nft-element') return;
+    const table: KernelObject = { kind: 'nft-table', family: object.family, name: object.table, body: '' };
+    if (!this.#has(object.ns === undefined ? table : { ...table, ns: object.ns }))
+      throw refusal('ENOENT', 'nft add', name);
+  }
+
+  #has(object: KernelObject): boolean {
+    return this.#objects.has(identityOf(object));
+  }
+
+  #drop(object: KernelObject): void {
+    this.#objects.delete(identityOf(object));
+    for (const dependent of dependentsOf(object, this.objects())) this.#drop(dependent);
+  }
+}
+
+function refusal(errno: string, operation: string, object: string) {
+  return kernelError(errnoOf(errno), operation, object);
+}
+
+/** Equal but for the order of keys and keys that are undefined. */
+function sameObject(a: KernelObject, b: KernelObject): boolean {
+  const canonical = (_key: string, value: unknown): unknown =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : value;
+  return JSON.stringify(a, canonical) === JSON.stringify(b, canonical);
+}

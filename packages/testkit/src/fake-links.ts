@@ -1,0 +1,78 @@
+/** The links of the fake kernel: which exist in which namespace, what stands on them, what goes with them. */
+import { type KernelObject, namespaceOf, type ObservedLink } from '@netyard/kernel';
+
+export class FakeLinks {
+  readonly #atStart: readonly string[];
+
+  constructor(atStart: readonly string[]) {
+    this.#atStart = atStart;
+  }
+
+  /** Links of one namespace; each one has `lo`. Indexes follow the order of making. */
+  list(objects: readonly KernelObject[], ns: string | undefined): ObservedLink[] {
+    const names = ns === undefined ? this.#atStart : ['lo'];
+    const before = names.map((name) => ({ name, up: true, kind: undefined as string | undefined, object: undefined }));
+    const made = objects.flatMap((object) => linksOf(object).filter((link) => link.ns === ns));
+    return [...before, ...made].map((link, index) => ({
+      index: index + 1,
+      name: link.name,
+      mtu: 1500,
+      up: link.up,
+      running: link.up,
+      ...(link.kind === undefined ? {} : { kind: link.kind }),
+      ...(link.object?.owner === undefined ? {} : { owner: link.object.owner }),
+    }));
+  }
+
+  exists(objects: readonly KernelObject[], name: string, ns: string | undefined): boolean {
+    return this.list(objects, ns).some((link) => link.name === name);
+  }
+
+  /** Links that have to be there before the object can be. */
+  neededBy(object: KernelObject): string[] {
+    if (object.kind === 'address' || object.kind === 'neighbour') return [object.link];
+    if (object.kind === 'route') return object.link === undefined ? [] : [object.link];
+    if (object.kind === 'veth') return object.master === undefined ? [] : [object.master];
+    return object.kind === 'link-state' ? [object.name] : [];
+  }
+}
+
+interface FakeLink {
+  name: string;
+  ns: string | undefined;
+  up: boolean;
+  kind: string;
+  object: { owner?: string };
+}
+
+function linksOf(object: KernelObject): FakeLink[] {
+  if (object.kind !== 'bridge' && object.kind !== 'veth') return [];
+  const own: FakeLink = { name: object.name, ns: object.ns, up: object.up, kind: object.kind, object };
+  if (object.kind === 'bridge') return [own];
+  return [own, { name: object.peer.name, ns: object.peer.ns, up: object.peer.up, kind: 'veth', object: {} }];
+}
+
+/** What the kernel takes away together with an object: all in a namespace, all on a link, all in a table. */
+export function dependentsOf(gone: KernelObject, objects: readonly KernelObject[]): KernelObject[] {
+  if (gone.kind === 'netns') return objects.filter((object) => livesIn(object, gone.path));
+  if (gone.kind === 'nft-table') {
+    return objects.filter(
+      (object) =>
+        object.kind === 'nft-element' &&
+        object.ns === gone.ns &&
+        object.family === gone.family &&
+        object.table === gone.name,
+    );
+  }
+  return linksOf(gone).flatMap((link) => objects.filter((object) => standsOn(object, link)));
+}
+
+const livesIn = (object: KernelObject, path: string): boolean =>
+  namespaceOf(object) === path || (object.kind === 'veth' && object.peer.ns === path);
+
+function standsOn(object: KernelObject, link: FakeLink): boolean {
+  if (namespaceOf(object) !== link.ns) return false;
+  if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route')
+    return object.link === link.name;
+  return object.kind === 'link-state' && object.name === link.name;
+}
