@@ -38,10 +38,10 @@ export function identityOf(object: KernelObject): string {
   return parts.join('\0');
 }
 
-/** The address family of a route: told, or seen from its prefix or gateway; `default` alone is IPv4. */
+/** The address family of a route: told, or seen from its prefix, for `default` from its gateway; else IPv4. */
 export function routeFamily(route: { to: string; via?: string; family?: 4 | 6 }): 4 | 6 {
   if (route.family !== undefined) return route.family;
-  return route.to.includes(':') || route.via?.includes(':') ? 6 : 4;
+  return (route.to === 'default' ? (route.via ?? '') : route.to).includes(':') ? 6 : 4;
 }
 
 /** `veth ny1 in /run/netns/r1`. */

@@ -1,0 +1,77 @@
+/** Netlink messages: header, error and acknowledgement, in both directions. Pure. See linux/netlink.h, RFC 3549. */
+import { Attributes, align4, hostIsLittleEndian, viewOf } from './attribute.ts';
+
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+export const NLMSG_OVERRUN = 4;
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+
+const NLMSGERR_ATTR_MSG = 1;
+const headerLength = 16;
+
+export interface NetlinkMessage {
+  type: number;
+  flags: number;
+  sequence: number;
+  payload: Uint8Array;
+}
+
+/** struct nlmsghdr and payload; the port is left to the kernel. */
+export function encodeMessage(message: NetlinkMessage): Uint8Array {
+  const data = new Uint8Array(align4(headerLength + message.payload.length));
+  const view = viewOf(data);
+  view.setUint32(0, headerLength + message.payload.length, hostIsLittleEndian);
+  view.setUint16(4, message.type, hostIsLittleEndian);
+  view.setUint16(6, message.flags, hostIsLittleEndian);
+  view.setUint32(8, message.sequence, hostIsLittleEndian);
+  data.set(message.payload, headerLength);
+  return data;
+}
+
+/** The messages of one datagram. Payloads are views into `data`: copy what outlives it. */
+export function decodeMessages(data: Uint8Array): NetlinkMessage[] {
+  const messages: NetlinkMessage[] = [];
+  const view = viewOf(data);
+  let offset = 0;
+  while (offset + headerLength <= data.length) {
+    const length = view.getUint32(offset, hostIsLittleEndian);
+    if (length < headerLength || offset + length > data.length) break;
+    messages.push({
+      type: view.getUint16(offset + 4, hostIsLittleEndian),
+      flags: view.getUint16(offset + 6, hostIsLittleEndian),
+      sequence: view.getUint32(offset + 8, hostIsLittleEndian),
+      payload: data.subarray(offset + headerLength, offset + length),
+    });
+    offset += align4(length);
+  }
+  return messages;
+}
+
+export interface Acknowledgement {
+  /** 0: done. */
+  errno: number;
+  /** The kernel's own words, where it has any (extended acknowledgement). */
+  text?: string;
+}
+
+/** Payload of NLMSG_ERROR, struct nlmsgerr: minus errno, the request's header and, unless capped, its payload. */
+export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
+  const { payload, flags } = message;
+  if (payload.length < 4) return { errno: 0 };
+  const view = viewOf(payload);
+  const errno = -view.getInt32(0, hostIsLittleEndian);
+  if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
+  const requestLength = flags & NLM_F_CAPPED ? headerLength : view.getUint32(4, hostIsLittleEndian);
+  const extra = new Attributes(payload.subarray(4 + align4(requestLength)));
+  const words = extra.text(NLMSGERR_ATTR_MSG);
+  return words === undefined ? { errno } : { errno, text: words };
+}

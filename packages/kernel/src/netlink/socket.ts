@@ -1,0 +1,180 @@
+/**
+ * A netlink socket for questions and orders, answered on the spot.
+ *
+ * The kernel handles a request inside sendto(2), so its answer lies ready when that returns and nothing here waits.
+ * A socket belongs to the namespace in which it was opened, wherever it is used from.
+ */
+import { type Logger, silentLogger } from '@netyard/core';
+import { errnoOf, kernelError } from '../ffi/errno.ts';
+import { libc } from '../ffi/libc.ts';
+import { openInNetns } from '../netns.ts';
+import { checked, checkedRetrying, closeFile } from '../system.ts';
+import {
+  decodeAcknowledgement,
+  decodeMessages,
+  encodeMessage,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from './message.ts';
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_TRUNC = 0x20;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+/** Dumps are cut to 32 KiB datagrams at most. */
+const bufferLength = 65536;
+const dumpAttempts = 20;
+
+/** What is asked, and the words for an error: `ip link add`, `veth0 in /run/netns/r1`. */
+export interface NetlinkRequest {
+  type: number;
+  /** NLM_F_CREATE and so on; NLM_F_REQUEST and the way of answering are added. */
+  flags?: number;
+  payload: Uint8Array;
+  operation: string;
+  object: string;
+}
+
+export const setIntegerOption = (fd: number, level: number, name: number, value: number): void => {
+  const bytes = new Uint8Array(new Int32Array([value]).buffer);
+  checked(libc().setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', 'netlink socket');
+};
+
+/** An open socket's descriptor; `groups` are multicast groups to join. */
+export function openNetlink(protocol: number, netns: string | undefined, groups: readonly number[] = []): number {
+  const fd = openInNetns(netns, () =>
+    checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'open', 'netlink socket'),
+  );
+  try {
+    for (const group of groups) setIntegerOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
+    return fd;
+  } catch (error) {
+    closeFile(fd);
+    throw error;
+  }
+}
+
+export class NetlinkSocket {
+  readonly #fd: number;
+  readonly #logger: Logger;
+  readonly #buffer = new Uint8Array(bufferLength);
+  #sequence = 0;
+
+  private constructor(fd: number, logger: Logger) {
+    this.#fd = fd;
+    this.#logger = logger;
+  }
+
+  static open(protocol: number, options: { ns?: string | undefined; logger?: Logger } = {}): NetlinkSocket {
+    const fd = openNetlink(protocol, options.ns);
+    try {
+      for (const name of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
+        setIntegerOption(fd, SOL_NETLINK, name, 1);
+      // Never needed, for the answer is there; but a kernel that stays silent must not hang the process.
+      const timeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
+      checked(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'setsockopt', 'netlink socket');
+      return new NetlinkSocket(fd, options.logger ?? silentLogger);
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+  }
+
+  /** Gives an order; returns when the kernel has carried it out. Throws KernelError. */
+  order(request: NetlinkRequest): void {
+    const sequence = this.#send(request, NLM_F_ACK);
+    for (;;) {
+      for (const message of this.#receive(request)) {
+        if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
+        throwRefusal(message, request);
+        return;
+      }
+    }
+  }
+
+  /** Asks for one object. Throws KernelError, such as ENODEV. */
+  ask(request: NetlinkRequest): NetlinkMessage {
+    const sequence = this.#send(request, 0);
+    for (;;) {
+      for (const message of this.#receive(request)) {
+        if (message.sequence !== sequence) continue;
+        if (message.type !== NLMSG_ERROR) return { ...message, payload: message.payload.slice() };
+        throwRefusal(message, request);
+      }
+    }
+  }
+
+  /** Asks for all objects; asks again when they changed meanwhile, so that the list is of one moment. */
+  dump(request: NetlinkRequest): NetlinkMessage[] {
+    for (let attempt = 1; ; attempt += 1) {
+      const { messages, interrupted } = this.#dumpOnce(request);
+      if (!interrupted) return messages;
+      this.#logger.debug('netlink dump was interrupted by a change', { operation: request.operation, attempt });
+      if (attempt === dumpAttempts)
+        throw kernelError(errnoOf('EAGAIN'), request.operation, request.object, `changed during ${attempt} dumps`);
+    }
+  }
+
+  close(): void {
+    closeFile(this.#fd);
+  }
+
+  #dumpOnce(request: NetlinkRequest): { messages: NetlinkMessage[]; interrupted: boolean } {
+    const sequence = this.#send(request, NLM_F_DUMP);
+    const messages: NetlinkMessage[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of this.#receive(request)) {
+        if (message.sequence !== sequence) continue;
+        interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          throwRefusal(message, request);
+          return { messages, interrupted };
+        }
+        messages.push({ ...message, payload: message.payload.slice() });
+      }
+    }
+  }
+
+  #send(request: NetlinkRequest, flags: number): number {
+    this.#sequence += 1;
+    const data = encodeMessage({
+      type: request.type,
+      flags: NLM_F_REQUEST | (request.flags ?? 0) | flags,
+      sequence: this.#sequence,
+      payload: request.payload,
+    });
+    checkedRetrying(() => libc().sendto(this.#fd, data, data.length, 0, null, 0), request.operation, request.object);
+    return this.#sequence;
+  }
+
+  #receive(request: NetlinkRequest): NetlinkMessage[] {
+    const { operation, object } = request;
+    const receive = (): number => libc().recv(this.#fd, this.#buffer, bufferLength, MSG_TRUNC);
+    const length = checkedRetrying(receive, operation, object);
+    if (length > bufferLength)
+      throw kernelError(errnoOf('EMSGSIZE'), operation, object, `an answer of ${length} bytes`);
+    return decodeMessages(this.#buffer.subarray(0, length));
+  }
+}
+
+/** NLMSG_ERROR and NLMSG_DONE both begin with minus errno. */
+function throwRefusal(message: NetlinkMessage, request: NetlinkRequest): void {
+  const { errno, text } = decodeAcknowledgement(message);
+  if (errno !== 0) throw kernelError(errno, request.operation, request.object, text);
+}
