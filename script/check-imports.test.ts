@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judgeImport, parseImports } from './check-imports.ts';
+
+const judge = (file: string, line: string): string | undefined => {
+  const [found] = parseImports(line);
+  assert.ok(found, `no import found in ${line}`);
+  return judgeImport(file, found);
+};
+
+test('finds every kind of import with its line and way', () => {
+  const source = [
+    "/* import 'commented'; */",
+    "import type { A } from '@netyard/core';",
+    'import {',
+    '  one,',
+    '  type Two,',
+    "} from './two.ts';",
+    "export * from './three.ts';",
+    "import 'four';",
+    "const five = await import('@netyard/lab');",
+    "// import six from 'six';",
+  ].join('\n');
+  assert.deepEqual(parseImports(source), [
+    { line: 2, module: '@netyard/core', way: 'type' },
+    { line: 3, module: './two.ts', way: 'value' },
+    { line: 7, module: './three.ts', way: 'value' },
+    { line: 8, module: 'four', way: 'value' },
+    { line: 9, module: '@netyard/lab', way: 'lazy' },
+  ]);
+});
+
+test('lets through what the table allows', () => {
+  const allowed: [string, string][] = [
+    ['packages/network/src/plan.ts', "import { parseIp } from '@netyard/core';"],
+    ['packages/runtime/src/spec.ts', "import type { Runtime } from '@netyard/engine';"],
+    ['packages/cli/src/commands/lab.ts', "const lab = await import('@netyard/lab');"],
+    ['packages/kernel/src/ffi/libc.ts', "import koffi from 'koffi';"],
+    ['packages/kernel/test/netns.kernel.test.ts', "import { inFreshHost } from '@netyard/testkit';"],
+    ['packages/kernel/test/netns.kernel.test.ts', "import { createNetns } from '@netyard/kernel';"],
+    ['packages/kernel/test/rtnl.kernel.test.ts', "import { encode } from '../src/netlink/message.ts';"],
+  ];
+  for (const [file, line] of allowed) assert.equal(judge(file, line), undefined, `${file}: ${line}`);
+});
+
+test('refuses the rest and says what is allowed', () => {
+  const refused: [string, string, RegExp][] = [
+    ['packages/network/src/a.ts', "import { x } from '@netyard/engine';", /Allowed for network: core, kernel\./],
+    ['packages/core/src/a.ts', "import { x } from '@netyard/kernel';", /no other box/],
+    ['packages/runtime/src/a.ts', "import { x } from '@netyard/engine';", /types of engine/],
+    ['packages/cli/src/a.ts', "import { x } from '@netyard/lab';", /lazily/],
+    ['packages/network/src/a.ts', "import { x } from '@netyard/kernel/src/netns.ts';", /around the door/],
+    ['packages/network/src/a.ts', "import { x } from '../../kernel/src/netns.ts';", /leaves the box/],
+    ['packages/network/src/a.ts', "import { x } from './b';", /ending/],
+    ['packages/runtime/src/a.ts', "import koffi from 'koffi';", /only below/],
+    ['packages/engine/src/a.ts', "import http from 'node:http';", /must not know/],
+    ['packages/network/src/bridge/plan.ts', "import { readFileSync } from 'node:fs';", /pure by its name/],
+    ['packages/docker-api/src/translate/container.ts', "import net from 'node:net';", /pure by its name/],
+    ['packages/new/src/a.ts', "import net from 'node:net';", /not in script/],
+  ];
+  for (const [file, line, message] of refused) assert.match(judge(file, line) ?? '', message, `${file}: ${line}`);
+});

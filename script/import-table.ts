@@ -1,0 +1,58 @@
+/**
+ * Which box may import which: the picture of ARCHITECTURE.md as data. `check-imports.ts` reads it; nothing else does.
+ */
+
+export interface AllowedImports {
+  /** Boxes whose door (`@netyard/NAME`) may be imported in any way. */
+  boxes: readonly string[];
+  /** Boxes of which only types may be imported (`import type … from '@netyard/NAME'`). */
+  types?: readonly string[];
+  /** Boxes that may be imported by `await import(…)` only: loaded when a command needs them. */
+  lazy?: readonly string[];
+}
+
+export const allowedImports: Readonly<Record<string, AllowedImports>> = {
+  core: { boxes: [] },
+  kernel: { boxes: ['core'] },
+  network: { boxes: ['core', 'kernel'] },
+  engine: { boxes: ['core', 'kernel', 'network'] },
+  'api-types': { boxes: ['core'] },
+  'docker-api': { boxes: ['core', 'api-types', 'network', 'engine'] },
+  client: { boxes: ['core', 'api-types'] },
+  cli: { boxes: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'lab', 'daemon'] },
+  runtime: { boxes: ['core', 'kernel'], types: ['engine'] },
+  store: { boxes: ['core'], types: ['network', 'engine'] },
+  lab: { boxes: ['core', 'kernel', 'client'] },
+  testkit: { boxes: ['core', 'kernel'] },
+  daemon: {
+    boxes: ['core', 'kernel', 'network', 'engine', 'api-types', 'docker-api', 'runtime', 'store'],
+  },
+};
+
+/** Boxes that tests (`*.test.ts`, and everything below `test/`) of any box may import besides. */
+export const allowedInTests: readonly string[] = ['testkit'];
+
+/** Modules with a home: whoever is not below one of these folders may not import them. */
+export const homes: Readonly<Record<string, readonly string[]>> = {
+  koffi: ['packages/kernel/src/ffi/'],
+};
+
+/** Modules that a box must never know. */
+export const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
+  kernel: ['node:http', 'node:https', 'node:http2'],
+  network: ['node:http', 'node:https', 'node:http2'],
+  engine: ['node:http', 'node:https', 'node:http2'],
+};
+
+/** Files (or folders) of these names decide and do nothing: no I/O in them. */
+export const pureNames: readonly string[] = ['plan', 'diff', 'parse', 'encode', 'translate'];
+
+/** What counts as I/O there. */
+export const impureModules: readonly string[] = [
+  'node:fs',
+  'node:fs/promises',
+  'node:child_process',
+  'node:net',
+  'node:dgram',
+  'node:http',
+];
