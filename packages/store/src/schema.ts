@@ -1,0 +1,45 @@
+/**
+ * The schema, as the list of steps that led to it. Step n takes a data base of version n to n + 1; `PRAGMA
+ * user_version` says where a file stands. A step that was released is never edited: add another.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { NetyardError } from '@netyard/core';
+
+export const migrations: readonly string[] = [
+  `CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+   CREATE TABLE sandboxes (container_id TEXT PRIMARY KEY, config TEXT NOT NULL, state TEXT) STRICT;
+   CREATE TABLE links (
+     put INTEGER PRIMARY KEY,
+     parent_id TEXT NOT NULL,
+     alias TEXT NOT NULL,
+     record TEXT NOT NULL,
+     UNIQUE (parent_id, alias)
+   ) STRICT;
+   CREATE TABLE leases (
+     network_id TEXT NOT NULL,
+     address TEXT NOT NULL,
+     container_id TEXT NOT NULL,
+     PRIMARY KEY (network_id, address)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE cursors (network_id TEXT PRIMARY KEY, address TEXT NOT NULL) STRICT;
+   CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+   CREATE TABLE images (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+   CREATE TABLE volumes (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
+];
+
+/** Brings the file up to date, each step in a transaction of its own. Refuses one that a newer Netyard wrote. */
+export function migrate(database: DatabaseSync, path: string): void {
+  const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (found > migrations.length) {
+    throw new NetyardError(
+      'conflict',
+      `${path} has schema version ${found}; this Netyard knows up to ${migrations.length}`,
+      {
+        hint: 'a newer Netyard wrote it: start that one, or give another --data-root',
+      },
+    );
+  }
+  migrations.slice(found).forEach((step, index) => {
+    database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${found + index + 1}; COMMIT;`);
+  });
+}
