@@ -89,13 +89,18 @@ export interface SandboxConfig {
   mode: NetworkMode;
   hostname: string;
   domainname?: string;
-  /** Endpoints wanted besides those the mode names; connect/disconnect change the list. */
+  /**
+   * Endpoints wanted. Given to `register`: those besides the one the mode names. What `config()` returns is complete
+   * (the mode's own network included, in order) and is what connect and disconnect change.
+   */
   endpoints: EndpointConfig[];
   ports: PortRequest[];
   /** `-P`: publish each exposed port. */
   publishAll: boolean;
   /** From the image and `--expose`, in Docker's order. */
   exposed: ExposedPort[];
+  /** Only what the request itself exposes: `container:` mode refuses that, but not EXPOSE of the image. */
+  requestedExposed?: ExposedPort[];
   /** HostConfig.Links as given: `target`, `target:alias` or `/target:/parent/alias`. */
   links: string[];
   /** `--add-host name:ip`. */
@@ -145,8 +150,14 @@ export interface SandboxState {
 /** A link as the index has it; `docker inspect` shows `/child:/parent/alias`. */
 export interface LinkRecord {
   parentId: string;
+  /** The target; stays when the target is removed, until a container of the same name takes its place. */
   childId: string;
   alias: string;
+  /** The target's present name (its last one when it is gone), and the text it was asked for by. */
+  targetName?: string;
+  targetRef?: string;
+  /** Place among the parent's links, from 0. */
+  position?: number;
 }
 
 export interface NetworkUse {
@@ -196,6 +207,8 @@ export interface NetworkSettings {
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
+  /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: legacy variables of links. Default false. */
+  legacyLinkEnvironment?: boolean;
   /** Host's files: /etc/resolv.conf, /etc/hosts. Parameters, so that tests need not be root. */
   hostResolvConf: string;
   hostHosts: string;

@@ -1,1 +1,4 @@
+/** The door of the network box. */
 export * from './contract.ts';
+export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
+export { type NetworksOptions, openNetworks } from './open.ts';

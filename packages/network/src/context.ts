@@ -1,0 +1,88 @@
+/**
+ * What every operation works on: the plugs, the settings, and the state in memory (what the store has, plus what can
+ * only be held by a living process: port sockets and queues). One value made by open.ts; nothing here is global.
+ */
+import { type Clock, type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
+import type {
+  ContainerDirectory,
+  LinkRecord,
+  NetworkEvent,
+  NetworkRecord,
+  NetworkSettings,
+  NetworkStore,
+  SandboxConfig,
+  SandboxState,
+} from './contract.ts';
+import type { AddressPool } from './ipam/pool.ts';
+import type { LinkIndex } from './links/index.ts';
+import type { HostFacts } from './plan/bridge-network.ts';
+import { type BridgeSettings, bridgeSettings } from './plan/bridge-settings.ts';
+import type { PortRange } from './ports/choose.ts';
+import type { PortTable } from './ports/table.ts';
+
+/** One container's network side: what is wanted, and while it runs what it has. */
+export interface Sandbox {
+  config: SandboxConfig;
+  state: SandboxState | undefined;
+}
+
+export interface Context {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  /** Links whose target is gone: a container of the same name takes its place. */
+  readonly dangling: Set<LinkRecord>;
+  /** By network id; only networks that give out addresses. */
+  readonly pools: Map<string, AddressPool>;
+  readonly ports: PortTable;
+  /** Host side of each endpoint's link, and whose it is. */
+  readonly hostLinks: Map<string, string>;
+  /** One piece of work at a time per container. */
+  readonly queue: KeyedQueue;
+  facts: HostFacts;
+  dynamicPorts: PortRange;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+  /** Told after elements of ours were taken away on purpose, so that the watcher does not take it for a stranger's. */
+  ownDeletion(): void;
+}
+
+/** Throws `not-found` with Docker's words. */
+export function sandboxOf(context: Context, containerId: string): Sandbox {
+  const sandbox = context.sandboxes.get(containerId);
+  if (sandbox) return sandbox;
+  throw new NetyardError('not-found', `No such container: ${containerId}`);
+}
+
+/** By id, name or unambiguous id prefix. Throws `not-found`: `network X not found`. */
+export function networkOf(context: Context, ref: string): NetworkRecord {
+  const exact = context.networks.get(ref);
+  if (exact) return exact;
+  const wanted = ref === 'default' ? 'bridge' : ref;
+  const records = [...context.networks.values()];
+  const named = records.find((record) => record.name === wanted);
+  if (named) return named;
+  const matches = ref === '' ? [] : records.filter((record) => record.id.startsWith(ref));
+  if (matches.length > 1) {
+    const count = `${matches.length} matches found based on ID prefix`;
+    throw new NetyardError('invalid', `network ${ref} is ambiguous (${count})`);
+  }
+  if (matches[0]) return matches[0];
+  throw new NetyardError('not-found', `network ${ref} not found`);
+}
+
+/** Undefined for networks without a bridge (host, none). */
+export function bridgeOf(context: Context, networkId: string): BridgeSettings | undefined {
+  const record = context.networks.get(networkId);
+  return record?.driver === 'bridge' ? bridgeSettings(record) : undefined;
+}
+
+export function save(context: Context, sandbox: Sandbox): void {
+  context.store.putSandbox(sandbox.config, sandbox.state);
+}

@@ -1,0 +1,125 @@
+/**
+ * The content of a container's /etc/hosts, as Docker writes it: localhost lines, `--add-host` lines, link lines, own
+ * lines last; a TAB between address and names. Later changes touch single lines only, so that what a user wrote into
+ * the file stays. Pure: text in, text out.
+ */
+import { NetyardError, parseIp } from '@netyard/core';
+
+export interface HostsEntry {
+  address: string;
+  /** First is the canonical name; links put the alias there. */
+  names: readonly string[];
+}
+
+const ipv4Lines = ['127.0.0.1\tlocalhost'];
+const ipv6Lines = [
+  '::1\tlocalhost ip6-localhost ip6-loopback',
+  'fe00::0\tip6-localnet',
+  'ff00::0\tip6-mcastprefix',
+  'ff02::1\tip6-allnodes',
+  'ff02::2\tip6-allrouters',
+];
+
+const lineOf = (entry: HostsEntry): string => `${entry.address}\t${entry.names.join(' ')}`;
+
+export interface HostsContent {
+  /** False leaves out all IPv6 lines: the container has no IPv6 at all. */
+  ipv6: boolean;
+  extra: readonly HostsEntry[];
+  links: readonly HostsEntry[];
+  own: readonly HostsEntry[];
+}
+
+export function formatHosts(content: HostsContent): string {
+  const entries = [...content.extra, ...content.links, ...content.own].filter(
+    (entry) => content.ipv6 || parseIp(entry.address).family === 4,
+  );
+  return `${[...ipv4Lines, ...(content.ipv6 ? ipv6Lines : []), ...entries.map(lineOf)].join('\n')}\n`;
+}
+
+/** Own names of a container: the full name, and the bare one when the full one has a dot. */
+export function ownNames(hostname: string, domainname: string | undefined): string[] {
+  const full = domainname ? `${hostname}.${domainname}` : hostname;
+  const dot = full.indexOf('.');
+  return dot < 0 ? [full] : [full, full.slice(0, dot)];
+}
+
+/** Names of a linked container: alias, hostname, and its own name when that differs from the alias. */
+export function linkNames(alias: string, childHostname: string, childName: string): string[] {
+  return alias === childName ? [alias, childHostname] : [alias, childHostname, childName];
+}
+
+/** Parses `name:ip`; `gateway` stands for the word host-gateway. Throws `invalid` with Docker's words. */
+export function parseExtraHost(text: string, gateway: string | undefined): HostsEntry {
+  const colon = text.indexOf(':');
+  const name = text.slice(0, colon);
+  if (colon <= 0 || /[\s#\p{Cc}]/u.test(name)) {
+    throw new NetyardError('invalid', `bad format for add-host: ${JSON.stringify(text)}`);
+  }
+  const given = text.slice(colon + 1).replace(/^\[(.*)\]$/, '$1');
+  if (given === 'host-gateway') {
+    if (gateway === undefined) throw new NetyardError('invalid', 'unable to derive the IP value for host-gateway');
+    return { address: gateway, names: [name] };
+  }
+  try {
+    parseIp(given);
+  } catch (cause) {
+    throw new NetyardError('invalid', `invalid IP address in add-host: ${JSON.stringify(given)}`, { cause });
+  }
+  return { address: given, names: [name] };
+}
+
+const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
+
+/** Splits a line into address and names; undefined for comments, blank lines and lines of another form. */
+function parseLine(line: string): HostsEntry | undefined {
+  const match = /^(\S+)\t(\S[^#]*)$/.exec(line);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  return { address: match[1], names: match[2].trim().split(/\s+/) };
+}
+
+/**
+ * Gives the link's lines their new addresses, one of each family on its own line: Docker runs one replacement for
+ * both families over both lines and ends with two equal ones. A line that is not there yet (its target came later)
+ * goes above the container's own lines. Entries name all addresses that the link has now.
+ */
+export function updateLinkLines(text: string, alias: string, entries: readonly HostsEntry[], own: string): string {
+  const missing = new Map(entries.map((entry) => [familyOf(entry.address), entry]));
+  const lines = text.split('\n').map((line) => {
+    const parsed = parseLine(line);
+    if (parsed?.names[0] !== alias || parsed.names.length === 1) return line;
+    const entry = missing.get(familyOf(parsed.address));
+    if (!entry) return line;
+    missing.delete(familyOf(entry.address));
+    return lineOf({ address: entry.address, names: parsed.names });
+  });
+  if (missing.size === 0) return lines.join('\n');
+  const ownLine = lines.findIndex((line) => parseLine(line)?.names[0] === own);
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
+  lines.splice(ownLine < 0 ? end : ownLine, 0, ...[...missing.values()].map(lineOf));
+  return lines.join('\n');
+}
+
+/** Takes a link's lines away. A line with one name only is no link's: `--add-host` may have used the same word. */
+export function removeLinkLines(text: string, alias: string): string {
+  return keepLines(text, (entry) => entry.names[0] !== alias || entry.names.length === 1);
+}
+
+/** Takes the container's own lines with these addresses away. */
+export function removeOwnLines(text: string, own: string, addresses: readonly string[]): string {
+  return keepLines(text, (entry) => entry.names[0] !== own || !addresses.includes(entry.address));
+}
+
+function keepLines(text: string, keep: (entry: HostsEntry) => boolean): string {
+  const kept = text.split('\n').filter((line) => {
+    const parsed = parseLine(line);
+    return parsed === undefined || keep(parsed);
+  });
+  return kept.join('\n');
+}
+
+/** Adds lines at the end, as Docker does when a running container joins another network. */
+export function appendLines(text: string, entries: readonly HostsEntry[]): string {
+  const base = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+  return base + entries.map((entry) => `${lineOf(entry)}\n`).join('');
+}

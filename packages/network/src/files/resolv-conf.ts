@@ -1,0 +1,87 @@
+/**
+ * A container's /etc/resolv.conf on a network without a name server of its own: the host's file with what the user
+ * asked for put over it, and without name servers that only the host can reach. Format: resolv.conf(5). Pure.
+ */
+import { NetyardError, parseIp } from '@netyard/core';
+
+export interface ResolvConf {
+  nameservers: string[];
+  search: string[];
+  options: string[];
+  /** Directives we do not know, kept as they are. */
+  other: string[];
+}
+
+export function parseResolvConf(text: string): ResolvConf {
+  const result: ResolvConf = { nameservers: [], search: [], options: [], other: [] };
+  for (const line of text.split('\n')) {
+    if (/^\s*$|^[#;]/.test(line)) continue;
+    const [word = '', ...values] = line.trim().split(/\s+/);
+    if (word === 'nameserver' && values[0] !== undefined && isAddress(values[0])) result.nameservers.push(values[0]);
+    else if ((word === 'search' || word === 'domain') && values.length > 0) result.search = values;
+    else if (word === 'options') result.options.push(...values);
+    else if (word !== 'nameserver' && word !== 'search' && word !== 'domain') result.other.push(line);
+  }
+  return result;
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseIp(text.replace(/%.*$/, ''));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface ResolvConfWishes {
+  dns: readonly string[];
+  dnsSearch: readonly string[];
+  dnsOptions: readonly string[];
+}
+
+export interface ResolvConfSource extends ResolvConfWishes {
+  /** Text of the host's file; '' when there is none. */
+  host: string;
+  /** Host mode: the host's own loopback servers work there, so they stay. */
+  hostNamespace: boolean;
+  ipv6: boolean;
+}
+
+const fallback = ['8.8.8.8', '8.8.4.4'];
+const fallback6 = ['2001:4860:4860::8888', '2001:4860:4860::8844'];
+
+export function formatResolvConf(source: ResolvConfSource): string {
+  const host = parseResolvConf(source.host);
+  const nameservers = chooseNameservers(source, host.nameservers);
+  const search = source.dnsSearch.length > 0 ? source.dnsSearch.filter((name) => name !== '.') : host.search;
+  const options = source.dnsOptions.length > 0 ? source.dnsOptions : host.options;
+  const lines = [
+    ...nameservers.map((address) => `nameserver ${address}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
+    ...host.other,
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function chooseNameservers(source: ResolvConfSource, host: readonly string[]): readonly string[] {
+  if (source.dns.length > 0) return source.dns;
+  if (source.hostNamespace) return host;
+  const reachable = host.filter((address) => {
+    const ipv6 = address.includes(':');
+    return ipv6 ? source.ipv6 && !/^(::1$|fe80:)/i.test(address) : !address.startsWith('127.');
+  });
+  if (reachable.length > 0) return reachable;
+  return source.ipv6 ? [...fallback, ...fallback6] : fallback;
+}
+
+/** Throws `invalid` for values that are no addresses or would break out of their line. */
+export function checkResolvConfWishes(wishes: ResolvConfWishes): void {
+  for (const address of wishes.dns) {
+    if (!isAddress(address)) throw new NetyardError('invalid', `invalid IP address: ${address}`);
+  }
+  for (const text of [...wishes.dnsSearch, ...wishes.dnsOptions]) {
+    if (/[\s\p{Cc}]/u.test(text)) throw new NetyardError('invalid', `${text} is not a valid domain or option`);
+  }
+}

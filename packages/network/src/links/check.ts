@@ -1,0 +1,23 @@
+/** Start-time and exec-time check of links: the targets must run and be on the default bridge. Pure. */
+import { NetyardError } from '@netyard/core';
+
+export interface LinkCheck {
+  parentName: string;
+  alias: string;
+  childName: string;
+  childId: string;
+  childRuns: boolean;
+  childOnBridge: boolean;
+}
+
+/** Throws `internal` (500, as Docker's start and exec answer) for the first link that does not hold. */
+export function checkLink(link: LinkCheck): void {
+  if (!link.childRuns) {
+    const names = `/${link.childName} AS /${link.parentName}/${link.alias}`;
+    throw new NetyardError('internal', `Cannot link to a non running container: ${names}`, {
+      hint: `start ${link.childName} first`,
+    });
+  }
+  if (!link.childOnBridge)
+    throw new NetyardError('internal', `container ${link.childId} not attached to default bridge network`);
+}

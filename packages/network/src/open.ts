@@ -1,0 +1,169 @@
+/** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
+import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
+import type { Context } from './context.ts';
+import { networkOf } from './context.ts';
+import type { ContainerDirectory, NetworkEvent, NetworkSettings, NetworkStore, Networks } from './contract.ts';
+import { AddressPool } from './ipam/pool.ts';
+import { LinkIndex } from './links/index.ts';
+import { connect, disconnect } from './operations/connect.ts';
+import { explain, planConnect, planPrepare } from './operations/explain.ts';
+import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
+import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
+import { cleanup } from './operations/orphans.ts';
+import { prepare } from './operations/prepare.ts';
+import { register, unregister } from './operations/register.ts';
+import { release, releaseSandbox } from './operations/release.ts';
+import { rename } from './operations/rename.ts';
+import { describe, start } from './operations/start.ts';
+import { Mender } from './operations/watch.ts';
+import { defaultBridgeOptions, parseBip } from './plan/bridge-settings.ts';
+import { PortTable } from './ports/table.ts';
+import { drawTopology } from './topology.ts';
+
+export interface NetworksOptions {
+  kernel: Kernel;
+  store: NetworkStore;
+  containers: ContainerDirectory;
+  settings: NetworkSettings;
+  logger: Logger;
+  clock: Clock;
+}
+
+/** Throws `invalid` for settings that cannot be (`parse bip failed: …`). Touches only the store; `start` the kernel. */
+export function openNetworks(options: NetworksOptions): Networks {
+  const listeners = new Set<(event: NetworkEvent) => void>();
+  const context = openContext(options, listeners, () => mender.ownDeletion());
+  const mender: Mender = new Mender(context);
+  let started = false;
+  return {
+    async start(running) {
+      await start(context, running);
+      if (!started) mender.start();
+      started = true;
+    },
+    ...networkMethods(context),
+    ...containerMethods(context),
+    ...linkMethods(context),
+    explain: (ref) => explain(context, ref),
+    planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
+    planPrepare: (containerId) => planPrepare(context, containerId),
+    topology: () => drawTopology({ networks: [...context.networks.values()], running: runningOf(context) }),
+    events(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      await mender.close();
+      context.ports.close();
+    },
+    cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepWanted: started }, describe),
+  };
+}
+
+function networkMethods(context: Context): Pick<Networks, 'list' | 'get' | 'create' | 'remove' | 'uses'> {
+  return {
+    list: () => [...context.networks.values()],
+    get: (ref) => networkOf(context, ref),
+    create: async (request) => refuseCreate(context, request),
+    remove: async (ref) => refuseRemove(context, ref),
+    uses: (networkId) => usesOf(context, networkId),
+  };
+}
+
+function containerMethods(
+  context: Context,
+): Pick<
+  Networks,
+  'register' | 'prepare' | 'release' | 'unregister' | 'rename' | 'state' | 'config' | 'connect' | 'disconnect'
+> {
+  return {
+    register: (config) => register(context, config),
+    prepare: (containerId) => prepare(context, containerId),
+    release: (containerId) => release(context, containerId),
+    async unregister(containerId) {
+      await context.queue.run(containerId, async () => {
+        const sandbox = context.sandboxes.get(containerId);
+        if (!sandbox) return;
+        await releaseSandbox(context, sandbox);
+        unregister(context, containerId);
+      });
+    },
+    rename: (containerId, name) => rename(context, containerId, name),
+    state: (containerId) => context.sandboxes.get(containerId)?.state,
+    config: (containerId) => context.sandboxes.get(containerId)?.config,
+    connect: (networkRef, containerId, endpoint) => connect(context, networkRef, containerId, endpoint),
+    disconnect: (networkRef, containerId, force) => disconnect(context, networkRef, containerId, force),
+  };
+}
+
+function linkMethods(
+  context: Context,
+): Pick<Networks, 'links' | 'linksTo' | 'findLink' | 'removeLink' | 'checkLinks' | 'linkEnvironment'> {
+  return {
+    links: (parentId) => context.links.ofParent(parentId),
+    linksTo: (childId) => context.links.ofChild(childId),
+    findLink: (name) => findLink(context, name),
+    removeLink: (name) => removeLink(context, name),
+    checkLinks: (containerId) => checkLinks(context, containerId),
+    linkEnvironment: (containerId) => linkEnvironment(context, containerId),
+  };
+}
+
+function runningOf(context: Context): Parameters<typeof drawTopology>[0]['running'] {
+  return [...context.sandboxes.values()].flatMap(({ config, state }) => (state ? [{ config, state }] : []));
+}
+
+function openContext(
+  options: NetworksOptions,
+  listeners: ReadonlySet<(event: NetworkEvent) => void>,
+  ownDeletion: () => void,
+): Context {
+  const { kernel, store, settings, logger, clock } = options;
+  const bridgePool = parseBip(settings);
+  const stored = store.networks();
+  const made = missingNetworks(stored, bridgePool, defaultBridgeOptions(settings, settings.mtu || 1500), clock.now());
+  store.transaction(() => {
+    for (const record of made) store.putNetwork(record);
+  });
+  const links = store.links();
+  const sandboxes = new Map(
+    store.sandboxes().map(({ config, state }) => [config.containerId, { config, state }] as const),
+  );
+  const context: Context = {
+    ...options,
+    networks: new Map([...stored, ...made].map((record) => [record.id, record])),
+    sandboxes,
+    links: new LinkIndex(links),
+    dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),
+    pools: new Map(),
+    ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
+    hostLinks: new Map(),
+    queue: new KeyedQueue(),
+    facts: { ipv6: true, ipForward: settings.ipForward },
+    dynamicPorts: { first: 32768, last: 60999 },
+    emit(event) {
+      for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
+    },
+    ownDeletion,
+  };
+  for (const record of context.networks.values()) openPool(context, record.id);
+  return context;
+}
+
+function openPool(context: Context, networkId: string): void {
+  const pool = context.networks.get(networkId)?.ipam.pools[0];
+  if (!pool) return;
+  const addresses = new AddressPool(pool);
+  loadLeases(context, networkId, addresses);
+  context.pools.set(networkId, addresses);
+}
+
+/** A listener that throws must not undo what was done. */
+function deliver(listener: (event: NetworkEvent) => void, event: NetworkEvent, logger: Logger): void {
+  try {
+    listener(event);
+  } catch (error) {
+    logger.error('a listener of network events failed', { error: messageOf(error) });
+  }
+}

@@ -1,0 +1,47 @@
+/** What a container takes in memory when it starts, and gives back when it stops or when starting failed. */
+import { join } from 'node:path';
+import { newId } from '@netyard/core';
+import { type Context, networkOf } from '../context.ts';
+import type { EndpointState, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import { netnsName } from '../plan/names.ts';
+import { allocateEndpoint, freeEndpoint } from './endpoint.ts';
+import { publishPorts } from './ports.ts';
+
+/** Takes addresses, link names and ports in memory; synchronous, so that nobody comes in between. */
+export function allocateSandbox(context: Context, config: SandboxConfig): SandboxState {
+  const endpoints: EndpointState[] = [];
+  const ports: PublishedPort[] = [];
+  const isHost = config.mode.kind === 'host';
+  const state: SandboxState = {
+    id: newId(),
+    ...(isHost ? {} : { netnsPath: join(context.settings.netnsDirectory, netnsName(config.containerId)) }),
+    files: filePaths(config.filesDirectory),
+    endpoints,
+    ports,
+  };
+  try {
+    for (const endpoint of config.endpoints)
+      endpoints.push(allocateEndpoint(context, config, withNetwork(context, endpoint), endpoints));
+    publishPorts(context, config, state);
+    return state;
+  } catch (error) {
+    freeSandbox(context, config, state);
+    throw error;
+  }
+}
+
+function withNetwork<T extends { network: string }>(context: Context, endpoint: T): T {
+  return { ...endpoint, network: networkOf(context, endpoint.network).name };
+}
+
+export const filePaths = (directory: string): SandboxState['files'] => ({
+  hosts: join(directory, 'hosts'),
+  hostname: join(directory, 'hostname'),
+  resolvConf: join(directory, 'resolv.conf'),
+});
+
+/** Gives back in memory what `allocateSandbox` took. */
+export function freeSandbox(context: Context, config: SandboxConfig, state: SandboxState): void {
+  for (const port of state.ports) context.ports.release(port, config.containerId);
+  for (const endpoint of state.endpoints) freeEndpoint(context, config.containerId, endpoint);
+}

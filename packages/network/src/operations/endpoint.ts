@@ -1,0 +1,116 @@
+/** Allocates what an endpoint has while it lives: link names, address, MAC. Gives it back as well. */
+import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac, shortId } from '@netyard/core';
+import { bridgeOf, type Context, networkOf } from '../context.ts';
+import type { EndpointConfig, EndpointState, NetworkRecord, SandboxConfig } from '../contract.ts';
+import { hostLinkName } from '../plan/names.ts';
+import { hostnameOf } from './sandbox-plan.ts';
+
+/** Takes address and link name in memory; the caller stores them (`storeEndpoint`) and frees them after a failure. */
+export function allocateEndpoint(
+  context: Context,
+  config: SandboxConfig,
+  endpointConfig: EndpointConfig,
+  others: readonly EndpointState[],
+): EndpointState {
+  const record = networkOf(context, endpointConfig.network);
+  const bridge = bridgeOf(context, record.id);
+  if (!bridge) return emptyEndpoint(record, endpointConfig);
+  const ipv4Address = takeAddress(context, record, config, endpointConfig);
+  const hostLink = freeHostLink(context, config.containerId);
+  context.hostLinks.set(hostLink, config.containerId);
+  const mac = endpointConfig.macAddress
+    ? formatMac(parseMac(endpointConfig.macAddress))
+    : macFromIpv4(ipToBytes(parseIp(ipv4Address)));
+  const aliases = endpointConfig.aliases ?? [];
+  return {
+    ...emptyEndpoint(record, endpointConfig),
+    link: freeLink(others),
+    hostLink,
+    mac,
+    ipv4Address,
+    ipv4PrefixLength: bridge.prefixLength,
+    ipv4Gateway: bridge.gateway,
+    aliases,
+    dnsNames: record.predefined ? [] : dnsNames(config, aliases),
+  };
+}
+
+function emptyEndpoint(record: NetworkRecord, config: EndpointConfig): EndpointState {
+  return {
+    id: newId(),
+    networkId: record.id,
+    networkName: record.name,
+    link: '',
+    hostLink: '',
+    mac: '',
+    ipv4Address: '',
+    ipv4PrefixLength: 0,
+    ipv4Gateway: '',
+    ipv6Address: '',
+    ipv6PrefixLength: 0,
+    ipv6Gateway: '',
+    aliases: [],
+    dnsNames: [],
+    config,
+  };
+}
+
+/** Names by which the embedded DNS knows an endpoint; the first one gives the PTR record. */
+export function dnsNames(config: SandboxConfig, aliases: readonly string[]): string[] {
+  return [...new Set([config.name, ...aliases, shortId(config.containerId), hostnameOf(config)])];
+}
+
+function takeAddress(
+  context: Context,
+  record: NetworkRecord,
+  config: SandboxConfig,
+  endpointConfig: EndpointConfig,
+): string {
+  const pool = context.pools.get(record.id);
+  if (!pool) throw new NetyardError('internal', `network ${record.name} has no address pool`);
+  if (endpointConfig.ipv4Address) {
+    pool.take(endpointConfig.ipv4Address, config.containerId);
+    return endpointConfig.ipv4Address;
+  }
+  const address = pool.next();
+  if (address === undefined) {
+    const where = `${record.name} (${record.id})`;
+    throw new NetyardError('internal', `no available IPv4 addresses on this network's address pools: ${where}`);
+  }
+  pool.take(address, config.containerId);
+  pool.cursor = address;
+  return address;
+}
+
+function freeLink(others: readonly EndpointState[]): string {
+  const used = new Set(others.map((endpoint) => endpoint.link));
+  for (let index = 0; ; index += 1) if (!used.has(`eth${index}`)) return `eth${index}`;
+}
+
+function freeHostLink(context: Context, containerId: string): string {
+  for (let index = 0; index < 36; index += 1) {
+    const name = hostLinkName(containerId, index);
+    if (!context.hostLinks.has(name)) return name;
+  }
+  throw new NetyardError('conflict', `container ${containerId} is in too many networks`);
+}
+
+/** Inside a store transaction. */
+export function storeEndpoint(context: Context, containerId: string, endpoint: EndpointState): void {
+  if (endpoint.ipv4Address === '') return;
+  context.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
+  if (!endpoint.config.ipv4Address) context.store.putCursor(endpoint.networkId, endpoint.ipv4Address);
+}
+
+/** An address that was asked for by number stays reserved as long as the container exists. */
+export function freeEndpoint(context: Context, containerId: string, endpoint: EndpointState): void {
+  if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
+  if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
+  context.pools.get(endpoint.networkId)?.free(endpoint.ipv4Address, containerId);
+}
+
+/** Inside a store transaction. */
+export function unstoreEndpoint(context: Context, endpoint: EndpointState): void {
+  if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
+  context.store.deleteLease(endpoint.networkId, endpoint.ipv4Address);
+}

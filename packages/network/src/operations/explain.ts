@@ -1,0 +1,91 @@
+/** The glass box: the plan that stands for a container or a network, and what connect or start would do. */
+import { NetyardError } from '@netyard/core';
+import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
+import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
+import type { EndpointConfig } from '../contract.ts';
+import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
+import { planSandbox } from '../plan/sandbox.ts';
+import { allocateSandbox, freeSandbox } from './allocate.ts';
+import { allocateAttached, checkConnect, giveBack, planAttach } from './connect.ts';
+import { checkLinks } from './links.ts';
+import { planInput } from './sandbox-plan.ts';
+import { joinedState } from './shared.ts';
+
+/** A container's plan is complete: run on an empty host, it also makes the networks that the container is in. */
+export function explain(context: Context, ref: string): KernelPlan {
+  const containerId = context.containers.find(ref);
+  if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
+  const record = networkOf(context, ref);
+  return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
+}
+
+/** Our table and the given networks' bridges; nothing for networks without one. */
+export function planNetworks(context: Context, networkIds: readonly string[]): KernelObject[] {
+  const bridges = networkIds.flatMap((id) => bridgeOf(context, id) ?? []);
+  if (bridges.length === 0) return [];
+  return [...planHost(context.facts), ...bridges.flatMap((bridge) => planBridgeNetwork(bridge, context.facts))];
+}
+
+function explainContainer(context: Context, containerId: string): KernelPlan {
+  const { config, state } = sandboxOf(context, containerId);
+  if (!state)
+    throw new NetyardError('conflict', `Container ${config.name} is not running`, {
+      hint: `docker start ${config.name} first, or ask what a start would do with --dry-run`,
+    });
+  if (state.sharedWith !== undefined) {
+    const owner = context.sandboxes.get(state.sharedWith);
+    if (owner?.state) return explainContainer(context, state.sharedWith);
+  }
+  const networks = planNetworks(
+    context,
+    state.endpoints.map((endpoint) => endpoint.networkId),
+  );
+  const own = planSandbox(planInput(context, { config, state }, { files: true }));
+  return { owner: `container ${config.name}`, objects: [...networks, ...own] };
+}
+
+/** Takes what connect would take, asks the kernel for the difference, and gives it back. */
+export async function planConnect(
+  context: Context,
+  networkRef: string,
+  containerId: string,
+  wanted: EndpointConfig,
+): Promise<KernelOperation[]> {
+  return context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    const record = checkConnect(context, sandbox, networkRef, wanted);
+    const { state, config } = sandbox;
+    if (!state) return [];
+    const before = { config, state };
+    const after = allocateAttached(context, before, { ...wanted, network: record.name });
+    try {
+      const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
+      return await dryRun(context, { owner: `container ${config.name}`, objects });
+    } finally {
+      giveBack(context, before, after);
+    }
+  });
+}
+
+export async function planPrepare(context: Context, containerId: string): Promise<KernelOperation[]> {
+  return context.queue.run(containerId, async () => {
+    const { config, state } = sandboxOf(context, containerId);
+    if (state) return [];
+    if (config.mode.kind === 'container') {
+      joinedState(context, config, config.mode.ref);
+      return [];
+    }
+    checkLinks(context, containerId);
+    const draft = allocateSandbox(context, config);
+    try {
+      const objects = planSandbox(planInput(context, { config, state: draft }, { files: true }));
+      return await dryRun(context, { owner: `container ${config.name}`, objects });
+    } finally {
+      freeSandbox(context, config, draft);
+    }
+  });
+}
+
+async function dryRun(context: Context, plan: KernelPlan): Promise<KernelOperation[]> {
+  return (await context.kernel.apply(plan, { dryRun: true })).operations;
+}

@@ -1,0 +1,65 @@
+/** What start has to know of the host, and what it must refuse there: foreign bridges and overlapping routes. */
+import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
+import type { Kernel, ObservedRoute } from '@netyard/kernel';
+import type { Context } from '../context.ts';
+import { ownerPrefix } from '../plan/names.ts';
+import { parsePortRange } from '../ports/choose.ts';
+
+const mainTable = 254;
+
+/** Reads IPv6 support and the range that free ports come from. */
+export async function learnHost(context: Context): Promise<void> {
+  context.facts = { ...context.facts, ipv6: await hasIpv6(context.kernel) };
+  context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
+}
+
+async function hasIpv6(kernel: Kernel): Promise<boolean> {
+  try {
+    await kernel.readSysctl('net.ipv6.conf.all.disable_ipv6');
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && error.errnoName === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** `--mtu`, or that of the link which the default route uses, or Ethernet's. */
+export async function chooseMtu(context: Context): Promise<number> {
+  if (context.settings.mtu > 0) return context.settings.mtu;
+  const routes = await context.kernel.listRoutes();
+  const uplink = routes.find((route) => route.table === mainTable && isDefault(route) && route.link !== undefined);
+  if (!uplink) return 1500;
+  const links = await context.kernel.listLinks();
+  return links.find((link) => link.name === uplink.link)?.mtu ?? 1500;
+}
+
+const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/.test(route.to);
+
+/** Throws `conflict` when somebody else's link has the bridge's name, or a route of the host overlaps its subnet. */
+export async function checkBridgeFits(context: Context, link: string, subnet: string): Promise<void> {
+  const existing = (await context.kernel.listLinks()).find((candidate) => candidate.name === link);
+  if (existing && !existing.owner?.startsWith(ownerPrefix)) {
+    throw new NetyardError('conflict', `a link named ${link} exists and is not Netyard's`, {
+      hint: `choose another name for the default bridge, or remove it: ip link delete ${link}`,
+    });
+  }
+  const wanted = parsePrefix(subnet);
+  const overlapping = (await context.kernel.listRoutes()).find(
+    (route) => route.table === mainTable && route.link !== link && overlaps(route, wanted),
+  );
+  if (overlapping) {
+    const where = overlapping.link === undefined ? '' : ` dev ${overlapping.link}`;
+    const via = overlapping.via === undefined ? '' : ` via ${overlapping.via}`;
+    throw new NetyardError(
+      'conflict',
+      `bip ${context.settings.bip} overlaps with the host's route ${overlapping.to}${via}${where}`,
+      { hint: 'choose another subnet with --bip' },
+    );
+  }
+}
+
+function overlaps(route: ObservedRoute, subnet: Prefix): boolean {
+  if (isDefault(route) || route.to === '::/0') return false;
+  const prefix = parsePrefix(route.to.includes('/') ? route.to : `${route.to}/${route.to.includes(':') ? 128 : 32}`);
+  return prefixesOverlap(prefix, subnet);
+}

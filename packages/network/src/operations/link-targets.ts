@@ -1,0 +1,56 @@
+/** Finds the containers that links mean, at create time and when a removed target comes back under its name. */
+import { NetyardError } from '@netyard/core';
+import type { Context } from '../context.ts';
+import type { LinkRecord, SandboxConfig } from '../contract.ts';
+import { parseLink } from '../links/parse.ts';
+import { hasLegacyLinks } from '../modes.ts';
+
+/** In the order given; of several links with one alias the first wins, as in Docker. Throws `invalid`. */
+export function resolveLinks(context: Context, config: SandboxConfig): LinkRecord[] {
+  const links: LinkRecord[] = [];
+  for (const text of config.links) {
+    const { target, alias } = parseLink(text);
+    const child = findTarget(context, config, target);
+    const earlier = links.find((link) => link.alias === alias);
+    if (earlier) {
+      if (earlier.childId !== child.containerId)
+        context.logger.warn('link ignored: its alias is taken', { container: config.name, link: text });
+      continue;
+    }
+    links.push({
+      parentId: config.containerId,
+      childId: child.containerId,
+      alias,
+      targetName: child.name,
+      targetRef: target,
+      position: links.length,
+    });
+  }
+  return links;
+}
+
+/** Follows `container:` mode to the owner of the namespace. The statuses are Docker's: 400 also for a missing one. */
+function findTarget(context: Context, config: SandboxConfig, target: string): SandboxConfig {
+  let ref = target;
+  for (;;) {
+    const id = context.containers.find(ref);
+    const child = id === undefined || id === config.containerId ? undefined : context.sandboxes.get(id)?.config;
+    if (!child) throw new NetyardError('invalid', `could not get container for ${ref}: No such container: ${ref}`);
+    if (child.mode.kind === 'host') {
+      throw new NetyardError(
+        'invalid',
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      );
+    }
+    if (child.mode.kind !== 'container') return child;
+    ref = child.mode.ref;
+  }
+}
+
+/** Links of others whose target is gone and had, or was asked for by, this container's name: as they are to become. */
+export function attachDangling(context: Context, config: SandboxConfig): { before: LinkRecord; after: LinkRecord }[] {
+  if (!hasLegacyLinks(config.mode)) return [];
+  return [...context.dangling]
+    .filter((link) => link.targetName === config.name || link.targetRef === config.name)
+    .map((before) => ({ before, after: { ...before, childId: config.containerId, targetName: config.name } }));
+}

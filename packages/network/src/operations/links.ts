@@ -1,0 +1,105 @@
+/** Links while containers live: the check before start and exec, variables, lookup by name, and `rm --link`. */
+import { NetyardError } from '@netyard/core';
+import { type Context, sandboxOf } from '../context.ts';
+import type { LinkRecord } from '../contract.ts';
+import { removeLinkLines } from '../files/hosts.ts';
+import { checkLink } from '../links/check.ts';
+import { linkEnvironment as environmentOf } from '../links/environment.ts';
+import { parseLink, splitLinkName } from '../links/parse.ts';
+import { editHosts } from './parents.ts';
+import { linkEndpoint, linkHoles } from './sandbox-plan.ts';
+
+/** Links mean something on the default bridge only; a parent that is not on it has none to check. */
+export function checkLinks(context: Context, containerId: string): void {
+  const { config } = sandboxOf(context, containerId);
+  if (!config.endpoints.some((endpoint) => endpoint.network === 'bridge')) return;
+  for (const link of context.links.ofParent(containerId)) {
+    const child = context.sandboxes.get(link.childId);
+    const state = context.containers.info(link.childId)?.state;
+    checkLink({
+      parentName: config.name,
+      alias: link.alias,
+      childName: child?.config.name ?? link.targetName ?? link.childId,
+      childId: link.childId,
+      childRuns: child !== undefined && (state === 'running' || state === 'paused' || state === 'restarting'),
+      childOnBridge: linkEndpoint(context, link.childId) !== undefined,
+    });
+  }
+}
+
+export function linkEnvironment(context: Context, containerId: string): string[] {
+  if (!context.settings.legacyLinkEnvironment || !linkEndpoint(context, containerId)) return [];
+  const parentName = sandboxOf(context, containerId).config.name;
+  return context.links.ofParent(containerId).flatMap((link) => {
+    const endpoint = linkEndpoint(context, link.childId);
+    const child = context.sandboxes.get(link.childId)?.config;
+    if (!endpoint || !child) return [];
+    return environmentOf({
+      parentName,
+      alias: link.alias,
+      childAddress: endpoint.ipv4Address,
+      childEnvironment: context.containers.info(link.childId)?.env ?? [],
+      exposed: child.exposed,
+    });
+  });
+}
+
+export function findLink(context: Context, name: string): LinkRecord | undefined {
+  const parts = splitLinkName(name);
+  const parentId = parts && parentIdOf(context, parts.parent);
+  return parts && parentId !== undefined ? context.links.get(parentId, parts.alias) : undefined;
+}
+
+function parentIdOf(context: Context, name: string): string | undefined {
+  return context.containers.find(name);
+}
+
+/** The other links' lines stay, and the link does not come back later: it leaves the saved config as well. */
+export async function removeLink(context: Context, name: string): Promise<void> {
+  const parts = splitLinkName(name);
+  if (!parts) {
+    throw new NetyardError('internal', 'Conflict, cannot remove the default link name of the container', {
+      hint: 'name the link as PARENT/ALIAS',
+    });
+  }
+  const parentId = parentIdOf(context, parts.parent);
+  if (parentId === undefined)
+    throw new NetyardError(
+      'internal',
+      `Cannot get parent /${parts.parent} for link name /${parts.parent}/${parts.alias}`,
+    );
+  await context.queue.run(parentId, async () => {
+    const link = context.links.get(parentId, parts.alias);
+    if (!link) throw new NetyardError('not-found', `No such container: ${parts.parent}/${parts.alias}`);
+    await dropLink(context, link);
+  });
+}
+
+async function dropLink(context: Context, link: LinkRecord): Promise<void> {
+  const sandbox = sandboxOf(context, link.parentId);
+  const holes = linkHoles(context, link);
+  const config = {
+    ...sandbox.config,
+    links: sandbox.config.links.filter((text) => parseLink(text).alias !== link.alias),
+  };
+  context.store.transaction(() => {
+    context.store.deleteLink(link);
+    context.store.putSandbox(config, sandbox.state);
+  });
+  sandbox.config = config;
+  context.links.delete(link);
+  context.dangling.delete(link);
+  // Another alias for the same target keeps the way open.
+  const stillNeeded = new Set(
+    context.links
+      .ofParent(link.parentId)
+      .flatMap((other) => linkHoles(context, other))
+      .map((hole) => hole.key),
+  );
+  const objects = holes.filter((hole) => !stillNeeded.has(hole.key));
+  if (objects.length > 0) {
+    context.ownDeletion();
+    await context.kernel.remove({ owner: `link ${link.alias}`, objects });
+  }
+  await editHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
+}

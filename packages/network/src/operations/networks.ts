@@ -1,0 +1,73 @@
+/** The networks themselves: the three that are always there, lookup, and what may not be done to them. */
+import { NetyardError, newId } from '@netyard/core';
+import { type Context, networkOf } from '../context.ts';
+import type { CreateNetworkRequest, IpamPool, NetworkDriver, NetworkRecord, NetworkUse } from '../contract.ts';
+import type { AddressPool } from '../ipam/pool.ts';
+
+const predefined: readonly { name: string; driver: NetworkDriver }[] = [
+  { name: 'bridge', driver: 'bridge' },
+  { name: 'host', driver: 'host' },
+  { name: 'none', driver: 'null' },
+];
+
+/** The records of the predefined networks that are not there yet. The bridge gets its subnet at start. */
+export function missingNetworks(
+  present: readonly NetworkRecord[],
+  bridgePool: IpamPool,
+  bridgeOptions: Record<string, string>,
+  now: bigint,
+): NetworkRecord[] {
+  return predefined
+    .filter(({ name }) => !present.some((record) => record.name === name))
+    .map(({ name, driver }) => ({
+      id: newId(),
+      name,
+      driver,
+      created: now,
+      ipam: { driver: 'default', pools: driver === 'bridge' ? [bridgePool] : [] },
+      internal: false,
+      attachable: false,
+      enableIpv6: false,
+      options: driver === 'bridge' ? bridgeOptions : {},
+      labels: {},
+      predefined: true,
+    }));
+}
+
+/** User-defined networks are not there yet; what Docker refuses is refused with its words all the same. */
+export function refuseCreate(context: Context, request: CreateNetworkRequest): never {
+  if (predefined.some(({ name }) => name === request.name) || request.name === 'default') {
+    const message = `operation is not permitted on predefined ${request.name} network `;
+    throw new NetyardError('forbidden', message);
+  }
+  if (request.name === '' || request.name.startsWith('container:'))
+    throw new NetyardError('invalid', `invalid network name: ${request.name}`);
+  if ([...context.networks.values()].some((record) => record.name === request.name))
+    throw new NetyardError('conflict', `network with name ${request.name} already exists`);
+  throw new NetyardError('not-implemented', 'user-defined networks are not implemented yet', {
+    hint: 'use the networks bridge, host and none, or --network container:NAME',
+  });
+}
+
+export function refuseRemove(context: Context, ref: string): never {
+  const record = networkOf(context, ref);
+  throw new NetyardError('forbidden', `${record.name} is a pre-defined network and cannot be removed`);
+}
+
+/** Containers that have a live endpoint in the network. */
+export function usesOf(context: Context, networkId: string): NetworkUse[] {
+  return [...context.sandboxes.values()].flatMap(({ config, state }) =>
+    (state?.endpoints ?? [])
+      .filter((endpoint) => endpoint.networkId === networkId)
+      .map((endpoint) => ({ containerId: config.containerId, containerName: config.name, endpoint })),
+  );
+}
+
+/** Fills a pool with what the store says is taken. Leases outside of the subnet (it was changed) are skipped. */
+export function loadLeases(context: Context, networkId: string, pool: AddressPool): void {
+  for (const { address, containerId } of context.store.leases(networkId)) {
+    if (pool.contains(address) && pool.holder(address) === undefined) pool.take(address, containerId);
+  }
+  const cursor = context.store.cursor(networkId);
+  if (cursor !== undefined && pool.contains(cursor)) pool.cursor = cursor;
+}

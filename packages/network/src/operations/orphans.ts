@@ -1,0 +1,126 @@
+/** Finds what bears our marks but is wanted by nobody: after a crash, and for `system cleanup` without any state. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { KernelError } from '@netyard/core';
+import type { KernelObject } from '@netyard/kernel';
+import type { Context } from '../context.ts';
+import { endpointSets, networkSets, planTable, tableName } from '../firewall/table.ts';
+import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
+import { planSandbox } from '../plan/sandbox.ts';
+import { planNetworks } from './explain.ts';
+import { planInput } from './sandbox-plan.ts';
+
+/** In the order of making, so that `remove` takes them away in the right one. */
+export async function findOrphans(context: Context, options: { keepWanted: boolean }): Promise<KernelObject[]> {
+  const wanted = options.keepWanted ? planEverything(context) : [];
+  const has = new Set(wanted.map(identify));
+  const found = [
+    ...orphanNamespaces(context),
+    ...(await orphanTable(context)),
+    ...(await orphanLinks(context)),
+    ...(options.keepWanted ? await orphanElements(context) : []),
+  ];
+  const orphans = found.filter((object) => !has.has(identify(object)));
+  // A sharer's namespace belongs to an owner that may be stopped: no plan names it.
+  const shared = new Set(
+    options.keepWanted ? [...context.sandboxes.values()].map(({ state }) => state?.netnsPath) : [],
+  );
+  return orphans.filter((object) => object.kind !== 'netns' || !shared.has(object.path));
+}
+
+function planEverything(context: Context): KernelObject[] {
+  const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
+    state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
+  );
+  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes];
+}
+
+function identify(object: KernelObject): string {
+  switch (object.kind) {
+    case 'netns':
+      return `netns ${object.path}`;
+    case 'nft-element':
+      return `element ${object.set} ${object.key}`;
+    case 'nft-table':
+      return `table ${object.family} ${object.name}`;
+    case 'bridge':
+    case 'veth':
+      return `link ${object.name}`;
+    default:
+      return object.kind;
+  }
+}
+
+function orphanNamespaces(context: Context): KernelObject[] {
+  const directory = context.settings.netnsDirectory;
+  return listDirectory(directory)
+    .filter(isNetnsName)
+    .map((name) => ({ kind: 'netns', path: join(directory, name) }));
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function orphanLinks(context: Context): Promise<KernelObject[]> {
+  const links = await context.kernel.listLinks();
+  const ours = links.filter((link) => link.owner?.startsWith(ownerPrefix));
+  const bridges = ours.filter((link) => link.kind === 'bridge');
+  const veths = ours.filter((link) => link.kind === 'veth' && isHostLinkName(link.name));
+  return [
+    ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
+    ...veths.map(({ name }) => ({ kind: 'veth', name, up: false, peer: { name: 'eth0', up: false } }) as const),
+  ];
+}
+
+async function orphanTable(context: Context): Promise<KernelObject[]> {
+  const table = planTable();
+  const [observation] = await context.kernel.observe([table]);
+  return observation?.state === 'absent' ? [] : [table];
+}
+
+async function orphanElements(context: Context): Promise<KernelObject[]> {
+  const lists = await Promise.all([...networkSets, ...endpointSets].map((set) => listSet(context, set)));
+  return lists.flat();
+}
+
+async function listSet(context: Context, set: string): Promise<KernelObject[]> {
+  const elements = await listElements(context, set);
+  return elements.map(({ key, value }) => ({
+    kind: 'nft-element',
+    family: 'ip',
+    table: tableName,
+    set,
+    key,
+    ...(value === undefined ? {} : { value }),
+  }));
+}
+
+/** Empty when the table is gone. */
+export async function listElements(context: Context, set: string): Promise<{ key: string; value?: string }[]> {
+  try {
+    return await context.kernel.listNftElements({ family: 'ip', table: tableName, set });
+  } catch (error) {
+    if (error instanceof KernelError && error.errnoName === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Everything that Netyard made here; with the daemon at work, only what belongs to nobody. Returns it in words. */
+export async function cleanup(
+  context: Context,
+  options: { dryRun: boolean; keepWanted: boolean },
+  words: (object: KernelObject) => string,
+): Promise<string[]> {
+  const objects = await findOrphans(context, options);
+  if (!options.dryRun && objects.length > 0) {
+    context.ownDeletion();
+    await context.kernel.remove({ owner: 'cleanup', objects });
+  }
+  return objects.map(words);
+}

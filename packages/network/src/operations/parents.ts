@@ -1,0 +1,49 @@
+/**
+ * Keeps the hosts files of running parents right while a target comes, goes and changes its address: single lines of
+ * the file as it is now, rewritten in place, so that the container's bind mount and the user's own lines stay.
+ */
+import { readFileSync } from 'node:fs';
+import { messageOf } from '@netyard/core';
+import type { Context } from '../context.ts';
+import type { LinkRecord } from '../contract.ts';
+import { ownNames, updateLinkLines } from '../files/hosts.ts';
+import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
+
+/** Rewrites a running container's hosts file, inside its queue. Does nothing when the text stays the same. */
+export async function editHosts(context: Context, containerId: string, edit: (text: string) => string): Promise<void> {
+  const sandbox = context.sandboxes.get(containerId);
+  const path = sandbox?.state?.files.hosts;
+  if (!sandbox || path === undefined || sandbox.state?.sharedWith !== undefined) return;
+  const before = readFileSync(path, 'utf8');
+  const content = edit(before);
+  if (content === before) return;
+  const objects = [{ kind: 'file', path, content } as const];
+  await context.kernel.apply({ owner: `container ${sandbox.config.name}`, objects });
+}
+
+/** After a target got its address: each running parent's line follows. A failure there is told, not the child's. */
+export async function refreshParents(context: Context, childId: string): Promise<void> {
+  if (!linkEndpoint(context, childId)) return;
+  const links = context.links.ofChild(childId).filter((link) => linkEndpoint(context, link.parentId));
+  await Promise.all(
+    links.map(async (link) => {
+      try {
+        await context.queue.run(link.parentId, () => refreshLine(context, link));
+      } catch (error) {
+        context.logger.error("a parent's hosts file could not be updated", {
+          parent: link.parentId,
+          alias: link.alias,
+          error: messageOf(error),
+        });
+      }
+    }),
+  );
+}
+
+async function refreshLine(context: Context, link: LinkRecord): Promise<void> {
+  const parent = context.sandboxes.get(link.parentId)?.config;
+  const entries = linkEntries(context, link);
+  if (!parent || entries.length === 0) return;
+  const [own = ''] = ownNames(hostnameOf(parent), parent.domainname);
+  await editHosts(context, link.parentId, (text) => updateLinkLines(text, link.alias, entries, own));
+}

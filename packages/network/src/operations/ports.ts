@@ -1,0 +1,30 @@
+/** Published ports of one container: taking them, and forgetting what went the old way. */
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { Context } from '../context.ts';
+import type { PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import { gatewayEndpoint } from '../plan/sandbox.ts';
+import { wantedPorts } from '../ports/choose.ts';
+
+/** Reserves what is asked for on the endpoint that leads outside; without one (none, host) nothing is published. */
+export function publishPorts(context: Context, config: SandboxConfig, state: SandboxState): void {
+  const gateway = gatewayEndpoint(state.endpoints);
+  if (!gateway) return;
+  const { defaultHostAddress } = context.settings;
+  try {
+    for (const wanted of wantedPorts(config.ports, config.exposed, config.publishAll, defaultHostAddress || '0.0.0.0'))
+      state.ports.push(context.ports.publish(wanted, config.containerId, context.dynamicPorts));
+  } catch (error) {
+    if (!isNetyardError(error)) throw error;
+    const where = `driver failed programming external connectivity on endpoint ${config.name} (${gateway.id})`;
+    throw new NetyardError(error.code, `${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Old UDP "connections" would keep going the old way for as long as packets come. */
+export async function forgetUdp(context: Context, ports: readonly PublishedPort[]): Promise<void> {
+  for (const { protocol, hostPort: port, hostAddress } of ports) {
+    if (protocol !== 'udp') continue;
+    const address = hostAddress === '0.0.0.0' ? {} : { address: hostAddress };
+    await context.kernel.forgetConnections({ protocol, port, ...address });
+  }
+}

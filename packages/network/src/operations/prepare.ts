@@ -1,0 +1,93 @@
+/**
+ * Start time: allocates, plans and applies the network side of one container. Everything is taken in memory first
+ * without waiting for anything, then stored in one transaction, then made in the kernel in one `apply`; a failure
+ * gives all of it back.
+ */
+import { mkdirSync } from 'node:fs';
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { type Context, type Sandbox, sandboxOf } from '../context.ts';
+import type { SandboxState } from '../contract.ts';
+import { planRemoval, planSandbox } from '../plan/sandbox.ts';
+import { allocateSandbox, freeSandbox } from './allocate.ts';
+import { storeEndpoint, unstoreEndpoint } from './endpoint.ts';
+import { checkLinks } from './links.ts';
+import { emitEndpoint } from './notify.ts';
+import { refreshParents } from './parents.ts';
+import { forgetUdp } from './ports.ts';
+import { releaseSandbox } from './release.ts';
+import { type Prepared, planInput } from './sandbox-plan.ts';
+import { joinedState, sharersOf } from './shared.ts';
+
+export async function prepare(context: Context, containerId: string): Promise<SandboxState> {
+  const state = await context.queue.run(containerId, () => prepareSandbox(context, sandboxOf(context, containerId)));
+  // Outside of the own queue: parents wait for theirs, and two containers may link to each other.
+  await refreshParents(context, containerId);
+  for (const { networkId } of state.endpoints) emitEndpoint(context, 'connect', networkId, containerId);
+  return state;
+}
+
+async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {
+  if (sandbox.state) await releaseSandbox(context, sandbox);
+  if (sandbox.config.mode.kind === 'container') {
+    sandbox.state = joinedState(context, sandbox.config, sandbox.config.mode.ref);
+    context.store.putSandbox(sandbox.config, sandbox.state);
+    return sandbox.state;
+  }
+  checkLinks(context, sandbox.config.containerId);
+  try {
+    return await makeSandbox(context, sandbox);
+  } catch (error) {
+    const code = isNetyardError(error) ? error.code : 'internal';
+    const hint = isNetyardError(error) && error.hint !== undefined ? { hint: error.hint } : {};
+    throw new NetyardError(code, `failed to set up container networking: ${messageOf(error)}`, {
+      ...hint,
+      cause: error,
+    });
+  }
+}
+
+async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {
+  const { config } = sandbox;
+  const state = allocateSandbox(context, config);
+  sandbox.state = state;
+  const prepared: Prepared = { config, state };
+  try {
+    mkdirSync(config.filesDirectory, { recursive: true });
+    storePrepared(context, prepared);
+    const objects = planSandbox(planInput(context, prepared, { files: true }));
+    await context.kernel.apply({ owner: `container ${config.name}`, objects });
+    await forgetUdp(context, state.ports);
+    return state;
+  } catch (error) {
+    await undo(context, sandbox, prepared);
+    throw error;
+  }
+}
+
+/** Link holes towards containers that started meanwhile are part of what is taken away again. */
+async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Promise<void> {
+  const keepNamespace = sharersOf(context, prepared.config.containerId).length > 0;
+  const objects = planRemoval(planInput(context, prepared, { files: false }), { keepNamespace });
+  context.ownDeletion();
+  try {
+    await context.kernel.remove({ owner: `container ${prepared.config.name}`, objects });
+  } catch (error) {
+    context.logger.error('taking a half-made network down failed', {
+      container: prepared.config.name,
+      error: messageOf(error),
+    });
+  }
+  sandbox.state = undefined;
+  freeSandbox(context, prepared.config, prepared.state);
+  context.store.transaction(() => {
+    for (const endpoint of prepared.state.endpoints) unstoreEndpoint(context, endpoint);
+    context.store.putSandbox(prepared.config);
+  });
+}
+
+function storePrepared(context: Context, { config, state }: Prepared): void {
+  context.store.transaction(() => {
+    context.store.putSandbox(config, state);
+    for (const endpoint of state.endpoints) storeEndpoint(context, config.containerId, endpoint);
+  });
+}

@@ -1,0 +1,170 @@
+/**
+ * Create time: checks what can be checked, resolves link targets, reserves static addresses and link names, and
+ * writes it all down in one transaction. Nothing in the kernel changes.
+ */
+import { isNetyardError, messageOf, NetyardError, parseIp, parseMac } from '@netyard/core';
+import { type Context, networkOf, type Sandbox, sandboxOf } from '../context.ts';
+import type { EndpointConfig, LinkRecord, SandboxConfig } from '../contract.ts';
+import { checkHostname } from '../files/hostname.ts';
+import { parseExtraHost } from '../files/hosts.ts';
+import { checkResolvConfWishes } from '../files/resolv-conf.ts';
+import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
+import { checkPortRequest } from '../ports/choose.ts';
+import { attachDangling, resolveLinks } from './link-targets.ts';
+import { hostGateway } from './sandbox-plan.ts';
+
+export async function register(context: Context, wanted: SandboxConfig): Promise<{ warnings: string[] }> {
+  if (context.sandboxes.has(wanted.containerId))
+    throw new NetyardError('conflict', `container ${wanted.containerId} is registered already`);
+  const warnings = checkModeConflicts({ ...wanted, exposed: wanted.requestedExposed ?? [] });
+  checkTexts(context, wanted);
+  const config = normalise(context, wanted);
+  for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
+  const links = hasLegacyLinks(config.mode) ? resolveLinks(context, config) : [];
+  if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await forwarding(context)))
+    warnings.push('IPv4 forwarding is disabled. Networking will not work.');
+  commit(context, config, links);
+  return { warnings };
+}
+
+function checkTexts(context: Context, config: SandboxConfig): void {
+  checkHostname(config.hostname);
+  checkHostname(config.domainname ?? '');
+  for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
+  checkResolvConfWishes(config);
+  for (const port of config.ports) checkPortRequest(port);
+}
+
+/** A found `container:` target is kept by its id, and the list of endpoints becomes complete. */
+function normalise(context: Context, config: SandboxConfig): SandboxConfig {
+  const { mode } = config;
+  if (mode.kind === 'container') {
+    return { ...config, mode: { ...mode, ref: context.containers.find(mode.ref) ?? mode.ref }, endpoints: [] };
+  }
+  const named = config.endpoints.map((endpoint) => ({ ...endpoint, network: nameOf(context, endpoint.network) }));
+  const primary = nameOf(context, networkOfMode(mode) ?? 'none');
+  const has = named.some((endpoint) => endpoint.network === primary);
+  return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
+}
+
+/** A network's name for a name, id or `default`; unknown ones stay as they are: `start` tells of them. */
+function nameOf(context: Context, ref: string): string {
+  try {
+    return networkOf(context, ref).name;
+  } catch (error) {
+    if (isNetyardError(error, 'not-found')) return ref;
+    throw error;
+  }
+}
+
+/** Docker's checks of one endpoint's settings; a static address is fine on every network that has addresses. */
+export function checkEndpoint(context: Context, endpoint: EndpointConfig): void {
+  const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
+  const problems = record ? endpointProblems(context, record.id, endpoint) : [];
+  if (problems.length === 0) return;
+  const list = problems.join('\n');
+  throw new NetyardError(
+    'invalid',
+    `invalid config for network ${endpoint.network}: invalid endpoint settings:\n${list}`,
+  );
+}
+
+function endpointProblems(context: Context, networkId: string, endpoint: EndpointConfig): string[] {
+  const problems: string[] = [];
+  const record = context.networks.get(networkId);
+  const pool = context.pools.get(networkId);
+  const address = endpoint.ipv4Address;
+  if ((address || endpoint.ipv6Address) && !pool)
+    problems.push('user-specified IP address is supported on user-defined networks only');
+  if (record?.predefined && (endpoint.aliases ?? []).length > 0)
+    problems.push('network-scoped aliases are only supported for user-defined networks');
+  if (address && !isIpv4(address)) problems.push(`invalid IPv4 address: ${address}`);
+  else if (address && pool && !pool.contains(address))
+    problems.push(`no configured subnet contains IP address ${address}`);
+  if (endpoint.ipv6Address && pool) problems.push(`no configured subnet contains IP address ${endpoint.ipv6Address}`);
+  if (endpoint.macAddress) {
+    try {
+      parseMac(endpoint.macAddress);
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+  }
+  return problems;
+}
+
+function isIpv4(text: string): boolean {
+  try {
+    const ip = parseIp(text);
+    return ip.family === 4 && ip.value !== 0n;
+  } catch {
+    return false;
+  }
+}
+
+async function forwarding(context: Context): Promise<boolean> {
+  return (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1';
+}
+
+function commit(context: Context, config: SandboxConfig, links: readonly LinkRecord[]): void {
+  const sandbox: Sandbox = { config, state: undefined };
+  const reserved = reserveStatic(context, config);
+  const attached = attachDangling(context, config);
+  try {
+    context.store.transaction(() => {
+      context.store.putSandbox(config);
+      for (const { networkId, address } of reserved) context.store.putLease(networkId, address, config.containerId);
+      for (const { before, after } of attached) {
+        context.store.deleteLink(before);
+        context.store.putLink(after);
+      }
+      for (const link of links) context.store.putLink(link);
+    });
+  } catch (error) {
+    for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
+    throw error;
+  }
+  context.sandboxes.set(config.containerId, sandbox);
+  for (const { before, after } of attached) {
+    context.dangling.delete(before);
+    context.links.put(after);
+  }
+  for (const link of links) context.links.put(link);
+}
+
+function reserveStatic(context: Context, config: SandboxConfig): { networkId: string; address: string }[] {
+  const reserved: { networkId: string; address: string }[] = [];
+  try {
+    for (const endpoint of config.endpoints) {
+      if (!endpoint.ipv4Address) continue;
+      const networkId = networkOf(context, endpoint.network).id;
+      context.pools.get(networkId)?.take(endpoint.ipv4Address, config.containerId);
+      reserved.push({ networkId, address: endpoint.ipv4Address });
+    }
+  } catch (error) {
+    for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
+    throw error;
+  }
+  return reserved;
+}
+
+/** Forgets the container: config, static addresses, its own links. Links to it wait for one of the same name. */
+export function unregister(context: Context, containerId: string): void {
+  const { config } = sandboxOf(context, containerId);
+  const own = context.links.ofParent(containerId);
+  const leases = config.endpoints.flatMap((endpoint) => {
+    const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
+    return record && endpoint.ipv4Address ? [{ networkId: record.id, address: endpoint.ipv4Address }] : [];
+  });
+  context.store.transaction(() => {
+    context.store.deleteSandbox(containerId);
+    for (const { networkId, address } of leases) context.store.deleteLease(networkId, address);
+    for (const link of own) context.store.deleteLink(link);
+  });
+  for (const { networkId, address } of leases) context.pools.get(networkId)?.free(address, containerId);
+  for (const link of own) {
+    context.links.delete(link);
+    context.dangling.delete(link);
+  }
+  for (const link of context.links.ofChild(containerId)) context.dangling.add(link);
+  context.sandboxes.delete(containerId);
+}

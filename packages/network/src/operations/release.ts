@@ -1,0 +1,55 @@
+/** Stop time: takes down what `prepare` made and gives addresses, ports and link names back. */
+import type { KernelObject } from '@netyard/kernel';
+import type { Context, Sandbox } from '../context.ts';
+import type { SandboxState } from '../contract.ts';
+import { planRemoval } from '../plan/sandbox.ts';
+import { freeSandbox } from './allocate.ts';
+import { unstoreEndpoint } from './endpoint.ts';
+import { emitEndpoint } from './notify.ts';
+import { forgetUdp } from './ports.ts';
+import { type Prepared, planInput } from './sandbox-plan.ts';
+import { sharersOf } from './shared.ts';
+
+export async function release(context: Context, containerId: string): Promise<void> {
+  await context.queue.run(containerId, async () => {
+    const sandbox = context.sandboxes.get(containerId);
+    if (sandbox?.state) await releaseSandbox(context, sandbox);
+  });
+}
+
+/** Inside the container's queue. Goes on after a failure in the kernel: what it left is found as an orphan at start. */
+export async function releaseSandbox(context: Context, sandbox: Sandbox): Promise<void> {
+  const { config, state } = sandbox;
+  if (!state) return;
+  const objects = planRelease(context, { config, state });
+  sandbox.state = undefined;
+  context.ownDeletion();
+  try {
+    await context.kernel.remove({ owner: `container ${config.name}`, objects });
+  } finally {
+    freeSandbox(context, config, state);
+    context.store.transaction(() => {
+      for (const endpoint of state.endpoints) unstoreEndpoint(context, endpoint);
+      context.store.putSandbox(config);
+    });
+  }
+  await forgetUdp(context, state.ports);
+  for (const { networkId } of state.endpoints) emitEndpoint(context, 'disconnect', networkId, config.containerId);
+}
+
+/** Not for a sharer, nor while others share: their namespace stays, and the owner comes back into it. */
+function planRelease(context: Context, sandbox: Prepared): KernelObject[] {
+  const { config, state } = sandbox;
+  if (state.sharedWith !== undefined) return planOrphanedNamespace(context, config.containerId, state);
+  const keepNamespace = sharersOf(context, config.containerId).length > 0;
+  return planRemoval(planInput(context, sandbox, { files: false }), { keepNamespace });
+}
+
+/** The last sharer to leave takes the namespace along when its owner is gone already. */
+function planOrphanedNamespace(context: Context, containerId: string, state: SandboxState): KernelObject[] {
+  const { netnsPath, sharedWith } = state;
+  if (netnsPath === undefined || sharedWith === undefined) return [];
+  const others = sharersOf(context, sharedWith).some((sandbox) => sandbox.config.containerId !== containerId);
+  const ownerRuns = context.sandboxes.get(sharedWith)?.state !== undefined;
+  return others || ownerRuns ? [] : [{ kind: 'netns', path: netnsPath }];
+}

@@ -1,0 +1,42 @@
+/**
+ * Renaming. Links are kept by ids, so aliases go on working and `/old/alias` becomes `/new/alias` by itself; the new
+ * name appears in a parent's hosts file at its next start, as in Docker.
+ */
+import { isName, NetyardError } from '@netyard/core';
+import { type Context, sandboxOf } from '../context.ts';
+import { planVeth } from '../plan/endpoint.ts';
+import { endpointInput, type SandboxPlanInput } from '../plan/sandbox.ts';
+import { dnsNames } from './endpoint.ts';
+import { planInput } from './sandbox-plan.ts';
+
+export async function rename(context: Context, containerId: string, name: string): Promise<void> {
+  if (!isName(name)) throw new NetyardError('invalid', `Invalid container name (${name})`);
+  await context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    const renamed = context.links.ofChild(containerId).map((link) => ({ ...link, targetName: name }));
+    const config = { ...sandbox.config, name };
+    const state = sandbox.state && {
+      ...sandbox.state,
+      endpoints: sandbox.state.endpoints.map((endpoint) =>
+        endpoint.dnsNames.length === 0 ? endpoint : { ...endpoint, dnsNames: dnsNames(config, endpoint.aliases) },
+      ),
+    };
+    context.store.transaction(() => {
+      context.store.putSandbox(config, state);
+      for (const link of renamed) context.store.putLink(link);
+    });
+    sandbox.config = config;
+    sandbox.state = state;
+    for (const link of renamed) context.links.put(link);
+    if (state) await relabel(context, planInput(context, { config, state }, { files: false }));
+  });
+}
+
+/** The owner text on the host's end of each link names the container. */
+async function relabel(context: Context, input: SandboxPlanInput): Promise<void> {
+  const objects = input.state.endpoints.flatMap((endpoint) => {
+    const one = endpointInput(input, endpoint);
+    return one ? [planVeth(one)] : [];
+  });
+  if (objects.length > 0) await context.kernel.apply({ owner: `container ${input.config.name}`, objects });
+}

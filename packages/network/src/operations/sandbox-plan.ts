@@ -1,0 +1,136 @@
+/** Gathers from the context what the pure plans of a sandbox need: bridges, link holes, contents of files. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { shortId } from '@netyard/core';
+import type { NftElementObject } from '@netyard/kernel';
+import { bridgeOf, type Context, type Sandbox } from '../context.ts';
+import type { EndpointState, LinkRecord, SandboxConfig, SandboxState } from '../contract.ts';
+import { formatHostname } from '../files/hostname.ts';
+import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
+import { formatResolvConf } from '../files/resolv-conf.ts';
+import { planLinkHole } from '../firewall/link-hole.ts';
+import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
+
+export type Prepared = Sandbox & { state: SandboxState };
+
+export function hostnameOf(config: SandboxConfig): string {
+  if (config.hostname !== '') return config.hostname;
+  return config.mode.kind === 'host' ? hostname() : shortId(config.containerId);
+}
+
+/** The endpoint on the default bridge, where links live; undefined when the container has none there now. */
+export function linkEndpoint(context: Context, containerId: string): EndpointState | undefined {
+  const endpoints = context.sandboxes.get(containerId)?.state?.endpoints;
+  return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.ipv4Address !== '');
+}
+
+export function planInput(context: Context, sandbox: Prepared, options: { files: boolean }): SandboxPlanInput {
+  const bridges = new Map(
+    sandbox.state.endpoints.flatMap((endpoint) => {
+      const bridge = bridgeOf(context, endpoint.networkId);
+      return bridge ? [[endpoint.networkId, bridge] as const] : [];
+    }),
+  );
+  return {
+    config: sandbox.config,
+    state: sandbox.state,
+    bridges,
+    linkHoles: linkHolesOf(context, sandbox.config.containerId),
+    facts: context.facts,
+    ...(options.files ? { files: fileContents(context, sandbox) } : {}),
+  };
+}
+
+/** Elements for all links from and to this container whose both ends are on an isolated bridge now. */
+export function linkHolesOf(context: Context, containerId: string): NftElementObject[] {
+  const links = [...context.links.ofParent(containerId), ...context.links.ofChild(containerId)];
+  return links.flatMap((link) => linkHoles(context, link));
+}
+
+export function linkHoles(context: Context, link: LinkRecord): NftElementObject[] {
+  const parent = linkEndpoint(context, link.parentId);
+  const child = linkEndpoint(context, link.childId);
+  const childSandbox = context.sandboxes.get(link.childId);
+  if (!parent || !child || !childSandbox || bridgeOf(context, parent.networkId)?.icc !== false) return [];
+  const published = childSandbox.config.ports.map(({ protocol, containerPort }) => ({ protocol, port: containerPort }));
+  return planLinkHole({
+    parentId: link.parentId,
+    parentAddress: parent.ipv4Address,
+    childId: link.childId,
+    childAddress: child.ipv4Address,
+    ports: [...childSandbox.config.exposed, ...published],
+  });
+}
+
+/** The hosts entries that a link has now: none while its target has no address. */
+export function linkEntries(context: Context, link: LinkRecord): HostsEntry[] {
+  const endpoint = linkEndpoint(context, link.childId);
+  const child = context.sandboxes.get(link.childId)?.config;
+  if (!endpoint || !child) return [];
+  const names = linkNames(link.alias, hostnameOf(child), child.name);
+  return [endpoint.ipv4Address, endpoint.ipv6Address]
+    .filter((address) => address !== '')
+    .map((address) => ({ address, names }));
+}
+
+/** The container's own lines, one for each of its addresses. */
+export function ownEntries(config: SandboxConfig, endpoints: readonly EndpointState[]): HostsEntry[] {
+  const names = ownNames(hostnameOf(config), config.domainname);
+  return endpoints
+    .flatMap((endpoint) => [endpoint.ipv4Address, endpoint.ipv6Address])
+    .filter((address) => address !== '')
+    .map((address) => ({ address, names }));
+}
+
+function fileContents(context: Context, sandbox: Prepared): FileContents {
+  const { config } = sandbox;
+  return {
+    hosts: hostsContent(context, sandbox),
+    hostname: formatHostname(hostnameOf(config)),
+    resolvConf: formatResolvConf({
+      host: readHostResolvConf(context),
+      dns: config.dns.length > 0 ? config.dns : context.settings.dns,
+      dnsSearch: config.dnsSearch.length > 0 ? config.dnsSearch : context.settings.dnsSearch,
+      dnsOptions: config.dnsOptions.length > 0 ? config.dnsOptions : context.settings.dnsOptions,
+      hostNamespace: config.mode.kind === 'host',
+      ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.ipv6Address !== ''),
+    }),
+  };
+}
+
+function hostsContent(context: Context, { config, state }: Prepared): string {
+  const isHost = config.mode.kind === 'host';
+  if (isHost && config.extraHosts.length === 0) return readIfThere(context.settings.hostHosts);
+  const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
+  return formatHosts({
+    ipv6: context.facts.ipv6 && config.sysctls['net.ipv6.conf.all.disable_ipv6'] !== '1',
+    extra: config.extraHosts.map((text) => parseExtraHost(text, hostGateway(context))),
+    links: links.flatMap((link) => linkEntries(context, link)),
+    own: ownEntries(config, state.endpoints),
+  });
+}
+
+/** What the word `host-gateway` of `--add-host` stands for: the default bridge's address. */
+export function hostGateway(context: Context): string | undefined {
+  const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
+  return bridge?.ipam.pools[0]?.gateway;
+}
+
+/** systemd-resolved's stub on 127.0.0.53 is the host's alone; the file beside it names the real servers. */
+const resolvedFile = '/run/systemd/resolve/resolv.conf';
+
+function readHostResolvConf(context: Context): string {
+  const text = readIfThere(context.settings.hostResolvConf);
+  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');
+  return onlyStub ? readIfThere(resolvedFile) || text : text;
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The daemon's start: makes tables and bridges true, adopts what still runs, takes down what does not, and removes
+ * what belongs to nobody. Doing it twice changes nothing.
+ */
+import { messageOf, NetyardError } from '@netyard/core';
+import type { KernelObject } from '@netyard/kernel';
+import type { Context, Sandbox } from '../context.ts';
+import type { NetworkRecord } from '../contract.ts';
+import { planNetworkElements } from '../firewall/network.ts';
+import { AddressPool } from '../ipam/pool.ts';
+import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../plan/bridge-settings.ts';
+import { planSandbox } from '../plan/sandbox.ts';
+import { planNetworks } from './explain.ts';
+import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
+import { loadLeases } from './networks.ts';
+import { findOrphans } from './orphans.ts';
+import { unregister } from './register.ts';
+import { releaseSandbox } from './release.ts';
+import { planInput } from './sandbox-plan.ts';
+
+export async function start(context: Context, running: readonly string[]): Promise<void> {
+  await learnHost(context);
+  const alive = new Set(running);
+  await settleDefaultBridge(context, alive);
+  const objects = planNetworks(context, [...context.networks.keys()]);
+  await context.kernel.apply({ owner: 'networks', objects });
+  await dropStopped(context, alive);
+  for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
+  const orphans = await findOrphans(context, { keepWanted: true });
+  if (orphans.length > 0) await removeOrphans(context, orphans);
+}
+
+/** The flags may have changed since the last start. */
+async function settleDefaultBridge(context: Context, alive: ReadonlySet<string>): Promise<void> {
+  const record = [...context.networks.values()].find((network) => network.name === 'bridge');
+  if (!record) throw new NetyardError('internal', 'the default bridge has no record');
+  const before = bridgeSettings(record);
+  const options = defaultBridgeOptions(context.settings, await chooseMtu(context));
+  const next: NetworkRecord = { ...record, options, ipam: { ...record.ipam, pools: [parseBip(context.settings)] } };
+  const after = bridgeSettings(next);
+  await checkBridgeFits(context, after.link, after.subnet);
+  const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
+  if (moved) refuseWhileUsed(context, alive, before, after);
+  context.store.putNetwork(next);
+  context.networks.set(next.id, next);
+  const pool = new AddressPool(parseBip(context.settings));
+  loadLeases(context, next.id, pool);
+  context.pools.set(next.id, pool);
+  await removeOldBridge(context, before, after);
+}
+
+function refuseWhileUsed(
+  context: Context,
+  alive: ReadonlySet<string>,
+  before: BridgeSettings,
+  after: BridgeSettings,
+): void {
+  const users = [...context.sandboxes.values()].filter(
+    ({ config, state }) =>
+      alive.has(config.containerId) && state?.endpoints.some((endpoint) => endpoint.networkId === before.networkId),
+  );
+  if (users.length === 0) return;
+  const names = users.map(({ config }) => config.name).join(', ');
+  throw new NetyardError(
+    'conflict',
+    `cannot move the default bridge from ${before.gateway}/${before.prefixLength} on ${before.link} to ${after.gateway}/${after.prefixLength} on ${after.link}: containers run on it (${names})`,
+    { hint: 'stop them first' },
+  );
+}
+
+async function removeOldBridge(context: Context, before: BridgeSettings, after: BridgeSettings): Promise<void> {
+  const wanted = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
+  const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !wanted.has(`${set} ${key}`));
+  const prefix = `${before.gateway}/${before.prefixLength}`;
+  if (before.link !== after.link) objects.unshift({ kind: 'bridge', name: before.link, up: false });
+  else if (prefix !== `${after.gateway}/${after.prefixLength}`)
+    objects.unshift({ kind: 'address', link: before.link, prefix });
+  if (objects.length > 0) await context.kernel.remove({ owner: 'network bridge', objects });
+}
+
+/** Sharers first: an owner's namespace goes only when nobody shares it any more. */
+async function dropStopped(context: Context, alive: ReadonlySet<string>): Promise<void> {
+  const stopped = [...context.sandboxes.values()].filter(({ config }) => !alive.has(config.containerId));
+  const sharers = stopped.filter(({ state }) => state?.sharedWith !== undefined);
+  const owners = stopped.filter(({ state }) => state !== undefined && state.sharedWith === undefined);
+  for (const sandbox of [...sharers, ...owners]) {
+    try {
+      await releaseSandbox(context, sandbox);
+    } catch (error) {
+      tellFailure(context, 'a stopped container left something behind', sandbox, error);
+    }
+  }
+  // A crash between our writing a container down and the engine's leaves one that nobody knows.
+  for (const { config } of stopped)
+    if (!context.containers.info(config.containerId)) unregister(context, config.containerId);
+}
+
+async function adopt(context: Context, sandbox: Sandbox): Promise<void> {
+  const { config, state } = sandbox;
+  if (!state) return;
+  for (const endpoint of state.endpoints)
+    if (endpoint.hostLink !== '') context.hostLinks.set(endpoint.hostLink, config.containerId);
+  for (const port of state.ports) {
+    const failure = context.ports.adopt(port, config.containerId);
+    if (failure) tellFailure(context, 'a published port could not be reserved again', sandbox, failure);
+  }
+  try {
+    await mendSandbox(context, sandbox);
+  } catch (error) {
+    tellFailure(context, 'a running container could not be mended', sandbox, error);
+  }
+}
+
+/** Makes a running container's kernel objects true again; its files are its own by now. Returns what was done. */
+export async function mendSandbox(context: Context, sandbox: Sandbox): Promise<void> {
+  const { config, state } = sandbox;
+  if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return;
+  const objects = planSandbox(planInput(context, { config, state }, { files: false }));
+  const report = await context.kernel.apply({ owner: `container ${config.name}`, objects });
+  const network = state.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
+  if (report.operations.length === 0 || !network) return;
+  context.emit({
+    action: 'repair',
+    networkId: network.id,
+    networkName: network.name,
+    driver: network.driver,
+    containerId: config.containerId,
+    detail: report.operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
+  });
+}
+
+/** One object in a few words, for messages. */
+export function describe(object: KernelObject): string {
+  switch (object.kind) {
+    case 'netns':
+    case 'file':
+      return `${object.kind} ${object.path}`;
+    case 'address':
+      return `address ${object.prefix} on ${object.link}`;
+    case 'route':
+      return `route ${object.to}`;
+    case 'neighbour':
+      return `neighbour ${object.address}`;
+    case 'sysctl':
+      return `sysctl ${object.key}`;
+    case 'nft-table':
+      return `nft table ${object.family} ${object.name}`;
+    case 'nft-element':
+      return `nft element ${object.set} { ${object.key} }`;
+    default:
+      return `${object.kind} ${object.name}`;
+  }
+}
+
+async function removeOrphans(context: Context, objects: readonly KernelObject[]): Promise<void> {
+  context.logger.warn('removing what belongs to no container', { objects: objects.map(describe) });
+  try {
+    await context.kernel.remove({ owner: 'leftovers', objects });
+  } catch (error) {
+    context.logger.error('removing leftovers failed', { error: messageOf(error) });
+  }
+}
+
+function tellFailure(context: Context, what: string, sandbox: Sandbox, error: unknown): void {
+  context.logger.error(what, { container: sandbox.config.name, error: messageOf(error) });
+}

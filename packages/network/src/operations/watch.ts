@@ -1,0 +1,183 @@
+/**
+ * Mends what others break, as soon as the kernel tells of it: our bridge, a container's link, our tables and their
+ * elements. Events are gathered for a moment and then only what they name is compared; nothing polls.
+ */
+import { messageOf } from '@netyard/core';
+import type { KernelEvent } from '@netyard/kernel';
+import { bridgeOf, type Context } from '../context.ts';
+import { endpointSets, tableName } from '../firewall/table.ts';
+import { planPorts } from '../plan/sandbox.ts';
+import { planNetworks } from './explain.ts';
+import { listElements } from './orphans.ts';
+import { linkHolesOf, planInput } from './sandbox-plan.ts';
+import { describe, mendSandbox } from './start.ts';
+
+const gatherMilliseconds = 50;
+/** Taking elements away ourselves raises the same event as a stranger doing it: then look, but not in a hurry. */
+const ownDeletionMilliseconds = 1000;
+
+export class Mender {
+  readonly #context: Context;
+  readonly #stop = new AbortController();
+  #done: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #elementsTimer: NodeJS.Timeout | undefined;
+  #lastOwnDeletion = Number.NEGATIVE_INFINITY;
+  readonly #containers = new Set<string>();
+  #networks = false;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  start(): void {
+    this.#done = this.#follow();
+  }
+
+  /** Waits until no mending is under way. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#elementsTimer);
+    await this.#done;
+  }
+
+  ownDeletion(): void {
+    this.#lastOwnDeletion = performance.now();
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      for await (const event of this.#context.kernel.watch(this.#stop.signal)) this.#note(event);
+    } catch (error) {
+      if (!this.#stop.signal.aborted)
+        this.#context.logger.error('watching the kernel ended', { error: messageOf(error) });
+    }
+  }
+
+  #note(event: KernelEvent): void {
+    if (event.type === 'nft') this.#noteNft(event);
+    else if (event.type === 'link') this.#noteLink(event);
+    else if (event.type === 'address' && event.action === 'del' && this.#isGateway(event.prefix)) this.#markNetworks();
+  }
+
+  #noteNft(event: Extract<KernelEvent, { type: 'nft' }>): void {
+    if (event.table !== tableName || event.action !== 'del') return;
+    if (event.what === 'element') this.#scheduleElements();
+    else {
+      this.#markNetworks();
+      this.#markAll();
+    }
+  }
+
+  #noteLink(event: Extract<KernelEvent, { type: 'link' }>): void {
+    const containerId = this.#context.hostLinks.get(event.name);
+    if (containerId !== undefined && event.action === 'del') {
+      this.#containers.add(containerId);
+      this.#schedule();
+    }
+    const isBridge = [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.link === event.name);
+    if (!isBridge) return;
+    this.#markNetworks();
+    // With the bridge all its ports are loose.
+    if (event.action === 'del') this.#markAll();
+  }
+
+  #isGateway(prefix: string): boolean {
+    return [...this.#context.networks.keys()].some((id) => {
+      const bridge = bridgeOf(this.#context, id);
+      return bridge !== undefined && prefix === `${bridge.gateway}/${bridge.prefixLength}`;
+    });
+  }
+
+  #markNetworks(): void {
+    this.#networks = true;
+    this.#schedule();
+  }
+
+  #markAll(): void {
+    for (const [id, { state }] of this.#context.sandboxes) if (state) this.#containers.add(id);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#stop.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#done = this.#done.then(() => this.#mend());
+    }, gatherMilliseconds);
+  }
+
+  #scheduleElements(): void {
+    if (this.#elementsTimer !== undefined || this.#stop.signal.aborted) return;
+    const ours = performance.now() - this.#lastOwnDeletion < ownDeletionMilliseconds;
+    const wait = ours ? ownDeletionMilliseconds : gatherMilliseconds;
+    this.#elementsTimer = setTimeout(() => {
+      this.#elementsTimer = undefined;
+      this.#done = this.#done.then(() => this.#findMissingElements());
+    }, wait);
+  }
+
+  async #mend(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const containers = [...this.#containers];
+    this.#containers.clear();
+    if (this.#networks) {
+      this.#networks = false;
+      await this.#attempt('the networks', () => this.#mendNetworks());
+    }
+    for (const id of containers) {
+      await this.#attempt(`container ${id}`, () =>
+        this.#context.queue.run(id, async () => {
+          const sandbox = this.#context.sandboxes.get(id);
+          if (sandbox) await mendSandbox(this.#context, sandbox);
+        }),
+      );
+    }
+  }
+
+  async #mendNetworks(): Promise<void> {
+    const { kernel, networks } = this.#context;
+    const report = await kernel.apply({
+      owner: 'networks',
+      objects: planNetworks(this.#context, [...networks.keys()]),
+    });
+    const bridge = [...networks.values()].find((record) => record.driver === 'bridge');
+    if (report.operations.length === 0 || !bridge) return;
+    const detail = report.operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
+    this.#context.emit({
+      action: 'repair',
+      networkId: bridge.id,
+      networkName: bridge.name,
+      driver: bridge.driver,
+      detail,
+    });
+  }
+
+  /** One listing of each set tells whose elements are missing. */
+  async #findMissingElements(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    await this.#attempt('elements', async () => {
+      const lists = await Promise.all(endpointSets.map((set) => listElements(this.#context, set)));
+      const present = new Set(
+        endpointSets.flatMap((set, index) => (lists[index] ?? []).map(({ key }) => `${set} ${key}`)),
+      );
+      for (const [id, { config, state }] of this.#context.sandboxes) {
+        if (!state) continue;
+        const input = planInput(this.#context, { config, state }, { files: false });
+        const wanted = [...planPorts(input), ...linkHolesOf(this.#context, id)];
+        if (wanted.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#containers.add(id);
+      }
+      this.#networks = true;
+    });
+    await this.#mend();
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#context.logger.error('mending failed', { what, error: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The plan of a bridge network without its containers: our table, forwarding, the bridge with its address, and what
+ * the network puts into the sets. Order is the order of making. Pure.
+ */
+import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
+import type { KernelObject } from '@netyard/kernel';
+import { planNetworkElements } from '../firewall/network.ts';
+import { planTable } from '../firewall/table.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
+import { ownerPrefix, sysctlLink } from './names.ts';
+
+export interface HostFacts {
+  /** The host's kernel has IPv6. */
+  ipv6: boolean;
+  /** `--ip-forward`. */
+  ipForward: boolean;
+}
+
+/** Things of the host that all networks stand on. */
+export function planHost(facts: HostFacts): KernelObject[] {
+  const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
+  return [...(facts.ipForward ? [forward] : []), planTable()];
+}
+
+export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  const owner = `${ownerPrefix}network ${bridge.networkName}`;
+  const mac = macFromIpv4(ipToBytes(parseIp(bridge.gateway)));
+  return [
+    { kind: 'bridge', name: bridge.link, mac, mtu: bridge.mtu, owner, up: true },
+    ...planBridgeSysctls(bridge, facts),
+    {
+      kind: 'address',
+      link: bridge.link,
+      prefix: `${bridge.gateway}/${bridge.prefixLength}`,
+      broadcast: bridge.broadcast,
+    },
+    ...planNetworkElements(bridge),
+  ];
+}
+
+/**
+ * route_localnet: answers to the host's own 127.0.0.1 come back through the bridge (chain `martians` keeps strangers
+ * out). Without icc all ports of the bridge are isolated from each other, so that no frame of any protocol passes
+ * between containers; proxy_arp_pvlan (RFC 3069) makes the host answer for the neighbours, so that what a link allows
+ * is routed through the host, where the firewall sees it with or without br_netfilter.
+ */
+function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  const link = sysctlLink(bridge.link);
+  const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
+  return [
+    ...(facts.ipv6 && !bridge.ipv6 ? [set(`net.ipv6.conf.${link}.disable_ipv6`, '1')] : []),
+    set(`net.ipv4.conf.${link}.route_localnet`, '1'),
+    set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
+  ];
+}

@@ -1,0 +1,60 @@
+/** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
+import { shortId } from '@netyard/core';
+import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { EndpointState } from '../contract.ts';
+import type { HostFacts } from './bridge-network.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
+import { ownerPrefix, sysctlLink } from './names.ts';
+
+export interface EndpointPlanInput {
+  containerId: string;
+  containerName: string;
+  netnsPath: string;
+  endpoint: EndpointState;
+  bridge: BridgeSettings;
+  /** This endpoint's gateway is the container's default route. */
+  isGateway: boolean;
+  facts: HostFacts;
+}
+
+export function planVeth(input: EndpointPlanInput): VethObject {
+  const { endpoint, bridge } = input;
+  return {
+    kind: 'veth',
+    name: endpoint.hostLink,
+    mtu: bridge.mtu,
+    owner: `${ownerPrefix}container ${input.containerName} (${shortId(input.containerId)}) on ${bridge.networkName}`,
+    master: bridge.link,
+    isolated: !bridge.icc,
+    up: true,
+    peer: { ns: input.netnsPath, name: endpoint.link, mac: endpoint.mac, up: true },
+  };
+}
+
+export function planDefaultRoute(input: EndpointPlanInput): KernelObject {
+  return {
+    kind: 'route',
+    ns: input.netnsPath,
+    to: 'default',
+    family: 4,
+    via: input.endpoint.ipv4Gateway,
+    link: input.endpoint.link,
+  };
+}
+
+export function planEndpoint(input: EndpointPlanInput): KernelObject[] {
+  const { endpoint, bridge, netnsPath: ns, facts } = input;
+  const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
+  return [
+    planVeth(input),
+    ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
+    {
+      kind: 'address',
+      ns,
+      link: endpoint.link,
+      prefix: `${endpoint.ipv4Address}/${endpoint.ipv4PrefixLength}`,
+      broadcast: bridge.broadcast,
+    },
+    ...(input.isGateway ? [planDefaultRoute(input)] : []),
+  ];
+}

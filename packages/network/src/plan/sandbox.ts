@@ -1,0 +1,119 @@
+/**
+ * The plan of one container's network side: its namespace, its endpoints, what is published, its files. What
+ * `prepare` applies, `explain` prints and `release` takes away. Pure.
+ */
+import { NetyardError } from '@netyard/core';
+import type { FileObject, KernelObject, NftElementObject } from '@netyard/kernel';
+import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
+import { planPublishedPort } from '../firewall/publish.ts';
+import type { HostFacts } from './bridge-network.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
+import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planVeth } from './endpoint.ts';
+
+export interface FileContents {
+  hosts: string;
+  hostname: string;
+  resolvConf: string;
+}
+
+export interface SandboxPlanInput {
+  config: SandboxConfig;
+  state: SandboxState;
+  /** By network id. */
+  bridges: ReadonlyMap<string, BridgeSettings>;
+  /** Left out for a running container: its files are the container's by now. */
+  files?: FileContents;
+  linkHoles: readonly NftElementObject[];
+  facts: HostFacts;
+}
+
+/** The endpoint that the default route and published ports use; undefined without any on a bridge. */
+export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointState | undefined {
+  const priority = (endpoint: EndpointState): number => endpoint.config.gatewayPriority ?? 0;
+  return endpoints
+    .filter((endpoint) => endpoint.ipv4Gateway !== '')
+    .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
+}
+
+export function endpointInput(input: SandboxPlanInput, endpoint: EndpointState): EndpointPlanInput | undefined {
+  const bridge = input.bridges.get(endpoint.networkId);
+  if (bridge === undefined) return undefined;
+  if (input.state.netnsPath === undefined)
+    throw new NetyardError('internal', `container ${input.config.containerId} has an endpoint but no namespace`);
+  return {
+    containerId: input.config.containerId,
+    containerName: input.config.name,
+    netnsPath: input.state.netnsPath,
+    endpoint,
+    bridge,
+    isGateway: gatewayEndpoint(input.state.endpoints)?.id === endpoint.id,
+    facts: input.facts,
+  };
+}
+
+export function planSandbox(input: SandboxPlanInput): KernelObject[] {
+  const { state } = input;
+  return [
+    ...planNamespace(input),
+    ...state.endpoints.flatMap((endpoint) => {
+      const one = endpointInput(input, endpoint);
+      return one ? planEndpoint(one) : [];
+    }),
+    ...planPorts(input),
+    ...input.linkHoles,
+    ...planFiles(input),
+  ];
+}
+
+function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
+  if (state.netnsPath === undefined || state.sharedWith !== undefined) return [];
+  const ns = state.netnsPath;
+  const sysctls = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
+  return [
+    { kind: 'netns', path: ns },
+    { kind: 'link-state', ns, name: 'lo', up: true },
+    ...sysctls.map(([key, value]): KernelObject => ({ kind: 'sysctl', ns, key, value })),
+  ];
+}
+
+export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
+  const address = gatewayEndpoint(state.endpoints)?.ipv4Address;
+  if (address === undefined) return [];
+  return state.ports.map((port) => planPublishedPort(port, address, config.containerId));
+}
+
+function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
+  if (files === undefined || state.sharedWith !== undefined) return [];
+  return [
+    { kind: 'file', path: state.files.hosts, content: files.hosts },
+    { kind: 'file', path: state.files.hostname, content: files.hostname },
+    { kind: 'file', path: state.files.resolvConf, content: files.resolvConf },
+  ];
+}
+
+/**
+ * What has to be taken away when the container stops. Addresses, routes and sysctls go with their link or namespace;
+ * files stay, as they are the container's.
+ */
+export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
+  const { state } = input;
+  const ownsNamespace = state.netnsPath !== undefined && state.sharedWith === undefined;
+  return [
+    ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
+    ...state.endpoints.flatMap((endpoint) => planEndpointRemoval(input, endpoint)),
+    ...planPorts(input),
+    ...input.linkHoles,
+  ];
+}
+
+export function planEndpointRemoval(input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] {
+  const one = endpointInput(input, endpoint);
+  return one ? [planVeth(one)] : [];
+}
+
+/** The default route, when this endpoint became the gateway after another one left. */
+export function planGatewayChange(input: SandboxPlanInput): KernelObject[] {
+  const gateway = gatewayEndpoint(input.state.endpoints);
+  const one = gateway && endpointInput(input, gateway);
+  return one ? [planDefaultRoute(one)] : [];
+}

@@ -1,0 +1,69 @@
+/**
+ * Which host port a published port gets: checks of what was asked for, `-P`, and the order in which candidates are
+ * tried. Pure; table.ts remembers what is taken.
+ */
+import { NetyardError, parseIp } from '@netyard/core';
+import type { ExposedPort, PortRequest } from '../contract.ts';
+
+export interface PortRange {
+  first: number;
+  last: number;
+}
+
+/** net.ipv4.ip_local_port_range as sysctl prints it: `32768	60999`. */
+export function parsePortRange(text: string): PortRange {
+  const [first, last] = text.trim().split(/\s+/).map(Number);
+  if (first === undefined || last === undefined || !(first > 0) || !(last >= first))
+    return { first: 32768, last: 60999 };
+  return { first, last };
+}
+
+/** Throws `invalid` for a port or host address that cannot be. */
+export function checkPortRequest(request: PortRequest): void {
+  const isPort = (port: number, least: number): boolean => Number.isInteger(port) && port >= least && port <= 65535;
+  const { hostPort = 0, hostPortEnd = hostPort } = request;
+  if (!isPort(request.containerPort, 1) || !isPort(hostPort, 0) || !isPort(hostPortEnd, 0) || hostPortEnd < hostPort) {
+    const range = hostPortEnd === hostPort ? `${hostPort}` : `${hostPort}-${hostPortEnd}`;
+    throw new NetyardError('invalid', `invalid port specification: "${range}:${request.containerPort}"`);
+  }
+  if (request.hostAddress && parseIp(request.hostAddress).family === 6) {
+    throw new NetyardError('invalid', `cannot publish on ${request.hostAddress}: the network has no IPv6`, {
+      hint: 'publish on an IPv4 address of the host',
+    });
+  }
+}
+
+/** `-p` in the order given, then what `-P` adds: each exposed port that has none. Host addresses are filled in. */
+export function wantedPorts(
+  ports: readonly PortRequest[],
+  exposed: readonly ExposedPort[],
+  publishAll: boolean,
+  defaultHostAddress: string,
+): (PortRequest & { hostAddress: string })[] {
+  const published = new Set(ports.map((port) => `${port.containerPort}/${port.protocol}`));
+  const extra: PortRequest[] = publishAll
+    ? exposed
+        .filter((port) => !published.has(`${port.port}/${port.protocol}`))
+        .map((port) => ({ protocol: port.protocol, containerPort: port.port }))
+    : [];
+  return [...ports, ...extra].map((port) => ({
+    ...port,
+    hostAddress: port.hostAddress ? port.hostAddress : defaultHostAddress,
+  }));
+}
+
+/** Host ports to try, in order; one that was just given back comes last. */
+export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor: number): Generator<number> {
+  const { hostPort = 0, hostPortEnd = hostPort } = request;
+  if (hostPort > 0) {
+    for (let port = hostPort; port <= hostPortEnd; port += 1) yield port;
+    return;
+  }
+  const size = dynamic.last - dynamic.first + 1;
+  const start = cursor >= dynamic.first && cursor < dynamic.last ? cursor + 1 : dynamic.first;
+  for (let step = 0; step < size; step += 1) yield dynamic.first + ((start - dynamic.first + step) % size);
+}
+
+/** True when the request names exactly one host port: then there is no point in trying another. */
+export const wantsOnePort = (request: PortRequest): boolean =>
+  (request.hostPort ?? 0) > 0 && (request.hostPortEnd ?? request.hostPort) === request.hostPort;

@@ -1,0 +1,134 @@
+/**
+ * Host ports taken by containers of ours, each held by a socket so that no other process can take it. One table for
+ * the host. Publishing costs the same however many there are.
+ */
+import { isNetyardError, KernelError, NetyardError } from '@netyard/core';
+import type { PortReservation } from '@netyard/kernel';
+import type { PortRequest, PublishedPort } from '../contract.ts';
+import { candidatePorts, type PortRange, wantsOnePort } from './choose.ts';
+
+type Reserve = (protocol: PublishedPort['protocol'], address: string, port: number) => PortReservation;
+
+const anyAddress = '0.0.0.0';
+
+/** glibc's words for what bind(2) may answer, as Docker's messages have them. */
+const bindErrors: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+};
+
+interface Holding {
+  containerId: string;
+  reservation: PortReservation | undefined;
+}
+
+export class PortTable {
+  readonly #reserve: Reserve;
+  /** By `protocol/port`, then by host address. */
+  readonly #taken = new Map<string, Map<string, Holding>>();
+  readonly #cursors = new Map<string, number>();
+
+  constructor(reserve: Reserve) {
+    this.#reserve = reserve;
+  }
+
+  /**
+   * Chooses and reserves a host port. Throws `internal` (as Docker's start does) with Docker's message when it is
+   * taken by a container, by another process, or when none is free.
+   */
+  publish(request: PortRequest & { hostAddress: string }, containerId: string, dynamic: PortRange): PublishedPort {
+    const cursorKey = `${request.protocol}/${request.hostAddress}`;
+    let failure: unknown = new NetyardError('internal', 'all ports are allocated');
+    for (const hostPort of candidatePorts(request, dynamic, this.#cursors.get(cursorKey) ?? 0)) {
+      const port: PublishedPort = {
+        protocol: request.protocol,
+        containerPort: request.containerPort,
+        hostAddress: request.hostAddress,
+        hostPort,
+      };
+      try {
+        this.claim(port, containerId);
+      } catch (error) {
+        if (wantsOnePort(request) || !isNetyardError(error)) throw error;
+        if (error instanceof PortBindError) failure = error;
+        continue;
+      }
+      if (!request.hostPort) this.#cursors.set(cursorKey, hostPort);
+      return port;
+    }
+    throw failure;
+  }
+
+  /** Takes exactly this host port. Throws as `publish` does. */
+  claim(port: PublishedPort, containerId: string): void {
+    this.#refuseTaken(port);
+    let reservation: PortReservation;
+    try {
+      reservation = this.#reserve(port.protocol, port.hostAddress, port.hostPort);
+    } catch (cause) {
+      if (cause instanceof KernelError) throw new PortBindError(port, cause);
+      throw cause;
+    }
+    this.#hold(port, { containerId, reservation });
+  }
+
+  /**
+   * After a restart of ours the port belongs to a running container already. Takes it also when another process
+   * slipped in while nobody held it; then the error is returned and the port goes on without a reservation.
+   */
+  adopt(port: PublishedPort, containerId: string): Error | undefined {
+    try {
+      this.claim(port, containerId);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof NetyardError)) throw error;
+      this.#hold(port, { containerId, reservation: undefined });
+      return error;
+    }
+  }
+
+  release(port: PublishedPort, containerId: string): void {
+    const key = keyOf(port);
+    const addresses = this.#taken.get(key);
+    const held = addresses?.get(port.hostAddress);
+    if (!addresses || held?.containerId !== containerId) return;
+    held.reservation?.close();
+    addresses.delete(port.hostAddress);
+    if (addresses.size === 0) this.#taken.delete(key);
+  }
+
+  /** Lets go of all sockets; what is published in the kernel stays. */
+  close(): void {
+    for (const addresses of this.#taken.values()) for (const held of addresses.values()) held.reservation?.close();
+    this.#taken.clear();
+  }
+
+  #hold(port: PublishedPort, holding: Holding): void {
+    const addresses = this.#taken.get(keyOf(port)) ?? new Map<string, Holding>();
+    this.#taken.set(keyOf(port), addresses.set(port.hostAddress, holding));
+  }
+
+  /** 0.0.0.0 clashes with every address, another address with itself and with 0.0.0.0. */
+  #refuseTaken(port: PublishedPort): void {
+    const addresses = this.#taken.get(keyOf(port));
+    if (!addresses) return;
+    const clash = [port.hostAddress, anyAddress, ...(port.hostAddress === anyAddress ? addresses.keys() : [])].find(
+      (address) => addresses.has(address),
+    );
+    if (clash !== undefined)
+      throw new NetyardError('internal', `Bind for ${clash}:${port.hostPort} failed: port is already allocated`);
+  }
+}
+
+/** Another process has the port, or the host does not have the address. */
+class PortBindError extends NetyardError {
+  constructor(port: PublishedPort, cause: KernelError) {
+    const reason = bindErrors[cause.errnoName] ?? cause.errnoName;
+    super('internal', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+const keyOf = (port: PublishedPort): string => `${port.protocol}/${port.hostPort}`;
