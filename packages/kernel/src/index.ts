@@ -19,3 +19,4 @@ export {
 } from './netns.ts';
 export { type BoundSocket, openListenerInNetns, type SocketRequest } from './sockets.ts';
 export { O_PATH } from './system.ts';
+export * from './xattrs.ts';
