@@ -1,0 +1,71 @@
+/** Streams that may be compressed: told by their first bytes, not by their name. Reads nothing but the stream. */
+import { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { NetyardError } from './errors.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
+
+const magics: { compression: Compression; bytes: number[] }[] = [
+  { compression: 'gzip', bytes: [0x1f, 0x8b, 0x08] },
+  { compression: 'zstd', bytes: [0x28, 0xb5, 0x2f, 0xfd] },
+  { compression: 'bzip2', bytes: [0x42, 0x5a, 0x68] },
+  { compression: 'xz', bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
+];
+const longestMagic = 6;
+
+/** What the first bytes of a stream say; six are enough. Pure. */
+export function detectCompression(head: Uint8Array): Compression {
+  const found = magics.find(({ bytes }) => bytes.every((byte, index) => head[index] === byte));
+  return found?.compression ?? 'none';
+}
+
+/**
+ * Reads until `count` bytes or the end have come, and gives them with a stream that still has everything. The stream
+ * must be read to its end or returned, else the source stays open.
+ */
+export async function peek(
+  source: AsyncIterable<Uint8Array>,
+  count = longestMagic,
+): Promise<{ head: Uint8Array; stream: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length < count) {
+    const next = await iterator.next();
+    if (next.done) break;
+    chunks.push(next.value);
+    length += next.value.length;
+  }
+  return { head: Buffer.concat(chunks), stream: rejoin(chunks, iterator) };
+}
+
+async function* rejoin(chunks: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+/**
+ * The stream itself, or what a gzip or zstd stream holds. Ends with an error when the compressed data are damaged or
+ * cut off. Throws `invalid` for bzip2 and xz, which Node cannot read.
+ */
+export async function decompress(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ compression: Compression; stream: AsyncIterable<Uint8Array> }> {
+  const { head, stream } = await peek(source);
+  const compression = detectCompression(head);
+  if (compression === 'none') return { compression, stream };
+  if (compression !== 'gzip' && compression !== 'zstd') {
+    throw new NetyardError('invalid', `${compression} compression is not supported`, {
+      hint: 'Compress the archive with gzip or zstd, or not at all.',
+    });
+  }
+  const inflate = compression === 'gzip' ? createGunzip() : createZstdDecompress();
+  const compressed = Readable.from(stream, { objectMode: false });
+  compressed.on('error', (error) => inflate.destroy(error));
+  inflate.on('close', () => compressed.destroy());
+  return { compression, stream: compressed.pipe(inflate) };
+}

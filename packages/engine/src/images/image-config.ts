@@ -1,0 +1,186 @@
+/**
+ * An image's configuration blob (OCI image-spec config.md; Docker adds Healthcheck and Shell) and what the engine
+ * keeps of it. Pure.
+ */
+import { NetyardError } from '@netyard/core';
+import type { ExposedPort } from '@netyard/network';
+import { z } from 'zod';
+import type { ImageConfig } from '../model.ts';
+import { parseJson } from './json.ts';
+import { isDigest } from './reference.ts';
+
+const texts = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? []);
+const set = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .transform((entries) => Object.keys(entries ?? {}));
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+
+const configSchema = z.object({
+  architecture: text,
+  os: text,
+  variant: text,
+  author: text,
+  created: text,
+  config: z
+    .object({
+      Env: texts,
+      Entrypoint: texts,
+      Cmd: texts,
+      WorkingDir: text,
+      User: text,
+      ExposedPorts: set,
+      Volumes: set,
+      Labels: z
+        .record(z.string(), z.string())
+        .nullish()
+        .transform((labels) => labels ?? {}),
+      StopSignal: text,
+      Shell: texts,
+      Healthcheck: z
+        .object({
+          Test: texts,
+          Interval: z.number().default(0),
+          Timeout: z.number().default(0),
+          StartPeriod: z.number().default(0),
+          Retries: z.number().default(0),
+        })
+        .nullish(),
+    })
+    .nullish(),
+  rootfs: z.object({
+    type: z.literal('layers'),
+    diff_ids: z.array(z.string().refine(isDigest, 'no digest')).nullish(),
+  }),
+  history: z
+    .array(
+      z.object({ created: text, created_by: text, author: text, comment: text, empty_layer: z.boolean().nullish() }),
+    )
+    .nullish()
+    .transform((list) => list ?? []),
+});
+
+/** Throws `invalid`: no JSON, no rootfs, too many layers, an image for another operating system. */
+export function parseImageConfig(bytes: Uint8Array): ImageConfig {
+  const raw = parseJson(configSchema, bytes, 'invalid image: its configuration');
+  if (raw.os !== '' && raw.os !== 'linux') {
+    throw new NetyardError('invalid', `cannot load ${raw.os} image on linux`);
+  }
+  const diffIds = raw.rootfs.diff_ids ?? [];
+  if (diffIds.length > longestChain) throw new NetyardError('invalid', 'max depth exceeded');
+  const filled = raw.history.filter((entry) => !entry.empty_layer).length;
+  if (filled > diffIds.length) {
+    throw new NetyardError('invalid', 'too many non-empty layers in History section');
+  }
+  return {
+    architecture: raw.architecture,
+    os: raw.os === '' ? 'linux' : raw.os,
+    ...given('variant', raw.variant),
+    ...given('author', raw.author),
+    ...given('created', raw.created),
+    ...processDefaults(raw.config ?? undefined),
+    diffIds,
+    history: raw.history.map((entry) => ({
+      ...given('created', entry.created),
+      ...given('createdBy', entry.created_by),
+      ...given('author', entry.author),
+      ...given('comment', entry.comment),
+      ...(entry.empty_layer ? { emptyLayer: true } : {}),
+    })),
+  };
+}
+
+/** Docker's limit: an overlay mount takes no more. */
+const longestChain = 125;
+
+function given<K extends string>(key: K, value: string): { [P in K]?: string } {
+  return value === '' ? {} : ({ [key]: value } as { [P in K]?: string });
+}
+
+type RawProcess = NonNullable<z.infer<typeof configSchema>['config']>;
+
+function processDefaults(
+  raw: RawProcess | undefined,
+): Omit<ImageConfig, 'architecture' | 'os' | 'variant' | 'author' | 'created' | 'diffIds' | 'history'> {
+  const health = raw?.Healthcheck;
+  return {
+    env: raw?.Env ?? [],
+    entrypoint: raw?.Entrypoint ?? [],
+    command: raw?.Cmd ?? [],
+    workingDirectory: raw?.WorkingDir ?? '',
+    user: raw?.User ?? '',
+    exposed: (raw?.ExposedPorts ?? []).map(parseExposedPort),
+    volumes: raw?.Volumes ?? [],
+    labels: raw?.Labels ?? {},
+    stopSignal: raw?.StopSignal ?? '',
+    ...(raw && raw.Shell.length > 0 ? { shell: raw.Shell } : {}),
+    ...(health
+      ? {
+          healthcheck: {
+            test: health.Test,
+            intervalNanoseconds: health.Interval,
+            timeoutNanoseconds: health.Timeout,
+            startPeriodNanoseconds: health.StartPeriod,
+            retries: health.Retries,
+          },
+        }
+      : {}),
+  };
+}
+
+/** `80`, `80/tcp`, `53/udp`. Throws `invalid`. */
+export function parseExposedPort(spec: string): ExposedPort {
+  const match = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(spec);
+  const port = Number(match?.[1]);
+  if (!match || port < 1 || port > 65535) throw new NetyardError('invalid', `invalid containerPort: ${spec}`);
+  return { port, protocol: (match[2]?.toLowerCase() ?? 'tcp') as ExposedPort['protocol'] };
+}
+
+/** The blob of a configuration that `import` makes. Key order is fixed: same values, same digest. */
+export function encodeImageConfig(config: ImageConfig): Uint8Array {
+  const listed = (names: readonly string[]): Record<string, object> | undefined =>
+    names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, {}]));
+  const some = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list);
+  const health = config.healthcheck;
+  const json = {
+    architecture: config.architecture,
+    os: config.os,
+    variant: config.variant,
+    author: config.author,
+    created: config.created,
+    config: {
+      Env: some(config.env),
+      Entrypoint: some(config.entrypoint),
+      Cmd: some(config.command),
+      WorkingDir: config.workingDirectory || undefined,
+      User: config.user || undefined,
+      ExposedPorts: listed(config.exposed.map(({ port, protocol }) => `${port}/${protocol}`)),
+      Volumes: listed(config.volumes),
+      Labels: Object.keys(config.labels).length > 0 ? config.labels : undefined,
+      StopSignal: config.stopSignal || undefined,
+      Shell: config.shell,
+      Healthcheck: health && {
+        Test: health.test,
+        Interval: health.intervalNanoseconds,
+        Timeout: health.timeoutNanoseconds,
+        StartPeriod: health.startPeriodNanoseconds,
+        Retries: health.retries,
+      },
+    },
+    rootfs: { type: 'layers', diff_ids: config.diffIds },
+    history: config.history.map((entry) => ({
+      created: entry.created,
+      created_by: entry.createdBy,
+      author: entry.author,
+      comment: entry.comment,
+      empty_layer: entry.emptyLayer,
+    })),
+  };
+  return Buffer.from(JSON.stringify(json));
+}

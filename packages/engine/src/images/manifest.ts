@@ -1,0 +1,129 @@
+/** Manifests and indexes of Docker (v2 schema 2) and OCI, read and written. Pure. */
+import { NetyardError } from '@netyard/core';
+import { z } from 'zod';
+import type { Descriptor } from '../ports.ts';
+import { digestOf } from './digest.ts';
+import { parseJson } from './json.ts';
+import { isDigest } from './reference.ts';
+
+export const mediaTypes = {
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
+  dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  ociLayer: 'application/vnd.oci.image.layer.v1.tar',
+  ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+} as const;
+
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant?: string;
+}
+
+export interface Manifest {
+  config: Descriptor;
+  layers: Descriptor[];
+}
+
+export interface IndexEntry extends Descriptor {
+  platform: Platform | undefined;
+  annotations: Record<string, string>;
+}
+
+const descriptor = z.object({
+  mediaType: z.string().nullish(),
+  digest: z.string().refine(isDigest, 'no digest'),
+  size: z.number().int().nonnegative(),
+});
+const manifestSchema = z.object({
+  schemaVersion: z.literal(2),
+  config: descriptor,
+  layers: z.array(descriptor).max(125),
+});
+const indexSchema = z.object({
+  schemaVersion: z.literal(2),
+  manifests: z
+    .array(
+      descriptor.extend({
+        platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() }).nullish(),
+        annotations: z.record(z.string(), z.string()).nullish(),
+      }),
+    )
+    .max(1000),
+});
+
+export const isIndexType = (mediaType: string): boolean =>
+  mediaType === mediaTypes.dockerIndex || mediaType === mediaTypes.ociIndex;
+
+export function parseManifest(bytes: Uint8Array): Manifest {
+  const raw = parseJson(manifestSchema, bytes, 'invalid manifest: it');
+  return {
+    config: { ...raw.config, mediaType: raw.config.mediaType ?? mediaTypes.ociConfig },
+    layers: raw.layers.map((layer) => ({ ...layer, mediaType: layer.mediaType ?? mediaTypes.ociLayer })),
+  };
+}
+
+export function parseIndex(bytes: Uint8Array): IndexEntry[] {
+  return parseJson(indexSchema, bytes, 'invalid index: it').manifests.map(({ platform, annotations, ...entry }) => ({
+    digest: entry.digest,
+    size: entry.size,
+    mediaType: entry.mediaType ?? mediaTypes.ociManifest,
+    platform: platform
+      ? {
+          os: platform.os,
+          architecture: platform.architecture,
+          ...(platform.variant ? { variant: platform.variant } : {}),
+        }
+      : undefined,
+    annotations: annotations ?? {},
+  }));
+}
+
+/** The entry for a machine; entries that name no platform come last. */
+export function pickPlatform(entries: readonly IndexEntry[], wanted: Platform): IndexEntry | undefined {
+  const isAttestation = (entry: IndexEntry): boolean => entry.platform?.os === 'unknown';
+  const fits = (entry: IndexEntry): boolean =>
+    entry.platform?.os === wanted.os &&
+    entry.platform.architecture === wanted.architecture &&
+    (wanted.variant === undefined || entry.platform.variant === undefined || entry.platform.variant === wanted.variant);
+  return entries.find(fits) ?? entries.find((entry) => entry.platform === undefined && !isAttestation(entry));
+}
+
+/** OCI's names for what Node calls `process.arch`. */
+export function platformOf(architecture: string): Platform {
+  const names: Record<string, string> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
+  return { os: 'linux', architecture: names[architecture] ?? architecture };
+}
+
+/** Docker's kind of manifest, or OCI's when a layer is of a type that only OCI has. */
+export function encodeManifest(manifest: Manifest): Descriptor & { body: Uint8Array } {
+  const oci = manifest.layers.some(({ mediaType }) => mediaType.startsWith('application/vnd.oci.'));
+  const mediaType = oci ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
+  const config = { ...manifest.config, mediaType: oci ? mediaTypes.ociConfig : mediaTypes.dockerConfig };
+  const plain = ({ mediaType: type, size, digest }: Descriptor): Descriptor => ({ mediaType: type, size, digest });
+  const body = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType, config: plain(config), layers: manifest.layers.map(plain) }, null, 3),
+  );
+  return { mediaType, body, size: body.length, digest: digestOf(body) };
+}
+
+/** What a layer's blob is, told by its media type. Throws `invalid` for foreign and unknown ones. */
+export function checkLayerType(mediaType: string): void {
+  const known: string[] = [
+    mediaTypes.dockerLayer,
+    mediaTypes.dockerLayerGzip,
+    mediaTypes.ociLayer,
+    mediaTypes.ociLayerGzip,
+    mediaTypes.ociLayerZstd,
+  ];
+  if (known.includes(mediaType)) return;
+  throw new NetyardError('invalid', `unsupported layer type ${mediaType}`, {
+    hint: 'It is no image for containers, or one for another operating system.',
+  });
+}
