@@ -1,0 +1,52 @@
+/**
+ * Netyard's own routes, beside Docker's:
+ *
+ * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh` the same as a script, text/x-shellscript)
+ * - GET /netyard/v1/topology: TopologyResponse
+ * - POST /netyard/v1/cleanup?dryRun=1: CleanupResponse
+ * - POST /containers/{id}/start?dryRun=1 and POST /networks/{id}/connect?dryRun=1: DryRunResponse, nothing changes
+ *
+ * The kernel's plan comes as the shell lines it prints as, so that clients need no kernel vocabulary.
+ */
+
+/** One object of a plan. */
+export interface ExplainedObject {
+  /** netns, link, address, route, sysctl, file, nft-table, … */
+  kind: string;
+  /** `link docker0`, for people. */
+  description: string;
+  /** Its shell twin, one command a line; no trailing newline. Empty when it exists only through the others. */
+  shell: string;
+}
+
+export interface ExplainResponse {
+  /** As asked for. */
+  Ref: string;
+  Objects: ExplainedObject[];
+  /** The whole as a script for `sh`, comments and all. */
+  Script: string;
+}
+
+export interface DryRunOperation {
+  /** create, change, delete */
+  action: string;
+  description: string;
+  shell: string;
+}
+
+export interface DryRunResponse {
+  DryRun: true;
+  Operations: DryRunOperation[];
+  Script: string;
+}
+
+export interface TopologyResponse {
+  nodes: { id: string; kind: 'network' | 'container' | 'host'; name: string; detail: Record<string, string> }[];
+  edges: { from: string; to: string; address: string; link: string }[];
+}
+
+export interface CleanupResponse {
+  DryRun: boolean;
+  /** What was (or would be) removed, a line each. */
+  Removed: string[];
+}
