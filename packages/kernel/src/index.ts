@@ -1,9 +1,11 @@
 export * from './contract.ts';
 export * from './desired.ts';
 export { diff, diffRemoval } from './diff.ts';
+export { EventQueue } from './event-queue.ts';
 export { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
 export * from './files.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
+export { openKernel } from './kernel.ts';
 export * from './mounts.ts';
 export {
   checkNetnsName,
@@ -17,6 +19,7 @@ export {
   openInNetns,
   type PinnedNetns,
 } from './netns.ts';
+export { spawnInPidNamespace } from './pidns.ts';
 export { type BoundSocket, openListenerInNetns, type SocketRequest } from './sockets.ts';
 export { O_PATH } from './system.ts';
 export * from './xattrs.ts';

@@ -1,0 +1,146 @@
+/**
+ * The cgroups of a lab host: one group per hierarchy, v1 or v2, that all its processes live in.
+ *
+ * The group holds a leaf called `init` for the host's own processes, so that in cgroup v2 the host's containers, in
+ * groups beside that leaf, can have controllers. The group is also the list of a host's processes: whatever crashed,
+ * what is in it belongs to the lab.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { hasErrno } from '@netyard/kernel';
+
+/** A mounted cgroup hierarchy. */
+export interface Hierarchy {
+  /** Where it is mounted on the machine, and in a host. */
+  mountPoint: string;
+  version: 1 | 2;
+  /** Mount options that name it in v1: `cpu,cpuacct`, `none,name=systemd`. Empty in v2. */
+  options: string;
+}
+
+const leafName = 'init';
+
+/**
+ * The hierarchies in a text of /proc/PID/mountinfo (proc(5)). The v2 hierarchy that a v1 machine mounts beside the
+ * others ("hybrid") is left out: crun refuses to run where it is. Pure.
+ */
+export function parseHierarchies(mountinfo: string): Hierarchy[] {
+  const found = mountinfo.split('\n').flatMap((line): Hierarchy[] => {
+    const [left = '', right = ''] = line.split(' - ');
+    const [, , , , mountPoint = ''] = left.split(' ');
+    const [type, , options = ''] = right.split(' ');
+    if (type === 'cgroup2') return [{ mountPoint, version: 2, options: '' }];
+    return type === 'cgroup' ? [{ mountPoint, version: 1, options: hierarchyOptions(options) }] : [];
+  });
+  const unique = found.filter(
+    (one, index) => found.findIndex((other) => other.mountPoint === one.mountPoint) === index,
+  );
+  const isVersion1 = unique.some((one) => one.version === 1);
+  return unique.filter((one) => !isVersion1 || one.version === 1);
+}
+
+/** `rw,cpu,cpuacct` becomes `cpu,cpuacct`; a hierarchy with only a name needs `none`. */
+function hierarchyOptions(options: string): string {
+  const kept = options
+    .split(',')
+    .filter((one) => !/^(rw|ro|release_agent=.*|clone_children|xattr|noprefix)$/.test(one));
+  return kept.every((one) => one.startsWith('name=')) ? ['none', ...kept].join(',') : kept.join(',');
+}
+
+export const readHierarchies = (): Hierarchy[] => parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'));
+
+/** Files to which a process writes `0` to become one of the host's. Pure. */
+export function leafFiles(hierarchies: readonly Hierarchy[], cgroup: string): string[] {
+  return hierarchies.map((one) => join(one.mountPoint, cgroup, leafName, 'cgroup.procs'));
+}
+
+/** Files that make the host's group, not its leaf, the root of a new cgroup namespace. Pure. */
+export function groupFiles(hierarchies: readonly Hierarchy[], cgroup: string): string[] {
+  return hierarchies.map((one) => join(one.mountPoint, cgroup, 'cgroup.procs'));
+}
+
+export function createGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
+  for (const { mountPoint, version } of hierarchies) {
+    const parts = [...cgroup.split('/'), leafName];
+    for (const index of parts.keys()) {
+      const folder = join(mountPoint, ...parts.slice(0, index + 1));
+      mkdirSync(folder, { recursive: true });
+      if (version === 1) inheritCpuset(folder);
+      else if (index < parts.length - 1) passControllersOn(folder);
+    }
+  }
+}
+
+/** A new v1 cpuset group has no CPU and takes no process before it is given some. */
+function inheritCpuset(folder: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    const own = join(folder, file);
+    if (existsSync(own) && readFileSync(own, 'utf8').trim() === '')
+      writeFileSync(own, readFileSync(join(dirname(folder), file)));
+  }
+}
+
+/** In v2: what the group was given, its children get too. */
+function passControllersOn(folder: string): void {
+  const given = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').split(/\s+/).filter(Boolean);
+  if (given.length === 0) return;
+  writeFileSync(join(folder, 'cgroup.subtree_control'), given.map((controller) => `+${controller}`).join(' '));
+}
+
+/** The folders of a group and all below it, deepest first; none when it is gone. */
+function foldersBelow(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+  return [...names.flatMap((name) => foldersBelow(join(folder, name))), folder];
+}
+
+/** Processes in the group and below it, by the pids of whoever asks. */
+export function processesIn(hierarchies: readonly Hierarchy[], cgroup: string): number[] {
+  const pids = new Set<number>();
+  for (const { mountPoint } of hierarchies) {
+    for (const folder of foldersBelow(join(mountPoint, cgroup))) {
+      for (const line of readProcesses(folder)) pids.add(Number(line));
+    }
+  }
+  pids.delete(0); // somebody whom the asker's process namespace does not show
+  return [...pids];
+}
+
+function readProcesses(folder: string): string[] {
+  try {
+    return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENODEV')) return []; // the group went away meanwhile
+    throw error;
+  }
+}
+
+/** Removes the group and all below it. Throws EBUSY while a process is left. */
+export function removeGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
+  for (const { mountPoint } of hierarchies) {
+    for (const folder of foldersBelow(join(mountPoint, cgroup))) removeFolder(folder);
+  }
+}
+
+/** Removes a group that holds nothing any more, if it does. */
+export function removeEmptyGroup(hierarchies: readonly Hierarchy[], cgroup: string): void {
+  for (const { mountPoint } of hierarchies) {
+    const folder = join(mountPoint, cgroup);
+    if (foldersBelow(folder).length === 1) removeFolder(folder);
+  }
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+}

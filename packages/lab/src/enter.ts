@@ -1,0 +1,76 @@
+/** Runs a command inside a lab host, as if the user had logged in there. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { spawnInPidNamespace } from '@netyard/kernel';
+import { leafFiles, readHierarchies } from './cgroups.ts';
+import { hostPlaces, socketInside } from './places.ts';
+import type { ProcessIdentity } from './process-table.ts';
+
+export interface HostHandle {
+  lab: string;
+  host: string;
+  init: ProcessIdentity;
+}
+
+const namespaces = ['cgroup', 'ipc', 'uts', 'net', 'mnt'];
+
+/**
+ * First into the host's cgroups, then into its namespaces, then into the folder the caller is in (the root folder
+ * where the host has no such), then the command. Each step replaces the one before, so that the command is our own
+ * child: its signals and exit code reach us unchanged.
+ */
+const enterScript = [
+  'for file in $NETYARD_LAB_CGROUPS; do echo 0 > "$file"; done',
+  'unset NETYARD_LAB_CGROUPS',
+  'exec "$@"',
+].join('\n');
+const insideScript = ['cd "$NETYARD_LAB_FOLDER" 2> /dev/null || cd /', 'unset NETYARD_LAB_FOLDER', 'exec "$@"'].join(
+  '\n',
+);
+
+/** Options of nsenter(1) for the namespaces of a process; the process namespace is entered by being born in it. */
+function nsenterArguments(pid: number): string[] {
+  const option: Readonly<Record<string, string>> = { mnt: 'mount' };
+  return namespaces.map((name) => `--${option[name] ?? name}=/proc/${pid}/ns/${name}`);
+}
+
+/** Variables that would lead a client elsewhere than to the host's daemon. */
+const misleading = ['DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'CONTAINERD_ADDRESS'];
+
+export function environmentInside(handle: HostHandle, outside: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(outside).filter(([name]) => !misleading.includes(name));
+  return {
+    ...Object.fromEntries(kept),
+    DOCKER_HOST: `unix://${socketInside}`,
+    NETYARD_HOST: `unix://${socketInside}`,
+    NETYARD_LAB: handle.lab,
+    NETYARD_LAB_HOST: handle.host,
+  };
+}
+
+export interface EnterOptions {
+  environment: NodeJS.ProcessEnv;
+  folder: string;
+  stdio: SpawnOptions['stdio'];
+  /** In a session of its own, away from the caller's terminal. */
+  detached?: boolean;
+}
+
+/** Starts `command` in the host; exit code and signals are those of the command itself. */
+export function enterHost(handle: HostHandle, command: readonly string[], options: EnterOptions): ChildProcess {
+  const cgroups = leafFiles(readHierarchies(), hostPlaces(handle.lab, handle.host).cgroup);
+  const inside = ['sh', '-c', insideScript, 'sh', ...command];
+  const enter = ['sh', '-c', enterScript, 'sh', 'nsenter', ...nsenterArguments(handle.init.pid), '--', ...inside];
+  const [program = 'sh', ...args] = enter;
+  return spawnInPidNamespace(handle.init.pid, () =>
+    spawn(program, args, {
+      cwd: '/',
+      stdio: options.stdio,
+      detached: options.detached ?? false,
+      env: {
+        ...environmentInside(handle, options.environment),
+        NETYARD_LAB_CGROUPS: cgroups.join(' '),
+        NETYARD_LAB_FOLDER: options.folder,
+      },
+    }),
+  );
+}

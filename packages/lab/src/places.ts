@@ -1,0 +1,49 @@
+/** Where a lab keeps things on the machine. Everything of a lab lies below these folders and its cgroup. */
+import { join } from 'node:path';
+
+export interface LabPlaces {
+  /** State and the pins of the switches; gone after a reboot, as the lab is. */
+  run: string;
+  /** The hosts' files: their /etc, data and logs. */
+  data: string;
+  /** Path below the root of each cgroup hierarchy, without a leading slash. */
+  cgroup: string;
+}
+
+export const runRoot = '/run/netyard-lab';
+export const dataRoot = '/var/lib/netyard-lab';
+export const cgroupRoot = 'netyard-lab';
+
+export function labPlaces(lab: string): LabPlaces {
+  return { run: join(runRoot, lab), data: join(dataRoot, lab), cgroup: join(cgroupRoot, lab) };
+}
+
+export const switchPin = (lab: string, name: string): string => join(labPlaces(lab).run, 'switches', name);
+
+/** The files of one host. */
+export interface HostPlaces {
+  /** Upper and work folder of the overlay on /etc. */
+  etc: string;
+  etcWork: string;
+  /** The daemon's `--data-root`; the same path inside the host. */
+  data: string;
+  /** What the daemon prints. */
+  daemonLog: string;
+  cgroup: string;
+}
+
+export function hostPlaces(lab: string, host: string): HostPlaces {
+  const { data, cgroup } = labPlaces(lab);
+  const folder = join(data, host);
+  return {
+    etc: join(folder, 'etc'),
+    etcWork: join(folder, 'etc.work'),
+    data: join(folder, 'data'),
+    daemonLog: join(folder, 'daemon.log'),
+    cgroup: join(cgroup, host),
+  };
+}
+
+/** Inside a host: where its daemon listens, and the folder of what does not survive it. */
+export const socketInside = '/run/netyard/netyard.sock';
+export const execRootInside = '/run/netyard';
