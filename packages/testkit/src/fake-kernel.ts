@@ -16,6 +16,7 @@ import {
   describeObject,
   diff,
   diffRemoval,
+  EventQueue,
   errnoOf,
   identityOf,
   type Kernel,
@@ -34,7 +35,7 @@ import {
   type PortProtocol,
   type PortReservation,
 } from '@netyard/kernel';
-import { EventQueue } from './event-queue.ts';
+
 import { dependentsOf, FakeLinks } from './fake-links.ts';
 
 export interface FakeKernelOptions {

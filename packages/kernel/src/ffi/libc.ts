@@ -12,6 +12,8 @@ type Ffi = typeof Koffi;
 /** A shared library whose functions are declared one by one with their C prototype; `T` is what that prototype means in TypeScript. */
 export interface Library {
   declare<T>(prototype: string): T;
+  /** The same, run on a thread of libuv's pool; its last argument is called with (error, result). */
+  declareAsync<T>(prototype: string): T;
   /** errno of this thread's last call. */
   errno(): number;
 }
@@ -22,6 +24,7 @@ export function loadLibrary(file: string): Library {
   const library = ffi.load(file);
   return {
     declare: <T>(prototype: string) => library.func(prototype) as unknown as T,
+    declareAsync: <T>(prototype: string) => library.func(prototype).async as unknown as T,
     errno: () => ffi.errno(),
   };
 }
@@ -38,6 +41,9 @@ export interface Libc {
   mknod(path: string, mode: number, device: number | bigint): number;
   fcntl(fd: number, command: number, argument: number): number;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
+  listxattr(path: string, list: Uint8Array, size: number): number;
+  getxattr(path: string, name: string, value: Uint8Array, size: number): number;
+  setxattr(path: string, name: string, value: Uint8Array, size: number, flags: number): number;
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
@@ -51,6 +57,16 @@ export interface Libc {
     address: Uint8Array | null,
     addressLength: number,
   ): number;
+  /** sendto on a thread of the pool. */
+  sendtoLater(
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array | null,
+    addressLength: number,
+    done: (error: unknown, result: number) => void,
+  ): void;
   recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
@@ -60,6 +76,9 @@ export interface Libc {
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
   syscallOpenat2(number: number, folder: number, path: string, how: Uint8Array, size: number): number;
 }
+
+const sendto =
+  'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)';
 
 function declareLibc(): Libc {
   const c = loadLibrary('libc.so.6');
@@ -77,14 +96,18 @@ function declareLibc(): Libc {
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    listxattr: c.declare('long listxattr(const char *path, uint8_t *list, size_t size)'),
+    getxattr: c.declare('long getxattr(const char *path, const char *name, uint8_t *value, size_t size)'),
+    setxattr: c.declare(
+      'int setxattr(const char *path, const char *name, const uint8_t *value, size_t size, int flags)',
+    ),
     socket: c.declare('int socket(int domain, int type, int protocol)'),
     bind: c.declare('int bind(int fd, const uint8_t *address, unsigned int length)'),
     listen: c.declare('int listen(int fd, int backlog)'),
     connect: c.declare('int connect(int fd, const uint8_t *address, unsigned int length)'),
     getsockname: c.declare('int getsockname(int fd, uint8_t *address, uint8_t *length)'),
-    sendto: c.declare(
-      'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *address, unsigned int addressLength)',
-    ),
+    sendto: c.declare(sendto),
+    sendtoLater: c.declareAsync(sendto),
     recv: c.declare('long recv(int fd, uint8_t *buffer, size_t length, int flags)'),
     getsockopt: c.declare('int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)'),
     setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),

@@ -71,12 +71,14 @@ export function openNetlink(protocol: number, netns: string | undefined, groups:
 
 export class NetlinkSocket {
   readonly #fd: number;
+  readonly #ns: string | undefined;
   readonly #logger: Logger;
   readonly #buffer = new Uint8Array(bufferLength);
   #sequence = 0;
 
-  private constructor(fd: number, logger: Logger) {
+  private constructor(fd: number, ns: string | undefined, logger: Logger) {
     this.#fd = fd;
+    this.#ns = ns;
     this.#logger = logger;
   }
 
@@ -88,7 +90,7 @@ export class NetlinkSocket {
       // Never needed, for the answer is there; but a kernel that stays silent must not hang the process.
       const timeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
       checked(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'setsockopt', 'netlink socket');
-      return new NetlinkSocket(fd, options.logger ?? silentLogger);
+      return new NetlinkSocket(fd, options.ns, options.logger ?? silentLogger);
     } catch (error) {
       closeFile(fd);
       throw error;
@@ -101,9 +103,28 @@ export class NetlinkSocket {
     for (;;) {
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
-        throwRefusal(message, request);
+        throwRefusal(message, this.#placed(request));
         return;
       }
+    }
+  }
+
+  /**
+   * The same for orders that take the kernel long, such as the 20 ms of a link's deletion: another thread waits. Use
+   * a socket of its own for it: until the promise settles nothing else may be asked on this one.
+   */
+  async orderSlowly(request: NetlinkRequest): Promise<void> {
+    const data = this.#encode(request, NLM_F_ACK);
+    const sent = await new Promise<number>((resolve, reject) => {
+      libc().sendtoLater(this.#fd, data, data.length, 0, null, 0, (error, result) =>
+        error ? reject(error) : resolve(result),
+      );
+    });
+    // errno stays with the other thread; a refusal by the kernel comes as a message anyway.
+    if (sent < 0) throw kernelError(errnoOf('EIO'), request.operation, request.object, 'sendto failed');
+    const sequence = this.#sequence;
+    for (const message of this.#receive(request)) {
+      if (message.sequence === sequence && message.type === NLMSG_ERROR) throwRefusal(message, this.#placed(request));
     }
   }
 
@@ -114,7 +135,7 @@ export class NetlinkSocket {
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence) continue;
         if (message.type !== NLMSG_ERROR) return { ...message, payload: message.payload.slice() };
-        throwRefusal(message, request);
+        throwRefusal(message, this.#placed(request));
       }
     }
   }
@@ -143,7 +164,7 @@ export class NetlinkSocket {
         if (message.sequence !== sequence) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          throwRefusal(message, request);
+          throwRefusal(message, this.#placed(request));
           return { messages, interrupted };
         }
         messages.push({ ...message, payload: message.payload.slice() });
@@ -151,14 +172,23 @@ export class NetlinkSocket {
     }
   }
 
-  #send(request: NetlinkRequest, flags: number): number {
+  /** Errors name the namespace as well. */
+  #placed(request: NetlinkRequest): NetlinkRequest {
+    return this.#ns === undefined ? request : { ...request, object: `${request.object} in ${this.#ns}` };
+  }
+
+  #encode(request: NetlinkRequest, flags: number): Uint8Array {
     this.#sequence += 1;
-    const data = encodeMessage({
+    return encodeMessage({
       type: request.type,
       flags: NLM_F_REQUEST | (request.flags ?? 0) | flags,
       sequence: this.#sequence,
       payload: request.payload,
     });
+  }
+
+  #send(request: NetlinkRequest, flags: number): number {
+    const data = this.#encode(request, flags);
     checkedRetrying(() => libc().sendto(this.#fd, data, data.length, 0, null, 0), request.operation, request.object);
     return this.#sequence;
   }

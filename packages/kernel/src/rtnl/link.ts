@@ -20,7 +20,7 @@ import {
   viewOf,
 } from '../netlink/attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../netlink/message.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from '../netlink/socket.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -252,11 +252,20 @@ export function changeLink(socket: NetlinkSocket, link: string | number, setting
   socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
 }
 
-/** Twin: `ip link delete NAME`. Throws ENODEV. */
+/** Twin: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until nobody uses the link. */
 export function deleteLink(socket: NetlinkSocket, name: string): void {
+  socket.order(deletion(name));
+}
+
+/** The same without blocking; `socket` may not be used for anything else meanwhile. */
+export async function deleteLinkSlowly(socket: NetlinkSocket, name: string): Promise<void> {
+  await socket.orderSlowly(deletion(name));
+}
+
+function deletion(name: string): NetlinkRequest {
   checkLinkName(name);
   const payload = concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name)])]);
-  socket.order({ type: RTM_DELLINK, payload, operation: 'ip link delete', object: name });
+  return { type: RTM_DELLINK, payload, operation: 'ip link delete', object: name };
 }
 
 /** Twin: `ip link show NAME`; undefined when there is none of that name. */

@@ -2,6 +2,7 @@
 export class EventQueue<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #ended = false;
+  #failure: unknown;
   #wake: (() => void) | undefined;
 
   push(event: T): void {
@@ -9,8 +10,10 @@ export class EventQueue<T> implements AsyncIterable<T> {
     this.#wake?.();
   }
 
-  end(): void {
+  /** What was pushed before is still handed out; with a failure, that is thrown afterwards. */
+  end(failure?: unknown): void {
     this.#ended = true;
+    this.#failure ??= failure;
     this.#wake?.();
   }
 
@@ -18,8 +21,15 @@ export class EventQueue<T> implements AsyncIterable<T> {
     for (;;) {
       const event = this.#waiting.shift();
       if (event !== undefined) yield event;
+      else if (this.#failure !== undefined) throw this.#failure;
       else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      else await this.#pushed();
     }
+  }
+
+  async #pushed(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }

@@ -1,0 +1,61 @@
+/** Netlink notifications turned into kernel events. Pure. */
+import type { KernelEvent } from './contract.ts';
+import { Attributes } from './netlink/attribute.ts';
+import type { NetlinkMessage } from './netlink/message.ts';
+import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
+import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
+import { decodeRoute, RTM_DELROUTE, RTM_NEWROUTE } from './rtnl/route.ts';
+
+/** The event of a message of rtnetlink; undefined for what is of no interest, such as changes of bridge ports. */
+export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefined {
+  const { type, payload } = message;
+  const action = type === RTM_DELLINK || type === RTM_DELADDR || type === RTM_DELROUTE ? 'del' : 'new';
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK: {
+      if (payload[0] !== 0) return undefined; // AF_BRIDGE: the link as a port
+      const { name, index } = decodeLink(payload);
+      return { type: 'link', action, name, index };
+    }
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const address = decodeAddress(payload);
+      return address && { type: 'address', action, prefix: address.prefix, linkIndex: address.linkIndex };
+    }
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE: {
+      const route = decodeRoute(payload);
+      return route && { type: 'route', action, to: route.to };
+    }
+    default:
+      return undefined;
+  }
+}
+
+type NftPart = Extract<KernelEvent, { type: 'nft' }>['what'];
+
+const NFNL_SUBSYS_NFTABLES = 10;
+/** linux/netfilter/nf_tables.h, enum nf_tables_msg_types: each new, then get, then del. */
+const nftParts: readonly [number, 'new' | 'del', NftPart][] = [
+  [0, 'new', 'table'],
+  [2, 'del', 'table'],
+  [3, 'new', 'chain'],
+  [5, 'del', 'chain'],
+  [6, 'new', 'rule'],
+  [8, 'del', 'rule'],
+  [9, 'new', 'set'],
+  [11, 'del', 'set'],
+  [12, 'new', 'element'],
+  [14, 'del', 'element'],
+];
+/** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE are all 1. */
+const NFTA_TABLE = 1;
+
+/** The event of a message of nfnetlink; undefined for others, such as the new generation after each transaction. */
+export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined {
+  if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return undefined;
+  const part = nftParts.find(([type]) => type === (message.type & 0xff));
+  if (!part) return undefined;
+  const [, action, what] = part;
+  return { type: 'nft', action, what, table: new Attributes(message.payload.subarray(4)).text(NFTA_TABLE) ?? '' };
+}

@@ -1,0 +1,136 @@
+/** The kernel box's door on Linux: `openKernel()` gives the `Kernel` of contract.ts. */
+import { type Logger, silentLogger } from '@netyard/core';
+import { applyPlan } from './apply.ts';
+import { forgetConnections } from './conntrack.ts';
+import type {
+  ApplyOptions,
+  ApplyReport,
+  Kernel,
+  KernelEvent,
+  KernelOptions,
+  LinkStatistics,
+  ObservedAddress,
+  ObservedLink,
+  ObservedRoute,
+  PortProtocol,
+  PortReservation,
+} from './contract.ts';
+import type { KernelObject, KernelPlan, Observation } from './desired.ts';
+import { listElements } from './nft/batch.ts';
+import { type NftElement, setWords } from './nft/element.ts';
+import { checkObject } from './objects/index.ts';
+import { observeAll } from './observe.ts';
+import { reservePort } from './port.ts';
+import { removePlan } from './remove.ts';
+import { listAddresses } from './rtnl/address.ts';
+import { linkStatistics, listLinks } from './rtnl/link.ts';
+import { listRoutes } from './rtnl/route.ts';
+import { OwnHandles, Session } from './session.ts';
+import { readSysctl } from './sysctl.ts';
+import { watchKernel } from './watch.ts';
+
+/** Opens nothing yet: libraries and sockets come with the first use. `close()` when done. */
+export function openKernel(options: KernelOptions = {}): Kernel {
+  return new LinuxKernel(options.logger ?? silentLogger);
+}
+
+class LinuxKernel implements Kernel {
+  readonly #logger: Logger;
+  readonly #own: OwnHandles;
+  readonly #closing = new AbortController();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.#own = new OwnHandles(logger);
+  }
+
+  async observe(objects: readonly KernelObject[]): Promise<Observation[]> {
+    for (const object of objects) checkObject(object);
+    return await this.#inSession((session) => observeAll(session, objects));
+  }
+
+  async apply(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
+    return await this.#inSession((session) => applyPlan(session, plan, options, this.#logger));
+  }
+
+  async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
+    return await this.#inSession((session) => removePlan(session, plan, options, this.#logger));
+  }
+
+  async listLinks(ns?: string): Promise<ObservedLink[]> {
+    const links = await this.#inSession((session) => listLinks(session.route(ns)));
+    return links.map(({ alias, hairpin: _hairpin, isolated: _isolated, ...link }) =>
+      alias === undefined ? link : { ...link, owner: alias },
+    );
+  }
+
+  async listAddresses(ns?: string): Promise<ObservedAddress[]> {
+    return await this.#inSession((session) => {
+      const names = linkNames(session, ns);
+      return listAddresses(session.route(ns)).map(({ linkIndex, prefix, scope }) => ({
+        link: names.get(linkIndex) ?? `if${linkIndex}`,
+        ...{ linkIndex, prefix, scope },
+      }));
+    });
+  }
+
+  async listRoutes(ns?: string): Promise<ObservedRoute[]> {
+    return await this.#inSession((session) => {
+      const names = linkNames(session, ns);
+      const found = ([4, 6] as const).flatMap((family) => listRoutes(session.route(ns), family, 0));
+      return found.map(({ to, via, linkIndex, source, metric, table, protocol }) => {
+        const link = linkIndex === undefined ? undefined : (names.get(linkIndex) ?? `if${linkIndex}`);
+        return {
+          ...{ to, table, protocol },
+          ...(via === undefined ? {} : { via }),
+          ...(link === undefined ? {} : { link }),
+          ...(source === undefined ? {} : { source }),
+          ...(metric === undefined ? {} : { metric }),
+        };
+      });
+    });
+  }
+
+  async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
+    return await this.#inSession((session) => linkStatistics(session.route(ns), link));
+  }
+
+  async readSysctl(key: string, ns?: string): Promise<string> {
+    return readSysctl(key, ns);
+  }
+
+  async listNftElements(wanted: { ns?: string; family: string; table: string; set: string }): Promise<NftElement[]> {
+    const words = setWords(wanted);
+    return await this.#inSession((session) => listElements(session, wanted.ns, words));
+  }
+
+  reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
+    return reservePort(protocol, address, port);
+  }
+
+  async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
+    const forgotten = await this.#inSession((session) => forgetConnections(session.netfilter(), match));
+    if (forgotten > 0) this.#logger.debug('connections forgotten', { ...match, forgotten });
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
+    return watchKernel(AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#own.close();
+  }
+
+  async #inSession<T>(work: (session: Session) => T | Promise<T>): Promise<T> {
+    const session = new Session(this.#own, this.#logger);
+    try {
+      return await work(session);
+    } finally {
+      session.close();
+    }
+  }
+}
+
+const linkNames = (session: Session, ns: string | undefined): Map<number, string> =>
+  new Map(listLinks(session.route(ns)).map((link) => [link.index, link.name]));

@@ -1,0 +1,76 @@
+/**
+ * A libnftables context: runs nft(8) commands of one namespace, each call one transaction, without a process.
+ *
+ * The context's netlink socket belongs to the namespace in which it was opened; but libnftables opens another one,
+ * where the thread is, when it has to know the names of interfaces. So commands run inside the namespace too.
+ */
+import type { KernelError } from '@netyard/core';
+import { errnoOf, kernelError } from '../ffi/errno.ts';
+import { libnftables, type NftContextPointer } from '../ffi/nftables.ts';
+import { openInNetns } from '../netns.ts';
+
+/** What an error should speak of: `nft add element`, `ip netyard publish`. */
+export interface NftPurpose {
+  operation: string;
+  object: string;
+}
+
+export class NftContext {
+  readonly #pointer: NftContextPointer;
+  readonly #ns: string | undefined;
+
+  private constructor(pointer: NftContextPointer, ns: string | undefined) {
+    this.#pointer = pointer;
+    this.#ns = ns;
+  }
+
+  static open(ns?: string): NftContext {
+    const nft = libnftables();
+    const pointer = openInNetns(ns, () => nft.nft_ctx_new(0));
+    if (!pointer) throw kernelError(errnoOf('ENOMEM'), 'nft', 'new context');
+    nft.nft_ctx_buffer_output(pointer);
+    nft.nft_ctx_buffer_error(pointer);
+    return new NftContext(pointer, ns);
+  }
+
+  /** Runs commands, all or none of them, and returns what they print. Throws KernelError. */
+  run(commands: string, purpose: NftPurpose): string {
+    const nft = libnftables();
+    const input = Buffer.from(`${commands}\0`, 'utf8');
+    const status = openInNetns(this.#ns, () => nft.nft_run_cmd_from_buffer(this.#pointer, input));
+    const output = nft.nft_ctx_get_output_buffer(this.#pointer);
+    const complaint = nft.nft_ctx_get_error_buffer(this.#pointer);
+    if (status !== 0) throw nftError(complaint, purpose);
+    return output;
+  }
+
+  close(): void {
+    libnftables().nft_ctx_free(this.#pointer);
+  }
+}
+
+/** glibc's words that end libnftables's messages, for it tells no numbers. */
+const errnoByWords: readonly [string, string][] = [
+  ['No such file or directory', 'ENOENT'],
+  ['File exists', 'EEXIST'],
+  ['Device or resource busy', 'EBUSY'],
+  ['Operation not permitted', 'EPERM'],
+  ['Operation not supported', 'EOPNOTSUPP'],
+  ['No buffer space available', 'ENOBUFS'],
+  ['Numerical result out of range', 'ERANGE'],
+  ['Too many open files in system', 'ENFILE'],
+  ['Cannot allocate memory', 'ENOMEM'],
+  ['Too many links', 'EMLINK'],
+  ['Interrupted system call', 'EINTR'],
+];
+
+/** Turns libnftables's text (message, the line, carets below it) into an error with errno. Pure. */
+export function nftError(complaint: string, purpose: NftPurpose): KernelError {
+  const lines = complaint.split('\n');
+  const position = lines.findIndex((line) => line.includes('Error: '));
+  const words = (lines[position] ?? complaint).trim().replace(/^.*?Error: /, '');
+  const line = position < 0 ? '' : (lines[position + 1] ?? '').trim().slice(0, 200);
+  const text = `${words.replace(/^Could not process rule: /, '')}${line === '' ? '' : ` (${line})`}`;
+  const [, name = 'EINVAL'] = errnoByWords.find(([known]) => words.includes(known)) ?? [];
+  return kernelError(errnoOf(name), purpose.operation, purpose.object, text);
+}

@@ -1,0 +1,175 @@
+/** Addresses, routes and neighbours as objects of a plan: what stands on a link. */
+import { formatIp, parseIp, parseMac, parsePrefix } from '@netyard/core';
+import type { AddressObject, NeighbourObject, RouteObject } from '../desired.ts';
+import { routeFamily } from '../identity.ts';
+import * as addresses from '../rtnl/address.ts';
+import * as links from '../rtnl/link.ts';
+import * as neighbours from '../rtnl/neighbour.ts';
+import * as routes from '../rtnl/route.ts';
+import type { Session } from '../session.ts';
+import { absent, isGone, type ObjectHandler, observed, unlessGone } from './handler.ts';
+
+const indexOf = (session: Session, name: string, ns: string | undefined): number =>
+  links.linkIndex(session.route(ns), name);
+
+/** `absent` when what the object stands on is not there. */
+function unlessGroundless<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+// Addresses
+
+/** The same prefix in canonical text. */
+function canonicalPrefix(text: string): string {
+  const prefix = parsePrefix(text);
+  return `${formatIp(prefix)}/${prefix.length}`;
+}
+
+function addressOn(session: Session, object: AddressObject): addresses.LinkAddress {
+  const { prefix, broadcast } = object;
+  const linkIndex = indexOf(session, object.link, object.ns);
+  return { linkIndex, prefix, ...(broadcast === undefined ? {} : { broadcast }) };
+}
+
+function findAddress(session: Session, object: AddressObject): addresses.DecodedAddress | undefined {
+  const wanted = canonicalPrefix(object.prefix);
+  return unlessGroundless(() => {
+    const socket = session.route(object.ns);
+    return addresses
+      .listAddresses(socket, indexOf(session, object.link, object.ns))
+      .find((address) => address.prefix === wanted);
+  });
+}
+
+export const addressHandler: ObjectHandler<AddressObject> = {
+  check(object) {
+    links.checkLinkName(object.link);
+    parsePrefix(object.prefix);
+    if (object.broadcast !== undefined) parseIp(object.broadcast);
+  },
+  observe(session, object) {
+    const found = findAddress(session, object);
+    if (!found) return absent;
+    return observed([
+      object.broadcast !== undefined &&
+        found.broadcast !== object.broadcast &&
+        `broadcast ${found.broadcast ?? 'none'}`,
+    ]);
+  },
+  create(session, object) {
+    const address = addressOn(session, object);
+    addresses.addAddress(session.route(object.ns), address);
+    return () => void unlessGone(() => addresses.deleteAddress(session.route(object.ns), address));
+  },
+  change(session, object) {
+    const socket = session.route(object.ns);
+    const address = addressOn(session, object);
+    const former = findAddress(session, object);
+    addresses.deleteAddress(socket, address);
+    addresses.addAddress(socket, address);
+    return () => {
+      unlessGone(() => addresses.deleteAddress(socket, address));
+      if (former) addresses.addAddress(socket, former);
+    };
+  },
+  delete: (session, object) =>
+    unlessGone(() => addresses.deleteAddress(session.route(object.ns), addressOn(session, object))),
+};
+
+// Routes
+
+function routeOn(session: Session, object: RouteObject): routes.Route {
+  const { link, ns, kind: _kind, ...route } = object;
+  return link === undefined ? route : { ...route, linkIndex: indexOf(session, link, ns) };
+}
+
+/** The route with the same destination, table and metric: only one can be. */
+function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
+  const family = routeFamily(object);
+  const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
+  return unlessGroundless(() =>
+    routes
+      .listRoutes(session.route(object.ns), family, object.table ?? routes.mainTable)
+      .filter((route) => (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to))
+      .find((route) => object.metric === undefined || route.metric === object.metric),
+  );
+}
+
+export const routeHandler: ObjectHandler<RouteObject> = {
+  check(object) {
+    if (object.link !== undefined) links.checkLinkName(object.link);
+    const { link: _link, ns: _ns, kind: _kind, ...route } = object;
+    routes.encodeRoute(route);
+  },
+  observe(session, object) {
+    const found = findRoute(session, object);
+    if (!found) return absent;
+    const linkIndex =
+      object.link === undefined ? undefined : unlessGroundless(() => indexOf(session, object.link ?? '', object.ns));
+    return observed([
+      object.via !== undefined && found.via !== formatIp(parseIp(object.via)) && `via ${found.via ?? 'nothing'}`,
+      object.via === undefined && found.via !== undefined && `via ${found.via}`,
+      object.link !== undefined && found.linkIndex !== linkIndex && 'on another link',
+      object.source !== undefined && found.source !== object.source && `src ${found.source ?? 'none'}`,
+    ]);
+  },
+  create(session, object) {
+    const route = routeOn(session, object);
+    routes.addRoute(session.route(object.ns), route);
+    return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));
+  },
+  change(session, object) {
+    const socket = session.route(object.ns);
+    const former = findRoute(session, object);
+    routes.replaceRoute(socket, routeOn(session, object));
+    return () => {
+      if (former) routes.replaceRoute(socket, { ...former, scope: former.scope === 0 ? 'global' : 'link' });
+    };
+  },
+  delete: (session, object) => unlessGone(() => routes.deleteRoute(session.route(object.ns), routeOn(session, object))),
+};
+
+// Neighbours
+
+const neighbourOn = (session: Session, { link, ns, address, mac }: NeighbourObject): neighbours.Neighbour => ({
+  linkIndex: indexOf(session, link, ns),
+  address,
+  mac,
+});
+
+const findNeighbour = (session: Session, object: NeighbourObject): { mac?: string; permanent: boolean } | undefined =>
+  unlessGroundless(() => neighbours.findNeighbour(session.route(object.ns), neighbourOn(session, object)));
+
+function replaceNeighbour(session: Session, object: NeighbourObject) {
+  const socket = session.route(object.ns);
+  const neighbour = neighbourOn(session, object);
+  const former = findNeighbour(session, object);
+  neighbours.replaceNeighbour(socket, neighbour);
+  return () => {
+    if (former?.permanent && former.mac !== undefined)
+      neighbours.replaceNeighbour(socket, { ...neighbour, mac: former.mac });
+    else unlessGone(() => neighbours.deleteNeighbour(socket, neighbour));
+  };
+}
+
+export const neighbourHandler: ObjectHandler<NeighbourObject> = {
+  check(object) {
+    links.checkLinkName(object.link);
+    parseIp(object.address);
+    parseMac(object.mac);
+  },
+  observe(session, object) {
+    const found = findNeighbour(session, object);
+    if (!found?.permanent) return absent; // learned entries come and go, and ours replaces them
+    return observed([found.mac !== object.mac.toLowerCase().replaceAll('-', ':') && `lladdr ${found.mac ?? 'none'}`]);
+  },
+  create: replaceNeighbour,
+  change: replaceNeighbour,
+  delete: (session, object) =>
+    unlessGone(() => neighbours.deleteNeighbour(session.route(object.ns), neighbourOn(session, object))),
+};

@@ -1,0 +1,50 @@
+/** Kernel settings below /proc/sys, of this namespace or another. See sysctl(8). */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { NetyardError } from '@netyard/core';
+import { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
+import { openInNetns } from './netns.ts';
+
+/** Path of a key such as `net.ipv4.conf.eth0/100.rp_filter`, where `/` stands for a dot. Throws `invalid`. Pure. */
+export function sysctlPath(key: string): string {
+  const parts = key.split('.').map((part) => part.replaceAll('/', '.'));
+  const bad = parts.length < 2 || parts.some((part) => !/^[\w.:@-]+$/.test(part) || part === '.' || part === '..');
+  if (bad) throw new NetyardError('invalid', `invalid sysctl key ${JSON.stringify(key)}`);
+  return `/proc/sys/${parts.join('/')}`;
+}
+
+/** Checks a value: one line of text. Throws `invalid`. Pure. */
+export function checkSysctlValue(value: string): void {
+  if (/[\n\r\0]/.test(value)) throw new NetyardError('invalid', `invalid sysctl value ${JSON.stringify(value)}`);
+}
+
+/** Numbers come with tabs between them, and are written with spaces. Pure. */
+export const sameSysctlValue = (a: string, b: string): boolean =>
+  a.trim().replace(/\s+/g, ' ') === b.trim().replace(/\s+/g, ' ');
+
+/**
+ * /proc/sys/net shows the namespace of the task that opens the file, so it is read and written inside.
+ * Twin: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
+ */
+export function readSysctl(key: string, ns?: string): string {
+  return inWords('sysctl', key, ns, () => openInNetns(ns, () => readFileSync(sysctlPath(key), 'utf8').trimEnd()));
+}
+
+/** Twin: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
+export function writeSysctl(key: string, value: string, ns?: string): void {
+  checkSysctlValue(value);
+  const object = `${key}=${value}`;
+  inWords('sysctl -w', object, ns, () => openInNetns(ns, () => writeFileSync(sysctlPath(key), value)));
+}
+
+/** Node's errors turned into ours. */
+function inWords<T>(operation: string, object: string, ns: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const place = ns === undefined ? '' : ` in ${ns}`;
+    for (const name of ['ENOENT', 'EINVAL', 'EACCES', 'EPERM', 'EROFS', 'EIO', 'ENODEV']) {
+      if (hasErrno(error, name)) throw kernelError(errnoOf(name), operation, `${object}${place}`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Notifications of the kernel as an async iterable: links, addresses, routes and nftables of the own namespace.
+ *
+ * Node cannot wait for a netlink socket. So the kernel is asked to send SIGIO when one has something to read (fcntl
+ * F_SETOWN, O_ASYNC; see fcntl(2)), which costs neither a thread nor a timer that looks again and again. Signals reach
+ * the main thread only: in a Worker `watch` throws.
+ */
+import { isMainThread } from 'node:worker_threads';
+import { messageOf, NetyardError } from '@netyard/core';
+import type { KernelEvent } from './contract.ts';
+import { EventQueue } from './event-queue.ts';
+import { decodeNftEvent, decodeRouteEvent } from './events.ts';
+import { errnoOf, kernelError } from './ffi/errno.ts';
+import { libc } from './ffi/libc.ts';
+import { decodeMessages, type NetlinkMessage } from './netlink/message.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
+import { checked, closeFile } from './system.ts';
+
+/** linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
+const routeGroups = [1, 5, 7, 9, 11];
+/** linux/netfilter/nfnetlink.h NFNLGRP_NFTABLES. */
+const nftGroups = [7];
+const F_SETFL = 4;
+const F_SETOWN = 8;
+const O_ASYNC = 0o20000;
+const O_NONBLOCK = 0o4000;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const receiveBuffer = 4 << 20;
+const bufferLength = 65536;
+/** Longest time that a timer can sleep: it only keeps the process alive while somebody watches. */
+const farAway = 2 ** 31 - 1;
+
+class NotificationSocket {
+  readonly #fd: number;
+  readonly #decode: (message: NetlinkMessage) => KernelEvent | undefined;
+
+  constructor(
+    protocol: number,
+    groups: readonly number[],
+    decode: (message: NetlinkMessage) => KernelEvent | undefined,
+  ) {
+    this.#fd = openNetlink(protocol, undefined, groups);
+    this.#decode = decode;
+    setIntegerOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer);
+    this.#control(F_SETOWN, process.pid);
+    this.#control(F_SETFL, O_ASYNC | O_NONBLOCK);
+  }
+
+  /** Everything that has come. Lost notifications give one `resync`. */
+  read(buffer: Uint8Array): KernelEvent[] {
+    const events: KernelEvent[] = [];
+    for (;;) {
+      const length = libc().recv(this.#fd, buffer, buffer.length, 0);
+      if (length >= 0) {
+        const messages = decodeMessages(buffer.subarray(0, length));
+        events.push(...messages.map(this.#decode).filter((event) => event !== undefined));
+        continue;
+      }
+      const errno = libc().errno();
+      if (errno === errnoOf('EAGAIN')) return events;
+      if (errno === errnoOf('ENOBUFS')) events.push({ type: 'resync' });
+      else if (errno !== errnoOf('EINTR')) throw kernelError(errno, 'recv', 'notifications');
+    }
+  }
+
+  close(): void {
+    closeFile(this.#fd);
+  }
+
+  #control(command: number, argument: number): void {
+    checked(libc().fcntl(this.#fd, command, argument), 'fcntl', 'netlink socket');
+  }
+}
+
+/** See `Kernel.watch`. Notifications count from the call on, not from the first `next`. */
+export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
+  if (!isMainThread) throw new NetyardError('internal', 'watch works in the main thread only');
+  const queue = new EventQueue<KernelEvent>();
+  if (signal.aborted) {
+    queue.end();
+    return queue;
+  }
+  const buffer = new Uint8Array(bufferLength);
+  const sockets: NotificationSocket[] = [];
+  const keepAlive = setInterval(() => undefined, farAway);
+  const read = (): void => {
+    try {
+      for (const socket of sockets) for (const event of socket.read(buffer)) queue.push(event);
+    } catch (error) {
+      end(error);
+    }
+  };
+  const end = (error?: unknown): void => {
+    clearInterval(keepAlive);
+    signal.removeEventListener('abort', onAbort);
+    for (const socket of sockets) socket.close();
+    sockets.length = 0;
+    // After the sockets: without a handler SIGIO would end the process.
+    process.removeListener('SIGIO', read);
+    queue.end(error);
+  };
+  const onAbort = (): void => end();
+  process.on('SIGIO', read);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    sockets.push(new NotificationSocket(NETLINK_ROUTE, routeGroups, decodeRouteEvent));
+    sockets.push(new NotificationSocket(NETLINK_NETFILTER, nftGroups, decodeNftEvent));
+  } catch (error) {
+    end();
+    throw new NetyardError('internal', `cannot watch the kernel: ${messageOf(error)}`, { cause: error });
+  }
+  read(); // what came before O_ASYNC was set gave no signal
+  return queue;
+}
