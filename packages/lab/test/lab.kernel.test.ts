@@ -1,0 +1,160 @@
+/**
+ * Labs on a real kernel, as their user sees them: without daemons, which are another box's.
+ *
+ * A lab makes its own namespaces; what this file looks at outside of them is that nothing changed there.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const root = { skip: process.getuid?.() === 0 ? false : 'needs root: it makes namespaces' };
+const program = join(import.meta.dirname, 'netyard-lab.ts');
+const folder = mkdtempSync(join(tmpdir(), 'netyard-lab-test-'));
+const labName = (suffix: string): string => `test-${process.pid}-${suffix}`;
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function lab(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', cwd: folder });
+}
+
+function writeLab(name: string, hosts: number): string {
+  const file = join(folder, `${name}.yaml`);
+  const lines = Array.from(
+    { length: hosts },
+    (_, index) => `  server${index + 1}: { address: 172.16.2.${101 + index} }`,
+  );
+  writeFileSync(file, `name: ${name}\nswitch: 172.16.0.0/16\nhosts:\n${lines.join('\n')}\n`);
+  return file;
+}
+
+/** What a lab must never change: the machine's own links, addresses, routes, rules, tables, forwarding. */
+function machine(): string {
+  const commands =
+    'ip -o link | sed "s/ state .*//"; ip -o address; ip route; ip rule; nft list tables; sysctl net.ipv4.ip_forward';
+  return execFileSync('sh', ['-c', commands], { encoding: 'utf8' });
+}
+
+function assertNothingLeft(name: string, before: string): void {
+  assert.equal(machine(), before);
+  assert.ok(!existsSync(`/run/netyard-lab/${name}`), 'the run folder is gone');
+  assert.ok(!existsSync(`/var/lib/netyard-lab/${name}`), 'the data folder is gone');
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(`/${name}/`), 'no mount is left');
+  assert.equal(execFileSync('find', ['/sys/fs/cgroup', '-name', name], { encoding: 'utf8' }), '', 'no cgroup is left');
+  const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+  assert.ok(!processes.includes(`netyard-lab/${name}/`), processes);
+}
+
+/** The lab's state once a condition on its text holds. */
+async function stateOf(name: string, holds: (text: string) => boolean): Promise<string> {
+  const path = `/run/netyard-lab/${name}/state.json`;
+  for (;;) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    if (holds(text)) return text;
+    await pause(2);
+  }
+}
+
+test('two hosts see each other, each with its own name, /etc, processes and cgroups; then all is gone', root, () => {
+  const before = machine();
+  const name = labName('two');
+  const file = writeLab(name, 2);
+  const up = lab('up', '--no-daemon', file);
+  try {
+    assert.equal(up.status, 0, up.stderr);
+    assert.equal(machine(), before, 'the machine itself did not change');
+    const inside = (line: string): string => {
+      const result = lab('exec', `${name}/server1`, '--', 'sh', '-c', line);
+      assert.equal(result.status, 0, `${line}: ${result.stderr}`);
+      return result.stdout;
+    };
+    assert.equal(inside('hostname; cat /etc/hostname'), 'server1\nserver1\n');
+    assert.match(inside('ip -br address'), /ens33@\S+ +UP +172\.16\.2\.101\/16/);
+    assert.match(inside('ip route'), /^172\.16\.0\.0\/16 dev ens33 [^\n]*\n$/, 'no way out of the lab');
+    assert.match(inside('ping -c 1 -W 2 server2'), /1 received/);
+    assert.match(inside('cat /etc/hosts'), /^172\.16\.2\.102\tserver2$/m);
+    assert.match(inside('ps -eo pid,args'), /^ *1 tini/m);
+    assert.equal(inside('cut -d: -f3 /proc/self/cgroup | sort -u | grep -v "^/$"'), '/init\n');
+    assert.equal(
+      inside('echo $DOCKER_HOST $NETYARD_HOST'),
+      `${'unix:///run/netyard/netyard.sock '.repeat(2).trim()}\n`,
+    );
+    assert.equal(inside('pwd'), `${folder}\n`);
+    assert.equal(inside('touch /etc/made-in-the-lab; ip netns add r1; ls /run/netns'), 'r1\n');
+    assert.ok(!existsSync('/etc/made-in-the-lab'), "a host's /etc is its own");
+    const listed = lab('ls', '--format', 'json')
+      .stdout.split('\n')
+      .filter((line) => line.includes(name));
+    assert.equal(listed.length, 2);
+    assert.match(
+      listed[0] ?? '',
+      /"host":"server1","addresses":\["172\.16\.2\.101\/16"\],"status":"up","daemon":"none"/,
+    );
+    const again = lab('up', file);
+    assert.equal(again.status, 1);
+    assert.match(again.stderr, /is there already/);
+  } finally {
+    const down = lab('down', name);
+    assert.equal(down.status, 0, down.stderr);
+  }
+  assertNothingLeft(name, before);
+  const twice = lab('down', name);
+  assert.equal(twice.status, 1);
+  assert.match(twice.stderr, new RegExp(`no such lab: ${name}`));
+});
+
+test("the exit code of exec is the command's, also by a signal or when there is no such command", root, () => {
+  const name = labName('codes');
+  assert.equal(lab('up', '--no-daemon', writeLab(name, 1)).status, 0);
+  try {
+    const host = `${name}/server1`;
+    assert.equal(lab('exec', host, 'sh', '-c', 'exit 7').status, 7);
+    assert.equal(lab('exec', host, '--', 'sh', '-c', 'kill -TERM $$').status, 143);
+    assert.equal(lab('exec', host, 'no-such-command').status, 127);
+    const nowhere = lab('exec', `${name}/nobody`, 'true');
+    assert.equal(nowhere.status, 1);
+    assert.match(nowhere.stderr, /no such lab host/);
+  } finally {
+    lab('down', name);
+  }
+});
+
+test('Ctrl-C while it is made undoes it', root, async () => {
+  const before = machine();
+  const name = labName('interrupted');
+  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 8)]);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await stateOf(name, (text) => text.includes('"server2": {'));
+  child.kill('SIGINT');
+  assert.equal(await ended, 130);
+  assertNothingLeft(name, before);
+});
+
+test('what a crash left half-made, down takes away', root, async () => {
+  const before = machine();
+  const name = labName('crashed');
+  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 8)]);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await stateOf(name, (text) => text.includes('"server2": {'));
+  child.kill('SIGKILL');
+  await ended;
+  assert.match(lab('ls').stdout, new RegExp(`^${name} +server1 .* broken|^${name} +server1 .* up`, 'm'));
+  const down = lab('down', name);
+  assert.equal(down.status, 0, down.stderr);
+  assertNothingLeft(name, before);
+});
+
+test('a bad file touches nothing', root, () => {
+  const before = machine();
+  const file = join(folder, 'bad.yaml');
+  writeFileSync(file, 'name: bad\nswitch: 172.16.0.0/16\nhosts:\n  a: { address: 10.0.0.1/16 }\n');
+  const up = lab('up', file);
+  assert.equal(up.status, 1);
+  assert.match(up.stderr, /bad\.yaml:4: hosts\.a\.address: 10\.0\.0\.1\/16 is outside the switch/);
+  assertNothingLeft('bad', before);
+  assert.match(lab('up', join(folder, 'none.yaml')).stderr, /cannot read .*none\.yaml/);
+});
