@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { parseConfigFile, planConfig } from './config.ts';
+
+const refused = (pattern: RegExp) => (error: unknown) =>
+  isNetyardError(error, 'invalid') && pattern.test(`${error.message} ${error.hint ?? ''}`);
+
+test('defaults are dockerd-like, frozen and complete', () => {
+  const config = planConfig({}, {}, {});
+  assert.ok(Object.isFrozen(config));
+  assert.deepEqual(config.hosts, [{ kind: 'unix', path: '/run/netyard/netyard.sock' }]);
+  assert.equal(config.bip, '172.17.0.1/16');
+  assert.equal(config.pidfile, '/run/netyard/netyard.pid');
+  assert.equal(config.liveRestore, true);
+  assert.equal(config.legacyLinkEnvironment, false);
+  assert.equal(planConfig({}, {}, { DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS: '1' }).legacyLinkEnvironment, true);
+});
+
+test('flags and file add up; a directive in both is refused', () => {
+  const file = parseConfigFile('{"bip": "192.168.11.1/24", "icc": false, "dns": ["9.9.9.9"]}', 'daemon.json');
+  const config = planConfig({ mtu: 1400 }, file, {});
+  assert.equal(config.bip, '192.168.11.1/24');
+  assert.equal(config.icc, false);
+  assert.equal(config.mtu, 1400);
+  assert.deepEqual(config.dns, ['9.9.9.9']);
+  assert.throws(() => planConfig({ bip: '10.0.0.1/24' }, file, {}), refused(/both as a flag .* bip: \(from flag: 10/));
+});
+
+test('a bad file is refused before anything is touched', () => {
+  assert.throws(() => parseConfigFile('{', 'f'), refused(/unable to configure .* file f/));
+  assert.throws(() => parseConfigFile('[]', 'f'), refused(/no JSON object/));
+  assert.throws(() => parseConfigFile('{"bib": "x"}', 'f'), refused(/don't match any configuration option: bib/));
+  assert.throws(() => parseConfigFile('{"icc": "no"}', 'f'), refused(/icc must be a switch/));
+  assert.throws(() => parseConfigFile('{"dns": "1.1.1.1"}', 'f'), refused(/dns must be a list/));
+});
+
+test('bad values are refused', () => {
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [{ bip: '192.168.11.1' }, /invalid CIDR address: 192.168.11.1/],
+    [{ bip: '192.168.11.1/33' }, /invalid CIDR address/],
+    [{ bip: 'fd00::1/64' }, /IPv4/],
+    [{ bip: '10.0.0.1/31' }, /no room/],
+    [{ 'fixed-cidr': '10.0.0.0/24' }, /not a part of/],
+    [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
+    [{ mtu: 67 }, /--mtu/],
+    [{ mtu: Number.NaN }, /--mtu/],
+    [{ dns: ['nine'] }, /is not an ip address/],
+    [{ 'data-root': 'relative' }, /absolute path/],
+    [{ 'containerd-namespace': '../x' }, /containerd-namespace/],
+    [{ 'log-level': 'loud' }, /one of debug/],
+    [{ hosts: ['http://x'] }, /unable to parse docker host/],
+    [{ hosts: ['tcp://0.0.0.0:2375'] }, /client certificates/],
+    [{ hosts: [`unix:///${'x'.repeat(120)}`] }, /107 bytes/],
+    [{ tls: true }, /--tlsverify/],
+    [{ tlsverify: true, tlscert: 'a' }, /needs --tlscacert, --tlskey/],
+  ];
+  for (const [flags, pattern] of cases)
+    assert.throws(() => planConfig(flags, {}, {}), refused(pattern), String(pattern));
+});
+
+test('tcp is taken when clients must have certificates', () => {
+  const flags = { tlsverify: true, tlscacert: '/a', tlscert: '/b', tlskey: '/c', hosts: ['tcp://[::1]:2376'] };
+  assert.deepEqual(planConfig(flags, {}, {}).hosts, [{ kind: 'tcp', host: '::1', port: 2376 }]);
+});

@@ -1,0 +1,248 @@
+/**
+ * Flags, configuration file and environment become one frozen value, or an error before anything is touched. The only
+ * place of the daemon that knows the environment. Messages are dockerd's where it has one.
+ */
+import { isAbsolute } from 'node:path';
+import { NetyardError, parseIp, parsePrefix, prefixContains, prefixSize } from '@netyard/core';
+import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
+
+/** Raw values by key, as flags or file gave them; a key that was not given is not there. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
+export interface TlsFiles {
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+export interface DaemonConfig {
+  hosts: readonly ListenAddress[];
+  dataRoot: string;
+  execRoot: string;
+  pidfile: string;
+  group: string;
+  containerd: string;
+  containerdNamespace: string;
+  defaultRuntime: string;
+  cgroupParent: string;
+  init: boolean;
+  liveRestore: boolean;
+  bip: string;
+  fixedCidr: string;
+  bridge: string;
+  icc: boolean;
+  ip: string;
+  ipForward: boolean;
+  ipMasquerade: boolean;
+  mtu: number;
+  dns: readonly string[];
+  dnsSearch: readonly string[];
+  dnsOptions: readonly string[];
+  insecureRegistries: readonly string[];
+  tls: TlsFiles | undefined;
+  logLevel: string;
+  logFormat: 'text' | 'json';
+  /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1 */
+  legacyLinkEnvironment: boolean;
+}
+
+export type ListenAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; host: string; port: number };
+
+const invalid = (message: string, hint?: string): NetyardError =>
+  new NetyardError('invalid', message, hint === undefined ? {} : { hint });
+
+/** Parses the text of `--config-file`. Throws `invalid` for bad JSON, unknown keys and wrong types. */
+export function parseConfigFile(text: string, path: string): RawOptions {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(`unable to configure the Netyard daemon with file ${path}: ${String(error)}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(`unable to configure the Netyard daemon with file ${path}: it holds no JSON object`);
+  }
+  const entries = Object.entries(value);
+  const unknown = entries.filter(([key]) => !daemonOptions.some((option) => option.key === key)).map(([key]) => key);
+  if (unknown.length > 0) {
+    throw invalid(
+      `unable to configure the Netyard daemon with file ${path}: the following directives don't match any configuration option: ${unknown.join(', ')}`,
+    );
+  }
+  for (const option of daemonOptions) {
+    const given: unknown = entries.find(([key]) => key === option.key)?.[1];
+    if (given !== undefined && !fits(option, given)) {
+      throw invalid(`unable to configure the Netyard daemon with file ${path}: ${option.key} must be a ${option.kind}`);
+    }
+  }
+  return Object.fromEntries(entries);
+}
+
+function fits(option: DaemonOption, value: unknown): boolean {
+  if (option.kind === 'list') return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (option.kind === 'switch') return typeof value === 'boolean';
+  return typeof value === (option.kind === 'number' ? 'number' : 'string');
+}
+
+/** A directive may stand in one place only, as with dockerd. */
+function refuseDoubles(flags: RawOptions, file: RawOptions): void {
+  const doubles = daemonOptions
+    .filter((option) => flags[option.key] !== undefined && file[option.key] !== undefined)
+    .map((option) => {
+      const from = `(from flag: ${String(flags[option.key])}, from file: ${String(file[option.key])})`;
+      return `${flagOf(option)}: ${from}`;
+    });
+  if (doubles.length === 0) return;
+  throw invalid(
+    `the following directives are specified both as a flag and in the configuration file: ${doubles.join(', ')}`,
+  );
+}
+
+/** Puts the three together, checks every value and freezes the result. `env` is the process's environment. */
+export function planConfig(
+  flags: RawOptions,
+  file: RawOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): DaemonConfig {
+  refuseDoubles(flags, file);
+  const given: RawOptions = { ...file, ...flags };
+  const value = (key: string): unknown =>
+    given[key] ?? daemonOptions.find((option) => option.key === key)?.default ?? missingOption(key);
+  const textOf = (key: string): string => String(value(key));
+  const listOf = (key: string): readonly string[] => (value(key) as readonly string[]).map(String);
+  const flagSet = (key: string): boolean => value(key) === true;
+  refuseExclusive(given);
+  const hosts = listOf('hosts').length > 0 ? listOf('hosts') : [`unix://${textOf('exec-root')}/netyard.sock`];
+  const tls = planTls(flagSet('tls'), flagSet('tlsverify'), textOf('tlscacert'), textOf('tlscert'), textOf('tlskey'));
+  const config: DaemonConfig = {
+    hosts: hosts.map((host) => parseListenAddress(host, tls !== undefined)),
+    dataRoot: absolute('data-root', textOf('data-root')),
+    execRoot: absolute('exec-root', textOf('exec-root')),
+    pidfile: textOf('pidfile') === '' ? `${textOf('exec-root')}/netyard.pid` : absolute('pidfile', textOf('pidfile')),
+    group: textOf('group'),
+    containerd: textOf('containerd').replace(/^unix:\/\//, ''),
+    containerdNamespace: parseIdentifier('containerd-namespace', textOf('containerd-namespace')),
+    defaultRuntime: textOf('default-runtime'),
+    cgroupParent: absolute('cgroup-parent', textOf('cgroup-parent')),
+    init: flagSet('init'),
+    liveRestore: flagSet('live-restore'),
+    ...planBridge(textOf('bip'), textOf('fixed-cidr'), textOf('bridge')),
+    icc: flagSet('icc'),
+    ip: parseAddress('ip', textOf('ip')),
+    ipForward: flagSet('ip-forward'),
+    ipMasquerade: flagSet('ip-masq'),
+    mtu: parseMtu(value('mtu')),
+    dns: listOf('dns').map((address) => parseAddress('dns', address)),
+    dnsSearch: listOf('dns-search'),
+    dnsOptions: listOf('dns-opts'),
+    insecureRegistries: listOf('insecure-registries'),
+    tls,
+    logLevel: oneOf('log-level', textOf('log-level'), ['debug', 'info', 'warn', 'error', 'fatal']),
+    logFormat: oneOf('log-format', textOf('log-format'), ['text', 'json']),
+    legacyLinkEnvironment: env['DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS'] === '1',
+  };
+  return Object.freeze(config);
+}
+
+function missingOption(key: string): never {
+  throw new TypeError(`no option ${key} in the table`);
+}
+
+function refuseExclusive(given: RawOptions): void {
+  if (given['bridge'] && given['bip']) {
+    throw invalid('You specified -b & --bip, mutually exclusive options. Please specify only one');
+  }
+}
+
+function absolute(key: string, path: string): string {
+  if (!isAbsolute(path) || path.includes('\0')) throw invalid(`--${key} must be an absolute path: ${path}`);
+  return path === '/' ? path : path.replace(/\/+$/, '');
+}
+
+function oneOf<T extends string>(key: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value);
+  if (found === undefined) throw invalid(`invalid value "${value}" for --${key}: it is one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function parseIdentifier(key: string, value: string): string {
+  if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(value)) throw invalid(`invalid value "${value}" for --${key}`);
+  return value;
+}
+
+function parseAddress(key: string, value: string): string {
+  try {
+    parseIp(value);
+    return value;
+  } catch (error) {
+    throw new NetyardError('invalid', `invalid argument "${value}" for "--${key}": ${value} is not an ip address`, {
+      cause: error,
+    });
+  }
+}
+
+function parseMtu(value: unknown): number {
+  const mtu = Number(value);
+  if (!Number.isInteger(mtu) || (mtu !== 0 && (mtu < 68 || mtu > 65535))) {
+    throw invalid(`invalid value "${String(value)}" for --mtu: it is 0, or from 68 to 65535 bytes`);
+  }
+  return mtu;
+}
+
+/** The default bridge needs a network address, a broadcast address, its own and one for a container: at most /30. */
+function planBridge(
+  bip: string,
+  fixedCidr: string,
+  bridge: string,
+): { bip: string; fixedCidr: string; bridge: string } {
+  const prefix = parsePrefix(bip);
+  if (prefix.family !== 4) throw invalid(`--bip must be an IPv4 address with its prefix length: ${bip}`);
+  if (prefixSize(prefix) < 4n)
+    throw invalid(`--bip ${bip} has no room for containers`, 'give a prefix of 30 bits or less');
+  if (fixedCidr !== '') {
+    const fixed = parsePrefix(fixedCidr);
+    if (fixed.length < prefix.length || !prefixContains(prefix, fixed)) {
+      throw invalid(`--fixed-cidr ${fixedCidr} is not a part of the default bridge's subnet ${bip}`);
+    }
+  }
+  if (!/^[^\s/:]{0,15}$/.test(bridge)) throw invalid(`--bridge: not the name of an interface: ${bridge}`);
+  return { bip, fixedCidr, bridge };
+}
+
+function planTls(tls: boolean, verify: boolean, ca: string, certificate: string, key: string): TlsFiles | undefined {
+  if (!tls && !verify) return undefined;
+  if (!verify) {
+    throw invalid(
+      '--tls without --tlsverify would let anybody in who can reach the port',
+      'give --tlsverify and --tlscacert',
+    );
+  }
+  const missing = Object.entries({ tlscacert: ca, tlscert: certificate, tlskey: key }).filter(
+    ([, file]) => file === '',
+  );
+  if (missing.length > 0) throw invalid(`--tlsverify needs ${missing.map(([name]) => `--${name}`).join(', ')}`);
+  return { ca, certificate, key };
+}
+
+/** `unix:///run/x.sock`, or `tcp://127.0.0.1:2376` where client certificates are checked. */
+export function parseListenAddress(text: string, tlsVerified: boolean): ListenAddress {
+  const unix = /^unix:\/\/(\/[^\0]+)$/.exec(text);
+  if (unix?.[1] !== undefined) {
+    if (Buffer.byteLength(unix[1]) > 107) throw invalid(`the path of the socket is longer than 107 bytes: ${unix[1]}`);
+    return { kind: 'unix', path: unix[1] };
+  }
+  const tcp = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]]*):(\d{1,5})\/?$/.exec(text);
+  if (tcp?.[1] === undefined || Number(tcp[2]) > 65535) {
+    throw invalid(
+      `unable to parse docker host \`${text}\``,
+      'write unix:///run/netyard/netyard.sock or tcp://127.0.0.1:2376',
+    );
+  }
+  if (!tlsVerified) {
+    throw invalid(
+      `${text}: the API on tcp without client certificates would give root on this host to whoever reaches the port`,
+      'add --tlsverify --tlscacert FILE --tlscert FILE --tlskey FILE',
+    );
+  }
+  return { kind: 'tcp', host: tcp[1].replace(/^\[|\]$/g, ''), port: Number(tcp[2]) };
+}

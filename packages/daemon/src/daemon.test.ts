@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { parseFlags } from './flags.ts';
+import { listen } from './listen.ts';
+import { takeLock } from './lock.ts';
+import { openLogger } from './log.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'netyard-daemon-'));
+after(() => rmSync(folder, { recursive: true }));
+
+async function flags(...words: string[]): Promise<Record<string, unknown>> {
+  let seen: Record<string, unknown> | undefined;
+  await parseFlags(words, async (given) => {
+    seen = { ...given.options, configFile: given.configFile };
+  });
+  return seen ?? {};
+}
+
+test('flags are dockerd’s: singular lists, =false switches, short forms', async () => {
+  assert.deepEqual(
+    await flags('-H', 'unix:///a', '-H', 'unix:///b', '--icc=false', '--mtu', '1400', '--dns-opt', 'x'),
+    {
+      hosts: ['unix:///a', 'unix:///b'],
+      icc: false,
+      mtu: 1400,
+      'dns-opts': ['x'],
+      configFile: undefined,
+    },
+  );
+  assert.deepEqual(await flags('--init', '--config-file', 'f'), { init: true, configFile: 'f' });
+});
+
+test('a lock is held until it is released', () => {
+  const path = join(folder, 'lock.db');
+  const lock = takeLock(path, folder);
+  assert.throws(
+    () => takeLock(path, folder),
+    (error) => isNetyardError(error, 'conflict'),
+  );
+  lock.release();
+  takeLock(path, folder).release();
+});
+
+const get = (socketPath: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path: '/' }, (answer) => {
+      let body = '';
+      answer.on('data', (data) => {
+        body += String(data);
+      });
+      answer.on('end', () => resolve(body));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+
+test('one server answers at two sockets with mode 0660; a stale one is taken over, a living one and a file are not', async () => {
+  const http = createServer((_request, answer) => answer.end('here'));
+  const [a, b] = [join(folder, 'a.sock'), join(folder, 'sub', 'b.sock')];
+  const unix = (path: string) => ({ kind: 'unix', path }) as const;
+  const listeners = await listen(http, [unix(a), unix(b)], { group: 'root', tls: undefined });
+  assert.equal(await get(a), 'here');
+  assert.equal(await get(b), 'here');
+  assert.equal(statSync(a).mode & 0o777, 0o660);
+  await assert.rejects(listen(http, [unix(a)], { group: 'root', tls: undefined }), /something else listens/);
+  http.closeAllConnections();
+  await listeners.close();
+
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await assert.rejects(listen(http, [unix(file)], { group: '', tls: undefined }), /is not a socket/);
+  await assert.rejects(listen(http, [unix(a)], { group: 'no-such-group', tls: undefined }), /group no-such-group/);
+  assert.ok(existsSync(file));
+  chmodSync(file, 0o600);
+});
+
+test('log lines are readable and never throw', () => {
+  const output = new PassThrough();
+  const logger = openLogger({ level: 'info', format: 'text', output });
+  logger.debug('not shown');
+  logger.warn('two words', { size: 5n, error: new Error('outer', { cause: new Error('inner') }) });
+  assert.match(String(output.read()), /^\S+Z warn {2}two words size=5 error="outer: inner"\n$/);
+});

@@ -1,0 +1,65 @@
+/** `netyard daemon`'s command line, made from the table of options. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { RawOptions } from './config.ts';
+import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
+
+export interface DaemonFlags {
+  options: RawOptions;
+  configFile: string | undefined;
+}
+
+const examples = `
+Examples:
+  netyard daemon                                   the socket is /run/netyard/netyard.sock
+  netyard daemon --bip 192.168.11.1/24             another subnet for the default bridge
+  netyard daemon -H unix:///run/netyard/netyard.sock -H tcp://127.0.0.1:2376 \\
+      --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem
+  netyard daemon --config-file /etc/netyard/daemon.json
+
+Every option can stand in the configuration file under its dockerd name, such as
+  { "bip": "192.168.11.1/24", "icc": false, "insecure-registries": ["10.0.0.9:5000"] }
+`;
+
+/** Parses the words after `daemon`. Prints help and ends the process for `--help`. */
+export function parseFlags(argv: readonly string[], run: (flags: DaemonFlags) => Promise<void>): Promise<Command> {
+  const command = new Command('netyard daemon')
+    .description('The engine: serves the Docker Engine API and makes networks and containers true.')
+    .addHelpText('after', examples)
+    .option('--config-file <file>', 'JSON file with options')
+    .allowExcessArguments(false)
+    .showHelpAfterError("See 'netyard daemon --help'.");
+  for (const option of daemonOptions) command.addOption(commanderOption(option));
+  command.action(async (parsed: Record<string, unknown>) => {
+    const given = daemonOptions.filter((option) => parsed[attributeOf(option)] !== undefined);
+    const options = Object.fromEntries(given.map((option) => [option.key, parsed[attributeOf(option)]]));
+    const file = parsed['configFile'];
+    await run({ options, configFile: typeof file === 'string' ? file : undefined });
+  });
+  return command.parseAsync([...argv], { from: 'user' });
+}
+
+const attributeOf = (option: DaemonOption): string =>
+  flagOf(option).replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+
+function commanderOption(option: DaemonOption): Option {
+  const short = option.short === undefined ? '' : `-${option.short}, `;
+  const value = option.kind === 'switch' ? ' [bool]' : ` <${option.value ?? 'value'}>`;
+  const fallback = String(option.default);
+  const note = fallback === '' ? option.help : `${option.help} (default ${fallback})`;
+  const made = new Option(`${short}--${flagOf(option)}${value}`, note);
+  if (option.kind === 'list') {
+    made.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+  } else if (option.kind === 'number') {
+    made.argParser(Number);
+  } else if (option.kind === 'switch') {
+    made.preset('true').argParser(parseSwitch);
+  }
+  return made;
+}
+
+/** What Go's flag package takes for a boolean, as dockerd does: `--icc=false`. */
+function parseSwitch(text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw new InvalidArgumentError('it is true or false');
+}

@@ -1,0 +1,90 @@
+/**
+ * The daemon's options: one table that the flags, the configuration file, `--help` and the checks are made from.
+ * Names are dockerd's where dockerd has the option. Pure data.
+ */
+
+export type OptionKind = 'text' | 'list' | 'switch' | 'number';
+
+export interface DaemonOption {
+  /** Key in the configuration file; the flag is the same with `--`, unless `flag` says otherwise. */
+  key: string;
+  kind: OptionKind;
+  /** Flag's name without dashes, where dockerd's differs from the key (lists are singular there). */
+  flag?: string;
+  short?: string;
+  /** What `--help` shows for the value. */
+  value?: string;
+  default: string | readonly string[] | boolean | number;
+  help: string;
+}
+
+const text = (
+  key: string,
+  fallback: string,
+  value: string,
+  help: string,
+  more: Partial<DaemonOption> = {},
+): DaemonOption => ({
+  key,
+  kind: 'text',
+  value,
+  default: fallback,
+  help,
+  ...more,
+});
+const list = (
+  key: string,
+  flag: string,
+  value: string,
+  help: string,
+  more: Partial<DaemonOption> = {},
+): DaemonOption => ({
+  key,
+  kind: 'list',
+  flag,
+  value,
+  default: [],
+  help,
+  ...more,
+});
+const toggle = (key: string, fallback: boolean, help: string): DaemonOption => ({
+  key,
+  kind: 'switch',
+  default: fallback,
+  help,
+});
+
+export const daemonOptions: readonly DaemonOption[] = [
+  list('hosts', 'host', 'URL', 'where to listen: unix://PATH, or tcp://ADDRESS:PORT with --tlsverify', { short: 'H' }),
+  text('data-root', '/var/lib/netyard', 'DIR', 'images, containers, volumes, what is wanted'),
+  text('exec-root', '/run/netyard', 'DIR', 'what lives as long as the machine is up'),
+  text('pidfile', '', 'FILE', 'file for the daemon’s process id (default EXEC-ROOT/netyard.pid)'),
+  text('group', '', 'GROUP', 'group of the unix socket (default docker, else netyard, else root)', { short: 'G' }),
+  text('containerd', '', 'SOCKET', 'a running containerd; without it the daemon starts one of its own'),
+  text('containerd-namespace', 'netyard', 'NAME', 'namespace in containerd'),
+  text('default-runtime', '', 'NAME', 'crun or runc (default: crun where it works on this host)'),
+  text('cgroup-parent', '/netyard', 'PATH', 'parent of the containers’ cgroups'),
+  toggle('init', false, 'an init in every container that forwards signals and reaps'),
+  toggle('live-restore', true, 'containers go on when the daemon ends'),
+  text('bip', '172.17.0.1/16', 'CIDR', 'address and subnet of the default bridge'),
+  text('fixed-cidr', '', 'CIDR', 'part of the default bridge’s subnet that addresses are given from'),
+  text('bridge', '', 'NAME', 'interface of the default bridge (default docker0)', { short: 'b' }),
+  toggle('icc', true, 'containers of the default bridge may talk to each other'),
+  text('ip', '0.0.0.0', 'ADDRESS', 'address that ports are published on when -p names none'),
+  toggle('ip-forward', true, 'switch net.ipv4.ip_forward on'),
+  toggle('ip-masq', true, 'hide containers’ addresses behind the host’s outside'),
+  { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of containers’ links (0: the uplink’s)' },
+  list('dns', 'dns', 'ADDRESS', 'name server for containers'),
+  list('dns-search', 'dns-search', 'DOMAIN', 'search domain for containers'),
+  list('dns-opts', 'dns-opt', 'OPTION', 'resolv.conf option for containers'),
+  list('insecure-registries', 'insecure-registry', 'HOST', 'registry, or its CIDR, that may be spoken to without TLS'),
+  toggle('tls', false, 'TLS on tcp (implied by --tlsverify)'),
+  toggle('tlsverify', false, 'let only clients in that have a certificate of --tlscacert'),
+  text('tlscacert', '', 'FILE', 'certificates of the authorities that sign clients'),
+  text('tlscert', '', 'FILE', 'the daemon’s certificate'),
+  text('tlskey', '', 'FILE', 'the daemon’s key'),
+  text('log-level', 'info', 'LEVEL', 'debug, info, warn, error or fatal', { short: 'l' }),
+  text('log-format', 'text', 'FORMAT', 'text or json'),
+];
+
+export const flagOf = (option: DaemonOption): string => option.flag ?? option.key;
