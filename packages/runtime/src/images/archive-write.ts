@@ -1,0 +1,193 @@
+/**
+ * Unpacks a tar archive into a folder of a container (`docker cp`, volumes) while the container may be changing it.
+ * Every entry's folder is resolved anew inside the root, and nothing is ever followed at an entry's own name, so no
+ * link, old or just made, leads out. Owners, modes, times and attributes are the archive's.
+ */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  lchownSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  write,
+} from 'node:fs';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { decompress, NetyardError } from '@netyard/core';
+import { hasErrno, makeDevice, makeFifo, setXattr } from '@netyard/kernel';
+import { atFd, lstatName, makeFolders, openFolder, openName, removeName, splitPath, withFd } from './root-paths.ts';
+import { memberPath, type TarEntry, type TarHeader, tarEntries, xattrsOf } from './tar-entries.ts';
+
+const writeLater = promisify(write);
+
+export interface WriteArchiveOptions {
+  /** A folder is never replaced by something else, nor something else by a folder. */
+  noOverwriteDirNonDir: boolean;
+  /** The archive's entry for its top sets owner and mode of the folder itself. */
+  ownRoot?: boolean;
+}
+
+/**
+ * @param path an existing folder in the root; a link to one is followed
+ * Throws `not-found`; `invalid` when it is no folder, and for damaged archives and entries that lead out.
+ */
+export async function writeArchive(
+  root: string,
+  path: string,
+  stream: NodeJS.ReadableStream | Readable,
+  options: WriteArchiveOptions,
+): Promise<void> {
+  checkFolder(root, path);
+  const target: Target = { root, path, options, folders: [] };
+  const { stream: plain } = await decompress(stream as AsyncIterable<Uint8Array>);
+  for await (const entry of tarEntries(plain)) await writeEntry(target, entry);
+  for (const { place, header } of target.folders.toReversed()) setTimes(target, place, header);
+}
+
+interface Target {
+  root: string;
+  path: string;
+  options: WriteArchiveOptions;
+  /** Times of folders are set last: what is made in them would change them. */
+  folders: { place: string; header: TarHeader }[];
+}
+
+function checkFolder(root: string, path: string): void {
+  try {
+    closeSync(openFolder(root, path));
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR')) {
+      throw new NetyardError('invalid', 'extraction point is not a directory', { cause: error });
+    }
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    throw new NetyardError('not-found', `no such directory: ${path}`, { cause: error });
+  }
+}
+
+async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
+  const { header } = entry;
+  const member = memberPath(header.name);
+  if (member === undefined) {
+    throw new NetyardError('invalid', `"${header.name}" is outside of "${target.path}"`);
+  }
+  if (member === '') {
+    if (target.options.ownRoot) withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
+    entry.skip();
+    return;
+  }
+  const { parent, name } = splitPath(`${target.path}/${member}`);
+  const folder = makeFolders(target.root, parent);
+  try {
+    prepareName(target, folder, name, header);
+    if (header.type === 'file' || header.type === 'contiguous-file') {
+      await writeFile(folder, name, entry);
+      return;
+    }
+    makeNode(target, folder, name, header);
+    entry.skip();
+  } finally {
+    closeSync(folder);
+  }
+  if (header.type === 'directory') target.folders.push({ place: `${target.path}/${member}`, header });
+}
+
+/** Takes away what the entry replaces. */
+function prepareName(target: Target, folder: number, name: string, header: TarHeader): void {
+  const present = lstatName(folder, name);
+  if (present === undefined) return;
+  const isFolder = header.type === 'directory';
+  if (present.isDirectory() && isFolder) return;
+  if (target.options.noOverwriteDirNonDir && present.isDirectory()) {
+    throw new NetyardError('invalid', `cannot overwrite directory "${name}" with non-directory "${target.path}"`);
+  }
+  if (target.options.noOverwriteDirNonDir && isFolder) {
+    throw new NetyardError('invalid', `cannot overwrite non-directory "${name}" with directory "${target.path}"`);
+  }
+  removeName(folder, name);
+}
+
+async function writeFile(folder: number, name: string, entry: TarEntry): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(atFd(folder, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    for await (const chunk of entry.body) {
+      for (let done = 0; done < chunk.length; ) {
+        done += (await writeLater(fd, chunk, done, chunk.length - done, null)).bytesWritten;
+      }
+    }
+    own(atFd(fd), entry.header);
+    lutimesSync(atFd(folder, name), timeOf(entry.header), timeOf(entry.header));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Everything but regular files. */
+function makeNode(target: Target, folder: number, name: string, header: TarHeader): void {
+  const place = atFd(folder, name);
+  switch (header.type) {
+    case 'directory':
+      if (lstatName(folder, name) === undefined) mkdirSync(place, { mode: 0o700 });
+      ownName(folder, name, header);
+      return;
+    case 'symlink':
+      symlinkSync(header.linkname ?? '', place);
+      lchownSync(place, header.uid ?? 0, header.gid ?? 0);
+      break;
+    case 'link':
+      linkMember(target, place, header);
+      return;
+    case 'fifo':
+      makeFifo(place);
+      ownName(folder, name, header);
+      break;
+    case 'character-device':
+    case 'block-device':
+      makeDevice(
+        place,
+        header.type === 'block-device' ? 'block' : 'character',
+        header.devmajor ?? 0,
+        header.devminor ?? 0,
+      );
+      ownName(folder, name, header);
+      break;
+    default:
+      throw new NetyardError('invalid', `${header.name} is of a kind that cannot be unpacked`);
+  }
+  lutimesSync(place, timeOf(header), timeOf(header));
+}
+
+function linkMember(target: Target, place: string, header: TarHeader): void {
+  const member = memberPath(header.linkname ?? '');
+  if (member === undefined || member === '') {
+    throw new NetyardError('invalid', `invalid hardlink "${header.name}" -> "${header.linkname ?? ''}"`);
+  }
+  const { parent, name } = splitPath(`${target.path}/${member}`);
+  withFd(openFolder(target.root, parent), (folder) => linkSync(atFd(folder, name), place));
+}
+
+/** Owner before mode: a change of owner takes the set-user-id bit away. `place` is the path of a descriptor. */
+function own(place: string, header: TarHeader): void {
+  chownSync(place, header.uid ?? 0, header.gid ?? 0);
+  chmodSync(place, (header.mode ?? 0) & 0o7777);
+  for (const { name, value } of xattrsOf(header)) setXattr(place, name, Buffer.from(value));
+}
+
+/** The same for what must not be opened: held without opening. */
+function ownName(folder: number, name: string, header: TarHeader): void {
+  withFd(openName(folder, name), (fd) => own(atFd(fd), header));
+}
+
+function setTimes(target: Target, place: string, header: TarHeader): void {
+  const { parent, name } = splitPath(place);
+  withFd(openFolder(target.root, parent), (folder) => {
+    if (lstatName(folder, name)?.isDirectory()) lutimesSync(atFd(folder, name), timeOf(header), timeOf(header));
+  });
+}
+
+const timeOf = (header: TarHeader): Date => header.mtime ?? new Date(0);

@@ -1,0 +1,170 @@
+/**
+ * Blobs in containerd's content store and layers in folders of our own (the engine's `ImageContent`).
+ *
+ * containerd's garbage collector leaves our blobs alone (label `containerd.io/gc.root`); what is no longer needed is
+ * told by the engine. A layer is checked (layer-check.ts), then unpacked by containerd's diff service into a folder
+ * without a name, and gets its name when its digest has proved right.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { KeyedQueue, NetyardError } from '@netyard/core';
+import type { Descriptor, ImageContent } from '@netyard/engine';
+import { inspectLayer } from './layer-check.ts';
+import { OverlayFolders } from './overlay-folders.ts';
+
+/** What is needed of containerd's content store and diff service. */
+export interface BlobStore {
+  info(digest: string): Promise<BlobInfo | undefined>;
+  list(): Promise<BlobInfo[]>;
+  /** Ingests under `ref` and commits with these labels; fine when the blob is there already. Fails on a wrong digest or size. */
+  write(request: {
+    ref: string;
+    expectedDigest?: string;
+    expectedSize?: number;
+    labels: Record<string, string>;
+    stream: AsyncIterable<Uint8Array>;
+  }): Promise<{ digest: string; size: number }>;
+  read(digest: string): AsyncIterable<Uint8Array>;
+  delete(digest: string): Promise<void>;
+  /** Unpacks a layer into `mounts`; returns the digest of the uncompressed tar. */
+  apply(
+    layer: Descriptor,
+    mounts: { type: string; source: string; target: string; options: string[] }[],
+  ): Promise<{ digest: string }>;
+}
+
+export interface BlobInfo {
+  digest: string;
+  size: number;
+  labels: Record<string, string>;
+}
+
+export interface ImageContentOptions {
+  blobs: BlobStore;
+  /** Absolute; `overlay` is made below it. */
+  dataRoot: string;
+}
+
+const mediaTypeLabel = 'netyard.media-type';
+const gcRootLabel = 'containerd.io/gc.root';
+
+/** Also removes what an earlier daemon left half-made. */
+export async function openImageContentOn(options: ImageContentOptions): Promise<ImageContent> {
+  const folders = new OverlayFolders(options.dataRoot);
+  await Promise.all(folders.temporary().map((folder) => folders.discard(folder)));
+  return new ContainerdImageContent(options.blobs, folders);
+}
+
+class ContainerdImageContent implements ImageContent {
+  readonly #blobs: BlobStore;
+  readonly #folders: OverlayFolders;
+  readonly #queue = new KeyedQueue();
+
+  constructor(blobs: BlobStore, folders: OverlayFolders) {
+    this.#blobs = blobs;
+    this.#folders = folders;
+  }
+
+  async has(digest: string): Promise<boolean> {
+    return (await this.#blobs.info(digest)) !== undefined;
+  }
+
+  async write(
+    expected: { digest?: string; size?: number; mediaType: string },
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<Descriptor> {
+    const { digest, size } = await this.#blobs.write({
+      ref: `netyard-${randomUUID()}`,
+      ...(expected.digest === undefined ? {} : { expectedDigest: expected.digest }),
+      ...(expected.size === undefined ? {} : { expectedSize: expected.size }),
+      labels: { [gcRootLabel]: new Date().toISOString(), [mediaTypeLabel]: expected.mediaType },
+      stream,
+    });
+    return { digest, size, mediaType: expected.mediaType };
+  }
+
+  read(digest: string): AsyncIterable<Uint8Array> {
+    return this.#blobs.read(digest);
+  }
+
+  async readAll(digest: string, limit: number): Promise<Uint8Array> {
+    const info = await this.#blobs.info(digest);
+    if (!info) throw new NetyardError('not-found', `no such blob: ${digest}`);
+    if (info.size > limit) {
+      throw new NetyardError('invalid', `${digest} has ${info.size} bytes where at most ${limit} are allowed`);
+    }
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#blobs.read(digest)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  remove(digest: string): Promise<void> {
+    return this.#blobs.delete(digest);
+  }
+
+  async listBlobs(): Promise<Descriptor[]> {
+    const blobs = await this.#blobs.list();
+    return blobs
+      .filter(({ labels }) => labels[mediaTypeLabel] !== undefined)
+      .map(({ digest, size, labels }) => ({ digest, size, mediaType: labels[mediaTypeLabel] ?? '' }));
+  }
+
+  unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }> {
+    return this.#queue.run(chainId, async () => {
+      const { diffId, size } = await inspectLayer(this.#blobs.read(layer.digest));
+      const found = chainIdOf(parents.at(-1), diffId);
+      if (found !== chainId) {
+        throw new NetyardError('invalid', `the layer ${layer.digest} holds ${diffId}, which is not what was announced`);
+      }
+      if (!this.#folders.hasLayer(chainId)) await this.#apply(layer, parents, chainId, { diffId, size });
+      return { diffId };
+    });
+  }
+
+  async #apply(
+    layer: Descriptor,
+    parents: readonly string[],
+    chainId: string,
+    checked: { diffId: string; size: number },
+  ): Promise<void> {
+    const temporary = this.#folders.makeTemporary();
+    try {
+      const diff = join(temporary, 'diff');
+      mkdirSync(diff, { mode: 0o755 });
+      const lower = parents.map((parent) => this.#folders.diff(parent)).toReversed();
+      // containerd reads the folders out of an overlay's options and mounts nothing
+      const options = [`upperdir=${diff}`, ...(lower.length > 0 ? [`lowerdir=${lower.join(':')}`] : [])];
+      const mounts = [{ type: 'overlay', source: 'overlay', target: '', options }];
+      const applied = await this.#blobs.apply(layer, mounts);
+      if (applied.digest !== checked.diffId) {
+        throw new NetyardError('internal', `containerd unpacked ${applied.digest} where ${checked.diffId} was checked`);
+      }
+      await this.#folders.commitLayer(temporary, chainId, checked.size);
+    } finally {
+      await this.#folders.discard(temporary);
+    }
+  }
+
+  async hasLayer(chainId: string): Promise<boolean> {
+    return this.#folders.hasLayer(chainId);
+  }
+
+  removeLayer(chainId: string): Promise<void> {
+    return this.#queue.run(chainId, () => this.#folders.removeLayer(chainId));
+  }
+
+  async listLayers(): Promise<string[]> {
+    return this.#folders.layers();
+  }
+
+  async layerSize(chainId: string): Promise<number> {
+    return this.#folders.layerSize(chainId);
+  }
+}
+
+/** OCI image-spec config.md, "Layer ChainID". */
+function chainIdOf(below: string | undefined, diffId: string): string {
+  if (below === undefined) return diffId;
+  return `sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`;
+}

@@ -1,0 +1,88 @@
+/**
+ * Reads a layer before it is unpacked: its diff id and size, and whether every entry may be unpacked. containerd,
+ * which does the unpacking, keeps names inside the layer's folder by itself, but takes `../` for the top, makes any
+ * device, and sets the attributes by which overlayfs marks folders; such layers are refused here as Docker refuses
+ * names and links that lead out.
+ */
+import { createHash } from 'node:crypto';
+import { decompress, NetyardError } from '@netyard/core';
+import { memberPath, type TarHeader, tarEntries, xattrsOf } from './tar-entries.ts';
+
+export interface LayerReport {
+  /** Digest of the uncompressed tar. */
+  diffId: string;
+  /** Bytes of all files in it. */
+  size: number;
+}
+
+/** Reads to the end. Throws `invalid`, naming the entry. */
+export async function inspectLayer(stream: AsyncIterable<Uint8Array>): Promise<LayerReport> {
+  const { stream: plain } = await decompress(stream);
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const entry of tarEntries(hashed(plain, hash))) {
+    checkLayerEntry(entry.header);
+    size += entry.header.type === 'file' || entry.header.type === 'contiguous-file' ? (entry.header.size ?? 0) : 0;
+    entry.skip();
+  }
+  return { diffId: `sha256:${hash.digest('hex')}`, size };
+}
+
+async function* hashed(
+  stream: AsyncIterable<Uint8Array>,
+  hash: { update(data: Uint8Array): unknown },
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** Throws `invalid` for an entry that may not be unpacked. Pure. */
+export function checkLayerEntry(header: TarHeader): void {
+  const member = memberPath(header.name);
+  if (member === undefined) throw refused(`"${header.name}" leads out of the layer`);
+  const forbidden = xattrsOf(header).find(({ name }) => /^(?:trusted|user)\.overlay\./.test(name));
+  if (forbidden) throw refused(`"${header.name}" has the attribute ${forbidden.name}, which is overlayfs' own`);
+  switch (header.type) {
+    case 'file':
+    case 'contiguous-file':
+    case 'directory':
+    case 'fifo':
+      return;
+    case 'symlink':
+      checkSymlink(member, header);
+      return;
+    case 'link':
+      if (memberPath(header.linkname ?? '') !== undefined) return;
+      throw refused(`invalid hardlink "${header.name}" -> "${header.linkname ?? ''}"`);
+    case 'character-device':
+    case 'block-device':
+      if (isHarmlessDevice(header)) return;
+      throw refused(`"${header.name}" is a device (${deviceText(header)}) that containers may not open`);
+    default:
+      throw refused(`"${header.name}" is of a kind that cannot be unpacked`);
+  }
+}
+
+/** An absolute target is the container's own; a relative one may not climb over the top. */
+function checkSymlink(member: string, header: TarHeader): void {
+  const target = header.linkname ?? '';
+  if (target.startsWith('/')) return;
+  const folder = member.split('/').slice(0, -1).join('/');
+  if (memberPath(`${folder}/${target}`) === undefined) throw refused(`invalid symlink "${header.name}" -> "${target}"`);
+}
+
+/** Devices that containers may open by default, and terminals, of which old images have nodes. */
+function isHarmlessDevice({ type, devmajor = 0, devminor = 0 }: TarHeader): boolean {
+  if (type !== 'character-device') return false;
+  const memory = [3, 5, 7, 8, 9, 11]; // null, zero, full, random, urandom, kmsg
+  if (devmajor === 1) return memory.includes(devminor);
+  if (devmajor === 10) return devminor === 200 || devminor === 229; // tun, fuse
+  return devmajor === 4 || devmajor === 5 || devmajor === 136;
+}
+
+const deviceText = ({ type, devmajor = 0, devminor = 0 }: TarHeader): string =>
+  `${type === 'block-device' ? 'b' : 'c'} ${devmajor}:${devminor}`;
+
+const refused = (reason: string): NetyardError => new NetyardError('invalid', `invalid layer: ${reason}`);

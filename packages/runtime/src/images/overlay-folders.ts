@@ -1,0 +1,117 @@
+/**
+ * Where layers and containers' file systems are below the data root:
+ *
+ *     overlay/layers/HEX/diff      an unpacked layer, by chain id; `size` beside it
+ *     overlay/init/HEX             mount points made ready on top of the chain HEX (see init-layer.ts)
+ *     overlay/containers/ID/…      upper, work, merged
+ *     overlay/temporary/…          half-made or half-removed folders: what is here after a crash is rubbish
+ *
+ * Folders appear under their final name, and leave it, by one rename. Nothing is mounted here.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isFullId, NetyardError } from '@netyard/core';
+
+/** Folders of one container. */
+export interface ContainerFolders {
+  home: string;
+  upper: string;
+  work: string;
+  merged: string;
+}
+
+export class OverlayFolders {
+  readonly root: string;
+
+  /** Makes the folders; nobody but root may look into them, as layers hold set-user-id programs and devices. */
+  constructor(dataRoot: string) {
+    this.root = join(dataRoot, 'overlay');
+    mkdirSync(this.root, { recursive: true, mode: 0o700 });
+    for (const name of ['layers', 'init', 'containers', 'temporary']) {
+      mkdirSync(join(this.root, name), { recursive: true, mode: 0o700 });
+    }
+  }
+
+  layer(chainId: string): string {
+    return join(this.root, 'layers', hexOf(chainId));
+  }
+
+  diff(chainId: string): string {
+    return join(this.layer(chainId), 'diff');
+  }
+
+  hasLayer(chainId: string): boolean {
+    return existsSync(this.layer(chainId));
+  }
+
+  layers(): string[] {
+    return readdirSync(join(this.root, 'layers')).map((hex) => `sha256:${hex}`);
+  }
+
+  layerSize(chainId: string): number {
+    try {
+      return Number(readFileSync(join(this.layer(chainId), 'size'), 'utf8'));
+    } catch (error) {
+      throw new NetyardError('not-found', `no such layer: ${chainId}`, { cause: error });
+    }
+  }
+
+  /** Puts an unpacked layer in its place; another that came first wins. */
+  async commitLayer(unpacked: string, chainId: string, size: number): Promise<void> {
+    writeFileSync(join(unpacked, 'size'), String(size));
+    try {
+      renameSync(unpacked, this.layer(chainId));
+    } catch (error) {
+      if (!this.hasLayer(chainId)) throw error;
+      await rm(unpacked, { recursive: true, force: true });
+    }
+  }
+
+  async removeLayer(chainId: string): Promise<void> {
+    await this.discard(this.init([chainId]));
+    await this.discard(this.layer(chainId));
+  }
+
+  /** The init layer of containers with these layers, lowest first. */
+  init(layers: readonly string[]): string {
+    const top = layers.at(-1);
+    return join(this.root, 'init', top === undefined ? 'scratch' : hexOf(top));
+  }
+
+  container(id: string): ContainerFolders {
+    if (!isFullId(id)) throw new NetyardError('invalid', `not a container id: ${id}`);
+    const home = join(this.root, 'containers', id);
+    return { home, upper: join(home, 'upper'), work: join(home, 'work'), merged: join(home, 'merged') };
+  }
+
+  containers(): string[] {
+    return readdirSync(join(this.root, 'containers'));
+  }
+
+  /** An empty folder that a crash leaves to `removeTemporary`. */
+  makeTemporary(): string {
+    const folder = join(this.root, 'temporary', randomBytes(8).toString('hex'));
+    mkdirSync(folder, { mode: 0o700 });
+    return folder;
+  }
+
+  temporary(): string[] {
+    return readdirSync(join(this.root, 'temporary')).map((name) => join(this.root, 'temporary', name));
+  }
+
+  /** Removes a folder in a way that a crash cannot leave half of it under its name. Fine when it is gone. */
+  async discard(folder: string): Promise<void> {
+    if (!existsSync(folder)) return;
+    const grave = join(this.root, 'temporary', randomBytes(8).toString('hex'));
+    renameSync(folder, grave);
+    await rm(grave, { recursive: true, force: true });
+  }
+}
+
+function hexOf(chainId: string): string {
+  const hex = chainId.slice('sha256:'.length);
+  if (!chainId.startsWith('sha256:') || !isFullId(hex)) throw new NetyardError('invalid', `not a chain id: ${chainId}`);
+  return hex;
+}

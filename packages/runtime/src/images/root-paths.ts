@@ -1,0 +1,102 @@
+/**
+ * Files below a root folder that somebody else may change at any moment (a running container). Folders are held by
+ * descriptor and reached by openat2 (kernel's `openInRoot`), names in them are never followed: `/proc/self/fd/N/NAME`
+ * with the calls that leave a last symbolic link alone. Synchronous: few, short calls; descriptors are the caller's.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs';
+import { NetyardError } from '@netyard/core';
+import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
+
+const { O_DIRECTORY, O_NOFOLLOW } = constants;
+
+export interface SplitPath {
+  parent: string;
+  /** '' for the root itself. */
+  name: string;
+}
+
+/** The path of what a descriptor holds, or of a name in it, good for node:fs. */
+export function atFd(fd: number, name?: string): string {
+  return name === undefined ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`;
+}
+
+/** Runs and closes the descriptor; `work` must be synchronous. */
+export function withFd<T>(fd: number, work: (fd: number) => T): T {
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Parent and last name of a path inside a root. `.` and empty parts are dropped, `..` goes up textually. Pure. */
+export function splitPath(path: string): SplitPath {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return { name: parts.pop() ?? '', parent: `/${parts.join('/')}` };
+}
+
+export function openFolder(root: string, path: string): number {
+  return openInRoot(root, path, O_PATH | O_DIRECTORY);
+}
+
+/** A name in a held folder, itself if it is a symbolic link. */
+export function openName(folder: number, name: string, flags = 0): number {
+  return openSync(atFd(folder, name), O_PATH | O_NOFOLLOW | flags);
+}
+
+export function lstatName(folder: number, name: string): Stats | undefined {
+  return lstatSync(atFd(folder, name), { throwIfNoEntry: false });
+}
+
+/** Opens a folder, making what is missing of the way to it. Links on the way are followed inside the root. */
+export function makeFolders(root: string, path: string, mode = 0o755): number {
+  try {
+    return openFolder(root, path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  const { parent, name } = splitPath(path);
+  if (name === '') throw new NetyardError('internal', `root folder ${root} is gone`);
+  return withFd(makeFolders(root, parent, mode), (folder) => {
+    if (lstatName(folder, name) === undefined) mkdirSync(atFd(folder, name), { mode });
+    return openFolder(root, path);
+  });
+}
+
+/** Removes a name and all below it, never leaving the held folder. Fine when it is gone. */
+export function removeName(folder: number, name: string): void {
+  try {
+    unlinkSync(atFd(folder, name));
+    return;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return;
+    if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
+  }
+  withFd(openName(folder, name, O_DIRECTORY), (child) => {
+    for (const entry of readdirSync(atFd(child))) removeName(child, entry);
+  });
+  rmdirSync(atFd(folder, name));
+}
+
+/** Opens a regular file for reading; anything else that has taken its place meanwhile is refused, unopened. */
+export function openRegular(folder: number, name: string): number {
+  return withFd(openName(folder, name), (held) => {
+    if (!fstatSync(held).isFile()) throw new NetyardError('conflict', `${name} is no longer a regular file`);
+    return openSync(atFd(held), constants.O_RDONLY);
+  });
+}

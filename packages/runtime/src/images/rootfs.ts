@@ -1,0 +1,190 @@
+/**
+ * The root file systems of containers: overlay mounts below the data root, and safe ways into them (the engine's
+ * `RootFilesystems`). A mount is made by `mount`, or for the length of `withMounted`; a mount that an earlier daemon
+ * left for a running container is taken over, and only `unmount` or `remove` ends it.
+ */
+import { lstatSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { KeyedQueue, type Logger, silentLogger } from '@netyard/core';
+import type { PathStat, RootFilesystems } from '@netyard/engine';
+import { hasErrno, unmount } from '@netyard/kernel';
+import { readArchive, readTree } from './archive-read.ts';
+import { writeArchive } from './archive-write.ts';
+import { ensureInitLayer } from './init-layer.ts';
+import { changesOf, usedBytes } from './overlay-changes.ts';
+import { OverlayFolders } from './overlay-folders.ts';
+import { mountLayers } from './overlay-mount.ts';
+import { statInRoot } from './path-stat.ts';
+
+export interface RootFilesystemsOptions {
+  /** Absolute; `overlay` is made below it. */
+  dataRoot: string;
+  logger?: Logger;
+}
+
+export function openRootFilesystems(options: RootFilesystemsOptions): RootFilesystems {
+  return new OverlayRootFilesystems(new OverlayFolders(options.dataRoot), options.logger ?? silentLogger);
+}
+
+class OverlayRootFilesystems implements RootFilesystems {
+  readonly #folders: OverlayFolders;
+  readonly #logger: Logger;
+  readonly #queue = new KeyedQueue();
+  /** How many `withMounted` need the mount that they made themselves. */
+  readonly #visitors = new Map<string, number>();
+
+  constructor(folders: OverlayFolders, logger: Logger) {
+    this.#folders = folders;
+    this.#logger = logger;
+  }
+
+  async create(containerId: string, layers: readonly string[]): Promise<void> {
+    const { home, upper, work, merged } = this.#folders.container(containerId);
+    await this.#queue.run(this.#folders.init(layers), () => ensureInitLayer(this.#folders, layers));
+    mkdirSync(home, { mode: 0o700 });
+    mkdirSync(upper, { mode: 0o755 });
+    mkdirSync(work, { mode: 0o700 });
+    mkdirSync(merged, { mode: 0o700 });
+  }
+
+  mount(containerId: string, layers: readonly string[]): Promise<string> {
+    return this.#queue.run(containerId, () => {
+      this.#visitors.delete(containerId); // whoever visits meanwhile leaves the mount to us
+      return this.#ensureMounted(containerId, layers).merged;
+    });
+  }
+
+  unmount(containerId: string): Promise<void> {
+    return this.#queue.run(containerId, () => {
+      this.#visitors.delete(containerId);
+      this.#ensureUnmounted(containerId);
+    });
+  }
+
+  remove(containerId: string): Promise<void> {
+    return this.#queue.run(containerId, async () => {
+      this.#visitors.delete(containerId);
+      this.#ensureUnmounted(containerId);
+      await this.#folders.discard(this.#folders.container(containerId).home);
+    });
+  }
+
+  async withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
+    const root = await this.#queue.run(containerId, () => {
+      const visitors = this.#visitors.get(containerId);
+      const { merged, made } = this.#ensureMounted(containerId, layers);
+      if (made || visitors !== undefined) this.#visitors.set(containerId, (visitors ?? 0) + 1);
+      return merged;
+    });
+    try {
+      return await work(root);
+    } finally {
+      await this.#queue.run(containerId, () => this.#leave(containerId));
+    }
+  }
+
+  #leave(containerId: string): void {
+    const visitors = this.#visitors.get(containerId);
+    if (visitors === undefined) return;
+    if (visitors > 1) {
+      this.#visitors.set(containerId, visitors - 1);
+      return;
+    }
+    this.#visitors.delete(containerId);
+    this.#ensureUnmounted(containerId);
+  }
+
+  #ensureMounted(containerId: string, layers: readonly string[]): { merged: string; made: boolean } {
+    const { upper, work, merged } = this.#folders.container(containerId);
+    if (this.#isMounted(containerId)) return { merged, made: false };
+    mountLayers({ target: merged, upper, work, lower: this.#lower(layers) });
+    return { merged, made: true };
+  }
+
+  /** Uppermost first, as overlayfs wants them. */
+  #lower(layers: readonly string[]): string[] {
+    return [...layers.map((chainId) => this.#folders.diff(chainId)), this.#folders.init(layers)].toReversed();
+  }
+
+  /** A mount point is on another device than the folder it is in. */
+  #isMounted(containerId: string): boolean {
+    const { home, merged } = this.#folders.container(containerId);
+    const inside = lstatSync(merged, { throwIfNoEntry: false });
+    return inside !== undefined && inside.dev !== lstatSync(home).dev;
+  }
+
+  #ensureUnmounted(containerId: string): void {
+    const { merged } = this.#folders.container(containerId);
+    while (this.#isMounted(containerId)) {
+      try {
+        unmount(merged);
+      } catch (error) {
+        if (!hasErrno(error, 'EBUSY')) throw error;
+        this.#logger.warn('a root file system is still in use: detached', { containerId });
+        unmount(merged, { lazy: true });
+      }
+    }
+  }
+
+  async changes(containerId: string, layers: readonly string[]): ReturnType<RootFilesystems['changes']> {
+    const { upper } = this.#folders.container(containerId);
+    return this.#withLowerView(layers, (lower) => changesOf(upper, lower));
+  }
+
+  /** What the container stands on, as one read-only tree. */
+  async #withLowerView<T>(layers: readonly string[], work: (root: string) => T): Promise<T> {
+    const lower = this.#lower(layers);
+    const [only, second] = lower;
+    if (only !== undefined && second === undefined) return work(only);
+    const temporary = this.#folders.makeTemporary();
+    const target = join(temporary, 'merged');
+    try {
+      mkdirSync(target);
+      mountLayers({ target, lower });
+      try {
+        return work(target);
+      } finally {
+        unmount(target);
+      }
+    } finally {
+      await this.#folders.discard(temporary);
+    }
+  }
+
+  async size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }> {
+    const writable = usedBytes(this.#folders.container(containerId).upper);
+    const below = layers.reduce((sum, chainId) => sum + this.#folders.layerSize(chainId), 0);
+    return { writable, total: writable + below };
+  }
+
+  async list(): Promise<string[]> {
+    return this.#folders.containers();
+  }
+
+  async statInRoot(root: string, path: string): Promise<PathStat | undefined> {
+    return statInRoot(root, path);
+  }
+
+  async readArchive(root: string, path: string): ReturnType<RootFilesystems['readArchive']> {
+    return readArchive(root, path);
+  }
+
+  writeArchive(
+    root: string,
+    path: string,
+    stream: NodeJS.ReadableStream,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void> {
+    return writeArchive(root, path, stream, options);
+  }
+
+  async exportTree(root: string): Promise<NodeJS.ReadableStream> {
+    return readTree(root, '/', '');
+  }
+
+  async copyTree(root: string, path: string, destination: string): Promise<void> {
+    const stat = statInRoot(root, `${path}/.`);
+    if (stat === undefined) return;
+    await writeArchive(destination, '/', readTree(root, path, '.'), { noOverwriteDirNonDir: false, ownRoot: true });
+  }
+}

@@ -1,0 +1,88 @@
+/** Reading tar archives entry by entry; what is done with an entry is the caller's. */
+import { messageOf, NetyardError } from '@netyard/core';
+import { type Extract, extract, type Header } from 'tar-stream';
+
+/** What tar-stream reads and writes, with the pax records by their real type. */
+export interface TarHeader extends Partial<Omit<Header, 'name' | 'pax'>> {
+  name: string;
+  pax?: Record<string, string> | null;
+}
+
+export interface TarEntry {
+  header: TarHeader;
+  /** Read it to its end before the next entry, or `skip`. */
+  body: AsyncIterable<Uint8Array>;
+  skip(): void;
+}
+
+/** Entries in their order. Damaged or cut-off archives end in `invalid`; leaving early closes the source. */
+export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
+  const parser = extract();
+  const feeding = feed(parser, source);
+  try {
+    for await (const entry of parser) {
+      yield {
+        header: entry.header as TarHeader,
+        body: entry as unknown as AsyncIterable<Uint8Array>,
+        skip: () => void entry.resume(),
+      };
+    }
+  } catch (error) {
+    if (error instanceof NetyardError) throw error;
+    throw new NetyardError('invalid', `invalid tar archive: ${messageOf(error)}`, { cause: error });
+  } finally {
+    parser.destroy();
+    await feeding;
+  }
+}
+
+/** A failure of the source becomes the parser's. */
+async function feed(parser: Extract, source: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of source) {
+      if (parser.destroying) return;
+      if (!parser.write(chunk)) await drained(parser);
+    }
+    parser.end(null);
+  } catch (error) {
+    parser.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function drained(parser: Extract): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      parser.off('drain', done);
+      parser.off('close', done);
+      resolve();
+    };
+    parser.on('drain', done);
+    parser.on('close', done);
+    if (parser.destroyed) done();
+  });
+}
+
+/**
+ * A member's path as clean text without a leading slash, '' for the top itself; undefined when it leads out of the
+ * archive's top. Pure.
+ */
+export function memberPath(name: string): string | undefined {
+  const parts: string[] = [];
+  for (const part of name.split('/')) {
+    if (part === '..') {
+      if (parts.pop() === undefined) return undefined;
+    } else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+const xattrPrefix = 'SCHILY.xattr.';
+
+/** Extended attributes among the pax records of an entry. Pure. */
+export function xattrsOf(header: TarHeader): { name: string; value: string }[] {
+  return Object.entries(header.pax ?? {})
+    .filter(([key]) => key.startsWith(xattrPrefix))
+    .map(([key, value]) => ({ name: key.slice(xattrPrefix.length), value }));
+}
+
+export const paxXattr = (name: string): string => xattrPrefix + name;
