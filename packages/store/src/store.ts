@@ -7,7 +7,7 @@
  */
 import { chmodSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { NetyardError } from '@netyard/core';
+import { type Logger, NetyardError } from '@netyard/core';
 import type {
   ContainerRecord,
   ContainerStore,
@@ -25,11 +25,12 @@ export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeS
 }
 
 /** Opens or makes the file. `:memory:` for tests. Throws `conflict` for a newer schema, `internal` for no data base. */
-export function openStore(path: string): Store {
+export function openStore(path: string, options: { logger?: Logger } = {}): Store {
   const database = openDatabase(path);
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
     migrate(database, path);
+    options.logger?.debug('store opened', { path });
   } catch (error) {
     database.close();
     if (error instanceof NetyardError) throw error;
