@@ -20,6 +20,7 @@ export {
   type PinnedNetns,
 } from './netns.ts';
 export { spawnInPidNamespace } from './pidns.ts';
+export { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
 export { type BoundSocket, openListenerInNetns, type SocketRequest } from './sockets.ts';
 export { O_PATH } from './system.ts';
 export * from './xattrs.ts';

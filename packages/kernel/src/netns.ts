@@ -92,7 +92,7 @@ export function openInNetns<T>(path: string | undefined, work: () => T): T {
 export function createNetns(path: string): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  makeSharedMountPoint(folder);
+  if (folder === netnsDirectory) makeSharedMountPoint(folder); // as ip netns does
   createPin(path);
   try {
     pinNewNamespace(path);
