@@ -1,0 +1,122 @@
+/**
+ * The two engines side by side: netyard's daemon in one lab host, Debian's dockerd in another. Both are spoken to by
+ * the same docker CLI, and by the same HTTP client, through their sockets as seen from outside their hosts.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { enterHost, findHost, type HostHandle } from '@netyard/lab';
+
+const run = promisify(execFile);
+
+export interface Engine {
+  name: 'netyard' | 'dockerd';
+  handle: HostHandle;
+  /** Path of the API socket from outside. */
+  socket: string;
+}
+
+const insideSocket = { netyard: '/run/netyard/netyard.sock', dockerd: '/run/dockerd/docker.sock' } as const;
+
+export function engineIn(lab: string, name: Engine['name']): Engine {
+  const handle = findHost(`${lab}/${name}`);
+  return { name, handle, socket: `/proc/${handle.init.pid}/root${insideSocket[name]}` };
+}
+
+/** Starts dockerd in its host, everything it writes below folders of that host, and waits until it answers. */
+export async function startDockerd(engine: Engine): Promise<void> {
+  const flags = [
+    '--data-root',
+    `/run/dockerd/data`,
+    '--exec-root',
+    '/run/dockerd/exec',
+    '--pidfile',
+    '/run/dockerd/pid',
+  ];
+  const script = [
+    'set -e',
+    'mkdir -p /run/dockerd/data',
+    `setsid dockerd -H unix://${insideSocket.dockerd} ${flags.join(' ')} > /run/dockerd/log 2>&1 &`,
+  ].join('\n');
+  const started = enterHost(engine.handle, ['sh', '-c', script], {
+    environment: process.env,
+    folder: '/',
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  await new Promise((resolve) => started.once('exit', resolve));
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    if (existsSync(engine.socket) && (await answers(engine.socket))) return;
+    await pause(50);
+  }
+  const log = readFileSync(`/proc/${engine.handle.init.pid}/root/run/dockerd/log`, 'utf8');
+  throw new Error(`dockerd did not answer within 30 s:\n${log.split('\n').slice(-10).join('\n')}`);
+}
+
+const answers = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+
+/** The docker CLI against one engine; returns what it printed. */
+export async function docker(engine: Engine, ...words: string[]): Promise<string> {
+  const { stdout } = await run('docker', words, {
+    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` },
+    maxBuffer: 1 << 24,
+  });
+  return stdout.trim();
+}
+
+/** One API call on a fresh connection, as the CLI makes it. Throws for a status of 300 or more. */
+export function api(engine: Engine, method: string, path: string, body?: unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      text === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
+    const sent = request(
+      { socketPath: engine.socket, method, path: `/v1.41${path}`, headers, agent: false },
+      (answer) => {
+        let said = '';
+        answer.on('data', (data) => {
+          said += String(data);
+        });
+        answer.on('end', () => {
+          if ((answer.statusCode ?? 500) < 300) resolve(said);
+          else reject(new Error(`${engine.name}: ${method} ${path}: ${answer.statusCode} ${said}`));
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(text);
+  });
+}
+
+/**
+ * Memory of the engine, in MiB: the proportional set size (smaps_rollup, proc(5)) of every process of the host that
+ * is not inside a container, the host's own first processes left out.
+ */
+export function engineMemory(engine: Engine): number {
+  const own = readlinkSync(`/proc/${engine.handle.init.pid}/ns/pid`);
+  const sizes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => processMemory(pid, own));
+  return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+}
+
+function processMemory(pid: string, pidNamespace: string): number {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace) return 0;
+    const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    if (command === 'tini' || command === 'sleep') return 0;
+    const size = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+    return Number(size ?? 0);
+  } catch {
+    return 0; // it ended while we looked
+  }
+}

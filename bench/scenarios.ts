@@ -1,0 +1,96 @@
+/** What is measured. Each function leaves the engines as it found them, but for the crowd of `crowd`. */
+import { api, docker, type Engine, engineMemory } from './engine.ts';
+import { type Samples, timed } from './measure.ts';
+
+export const image = 'netyard-test:latest';
+const sleeper = ['sleep', '1000000'];
+
+export type PerEngine = Record<Engine['name'], Samples>;
+
+/** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
+async function inTurns(
+  engines: readonly Engine[],
+  rounds: number,
+  once: (engine: Engine, round: number) => Promise<number>,
+): Promise<PerEngine> {
+  const samples: Record<Engine['name'], number[]> = { netyard: [], dockerd: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    const order = round % 2 === 0 ? engines : [...engines].reverse();
+    for (const engine of order) samples[engine.name].push(await once(engine, round));
+  }
+  return samples;
+}
+
+/** `docker run -d` and `docker rm -f`, the CLI's own time included. */
+export async function runAndRemove(
+  engines: readonly Engine[],
+  rounds: number,
+  options: readonly string[],
+): Promise<{ run: PerEngine; remove: PerEngine }> {
+  const remove: Record<Engine['name'], number[]> = { netyard: [], dockerd: [] };
+  const run = await inTurns(engines, rounds, async (engine) => {
+    let id = '';
+    const ms = await timed(async () => {
+      id = await docker(engine, 'run', '-d', ...options, image, ...sleeper);
+    });
+    remove[engine.name].push(await timed(() => docker(engine, 'rm', '-f', id)));
+    return ms;
+  });
+  return { run, remove };
+}
+
+/** Connecting a running container to `bridge` through the API, with or without a published port. */
+export async function connect(
+  engines: readonly Engine[],
+  rounds: number,
+  options: readonly string[],
+): Promise<PerEngine> {
+  const ids = new Map<Engine, string>();
+  for (const engine of engines) ids.set(engine, await docker(engine, 'run', '-d', ...options, image, ...sleeper));
+  const samples = await inTurns(engines, rounds, async (engine) => {
+    const container = ids.get(engine) ?? '';
+    await api(engine, 'POST', '/networks/bridge/disconnect', { Container: container });
+    return await timed(() => api(engine, 'POST', '/networks/bridge/connect', { Container: container }));
+  });
+  for (const engine of engines) await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
+  return samples;
+}
+
+export interface Crowd {
+  /** `docker run -d -p` of the first and of the last tenth. */
+  first: PerEngine;
+  last: PerEngine;
+  /** MiB per container. */
+  memory: Record<Engine['name'], number>;
+  remove(): Promise<void>;
+}
+
+/** Fills both engines with `count` containers, each with a published port. */
+export async function crowd(engines: readonly Engine[], count: number): Promise<Crowd> {
+  const before = memoryOf(engines);
+  const all = await inTurns(engines, count, (engine, round) =>
+    timed(() => docker(engine, 'run', '-d', '--name', `crowd${round}`, '-p', `${10000 + round}:80`, image, ...sleeper)),
+  );
+  const after = memoryOf(engines);
+  const part = Math.max(1, Math.floor(count / 10));
+  const pick = (from: number, to: number): PerEngine => ({
+    netyard: all.netyard.slice(from, to),
+    dockerd: all.dockerd.slice(from, to),
+  });
+  const memory = (name: Engine['name']): number => (after[name] - before[name]) / count;
+  return {
+    first: pick(0, part),
+    last: pick(count - part, count),
+    memory: { netyard: memory('netyard'), dockerd: memory('dockerd') },
+    async remove() {
+      const names = Array.from({ length: count }, (_, round) => `crowd${round}`);
+      for (const engine of engines) await docker(engine, 'rm', '-f', ...names);
+    },
+  };
+}
+
+function memoryOf(engines: readonly Engine[]): Record<Engine['name'], number> {
+  const sizes = { netyard: 0, dockerd: 0 };
+  for (const engine of engines) sizes[engine.name] = engineMemory(engine);
+  return sizes;
+}
