@@ -6,4 +6,5 @@ export * from './ip.ts';
 export * from './log.ts';
 export * from './mac.ts';
 export * from './queue.ts';
+export * from './tar.ts';
 export * from './undo.ts';

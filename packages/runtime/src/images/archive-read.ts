@@ -6,13 +6,12 @@
 import { closeSync, fstatSync, read, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { NetyardError } from '@netyard/core';
+import { NetyardError, paxXattr, type TarHeader } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { getXattr, hasErrno, listXattrs } from '@netyard/kernel';
 import { type Pack, pack } from 'tar-stream';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
 import { atFd, openFolder, openName, openRegular, splitPath } from './root-paths.ts';
-import { paxXattr, type TarHeader } from './tar-entries.ts';
 
 const readLater = promisify(read);
 const chunkSize = 256 * 1024;

@@ -18,10 +18,17 @@ import {
 } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { decompress, NetyardError } from '@netyard/core';
+import {
+  decompress,
+  memberPath,
+  NetyardError,
+  type TarEntry,
+  type TarHeader,
+  tarEntries,
+  xattrsOf,
+} from '@netyard/core';
 import { hasErrno, makeDevice, makeFifo, setXattr } from '@netyard/kernel';
 import { atFd, lstatName, makeFolders, openFolder, openName, removeName, splitPath, withFd } from './root-paths.ts';
-import { memberPath, type TarEntry, type TarHeader, tarEntries, xattrsOf } from './tar-entries.ts';
 
 const writeLater = promisify(write);
 

@@ -26,7 +26,10 @@ export interface BlobStore {
     stream: AsyncIterable<Uint8Array>;
   }): Promise<{ digest: string; size: number }>;
   read(digest: string): AsyncIterable<Uint8Array>;
+  /** Fine when it is gone. */
   delete(digest: string): Promise<void>;
+  /** Gives up writes that nobody will finish, by the beginning of their `ref`. */
+  abandonWrites(refPrefix: string): Promise<void>;
   /** Unpacks a layer into `mounts`; returns the digest of the uncompressed tar. */
   apply(
     layer: Descriptor,
@@ -46,13 +49,14 @@ export interface ImageContentOptions {
   dataRoot: string;
 }
 
+const refPrefix = 'netyard-';
 const mediaTypeLabel = 'netyard.media-type';
 const gcRootLabel = 'containerd.io/gc.root';
 
 /** Also removes what an earlier daemon left half-made. */
 export async function openImageContentOn(options: ImageContentOptions): Promise<ImageContent> {
   const folders = new OverlayFolders(options.dataRoot);
-  await Promise.all(folders.temporary().map((folder) => folders.discard(folder)));
+  await Promise.all([folders.removeTemporary(), options.blobs.abandonWrites(refPrefix)]);
   return new ContainerdImageContent(options.blobs, folders);
 }
 
@@ -75,7 +79,7 @@ class ContainerdImageContent implements ImageContent {
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor> {
     const { digest, size } = await this.#blobs.write({
-      ref: `netyard-${randomUUID()}`,
+      ref: `${refPrefix}${randomUUID()}`,
       ...(expected.digest === undefined ? {} : { expectedDigest: expected.digest }),
       ...(expected.size === undefined ? {} : { expectedSize: expected.size }),
       labels: { [gcRootLabel]: new Date().toISOString(), [mediaTypeLabel]: expected.mediaType },

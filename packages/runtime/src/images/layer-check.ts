@@ -5,8 +5,7 @@
  * names and links that lead out.
  */
 import { createHash } from 'node:crypto';
-import { decompress, NetyardError } from '@netyard/core';
-import { memberPath, type TarHeader, tarEntries, xattrsOf } from './tar-entries.ts';
+import { decompress, memberPath, NetyardError, type TarHeader, tarEntries, xattrsOf } from '@netyard/core';
 
 export interface LayerReport {
   /** Digest of the uncompressed tar. */

@@ -9,10 +9,11 @@
  * Folders appear under their final name, and leave it, by one rename. Nothing is mounted here.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
+import { unmount } from '@netyard/kernel';
 
 /** Folders of one container. */
 export interface ContainerFolders {
@@ -97,8 +98,14 @@ export class OverlayFolders {
     return folder;
   }
 
-  temporary(): string[] {
-    return readdirSync(join(this.root, 'temporary')).map((name) => join(this.root, 'temporary', name));
+  /** Removes what a crash left half-made, mounts included. Only for the start, when nothing is being made. */
+  async removeTemporary(): Promise<void> {
+    for (const name of readdirSync(join(this.root, 'temporary'))) {
+      const folder = join(this.root, 'temporary', name);
+      const merged = join(folder, 'merged');
+      while (isMountPoint(merged)) unmount(merged, { lazy: true });
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   /** Removes a folder in a way that a crash cannot leave half of it under its name. Fine when it is gone. */
@@ -108,6 +115,12 @@ export class OverlayFolders {
     renameSync(folder, grave);
     await rm(grave, { recursive: true, force: true });
   }
+}
+
+/** A mount point is on another device than the folder it is in. */
+export function isMountPoint(path: string): boolean {
+  const inside = lstatSync(path, { throwIfNoEntry: false });
+  return inside !== undefined && inside.dev !== lstatSync(dirname(path)).dev;
 }
 
 function hexOf(chainId: string): string {

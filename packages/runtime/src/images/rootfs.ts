@@ -3,7 +3,7 @@
  * `RootFilesystems`). A mount is made by `mount`, or for the length of `withMounted`; a mount that an earlier daemon
  * left for a running container is taken over, and only `unmount` or `remove` ends it.
  */
-import { lstatSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeyedQueue, type Logger, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems } from '@netyard/engine';
@@ -12,7 +12,7 @@ import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
-import { OverlayFolders } from './overlay-folders.ts';
+import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
 
@@ -106,11 +106,8 @@ class OverlayRootFilesystems implements RootFilesystems {
     return [...layers.map((chainId) => this.#folders.diff(chainId)), this.#folders.init(layers)].toReversed();
   }
 
-  /** A mount point is on another device than the folder it is in. */
   #isMounted(containerId: string): boolean {
-    const { home, merged } = this.#folders.container(containerId);
-    const inside = lstatSync(merged, { throwIfNoEntry: false });
-    return inside !== undefined && inside.dev !== lstatSync(home).dev;
+    return isMountPoint(this.#folders.container(containerId).merged);
   }
 
   #ensureUnmounted(containerId: string): void {

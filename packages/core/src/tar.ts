@@ -1,6 +1,9 @@
-/** Reading tar archives entry by entry; what is done with an entry is the caller's. */
-import { messageOf, NetyardError } from '@netyard/core';
-import { type Extract, extract, type Header } from 'tar-stream';
+/**
+ * Reading tar archives entry by entry; what is done with an entry is the caller's. The tar library is loaded at the
+ * first archive, as most who use this box never see one.
+ */
+import type { Extract, Header } from 'tar-stream';
+import { messageOf, NetyardError } from './errors.ts';
 
 /** What tar-stream reads and writes, with the pax records by their real type. */
 export interface TarHeader extends Partial<Omit<Header, 'name' | 'pax'>> {
@@ -17,6 +20,7 @@ export interface TarEntry {
 
 /** Entries in their order. Damaged or cut-off archives end in `invalid`; leaving early closes the source. */
 export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
+  const { extract } = await import('tar-stream');
   const parser = extract();
   const feeding = feed(parser, source);
   try {

@@ -1,0 +1,139 @@
+/**
+ * The outer tar of an image archive: its entries go to the content store one by one as they come, so that neither the
+ * archive nor a layer is ever held in memory. Small files that only describe are held. Nothing in here is trusted.
+ */
+import { decompress, detectCompression, NetyardError, peek, type TarEntry, tarEntries } from '@netyard/core';
+import type { Descriptor } from '../ports.ts';
+import type { Adding } from './content-ledger.ts';
+import { longestJson } from './json.ts';
+import { mediaTypes } from './manifest.ts';
+
+/** What the archive has under a path. */
+type ArchiveFile =
+  | { kind: 'blob'; blob: Descriptor }
+  | { kind: 'text'; bytes: Uint8Array }
+  | { kind: 'link'; to: string };
+
+const described = ['manifest.json', 'index.json', 'oci-layout', 'repositories'];
+const mostEntries = 100_000;
+const deepestLinks = 8;
+
+export class ArchiveFiles {
+  readonly #files = new Map<string, ArchiveFile>();
+
+  /** Reads the whole archive. Throws `invalid`; what was written then is the ledger's to remove. */
+  static async read(archive: AsyncIterable<Uint8Array>, adding: Adding): Promise<ArchiveFiles> {
+    const files = new ArchiveFiles();
+    const { stream } = await decompress(archive);
+    for await (const entry of tarEntries(stream)) await files.#add(entry, adding);
+    return files;
+  }
+
+  async #add(entry: TarEntry, adding: Adding): Promise<void> {
+    const { header } = entry;
+    const path = memberPath(header.name);
+    if (header.type === 'directory' || path === '') {
+      entry.skip();
+      return;
+    }
+    if (this.#files.has(path)) throw refused(`"${header.name}" is there twice`);
+    if (this.#files.size >= mostEntries) throw refused('it has too many entries');
+    this.#files.set(path, await readEntry(path, entry, adding));
+  }
+
+  has(path: string): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  /** The bytes of a file that only describes. Throws `invalid` when it is missing. */
+  text(path: string): Uint8Array {
+    const file = this.#find(path);
+    if (file?.kind === 'text') return file.bytes;
+    throw refused(`it has no ${path}`);
+  }
+
+  blob(path: string): Descriptor {
+    const file = this.#find(path);
+    if (file?.kind === 'blob') return file.blob;
+    throw refused(`it has no ${path}`);
+  }
+
+  /** Links are followed inside the archive. */
+  #find(path: string): ArchiveFile | undefined {
+    let file = this.#files.get(memberPath(path));
+    for (let depth = 0; file?.kind === 'link'; depth += 1) {
+      if (depth >= deepestLinks) throw refused(`"${path}" is a chain of links`);
+      file = this.#files.get(file.to);
+    }
+    return file;
+  }
+}
+
+async function readEntry(path: string, entry: TarEntry, adding: Adding): Promise<ArchiveFile> {
+  const { header } = entry;
+  switch (header.type) {
+    case 'file':
+    case 'contiguous-file':
+      if (described.includes(path)) return { kind: 'text', bytes: await readText(path, entry) };
+      return { kind: 'blob', blob: await writeBlob(path, entry, adding) };
+    case 'symlink':
+      entry.skip();
+      return { kind: 'link', to: linkTarget(path, header.linkname ?? '') };
+    case 'link':
+      entry.skip();
+      return { kind: 'link', to: memberPath(header.linkname ?? '') };
+    default:
+      throw refused(`"${header.name}" is neither a file nor a folder`);
+  }
+}
+
+async function readText(path: string, entry: TarEntry): Promise<Uint8Array> {
+  if ((entry.header.size ?? 0) > longestJson) throw refused(`${path} is larger than ${longestJson} bytes`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of entry.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A file in `blobs/sha256` must be what its name says. */
+async function writeBlob(path: string, entry: TarEntry, adding: Adding): Promise<Descriptor> {
+  const digest = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path)?.[1];
+  const { head, stream } = await peek(entry.body);
+  const expected = {
+    mediaType: layerTypeOf(head),
+    size: entry.header.size ?? 0,
+    ...(digest === undefined ? {} : { digest: `sha256:${digest}` }),
+  };
+  return await adding.write(expected, stream);
+}
+
+/** What the file is if it is a layer; told by its first bytes, as archives do not say. */
+function layerTypeOf(head: Uint8Array): string {
+  const compression = detectCompression(head);
+  if (compression === 'gzip') return mediaTypes.dockerLayerGzip;
+  return compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
+}
+
+function memberPath(name: string): string {
+  const parts: string[] = [];
+  if (name.startsWith('/')) throw refused(`"${name}" is an absolute path`);
+  for (const part of name.split('/')) {
+    if (part === '..') throw refused(`"${name}" leads out of the archive`);
+    if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+/** Where a symbolic link leads, as a path of the archive: Docker's older archives name a layer twice that way. */
+function linkTarget(path: string, target: string): string {
+  const parts = path.split('/').slice(0, -1);
+  const invalid = (): NetyardError => refused(`invalid symlink "${path}" -> "${target}"`);
+  if (target.startsWith('/')) throw invalid();
+  for (const part of target.split('/')) {
+    if (part === '..') {
+      if (parts.pop() === undefined) throw invalid();
+    } else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+const refused = (reason: string): NetyardError => new NetyardError('invalid', `invalid archive: ${reason}`);

@@ -1,0 +1,190 @@
+/** `docker load`: archives that `docker save` writes (old and new) and OCI layouts. All of it is loaded, or nothing. */
+import { NetyardError } from '@netyard/core';
+import { z } from 'zod';
+import type { ImageLayer, ImageRecord } from '../model.ts';
+import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
+import { ArchiveFiles } from './archive-files.ts';
+import type { Adding, ContentLedger } from './content-ledger.ts';
+import { digestOf, shortDigest } from './digest.ts';
+import { parseImageConfig } from './image-config.ts';
+import type { ImageNames } from './image-names.ts';
+import { layersOf, newImageRecord } from './image-record.ts';
+import { longestJson, parseJson } from './json.ts';
+import {
+  checkLayerType,
+  type IndexEntry,
+  isIndexType,
+  type Platform,
+  parseIndex,
+  parseManifest,
+  pickPlatform,
+} from './manifest.ts';
+import type { Report } from './progress.ts';
+import { familiarString, parseReference } from './reference.ts';
+
+export interface LoadParts {
+  store: ImageStore;
+  content: ImageContent;
+  ledger: ContentLedger;
+  names: ImageNames;
+  platform: Platform;
+}
+
+/** An image as an archive describes it. */
+interface ArchivedImage {
+  config: Uint8Array;
+  layers: Descriptor[];
+  tags: string[];
+}
+
+const dockerManifest = z
+  .array(
+    z.object({
+      Config: z.string(),
+      RepoTags: z.array(z.string()).nullish(),
+      Layers: z.array(z.string()).max(125).nullish(),
+    }),
+  )
+  .max(1000);
+
+export async function loadArchive(
+  parts: LoadParts,
+  archive: AsyncIterable<Uint8Array>,
+  report: Report,
+  options: { quiet: boolean },
+): Promise<void> {
+  await parts.ledger.adding(async (adding) => {
+    const files = await ArchiveFiles.read(archive, adding);
+    const images = await describeImages(parts, files);
+    const known = knownLayers(parts);
+    const loaded: { record: ImageRecord; tags: string[] }[] = [];
+    for (const image of images) {
+      const told = options.quiet ? () => undefined : report;
+      loaded.push({ record: await addImage(parts, adding, image, known, told), tags: image.tags });
+    }
+    for (const { record, tags } of loaded) nameImage(parts.names, record, tags, report);
+  });
+}
+
+async function describeImages(parts: LoadParts, files: ArchiveFiles): Promise<ArchivedImage[]> {
+  if (files.has('manifest.json')) return await describeDockerImages(parts, files);
+  if (files.has('index.json')) return await describeLayout(parts, files);
+  throw new NetyardError('invalid', 'invalid archive: does not contain a manifest.json');
+}
+
+async function describeDockerImages(parts: LoadParts, files: ArchiveFiles): Promise<ArchivedImage[]> {
+  const items = parseJson(dockerManifest, files.text('manifest.json'), 'invalid archive: manifest.json');
+  return await Promise.all(
+    items.map(async (item) => ({
+      config: await parts.content.readAll(files.blob(item.Config).digest, longestJson),
+      layers: (item.Layers ?? []).map((path) => files.blob(path)),
+      tags: (item.RepoTags ?? []).map(taggedName),
+    })),
+  );
+}
+
+/** `invalid tag` unless it names a tag. */
+function taggedName(text: string): string {
+  const reference = parseReference(text);
+  if (reference.tag === undefined) throw new NetyardError('invalid', `invalid tag "${text}"`);
+  return familiarString({ ...reference, digest: undefined });
+}
+
+async function describeLayout(parts: LoadParts, files: ArchiveFiles): Promise<ArchivedImage[]> {
+  const entries = parseIndex(files.text('index.json'));
+  const images = new Map<string, ArchivedImage>();
+  for (const entry of entries) {
+    const image = await describeManifest(parts, files, entry, 0);
+    const known = images.get(digestOf(image.config)) ?? image;
+    const name = nameOf(entry);
+    images.set(digestOf(image.config), name === undefined ? known : { ...known, tags: [...known.tags, name] });
+  }
+  return [...images.values()];
+}
+
+/** containerd and Docker write the whole name; others only a tag, which alone names nothing. */
+function nameOf(entry: IndexEntry): string | undefined {
+  const name = entry.annotations['io.containerd.image.name'] ?? entry.annotations['org.opencontainers.image.ref.name'];
+  return name?.includes(':') ? taggedName(name) : undefined;
+}
+
+async function describeManifest(
+  parts: LoadParts,
+  files: ArchiveFiles,
+  entry: Descriptor,
+  depth: number,
+): Promise<ArchivedImage> {
+  const blob = (digest: string): Descriptor => files.blob(`blobs/${digest.replace(':', '/')}`);
+  const body = await parts.content.readAll(blob(entry.digest).digest, longestJson);
+  if (isIndexType(entry.mediaType)) {
+    if (depth > 2) throw new NetyardError('invalid', 'invalid archive: indexes in indexes');
+    const picked = pickPlatform(parseIndex(body), parts.platform);
+    if (!picked) throw new NetyardError('invalid', `invalid archive: no image for ${parts.platform.architecture}`);
+    return await describeManifest(parts, files, picked, depth + 1);
+  }
+  const manifest = parseManifest(body);
+  for (const layer of manifest.layers) checkLayerType(layer.mediaType);
+  return {
+    config: await parts.content.readAll(blob(manifest.config.digest).digest, longestJson),
+    layers: manifest.layers.map((layer) => ({ ...blob(layer.digest), mediaType: layer.mediaType })),
+    tags: [],
+  };
+}
+
+/**
+ * Makes the image's layers ready. The record is not stored yet: a later image may be bad.
+ * @param known blobs of layers that are unpacked and proved, by chain id; grows
+ */
+async function addImage(
+  parts: LoadParts,
+  adding: Adding,
+  image: ArchivedImage,
+  known: Map<string, Descriptor>,
+  report: Report,
+): Promise<ImageRecord> {
+  const config = parseImageConfig(image.config);
+  const layers = layersOf(config, image.layers);
+  for (const [index, layer] of layers.entries()) {
+    const parents = layers.slice(0, index).map(({ chainId }) => chainId);
+    const blob = known.get(layer.chainId);
+    if (blob === undefined) await unpackLayer(adding, layer, parents, report);
+    else layers[index] = { ...layer, ...blob };
+    known.set(layer.chainId, { digest: layer.digest, mediaType: layer.mediaType, size: layer.size, ...blob });
+  }
+  const sizes = await Promise.all(layers.map(({ chainId }) => parts.content.layerSize(chainId)));
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  return newImageRecord({ id: digestOf(image.config), config, layers, size });
+}
+
+async function unpackLayer(
+  adding: Adding,
+  layer: ImageLayer,
+  parents: readonly string[],
+  report: Report,
+): Promise<void> {
+  const line = { id: shortDigest(layer.diffId), status: 'Loading layer', total: layer.size };
+  report({ ...line, current: 0 });
+  await adding.unpack(layer, parents, layer.chainId);
+  report({ ...line, current: layer.size });
+}
+
+/** Blobs of the layers that images here stand on. */
+function knownLayers(parts: LoadParts): Map<string, Descriptor> {
+  const layers = parts.store.images().flatMap((image) => image.layers);
+  return new Map(layers.map(({ chainId, digest, mediaType, size }) => [chainId, { digest, mediaType, size }]));
+}
+
+function nameImage(names: ImageNames, record: ImageRecord, tags: readonly string[], report: Report): void {
+  names.put(record);
+  for (const tag of tags) {
+    const before = names.tag(record.id, tag);
+    if (before) {
+      report({
+        stream: `The image ${tag} already exists, renaming the old one with ID ${before.id} to empty string\n`,
+      });
+    }
+    report({ stream: `Loaded image: ${tag}\n` });
+  }
+  if (tags.length === 0) report({ stream: `Loaded image ID: ${record.id}\n` });
+  names.tell('load', record.id, record.id);
+}

@@ -1,0 +1,65 @@
+/** Progress lines of work that runs by itself, as an async iterable. */
+import type { Progress } from '../contract.ts';
+
+export type Report = (line: Progress) => void;
+
+/**
+ * Runs `work` when the first line is asked for. Who stops reading early, or `outer`, aborts it; either way the
+ * iteration ends only when the work has. Byte counts that were not fetched in time are replaced by newer ones.
+ */
+export async function* progressOf(
+  work: (report: Report, signal: AbortSignal) => Promise<void>,
+  outer?: AbortSignal,
+): AsyncGenerator<Progress> {
+  const stop = new AbortController();
+  const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
+  const lines: Progress[] = [];
+  let wake: (() => void) | undefined;
+  let ended = false;
+  const report: Report = (line) => {
+    const last = lines.findIndex((other) => isCount(line) && other.id === line.id && other.status === line.status);
+    if (last >= 0) lines[last] = line;
+    else lines.push(line);
+    wake?.();
+  };
+  const running = work(report, signal).finally(() => {
+    ended = true;
+    wake?.();
+  });
+  running.catch(() => undefined); // told below, once the lines before it have been
+  try {
+    for (;;) {
+      yield* lines.splice(0);
+      if (lines.length > 0) continue;
+      if (ended) break;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    await running;
+  } finally {
+    stop.abort();
+    await running.catch(() => undefined);
+  }
+}
+
+const isCount = (line: Progress): boolean => line.id !== undefined && line.current !== undefined;
+
+/** The stream itself, counting what has passed; told every `step` bytes and at the end. */
+export async function* counted(
+  stream: AsyncIterable<Uint8Array>,
+  told: (bytes: number) => void,
+  step = 512 * 1024,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  let next = step;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes >= next) {
+      told(bytes);
+      next = bytes + step;
+    }
+    yield chunk;
+  }
+  told(bytes);
+}
