@@ -1,0 +1,107 @@
+/**
+ * A connection to containerd: one typed client per gRPC service it offers, all over one HTTP/2 session on its socket.
+ *
+ * The session is opened by the first call and again by the first call after containerd was away; calls under way when
+ * it goes away fail with `unavailable`. No decisions about containers here.
+ */
+import { connect as connectSocket } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { NetyardError } from '@netyard/core';
+import { Containers } from './gen/containers_pb.ts';
+import { Content } from './gen/content_pb.ts';
+import { Diff } from './gen/diff_pb.ts';
+import { Events } from './gen/events_pb.ts';
+import { Tasks } from './gen/tasks_pb.ts';
+import { Version } from './gen/version_pb.ts';
+
+export interface ContainerdConnection {
+  /** Path of the unix socket. */
+  socket: string;
+  /** containerd's namespace: what is in others is not seen. */
+  namespace: string;
+}
+
+export interface ContainerdClient extends ContainerdConnection {
+  readonly containers: Client<typeof Containers>;
+  readonly tasks: Client<typeof Tasks>;
+  readonly content: Client<typeof Content>;
+  readonly diff: Client<typeof Diff>;
+  readonly events: Client<typeof Events>;
+  readonly version: Client<typeof Version>;
+  /** Ends the session and what still waits on it. */
+  close(): void;
+}
+
+/** Opens nothing yet. Failures of calls are ConnectErrors: see `containerdError`. */
+export function connectContainerd(connection: ContainerdConnection): ContainerdClient {
+  const baseUrl = 'http://containerd';
+  const session = new Http2SessionManager(
+    baseUrl,
+    {},
+    { createConnection: () => connectSocket(connection.socket), settings: { initialWindowSize: 1 << 20 } },
+  );
+  const addNamespace: Interceptor = (next) => (request) => {
+    request.header.set('containerd-namespace', connection.namespace);
+    return next(request);
+  };
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager: session,
+    interceptors: [addNamespace],
+    acceptCompression: [],
+  });
+  const client = <T extends DescService>(service: T): Client<T> => createClient(service, transport);
+  return {
+    ...connection,
+    containers: client(Containers),
+    tasks: client(Tasks),
+    content: client(Content),
+    diff: client(Diff),
+    events: client(Events),
+    version: client(Version),
+    close: () => session.abort(new ConnectError('the connection was closed', Code.Canceled)),
+  };
+}
+
+/** Which gRPC status a failed call ended with; undefined when it was no failed call. */
+export const statusOf = (error: unknown): Code | undefined => (error instanceof ConnectError ? error.code : undefined);
+
+export const isNotFound = (error: unknown): boolean => statusOf(error) === Code.NotFound;
+export const isAlreadyExists = (error: unknown): boolean => statusOf(error) === Code.AlreadyExists;
+
+/** Whether the call failed because containerd is not there (any more), so that it may succeed later. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  if (error.code === Code.Unavailable || error.code === Code.Aborted) return true;
+  const cause: unknown = error.cause;
+  if (!(cause instanceof Error) || !('code' in cause)) return false;
+  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(String(cause.code)) || isBrokenSession(cause);
+}
+
+const isBrokenSession = (cause: Error): boolean => 'code' in cause && String(cause.code).startsWith('ERR_HTTP2');
+
+/** A failed call in the words and codes of this house. `doing` is what was tried: `create the task of X`. */
+export function containerdError(error: unknown, doing: string): NetyardError {
+  if (error instanceof NetyardError) return error;
+  if (isUnavailable(error)) {
+    return new NetyardError('unavailable', `containerd does not answer: cannot ${doing}`, {
+      hint: 'The daemon starts its own containerd again by itself; with --containerd, start yours. Its log says more.',
+      cause: error,
+    });
+  }
+  if (!(error instanceof ConnectError)) {
+    return new NetyardError('internal', `${doing}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  return new NetyardError(codeOf(error.code), `${doing}: ${error.rawMessage}`, { cause: error });
+}
+
+function codeOf(status: Code): 'not-found' | 'conflict' | 'invalid' | 'internal' {
+  if (status === Code.NotFound) return 'not-found';
+  if (status === Code.AlreadyExists || status === Code.FailedPrecondition) return 'conflict';
+  if (status === Code.InvalidArgument) return 'invalid';
+  return 'internal';
+}
