@@ -99,15 +99,15 @@ interface Prepared {
 /** Carries the batch out; answers what it did and how to take it back, in one transaction each. */
 export function applyBatch(session: Session, batch: NftBatch): { operations: KernelOperation[]; undo: Undo } {
   const tables = prepareTables(session, batch);
-  const optimistic = prepareElements(batch.elements.map((element) => ({ element, found: undefined })));
+  const unseen = batch.elements.map((element) => ({ element, found: undefined }));
   try {
-    return runPrepared(session, batch, [tables, optimistic]);
+    return runPrepared(session, batch, [tables, prepareElements(batch, unseen, 'create')]);
   } catch (error) {
     if (!hasErrno(error, 'EEXIST') || batch.elements.length === 0) throw error;
   }
   const found = findElements(session, batch.ns, batch.elements);
   const pairs = batch.elements.map((element, index) => ({ element, found: found[index] }));
-  return runPrepared(session, batch, [tables, prepareElements(pairs)]);
+  return runPrepared(session, batch, [tables, prepareElements(batch, pairs, 'add')]);
 }
 
 function runPrepared(session: Session, batch: NftBatch, parts: readonly Prepared[]) {
@@ -150,18 +150,37 @@ function prepareTables(session: Session, { ns, tables }: NftBatch): Prepared {
   return prepared;
 }
 
-function prepareElements(pairs: readonly { element: NftElementObject; found: NftElement | undefined }[]): Prepared {
+/**
+ * `verb`: `create` finds out whether something is there already, `add` is for those that were looked at. In a table
+ * that this very transaction makes nothing can be there, and nft 1.0.6 refuses `create` for its interval sets (EEXIST,
+ * for the open interval before the first element).
+ */
+function prepareElements(
+  batch: NftBatch,
+  pairs: readonly { element: NftElementObject; found: NftElement | undefined }[],
+  verb: 'add' | 'create',
+): Prepared {
+  const tables = new Map(batch.tables.map(({ action, object }) => [objectWords(object as NftObject), action]));
+  const actionOn = ({ family, table }: NftElementObject) => tables.get(`${family} ${table}`);
   const wanted = pairs.map((pair) => ({ ...pair, state: compareElement(pair.found, pair.element).state }));
   const fresh = wanted.filter(({ state }) => state === 'absent').map(({ element }) => element);
   const changed = wanted.filter(({ state }) => state === 'different');
   const changedElements = changed.map(({ element }) => element);
+  // What is in a new or replaced table is taken back with the table.
+  const alone = (element: NftElementObject): boolean => actionOn(element) === undefined;
   const former = changed.map(({ element, found }) => formerElement(element, found));
   return {
     operations: wanted
       .filter(({ state }) => state !== 'present')
       .map(({ element, state }) => ({ action: state === 'absent' ? 'create' : 'change', object: element })),
-    commands: printDelete(changedElements) + printAdd([...fresh, ...changedElements], 'create'),
-    undo: printDelete([...fresh, ...changedElements]) + printAdd(former),
+    commands:
+      printDelete(changedElements) +
+      printAdd([...fresh.filter((element) => actionOn(element) === 'create'), ...changedElements]) +
+      printAdd(
+        fresh.filter((element) => actionOn(element) !== 'create'),
+        verb,
+      ),
+    undo: printDelete([...fresh, ...changedElements].filter(alone)) + printAdd(former.filter(alone)),
   };
 }
 

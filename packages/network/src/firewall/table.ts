@@ -50,7 +50,7 @@ const body = `
 		jump publish
 	}
 
-	chain masquerade {
+	chain source {
 		type nat hook postrouting priority 100; policy accept;
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
 		ct status dnat iifname . oifname @same_bridge masquerade comment "published port of a neighbour"

@@ -1,0 +1,63 @@
+/** The default bridge with real packets: containers, host, neighbours, published ports, masquerade. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = inFreshHost(import.meta.url);
+const kernel = openKernel();
+const yard = new Yard({ kernel });
+let neighbour = '';
+
+before(async () => {
+  if (host.skip) return;
+  addUplink();
+  neighbour = addNeighbour('neighbour', 9);
+  await yard.networks.start([]);
+});
+after(async () => {
+  await yard.close();
+  kernel.close();
+});
+
+test('a container gets namespace, address, route and files, and all of it goes again', host, async () => {
+  const state = await yard.run('web');
+  const ns = state.netnsPath ?? '';
+  assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
+  assert.ok(existsSync(ns));
+  const [endpoint] = state.endpoints;
+  assert.equal(endpoint?.ipv4Address, '172.17.0.2');
+  assert.match(sh(`nsenter --net=${ns} ip -4 -o address show eth0`), /172\.17\.0\.2\/16 brd 172\.17\.255\.255/);
+  assert.match(sh(`nsenter --net=${ns} ip route`), /default via 172\.17\.0\.1 dev eth0/);
+  assert.ok(pings(ns, '172.17.0.1'));
+  assert.ok(pings(undefined, '172.17.0.2'));
+  assert.match(readFileSync(state.files.hosts, 'utf8'), /^172\.17\.0\.2\t[0-9a-f]{12}$/m);
+  assert.equal(readFileSync(state.files.resolvConf, 'utf8'), 'nameserver 192.0.2.53\nsearch example\n');
+  await yard.remove(state.containerId);
+  assert.ok(!existsSync(ns));
+  assert.doesNotMatch(sh('ip -o link'), /ny-/);
+});
+
+test('a published port answers neighbours, the host, 127.0.0.1 and other containers', host, async () => {
+  const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+  const other = await yard.run('other');
+  await serve(web.netnsPath, 'tcp', 80, 'web');
+  const address = web.endpoints[0]?.ipv4Address ?? '';
+  assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.9', 'the source address is kept');
+  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
+  assert.match(ask(undefined, 'tcp', '127.0.0.1', 8801), /^web /);
+  assert.match(ask(other.netnsPath, 'tcp', '172.17.0.1', 8801), /^web /);
+  assert.match(ask(other.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /);
+  assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /, 'a container reaches itself');
+  assert.match(ask(other.netnsPath, 'tcp', address, 80), /^web 172\.17\./, 'icc');
+  // Nobody reaches in past what is published.
+  sh('ip -n neighbour route add 172.17.0.0/16 via 192.0.2.1');
+  assert.equal(ask(neighbour, 'tcp', address, 80), '');
+  assert.ok(!pings(neighbour, address));
+  await yard.remove(web.containerId);
+  assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), '');
+  await yard.remove(other.containerId);
+});

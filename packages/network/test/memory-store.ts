@@ -1,0 +1,30 @@
+/** A NetworkStore in memory, for tests of the network box alone. Keeps copies, as a real one would. */
+import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '../src/index.ts';
+
+export function memoryStore(): NetworkStore {
+  const networks = new Map<string, NetworkRecord>();
+  const sandboxes = new Map<string, { config: SandboxConfig; state?: SandboxState }>();
+  const links = new Map<string, LinkRecord>();
+  const leases = new Map<string, { networkId: string; address: string; containerId: string }>();
+  const cursors = new Map<string, string>();
+  const linkKey = (link: LinkRecord): string => `${link.parentId}/${link.alias}`;
+  return {
+    networks: () => structuredClone([...networks.values()]),
+    putNetwork: (record) => void networks.set(record.id, structuredClone(record)),
+    deleteNetwork: (id) => void networks.delete(id),
+    sandboxes: () => structuredClone([...sandboxes.values()]),
+    putSandbox: (config, state) =>
+      void sandboxes.set(config.containerId, structuredClone(state === undefined ? { config } : { config, state })),
+    deleteSandbox: (id) => void sandboxes.delete(id),
+    links: () => structuredClone([...links.values()]),
+    putLink: (link) => void links.set(linkKey(link), structuredClone(link)),
+    deleteLink: (link) => void links.delete(linkKey(link)),
+    leases: (networkId) => [...leases.values()].filter((lease) => lease.networkId === networkId),
+    putLease: (networkId, address, containerId) =>
+      void leases.set(`${networkId} ${address}`, { networkId, address, containerId }),
+    deleteLease: (networkId, address) => void leases.delete(`${networkId} ${address}`),
+    cursor: (networkId) => cursors.get(networkId),
+    putCursor: (networkId, address) => void cursors.set(networkId, address),
+    transaction: (work) => work(),
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * A small yard for tests: a network box on some kernel, and containers that are only names, states and, on a real
+ * kernel, namespaces. Nothing here runs an engine.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, type Logger, newId, silentLogger } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
+import {
+  type ContainerDirectory,
+  type NetworkEvent,
+  type NetworkSettings,
+  type NetworkStore,
+  type Networks,
+  openNetworks,
+  type SandboxConfig,
+  type SandboxState,
+} from '../src/index.ts';
+import { memoryStore } from './memory-store.ts';
+
+type State = NonNullable<ReturnType<ContainerDirectory['info']>>['state'];
+
+interface FakeContainer {
+  id: string;
+  name: string;
+  state: State;
+  env: string[];
+}
+
+export interface YardOptions {
+  kernel: Kernel;
+  settings?: Partial<NetworkSettings>;
+  store?: NetworkStore;
+  logger?: Logger;
+  netnsDirectory?: string;
+}
+
+export class Yard {
+  readonly directory = mkdtempSync(join(tmpdir(), 'netyard-network-'));
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers = new Map<string, FakeContainer>();
+  readonly events: NetworkEvent[] = [];
+  readonly settings: NetworkSettings;
+  readonly #logger: Logger;
+  networks: Networks;
+
+  constructor(options: YardOptions) {
+    this.kernel = options.kernel;
+    this.store = options.store ?? memoryStore();
+    this.#logger = options.logger ?? silentLogger;
+    writeFileSync(
+      join(this.directory, 'resolv.conf'),
+      'nameserver 127.0.0.53\nnameserver 192.0.2.53\nsearch example\n',
+    );
+    writeFileSync(join(this.directory, 'hosts'), '127.0.0.1\tlocalhost host\n');
+    this.settings = {
+      bip: '172.17.0.1/16',
+      bridgeName: 'docker0',
+      icc: true,
+      mtu: 0,
+      defaultHostAddress: '0.0.0.0',
+      ipForward: true,
+      ipMasquerade: true,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      hostResolvConf: join(this.directory, 'resolv.conf'),
+      hostHosts: join(this.directory, 'hosts'),
+      netnsDirectory: options.netnsDirectory ?? '/run/netns',
+      ...options.settings,
+    };
+    this.networks = this.open();
+  }
+
+  /** As a new daemon would: another box on the same store and kernel. */
+  open(settings: Partial<NetworkSettings> = {}): Networks {
+    const clock: Clock = { now: () => 1_700_000_000_000_000_000n };
+    this.networks = openNetworks({
+      kernel: this.kernel,
+      store: this.store,
+      containers: this.#directory(),
+      settings: { ...this.settings, ...settings },
+      logger: this.#logger,
+      clock,
+    });
+    this.networks.events((event) => this.events.push(event));
+    return this.networks;
+  }
+
+  #directory(): ContainerDirectory {
+    return {
+      find: (ref) => {
+        const bare = ref.replace(/^\//, '');
+        const all = [...this.containers.values()];
+        const found = this.containers.get(bare) ?? all.find((container) => container.name === bare);
+        return (found ?? all.find((container) => container.id.startsWith(bare)))?.id;
+      },
+      info: (id) => {
+        const container = this.containers.get(id);
+        return container && { name: container.name, state: container.state, env: container.env, hostname: '' };
+      },
+    };
+  }
+
+  config(name: string, wanted: Partial<SandboxConfig> = {}): SandboxConfig {
+    const containerId = wanted.containerId ?? newId();
+    return {
+      containerId,
+      name,
+      mode: { kind: 'default' },
+      hostname: '',
+      endpoints: [],
+      ports: [],
+      publishAll: false,
+      exposed: [],
+      links: [],
+      extraHosts: [],
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      filesDirectory: join(this.directory, containerId),
+      sysctls: {},
+      ...wanted,
+    };
+  }
+
+  /** Returns the new container's id. */
+  async create(name: string, wanted: Partial<SandboxConfig> = {}): Promise<string> {
+    const config = this.config(name, wanted);
+    await this.networks.register(config);
+    this.containers.set(config.containerId, { id: config.containerId, name, state: 'created', env: [] });
+    return config.containerId;
+  }
+
+  async start(id: string): Promise<SandboxState> {
+    const state = await this.networks.prepare(id);
+    this.setState(id, 'running');
+    return state;
+  }
+
+  async run(name: string, wanted: Partial<SandboxConfig> = {}): Promise<SandboxState & { containerId: string }> {
+    const containerId = await this.create(name, wanted);
+    return { ...(await this.start(containerId)), containerId };
+  }
+
+  async stop(id: string): Promise<void> {
+    this.setState(id, 'exited');
+    await this.networks.release(id);
+  }
+
+  async remove(id: string): Promise<void> {
+    if (this.containers.get(id)?.state === 'running') await this.stop(id);
+    await this.networks.unregister(id);
+    this.containers.delete(id);
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.networks.rename(id, name);
+    const container = this.containers.get(id);
+    if (container) container.name = name;
+  }
+
+  setState(id: string, state: State): void {
+    const container = this.containers.get(id);
+    if (container) container.state = state;
+  }
+
+  async close(): Promise<void> {
+    await this.networks.close();
+    rmSync(this.directory, { recursive: true });
+  }
+}
