@@ -1,0 +1,165 @@
+/** The tutorial's chapters 2 and 3, word for word: containers that reach each other by name and by alias. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, enginesUnderTest } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+import { hostsFile } from './support/hosts-file.ts';
+
+/** Docker writes several links in no certain order. */
+const byAlias = (a: string, b: string): number => (a.split('\t')[1] ?? '').localeCompare(b.split('\t')[1] ?? '');
+
+for (const engine of enginesUnderTest())
+  describe(`links on ${engine}`, { skip: cannotRun(engine) }, () => {
+    let host: TestHost;
+    const shortIds = new Map<string, string>();
+    const short = (name: string): string => shortIds.get(name) ?? assert.fail(`${name} was not started`);
+    const hosts = (name: string): Promise<string> => host.output('docker', 'exec', name, 'cat', '/etc/hosts');
+    const run = async (name: string, ...args: string[]): Promise<void> => {
+      const id = await host.docker('run', ...args);
+      assert.match(id, /^[0-9a-f]{64}$/);
+      shortIds.set(name, id.slice(0, 12));
+    };
+    const page = async (from: string, url: string): Promise<string> => host.docker('exec', from, 'wget', '-qO-', url);
+
+    before(async () => {
+      host = await openHost(engine, { images: ['nginx-web01', 'nginx-web02', 'nginx-app01'] });
+    });
+    after(() => host.close());
+
+    test('docker run --name nginx-1 -d -p 8801:80 nginx-web01 nginx', async () => {
+      await run('nginx-1', '--name', 'nginx-1', '-d', '-p', '8801:80', 'nginx-web01', 'nginx');
+      assert.equal(await hosts('nginx-1'), hostsFile([['172.17.0.2', short('nginx-1')]]));
+    });
+
+    test('docker run -d --name nginx-2 --link nginx-1 -p 8802:80 nginx-web02 nginx', async () => {
+      const untouched = await hosts('nginx-1');
+      await run('nginx-2', '-d', '--name', 'nginx-2', '--link', 'nginx-1', '-p', '8802:80', 'nginx-web02', 'nginx');
+      assert.equal(
+        await hosts('nginx-2'),
+        hostsFile([
+          ['172.17.0.2', `nginx-1 ${short('nginx-1')}`],
+          ['172.17.0.3', short('nginx-2')],
+        ]),
+      );
+      assert.equal(await hosts('nginx-1'), untouched, 'only the one that links learns a name');
+      assert.match(await host.docker('exec', 'nginx-2', 'ping', '-c', '2', '-i', '0.2', 'nginx-1'), / 0% packet loss/);
+      assert.match(await page('nginx-2', 'http://nginx-1/'), /nginx-web01/);
+    });
+
+    test('docker run -d --name nginx-3 --link nginx-1:web1 -p 8803:80 nginx-app01 nginx', async () => {
+      await run(
+        'nginx-3',
+        '-d',
+        '--name',
+        'nginx-3',
+        '--link',
+        'nginx-1:web1',
+        '-p',
+        '8803:80',
+        'nginx-app01',
+        'nginx',
+      );
+      assert.equal(
+        await hosts('nginx-3'),
+        hostsFile([
+          ['172.17.0.2', `web1 ${short('nginx-1')} nginx-1`],
+          ['172.17.0.4', short('nginx-3')],
+        ]),
+      );
+      assert.match(
+        await host.docker('exec', 'nginx-3', 'ping', '-c', '2', '-i', '0.2', 'web1'),
+        /PING web1 \(172\.17\.0\.2\)/,
+      );
+      assert.match(await page('nginx-3', 'http://web1/'), /nginx-web01/);
+    });
+
+    test('published ports answer on the host: 8801, 8802, 8803', async () => {
+      for (const [port, image] of [
+        ['8801', 'nginx-web01'],
+        ['8802', 'nginx-web02'],
+        ['8803', 'nginx-app01'],
+      ] as const)
+        assert.match(await host.sh(`curl -s http://172.16.2.101:${port}/`), new RegExp(image));
+    });
+
+    test('docker network list', async () => {
+      const lines = (await host.docker('network', 'list')).split('\n').map((line) => line.trim().split(/ {2,}/));
+      assert.deepEqual(lines[0], ['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE']);
+      assert.deepEqual(
+        lines.slice(1).map((line) => line.slice(1).join(' ')),
+        ['bridge bridge local', 'host host local', 'none null local'],
+      );
+      for (const line of lines.slice(1)) assert.match(line[0] ?? '', /^[0-9a-f]{12}$/);
+    });
+
+    test('inspect tells links, and the target goes by its second name', async () => {
+      const links = JSON.parse(await host.docker('inspect', '-f', '{{json .HostConfig.Links}}', 'nginx-3'));
+      assert.deepEqual(links, ['/nginx-1:/nginx-3/web1']);
+      const names = await host.docker('ps', '--no-trunc', '--filter', 'name=nginx-1', '--format', '{{.Names}}');
+      assert.deepEqual(names.split('\n')[0]?.split(',').sort(), ['nginx-1', 'nginx-2/nginx-1', 'nginx-3/web1']);
+      assert.equal(await host.docker('inspect', '-f', '{{.Name}}', 'nginx-3/web1'), '/nginx-1');
+    });
+
+    test('the alias outlives a rename of its target', async () => {
+      await host.docker('rename', 'nginx-1', 'frontend');
+      assert.match(await page('nginx-3', 'http://web1/'), /nginx-web01/);
+      await host.docker('restart', '-t', '0', 'nginx-3');
+      assert.match(await hosts('nginx-3'), new RegExp(`^172\\.17\\.0\\.2\\tweb1 ${short('nginx-1')} frontend$`, 'm'));
+      await host.docker('rename', 'frontend', 'nginx-1');
+    });
+
+    test('the alias outlives a restart of its target and follows its new address', async () => {
+      await host.docker('stop', '-t', '0', 'nginx-1');
+      await host.docker('run', '-d', '--name', 'squatter', 'nginx-web02', 'nginx');
+      await host.docker('start', 'nginx-1');
+      const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
+      assert.match(await hosts('nginx-2'), new RegExp(`^${address}\tnginx-1 ${short('nginx-1')}$`, 'm'));
+      // The target's name of now, or of when nginx-3 started: Docker writes names at start only.
+      assert.match(
+        await hosts('nginx-3'),
+        new RegExp(`^${address}\tweb1 ${short('nginx-1')} (nginx-1|frontend)$`, 'm'),
+      );
+      assert.match(await page('nginx-3', 'http://web1/'), /nginx-web01/);
+      await host.docker('rm', '-f', 'squatter');
+    });
+
+    test('several links in one container', async () => {
+      await run(
+        'both',
+        '-d',
+        '--name',
+        'both',
+        '--link',
+        'nginx-1:web1',
+        '--link',
+        'nginx-2:web2',
+        '--add-host',
+        'db:10.0.0.9',
+        'nginx-app01',
+        'nginx',
+      );
+      const text = await hosts('both');
+      const lines = text.split('\n');
+      assert.equal(lines[6], '10.0.0.9\tdb');
+      assert.match(
+        lines.slice(7, 9).sort(byAlias).join('\n'),
+        /\tweb1 [0-9a-f]{12} nginx-1\n.*\tweb2 [0-9a-f]{12} nginx-2$/,
+      );
+      assert.equal(lines[9]?.split('\t')[1], short('both'));
+      assert.match(await page('both', 'http://web2/'), /nginx-web02/);
+      await host.docker('rm', '-f', 'both');
+    });
+
+    test('rm --link takes only the link away', async () => {
+      await host.docker('rm', '--link', 'nginx-3/web1');
+      assert.ok(!(await hosts('nginx-3')).includes('web1'));
+      assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', 'nginx-1', 'nginx-3'), 'true\ntrue');
+    });
+
+    test('docker run -it nginx-1 bash: a container named where an image belongs', async () => {
+      const result = await host.tryDocker('run', '-i', 'nginx-1', 'bash');
+      assert.equal(result.status, 125);
+      if (engine === 'netyard') assert.match(result.stderr, /docker exec -it nginx-1 bash|exec -it nginx-1 bash/);
+      assert.equal(await host.docker('exec', '-i', 'nginx-1', 'bash', '-c', 'echo $0'), 'bash');
+    });
+  });

@@ -1,0 +1,167 @@
+/** The tutorial's chapter 4: bridge, host, none and container mode, their rules and their conflicts. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, enginesUnderTest } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+
+for (const engine of enginesUnderTest())
+  describe(`modes on ${engine}`, { skip: cannotRun(engine) }, () => {
+    let host: TestHost;
+    before(async () => {
+      host = await openHost(engine, { images: ['nginx-app01', 'netyard-test'] });
+    });
+    after(() => host.close());
+
+    /** What a command inside a container prints: the tutorial's `docker-in.sh NAME`. */
+    const inside = (name: string, line: string): Promise<string> => host.docker('exec', name, 'sh', '-c', line);
+
+    test('docker rm -f `docker ps -a -q`', async () => {
+      await host.docker('run', '-d', '--name', 'old', 'nginx-app01', 'nginx');
+      await host.sh('docker rm -f `docker ps -a -q`');
+      assert.equal(await host.docker('ps', '-aq'), '');
+    });
+
+    test('docker run -d --name net_host_nginx --net=host nginx-app01 nginx', async () => {
+      assert.doesNotMatch(await host.sh('ss -tnl'), /:80 /);
+      await host.docker('run', '-d', '--name', 'net_host_nginx', '--net=host', 'nginx-app01', 'nginx');
+      assert.equal(await inside('net_host_nginx', 'hostname'), 'server1');
+      assert.match(await inside('net_host_nginx', 'ifconfig'), /ens33[\s\S]*inet 172\.16\.2\.101 /);
+      assert.match(await host.sh('ss -tnl'), /:80 /);
+      assert.match(await host.sh('curl -s --retry 5 --retry-connrefused http://172.16.2.101/'), /nginx-app01/);
+      assert.equal(await inside('net_host_nginx', 'cat /etc/hosts'), (await host.sh('cat /etc/hosts')).trimEnd());
+      await host.docker('rm', '-f', 'net_host_nginx');
+      assert.doesNotMatch(await host.sh('ss -tnl'), /:80 /);
+    });
+
+    test('docker run -d --name net_none --net=none nginx-app01 nginx', async () => {
+      await host.docker('run', '-d', '--name', 'net_none', '--net=none', 'nginx-app01', 'nginx');
+      assert.deepEqual((await inside('net_none', 'ls /sys/class/net')).split('\n'), ['lo']);
+      assert.equal(await inside('net_none', 'ip route'), '');
+      assert.match(await inside('net_none', 'ping -c 1 -W 1 127.0.0.1'), /1 packets received|1 received/);
+      await host.docker('rm', '-f', 'net_none');
+    });
+
+    test('docker run -it --name net_container --net=container:nginx-web1 nginx-app01 bash', async () => {
+      await host.docker('run', '-d', '--name', 'nginx-web1', 'nginx-app01', 'nginx');
+      const show =
+        'hostname; ip -4 -o addr show eth0; wget -qO- http://127.0.0.1/; cat /etc/hosts; ls /proc | grep -c "^[0-9]"';
+      const printed = await host.docker(
+        ...['run', '-i', '--name', 'net_container', '--net=container:nginx-web1', 'nginx-app01', 'bash', '-c', show],
+      );
+      assert.ok(printed.startsWith(`${await inside('nginx-web1', 'hostname')}\n`), 'the same host name');
+      const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-web1');
+      assert.ok(printed.includes(`inet ${address}/16`), 'the same address');
+      assert.match(printed, /nginx-app01/, "the other's port on lo");
+      assert.ok(printed.includes(await inside('nginx-web1', 'cat /etc/hosts')), 'the same hosts file');
+      assert.ok(Number(printed.split('\n').at(-1)) < 10, 'but processes of its own');
+      await host.docker('rm', '-f', 'net_container', 'nginx-web1');
+    });
+
+    test('docker run -d --name net_bridge nginx-app01 /usr/sbin/nginx', async () => {
+      for (const net of [[], ['--net=bridge'], ['--network', 'default']]) {
+        await host.docker('run', '-d', '--name', 'net_bridge', ...net, 'nginx-app01', '/usr/sbin/nginx');
+        assert.match(
+          await inside('net_bridge', 'ifconfig eth0'),
+          /inet 172\.17\.0\.\d+ +netmask 255\.255\.0\.0 +broadcast 172\.17\.255\.255/,
+        );
+        assert.match(await inside('net_bridge', 'ip route'), /^default via 172\.17\.0\.1 dev eth0/m);
+        await host.docker('rm', '-f', 'net_bridge');
+      }
+    });
+
+    test('a container in container mode ends without its owner, and goes on with it', async () => {
+      await host.docker('run', '-d', '--name', 'owner', 'netyard-test', 'sleep', '1000');
+      await host.docker('run', '-d', '--name', 'guest', '--net=container:owner', 'netyard-test', 'sleep', '1000');
+      await host.docker('rename', 'owner', 'renamed');
+      await host.docker('restart', '-t', '0', 'guest');
+      assert.equal(await inside('guest', 'hostname'), await inside('renamed', 'hostname'));
+      await host.docker('stop', '-t', '0', 'guest', 'renamed');
+      const start = await host.tryDocker('start', 'guest');
+      assert.equal(start.status, 1);
+      assert.match(
+        start.stderr,
+        /cannot join network of a non running container|cannot join network namespace of a non running container: .* is exited/,
+      );
+      await host.docker('rm', 'guest', 'renamed');
+    });
+
+    const conflicts: [string[], RegExp][] = [
+      [['--net=container:'], /invalid (network mode: invalid )?container format container:<name\|id>/],
+      [['--net=container:target', '--hostname', 'h'], /conflicting options: hostname and the network mode/],
+      [
+        ['--net=container:target', '--link', 'target:x'],
+        /conflicting options: container type network can't be used with links\. This would result in undefined behavior/,
+      ],
+      [['--net=container:target', '--dns', '1.1.1.1'], /conflicting options: dns and the network mode/],
+      [
+        ['--net=container:target', '--add-host', 'a:1.2.3.4'],
+        /conflicting options: custom host-to-IP mapping and the network mode/,
+      ],
+      [
+        ['--net=container:target', '-p', '8080:80'],
+        /conflicting options: port publishing and the container type network mode/,
+      ],
+      [['--net=container:target', '-P'], /conflicting options: port publishing and the container type network mode/],
+      [
+        ['--net=container:target', '--expose', '80'],
+        /conflicting options: port exposing and the container type network mode/,
+      ],
+      [
+        ['--net=host', '--link', 'target:x'],
+        /conflicting options: host type networking can't be used with links\. This would result in undefined behavior/,
+      ],
+      [
+        ['--link', 'on-host:x'],
+        /conflicting options: host type networking can't be used with links|onflicting options/,
+      ],
+      [['--link', 'nobody:x'], /could not get container for nobody: No such container: nobody/],
+      [['--name', 'me', '--link', 'me:x'], /could not get container for me|No such container: me/],
+      [['--link', 'a:b:c'], /bad format for links: a:b:c|invalid format for links/],
+      [
+        ['--network-alias', 'x'],
+        /network-scoped aliases? (is|are) (only )?supported (only )?for.*user-defined networks|network-scoped alias/,
+      ],
+      [
+        ['--ip', '172.17.0.9'],
+        /user[- ](specified|configured) (ip address|IP address) is (only )?supported (on|only).*user[- ](defined|configured)/i,
+      ],
+      [['--uts=host', '--hostname', 'h'], /conflicting options: hostname and the UTS mode/],
+    ];
+
+    test("what does not go together is refused with status 125 and Docker's words, and nothing is left", async (t) => {
+      await host.docker('run', '-d', '--name', 'target', 'netyard-test', 'sleep', '1000');
+      await host.docker('run', '-d', '--name', 'on-host', '--net=host', 'netyard-test', 'sleep', '1000');
+      for (const [args, message] of conflicts)
+        await t.test(args.join(' '), async () => {
+          const result = await host.tryDocker('run', '-d', ...args, 'netyard-test', 'sleep', '1');
+          assert.match(result.stderr, message);
+          assert.equal(result.status, 125);
+          const left = (await host.docker('ps', '-a', '--format', '{{.Names}}')).split('\n').sort();
+          // A name that could only be judged at start leaves a created container, with Docker too.
+          const created = left.filter((name) => name !== 'target' && name !== 'on-host' && !name.includes('/'));
+          if (!args.includes('--ip') && !args.includes('--network-alias')) assert.deepEqual(created, []);
+          for (const name of created) await host.docker('rm', name);
+        });
+    });
+
+    test('a missing owner is noticed at start, and the messages name it', async () => {
+      const result = await host.tryDocker(
+        'run',
+        '-d',
+        '--name',
+        'orphan',
+        '--net=container:nobody',
+        'netyard-test',
+        'true',
+      );
+      assert.equal(result.status, 125);
+      assert.match(result.stderr, /No such container: nobody/);
+      await host.tryDocker('rm', 'orphan');
+    });
+
+    test('host mode with -p warns and goes on', async () => {
+      const result = await host.tryDocker('run', '--rm', '--net=host', '-p', '8080:80', 'netyard-test', 'true');
+      assert.equal(result.status, 0);
+      assert.match(result.stderr, /Published ports are discarded when using host network mode/);
+    });
+  });

@@ -1,0 +1,155 @@
+/** Published ports: all forms, from everywhere a packet can come, and truly taken on the host. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, enginesUnderTest } from './support/engines.ts';
+import { openHosts, type TestHost } from './support/host.ts';
+
+for (const engine of enginesUnderTest())
+  describe(`ports on ${engine}`, { skip: cannotRun(engine) }, () => {
+    let host: TestHost;
+    let neighbour: TestHost;
+    before(async () => {
+      const [first, second] = await openHosts(engine, ['server1', 'server2'], {
+        images: ['nginx-app01', 'netyard-test'],
+      });
+      assert.ok(first && second);
+      [host, neighbour] = [first, second];
+    });
+    after(() => host.close());
+
+    const fetched = (from: TestHost, url: string): Promise<string> =>
+      from.sh(`curl -s --max-time 5 --retry 3 --retry-connrefused ${url}`);
+    const refused = async (from: TestHost, url: string): Promise<void> => {
+      const result = await from.run(['curl', '-s', '--max-time', '2', url]);
+      assert.notEqual(result.status, 0, `${url} answered: ${result.stdout}`);
+    };
+
+    test('-p 8801:80 answers to a neighbour, to the host by every address, and to containers', async () => {
+      await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
+      for (const [from, address] of [
+        [neighbour, '172.16.2.101'],
+        [host, '172.16.2.101'],
+        [host, '127.0.0.1'],
+        [host, 'localhost'],
+        [host, '172.17.0.1'],
+      ] as const)
+        assert.match(await fetched(from, `http://${address}:8801/`), /nginx-app01/, `${from.lab} by ${address}`);
+      for (const address of ['172.16.2.101', '172.17.0.1']) {
+        const page = await host.docker(
+          'run',
+          '--rm',
+          'nginx-app01',
+          'wget',
+          '-qO-',
+          '-T',
+          '5',
+          `http://${address}:8801/`,
+        );
+        assert.match(page, /nginx-app01/, `a container by ${address}`);
+      }
+      const own = await host.docker('exec', 'web', 'wget', '-qO-', '-T', '5', 'http://172.16.2.101:8801/');
+      assert.match(own, /nginx-app01/, 'the container itself, by the published port');
+    });
+
+    test("the neighbour's address reaches the container", async () => {
+      await fetched(neighbour, 'http://172.16.2.101:8801/from-neighbour');
+      assert.match(await host.docker('logs', 'web'), /^172\.16\.2\.102 .*from-neighbour/m);
+    });
+
+    test('docker port and ps tell it', async () => {
+      assert.match(await host.docker('port', 'web'), /^80\/tcp -> 0\.0\.0\.0:8801$/m);
+      assert.match(await host.docker('port', 'web', '80'), /^0\.0\.0\.0:8801$/m);
+      assert.match(await host.docker('ps', '--format', '{{.Ports}}'), /0\.0\.0\.0:8801->80\/tcp/);
+    });
+
+    test('a port that a container has is not given twice, and nothing of the second is left', async () => {
+      const result = await host.tryDocker('run', '-d', '--name', 'second', '-p', '8801:80', 'nginx-app01', 'nginx');
+      assert.equal(result.status, 125);
+      assert.match(result.stderr, /Bind for 0\.0\.0\.0:8801 failed: port is already allocated/);
+      await host.docker('rm', 'second');
+    });
+
+    test('a port that another process has is refused, and the other way round', async () => {
+      const taken = host.start(['busybox', 'nc', '-l', '-p', '8899']);
+      await host.sh('for i in $(seq 100); do ss -tnl | grep -q :8899 && exit 0; sleep 0.05; done; exit 1');
+      const result = await host.tryDocker('run', '-d', '--name', 'third', '-p', '8899:80', 'nginx-app01', 'nginx');
+      assert.equal(result.status, 125);
+      assert.match(result.stderr, /address already in use|port is already allocated/);
+      await host.docker('rm', 'third');
+      taken.kill();
+      const late = await host.run(['busybox', 'nc', '-l', '-p', '8801']);
+      assert.notEqual(late.status, 0, 'the host cannot take a published port');
+    });
+
+    test('stopping frees the port, removing too', async () => {
+      await host.docker('stop', '-t', '0', 'web');
+      await refused(host, 'http://127.0.0.1:8801/');
+      await host.docker('run', '-d', '--name', 'heir', '-p', '8801:80', 'nginx-app01', 'nginx');
+      assert.match(await fetched(neighbour, 'http://172.16.2.101:8801/'), /nginx-app01/);
+      await host.docker('rm', '-f', 'heir', 'web');
+      await refused(neighbour, 'http://172.16.2.101:8801/');
+    });
+
+    test('-p 127.0.0.1:8802:80 is for the host only', async () => {
+      await host.docker('run', '-d', '--name', 'local', '-p', '127.0.0.1:8802:80', 'nginx-app01', 'nginx');
+      assert.match(await fetched(host, 'http://127.0.0.1:8802/'), /nginx-app01/);
+      await refused(neighbour, 'http://172.16.2.101:8802/');
+      // A neighbour that routes 127.0.0.1, or the container's address, to the host gets nowhere either.
+      await neighbour.sh('ip route replace 172.17.0.0/16 via 172.16.2.101 2>/dev/null || true');
+      if (engine === 'netyard') {
+        await neighbour.sh(
+          'sysctl -qw net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.1/32 via 172.16.2.101 table 7; ip rule add pref 1 to 127.0.0.1 dport 8802 lookup 7; ip rule add pref 9 lookup local; ip rule del pref 0',
+        );
+        await refused(neighbour, 'http://127.0.0.1:8802/');
+        await neighbour.sh('ip rule add pref 0 lookup local; ip rule del pref 9; ip rule del pref 1');
+      }
+      await host.docker('rm', '-f', 'local');
+    });
+
+    test('-p 80 and -P choose free ports; a range is taken in order', async () => {
+      await host.docker('run', '-d', '--name', 'any', '-p', '80', 'nginx-app01', 'nginx');
+      const port = (await host.docker('port', 'any', '80')).split('\n')[0]?.split(':').at(-1);
+      assert.ok(Number(port) >= 1024, port);
+      assert.match(await fetched(neighbour, `http://172.16.2.101:${port}/`), /nginx-app01/);
+      await host.docker('run', '-d', '--name', 'all', '-P', '--expose', '81', 'nginx-app01', 'nginx');
+      assert.match(await host.docker('port', 'all'), /80\/tcp -> [\s\S]*81\/tcp -> /);
+      await host.docker('run', '-d', '--name', 'range', '-p', '9000-9002:80-82', 'nginx-app01', 'nginx');
+      for (const [inner, outer] of [
+        ['80', '9000'],
+        ['81', '9001'],
+        ['82', '9002'],
+      ] as const)
+        assert.match(await host.docker('port', 'range', inner), new RegExp(`0\\.0\\.0\\.0:${outer}`));
+      await host.docker('run', '-d', '--name', 'first-free', '-p', '9002-9005:80', 'nginx-app01', 'nginx');
+      assert.match(await host.docker('port', 'first-free', '80'), /:9003$/m);
+      await host.docker('rm', '-f', 'any', 'all', 'range', 'first-free');
+    });
+
+    test('UDP', async () => {
+      const echo = 'while :; do echo pong | nc -u -l -p 53 -w 1; done';
+      await host.docker('run', '-d', '--name', 'udp', '-p', '8853:53/udp', 'netyard-test', 'sh', '-c', echo);
+      const answer = await neighbour.sh(
+        'for i in 1 2 3 4 5; do echo ping | busybox nc -u -w 1 172.16.2.101 8853 | grep pong && exit 0; done; exit 1',
+      );
+      assert.match(answer, /pong/);
+      assert.match(await host.docker('port', 'udp'), /^53\/udp -> 0\.0\.0\.0:8853$/m);
+      await host.docker('rm', '-f', 'udp');
+    });
+
+    test('what leaves the host carries its address', async () => {
+      await neighbour.docker('run', '-d', '--name', 'far', '-p', '8804:80', 'nginx-app01', 'nginx');
+      await host.docker(
+        'run',
+        '--rm',
+        'nginx-app01',
+        'wget',
+        '-qO-',
+        '-T',
+        '5',
+        'http://172.16.2.102:8804/masqueraded',
+      );
+      assert.match(await neighbour.docker('logs', 'far'), /^172\.16\.2\.101 .*masqueraded/m);
+      await neighbour.docker('rm', '-f', 'far');
+      assert.equal((await host.sh('sysctl -n net.ipv4.ip_forward')).trim(), '1');
+    });
+  });

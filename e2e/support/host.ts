@@ -1,0 +1,193 @@
+/**
+ * A lab host with an engine in it, for one test file: made on demand, taken down at the end.
+ *
+ *     const host = await openHost('netyard', { images: ['netyard-test'] });
+ *     await host.docker('run', '-d', 'netyard-test', 'sleep', '1000');
+ *     await host.close();
+ *
+ * Commands run inside the host with its DOCKER_HOST, as `netyard lab exec HOST -- …` runs them.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { bringDown, bringUp, enterHost, findHost, type HostHandle, type LabHost } from '@netyard/lab';
+import type { EngineName } from './engines.ts';
+import { archivePath, type ImageName } from './images.ts';
+
+export interface CommandResult {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface HostOptions {
+  images?: readonly ImageName[];
+  bip?: string;
+  /** Further options for the engine's daemon. */
+  daemonOptions?: readonly string[];
+  /** None started: an empty host. */
+  daemon?: false;
+}
+
+export interface RunOptions {
+  stdin?: string;
+  /** Another environment variable or two. */
+  environment?: Record<string, string>;
+}
+
+export const hostAddress = '172.16.2.101';
+export const neighbourAddress = '172.16.2.102';
+const socket = '/run/netyard/netyard.sock';
+const top = join(import.meta.dirname, '../..');
+
+export class TestHost {
+  readonly engine: EngineName;
+  readonly lab: string;
+  readonly #handle: HostHandle;
+
+  constructor(engine: EngineName, lab: string, host: string) {
+    this.engine = engine;
+    this.lab = lab;
+    this.#handle = findHost(`${lab}/${host}`);
+  }
+
+  /** The host's data folder, on the machine and in the host. */
+  get dataFolder(): string {
+    return `/var/lib/netyard-lab/${this.#handle.lab}/${this.#handle.host}/data`;
+  }
+
+  /** Pid of the host's first process, as the machine sees it. */
+  get pid(): number {
+    return this.#handle.init.pid;
+  }
+
+  /** Starts a command and leaves it running. */
+  start(command: readonly string[], options: RunOptions = {}): ChildProcess {
+    return enterHost(this.#handle, command, {
+      environment: { ...process.env, PATH: `${process.env['PATH']}:${top}/bin`, ...options.environment },
+      folder: '/',
+      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+  }
+
+  /** Runs a command to its end, whatever its status. */
+  async run(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+    const child = this.start(command, options);
+    if (options.stdin !== undefined) child.stdin?.end(options.stdin);
+    return collect(child);
+  }
+
+  /** Runs a command that must succeed; gives its standard output. */
+  async output(...command: string[]): Promise<string> {
+    const result = await this.run(command);
+    if (result.status === 0) return result.stdout;
+    throw new Error(`${command.join(' ')}: status ${result.status}\n${result.stdout}${result.stderr}`);
+  }
+
+  /** A shell line that must succeed. */
+  sh(line: string): Promise<string> {
+    return this.output('sh', '-c', line);
+  }
+
+  /** `docker …` that must succeed; standard output without the last line end. */
+  async docker(...args: string[]): Promise<string> {
+    return (await this.output('docker', ...args)).replace(/\n$/, '');
+  }
+
+  /** `docker …` whatever comes of it. */
+  tryDocker(...args: string[]): Promise<CommandResult> {
+    return this.run(['docker', ...args]);
+  }
+
+  /** `netyard …` that must succeed. */
+  async netyard(...args: string[]): Promise<string> {
+    return (await this.output(join(top, 'bin/netyard'), ...args)).replace(/\n$/, '');
+  }
+
+  tryNetyard(...args: string[]): Promise<CommandResult> {
+    return this.run([join(top, 'bin/netyard'), ...args]);
+  }
+
+  /** Removes all containers, as the tutorial does between its parts. */
+  async removeContainers(): Promise<void> {
+    await this.sh('ids=$(docker ps -aq); [ -z "$ids" ] || docker rm -f -v $ids');
+  }
+
+  async close(): Promise<void> {
+    await bringDown(this.lab);
+  }
+}
+
+export function collect(child: ChildProcess): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ status: code ?? (signal ? 128 : 1), stdout, stderr }));
+  });
+}
+
+let made = 0;
+
+/** Makes a lab of one host, `server1`, with the engine running and the images loaded. */
+export async function openHost(engine: EngineName, options: HostOptions = {}): Promise<TestHost> {
+  const [host] = await openHosts(engine, ['server1'], options);
+  if (!host) throw new Error('no host was made');
+  return host;
+}
+
+/** Several hosts on one switch, each with the engine; the first one's `close()` ends the lab. */
+export async function openHosts(
+  engine: EngineName,
+  names: readonly string[],
+  options: HostOptions = {},
+): Promise<TestHost[]> {
+  made += 1;
+  const lab = `e2e-${engine}-${process.pid}-${made}`;
+  const hosts = names.map((name, index): LabHost => {
+    const uplink = { switch: 'switch', link: 'ens33', address: `172.16.2.${101 + index}/16` };
+    const started = engine === 'netyard' && options.daemon !== false;
+    const bip = options.bip === undefined ? {} : { bip: options.bip };
+    return { name, uplinks: [uplink], ...bip, daemon: started, daemonOptions: options.daemonOptions ?? [] };
+  });
+  const definition = { name: lab, switches: [{ name: 'switch', prefix: '172.16.0.0/16' }], hosts };
+  await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
+  try {
+    return await Promise.all(names.map((name) => prepare(new TestHost(engine, lab, name), options)));
+  } catch (error) {
+    await bringDown(lab);
+    throw error;
+  }
+}
+
+async function prepare(host: TestHost, options: HostOptions): Promise<TestHost> {
+  if (host.engine === 'dockerd' && options.daemon !== false) await startDockerd(host, options);
+  for (const image of options.images ?? []) await host.docker('load', '-q', '-i', archivePath(image));
+  return host;
+}
+
+/** dockerd as Debian ships it, in the host and nowhere else. */
+async function startDockerd(host: TestHost, options: HostOptions): Promise<void> {
+  const places = ['--data-root', host.dataFolder, '--exec-root', '/run/docker', '-p', '/run/docker.pid'];
+  const bip = options.bip === undefined ? [] : ['--bip', options.bip];
+  const command = ['dockerd', ...places, '-H', `unix://${socket}`, ...bip, ...(options.daemonOptions ?? [])];
+  await host.run(['sh', '-c', 'setsid --fork "$@" > /run/dockerd.log 2>&1', 'sh', ...command], {
+    environment: { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+  });
+  await until(async () => (await host.tryDocker('version')).status === 0, 'dockerd answers');
+}
+
+/** Waits for something that is known to come; fails after a generous while. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string, patienceMs = 30_000): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await pause(50);
+  }
+}
