@@ -26,7 +26,7 @@ const O_ASYNC = 0o20000;
 const O_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
-const receiveBuffer = 4 << 20;
+const receiveBuffer = 1 << 20;
 const bufferLength = 65536;
 /** Longest time that a timer can sleep: it only keeps the process alive while somebody watches. */
 const farAway = 2 ** 31 - 1;

@@ -268,6 +268,35 @@ test('a replaced table keeps its elements, and a refused one leaves the old', ho
   await kernel.remove(host2);
 });
 
+test('a failure after the nftables takes them back: new tables, replaced ones, single elements', host, async () => {
+  const own: KernelObject = {
+    kind: 'nft-table',
+    family: 'ip',
+    name: 'own',
+    body: 'set s {\ntype ipv4_addr; flags interval;\n}',
+  };
+  const inOwn: KernelObject = { kind: 'nft-element', family: 'ip', table: 'own', set: 's', key: '10.0.0.0/8' };
+  const inOwn2: KernelObject = { kind: 'nft-element', family: 'ip', table: 'own', set: 's', key: '192.168.0.0/16' };
+  const wrong: KernelObject = { kind: 'address', link: 'absent0', prefix: '10.0.0.1/8' };
+  await kernel.apply(host2);
+  const before = dump();
+  const plan = (...objects: KernelObject[]): KernelPlan => ({ owner: 'x', objects });
+  await assert.rejects(kernel.apply(plan(own, inOwn, element(1, '1.1.1.1 . 1'), wrong)));
+  assert.deepEqual(dump(), before);
+  await kernel.apply(plan(own, inOwn, element(1, '1.1.1.1 . 1')));
+  await kernel.apply(plan(own, inOwn, inOwn2));
+  const between = dump();
+  const another: KernelObject = { ...own, body: `${own.body}\nchain c { }` };
+  await assert.rejects(
+    kernel.apply(plan(another, inOwn, inOwn2, element(1, '2.2.2.2 . 2'), element(3, '3.3.3.3 . 3'), wrong)),
+  );
+  assert.deepEqual(dump(), between);
+  await kernel.apply(plan(another, element(1, '2.2.2.2 . 2')));
+  assert.deepEqual((await kernel.apply(plan(another, inOwn, inOwn2, element(1, '2.2.2.2 . 2')))).operations, []);
+  await kernel.remove(plan(another, inOwn, element(1, '2.2.2.2 . 2')));
+  assert.deepEqual(dump(), before);
+});
+
 test('in another namespace everything works as here', host, async () => {
   const ns = '/run/netns/far';
   const nft = { ns, family: 'inet', table: 'netyard' } as const;

@@ -44,8 +44,9 @@ export function inFreshHost(testFileUrl: string, options: FreshHostOptions = {})
   if (process.getuid?.() !== 0) return { skip: 'needs root: it makes network namespaces' };
   mkdirSync('/run/netns', { recursive: true });
   const result = spawnSync(
-    'unshare',
+    'setpriv', // so that a killed test run takes its host along
     [
+      ...['--pdeathsig', 'KILL', 'unshare'],
       ...['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'],
       ...['sh', '-c', prepare, 'sh', process.execPath, ...process.execArgv, fileURLToPath(testFileUrl)],
     ],
@@ -54,6 +55,6 @@ export function inFreshHost(testFileUrl: string, options: FreshHostOptions = {})
       env: { ...process.env, [marker]: '1', NETYARD_TEST_CGROUPS: options.cgroups ? '1' : '0' },
     },
   );
-  if (result.error) return { skip: `unshare(1) does not start: ${result.error.message}` };
+  if (result.error) return { skip: `setpriv(1) and unshare(1) do not start: ${result.error.message}` };
   process.exit(result.status ?? 1);
 }

@@ -9,6 +9,7 @@ import { errnoOf, kernelError } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import { openInNetns } from '../netns.ts';
 import { checked, checkedRetrying, closeFile } from '../system.ts';
+import { hostIsLittleEndian, viewOf } from './attribute.ts';
 import {
   decodeAcknowledgement,
   decodeMessages,
@@ -61,12 +62,20 @@ export function openNetlink(protocol: number, netns: string | undefined, groups:
     checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'open', 'netlink socket'),
   );
   try {
+    if (groups.length > 0) bindToAnyPort(fd);
     for (const group of groups) setIntegerOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
     return fd;
   } catch (error) {
     closeFile(fd);
     throw error;
   }
+}
+
+/** Only a socket with a port of its own is told of anything; sending would give it one too. struct sockaddr_nl. */
+function bindToAnyPort(fd: number): void {
+  const address = new Uint8Array(12);
+  viewOf(address).setUint16(0, AF_NETLINK, hostIsLittleEndian);
+  checked(libc().bind(fd, address, address.length), 'bind', 'netlink socket');
 }
 
 export class NetlinkSocket {

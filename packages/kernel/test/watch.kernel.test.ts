@@ -1,0 +1,179 @@
+/** Notifications, held ports and forgotten connections on a real kernel. */
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+import { test } from 'node:test';
+import { hasErrno, type KernelEvent, openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+
+const host = inFreshHost(import.meta.url);
+const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
+
+/** Collects events until one satisfies the test. */
+async function watchUntil(work: () => void, enough: (event: KernelEvent) => boolean): Promise<KernelEvent[]> {
+  const kernel = openKernel();
+  const abort = new AbortController();
+  const seen: KernelEvent[] = [];
+  const events = kernel.watch(abort.signal);
+  work();
+  for await (const event of events) {
+    seen.push(event);
+    if (enough(event)) abort.abort();
+  }
+  kernel.close();
+  return seen;
+}
+
+test('links, addresses, routes and nftables of others are told of, made and deleted', host, async () => {
+  const script = `ip link add w0 type bridge; ip address add 10.5.0.1/24 dev w0; ip link set w0 up
+    ip route add 10.6.0.0/16 via 10.5.0.2; nft add table ip w; nft add chain ip w c; nft add rule ip w c accept
+    nft 'add set ip w s { type ipv4_addr; }'; nft 'add element ip w s { 1.1.1.1 }'; nft 'delete element ip w s { 1.1.1.1 }'
+    nft delete set ip w s; nft flush chain ip w c; nft delete table ip w; ip route del 10.6.0.0/16
+    ip address del 10.5.0.1/24 dev w0; ip link del w0; ip link add w1 type bridge`;
+  const seen = await watchUntil(
+    () => void sh(script),
+    (event) => event.type === 'link' && event.name === 'w1',
+  );
+  const told = new Set(
+    seen.map((event) => {
+      if (event.type === 'resync') return 'resync';
+      if (event.type === 'link') return `${event.action} link ${event.name}`;
+      if (event.type === 'address') return `${event.action} address ${event.prefix}`;
+      return event.type === 'route'
+        ? `${event.action} route ${event.to}`
+        : `${event.action} ${event.what} ${event.table}`;
+    }),
+  );
+  for (const expected of [
+    ...['new link w0', 'new address 10.5.0.1/24', 'new route 10.6.0.0/16', 'new table w', 'new chain w', 'new rule w'],
+    ...['new set w', 'new element w', 'del element w', 'del set w', 'del rule w', 'del table w'],
+    ...['del route 10.6.0.0/16', 'del address 10.5.0.1/24', 'del link w0'],
+  ])
+    assert.ok(told.has(expected), `${expected} in ${[...told].join(', ')}`);
+  sh('ip link del w1');
+});
+
+test('an overrun is told as resync', host, async () => {
+  const seen = await watchUntil(
+    () => {
+      // More than the socket's buffer, while the event loop has no turn to read.
+      const elements = Array.from(
+        { length: 60000 },
+        (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
+      );
+      execFileSync('nft', ['-f', '-'], {
+        input: `add table ip big\nadd set ip big s { type ipv4_addr; }\nadd element ip big s { ${elements.join(', ')} }\n`,
+      });
+    },
+    (event) => event.type === 'resync',
+  );
+  assert.ok(seen.some((event) => event.type === 'resync'));
+  sh('nft delete table ip big');
+});
+
+test('two watchers hear the same; one that is aborted or closed ends; the process may end', host, async () => {
+  const kernel = openKernel();
+  const [first, second] = [new AbortController(), new AbortController()];
+  const heard: string[] = [];
+  const listen = async (name: string, abort: AbortController): Promise<void> => {
+    for await (const event of kernel.watch(abort.signal)) {
+      if (event.type === 'link') heard.push(`${name} ${event.name}`);
+      if (name === 'first') abort.abort();
+    }
+  };
+  const both = [listen('first', first), listen('second', second)];
+  sh('ip link add w2 type bridge');
+  await both[0];
+  sh('ip link add w3 type bridge');
+  while (!heard.includes('second w3')) await new Promise((resolve) => setTimeout(resolve, 5));
+  kernel.close();
+  await both[1];
+  assert.ok(heard.includes('first w2') && heard.includes('second w2') && !heard.includes('first w3'));
+  assert.equal(process.listenerCount('SIGIO'), 0);
+  const script = `import('@netyard/kernel').then(({ openKernel }) => {
+    const abort = new AbortController();
+    openKernel().watch(abort.signal);
+    setTimeout(() => abort.abort(), 20);
+  })`;
+  await new Promise<void>((resolve, reject) =>
+    execFile(process.execPath, ['-e', script], { timeout: 20000 }, (error) => (error ? reject(error) : resolve())),
+  );
+});
+
+test('a held port is taken for all others, and free when closed', host, async () => {
+  const kernel = openKernel();
+  for (const [address, family] of [
+    ['0.0.0.0', '0.0.0.0'],
+    ['::', '::'],
+    ['127.0.0.1', '0.0.0.0'],
+    ['::1', '::'],
+  ] as const) {
+    const tcp = kernel.reservePort('tcp', address, 8080);
+    const udp = kernel.reservePort('udp', address, 8080);
+    for (const protocol of ['tcp', 'udp'] as const) {
+      assert.throws(
+        () => kernel.reservePort(protocol, family, 8080),
+        (error) => hasErrno(error, 'EADDRINUSE'),
+      );
+    }
+    const refused = await new Promise((resolve) => createServer().once('error', resolve).listen(8080, family));
+    assert.ok(hasErrno(refused, 'EADDRINUSE'));
+    const reset = await new Promise((resolve) =>
+      connect(8080, address.includes(':') ? '::1' : '127.0.0.1').once('error', resolve),
+    );
+    assert.ok(hasErrno(reset, 'ECONNREFUSED'), 'nobody answers there');
+    tcp.close();
+    tcp.close();
+    udp.close();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(8080, family, resolve));
+    assert.throws(
+      () => kernel.reservePort('tcp', address, 8080),
+      (error) => hasErrno(error, 'EADDRINUSE'),
+    );
+    await new Promise((resolve) => server.close(resolve));
+  }
+  const any = kernel.reservePort('udp', '0.0.0.0', 0);
+  assert.ok(any.port > 0);
+  any.close();
+  assert.throws(
+    () => kernel.reservePort('tcp', '192.0.2.1', 80),
+    (error) => hasErrno(error, 'EADDRNOTAVAIL'),
+  );
+  kernel.close();
+});
+
+test('a port whose former TCP connections linger can be held', host, async () => {
+  const kernel = openKernel();
+  const server = createServer((client) => client.end());
+  await new Promise<void>((resolve) => server.listen(8081, '127.0.0.1', resolve));
+  await new Promise((resolve) => connect(8081, '127.0.0.1').resume().once('close', resolve));
+  await new Promise((resolve) => server.close(resolve));
+  assert.match(sh('ss -tan'), /TIME-WAIT .*:8081/);
+  kernel.reservePort('tcp', '0.0.0.0', 8081).close();
+  kernel.close();
+});
+
+test('connections to a port are forgotten, others stay', host, async () => {
+  const kernel = openKernel();
+  sh("nft 'table ip track { chain o { type filter hook output priority 0; ct state new accept; }; }'");
+  const sockets = [53, 54].map((port) => {
+    const socket = createSocket('udp4');
+    socket.send('x', port, '127.0.0.1');
+    return socket;
+  });
+  const tracked = (): string => sh('conntrack -L -p udp 2>/dev/null');
+  while (!/dport=53 /.test(tracked()) || !/dport=54 /.test(tracked()))
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  await kernel.forgetConnections({ protocol: 'udp', port: 53, address: '127.0.0.2' });
+  assert.match(tracked(), /dport=53 /);
+  await kernel.forgetConnections({ protocol: 'udp', port: 53, address: '127.0.0.1' });
+  assert.doesNotMatch(tracked(), /src=127.0.0.1 dst=127.0.0.1 sport=\d+ dport=53 /);
+  assert.match(tracked(), /dport=54 /);
+  await kernel.forgetConnections({ protocol: 'udp', port: 54 });
+  assert.doesNotMatch(tracked(), /sport=\d+ dport=54 /);
+  for (const socket of sockets) socket.close();
+  sh('nft delete table ip track');
+  kernel.close();
+});
