@@ -7,3 +7,5 @@ export {
   isNotFound,
   isUnavailable,
 } from './containerd/client.ts';
+export { type ImageContentOptions, openImageContent } from './images/content.ts';
+export { openRootFilesystems, type RootFilesystemsOptions } from './images/rootfs.ts';

@@ -1,55 +1,24 @@
-/** The filters of `docker images` and `docker image prune`, with Docker's rules. Pure. */
+/** The filters of `docker images`, with Docker's rules. Pure. */
 import { matchesGlob } from 'node:path';
-import { NetyardError } from '@netyard/core';
 import type { Filters } from '../contract.ts';
+import { booleanFilter, checkFilterKeys, matchesPruneLabels, untilFilter } from '../filters.ts';
 import type { ImageRecord } from '../model.ts';
 import { findImage } from './image-lookup.ts';
 import { canonicalName, canonicalString, familiarName, familiarString, parseReference } from './reference.ts';
-import { parseTimestamp } from './timestamps.ts';
-
-/** Throws `invalid` for a filter that is not among those. */
-export function checkFilters(filters: Filters, allowed: readonly string[]): void {
-  for (const name of filters.keys()) {
-    if (!allowed.includes(name)) throw new NetyardError('invalid', `invalid filter '${name}'`);
-  }
-}
-
-/** Docker's boolean filter: one value, or several that agree. */
-export function booleanFilter(filters: Filters, name: string): boolean | undefined {
-  const values = filters.get(name);
-  if (values === undefined || values.length === 0) return undefined;
-  const isTrue = values.some((value) => value === '1' || value === 'true');
-  const isFalse = values.some((value) => value === '0' || value === 'false');
-  if (isTrue === isFalse) {
-    throw new NetyardError('invalid', `invalid filter '${name}=${JSON.stringify(values)}'`);
-  }
-  return isTrue;
-}
-
-/** `label=KEY`, `label=KEY=VALUE`, all of them; none of `label!=…`. */
-export function matchesLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
-  const has = (wanted: string): boolean => {
-    const equals = wanted.indexOf('=');
-    return equals < 0 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-  };
-  return (filters.get('label') ?? []).every(has) && !(filters.get('label!') ?? []).some(has);
-}
 
 const isDangling = (record: ImageRecord): boolean => record.tags.length === 0;
 
 /** Newest first; with a `reference` filter, records show the names that match. */
 export function filterImages(images: readonly ImageRecord[], filters: Filters, now: bigint): ImageRecord[] {
-  checkFilters(filters, ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until']);
+  checkFilterKeys(filters, ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until']);
   const dangling = booleanFilter(filters, 'dangling');
   const createdOf = (name: string): bigint => findImage(images, name).record.created;
-  const before = [
-    ...(filters.get('before') ?? []).map(createdOf),
-    ...(filters.get('until') ?? []).map((value) => parseTimestamp(value, now)),
-  ];
+  const until = untilFilter(filters, now);
+  const before = [...(filters.get('before') ?? []).map(createdOf), ...(until === undefined ? [] : [until])];
   const since = (filters.get('since') ?? []).map(createdOf);
   return images
     .filter(({ created }) => before.every((time) => created < time) && since.every((time) => created > time))
-    .filter(({ config }) => matchesLabels(filters, config.labels))
+    .filter(({ config }) => matchesPruneLabels(filters, config.labels))
     .filter((record) => dangling === undefined || isDangling(record) === dangling)
     .map((record) => withMatchingNames(record, filters.get('reference')))
     .filter((record) => record !== undefined)

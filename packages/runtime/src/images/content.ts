@@ -10,6 +10,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeyedQueue, NetyardError } from '@netyard/core';
 import type { Descriptor, ImageContent } from '@netyard/engine';
+import type { ContainerdClient } from '../containerd/client.ts';
+import { containerdBlobs } from './containerd-blobs.ts';
 import { inspectLayer } from './layer-check.ts';
 import { OverlayFolders } from './overlay-folders.ts';
 
@@ -44,7 +46,7 @@ export interface BlobInfo {
 }
 
 export interface ImageContentOptions {
-  blobs: BlobStore;
+  containerd: Pick<ContainerdClient, 'content' | 'diff'>;
   /** Absolute; `overlay` is made below it. */
   dataRoot: string;
 }
@@ -53,11 +55,12 @@ const refPrefix = 'netyard-';
 const mediaTypeLabel = 'netyard.media-type';
 const gcRootLabel = 'containerd.io/gc.root';
 
-/** Also removes what an earlier daemon left half-made. */
-export async function openImageContentOn(options: ImageContentOptions): Promise<ImageContent> {
+/** Also removes what an earlier daemon left half-made: call it before anything else is made below the data root. */
+export async function openImageContent(options: ImageContentOptions): Promise<ImageContent> {
   const folders = new OverlayFolders(options.dataRoot);
-  await Promise.all([folders.removeTemporary(), options.blobs.abandonWrites(refPrefix)]);
-  return new ContainerdImageContent(options.blobs, folders);
+  const blobs = containerdBlobs(options.containerd);
+  await Promise.all([folders.removeTemporary(), blobs.abandonWrites(refPrefix)]);
+  return new ContainerdImageContent(blobs, folders);
 }
 
 class ContainerdImageContent implements ImageContent {

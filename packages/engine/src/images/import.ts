@@ -1,0 +1,80 @@
+/** `docker import`: a tar archive of files becomes an image of one layer. */
+import { type Clock, decompress, formatTime } from '@netyard/core';
+import type { ImageConfig, ImageRecord } from '../model.ts';
+import type { ImageContent } from '../ports.ts';
+import type { ContentLedger } from './content-ledger.ts';
+import { digestOf } from './digest.ts';
+import { encodeImageConfig } from './image-config.ts';
+import type { ImageNames } from './image-names.ts';
+import { layersOf, newImageRecord } from './image-record.ts';
+import { applyChanges } from './import-changes.ts';
+import { mediaTypes, type Platform } from './manifest.ts';
+import { familiarString, referenceOf } from './reference.ts';
+
+export interface ImportParts {
+  content: ImageContent;
+  ledger: ContentLedger;
+  names: ImageNames;
+  clock: Clock;
+  platform: Platform;
+}
+
+export interface ImportRequest {
+  /** '' for none. */
+  repository: string;
+  tag: string;
+  message: string;
+  changes: string[];
+  /** `linux/arm64`, when it is not this machine's. */
+  platform?: string;
+}
+
+/** Throws `invalid` before anything is read when the name or a change is wrong. */
+export async function importArchive(
+  parts: ImportParts,
+  archive: AsyncIterable<Uint8Array>,
+  request: ImportRequest,
+): Promise<ImageRecord> {
+  const name = request.repository === '' ? undefined : familiarString(referenceOf(request.repository, request.tag));
+  const base = applyChanges(emptyConfig(parts, request), request.changes);
+  return await parts.ledger.adding(async (adding) => {
+    const { stream } = await decompress(archive);
+    const layer = await adding.write({ mediaType: mediaTypes.dockerLayer }, stream);
+    const config: ImageConfig = { ...base, diffIds: [layer.digest] };
+    await adding.unpack(layer, [], layer.digest);
+    const body = encodeImageConfig(config);
+    const id = digestOf(body);
+    await adding.write({ mediaType: mediaTypes.dockerConfig, digest: id, size: body.length }, oneChunk(body));
+    const size = await parts.content.layerSize(layer.digest);
+    const record = parts.names.put(newImageRecord({ id, config, layers: layersOf(config, [layer]), size }));
+    if (name !== undefined) parts.names.tag(id, name);
+    parts.names.tell('import', id, id);
+    return record;
+  });
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function emptyConfig({ clock, platform }: ImportParts, request: ImportRequest): ImageConfig {
+  const created = formatTime(clock.now());
+  const [os = platform.os, architecture = platform.architecture, variant] = request.platform?.split('/') ?? [];
+  return {
+    architecture,
+    os,
+    ...(variant === undefined ? {} : { variant }),
+    created,
+    env: [],
+    entrypoint: [],
+    command: [],
+    workingDirectory: '',
+    user: '',
+    exposed: [],
+    volumes: [],
+    labels: {},
+    stopSignal: '',
+    diffIds: [],
+    history: [{ created, comment: request.message === '' ? 'Imported from -' : request.message }],
+  };
+}

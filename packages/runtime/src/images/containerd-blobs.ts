@@ -1,0 +1,176 @@
+/** containerd's content store and diff service as the image content needs them (`BlobStore`). */
+import { createHash } from 'node:crypto';
+import { NetyardError } from '@netyard/core';
+import { type ContainerdClient, containerdError, isAlreadyExists, isNotFound } from '../containerd/client.ts';
+import { WriteAction } from '../containerd/gen/content_pb.ts';
+import type { BlobInfo, BlobStore } from './content.ts';
+
+/** Bigger messages are faster, and containerd takes 16 MiB. */
+const messageSize = 1024 * 1024;
+/** containerd then looks at the first bytes instead of believing a media type. */
+const detectedLayerType = 'application/vnd.docker.image.rootfs.diff.tar';
+
+export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff'>): BlobStore {
+  return {
+    info: (digest) => info(client, digest),
+    list: () => list(client),
+    write: (request) => write(client, request),
+    read: (digest) => read(client, digest),
+    async delete(digest) {
+      await client.content.delete({ digest }).catch((error: unknown) => {
+        if (!isNotFound(error)) throw containerdError(error, `remove the blob ${digest}`);
+      });
+    },
+    async abandonWrites(refPrefix) {
+      const { statuses } = await client.content.listStatuses({}).catch((error: unknown) => {
+        throw containerdError(error, 'list unfinished writes');
+      });
+      const ours = statuses.filter(({ ref }) => ref.startsWith(refPrefix));
+      await Promise.all(ours.map(({ ref }) => abandon(client, ref)));
+    },
+    async apply(layer, mounts) {
+      const diff = { mediaType: detectedLayerType, digest: layer.digest, size: BigInt(layer.size) };
+      const { applied } = await client.diff.apply({ diff, mounts }).catch((error: unknown) => {
+        throw containerdError(error, `unpack the layer ${layer.digest}`);
+      });
+      return { digest: applied?.digest ?? '' };
+    },
+  };
+}
+
+type Content = Pick<ContainerdClient, 'content'>;
+
+async function info({ content }: Content, digest: string): Promise<BlobInfo | undefined> {
+  try {
+    const found = (await content.info({ digest })).info;
+    return found && { digest: found.digest, size: Number(found.size), labels: found.labels };
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw containerdError(error, `look for the blob ${digest}`);
+  }
+}
+
+async function list({ content }: Content): Promise<BlobInfo[]> {
+  const blobs: BlobInfo[] = [];
+  try {
+    for await (const { info: found } of content.list({})) {
+      blobs.push(...found.map(({ digest, size, labels }) => ({ digest, size: Number(size), labels })));
+    }
+  } catch (error) {
+    throw containerdError(error, 'list blobs');
+  }
+  return blobs;
+}
+
+async function* read({ content }: Content, digest: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const { data } of content.read({ digest })) yield data;
+  } catch (error) {
+    throw containerdError(error, `read the blob ${digest}`);
+  }
+}
+
+type WriteRequest = Parameters<BlobStore['write']>[0];
+
+async function write(client: Content, request: WriteRequest): Promise<{ digest: string; size: number }> {
+  const sum = new Sum(request);
+  if (request.expectedDigest !== undefined && (await info(client, request.expectedDigest)) !== undefined) {
+    for await (const chunk of request.stream) sum.add(chunk);
+    return sum.check();
+  }
+  try {
+    for await (const _ of client.content.write(messages(request, sum)));
+  } catch (error) {
+    // its digest is known only now: somebody else has written the same
+    if (sum.failure === undefined && isAlreadyExists(error)) return sum.check();
+    await abandon(client, request.ref);
+    throw sum.failure ?? containerdError(error, 'write a blob');
+  }
+  return sum.check();
+}
+
+/**
+ * One message per piece and one that commits. The digest is told only there: told first, containerd may take a blob
+ * of another of its namespaces without our labels.
+ */
+async function* messages(
+  request: WriteRequest,
+  sum: Sum,
+): AsyncGenerator<{
+  action: WriteAction;
+  ref: string;
+  offset: bigint;
+  data?: Uint8Array;
+  total?: bigint;
+  expected?: string;
+  labels?: Record<string, string>;
+}> {
+  const { ref, labels } = request;
+  try {
+    let offset = 0n;
+    for await (const data of pieces(request.stream)) {
+      sum.add(data);
+      yield { action: WriteAction.WRITE, ref, offset, data };
+      offset += BigInt(data.length);
+    }
+    const { digest, size } = sum.check();
+    yield { action: WriteAction.COMMIT, ref, offset, total: BigInt(size), expected: digest, labels };
+  } catch (error) {
+    sum.failure = error;
+    throw error;
+  }
+}
+
+/** The same bytes in pieces of about a message's size. */
+async function* pieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    waiting.push(chunk);
+    length += chunk.length;
+    if (length < messageSize) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(waiting);
+}
+
+/** Digest and size of what passes, held against what is expected. */
+class Sum {
+  readonly #request: WriteRequest;
+  readonly #hash = createHash('sha256');
+  #size = 0;
+  #result: { digest: string; size: number } | undefined;
+  /** Why the source ended early. */
+  failure: unknown;
+
+  constructor(request: WriteRequest) {
+    this.#request = request;
+  }
+
+  add(data: Uint8Array): void {
+    this.#hash.update(data);
+    this.#size += data.length;
+  }
+
+  /** Call it when all has passed. Throws `invalid`. */
+  check(): { digest: string; size: number } {
+    this.#result ??= { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
+    const { expectedDigest, expectedSize } = this.#request;
+    const { digest, size } = this.#result;
+    if (expectedSize !== undefined && expectedSize !== size) {
+      throw new NetyardError('invalid', `a blob has ${size} bytes, expected ${expectedSize}`);
+    }
+    if (expectedDigest !== undefined && expectedDigest !== digest) {
+      throw new NetyardError('invalid', `a blob's digest is ${digest}, expected ${expectedDigest}`);
+    }
+    return this.#result;
+  }
+}
+
+async function abandon({ content }: Content, ref: string): Promise<void> {
+  await content.abort({ ref }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw containerdError(error, 'give up a write');
+  });
+}
