@@ -1,0 +1,41 @@
+/**
+ * The one table between the domain's error codes and HTTP statuses, and Docker's error body. No other file of the
+ * project knows both.
+ */
+import type { ErrorResponse } from '@netyard/api-types';
+import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
+
+const statuses: Readonly<Record<ErrorCode, number>> = {
+  invalid: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  'not-modified': 304,
+  unavailable: 503,
+  'not-implemented': 501,
+  internal: 500,
+};
+
+/** A failure of HTTP itself, which has a status of its own, such as 413. */
+export class HttpError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'HttpError';
+    this.status = status;
+  }
+}
+
+export function statusOf(error: unknown): number {
+  if (error instanceof HttpError) return error.status;
+  return error instanceof NetyardError ? statuses[error.code] : 500;
+}
+
+/** Docker's body; a hint stands on a line of its own below Docker's words. */
+export function errorBody(error: unknown): ErrorResponse {
+  const hint = error instanceof NetyardError ? error.hint : undefined;
+  const message = messageOf(error);
+  return { message: hint === undefined ? message : `${message}\n${hint}` };
+}

@@ -1,0 +1,75 @@
+/**
+ * JSON bodies: content type, size and shape are checked before anything else sees them. What is too big is refused
+ * before it is read, so memory stays flat whatever a client sends.
+ */
+import type { IncomingMessage } from 'node:http';
+import { NetyardError } from '@netyard/core';
+import type { z } from 'zod';
+import { HttpError } from '../errors.ts';
+
+const JSON_LIMIT = 4 * 1024 * 1024;
+/** A body this small comes in one go; whoever takes longer is not sending it. */
+const BODY_TIMEOUT_MS = 30_000;
+
+const isEmpty = (request: IncomingMessage): boolean =>
+  request.headers['content-length'] === '0' ||
+  (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined);
+
+function checkContentType(request: IncomingMessage): void {
+  const header = request.headers['content-type'] ?? '';
+  const type = header.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type === '') throw new NetyardError('invalid', 'malformed Content-Type header (): mime: no media type');
+  if (type === 'application/json') return;
+  throw new NetyardError('invalid', `unsupported Content-Type header (${header}): must be 'application/json'`);
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  if (Number(request.headers['content-length'] ?? 0) > JSON_LIMIT) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const timer = setTimeout(() => request.destroy(new HttpError(408, 'request body timed out')), BODY_TIMEOUT_MS);
+  try {
+    for await (const chunk of request as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > JSON_LIMIT) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
+}
+
+const tooLarge = (): HttpError => new HttpError(413, `request body is larger than ${JSON_LIMIT} bytes`);
+
+/** Throws `invalid` with Docker's beginning of the sentence: `invalid JSON: …`. */
+export async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  if (isEmpty(request)) throw new NetyardError('invalid', 'invalid JSON: got EOF while reading request body');
+  checkContentType(request);
+  return checkShape(parse(await readText(request)), schema);
+}
+
+/** As `readJson`, but an absent body is `{}`. */
+export async function readOptionalJson<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  return isEmpty(request) ? checkShape({}, schema) : await readJson(request, schema);
+}
+
+function parse(text: string): unknown {
+  if (text.trim() === '') throw new NetyardError('invalid', 'invalid JSON: got EOF while reading request body');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new NetyardError('invalid', `invalid JSON: ${cause instanceof Error ? cause.message : 'syntax error'}`);
+  }
+}
+
+function checkShape<T>(value: unknown, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = issue?.path.map(String).join('.') ?? '';
+  throw new NetyardError(
+    'invalid',
+    `invalid JSON: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'wrong shape'}`,
+  );
+}

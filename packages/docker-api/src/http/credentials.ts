@@ -1,0 +1,39 @@
+/** The header X-Registry-Auth: base64url of AuthConfig's JSON. */
+import type { IncomingMessage } from 'node:http';
+import { NetyardError } from '@netyard/core';
+import type { RegistryCredentials } from '@netyard/engine';
+import { z } from 'zod';
+import { text } from '../schemas/parts.ts';
+
+const schema = z.object({
+  username: text,
+  password: text,
+  auth: text,
+  serveraddress: text,
+  identitytoken: text,
+});
+
+/** {} without the header. Throws `invalid`; the header's value never goes into a message. */
+export function readCredentials(request: IncomingMessage): RegistryCredentials {
+  const header = request.headers['x-registry-auth'];
+  if (typeof header !== 'string' || header === '') return {};
+  const parsed = schema.safeParse(decode(header));
+  if (!parsed.success) throw new NetyardError('invalid', 'invalid X-Registry-Auth header: wrong shape');
+  const { auth, ...given } = parsed.data;
+  const [username = '', ...password] = Buffer.from(auth, 'base64').toString().split(':');
+  const wanted = {
+    username: given.username || username,
+    password: given.password || password.join(':'),
+    identityToken: given.identitytoken,
+    serverAddress: given.serveraddress,
+  };
+  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== ''));
+}
+
+function decode(header: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(header, 'base64url').toString());
+  } catch (cause) {
+    throw new NetyardError('invalid', 'invalid X-Registry-Auth header: no base64url of JSON', { cause });
+  }
+}

@@ -1,0 +1,63 @@
+/** Query parameters as Docker reads them. Pure. */
+import { NetyardError } from '@netyard/core';
+import type { Filters } from '@netyard/engine';
+import { z } from 'zod';
+
+const falseWords = ['', '0', 'no', 'false', 'none'];
+
+/** Docker's booleans: all but a few words are true. */
+export function readBoolean(query: URLSearchParams, name: string, otherwise = false): boolean {
+  const value = query.get(name);
+  return value === null ? otherwise : !falseWords.includes(value.trim().toLowerCase());
+}
+
+/** Throws `invalid` for what is no whole number; undefined when absent or empty. */
+export function readInteger(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (!/^[+-]?\d{1,15}$/.test(value))
+    throw new NetyardError('invalid', `invalid value for ${name}: parsing "${value}": invalid syntax`);
+  return Number(value);
+}
+
+/** Seconds since 1970 with up to nine decimals (`1136073600.000000001`) as nanoseconds; undefined for '' and '0'. */
+export function readTimestamp(query: URLSearchParams, name: string): bigint | undefined {
+  const value = query.get(name);
+  if (value === null || value === '' || value === '0') return undefined;
+  const match = /^(-?\d{1,12})(?:\.(\d{1,9}))?$/.exec(value);
+  if (!match) throw new NetyardError('invalid', `invalid value for ${name}: "${value}" is not a time`);
+  const fraction = BigInt((match[2] ?? '').padEnd(9, '0'));
+  const whole = BigInt(match[1] ?? '0') * 1_000_000_000n;
+  return value.startsWith('-') ? whole - fraction : whole + fraction;
+}
+
+/** `tail=all` or a number; a negative one means all, as with Docker. */
+export function readTail(query: URLSearchParams): number | undefined {
+  const value = query.get('tail');
+  if (value === null || value === '' || value === 'all' || !/^\d{1,15}$/.test(value)) return undefined;
+  return Number(value);
+}
+
+const filterSchema = z.record(z.string(), z.union([z.array(z.string()), z.record(z.string(), z.boolean())]));
+
+/** Both forms: `{"status":["running"]}` and the older `{"status":{"running":true}}`. Throws `invalid`. */
+export function readFilters(query: URLSearchParams, name = 'filters'): Filters {
+  const text = query.get(name);
+  if (text === null || text === '') return new Map();
+  const parsed = filterSchema.safeParse(parseJson(text));
+  if (!parsed.success) throw new NetyardError('invalid', 'invalid filter');
+  return new Map(
+    Object.entries(parsed.data).map(([key, values]) => [key, Array.isArray(values) ? values : keysThatAreTrue(values)]),
+  );
+}
+
+const keysThatAreTrue = (values: Record<string, boolean>): string[] =>
+  Object.entries(values).flatMap(([value, wanted]) => (wanted ? [value] : []));
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new NetyardError('invalid', `invalid filter: ${text}`, { cause });
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Finds the handler of a request: version prefix, then Docker's paths through find-my-way. References with slashes
+ * (`registry/path/image:tag`, `parent/alias`) stand in the middle of Docker's paths; they are folded into one segment
+ * before the router sees them.
+ */
+import type { IncomingMessage } from 'node:http';
+import { NetyardError } from '@netyard/core';
+import findMyWay from 'find-my-way';
+import { HttpError } from '../errors.ts';
+import { type ApiVersion, checkVersion, splitVersion } from '../versions.ts';
+import type { Exchange } from './exchange.ts';
+
+export type Handler = (exchange: Exchange) => Promise<void> | void;
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+
+export interface Route {
+  method: Method;
+  path: string;
+  handler: Handler;
+}
+
+export const route = (method: Method, path: string, handler: Handler): Route => ({ method, path, handler });
+
+export interface Match {
+  handler: Handler;
+  params: Readonly<Record<string, string | undefined>>;
+  version: ApiVersion;
+  query: URLSearchParams;
+}
+
+export interface Router {
+  /** Throws `invalid` for a bad version or escape, 404 `page not found` otherwise. */
+  match(request: IncomingMessage): Match;
+}
+
+const folded = ['containers', 'images', 'distribution', 'networks', 'volumes'];
+const fixed = ['/images/json', '/containers/json'];
+
+/** `/images/a/b/json` → `/images/a%2Fb/json`; `DELETE /containers/a/b` → `/containers/a%2Fb`. Pure. */
+export function foldReference(method: string, path: string): string {
+  const [, resource = '', ...rest] = path.split('/');
+  if (!folded.includes(resource) || rest.length < 2 || fixed.includes(path)) return path;
+  const verb = method === 'DELETE' ? [] : rest.slice(-1);
+  const reference = rest.slice(0, rest.length - verb.length).filter((part, index) => part !== '' || index > 0);
+  return ['', resource, reference.join('%2F'), ...verb].join('/');
+}
+
+export function openRouter(routes: readonly Route[]): Router {
+  // The handlers find-my-way would call are not used: the match's store carries ours.
+  const table = findMyWay({ maxParamLength: 16_384, caseSensitive: true });
+  for (const { method, path, handler } of routes) table.on(method, path, ignore, { handler });
+  return {
+    match(request) {
+      const [rawPath = '/', ...search] = (request.url ?? '/').split('?');
+      checkEscapes(rawPath);
+      const { version, path } = splitVersion(rawPath);
+      const found = table.find(methodOf(request), foldReference(request.method ?? '', path));
+      if (!found) throw new HttpError(404, 'page not found');
+      checkVersion(version);
+      const { handler } = found.store as { handler: Handler };
+      return { handler, params: found.params, version, query: new URLSearchParams(search.join('?')) };
+    },
+  };
+}
+
+const methods: readonly Method[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+
+function methodOf(request: IncomingMessage): Method {
+  const method = methods.find((known) => known === request.method);
+  if (!method) throw new HttpError(404, 'page not found');
+  return method;
+}
+
+function ignore(): void {}
+
+function checkEscapes(path: string): void {
+  try {
+    if (decodeURIComponent(path).includes('\0')) throw new NetyardError('invalid', 'invalid URL: NUL in path');
+  } catch (cause) {
+    if (cause instanceof NetyardError) throw cause;
+    throw new NetyardError('invalid', `invalid URL escape in ${JSON.stringify(path)}`, { cause });
+  }
+}

@@ -1,0 +1,53 @@
+/** What the server is given by the daemon. */
+import type { Logger } from '@netyard/core';
+import type { Engine } from '@netyard/engine';
+import type { Networks } from '@netyard/network';
+
+/** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */
+export interface DaemonInfo {
+  /** Of Netyard. */
+  version: string;
+  commit: string;
+  /** RFC 3339; '' when unknown. */
+  buildTime: string;
+  nodeVersion: string;
+  /** Identifies the data root; stays the same over restarts. */
+  id: string;
+  hostname: string;
+  kernelVersion: string;
+  operatingSystem: string;
+  osVersion: string;
+  /** As uname -m has it: x86_64. */
+  machine: string;
+  cpus: number;
+  memoryBytes: number;
+  debug: boolean;
+  labels: string[];
+  liveRestore: boolean;
+  loggingDriver: string;
+  insecureRegistries: string[];
+  registryMirrors: string[];
+  containerdNamespace: string;
+  initBinary: string;
+  /** Read at each request: it may change. */
+  ipv4Forwarding: () => boolean;
+}
+
+type Plan = ReturnType<Networks['explain']>;
+
+/** The kernel box's printer, given from outside because this box does not know the kernel. */
+export interface ShellPrinter {
+  printPlan(plan: Plan): string;
+  printObject(object: Plan['objects'][number]): string;
+  printOperations(operations: Awaited<ReturnType<Networks['planPrepare']>>): string;
+  printOperation(operation: Awaited<ReturnType<Networks['planPrepare']>>[number]): string;
+  describe(object: Plan['objects'][number]): string;
+}
+
+export interface ApiOptions {
+  engine: Engine;
+  networks: Networks;
+  info: DaemonInfo;
+  shell: ShellPrinter;
+  logger: Logger;
+}

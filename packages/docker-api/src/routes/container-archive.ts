@@ -1,0 +1,58 @@
+/** Docker's routes for files of containers: `docker cp` and `docker export`. */
+import { pipeline } from 'node:stream/promises';
+import { NetyardError } from '@netyard/core';
+import type { Exchange } from '../http/exchange.ts';
+import { sendEmpty } from '../http/exchange.ts';
+import { readBoolean } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { encodePathStat } from '../translate/path-stat.ts';
+import { reference } from './reference.ts';
+
+const statHeader = 'X-Docker-Container-Path-Stat';
+
+export function containerArchiveRoutes(options: ApiOptions): Route[] {
+  const { containers } = options.engine;
+  return [
+    route('HEAD', '/containers/:id/archive', async (exchange) => {
+      const stat = await containers.statPath(reference(exchange, 'id'), readPath(exchange));
+      exchange.answer.send(200, { [statHeader]: encodePathStat(stat) }, '');
+    }),
+    route('GET', '/containers/:id/archive', async (exchange) => {
+      const { stat, stream } = await containers.readArchive(reference(exchange, 'id'), readPath(exchange));
+      await sendTar(exchange, stream, { [statHeader]: encodePathStat(stat) });
+    }),
+    route('PUT', '/containers/:id/archive', write(options)),
+    route('GET', '/containers/:id/export', async (exchange) => {
+      await sendTar(exchange, await containers.export(reference(exchange, 'id')), {
+        'Content-Type': 'application/octet-stream',
+      });
+    }),
+  ];
+}
+
+function readPath({ query }: Exchange): string {
+  const path = query.get('path') ?? '';
+  if (path === '') throw new NetyardError('invalid', 'bad parameter: "path" cannot be empty');
+  return path;
+}
+
+/** A stream that breaks half-way breaks the connection: the client must not take half an archive for a whole one. */
+export async function sendTar(
+  { answer, signal }: Exchange,
+  stream: NodeJS.ReadableStream,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  await pipeline(stream, answer.open(200, { 'Content-Type': 'application/x-tar', ...headers }), { signal });
+}
+
+function write({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, request } = exchange;
+    await engine.containers.writeArchive(reference(exchange, 'id'), readPath(exchange), request, {
+      noOverwriteDirNonDir: readBoolean(query, 'noOverwriteDirNonDir'),
+      copyUidGid: readBoolean(query, 'copyUIDGID'),
+    });
+    sendEmpty(exchange, 200);
+  };
+}

@@ -1,0 +1,130 @@
+/** Docker's routes for containers that go on for as long as the client or the container likes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatTime, NetyardError } from '@netyard/core';
+import type { ContainerStats, LogEntry } from '@netyard/engine';
+import type { Exchange } from '../http/exchange.ts';
+import { readBoolean, readTail, readTimestamp } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { multiplexedStream, rawStream, serveAttachment } from '../stream/hijack.ts';
+import { pump, writePiece } from '../stream/pump.ts';
+import { encodeFrame } from '../stream/stdcopy.ts';
+import { translateStats } from '../translate/stats.ts';
+import { speaks } from '../versions.ts';
+import { reference } from './reference.ts';
+
+const STATS_INTERVAL_MS = 1_000;
+
+export function containerStreamRoutes(options: ApiOptions): Route[] {
+  return [
+    route('POST', '/containers/:id/attach', attach(options)),
+    route('GET', '/containers/:id/logs', logs(options)),
+    route('POST', '/containers/:id/wait', wait(options)),
+    route('GET', '/containers/:id/stats', stats(options)),
+  ];
+}
+
+/** Content types told apart since 1.42. */
+export function streamType({ version }: Exchange, tty: boolean): string {
+  return !tty && speaks(version, 42) ? multiplexedStream : rawStream;
+}
+
+function attach({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, signal, answer } = exchange;
+    const attachment = await engine.containers.attach(reference(exchange, 'id'), {
+      stdin: readBoolean(query, 'stdin'),
+      stdout: readBoolean(query, 'stdout'),
+      stderr: readBoolean(query, 'stderr'),
+      logs: readBoolean(query, 'logs'),
+      stream: readBoolean(query, 'stream'),
+      detachKeys: query.get('detachKeys') || undefined,
+      signal,
+    });
+    await serveAttachment(answer.hijack(streamType(exchange, attachment.tty)), attachment, signal);
+  };
+}
+
+function logs({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, signal, answer } = exchange;
+    const stdout = readBoolean(query, 'stdout');
+    const stderr = readBoolean(query, 'stderr');
+    if (!stdout && !stderr) throw new NetyardError('invalid', 'Bad parameters: you must choose at least one stream');
+    const { tty, entries } = await engine.containers.logs(reference(exchange, 'id'), {
+      stdout,
+      stderr,
+      follow: readBoolean(query, 'follow'),
+      since: readTimestamp(query, 'since'),
+      until: readTimestamp(query, 'until'),
+      tail: readTail(query),
+      signal,
+    });
+    const stamped = readBoolean(query, 'timestamps');
+    const encode = (entry: LogEntry): Uint8Array => {
+      const data = stamped ? Buffer.concat([Buffer.from(`${formatTime(entry.time)} `), entry.data]) : entry.data;
+      return tty ? data : encodeFrame({ stream: entry.stream, data });
+    };
+    const sink = answer.open(200, { 'Content-Type': streamType(exchange, tty) });
+    await pump(entries, sink, encode, signal);
+    sink.end();
+  };
+}
+
+const conditions = ['not-running', 'next-exit', 'removed'] as const;
+
+/** The head goes out as soon as the wait is in place: `docker run` starts the container when it has seen it. */
+function wait({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, signal, answer, version } = exchange;
+    const text = (speaks(version, 30) ? query.get('condition') : null) || 'not-running';
+    const condition = conditions.find((known) => known === text);
+    if (!condition) throw new NetyardError('invalid', `invalid condition: "${text}"`);
+    const { done } = await engine.containers.wait(reference(exchange, 'id'), condition, signal);
+    const sink = answer.open(200, { 'Content-Type': 'application/json' });
+    const { exitCode, error } = await done;
+    const failure = error === undefined ? {} : { Error: { Message: error } };
+    sink.end(`${JSON.stringify({ StatusCode: exitCode, ...failure })}\n`);
+  };
+}
+
+function stats({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, signal, answer } = exchange;
+    const ref = reference(exchange, 'id');
+    const stream = readBoolean(query, 'stream', true);
+    const once = !stream && readBoolean(query, 'one-shot');
+    let previous: ContainerStats | undefined;
+    let current = await engine.containers.stats(ref);
+    if (!stream && !once && current.metrics) {
+      await sleep(STATS_INTERVAL_MS, undefined, { signal });
+      previous = current;
+      current = await engine.containers.stats(ref);
+    }
+    const sink = answer.open(200, { 'Content-Type': 'application/json' });
+    const line = (): string => `${JSON.stringify(translateStats(current, previous))}\n`;
+    while ((await writePiece(sink, line(), signal)) && stream) {
+      if (!(await pauseBetweenReadings(signal))) return;
+      previous = current;
+      const next = await readUnlessRemoved(() => engine.containers.stats(ref));
+      if (!next) break;
+      current = next;
+    }
+    sink.end();
+  };
+}
+
+/** False when the client has gone meanwhile. */
+async function pauseBetweenReadings(signal: AbortSignal): Promise<boolean> {
+  return await sleep(STATS_INTERVAL_MS, true, { signal }).catch(() => false);
+}
+
+/** A container that is removed while it is watched ends the stream; that is no failure. */
+async function readUnlessRemoved(read: () => Promise<ContainerStats>): Promise<ContainerStats | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof NetyardError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+/** Docker's routes for containers that answer with one JSON value or nothing. */
+import { NetyardError } from '@netyard/core';
+import { readJson } from '../http/body.ts';
+import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
+import { readBoolean, readFilters, readInteger } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { containerCreateSchema, containerUpdateSchema } from '../schemas/container.ts';
+import { translateContainerCreate } from '../translate/container-create.ts';
+import { translateContainerInspect } from '../translate/container-inspect.ts';
+import { translateContainerSummary } from '../translate/container-summary.ts';
+import { translateOperations } from '../translate/plan.ts';
+import { translateResourceChange, translateRestartPolicy } from '../translate/resources.ts';
+import { reference } from './reference.ts';
+
+export function containerRoutes(options: ApiOptions): Route[] {
+  const { containers } = options.engine;
+  /** Verbs that take a container and answer with nothing. */
+  const verb = (name: string, work: (ref: string, exchange: Exchange) => Promise<void>): Route =>
+    route('POST', `/containers/:id/${name}`, async (exchange) => {
+      await work(reference(exchange, 'id'), exchange);
+      sendEmpty(exchange, 204);
+    });
+  return [
+    route('GET', '/containers/json', list(options)),
+    route('POST', '/containers/create', create(options)),
+    route('GET', '/containers/:id/json', inspect(options)),
+    route('POST', '/containers/:id/start', start(options)),
+    verb('stop', (ref, { query }) => containers.stop(ref, readStop(query))),
+    verb('restart', (ref, { query }) => containers.restart(ref, readStop(query))),
+    verb('kill', (ref, { query }) => containers.kill(ref, query.get('signal') || 'SIGKILL')),
+    verb('pause', (ref) => containers.pause(ref)),
+    verb('unpause', (ref) => containers.unpause(ref)),
+    verb('rename', (ref, { query }) => containers.rename(ref, readName(query))),
+    route('POST', '/containers/:id/resize', async (exchange) => {
+      const { query } = exchange;
+      await containers.resize(reference(exchange, 'id'), readInteger(query, 'h') ?? 0, readInteger(query, 'w') ?? 0);
+      sendEmpty(exchange, 200);
+    }),
+    route('POST', '/containers/:id/update', update(options)),
+    route('DELETE', '/containers/:id', remove(options)),
+    route('POST', '/containers/prune', async (exchange) => {
+      const { deleted, reclaimed } = await containers.prune(readFilters(exchange.query));
+      sendJson(exchange, 200, { ContainersDeleted: deleted, SpaceReclaimed: reclaimed });
+    }),
+    ...processRoutes(options),
+  ];
+}
+
+function processRoutes({ engine: { containers } }: ApiOptions): Route[] {
+  const kinds = { modified: 0, added: 1, deleted: 2 } as const;
+  return [
+    route('GET', '/containers/:id/top', async (exchange) => {
+      const { titles, processes } = await containers.top(
+        reference(exchange, 'id'),
+        exchange.query.get('ps_args') || '-ef',
+      );
+      sendJson(exchange, 200, { Titles: titles, Processes: processes });
+    }),
+    route('GET', '/containers/:id/changes', async (exchange) => {
+      const changes = await containers.changes(reference(exchange, 'id'));
+      sendJson(
+        exchange,
+        200,
+        changes.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })),
+      );
+    }),
+  ];
+}
+
+function list({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query } = exchange;
+    const summaries = await engine.containers.list({
+      all: readBoolean(query, 'all'),
+      limit: readInteger(query, 'limit') ?? 0,
+      size: readBoolean(query, 'size'),
+      filters: readFilters(query),
+    });
+    sendJson(exchange, 200, summaries.map(translateContainerSummary));
+  };
+}
+
+function inspect({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const size = readBoolean(exchange.query, 'size');
+    sendJson(
+      exchange,
+      200,
+      translateContainerInspect(await engine.containers.inspect(reference(exchange, 'id'), { size })),
+    );
+  };
+}
+
+function create({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { request, query, version } = exchange;
+    const body = await readJson(request, containerCreateSchema);
+    const { config, warnings } = translateContainerCreate(body, version);
+    const platform = query.get('platform') ?? '';
+    const made = await engine.containers.create({
+      name: query.get('name') || undefined,
+      config,
+      ...(platform === '' ? {} : { platform }),
+    });
+    sendJson(exchange, 201, { Id: made.id, Warnings: [...warnings, ...made.warnings] });
+  };
+}
+
+/** `?dryRun=1`: what starting would do to the kernel's network, in shell words; nothing is done. */
+function start({ engine, networks, shell }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query } = exchange;
+    const ref = reference(exchange, 'id');
+    if (readBoolean(query, 'dryRun')) {
+      const { record } = await engine.containers.inspect(ref, { size: false });
+      return sendJson(exchange, 200, translateOperations(await networks.planPrepare(record.id), shell));
+    }
+    const detachKeys = query.get('detachKeys') ?? '';
+    await engine.containers.start(ref, detachKeys === '' ? {} : { detachKeys });
+    sendEmpty(exchange, 204);
+  };
+}
+
+function readStop(query: URLSearchParams): { timeoutSeconds?: number; signal?: string } {
+  const timeoutSeconds = readInteger(query, 't');
+  const signal = query.get('signal') ?? '';
+  return { ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }), ...(signal === '' ? {} : { signal }) };
+}
+
+function readName(query: URLSearchParams): string {
+  const name = query.get('name') ?? '';
+  if (name === '' || name === '/') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
+  return name;
+}
+
+function update({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const body = await readJson(exchange.request, containerUpdateSchema);
+    const change = {
+      resources: translateResourceChange(body),
+      ...(body.RestartPolicy?.Name ? { restartPolicy: translateRestartPolicy(body.RestartPolicy) } : {}),
+    };
+    const { warnings } = await engine.containers.update(reference(exchange, 'id'), change);
+    sendJson(exchange, 200, { Warnings: warnings });
+  };
+}
+
+function remove({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query } = exchange;
+    await engine.containers.remove(reference(exchange, 'id'), {
+      force: readBoolean(query, 'force'),
+      volumes: readBoolean(query, 'v'),
+      link: readBoolean(query, 'link'),
+    });
+    sendEmpty(exchange, 204);
+  };
+}

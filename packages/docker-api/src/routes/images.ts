@@ -1,0 +1,165 @@
+/** Docker's routes for images. */
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { RegistryCredentials } from '@netyard/engine';
+import { readCredentials } from '../http/credentials.ts';
+import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
+import { readBoolean, readFilters } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { serveProgress } from '../stream/progress.ts';
+import {
+  translateDeleted,
+  translateHistory,
+  translateImageInspect,
+  translateImageSummary,
+} from '../translate/image.ts';
+import { sendTar } from './container-archive.ts';
+import { reference } from './reference.ts';
+
+export function imageRoutes(options: ApiOptions): Route[] {
+  const { images } = options.engine;
+  return [
+    route('GET', '/images/json', list(options)),
+    route('GET', '/images/:name/json', async (exchange) => {
+      sendJson(exchange, 200, translateImageInspect(await images.get(reference(exchange, 'name'))));
+    }),
+    route('GET', '/images/:name/history', async (exchange) => {
+      sendJson(exchange, 200, (await images.history(reference(exchange, 'name'))).map(translateHistory));
+    }),
+    route('POST', '/images/:name/tag', async (exchange) => {
+      const { query } = exchange;
+      await images.tag(reference(exchange, 'name'), query.get('repo') ?? '', query.get('tag') || 'latest');
+      sendEmpty(exchange, 201);
+    }),
+    route('DELETE', '/images/:name', async (exchange) => {
+      const { query } = exchange;
+      const removed = await images.remove(reference(exchange, 'name'), {
+        force: readBoolean(query, 'force'),
+        noPrune: readBoolean(query, 'noprune'),
+      });
+      sendJson(exchange, 200, removed.map(translateDeleted));
+    }),
+    route('POST', '/images/prune', async (exchange) => {
+      const { deleted, reclaimed } = await images.prune(readFilters(exchange.query));
+      sendJson(exchange, 200, { ImagesDeleted: deleted.map(translateDeleted), SpaceReclaimed: reclaimed });
+    }),
+    ...archiveRoutes(options),
+    ...registryRoutes(options),
+    ...absentRoutes(),
+  ];
+}
+
+function list({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query } = exchange;
+    const filters = new Map(readFilters(query));
+    // Before 1.41 there was a parameter of its own.
+    const old = query.get('filter');
+    if (old) filters.set('reference', [...(filters.get('reference') ?? []), old]);
+    const found = await engine.images.list({
+      all: readBoolean(query, 'all'),
+      filters,
+      digests: readBoolean(query, 'digests'),
+    });
+    sendJson(
+      exchange,
+      200,
+      found.map(({ record }) => translateImageSummary({ record, containers: -1 })),
+    );
+  };
+}
+
+function archiveRoutes({ engine: { images } }: ApiOptions): Route[] {
+  return [
+    route('POST', '/images/load', async (exchange) => {
+      const quiet = readBoolean(exchange.query, 'quiet');
+      await serveProgress(exchange, images.load(exchange.request, { quiet }));
+    }),
+    route('GET', '/images/get', async (exchange) => {
+      await sendTar(exchange, await images.save(exchange.query.getAll('names')), {});
+    }),
+    route('GET', '/images/:name/get', async (exchange) => {
+      await sendTar(exchange, await images.save([reference(exchange, 'name')]), {});
+    }),
+  ];
+}
+
+function registryRoutes(options: ApiOptions): Route[] {
+  const { images } = options.engine;
+  return [
+    route('POST', '/images/create', async (exchange) => {
+      const { query } = exchange;
+      if (query.get('fromSrc')) return importImage(options, exchange);
+      if (!query.get('fromImage')) throw new NetyardError('invalid', 'fromImage or fromSrc must be given');
+      await pull(options, exchange);
+    }),
+    route('POST', '/images/:name/push', async (exchange) => {
+      const tag = exchange.query.get('tag') ?? '';
+      const credentials = readCredentials(exchange.request);
+      await serveProgress(exchange, images.push(reference(exchange, 'name'), tag, credentials, exchange.signal));
+    }),
+  ];
+}
+
+async function pull({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
+  const { query, request, signal } = exchange;
+  const image = query.get('fromImage') ?? '';
+  const credentials: RegistryCredentials = readCredentials(request);
+  try {
+    await serveProgress(exchange, engine.images.pull(image, query.get('tag') ?? '', credentials, signal));
+  } catch (error) {
+    throw isNetyardError(error) ? await hintAtContainer(engine.containers, image, error) : error;
+  }
+}
+
+/** The tutorial's `docker run -it nginx-1 bash`: a container's name where an image belongs. */
+async function hintAtContainer(
+  containers: ApiOptions['engine']['containers'],
+  image: string,
+  error: NetyardError,
+): Promise<NetyardError> {
+  try {
+    await containers.inspect(image, { size: false });
+  } catch {
+    return error; // no such container either: the first error says it all
+  }
+  const hint = `${image} is a container; for a command in it: docker exec -it ${image} bash`;
+  return new NetyardError(error.code, error.message, { hint, cause: error });
+}
+
+async function importImage({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
+  const { query, request } = exchange;
+  if (query.get('fromSrc') !== '-')
+    throw new NetyardError('not-implemented', 'Netyard imports archives that are sent to it, not from a URL', {
+      hint: 'fetch the archive first and give it as a file',
+    });
+  const platform = query.get('platform') ?? '';
+  const source = engine.images.import(request, {
+    repository: query.get('repo') ?? '',
+    tag: query.get('tag') || 'latest',
+    message: query.get('message') ?? '',
+    changes: query.getAll('changes'),
+    ...(platform === '' ? {} : { platform }),
+  });
+  await serveProgress(exchange, source);
+}
+
+/** What Docker has and Netyard has not says so, rather than `page not found`. */
+function absentRoutes(): Route[] {
+  const absent = (what: string, hint: string): Handler => {
+    return () => {
+      throw new NetyardError('not-implemented', `Netyard does not ${what}`, { hint });
+    };
+  };
+  const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
+  const registry = 'credentials are given with each pull and push';
+  return [
+    route('POST', '/build', absent('build images', build)),
+    route('POST', '/build/prune', absent('build images', build)),
+    route('POST', '/session', absent('build images', build)),
+    route('POST', '/commit', absent('make images from containers', 'use `docker export` and `docker import`')),
+    route('GET', '/images/search', absent('search registries', 'use the page of the registry itself')),
+    route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
+    route('POST', '/auth', absent('check credentials on their own', registry)),
+  ];
+}

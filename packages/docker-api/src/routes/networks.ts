@@ -1,0 +1,71 @@
+/** Docker's routes for networks. */
+import type { Network } from '@netyard/api-types';
+import { readJson } from '../http/body.ts';
+import { sendEmpty, sendJson } from '../http/exchange.ts';
+import { readBoolean, readFilters } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import {
+  connectSchema,
+  disconnectSchema,
+  networkCreateSchema,
+  translateEndpointRequest,
+  translateNetwork,
+  translateNetworkCreate,
+} from '../translate/network.ts';
+import { translateOperations } from '../translate/plan.ts';
+import { reference } from './reference.ts';
+
+export function networkRoutes(options: ApiOptions): Route[] {
+  const { engine, networks } = options;
+  const list: Handler = (exchange) => {
+    const records = engine.networks.list(readFilters(exchange.query));
+    sendJson(
+      exchange,
+      200,
+      records.map((record): Network => translateNetwork(record)),
+    );
+  };
+  return [
+    route('GET', '/networks', list),
+    route('GET', '/networks/', list),
+    route('GET', '/networks/:id', (exchange) => {
+      const { record, uses } = engine.networks.get(reference(exchange, 'id'));
+      sendJson(exchange, 200, translateNetwork(record, uses));
+    }),
+    route('POST', '/networks/create', async (exchange) => {
+      const body = await readJson(exchange.request, networkCreateSchema);
+      const { id, warnings } = await networks.create(translateNetworkCreate(body));
+      sendJson(exchange, 201, { Id: id, Warning: warnings.join('\n') });
+    }),
+    route('POST', '/networks/:id/connect', connect(options)),
+    route('POST', '/networks/:id/disconnect', async (exchange) => {
+      const body = await readJson(exchange.request, disconnectSchema);
+      await engine.networks.disconnect(reference(exchange, 'id'), body.Container, body.Force);
+      sendEmpty(exchange, 200);
+    }),
+    route('DELETE', '/networks/:id', async (exchange) => {
+      await engine.networks.remove(reference(exchange, 'id'));
+      sendEmpty(exchange, 204);
+    }),
+    route('POST', '/networks/prune', async (exchange) => {
+      sendJson(exchange, 200, { NetworksDeleted: await engine.networks.prune(readFilters(exchange.query)) });
+    }),
+  ];
+}
+
+/** `?dryRun=1`: what connecting would do, in shell words; nothing is done. */
+function connect({ engine, networks, shell }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, request } = exchange;
+    const body = await readJson(request, connectSchema);
+    const network = reference(exchange, 'id');
+    const endpoint = translateEndpointRequest(network, body.EndpointConfig);
+    if (!readBoolean(query, 'dryRun')) {
+      await engine.networks.connect(network, body.Container, endpoint);
+      return sendEmpty(exchange, 200);
+    }
+    const { record } = await engine.containers.inspect(body.Container, { size: false });
+    sendJson(exchange, 200, translateOperations(await networks.planConnect(network, record.id, endpoint), shell));
+  };
+}

@@ -1,0 +1,9 @@
+/** The reference in a path: a name, an id or a prefix of one. */
+import { NetyardError } from '@netyard/core';
+import type { Exchange } from '../http/exchange.ts';
+
+export function reference({ params }: Exchange, name: string): string {
+  const value = params[name];
+  if (value === undefined || value === '') throw new NetyardError('invalid', `missing ${name} in path`);
+  return value;
+}

@@ -1,0 +1,82 @@
+/** Docker's routes about the daemon itself. */
+import { systemClock } from '@netyard/core';
+import { type Exchange, sendJson } from '../http/exchange.ts';
+import { readFilters, readTimestamp } from '../http/query.ts';
+import { type Handler, type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { pump } from '../stream/pump.ts';
+import { translateContainerSummary } from '../translate/container-summary.ts';
+import { encodeEvent } from '../translate/event.ts';
+import { translateImageSummary } from '../translate/image.ts';
+import { translateInfo, translateVersion } from '../translate/info.ts';
+import { translateVolume } from '../translate/volume.ts';
+
+/** Builder-Version 1 keeps the docker CLI from asking for buildkit, which is not here. */
+const pingHeaders = {
+  'Builder-Version': '1',
+  'Cache-Control': 'no-cache, no-store, must-revalidate',
+  Pragma: 'no-cache',
+  Swarm: 'inactive',
+  'Content-Type': 'text/plain; charset=utf-8',
+};
+
+export function systemRoutes(options: ApiOptions): Route[] {
+  const { engine, info } = options;
+  return [
+    route('GET', '/_ping', ({ answer }) => answer.send(200, pingHeaders, 'OK')),
+    route('HEAD', '/_ping', ({ answer }) => answer.send(200, pingHeaders, '')),
+    route('GET', '/version', async (exchange) => {
+      sendJson(exchange, 200, translateVersion(info, await engine.system.info()));
+    }),
+    route('GET', '/info', async (exchange) => {
+      sendJson(exchange, 200, translateInfo(info, await engine.system.info(), systemClock.now()));
+    }),
+    route('GET', '/events', events(options)),
+    route('GET', '/system/df', diskUsage(options)),
+    route('GET', '/swarm', noSwarm),
+    route('GET', '/nodes', noSwarm),
+    route('GET', '/services', noSwarm),
+  ];
+}
+
+function events({ engine }: ApiOptions): Handler {
+  return async ({ query, answer, signal }) => {
+    const source = engine.events.subscribe({
+      since: readTimestamp(query, 'since'),
+      until: readTimestamp(query, 'until'),
+      filters: readFilters(query),
+      signal,
+    });
+    const sink = answer.open(200, { 'Content-Type': 'application/json' });
+    await pump(source, sink, encodeEvent, signal);
+    sink.end();
+  };
+}
+
+const kinds = ['container', 'image', 'volume', 'build-cache'] as const;
+
+function diskUsage({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const asked = exchange.query.getAll('type');
+    const wants = (kind: (typeof kinds)[number]): boolean => asked.length === 0 || asked.includes(kind);
+    const usage = await engine.system.diskUsage();
+    sendJson(exchange, 200, {
+      LayersSize: usage.layersSize,
+      Images: wants('image') ? usage.images.map(translateImageSummary) : null,
+      Containers: wants('container') ? usage.containers.map(translateContainerSummary) : null,
+      Volumes: wants('volume')
+        ? usage.volumes.map(({ record, size, references }) => ({
+            ...translateVolume(record),
+            UsageData: { Size: size, RefCount: references },
+          }))
+        : null,
+      BuildCache: wants('build-cache') ? [] : null,
+    });
+  };
+}
+
+function noSwarm(exchange: Exchange): void {
+  const message =
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+  sendJson(exchange, 503, { message });
+}

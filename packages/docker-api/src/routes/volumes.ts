@@ -1,0 +1,42 @@
+/** Docker's routes for volumes. */
+import { z } from 'zod';
+import { readJson } from '../http/body.ts';
+import { sendEmpty, sendJson } from '../http/exchange.ts';
+import { readBoolean, readFilters } from '../http/query.ts';
+import { type Route, route } from '../http/router.ts';
+import type { ApiOptions } from '../options.ts';
+import { text, textMap } from '../schemas/parts.ts';
+import { translateVolume } from '../translate/volume.ts';
+import { reference } from './reference.ts';
+
+const createSchema = z.object({ Name: text, Driver: text, DriverOpts: textMap, Labels: textMap });
+
+export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
+  return [
+    route('GET', '/volumes', async (exchange) => {
+      const records = await volumes.list(readFilters(exchange.query));
+      sendJson(exchange, 200, { Volumes: records.map(translateVolume), Warnings: null });
+    }),
+    route('GET', '/volumes/:name', async (exchange) => {
+      sendJson(exchange, 200, translateVolume(await volumes.get(reference(exchange, 'name'))));
+    }),
+    route('POST', '/volumes/create', async (exchange) => {
+      const body = await readJson(exchange.request, createSchema);
+      const record = await volumes.create({
+        name: body.Name,
+        driver: body.Driver,
+        options: body.DriverOpts,
+        labels: body.Labels,
+      });
+      sendJson(exchange, 201, translateVolume(record));
+    }),
+    route('DELETE', '/volumes/:name', async (exchange) => {
+      await volumes.remove(reference(exchange, 'name'), readBoolean(exchange.query, 'force'));
+      sendEmpty(exchange, 204);
+    }),
+    route('POST', '/volumes/prune', async (exchange) => {
+      const { deleted, reclaimed } = await volumes.prune(readFilters(exchange.query));
+      sendJson(exchange, 200, { VolumesDeleted: deleted, SpaceReclaimed: reclaimed });
+    }),
+  ];
+}

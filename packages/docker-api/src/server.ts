@@ -1,0 +1,144 @@
+/**
+ * The HTTP server: headers every answer has, limits against clients that are slow or wrong, requests handed to their
+ * route, connections handed over to attach and exec, and errors answered in Docker's form. Listening is the daemon's.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Logger, messageOf } from '@netyard/core';
+import { errorBody, statusOf } from './errors.ts';
+import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
+import { openRouter, type Route, type Router } from './http/router.ts';
+import type { ApiOptions } from './options.ts';
+import { containerArchiveRoutes } from './routes/container-archive.ts';
+import { containerStreamRoutes } from './routes/container-streams.ts';
+import { containerRoutes } from './routes/containers.ts';
+import { execRoutes } from './routes/exec.ts';
+import { imageRoutes } from './routes/images.ts';
+import { networkRoutes } from './routes/networks.ts';
+import { netyardRoutes } from './routes/netyard.ts';
+import { systemRoutes } from './routes/system.ts';
+import { volumeRoutes } from './routes/volumes.ts';
+import { formatVersion, maximumVersion } from './versions.ts';
+
+const HEADERS_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_TIMEOUT_MS = 60_000;
+/** X-Registry-Config holds the credentials of every registry a user has. */
+const MAXIMUM_HEADER_BYTES = 256 * 1024;
+
+export function createApiServer(options: ApiOptions): Server {
+  const router = openRouter(allRoutes(options));
+  const common = commonHeaders(options.info.version);
+  const { logger } = options;
+  const serverOptions: ServerOptions = {
+    maxHeaderSize: MAXIMUM_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // Uploads (load, cp) take as long as they take; JSON bodies have a limit of their own.
+    requestTimeout: 0,
+    shouldUpgradeCallback: isHijack,
+  };
+  const server = createServer(serverOptions, (request, response) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    request.on('error', () => gone.abort());
+    response.on('error', () => gone.abort());
+    void serve(router, request, answerWith(request, response, common), gone.signal, logger);
+  });
+  server.on('upgrade', (request: IncomingMessage, connection: Duplex) => {
+    const gone = new AbortController();
+    connection.once('close', () => gone.abort());
+    connection.on('error', () => gone.abort());
+    void serve(router, request, answerUpgrade(connection, common), gone.signal, logger);
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, connection) => refuseGarbage(error, connection));
+  return server;
+}
+
+function allRoutes(options: ApiOptions): Route[] {
+  return [
+    ...systemRoutes(options),
+    ...containerRoutes(options),
+    ...containerStreamRoutes(options),
+    ...containerArchiveRoutes(options),
+    ...execRoutes(options),
+    ...imageRoutes(options),
+    ...networkRoutes(options),
+    ...volumeRoutes(options),
+    ...netyardRoutes(options),
+  ];
+}
+
+const commonHeaders = (version: string): Headers => ({
+  'Api-Version': formatVersion(maximumVersion),
+  'Docker-Experimental': 'false',
+  Ostype: 'linux',
+  Server: `Netyard/${version} (linux)`,
+});
+
+const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start)(\?|$)/;
+
+/** Upgrade is for attach and exec; whoever asks it of another path (buildkit's h2c) gets that path's ordinary answer. */
+function isHijack(request: IncomingMessage): boolean {
+  return (
+    request.method === 'POST' && request.headers.upgrade?.toLowerCase() === 'tcp' && hijackPaths.test(request.url ?? '')
+  );
+}
+
+async function serve(
+  router: Router,
+  request: IncomingMessage,
+  answer: Answer,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<void> {
+  const began = performance.now();
+  try {
+    if (request.method === 'OPTIONS') return answer.send(200, {}, '');
+    const { handler, ...match } = router.match(request);
+    const exchange: Exchange = { request, answer, signal, ...match };
+    await handler(exchange);
+  } catch (error) {
+    refuse(error, request, answer, signal, logger);
+  } finally {
+    const milliseconds = Math.round(performance.now() - began);
+    logger.debug('request', { method: request.method, url: request.url, milliseconds });
+  }
+}
+
+function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal: AbortSignal, logger: Logger): void {
+  const status = statusOf(error);
+  const fields = { method: request.method, url: request.url, status, error: messageOf(error) };
+  if (signal.aborted) {
+    logger.debug('the client went away', fields);
+    return;
+  }
+  if (status === 500) logger.error('request failed', { ...fields, stack: error instanceof Error ? error.stack : '' });
+  else logger.debug('request refused', fields);
+  // The head has gone out: all that is left to say it with is the end of the connection.
+  if (answer.started) request.socket.destroy();
+  else
+    answer.send(
+      status,
+      { 'Content-Type': 'application/json' },
+      status === 304 ? '' : `${JSON.stringify(errorBody(error))}\n`,
+    );
+}
+
+/** What is no HTTP at all. */
+function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
+  if (error.code === 'ECONNRESET' || !connection.writable) {
+    connection.destroy();
+    return;
+  }
+  const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
+  const body = `${JSON.stringify({ message: `${status.slice(4)}: ${error.message}` })}\n`;
+  connection.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+  setTimeout(() => connection.destroy(), 1_000).unref();
+}
+
+const clientErrors: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};

@@ -1,0 +1,54 @@
+/**
+ * Progress of pull, push, load and import as JSON lines. A failure before the first line is an ordinary error with its
+ * status; later ones are a line of their own, for the head has gone out by then.
+ */
+import type { JSONMessage } from '@netyard/api-types';
+import { messageOf } from '@netyard/core';
+import type { Progress } from '@netyard/engine';
+import { errorBody } from '../errors.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { writePiece } from './pump.ts';
+
+const MEBI = 1024 * 1024;
+
+export function translateProgress(progress: Progress): JSONMessage {
+  const { id, status, current, total, stream, aux } = progress;
+  const detail = { ...(current === undefined ? {} : { current }), ...(total === undefined ? {} : { total }) };
+  return {
+    ...(stream === undefined ? {} : { stream }),
+    ...(status === undefined ? {} : { status }),
+    ...(status === undefined ? {} : { progressDetail: detail }),
+    ...(current === undefined ? {} : { progress: drawBar(current, total) }),
+    ...(id === undefined ? {} : { id }),
+    ...(aux === undefined ? {} : { aux }),
+  };
+}
+
+/** `[=====>     ]  1.5MB/3MB`, fifty wide, as Docker sends it for clients that do not draw. */
+function drawBar(current: number, total: number | undefined): string {
+  const amount = (bytes: number): string => `${(bytes / MEBI).toFixed(2)}MB`;
+  if (total === undefined || total <= 0 || current > total) return amount(current);
+  const filled = Math.floor((current / total) * 50);
+  const bar = filled === 0 ? '>' : `${'='.repeat(filled - 1)}>`;
+  return `[${bar.padEnd(50)}]  ${amount(current)}/${amount(total)}`;
+}
+
+export async function serveProgress(exchange: Exchange, source: AsyncIterable<Progress>): Promise<void> {
+  const iterator = source[Symbol.asyncIterator]();
+  let next = await iterator.next();
+  const sink = exchange.answer.open(200, { 'Content-Type': 'application/json' });
+  const line = (message: JSONMessage): Promise<boolean> =>
+    writePiece(sink, `${JSON.stringify(message)}\r\n`, exchange.signal);
+  try {
+    while (!next.done) {
+      if (!(await line(translateProgress(next.value)))) {
+        await iterator.return?.();
+        break;
+      }
+      next = await iterator.next();
+    }
+  } catch (error) {
+    await line({ errorDetail: { message: errorBody(error).message }, error: messageOf(error) });
+  }
+  sink.end();
+}

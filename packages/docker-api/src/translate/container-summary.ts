@@ -1,0 +1,66 @@
+/** A row of `docker ps` as Docker's JSON. Pure. */
+import type { ContainerSummary as DockerSummary, EndpointSettings } from '@netyard/api-types';
+import type { ContainerConfig, ContainerSummary } from '@netyard/engine';
+import type { EndpointConfig, SandboxState } from '@netyard/network';
+import { formatMountPoints } from './mounts.ts';
+import { translateEndpoint } from './network.ts';
+import { summarizePorts } from './ports.ts';
+
+export function translateContainerSummary(summary: ContainerSummary): DockerSummary {
+  const { record, network, sizes } = summary;
+  const { config } = record;
+  // A container of a mode without networks of its own has neither ports nor exposed ones in this list.
+  const shown = record.state.status === 'running' || record.state.status === 'paused' ? network : undefined;
+  return {
+    Id: record.id,
+    Names: summary.names,
+    Image: config.image,
+    ImageID: record.imageId,
+    Command: formatCommand(record.process.args),
+    Created: Number(record.created / 1_000_000_000n),
+    Ports: shown && hasOwnPorts(shown) ? summarizePorts(shown.ports, config.exposed) : [],
+    ...(sizes ? { SizeRw: sizes.writable, SizeRootFs: sizes.total } : {}),
+    Labels: config.labels,
+    State: record.state.status,
+    Status: summary.statusText,
+    HostConfig: {
+      NetworkMode: config.networkModeText,
+      ...(Object.keys(config.annotations).length > 0 ? { Annotations: config.annotations } : {}),
+    },
+    NetworkSettings: { Networks: translateEndpoints(config, network) },
+    Mounts: formatMountPoints(record.mounts, config),
+  };
+}
+
+export const hasOwnPorts = (state: SandboxState): boolean =>
+  state.netnsPath !== undefined && state.sharedWith === undefined;
+
+/** Path and arguments; those with a space in quotes, as Docker shows them. */
+function formatCommand([path = '', ...rest]: readonly string[]): string {
+  return [path, ...rest.map((argument) => (argument.includes(' ') ? `'${argument}'` : argument))].join(' ');
+}
+
+/** By network name; from what runs, or else from what is wanted. */
+export function translateEndpoints(
+  config: ContainerConfig,
+  state: SandboxState | undefined,
+): Record<string, EndpointSettings> {
+  if (config.networkMode.kind === 'container') return {};
+  const running = (state?.endpoints ?? []).map((endpoint) => [
+    endpoint.networkName,
+    translateEndpoint(endpoint.config, endpoint, endpoint.networkId),
+  ]);
+  if (running.length > 0) return Object.fromEntries(running);
+  return Object.fromEntries(
+    wantedEndpoints(config).map((wanted) => [wanted.network, translateEndpoint(wanted, undefined, '')]),
+  );
+}
+
+function wantedEndpoints({ networkMode, endpoints }: ContainerConfig): EndpointConfig[] {
+  const named = endpoints.map((endpoint) =>
+    endpoint.network === 'default' ? { ...endpoint, network: 'bridge' } : endpoint,
+  );
+  const own =
+    networkMode.kind === 'default' ? 'bridge' : networkMode.kind === 'network' ? networkMode.ref : networkMode.kind;
+  return named.some((endpoint) => endpoint.network === own) ? named : [{ network: own }, ...named];
+}

@@ -1,0 +1,83 @@
+/** Images as Docker's JSON. Pure. */
+import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSummary } from '@netyard/api-types';
+import { formatTime, zeroTime } from '@netyard/core';
+import type { ImageRecord, ImageService } from '@netyard/engine';
+import { formatExposed } from './ports.ts';
+
+const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);
+
+export function translateImageSummary({
+  record,
+  containers,
+  sharedSize = -1,
+}: {
+  record: ImageRecord;
+  containers: number;
+  sharedSize?: number;
+}): ImageSummary {
+  return {
+    Containers: containers,
+    Created: seconds(record.created),
+    Id: record.id,
+    Labels: Object.keys(record.config.labels).length > 0 ? record.config.labels : null,
+    ParentId: '',
+    RepoDigests: record.digests,
+    RepoTags: record.tags,
+    SharedSize: sharedSize,
+    Size: record.size,
+  };
+}
+
+export function translateImageInspect(record: ImageRecord): ImageInspect {
+  const { config } = record;
+  return {
+    Id: record.id,
+    RepoTags: record.tags,
+    RepoDigests: record.digests,
+    Parent: '',
+    Comment: config.history.at(-1)?.comment ?? '',
+    Created: config.created ?? formatTime(record.created),
+    DockerVersion: '',
+    Author: config.author ?? '',
+    Config: translateImageConfig(config),
+    Architecture: config.architecture,
+    ...(config.variant ? { Variant: config.variant } : {}),
+    Os: config.os,
+    Size: record.size,
+    GraphDriver: { Data: null, Name: 'overlay2' },
+    RootFS: { Type: 'layers', Layers: config.diffIds },
+    Metadata: { LastTagTime: record.lastTagged > 0n ? formatTime(record.lastTagged) : zeroTime },
+  };
+}
+
+function translateImageConfig(config: ImageRecord['config']): ImageInspect['Config'] {
+  return {
+    User: config.user,
+    ...(config.exposed.length > 0 ? { ExposedPorts: formatExposed(config.exposed) } : {}),
+    Env: config.env,
+    Cmd: config.command.length > 0 ? config.command : null,
+    Image: '',
+    Volumes: config.volumes.length > 0 ? Object.fromEntries(config.volumes.map((path) => [path, {}])) : null,
+    WorkingDir: config.workingDirectory,
+    Entrypoint: config.entrypoint.length > 0 ? config.entrypoint : null,
+    Labels: Object.keys(config.labels).length > 0 ? config.labels : null,
+    ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
+    ...(config.shell ? { Shell: config.shell } : {}),
+  };
+}
+
+type History = Awaited<ReturnType<ImageService['history']>>[number];
+
+export function translateHistory(item: History): ImageHistoryItem {
+  return {
+    Id: item.id === '' ? '<missing>' : item.id,
+    Created: seconds(item.created),
+    CreatedBy: item.createdBy,
+    Tags: item.tags.length > 0 ? item.tags : null,
+    Size: item.size,
+    Comment: item.comment,
+  };
+}
+
+export const translateDeleted = (item: { untagged: string } | { deleted: string }): ImageDeleteItem =>
+  'untagged' in item ? { Untagged: item.untagged } : { Deleted: item.deleted };

@@ -1,0 +1,170 @@
+/** Mounts: `-v` texts, `--tmpfs` and `--mount` to the engine's requests, and back for inspect. Pure. */
+import { posix } from 'node:path';
+import type { Mount, MountPoint } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
+import type { ContainerConfig, MountRequest, ResolvedMount } from '@netyard/engine';
+import type { HostConfigBody, MountBody } from '../schemas/container.ts';
+
+const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
+type Propagation = (typeof propagations)[number];
+
+const isPropagation = (text: string): text is Propagation => (propagations as readonly string[]).includes(text);
+/** Accepted and without effect, as in Docker on Linux (SELinux labels where there is no SELinux, Mac consistency). */
+const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated', 'default'];
+
+export function translateMounts(body: HostConfigBody): MountRequest[] {
+  return [
+    ...body.Binds.map(parseBind),
+    ...Object.entries(body.Tmpfs).map(([target, options]) => tmpfsOf(target, options)),
+    ...body.Mounts.map(mountOf),
+  ];
+}
+
+/** `source:target[:options]` of -v. Throws `invalid` with Docker's words. */
+export function parseBind(text: string): MountRequest {
+  const parts = text.split(':');
+  const [source = '', target = '', mode = ''] = parts;
+  const wrong = (why: string): NetyardError => new NetyardError('invalid', why);
+  if (parts.length === 1) return { type: 'volume', source: '', target: source, readOnly: false };
+  if (parts.length > 3 || source === '' || target === '') throw wrong(`invalid volume specification: '${text}'`);
+  if (!target.startsWith('/'))
+    throw wrong(`invalid volume specification: '${text}': invalid mount path: '${target}' mount path must be absolute`);
+  if (posix.normalize(target) === '/')
+    throw wrong(`invalid volume specification: '${text}': invalid specification: destination can't be '/'`);
+  const options = mode === '' ? [] : mode.split(',');
+  const bind = source.startsWith('/');
+  const request: MountRequest = { type: bind ? 'bind' : 'volume', source, target, readOnly: options.includes('ro') };
+  if (bind) request.createSource = true;
+  else checkVolumeName(source);
+  const rest: string[] = [];
+  for (const option of options) {
+    if (isPropagation(option) && bind) request.propagation = option;
+    else if (option === 'nocopy' && !bind) request.noCopy = true;
+    else if (accepted.includes(option)) rest.push(option);
+    else if (option !== 'ro' && option !== 'rw') throw wrong(`invalid mode: ${mode}`);
+  }
+  return rest.length === 0 ? request : { ...request, options: rest };
+}
+
+function checkVolumeName(name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;
+  if (name.length === 1) {
+    const least = 'volume name is too short, names should be at least two alphanumeric characters';
+    throw new NetyardError('invalid', `create ${name}: ${least}`);
+  }
+  throw new NetyardError(
+    'invalid',
+    `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+  );
+}
+
+function tmpfsOf(target: string, text: string): MountRequest {
+  const options = text === '' ? [] : text.split(',');
+  return { type: 'tmpfs', source: '', target, readOnly: options.includes('ro'), options };
+}
+
+function mountOf(body: MountBody): MountRequest {
+  const common = { source: body.Source, target: body.Target, readOnly: body.ReadOnly };
+  switch (body.Type) {
+    case 'bind':
+      return bindMount(body, common);
+    case 'volume':
+      return volumeMount(body, common);
+    case 'tmpfs': {
+      const { SizeBytes = 0, Mode = 0, Options } = body.TmpfsOptions ?? {};
+      const options = (Options ?? []).map((pair) => pair.join('='));
+      return {
+        ...common,
+        type: 'tmpfs',
+        ...(SizeBytes > 0 ? { tmpfsSize: SizeBytes } : {}),
+        ...(Mode > 0 ? { tmpfsMode: Mode } : {}),
+        ...(options.length > 0 ? { options } : {}),
+      };
+    }
+    default:
+      throw new NetyardError(
+        'invalid',
+        `invalid mount config for type "${body.Type}": mount type unknown: "${body.Type}"`,
+      );
+  }
+}
+
+type Common = Pick<MountRequest, 'source' | 'target' | 'readOnly'>;
+
+function bindMount(body: MountBody, common: Common): MountRequest {
+  const propagation = body.BindOptions?.Propagation ?? '';
+  if (propagation !== '' && !isPropagation(propagation))
+    throw new NetyardError('invalid', `invalid propagation mode: ${propagation}`);
+  return {
+    ...common,
+    type: 'bind',
+    ...(body.BindOptions?.CreateMountpoint ? { createSource: true } : {}),
+    ...(isPropagation(propagation) ? { propagation } : {}),
+  };
+}
+
+function volumeMount(body: MountBody, common: Common): MountRequest {
+  const options = body.VolumeOptions;
+  if (options?.Subpath)
+    throw new NetyardError('not-implemented', 'Netyard does not mount a part of a volume (volume-subpath)');
+  if (common.source !== '') checkVolumeName(common.source);
+  return {
+    ...common,
+    type: 'volume',
+    ...(options?.NoCopy ? { noCopy: true } : {}),
+    ...(options && Object.keys(options.Labels).length > 0 ? { labels: options.Labels } : {}),
+    ...(options?.DriverConfig?.Name ? { driver: options.DriverConfig.Name } : {}),
+    ...(options?.DriverConfig ? { driverOptions: options.DriverConfig.Options } : {}),
+  };
+}
+
+/** HostConfig.Tmpfs: those given by `--tmpfs`, which have their options as text. */
+export function formatTmpfs(config: ContainerConfig): Record<string, string> {
+  return Object.fromEntries(config.mounts.filter(isTmpfsFlag).map((mount) => [mount.target, optionsText(mount)]));
+}
+
+const optionsText = (mount: MountRequest): string => (mount.options ?? []).join(',');
+const isTmpfsFlag = (mount: MountRequest): boolean => mount.type === 'tmpfs' && mount.options !== undefined;
+
+/** HostConfig.Mounts: those given by `--mount`. */
+export function formatMountRequests(config: ContainerConfig): Mount[] {
+  const bound = new Set(config.binds.map((bind) => parseBind(bind).target));
+  return config.mounts
+    .filter((mount) => !isTmpfsFlag(mount) && !bound.has(mount.target))
+    .map((mount) => ({
+      Type: mount.type,
+      ...(mount.source === '' ? {} : { Source: mount.source }),
+      Target: mount.target,
+      ...(mount.readOnly ? { ReadOnly: true } : {}),
+      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
+      ...(mount.noCopy ? { VolumeOptions: { NoCopy: true } } : {}),
+      ...formatTmpfsOptions(mount),
+    }));
+}
+
+function formatTmpfsOptions({ tmpfsSize, tmpfsMode }: MountRequest): Pick<Mount, 'TmpfsOptions'> {
+  if (tmpfsSize === undefined && tmpfsMode === undefined) return {};
+  return {
+    TmpfsOptions: {
+      ...(tmpfsSize === undefined ? {} : { SizeBytes: tmpfsSize }),
+      ...(tmpfsMode === undefined ? {} : { Mode: tmpfsMode }),
+    },
+  };
+}
+
+/** Mounts of inspect and of `docker ps`. Docker leaves those of `--tmpfs` out of this list. */
+export function formatMountPoints(mounts: readonly ResolvedMount[], config: ContainerConfig): MountPoint[] {
+  const flagged = new Set(config.mounts.filter(isTmpfsFlag).map((mount) => mount.target));
+  return mounts
+    .filter((mount) => !(mount.type === 'tmpfs' && flagged.has(mount.target)))
+    .map((mount) => ({
+      Type: mount.type,
+      ...(mount.name === undefined ? {} : { Name: mount.name }),
+      Source: mount.source,
+      Destination: mount.target,
+      ...(mount.driver === undefined ? {} : { Driver: mount.driver }),
+      Mode: mount.mode,
+      RW: !mount.readOnly,
+      Propagation: mount.propagation,
+    }));
+}

@@ -1,0 +1,158 @@
+/** Networks and endpoints, both ways between Docker's JSON and the network box's values. Pure. */
+import type { EndpointSettings, Network } from '@netyard/api-types';
+import { formatTime } from '@netyard/core';
+import type { NetworkService } from '@netyard/engine';
+import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, NetworkRecord } from '@netyard/network';
+import { z } from 'zod';
+import { flag, strings, text, textMap, whole } from '../schemas/parts.ts';
+
+export const endpointSchema = z
+  .object({
+    IPAMConfig: z.object({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: strings }).nullish(),
+    Links: strings,
+    Aliases: strings,
+    MacAddress: text,
+    DriverOpts: textMap,
+    GwPriority: whole,
+  })
+  .nullish();
+
+const ipamSchema = z
+  .object({
+    Driver: text,
+    Config: z.array(z.object({ Subnet: text, IPRange: text, Gateway: text, AuxiliaryAddresses: textMap })).nullish(),
+  })
+  .nullish();
+
+export const networkCreateSchema = z.object({
+  Name: text,
+  Driver: text,
+  EnableIPv6: z.boolean().nullish(),
+  IPAM: ipamSchema,
+  Internal: flag,
+  Attachable: flag,
+  Ingress: flag,
+  ConfigOnly: flag,
+  Options: textMap,
+  Labels: textMap,
+});
+
+export const connectSchema = z.object({ Container: text, EndpointConfig: endpointSchema });
+export const disconnectSchema = z.object({ Container: text, Force: flag });
+
+export function translateEndpointRequest(network: string, settings: z.output<typeof endpointSchema>): EndpointConfig {
+  const given: Record<string, string> = {
+    ipv4Address: settings?.IPAMConfig?.IPv4Address ?? '',
+    ipv6Address: settings?.IPAMConfig?.IPv6Address ?? '',
+    macAddress: settings?.MacAddress ?? '',
+  };
+  const lists: Record<string, string[]> = { aliases: settings?.Aliases ?? [], links: settings?.Links ?? [] };
+  const driverOptions = settings?.DriverOpts ?? {};
+  return {
+    network,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
+    ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
+    ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
+    ...(settings?.GwPriority ? { gatewayPriority: settings.GwPriority } : {}),
+  };
+}
+
+export function translateNetworkCreate(body: z.output<typeof networkCreateSchema>): CreateNetworkRequest {
+  return {
+    name: body.Name,
+    driver: body.Driver === '' ? 'bridge' : body.Driver,
+    ipam: { driver: body.IPAM?.Driver || 'default', pools: (body.IPAM?.Config ?? []).map(translatePoolRequest) },
+    internal: body.Internal,
+    attachable: body.Attachable,
+    enableIpv6: body.EnableIPv6 ?? false,
+    options: body.Options,
+    labels: body.Labels,
+  };
+}
+
+type PoolRequest = NonNullable<NonNullable<z.output<typeof ipamSchema>>['Config']>[number];
+
+function translatePoolRequest(pool: PoolRequest): IpamPool {
+  return {
+    subnet: pool.Subnet,
+    ...(pool.Gateway === '' ? {} : { gateway: pool.Gateway }),
+    ...(pool.IPRange === '' ? {} : { range: pool.IPRange }),
+    ...(Object.keys(pool.AuxiliaryAddresses).length === 0 ? {} : { auxAddresses: pool.AuxiliaryAddresses }),
+  };
+}
+
+type Uses = ReturnType<NetworkService['get']>['uses'];
+
+/** `uses` are given for inspect only: the list has no containers, as with Docker. */
+export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
+  return {
+    Name: record.name,
+    Id: record.id,
+    Created: formatTime(record.created),
+    Scope: 'local',
+    Driver: record.driver,
+    EnableIPv4: true,
+    EnableIPv6: record.enableIpv6,
+    IPAM: {
+      Driver: record.ipam.driver,
+      Options: null,
+      Config: record.ipam.pools.length === 0 ? null : record.ipam.pools.map(translatePool),
+    },
+    Internal: record.internal,
+    Attachable: record.attachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(
+      uses.map((use) => [
+        use.containerId,
+        {
+          Name: use.name,
+          EndpointID: use.endpointId,
+          MacAddress: use.mac,
+          IPv4Address: use.ipv4,
+          IPv6Address: use.ipv6,
+        },
+      ]),
+    ),
+    Options: record.options,
+    Labels: record.labels,
+  };
+}
+
+function translatePool(pool: IpamPool): NonNullable<Network['IPAM']['Config']>[number] {
+  return {
+    Subnet: pool.subnet,
+    ...(pool.range === undefined ? {} : { IPRange: pool.range }),
+    ...(pool.gateway === undefined ? {} : { Gateway: pool.gateway }),
+    ...(pool.auxAddresses === undefined ? {} : { AuxiliaryAddresses: pool.auxAddresses }),
+  };
+}
+
+/** An endpoint as `docker inspect` shows it: what was asked for, and once it runs what came of it. */
+export function translateEndpoint(
+  config: EndpointConfig,
+  state: EndpointState | undefined,
+  networkId: string,
+): EndpointSettings {
+  const asked = { IPv4Address: config.ipv4Address ?? '', IPv6Address: config.ipv6Address ?? '' };
+  const wanted = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== ''));
+  const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
+  return {
+    IPAMConfig: Object.keys(wanted).length > 0 ? wanted : null,
+    Links: list(config.links),
+    Aliases: list(config.aliases),
+    MacAddress: state?.mac ?? '',
+    DriverOpts: config.driverOptions ?? null,
+    GwPriority: config.gatewayPriority ?? 0,
+    NetworkID: state?.networkId ?? networkId,
+    EndpointID: state?.id ?? '',
+    Gateway: state?.ipv4Gateway ?? '',
+    IPAddress: state?.ipv4Address ?? '',
+    IPPrefixLen: state?.ipv4PrefixLength ?? 0,
+    IPv6Gateway: state?.ipv6Gateway ?? '',
+    GlobalIPv6Address: state?.ipv6Address ?? '',
+    GlobalIPv6PrefixLen: state?.ipv6PrefixLength ?? 0,
+    DNSNames: list(state?.dnsNames),
+  };
+}

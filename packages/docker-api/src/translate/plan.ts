@@ -1,0 +1,35 @@
+/** Plans of the kernel as Netyard's own JSON: shell lines and words. Pure, for printing is. */
+import type { DryRunResponse, ExplainResponse } from '@netyard/api-types';
+import type { Networks } from '@netyard/network';
+import type { ShellPrinter } from '../options.ts';
+
+export function translatePlan(
+  ref: string,
+  plan: ReturnType<Networks['explain']>,
+  shell: ShellPrinter,
+): ExplainResponse {
+  return {
+    Ref: ref,
+    Objects: plan.objects.map((object) => ({
+      kind: object.kind,
+      description: shell.describe(object),
+      shell: shell.printObject(object),
+    })),
+    Script: shell.printPlan(plan),
+  };
+}
+
+export function translateOperations(
+  operations: Awaited<ReturnType<Networks['planPrepare']>>,
+  shell: ShellPrinter,
+): DryRunResponse {
+  return {
+    DryRun: true,
+    Operations: operations.map((operation) => ({
+      action: operation.action,
+      description: shell.describe(operation.object),
+      shell: shell.printOperation(operation),
+    })),
+    Script: shell.printOperations(operations),
+  };
+}

@@ -1,0 +1,92 @@
+/** Ports, both ways: `80/tcp` keys, PortBindings, the Ports of inspect and of `docker ps`. Pure. */
+import type { PortMap, PortSummary } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
+import type { ExposedPort, PortRequest, PublishedPort } from '@netyard/network';
+
+type Protocol = ExposedPort['protocol'];
+
+const protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
+
+const bad = (text: string): NetyardError => new NetyardError('invalid', `invalid port specification: "${text}"`);
+
+/** `80`, `8000-8010`; throws `invalid` with Docker's message. */
+function parseRange(text: string): { first: number; last: number } {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (!match || first > 65535 || last > 65535 || last < first) throw bad(text);
+  return { first, last };
+}
+
+/** `80/tcp`, `80`, `8000-8010/udp`: several ports where it is a range. */
+export function parsePortKey(key: string): ExposedPort[] {
+  const [range = '', name = 'tcp'] = key.split('/');
+  const protocol = protocols.find((known) => known === name.toLowerCase());
+  if (!protocol) throw new NetyardError('invalid', `invalid proto: ${name}`);
+  const { first, last } = parseRange(range);
+  return Array.from({ length: last - first + 1 }, (_, index) => ({ protocol, port: first + index }));
+}
+
+export function translatePortBindings(
+  bindings: Readonly<Record<string, readonly { HostIp: string; HostPort: string }[]>>,
+): PortRequest[] {
+  return Object.entries(bindings).flatMap(([key, hosts]) =>
+    parsePortKey(key).flatMap(({ protocol, port }) =>
+      hosts.map((host): PortRequest => {
+        const { first, last } = parseRange(host.HostPort || '0');
+        return {
+          protocol,
+          containerPort: port,
+          ...(host.HostIp === '' ? {} : { hostAddress: host.HostIp }),
+          ...(first === 0 ? {} : { hostPort: first }),
+          ...(last === first ? {} : { hostPortEnd: last }),
+        };
+      }),
+    ),
+  );
+}
+
+const keyOf = (port: ExposedPort): string => `${port.port}/${port.protocol}`;
+
+/** HostConfig.PortBindings as asked for. */
+export function formatPortRequests(ports: readonly PortRequest[]): PortMap {
+  const map: PortMap = {};
+  for (const port of ports) {
+    const end = port.hostPortEnd === undefined ? '' : `-${port.hostPortEnd}`;
+    const key = keyOf({ port: port.containerPort, protocol: port.protocol });
+    map[key] = [
+      ...(map[key] ?? []),
+      { HostIp: port.hostAddress ?? '', HostPort: port.hostPort ? `${port.hostPort}${end}` : '' },
+    ];
+  }
+  return map;
+}
+
+/** NetworkSettings.Ports: what is published now; exposed ports that are not have null. */
+export function formatPublished(published: readonly PublishedPort[], exposed: readonly ExposedPort[]): PortMap {
+  const map: PortMap = Object.fromEntries(exposed.map((port) => [keyOf(port), null]));
+  for (const port of published) {
+    const key = keyOf({ port: port.containerPort, protocol: port.protocol });
+    map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress || '0.0.0.0', HostPort: String(port.hostPort) }];
+  }
+  return map;
+}
+
+/** The Ports of a row of `docker ps`. */
+export function summarizePorts(published: readonly PublishedPort[], exposed: readonly ExposedPort[]): PortSummary[] {
+  const open = new Set(published.map((port) => `${port.containerPort}/${port.protocol}`));
+  return [
+    ...published.map((port) => ({
+      IP: port.hostAddress || '0.0.0.0',
+      PrivatePort: port.containerPort,
+      PublicPort: port.hostPort,
+      Type: port.protocol,
+    })),
+    ...exposed
+      .filter((port) => !open.has(keyOf(port)))
+      .map((port) => ({ PrivatePort: port.port, Type: port.protocol })),
+  ];
+}
+
+export const formatExposed = (exposed: readonly ExposedPort[]): Record<string, Record<string, never>> =>
+  Object.fromEntries(exposed.map((port) => [keyOf(port), {}]));
