@@ -30,7 +30,7 @@ export function daemonCommand(lab: string, host: LabHost): string[] {
  * The starter leaves the daemon to the host's first process, which reaps it, and writes down how it ended if it does
  * before anybody asked.
  */
-const starter = '"$@" & echo $! > /run/netyard/starting; wait $!; echo $? > /run/netyard/ended';
+const starter = 'rm -f /run/netyard/ended; "$@" & wait $!; echo $? > /run/netyard/ended';
 
 /** Starts it; returns when its socket answers. Throws `unavailable` with the end of its log. */
 export async function startDaemon(handle: HostHandle, host: LabHost): Promise<void> {
