@@ -91,7 +91,7 @@ export function openInNetns<T>(path: string | undefined, work: () => T): T {
  */
 export function createNetns(path: string): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
   if (folder === netnsDirectory) makeSharedMountPoint(folder); // as ip netns does
   createPin(path);
   try {
@@ -138,6 +138,7 @@ export function deleteNetns(path: string): void {
 
 /** Whether a namespace is pinned at `path`: not just a file that a crash left. */
 export function netnsExists(path: string): boolean {
+  if (!existsSync(path)) return false;
   try {
     return statfsSync(path).type === NSFS_MAGIC;
   } catch (error) {

@@ -40,6 +40,7 @@ export interface Libc {
   mkfifo(path: string, mode: number): number;
   mknod(path: string, mode: number, device: number | bigint): number;
   fcntl(fd: number, command: number, argument: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
   listxattr(path: string, list: Uint8Array, size: number): number;
   getxattr(path: string, name: string, value: Uint8Array, size: number): number;
@@ -95,6 +96,7 @@ function declareLibc(): Libc {
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
+    ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     listxattr: c.declare('long listxattr(const char *path, uint8_t *list, size_t size)'),
     getxattr: c.declare('long getxattr(const char *path, const char *name, uint8_t *value, size_t size)'),

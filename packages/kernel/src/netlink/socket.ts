@@ -32,6 +32,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_TRUNC = 0x20;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SIOCGIFINDEX = 0x8933;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
@@ -160,6 +161,24 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * Index of a link by if_nametoindex(3)'s ioctl, which needs no lock: rtnetlink's answer waits for whoever changes any
+   * link of any namespace. Undefined when there is no link of that name. Names over 15 bytes must not come here.
+   */
+  findLinkIndex(name: string): number | undefined {
+    const request = new Uint8Array(40); // struct ifreq: 16 bytes of name, then the index
+    request.set(Buffer.from(name, 'utf8'));
+    if (libc().ioctl(this.#fd, SIOCGIFINDEX, request) === 0) return viewOf(request).getInt32(16, hostIsLittleEndian);
+    const errno = libc().errno();
+    if (errno === errnoOf('ENODEV')) return undefined;
+    throw kernelError(errno, 'ip link show', this.placed(name));
+  }
+
+  /** `veth0 in /run/netns/r1`: what an error calls an object of this namespace. */
+  placed(object: string): string {
+    return this.#ns === undefined ? object : `${object} in ${this.#ns}`;
+  }
+
   close(): void {
     closeFile(this.#fd);
   }
@@ -181,9 +200,8 @@ export class NetlinkSocket {
     }
   }
 
-  /** Errors name the namespace as well. */
   #placed(request: NetlinkRequest): NetlinkRequest {
-    return this.#ns === undefined ? request : { ...request, object: `${request.object} in ${this.#ns}` };
+    return { ...request, object: this.placed(request.object) };
   }
 
   #encode(request: NetlinkRequest, flags: number): Uint8Array {

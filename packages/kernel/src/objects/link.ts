@@ -165,7 +165,7 @@ function vethSettings({ mtu, owner, hairpin, isolated, up }: VethObject): links.
 }
 
 function masterSetting(session: Session, { master, ns }: VethObject): { master?: number } {
-  return master === undefined ? {} : { master: required(session, withNs(master, ns)).index };
+  return master === undefined ? {} : { master: links.linkIndex(session.route(ns), master) };
 }
 
 /** A name and the namespace where it means something. */
@@ -256,7 +256,11 @@ export const linkStateHandler: ObjectHandler<LinkStateObject> = {
     const link = find(session, state);
     return link ? observed(differences(link, stateSettings(state))) : absent;
   },
-  create: (session, state) => change(session, state, stateSettings(state)),
+  /** The link came with a namespace or a pair that the same plan made, and goes with it. */
+  create(session, state) {
+    order(session, state, stateSettings(state));
+    return () => undefined;
+  },
   change: (session, state) => change(session, state, stateSettings(state)),
   delete: () => false,
 };

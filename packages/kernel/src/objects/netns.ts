@@ -1,4 +1,5 @@
 /** Network namespaces as objects of a plan. */
+import { existsSync } from 'node:fs';
 import { basename, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { NetnsObject } from '../desired.ts';
@@ -13,7 +14,7 @@ export const netnsHandler: ObjectHandler<NetnsObject> = {
   },
   observe: (_session, { path }) => (netnsExists(path) ? present : absent),
   create(_session, { path }) {
-    unlessGone(() => deleteNetns(path)); // a file without a namespace, left by a crash
+    if (existsSync(path)) unlessGone(() => deleteNetns(path)); // a file without a namespace, left by a crash
     createNetns(path);
     return () => deleteNetns(path);
   },

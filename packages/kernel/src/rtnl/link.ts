@@ -5,7 +5,7 @@
  */
 import { formatMac, NetyardError, parseMac } from '@netyard/core';
 import type { LinkStatistics } from '../contract.ts';
-import { hasErrno } from '../ffi/errno.ts';
+import { errnoOf, hasErrno, kernelError } from '../ffi/errno.ts';
 import {
   type Attribute,
   Attributes,
@@ -270,6 +270,8 @@ function deletion(name: string): NetlinkRequest {
 
 /** Twin: `ip link show NAME`; undefined when there is none of that name. */
 export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
+  checkLinkName(name);
+  if (socket.findLinkIndex(name) === undefined) return undefined;
   try {
     return decodeLink(askLink(socket, name, RTEXT_FILTER_SKIP_STATS));
   } catch (error) {
@@ -287,7 +289,10 @@ function askLink(socket: NetlinkSocket, name: string, mask: number): Uint8Array 
 
 /** Index of a link. Throws ENODEV. */
 export function linkIndex(socket: NetlinkSocket, name: string): number {
-  return decodeLink(askLink(socket, name, RTEXT_FILTER_SKIP_STATS)).index;
+  checkLinkName(name);
+  const index = socket.findLinkIndex(name);
+  if (index === undefined) throw kernelError(errnoOf('ENODEV'), 'ip link show', socket.placed(name));
+  return index;
 }
 
 /** Twin: `ip link show`. */
