@@ -140,7 +140,7 @@ function openContext(
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
     queue: new KeyedQueue(),
-    facts: { ipv6: true, ipForward: settings.ipForward },
+    facts: { ipv6: true, bridgeNetfilter: false, ipForward: settings.ipForward },
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
       for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);

@@ -61,3 +61,41 @@ test('a published port answers neighbours, the host, 127.0.0.1 and other contain
   assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), '');
   await yard.remove(other.containerId);
 });
+
+test('a port on 127.0.0.1 is for this host alone', host, async () => {
+  const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8802, hostAddress: '127.0.0.1' }];
+  const web = await yard.run('web', { ports });
+  const other = await yard.run('other');
+  await serve(web.netnsPath, 'tcp', 80, 'web');
+  assert.match(ask(undefined, 'tcp', '127.0.0.1', 8802), /^web /);
+  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8802), '');
+  sh(
+    'ip -n neighbour route replace 127.0.0.0/8 via 192.0.2.1 table 100; ip -n neighbour rule add pref 0 to 127.0.0.1 dport 8802 lookup 100',
+  );
+  sh('nsenter --net=/run/netns/neighbour sysctl -qw net.ipv4.conf.all.route_localnet=1');
+  for (const target of ['192.0.2.1', '127.0.0.1', '172.17.0.1'])
+    assert.equal(ask(neighbour, 'tcp', target, 8802), '', `neighbour to ${target}`);
+  for (const target of ['192.0.2.1', '172.17.0.1'])
+    assert.equal(ask(other.netnsPath, 'tcp', target, 8802), '', `container to ${target}`);
+  await yard.remove(web.containerId);
+  await yard.remove(other.containerId);
+});
+
+test('UDP is published, and forgets the container that had the port before', host, async () => {
+  const ports = [{ protocol: 'udp' as const, containerPort: 53, hostPort: 5353 }];
+  const first = await yard.run('first', { ports });
+  await serve(first.netnsPath, 'udp', 53, 'first');
+  assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^first/);
+  await yard.remove(first.containerId);
+  const second = await yard.run('second', { ports });
+  await serve(second.netnsPath, 'udp', 53, 'second');
+  assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^second/);
+  await yard.remove(second.containerId);
+});
+
+test('what goes outwards is masqueraded', host, async () => {
+  const client = await yard.run('client');
+  await serve(neighbour, 'tcp', 9000, 'neighbour');
+  assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.9', 9000), 'neighbour 192.0.2.1');
+  await yard.remove(client.containerId);
+});

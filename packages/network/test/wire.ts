@@ -1,6 +1,6 @@
 /** Commands and servers inside namespaces of a test's own host. Everything ends with that host. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 
 export const sh = (command: string): string =>
   execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -39,26 +39,22 @@ export function ask(
   return result.stdout.trim();
 }
 
-/** A server that answers with `NAME ADDRESS-OF-CLIENT`. Resolves once it listens. */
+/** A server that answers with `NAME ADDRESS-OF-CLIENT`. Resolves once it listens; ends with the test's host. */
 export async function serve(
   ns: string | undefined,
   protocol: 'tcp' | 'udp',
   port: number,
   name: string,
-): Promise<ChildProcess> {
+): Promise<void> {
   const listen = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}-LISTEN:${port},fork,reuseaddr`;
-  const [command, rest] = inside(ns, [
-    'socat',
-    '-d',
-    '-d',
-    listen,
-    `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`,
-  ]);
-  const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
-  if (protocol === 'tcp') {
-    for await (const data of child.stderr) if (/listening/.test(String(data))) break;
-  } else await once(child, 'spawn');
-  return child;
+  const [command, rest] = inside(ns, ['socat', listen, `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`]);
+  spawn(command, rest, { stdio: 'ignore' }).unref();
+  const [ss, options] = inside(ns, ['ss', '-Hln', `--${protocol}`, 'sport', '=', `:${port}`]);
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (execFileSync(ss, options, { encoding: 'utf8' }) !== '') return;
+    await setTimeout(20);
+  }
+  throw new Error(`${name} does not listen`);
 }
 
 /** A neighbouring host: namespace `name`, address 192.0.2.N/24, on one wire with this host's `up0` (192.0.2.1). */

@@ -8,7 +8,6 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
   const pair = `"${bridge.link}" . "${bridge.link}"`;
   return [
     element('bridges', `"${bridge.link}"`, options),
-    element('same_bridge', pair, options),
     ...(bridge.icc ? [element('open_bridges', pair, options)] : []),
     element('gateways', bridge.gateway, options),
     ...(bridge.masquerade ? [element('masqueraded', bridge.subnet, options)] : []),

@@ -16,3 +16,9 @@ export function planPublishedPort(
     comment: `container ${shortId(containerId)}`,
   });
 }
+
+/** Lets a published container reach itself by an address of the host. */
+export function planThemselves(containerAddress: string, containerId: string): NftElementObject {
+  const comment = `container ${shortId(containerId)}`;
+  return element('themselves', `${containerAddress} . ${containerAddress}`, { comment });
+}

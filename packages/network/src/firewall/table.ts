@@ -1,6 +1,7 @@
 /**
- * The one nftables table of ours, `ip netyard`: fixed chains that look everything up in sets and maps. Networks,
- * ports and links are elements, so the two-thousandth port costs what the first one cost, for packets and for us.
+ * The nftables tables of ours: `ip netyard`, fixed chains that look everything up in sets and maps, and `bridge
+ * netyard` for what never leaves a bridge. Networks, ports and links are elements, so the two-thousandth port costs
+ * what the first one cost, for packets and for us.
  *
  * Verdicts here never overrule those of other tables: a packet must pass all of them (nft(8), "chains"). We only drop
  * what is on its way to a bridge of ours, and what pretends to come from or go to 127.0.0.0/8 through the network.
@@ -11,20 +12,31 @@ import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 export const tableName = 'netyard';
 
 /**
- * Sets: `bridges` our bridges; `same_bridge` the same as pairs, for packets routed back to where they came from;
- * `open_bridges` pairs of bridges whose containers may talk freely (icc); `gateways` our own addresses on them;
- * `masqueraded` subnets hidden behind the host; `peers` subnets of other hosts, reached and reaching in without
- * translation; `link_holes` from . to . protocol . port where containers may not talk freely.
+ * With br_netfilter, what is published and lies on the bridge it came from is sent there by the bridge itself rather
+ * than routed. This bit of the packet's mark tells the bridge that it may: nobody but us sets marks here, as the
+ * kernel clears them when a packet leaves its namespace.
+ */
+const publishedMark = '0x40000000';
+
+/**
+ * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
+ * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peers` subnets of other hosts,
+ * reached and reaching in without translation; `link_holes` from . to . protocol . port where containers may not talk
+ * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
+ *
+ * Sources are kept wherever answers find their way back through us. Between neighbours on an open bridge they would
+ * go straight over the bridge, unless br_netfilter is at work: it has no input interface in postrouting, so that the
+ * rule does not match there.
  */
 const body = `
 	set bridges { type ifname; }
-	set same_bridge { type ifname . ifname; }
 	set open_bridges { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
 	set link_holes { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+	set themselves { type ipv4_addr . ipv4_addr; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
 	map published_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
 
@@ -53,7 +65,8 @@ const body = `
 	chain source {
 		type nat hook postrouting priority 100; policy accept;
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
-		ct status dnat iifname . oifname @same_bridge masquerade comment "published port of a neighbour"
+		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
+		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
 	}
 
@@ -71,19 +84,38 @@ const body = `
 		drop comment "neither published nor linked"
 	}
 
+	chain mark_published {
+		type filter hook prerouting priority -90; policy accept;
+		ct status dnat iifname @bridges iifname . iifname != @open_bridges meta mark set meta mark | ${publishedMark}
+	}
+
 	chain output {
 		type filter hook output priority 0; policy accept;
 		oifname @bridges icmp type redirect drop comment "neighbours stay apart"
 	}
 `;
 
-export function planTable(): NftTableObject {
-  return { kind: 'nft-table', family: 'ip', name: tableName, body };
+/** Between the ports of containers that may not talk freely (icc=false) no frame passes, of whatever protocol. */
+const bridgeBody = `
+	set isolated_ports { type ifname; }
+
+	chain forward {
+		type filter hook forward priority -200; policy accept;
+		iifname @isolated_ports oifname @isolated_ports meta mark & ${publishedMark} == 0 drop comment "icc=false"
+	}
+`;
+
+export function planTables(): NftTableObject[] {
+  return [
+    { kind: 'nft-table', family: 'ip', name: tableName, body },
+    { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
+  ];
 }
 
 export type NetyardSet =
+  | 'isolated_ports'
   | 'bridges'
-  | 'same_bridge'
+  | 'themselves'
   | 'open_bridges'
   | 'gateways'
   | 'masqueraded'
@@ -93,10 +125,18 @@ export type NetyardSet =
   | 'published_any';
 
 /** Sets whose elements belong to endpoints and come and go with them. */
-export const endpointSets: readonly NetyardSet[] = ['link_holes', 'published', 'published_any'];
+export const endpointSets: readonly NetyardSet[] = [
+  'isolated_ports',
+  'link_holes',
+  'themselves',
+  'published',
+  'published_any',
+];
 /** Sets whose elements belong to networks. */
-export const networkSets: readonly NetyardSet[] = ['bridges', 'same_bridge', 'open_bridges', 'gateways', 'masqueraded'];
+export const networkSets: readonly NetyardSet[] = ['bridges', 'open_bridges', 'gateways', 'masqueraded'];
+
+export const familyOf = (set: NetyardSet): 'ip' | 'bridge' => (set === 'isolated_ports' ? 'bridge' : 'ip');
 
 export function element(set: NetyardSet, key: string, options: { value?: string; comment?: string }): NftElementObject {
-  return { kind: 'nft-element', family: 'ip', table: tableName, set, key, ...options };
+  return { kind: 'nft-element', family: familyOf(set), table: tableName, set, key, ...options };
 }

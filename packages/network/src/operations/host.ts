@@ -7,18 +7,20 @@ import { parsePortRange } from '../ports/choose.ts';
 
 const mainTable = 254;
 
-/** Reads IPv6 support and the range that free ports come from. */
+/** Reads what the kernel has, and the range that free ports come from. */
 export async function learnHost(context: Context): Promise<void> {
-  context.facts = { ...context.facts, ipv6: await hasIpv6(context.kernel) };
+  const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
+  const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
+  context.facts = { ...context.facts, ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1' };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
 }
 
-async function hasIpv6(kernel: Kernel): Promise<boolean> {
+/** Undefined when the kernel (or a module that is not loaded) has no such setting. */
+async function readIfThere(kernel: Kernel, key: string): Promise<string | undefined> {
   try {
-    await kernel.readSysctl('net.ipv6.conf.all.disable_ipv6');
-    return true;
+    return (await kernel.readSysctl(key)).trim();
   } catch (error) {
-    if (error instanceof KernelError && error.errnoName === 'ENOENT') return false;
+    if (error instanceof KernelError && error.errnoName === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { KernelError } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import type { Context } from '../context.ts';
-import { endpointSets, networkSets, planTable, tableName } from '../firewall/table.ts';
+import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
@@ -16,7 +16,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
   const has = new Set(wanted.map(identify));
   const found = [
     ...orphanNamespaces(context),
-    ...(await orphanTable(context)),
+    ...(await orphanTables(context)),
     ...(await orphanLinks(context)),
     ...(options.keepWanted ? await orphanElements(context) : []),
   ];
@@ -78,10 +78,10 @@ async function orphanLinks(context: Context): Promise<KernelObject[]> {
   ];
 }
 
-async function orphanTable(context: Context): Promise<KernelObject[]> {
-  const table = planTable();
-  const [observation] = await context.kernel.observe([table]);
-  return observation?.state === 'absent' ? [] : [table];
+async function orphanTables(context: Context): Promise<KernelObject[]> {
+  const tables = planTables();
+  const observations = await context.kernel.observe(tables);
+  return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }
 
 async function orphanElements(context: Context): Promise<KernelObject[]> {
@@ -89,11 +89,11 @@ async function orphanElements(context: Context): Promise<KernelObject[]> {
   return lists.flat();
 }
 
-async function listSet(context: Context, set: string): Promise<KernelObject[]> {
+async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[]> {
   const elements = await listElements(context, set);
   return elements.map(({ key, value }) => ({
     kind: 'nft-element',
-    family: 'ip',
+    family: familyOf(set),
     table: tableName,
     set,
     key,
@@ -102,9 +102,9 @@ async function listSet(context: Context, set: string): Promise<KernelObject[]> {
 }
 
 /** Empty when the table is gone. */
-export async function listElements(context: Context, set: string): Promise<{ key: string; value?: string }[]> {
+export async function listElements(context: Context, set: NetyardSet): Promise<{ key: string; value?: string }[]> {
   try {
-    return await context.kernel.listNftElements({ family: 'ip', table: tableName, set });
+    return await context.kernel.listNftElements({ family: familyOf(set), table: tableName, set });
   } catch (error) {
     if (error instanceof KernelError && error.errnoName === 'ENOENT') return [];
     throw error;

@@ -6,10 +6,10 @@ import { messageOf } from '@netyard/core';
 import type { KernelEvent } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { endpointSets, tableName } from '../firewall/table.ts';
-import { planPorts } from '../plan/sandbox.ts';
+import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { listElements } from './orphans.ts';
-import { linkHolesOf, planInput } from './sandbox-plan.ts';
+import { planInput } from './sandbox-plan.ts';
 import { describe, mendSandbox } from './start.ts';
 
 const gatherMilliseconds = 50;
@@ -165,7 +165,7 @@ export class Mender {
       for (const [id, { config, state }] of this.#context.sandboxes) {
         if (!state) continue;
         const input = planInput(this.#context, { config, state }, { files: false });
-        const wanted = [...planPorts(input), ...linkHolesOf(this.#context, id)];
+        const wanted = planSandbox(input).filter((object) => object.kind === 'nft-element');
         if (wanted.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#containers.add(id);
       }
       this.#networks = true;

@@ -5,13 +5,18 @@
 import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { planNetworkElements } from '../firewall/network.ts';
-import { planTable } from '../firewall/table.ts';
+import { planTables } from '../firewall/table.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
 import { ownerPrefix, sysctlLink } from './names.ts';
 
 export interface HostFacts {
   /** The host's kernel has IPv6. */
   ipv6: boolean;
+  /**
+   * Bridged IPv4 passes through `ip` chains too (net.bridge.bridge-nf-call-iptables). Then the bridge itself sends a
+   * published container's packets back to it when it asks for itself, which needs hairpin ports.
+   */
+  bridgeNetfilter: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
 }
@@ -19,7 +24,7 @@ export interface HostFacts {
 /** Things of the host that all networks stand on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
-  return [...(facts.ipForward ? [forward] : []), planTable()];
+  return [...(facts.ipForward ? [forward] : []), ...planTables()];
 }
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
@@ -40,9 +45,9 @@ export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): Ker
 
 /**
  * route_localnet: answers to the host's own 127.0.0.1 come back through the bridge (chain `martians` keeps strangers
- * out). Without icc all ports of the bridge are isolated from each other, so that no frame of any protocol passes
- * between containers; proxy_arp_pvlan (RFC 3069) makes the host answer for the neighbours, so that what a link allows
- * is routed through the host, where the firewall sees it with or without br_netfilter.
+ * out). Without icc no frame passes between the bridge's ports (table `bridge netyard`); proxy_arp_pvlan (RFC 3069)
+ * makes the host answer for the neighbours, so that what a link allows is routed through the host, where the firewall
+ * sees it with or without br_netfilter.
  */
 function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const link = sysctlLink(bridge.link);

@@ -1,7 +1,8 @@
 /** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
 import { shortId } from '@netyard/core';
-import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
 import type { EndpointState } from '../contract.ts';
+import { element } from '../firewall/table.ts';
 import type { HostFacts } from './bridge-network.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
 import { ownerPrefix, sysctlLink } from './names.ts';
@@ -25,10 +26,16 @@ export function planVeth(input: EndpointPlanInput): VethObject {
     mtu: bridge.mtu,
     owner: `${ownerPrefix}container ${input.containerName} (${shortId(input.containerId)}) on ${bridge.networkName}`,
     master: bridge.link,
-    isolated: !bridge.icc,
+    hairpin: input.facts.bridgeNetfilter,
     up: true,
     peer: { ns: input.netnsPath, name: endpoint.link, mac: endpoint.mac, up: true },
   };
+}
+
+/** Before the link itself, so that it is never open, not even for a moment. */
+export function planIsolation({ endpoint, bridge, containerId }: EndpointPlanInput): NftElementObject[] {
+  const comment = `container ${shortId(containerId)}`;
+  return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];
 }
 
 export function planDefaultRoute(input: EndpointPlanInput): KernelObject {
@@ -46,6 +53,7 @@ export function planEndpoint(input: EndpointPlanInput): KernelObject[] {
   const { endpoint, bridge, netnsPath: ns, facts } = input;
   const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
   return [
+    ...planIsolation(input),
     planVeth(input),
     ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
     {

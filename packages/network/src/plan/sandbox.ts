@@ -5,10 +5,10 @@
 import { NetyardError } from '@netyard/core';
 import type { FileObject, KernelObject, NftElementObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
-import { planPublishedPort } from '../firewall/publish.ts';
+import { planPublishedPort, planThemselves } from '../firewall/publish.ts';
 import type { HostFacts } from './bridge-network.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
-import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planVeth } from './endpoint.ts';
+import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
 
 export interface FileContents {
   hosts: string;
@@ -78,8 +78,9 @@ function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
 
 export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
   const address = gatewayEndpoint(state.endpoints)?.ipv4Address;
-  if (address === undefined) return [];
-  return state.ports.map((port) => planPublishedPort(port, address, config.containerId));
+  if (address === undefined || state.ports.length === 0) return [];
+  const ports = state.ports.map((port) => planPublishedPort(port, address, config.containerId));
+  return [planThemselves(address, config.containerId), ...ports];
 }
 
 function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
@@ -108,7 +109,7 @@ export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: b
 
 export function planEndpointRemoval(input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] {
   const one = endpointInput(input, endpoint);
-  return one ? [planVeth(one)] : [];
+  return one ? [...planIsolation(one), planVeth(one)] : [];
 }
 
 /** The default route, when this endpoint became the gateway after another one left. */
