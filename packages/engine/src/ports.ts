@@ -174,6 +174,13 @@ export interface Runtime {
 
 // ---------------------------------------------------------------- files of containers
 
+export interface RootFolders {
+  lower: string[];
+  upper: string;
+  work: string;
+  merged: string;
+}
+
 /** Overlay root file systems below the data root, and safe access to what is inside them. */
 export interface RootFilesystems {
   /** Makes the container's own folders (upper, work) and, with init files, /etc/hosts and friends' mount points. */
@@ -194,6 +201,8 @@ export interface RootFilesystems {
   size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
   /** Container ids that have folders: for clean-up after a crash. */
   list(): Promise<string[]>;
+  /** Where a container's folders are, lowest layer last, for `docker inspect`. */
+  folders?(containerId: string, layers: readonly string[]): RootFolders;
 
   /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */
   statInRoot(root: string, path: string): Promise<PathStat | undefined>;

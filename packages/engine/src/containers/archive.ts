@@ -1,0 +1,122 @@
+/** `docker cp`, `docker diff`, `docker export`: what is in a container's root file system, running or not. */
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import type { ContainerService } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord, ResolvedMount } from '../model.ts';
+import type { PathStat } from '../ports.ts';
+import { hasProcess } from './container-index.ts';
+
+export async function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
+  const record = context.index.get(ref);
+  return withPlace(context, record, path, async (place) => {
+    const found = await context.rootfs.statInRoot(place.root, place.path);
+    if (found) return found;
+    throw missing(record, path);
+  });
+}
+
+type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
+
+export async function readContainerArchive(context: EngineContext, ref: string, path: string): Promise<Archive> {
+  const record = context.index.get(ref);
+  const answer = await whileStreaming<Archive>((use) =>
+    withPlace(context, record, path, async (place) => {
+      if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
+      const archive = await context.rootfs.readArchive(place.root, place.path);
+      await use(archive, archive.stream);
+    }),
+  );
+  publishContainer(context.events, record, 'archive-path');
+  return answer;
+}
+
+export async function writeContainerArchive(
+  context: EngineContext,
+  ref: string,
+  path: string,
+  stream: Readable,
+  options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+): Promise<void> {
+  const record = context.index.get(ref);
+  await withPlace(context, record, path, async (place) => {
+    const found = await context.rootfs.statInRoot(place.root, place.path);
+    if (!found) throw missing(record, path);
+    if (!isDirectory(found)) throw new NetyardError('invalid', 'extraction point is not a directory');
+    if (place.readOnly) throw new NetyardError('invalid', 'container rootfs is marked read-only');
+    await context.rootfs.writeArchive(place.root, place.path, stream, options);
+  });
+  publishContainer(context.events, record, 'extract-to-dir');
+}
+
+export async function exportContainer(context: EngineContext, ref: string): Promise<NodeJS.ReadableStream> {
+  const record = context.index.get(ref);
+  const { status } = record.state;
+  if (status === 'removing' || status === 'dead')
+    throw new NetyardError('conflict', `You cannot export container ${record.id} which is dead or being removed`);
+  const stream = await whileStreaming<NodeJS.ReadableStream>((use) =>
+    context.rootfs.withMounted(record.id, record.layers, async (root) => {
+      const tree = await context.rootfs.exportTree(root);
+      await use(tree, tree);
+    }),
+  );
+  publishContainer(context.events, record, 'export');
+  return stream;
+}
+
+export async function containerChanges(context: EngineContext, ref: string): ReturnType<ContainerService['changes']> {
+  const record = context.index.get(ref);
+  return context.rootfs.changes(record.id, record.layers);
+}
+
+interface Place {
+  root: string;
+  path: string;
+  readOnly: boolean;
+}
+
+/**
+ * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay and,
+ * below a mount, through what would be mounted there.
+ */
+async function withPlace<T>(
+  context: EngineContext,
+  record: ContainerRecord,
+  path: string,
+  work: (place: Place) => Promise<T>,
+): Promise<T> {
+  const absolute = path.startsWith('/') ? path : `/${path}`;
+  const mount = mountOf(record, absolute);
+  const readOnly = mount ? mount.readOnly : record.config.readOnlyRootfs;
+  if (hasProcess(record)) return work({ root: `/proc/${record.state.pid}/root`, path: absolute, readOnly });
+  if (mount && mount.source !== '')
+    return work({ root: mount.source, path: absolute.slice(mount.target.length) || '/', readOnly });
+  return context.rootfs.withMounted(record.id, record.layers, (root) => work({ root, path: absolute, readOnly }));
+}
+
+function mountOf(record: ContainerRecord, path: string): ResolvedMount | undefined {
+  return record.mounts
+    .filter(({ target }) => path === target || path.startsWith(`${target}/`))
+    .sort((a, b) => b.target.length - a.target.length)[0];
+}
+
+/** Hands a stream out of a scope, which stays open until the stream has ended. */
+function whileStreaming<T>(
+  scope: (use: (answer: T, stream: NodeJS.ReadableStream) => Promise<void>) => Promise<void>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const use = async (answer: T, stream: NodeJS.ReadableStream): Promise<void> => {
+      const end = finished(stream, { writable: false }).catch(() => undefined); // its reader sees the error
+      resolve(answer);
+      await end;
+    };
+    scope(use).catch(reject);
+  });
+}
+
+const isDirectory = (stat: PathStat): boolean => (stat.mode & 0x80000000) !== 0;
+
+const missing = (record: ContainerRecord, path: string): NetyardError =>
+  new NetyardError('not-found', `Could not find the file ${path} in container ${record.name}`);

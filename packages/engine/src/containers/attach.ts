@@ -1,0 +1,120 @@
+/** `docker attach`, and what `docker run` attaches to before the start: one run's output and stdin. */
+import { Writable } from 'node:stream';
+import { NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import type { Attachment, AttachOptions, OutputChunk } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { Capture, OutputStream } from '../logs/capture.ts';
+import { closeLive, type LiveReader, openLive, readLive } from '../logs/live-output.ts';
+import { readLog } from '../logs/read-log.ts';
+import type { ContainerRecord } from '../model.ts';
+import { logPath } from '../paths.ts';
+import { DetachWatch, parseDetachKeys } from './detach-keys.ts';
+
+export async function attachContainer(
+  context: EngineContext,
+  ref: string,
+  options: AttachOptions,
+): Promise<Attachment> {
+  const keys = parseDetachKeys(options.detachKeys);
+  const record = context.index.get(ref);
+  if (record.state.status === 'paused')
+    throw new NetyardError('conflict', `container ${ref} is paused, unpause the container before attach`);
+  if (record.state.status === 'restarting')
+    throw new NetyardError('conflict', `container ${ref} is restarting, wait until the container is running`);
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([options.signal, leaving.signal]);
+  const output = attachOutput(context, record, options, signal);
+  publishContainer(context.events, record, 'attach');
+  const { promise: detached, resolve: detach } = Promise.withResolvers<void>();
+  const leave = (): void => {
+    publishContainer(context.events, record, 'detach');
+    leaving.abort();
+    detach();
+  };
+  const wantsStdin = options.stdin && options.stream && record.config.openStdin;
+  const writer = wantsStdin ? context.stdin.writer(record) : undefined;
+  const stdin = writer && record.config.tty ? watchedStdin(writer, new DetachWatch(keys), leave) : writer;
+  return { tty: record.config.tty, output, stdin, detached };
+}
+
+/** Passes on what is typed, but for the detach keys. */
+export function watchedStdin(target: Writable, watch: DetachWatch, leave: () => void): Writable {
+  let left = false;
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (left) return done();
+      const { pass, detached } = watch.push(chunk);
+      left = detached;
+      if (detached) leave();
+      if (pass.length === 0) return done();
+      target.write(pass, () => done());
+    },
+    final(done) {
+      if (left) return done();
+      target.end(() => done());
+    },
+  });
+}
+
+/** Places are taken now, so that nothing said between this call and the first read is missed. */
+function attachOutput(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: AttachOptions,
+  signal: AbortSignal,
+): AsyncIterable<OutputChunk> {
+  const wanted = new Set<OutputStream>();
+  if (options.stdout) wanted.add('stdout');
+  if (options.stderr) wanted.add('stderr');
+  const capture = context.outputs.capture(record.id);
+  const replays = options.logs && record.config.logDriver !== 'none';
+  while (capture?.pump());
+  const limit = capture?.log?.size;
+  const live = options.stream
+    ? nextRun(context, record.id, capture, wanted, replays ? 'logged' : 'now', signal)
+    : undefined;
+  return (async function* () {
+    if (replays) {
+      const all = { ...options, follow: false, since: undefined, until: undefined, tail: undefined, signal };
+      for await (const { stream, data } of readLog(logPath(context.settings, record.id), all, capture?.log, limit))
+        yield { stream, data };
+    }
+    const run = await live;
+    if (run) yield* readLive(run.capture, run.readers, signal);
+  })();
+}
+
+interface Run {
+  capture: Capture;
+  readers: LiveReader[];
+}
+
+/** The run that is on, or else the next one; undefined when there will be none. */
+function nextRun(
+  context: EngineContext,
+  id: string,
+  present: Capture | undefined,
+  wanted: ReadonlySet<OutputStream>,
+  from: 'logged' | 'now',
+  signal: AbortSignal,
+): Promise<Run | undefined> {
+  const open = (capture: Capture, place: 'start' | 'logged' | 'now'): Run => {
+    const readers = openLive(capture, wanted, place);
+    signal.addEventListener('abort', () => closeLive(readers), { once: true });
+    return { capture, readers };
+  };
+  if (signal.aborted) return Promise.resolve(undefined);
+  if (present && !present.ended) return Promise.resolve(open(present, from));
+  return new Promise((resolve) => {
+    const stop = context.outputs.onBegin(id, (capture) => resolve(capture && open(capture, 'start')));
+    signal.addEventListener(
+      'abort',
+      () => {
+        stop();
+        resolve(undefined);
+      },
+      { once: true },
+    );
+  });
+}

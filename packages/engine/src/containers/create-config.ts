@@ -1,0 +1,101 @@
+/** What a create request and its image come to together, as Docker merges them. Pure. */
+import { hostname as hostHostname } from 'node:os';
+import { posix } from 'node:path';
+import { NetyardError, shortId } from '@netyard/core';
+import type { EngineSettings } from '../context.ts';
+import type { ContainerConfig, ContainerRecord, ImageConfig, ResolvedProcess } from '../model.ts';
+import { mergeEnv } from './env.ts';
+
+/** The request with the image's part filled in, and daemon defaults. Throws `invalid`: `no command specified`. */
+export function mergeConfig(
+  request: ContainerConfig,
+  image: ImageConfig,
+  settings: Pick<EngineSettings, 'logDriver' | 'logOptions' | 'shmSize' | 'cgroupVersion'>,
+): ContainerConfig {
+  const healthcheck = mergeHealthcheck(request.healthcheck, image.healthcheck);
+  const { healthcheck: _, ...rest } = request;
+  return {
+    ...rest,
+    ...(healthcheck ? { healthcheck } : {}),
+    ...mergeCommand(request, image),
+    env: mergeImageEnv(request.env, image.env),
+    workingDirectory: posix
+      .normalize(request.workingDirectory || image.workingDirectory || '/')
+      .replace(/(.)\/$/, '$1'),
+    user: request.user || image.user,
+    labels: { ...image.labels, ...request.labels },
+    exposed: uniqueBy([...request.exposed, ...image.exposed], ({ port, protocol }) => `${port}/${protocol}`),
+    volumes: [...new Set([...request.volumes, ...image.volumes])],
+    stopSignal: request.stopSignal || image.stopSignal,
+    ...defaults(request, settings),
+  };
+}
+
+function defaults(
+  request: ContainerConfig,
+  settings: Pick<EngineSettings, 'logDriver' | 'logOptions' | 'shmSize' | 'cgroupVersion'>,
+): Pick<ContainerConfig, 'logDriver' | 'logOptions' | 'shmSize' | 'resources' | 'ipcMode' | 'cgroupnsMode'> {
+  const logDriver = request.logDriver || settings.logDriver;
+  const ownLog = logDriver === settings.logDriver;
+  const { memory, memorySwap } = request.resources;
+  const hostCgroups = settings.cgroupVersion === '1';
+  return {
+    logDriver,
+    logOptions: ownLog ? { ...settings.logOptions, ...request.logOptions } : request.logOptions,
+    shmSize: request.shmSize === 0 ? settings.shmSize : request.shmSize,
+    resources: { ...request.resources, memorySwap: memory > 0 && memorySwap === 0 ? memory * 2 : memorySwap },
+    ipcMode: request.ipcMode || 'private',
+    cgroupnsMode: request.cgroupnsMode || (hostCgroups ? 'host' : 'private'),
+  };
+}
+
+function mergeCommand(request: ContainerConfig, image: ImageConfig): Pick<ContainerConfig, 'entrypoint' | 'command'> {
+  const asked = request.entrypoint;
+  const none = asked === undefined || asked.length === 0;
+  const command = none && request.command.length === 0 ? image.command : request.command;
+  const merged = asked === undefined ? image.entrypoint : asked;
+  const entrypoint = merged.length === 1 && merged[0] === '' ? [] : merged;
+  if (entrypoint.length === 0 && command.length === 0) throw new NetyardError('invalid', 'no command specified');
+  return { entrypoint: entrypoint.length === 0 ? undefined : entrypoint, command };
+}
+
+/** The request's variables first, then those of the image that it does not set. */
+function mergeImageEnv(request: readonly string[], image: readonly string[]): string[] {
+  const names = new Set(request.map((entry) => entry.split('=', 1)[0]));
+  return mergeEnv([], [...request, ...image.filter((entry) => !names.has(entry.split('=', 1)[0]))]);
+}
+
+function mergeHealthcheck(
+  request: ContainerConfig['healthcheck'],
+  image: ContainerConfig['healthcheck'],
+): ContainerConfig['healthcheck'] {
+  if (!request || !image) return request ?? image;
+  return {
+    test: request.test.length > 0 ? request.test : image.test,
+    intervalNanoseconds: request.intervalNanoseconds || image.intervalNanoseconds,
+    timeoutNanoseconds: request.timeoutNanoseconds || image.timeoutNanoseconds,
+    startPeriodNanoseconds: request.startPeriodNanoseconds || image.startPeriodNanoseconds,
+    retries: request.retries || image.retries,
+  };
+}
+
+/** From the merged configuration. */
+export function resolveProcess(config: ContainerConfig): ResolvedProcess {
+  return {
+    args: [...(config.entrypoint ?? []), ...config.command],
+    env: config.env,
+    workingDirectory: config.workingDirectory,
+    user: config.user,
+  };
+}
+
+/** What `hostname` prints in the container, unless it shares another one's network. */
+export function hostnameOf(record: Pick<ContainerRecord, 'id' | 'config'>): string {
+  const { config, id } = record;
+  if (config.hostname !== '') return config.hostname;
+  return config.networkMode.kind === 'host' || config.utsMode === 'host' ? hostHostname() : shortId(id);
+}
+
+function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {
+  return [...new Map([...values].reverse().map((value) => [key(value), value])).values()].reverse();
+}

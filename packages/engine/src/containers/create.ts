@@ -1,0 +1,213 @@
+/** `docker create`: checks everything, then makes the container's folders, volumes and network registration. */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
+import type { SandboxConfig } from '@netyard/network';
+import type { EngineContext } from '../context.ts';
+import type { ContainerService } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { checkLogOptions } from '../logs/log-options.ts';
+import type { ContainerConfig, ContainerRecord, ImageRecord, ResolvedMount } from '../model.ts';
+import { containerDirectory } from '../paths.ts';
+import { publishVolume } from '../volumes/volume-events.ts';
+import type { VolumeRequest } from '../volumes/volume-index.ts';
+import { checkRequest } from './create-check.ts';
+import { mergeConfig, resolveProcess } from './create-config.ts';
+import { type PlannedMount, planMounts } from './mounts.ts';
+import { claimName } from './names.ts';
+
+type Request = Parameters<ContainerService['create']>[0];
+
+export async function createContainer(
+  context: EngineContext,
+  request: Request,
+): Promise<{ id: string; warnings: string[] }> {
+  const { index } = context;
+  const warnings = checkRequest(request.config);
+  const image = await findImage(context, request.config.image);
+  const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
+  checkLogOptions(config.logDriver, config.logOptions);
+  const planned = planMounts(config, (ref) => index.find(ref));
+  for (const plan of planned) if (plan.mount.type === 'volume') context.volumes.check(volumeRequest(plan));
+  const id = newId();
+  const name = claimName(index, request.name, id);
+  return withUndo(async (undo) => {
+    undo.push(() => index.releaseName(name, id));
+    const draft = draftRecord(context, { id, name, config, image, mounts: planned.map(({ mount }) => mount) });
+    const registered = await registerNetwork(context, draft, request.config, undo);
+    const record = await makeFiles(context, draft, planned, undo);
+    index.put(record);
+    publishContainer(context.events, record, 'create');
+    return { id, warnings: [...warnings, ...registered.warnings] };
+  });
+}
+
+/** A container's name where an image belongs is a common slip: the hint says what was probably meant. */
+async function findImage(context: EngineContext, ref: string): Promise<ImageRecord> {
+  try {
+    return await context.images.get(ref);
+  } catch (error) {
+    const container = context.index.find(ref);
+    if (!isNetyardError(error, 'not-found') || !container) throw error;
+    const hint = `${ref} is a container, not an image; for a shell in it: docker exec -it ${ref} bash`;
+    throw new NetyardError('not-found', error.message, { hint, cause: error });
+  }
+}
+
+/** `container:NAME` becomes `container:ID`, so that a rename later does not matter. */
+function shareById(context: EngineContext, config: ContainerConfig): ContainerConfig {
+  const byId = (mode: string): string => {
+    const ref = mode.startsWith('container:') ? mode.slice('container:'.length) : '';
+    const found = ref === '' ? undefined : context.index.find(ref);
+    return found ? `container:${found.id}` : mode;
+  };
+  const shared = {
+    ...config,
+    pidMode: byId(config.pidMode),
+    ipcMode: byId(config.ipcMode),
+    networkModeText: byId(config.networkModeText),
+  };
+  if (config.networkMode.kind !== 'container') return shared;
+  const target = context.index.find(config.networkMode.ref);
+  return target ? { ...shared, networkMode: { kind: 'container', ref: target.id } } : shared;
+}
+
+function draftRecord(
+  context: EngineContext,
+  parts: { id: string; name: string; config: ContainerConfig; image: ImageRecord; mounts: ResolvedMount[] },
+): ContainerRecord {
+  return {
+    id: parts.id,
+    name: parts.name,
+    created: context.clock.now(),
+    config: parts.config,
+    imageId: parts.image.id,
+    layers: parts.image.layers.map((layer) => layer.chainId),
+    process: resolveProcess(parts.config),
+    mounts: parts.mounts,
+    state: {
+      status: 'created',
+      pid: 0,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: undefined,
+      finishedAt: undefined,
+      restartCount: 0,
+      stoppedByUser: false,
+    },
+  };
+}
+
+async function registerNetwork(
+  context: EngineContext,
+  record: ContainerRecord,
+  asked: ContainerConfig,
+  undo: UndoStack,
+): Promise<{ warnings: string[] }> {
+  const registered = await context.networks.register(sandboxConfig(context, record, asked));
+  undo.push(() => context.networks.unregister(record.id));
+  return registered;
+}
+
+function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: ContainerConfig): SandboxConfig {
+  const { config } = record;
+  const net = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
+  return {
+    containerId: record.id,
+    name: record.name,
+    mode: config.networkDisabled ? { kind: 'none' } : config.networkMode,
+    hostname: config.hostname,
+    domainname: config.domainname,
+    endpoints: endpointsOf(config),
+    ports: config.ports,
+    publishAll: config.publishAll,
+    exposed: config.exposed,
+    requestedExposed: asked.exposed,
+    links: config.links,
+    extraHosts: config.extraHosts,
+    dns: config.dns,
+    dnsSearch: config.dnsSearch,
+    dnsOptions: config.dnsOptions,
+    filesDirectory: containerDirectory(context.settings, record.id),
+    sysctls: Object.fromEntries(net),
+  };
+}
+
+/** `--mac-address` is the one of the mode's own network. */
+function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
+  const { networkMode: mode, macAddress } = config;
+  if (macAddress === '' || mode.kind === 'container' || mode.kind === 'host' || mode.kind === 'none')
+    return config.endpoints;
+  const network = mode.kind === 'network' ? mode.ref : 'bridge';
+  const isOwn = (name: string): boolean => name === network || (network === 'bridge' && name === 'default');
+  if (!config.endpoints.some((endpoint) => isOwn(endpoint.network)))
+    return [{ network, macAddress }, ...config.endpoints];
+  return config.endpoints.map((endpoint) =>
+    isOwn(endpoint.network) && endpoint.macAddress === undefined ? { ...endpoint, macAddress } : endpoint,
+  );
+}
+
+/** Folders and volumes. A daemon killed in here leaves a record that is to be removed, and so nothing else. */
+async function makeFiles(
+  context: EngineContext,
+  draft: ContainerRecord,
+  planned: readonly PlannedMount[],
+  undo: UndoStack,
+): Promise<ContainerRecord> {
+  const { index, rootfs, settings } = context;
+  const directory = containerDirectory(settings, draft.id);
+  index.putIntent({ ...draft, state: { ...draft.state, status: 'removing' } });
+  undo.push(() => index.forgetIntent(draft.id));
+  mkdirSync(directory, { recursive: true, mode: 0o710 });
+  undo.push(() => rm(directory, { recursive: true, force: true }));
+  await rootfs.create(draft.id, draft.layers);
+  undo.push(() => rootfs.remove(draft.id));
+  const mounts = planned.map((plan) => makeVolume(context, plan, undo));
+  const record = { ...draft, mounts };
+  const copied = planned.map((plan, at) => ({ copy: plan.copy, mount: mounts[at] }));
+  const volumes = copied.flatMap(({ copy, mount }) => (mount?.type === 'volume' && copy ? [mount] : []));
+  if (volumes.length > 0) {
+    index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
+    await fillVolumes(context, record, volumes);
+  }
+  return record;
+}
+
+function volumeRequest({ request }: PlannedMount): VolumeRequest {
+  const { source, driver = '', driverOptions = {}, labels = {} } = request;
+  return { name: source, driver, options: driverOptions, labels };
+}
+
+function makeVolume(context: EngineContext, plan: PlannedMount, undo: UndoStack): ResolvedMount {
+  if (plan.mount.type !== 'volume') return plan.mount;
+  const { record, created } = context.volumes.ensure(volumeRequest(plan));
+  if (created) {
+    undo.push(() => context.volumes.remove(record.name));
+    publishVolume(context.events, record.name, 'create');
+  }
+  return { ...plan.mount, name: record.name, source: record.mountpoint, driver: record.driver };
+}
+
+/** An empty volume gets what the image has at its place. */
+async function fillVolumes(
+  context: EngineContext,
+  record: ContainerRecord,
+  mounts: readonly ResolvedMount[],
+): Promise<void> {
+  const { rootfs } = context;
+  await rootfs.withMounted(record.id, record.layers, async (root) => {
+    for (const mount of mounts) {
+      const found = await rootfs.statInRoot(root, mount.target);
+      if (!found) continue;
+      if (!isDirectory(found.mode))
+        throw new NetyardError('invalid', `cannot mount volume over existing file, file exists ${mount.target}`);
+      if ((await readdir(mount.source)).length > 0) continue;
+      await rootfs.copyTree(root, mount.target, mount.source);
+      chmodSync(mount.source, found.mode & 0o777);
+    }
+  });
+}
+
+/** Go's os.ModeDir. */
+const isDirectory = (mode: number): boolean => (mode & 0x80000000) !== 0;

@@ -1,0 +1,94 @@
+/** A container's process has ended: tidies up, keeps the exit code, and restarts or removes as asked for. */
+import { messageOf } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord } from '../model.ts';
+import type { ExitStatus, RuntimeEvent } from '../ports.ts';
+import { publishVolume } from '../volumes/volume-events.ts';
+import { hasProcess } from './container-index.ts';
+import { removeStopped } from './remove.ts';
+import { runContainer } from './start.ts';
+
+/** For events of the runtime; those of other runs than the present one are none of ours. */
+export async function handleExit(
+  context: EngineContext,
+  event: Extract<RuntimeEvent, { type: 'exit' }>,
+): Promise<void> {
+  await context.queue.run(event.id, async () => {
+    const record = context.index.byId(event.id);
+    if (!record || !hasProcess(record) || record.state.pid !== event.pid) return;
+    await settleExit(context, record, event.exit);
+  });
+}
+
+/** Within the container's queue. Also for ends that happened while the daemon was away. */
+export async function settleExit(context: EngineContext, record: ContainerRecord, exit: ExitStatus): Promise<void> {
+  const { index, restarts, waiters, clock } = context;
+  context.health.stop(record.id);
+  await tearDown(context, record);
+  const { config } = record;
+  const { state } = index.get(record.id);
+  const ran = exit.exitedAt - (state.startedAt ?? exit.exitedAt);
+  const delay = restarts.plan(record.id, {
+    policy: config.restartPolicy,
+    exitCode: exit.exitCode,
+    stoppedByUser: state.stoppedByUser,
+    restartCount: state.restartCount,
+    ranNanoseconds: ran,
+  });
+  const ended = index.setState(record.id, {
+    status: delay === undefined ? 'exited' : 'restarting',
+    pid: 0,
+    exitCode: exit.exitCode,
+    finishedAt: exit.exitedAt > 0n ? exit.exitedAt : clock.now(),
+    restartCount: state.restartCount + (delay === undefined ? 0 : 1),
+  });
+  const seconds = ran > 0n ? ran / 1_000_000_000n : 0n;
+  publishContainer(context.events, ended, 'die', {
+    exitCode: String(exit.exitCode),
+    execDuration: String(seconds),
+  });
+  if (delay !== undefined) return scheduleRestart(context, record.id, delay);
+  waiters.exited(record.id, { exitCode: exit.exitCode });
+  if (config.autoRemove && !restarts.isRestartingByUser(record.id))
+    await removeStopped(context, ended, { volumes: true });
+}
+
+export function scheduleRestart(context: EngineContext, id: string, delay: number): void {
+  context.restarts.schedule(id, delay, () => void context.queue.run(id, () => restartByPolicy(context, id)));
+}
+
+async function restartByPolicy(context: EngineContext, id: string): Promise<void> {
+  const record = context.index.byId(id);
+  if (record?.state.status !== 'restarting') return;
+  try {
+    await runContainer(context, record, { restartCount: record.state.restartCount });
+  } catch (error) {
+    context.logger.warn('restart by policy failed', { container: id, error: messageOf(error) });
+    const failed = context.index.byId(id);
+    if (!failed) return;
+    const { exitCode } = context.index.setState(id, { status: 'exited' }).state;
+    context.waiters.exited(id, { exitCode, error: messageOf(error) });
+  }
+}
+
+/** Goes on after a failure: a mount that is stuck is no reason to keep an address. */
+export async function tearDown(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { runtime, rootfs, networks, outputs, stdin, logger, events } = context;
+  const attempt = async (what: string, work: () => unknown): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      logger.error(`${what} failed`, { container: record.id, error: messageOf(error) });
+    }
+  };
+  await attempt('deleting the task', () => runtime.delete(record.id));
+  stdin.disconnect(record.id);
+  await Promise.all([
+    attempt('closing the log', () => outputs.finish(record)),
+    attempt('unmounting', () => rootfs.unmount(record.id)),
+    attempt('releasing the network', () => networks.release(record.id)),
+  ]);
+  for (const mount of record.mounts)
+    if (mount.type === 'volume') publishVolume(events, mount.name ?? '', 'unmount', { container: record.id });
+}

@@ -1,0 +1,161 @@
+/**
+ * Health checks: a command in the container at intervals, and what its results make of the container's health.
+ * The verdict is pure (`applyProbe`); the monitors hold the timers.
+ */
+import { messageOf } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { createExec } from '../exec/create.ts';
+import { launchExec } from '../exec/start.ts';
+import type { ContainerRecord, ContainerState, Healthcheck, HealthResult } from '../model.ts';
+import { hasProcess } from './container-index.ts';
+import { SIGKILL } from './signals.ts';
+import { withTimeLimit } from './waiters.ts';
+
+type Health = NonNullable<ContainerState['health']>;
+
+const defaults = { interval: 30_000_000_000, timeout: 30_000_000_000, startInterval: 5_000_000_000, retries: 3 };
+const maximumOutput = 4096;
+const keptResults = 5;
+
+export const initialHealth: Health = { status: 'starting', failingStreak: 0, log: [] };
+
+/** Pure. @param startedAt of the container: failures within the start period do not count */
+export function applyProbe(health: Health, result: HealthResult, check: Healthcheck, startedAt: bigint): Health {
+  const log = [...health.log, result].slice(-keptResults);
+  if (result.exitCode === 0) return { status: 'healthy', failingStreak: 0, log };
+  const inStartPeriod = result.start - startedAt < BigInt(check.startPeriodNanoseconds);
+  if (health.status === 'starting' && inStartPeriod) return { ...health, log };
+  const failingStreak = health.failingStreak + 1;
+  const failed = failingStreak >= (check.retries || defaults.retries);
+  return { status: failed ? 'unhealthy' : health.status, failingStreak, log };
+}
+
+/** The command to run; undefined when there is no check. Pure. */
+export function probeCommand(check: Healthcheck | undefined, shell: readonly string[]): string[] | undefined {
+  const [kind, ...rest] = check?.test ?? [];
+  if (rest.length === 0) return undefined;
+  if (kind === 'CMD') return rest;
+  return kind === 'CMD-SHELL' ? [...shell, ...rest] : undefined;
+}
+
+export class HealthMonitors {
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>;
+  readonly #settle: (id: string, result: HealthResult) => void;
+
+  constructor(
+    probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>,
+    settle: (id: string, result: HealthResult) => void,
+  ) {
+    this.#probe = probe;
+    this.#settle = settle;
+  }
+
+  /** Begins with a wait, as Docker does. */
+  start(record: ContainerRecord): void {
+    const check = record.config.healthcheck;
+    const command = probeCommand(check, ['/bin/sh', '-c']);
+    if (!check || !command) return;
+    const startedAt = record.state.startedAt ?? 0n;
+    const next = (): void => {
+      this.stop(record.id);
+      const milliseconds = Math.max(1, interval(check, startedAt, BigInt(Date.now()) * 1_000_000n) / 1e6);
+      const timer = setTimeout(() => void run(), milliseconds);
+      this.#timers.set(record.id, timer);
+    };
+    const run = async (): Promise<void> => {
+      const mine = this.#timers.get(record.id);
+      const result = await this.#probe(record, command);
+      if (this.#timers.get(record.id) !== mine) return; // stopped, or started anew, meanwhile
+      this.#settle(record.id, result);
+      next();
+    };
+    next();
+  }
+
+  stop(id: string): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+
+  stopAll(): void {
+    for (const id of [...this.#timers.keys()]) this.stop(id);
+  }
+}
+
+function interval(check: Healthcheck, startedAt: bigint, now: bigint): number {
+  const wanted = check.intervalNanoseconds || defaults.interval;
+  if (now - startedAt >= BigInt(check.startPeriodNanoseconds)) return wanted;
+  return Math.min(defaults.startInterval, wanted);
+}
+
+/** The health that a container begins with: none without a check. */
+export function healthAtStart(record: ContainerRecord): Pick<ContainerState, 'health'> {
+  return probeCommand(record.config.healthcheck, ['/bin/sh', '-c']) ? { health: initialHealth } : {};
+}
+
+/** Runs the check once; never throws: what goes wrong is a failed check. */
+export async function runProbe(
+  context: EngineContext,
+  record: ContainerRecord,
+  command: string[],
+): Promise<HealthResult> {
+  const start = context.clock.now();
+  const end = (exitCode: number, output: string): HealthResult => ({
+    start,
+    end: context.clock.now(),
+    exitCode,
+    output,
+  });
+  try {
+    const exec = createExec(context, record.id, {
+      command,
+      env: [],
+      user: '',
+      workingDirectory: '',
+      tty: false,
+      attachStdin: false,
+      attachStdout: true,
+      attachStderr: true,
+      privileged: false,
+      detachKeys: '',
+    });
+    context.execs.claim(exec.id);
+    const streams = { stdin: false, stdout: true, stderr: true };
+    const running = await launchExec(context, record, exec, streams);
+    const nanoseconds = record.config.healthcheck?.timeoutNanoseconds || defaults.timeout;
+    const output: Buffer[] = [];
+    const exit = await withTimeLimit(collect(running, output), nanoseconds / 1e6);
+    const text = (): string => Buffer.concat(output).subarray(0, maximumOutput).toString();
+    if (exit) return end(exit.exitCode, text());
+    await context.runtime.kill(record.id, SIGKILL, { execId: exec.id });
+    const said = text() === '' ? '' : `: ${text()}`;
+    return end(-1, `Health check exceeded timeout (${nanoseconds / 1e9}s)${said}`);
+  } catch (error) {
+    return end(-1, messageOf(error));
+  }
+}
+
+async function collect(
+  running: Awaited<ReturnType<typeof launchExec>>,
+  output: Buffer[],
+): Promise<Awaited<typeof running.ended>> {
+  let size = 0;
+  for await (const { data } of running.output) {
+    if (size < maximumOutput) output.push(Buffer.from(data));
+    size += data.length;
+  }
+  return running.ended;
+}
+
+/** Kept in memory: the next change of state writes it down, as in Docker. */
+export function settleProbe(context: EngineContext, id: string, result: HealthResult): void {
+  const record = context.index.byId(id);
+  const check = record?.config.healthcheck;
+  if (!record || !check || !hasProcess(record)) return;
+  const before = record.state.health ?? initialHealth;
+  const health = applyProbe(before, result, check, record.state.startedAt ?? 0n);
+  const settled = context.index.putTransient({ ...record, state: { ...record.state, health } });
+  if (health.status !== before.status) publishContainer(context.events, settled, `health_status: ${health.status}`);
+}

@@ -1,0 +1,126 @@
+/**
+ * From mount requests to mounts: which place in the container gets what. Pure, but that names of anonymous volumes are
+ * still missing in the result (`source` and `name` empty): create.ts fills them in.
+ */
+import { posix } from 'node:path';
+import { NetyardError } from '@netyard/core';
+import type { ContainerConfig, ContainerRecord, MountRequest, ResolvedMount } from '../model.ts';
+
+export interface PlannedMount {
+  mount: ResolvedMount;
+  /** For volumes: what to make when it is not there. */
+  request: MountRequest;
+  /** Copy the image's files into the volume while that is empty. */
+  copy: boolean;
+}
+
+const clean = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1');
+
+/**
+ * @param find finds the containers of `--volumes-from`
+ * @param config merged with the image: its `volumes` are the image's, too
+ */
+export function planMounts(
+  config: ContainerConfig,
+  find: (ref: string) => ContainerRecord | undefined,
+): PlannedMount[] {
+  const inherited = new Map(config.volumesFrom.flatMap((text) => mountsFrom(text, find)));
+  const own = new Map<string, PlannedMount>();
+  for (const request of config.mounts) {
+    const target = clean(request.target);
+    if (own.has(target)) throw new NetyardError('invalid', `Duplicate mount point: ${target}`);
+    own.set(target, plan(request));
+  }
+  const planned = new Map([...inherited, ...own]);
+  for (const target of config.volumes.map(clean))
+    if (!planned.has(target)) planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false }));
+  return [...planned.values()];
+}
+
+function plan(request: MountRequest): PlannedMount {
+  const target = clean(request.target);
+  const mode = [...(request.readOnly ? ['ro'] : []), ...(request.options ?? [])].join(',');
+  const common = { target, mode, readOnly: request.readOnly, options: [] };
+  if (request.type === 'tmpfs')
+    return {
+      mount: { ...common, type: 'tmpfs', source: '', propagation: '', options: tmpfsOptions(request) },
+      request,
+      copy: false,
+    };
+  if (request.type === 'bind') {
+    const propagation = request.propagation ?? 'rprivate';
+    return { mount: { ...common, type: 'bind', source: clean(request.source), propagation }, request, copy: false };
+  }
+  const mount: ResolvedMount = {
+    ...common,
+    type: 'volume',
+    name: request.source,
+    source: '',
+    driver: 'local',
+    propagation: '',
+  };
+  return { mount, request, copy: request.noCopy !== true };
+}
+
+/** `container[:ro|rw]`. */
+function mountsFrom(text: string, find: (ref: string) => ContainerRecord | undefined): [string, PlannedMount][] {
+  const [ref = '', mode = 'rw'] = text.split(':');
+  if (text === '') throw new NetyardError('invalid', 'volumes-from specification cannot be an empty string');
+  if (!['rw', 'ro', 'z', 'Z'].includes(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
+  const source = find(ref);
+  if (!source) throw new NetyardError('not-found', `No such container: ${ref}`);
+  return source.mounts
+    .filter((mount) => mount.type !== 'tmpfs')
+    .map((mount) => {
+      const readOnly = mount.readOnly || mode === 'ro';
+      const inherited: ResolvedMount = { ...mount, readOnly };
+      const request: MountRequest = {
+        type: mount.type,
+        source: mount.name ?? mount.source,
+        target: mount.target,
+        readOnly,
+      };
+      return [mount.target, { mount: inherited, request, copy: false }];
+    });
+}
+
+const opposites: Readonly<Record<string, string>> = {
+  exec: 'noexec',
+  suid: 'nosuid',
+  dev: 'nodev',
+  rw: 'ro',
+  atime: 'noatime',
+  diratime: 'nodiratime',
+  async: 'sync',
+};
+const tmpfsKeys = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
+const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave', 'unbindable', 'runbindable'];
+
+/** Docker's `noexec,nosuid,nodev`, with what was asked for in their place. */
+function tmpfsOptions(request: MountRequest): string[] {
+  const merged = new Map([
+    ['exec', 'noexec'],
+    ['suid', 'nosuid'],
+    ['dev', 'nodev'],
+  ]);
+  const asked = [
+    ...(request.readOnly ? ['ro'] : []),
+    ...(request.tmpfsSize ? [`size=${request.tmpfsSize}`] : []),
+    ...(request.tmpfsMode ? [`mode=${request.tmpfsMode.toString(8)}`] : []),
+    ...(request.options ?? []),
+  ];
+  for (const option of asked) merged.set(tmpfsKind(option), option);
+  return [...merged.values()];
+}
+
+/** Options of one kind take each other's place. */
+function tmpfsKind(option: string): string {
+  const [key = ''] = option.split('=');
+  if (option.includes('=') && tmpfsKeys.includes(key)) return key;
+  if (propagations.includes(option)) return 'propagation';
+  const pair = Object.entries(opposites).find(([on, off]) => option === on || option === off);
+  if (pair) return pair[0];
+  if (['relatime', 'norelatime', 'strictatime', 'nostrictatime', 'defaults', 'bind', 'rbind'].includes(option))
+    return option;
+  throw new NetyardError('invalid', `Invalid tmpfs option ["${option}"]`);
+}

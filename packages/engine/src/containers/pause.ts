@@ -1,0 +1,34 @@
+/** `docker pause` and `docker unpause`: the freezer. */
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { isRestarting, notRunning } from './container-index.ts';
+
+export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const { id } = context.index.get(ref);
+  await context.queue.run(id, async () => {
+    const record = context.index.get(id);
+    const { status } = record.state;
+    if (status === 'paused') throw new NetyardError('conflict', `container ${id} is already paused`);
+    if (status === 'restarting') throw isRestarting(record);
+    if (status !== 'running') throw notRunning(record);
+    await context.runtime.pause(id).catch(explain(`cannot pause container ${id}`));
+    publishContainer(context.events, context.index.setState(id, { status: 'paused' }), 'pause');
+  });
+}
+
+export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const { id } = context.index.get(ref);
+  await context.queue.run(id, async () => {
+    if (context.index.get(id).state.status !== 'paused')
+      throw new NetyardError('internal', `Container ${id} is not paused`);
+    await context.runtime.resume(id).catch(explain(`Cannot unpause container ${id}`));
+    publishContainer(context.events, context.index.setState(id, { status: 'running' }), 'unpause');
+  });
+}
+
+function explain(what: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new NetyardError(isNetyardError(cause) ? cause.code : 'internal', `${what}: ${messageOf(cause)}`, { cause });
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * After a start of the daemon: what runs is compared with what was written down. Running containers are gone on with,
+ * ends that happened meanwhile are noted with their codes, half-made and half-removed ones are taken away, and then
+ * restart policies have their say.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { isFullId, messageOf } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import type { ContainerRecord } from '../model.ts';
+import { containerDirectory, containersDirectory } from '../paths.ts';
+import type { ExitStatus, TaskInfo } from '../ports.ts';
+import { hasProcess, isAlive } from './container-index.ts';
+import { settleExit, tearDown } from './exit.ts';
+import { removeAnonymousVolumes, removeTraces } from './remove.ts';
+import { restartsAtBoot } from './restart-policy.ts';
+import { runContainer } from './start.ts';
+
+/** At the daemon's start. Network repair (`networks.start`) is part of it, once it is known what runs. */
+export async function reconcile(context: EngineContext): Promise<void> {
+  const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
+  const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
+  await context.networks.start(running.map(({ id }) => id));
+  for (const record of running) await attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)));
+  for (const record of context.index.all()) {
+    if (running.includes(record)) continue;
+    await attempt(context, record.id, () => settle(context, record, tasks.get(record.id)));
+  }
+  await removeOrphans(context, tasks);
+  await restartAtBoot(context);
+}
+
+/** When the stream of the runtime's events was broken: nothing that happened meanwhile was told. */
+export async function resync(context: EngineContext): Promise<void> {
+  const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
+  for (const { id } of context.index.all())
+    await attempt(context, id, () =>
+      context.queue.run(id, async () => {
+        const record = context.index.byId(id);
+        const task = tasks.get(id);
+        if (record && hasProcess(record) && !(isRunning(task) && task?.pid === record.state.pid)) {
+          const present = await context.runtime.get(id); // the list may be older than the record
+          if (!isRunning(present)) await settleExit(context, record, exitOf(context, present));
+        }
+      }),
+    );
+}
+
+const isRunning = (task: TaskInfo | undefined): boolean => task?.status === 'running' || task?.status === 'paused';
+const isDoomed = (record: ContainerRecord): boolean =>
+  record.state.status === 'removing' || record.state.status === 'dead';
+
+/** It runs. Also one whose start was not written down any more: it is there, so it is started. */
+async function adopt(context: EngineContext, record: ContainerRecord, task: TaskInfo | undefined): Promise<void> {
+  const { index, outputs, stdin, clock } = context;
+  const startedAt = hasProcess(record) ? record.state.startedAt : clock.now();
+  const adopted = index.setState(record.id, {
+    status: task?.status === 'paused' ? 'paused' : 'running',
+    pid: task?.pid ?? 0,
+    exitCode: 0,
+    error: '',
+    startedAt,
+  });
+  outputs.adopt(adopted);
+  outputs.removeExecFiles(record.id);
+  stdin.connect(adopted);
+  context.health.start(adopted);
+}
+
+/** It does not run. */
+async function settle(context: EngineContext, record: ContainerRecord, task: TaskInfo | undefined): Promise<void> {
+  if (isDoomed(record)) return finishRemoval(context, record);
+  if (hasProcess(record)) {
+    context.outputs.adopt(record);
+    return settleExit(context, record, exitOf(context, task));
+  }
+  if (record.state.status === 'restarting') context.index.setState(record.id, { status: 'exited' });
+  await tearDown(context, record); // a start that was cut short; nothing when there was none
+}
+
+function exitOf(context: EngineContext, task: TaskInfo | undefined): ExitStatus {
+  return task?.exit ?? { exitCode: 255, exitedAt: context.clock.now() }; // Docker's code for "we do not know"
+}
+
+/** Volumes of one that was being made go as well: its client never heard of them. */
+async function finishRemoval(context: EngineContext, record: ContainerRecord): Promise<void> {
+  await context.runtime.delete(record.id);
+  await removeTraces(context, record);
+  context.index.delete(record.id);
+  const wasBeingMade = record.state.startedAt === undefined;
+  if (wasBeingMade || record.config.autoRemove) await removeAnonymousVolumes(context, record);
+}
+
+/** Things below our folders, and tasks, that no container claims. */
+async function removeOrphans(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {
+  for (const id of await orphans(context, tasks)) {
+    context.logger.warn('removing what an interrupted work left behind', { container: id });
+    await attempt(context, id, () => removeOrphan(context, id));
+  }
+}
+
+export async function orphans(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
+  const { rootfs, outputs, index, settings } = context;
+  const folder = containersDirectory(settings);
+  const folders = existsSync(folder) ? readdirSync(folder) : [];
+  const found = new Set([...tasks.keys(), ...(await rootfs.list()), ...outputs.leftovers(), ...folders]);
+  return [...found].filter((id) => isFullId(id) && !index.byId(id));
+}
+
+export async function removeOrphan(context: EngineContext, id: string): Promise<void> {
+  const { runtime, rootfs, networks, outputs, settings } = context;
+  await runtime.delete(id);
+  await networks.unregister(id);
+  await rootfs.remove(id);
+  outputs.removeLeftover(id);
+  await rm(containerDirectory(settings, id), { recursive: true, force: true });
+}
+
+/** Targets of links, and of shared networks, before those that need them. */
+async function restartAtBoot(context: EngineContext): Promise<void> {
+  const wanted = context.index.all().filter((record) => {
+    const { exitCode, stoppedByUser, restartCount, startedAt } = record.state;
+    if (isAlive(record) || isDoomed(record) || startedAt === undefined) return false;
+    return restartsAtBoot({ policy: record.config.restartPolicy, exitCode, stoppedByUser, restartCount });
+  });
+  const done = new Set<string>();
+  const start = async (record: ContainerRecord): Promise<void> => {
+    if (done.has(record.id)) return;
+    done.add(record.id);
+    const needed = [
+      ...context.networks.links(record.id).map((link) => link.childId),
+      ...(record.config.networkMode.kind === 'container' ? [record.config.networkMode.ref] : []),
+    ];
+    for (const other of wanted) if (needed.includes(other.id)) await start(other);
+    await attempt(context, record.id, () =>
+      context.queue.run(record.id, async () => {
+        const present = context.index.byId(record.id);
+        if (present && !isAlive(present)) await runContainer(context, present, { restartCount: 0 });
+      }),
+    );
+  };
+  for (const record of wanted) await start(record);
+}
+
+/** One container's trouble is not the others'. */
+async function attempt(context: EngineContext, id: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    context.logger.error('reconciling a container failed', { container: id, error: messageOf(error) });
+  }
+}

@@ -1,0 +1,91 @@
+/** `docker rm`: the link, or the container with all that is its own. */
+import { rm } from 'node:fs/promises';
+import { messageOf, NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord } from '../model.ts';
+import { containerDirectory } from '../paths.ts';
+import { publishVolume } from '../volumes/volume-events.ts';
+import { isAlive } from './container-index.ts';
+import { killAndWait } from './stop.ts';
+
+export async function removeContainer(
+  context: EngineContext,
+  ref: string,
+  options: { force: boolean; volumes: boolean; link: boolean },
+): Promise<void> {
+  const record = context.index.get(ref);
+  if (options.link) return context.networks.removeLink(ref);
+  if (record.state.status === 'removing')
+    throw new NetyardError('conflict', `removal of container ${ref} is already in progress`);
+  if (isAlive(record)) {
+    if (!options.force) throw refusal(record);
+    await killAndWait(context, record.id);
+  }
+  await context.queue.run(record.id, async () => {
+    const present = context.index.byId(record.id);
+    if (!present) return; // it removed itself (--rm)
+    if (isAlive(present)) throw refusal(present); // somebody started it again meanwhile
+    await removeStopped(context, present, options);
+  });
+}
+
+function refusal(record: ContainerRecord): NetyardError {
+  const { status } = record.state;
+  const why =
+    status === 'paused'
+      ? 'container is paused and must be unpaused first'
+      : `container is ${status}: stop the container before removing or force remove`;
+  return new NetyardError('conflict', `cannot remove container "/${record.name}": ${why}`);
+}
+
+/** Within the container's queue. A removal that a crash cuts short goes on at the next start. */
+export async function removeStopped(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { volumes: boolean },
+): Promise<void> {
+  const { index, waiters, events } = context;
+  const { id } = record;
+  context.restarts.reset(id);
+  index.setState(id, { status: 'removing' });
+  try {
+    await removeTraces(context, record);
+  } catch (error) {
+    index.setState(id, { status: 'dead', error: messageOf(error) });
+    throw new NetyardError('internal', `cannot remove container "/${record.name}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  index.delete(id);
+  if (options.volumes) await removeAnonymousVolumes(context, record);
+  publishContainer(events, record, 'destroy');
+  waiters.removed(id, { exitCode: record.state.exitCode });
+}
+
+/** Everything but the record, which is what a next attempt starts from. */
+export async function removeTraces(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { networks, rootfs, outputs, execs, settings } = context;
+  const { id } = record;
+  outputs.remove(record);
+  execs.forgetContainer(id);
+  await Promise.all([
+    networks.unregister(id),
+    rootfs.remove(id),
+    rm(containerDirectory(settings, id), { recursive: true, force: true }),
+  ]);
+}
+
+/** Only those nobody else has. */
+export async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+  for (const { name } of record.mounts) {
+    const volume = name === undefined ? undefined : context.volumes.find(name);
+    if (!volume?.anonymous || context.volumes.users(volume.name).length > 0) continue;
+    try {
+      await context.volumes.remove(volume.name);
+      publishVolume(context.events, volume.name, 'destroy');
+    } catch (error) {
+      context.logger.error('removing an anonymous volume failed', { volume: volume.name, error: messageOf(error) });
+    }
+  }
+}

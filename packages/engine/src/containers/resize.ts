@@ -1,0 +1,16 @@
+/** The size of a container's terminal. */
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { hasProcess, notRunning } from './container-index.ts';
+
+export async function resizeContainer(
+  context: EngineContext,
+  ref: string,
+  rows: number,
+  columns: number,
+): Promise<void> {
+  const record = context.index.get(ref);
+  if (!hasProcess(record)) throw notRunning(record);
+  await context.runtime.resize(record.id, rows, columns);
+  publishContainer(context.events, record, 'resize', { height: String(rows), width: String(columns) });
+}

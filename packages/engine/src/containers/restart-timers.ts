@@ -1,0 +1,63 @@
+/** Containers that wait to be started again. Knows when, not how: the work comes in. */
+import type { EndedRun } from './restart-policy.ts';
+import { restartDelay } from './restart-policy.ts';
+
+export class RestartTimers {
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #delays = new Map<string, number>();
+  /** Being restarted by a user: their end is no reason to remove them (`--rm`). */
+  readonly #byUser = new Set<string>();
+  #closed = false;
+
+  /** Milliseconds until the restart; undefined: there will be none. */
+  plan(id: string, run: Omit<EndedRun, 'lastDelay'>): number | undefined {
+    if (this.#closed || this.#byUser.has(id)) return undefined;
+    return restartDelay({ ...run, lastDelay: this.#delays.get(id) ?? 0 });
+  }
+
+  schedule(id: string, delay: number, work: () => void): void {
+    this.cancel(id);
+    this.#delays.set(id, delay);
+    const timer = setTimeout(() => {
+      this.#timers.delete(id);
+      work();
+    }, delay);
+    this.#timers.set(id, timer);
+  }
+
+  /** True when one was waiting. */
+  cancel(id: string): boolean {
+    const timer = this.#timers.get(id);
+    clearTimeout(timer);
+    return this.#timers.delete(id);
+  }
+
+  /** A user's start or removal: waits from the shortest delay on again. */
+  reset(id: string): void {
+    this.cancel(id);
+    this.#delays.delete(id);
+  }
+
+  async restartingByUser<T>(id: string, work: () => Promise<T>): Promise<T> {
+    this.#byUser.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#byUser.delete(id);
+    }
+  }
+
+  isRestartingByUser(id: string): boolean {
+    return this.#byUser.has(id);
+  }
+
+  /** The daemon ends: nothing is started any more. */
+  close(): void {
+    this.#closed = true;
+    for (const id of [...this.#timers.keys()]) this.cancel(id);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+}

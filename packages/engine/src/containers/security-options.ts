@@ -1,0 +1,37 @@
+/** `--security-opt`. SELinux labels and AppArmor profiles are accepted and have no effect. Pure. */
+import { NetyardError } from '@netyard/core';
+
+export interface SecurityOptions {
+  noNewPrivileges: boolean;
+  /** undefined: the default profile; `unconfined`; or the profile's JSON. */
+  seccomp: string | undefined;
+}
+
+/** Throws `invalid` with Docker's words. */
+export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
+  const parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined };
+  for (const option of options) {
+    if (option === 'no-new-privileges') parsed.noNewPrivileges = true;
+    if (option === 'no-new-privileges' || option === 'disable') continue;
+    const match = /^([^=:]+)[=:](.*)$/s.exec(option);
+    if (!match) throw new NetyardError('invalid', `invalid --security-opt 1: ${JSON.stringify(option)}`);
+    const [, key, value = ''] = match;
+    if (key === 'seccomp') parsed.seccomp = seccompProfile(value);
+    else if (key === 'no-new-privileges' && /^(true|false)$/i.test(value))
+      parsed.noNewPrivileges = value.toLowerCase() === 'true';
+    else if (key !== 'label' && key !== 'apparmor')
+      throw new NetyardError('invalid', `invalid --security-opt 2: ${JSON.stringify(option)}`);
+  }
+  return parsed;
+}
+
+function seccompProfile(value: string): string | undefined {
+  if (value === 'unconfined') return value;
+  if (value === '' || value === 'builtin') return undefined;
+  try {
+    JSON.parse(value);
+  } catch (cause) {
+    throw new NetyardError('invalid', `Decoding seccomp profile failed: ${value.slice(0, 80)}`, { cause });
+  }
+  return value;
+}

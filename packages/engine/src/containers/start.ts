@@ -1,0 +1,192 @@
+/**
+ * `docker start`: network and root file system side by side, then the task, then the process. What fails is taken back
+ * whole; the container keeps the exit code and the message.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { messageOf, NetyardError, UndoStack } from '@netyard/core';
+import type { SandboxState } from '@netyard/network';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord } from '../model.ts';
+import { ioPath } from '../paths.ts';
+import type { TaskSpec } from '../ports.ts';
+import { publishVolume } from '../volumes/volume-events.ts';
+import { isAlive, isRestarting, notRunning } from './container-index.ts';
+import { hostnameOf } from './create-config.ts';
+import { healthAtStart } from './healthcheck.ts';
+import { removeStopped } from './remove.ts';
+import { failureAnswer, failureExitCode, runtimeFailure } from './start-failure.ts';
+import { planTask } from './task-spec.ts';
+
+export async function startContainer(context: EngineContext, ref: string): Promise<void> {
+  const { id } = context.index.get(ref);
+  await context.queue.run(id, () => startNow(context, id));
+}
+
+/** Within the container's queue. A user's start begins to count restarts anew. */
+export async function startNow(context: EngineContext, id: string): Promise<void> {
+  const record = context.index.get(id);
+  const { status } = record.state;
+  if (status === 'paused') throw new NetyardError('conflict', 'cannot start a paused container, try unpause instead');
+  if (isAlive(record)) throw new NetyardError('not-modified', 'container is already running');
+  context.restarts.reset(id);
+  await runContainer(context, record, { restartCount: 0 });
+}
+
+/** Within the container's queue, for a start and for a restart by policy. */
+export async function runContainer(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { restartCount: number },
+): Promise<void> {
+  const { status } = record.state;
+  if (status === 'removing' || status === 'dead')
+    throw new NetyardError('conflict', 'container is marked for removal and cannot be started');
+  const undo = new UndoStack();
+  try {
+    const { pid, startedAt } = await launch(context, record, undo);
+    undo.commit();
+    const started = context.index.setState(record.id, {
+      status: 'running',
+      pid,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt,
+      restartCount: options.restartCount,
+      stoppedByUser: false,
+      ...healthAtStart(record),
+    });
+    publishContainer(context.events, started, 'start');
+    context.health.start(started);
+  } catch (error) {
+    for (const failure of await undo.rollback())
+      context.logger.error('undoing a failed start', { container: record.id, error: messageOf(failure) });
+    await keepFailure(context, record, error);
+    throw failureAnswer(error);
+  }
+}
+
+async function keepFailure(context: EngineContext, record: ContainerRecord, error: unknown): Promise<void> {
+  const failed = context.index.setState(record.id, {
+    pid: 0,
+    exitCode: failureExitCode(error),
+    error: messageOf(error),
+  });
+  if (failed.config.autoRemove) await removeStopped(context, failed, { volumes: true });
+}
+
+async function launch(
+  context: EngineContext,
+  record: ContainerRecord,
+  undo: UndoStack,
+): Promise<{ pid: number; startedAt: bigint }> {
+  const { runtime, networks } = context;
+  const namespaces = sharedNamespaces(context, record);
+  networks.checkLinks(record.id);
+  prepareSources(record);
+  const { network, rootPath, stdio } = await prepare(context, record, undo);
+  const spec = planTask(record, {
+    rootPath,
+    network,
+    stdio,
+    ...names(context, record),
+    linkEnvironment: networks.linkEnvironment(record.id),
+    ...namespaces,
+    settings: context.settings,
+  });
+  const { pid } = await runtime.create(spec).catch((error: unknown) => {
+    throw runtimeFailure(error, 'container');
+  });
+  undo.push(() => runtime.delete(record.id).then(() => undefined));
+  context.stdin.connect(record);
+  const startedAt = context.clock.now();
+  await runtime.start(record.id).catch((error: unknown) => {
+    throw runtimeFailure(error, 'container');
+  });
+  for (const mount of record.mounts) if (mount.type === 'volume') publishMount(context, record, mount);
+  return { pid, startedAt };
+}
+
+/** Network, root file system and output files: independent of each other, and each undone on its own. */
+async function prepare(
+  context: EngineContext,
+  record: ContainerRecord,
+  undo: UndoStack,
+): Promise<{ network: SandboxState; rootPath: string; stdio: TaskSpec['stdio'] }> {
+  const { networks, rootfs, outputs, stdin, settings } = context;
+  undo.push(() => outputs.finish(record));
+  undo.push(() => stdin.disconnect(record.id));
+  const mounting = rootfs.mount(record.id, record.layers).then((path) => {
+    undo.push(() => rootfs.unmount(record.id));
+    return path;
+  });
+  const networking = networks.prepare(record.id).then((state) => {
+    undo.push(() => networks.release(record.id));
+    return state;
+  });
+  const both = Promise.allSettled([mounting, networking]);
+  outputs.begin(record);
+  const stdio = {
+    stdin: stdin.prepare(record),
+    stdout: ioPath(settings, record.id, 'stdout'),
+    stderr: record.config.tty ? '' : ioPath(settings, record.id, 'stderr'),
+  };
+  await both; // both are over before anything is undone
+  return { network: await networking, rootPath: await mounting, stdio };
+}
+
+/** `-v /missing:/x` makes the folder, as Docker does; a mount with --mount was checked at create and may be gone now. */
+function prepareSources(record: ContainerRecord): void {
+  for (const mount of record.mounts) {
+    if (mount.type === 'tmpfs' || existsSync(mount.source)) continue;
+    const asked = record.config.mounts.find((request) => request.type === 'bind' && request.target === mount.target);
+    if (mount.type === 'bind' && asked && !asked.createSource) {
+      const text = `bind source path does not exist: ${mount.source}`;
+      throw new NetyardError('invalid', `invalid mount config for type "bind": ${text}`);
+    }
+    mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+  }
+}
+
+/** A container that shares another one's network shows that one's name. */
+function names(context: EngineContext, record: ContainerRecord): { hostname: string; domainname: string } {
+  const { networkMode } = record.config;
+  const shown = networkMode.kind === 'container' ? (context.index.find(networkMode.ref) ?? record) : record;
+  return { hostname: hostnameOf(shown), domainname: shown.config.domainname };
+}
+
+function sharedNamespaces(
+  context: EngineContext,
+  record: ContainerRecord,
+): Pick<TaskSpec, 'pidNamespace' | 'ipcNamespace'> {
+  const { pidMode, ipcMode } = record.config;
+  return {
+    pidNamespace: sharedNamespace(context, record, pidMode, 'pid'),
+    ipcNamespace: sharedNamespace(context, record, ipcMode, 'ipc'),
+  };
+}
+
+function sharedNamespace(
+  context: EngineContext,
+  record: ContainerRecord,
+  mode: string,
+  kind: 'pid' | 'ipc',
+): 'private' | 'host' | { path: string } {
+  if (mode === 'host') return 'host';
+  if (!mode.startsWith('container:')) return 'private';
+  const target = context.index.get(mode.slice('container:'.length));
+  if (target.id === record.id) throw new NetyardError('conflict', `cannot join own ${kind} namespace`);
+  if (target.state.status === 'restarting') throw isRestarting(target);
+  if (!isAlive(target)) throw notRunning(target);
+  return { path: `/proc/${target.state.pid}/ns/${kind}` };
+}
+
+function publishMount(context: EngineContext, record: ContainerRecord, mount: ContainerRecord['mounts'][number]): void {
+  publishVolume(context.events, mount.name ?? '', 'mount', {
+    container: record.id,
+    destination: mount.target,
+    propagation: mount.propagation,
+    'read/write': String(!mount.readOnly),
+  });
+}

@@ -1,0 +1,47 @@
+/** One reading of a container's counters, for `docker stats`. */
+import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import type { EngineContext } from '../context.ts';
+import type { ContainerStats } from '../contract.ts';
+import type { ContainerRecord } from '../model.ts';
+import { hasProcess } from './container-index.ts';
+
+/** USER_HZ, which is 100 on every architecture Linux runs containers on; see time(7). */
+const nanosecondsPerTick = 10_000_000;
+
+export async function containerStats(context: EngineContext, ref: string): Promise<ContainerStats> {
+  const record = context.index.get(ref);
+  const runs = hasProcess(record);
+  const [metrics, networks, systemCpu] = await Promise.all([
+    runs ? context.runtime.metrics(record.id) : undefined,
+    runs ? networkCounters(context, record) : {},
+    hostCpu(),
+  ]);
+  return {
+    id: record.id,
+    name: `/${record.name}`,
+    read: context.clock.now(),
+    metrics,
+    systemCpu,
+    onlineCpus: cpus().length,
+    networks,
+  };
+}
+
+/** By the links' names inside: what the container received. */
+async function networkCounters(context: EngineContext, record: ContainerRecord): Promise<ContainerStats['networks']> {
+  const state = context.networks.state(record.id);
+  if (!state?.netnsPath) return {};
+  const counted = state.endpoints.map(async ({ link }) => {
+    const counters = await context.linkStatistics(link, state.netnsPath);
+    return [link, counters] as const;
+  });
+  return Object.fromEntries(await Promise.all(counted));
+}
+
+/** Nanoseconds that all CPUs of the host were used or idle: user, nice, system, idle, iowait, irq, softirq; proc(5). */
+async function hostCpu(): Promise<number> {
+  const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  const ticks = line.trim().split(/\s+/).slice(1, 8).map(Number);
+  return ticks.reduce((sum, value) => sum + value, 0) * nanosecondsPerTick;
+}

@@ -1,0 +1,105 @@
+/**
+ * Stdin of running containers: one FIFO each, that everybody attached writes to. It stays open while the container
+ * runs, also when nobody is attached, unless the container was made with StdinOnce (`docker run -i`).
+ */
+import { rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import type { EngineSettings, PipeFiles } from '../context.ts';
+import type { ContainerRecord } from '../model.ts';
+import { ioPath } from '../paths.ts';
+import type { Runtime } from '../ports.ts';
+
+export interface StdinOptions {
+  settings: EngineSettings;
+  files: PipeFiles;
+  runtime: Pick<Runtime, 'closeStdin'>;
+}
+
+export class StdinPipes {
+  readonly #options: StdinOptions;
+  readonly #pipes = new Map<string, Socket>();
+  readonly #waiting = new Map<string, Set<(pipe: Socket | undefined) => void>>();
+
+  constructor(options: StdinOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the FIFO; returns its path for the shim, or '' for a container without stdin. */
+  prepare(record: ContainerRecord): string {
+    if (!record.config.openStdin) return '';
+    const path = ioPath(this.#options.settings, record.id, 'stdin');
+    rmSync(path, { force: true });
+    this.#options.files.makeFifo(path);
+    return path;
+  }
+
+  /** After the task was made: by then the shim has opened its end (before, open would fail with ENXIO). */
+  connect(record: ContainerRecord): void {
+    if (!record.config.openStdin) return;
+    const fd = this.#options.files.openFifo(ioPath(this.#options.settings, record.id, 'stdin'), 'write');
+    const pipe = new Socket({ fd, readable: false, writable: true });
+    pipe.on('error', () => pipe.destroy()); // EPIPE: the container is gone
+    this.#pipes.set(record.id, pipe);
+    this.#tell(record.id, pipe);
+  }
+
+  /** The run is over. */
+  disconnect(id: string): void {
+    this.#pipes.get(id)?.destroy();
+    this.#pipes.delete(id);
+    this.#tell(id, undefined);
+  }
+
+  disconnectAll(): void {
+    for (const id of [...this.#pipes.keys()]) this.disconnect(id);
+  }
+
+  /**
+   * One attached writer. Before the container runs it waits; after it ended, what is written is dropped. Its end
+   * closes the container's stdin where StdinOnce says so, but never that of a terminal, whose session would end.
+   */
+  writer(record: ContainerRecord): Writable {
+    const { id, config } = record;
+    return new Writable({
+      highWaterMark: 64 * 1024,
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#whenConnected(id, (pipe) => {
+          if (!pipe || pipe.destroyed || pipe.writableEnded) return done();
+          pipe.write(chunk, () => done());
+        });
+      },
+      final: (done) => {
+        if (!config.stdinOnce || config.tty) return done();
+        this.#whenConnected(id, (pipe) => void this.#close(id, pipe).then(() => done(), done));
+      },
+    });
+  }
+
+  /** Our end first, then the shim's: only then the container sees the end of file. */
+  async #close(id: string, pipe: Socket | undefined): Promise<void> {
+    if (!pipe || pipe.destroyed) return;
+    await new Promise<void>((resolve) => {
+      pipe.once('close', () => resolve());
+      pipe.end(() => pipe.destroy());
+    });
+    await this.#options.runtime.closeStdin(id);
+  }
+
+  #whenConnected(id: string, use: (pipe: Socket | undefined) => void): void {
+    const pipe = this.#pipes.get(id);
+    if (pipe) {
+      use(pipe);
+      return;
+    }
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting);
+    waiting.add(use);
+  }
+
+  #tell(id: string, pipe: Socket | undefined): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    for (const use of waiting ?? []) use(pipe);
+  }
+}

@@ -1,0 +1,101 @@
+/** `docker stop`: the stop signal, then SIGKILL when the time is over. */
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord } from '../model.ts';
+import { hasProcess, isAlive } from './container-index.ts';
+import { parseSignal, SIGKILL } from './signals.ts';
+import { withTimeLimit } from './waiters.ts';
+
+export interface StopOptions {
+  /** Negative: wait as long as it takes. */
+  timeoutSeconds?: number;
+  signal?: string;
+}
+
+/** How long a killed process may take to be gone. */
+const killMilliseconds = 10_000;
+
+export async function stopContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
+  const record = context.index.get(ref);
+  if (!isAlive(record)) throw new NetyardError('not-modified', 'container is already stopped');
+  if (options.signal) parseSignal(options.signal);
+  try {
+    await stopAndWait(context, record.id, options);
+  } catch (error) {
+    throw new NetyardError('internal', `cannot stop container: ${ref}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Returns when it has ended (and, with --rm, may still be being removed). */
+export async function stopAndWait(
+  context: EngineContext,
+  id: string,
+  options: StopOptions & { byUser?: boolean },
+): Promise<void> {
+  const { config } = context.index.get(id);
+  const signal = parseSignal(options.signal || config.stopSignal || 'SIGTERM');
+  const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? context.settings.stopTimeoutSeconds;
+  const byUser = options.byUser ?? true;
+  const ended = await sendAndWait(context, id, signal, seconds * 1000, byUser);
+  if (!ended) await killAndWait(context, id, byUser);
+  const stopped = context.index.byId(id);
+  if (stopped) publishContainer(context.events, stopped, 'stop');
+}
+
+/** SIGKILL. Fine when it has ended already. */
+export async function killAndWait(context: EngineContext, id: string, byUser = true): Promise<void> {
+  if (await sendAndWait(context, id, SIGKILL, killMilliseconds, byUser)) return;
+  throw new NetyardError('internal', 'tried to kill container, but did not receive an exit event');
+}
+
+/** True when it has ended within the time. */
+async function sendAndWait(
+  context: EngineContext,
+  id: string,
+  signal: number,
+  milliseconds: number,
+  byUser: boolean,
+): Promise<boolean> {
+  const exited = new AbortController();
+  const exit = context.waiters.exit(id, exited.signal);
+  exit.catch(() => undefined); // only ever rejected by our own abort
+  try {
+    const sent = await context.queue.run(id, () => signalNow(context, id, signal, byUser));
+    if (!sent) return true;
+    return (await withTimeLimit(exit, milliseconds)) !== undefined;
+  } finally {
+    exited.abort(new Error('no longer waiting'));
+  }
+}
+
+/** Within the container's queue. False when there is no process to signal (any more). */
+export async function signalNow(context: EngineContext, id: string, signal: number, byUser: boolean): Promise<boolean> {
+  const record = context.index.byId(id);
+  if (!record || !isAlive(record)) return false;
+  if (byUser && !record.state.stoppedByUser) context.index.setState(id, { stoppedByUser: true });
+  if (!hasProcess(record)) {
+    endRestarting(context, record);
+    return false;
+  }
+  await context.runtime.kill(id, signal).catch(passOverEnded);
+  publishContainer(context.events, record, 'kill', { signal: String(signal) });
+  // A frozen process gets its signal when it thaws. Docker thaws for the signals that are to end it.
+  if (record.state.status === 'paused') {
+    await context.runtime.resume(id);
+    context.index.setState(id, { status: 'running' });
+  }
+  return true;
+}
+
+/** It ended a moment ago: the runtime's word of that is on its way. */
+function passOverEnded(error: unknown): void {
+  if (!isNetyardError(error, 'not-found') && !isNetyardError(error, 'conflict')) throw error;
+}
+
+/** It was waiting for its next start, which will not come. */
+function endRestarting(context: EngineContext, record: ContainerRecord): void {
+  context.restarts.cancel(record.id);
+  const { exitCode } = context.index.setState(record.id, { status: 'exited' }).state;
+  context.waiters.exited(record.id, { exitCode });
+}

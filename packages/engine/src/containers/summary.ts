@@ -1,0 +1,65 @@
+/** What `docker ps` and `docker inspect` show of a container, put together from its record and its network. */
+import type { EngineContext } from '../context.ts';
+import type { ContainerDetails, ContainerSummary } from '../contract.ts';
+import type { ContainerRecord } from '../model.ts';
+import { containerDirectory, logPath } from '../paths.ts';
+import { statusText } from './status-text.ts';
+
+export async function summarize(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { size: boolean },
+): Promise<ContainerSummary> {
+  const summary: ContainerSummary = {
+    record,
+    names: namesOf(context, record),
+    statusText: statusText(record.state, context.clock.now()),
+    network: context.networks.state(record.id),
+  };
+  if (!options.size) return summary;
+  return { ...summary, sizes: await context.rootfs.size(record.id, record.layers) };
+}
+
+/** Its own, then those that links give it. */
+export function namesOf(context: EngineContext, record: ContainerRecord): string[] {
+  const links = context.networks.linksTo(record.id).flatMap(({ parentId, alias }) => {
+    const parent = context.index.byId(parentId);
+    return parent ? [`/${parent.name}/${alias}`] : [];
+  });
+  return [`/${record.name}`, ...links];
+}
+
+export async function inspectContainer(
+  context: EngineContext,
+  ref: string,
+  options: { size: boolean },
+): Promise<ContainerDetails> {
+  const { settings, images } = context;
+  const record = context.index.get(ref);
+  const { id } = record;
+  const summary = await summarize(context, record, options);
+  const image = await images.get(record.imageId).catch(() => undefined); // it may have been removed since
+  const directory = containerDirectory(settings, id);
+  const files = summary.network?.files;
+  return {
+    ...summary,
+    image,
+    linkTexts: linkTexts(context, record),
+    logPath: record.config.logDriver === 'none' ? '' : logPath(settings, id),
+    hostnamePath: files?.hostname ?? `${directory}/hostname`,
+    hostsPath: files?.hosts ?? `${directory}/hosts`,
+    resolvConfPath: files?.resolvConf ?? `${directory}/resolv.conf`,
+    execIds: context.execs.running(id).map((exec) => exec.id),
+    overlay: context.rootfs.folders?.(id, record.layers) ?? noFolders,
+  };
+}
+
+const noFolders = { lower: [], upper: '', work: '', merged: '' };
+
+/** `/child:/parent/alias`, as HostConfig.Links has them. */
+function linkTexts(context: EngineContext, record: ContainerRecord): string[] {
+  return context.networks.links(record.id).map((link) => {
+    const child = context.index.byId(link.childId)?.name ?? link.targetName ?? link.childId;
+    return `/${child}:/${record.name}/${link.alias}`;
+  });
+}

@@ -1,0 +1,117 @@
+/** What the runtime is asked to run for a container. Pure: everything that had to be looked up comes in. */
+import { basename } from 'node:path';
+import type { SandboxState } from '@netyard/network';
+import type { EngineSettings } from '../context.ts';
+import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
+import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
+import { processEnv } from './env.ts';
+import { parseSecurityOptions } from './security-options.ts';
+
+export interface TaskFacts {
+  rootPath: string;
+  network: SandboxState;
+  stdio: TaskStdio;
+  hostname: string;
+  domainname: string;
+  linkEnvironment: readonly string[];
+  pidNamespace: TaskSpec['pidNamespace'];
+  ipcNamespace: TaskSpec['ipcNamespace'];
+  settings: Pick<EngineSettings, 'cgroupParent' | 'cgroupVersion'>;
+}
+
+export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
+  const { config } = record;
+  const { network, settings } = facts;
+  const privateCgroups = config.cgroupnsMode === 'private';
+  return {
+    id: record.id,
+    rootPath: facts.rootPath,
+    readOnlyRoot: config.readOnlyRootfs,
+    args: record.process.args,
+    env: processEnv(record, { hostname: facts.hostname, tty: config.tty, links: facts.linkEnvironment }),
+    workingDirectory: record.process.workingDirectory || '/',
+    user: record.process.user,
+    groupAdd: config.groupAdd,
+    tty: config.tty,
+    ...(config.tty && config.consoleSize ? { consoleSize: config.consoleSize } : {}),
+    hostname: facts.hostname,
+    domainname: facts.domainname,
+    mounts: taskMounts(record, network),
+    shmSize: config.shmSize,
+    netnsPath: network.netnsPath,
+    pidNamespace: facts.pidNamespace,
+    ipcNamespace: facts.ipcNamespace,
+    utsNamespace: config.utsMode === 'host' ? 'host' : 'private',
+    cgroupNamespace: privateCgroups ? 'private' : 'host',
+    init: config.init,
+    privileged: config.privileged,
+    capAdd: config.capAdd,
+    capDrop: config.capDrop,
+    ...parseSecurityOptions(config.securityOptions),
+    devices: config.devices,
+    sysctls: otherSysctls(config.sysctls),
+    ulimits: config.ulimits,
+    oomScoreAdj: config.oomScoreAdj,
+    resources: taskResources(config.resources),
+    cgroupPath: `${config.cgroupParent || settings.cgroupParent}/${record.id}`,
+    ...(config.maskedPaths ? { maskedPaths: config.maskedPaths } : {}),
+    ...(config.readonlyPaths ? { readonlyPaths: config.readonlyPaths } : {}),
+    annotations: config.annotations,
+    labels: {},
+    runtimeName: config.runtime,
+    stdio: facts.stdio,
+  };
+}
+
+/** Those of the network namespace are set by the network box, which makes it. */
+function otherSysctls(sysctls: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(sysctls).filter(([key]) => !key.startsWith('net.')));
+}
+
+/** Parents before what is mounted inside them. */
+function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[] {
+  const own = record.mounts.map(taskMount);
+  const taken = new Set(own.map(({ target }) => target));
+  const files = Object.values(network.files)
+    .map((source) => ({ source, target: networkFileTarget(source) }))
+    .filter(({ target }) => !taken.has(target))
+    .map(({ source, target }): TaskMount => ({ type: 'bind', source, target, options: ['rbind', 'rprivate'] }));
+  const ipc = sharedMemory(record, taken);
+  const depth = ({ target }: TaskMount): number => target.split('/').length;
+  return [...own, ...files, ...ipc].sort((a, b) => depth(a) - depth(b));
+}
+
+/** Their names say what they are: hosts, hostname, resolv.conf. */
+const networkFileTarget = (source: string): string => `/etc/${basename(source)}`;
+
+function taskMount(mount: ResolvedMount): TaskMount {
+  const { source, target } = mount;
+  if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
+  const access = mount.readOnly ? 'ro' : 'rw';
+  return { type: 'bind', source, target, options: ['rbind', access, mount.propagation || 'rprivate'] };
+}
+
+function sharedMemory(record: ContainerRecord, taken: ReadonlySet<string>): TaskMount[] {
+  if (record.config.ipcMode !== 'host' || taken.has('/dev/shm')) return [];
+  return [{ type: 'bind', source: '/dev/shm', target: '/dev/shm', options: ['rbind', 'rw', 'rprivate'] }];
+}
+
+/** Only what is limited. Also for `docker update`. */
+export function taskResources(resources: Resources): TaskResources {
+  const { memory, memoryReservation, memorySwap, nanoCpus, pidsLimit } = resources;
+  const period = nanoCpus > 0 ? 100_000 : resources.cpuPeriod;
+  const quota = nanoCpus > 0 ? Math.floor((nanoCpus * 100_000) / 1e9) : resources.cpuQuota;
+  return {
+    ...(memory > 0 ? { memory } : {}),
+    ...(memoryReservation > 0 ? { memoryReservation } : {}),
+    ...(memory > 0 && memorySwap !== 0 ? { memorySwap } : {}),
+    ...(resources.cpuShares > 0 ? { cpuShares: resources.cpuShares } : {}),
+    ...(period > 0 ? { cpuPeriod: period } : {}),
+    ...(quota !== 0 ? { cpuQuota: quota } : {}),
+    ...(resources.cpusetCpus ? { cpusetCpus: resources.cpusetCpus } : {}),
+    ...(resources.cpusetMems ? { cpusetMems: resources.cpusetMems } : {}),
+    ...(pidsLimit > 0 ? { pidsLimit } : {}),
+    ...(resources.blkioWeight > 0 ? { blkioWeight: resources.blkioWeight } : {}),
+    ...(resources.oomKillDisable ? { oomKillDisable: true } : {}),
+  };
+}

@@ -1,0 +1,69 @@
+/** `docker top`: the host's ps, of which the lines of the container's processes are kept. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { messageOf, NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { hasProcess, isRestarting, notRunning } from './container-index.ts';
+
+const run = promisify(execFile);
+
+export interface ProcessTable {
+  titles: string[];
+  processes: string[][];
+}
+
+export async function topContainer(context: EngineContext, ref: string, psArguments: string): Promise<ProcessTable> {
+  const options = psArguments === '' ? '-ef' : psArguments;
+  checkPsArguments(options);
+  const record = context.index.get(ref);
+  if (record.state.status === 'restarting') throw isRestarting(record);
+  if (!hasProcess(record)) throw notRunning(record);
+  const pids = await context.runtime.pids(record.id);
+  const table = parsePs(await ps(options.split(' '), pids), new Set(pids));
+  publishContainer(context.events, record, 'top');
+  return table;
+}
+
+/** Some options, such as f, do not go with -q: then without it. */
+async function ps(options: readonly string[], pids: readonly number[]): Promise<string> {
+  const execute = async (args: readonly string[]): Promise<string> =>
+    (await run('ps', [...args], { maxBuffer: 64 * 1024 * 1024 })).stdout;
+  try {
+    return await execute([...options, `-q${pids.join(',')}`]);
+  } catch {
+    try {
+      return await execute(options);
+    } catch (cause) {
+      const { stderr = '' } = cause as { stderr?: string };
+      throw new NetyardError('internal', `ps: ${stderr.split('\n')[0] || messageOf(cause)}`, { cause });
+    }
+  }
+}
+
+/** `-o pid=X` would rename the one column that is needed. */
+function checkPsArguments(text: string): void {
+  for (const [, title, value] of text.matchAll(/\s+(?:-o|o|--format)?\s*([a-z]*)=\s*(\S*)/gi))
+    if (title !== undefined && value === 'PID' && title !== 'pid')
+      throw new NetyardError('invalid', `specifying "${title}=${value}" is not allowed`);
+}
+
+/** Lines of the given processes, and of their threads (`-` in the PID column). Pure. */
+export function parsePs(output: string, pids: ReadonlySet<number>): ProcessTable {
+  const [head = '', ...lines] = output.split('\n');
+  const titles = head.trim().split(/\s+/);
+  const column = titles.indexOf('PID');
+  if (column < 0) throw new NetyardError('internal', "Couldn't find PID field in ps output");
+  const processes: string[][] = [];
+  let threads = false;
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    const fields = line.trim().split(/\s+/);
+    const pid = fields[column] ?? '';
+    if (pid !== '-') threads = pids.has(Number(pid));
+    if (!threads) continue;
+    const last = titles.length - 1;
+    processes.push([...fields.slice(0, last), fields.slice(last).join(' ')]);
+  }
+  return { titles, processes };
+}

@@ -1,0 +1,80 @@
+/** `docker update`: limits and restart policy of a container, running or not. */
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import type { EngineContext } from '../context.ts';
+import type { ContainerService } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord, Resources } from '../model.ts';
+import { hasProcess } from './container-index.ts';
+import { checkResources, checkRestartPolicy } from './create-check.ts';
+import { taskResources } from './task-spec.ts';
+
+type Change = Parameters<ContainerService['update']>[1];
+
+export async function updateContainer(
+  context: EngineContext,
+  ref: string,
+  change: Change,
+): Promise<{ warnings: string[] }> {
+  const { id } = context.index.get(ref);
+  return context.queue.run(id, async () => {
+    const record = context.index.get(id);
+    try {
+      return await updateNow(context, record, change);
+    } catch (error) {
+      const code = isNetyardError(error) ? error.code : 'internal';
+      throw new NetyardError(code, `Cannot update container ${id}: ${messageOf(error)}`, { cause: error });
+    }
+  });
+}
+
+async function updateNow(
+  context: EngineContext,
+  record: ContainerRecord,
+  change: Change,
+): Promise<{ warnings: string[] }> {
+  const { status } = record.state;
+  if (status === 'removing' || status === 'dead')
+    throw new NetyardError('conflict', 'container is marked for removal and cannot be "update"');
+  const resources = mergeResources(record.config.resources, change.resources);
+  const warnings = checkResources(resources, true);
+  const restartPolicy = change.restartPolicy ?? record.config.restartPolicy;
+  checkRestartPolicy(restartPolicy);
+  if (record.config.autoRemove && restartPolicy.name !== 'no')
+    throw new NetyardError(
+      'invalid',
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    );
+  if (hasProcess(record) && Object.keys(change.resources).length > 0)
+    await context.runtime.update(record.id, changedLimits(record.config.resources, resources));
+  const updated = context.index.put({ ...record, config: { ...record.config, resources, restartPolicy } });
+  publishContainer(context.events, updated, 'update');
+  return { warnings };
+}
+
+/** A new memory limit with an old swap limit below it is refused, as Docker does. */
+function mergeResources(present: Resources, change: Partial<Resources>): Resources {
+  const merged = { ...present, ...change };
+  const { memory, memorySwap } = merged;
+  if (change.nanoCpus && (present.cpuPeriod > 0 || present.cpuQuota > 0))
+    throw new NetyardError(
+      'conflict',
+      'Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set',
+    );
+  if ((change.cpuPeriod || change.cpuQuota) && present.nanoCpus > 0)
+    throw new NetyardError(
+      'conflict',
+      'Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set',
+    );
+  if (change.memory && change.memorySwap === undefined && memorySwap > 0 && memorySwap < memory)
+    throw new NetyardError(
+      'conflict',
+      'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+    );
+  return merged;
+}
+
+/** The limits as they are to be; a pids limit that is taken away has to be said to the kernel. */
+function changedLimits(before: Resources, after: Resources): ReturnType<typeof taskResources> {
+  const limits = taskResources(after);
+  return before.pidsLimit > 0 && after.pidsLimit <= 0 ? { ...limits, pidsLimit: -1 } : limits;
+}

@@ -1,0 +1,68 @@
+/**
+ * What every use-case of the engine works on: the plugs, the settings, and the state that only a living process has
+ * (indexes in memory, output captures, timers). One value, made by engine.ts; nothing here is global.
+ */
+import type { Clock, KeyedQueue, Logger } from '@netyard/core';
+import type { LinkStatistics } from '@netyard/kernel';
+import type { Networks } from '@netyard/network';
+import type { ContainerIndex } from './containers/container-index.ts';
+import type { HealthMonitors } from './containers/healthcheck.ts';
+import type { RestartTimers } from './containers/restart-timers.ts';
+import type { StdinPipes } from './containers/stdin.ts';
+import type { Waiters } from './containers/waiters.ts';
+import type { ImageService } from './contract.ts';
+import type { EventLog } from './events/event-log.ts';
+import type { ExecRegistry } from './exec/exec-registry.ts';
+import type { Outputs } from './logs/outputs.ts';
+import type { RootFilesystems, Runtime } from './ports.ts';
+import type { VolumeIndex } from './volumes/volume-index.ts';
+
+/** Settings from the daemon's flags; one frozen value. */
+export interface EngineSettings {
+  /** Survives a reboot: container folders, logs, volumes. */
+  dataRoot: string;
+  /** Gone after a reboot: output files and FIFOs of running containers. */
+  execRoot: string;
+  /** cgroup that containers are made below, such as `/netyard`. */
+  cgroupParent: string;
+  cgroupVersion: '1' | '2';
+  /** `--log-driver`, `--log-opt`. */
+  logDriver: 'json-file' | 'none';
+  logOptions: Record<string, string>;
+  /** `--shutdown-timeout` and the default of `docker stop`. */
+  stopTimeoutSeconds: number;
+  /** `--default-shm-size`, bytes. */
+  shmSize: number;
+  storageDriver: string;
+}
+
+/** Files in ways that node:fs lacks; the kernel box's functions of the same names. */
+export interface PipeFiles {
+  makeFifo(path: string, mode?: number): void;
+  /** Never waits for the other side; see fifo(7). */
+  openFifo(path: string, way: 'read' | 'write' | 'both'): number;
+  punchHole(fd: number, offset: number, length: number): void;
+}
+
+export interface EngineContext {
+  readonly runtime: Runtime;
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly images: ImageService;
+  readonly files: PipeFiles;
+  readonly linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly volumes: VolumeIndex;
+  readonly events: EventLog;
+  readonly outputs: Outputs;
+  readonly stdin: StdinPipes;
+  readonly execs: ExecRegistry;
+  readonly waiters: Waiters;
+  readonly restarts: RestartTimers;
+  readonly health: HealthMonitors;
+  /** One change of state at a time per container. */
+  readonly queue: KeyedQueue;
+}

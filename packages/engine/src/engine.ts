@@ -1,0 +1,156 @@
+/** Puts the engine together: indexes from the stores, plugs, and the use-cases behind the `Engine` contract. */
+import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
+import type { LinkStatistics } from '@netyard/kernel';
+import type { ContainerDirectory, Networks } from '@netyard/network';
+import { ContainerIndex, hasProcess, isAlive } from './containers/container-index.ts';
+import { hostnameOf } from './containers/create-config.ts';
+import { handleExit } from './containers/exit.ts';
+import { HealthMonitors, runProbe, settleProbe } from './containers/healthcheck.ts';
+import { reconcile, resync } from './containers/reconcile.ts';
+import { RestartTimers } from './containers/restart-timers.ts';
+import { createContainerService } from './containers/service.ts';
+import { StdinPipes } from './containers/stdin.ts';
+import { stopAndWait } from './containers/stop.ts';
+import { Waiters } from './containers/waiters.ts';
+import type { EngineContext, EngineSettings, PipeFiles } from './context.ts';
+import type { Engine, ImageService } from './contract.ts';
+import { publishContainer } from './events/container-events.ts';
+import { EventLog } from './events/event-log.ts';
+import { publishNetwork } from './events/network-events.ts';
+import { ExecRegistry } from './exec/exec-registry.ts';
+import { createExecService } from './exec/service.ts';
+import { Outputs } from './logs/outputs.ts';
+import type { ContainerRecord } from './model.ts';
+import { createNetworkService } from './networks/service.ts';
+import type { ContainerStore, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
+import { createSystemService } from './system/service.ts';
+import { createVolumeService } from './volumes/service.ts';
+import { VolumeIndex } from './volumes/volume-index.ts';
+
+/** What the image service asks about containers, and tells. */
+export interface ImageNeighbours {
+  containers(): readonly ContainerRecord[];
+  events: EventLog;
+}
+
+export interface EngineOptions {
+  runtime: Runtime;
+  rootfs: RootFilesystems;
+  /** Containers and networks need each other: made from what the engine answers about containers. */
+  networks: (containers: ContainerDirectory) => Networks;
+  images: (neighbours: ImageNeighbours) => ImageService;
+  store: ContainerStore & VolumeStore;
+  settings: EngineSettings;
+  files: PipeFiles;
+  /** `Kernel.linkStatistics`. */
+  linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
+  logger: Logger;
+  clock: Clock;
+}
+
+/** Reads the stores; changes nothing before `start`, which also starts the networks (`networks.start`). */
+export function openEngine(options: EngineOptions): Engine & { networksBox: Networks } {
+  const context = openContext(options);
+  const { images } = context;
+  const listening: (() => void)[] = [];
+  return {
+    containers: createContainerService(context),
+    exec: createExecService(context),
+    images,
+    volumes: createVolumeService(context),
+    networks: createNetworkService(context),
+    events: context.events,
+    system: createSystemService(context),
+    networksBox: context.networks,
+    async start() {
+      listening.push(
+        context.networks.events((event) => publishNetwork(context.events, event)),
+        context.runtime.events((event) => dispatch(context, event)),
+      );
+      await reconcile(context);
+    },
+    async stop({ stopContainers }) {
+      context.restarts.close();
+      if (stopContainers) await stopAll(context);
+      for (const stop of listening.splice(0)) stop();
+      context.health.stopAll();
+      context.outputs.abandonAll();
+      context.stdin.disconnectAll();
+      context.execs.close();
+    },
+  };
+}
+
+function openContext(options: EngineOptions): EngineContext {
+  const { runtime, rootfs, settings, files, linkStatistics, clock, logger, store } = options;
+  const linkTarget = (name: string): string | undefined => networks.findLink(name)?.childId;
+  const index: ContainerIndex = new ContainerIndex(store, linkTarget);
+  const networks = options.networks(containerDirectory(index));
+  const events = new EventLog(clock);
+  const containers = (): ContainerRecord[] => index.all();
+  const context: EngineContext = {
+    runtime,
+    rootfs,
+    networks,
+    images: options.images({ containers, events }),
+    files,
+    linkStatistics,
+    settings,
+    clock,
+    logger,
+    index,
+    volumes: new VolumeIndex({ store, settings, clock, containers }),
+    events,
+    outputs: new Outputs({ settings, files, clock, logger }),
+    stdin: new StdinPipes({ settings, files, runtime }),
+    execs: new ExecRegistry(),
+    waiters: new Waiters(),
+    restarts: new RestartTimers(),
+    health: new HealthMonitors(
+      (record, command) => runProbe(context, record, command),
+      (id, result) => settleProbe(context, id, result),
+    ),
+    queue: new KeyedQueue(),
+  };
+  return context;
+}
+
+/** What the network box may know of containers. */
+function containerDirectory(index: ContainerIndex): ContainerDirectory {
+  return {
+    find: (ref) => index.find(ref)?.id,
+    info(id) {
+      const record = index.byId(id);
+      if (!record) return undefined;
+      const { name, state, config } = record;
+      return { name, state: state.status, env: config.env, hostname: hostnameOf(record) };
+    },
+  };
+}
+
+function dispatch(context: EngineContext, event: RuntimeEvent): void {
+  const failed = (error: unknown): void =>
+    context.logger.error('handling a runtime event failed', { event: event.type, error: messageOf(error) });
+  if (event.type === 'resync') resync(context).catch(failed);
+  else if (event.type === 'oom') noteOom(context, event.id);
+  else if (event.execId !== undefined) context.execs.ended(event.execId, event.exit);
+  else handleExit(context, event).catch(failed);
+}
+
+function noteOom(context: EngineContext, id: string): void {
+  const record = context.index.byId(id);
+  if (!record || !hasProcess(record)) return;
+  publishContainer(context.events, context.index.setState(id, { oomKilled: true }), 'oom');
+}
+
+/** Restart policies are for the next start of the daemon, so this is no stop by a user. */
+async function stopAll(context: EngineContext): Promise<void> {
+  const alive = context.index.all().filter(isAlive);
+  await Promise.all(
+    alive.map(({ id }) =>
+      stopAndWait(context, id, { byUser: false }).catch((error: unknown) =>
+        context.logger.error('stopping a container failed', { container: id, error: messageOf(error) }),
+      ),
+    ),
+  );
+}

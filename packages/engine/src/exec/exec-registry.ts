@@ -1,0 +1,83 @@
+/** Commands in running containers, in memory only: they end with the daemon's interest in them. */
+import { NetyardError } from '@netyard/core';
+import type { ExecRecord } from '../model.ts';
+import type { ExitStatus } from '../ports.ts';
+
+/** How long an ended command can still be inspected. Docker's clean-up takes five to ten minutes. */
+const keptMilliseconds = 5 * 60_000;
+
+export class ExecRegistry {
+  readonly #records = new Map<string, ExecRecord>();
+  readonly #started = new Set<string>();
+  readonly #endings = new Map<string, (exit: ExitStatus) => void>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  add(record: ExecRecord): void {
+    this.#records.set(record.id, record);
+  }
+
+  find(id: string): ExecRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  get(id: string): ExecRecord {
+    const record = this.#records.get(id);
+    if (record) return record;
+    throw new NetyardError('not-found', `No such exec instance: ${id}`);
+  }
+
+  put(record: ExecRecord): void {
+    if (this.#records.has(record.id)) this.#records.set(record.id, record);
+  }
+
+  running(containerId: string): ExecRecord[] {
+    return [...this.#records.values()].filter((record) => record.containerId === containerId && record.running);
+  }
+
+  /** Each runs once. Throws `conflict`. */
+  claim(id: string): void {
+    const { running, exitCode } = this.get(id);
+    if (running || (this.#started.has(id) && exitCode === undefined))
+      throw new NetyardError('conflict', `exec command ${id} is already running`);
+    if (this.#started.has(id)) throw new NetyardError('conflict', `exec command ${id} has already run`);
+    this.#started.add(id);
+  }
+
+  /** Resolves when the runtime tells of its end. To be called before it is started. */
+  ending(id: string): Promise<ExitStatus> {
+    return new Promise((resolve) => this.#endings.set(id, resolve));
+  }
+
+  /** False when nobody started it here. */
+  ended(id: string, exit: ExitStatus): boolean {
+    const tell = this.#endings.get(id);
+    this.#endings.delete(id);
+    tell?.(exit);
+    return tell !== undefined;
+  }
+
+  /** It was never started or has ended: forgotten after a while. */
+  forgetLater(id: string): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#forget(id);
+    }, keptMilliseconds);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  forgetContainer(containerId: string): void {
+    for (const record of [...this.#records.values()]) if (record.containerId === containerId) this.#forget(record.id);
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #forget(id: string): void {
+    this.#records.delete(id);
+    this.#started.delete(id);
+    this.#endings.delete(id);
+  }
+}

@@ -1,0 +1,27 @@
+/** The exec verbs of the engine. */
+import { notRunning } from '../containers/container-index.ts';
+import type { EngineContext } from '../context.ts';
+import type { ExecService } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import { createExec } from './create.ts';
+import { startExec } from './start.ts';
+
+export function createExecService(context: EngineContext): ExecService {
+  return {
+    async create(ref, config) {
+      return { id: createExec(context, ref, config).id };
+    },
+    start: (id, options) => startExec(context, id, options),
+    async resize(id, rows, columns) {
+      const exec = context.execs.get(id);
+      const record = context.index.get(exec.containerId);
+      if (!exec.running) throw notRunning(record);
+      await context.runtime.resize(record.id, rows, columns, id);
+      const attributes = { execID: id, height: String(rows), width: String(columns) };
+      publishContainer(context.events, record, 'exec_resize', attributes);
+    },
+    async inspect(id) {
+      return context.execs.get(id);
+    },
+  };
+}

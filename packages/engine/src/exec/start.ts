@@ -1,0 +1,211 @@
+/** `docker exec`, second half: runs the command and connects its streams. */
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { isNetyardError, messageOf } from '@netyard/core';
+import { watchedStdin } from '../containers/attach.ts';
+import { hostnameOf } from '../containers/create-config.ts';
+import { DetachWatch, parseDetachKeys } from '../containers/detach-keys.ts';
+import { processEnv } from '../containers/env.ts';
+import { failureAnswer, runtimeFailure } from '../containers/start-failure.ts';
+import { withTimeLimit } from '../containers/waiters.ts';
+import type { EngineContext } from '../context.ts';
+import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
+import { publishContainer } from '../events/container-events.ts';
+import type { ContainerRecord, ExecRecord } from '../model.ts';
+import type { ExecSpec, ExitStatus } from '../ports.ts';
+import { activeContainer, commandText } from './create.ts';
+import { ExecPipes, type ExecStreams } from './exec-pipes.ts';
+import { mergeOutput } from './merge-output.ts';
+
+/** How long output may still come when the command has ended: a child of it may hold its streams open. */
+const drainMilliseconds = 2000;
+
+type StartOptions = Parameters<ExecService['start']>[1];
+
+/** A command that runs: its output ends when it has ended and its exit code is known. */
+export interface RunningExec {
+  output: AsyncIterable<OutputChunk>;
+  stdin: Writable | undefined;
+  /** Its exit code is in the registry by then. */
+  ended: Promise<ExitStatus>;
+}
+
+export async function startExec(
+  context: EngineContext,
+  id: string,
+  options: StartOptions,
+): Promise<Attachment | undefined> {
+  const exec = context.execs.get(id);
+  const record = activeContainer(context, exec.containerId);
+  context.execs.claim(id);
+  const { attachStdin, attachStdout, attachStderr, tty } = exec.config;
+  const wanted: ExecStreams = options.detach
+    ? { stdin: false, stdout: false, stderr: false }
+    : { stdin: attachStdin, stdout: attachStdout || tty, stderr: attachStderr && !tty };
+  const size = options.consoleSize ?? exec.config.consoleSize;
+  const running = await launchExec(context, record, exec, wanted, size);
+  if (options.detach) {
+    void consume(running.output);
+    return undefined;
+  }
+  return attachment(context, record, exec, running, options.signal);
+}
+
+/** Runs it; a failure to do so is its end, with Docker's exit code. */
+export async function launchExec(
+  context: EngineContext,
+  record: ContainerRecord,
+  exec: ExecRecord,
+  wanted: ExecStreams,
+  consoleSize?: [number, number],
+): Promise<RunningExec> {
+  const { execs, runtime, settings, files, events } = context;
+  publishContainer(events, record, `exec_start: ${commandText(exec.config)}`, { execID: exec.id });
+  const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, wanted);
+  const ending = execs.ending(exec.id);
+  try {
+    const { pid } = await runtime.exec(record.id, execSpec(context, record, exec, pipes, consoleSize));
+    const present = execs.find(exec.id);
+    if (present?.exitCode === undefined) execs.put({ ...exec, running: true, pid });
+    const stdin = pipes.openStdin();
+    const ended = ending.then((exit) => settleExec(context, record, exec, pipes, exit));
+    return { output: execOutput(pipes, ended), stdin: stdin && execStdin(context, exec, stdin), ended };
+  } catch (error) {
+    pipes.destroy();
+    const failure = runtimeFailure(error, 'exec');
+    execs.put({ ...exec, running: false, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode });
+    execs.forgetLater(exec.id);
+    throw failureAnswer(failure);
+  }
+}
+
+function execSpec(
+  context: EngineContext,
+  record: ContainerRecord,
+  exec: ExecRecord,
+  pipes: ExecPipes,
+  consoleSize: [number, number] | undefined,
+): ExecSpec {
+  const { config } = exec;
+  const links = context.networks.linkEnvironment(record.id);
+  const { networkMode } = record.config;
+  const shown = networkMode.kind === 'container' ? (context.index.find(networkMode.ref) ?? record) : record;
+  return {
+    execId: exec.id,
+    args: config.command,
+    env: processEnv(record, { hostname: hostnameOf(shown), tty: config.tty, links, extra: config.env }),
+    workingDirectory: config.workingDirectory || record.process.workingDirectory || '/',
+    user: config.user || record.process.user,
+    tty: config.tty,
+    ...(config.tty && consoleSize ? { consoleSize } : {}),
+    privileged: config.privileged || record.config.privileged,
+    stdio: pipes.stdio,
+  };
+}
+
+/** The exit code is known first; then the shim lets go of the FIFOs, and their readers come to the end. */
+async function settleExec(
+  context: EngineContext,
+  record: ContainerRecord,
+  exec: ExecRecord,
+  pipes: ExecPipes,
+  exit: ExitStatus,
+): Promise<ExitStatus> {
+  const { execs, runtime, logger, events } = context;
+  execs.put({ ...exec, running: false, exitCode: exit.exitCode, pid: 0 });
+  execs.forgetLater(exec.id);
+  try {
+    await runtime.deleteExec(record.id, exec.id);
+  } catch (error) {
+    if (!isNetyardError(error, 'not-found'))
+      logger.warn('deleting an exec failed', { container: record.id, exec: exec.id, error: messageOf(error) });
+  }
+  pipes.remove();
+  const attributes = { execID: exec.id, exitCode: String(exit.exitCode) };
+  publishContainer(events, context.index.byId(record.id) ?? record, 'exec_die', attributes);
+  return exit;
+}
+
+async function* execOutput(pipes: ExecPipes, ended: Promise<ExitStatus>): AsyncGenerator<OutputChunk> {
+  const readers = [pipes.stdout, pipes.stderr].filter((pipe) => pipe !== undefined);
+  const drained = ended.then(async () => {
+    const ends = Promise.all(readers.map((pipe) => finished(pipe).catch(() => undefined)));
+    if ((await withTimeLimit(ends, drainMilliseconds)) === undefined) for (const pipe of readers) pipe.push(null);
+  });
+  const sources = [
+    ...(pipes.stdout ? [{ stream: 'stdout' as const, readable: pipes.stdout }] : []),
+    ...(pipes.stderr ? [{ stream: 'stderr' as const, readable: pipes.stderr }] : []),
+  ];
+  yield* mergeOutput(sources);
+  await ended;
+  await drained;
+}
+
+/** Its end is the end of the command's stdin, but for a terminal's. */
+function execStdin(context: EngineContext, exec: ExecRecord, pipe: Writable): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (pipe.destroyed) return done();
+      pipe.write(chunk, () => done());
+    },
+    final(done) {
+      if (exec.config.tty || pipe.destroyed) return done();
+      pipe.once('close', () => {
+        context.runtime.closeStdin(exec.containerId, exec.id).then(
+          () => done(),
+          () => done(), // it ended meanwhile
+        );
+      });
+      pipe.end(() => pipe.destroy());
+    },
+    destroy(error, done) {
+      pipe.destroy();
+      done(error);
+    },
+  });
+}
+
+function attachment(
+  context: EngineContext,
+  record: ContainerRecord,
+  exec: ExecRecord,
+  running: RunningExec,
+  signal: AbortSignal,
+): Attachment {
+  const { promise: detached, resolve: detach } = Promise.withResolvers<void>();
+  const leaving = new AbortController();
+  const leave = (): void => {
+    publishContainer(context.events, record, 'exec_detach', { execID: exec.id });
+    leaving.abort();
+    detach();
+  };
+  const keys = parseDetachKeys(exec.config.detachKeys);
+  const { tty } = exec.config;
+  const stdin = running.stdin && tty ? watchedStdin(running.stdin, new DetachWatch(keys), leave) : running.stdin;
+  return { tty, output: untilAborted(running.output, AbortSignal.any([signal, leaving.signal])), stdin, detached };
+}
+
+/** Who leaves does not end the command: the rest of its output is read and dropped, so that it is not held up. */
+async function* untilAborted(output: AsyncIterable<OutputChunk>, signal: AbortSignal): AsyncGenerator<OutputChunk> {
+  const iterator = output[Symbol.asyncIterator]();
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const abort = (): void => resolve(undefined);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      ended = next?.done === true;
+      if (next === undefined || ended) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    if (!ended) void consume({ [Symbol.asyncIterator]: () => iterator });
+  }
+}
+
+export async function consume(output: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of output);
+}

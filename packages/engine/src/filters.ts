@@ -1,0 +1,74 @@
+/** What Docker's filters have in common (moby daemon/internal/filters). Pure. */
+import { NetyardError } from '@netyard/core';
+import type { Filters } from './contract.ts';
+
+/** Throws `invalid` with Docker's words for a filter that the command does not have. */
+export function checkFilterKeys(filters: Filters, allowed: readonly string[]): void {
+  for (const key of filters.keys())
+    if (!allowed.includes(key)) throw new NetyardError('invalid', `invalid filter '${key}'`);
+}
+
+/** `label=key` or `label=key=value`; all of them must hold. */
+export function matchesKeyValues(
+  wanted: readonly string[] | undefined,
+  found: Readonly<Record<string, string>>,
+): boolean {
+  return (wanted ?? []).every((text) => {
+    const equals = text.indexOf('=');
+    const value = found[equals < 0 ? text : text.slice(0, equals)];
+    return value !== undefined && (equals < 0 || value === text.slice(equals + 1));
+  });
+}
+
+/** For prune: `label=` and `label!=`. */
+export function matchesPruneLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
+  if (!matchesKeyValues(filters.get('label'), labels)) return false;
+  const refused = filters.get('label!') ?? [];
+  return refused.length === 0 || !matchesKeyValues(refused, labels);
+}
+
+/** Docker's Match: one of the values, exactly or as a regular expression. */
+export function matchesPattern(wanted: readonly string[] | undefined, found: string): boolean {
+  if (wanted === undefined || wanted.length === 0) return true;
+  return wanted.some((pattern) => pattern === found || expression(pattern)?.test(found) === true);
+}
+
+function expression(pattern: string): RegExp | undefined {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    return undefined; // Docker, too, takes what is no expression as plain text
+  }
+}
+
+/** `true`, `1`, `false`, `0`. Throws `invalid`. */
+export function booleanFilter(filters: Filters, key: string): boolean | undefined {
+  const values = filters.get(key);
+  if (values === undefined || values.length === 0) return undefined;
+  if (values.every((value) => value === '1' || value === 'true')) return true;
+  if (values.every((value) => value === '0' || value === 'false')) return false;
+  throw new NetyardError('invalid', `invalid filter '${key}=[${values.join(' ')}]'`);
+}
+
+/** `until`: a time (seconds since 1970, RFC 3339) or a duration before `now` (`10m`, `1h30m`). Nanoseconds. */
+export function untilFilter(filters: Filters, now: bigint): bigint | undefined {
+  const values = filters.get('until');
+  if (values === undefined || values.length === 0) return undefined;
+  const [text = ''] = values;
+  if (values.length > 1) throw new NetyardError('invalid', 'more than one until filter specified');
+  const time = parseTime(text, now);
+  if (time === undefined) throw new NetyardError('invalid', `invalid filter 'until=${text}'`);
+  return time;
+}
+
+function parseTime(text: string, now: bigint): bigint | undefined {
+  if (/^\d+(\.\d+)?$/.test(text)) return BigInt(Math.round(Number(text) * 1e9));
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join('') === text) {
+    const unit: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+    const duration = parts.reduce((sum, [, number, name = '']) => sum + Number(number) * (unit[name] ?? 0), 0);
+    return now - BigInt(Math.round(duration));
+  }
+  const milliseconds = Date.parse(text);
+  return Number.isNaN(milliseconds) ? undefined : BigInt(milliseconds) * 1_000_000n;
+}

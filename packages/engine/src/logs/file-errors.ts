@@ -1,0 +1,5 @@
+/** Reading node:fs errors. */
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}

@@ -1,0 +1,59 @@
+/**
+ * How far a container's output files are in its log: four numbers in one small file, rewritten after each write to
+ * the log. If the daemon is killed between the two writes, the log is longer than this file says: it is cut back and
+ * the output read again from here, so that nothing is lost and nothing stands there twice.
+ */
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { hasCode } from './file-errors.ts';
+
+export interface OutputPosition {
+  /** Inode of the log file that `logSize` speaks of: after a rotation it is another one. */
+  logInode: bigint;
+  logSize: number;
+  /** Bytes of each output file that are in the log. */
+  stdout: number;
+  stderr: number;
+}
+
+const length = 32;
+
+export class PositionFile {
+  readonly #fd: number;
+
+  constructor(path: string) {
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  }
+
+  /** One write of 32 bytes, which a killed process either made or did not. */
+  write(position: OutputPosition): void {
+    const record = Buffer.alloc(length);
+    record.writeBigUInt64LE(position.logInode, 0);
+    record.writeBigUInt64LE(BigInt(position.logSize), 8);
+    record.writeBigUInt64LE(BigInt(position.stdout), 16);
+    record.writeBigUInt64LE(BigInt(position.stderr), 24);
+    writeSync(this.#fd, record, 0, length, 0);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Undefined when there is none. */
+export function readPosition(path: string): OutputPosition | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const record = Buffer.alloc(length);
+    if (readSync(fd, record, 0, length, 0) < length) return undefined;
+    const number = (offset: number): number => Number(record.readBigUInt64LE(offset));
+    return { logInode: record.readBigUInt64LE(0), logSize: number(8), stdout: number(16), stderr: number(24) };
+  } finally {
+    closeSync(fd);
+  }
+}

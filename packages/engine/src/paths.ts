@@ -1,0 +1,28 @@
+/** Where the engine keeps its files, as pure functions of the settings. */
+import { join } from 'node:path';
+import type { EngineSettings } from './context.ts';
+
+type Roots = Pick<EngineSettings, 'dataRoot' | 'execRoot'>;
+
+/** hosts, hostname, resolv.conf, the log. */
+export const containerDirectory = (roots: Roots, id: string): string => join(roots.dataRoot, 'containers', id);
+export const containersDirectory = (roots: Roots): string => join(roots.dataRoot, 'containers');
+
+/** Docker's name for it, so that log shippers find it. */
+export const logPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), `${id}-json.log`);
+/** How far the output files are in the log; see logs/position.ts. */
+export const positionPath = (roots: Roots, id: string): string =>
+  join(containerDirectory(roots, id), 'output.position');
+
+/** Output files and FIFOs of one running container. */
+export const ioDirectory = (roots: Roots, id: string): string => join(roots.execRoot, 'containers', id);
+export const ioDirectories = (roots: Roots): string => join(roots.execRoot, 'containers');
+
+export type StreamName = 'stdin' | 'stdout' | 'stderr';
+export const ioPath = (roots: Roots, id: string, stream: StreamName): string => join(ioDirectory(roots, id), stream);
+export const execIoPath = (roots: Roots, id: string, execId: string, stream: StreamName): string =>
+  join(ioDirectory(roots, id), `exec-${execId}-${stream}`);
+
+export const volumesDirectory = (roots: Roots): string => join(roots.dataRoot, 'volumes');
+export const volumeDirectory = (roots: Roots, name: string): string => join(volumesDirectory(roots), name);
+export const volumeMountpoint = (roots: Roots, name: string): string => join(volumeDirectory(roots, name), '_data');

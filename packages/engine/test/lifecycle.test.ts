@@ -1,0 +1,373 @@
+/** A container's life on fakes: what it goes through, in Docker's words, and what it leaves behind. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import { containerDirectory, ioDirectory } from '../src/paths.ts';
+import { configOf, openWorld, text, until, type World } from './fakes.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await openWorld();
+});
+afterEach(() => world.close());
+
+const actions = (): string[] => world.events.map((event) => event.action);
+const rejectsWith = (work: Promise<unknown>, code: string, message: RegExp | string): Promise<void> =>
+  assert.rejects(work, (error) => {
+    assert.ok(isNetyardError(error), String(error));
+    assert.equal(error.code, code);
+    if (typeof message === 'string') assert.equal(error.message, message);
+    else assert.match(error.message, message);
+    return true;
+  });
+
+function assertNothingLeft(): void {
+  assert.equal(world.store.records.size, 0);
+  assert.deepEqual([...world.runtime.tasks], []);
+  assert.deepEqual([...world.networks.configs], []);
+  assert.deepEqual([...world.networks.states], []);
+  assert.deepEqual([...world.rootfs.mounted], []);
+  for (const folder of ['rootfs', 'exec/containers', 'data/containers', 'data/volumes']) {
+    const path = join(world.directory, folder);
+    assert.deepEqual(existsSync(path) ? readdirSync(path) : [], [], folder);
+  }
+}
+
+test('create, start, stop, remove leaves nothing behind and tells of each step', async () => {
+  const { containers } = world.engine;
+  const id = await world.run({}, 'nginx-1');
+  assert.equal(world.state(id).status, 'running');
+  const task = world.runtime.tasks.get(id)?.spec;
+  assert.deepEqual(task?.args, ['nginx']);
+  assert.deepEqual(task?.env, ['PATH=/bin', `HOSTNAME=${id.slice(0, 12)}`, 'FROM=image']);
+  assert.deepEqual(
+    task?.mounts.map(({ target }) => target),
+    ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'],
+  );
+  await containers.stop('nginx-1', {});
+  assert.equal(world.state(id).status, 'exited');
+  assert.equal(world.state(id).exitCode, 143);
+  assert.deepEqual([...world.networks.states], []);
+  await containers.remove(id.slice(0, 6), { force: false, volumes: false, link: false });
+  assertNothingLeft();
+  await until(() => actions().includes('destroy'));
+  assert.deepEqual(actions(), ['create', 'start', 'kill', 'die', 'stop', 'destroy']);
+  const die = world.events.find((event) => event.action === 'die');
+  assert.deepEqual(die?.attributes, {
+    of: 'image',
+    exitCode: '143',
+    execDuration: '0',
+    image: 'nginx-web01',
+    name: 'nginx-1',
+  });
+});
+
+test('a command that is not there leaves the container created, with code 127 and the runtime’s words', async () => {
+  world.runtime.onCreate = () => {
+    throw new NetyardError('invalid', 'exec: "nginy": executable file not found in $PATH');
+  };
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: 'xx', config: configOf({ command: ['nginy'] }) });
+  await rejectsWith(
+    containers.start('xx'),
+    'invalid',
+    'failed to create task for container: failed to create shim task: OCI runtime create failed: ' +
+      'unable to start container process: exec: "nginy": executable file not found in $PATH: unknown',
+  );
+  assert.equal(world.state(id).status, 'created');
+  assert.equal(world.state(id).exitCode, 127);
+  assert.deepEqual([...world.networks.states], []);
+  assert.deepEqual([...world.rootfs.mounted], []);
+  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
+  world.runtime.onCreate = undefined;
+  await containers.start('xx');
+  assert.equal(world.state(id).status, 'running');
+  assert.equal(world.state(id).error, '');
+});
+
+test('a network that cannot be made undoes the start, and --rm removes the container', async () => {
+  world.networks.onPrepare = () => {
+    throw new NetyardError('internal', 'Bind for 0.0.0.0:80 failed: port is already allocated');
+  };
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf({ autoRemove: true }) });
+  await rejectsWith(containers.start(id), 'internal', /port is already allocated/);
+  assertNothingLeft();
+});
+
+test('messages of states', async () => {
+  const { containers, exec } = world.engine;
+  const id = await world.run({}, 'aa');
+  await rejectsWith(containers.start('aa'), 'not-modified', 'container is already running');
+  await rejectsWith(
+    containers.remove('aa', { force: false, volumes: false, link: false }),
+    'conflict',
+    'cannot remove container "/aa": container is running: stop the container before removing or force remove',
+  );
+  await rejectsWith(
+    containers.create({ name: 'aa', config: configOf() }),
+    'conflict',
+    `Conflict. The container name "/aa" is already in use by container "${id}". ` +
+      'You have to remove (or rename) that container to be able to reuse that name.',
+  );
+  await rejectsWith(
+    containers.create({ name: '-a', config: configOf() }),
+    'invalid',
+    /^Invalid container name \(-a\), only/,
+  );
+  await rejectsWith(containers.unpause('aa'), 'internal', `Container ${id} is not paused`);
+  await containers.pause('aa');
+  await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is already paused`);
+  await rejectsWith(containers.start('aa'), 'conflict', 'cannot start a paused container, try unpause instead');
+  const command = execOf(['ls']);
+  await rejectsWith(exec.create('aa', command), 'conflict', 'Container aa is paused, unpause the container before exec');
+  await containers.unpause('aa');
+  await containers.kill('aa', 'KILL');
+  assert.equal(world.state(id).exitCode, 137);
+  await rejectsWith(containers.kill('aa', ''), 'conflict', `cannot kill container: aa: container ${id} is not running`);
+  await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is not running`);
+  await rejectsWith(exec.create('aa', command), 'conflict', `container ${id} is not running`);
+  await rejectsWith(containers.stop('aa', {}), 'not-modified', 'container is already stopped');
+  await rejectsWith(containers.inspect('b', { size: false }), 'not-found', 'No such container: b');
+});
+
+const execOf = (command: string[]) => ({
+  command,
+  env: [],
+  user: '',
+  workingDirectory: '',
+  tty: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  privileged: false,
+  detachKeys: '',
+});
+
+test('bad requests are refused before anything is touched', async () => {
+  const { containers } = world.engine;
+  const create = (change: Parameters<typeof configOf>[0]) =>
+    containers.create({ name: undefined, config: configOf(change) });
+  const resources = configOf().resources;
+  const mount = { type: 'bind', source: '/nowhere', target: '/x', readOnly: false } as const;
+  await rejectsWith(
+    create({ mounts: [mount] }),
+    'invalid',
+    'invalid mount config for type "bind": bind source path does not exist: /nowhere',
+  );
+  await rejectsWith(
+    create({ mounts: [{ ...mount, target: 'x', createSource: true }] }),
+    'invalid',
+    `invalid mount config for type "bind": invalid mount path: 'x' mount path must be absolute`,
+  );
+  const twice = { ...mount, createSource: true };
+  await rejectsWith(create({ mounts: [twice, twice] }), 'invalid', 'Duplicate mount point: /x');
+  await rejectsWith(
+    create({ resources: { ...resources, memory: 1024 } }),
+    'invalid',
+    'Minimum memory limit allowed is 6MB',
+  );
+  await rejectsWith(create({ logDriver: 'syslog' }), 'invalid', "logger: no log driver named 'syslog' is registered");
+  await rejectsWith(
+    create({ workingDirectory: 'x' }),
+    'invalid',
+    "the working directory 'x' is invalid, it needs to be an absolute path",
+  );
+  await rejectsWith(create({ env: ['=x'] }), 'invalid', 'invalid environment variable: =x');
+  await rejectsWith(create({ stopSignal: 'NO' }), 'invalid', 'invalid signal: NO');
+  await rejectsWith(create({ entrypoint: [''] }), 'invalid', 'no command specified');
+  assertNothingLeft();
+});
+
+test('a container named where an image belongs gets a hint', async () => {
+  await world.run({}, 'nginx-1');
+  await assert.rejects(
+    world.engine.containers.create({ name: undefined, config: configOf({ image: 'nginx-1' }) }),
+    (error) => {
+      assert.ok(isNetyardError(error, 'not-found'));
+      assert.equal(error.message, 'No such image: nginx-1:latest');
+      assert.match(error.hint ?? '', /exec -it nginx-1 bash/);
+      return true;
+    },
+  );
+});
+
+test('--rm removes the container and its anonymous volumes, and wakes who waits for that', async () => {
+  const id = await world.run({ autoRemove: true, volumes: ['/data'] });
+  assert.equal(world.store.volumeRecords.size, 1);
+  const { done } = await world.engine.containers.wait(id, 'removed', new AbortController().signal);
+  world.runtime.exit(id, 3);
+  assert.deepEqual(await done, { exitCode: 3 });
+  assert.equal(world.store.volumeRecords.size, 0);
+  assertNothingLeft();
+});
+
+test('stop sends the image’s signal, then SIGKILL when the time is over', async () => {
+  world.runtime.onKill = (id, signal) => {
+    if (signal === 9) world.runtime.exit(id, 137);
+  };
+  const id = await world.run({ stopSignal: 'SIGQUIT' });
+  await world.engine.containers.stop(id, { timeoutSeconds: 0 });
+  assert.deepEqual(
+    world.runtime.calls.filter((call) => call.startsWith('kill')),
+    ['kill 3', 'kill 9'],
+  );
+  assert.equal(world.state(id).exitCode, 137);
+});
+
+test('restart policies restart what ended by itself, not what was stopped', async () => {
+  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  const pid = world.state(id).pid;
+  world.runtime.exit(id, 1);
+  await until(() => world.state(id).status === 'restarting');
+  assert.equal(world.state(id).exitCode, 1);
+  await until(() => world.state(id).status === 'running');
+  assert.notEqual(world.state(id).pid, pid);
+  assert.equal(world.state(id).restartCount, 1);
+  await world.engine.containers.stop(id, {});
+  assert.equal(world.state(id).status, 'exited');
+});
+
+test('a container that waits for its restart can be stopped and removed', async () => {
+  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  world.runtime.exit(id, 1);
+  await until(() => world.state(id).status === 'restarting');
+  await rejectsWith(
+    world.engine.exec.create(id, execOf(['ls'])),
+    'conflict',
+    `Container ${id} is restarting, wait until the container is running`,
+  );
+  await world.engine.containers.stop(id, {});
+  assert.equal(world.state(id).status, 'exited');
+  await world.engine.containers.remove(id, { force: false, volumes: false, link: false });
+  assertNothingLeft();
+});
+
+test('output goes to the log and, live, to those attached before the start and later', async () => {
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf() });
+  const { signal } = new AbortController();
+  const wanted = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
+  const early = await containers.attach(id, { ...wanted, logs: false, stream: true });
+  const heard = text(early.output);
+  await containers.start(id);
+  world.runtime.say(id, 'one\ntwo\n');
+  const late = await containers.attach(id, { ...wanted, logs: true, stream: true });
+  const replayed = text(late.output);
+  world.runtime.say(id, 'three', 'stderr');
+  world.runtime.exit(id, 0);
+  assert.equal(await heard, 'one\ntwo\nthree');
+  assert.equal(await replayed, 'one\ntwo\nthree');
+  const options = {
+    stdout: true,
+    stderr: true,
+    follow: false,
+    since: undefined,
+    until: undefined,
+    tail: undefined,
+    signal,
+  };
+  const { entries } = await containers.logs(id, options);
+  assert.equal(await text(entries), 'one\ntwo\nthree');
+  assert.equal(await text((await containers.logs(id, { ...options, tail: 2 })).entries), 'two\nthree');
+  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
+});
+
+test('logs -f goes on until the container ends', async () => {
+  const id = await world.run();
+  const { signal } = new AbortController();
+  const options = { stdout: true, stderr: true, follow: true, since: undefined, until: undefined, tail: 0, signal };
+  world.runtime.say(id, 'before\n');
+  const { entries } = await world.engine.containers.logs(id, options);
+  const iterator = entries[Symbol.asyncIterator]();
+  const next = iterator.next();
+  world.runtime.say(id, 'after\n');
+  const first = await next;
+  assert.equal(Buffer.from(first.value?.data ?? []).toString(), 'after\n');
+  world.runtime.exit(id, 0);
+  assert.equal((await iterator.next()).done, true);
+});
+
+test('log driver none gives live output only', async () => {
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
+  const { signal } = new AbortController();
+  const attached = await containers.attach(id, {
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    detachKeys: undefined,
+    signal,
+  });
+  await containers.start(id);
+  world.runtime.say(id, 'x');
+  world.runtime.exit(id, 0);
+  assert.equal(await text(attached.output), 'x');
+  const options = {
+    stdout: true,
+    stderr: true,
+    follow: false,
+    since: undefined,
+    until: undefined,
+    tail: undefined,
+    signal,
+  };
+  await rejectsWith(
+    containers.logs(id, options),
+    'not-implemented',
+    'configured logging driver does not support reading',
+  );
+});
+
+test('rename frees the old name', async () => {
+  const { containers } = world.engine;
+  const id = await world.run({}, 'old');
+  await containers.rename('old', 'new');
+  assert.equal((await containers.inspect('/new', { size: false })).record.id, id);
+  await containers.create({ name: 'old', config: configOf() });
+  await rejectsWith(containers.rename('new', 'old'), 'conflict', /^Error when allocating new name: Conflict\. /);
+  assert.deepEqual((await containers.inspect(id, { size: false })).names, ['/new']);
+});
+
+test('an anonymous volume is filled from the image, a used one is not removed', async () => {
+  world.rootfs.imageDirectories = ['/data'];
+  const id = await world.run({ volumes: ['/data'] });
+  const [mount] = world.store.records.get(id)?.mounts ?? [];
+  assert.deepEqual(readdirSync(mount?.source ?? ''), ['copied']);
+  const name = mount?.name ?? '';
+  await rejectsWith(world.engine.volumes.remove(name, false), 'conflict', `remove ${name}: volume is in use - [${id}]`);
+  await world.engine.containers.remove(id, { force: true, volumes: false, link: false });
+  const { deleted } = await world.engine.volumes.prune(new Map());
+  assert.deepEqual(deleted, [name]);
+  await rejectsWith(world.engine.volumes.get(name), 'not-found', `get ${name}: no such volume`);
+});
+
+test('many at once: each gets its own name, and all go', async () => {
+  const ids = await Promise.all(Array.from({ length: 30 }, () => world.run()));
+  assert.equal(new Set(world.store.containers().map((record) => record.name)).size, 30);
+  await Promise.all(ids.map((id) => world.engine.containers.remove(id, { force: true, volumes: true, link: false })));
+  assertNothingLeft();
+});
+
+test('ps shows what runs, filtered', async () => {
+  const { containers } = world.engine;
+  const id = await world.run({ labels: { role: 'web' } }, 'one');
+  await containers.create({ name: 'two', config: configOf() });
+  const list = async (filters: Record<string, string[]>, all = false) => {
+    const found = await containers.list({ all, limit: 0, size: false, filters: new Map(Object.entries(filters)) });
+    return found.map(({ record }) => record.name);
+  };
+  assert.deepEqual(await list({}), ['one']);
+  assert.deepEqual(await list({}, true), ['two', 'one']);
+  assert.deepEqual(await list({ status: ['created'] }), ['two']);
+  assert.deepEqual(await list({ label: ['role=web'] }, true), ['one']);
+  assert.deepEqual(await list({ id: [id.slice(0, 5)] }, true), ['one']);
+  assert.deepEqual(await list({ before: ['two'] }, true), ['one']);
+  assert.deepEqual(await list({ ancestor: ['nginx-web01'] }, true), ['two', 'one']);
+  await rejectsWith(list({ nonsense: ['x'] }), 'invalid', "invalid filter 'nonsense'");
+  assert.equal(existsSync(containerDirectory(world.settings, id)), true);
+});
