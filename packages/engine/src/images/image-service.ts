@@ -1,0 +1,124 @@
+/** Images: the `ImageService` of the engine's contract, put together from one file per use-case. */
+import type { Readable } from 'node:stream';
+import { type Clock, type Logger, silentLogger } from '@netyard/core';
+import type { EventStream, ImageService } from '../contract.ts';
+import type { ContainerRecord, ImageRecord } from '../model.ts';
+import type { ImageContent, ImageStore, Registry } from '../ports.ts';
+import { ContentLedger } from './content-ledger.ts';
+import { historyOf } from './history.ts';
+import { filterImages } from './image-filters.ts';
+import { findImage } from './image-lookup.ts';
+import { ImageNames } from './image-names.ts';
+import { importArchive } from './import.ts';
+import { loadArchive } from './load.ts';
+import { platformOf } from './manifest.ts';
+import { progressOf } from './progress.ts';
+import { pullImage } from './pull.ts';
+import { pushImage } from './push.ts';
+import { familiarString, referenceOf } from './reference.ts';
+import { type ImageUse, pruneImages, removeImage } from './removal.ts';
+import { chooseImages, saveArchive } from './save.ts';
+
+export interface ImageServiceParts {
+  store: ImageStore;
+  content: ImageContent;
+  registry: Registry;
+  events: Pick<EventStream, 'publish'>;
+  /** Every container, running or not. */
+  containers: () => readonly ContainerRecord[];
+  clock: Clock;
+  logger?: Logger;
+  /** `process.arch` unless given. */
+  architecture?: string;
+}
+
+/** What the engine itself needs besides the contract. */
+export interface Images extends ImageService {
+  /**
+   * Runs work on an image whose layers stay meanwhile, even if it is removed: making a container. The container must
+   * be among `containers` when the work ends.
+   */
+  use<T>(ref: string, work: (record: ImageRecord) => Promise<T>): Promise<T>;
+  /** Removes blobs and layers that neither an image nor a container needs: at the start, and when a container went. */
+  collectGarbage(): Promise<void>;
+  /** Bytes of all layers here, shared ones once. */
+  layersSize(): Promise<number>;
+  /** Bytes of an image's layers that other images stand on too. */
+  sharedSize(record: ImageRecord): Promise<number>;
+}
+
+export function createImageService(parts: ImageServiceParts): Images {
+  const { store, content, clock, registry } = parts;
+  const containersUsing = (): ImageUse[] => parts.containers().map(useOf);
+  const names = new ImageNames(parts);
+  const ledger = new ContentLedger({
+    content,
+    store,
+    containerLayers: () => containersUsing().flatMap(({ layers }) => layers),
+    logger: parts.logger ?? silentLogger,
+  });
+  const platform = platformOf(parts.architecture ?? process.arch);
+  const shared = { store, content, ledger, names, platform, clock, registry, containersUsing };
+  return {
+    async list({ filters }) {
+      const uses = containersUsing();
+      return filterImages(store.images(), filters, clock.now()).map((record) => ({
+        record,
+        containers: uses.filter(({ imageId }) => imageId === record.id).length,
+      }));
+    },
+    get: async (ref) => findImage(store.images(), ref).record,
+    history: async (ref) => await historyOf(content, findImage(store.images(), ref).record),
+    load: (archive, options) =>
+      progressOf((report, signal) => loadArchive(shared, until(archive, signal), report, options)),
+    async save(refs) {
+      const chosen = chooseImages(store.images(), refs);
+      for (const { record } of chosen) names.tell('save', record.id, record.id);
+      return saveArchive(content, chosen);
+    },
+    import: (archive, request) =>
+      progressOf(async (report, signal) => {
+        const { id } = await importArchive(shared, until(archive, signal), request);
+        report({ status: id });
+      }),
+    async tag(ref, repository, tag) {
+      const { record } = findImage(store.images(), ref);
+      names.tag(record.id, familiarString(referenceOf(repository, tag)));
+    },
+    remove: async (ref, { force }) => await removeImage(shared, ref, force),
+    prune: async (filters) => await pruneImages(shared, filters, clock.now()),
+    pull: (image, tag, credentials, signal) =>
+      progressOf((report, stop) => pullImage(shared, { image, tag, credentials, signal: stop }, report), signal),
+    push: (image, tag, credentials, signal) =>
+      progressOf((report, stop) => pushImage(shared, { image, tag, credentials, signal: stop }, report), signal),
+    use: async (ref, work) => await ledger.adding(() => work(findImage(store.images(), ref).record)),
+    collectGarbage: () => ledger.releaseAll(),
+    layersSize: async () => await sizeOf(content, await content.listLayers()),
+    sharedSize: (record) => sizeOf(content, sharedLayers(store.images(), record)),
+  };
+}
+
+const useOf = ({ id, imageId, layers, state }: ContainerRecord): ImageUse => ({
+  containerId: id,
+  imageId,
+  layers,
+  running: ['running', 'paused', 'restarting'].includes(state.status),
+});
+
+/** The archive, which ends with an error when the signal comes: whoever waits for more of it is woken. */
+function until(archive: Readable, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  signal.addEventListener('abort', () => archive.destroy(), { once: true });
+  return archive;
+}
+
+function sharedLayers(images: readonly ImageRecord[], record: ImageRecord): string[] {
+  const others = new Set(
+    images.filter(({ id }) => id !== record.id).flatMap(({ layers }) => layers.map(({ chainId }) => chainId)),
+  );
+  return record.layers.map(({ chainId }) => chainId).filter((chainId) => others.has(chainId));
+}
+
+async function sizeOf(content: ImageContent, chainIds: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(chainIds.map((chainId) => content.layerSize(chainId)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,211 @@
+/** `docker pull`: manifest, then the blobs that are missing, a few at a time, then the layers in their order. */
+import { NetyardError } from '@netyard/core';
+import type { ImageRecord } from '../model.ts';
+import type {
+  Descriptor,
+  ImageContent,
+  ImageStore,
+  Registry,
+  RegistryCredentials,
+  RegistryReference,
+} from '../ports.ts';
+import type { Adding, ContentLedger } from './content-ledger.ts';
+import { shortDigest } from './digest.ts';
+import { parseImageConfig } from './image-config.ts';
+import type { ImageNames } from './image-names.ts';
+import { layersOf, newImageRecord } from './image-record.ts';
+import { longestJson } from './json.ts';
+import {
+  checkLayerType,
+  isIndexType,
+  type Manifest,
+  type Platform,
+  parseIndex,
+  parseManifest,
+  pickPlatform,
+} from './manifest.ts';
+import { counted, type Report } from './progress.ts';
+import {
+  familiarName,
+  familiarString,
+  type ImageReference,
+  isDigest,
+  parseReference,
+  referenceOf,
+} from './reference.ts';
+import { withRegistryErrors } from './registry-errors.ts';
+import { TaskPool } from './task-pool.ts';
+
+export interface PullParts {
+  store: ImageStore;
+  content: ImageContent;
+  ledger: ContentLedger;
+  names: ImageNames;
+  registry: Registry;
+  platform: Platform;
+}
+
+export interface TransferRequest {
+  /** Name with or without tag or digest. */
+  image: string;
+  /** Tag or digest; '' when it is in the name, or for `latest`. */
+  tag: string;
+  credentials: RegistryCredentials;
+  signal: AbortSignal;
+}
+
+/** Docker's limit for one pull. */
+const parallelDownloads = 3;
+
+/** Aborted, or failed at any point, nothing of it stays. */
+export async function pullImage(parts: PullParts, request: TransferRequest, report: Report): Promise<void> {
+  const reference = pulledReference(request.image, request.tag);
+  const name = familiarName(reference);
+  const shown = familiarString(reference);
+  await withRegistryErrors('pull', reference, async () => {
+    const remote = registryReference(reference);
+    const resolved = await parts.registry.resolve(remote, request.credentials);
+    report({ id: reference.digest ?? reference.tag ?? '', status: `Pulling from ${reference.path}` });
+    const before = parts.names.holder(reference.digest === undefined ? shown : `${name}@${resolved.digest}`);
+    const pulled = await parts.ledger.adding(async (adding) => {
+      const manifest = await chooseManifest(parts, remote, request.credentials, resolved);
+      const record = parts.names.put(await fetchImage({ parts, request, remote, adding, report }, manifest));
+      parts.names.addDigest(record.id, `${name}@${resolved.digest}`);
+      if (reference.digest === undefined && before?.id !== record.id) parts.names.tag(record.id, shown);
+      return record;
+    });
+    parts.names.tell('pull', shown, name);
+    const news = before?.id === pulled.id ? 'Image is up to date for' : 'Downloaded newer image for';
+    report({ status: `Digest: ${resolved.digest}` });
+    report({ status: `Status: ${news} ${shown}` });
+  });
+}
+
+/** `tag` may be a digest, as the API has it. A digest wins over a tag. */
+export function pulledReference(image: string, tag: string): ImageReference {
+  const parsed = isDigest(tag) ? parseReference(`${image}@${tag}`) : parseReference(image);
+  if (parsed.digest !== undefined) return { ...parsed, tag: undefined };
+  return parsed.tag === undefined || tag !== '' ? referenceOf(image, tag) : parsed;
+}
+
+export function registryReference(reference: ImageReference): RegistryReference {
+  return {
+    domain: reference.domain,
+    path: reference.path,
+    reference: reference.digest ?? reference.tag ?? 'latest',
+  };
+}
+
+/** Of an index, the manifest for this machine. */
+async function chooseManifest(
+  parts: PullParts,
+  remote: RegistryReference,
+  credentials: RegistryCredentials,
+  resolved: Descriptor & { body: Uint8Array },
+): Promise<Manifest> {
+  let current = resolved;
+  for (let depth = 0; isIndexType(current.mediaType); depth += 1) {
+    const picked = depth < 3 ? pickPlatform(parseIndex(current.body), parts.platform) : undefined;
+    if (!picked) {
+      const { os, architecture } = parts.platform;
+      throw new NetyardError(
+        'not-found',
+        `no matching manifest for ${os}/${architecture} in the manifest list entries`,
+      );
+    }
+    current = await parts.registry.fetchManifest({ ...remote, reference: picked.digest }, credentials);
+  }
+  const manifest = parseManifest(current.body);
+  for (const layer of manifest.layers) checkLayerType(layer.mediaType);
+  return manifest;
+}
+
+interface Fetching {
+  parts: PullParts;
+  request: TransferRequest;
+  remote: RegistryReference;
+  adding: Adding;
+  report: Report;
+}
+
+async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<ImageRecord> {
+  const { parts, adding, report } = fetching;
+  await fetchBlob(fetching, manifest.config, () => undefined);
+  const config = parseImageConfig(await parts.content.readAll(manifest.config.digest, longestJson));
+  const layers = layersOf(config, manifest.layers);
+  const downloads = startDownloads(fetching, layers);
+  try {
+    for (const [index, layer] of layers.entries()) {
+      const id = shortDigest(layer.digest);
+      if ((await downloads.wait(index)) === 'present') continue;
+      report({ id, status: 'Extracting', current: 0, total: layer.size });
+      const parents = layers.slice(0, index).map(({ chainId }) => chainId);
+      await adding.unpack(layer, parents, layer.chainId);
+      report({ id, status: 'Extracting', current: layer.size, total: layer.size });
+      report({ id, status: 'Pull complete' });
+      fetching.request.signal.throwIfAborted();
+    }
+  } finally {
+    await downloads.stop();
+  }
+  const sizes = await Promise.all(layers.map(({ chainId }) => parts.content.layerSize(chainId)));
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  return newImageRecord({ id: manifest.config.digest, config, layers, size });
+}
+
+type Fetched = 'present' | 'fetched';
+
+/** All at once begun, some at a time run; each blob once, though it may be several layers. */
+function startDownloads(
+  fetching: Fetching,
+  layers: readonly (Descriptor & { chainId: string })[],
+): { wait(index: number): Promise<Fetched>; stop(): Promise<void> } {
+  const pool = new TaskPool(parallelDownloads, fetching.request.signal);
+  const blobs = new Map<string, Promise<Fetched>>();
+  for (const layer of layers) {
+    const id = shortDigest(layer.digest);
+    if (!blobs.has(layer.digest)) fetching.report({ id, status: 'Pulling fs layer' });
+  }
+  const running = layers.map(async (layer) => {
+    const blob = blobs.get(layer.digest) ?? pool.run((signal) => fetchLayer(fetching, layer, signal));
+    blobs.set(layer.digest, blob);
+    return await blob;
+  });
+  for (const promise of running) promise.catch(() => undefined); // whoever waits for it is told
+  return {
+    wait: async (index) => (await running[index]) ?? 'fetched',
+    stop: () => pool.stop(),
+  };
+}
+
+async function fetchLayer(
+  fetching: Fetching,
+  layer: Descriptor & { chainId: string },
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const { parts, report } = fetching;
+  const id = shortDigest(layer.digest);
+  if (isKnown(parts.store.images(), layer)) {
+    report({ id, status: 'Already exists' });
+    return 'present';
+  }
+  const told = (current: number): void => report({ id, status: 'Downloading', current, total: layer.size });
+  await fetchBlob({ ...fetching, request: { ...fetching.request, signal } }, layer, told);
+  report({ id, status: 'Verifying Checksum' });
+  report({ id, status: 'Download complete' });
+  return 'fetched';
+}
+
+/** Whether an image here has this layer from this very blob; that the layer alone is here proves nothing of the blob. */
+function isKnown(images: readonly ImageRecord[], layer: { digest: string; chainId: string }): boolean {
+  return images.some(({ layers }) =>
+    layers.some(({ digest, chainId }) => digest === layer.digest && chainId === layer.chainId),
+  );
+}
+
+async function fetchBlob(fetching: Fetching, blob: Descriptor, told: (bytes: number) => void): Promise<void> {
+  const { parts, request, remote, adding } = fetching;
+  if (await parts.content.has(blob.digest)) return;
+  const stream = parts.registry.fetchBlob(remote, blob.digest, request.credentials, request.signal);
+  await adding.write(blob, counted(stream, told));
+}

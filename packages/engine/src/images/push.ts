@@ -1,0 +1,142 @@
+/** `docker push`: the blobs that the registry lacks, the configuration, and a manifest made of them, for each tag. */
+
+import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { NetyardError } from '@netyard/core';
+import type { ImageLayer, ImageRecord } from '../model.ts';
+import type { Descriptor, RegistryReference } from '../ports.ts';
+import type { Adding } from './content-ledger.ts';
+import { shortDigest } from './digest.ts';
+import { longestJson } from './json.ts';
+import { encodeManifest, mediaTypes } from './manifest.ts';
+import { counted, type Report } from './progress.ts';
+import { type PullParts, registryReference, type TransferRequest } from './pull.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarString,
+  type ImageReference,
+  parseReference,
+  referenceOf,
+} from './reference.ts';
+import { withRegistryErrors } from './registry-errors.ts';
+import { TaskPool } from './task-pool.ts';
+
+/** Docker's limit for one push. */
+const parallelUploads = 5;
+
+export async function pushImage(parts: PullParts, request: TransferRequest, report: Report): Promise<void> {
+  const images = chooseTags(parts, request);
+  for (const { record, reference } of images) {
+    await withRegistryErrors('push', reference, async () => {
+      report({ status: `The push refers to repository [${canonicalName(reference)}]` });
+      await parts.ledger.adding((adding) => pushOne({ parts, request, report, adding, record, reference }));
+    });
+  }
+}
+
+interface Pushed {
+  record: ImageRecord;
+  reference: ImageReference;
+}
+
+/** One tag, or without a tag all that the repository has here. */
+function chooseTags(parts: PullParts, { image, tag }: TransferRequest): Pushed[] {
+  const parsed = parseReference(image);
+  if (parsed.digest !== undefined) throw new NetyardError('invalid', 'cannot push a digest reference');
+  const name = familiarName(parsed);
+  const wanted = parsed.tag ?? (tag === '' ? undefined : tag);
+  const found = parts.store.images().flatMap((record) =>
+    record.tags
+      .map((each) => ({ record, reference: parseReference(each) }))
+      .filter(({ reference }) => familiarName(reference) === name)
+      .filter(({ reference }) => wanted === undefined || reference.tag === wanted),
+  );
+  if (found.length > 0) return found;
+  const missing = familiarString(wanted === undefined ? parsed : referenceOf(name, wanted));
+  throw new NetyardError(
+    'not-found',
+    `An image does not exist locally with the tag: ${wanted === undefined ? name : missing}`,
+  );
+}
+
+interface Pushing extends Pushed {
+  parts: PullParts;
+  request: TransferRequest;
+  report: Report;
+  adding: Adding;
+}
+
+async function pushOne(pushing: Pushing): Promise<void> {
+  const { parts, request, report, record, reference } = pushing;
+  const remote = registryReference(reference);
+  for (const layer of record.layers) report({ id: shortDigest(layer.diffId), status: 'Preparing' });
+  const layers = await pushLayers(pushing, remote);
+  const config = await parts.content.readAll(record.configDigest, longestJson);
+  const configBlob = { mediaType: mediaTypes.dockerConfig, digest: record.configDigest, size: config.length };
+  if (!(await parts.registry.hasBlob(remote, record.configDigest, request.credentials))) {
+    await parts.registry.pushBlob(remote, configBlob, oneChunk(config), request.credentials);
+  }
+  request.signal.throwIfAborted();
+  const manifest = encodeManifest({ config: configBlob, layers });
+  const { digest } = await parts.registry.pushManifest(remote, manifest.mediaType, manifest.body, request.credentials);
+  parts.names.addDigest(record.id, `${familiarName(reference)}@${digest}`);
+  parts.names.tell('push', familiarString(reference), familiarName(reference));
+  const tag = reference.tag ?? '';
+  report({ status: `${tag}: digest: ${digest} size: ${manifest.size}` });
+  report({ aux: { Tag: tag, Digest: digest, Size: manifest.size } });
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function pushLayers(pushing: Pushing, remote: RegistryReference): Promise<Descriptor[]> {
+  const pool = new TaskPool(parallelUploads, pushing.request.signal);
+  try {
+    return await Promise.all(
+      pushing.record.layers.map((layer) => pool.run((signal) => pushLayer(pushing, remote, layer, signal))),
+    );
+  } finally {
+    await pool.stop();
+  }
+}
+
+async function pushLayer(
+  pushing: Pushing,
+  remote: RegistryReference,
+  layer: ImageLayer,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const { parts, request, report } = pushing;
+  const id = shortDigest(layer.diffId);
+  const blob = await compressed(pushing, layer);
+  if (await parts.registry.hasBlob(remote, blob.digest, request.credentials)) {
+    report({ id, status: 'Layer already exists' });
+    return blob;
+  }
+  const told = (current: number): void => report({ id, status: 'Pushing', current, total: blob.size });
+  const body = counted(abortable(parts.content.read(blob.digest), signal), told);
+  await parts.registry.pushBlob(remote, blob, body, request.credentials);
+  report({ id, status: 'Pushed' });
+  return blob;
+}
+
+async function* abortable(stream: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}
+
+/** A registry gets layers compressed. The same layer gives the same bytes; they go when the push has ended. */
+async function compressed({ parts, adding }: Pushing, layer: ImageLayer): Promise<Descriptor> {
+  const plainTypes: string[] = [mediaTypes.dockerLayer, mediaTypes.ociLayer];
+  if (!plainTypes.includes(layer.mediaType)) {
+    return { digest: layer.digest, size: layer.size, mediaType: layer.mediaType };
+  }
+  const source = Readable.from(parts.content.read(layer.digest), { objectMode: false });
+  const gzip = createGzip();
+  source.on('error', (error) => gzip.destroy(error));
+  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, source.pipe(gzip));
+}

@@ -1,0 +1,41 @@
+/** Failures of a registry in the words that Docker has for them. Pure but for the work it runs. */
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { familiarName, familiarString, type ImageReference } from './reference.ts';
+
+export async function withRegistryErrors<T>(
+  action: 'pull' | 'push',
+  reference: ImageReference,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translateRegistryError(action, reference, error);
+  }
+}
+
+export function translateRegistryError(action: 'pull' | 'push', reference: ImageReference, error: unknown): unknown {
+  const text = messageOf(error);
+  const name = familiarName(reference);
+  if (action === 'pull' && isNetyardError(error, 'not-found') && text.startsWith('manifest unknown')) {
+    return new NetyardError('not-found', `manifest for ${familiarString(reference)} not found: ${text}`, {
+      cause: error,
+    });
+  }
+  const denied = isNetyardError(error, 'unauthorized') || isNetyardError(error, 'forbidden');
+  const missing = isNetyardError(error, 'not-found') && text.startsWith('name unknown');
+  if (action === 'pull' && (denied || missing)) {
+    return new NetyardError(
+      'not-found',
+      `pull access denied for ${name}, repository does not exist or may require 'docker login': ${text}`,
+      { cause: error },
+    );
+  }
+  if (action === 'push' && denied) {
+    return new NetyardError('unauthorized', text, {
+      cause: error,
+      hint: `Log in with "docker login ${reference.domain}".`,
+    });
+  }
+  return error;
+}
