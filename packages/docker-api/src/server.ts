@@ -44,7 +44,9 @@ export function createApiServer(options: ApiOptions): Server {
     response.on('error', () => gone.abort());
     void serve(router, request, answerWith(request, response, common), gone.signal, logger);
   });
-  server.on('upgrade', (request: IncomingMessage, connection: Duplex) => {
+  server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
+    // What came in one packet with the head and the body is already the process's input.
+    if (early.length > 0) connection.unshift(early);
     const gone = new AbortController();
     connection.once('close', () => gone.abort());
     connection.on('error', () => gone.abort());

@@ -128,10 +128,7 @@ export const containerCreateSchema = z.object({
   Labels: textMap,
   StopSignal: text,
   StopTimeout: number,
-  HostConfig: z
-    .unknown()
-    .transform((value) => value ?? {})
-    .pipe(hostConfig),
+  HostConfig: hostConfig.nullish().transform((value) => value ?? hostConfig.parse({})),
   NetworkingConfig: z.object({ EndpointsConfig: z.record(z.string(), endpointSchema).nullish() }).nullish(),
 });
 

@@ -1,0 +1,88 @@
+/** A server on a unix socket of its own, and clients: one that speaks HTTP, one that sends whatever it is told. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Networks } from '@netyard/network';
+import { createApiServer } from '../src/index.ts';
+import { type FakeEngine, fakeOptions } from './fake-engine.ts';
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export interface TestServer {
+  path: string;
+  send(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
+  raw(text: string): Promise<Socket>;
+}
+
+export async function serve(
+  test: TestContext,
+  services: FakeEngine,
+  networks?: Partial<Networks>,
+): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-api-'));
+  const path = join(folder, 'api.sock');
+  const server = createApiServer(fakeOptions(services, networks));
+  server.listen(path);
+  await once(server, 'listening');
+  test.after(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    path,
+    send: (method, target, options) => send(path, method, target, options),
+    raw: (text) => raw(path, text),
+  };
+}
+
+async function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { body, headers = {} } = options;
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const json =
+    text === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
+  const sent = request({ socketPath, method, path, headers: { ...json, ...headers }, agent: false });
+  sent.end(text);
+  const [answer] = await once(sent, 'response');
+  const pieces: Buffer[] = [];
+  for await (const piece of answer) pieces.push(piece);
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(pieces).toString('latin1') };
+}
+
+async function raw(path: string, text: string): Promise<Socket> {
+  const socket = connect({ path, allowHalfOpen: true });
+  await once(socket, 'connect');
+  socket.write(text);
+  return socket;
+}
+
+/** All a socket gives until its end. */
+export async function readAll(socket: Socket): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of socket) pieces.push(piece);
+  return Buffer.concat(pieces).toString('latin1');
+}
+
+/** Reads until `pattern` has come. */
+export async function readUntil(socket: Socket, pattern: RegExp): Promise<string> {
+  let text = '';
+  while (!pattern.test(text)) {
+    const piece: Buffer | null = socket.read();
+    if (piece === null) await once(socket, 'readable');
+    else text += piece.toString('latin1');
+  }
+  return text;
+}

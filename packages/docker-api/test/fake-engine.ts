@@ -1,0 +1,205 @@
+/** An engine whose methods a test writes down one by one; any other call fails the test with its name. */
+import { NetyardError, silentLogger } from '@netyard/core';
+import type { ContainerConfig, ContainerRecord, ContainerSummary, Engine, OutputChunk } from '@netyard/engine';
+import type { Networks } from '@netyard/network';
+import type { ApiOptions } from '../src/options.ts';
+
+type Services = 'containers' | 'exec' | 'images' | 'volumes' | 'networks' | 'events' | 'system';
+export type FakeEngine = { [Service in Services]?: Partial<Engine[Service]> };
+
+function strict<T extends object>(name: string, methods: Partial<T> | undefined): T {
+  return new Proxy((methods ?? {}) as T, {
+    get(target, key) {
+      const found: unknown = Reflect.get(target, key);
+      if (found === undefined) throw new NetyardError('internal', `the test has no ${name}.${String(key)}`);
+      return found;
+    },
+  });
+}
+
+export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = {}): ApiOptions {
+  const engine: Engine = {
+    containers: strict('containers', services.containers),
+    exec: strict('exec', services.exec),
+    images: strict('images', services.images),
+    volumes: strict('volumes', services.volumes),
+    networks: strict('networks', services.networks),
+    events: strict('events', services.events),
+    system: strict('system', services.system),
+    start: async () => {},
+    stop: async () => {},
+  };
+  return {
+    engine,
+    networks: strict<Networks>('networks', networks),
+    info: {
+      version: '0.1.0',
+      commit: 'abc',
+      buildTime: '',
+      nodeVersion: '26.0.0',
+      id: 'id-of-the-daemon',
+      hostname: 'host-1',
+      kernelVersion: '6.18',
+      operatingSystem: 'Debian GNU/Linux 12 (bookworm)',
+      osVersion: '12',
+      machine: 'x86_64',
+      cpus: 2,
+      memoryBytes: 1024,
+      debug: false,
+      labels: [],
+      liveRestore: true,
+      loggingDriver: 'json-file',
+      insecureRegistries: ['10.0.0.0/8', 'r:5000'],
+      registryMirrors: [],
+      containerdNamespace: 'netyard',
+      initBinary: '',
+      ipv4Forwarding: () => true,
+    },
+    shell: {
+      printPlan: (plan) => `# ${plan.owner}\n`,
+      printObject: (object) => `make ${object.kind}`,
+      printOperations: (operations) => `${operations.length} operations\n`,
+      printOperation: (operation) => `${operation.action} ${operation.object.kind}`,
+      describe: (object) => object.kind,
+    },
+    logger: silentLogger,
+  };
+}
+
+export const second = 1_000_000_000n;
+/** 2026-11-23T20:00:00Z */
+export const someTime = 1_795_464_000n * second;
+
+export const someConfig: ContainerConfig = {
+  image: 'nginx-web01',
+  entrypoint: undefined,
+  command: ['nginx', '-g', 'daemon off;'],
+  env: ['PATH=/bin'],
+  workingDirectory: '/',
+  user: '',
+  hostname: '',
+  domainname: '',
+  labels: { tier: 'web' },
+  tty: false,
+  openStdin: false,
+  stdinOnce: false,
+  attachStdin: false,
+  attachStdout: false,
+  attachStderr: false,
+  stopSignal: '',
+  stopTimeoutSeconds: undefined,
+  volumes: [],
+  exposed: [{ protocol: 'tcp', port: 80 }],
+  macAddress: '',
+  networkDisabled: false,
+  networkMode: { kind: 'default' },
+  networkModeText: 'default',
+  endpoints: [],
+  ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }],
+  publishAll: false,
+  links: ['nginx-1:web1'],
+  extraHosts: [],
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  mounts: [],
+  volumesFrom: [],
+  binds: [],
+  autoRemove: false,
+  restartPolicy: { name: 'no', maximumRetryCount: 0 },
+  init: false,
+  privileged: false,
+  capAdd: [],
+  capDrop: [],
+  securityOptions: [],
+  readOnlyRootfs: false,
+  devices: [],
+  groupAdd: [],
+  resources: {
+    memory: 0,
+    memoryReservation: 0,
+    memorySwap: 0,
+    nanoCpus: 0,
+    cpuShares: 0,
+    cpuPeriod: 0,
+    cpuQuota: 0,
+    cpusetCpus: '',
+    cpusetMems: '',
+    pidsLimit: 0,
+    oomKillDisable: false,
+    blkioWeight: 0,
+  },
+  ulimits: [],
+  oomScoreAdj: 0,
+  shmSize: 67_108_864,
+  sysctls: {},
+  pidMode: '',
+  ipcMode: 'private',
+  utsMode: '',
+  usernsMode: '',
+  cgroupnsMode: 'host',
+  cgroupParent: '',
+  logDriver: 'json-file',
+  logOptions: {},
+  runtime: '',
+  annotations: {},
+};
+
+export const containerId = 'c045c82e85bd'.padEnd(64, '0');
+
+export const someRecord: ContainerRecord = {
+  id: containerId,
+  name: 'nginx-2',
+  created: someTime,
+  config: someConfig,
+  imageId: `sha256:${'1'.repeat(64)}`,
+  layers: [],
+  process: { args: ['nginx', '-g', 'daemon off;'], env: ['PATH=/bin'], workingDirectory: '/', user: '' },
+  mounts: [],
+  state: {
+    status: 'running',
+    pid: 77,
+    exitCode: 0,
+    error: '',
+    oomKilled: false,
+    startedAt: someTime + second,
+    finishedAt: undefined,
+    restartCount: 0,
+    stoppedByUser: false,
+  },
+};
+
+export const someSummary: ContainerSummary = {
+  record: someRecord,
+  names: ['/nginx-2', '/nginx-3/web2'],
+  statusText: 'Up 5 minutes',
+  network: {
+    id: 'sandbox-1',
+    netnsPath: '/run/netns/ny-1',
+    files: { hosts: '/x/hosts', hostname: '/x/hostname', resolvConf: '/x/resolv.conf' },
+    endpoints: [
+      {
+        id: 'endpoint-1',
+        networkId: 'network-1',
+        networkName: 'bridge',
+        link: 'eth0',
+        hostLink: 'nyc1',
+        mac: '02:42:ac:11:00:03',
+        ipv4Address: '172.17.0.3',
+        ipv4PrefixLength: 16,
+        ipv4Gateway: '172.17.0.1',
+        ipv6Address: '',
+        ipv6PrefixLength: 0,
+        ipv6Gateway: '',
+        aliases: [],
+        dnsNames: [],
+        config: { network: 'bridge' },
+      },
+    ],
+    ports: [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 }],
+  },
+};
+
+export async function* chunks(...texts: [OutputChunk['stream'], string][]): AsyncGenerator<OutputChunk> {
+  for (const [stream, text] of texts) yield { stream, data: Buffer.from(text) };
+}

@@ -1,0 +1,141 @@
+/** What every request meets before its route: versions, headers, bad input. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { NetyardError } from '@netyard/core';
+import { readAll, serve } from './client.ts';
+import { someRecord } from './fake-engine.ts';
+
+test('_ping answers GET and HEAD with the headers clients negotiate by', async (t) => {
+  const server = await serve(t, {});
+  const answer = await server.send('GET', '/_ping');
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body, 'OK');
+  assert.equal(answer.headers['api-version'], '1.51');
+  assert.equal(answer.headers['ostype'], 'linux');
+  assert.equal(answer.headers['docker-experimental'], 'false');
+  assert.equal(answer.headers['swarm'], 'inactive');
+  assert.match(String(answer.headers['server']), /^Netyard\/0\.1\.0 \(linux\)$/);
+  const head = await server.send('HEAD', '/v1.30/_ping');
+  assert.deepEqual([head.status, head.body], [200, '']);
+  assert.equal((await server.send('OPTIONS', '/v1.40/anything')).status, 200);
+});
+
+test('versions outside 1.24 … 1.51 are refused in Docker’s words', async (t) => {
+  const server = await serve(t, {});
+  const message = async (path: string) => JSON.parse((await server.send('GET', path)).body).message;
+  assert.equal(await message('/v1.99/_ping'), 'client version 1.99 is too new. Maximum supported API version is 1.51');
+  assert.match(
+    await message('/v1.23/_ping'),
+    /client version 1\.23 is too old\. Minimum supported API version is 1\.24/,
+  );
+  assert.equal((await server.send('GET', '/v1.99/_ping')).status, 400);
+});
+
+test('unknown routes, bad escapes and dots', async (t) => {
+  const asked: string[] = [];
+  const server = await serve(t, {
+    containers: {
+      inspect: async (ref) => {
+        asked.push(ref);
+        throw new NetyardError('not-found', `No such container: ${ref}`);
+      },
+    },
+  });
+  for (const path of ['/', '/v1.51/nothing', '/containers', '/containers/a/nothing', '/../etc/passwd']) {
+    const answer = await server.send('GET', path);
+    assert.deepEqual([answer.status, answer.body], [404, '{"message":"page not found"}\n'], path);
+  }
+  assert.equal((await server.send('GET', '/containers/%zz/json')).status, 400);
+  assert.equal((await server.send('GET', '/containers/a%00b/json')).status, 400);
+  const dots = await server.send('GET', '/v1.43/containers/%2e%2e%2f%2e%2e/json');
+  assert.deepEqual([dots.status, JSON.parse(dots.body).message], [404, 'No such container: ../..']);
+  assert.equal((await server.send('GET', '/containers/nginx-3/web1/json')).status, 404);
+  assert.deepEqual(asked, ['../..', 'nginx-3/web1']);
+});
+
+test('bodies: malformed, of the wrong kind, shape or length', async (t) => {
+  const server = await serve(t, { containers: { create: async () => ({ id: someRecord.id, warnings: [] }) } });
+  const create = '/v1.50/containers/create';
+  const message = async (body: string, headers: Record<string, string> = {}) => {
+    const answer = await server.send('POST', create, { body, headers });
+    assert.equal(answer.status, 400, answer.body);
+    return JSON.parse(answer.body).message;
+  };
+  assert.match(await message('{"Image": '), /^invalid JSON: /);
+  assert.match(await message('{"Image": 7}'), /^invalid JSON: Image: .*expected string/);
+  assert.match(await message('{"HostConfig": {"Memory": "1g"}}'), /^invalid JSON: HostConfig\.Memory: /);
+  assert.match(await message('[]'), /^invalid JSON: /);
+  assert.equal(
+    await message('{}', { 'Content-Type': 'text/plain' }),
+    "unsupported Content-Type header (text/plain): must be 'application/json'",
+  );
+  assert.match(await message('{}', { 'Content-Type': '' }), /^malformed Content-Type header/);
+  assert.equal(await message(''), 'invalid JSON: got EOF while reading request body');
+  const again = await server.send('POST', create, { body: '{"Image":"a"}' });
+  assert.equal(again.status, 201);
+});
+
+test('a body of a gigabyte is refused before it is read', async (t) => {
+  const server = await serve(t, {});
+  const head = 'POST /v1.50/containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+  const declared = await server.raw(`${head}Content-Length: 1073741824\r\n\r\n{`);
+  assert.match(await readAll(declared), /^HTTP\/1\.1 413 .*Connection: close/s);
+  const chunked = await server.raw(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+  chunked.on('error', () => {}); // the server parts while we write
+  let answer = '';
+  chunked.on('data', (piece) => {
+    answer += piece;
+  });
+  function* gigabyte(): Generator<string> {
+    for (let sent = 0; sent < 1024 * 16; sent += 1) yield `10000\r\n${' '.repeat(0x10000)}\r\n`;
+  }
+  Readable.from(gigabyte()).pipe(chunked);
+  if (!chunked.closed) await once(chunked, 'close');
+  assert.match(answer, /^HTTP\/1\.1 413 /);
+});
+
+test('what is no HTTP gets a 400 and the server lives on', async (t) => {
+  const server = await serve(t, {});
+  const garbage = [
+    'nonsense\r\n\r\n',
+    'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n{}',
+    'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}',
+    'GET /_ping HTTP/1.1\r\nHost x\r\n\r\n',
+  ];
+  for (const text of garbage) assert.match(await readAll(await server.raw(text)), /^HTTP\/1\.1 400 /, text);
+  const headers = `GET /_ping HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(300_000)}\r\n\r\n`;
+  const long = await server.raw(headers);
+  long.on('error', () => {});
+  assert.match(await readAll(long).catch(() => 'HTTP/1.1 431 '), /^HTTP\/1\.1 431 /);
+  const cut = await server.raw(
+    'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  );
+  cut.end();
+  await readAll(cut);
+  assert.equal((await server.send('GET', '/_ping')).status, 200);
+});
+
+test('codes become statuses, hints a line of their own', async (t) => {
+  const error = new NetyardError('conflict', 'name is in use', { hint: 'take another' });
+  const server = await serve(t, {
+    containers: {
+      pause: async () => {
+        throw error;
+      },
+      start: async () => {
+        throw new NetyardError('not-modified', '');
+      },
+      kill: async () => {
+        throw new TypeError('a bug');
+      },
+    },
+  });
+  const paused = await server.send('POST', '/containers/a/pause');
+  assert.deepEqual([paused.status, JSON.parse(paused.body).message], [409, 'name is in use\ntake another']);
+  const started = await server.send('POST', '/containers/a/start');
+  assert.deepEqual([started.status, started.body], [304, '']);
+  assert.deepEqual((await server.send('POST', '/containers/a/kill')).status, 500);
+  assert.equal((await server.send('POST', '/build')).status, 501);
+});

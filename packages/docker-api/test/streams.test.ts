@@ -1,0 +1,182 @@
+/** Connections that are taken over, and answers that go on. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { NetyardError } from '@netyard/core';
+import type { Attachment, OutputChunk } from '@netyard/engine';
+import { readAll, readUntil, serve } from './client.ts';
+import { chunks, someTime } from './fake-engine.ts';
+
+const upgrade = (path: string, body = ''): string =>
+  `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body}`;
+
+const frame = (stream: number, text: string): string =>
+  `${String.fromCharCode(stream)}\0\0\0\0\0\0${String.fromCharCode(text.length)}${text}`;
+
+const never = new Promise<void>(() => {});
+
+/** A process like cat: what comes in goes out, and its end of input is its end. */
+function cat(tty: boolean): Attachment {
+  const stdin = new PassThrough();
+  async function* output(): AsyncGenerator<OutputChunk> {
+    for await (const data of stdin) yield { stream: 'stdout', data: data as Buffer };
+    yield* chunks(['stderr', 'bye']);
+  }
+  return { tty, output: output(), stdin, detached: never };
+}
+
+test('exec: the body comes first, then both ways raw; half-closing ends the input, the output goes on', async (t) => {
+  let seen: unknown;
+  const server = await serve(t, {
+    exec: {
+      start: async (id, { signal: _, ...options }) => {
+        seen = { id, ...options };
+        return cat(false);
+      },
+    },
+  });
+  const socket = await server.raw(`${upgrade('/v1.50/exec/e1/start', '{"Detach":false,"Tty":false}')}early`);
+  const head = await readUntil(socket, /\r\n\r\n.*early/s);
+  assert.match(head, /^HTTP\/1\.1 101 UPGRADED\r\n/);
+  assert.match(head, /Content-Type: application\/vnd\.docker\.multiplexed-stream\r\n/);
+  assert.deepEqual(seen, { id: 'e1', detach: false, tty: false });
+  assert.ok(head.endsWith(frame(1, 'early')));
+  socket.end('late');
+  assert.equal(await readAll(socket), frame(1, 'late') + frame(2, 'bye'));
+});
+
+test('exec: a tty is raw, an old client gets a 200 and the raw type', async (t) => {
+  const server = await serve(t, {
+    exec: { start: async () => ({ tty: true, output: chunks(['stdout', 'hi']), stdin: undefined, detached: never }) },
+  });
+  const socket = await server.raw(upgrade('/v1.50/exec/e1/start', '{"Tty":true}'));
+  const text = await readAll(socket);
+  assert.match(text, /vnd\.docker\.raw-stream.*\r\n\r\nhi$/s);
+  const plain = await server.send('POST', '/v1.41/exec/e1/start', { body: {} });
+  assert.deepEqual([plain.status, plain.body], [200, 'hi']);
+  assert.equal(plain.headers['content-type'], 'application/vnd.docker.raw-stream');
+});
+
+test('exec: a command that cannot run is told in the stream, a missing exec by its status', async (t) => {
+  const text = 'exec: "nope": executable file not found in $PATH';
+  const server = await serve(t, {
+    exec: {
+      start: async (id) => {
+        throw id === 'e1' ? new NetyardError('invalid', text) : new NetyardError('not-found', 'No such exec instance');
+      },
+    },
+  });
+  const body = '{"Detach":false,"Tty":true}';
+  assert.match(await readAll(await server.raw(upgrade('/exec/e1/start', body))), /^HTTP\/1\.1 101 .*\$PATH\r\n$/s);
+  assert.match(await readAll(await server.raw(upgrade('/exec/e2/start', body))), /^HTTP\/1\.1 404 .*No such exec/s);
+  const detached = await server.send('POST', '/exec/e1/start', { body: { Detach: true } });
+  assert.deepEqual([detached.status, JSON.parse(detached.body).message], [400, text]);
+});
+
+test('attach: a client that vanishes ends the attachment', async (t) => {
+  const gone = Promise.withResolvers<void>();
+  const server = await serve(t, {
+    containers: {
+      attach: async (_ref, { signal }) => {
+        signal.addEventListener('abort', () => gone.resolve());
+        async function* output(): AsyncGenerator<OutputChunk> {
+          for (;;) {
+            yield { stream: 'stdout', data: Buffer.alloc(65_536) };
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        }
+        return { tty: true, output: output(), stdin: undefined, detached: never };
+      },
+    },
+  });
+  const socket = await server.raw(upgrade('/containers/c/attach?stream=1&stdout=1'));
+  await once(socket, 'data');
+  socket.destroy();
+  await gone.promise;
+});
+
+test('attach: a slow reader holds the source back', async (t) => {
+  let taken = 0;
+  const server = await serve(t, {
+    containers: {
+      attach: async () => {
+        async function* output(): AsyncGenerator<OutputChunk> {
+          for (; taken < 1_000; taken += 1) yield { stream: 'stdout', data: Buffer.alloc(65_536) };
+        }
+        return { tty: true, output: output(), stdin: undefined, detached: never };
+      },
+    },
+  });
+  const socket = await server.raw(upgrade('/containers/c/attach?stream=1&stdout=1'));
+  await once(socket, 'readable');
+  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(taken < 100, `${taken} chunks taken while nobody reads`);
+  const rest = await readAll(socket);
+  assert.equal(rest.length - rest.indexOf('\r\n\r\n') - 4, 65_536_000);
+});
+
+test('an upgrade of another path is an ordinary request', async (t) => {
+  const server = await serve(t, {});
+  const answer = await server.send('POST', '/session', { headers: { Connection: 'Upgrade', Upgrade: 'h2c' } });
+  assert.equal(answer.status, 501);
+});
+
+test('wait sends its head at once', async (t) => {
+  const exit = Promise.withResolvers<{ exitCode: number }>();
+  const server = await serve(t, { containers: { wait: async () => ({ done: exit.promise }) } });
+  const socket = await server.raw('POST /v1.50/containers/c/wait?condition=next-exit HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.match(await readUntil(socket, /\r\n\r\n/), /^HTTP\/1\.1 200 OK/);
+  exit.resolve({ exitCode: 137 });
+  assert.match(await readUntil(socket, /\}/), /\{"StatusCode":137\}/);
+  socket.destroy();
+  assert.equal((await server.send('POST', '/v1.50/containers/c/wait?condition=never')).status, 400);
+});
+
+test('logs: frames, stamps and the parameters', async (t) => {
+  let seen: unknown;
+  const server = await serve(t, {
+    containers: {
+      logs: async (_ref, { signal: _, ...options }) => {
+        seen = options;
+        async function* entries() {
+          yield { stream: 'stdout' as const, data: Buffer.from('a\n'), time: someTime + 5n };
+        }
+        return { tty: false, entries: entries() };
+      },
+    },
+  });
+  const query = 'stdout=1&timestamps=1&follow=1&tail=5&since=1795464000.5&until=0';
+  const answer = await server.send('GET', `/v1.50/containers/c/logs?${query}`);
+  const line = '2026-11-23T20:00:00.000000005Z a\n';
+  assert.equal(answer.body, frame(1, line));
+  const since = 1_795_464_000_500_000_000n;
+  assert.deepEqual(seen, { stdout: true, stderr: false, follow: true, tail: 5, since, until: undefined });
+  const none = await server.send('GET', '/containers/c/logs');
+  assert.equal(JSON.parse(none.body).message, 'Bad parameters: you must choose at least one stream');
+});
+
+test('progress: lines, and an error after the first line as a line', async (t) => {
+  const server = await serve(t, {
+    images: {
+      async *pull(image) {
+        if (image === 'none') throw new NetyardError('not-found', 'manifest unknown');
+        yield { id: 'l1', status: 'Downloading', current: 1, total: 2 };
+        throw new NetyardError('unavailable', 'registry went away');
+      },
+    },
+    containers: {
+      inspect: async () => {
+        throw new NetyardError('not-found', 'No such container: none');
+      },
+    },
+  });
+  const answer = await server.send('POST', '/v1.50/images/create?fromImage=a&tag=latest');
+  const [first, last] = answer.body
+    .trim()
+    .split('\r\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(first.progressDetail, { current: 1, total: 2 });
+  assert.deepEqual(last, { errorDetail: { message: 'registry went away' }, error: 'registry went away' });
+  assert.equal((await server.send('POST', '/images/create?fromImage=none')).status, 404);
+});
