@@ -56,5 +56,7 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
     ...(facts.ipv6 && !bridge.ipv6 ? [set(`net.ipv6.conf.${link}.disable_ipv6`, '1')] : []),
     set(`net.ipv4.conf.${link}.route_localnet`, '1'),
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
+    // Answers for others wait up to 0.8 s unless told (arp(7)): there is nobody here to let go first.
+    ...(bridge.icc ? [] : [set(`net.ipv4.neigh.${link}.proxy_delay`, '0')]),
   ];
 }
