@@ -10,7 +10,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { bringDown, bringUp, enterHost, findHost, type HostHandle, type LabHost } from '@netyard/lab';
+import { bringDown, bringUp, enterHost, findHost, type HostHandle, type LabHost, startDaemon } from '@netyard/lab';
 import type { EngineName } from './engines.ts';
 import { archivePath, type ImageName } from './images.ts';
 
@@ -43,12 +43,22 @@ const top = join(import.meta.dirname, '../..');
 export class TestHost {
   readonly engine: EngineName;
   readonly lab: string;
+  readonly #definition: LabHost;
+  readonly #options: HostOptions;
   readonly #handle: HostHandle;
 
-  constructor(engine: EngineName, lab: string, host: string) {
+  constructor(engine: EngineName, lab: string, definition: LabHost, options: HostOptions) {
     this.engine = engine;
     this.lab = lab;
-    this.#handle = findHost(`${lab}/${host}`);
+    this.#definition = definition;
+    this.#options = options;
+    this.#handle = findHost(`${lab}/${definition.name}`);
+  }
+
+  /** Starts the engine again after it died. */
+  async restartDaemon(): Promise<void> {
+    if (this.engine === 'netyard') await startDaemon(this.#handle, this.#definition);
+    else await startDockerd(this, this.#options);
   }
 
   /** The host's data folder, on the machine and in the host. */
@@ -159,7 +169,7 @@ export async function openHosts(
   const definition = { name: lab, switches: [{ name: 'switch', prefix: '172.16.0.0/16' }], hosts };
   await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
   try {
-    return await Promise.all(names.map((name) => prepare(new TestHost(engine, lab, name), options)));
+    return await Promise.all(hosts.map((host) => prepare(new TestHost(engine, lab, host, options), options)));
   } catch (error) {
     await bringDown(lab);
     throw error;

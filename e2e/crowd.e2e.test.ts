@@ -1,0 +1,66 @@
+/** Many containers at once: no error, no address twice, and nothing left when they are gone. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, enginesUnderTest } from './support/engines.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
+import { type Inventory, takeInventory } from './support/leftovers.ts';
+
+const total = 200;
+const batch = 20;
+
+for (const engine of enginesUnderTest())
+  describe(`${total} containers on ${engine}`, { skip: cannotRun(engine) }, () => {
+    let host: TestHost;
+    let empty: Inventory;
+    const names = Array.from({ length: total }, (_, index) => `crowd-${index}`);
+
+    /** `work` for all names, so many at a time. */
+    const inBatches = async (work: (name: string, index: number) => Promise<unknown>): Promise<void> => {
+      for (let first = 0; first < total; first += batch)
+        await Promise.all(names.slice(first, first + batch).map((name, index) => work(name, first + index)));
+    };
+
+    before(async () => {
+      host = await openHost(engine, { images: ['netyard-test'] });
+      // Once there and back, so that what an engine makes at its first container is not taken for a leftover.
+      await host.docker('run', '--rm', '-p', '7999:80', 'netyard-test', 'true');
+      empty = await takeInventory(host);
+    });
+    after(() => host.close());
+
+    test('start in parallel batches, each with a published port', async () => {
+      await inBatches((name, index) =>
+        host.docker('run', '-d', '--name', name, '-p', `${8000 + index}:80`, 'netyard-test', 'sleep', '10000'),
+      );
+      assert.equal((await host.docker('ps', '-q')).split('\n').length, total);
+    });
+
+    test('no address was given twice, and each is in use', async () => {
+      const shown = await host.docker(
+        'inspect',
+        '-f',
+        '{{.NetworkSettings.IPAddress}} {{.NetworkSettings.MacAddress}}',
+        ...names,
+      );
+      const addresses = shown.split('\n').map((line) => line.split(' '));
+      assert.equal(new Set(addresses.map(([address]) => address)).size, total);
+      assert.equal(new Set(addresses.map(([, mac]) => mac)).size, total);
+      const inside = await host.docker('exec', 'crowd-137', 'ip', '-4', '-o', 'addr', 'show', 'eth0');
+      assert.ok(inside.includes(`inet ${addresses[137]?.[0]}/16`), inside);
+    });
+
+    test('removed in parallel batches, nothing is left', async () => {
+      await inBatches((name) => host.docker('rm', '-f', name));
+      assert.equal(await host.docker('ps', '-aq'), '');
+      await until(
+        async () => (await takeInventory(host))['processes'] === empty['processes'],
+        'all processes end',
+      ).catch(() => {});
+      assert.deepEqual(await takeInventory(host), empty);
+    });
+
+    test('netyard system cleanup finds nothing', { skip: engine === 'dockerd' && 'a command of netyard' }, async () => {
+      const found = await host.netyard('system', 'cleanup', '--dry-run');
+      assert.match(found, /nothing/i);
+    });
+  });
