@@ -19,7 +19,8 @@ const ownDeletionMilliseconds = 1000;
 export class Mender {
   readonly #context: Context;
   readonly #stop = new AbortController();
-  #done: Promise<void> = Promise.resolve();
+  #watching: Promise<void> = Promise.resolve();
+  #work: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #elementsTimer: NodeJS.Timeout | undefined;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
@@ -31,7 +32,7 @@ export class Mender {
   }
 
   start(): void {
-    this.#done = this.#follow();
+    this.#watching = this.#follow();
   }
 
   /** Waits until no mending is under way. */
@@ -39,7 +40,7 @@ export class Mender {
     this.#stop.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#elementsTimer);
-    await this.#done;
+    await Promise.all([this.#watching, this.#work]);
   }
 
   ownDeletion(): void {
@@ -104,7 +105,7 @@ export class Mender {
     if (this.#timer !== undefined || this.#stop.signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#done = this.#done.then(() => this.#mend());
+      this.#work = this.#work.then(() => this.#mend());
     }, gatherMilliseconds);
   }
 
@@ -114,7 +115,7 @@ export class Mender {
     const wait = ours ? ownDeletionMilliseconds : gatherMilliseconds;
     this.#elementsTimer = setTimeout(() => {
       this.#elementsTimer = undefined;
-      this.#done = this.#done.then(() => this.#findMissingElements());
+      this.#work = this.#work.then(() => this.#findMissingElements());
     }, wait);
   }
 

@@ -1,0 +1,190 @@
+/** What a host lives through: a daemon that dies, strangers who break things, sharers, none, connect, clean-up. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { isNetyardError } from '@netyard/core';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { ask, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = inFreshHost(import.meta.url);
+const kernel = openKernel();
+const yard = new Yard({ kernel });
+
+before(async () => {
+  if (host.skip) return;
+  sh('ip link add up0 type bridge && ip address add 192.0.2.1/24 dev up0 && ip link set up0 up');
+  await yard.networks.start([]);
+});
+after(async () => {
+  await yard.close();
+  kernel.close();
+});
+
+/** Waits for what mending brings about; fails after two seconds. */
+async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (holds()) return;
+    await setTimeout(20);
+  }
+  assert.fail(what);
+}
+
+const dump = (): string =>
+  sh('ip -o link | grep -v "eth0@" | sed "s/ qlen.*//"; ip route; nft list ruleset; ls /run/netns').replace(
+    /(link\/ether|state) \S+/g,
+    '',
+  );
+
+test('a new daemon adopts what runs, takes down what does not, and changes nothing else', host, async () => {
+  const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
+  const web = await yard.run('web', { ports });
+  await serve(web.netnsPath, 'tcp', 80, 'web');
+  const before = dump();
+  const dead = await yard.run('dead', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }] });
+  await yard.networks.close();
+  yard.setState(dead.containerId, 'exited');
+  // Died between making things and writing them down.
+  sh('ip netns add ny-0123456789ab; ip link add ny-0123456789-0 type veth peer name eth0 netns ny-0123456789ab');
+  sh('ip link set ny-0123456789-0 alias "netyard: container lost"');
+  sh('nft add element ip netyard published_any { tcp . 9999 : 172.17.0.99 . 80 }');
+  sh('ip netns add foreign');
+
+  yard.events.length = 0;
+  const networks = yard.open();
+  await networks.start([web.containerId]);
+  assert.deepEqual(networks.state(web.containerId)?.endpoints, web.endpoints);
+  assert.equal(networks.state(dead.containerId), undefined);
+  sh('ip netns delete foreign');
+  assert.equal(dump(), before);
+  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
+  assert.deepEqual(
+    yard.events.filter((event) => event.action === 'repair'),
+    [],
+  );
+  assert.throws(() => kernel.reservePort('tcp', '0.0.0.0', 8801), /EADDRINUSE/);
+  kernel.reservePort('tcp', '0.0.0.0', 8802).close();
+  await yard.remove(web.containerId);
+  await yard.remove(dead.containerId);
+});
+
+test('what strangers break is mended at once', host, async () => {
+  const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
+  const web = await yard.run('web', { ports });
+  await serve(web.netnsPath, 'tcp', 80, 'web');
+  const answers = (): boolean => ask(undefined, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.1';
+  assert.ok(answers());
+  const breakages = [
+    'nft flush ruleset',
+    'nft delete table ip netyard',
+    'nft delete element ip netyard published_any { tcp . 8801 }',
+    'ip address delete 172.17.0.1/16 dev docker0',
+    'ip link set docker0 down',
+    `ip link delete ${web.endpoints[0]?.hostLink}`,
+    'ip link delete docker0',
+  ];
+  for (const breakage of breakages) {
+    yard.events.length = 0;
+    sh(breakage);
+    await eventually(`mended after ${breakage}`, () => yard.events.length > 0 || false);
+    await eventually(`answers after ${breakage}`, answers);
+  }
+  await yard.remove(web.containerId);
+});
+
+test('sharers keep the namespace while its owner restarts, and the last one takes it along', host, async () => {
+  const owner = await yard.run('owner');
+  const sharer = await yard.run('sharer', { mode: { kind: 'container', ref: 'owner' } });
+  assert.equal(sharer.netnsPath, owner.netnsPath);
+  assert.deepEqual(sharer.files, owner.files);
+  await serve(sharer.netnsPath, 'tcp', 80, 'sharer');
+  await yard.stop(owner.containerId);
+  assert.ok(existsSync(owner.netnsPath ?? ''));
+  const again = await yard.start(owner.containerId);
+  assert.equal(again.netnsPath, owner.netnsPath);
+  assert.match(ask(undefined, 'tcp', again.endpoints[0]?.ipv4Address ?? '', 80), /^sharer /);
+  await yard.remove(owner.containerId);
+  assert.ok(existsSync(owner.netnsPath ?? ''));
+  await yard.remove(sharer.containerId);
+  assert.ok(!existsSync(owner.netnsPath ?? ''));
+});
+
+test('none has only lo; connected to bridge it gets everything', host, async () => {
+  const none = await yard.run('none', {
+    mode: { kind: 'none' },
+    ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8804 }],
+  });
+  assert.equal(sh(`nsenter --net=${none.netnsPath} ip -o link | wc -l`).trim(), '1');
+  await assert.rejects(
+    yard.networks.connect('bridge', none.containerId, { network: 'bridge' }),
+    (error) => isNetyardError(error, 'invalid') && /private \(none\) mode/.test(error.message),
+  );
+  await yard.networks.disconnect('none', none.containerId, false);
+  await yard.networks.connect('bridge', none.containerId, { network: 'bridge', ipv4Address: '172.17.5.5' });
+  assert.ok(pings(none.netnsPath, '172.17.0.1'));
+  assert.match(readFileSync(none.files.hosts, 'utf8'), /\n172\.17\.5\.5\t[0-9a-f]{12}\n$/);
+  await serve(none.netnsPath, 'tcp', 80, 'none');
+  assert.match(ask(undefined, 'tcp', '192.0.2.1', 8804), /^none /);
+  await yard.networks.disconnect('bridge', none.containerId, false);
+  assert.equal(sh(`nsenter --net=${none.netnsPath} ip -o link | wc -l`).trim(), '1');
+  assert.doesNotMatch(readFileSync(none.files.hosts, 'utf8'), /172\.17/);
+  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8804), '');
+  await yard.remove(none.containerId);
+});
+
+test('host mode has the files of the host and nothing in the kernel', host, async () => {
+  const state = await yard.run('host', { mode: { kind: 'host' } });
+  assert.equal(state.netnsPath, undefined);
+  assert.equal(readFileSync(state.files.hosts, 'utf8'), '127.0.0.1\tlocalhost host\n');
+  assert.match(readFileSync(state.files.resolvConf, 'utf8'), /127\.0\.0\.53/);
+  await yard.remove(state.containerId);
+});
+
+test('an alias outlives rename, restart and a new address; lines that a user wrote stay', host, async () => {
+  const nginx1 = await yard.run('nginx-1');
+  const nginx2 = await yard.run('nginx-2', { links: ['nginx-1'] });
+  const nginx3 = await yard.run('nginx-3', { links: ['nginx-1:web1', 'nginx-2:web2'] });
+  const short = (id: string): string => id.slice(0, 12);
+  const ip = (state: { endpoints: { ipv4Address: string }[] } | undefined): string =>
+    state?.endpoints[0]?.ipv4Address ?? '';
+  const localLines =
+    '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
+  assert.equal(
+    readFileSync(nginx2.files.hosts, 'utf8'),
+    `${localLines}${ip(nginx1)}\tnginx-1 ${short(nginx1.containerId)}\n${ip(nginx2)}\t${short(nginx2.containerId)}\n`,
+  );
+  const lines3 = (first: string): string =>
+    `${first}\tweb1 ${short(nginx1.containerId)} nginx-1\n${ip(nginx2)}\tweb2 ${short(nginx2.containerId)} nginx-2\n`;
+  const own3 = `${ip(nginx3)}\t${short(nginx3.containerId)}\n`;
+  assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(nginx1))}${own3}`);
+
+  writeFileSync(nginx3.files.hosts, `${localLines}${lines3(ip(nginx1))}${own3}10.9.8.7\tmine\n`);
+  await yard.rename(nginx1.containerId, 'renamed');
+  await yard.stop(nginx1.containerId);
+  const again = await yard.start(nginx1.containerId);
+  assert.notEqual(ip(again), ip(nginx1));
+  assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(again))}${own3}10.9.8.7\tmine\n`);
+
+  await yard.remove(nginx1.containerId);
+  const fresh = await yard.run('renamed');
+  assert.match(readFileSync(nginx3.files.hosts, 'utf8'), new RegExp(`^${ip(fresh)}\\tweb1 `, 'm'));
+  assert.equal(yard.networks.findLink('nginx-3/web1')?.childId, fresh.containerId);
+  for (const { containerId } of [nginx3, nginx2, fresh]) await yard.remove(containerId);
+});
+
+test('without any state, clean-up removes all of ours and nothing else', host, async () => {
+  const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+  await yard.networks.close();
+  sh('ip netns add foreign; nft add table ip foreign; ip link add foreign0 type bridge');
+  const stranger = new Yard({ kernel });
+  assert.equal((await stranger.networks.cleanup({ dryRun: true })).length, 5);
+  assert.ok(existsSync(web.netnsPath ?? ''));
+  await stranger.networks.cleanup({ dryRun: false });
+  assert.deepEqual(await stranger.networks.cleanup({ dryRun: false }), []);
+  assert.equal(sh('ls /run/netns').trim(), 'foreign');
+  assert.equal(sh('nft list tables').trim(), 'table ip foreign');
+  assert.deepEqual(sh('ip -br link | cut -d" " -f1 | sort').trim().split('\n'), ['foreign0', 'lo', 'up0']);
+  await stranger.close();
+});
