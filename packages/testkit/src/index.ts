@@ -1,2 +1,3 @@
 export * from './fake-kernel.ts';
+export * from './golden.ts';
 export * from './netns.ts';

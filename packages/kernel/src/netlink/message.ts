@@ -68,7 +68,7 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
   const { payload, flags } = message;
   if (payload.length < 4) return { errno: 0 };
   const view = viewOf(payload);
-  const errno = -view.getInt32(0, hostIsLittleEndian);
+  const errno = 0 - view.getInt32(0, hostIsLittleEndian);
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const requestLength = flags & NLM_F_CAPPED ? headerLength : view.getUint32(4, hostIsLittleEndian);
   const extra = new Attributes(payload.subarray(4 + align4(requestLength)));

@@ -1,0 +1,163 @@
+/** The rest that needs no kernel: differences, what stands on what, keys of sysctls, socket addresses, numbers. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError, KernelError } from '@netyard/core';
+import { assertBytes } from '@netyard/testkit';
+import { isConnectionTo } from './conntrack.ts';
+import type { KernelObject, VethObject } from './desired.ts';
+import { diff, diffRemoval } from './diff.ts';
+import { decodeNftEvent, decodeRouteEvent } from './events.ts';
+import { errnoName, errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
+import { deviceNumber } from './files.ts';
+import { Ground } from './ground.ts';
+import { describeObject, identityOf, routeFamily } from './identity.ts';
+import { overlayOptions } from './mounts.ts';
+import { be16, bytes, concatBytes, encodeAttributes, nested, text, u8 } from './netlink/attribute.ts';
+import { encodeLinkChange } from './rtnl/link.ts';
+import { decodeSocketPort, encodeSocketAddress } from './sockets.ts';
+import { sameSysctlValue, sysctlPath } from './sysctl.ts';
+
+const ns = '/run/netns/r1';
+const veth: VethObject = { kind: 'veth', name: 'a', up: true, peer: { ns, name: 'eth0', up: true } };
+const address: KernelObject = { kind: 'address', ns, link: 'eth0', prefix: '10.0.0.1/8' };
+const state: KernelObject = { kind: 'link-state', ns, name: 'lo', up: true };
+
+test('absent is created, different changed, present left, in order', () => {
+  const operations = diff(
+    [veth, address, state],
+    [{ state: 'absent' }, { state: 'present' }, { state: 'different', found: 'down' }],
+  );
+  assert.deepEqual(operations, [
+    { action: 'create', object: veth },
+    { action: 'change', object: state },
+  ]);
+  assert.throws(() => diff([veth], []));
+});
+
+test('removal goes backwards and leaves what cannot be taken back', () => {
+  const sysctl: KernelObject = { kind: 'sysctl', key: 'a.b', value: '1' };
+  const all = [veth, address, state, sysctl];
+  assert.deepEqual(
+    diffRemoval(all, [
+      { state: 'present' },
+      { state: 'different', found: '' },
+      { state: 'present' },
+      { state: 'present' },
+    ]).map(({ object }) => object.kind),
+    ['address', 'veth'],
+  );
+});
+
+test('an object stands on its namespace and its link', () => {
+  const pair = new Ground();
+  pair.add(veth);
+  assert.ok(pair.carries(address));
+  assert.ok(!pair.carries({ ...address, ns: '/run/netns/r2' }));
+  assert.ok(!pair.carries(state));
+  const space = new Ground();
+  space.add({ kind: 'netns', path: ns });
+  assert.ok(space.carries(address) && space.carries(state) && !space.carries(veth));
+});
+
+test('identities: the same thing has one, whatever its attributes; different things differ', () => {
+  assert.equal(identityOf(veth), identityOf({ kind: 'bridge', name: 'a', up: false }));
+  const route: KernelObject = { kind: 'route', to: 'default', via: '10.0.0.1' };
+  assert.equal(identityOf(route), identityOf({ ...route, via: '10.0.0.2', table: 254, metric: 0 }));
+  assert.notEqual(identityOf(route), identityOf({ ...route, via: 'fd00::1' }));
+  const all: KernelObject[] = [
+    veth,
+    address,
+    state,
+    route,
+    { ...route, metric: 5 },
+    { ...route, ns },
+    { kind: 'netns', path: ns },
+    { kind: 'file', path: ns, content: '' },
+  ];
+  assert.equal(new Set(all.map(identityOf)).size, all.length);
+  assert.equal(describeObject(address), 'address 10.0.0.1/8 on eth0 in /run/netns/r1');
+  assert.equal(routeFamily({ to: '10.8.0.0/16', via: 'fd00::1' }), 4);
+});
+
+test('keys of sysctls: dots are folders, slashes dots, and none leads out', () => {
+  assert.equal(sysctlPath('net.ipv4.ip_forward'), '/proc/sys/net/ipv4/ip_forward');
+  assert.equal(sysctlPath('net.ipv4.conf.eth0/100.rp_filter'), '/proc/sys/net/ipv4/conf/eth0.100/rp_filter');
+  for (const key of ['', 'net', 'net.', '.net.x', 'net..x', 'net.//.x', 'net.ipv4.a b', 'net.ipv4.a\0', 'net./.x']) {
+    assert.throws(
+      () => sysctlPath(key),
+      (error) => isNetyardError(error, 'invalid'),
+      JSON.stringify(key),
+    );
+  }
+  assert.ok(sameSysctlValue('32768\t60999\n', '32768 60999'));
+});
+
+test('socket addresses', () => {
+  assertBytes(encodeSocketAddress('127.0.0.11', 53), [
+    ['0200', 'AF_INET'],
+    ['0035', 'port'],
+    ['7f00000b', 'address'],
+    ['0000000000000000', 'nothing'],
+  ]);
+  assertBytes(encodeSocketAddress('fd00::1', 80), [
+    ['0a00', 'AF_INET6'],
+    ['0050', 'port'],
+    ['00000000', 'flow'],
+    ['fd000000000000000000000000000001', 'address'],
+    ['00000000', 'scope'],
+  ]);
+  assert.equal(decodeSocketPort(encodeSocketAddress('::', 65535)), 65535);
+  for (const port of [-1, 65536, 1.5]) assert.throws(() => encodeSocketAddress('::', port), /invalid port/);
+});
+
+test('a connection is known by protocol, port and address of its first packet', () => {
+  const tuple = nested(1, [
+    nested(1, [bytes(1, Uint8Array.of(10, 0, 0, 1)), bytes(2, Uint8Array.of(10, 0, 0, 2))]),
+    nested(2, [u8(1, 17), be16(2, 40000), be16(3, 53)]),
+  ]);
+  const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([tuple])]);
+  assert.ok(isConnectionTo(payload, { protocol: 'udp', port: 53 }));
+  assert.ok(isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.2' }));
+  assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.1' }));
+  assert.ok(!isConnectionTo(payload, { protocol: 'tcp', port: 53 }));
+  assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 40000 }));
+});
+
+test('notifications: links by name, nftables by table, bridge ports passed over', () => {
+  const link = encodeLinkChange('ny1', {});
+  assert.deepEqual(decodeRouteEvent({ type: 17, flags: 0, sequence: 0, payload: link }), {
+    ...{ type: 'link', action: 'del', name: 'ny1', index: 0 },
+  });
+  const port = link.slice();
+  port[0] = 7;
+  assert.equal(decodeRouteEvent({ type: 16, flags: 0, sequence: 0, payload: port }), undefined);
+  const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([text(1, 'netyard')])]);
+  assert.deepEqual(decodeNftEvent({ type: 0x0a0e, flags: 0, sequence: 0, payload }), {
+    ...{ type: 'nft', action: 'del', what: 'element', table: 'netyard' },
+  });
+  assert.equal(decodeNftEvent({ type: 0x0a0f, flags: 0, sequence: 0, payload }), undefined);
+});
+
+test('device numbers and overlay options as C and mount(8) write them', () => {
+  assert.equal(deviceNumber(1, 3), 0x103n);
+  assert.equal(deviceNumber(0x12345, 0x6789a), 0x1200067834_59an);
+  assert.equal(
+    overlayOptions({ lower: ['/a:b', '/c,d'], upper: '/u', work: '/w\\' }),
+    'lowerdir=/a\\:b:/c\\,d,upperdir=/u,workdir=/w\\\\',
+  );
+  assert.throws(
+    () => overlayOptions({ lower: new Array<string>(60).fill(`/${'x'.repeat(80)}`) }),
+    (error) => isNetyardError(error, 'invalid'),
+  );
+});
+
+test('errors keep number, name, operation and object', () => {
+  const error = kernelError(17, 'ip link add', 'a in /run/netns/r1', 'words');
+  assert.ok(error instanceof KernelError);
+  assert.equal(error.message, 'ip link add a in /run/netns/r1: EEXIST: words');
+  assert.ok(hasErrno(error, 'ENOENT', 'EEXIST') && !hasErrno(error, 'ENOENT'));
+  assert.equal(errnoName(11), 'EAGAIN');
+  assert.equal(errnoName(9999), 'errno 9999');
+  assert.equal(errnoOf('EADDRINUSE'), 98);
+  assert.throws(() => errnoOf('ENOTHING'), /ENOTHING/);
+});
