@@ -1,0 +1,60 @@
+/** Devices of a container, and what its device cgroup lets it open. Pure; numbers are those of devices.txt. */
+import type { OciDevice, OciDeviceRule } from './oci.ts';
+
+/** A device node of the host, as stat(2) showed it. */
+export interface HostDevice {
+  path: string;
+  type: 'c' | 'b';
+  major: number;
+  minor: number;
+  /** Permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+export interface WantedDevice {
+  host: HostDevice;
+  pathInContainer: string;
+  /** `rwm` or a part of it. */
+  permissions: string;
+}
+
+/** /dev/null and friends are made by the runtime itself; these rules let them be used. */
+const always: readonly [number, number][] = [
+  [1, 3], // null
+  [1, 5], // zero
+  [1, 8], // random
+  [1, 9], // urandom
+  [5, 0], // tty
+  [5, 1], // console
+];
+
+export function planDeviceRules(devices: readonly WantedDevice[], privileged: boolean): OciDeviceRule[] {
+  if (privileged) return [{ allow: true, access: 'rwm' }];
+  return [
+    { allow: false, access: 'rwm' },
+    ...always.map(([major, minor]): OciDeviceRule => ({ allow: true, type: 'c', major, minor, access: 'rwm' })),
+    ...devices.map(
+      ({ host, permissions }): OciDeviceRule => ({
+        allow: true,
+        type: host.type,
+        major: host.major,
+        minor: host.minor,
+        access: permissions === '' ? 'rwm' : permissions,
+      }),
+    ),
+  ];
+}
+
+export function planDevices(devices: readonly WantedDevice[]): OciDevice[] {
+  return devices.map(({ host, pathInContainer }) => ({
+    path: pathInContainer,
+    type: host.type,
+    major: host.major,
+    minor: host.minor,
+    fileMode: host.mode & 0o777,
+    uid: host.uid,
+    gid: host.gid,
+  }));
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import type { TaskSpec } from '@netyard/engine';
+import { planSeccomp } from '../seccomp/plan.ts';
+import { allowedSyscalls } from '../seccomp/syscalls.ts';
+import { allCapabilities, defaultCapabilities, parseCapabilityMask, planCapabilities } from './capabilities.ts';
+import { type HostFacts, planLimits, planSpec } from './plan.ts';
+import { resolveUser } from './user.ts';
+
+const facts: HostFacts = {
+  available: allCapabilities.filter((name) => name !== 'CAP_SYS_RESOURCE'),
+  architecture: 'x64',
+  initPath: '/usr/bin/tini-static',
+  devices: [],
+  cgroupVersion: '1',
+};
+const root = { uid: 0, gid: 0, additionalGids: [0], home: '/root' };
+
+const task = (more: Partial<TaskSpec> = {}): TaskSpec => ({
+  ...{ id: 'c1', rootPath: '/r', readOnlyRoot: false, args: ['nginx'], env: ['PATH=/bin'], workingDirectory: '' },
+  ...{ user: '', groupAdd: [], tty: false, hostname: 'h', domainname: '', mounts: [], shmSize: 0 },
+  ...{ netnsPath: '/run/netns/ny', pidNamespace: 'private', ipcNamespace: 'private', utsNamespace: 'private' },
+  ...{ cgroupNamespace: 'private', init: false, privileged: false, capAdd: [], capDrop: [], noNewPrivileges: false },
+  ...{ seccomp: undefined, devices: [], sysctls: {}, ulimits: [], oomScoreAdj: 0, resources: {} },
+  ...{ cgroupPath: '/netyard/c1', annotations: {}, labels: {}, runtimeName: '' },
+  stdio: { stdin: '', stdout: '', stderr: '' },
+  ...more,
+});
+
+test('the default capabilities are the mask a80425fb', () => {
+  assert.deepEqual(parseCapabilityMask('00000000a80425fb').sort(), [...defaultCapabilities].sort());
+  assert.deepEqual(planSpec(task(), facts, root).process.capabilities.bounding.sort(), [...defaultCapabilities].sort());
+});
+
+test('--cap-add and --cap-drop', () => {
+  const plan = (add: string[], drop: string[], privileged = false) =>
+    planCapabilities({ add, drop, privileged }, facts.available);
+  assert.ok(plan(['net_admin'], []).includes('CAP_NET_ADMIN'));
+  assert.ok(!plan([], ['CAP_CHOWN']).includes('CAP_CHOWN'));
+  assert.deepEqual(plan([], ['ALL']), []);
+  assert.deepEqual(plan(['chown'], ['all']), ['CAP_CHOWN']);
+  assert.ok(!plan(['ALL'], ['SYS_ADMIN']).includes('CAP_SYS_ADMIN'));
+  assert.ok(!plan([], [], true).includes('CAP_SYS_RESOURCE'), 'what this process lacks it cannot give');
+  assert.throws(
+    () => plan(['fly'], []),
+    (error) => isNetyardError(error, 'invalid') && /unknown capability: "CAP_FLY"/.test(error.message),
+  );
+});
+
+test('another user keeps capabilities in the bounding set only', () => {
+  const { capabilities } = planSpec(task({ user: 'www' }), facts, { ...root, uid: 33 }).process;
+  assert.deepEqual(capabilities.effective, []);
+  assert.equal(capabilities.bounding.length, defaultCapabilities.length);
+});
+
+test('namespaces: joined, private, and the host’s', () => {
+  const types = (spec: TaskSpec) => planSpec(spec, facts, root).linux.namespaces.map((one) => one.type);
+  assert.deepEqual(types(task()), ['mount', 'network', 'uts', 'pid', 'ipc', 'cgroup']);
+  assert.deepEqual(types(task({ netnsPath: undefined, pidNamespace: 'host', ipcNamespace: 'host' })), [
+    'mount',
+    'uts',
+    'cgroup',
+  ]);
+  const joined = planSpec(task({ pidNamespace: { path: '/proc/9/ns/pid' } }), facts, root).linux.namespaces;
+  assert.deepEqual(
+    joined.find((one) => one.type === 'pid'),
+    { type: 'pid', path: '/proc/9/ns/pid' },
+  );
+});
+
+test('mounts: what was asked for stands in place of a default, folders before what is in them', () => {
+  const spec = task({
+    init: true,
+    mounts: [
+      { type: 'bind', source: '/b', target: '/a/b', options: ['rbind'] },
+      { type: 'bind', source: '/a', target: '/a', options: ['rbind'] },
+      { type: 'tmpfs', source: 'tmpfs', target: '/dev/shm', options: ['size=1m'] },
+    ],
+  });
+  const { mounts, process } = planSpec(spec, facts, root);
+  const targets = mounts.map((mount) => mount.destination);
+  assert.ok(targets.indexOf('/a') < targets.indexOf('/a/b'));
+  assert.equal(targets.filter((target) => target === '/dev/shm').length, 1);
+  assert.deepEqual(process.args, ['/sbin/docker-init', '--', 'nginx']);
+});
+
+test('privileged: nothing hidden, no filter, all devices', () => {
+  const { linux } = planSpec(task({ privileged: true }), facts, root);
+  assert.deepEqual(linux.maskedPaths, []);
+  assert.equal(linux.seccomp, undefined);
+  assert.deepEqual(linux.resources.devices, [{ allow: true, access: 'rwm' }]);
+});
+
+test('limits: none asked, none set; swap is twice the memory as with Docker', () => {
+  assert.deepEqual(planLimits({}, '1'), {});
+  assert.deepEqual(planLimits({ memory: 1e8, cpuQuota: 50000, cpuPeriod: 100000, pidsLimit: 9 }, '1'), {
+    memory: { limit: 1e8, swap: 2e8 },
+    cpu: { quota: 50000, period: 100000 },
+    pids: { limit: 9 },
+  });
+});
+
+test('users by name and number, with groups', () => {
+  const files = {
+    passwd: 'root:x:0:0:root:/root:/bin/sh\nwww:x:33:34::/var/www:/bin/false\n',
+    group: 'root:x:0:\nwww:x:34:\nadm:x:4:www,other\n99:x:7:\n',
+  };
+  assert.deepEqual(resolveUser('', [], files), { uid: 0, gid: 0, additionalGids: [0], home: '/root' });
+  assert.deepEqual(resolveUser('www', [], files), { uid: 33, gid: 34, additionalGids: [34, 4], home: '/var/www' });
+  assert.deepEqual(resolveUser('33', ['adm'], files).additionalGids, [34, 4]);
+  assert.deepEqual(resolveUser('www:adm', [], files), { uid: 33, gid: 4, additionalGids: [4], home: '/var/www' });
+  assert.deepEqual(resolveUser('1000:1001', [], files), { uid: 1000, gid: 1001, additionalGids: [1001], home: '/' });
+  assert.deepEqual(resolveUser('5', [], { passwd: '', group: '' }).uid, 5);
+  assert.throws(
+    () => resolveUser('nobody', [], files),
+    /unable to find user nobody: no matching entries in passwd file/,
+  );
+  assert.throws(() => resolveUser('www:none', [], files), /unable to find group none/);
+  assert.throws(() => resolveUser('9999999999', [], files), /must be in range/);
+});
+
+test('the default filter: what is dangerous is not in it, and comes with its capability', () => {
+  const names = (capabilities: readonly string[]) =>
+    new Set(
+      planSeccomp(undefined, capabilities, 'x64')
+        .syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW' && !rule.args)
+        .flatMap((rule) => rule.names),
+    );
+  const usual = names(defaultCapabilities);
+  const never =
+    'mount umount2 unshare setns bpf keyctl add_key request_key kexec_load init_module reboot swapon ptrace_';
+  for (const name of `${never} userfaultfd io_uring_setup open_by_handle_at clock_settime fsopen move_mount`.split(' '))
+    assert.ok(!usual.has(name), name);
+  for (const name of ['read', 'openat', 'execve', 'futex', 'chroot', 'epoll_pwait2']) assert.ok(usual.has(name), name);
+  const admin = names([...defaultCapabilities, 'CAP_SYS_ADMIN']);
+  for (const name of ['mount', 'unshare', 'clone', 'clone3']) assert.ok(admin.has(name), name);
+  assert.equal(new Set(allowedSyscalls).size, allowedSyscalls.length);
+});
+
+test('clone without capability: no new namespaces; clone3 does not exist; vsock and alg sockets are refused', () => {
+  const { syscalls } = planSeccomp(undefined, defaultCapabilities, 'x64');
+  const clone = syscalls.find((rule) => rule.names.includes('clone'));
+  assert.deepEqual(clone?.args, [{ index: 0, value: 0x7e020000, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]);
+  assert.equal(syscalls.find((rule) => rule.names.includes('clone3'))?.errnoRet, 38);
+  assert.equal(syscalls.filter((rule) => rule.names.includes('socket')).length, 3);
+});
+
+test('a profile of the user’s: conditions are resolved, rubbish is refused', () => {
+  const profile = JSON.stringify({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }],
+    syscalls: [
+      { names: ['read'], action: 'SCMP_ACT_ALLOW' },
+      { names: ['mount'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_SYS_ADMIN'] } },
+      { names: ['breakpoint'], action: 'SCMP_ACT_ALLOW', includes: { arches: ['arm64'] } },
+    ],
+  });
+  const planned = planSeccomp(profile, defaultCapabilities, 'x64');
+  assert.deepEqual(planned.architectures, ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+  assert.deepEqual(
+    planned.syscalls.map((rule) => rule.names),
+    [['read']],
+  );
+  assert.throws(() => planSeccomp('{', [], 'x64'), /Decoding seccomp profile failed/);
+});
