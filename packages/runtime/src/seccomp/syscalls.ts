@@ -42,7 +42,7 @@ const processes =
 const scheduling =
   'sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min ' +
   'sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity sched_setattr sched_setparam sched_setscheduler ' +
-  'sched_yield nice';
+  'sched_yield';
 
 const identities =
   'getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getresgid getresgid32 getresuid ' +
@@ -51,8 +51,8 @@ const identities =
 
 const signals =
   'alarm getitimer setitimer restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn ' +
-  'rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaction sigaltstack signal signalfd ' +
-  'signalfd4 sigpending sigprocmask sigreturn sigsuspend ssetmask sgetmask';
+  'rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack signalfd ' +
+  'signalfd4 sigprocmask sigreturn';
 
 const time =
   'clock_getres clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 gettimeofday ' +
@@ -70,8 +70,7 @@ const sockets =
   'send sendmmsg sendmsg sendto setsockopt shutdown socketcall socketpair getrandom';
 
 /** 32-bit arm and the like, where the table has calls of its own. */
-const architectureCalls =
-  'arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls riscv_flush_icache';
+const architectureCalls = 'arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls';
 
 export const allowedSyscalls: readonly string[] = [
   ...new Set(
@@ -100,7 +99,7 @@ export const syscallsByCapability: Readonly<Record<string, string>> = {
   CAP_DAC_READ_SEARCH: 'open_by_handle_at',
   CAP_SYS_ADMIN:
     'bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount mount_setattr move_mount ' +
-    'open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare',
+    'lsm_get_self_attr lsm_list_modules lsm_set_self_attr open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare',
   CAP_SYS_BOOT: 'reboot',
   CAP_SYS_CHROOT: 'chroot',
   CAP_SYS_MODULE: 'delete_module finit_module init_module',
