@@ -1,0 +1,63 @@
+/** Processes as /proc shows them: whether one lives, and which is the containerd of a configuration file. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+export interface ProcessIdentity {
+  pid: number;
+  /** Clock ticks after boot; with the pid it names a process for good, as pids are given again. */
+  startTime: string;
+}
+
+/**
+ * The process that runs as `… --config CONFIG` and sees the files that we see: other mount namespaces (lab hosts) have
+ * a containerd with the same words. Found without any note of ours, so that a daemon killed at any moment finds it.
+ */
+export function findContainerd(configFile: string): ProcessIdentity | undefined {
+  const mounts = readlinkSync('/proc/self/ns/mnt');
+  const found = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => runsWith(pid, configFile) && linkOf(pid) === mounts);
+  const own = found.find((pid) => !found.includes(parentOf(pid) ?? 0)); // a child of it that has not called exec yet
+  return own === undefined ? undefined : identify(own);
+}
+
+function runsWith(pid: number, configFile: string): boolean {
+  const words = read(pid, 'cmdline')?.split('\0') ?? [];
+  return words[1] === '--config' && words[2] === configFile && words.length === 4;
+}
+
+/** undefined when there is no such process, or only its remains. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = statOf(pid);
+  return stat === undefined || stat.state === 'Z' || stat.state === 'X'
+    ? undefined
+    : { pid, startTime: stat.startTime };
+}
+
+export const isRunning = (process: ProcessIdentity): boolean => identify(process.pid)?.startTime === process.startTime;
+
+const parentOf = (pid: number): number | undefined => statOf(pid)?.parent;
+
+/** proc(5), /proc/PID/stat; the second field may hold blanks and parentheses. */
+function statOf(pid: number): { state: string; parent: number; startTime: string } | undefined {
+  const text = read(pid, 'stat');
+  if (text === undefined) return undefined;
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: fields[19] ?? '' };
+}
+
+function read(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return undefined; // it ended meanwhile
+  }
+}
+
+function linkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined; // it ended meanwhile, or is not ours to look at
+  }
+}
