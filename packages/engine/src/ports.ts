@@ -273,27 +273,50 @@ export interface RegistryReference {
   reference: string;
 }
 
+/**
+ * A v2 registry (distribution-spec). Errors begin with the registry's own code in words, as Docker shows it:
+ * `not-found` (`manifest unknown: …`, `name unknown: …`), `unauthorized`, `forbidden` (`denied: …`), `unavailable`
+ * (no connection: `Get "https://…": dial tcp …`).
+ */
 export interface Registry {
-  resolve(ref: RegistryReference, credentials: RegistryCredentials): Promise<Descriptor & { body: Uint8Array }>;
-  fetchManifest(ref: RegistryReference, credentials: RegistryCredentials): Promise<Descriptor & { body: Uint8Array }>;
+  /** Manifest or index under a tag or digest; a digest is verified. */
+  resolve(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }>;
+  /** The same, for a manifest of an index. */
+  fetchManifest(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }>;
+  /** Not verified; goes on where it was when the connection breaks. */
   fetchBlob(
     ref: RegistryReference,
     digest: string,
     credentials: RegistryCredentials,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
-  hasBlob(ref: RegistryReference, digest: string, credentials: RegistryCredentials): Promise<boolean>;
+  hasBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<boolean>;
   pushBlob(
     ref: RegistryReference,
     blob: Descriptor,
     body: AsyncIterable<Uint8Array>,
     credentials: RegistryCredentials,
+    signal?: AbortSignal,
   ): Promise<void>;
   pushManifest(
     ref: RegistryReference,
     mediaType: string,
     body: Uint8Array,
     credentials: RegistryCredentials,
+    signal?: AbortSignal,
   ): Promise<{ digest: string }>;
 }
 

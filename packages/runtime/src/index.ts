@@ -8,4 +8,5 @@ export {
   isUnavailable,
 } from './containerd/client.ts';
 export { type ImageContentOptions, openImageContent } from './images/content.ts';
+export { openRegistry, type RegistryOptions } from './images/registry/registry.ts';
 export { openRootFilesystems, type RootFilesystemsOptions } from './images/rootfs.ts';

@@ -101,15 +101,21 @@ export function platformOf(architecture: string): Platform {
   return { os: 'linux', architecture: names[architecture] ?? architecture };
 }
 
-/** Docker's kind of manifest, or OCI's when a layer is of a type that only OCI has. */
-export function encodeManifest(manifest: Manifest): Descriptor & { body: Uint8Array } {
-  const oci = manifest.layers.some(({ mediaType }) => mediaType.startsWith('application/vnd.oci.'));
+const ociTypes: Readonly<Record<string, string>> = {
+  [mediaTypes.dockerLayer]: mediaTypes.ociLayer,
+  [mediaTypes.dockerLayerGzip]: mediaTypes.ociLayerGzip,
+};
+
+/** @param kind Docker's unless given, or OCI's when a layer is of a type that only OCI has */
+export function encodeManifest(manifest: Manifest, kind?: 'oci'): Descriptor & { body: Uint8Array } {
+  const oci = kind === 'oci' || manifest.layers.some(({ mediaType }) => mediaType.startsWith('application/vnd.oci.'));
   const mediaType = oci ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
-  const config = { ...manifest.config, mediaType: oci ? mediaTypes.ociConfig : mediaTypes.dockerConfig };
-  const plain = ({ mediaType: type, size, digest }: Descriptor): Descriptor => ({ mediaType: type, size, digest });
-  const body = Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType, config: plain(config), layers: manifest.layers.map(plain) }, null, 3),
-  );
+  const entry = ({ mediaType: type, size, digest }: Descriptor): Descriptor => {
+    return { mediaType: (oci ? ociTypes[type] : undefined) ?? type, size, digest };
+  };
+  const config = { ...entry(manifest.config), mediaType: oci ? mediaTypes.ociConfig : mediaTypes.dockerConfig };
+  const json = { schemaVersion: 2, mediaType, config, layers: manifest.layers.map(entry) };
+  const body = Buffer.from(JSON.stringify(json, null, 3));
   return { mediaType, body, size: body.length, digest: digestOf(body) };
 }
 

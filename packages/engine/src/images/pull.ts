@@ -64,11 +64,11 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
   const shown = familiarString(reference);
   await withRegistryErrors('pull', reference, async () => {
     const remote = registryReference(reference);
-    const resolved = await parts.registry.resolve(remote, request.credentials);
+    const resolved = await parts.registry.resolve(remote, request.credentials, request.signal);
     report({ id: reference.digest ?? reference.tag ?? '', status: `Pulling from ${reference.path}` });
     const before = parts.names.holder(reference.digest === undefined ? shown : `${name}@${resolved.digest}`);
     const pulled = await parts.ledger.adding(async (adding) => {
-      const manifest = await chooseManifest(parts, remote, request.credentials, resolved);
+      const manifest = await chooseManifest(parts, remote, request, resolved);
       const record = parts.names.put(await fetchImage({ parts, request, remote, adding, report }, manifest));
       parts.names.addDigest(record.id, `${name}@${resolved.digest}`);
       if (reference.digest === undefined && before?.id !== record.id) parts.names.tag(record.id, shown);
@@ -100,7 +100,7 @@ export function registryReference(reference: ImageReference): RegistryReference 
 async function chooseManifest(
   parts: PullParts,
   remote: RegistryReference,
-  credentials: RegistryCredentials,
+  { credentials, signal }: TransferRequest,
   resolved: Descriptor & { body: Uint8Array },
 ): Promise<Manifest> {
   let current = resolved;
@@ -113,7 +113,7 @@ async function chooseManifest(
         `no matching manifest for ${os}/${architecture} in the manifest list entries`,
       );
     }
-    current = await parts.registry.fetchManifest({ ...remote, reference: picked.digest }, credentials);
+    current = await parts.registry.fetchManifest({ ...remote, reference: picked.digest }, credentials, signal);
   }
   const manifest = parseManifest(current.body);
   for (const layer of manifest.layers) checkLayerType(layer.mediaType);

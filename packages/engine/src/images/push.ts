@@ -74,12 +74,12 @@ async function pushOne(pushing: Pushing): Promise<void> {
   const layers = await pushLayers(pushing, remote);
   const config = await parts.content.readAll(record.configDigest, longestJson);
   const configBlob = { mediaType: mediaTypes.dockerConfig, digest: record.configDigest, size: config.length };
-  if (!(await parts.registry.hasBlob(remote, record.configDigest, request.credentials))) {
-    await parts.registry.pushBlob(remote, configBlob, oneChunk(config), request.credentials);
+  const { credentials, signal } = request;
+  if (!(await parts.registry.hasBlob(remote, record.configDigest, credentials, signal))) {
+    await parts.registry.pushBlob(remote, configBlob, oneChunk(config), credentials, signal);
   }
-  request.signal.throwIfAborted();
   const manifest = encodeManifest({ config: configBlob, layers });
-  const { digest } = await parts.registry.pushManifest(remote, manifest.mediaType, manifest.body, request.credentials);
+  const { digest } = await parts.registry.pushManifest(remote, manifest.mediaType, manifest.body, credentials, signal);
   parts.names.addDigest(record.id, `${familiarName(reference)}@${digest}`);
   parts.names.tell('push', familiarString(reference), familiarName(reference));
   const tag = reference.tag ?? '';
@@ -111,22 +111,15 @@ async function pushLayer(
   const { parts, request, report } = pushing;
   const id = shortDigest(layer.diffId);
   const blob = await compressed(pushing, layer);
-  if (await parts.registry.hasBlob(remote, blob.digest, request.credentials)) {
+  if (await parts.registry.hasBlob(remote, blob.digest, request.credentials, signal)) {
     report({ id, status: 'Layer already exists' });
     return blob;
   }
   const told = (current: number): void => report({ id, status: 'Pushing', current, total: blob.size });
-  const body = counted(abortable(parts.content.read(blob.digest), signal), told);
-  await parts.registry.pushBlob(remote, blob, body, request.credentials);
+  const body = counted(parts.content.read(blob.digest), told);
+  await parts.registry.pushBlob(remote, blob, body, request.credentials, signal);
   report({ id, status: 'Pushed' });
   return blob;
-}
-
-async function* abortable(stream: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  for await (const chunk of stream) {
-    signal.throwIfAborted();
-    yield chunk;
-  }
 }
 
 /** A registry gets layers compressed. The same layer gives the same bytes; they go when the push has ended. */

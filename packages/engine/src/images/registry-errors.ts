@@ -22,20 +22,20 @@ export function translateRegistryError(action: 'pull' | 'push', reference: Image
       cause: error,
     });
   }
+  if (action === 'pull' && isNetyardError(error, 'not-found') && text.startsWith('name unknown')) {
+    return new NetyardError('not-found', `repository ${name} not found: ${text}`, { cause: error });
+  }
   const denied = isNetyardError(error, 'unauthorized') || isNetyardError(error, 'forbidden');
-  const missing = isNetyardError(error, 'not-found') && text.startsWith('name unknown');
-  if (action === 'pull' && (denied || missing)) {
+  if (action === 'pull' && denied && text.startsWith('denied')) {
     return new NetyardError(
       'not-found',
       `pull access denied for ${name}, repository does not exist or may require 'docker login': ${text}`,
       { cause: error },
     );
   }
-  if (action === 'push' && denied) {
-    return new NetyardError('unauthorized', text, {
-      cause: error,
-      hint: `Log in with "docker login ${reference.domain}".`,
-    });
+  if (denied) {
+    const hint = `Log in with "docker login ${reference.domain}".`;
+    return new NetyardError('unauthorized', text, { cause: error, hint });
   }
   return error;
 }

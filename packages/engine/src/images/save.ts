@@ -69,7 +69,8 @@ async function fill(archive: Pack, content: ImageContent, images: readonly Saved
     }
     const config = await content.readAll(record.configDigest, longestJson);
     await once(record.configDigest, (path) => addFile(archive, path, config));
-    const manifest = manifestOf(record, config.length);
+    const configBlob = { mediaType: mediaTypes.ociConfig, digest: record.configDigest, size: config.length };
+    const manifest = encodeManifest({ config: configBlob, layers: record.layers }, 'oci');
     await once(manifest.digest, (path) => addFile(archive, path, manifest.body));
     manifests.push(manifest);
   }
@@ -78,18 +79,6 @@ async function fill(archive: Pack, content: ImageContent, images: readonly Saved
 }
 
 const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
-
-const ociTypes: Readonly<Record<string, string>> = {
-  [mediaTypes.dockerLayer]: mediaTypes.ociLayer,
-  [mediaTypes.dockerLayerGzip]: mediaTypes.ociLayerGzip,
-};
-
-function manifestOf(record: ImageRecord, configSize: number): Descriptor & { body: Uint8Array } {
-  return encodeManifest({
-    config: { mediaType: mediaTypes.ociConfig, digest: record.configDigest, size: configSize },
-    layers: record.layers.map((layer) => ({ ...layer, mediaType: ociTypes[layer.mediaType] ?? layer.mediaType })),
-  });
-}
 
 function describe(images: readonly SavedImage[], manifests: readonly Descriptor[]): Record<string, unknown> {
   const plain = (index: number): Descriptor => {

@@ -1,0 +1,95 @@
+/** One HTTP request to a registry or its helpers, on Node's own client. No authentication and no retries here. */
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { NetyardError } from '@netyard/core';
+import type { Endpoint } from './endpoint.ts';
+import { connectionError } from './errors.ts';
+
+export interface HttpRequest {
+  method: string;
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  body?: AsyncIterable<Uint8Array> | Uint8Array;
+  tls: Endpoint['tls'];
+  signal?: AbortSignal | undefined;
+}
+
+/** Silence for so long ends a request. */
+const silence = 60_000;
+const mostRedirects = 5;
+
+export class HttpClient {
+  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 16 });
+  readonly #https = new HttpsAgent({ keepAlive: true, maxSockets: 16 });
+
+  /** The answer, whatever its status; its body must be read or destroyed. Throws `unavailable` without an answer. */
+  send(wanted: HttpRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { method, url, headers, tls, signal } = wanted;
+      const options = { method, headers, ...(signal ? { signal } : {}) };
+      const sent =
+        url.protocol === 'https:'
+          ? httpsRequest(url, { ...options, ...tls, agent: this.#https })
+          : httpRequest(url, { ...options, agent: this.#http });
+      sent.setTimeout(silence, () => sent.destroy(new Error('i/o timeout')));
+      sent.on('response', resolve);
+      sent.on('error', (error) => reject(signal?.aborted ? error : connectionError(method, url, error)));
+      sendBody(sent, wanted.body).catch((error: unknown) => {
+        reject(error);
+        sent.destroy();
+      });
+    });
+  }
+
+  /** Follows redirects of a request without body; credentials stay with the host they are for. */
+  async follow(wanted: HttpRequest): Promise<IncomingMessage> {
+    let current = wanted;
+    for (let count = 0; count <= mostRedirects; count += 1) {
+      const response = await this.send(current);
+      const location = response.headers.location;
+      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
+      response.resume();
+      const url = new URL(location, current.url);
+      if (current.url.protocol === 'https:' && url.protocol !== 'https:' && wanted.tls.rejectUnauthorized) {
+        throw new NetyardError('unavailable', `refusing a redirect from ${current.url.origin} to plain http`);
+      }
+      const { authorization: _, ...others } = lowerCased(current.headers);
+      current = { ...current, url, headers: url.host === current.url.host ? current.headers : others };
+    }
+    throw new NetyardError('unavailable', `${wanted.url.href}: stopped after ${mostRedirects} redirects`);
+  }
+}
+
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
+async function sendBody(sent: ClientRequest, body: HttpRequest['body']): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) {
+    sent.end(body);
+    return;
+  }
+  try {
+    await pipeline(Readable.from(body, { objectMode: false }), sent);
+  } catch (error) {
+    // the registry may have answered and hung up before it had all: then its answer counts
+    if (!(error instanceof Error && 'code' in error && ['EPIPE', 'ECONNRESET'].includes(String(error.code))))
+      throw error;
+  }
+}
+
+/** Reads a body up to a limit. Throws `invalid` when it is longer. */
+export async function readBody(response: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > limit) {
+      response.destroy();
+      throw new NetyardError('invalid', `an answer of the registry is longer than ${limit} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

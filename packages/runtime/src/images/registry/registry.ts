@@ -1,0 +1,213 @@
+/**
+ * A client for v2 registries (the engine's `Registry`). Talks to the host that a reference names and, when that host
+ * says so, to its token server and to where it redirects blobs; to nobody else.
+ * https://github.com/opencontainers/distribution-spec
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { Descriptor, Registry, RegistryCredentials, RegistryReference } from '@netyard/engine';
+import { parseInsecureRegistries } from './endpoint.ts';
+import { refusalOf } from './errors.ts';
+import { readBody } from './http.ts';
+import { type RegistryCall, RegistrySession } from './session.ts';
+
+export interface RegistryOptions {
+  /** --insecure-registry: host, host:port or CIDR. Loopback is insecure anyway. */
+  insecureRegistries?: readonly string[];
+  /** `<host:port>/ca.crt`, `client.cert`, `client.key` below it; /etc/docker/certs.d unless given. */
+  certificates?: string;
+  /** Of a broken download, milliseconds. */
+  retryDelay?: number;
+}
+
+/** Opens nothing yet. Throws `invalid` for a wrong --insecure-registry. */
+export function openRegistry(options: RegistryOptions = {}): Registry {
+  const insecure = parseInsecureRegistries(options.insecureRegistries ?? []);
+  const session = new RegistrySession(insecure, options.certificates ?? '/etc/docker/certs.d');
+  return new HttpRegistry(session, options.retryDelay ?? 1000);
+}
+
+/** As in containerd and Docker. */
+const longestManifest = 4 * 1024 * 1024;
+const longestRefusal = 64 * 1024;
+const mostRetries = 5;
+
+const manifestTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+
+class HttpRegistry implements Registry {
+  readonly #session: RegistrySession;
+  readonly #retryDelay: number;
+
+  constructor(session: RegistrySession, retryDelay: number) {
+    this.#session = session;
+    this.#retryDelay = retryDelay;
+  }
+
+  resolve(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }> {
+    return this.fetchManifest(ref, credentials, signal);
+  }
+
+  async fetchManifest(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }> {
+    const headers = { accept: manifestTypes.join(', ') };
+    const response = await this.#get(ref, `manifests/${ref.reference}`, { headers, credentials, signal });
+    const body = await readBody(response, longestManifest);
+    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    if (ref.reference.includes(':') && ref.reference !== digest) {
+      throw new NetyardError('invalid', `manifest verification failed for digest ${ref.reference}: it is ${digest}`);
+    }
+    return { mediaType: manifestType(response, body), digest, size: body.length, body };
+  }
+
+  async *fetchBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    let offset = 0;
+    for (let failures = 0; ; ) {
+      const before = offset;
+      try {
+        for await (const chunk of await this.#openBlob(ref, digest, offset, { credentials, signal })) {
+          offset += chunk.length;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        failures = offset > before ? 1 : failures + 1;
+        signal.throwIfAborted();
+        if (!isBroken(error) || failures > mostRetries) throw error;
+        await sleep(this.#retryDelay * failures, undefined, { signal });
+      }
+    }
+  }
+
+  /** From `offset` on, also when the registry does not know ranges. */
+  async #openBlob(
+    ref: RegistryReference,
+    digest: string,
+    offset: number,
+    call: Pick<RegistryCall, 'credentials' | 'signal'>,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
+    const response = await this.#get(ref, `blobs/${digest}`, { ...call, headers });
+    return offset > 0 && response.statusCode === 200 ? skip(response, offset) : whole(response);
+  }
+
+  async hasBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const call = { method: 'HEAD', path: `blobs/${digest}`, action: 'pull,push' as const, credentials, signal };
+    const response = await this.#session.call(ref, call);
+    response.resume();
+    if (response.statusCode === 404) return false;
+    if (response.statusCode === 200) return true;
+    throw refusalOf(response.statusCode ?? 0, '', `HEAD ${call.path}`);
+  }
+
+  async pushBlob(
+    ref: RegistryReference,
+    blob: Descriptor,
+    body: AsyncIterable<Uint8Array>,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const common = { action: 'pull,push' as const, credentials, signal };
+    const begun = await this.#session.call(ref, { ...common, method: 'POST', path: 'blobs/uploads/' });
+    await expectStatus(begun, [202], 'POST blobs/uploads/');
+    const location = begun.headers.location;
+    if (location === undefined) throw new NetyardError('unavailable', 'the registry does not say where to upload to');
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(blob.size) };
+    const ended = await this.#session.call(ref, {
+      ...common,
+      method: 'PUT',
+      location: { url: location, parameters: { digest: blob.digest } },
+      headers,
+      body,
+    });
+    await expectStatus(ended, [201, 204], 'PUT blobs/uploads/');
+  }
+
+  async pushManifest(
+    ref: RegistryReference,
+    mediaType: string,
+    body: Uint8Array,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<{ digest: string }> {
+    const headers = { 'content-type': mediaType, 'content-length': String(body.length) };
+    const path = `manifests/${ref.reference}`;
+    const call = { method: 'PUT', path, action: 'pull,push' as const, credentials, signal, headers, body };
+    await expectStatus(await this.#session.call(ref, call), [200, 201, 202], `PUT ${path}`);
+    return { digest: `sha256:${createHash('sha256').update(body).digest('hex')}` };
+  }
+
+  async #get(
+    ref: RegistryReference,
+    path: string,
+    call: Pick<RegistryCall, 'headers' | 'credentials' | 'signal'>,
+  ): Promise<IncomingMessage> {
+    const response = await this.#session.call(ref, { ...call, method: 'GET', path, action: 'pull' });
+    if (response.statusCode === 200 || response.statusCode === 206) return response;
+    throw refusalOf(response.statusCode ?? 0, (await readBody(response, longestRefusal)).toString(), `GET ${path}`);
+  }
+}
+
+/** Reads what the registry says, so that the connection can be used again. */
+async function expectStatus(response: IncomingMessage, wanted: readonly number[], request: string): Promise<void> {
+  const body = (await readBody(response, longestRefusal)).toString();
+  if (!wanted.includes(response.statusCode ?? 0)) throw refusalOf(response.statusCode ?? 0, body, request);
+}
+
+/** Some registries only say it in the manifest. */
+function manifestType(response: IncomingMessage, body: Uint8Array): string {
+  const [header = ''] = (response.headers['content-type'] ?? '').split(';');
+  if (manifestTypes.includes(header)) return header;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString());
+    const inside = typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : undefined;
+    if (typeof inside === 'string' && manifestTypes.includes(inside)) return inside;
+  } catch (error) {
+    throw new NetyardError('invalid', 'the registry answers with a manifest that is not valid JSON', { cause: error });
+  }
+  throw new NetyardError('invalid', `unsupported manifest type "${header}"`, {
+    hint: 'Images of the old "schema 1" kind must be pushed anew by a newer tool.',
+  });
+}
+
+/** A response that ends too early is a failure, not an end. */
+async function* whole(response: IncomingMessage): AsyncGenerator<Uint8Array> {
+  for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+}
+
+async function* skip(response: IncomingMessage, bytes: number): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const chunk of whole(response)) {
+    if (left < chunk.length) yield chunk.subarray(left);
+    left = Math.max(0, left - chunk.length);
+  }
+}
+
+/** Whether trying again may help: the connection failed or ended early, or the registry is not well. */
+function isBroken(error: unknown): boolean {
+  if (isNetyardError(error)) return error.code === 'unavailable';
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ECONN');
+}
