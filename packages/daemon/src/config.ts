@@ -40,6 +40,12 @@ export interface DaemonConfig {
   dnsOptions: readonly string[];
   insecureRegistries: readonly string[];
   tls: TlsFiles | undefined;
+  labels: readonly string[];
+  logDriver: 'json-file' | 'none';
+  logOptions: Readonly<Record<string, string>>;
+  /** Bytes. */
+  shmSize: number;
+  shutdownTimeoutSeconds: number;
   logLevel: string;
   logFormat: 'text' | 'json';
   /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1 */
@@ -81,7 +87,13 @@ export function parseConfigFile(text: string, path: string): RawOptions {
 function fits(option: DaemonOption, value: unknown): boolean {
   if (option.kind === 'list') return Array.isArray(value) && value.every((item) => typeof item === 'string');
   if (option.kind === 'switch') return typeof value === 'boolean';
+  if (option.kind === 'map') return isTextMap(value);
   return typeof value === (option.kind === 'number' ? 'number' : 'string');
+}
+
+function isTextMap(value: unknown): boolean {
+  const values = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.values(value) : [0];
+  return values.every((item) => typeof item === 'string');
 }
 
 /** A directive may stand in one place only, as with dockerd. */
@@ -137,7 +149,12 @@ export function planConfig(
     dnsOptions: listOf('dns-opts'),
     insecureRegistries: listOf('insecure-registries'),
     tls,
-    logLevel: oneOf('log-level', textOf('log-level'), ['debug', 'info', 'warn', 'error', 'fatal']),
+    labels: listOf('labels').map(parseLabel),
+    logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'none']),
+    logOptions: value('log-opts') as Readonly<Record<string, string>>,
+    shmSize: parseBytes('default-shm-size', textOf('default-shm-size')),
+    shutdownTimeoutSeconds: parseSeconds('shutdown-timeout', value('shutdown-timeout')),
+    logLevel: flagSet('debug') ? 'debug' : oneOf('log-level', textOf('log-level'), ['debug', 'info', 'warn', 'error', 'fatal']),
     logFormat: oneOf('log-format', textOf('log-format'), ['text', 'json']),
     legacyLinkEnvironment: env['DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS'] === '1',
   };
@@ -187,6 +204,24 @@ function parseMtu(value: unknown): number {
     throw invalid(`invalid value "${String(value)}" for --mtu: it is 0, or from 68 to 65535 bytes`);
   }
   return mtu;
+}
+
+function parseLabel(text: string): string {
+  if (!/^[^=\s]+=/.test(text)) throw invalid(`bad attribute format: ${text}`);
+  return text;
+}
+
+/** `64m`, `1g`, `1024`: binary multiples, as dockerd's. */
+function parseBytes(key: string, text: string): number {
+  const match = /^(\d+)([bkmg]?)b?$/i.exec(text);
+  if (!match) throw invalid(`invalid value "${text}" for --${key}: invalid size: '${text}'`);
+  return Number(match[1]) * 1024 ** Math.max(0, 'bkmg'.indexOf((match[2] ?? '').toLowerCase()));
+}
+
+function parseSeconds(key: string, value: unknown): number {
+  const seconds = Number(value);
+  if (!Number.isInteger(seconds) || seconds < 0) throw invalid(`invalid value "${String(value)}" for --${key}`);
+  return seconds;
 }
 
 /** The default bridge needs a network address, a broadcast address, its own and one for a container: at most /30. */

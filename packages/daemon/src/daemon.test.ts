@@ -61,7 +61,7 @@ const get = (socketPath: string): Promise<string> =>
   });
 
 test('one server answers at two sockets with mode 0660; a stale one is taken over, a living one and a file are not', async () => {
-  const http = createServer((_request, answer) => answer.end('here'));
+  const http = () => createServer((_request, answer) => answer.end('here'));
   const [a, b] = [join(folder, 'a.sock'), join(folder, 'sub', 'b.sock')];
   const unix = (path: string) => ({ kind: 'unix', path }) as const;
   const listeners = await listen(http, [unix(a), unix(b)], { group: 'root', tls: undefined });
@@ -69,7 +69,6 @@ test('one server answers at two sockets with mode 0660; a stale one is taken ove
   assert.equal(await get(b), 'here');
   assert.equal(statSync(a).mode & 0o777, 0o660);
   await assert.rejects(listen(http, [unix(a)], { group: 'root', tls: undefined }), /something else listens/);
-  http.closeAllConnections();
   await listeners.close();
 
   const file = join(folder, 'file');

@@ -44,17 +44,25 @@ const attributeOf = (option: DaemonOption): string =>
 function commanderOption(option: DaemonOption): Option {
   const short = option.short === undefined ? '' : `-${option.short}, `;
   const value = option.kind === 'switch' ? ' [bool]' : ` <${option.value ?? 'value'}>`;
-  const fallback = String(option.default);
+  const fallback = option.kind === 'map' ? '' : String(option.default);
   const note = fallback === '' ? option.help : `${option.help} (default ${fallback})`;
   const made = new Option(`${short}--${flagOf(option)}${value}`, note);
   if (option.kind === 'list') {
     made.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+  } else if (option.kind === 'map') {
+    made.argParser((text: string, before: Record<string, string> | undefined) => ({ ...before, ...parsePair(text) }));
   } else if (option.kind === 'number') {
     made.argParser(Number);
   } else if (option.kind === 'switch') {
     made.preset('true').argParser(parseSwitch);
   }
   return made;
+}
+
+function parsePair(text: string): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('it is NAME=VALUE');
+  return { [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
 /** What Go's flag package takes for a boolean, as dockerd does: `--icc=false`. */

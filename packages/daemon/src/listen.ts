@@ -1,11 +1,12 @@
 /**
- * Listening sockets in front of one HTTP server: unix sockets with mode 0660, TLS that lets only known clients in.
+ * Listening sockets, each with an HTTP server of its own (Node watches over slow clients only for a server that
+ * listens itself): unix sockets with mode 0660, TLS that lets only known clients in.
  */
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import type { Server as HttpServer } from 'node:http';
-import { connect, createServer, type Server } from 'node:net';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { ListenAddress, TlsFiles } from './config.ts';
 
@@ -13,6 +14,11 @@ export interface Listeners {
   addresses: string[];
   close(): Promise<void>;
 }
+
+const CLOSE_PATIENCE_MS = 1_000;
+
+/** Makes one server; with TLS when given what it needs. */
+export type MakeServer = (tls?: TlsOptions) => Server;
 
 export interface ListenOptions {
   /** Group name; '' = docker, else netyard, else root. */
@@ -22,18 +28,18 @@ export interface ListenOptions {
 
 /** All or none: when one cannot listen, the others are closed again. */
 export async function listen(
-  http: HttpServer,
+  makeServer: MakeServer,
   addresses: readonly ListenAddress[],
   options: ListenOptions,
 ): Promise<Listeners> {
-  const servers: Server[] = [];
+  const open: Listener[] = [];
   try {
-    for (const address of addresses) servers.push(await listenAt(http, address, options));
+    for (const address of addresses) open.push(await listenAt(makeServer, address, options));
   } catch (error) {
-    await closeAll(servers);
+    await closeAll(open);
     throw error;
   }
-  return { addresses: addresses.map(formatAddress), close: () => closeAll(servers) };
+  return { addresses: addresses.map(formatAddress), close: () => closeAll(open) };
 }
 
 export function formatAddress(address: ListenAddress): string {
@@ -41,21 +47,48 @@ export function formatAddress(address: ListenAddress): string {
   return `tcp://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
-async function closeAll(servers: readonly Server[]): Promise<void> {
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+async function closeAll(listeners: readonly Listener[]): Promise<void> {
+  await Promise.all(listeners.map(closeListener));
 }
 
-async function listenAt(http: HttpServer, address: ListenAddress, options: ListenOptions): Promise<Server> {
+interface Listener {
+  server: Server;
+  /** Those taken over by attach and exec as well, which the server itself forgets. */
+  sockets: Set<Socket>;
+}
+
+function track(server: Server): Listener {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return { server, sockets };
+}
+
+/** Streams that go on for ever end here; whoever is in the middle of an answer gets a moment. */
+async function closeListener({ server, sockets }: Listener): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, CLOSE_PATIENCE_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+async function listenAt(makeServer: MakeServer, address: ListenAddress, options: ListenOptions): Promise<Listener> {
   return address.kind === 'unix'
-    ? await listenUnix(http, address.path, options.group)
-    : await listenTls(http, address, options.tls);
+    ? await listenUnix(makeServer, address.path, options.group)
+    : await listenTls(makeServer, address, options.tls);
 }
 
-async function listenUnix(http: HttpServer, path: string, group: string): Promise<Server> {
+async function listenUnix(makeServer: MakeServer, path: string, group: string): Promise<Listener> {
   const gid = groupId(group);
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   await removeStaleSocket(path);
-  const server = createServer((socket) => http.emit('connection', socket));
+  const listener = track(makeServer());
+  const { server } = listener;
   // bind(2) happens inside listen(), before the next turn: nobody else sees the mask, and the socket never stands open.
   const mask = process.umask(0o117);
   try {
@@ -65,7 +98,7 @@ async function listenUnix(http: HttpServer, path: string, group: string): Promis
   }
   await listening(server, path);
   chownSync(path, 0, gid);
-  return server;
+  return listener;
 }
 
 /** Takes the socket of a dead daemon away; refuses a living one and anything that is no socket. */
@@ -84,25 +117,26 @@ async function removeStaleSocket(path: string): Promise<void> {
 }
 
 async function listenTls(
-  http: HttpServer,
+  makeServer: MakeServer,
   address: { host: string; port: number },
   files: TlsFiles | undefined,
-): Promise<Server> {
+): Promise<Listener> {
   if (files === undefined) throw new NetyardError('invalid', 'tcp needs --tlsverify');
-  const server = createTlsServer(
-    {
-      ca: readPem(files.ca),
-      cert: readPem(files.certificate),
-      key: readPem(files.key),
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
-    },
-    (socket) => http.emit('connection', socket),
-  );
+  const tls = {
+    ca: readPem(files.ca),
+    cert: readPem(files.certificate),
+    key: readPem(files.key),
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    // A client that has said all may still wait for the answer: stdin of attach and exec.
+    allowHalfOpen: true,
+  } as const;
+  const listener = track(makeServer(tls));
+  const { server } = listener;
   server.listen(address.port, address.host === '' ? undefined : address.host);
   await listening(server, formatAddress({ kind: 'tcp', ...address }));
-  return server;
+  return listener;
 }
 
 function readPem(path: string): Buffer {

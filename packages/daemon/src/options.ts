@@ -3,7 +3,7 @@
  * Names are dockerd's where dockerd has the option. Pure data.
  */
 
-export type OptionKind = 'text' | 'list' | 'switch' | 'number';
+export type OptionKind = 'text' | 'list' | 'map' | 'switch' | 'number';
 
 export interface DaemonOption {
   /** Key in the configuration file; the flag is the same with `--`, unless `flag` says otherwise. */
@@ -14,7 +14,8 @@ export interface DaemonOption {
   short?: string;
   /** What `--help` shows for the value. */
   value?: string;
-  default: string | readonly string[] | boolean | number;
+  /** For `map`: an object in the file, `NAME=VALUE` flags on the command line. */
+  default: string | readonly string[] | Readonly<Record<string, string>> | boolean | number;
   help: string;
 }
 
@@ -83,6 +84,19 @@ export const daemonOptions: readonly DaemonOption[] = [
   text('tlscacert', '', 'FILE', 'certificates of the authorities that sign clients'),
   text('tlscert', '', 'FILE', 'the daemon’s certificate'),
   text('tlskey', '', 'FILE', 'the daemon’s key'),
+  list('labels', 'label', 'KEY=VALUE', 'label of this daemon, for docker info'),
+  text('log-driver', 'json-file', 'DRIVER', 'where containers’ output goes: json-file or none'),
+  {
+    key: 'log-opts',
+    flag: 'log-opt',
+    kind: 'map',
+    value: 'NAME=VALUE',
+    default: {},
+    help: 'option of the log driver, such as max-size=10m',
+  },
+  text('default-shm-size', '64m', 'BYTES', 'size of containers’ /dev/shm'),
+  { key: 'shutdown-timeout', kind: 'number', value: 'SECONDS', default: 10, help: 'patience when containers are stopped' },
+  { key: 'debug', kind: 'switch', short: 'D', default: false, help: 'log level debug' },
   text('log-level', 'info', 'LEVEL', 'debug, info, warn, error or fatal', { short: 'l' }),
   text('log-format', 'text', 'FORMAT', 'text or json'),
 ];

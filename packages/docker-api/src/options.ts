@@ -29,6 +29,8 @@ export interface DaemonInfo {
   registryMirrors: string[];
   containerdNamespace: string;
   initBinary: string;
+  /** `--init`: for containers that do not say. */
+  initByDefault: boolean;
   /** Read at each request: it may change. */
   ipv4Forwarding: () => boolean;
 }

@@ -2,8 +2,10 @@
  * The HTTP server: headers every answer has, limits against clients that are slow or wrong, requests handed to their
  * route, connections handed over to attach and exec, and errors answered in Docker's form. Listening is the daemon's.
  */
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 import { type Logger, messageOf } from '@netyard/core';
 import { errorBody, statusOf } from './errors.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
@@ -25,7 +27,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 /** X-Registry-Config holds the credentials of every registry a user has. */
 const MAXIMUM_HEADER_BYTES = 256 * 1024;
 
-export function createApiServer(options: ApiOptions): Server {
+/** One listener's server; with TLS when given what it needs. */
+export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const router = openRouter(allRoutes(options));
   const common = commonHeaders(options.info.version);
   const { logger } = options;
@@ -37,13 +40,16 @@ export function createApiServer(options: ApiOptions): Server {
     requestTimeout: 0,
     shouldUpgradeCallback: isHijack,
   };
-  const server = createServer(serverOptions, (request, response) => {
+  const onRequest: RequestListener = (request, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     request.on('error', () => gone.abort());
     response.on('error', () => gone.abort());
     void serve(router, request, answerWith(request, response, common), gone.signal, logger);
-  });
+  };
+  const server = tls
+    ? createTlsServer({ ...serverOptions, ...tls }, onRequest)
+    : createServer(serverOptions, onRequest);
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
     // What came in one packet with the head and the body is already the process's input.
     if (early.length > 0) connection.unshift(early);
