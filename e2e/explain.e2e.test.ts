@@ -1,0 +1,76 @@
+/** `netyard explain X | sh` on an empty host gives what Netyard made, compared by dumps of both hosts. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+import { dumpNetwork } from './support/network-dump.ts';
+
+describe('explain', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    host = await openHost('netyard', { images: ['nginx-app01', 'netyard-test'] });
+  });
+  after(() => host.close());
+
+  /** The script of `explain`, run on an empty host; files go below that host's own data folder. */
+  const replayed = async (ref: string, compare: (replica: TestHost) => Promise<void>): Promise<void> => {
+    const script = await host.netyard('explain', ref);
+    const replica = await openHost('netyard', { daemon: false });
+    try {
+      const own = script.replaceAll(host.dataFolder, replica.dataFolder);
+      const folders = [...new Set([...own.matchAll(/> ?'?([^\s']+)\/[^\s/']+/g)].map((match) => match[1] ?? ''))];
+      await replica.output('mkdir', '-p', replica.dataFolder, ...folders.filter((one) => one.startsWith('/var/lib/')));
+      const result = await replica.run(['sh', '-eu'], { stdin: own });
+      assert.equal(result.status, 0, `${result.stderr}\n${own}`);
+      await compare(replica);
+    } finally {
+      await replica.close();
+    }
+  };
+
+  test('of the network bridge', async () => {
+    await replayed('bridge', async (replica) => assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host)));
+  });
+
+  test('of a container with a link and published ports', async () => {
+    await host.docker('run', '-d', '--name', 'nginx-1', '-p', '8801:80', 'nginx-app01', 'nginx');
+    const options = [
+      '--link',
+      'nginx-1:web1',
+      '--add-host',
+      'db:10.0.0.9',
+      '-p',
+      '8803:80',
+      '-p',
+      '127.0.0.1:53:53/udp',
+    ];
+    await host.docker('run', '-d', '--name', 'nginx-3', ...options, 'nginx-app01', 'nginx');
+    await host.docker('stop', '-t', '0', 'nginx-1'); // what is left is nginx-3's, and its file keeps the line
+    const netns = await host.docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'nginx-3');
+    const hosts = await host.docker('inspect', '-f', '{{.HostsPath}}', 'nginx-3');
+    await replayed('nginx-3', async (replica) => {
+      assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
+      assert.deepEqual(await dumpNetwork(replica, netns), await dumpNetwork(host, netns));
+      const written = hosts.replace(host.dataFolder, replica.dataFolder);
+      assert.equal(await replica.output('cat', written), await host.output('cat', hosts));
+      assert.match(await host.output('cat', hosts), /\tweb1 [0-9a-f]{12} nginx-1\n/);
+    });
+  });
+
+  test('--dry-run says what would be done and does nothing', async () => {
+    await host.docker('create', '--name', 'later', '-p', '8900:80', 'netyard-test', 'sleep', '1000');
+    const before = await dumpNetwork(host);
+    const shown = await host.netyard('start', '--dry-run', 'later');
+    assert.match(shown, /ip .*link add/);
+    assert.match(shown, /8900/);
+    assert.deepEqual(await dumpNetwork(host), before);
+    assert.equal(await host.docker('inspect', '-f', '{{.State.Status}}', 'later'), 'created');
+    await host.docker('rm', 'later');
+  });
+
+  test('of what is not there', async () => {
+    const result = await host.tryNetyard('explain', 'nobody');
+    assert.equal(result.status, 1);
+    assert.match(result.stderr, /nobody/);
+  });
+});
