@@ -16,6 +16,7 @@ import type {
 } from './contract.ts';
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
+import type { Departures } from './operations/departures.ts';
 import type { HostFacts } from './plan/bridge-network.ts';
 import { type BridgeSettings, bridgeSettings } from './plan/bridge-settings.ts';
 import type { PortRange } from './ports/choose.ts';
@@ -44,6 +45,7 @@ export interface Context {
   readonly ports: PortTable;
   /** Host side of each endpoint's link, and whose it is. */
   readonly hostLinks: Map<string, string>;
+  readonly departures: Departures;
   /** One piece of work at a time per container. */
   readonly queue: KeyedQueue;
   facts: HostFacts;

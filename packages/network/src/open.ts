@@ -7,6 +7,7 @@ import type { ContainerDirectory, NetworkEvent, NetworkSettings, NetworkStore, N
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
 import { connect, disconnect } from './operations/connect.ts';
+import { Departures } from './operations/departures.ts';
 import { explain, planConnect, planPrepare } from './operations/explain.ts';
 import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
@@ -55,6 +56,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     },
     async close() {
       await mender.close();
+      await context.departures.close();
       context.ports.close();
     },
     cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepWanted: started }, describe),
@@ -139,6 +141,7 @@ function openContext(
     pools: new Map(),
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
+    departures: new Departures(kernel, logger),
     queue: new KeyedQueue(),
     facts: { ipv6: true, bridgeNetfilter: false, ipForward: settings.ipForward },
     dynamicPorts: { first: 32768, last: 60999 },

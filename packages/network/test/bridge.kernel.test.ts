@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, pings, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -45,7 +45,7 @@ for (const bridgeNetfilter of ['1', '0']) {
       assert.equal(readFileSync(state.files.resolvConf, 'utf8'), 'nameserver 192.0.2.53\nsearch example\n');
       await yard.remove(state.containerId);
       assert.ok(!existsSync(ns));
-      assert.doesNotMatch(sh('ip -o link'), /ny-/);
+      await eventually('the link is gone', () => !/ny-/.test(sh('ip -o link')));
     });
 
     test('a published port answers neighbours, the host, 127.0.0.1 and other containers', async () => {

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { ask, pings, serve, sh } from './wire.ts';
+import { ask, eventually, pings, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -23,15 +22,6 @@ after(async () => {
   kernel.close();
 });
 
-/** Waits for what mending brings about; fails after two seconds. */
-async function eventually(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (holds()) return;
-    await setTimeout(20);
-  }
-  assert.fail(what);
-}
-
 const dump = (): string =>
   sh('ip -o link | grep -v "eth0@" | sed "s/ qlen.*//"; ip route; nft list ruleset; ls /run/netns').replace(
     /(link\/ether|state) \S+/g,
@@ -47,8 +37,8 @@ test('a new daemon adopts what runs, takes down what does not, and changes nothi
   await yard.networks.close();
   yard.setState(dead.containerId, 'exited');
   // Died between making things and writing them down.
-  sh('ip netns add ny-0123456789ab; ip link add ny-0123456789-0 type veth peer name eth0 netns ny-0123456789ab');
-  sh('ip link set ny-0123456789-0 alias "netyard: container lost"');
+  sh('ip netns add ny-0123456789ab; ip link add ny-abcdef012345 type veth peer name eth0 netns ny-0123456789ab');
+  sh('ip link set ny-abcdef012345 alias "netyard: container lost"');
   sh('nft add element ip netyard published_any { tcp . 9999 : 172.17.0.99 . 80 }');
   sh('ip netns add foreign');
 
@@ -58,6 +48,7 @@ test('a new daemon adopts what runs, takes down what does not, and changes nothi
   assert.deepEqual(networks.state(web.containerId)?.endpoints, web.endpoints);
   assert.equal(networks.state(dead.containerId), undefined);
   sh('ip netns delete foreign');
+  await eventually('links of stopped containers are gone', () => dump() === before);
   assert.equal(dump(), before);
   assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
   assert.deepEqual(

@@ -1,4 +1,5 @@
 /** Commands and servers inside namespaces of a test's own host. Everything ends with that host. */
+import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
 
@@ -67,4 +68,13 @@ export function addNeighbour(name: string, number: number): string {
   sh(`ip link set n-${name} master up0 up && ip -n ${name} link set lo up && ip -n ${name} link set eth0 up`);
   sh(`ip -n ${name} address add 192.0.2.${number}/24 dev eth0`);
   return `/run/netns/${name}`;
+}
+
+/** Waits for what the kernel or the mender brings about; fails after two seconds. */
+export async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (holds()) return;
+    await setTimeout(20);
+  }
+  assert.fail(what);
 }

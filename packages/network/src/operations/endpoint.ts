@@ -16,14 +16,15 @@ export function allocateEndpoint(
   const bridge = bridgeOf(context, record.id);
   if (!bridge) return emptyEndpoint(record, endpointConfig);
   const ipv4Address = takeAddress(context, record, config, endpointConfig);
-  const hostLink = freeHostLink(context, config.containerId);
+  const empty = emptyEndpoint(record, endpointConfig);
+  const hostLink = hostLinkName(empty.id);
   context.hostLinks.set(hostLink, config.containerId);
   const mac = endpointConfig.macAddress
     ? formatMac(parseMac(endpointConfig.macAddress))
     : macFromIpv4(ipToBytes(parseIp(ipv4Address)));
   const aliases = endpointConfig.aliases ?? [];
   return {
-    ...emptyEndpoint(record, endpointConfig),
+    ...empty,
     link: freeLink(others),
     hostLink,
     mac,
@@ -85,14 +86,6 @@ function takeAddress(
 function freeLink(others: readonly EndpointState[]): string {
   const used = new Set(others.map((endpoint) => endpoint.link));
   for (let index = 0; ; index += 1) if (!used.has(`eth${index}`)) return `eth${index}`;
-}
-
-function freeHostLink(context: Context, containerId: string): string {
-  for (let index = 0; index < 36; index += 1) {
-    const name = hostLinkName(containerId, index);
-    if (!context.hostLinks.has(name)) return name;
-  }
-  throw new NetyardError('conflict', `container ${containerId} is in too many networks`);
 }
 
 /** Inside a store transaction. */

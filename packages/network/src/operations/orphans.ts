@@ -71,7 +71,9 @@ async function orphanLinks(context: Context): Promise<KernelObject[]> {
   const links = await context.kernel.listLinks();
   const ours = links.filter((link) => link.owner?.startsWith(ownerPrefix));
   const bridges = ours.filter((link) => link.kind === 'bridge');
-  const veths = ours.filter((link) => link.kind === 'veth' && isHostLinkName(link.name));
+  const veths = ours.filter(
+    ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.departures.has(name),
+  );
   return [
     ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
     ...veths.map(({ name }) => ({ kind: 'veth', name, up: false, peer: { name: 'eth0', up: false } }) as const),

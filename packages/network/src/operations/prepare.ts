@@ -68,6 +68,7 @@ async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxS
 async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Promise<void> {
   const keepNamespace = sharersOf(context, prepared.config.containerId).length > 0;
   const objects = planRemoval(planInput(context, prepared, { files: false }), { keepNamespace });
+  for (const { hostLink } of prepared.state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
   context.ownDeletion();
   try {
     await context.kernel.remove({ owner: `container ${prepared.config.name}`, objects });

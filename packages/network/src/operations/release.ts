@@ -24,6 +24,7 @@ export async function releaseSandbox(context: Context, sandbox: Sandbox): Promis
   const objects = planRelease(context, { config, state });
   sandbox.state = undefined;
   context.ownDeletion();
+  for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
   try {
     await context.kernel.remove({ owner: `container ${config.name}`, objects });
   } finally {

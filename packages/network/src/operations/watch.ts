@@ -72,6 +72,7 @@ export class Mender {
   }
 
   #noteLink(event: Extract<KernelEvent, { type: 'link' }>): void {
+    if (event.action === 'del') this.#context.departures.confirm(event.name);
     const containerId = this.#context.hostLinks.get(event.name);
     if (containerId !== undefined && event.action === 'del') {
       this.#containers.add(containerId);

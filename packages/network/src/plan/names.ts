@@ -1,6 +1,6 @@
 /**
- * The names of what we make in the kernel. They tell the maker without any state: `ny-` and the first digits of the
- * container's id. Pure.
+ * The names of what we make in the kernel. They tell the maker without any state: `ny-` and the first digits of an id.
+ * Pure.
  */
 import { shortId } from '@netyard/core';
 
@@ -10,11 +10,13 @@ export const ownerPrefix = 'netyard: ';
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 
-/** Host side of the container's n-th link: 15 characters, the longest name a link can have (IFNAMSIZ). */
-export const hostLinkName = (containerId: string, index: number): string =>
-  `ny-${containerId.slice(0, 10)}-${index.toString(36)}`;
+/**
+ * Host side of an endpoint's link: 15 characters, the longest name a link can have (IFNAMSIZ). A new one at each
+ * start, because the old one may still be on its way out.
+ */
+export const hostLinkName = (endpointId: string): string => `ny-${shortId(endpointId)}`;
 
-export const isHostLinkName = (name: string): boolean => /^ny-[0-9a-f]{10}-[0-9a-z]$/.test(name);
+export const isHostLinkName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 
 /** sysctl(8) writes a dot inside an interface's name as a slash. */
 export const sysctlLink = (link: string): string => link.replaceAll('.', '/');

@@ -93,15 +93,17 @@ function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
 }
 
 /**
- * What has to be taken away when the container stops. Addresses, routes and sysctls go with their link or namespace;
- * files stay, as they are the container's.
+ * What has to be taken away when the container stops. Its links go with the namespace, addresses and routes with the
+ * links; files stay, as they are the container's. A namespace that others share loses its links one by one.
  */
 export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
   const { state } = input;
+  const endpoints = state.endpoints.flatMap((endpoint) => endpointInput(input, endpoint) ?? []);
   const ownsNamespace = state.netnsPath !== undefined && state.sharedWith === undefined;
   return [
     ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
-    ...state.endpoints.flatMap((endpoint) => planEndpointRemoval(input, endpoint)),
+    ...(options.keepNamespace ? endpoints.map(planVeth) : []),
+    ...endpoints.flatMap(planIsolation),
     ...planPorts(input),
     ...input.linkHoles,
   ];
