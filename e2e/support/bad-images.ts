@@ -2,7 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type Header, pack } from 'tar-stream';
 
-type Entry = Header & { content?: string | Buffer };
+type Entry = Pick<Header, 'name'> &
+  Partial<Pick<Header, 'type' | 'linkname' | 'devmajor' | 'devminor'>> & {
+    content?: string | Buffer;
+  };
 
 async function tar(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();

@@ -43,7 +43,7 @@ export async function takeDown(lab: string): Promise<string[]> {
     }
   };
   await attempt(() => endProcesses(hierarchies, cgroup));
-  await attempt(() => removeGroups(hierarchies, cgroup));
+  await attempt(() => removeCgroups(hierarchies, cgroup));
   await attempt(() => removeSwitches(lab));
   await attempt(() => rmSync(data, { recursive: true, force: true }));
   if (failures.length > 0) return failures; // the name stays taken, so that `lab down` can be tried again
@@ -63,6 +63,20 @@ async function endProcesses(hierarchies: readonly Hierarchy[], cgroup: string): 
     // The parent of a first process is left to reap it and ends by itself; else it is killed in a later round.
     const inside = left.filter(isInOtherPidNamespace);
     for (const pid of inside.length > 0 ? inside : left) kill(pid);
+    await pause(lookEveryMs);
+  }
+}
+
+/** A process that looks ended may have threads that are still on their way out, and keep its group busy. */
+async function removeCgroups(hierarchies: readonly Hierarchy[], cgroup: string): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      removeGroups(hierarchies, cgroup);
+      return;
+    } catch (error) {
+      if (!hasErrno(error, 'EBUSY') || Date.now() > deadline) throw error;
+    }
     await pause(lookEveryMs);
   }
 }
