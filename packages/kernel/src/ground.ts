@@ -26,6 +26,16 @@ export class Ground {
   }
 }
 
+/**
+ * Objects whose ground is not deleted by the same plan: those that `remove` has to delete one by one. A pair with its
+ * other end outside a vanishing namespace is deleted at once, not when the kernel gets to it.
+ */
+export function standingAlone(objects: readonly KernelObject[]): KernelObject[] {
+  const going = new Ground();
+  for (const object of objects) going.add(object);
+  return objects.filter((object) => object.kind === 'veth' || !going.carries(object));
+}
+
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 
 function linkUnder(object: KernelObject): string | undefined {

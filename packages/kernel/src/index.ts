@@ -4,6 +4,7 @@ export { diff, diffRemoval } from './diff.ts';
 export { EventQueue } from './event-queue.ts';
 export { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
 export * from './files.ts';
+export { standingAlone } from './ground.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export { openKernel } from './kernel.ts';
 export * from './mounts.ts';

@@ -1,7 +1,7 @@
 /** Looks at the wanted objects, and only at them: point questions, no listing of everything. Changes nothing. */
 import type { KernelObject, NftElementObject, Observation } from './desired.ts';
 import { Ground } from './ground.ts';
-import { identityOf, namespaceOf } from './identity.ts';
+import { namespaceOf } from './identity.ts';
 import { compareElement, findElements } from './nft/batch.ts';
 import { absent, isGone } from './objects/handler.ts';
 import { observeObject } from './objects/index.ts';
@@ -19,11 +19,10 @@ export function observeAll(
   options: ObserveOptions = {},
 ): Observation[] {
   const missing = new Ground();
-  const elements = options.skipElements ? new Map<string, Observation>() : observeElements(session, objects);
+  const elements = options.skipElements ? new Map<KernelObject, Observation>() : observeElements(session, objects);
   return objects.map((object) => {
     if (missing.carries(object)) return noteAbsent(missing, object);
-    const found =
-      object.kind === 'nft-element' ? (elements.get(identityOf(object)) ?? absent) : observeObject(session, object);
+    const found = object.kind === 'nft-element' ? (elements.get(object) ?? absent) : observeObject(session, object);
     return found.state === 'absent' ? noteAbsent(missing, object) : found;
   });
 }
@@ -34,13 +33,13 @@ function noteAbsent(missing: Ground, object: KernelObject): Observation {
 }
 
 /** All elements of one namespace together, so that a big set is read once. */
-function observeElements(session: Session, objects: readonly KernelObject[]): Map<string, Observation> {
+function observeElements(session: Session, objects: readonly KernelObject[]): Map<KernelObject, Observation> {
   const elements = objects.filter((object) => object.kind === 'nft-element');
-  const observations = new Map<string, Observation>();
+  const observations = new Map<KernelObject, Observation>();
   for (const [ns, members] of Map.groupBy(elements, namespaceOf)) {
     const found = findOrNothing(session, ns, members);
     members.forEach((element, index) => {
-      observations.set(identityOf(element), compareElement(found[index], element));
+      observations.set(element, compareElement(found[index], element));
     });
   }
   return observations;

@@ -8,7 +8,7 @@ import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { ApplyOptions, ApplyReport } from './contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan } from './desired.ts';
 import { diffRemoval } from './diff.ts';
-import { Ground } from './ground.ts';
+import { standingAlone } from './ground.ts';
 import { describeObject, namespaceOf } from './identity.ts';
 import { type NftObject, removeBatch } from './nft/batch.ts';
 import { isGone } from './objects/handler.ts';
@@ -37,14 +37,6 @@ export async function removePlan(
   if (done.length > 0) logger.debug('removed', { owner: plan.owner, operations: done.length });
   if (failures.length > 0) throw joinedError(plan, failures);
   return { operations: done.map((object): KernelOperation => ({ action: 'delete', object })) };
-}
-
-/** Objects whose ground is not deleted by this very plan. A namespace that others keep alive keeps its inside. */
-function standingAlone(objects: readonly KernelObject[]): KernelObject[] {
-  const going = new Ground();
-  for (const object of objects) going.add(object);
-  // A pair with its other end outside a vanishing namespace is deleted at once, not when the kernel gets to it.
-  return objects.filter((object) => object.kind === 'veth' || !going.carries(object));
 }
 
 type RemovalStep = (session: Session) => Promise<KernelObject[]>;

@@ -6,6 +6,7 @@
  * one that was made anew under the same path.
  */
 import type { Logger } from '@netyard/core';
+import { LinkRemover } from './link-remover.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink/socket.ts';
 import { NftContext } from './nft/context.ts';
 import { closeFile, openFile } from './system.ts';
@@ -49,8 +50,11 @@ class Handles {
 }
 
 export class OwnHandles extends Handles {
+  readonly remover: LinkRemover;
+
   constructor(logger: Logger) {
     super(undefined, logger);
+    this.remover = new LinkRemover(logger);
   }
 }
 
@@ -68,6 +72,8 @@ export class Session {
   route = (ns?: string): NetlinkSocket => this.#in(ns).route();
   netfilter = (ns?: string): NetlinkSocket => this.#in(ns).netfilter();
   nft = (ns?: string): NftContext => this.#in(ns).nft();
+
+  remover = (): LinkRemover => this.#own.remover;
 
   /** A socket that nobody else uses; the caller closes it. */
   privateRoute(ns?: string): NetlinkSocket {

@@ -200,6 +200,7 @@ test('what others changed is mended, and only that', host, async () => {
     [`echo broken > ${folder}/hosts2`, 'change file'],
     ['ip -n c2 link set lo down', 'change link-state'],
     ['ip link set ny2.1 alias somebody', 'change veth'],
+    [`ip link set ny2.1 group ${0x6e657479}`, 'change veth'], // marked for removal, then killed
   ];
   for (const [command, mended] of vandalism) {
     sh(command);

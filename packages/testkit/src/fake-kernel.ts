@@ -34,6 +34,7 @@ import {
   type ObservedRoute,
   type PortProtocol,
   type PortReservation,
+  standingAlone,
 } from '@netyard/kernel';
 
 import { dependentsOf, FakeLinks } from './fake-links.ts';
@@ -117,7 +118,8 @@ export class FakeKernel implements Kernel {
   }
 
   async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
-    const operations = diffRemoval(plan.objects, await this.observe(plan.objects));
+    const objects = standingAlone(plan.objects);
+    const operations = diffRemoval(objects, await this.observe(objects));
     if (options.dryRun) return { operations };
     const failures: unknown[] = [];
     for (const operation of operations) {
@@ -245,7 +247,8 @@ export class FakeKernel implements Kernel {
   }
 
   #observeLinkState(object: KernelObject & { kind: 'link-state' }): Observation {
-    if (!this.#links.exists(this.objects(), object.name, object.ns)) return { state: 'absent' };
+    const there = this.#isPinned(object.ns) && this.#links.exists(this.objects(), object.name, object.ns);
+    if (!there) return { state: 'absent' };
     const found = this.#objects.get(identityOf(object));
     return found && sameObject(found, object) ? { state: 'present' } : { state: 'different', found: 'another state' };
   }
@@ -269,10 +272,8 @@ export class FakeKernel implements Kernel {
   /** What the object stands on has to be there. */
   #checkGround(object: KernelObject): void {
     const name = describeObject(object);
-    const pinned = (path: string | undefined): boolean =>
-      path === undefined || !path.startsWith(`${netnsDirectory}/`) || this.#has({ kind: 'netns', path });
-    if (!pinned(namespaceOf(object))) throw refusal('ENOENT', 'enter', name);
-    if (object.kind === 'veth' && !pinned(object.peer.ns)) throw refusal('ENOENT', 'enter', `peer of ${name}`);
+    if (!this.#isPinned(namespaceOf(object))) throw refusal('ENOENT', 'enter', name);
+    if (object.kind === 'veth' && !this.#isPinned(object.peer.ns)) throw refusal('ENOENT', 'enter', `peer of ${name}`);
     for (const link of this.#links.neededBy(object)) {
       if (!this.#links.exists(this.objects(), link, namespaceOf(object)))
         throw refusal('ENODEV', 'find', `${link} for ${name}`);
@@ -282,6 +283,11 @@ export class FakeKernel implements Kernel {
     const table: KernelObject = { kind: 'nft-table', family: object.family, name: object.table, body: '' };
     if (!this.#has(object.ns === undefined ? table : { ...table, ns: object.ns }))
       throw refusal('ENOENT', 'nft add', name);
+  }
+
+  /** Namespaces elsewhere, such as /proc/1/ns/net, are taken to be there. */
+  #isPinned(path: string | undefined): boolean {
+    return path === undefined || !path.startsWith(`${netnsDirectory}/`) || this.#has({ kind: 'netns', path });
   }
 
   #has(object: KernelObject): boolean {

@@ -5,10 +5,12 @@ import { printElement, setWords } from '../nft/element.ts';
 import { tableWords } from '../nft/table.ts';
 import type { Session } from '../session.ts';
 import { addressHandler, neighbourHandler, routeHandler } from './address.ts';
+import { bridgeHandler } from './bridge.ts';
 import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
-import { bridgeHandler, linkStateHandler, vethHandler } from './link.ts';
+import { linkStateHandler } from './link.ts';
 import { netnsHandler } from './netns.ts';
+import { vethHandler } from './veth.ts';
 
 export type PlainObject = Exclude<KernelObject, NftTableObject | NftElementObject>;
 

@@ -1,0 +1,105 @@
+/** Veth pairs as objects of a plan. */
+import type { VethObject } from '../desired.ts';
+import * as links from '../rtnl/link.ts';
+import type { Session } from '../session.ts';
+import { absent, type ObjectHandler, observed } from './handler.ts';
+import {
+  canonicalMac,
+  change,
+  checkSettings,
+  differences,
+  find,
+  type Place,
+  refuseOtherKind,
+  removeOurs,
+  undoCreate,
+} from './link.ts';
+
+/** All but the master, which is known by its index. */
+function vethSettings({ mtu, owner, hairpin, isolated, up }: VethObject): links.LinkSettings {
+  return {
+    up,
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(owner === undefined ? {} : { alias: owner }),
+    ...(hairpin === undefined ? {} : { hairpin }),
+    ...(isolated === undefined ? {} : { isolated }),
+  };
+}
+
+function masterSetting(session: Session, { master, ns }: VethObject): { master?: number } {
+  return master === undefined ? {} : { master: links.linkIndex(session.route(ns), master) };
+}
+
+/** A name and the namespace where it means something. */
+const withNs = (name: string, ns: string | undefined): Place => (ns === undefined ? { name } : { name, ns });
+
+/** What the pair's far end should be like. */
+function peerSettings({ mtu, peer }: VethObject): links.LinkSettings {
+  return {
+    up: peer.up,
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(peer.mac === undefined ? {} : { mac: canonicalMac(peer.mac) }),
+  };
+}
+
+/** Whether two links are the two ends of one pair. */
+const arePair = (near: links.Link | undefined, far: links.Link | undefined): boolean =>
+  near?.kind === 'veth' && far?.kind === 'veth' && near.peerIndex === far.index && far.peerIndex === near.index;
+
+export const vethHandler: ObjectHandler<VethObject> = {
+  check(veth) {
+    checkSettings(veth);
+    checkSettings(veth.peer);
+    if (veth.master !== undefined) links.checkLinkName(veth.master);
+  },
+  observe(session, veth) {
+    const near = find(session, veth);
+    if (!near) return absent;
+    const far = find(session, veth.peer);
+    if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
+    if (!far || !arePair(near, far)) return observed(['its other end is elsewhere']);
+    const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
+    return observed([
+      master !== undefined && near.masterIndex !== master && 'another master',
+      ...differences(near, vethSettings(veth)),
+      ...differences(far, peerSettings(veth)),
+    ]);
+  },
+  create(session, veth) {
+    const { up: peerUp = false, ...peer } = peerSettings(veth);
+    const elsewhere = veth.peer.ns === veth.ns ? {} : { netnsFd: session.netnsFd(veth.peer.ns) };
+    links.createVeth(session.route(veth.ns), {
+      ...vethSettings(veth),
+      ...masterSetting(session, veth),
+      name: veth.name,
+      peer: { ...peer, ...elsewhere, name: veth.peer.name },
+    });
+    try {
+      if (peerUp) links.changeLink(session.route(veth.peer.ns), veth.peer.name, { up: true });
+    } catch (error) {
+      links.deleteLink(session.route(veth.ns), veth.name);
+      throw error;
+    }
+    return undoCreate(session, veth);
+  },
+  change(session, veth) {
+    refuseOtherKind(session, veth, 'veth');
+    const far = find(session, veth.peer);
+    if (!arePair(find(session, veth), far)) {
+      links.deleteLink(session.route(veth.ns), veth.name); // left by a crash: of no use to anybody
+      return vethHandler.create(session, veth);
+    }
+    const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });
+    try {
+      const undoFar = change(session, veth.peer, peerSettings(veth));
+      return async () => {
+        await undoFar();
+        await undoNear();
+      };
+    } catch (error) {
+      void undoNear();
+      throw error;
+    }
+  },
+  delete: (session, veth) => removeOurs(session, veth, 'veth'),
+};
