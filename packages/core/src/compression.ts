@@ -67,5 +67,15 @@ export async function decompress(
   const compressed = Readable.from(stream, { objectMode: false });
   compressed.on('error', (error) => inflate.destroy(error));
   inflate.on('close', () => compressed.destroy());
-  return { compression, stream: compressed.pipe(inflate) };
+  return { compression, stream: explained(compressed.pipe(inflate), compression) };
+}
+
+/** Damaged data are the sender's mistake. */
+async function* explained(inflated: Readable, compression: Compression): AsyncGenerator<Uint8Array> {
+  try {
+    yield* inflated;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && /^(?:Z|ZSTD)_/.test(String(error.code)))) throw error;
+    throw new NetyardError('invalid', `damaged ${compression} data: ${error.message}`, { cause: error });
+  }
 }

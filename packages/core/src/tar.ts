@@ -18,38 +18,57 @@ export interface TarEntry {
   skip(): void;
 }
 
-/** Entries in their order. Damaged or cut-off archives end in `invalid`; leaving early closes the source. */
+/**
+ * Entries in their order. Damaged or cut-off archives end in `invalid`, a failure of the source in that failure;
+ * leaving early closes the source.
+ */
 export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const { extract } = await import('tar-stream');
   const parser = extract();
   const feeding = feed(parser, source);
   try {
-    for await (const entry of parser) {
+    for await (const entry of explained(parser, feeding)) {
       yield {
         header: entry.header as TarHeader,
-        body: entry as unknown as AsyncIterable<Uint8Array>,
+        body: explained(entry as unknown as AsyncIterable<Uint8Array>, feeding),
         skip: () => void entry.resume(),
       };
     }
-  } catch (error) {
-    if (error instanceof NetyardError) throw error;
-    throw new NetyardError('invalid', `invalid tar archive: ${messageOf(error)}`, { cause: error });
   } finally {
     parser.destroy();
-    await feeding;
+    await feeding.ended;
   }
 }
 
+interface Feeding {
+  ended: Promise<void>;
+  failure?: unknown;
+}
+
 /** A failure of the source becomes the parser's. */
-async function feed(parser: Extract, source: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
+function feed(parser: Extract, source: AsyncIterable<Uint8Array>): Feeding {
+  const feeding: Feeding = { ended: Promise.resolve() };
+  const run = async (): Promise<void> => {
     for await (const chunk of source) {
       if (parser.destroying) return;
       if (!parser.write(chunk)) await drained(parser);
     }
     parser.end(null);
-  } catch (error) {
+  };
+  feeding.ended = run().catch((error: unknown) => {
+    feeding.failure = error;
     parser.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  return feeding;
+}
+
+/** The same, with errors as `tarEntries` promises them. */
+async function* explained<T>(stream: AsyncIterable<T>, feeding: Feeding): AsyncGenerator<T> {
+  try {
+    yield* stream;
+  } catch (error) {
+    if (feeding.failure !== undefined) throw feeding.failure;
+    throw new NetyardError('invalid', `invalid tar archive: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,0 +1,344 @@
+/** Images on a real containerd: what `docker load`, `save`, `import`, `rmi` keep, and that bad archives leave nothing. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { after, before, test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { inFreshHost } from '@netyard/testkit';
+import {
+  collect,
+  dockerArchive,
+  type ImageHost,
+  load,
+  type Member,
+  nothing,
+  sha256,
+  startImageHost,
+  tarOf,
+} from './image-host.ts';
+
+const fresh = inFreshHost(import.meta.url);
+let host: ImageHost;
+before(async () => {
+  if (fresh.skip === false) host = await startImageHost();
+});
+after(() => host?.[Symbol.asyncDispose]());
+
+const container = (id: string): string => id.repeat(64);
+const file = (name: string, body = name): Member => ({ name, body });
+
+async function removeAll(): Promise<void> {
+  for (const { record } of await host.images.list({ all: true, digests: false, filters: new Map() })) {
+    await host.images.remove(record.id, { force: true, noPrune: false });
+  }
+  assert.deepEqual(await host.leftovers(), nothing);
+}
+
+test('layers are unpacked over each other, whiteouts included', fresh, async () => {
+  const below = await tarOf([
+    file('etc/kept'),
+    file('etc/gone'),
+    file('old/inside'),
+    { name: 'etc/ln', type: 'symlink', linkname: '/etc/kept' },
+  ]);
+  const above = await tarOf([file('etc/.wh.gone', ''), file('old/.wh..wh..opq', ''), file('old/new')]);
+  const archive = await tarOf(dockerArchive({ tags: ['two:1', 'two:2'], layers: [below, above] }));
+  assert.equal(await load(host, archive), 'Loaded image: two:1\nLoaded image: two:2\n');
+  const record = await host.images.get('two:1');
+  const layers = record.layers.map(({ chainId }) => chainId);
+  await host.rootfs.create(container('a'), layers);
+  const root = await host.rootfs.mount(container('a'), layers);
+  assert.deepEqual(
+    execFileSync('find', ['etc', 'old'], { cwd: root, encoding: 'utf8' }).split('\n').sort().join(' ').trim(),
+    'etc etc/hostname etc/hosts etc/kept etc/ln etc/mtab etc/resolv.conf old old/new',
+  );
+  assert.deepEqual(await host.rootfs.changes(container('a'), layers), []);
+  await host.rootfs.remove(container('a'));
+  await removeAll();
+});
+
+for (const [name, compress] of [
+  ['gzip', gzipSync],
+  ['zstd', zstdCompressSync],
+] as const) {
+  test(`archives and layers compressed with ${name}`, fresh, async () => {
+    const layer = await tarOf([file('hello', 'x'.repeat(10_000))]);
+    const archive = dockerArchive({ tags: ['packed'], layers: [layer], stored: [compress(layer)] });
+    await assert.rejects(load(host, compress(await tarOf(archive))), /invalid tag "packed"/);
+    const tagged = dockerArchive({ tags: ['packed:latest'], layers: [layer], stored: [compress(layer)] });
+    assert.equal(await load(host, compress(await tarOf(tagged))), 'Loaded image: packed:latest\n');
+    assert.equal((await host.images.get('packed')).size, 10_000);
+    await removeAll();
+  });
+}
+
+test('an archive without names, and a name that moves', fresh, async () => {
+  const first = await tarOf([file('first')]);
+  const second = await tarOf([file('second')]);
+  const told = await load(host, await tarOf(dockerArchive({ layers: [first] })));
+  assert.match(told, /^Loaded image ID: sha256:[0-9a-f]{64}\n$/);
+  await load(host, await tarOf(dockerArchive({ tags: ['app:1'], layers: [first] })));
+  const { id } = await host.images.get('app:1');
+  const again = await load(host, await tarOf(dockerArchive({ tags: ['app:1'], layers: [second] })));
+  assert.equal(
+    again,
+    `The image app:1 already exists, renaming the old one with ID ${id} to empty string\nLoaded image: app:1\n`,
+  );
+  assert.deepEqual((await host.images.get(id)).tags, []);
+  await removeAll();
+});
+
+const device = { type: 'character-device', devmajor: 1, devminor: 1 } as const;
+const badLayers: [string, Member[], RegExp][] = [
+  ['a name with ../', [file('../out')], /"..\/out" leads out of the layer/],
+  ['a name with ../ inside', [file('a/../../out')], /leads out of the layer/],
+  [
+    'a symlink that leads out',
+    [{ name: 'ln', type: 'symlink', linkname: '../../etc' }],
+    /invalid symlink "ln" -> "..\/..\/etc"/,
+  ],
+  ['a hardlink that leads out', [{ name: 'ln', type: 'link', linkname: '../../etc/passwd' }], /invalid hardlink/],
+  ['a hardlink to nothing', [{ name: 'ln', type: 'link', linkname: 'nothing' }], /unpack the layer/],
+  ['the memory device', [{ name: 'dev/mem', ...device }], /"dev\/mem" is a device \(c 1:1\)/],
+  ['a disk', [{ name: 'dev/sda', type: 'block-device', devmajor: 8, devminor: 0 }], /\(b 8:0\)/],
+  ["overlayfs' own whiteout", [{ name: 'w', type: 'character-device', devmajor: 0, devminor: 0 }], /\(c 0:0\)/],
+  [
+    "overlayfs' own attribute",
+    [{ ...file('d'), pax: { 'SCHILY.xattr.trusted.overlay.redirect': '/etc' } }],
+    /has the attribute trusted.overlay.redirect/,
+  ],
+];
+
+for (const [name, members, message] of badLayers) {
+  test(`a layer with ${name} is refused and nothing kept`, fresh, async () => {
+    const good = await tarOf([file('good')]);
+    const bad = await tarOf(members);
+    const archive = await tarOf(dockerArchive({ tags: ['bad:1'], layers: [good, bad] }));
+    await assert.rejects(load(host, archive), message);
+    assert.deepEqual(await host.leftovers(), nothing);
+  });
+}
+
+test('what a layer may hold: absolute names and links, devices of containers', fresh, async () => {
+  const layer = await tarOf([
+    file('/etc/absolute'),
+    { name: 'dev/null', type: 'character-device', devmajor: 1, devminor: 3 },
+    { name: 'ln', type: 'symlink', linkname: '/../../etc/passwd' },
+    { name: 'up', type: 'symlink', linkname: 'etc/../etc' },
+    { name: 'pipe', type: 'fifo' },
+  ]);
+  await load(host, await tarOf(dockerArchive({ tags: ['good:1'], layers: [layer] })));
+  const [unpacked] = (await host.images.get('good:1')).layers;
+  const folder = join(host.containerd.folder, 'overlay/layers', unpacked?.chainId.slice(7) ?? '', 'diff');
+  assert.equal(readFileSync(join(folder, 'etc/absolute'), 'utf8'), '/etc/absolute');
+  assert.ok(lstatSync(join(folder, 'dev/null')).isCharacterDevice());
+  await removeAll();
+});
+
+const goodLayer = (): Promise<Buffer> => tarOf([file('good')]);
+const badArchives: [string, () => Promise<Buffer> | Buffer, RegExp][] = [
+  ['no tar', () => Buffer.from('this is no tar archive'.repeat(100)), /invalid tar archive/],
+  ['an empty one', () => tarOf([]), /does not contain a manifest.json/],
+  [
+    'one cut off',
+    async () => (await tarOf(dockerArchive({ layers: [await goodLayer()] }))).subarray(0, 1800),
+    /Unexpected end of data/,
+  ],
+  [
+    'one whose gzip is cut off',
+    async () => gzipSync(await tarOf(dockerArchive({ layers: [await goodLayer()] }))).subarray(0, 300),
+    /unexpected end of file/,
+  ],
+  ['../', () => tarOf([file('../../etc/cron.d/x')]), /leads out of the archive/],
+  ['an absolute path', () => tarOf([file('/etc/cron.d/x')]), /is an absolute path/],
+  [
+    'a symlink that leads out',
+    () => tarOf([{ name: 'manifest.json', type: 'symlink', linkname: '../../etc/passwd' }]),
+    /invalid symlink/,
+  ],
+  [
+    'a symlink to a host path',
+    () => tarOf([{ name: 'manifest.json', type: 'symlink', linkname: '/etc/passwd' }]),
+    /invalid symlink/,
+  ],
+  ['a device', () => tarOf([{ name: 'manifest.json', ...device }]), /neither a file nor a folder/],
+  ['a name given twice', () => tarOf([file('manifest.json', '[]'), file('./manifest.json', '[]')]), /is there twice/],
+  [
+    'a loop of links',
+    () =>
+      tarOf([
+        { name: 'manifest.json', type: 'symlink', linkname: 'a' },
+        { name: 'a', type: 'symlink', linkname: 'manifest.json' },
+      ]),
+    /chain of links/,
+  ],
+  ['a manifest that is no JSON', () => tarOf([file('manifest.json', '[{')]), /manifest.json is not valid JSON/],
+  ['a manifest of null', () => tarOf([file('manifest.json', 'null')]), /manifest.json is malformed/],
+  ['a manifest too large', () => tarOf([file('manifest.json', ' '.repeat(5_000_000))]), /larger than/],
+  ['a manifest of many brackets', () => tarOf([file('manifest.json', '['.repeat(1_000_000))]), /not valid JSON/],
+  [
+    'a missing configuration',
+    () => tarOf([file('manifest.json', '[{"Config":"x.json","Layers":[]}]')]),
+    /it has no x.json/,
+  ],
+  [
+    'a missing layer',
+    async () => tarOf(dockerArchive({ layers: [await goodLayer()] }).slice(1)),
+    /it has no .*layer.tar/,
+  ],
+  [
+    'a wrong diff id',
+    async () => tarOf(dockerArchive({ layers: [await goodLayer()], diffIds: [`sha256:${'0'.repeat(64)}`] })),
+    /not what was announced/,
+  ],
+  [
+    'too few layers',
+    async () => tarOf(dockerArchive({ layers: [await goodLayer()], diffIds: [] })),
+    /layers length mismatch|too many non-empty layers/,
+  ],
+  [
+    'a blob that is not what its name says',
+    () => tarOf([file(`blobs/sha256/${'1'.repeat(64)}`, 'x'), file('index.json', '{}')]),
+    /digest is sha256:2d71/,
+  ],
+  [
+    'an image for Windows',
+    () =>
+      tarOf([
+        file('c.json', '{"os":"windows","rootfs":{"type":"layers","diff_ids":[]}}'),
+        file('manifest.json', '[{"Config":"c.json","Layers":[]}]'),
+      ]),
+    /cannot load windows image on linux/,
+  ],
+  ['bzip2', () => Buffer.from('BZh91AY&SY'.repeat(100)), /bzip2 compression is not supported/],
+];
+
+for (const [name, make, message] of badArchives) {
+  test(`a bad archive is refused and nothing kept: ${name}`, fresh, async () => {
+    await assert.rejects(load(host, await make()), (error: Error & { code?: string }) => {
+      assert.match(error.message, message);
+      assert.equal(error.code, 'invalid');
+      return true;
+    });
+    assert.deepEqual(await host.leftovers(), nothing);
+  });
+}
+
+test('one bad image among good ones: none is kept, and no name moves', fresh, async () => {
+  const layer = await goodLayer();
+  await load(host, await tarOf(dockerArchive({ tags: ['kept:1'], layers: [layer] })));
+  const before = await host.leftovers();
+  const [first, second] = [
+    dockerArchive({ tags: ['kept:1'], layers: [await tarOf([file('other')])] }),
+    dockerArchive({ layers: [layer], diffIds: [`sha256:${'0'.repeat(64)}`] }),
+  ];
+  const manifests = [first, second].map((members) => JSON.parse(String(members.at(-1)?.body)).at(0));
+  const files = [...first.slice(0, -1), ...second.slice(0, -1)];
+  const archive = await tarOf([...files, file('manifest.json', JSON.stringify(manifests))]);
+  await assert.rejects(load(host, archive), /not what was announced/);
+  assert.deepEqual(await host.leftovers(), before);
+  assert.deepEqual(
+    (await host.images.get('kept:1')).layers.map(({ diffId }) => diffId),
+    [`sha256:${sha256(layer)}`],
+  );
+  await removeAll();
+});
+
+test('a client that goes away in the middle leaves nothing', fresh, async () => {
+  const upload = new PassThrough();
+  const archive = await tarOf(dockerArchive({ tags: ['half:1'], layers: [Buffer.alloc(3_000_000)] }));
+  const loading = collect(host.images.load(upload, { quiet: true }));
+  upload.write(archive.subarray(0, 2_000_000));
+  setTimeout(() => upload.destroy(new Error('the client is gone')), 50);
+  await assert.rejects(loading, /the client is gone/);
+  assert.deepEqual(await host.leftovers(), nothing);
+});
+
+test('a saved archive loads to the same images, and is an OCI layout too', fresh, async () => {
+  const shared = await tarOf([file('shared')]);
+  for (const name of ['one', 'two']) {
+    const layers = [shared, await tarOf([file(name)])];
+    await load(host, await tarOf(dockerArchive({ tags: [`${name}:1`, `${name}:2`], layers })));
+  }
+  const before = await host.images.list({ all: true, digests: true, filters: new Map() });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await host.images.save(['one', 'two:2'])) as Readable) chunks.push(chunk);
+  const saved = Buffer.concat(chunks);
+  const names = execFileSync('tar', ['tf', '-'], { input: saved, encoding: 'utf8' }).trim().split('\n');
+  assert.equal(new Set(names).size, names.length);
+  assert.equal(names.filter((name) => name.startsWith('blobs/')).length, 3 + 2 + 2); // layers, configurations, manifests
+  await removeAll();
+  assert.equal(await load(host, saved), 'Loaded image: one:1\nLoaded image: one:2\nLoaded image: two:2\n');
+  const ids = (await host.images.list({ all: true, digests: true, filters: new Map() })).map(({ record }) => record.id);
+  assert.deepEqual(ids.sort(), before.map(({ record }) => record.id).sort());
+  await removeAll();
+  // without manifest.json it is a plain OCI layout
+  const folder = join(host.containerd.folder, 'layout');
+  execFileSync('sh', ['-c', `mkdir ${folder} && tar xf - -C ${folder} && rm ${folder}/manifest.json`], {
+    input: saved,
+  });
+  const layout = execFileSync('tar', ['cf', '-', '-C', folder, '.'], { maxBuffer: 1 << 26 });
+  assert.equal(await load(host, layout), 'Loaded image: one:1\nLoaded image: one:2\nLoaded image: two:2\n');
+  await assert.rejects(host.images.save(['three']), /No such image: three:latest/);
+  await removeAll();
+});
+
+test('import makes an image of a tar', fresh, async () => {
+  const archive = Readable.from([gzipSync(await tarOf([file('bin/x')]))]);
+  const changes = [
+    'CMD ["x", "y"]',
+    'ENV A=1 B="2 3"',
+    'EXPOSE 80 53/udp',
+    'LABEL a.b=c',
+    'USER nobody',
+    'VOLUME /data',
+    'WORKDIR /srv',
+  ];
+  const request = { repository: 'made', tag: '', message: 'by hand', changes };
+  const lines = await collect(host.images.import(archive, request));
+  const record = await host.images.get('made');
+  assert.deepEqual(lines, [{ status: record.id }]);
+  const { command, env, exposed, labels, user, volumes, workingDirectory } = record.config;
+  assert.deepEqual(
+    { command, env, exposed, labels, user, volumes, workingDirectory },
+    {
+      command: ['x', 'y'],
+      env: ['A=1', 'B=2 3'],
+      exposed: [
+        { port: 80, protocol: 'tcp' },
+        { port: 53, protocol: 'udp' },
+      ],
+      labels: { 'a.b': 'c' },
+      user: 'nobody',
+      volumes: ['/data'],
+      workingDirectory: '/srv',
+    },
+  );
+  assert.equal((await host.images.history('made'))[0]?.comment, 'by hand');
+  const bad = host.images.import(Readable.from([]), { ...request, changes: ['RUN rm -rf /'] });
+  await assert.rejects(collect(bad), /RUN is not a valid change command/);
+  await removeAll();
+});
+
+test('layers that containers stand on outlive their image', fresh, async () => {
+  await load(host, await tarOf(dockerArchive({ tags: ['used:1'], layers: [await goodLayer()] })));
+  const record = await host.images.get('used:1');
+  const layers = record.layers.map(({ chainId }) => chainId);
+  const user = { id: container('c'), imageId: record.id, layers, state: { status: 'running' } };
+  host.containers.push(user as never);
+  await assert.rejects(host.images.remove('used:1', { force: false, noPrune: false }), {
+    message: `conflict: unable to remove repository reference "used:1" (must force) - container cccccccccccc is using its referenced image ${record.id.slice(7, 19)}`,
+  });
+  await assert.rejects(host.images.remove(record.id, { force: true, noPrune: false }), {
+    message: `conflict: unable to delete ${record.id.slice(7, 19)} (cannot be forced) - image is being used by running container cccccccccccc`,
+  });
+  user.state.status = 'exited';
+  const removed = await host.images.remove('used:1', { force: true, noPrune: false });
+  assert.deepEqual(removed, [{ untagged: 'used:1' }, { deleted: record.id }]);
+  assert.deepEqual(await host.leftovers(), { ...nothing, layers: 1 });
+  host.containers.pop();
+  await host.images.collectGarbage();
+  assert.deepEqual(await host.leftovers(), nothing);
+});
