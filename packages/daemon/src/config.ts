@@ -154,7 +154,9 @@ export function planConfig(
     logOptions: value('log-opts') as Readonly<Record<string, string>>,
     shmSize: parseBytes('default-shm-size', textOf('default-shm-size')),
     shutdownTimeoutSeconds: parseSeconds('shutdown-timeout', value('shutdown-timeout')),
-    logLevel: flagSet('debug') ? 'debug' : oneOf('log-level', textOf('log-level'), ['debug', 'info', 'warn', 'error', 'fatal']),
+    logLevel: flagSet('debug')
+      ? 'debug'
+      : oneOf('log-level', textOf('log-level'), ['debug', 'info', 'warn', 'error', 'fatal']),
     logFormat: oneOf('log-format', textOf('log-format'), ['text', 'json']),
     legacyLinkEnvironment: env['DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS'] === '1',
   };

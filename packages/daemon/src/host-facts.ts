@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { DaemonInfo } from '@netyard/docker-api';
+import { z } from 'zod';
 import type { DaemonConfig } from './config.ts';
 
 const packageSchema = z.object({ version: z.string() });

@@ -32,7 +32,7 @@ async function run(flags: DaemonFlags): Promise<number> {
   process.on('unhandledRejection', (error) => logger.error('unhandled rejection', { error }));
   let daemon: RunningDaemon;
   try {
-    daemon = await startDaemon(config, logger);
+    daemon = await startDaemon(config, logger, process.env);
   } catch (error) {
     return complain(error);
   }
@@ -71,7 +71,9 @@ function untilAsked(logger: Logger): Promise<NodeJS.Signals> {
   };
   process.on('SIGTERM', ask);
   process.on('SIGINT', ask);
-  process.on('SIGHUP', () => logger.warn('SIGHUP: changed options take effect at the next start; containers go on then'));
+  process.on('SIGHUP', () =>
+    logger.warn('SIGHUP: changed options take effect at the next start; containers go on then'),
+  );
   return asked.promise;
 }
 

@@ -1,21 +1,15 @@
 /** The composition root: every box is opened here, in the order in which they stand on one another. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, systemClock, type UndoStack, withUndo } from '@netyard/core';
-import { createApiServer, type DaemonInfo } from '@netyard/docker-api';
+import { type Logger, systemClock, UndoStack } from '@netyard/core';
+import { createApiServer } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
 import { type Kernel, makeFifo, openFifo, openKernel, punchHole } from '@netyard/kernel';
-import { type Networks, type NetworkSettings, openNetworks } from '@netyard/network';
-import {
-  connectContainerd,
-  openImageContent,
-  openRegistry,
-  openRootFilesystems,
-  openRuntime,
-  superviseContainerd,
-} from '@netyard/runtime';
+import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
+import { openImageContent, openRegistry, openRootFilesystems, openRuntime } from '@netyard/runtime';
 import { openStore, type Store } from '@netyard/store';
 import type { DaemonConfig } from './config.ts';
+import { openContainerd } from './containerd.ts';
 import { readCgroupVersion, readHostFacts } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
@@ -23,23 +17,125 @@ import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
   addresses: string[];
-  /** Ends it, containers too unless they outlive it. Goes on after a failure; returns all of them. */
+  /** Ends it, and containers with it when they are not to outlive it. Goes on after a failure; returns all of them. */
   stop(): Promise<unknown[]>;
 }
 
-/** What is undone when starting fails is what is ended when the daemon ends: one stack serves both. */
-export async function startDaemon(config: DaemonConfig, logger: Logger): Promise<RunningDaemon> {
-  return await withUndo(async (opened) => {
-    prepareFolders(config, opened);
-    const kernel = openKernel({ logger });
-    opened.push(() => kernel.close());
-    const store = openStore(join(config.dataRoot, 'netyard.db'), { logger });
-    opened.push(() => store.close());
-    const { engine, networks } = await openBoxes({ config, logger, kernel, store, opened });
-    await engine.start();
-    opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
-    const listeners = await openApi(config, logger, { engine, networks, info: readHostFacts(config) });
-    opened.push(() => listeners.close());
-    return { addresses: listeners.addresses, stop: endOf(opened) };
+interface Opening {
+  config: DaemonConfig;
+  logger: Logger;
+  env: Readonly<Record<string, string | undefined>>;
+  /** How to close what has been opened: serves a failed start and an orderly end alike. */
+  opened: UndoStack;
+}
+
+export async function startDaemon(
+  config: DaemonConfig,
+  logger: Logger,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<RunningDaemon> {
+  const opening: Opening = { config, logger, env, opened: new UndoStack() };
+  try {
+    const addresses = await openAll(opening);
+    return { addresses, stop: () => opening.opened.rollback() };
+  } catch (error) {
+    for (const failure of await opening.opened.rollback()) logger.error('undoing the start failed', { error: failure });
+    throw error;
+  }
+}
+
+async function openAll(opening: Opening): Promise<string[]> {
+  const { config, logger, opened } = opening;
+  openFolders(opening);
+  const kernel = openKernel({ logger });
+  opened.push(() => kernel.close());
+  const store = openStore(join(config.dataRoot, 'netyard.db'), { logger });
+  opened.push(() => store.close());
+  const { engine, networks } = await openEngineOn(opening, kernel, store);
+  opened.push(() => networks.close());
+  opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
+  await engine.start();
+  const listeners = await openApi(opening, engine, networks);
+  opened.push(() => listeners.close());
+  return listeners.addresses;
+}
+
+/** Others may pass through the roots to what they are allowed to see, but not look around. */
+function openFolders({ config, opened }: Opening): void {
+  for (const folder of [config.dataRoot, config.execRoot]) {
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    chmodSync(folder, 0o711);
+    const lock = takeLock(join(folder, 'daemon.lock'), folder);
+    opened.push(() => lock.release());
+  }
+}
+
+async function openEngineOn(
+  opening: Opening,
+  kernel: Kernel,
+  store: Store,
+): Promise<{ engine: Engine; networks: Networks }> {
+  const { config, logger, env, opened } = opening;
+  const containerd = await openContainerd(config, logger, env);
+  opened.push(() => containerd.close());
+  const { client } = containerd;
+  const runtime = await openRuntime({ containerd: client, defaultRuntime: config.defaultRuntime, logger, env });
+  opened.push(() => runtime.close());
+  const content = await openImageContent({ containerd: client, dataRoot: config.dataRoot });
+  const rootfs = openRootFilesystems({ dataRoot: config.dataRoot, logger });
+  const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
+  const settings = networkSettings(config);
+  const clock = systemClock;
+  const engine = openEngine({
+    runtime,
+    rootfs,
+    networks: (containers) => openNetworks({ kernel, store, containers, settings, logger, clock }),
+    images: (neighbours) => createImageService({ store, content, registry, clock, logger, ...neighbours }),
+    store,
+    settings: engineSettings(config),
+    files: { makeFifo, openFifo, punchHole },
+    linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
+    logger,
+    clock,
   });
+  return { engine, networks: engine.networksBox };
+}
+
+async function openApi({ config, logger }: Opening, engine: Engine, networks: Networks): Promise<Listeners> {
+  const options = { engine, networks, info: readHostFacts(config), shell: shellPrinter, logger };
+  return await listen((tls) => createApiServer(options, tls), config.hosts, { group: config.group, tls: config.tls });
+}
+
+function engineSettings(config: DaemonConfig): EngineSettings {
+  return {
+    dataRoot: config.dataRoot,
+    execRoot: config.execRoot,
+    cgroupParent: config.cgroupParent,
+    cgroupVersion: readCgroupVersion(),
+    logDriver: config.logDriver,
+    logOptions: { ...config.logOptions },
+    stopTimeoutSeconds: config.shutdownTimeoutSeconds,
+    shmSize: config.shmSize,
+    storageDriver: 'overlayfs',
+  };
+}
+
+function networkSettings(config: DaemonConfig): NetworkSettings {
+  return {
+    bip: config.bip,
+    bridgeName: config.bridge === '' ? 'docker0' : config.bridge,
+    icc: config.icc,
+    mtu: config.mtu,
+    defaultHostAddress: config.ip,
+    ipForward: config.ipForward,
+    ipMasquerade: config.ipMasquerade,
+    ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
+    dns: [...config.dns],
+    dnsSearch: [...config.dnsSearch],
+    dnsOptions: [...config.dnsOptions],
+    legacyLinkEnvironment: config.legacyLinkEnvironment,
+    hostResolvConf: '/etc/resolv.conf',
+    hostHosts: '/etc/hosts',
+    netnsDirectory: '/run/netns',
+  };
 }

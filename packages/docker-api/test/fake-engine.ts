@@ -53,6 +53,7 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
       registryMirrors: [],
       containerdNamespace: 'netyard',
       initBinary: '',
+      initByDefault: false,
       ipv4Forwarding: () => true,
     },
     shell: {

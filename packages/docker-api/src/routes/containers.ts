@@ -92,11 +92,11 @@ function inspect({ engine }: ApiOptions): Handler {
   };
 }
 
-function create({ engine }: ApiOptions): Handler {
+function create({ engine, info }: ApiOptions): Handler {
   return async (exchange) => {
     const { request, query, version } = exchange;
     const body = await readJson(request, containerCreateSchema);
-    const { config, warnings } = translateContainerCreate(body, version);
+    const { config, warnings } = translateContainerCreate(body, version, { init: info.initByDefault });
     const platform = query.get('platform') ?? '';
     const made = await engine.containers.create({
       name: query.get('name') || undefined,

@@ -94,7 +94,8 @@ const hostConfig = z.object({
   Mounts: list(mount),
   MaskedPaths: z.array(z.string()).nullish(),
   ReadonlyPaths: z.array(z.string()).nullish(),
-  Init: flag,
+  /** null: as the daemon has it. */
+  Init: z.boolean().nullish(),
 });
 
 export type HostConfigBody = z.output<typeof hostConfig>;

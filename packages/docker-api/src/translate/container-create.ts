@@ -14,11 +14,20 @@ export interface TranslatedCreate {
   warnings: string[];
 }
 
-export function translateContainerCreate(body: ContainerCreateBody, version: ApiVersion): TranslatedCreate {
+/** What the daemon's own flags say for containers that do not. */
+export interface CreateDefaults {
+  init: boolean;
+}
+
+export function translateContainerCreate(
+  body: ContainerCreateBody,
+  version: ApiVersion,
+  defaults: CreateDefaults,
+): TranslatedCreate {
   const host = body.HostConfig;
   refuseUnsupported(host);
   const { endpoints, warnings } = translateEndpoints(body, version);
-  return { config: { ...processPart(body), ...networkPart(body, endpoints), ...hostPart(host) }, warnings };
+  return { config: { ...processPart(body), ...networkPart(body, endpoints), ...hostPart(host, defaults) }, warnings };
 }
 
 function refuseUnsupported(host: HostConfigBody): void {
@@ -171,14 +180,14 @@ function withMac(endpoints: EndpointConfig[], mode: string, macAddress: string):
 
 type HostPart = Omit<ContainerConfig, keyof ProcessPart | keyof NetworkPart>;
 
-function hostPart(host: HostConfigBody): HostPart {
+function hostPart(host: HostConfigBody, defaults: CreateDefaults): HostPart {
   return {
     mounts: translateMounts(host),
     volumesFrom: host.VolumesFrom,
     binds: host.Binds,
     autoRemove: host.AutoRemove,
     restartPolicy: translateRestartPolicy(host.RestartPolicy),
-    init: host.Init,
+    init: host.Init ?? defaults.init,
     readOnlyRootfs: host.ReadonlyRootfs,
     ...securityPart(host),
     ...namespacePart(host),

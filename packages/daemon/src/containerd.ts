@@ -1,0 +1,49 @@
+/** The containerd to stand on: one that was named, or the daemon's own. */
+import { join } from 'node:path';
+import type { Logger } from '@netyard/core';
+import { type ContainerdClient, connectContainerd, superviseContainerd } from '@netyard/runtime';
+import type { DaemonConfig } from './config.ts';
+
+export interface OpenContainerd {
+  client: ContainerdClient;
+  /** Our own one ends, too, when nothing runs in it. */
+  close(): Promise<void>;
+}
+
+export async function openContainerd(
+  config: DaemonConfig,
+  logger: Logger,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<OpenContainerd> {
+  const namespace = config.containerdNamespace;
+  if (config.containerd !== '') {
+    const client = connectContainerd({ socket: config.containerd, namespace });
+    return { client, close: async () => client.close() };
+  }
+  const supervisor = await superviseContainerd({
+    executable: 'containerd',
+    root: join(config.dataRoot, 'containerd'),
+    state: join(config.execRoot, 'containerd'),
+    socket: join(config.execRoot, 'containerd', 'containerd.sock'),
+    logger,
+    env,
+  });
+  const client = connectContainerd({ socket: supervisor.socket, namespace });
+  return {
+    client,
+    async close() {
+      const idle = await isIdle(client);
+      client.close();
+      await (idle ? supervisor.stop() : supervisor.detach());
+    },
+  };
+}
+
+/** With nobody to ask it counts as busy: it may hold containers. */
+async function isIdle(client: ContainerdClient): Promise<boolean> {
+  try {
+    return (await client.containers.list({})).containers.length === 0;
+  } catch {
+    return false;
+  }
+}
