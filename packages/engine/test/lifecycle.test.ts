@@ -122,7 +122,11 @@ test('messages of states', async () => {
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is already paused`);
   await rejectsWith(containers.start('aa'), 'conflict', 'cannot start a paused container, try unpause instead');
   const command = execOf(['ls']);
-  await rejectsWith(exec.create('aa', command), 'conflict', 'Container aa is paused, unpause the container before exec');
+  await rejectsWith(
+    exec.create('aa', command),
+    'conflict',
+    'Container aa is paused, unpause the container before exec',
+  );
   await containers.unpause('aa');
   await containers.kill('aa', 'KILL');
   assert.equal(world.state(id).exitCode, 137);

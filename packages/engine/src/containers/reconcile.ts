@@ -20,10 +20,11 @@ import { runContainer } from './start.ts';
 export async function reconcile(context: EngineContext): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
-  await context.networks.start(running.map(({ id }) => id));
+  const ids = new Set(running.map(({ id }) => id));
+  await context.networks.start([...ids]);
   for (const record of running) await attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)));
   for (const record of context.index.all()) {
-    if (running.includes(record)) continue;
+    if (ids.has(record.id)) continue;
     await attempt(context, record.id, () => settle(context, record, tasks.get(record.id)));
   }
   await removeOrphans(context, tasks);

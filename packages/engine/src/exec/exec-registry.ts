@@ -11,6 +11,7 @@ export class ExecRegistry {
   readonly #started = new Set<string>();
   readonly #endings = new Map<string, (exit: ExitStatus) => void>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #pipes = new Set<{ destroy(): void }>();
 
   add(record: ExecRecord): void {
     this.#records.set(record.id, record);
@@ -56,6 +57,12 @@ export class ExecRegistry {
     return tell !== undefined;
   }
 
+  /** Pipes that are open; `close` closes them. Returns how to say that they no longer are. */
+  hold(pipes: { destroy(): void }): () => void {
+    this.#pipes.add(pipes);
+    return () => void this.#pipes.delete(pipes);
+  }
+
   /** It was never started or has ended: forgotten after a while. */
   forgetLater(id: string): void {
     const timer = setTimeout(() => {
@@ -73,6 +80,8 @@ export class ExecRegistry {
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    for (const pipes of this.#pipes) pipes.destroy();
+    this.#pipes.clear();
   }
 
   #forget(id: string): void {

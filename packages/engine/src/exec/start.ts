@@ -1,13 +1,11 @@
 /** `docker exec`, second half: runs the command and connects its streams. */
 import { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { isNetyardError, messageOf } from '@netyard/core';
 import { watchedStdin } from '../containers/attach.ts';
 import { hostnameOf } from '../containers/create-config.ts';
 import { DetachWatch, parseDetachKeys } from '../containers/detach-keys.ts';
 import { processEnv } from '../containers/env.ts';
 import { failureAnswer, runtimeFailure } from '../containers/start-failure.ts';
-import { withTimeLimit } from '../containers/waiters.ts';
 import type { EngineContext } from '../context.ts';
 import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
@@ -17,7 +15,7 @@ import { activeContainer, commandText } from './create.ts';
 import { ExecPipes, type ExecStreams } from './exec-pipes.ts';
 import { mergeOutput } from './merge-output.ts';
 
-/** How long output may still come when the command has ended: a child of it may hold its streams open. */
+/** How long the end of the output may lag behind the end of the command; containerd's shim waits as long. */
 const drainMilliseconds = 2000;
 
 type StartOptions = Parameters<ExecService['start']>[1];
@@ -62,6 +60,7 @@ export async function launchExec(
   const { execs, runtime, settings, files, events } = context;
   publishContainer(events, record, `exec_start: ${commandText(exec.config)}`, { execID: exec.id });
   const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, wanted);
+  const release = execs.hold(pipes);
   const ending = execs.ending(exec.id);
   try {
     const { pid } = await runtime.exec(record.id, execSpec(context, record, exec, pipes, consoleSize));
@@ -69,8 +68,9 @@ export async function launchExec(
     if (present?.exitCode === undefined) execs.put({ ...exec, running: true, pid });
     const stdin = pipes.openStdin();
     const ended = ending.then((exit) => settleExec(context, record, exec, pipes, exit));
-    return { output: execOutput(pipes, ended), stdin: stdin && execStdin(context, exec, stdin), ended };
+    return { output: execOutput(pipes, ended, release), stdin: stdin && execStdin(context, exec, stdin), ended };
   } catch (error) {
+    release();
     pipes.destroy();
     const failure = runtimeFailure(error, 'exec');
     execs.put({ ...exec, running: false, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode });
@@ -126,19 +126,30 @@ async function settleExec(
   return exit;
 }
 
-async function* execOutput(pipes: ExecPipes, ended: Promise<ExitStatus>): AsyncGenerator<OutputChunk> {
-  const readers = [pipes.stdout, pipes.stderr].filter((pipe) => pipe !== undefined);
-  const drained = ended.then(async () => {
-    const ends = Promise.all(readers.map((pipe) => finished(pipe).catch(() => undefined)));
-    if ((await withTimeLimit(ends, drainMilliseconds)) === undefined) for (const pipe of readers) pipe.push(null);
-  });
+/** The shim's letting go is the end of a FIFO; should it have died without, silence is taken for it. */
+async function* execOutput(
+  pipes: ExecPipes,
+  ended: Promise<ExitStatus>,
+  release: () => void,
+): AsyncGenerator<OutputChunk> {
   const sources = [
     ...(pipes.stdout ? [{ stream: 'stdout' as const, readable: pipes.stdout }] : []),
     ...(pipes.stderr ? [{ stream: 'stderr' as const, readable: pipes.stderr }] : []),
   ];
-  yield* mergeOutput(sources);
-  await ended;
-  await drained;
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = (): void => {
+    for (const { readable } of sources) if (readable.readableLength === 0) readable.push(null);
+  };
+  void ended.then(() => {
+    timer = setTimeout(giveUp, drainMilliseconds);
+  });
+  try {
+    yield* mergeOutput(sources);
+    await ended;
+  } finally {
+    clearTimeout(timer);
+    release();
+  }
 }
 
 /** Its end is the end of the command's stdin, but for a terminal's. */

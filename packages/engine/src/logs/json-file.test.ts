@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { decodeLogLine, encodeLogLine, formatLogTime, parseLogTime } from './json-file.ts';
+import { checkLogOptions, logAttributes, parseRotation } from './log-options.ts';
+
+test('times are printed as Go prints RFC3339Nano, and read back', () => {
+  const cases: [bigint, string][] = [
+    [1_700_000_000_123_456_789n, '2023-11-14T22:13:20.123456789Z'],
+    [1_700_000_000_120_000_000n, '2023-11-14T22:13:20.12Z'],
+    [1_700_000_000_000_000_000n, '2023-11-14T22:13:20Z'],
+  ];
+  for (const [time, text] of cases) {
+    assert.equal(formatLogTime(time), text);
+    assert.equal(parseLogTime(text), time);
+  }
+  assert.equal(parseLogTime('2023-11-14T23:13:20.5+01:00'), 1_700_000_000_500_000_000n);
+  assert.equal(parseLogTime('yesterday'), undefined);
+});
+
+test('an entry is one line of JSON in Docker’s order; a piece has no newline', () => {
+  const time = '2023-11-14T22:13:20Z';
+  const line = encodeLogLine({ text: Buffer.from('say "hi"'), complete: true }, 'stdout', time, '');
+  assert.equal(line.toString(), `{"log":"say \\"hi\\"\\n","stream":"stdout","time":"${time}"}\n`);
+  assert.equal(Buffer.from(decodeLogLine(line.toString())?.data ?? []).toString(), 'say "hi"\n');
+  const piece = encodeLogLine({ text: Buffer.from('x'), complete: false }, 'stderr', time, '{"a":"b"}');
+  assert.equal(piece.toString(), `{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"${time}"}\n`);
+  for (const bad of ['', '{', '[]', '{"log":"x","stream":"stdin","time":"x"}', 'null'])
+    assert.equal(decodeLogLine(bad), undefined);
+});
+
+test('log options', () => {
+  assert.deepEqual(parseRotation({ 'max-size': '10k', 'max-file': '3' }), { maximumSize: 10240, maximumFiles: 3 });
+  assert.deepEqual(parseRotation({}), { maximumSize: undefined, maximumFiles: 1 });
+  const refuse = (driver: string, options: Record<string, string>, message: RegExp): void =>
+    assert.throws(
+      () => checkLogOptions(driver, options),
+      (error) => isNetyardError(error) && message.test(error.message),
+    );
+  refuse('gelf', {}, /no log driver named 'gelf' is registered/);
+  refuse('json-file', { 'max-sise': '1' }, /unknown log opt 'max-sise' for json-file log driver/);
+  refuse('json-file', { 'max-size': 'big' }, /invalid size: 'big'/);
+  refuse('json-file', { 'max-file': '0' }, /max-file cannot be less than 1/);
+  refuse('json-file', { compress: 'true' }, /not supported/);
+  const attributes = logAttributes({ labels: 'a,c', env: 'E' }, { a: '1', b: '2' }, ['E=x=y']);
+  assert.equal(attributes, '{"a":"1","E":"x=y"}');
+});

@@ -1,0 +1,161 @@
+/** Commands in running containers, through real FIFOs. */
+import assert from 'node:assert/strict';
+import { closeSync, constants, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { ExecConfig, ExecSpec } from '../src/index.ts';
+import { ioDirectory } from '../src/paths.ts';
+import { configOf, openWorld, text, until, type World } from './fakes.ts';
+
+let world: World;
+let spec: ExecSpec | undefined;
+beforeEach(async () => {
+  world = await openWorld();
+  world.runtime.onExec = (asked) => {
+    spec = asked;
+  };
+});
+afterEach(() => world.close());
+
+const config: ExecConfig = {
+  command: ['ls', '-l'],
+  env: ['MINE=1'],
+  user: '',
+  workingDirectory: '',
+  tty: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  privileged: false,
+  detachKeys: '',
+};
+const { signal } = new AbortController();
+
+function write(path: string | undefined, words: string): void {
+  const fd = openSync(path ?? '', constants.O_WRONLY | constants.O_NONBLOCK); // fails rather than waits for a reader
+  writeSync(fd, words);
+  closeSync(fd);
+}
+
+test('output, exit code, events, and no FIFO left', async () => {
+  const id = await world.run();
+  const { exec } = world.engine;
+  const { id: execId } = await exec.create(id, config);
+  const attached = await exec.start(execId, { detach: false, tty: false, signal });
+  assert.ok(attached);
+  assert.equal((await exec.inspect(execId)).running, true);
+  assert.deepEqual((await world.engine.containers.inspect(id, { size: false })).execIds, [execId]);
+  assert.deepEqual(spec?.env.slice(-2), ['FROM=image', 'MINE=1']);
+  write(spec?.stdio.stdout, 'out');
+  write(spec?.stdio.stderr, 'err');
+  world.runtime.exitExec(id, execId, 3);
+  assert.deepEqual([...(await text(attached.output))].sort(), [...'outerr'].sort());
+  const { running, exitCode } = await exec.inspect(execId);
+  assert.deepEqual([running, exitCode], [false, 3]);
+  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), ['stderr', 'stdout']);
+  await until(() => world.events.some((event) => event.action === 'exec_die'));
+  const actions = world.events.map((event) => event.action).filter((action) => action.startsWith('exec'));
+  assert.deepEqual(actions, ['exec_create: ls -l', 'exec_start: ls -l', 'exec_die']);
+  await assert.rejects(
+    exec.start(execId, { detach: false, tty: false, signal }),
+    (error) => isNetyardError(error, 'conflict') && error.message === `exec command ${execId} has already run`,
+  );
+});
+
+test('stdin reaches the command, and its end closes the shim’s', async () => {
+  const id = await world.run();
+  const { exec } = world.engine;
+  let stdin = -1;
+  world.runtime.onExec = (asked) => {
+    spec = asked;
+    stdin = openSync(asked.stdio.stdin, 'r+');
+  };
+  const { id: execId } = await exec.create(id, { ...config, attachStdin: true });
+  const attached = await exec.start(execId, { detach: false, tty: false, signal });
+  await new Promise<void>((resolve) => attached?.stdin?.end('hello', resolve));
+  const buffer = Buffer.alloc(16);
+  assert.equal(buffer.toString('utf8', 0, readSync(stdin, buffer)), 'hello');
+  await until(() => world.runtime.calls.includes('closeStdin'));
+  closeSync(stdin);
+  world.runtime.exitExec(id, execId, 0);
+});
+
+test('a missing command is 127, one that may not be run 126', async () => {
+  const id = await world.run();
+  const { exec } = world.engine;
+  const cases: [string, number][] = [
+    ['exec: "x": executable file not found in $PATH', 127],
+    ['exec: "/etc": permission denied', 126],
+  ];
+  for (const [message, exitCode] of cases) {
+    world.runtime.onExec = () => {
+      throw new NetyardError('invalid', message);
+    };
+    const { id: execId } = await exec.create(id, config);
+    await assert.rejects(exec.start(execId, { detach: false, tty: false, signal }), (error) => {
+      assert.ok(isNetyardError(error, 'invalid'));
+      assert.equal(
+        error.message,
+        `OCI runtime exec failed: exec failed: unable to start container process: ${message}: unknown`,
+      );
+      return true;
+    });
+    assert.equal((await exec.inspect(execId)).exitCode, exitCode);
+  }
+  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), ['stderr', 'stdout']);
+});
+
+test('links to stopped containers are refused before anything else', async () => {
+  const id = await world.run();
+  world.networks.onCheckLinks = () => {
+    throw new NetyardError('conflict', 'Cannot link to a non running container: /a AS /b/a');
+  };
+  await assert.rejects(world.engine.exec.create(id, config), /Cannot link to a non running container/);
+});
+
+test('who leaves does not end the command, nor does its output block it', async () => {
+  const id = await world.run();
+  const leaving = new AbortController();
+  const { id: execId } = await world.engine.exec.create(id, config);
+  const attached = await world.engine.exec.start(execId, { detach: false, tty: false, signal: leaving.signal });
+  assert.ok(attached);
+  const heard = text(attached.output);
+  leaving.abort();
+  await heard;
+  write(spec?.stdio.stdout, 'x'.repeat(10_000));
+  assert.equal((await world.engine.exec.inspect(execId)).running, true);
+  world.runtime.exitExec(id, execId, 0);
+  await until(() => world.events.some((event) => event.action === 'exec_die'));
+});
+
+test('a health check makes a container healthy, and failures unhealthy', async () => {
+  const healthcheck = {
+    test: ['CMD-SHELL', 'probe'],
+    intervalNanoseconds: 5e6,
+    timeoutNanoseconds: 1e9,
+    startPeriodNanoseconds: 0,
+    retries: 2,
+  };
+  let exitCode = 0;
+  world.runtime.onExec = (asked) => {
+    assert.deepEqual(asked.args, ['/bin/sh', '-c', 'probe']);
+    setImmediate(() => {
+      write(asked.stdio.stdout, 'fine');
+      write(asked.stdio.stderr, '');
+      world.runtime.exitExec(id, asked.execId, exitCode);
+    });
+  };
+  const { id } = await world.engine.containers.create({
+    name: undefined,
+    config: configOf({ healthcheck }),
+  });
+  await world.engine.containers.start(id);
+  const health = async () => (await world.engine.containers.inspect(id, { size: false })).record.state.health;
+  assert.equal((await health())?.status, 'starting');
+  const saw = (status: string) => world.events.some((event) => event.action === `health_status: ${status}`);
+  await until(() => saw('healthy'));
+  assert.equal((await health())?.log[0]?.output, 'fine');
+  exitCode = 1;
+  await until(() => saw('unhealthy'));
+  assert.ok(((await health())?.failingStreak ?? 0) >= 2);
+});

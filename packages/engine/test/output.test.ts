@@ -1,0 +1,199 @@
+/** From the output files into the log: rotation, followers, slow readers, and a daemon that is killed at any point. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { LogOptions } from '../src/index.ts';
+import { readPosition } from '../src/logs/position.ts';
+import { ioPath, logPath, positionPath } from '../src/paths.ts';
+import { configOf, openWorld, text, until, type World } from './fakes.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await openWorld();
+});
+afterEach(() => world.close());
+
+const { signal } = new AbortController();
+const everything: LogOptions = {
+  stdout: true,
+  stderr: true,
+  follow: false,
+  since: undefined,
+  until: undefined,
+  tail: undefined,
+  signal,
+};
+
+const logOf = async (id: string, change: Partial<LogOptions> = {}): Promise<string> =>
+  text((await world.engine.containers.logs(id, { ...everything, ...change })).entries);
+
+const numbered = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
+
+test('what is written while no daemon runs is in the log once it is back, each line once', async () => {
+  const id = await world.run();
+  world.runtime.say(id, numbered(0, 100));
+  await until(() => existsSync(positionPath(world.settings, id)));
+  await world.engine.stop({ stopContainers: false });
+  world.runtime.say(id, numbered(100, 200));
+  await world.restart();
+  world.runtime.say(id, numbered(200, 300));
+  assert.equal(await logOf(id), numbered(0, 300));
+});
+
+test('a container that ended while no daemon ran is settled with its code, time and last words', async () => {
+  const id = await world.run();
+  await world.engine.stop({ stopContainers: false });
+  world.runtime.say(id, 'last words');
+  world.runtime.exit(id, 7);
+  const exitedAt = world.runtime.tasks.get(id)?.exit?.exitedAt;
+  await world.restart();
+  assert.equal(world.state(id).status, 'exited');
+  assert.equal(world.state(id).exitCode, 7);
+  assert.equal(world.state(id).finishedAt, exitedAt);
+  assert.equal(await logOf(id), 'last words');
+  assert.deepEqual([...world.networks.states], []);
+  assert.equal(existsSync(ioPath(world.settings, id, 'stdout')), false);
+});
+
+test('a daemon killed between writing the log and the position neither loses nor doubles a line', async () => {
+  const id = await world.run();
+  world.runtime.say(id, numbered(0, 10));
+  assert.equal(await logOf(id), numbered(0, 10));
+  const position = readFileSync(positionPath(world.settings, id));
+  world.runtime.say(id, numbered(10, 20));
+  assert.equal(await logOf(id), numbered(0, 20));
+  await world.engine.stop({ stopContainers: false });
+  writeFileSync(positionPath(world.settings, id), position); // as if the second one had not been written
+  const log = logPath(world.settings, id);
+  truncateSync(log, statSync(log).size - 7); // and the log only in part
+  await world.restart();
+  assert.equal(await logOf(id), numbered(0, 20));
+});
+
+test('a daemon killed right after a rotation goes on in the new file', async () => {
+  const rotation = { 'max-size': '1k', 'max-file': '50' };
+  const id = await world.run({ logOptions: rotation });
+  world.runtime.say(id, numbered(0, 10));
+  assert.equal(await logOf(id), numbered(0, 10));
+  const before = readFileSync(positionPath(world.settings, id));
+  const files = (): number =>
+    Array.from({ length: 50 }, (_, n) => `${logPath(world.settings, id)}.${n}`).filter(existsSync).length;
+  world.runtime.say(id, numbered(10, 40));
+  assert.equal(await logOf(id), numbered(0, 40));
+  assert.ok(files() > 1);
+  assert.notDeepEqual(readFileSync(positionPath(world.settings, id)), before);
+  await world.restart();
+  world.runtime.say(id, numbered(40, 50));
+  assert.equal(await logOf(id), numbered(0, 50));
+});
+
+test('rotation keeps max-file files, and a follower sees every line', async () => {
+  const id = await world.run({ logOptions: { 'max-size': '1k', 'max-file': '2' } });
+  world.runtime.say(id, 'first\n');
+  const { entries } = await world.engine.containers.logs(id, { ...everything, follow: true });
+  const followed = text(entries);
+  for (let from = 0; from < 100; from += 5) {
+    world.runtime.say(id, numbered(from, from + 5));
+    await new Promise((resolve) => setTimeout(resolve, 3)); // the follower keeps up with rotation, as it would
+  }
+  world.runtime.exit(id, 0);
+  assert.equal(await followed, `first\n${numbered(0, 100)}`);
+  assert.equal(existsSync(`${logPath(world.settings, id)}.1`), true);
+  assert.equal(existsSync(`${logPath(world.settings, id)}.2`), false);
+  assert.ok((await logOf(id)).endsWith(numbered(90, 100)));
+  assert.equal(await logOf(id, { tail: 15 }), numbered(85, 100));
+});
+
+test('since and until take a stretch of time', async () => {
+  const id = await world.run();
+  world.runtime.say(id, 'a\n');
+  assert.equal(await logOf(id), 'a\n');
+  const { entries } = await world.engine.containers.logs(id, everything);
+  let time = 0n;
+  for await (const entry of entries) time = entry.time;
+  assert.equal(await logOf(id, { since: time + 1n }), '');
+  assert.equal(await logOf(id, { until: time - 1n }), '');
+  assert.equal(await logOf(id, { since: time, until: time }), 'a\n');
+  assert.equal(await logOf(id, { stdout: false }), '');
+});
+
+test('much output arrives whole, and the disk space of what was read is given back', async () => {
+  const id = await world.run();
+  const attached = await world.engine.containers.attach(id, {
+    stdin: false,
+    stdout: true,
+    stderr: false,
+    logs: false,
+    stream: true,
+    detachKeys: undefined,
+    signal,
+  });
+  const live = text(attached.output);
+  const block = `${'x'.repeat(1000)}\n`.repeat(1024);
+  for (let count = 0; count < 8; count += 1) {
+    world.runtime.say(id, block);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const path = ioPath(world.settings, id, 'stdout');
+  await until(() => (readPosition(positionPath(world.settings, id))?.stdout ?? 0) === 8 * block.length);
+  await until(() => statSync(path).blocks * 512 < 3 * 1024 * 1024);
+  world.runtime.exit(id, 0);
+  assert.equal((await live).length, 8 * block.length);
+  assert.equal((await logOf(id)).length, 8 * block.length);
+});
+
+test('an attacher that does not read holds nobody up', async () => {
+  const id = await world.run();
+  const options = {
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    detachKeys: undefined,
+    signal,
+  };
+  const sleeper = await world.engine.containers.attach(id, options);
+  const awake = await world.engine.containers.attach(id, options);
+  const heard = text(awake.output);
+  world.runtime.say(id, numbered(0, 1000));
+  world.runtime.exit(id, 0);
+  assert.equal(await heard, numbered(0, 1000));
+  assert.equal(await text(sleeper.output), numbered(0, 1000));
+});
+
+test('each run appends to the same log', async () => {
+  const id = await world.run({ command: ['x'] });
+  world.runtime.say(id, 'one\n');
+  await world.engine.containers.restart(id, {});
+  world.runtime.say(id, 'two\n');
+  assert.equal(await logOf(id), 'one\ntwo\n');
+  assert.equal(world.state(id).status, 'running');
+});
+
+test('with a terminal there is one stream, resized and detached from', async () => {
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf({ tty: true, openStdin: true }) });
+  await containers.start(id);
+  assert.equal(world.runtime.tasks.get(id)?.stdio.stderr, '');
+  const attached = await containers.attach(id, {
+    stdin: true,
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    detachKeys: 'ctrl-a,b',
+    signal,
+  });
+  const heard = text(attached.output);
+  world.runtime.say(id, 'prompt');
+  await containers.resize(id, 24, 80);
+  assert.ok(world.runtime.calls.includes('resize 24x80'));
+  attached.stdin?.write(Buffer.from([1]));
+  attached.stdin?.write(Buffer.from('b'));
+  await attached.detached;
+  assert.ok('prompt'.startsWith(await heard));
+  assert.equal(world.state(id).status, 'running');
+  await until(() => world.events.some((event) => event.action === 'detach'));
+});
