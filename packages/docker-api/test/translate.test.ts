@@ -1,0 +1,262 @@
+/** Docker's JSON against the engine's values, both ways. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import type { ContainerDetails } from '@netyard/engine';
+import { readFilters, readTimestamp } from '../src/http/query.ts';
+import { foldReference } from '../src/http/router.ts';
+import { containerCreateSchema } from '../src/schemas/container.ts';
+import { encodeFrame } from '../src/stream/stdcopy.ts';
+import { translateContainerCreate } from '../src/translate/container-create.ts';
+import { translateContainerInspect } from '../src/translate/container-inspect.ts';
+import { translateContainerSummary } from '../src/translate/container-summary.ts';
+import { encodeEvent } from '../src/translate/event.ts';
+import { parseBind } from '../src/translate/mounts.ts';
+import { parsePortKey } from '../src/translate/ports.ts';
+import { translateStats } from '../src/translate/stats.ts';
+import { containerId, second, someConfig, someRecord, someSummary, someTime } from './fake-engine.ts';
+
+const create = (body: object, minor = 50) =>
+  translateContainerCreate(containerCreateSchema.parse(body), { major: 1, minor }, { init: false });
+
+const refused = (message: string | RegExp) => (error: unknown) =>
+  isNetyardError(error) && (typeof message === 'string' ? error.message === message : message.test(error.message));
+
+test('what the docker CLI sends for the tutorial’s run becomes the engine’s wish', () => {
+  // docker run -d --name nginx-2 --link nginx-1 -p 8802:80 nginx-web02 nginx, CLI 28.2, shortened
+  const { config, warnings } = create({
+    Hostname: '',
+    Domainname: '',
+    User: '',
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ExposedPorts: { '80/tcp': {} },
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: null,
+    Cmd: ['nginx'],
+    Image: 'nginx-web02',
+    Volumes: {},
+    WorkingDir: '',
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: {},
+    HostConfig: {
+      Binds: null,
+      LogConfig: { Type: '', Config: {} },
+      NetworkMode: 'bridge',
+      PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8802' }] },
+      RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+      ConsoleSize: [0, 0],
+      Dns: [],
+      Links: ['nginx-1'],
+      ShmSize: 0,
+      OomKillDisable: false,
+      PidsLimit: 0,
+      MaskedPaths: null,
+    },
+    NetworkingConfig: { EndpointsConfig: { default: { MacAddress: '' } } },
+  });
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(config.networkMode, { kind: 'bridge' });
+  assert.deepEqual(config.ports, [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }]);
+  assert.deepEqual(config.exposed, [{ protocol: 'tcp', port: 80 }]);
+  assert.deepEqual([config.links, config.command, config.entrypoint], [['nginx-1'], ['nginx'], undefined]);
+  assert.deepEqual(config.endpoints, [{ network: 'default' }]);
+  assert.equal(config.consoleSize, undefined);
+});
+
+test('missing fields are zero values, command lines may be one text', () => {
+  const { config } = create({ Image: 'a', Cmd: 'ls', HostConfig: null });
+  assert.deepEqual([config.command, config.env, config.networkModeText], [['ls'], [], 'default']);
+  assert.deepEqual(config.restartPolicy, { name: 'no', maximumRetryCount: 0 });
+});
+
+test('ports: ranges, protocols, host addresses, and Docker’s words for wrong ones', () => {
+  const ports = (bindings: object) => create({ Image: 'a', HostConfig: { PortBindings: bindings } }).config.ports;
+  assert.deepEqual(ports({ '53/udp': [{ HostIp: '127.0.0.1', HostPort: '5300-5310' }], '80': [{}] }), [
+    { protocol: 'tcp', containerPort: 80 },
+    { protocol: 'udp', containerPort: 53, hostAddress: '127.0.0.1', hostPort: 5300, hostPortEnd: 5310 },
+  ]);
+  assert.deepEqual(ports({ '80/tcp': null }), []);
+  assert.deepEqual(parsePortKey('80-81/sctp'), [
+    { protocol: 'sctp', port: 80 },
+    { protocol: 'sctp', port: 81 },
+  ]);
+  assert.throws(() => ports({ '80/tcp': [{ HostPort: '99999' }] }), refused('invalid port specification: "99999"'));
+  assert.throws(() => ports({ 'a/tcp': [{}] }), refused('invalid port specification: "a"'));
+  assert.throws(() => ports({ '80/icmp': [{}] }), refused('invalid proto: icmp'));
+});
+
+test('binds: every form of -v', () => {
+  const base = { source: '/a', target: '/b', readOnly: false, type: 'bind', createSource: true };
+  assert.deepEqual(parseBind('/a:/b'), base);
+  assert.deepEqual(parseBind('/a:/b:ro,rshared,z'), {
+    ...base,
+    readOnly: true,
+    propagation: 'rshared',
+    options: ['z'],
+  });
+  assert.deepEqual(parseBind('data:/b:nocopy'), {
+    type: 'volume',
+    source: 'data',
+    target: '/b',
+    readOnly: false,
+    noCopy: true,
+  });
+  assert.throws(() => parseBind('/a:/b:rw:x'), refused("invalid volume specification: '/a:/b:rw:x'"));
+  assert.throws(() => parseBind('/a:b'), refused(/mount path must be absolute/));
+  assert.throws(() => parseBind('/a:/b:odd'), refused('invalid mode: odd'));
+  assert.throws(() => parseBind('./a:/b'), refused(/If you intended to pass a host directory, use absolute path$/));
+  assert.throws(() => parseBind('/a:/'), refused(/destination can't be '\/'/));
+});
+
+test('a container-wide MAC address goes to the network of the mode, with a warning since 1.44', () => {
+  const body = { Image: 'a', MacAddress: '02:42:ac:11:00:09' };
+  const endpoints = [{ network: 'bridge', macAddress: '02:42:ac:11:00:09' }];
+  const now = create(body);
+  assert.deepEqual(now.config.endpoints, endpoints);
+  assert.match(now.warnings.join(), /container-wide MacAddress field is now deprecated/);
+  assert.deepEqual(create(body, 43).warnings, []);
+  assert.throws(() => create({ ...body, MacAddress: 'zz' }), refused('invalid MAC address: zz'));
+  assert.throws(
+    () => create({ ...body, HostConfig: { NetworkMode: 'host' } }, 43),
+    refused('conflicting options: mac-address and the network mode'),
+  );
+});
+
+test('several endpoints need 1.44', () => {
+  const body = { Image: 'a', NetworkingConfig: { EndpointsConfig: { b: {}, a: null } } };
+  assert.equal(create(body).config.endpoints.length, 2);
+  assert.throws(() => create(body, 43), refused('Container cannot be created with multiple network endpoints: a, b'));
+});
+
+test('a row of docker ps', () => {
+  const row = translateContainerSummary(someSummary);
+  assert.deepEqual(
+    { ...row, NetworkSettings: Object.keys(row.NetworkSettings.Networks) },
+    {
+      Id: containerId,
+      Names: ['/nginx-2', '/nginx-3/web2'],
+      Image: 'nginx-web01',
+      ImageID: someRecord.imageId,
+      Command: "nginx -g 'daemon off;'",
+      Created: 1_795_464_000,
+      Ports: [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8801, Type: 'tcp' }],
+      Labels: { tier: 'web' },
+      State: 'running',
+      Status: 'Up 5 minutes',
+      HostConfig: { NetworkMode: 'default' },
+      NetworkSettings: ['bridge'],
+      Mounts: [],
+    },
+  );
+});
+
+const details: ContainerDetails = {
+  ...someSummary,
+  image: undefined,
+  linkTexts: ['/nginx-1:/nginx-2/web1'],
+  logPath: '/x/log',
+  hostnamePath: '/x/hostname',
+  hostsPath: '/x/hosts',
+  resolvConfPath: '/x/resolv.conf',
+  execIds: [],
+  overlay: { lower: ['/l1', '/l2'], upper: '/u', work: '/w', merged: '/m' },
+};
+
+test('docker inspect', () => {
+  const shown = translateContainerInspect(details);
+  assert.deepEqual([shown.Name, shown.Path, shown.Args], ['/nginx-2', 'nginx', ['-g', 'daemon off;']]);
+  assert.equal(shown.Created, '2026-11-23T20:00:00.000000000Z');
+  assert.deepEqual([shown.State.Status, shown.State.Running, shown.State.Pid], ['running', true, 77]);
+  assert.equal(shown.State.FinishedAt, '0001-01-01T00:00:00Z');
+  assert.deepEqual(shown.HostConfig.Links, ['/nginx-1:/nginx-2/web1']);
+  assert.deepEqual(shown.HostConfig.PortBindings, { '80/tcp': [{ HostIp: '', HostPort: '8801' }] });
+  assert.deepEqual(shown.NetworkSettings.Ports, { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8801' }] });
+  assert.equal(shown.NetworkSettings.IPAddress, '172.17.0.3');
+  assert.equal(shown.NetworkSettings.SandboxKey, '/run/netns/ny-1');
+  assert.equal(shown.NetworkSettings.Networks['bridge']?.MacAddress, '02:42:ac:11:00:03');
+  assert.equal(shown.GraphDriver.Data['LowerDir'], '/l1:/l2');
+  assert.equal(shown.Config.Hostname, 'c045c82e85bd');
+  assert.ok(shown.HostConfig.MaskedPaths?.includes('/proc/kcore'));
+});
+
+test('docker inspect of a stopped container shows what is wanted, of a shared network nothing', () => {
+  const { network: _, ...stopped } = details;
+  const exited = { ...someRecord, state: { ...someRecord.state, status: 'exited' as const } };
+  const shown = translateContainerInspect({ ...stopped, record: exited, network: undefined });
+  assert.deepEqual(shown.NetworkSettings.Ports, {});
+  assert.deepEqual(Object.keys(shown.NetworkSettings.Networks), ['bridge']);
+  assert.equal(shown.NetworkSettings.IPAddress, '');
+  const config = { ...someConfig, networkMode: { kind: 'container' as const, ref: 'x' } };
+  const shared = translateContainerInspect({ ...stopped, record: { ...exited, config }, network: undefined });
+  assert.deepEqual([shared.NetworkSettings.Networks, shared.Config.Hostname], [{}, '']);
+});
+
+test('what create takes, inspect shows', () => {
+  const HostConfig = {
+    Binds: ['/srv:/srv:ro'],
+    Tmpfs: { '/run': 'size=1m' },
+    Mounts: [{ Type: 'volume', Source: 'data', Target: '/data', ReadOnly: true }],
+    Memory: 8_388_608,
+    CapAdd: ['NET_ADMIN'],
+    ExtraHosts: ['a:1.2.3.4'],
+    Ulimits: [{ Name: 'nofile', Soft: 10, Hard: 20 }],
+    Init: true,
+  };
+  const { config } = create({ Image: 'a', HostConfig });
+  const shown = translateContainerInspect({ ...details, record: { ...someRecord, config } }).HostConfig;
+  const kept = Object.fromEntries(Object.keys(HostConfig).map((key) => [key, shown[key as keyof typeof shown]]));
+  assert.deepEqual(kept, HostConfig);
+});
+
+test('events keep all digits of their time', () => {
+  const event = { type: 'container', action: 'start', actorId: 'c', attributes: { image: 'i' } } as const;
+  const line = encodeEvent({ ...event, time: someTime + 1n });
+  assert.match(line, /"status":"start","id":"c","from":"i","Type":"container"/);
+  assert.match(line, /"time":1795464000,"timeNano":1795464000000000001\}\n$/);
+});
+
+test('statistics of what does not run have a zero time', () => {
+  const reading = {
+    id: 'c',
+    name: 'n',
+    read: someTime + second,
+    metrics: undefined,
+    systemCpu: 1,
+    onlineCpus: 2,
+    networks: {},
+  };
+  const shown = translateStats(reading, undefined);
+  assert.deepEqual([shown.name, shown.read, shown.memory_stats], ['/n', '0001-01-01T00:00:00Z', {}]);
+});
+
+test('filters in both forms; times with fractions', () => {
+  const read = (text: string) => readFilters(new URLSearchParams({ filters: text }));
+  assert.deepEqual(read('{"status":["a","b"]}'), new Map([['status', ['a', 'b']]]));
+  assert.deepEqual(read('{"status":{"a":true,"b":false}}'), new Map([['status', ['a']]]));
+  assert.throws(() => read('{'), refused(/invalid filter/));
+  assert.throws(() => read('{"a":1}'), refused(/invalid filter/));
+  const time = (since: string) => readTimestamp(new URLSearchParams({ since }), 'since');
+  assert.deepEqual(
+    [time('1.5'), time('-1.5'), time('0'), time('')],
+    [1_500_000_000n, -1_500_000_000n, undefined, undefined],
+  );
+  assert.throws(() => time('yesterday'), refused(/is not a time/));
+});
+
+test('references with slashes are folded into one segment', () => {
+  assert.equal(foldReference('GET', '/images/r:5000/a/b:1/json'), '/images/r:5000%2Fa%2Fb:1/json');
+  assert.equal(foldReference('DELETE', '/containers/nginx-3/web1'), '/containers/nginx-3%2Fweb1');
+  assert.equal(foldReference('DELETE', '/containers//nginx-3/web1'), '/containers/nginx-3%2Fweb1');
+  assert.equal(foldReference('GET', '/containers/json'), '/containers/json');
+  assert.equal(foldReference('POST', '/exec/a/start'), '/exec/a/start');
+});
+
+test('frames', () => {
+  const frame = encodeFrame({ stream: 'stderr', data: Buffer.from('abc') });
+  assert.deepEqual([...frame], [2, 0, 0, 0, 0, 0, 0, 3, 97, 98, 99]);
+});
