@@ -6,6 +6,8 @@ import type { DaemonConfig } from './config.ts';
 
 export interface OpenContainerd {
   client: ContainerdClient;
+  /** Waits until it answers; only for one that is looked after. */
+  ready?: (timeoutMs: number) => Promise<void>;
   /** Our own one ends, too, when nothing runs in it. */
   close(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export async function openContainerd(
   const client = connectContainerd({ socket: supervisor.socket, namespace });
   return {
     client,
+    ready: (timeoutMs) => supervisor.ready(timeoutMs),
     async close() {
       const idle = await isIdle(client);
       client.close();

@@ -78,8 +78,15 @@ async function openEngineOn(
   const { config, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
-  const { client } = containerd;
-  const runtime = await openRuntime({ containerd: client, defaultRuntime: config.defaultRuntime, logger, env });
+  const { client, ready } = containerd;
+  const runtime = await openRuntime({
+    client,
+    ...(ready ? { ready } : {}),
+    runtimeName: config.defaultRuntime,
+    runtimeRoot: join(config.execRoot, 'runtime'),
+    searchPath: env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    logger,
+  });
   opened.push(() => runtime.close());
   const content = await openImageContent({ containerd: client, dataRoot: config.dataRoot });
   const rootfs = openRootFilesystems({ dataRoot: config.dataRoot, logger });
