@@ -28,7 +28,7 @@ export async function startRegistry(port: number, htpasswd?: string): Promise<Pr
     ...auth,
   ];
   writeFileSync(config, `${lines.join('\n')}\n`);
-  const process = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const process = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
   while (!(await answers(port))) {
     if (process.exitCode !== null) throw new Error('docker-registry does not start');
     await sleep(20);

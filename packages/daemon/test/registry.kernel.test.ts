@@ -69,20 +69,8 @@ test('what was pushed is pulled again, with the lines that Docker prints', optio
   await removeAll();
 
   const pulled = await collect(host.images.pull(name, '1', {}, never));
-  assert.deepEqual(
-    statuses(pulled),
-    [
-      'Pulling from team/app',
-      'Pulling fs layer',
-      'Downloading',
-      'Verifying Checksum',
-      'Download complete',
-      'Extracting',
-      'Pull complete',
-      `Digest: ${Digest}`,
-      `Status: Downloaded newer image for ${name}:1`,
-    ].filter((line) => statuses(pulled).includes(line)),
-  );
+  assert.equal(pulled[0]?.status, 'Pulling from team/app');
+  assert.equal(pulled.at(-1)?.status, `Status: Downloaded newer image for ${name}:1`);
   for (const line of ['Pulling fs layer', 'Download complete', 'Pull complete', `Digest: ${Digest}`]) {
     assert.ok(statuses(pulled).includes(line), line);
   }
@@ -298,7 +286,7 @@ test('a download that breaks off goes on where it was', options, async () => {
 test('content that is not what its digest says is refused and not kept', options, async () => {
   const image = await fakeImage();
   const blob = `sha256:${sha256(image.layer)}`;
-  image.blobs.set(blob, Buffer.from(image.layer).fill(0, 50, 60));
+  image.blobs.set(blob, Buffer.from(image.layer).fill(7, 50, 60));
   await using fake = await startFake((request, response) => serve(image, request, response));
   await assert.rejects(collect(host.images.pull(fake.name, '', {}, never)), /digest is sha256:\w+, expected/);
   await assert.rejects(
