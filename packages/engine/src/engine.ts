@@ -7,18 +7,20 @@ import { hostnameOf } from './containers/create-config.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, runProbe, settleProbe } from './containers/healthcheck.ts';
 import { reconcile, resync } from './containers/reconcile.ts';
+import { collectGarbage } from './containers/remove.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { createContainerService } from './containers/service.ts';
 import { StdinPipes } from './containers/stdin.ts';
 import { stopAndWait } from './containers/stop.ts';
 import { Waiters } from './containers/waiters.ts';
 import type { EngineContext, EngineSettings, PipeFiles } from './context.ts';
-import type { Engine, ImageService } from './contract.ts';
+import type { Engine } from './contract.ts';
 import { publishContainer } from './events/container-events.ts';
 import { EventLog } from './events/event-log.ts';
 import { publishNetwork } from './events/network-events.ts';
 import { ExecRegistry } from './exec/exec-registry.ts';
 import { createExecService } from './exec/service.ts';
+import type { Images } from './images/image-service.ts';
 import { Outputs } from './logs/outputs.ts';
 import type { ContainerRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
@@ -38,7 +40,7 @@ export interface EngineOptions {
   rootfs: RootFilesystems;
   /** Containers and networks need each other: made from what the engine answers about containers. */
   networks: (containers: ContainerDirectory) => Networks;
-  images: (neighbours: ImageNeighbours) => ImageService;
+  images: (neighbours: ImageNeighbours) => Images;
   store: ContainerStore & VolumeStore;
   settings: EngineSettings;
   files: PipeFiles;
@@ -68,6 +70,7 @@ export function openEngine(options: EngineOptions): Engine & { networksBox: Netw
         context.runtime.events((event) => dispatch(context, event)),
       );
       await reconcile(context);
+      collectGarbage(context); // takes its time, and nobody waits for it
     },
     async stop({ stopContainers }) {
       context.restarts.close();

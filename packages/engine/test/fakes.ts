@@ -26,7 +26,7 @@ import type {
   EngineSettings,
   ExecSpec,
   ImageRecord,
-  ImageService,
+  Images,
   RootFilesystems,
   Runtime,
   RuntimeEvent,
@@ -315,8 +315,12 @@ export function fakeImage(change: Partial<ImageRecord['config']> = {}): ImageRec
   };
 }
 
-export function fakeImages(image: ImageRecord): ImageService {
-  const service: Partial<ImageService> = {
+export function fakeImages(image: ImageRecord): Images {
+  const service: Partial<Images> = {
+    async use(ref, work) {
+      return work(await fakeImages(image).get(ref));
+    },
+    async collectGarbage() {},
     async get(ref) {
       if ([image.id, ...image.tags, ...image.tags.map((tag) => tag.split(':')[0])].includes(ref)) return image;
       throw new NetyardError('not-found', `No such image: ${ref}:latest`);
@@ -325,7 +329,7 @@ export function fakeImages(image: ImageRecord): ImageService {
       return [{ record: image, containers: 0 }];
     },
   };
-  return service as ImageService;
+  return service as Images;
 }
 
 export interface World {

@@ -22,9 +22,21 @@ export async function createContainer(
   context: EngineContext,
   request: Request,
 ): Promise<{ id: string; warnings: string[] }> {
-  const { index } = context;
   const warnings = checkRequest(request.config);
-  const image = await findImage(context, request.config.image);
+  try {
+    return await context.images.use(request.config.image, (image) => createFrom(context, request, image, warnings));
+  } catch (error) {
+    throw withHint(context, request.config.image, error);
+  }
+}
+
+async function createFrom(
+  context: EngineContext,
+  request: Request,
+  image: ImageRecord,
+  warnings: readonly string[],
+): Promise<{ id: string; warnings: string[] }> {
+  const { index } = context;
   const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
   checkLogOptions(config.logDriver, config.logOptions);
   const planned = planMounts(config, (ref) => index.find(ref));
@@ -43,15 +55,11 @@ export async function createContainer(
 }
 
 /** A container's name where an image belongs is a common slip: the hint says what was probably meant. */
-async function findImage(context: EngineContext, ref: string): Promise<ImageRecord> {
-  try {
-    return await context.images.get(ref);
-  } catch (error) {
-    const container = context.index.find(ref);
-    if (!isNetyardError(error, 'not-found') || !container) throw error;
-    const hint = `${ref} is a container, not an image; for a shell in it: docker exec -it ${ref} bash`;
-    throw new NetyardError('not-found', error.message, { hint, cause: error });
-  }
+function withHint(context: EngineContext, ref: string, error: unknown): unknown {
+  const isImage = isNetyardError(error, 'not-found') && error.message.startsWith('No such image');
+  if (!isImage || !context.index.find(ref)) return error;
+  const hint = `${ref} is a container, not an image; for a shell in it: docker exec -it ${ref} bash`;
+  return new NetyardError('not-found', error.message, { hint, cause: error });
 }
 
 /** `container:NAME` becomes `container:ID`, so that a rename later does not matter. */

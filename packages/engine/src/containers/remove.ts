@@ -60,6 +60,7 @@ export async function removeStopped(
   index.delete(id);
   if (options.volumes) await removeAnonymousVolumes(context, record);
   publishContainer(events, record, 'destroy');
+  if (!(await hasImage(context, record.imageId))) collectGarbage(context);
   waiters.removed(id, { exitCode: record.state.exitCode });
 }
 
@@ -74,6 +75,21 @@ export async function removeTraces(context: EngineContext, record: ContainerReco
     rootfs.remove(id),
     rm(containerDirectory(settings, id), { recursive: true, force: true }),
   ]);
+}
+
+/** An image that was removed (by force) before its container leaves its layers to the container. */
+async function hasImage(context: EngineContext, imageId: string): Promise<boolean> {
+  return context.images.get(imageId).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** In the background. */
+export function collectGarbage(context: EngineContext): void {
+  context.images.collectGarbage().catch((error: unknown) => {
+    context.logger.error('removing unused layers failed', { error: messageOf(error) });
+  });
 }
 
 /** Only those nobody else has. */

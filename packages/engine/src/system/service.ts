@@ -4,7 +4,6 @@ import { orphans, removeOrphan } from '../containers/reconcile.ts';
 import { summarize } from '../containers/summary.ts';
 import type { EngineContext } from '../context.ts';
 import type { DiskUsage, Engine, SystemInfo } from '../contract.ts';
-import type { ImageRecord } from '../model.ts';
 import { treeSize } from '../volumes/service.ts';
 
 export function createSystemService(context: EngineContext): Engine['system'] {
@@ -46,33 +45,17 @@ async function diskUsage(context: EngineContext): Promise<DiskUsage> {
     size: await treeSize(record.mountpoint),
     references: volumes.users(record.name).length,
   }));
+  const shared = listed.map(async ({ record, containers: count }) => ({
+    record,
+    containers: count,
+    sharedSize: await images.sharedSize(record),
+  }));
   return {
-    layersSize: layersSize(listed.map(({ record }) => record)),
-    images: listed.map(({ record, containers: count }) => ({
-      record,
-      containers: count,
-      sharedSize: sharedSize(
-        record,
-        listed.map((other) => other.record),
-      ),
-    })),
+    layersSize: await images.layersSize(),
+    images: await Promise.all(shared),
     containers,
     volumes: await Promise.all(used),
   };
-}
-
-/** Each layer once, in its unpacked size as far as the images' sizes tell it. */
-function layersSize(images: readonly ImageRecord[]): number {
-  const chains = new Map<string, number>();
-  for (const image of images) for (const layer of image.layers) chains.set(layer.chainId, layer.size);
-  return [...chains.values()].reduce((sum, size) => sum + size, 0);
-}
-
-function sharedSize(image: ImageRecord, all: readonly ImageRecord[]): number {
-  const others = new Set(
-    all.filter((other) => other.id !== image.id).flatMap(({ layers }) => layers.map((l) => l.chainId)),
-  );
-  return image.layers.filter((layer) => others.has(layer.chainId)).reduce((sum, layer) => sum + layer.size, 0);
 }
 
 /** What no container claims: tasks, folders, network things. Containers and their data stay. */
