@@ -31,6 +31,12 @@ const bufferLength = 65536;
 /** Longest time that a timer can sleep: it only keeps the process alive while somebody watches. */
 const farAway = 2 ** 31 - 1;
 
+/**
+ * Stays for the process's life once anybody has watched: a signal may still be on its way when the last watcher ends,
+ * and without a handler it would end the process. It keeps nothing alive.
+ */
+const passOver = (): void => undefined;
+
 class NotificationSocket {
   readonly #fd: number;
   readonly #decode: (message: NetlinkMessage) => KernelEvent | undefined;
@@ -96,11 +102,11 @@ export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
     signal.removeEventListener('abort', onAbort);
     for (const socket of sockets) socket.close();
     sockets.length = 0;
-    // After the sockets: without a handler SIGIO would end the process.
     process.removeListener('SIGIO', read);
     queue.end(error);
   };
   const onAbort = (): void => end();
+  if (!process.listeners('SIGIO').includes(passOver)) process.on('SIGIO', passOver);
   process.on('SIGIO', read);
   signal.addEventListener('abort', onAbort, { once: true });
   try {

@@ -335,6 +335,36 @@ test('in another namespace everything works as here', host, async () => {
   assert.equal(sh('ip link show d 2>&1 || true'), 'Device "d" does not exist.\n');
 });
 
+test('twenty plans removed at the same time: all gone, none doubled, others untouched', host, async () => {
+  await kernel.apply(host2);
+  const before = dump();
+  const plans = Array.from({ length: 20 }, (_, index): KernelPlan => {
+    const ns = `/run/netns/p${index}`;
+    const pair: KernelObject = {
+      kind: 'veth',
+      name: `nyp${index}`,
+      master: 'ny0',
+      up: true,
+      peer: { ns, name: 'eth0', up: true },
+    };
+    return { owner: `p${index}`, objects: [{ kind: 'netns', path: ns }, pair, element(1000 + index, '1.1.1.1 . 1')] };
+  });
+  for (const plan of plans) await kernel.apply(plan);
+  const reports = await Promise.all(plans.map((plan) => kernel.remove(plan)));
+  for (const { operations } of reports) {
+    assert.deepEqual(
+      operations.map(({ object }) => object.kind),
+      ['nft-element', 'veth', 'netns'],
+    );
+  }
+  assert.deepEqual(dump(), before);
+  assert.deepEqual(
+    (await Promise.all(plans.map((plan) => kernel.remove(plan)))).flatMap(({ operations }) => operations),
+    [],
+  );
+  await kernel.remove(host2);
+});
+
 test('foreign links under our names are left alone', host, async () => {
   sh('ip link add ny9 type bridge; ip link add ny8 type veth peer name ny7');
   await assert.rejects(
