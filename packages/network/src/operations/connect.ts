@@ -2,7 +2,7 @@
 import { messageOf, NetyardError } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { type Context, networkOf, type Sandbox, sandboxOf, save } from '../context.ts';
-import type { EndpointConfig, EndpointState, NetworkRecord } from '../contract.ts';
+import type { EndpointConfig, EndpointState, NetworkRecord, SandboxConfig } from '../contract.ts';
 import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
 import { planEndpoint } from '../plan/endpoint.ts';
 import {
@@ -125,10 +125,19 @@ async function addHostsLines(context: Context, { config, endpoint }: Attached): 
   if (entries.length === 0) return;
   const links = endpoint.networkName === 'bridge' ? context.links.ofParent(config.containerId) : [];
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
-  await editHosts(context, config.containerId, (before) => {
+  await editOwnHosts(context, config, (before) => {
     const text = appendLines(before, entries);
     return links.reduce((so, link) => updateLinkLines(so, link.alias, linkEntries(context, link), own), text);
   });
+}
+
+/** The endpoint is there (or gone) whatever becomes of the file, which is the container's own by now. */
+async function editOwnHosts(context: Context, config: SandboxConfig, edit: (text: string) => string): Promise<void> {
+  try {
+    await editHosts(context, config.containerId, edit);
+  } catch (error) {
+    context.logger.error('a hosts file could not be updated', { container: config.name, error: messageOf(error) });
+  }
 }
 
 type Attached = Prepared & { endpoint: EndpointState };
@@ -249,10 +258,5 @@ async function takeDown(context: Context, sandbox: Sandbox, before: Prepared, en
 async function dropOwnLines(context: Context, { config }: Prepared, endpoint: EndpointState): Promise<void> {
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
   const addresses = [endpoint.ipv4Address, endpoint.ipv6Address].filter((address) => address !== '');
-  if (addresses.length === 0) return;
-  try {
-    await editHosts(context, config.containerId, (text) => removeOwnLines(text, own, addresses));
-  } catch (error) {
-    context.logger.error('own hosts lines could not be removed', { container: config.name, error: messageOf(error) });
-  }
+  if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));
 }

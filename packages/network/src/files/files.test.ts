@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  appendLines,
+  formatHosts,
+  linkNames,
+  ownNames,
+  parseExtraHost,
+  removeLinkLines,
+  removeOwnLines,
+  updateLinkLines,
+} from './hosts.ts';
+import { formatResolvConf } from './resolv-conf.ts';
+
+const own = { address: '172.17.0.4', names: ['9c5d5b70205e'] };
+const web1 = { address: '172.17.0.2', names: linkNames('web1', 'd1877cad5f0a', 'nginx-1') };
+
+test("a hosts file is the tutorial's, with TABs", () => {
+  const text = formatHosts({ ipv6: true, extra: [], links: [web1], own: [own] });
+  assert.equal(
+    text,
+    `127.0.0.1	localhost
+::1	localhost ip6-localhost ip6-loopback
+fe00::0	ip6-localnet
+ff00::0	ip6-mcastprefix
+ff02::1	ip6-allnodes
+ff02::2	ip6-allrouters
+172.17.0.2	web1 d1877cad5f0a nginx-1
+172.17.0.4	9c5d5b70205e
+`,
+  );
+});
+
+test('without IPv6 all its lines are left out; --add-host lines come before links', () => {
+  const extra = [parseExtraHost('db:10.0.0.9', undefined), parseExtraHost('six:[fd00::9]', undefined)];
+  assert.equal(
+    formatHosts({ ipv6: false, extra, links: [web1], own: [own] }),
+    '127.0.0.1\tlocalhost\n10.0.0.9\tdb\n172.17.0.2\tweb1 d1877cad5f0a nginx-1\n172.17.0.4\t9c5d5b70205e\n',
+  );
+});
+
+test('names', () => {
+  assert.deepEqual(linkNames('nginx-1', 'c045c82e85bd', 'nginx-1'), ['nginx-1', 'c045c82e85bd']);
+  assert.deepEqual(ownNames('web', 'example.org'), ['web.example.org', 'web']);
+  assert.deepEqual(ownNames('web', undefined), ['web']);
+});
+
+test('--add-host texts', () => {
+  assert.deepEqual(parseExtraHost('h:host-gateway', '172.17.0.1'), { address: '172.17.0.1', names: ['h'] });
+  assert.deepEqual(parseExtraHost('six:fd00::9', undefined), { address: 'fd00::9', names: ['six'] });
+  assert.throws(() => parseExtraHost('x', undefined), { message: 'bad format for add-host: "x"' });
+  assert.throws(() => parseExtraHost('a b:1.2.3.4', undefined), { message: 'bad format for add-host: "a b:1.2.3.4"' });
+  assert.throws(() => parseExtraHost('h:1.2.3', undefined), { message: 'invalid IP address in add-host: "1.2.3"' });
+  assert.throws(() => parseExtraHost('h:host-gateway', undefined), /unable to derive the IP value for host-gateway/);
+});
+
+const dual =
+  '10.0.0.1\tweb1\n172.17.0.2\tweb1 h nginx-1\nfd00::2\tweb1 h nginx-1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n';
+
+test('a new address goes to the line of its own family, and to no other name', () => {
+  const entries = [
+    { address: '172.17.0.9', names: ['web1', 'h', 'new'] },
+    { address: 'fd00::9', names: ['web1', 'h', 'new'] },
+  ];
+  assert.equal(
+    updateLinkLines(dual, 'web1', entries, 'me'),
+    '10.0.0.1\tweb1\n172.17.0.9\tweb1 h nginx-1\nfd00::9\tweb1 h nginx-1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n',
+  );
+});
+
+test('a link that had no line yet gets one above the own line, or at the end', () => {
+  const entries = [{ address: '172.17.0.9', names: ['db', 'h'] }];
+  assert.equal(
+    updateLinkLines('1.1.1.1\ta\n2.2.2.2\tme\n', 'db', entries, 'me'),
+    '1.1.1.1\ta\n172.17.0.9\tdb h\n2.2.2.2\tme\n',
+  );
+  assert.equal(updateLinkLines('1.1.1.1\ta', 'db', entries, 'me'), '1.1.1.1\ta\n172.17.0.9\tdb h');
+});
+
+test('removing touches links only, or own lines only', () => {
+  assert.equal(removeLinkLines(dual, 'web1'), '10.0.0.1\tweb1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n');
+  assert.equal(removeOwnLines('# me\n172.17.0.4\tme\n9.9.9.9\tme\n', 'me', ['172.17.0.4']), '# me\n9.9.9.9\tme\n');
+  assert.equal(appendLines('a\tb', [own]), 'a\tb\n172.17.0.4\t9c5d5b70205e\n');
+});
+
+const wishes = { dns: [], dnsSearch: [], dnsOptions: [], hostNamespace: false, ipv6: false };
+
+test('resolv.conf: the host copy without what only the host reaches', () => {
+  const host =
+    '# comment\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 10.0.0.53\ndomain a\nsearch b c\noptions edns0\nsortlist 1.2.3.0\n';
+  assert.equal(
+    formatResolvConf({ ...wishes, host }),
+    'nameserver 10.0.0.53\nsearch b c\noptions edns0\nsortlist 1.2.3.0\n',
+  );
+  assert.equal(
+    formatResolvConf({ ...wishes, host: 'nameserver 127.0.0.1\n' }),
+    'nameserver 8.8.8.8\nnameserver 8.8.4.4\n',
+  );
+  assert.equal(
+    formatResolvConf({ ...wishes, host: 'nameserver 127.0.0.1\n', hostNamespace: true }),
+    'nameserver 127.0.0.1\n',
+  );
+});
+
+test('resolv.conf: --dns, --dns-search and --dns-option put their own in place', () => {
+  assert.equal(
+    formatResolvConf({
+      ...wishes,
+      host: 'nameserver 9.9.9.9\nsearch a\noptions b\n',
+      dns: ['1.1.1.1'],
+      dnsSearch: ['.'],
+      dnsOptions: ['ndots:2'],
+    }),
+    'nameserver 1.1.1.1\noptions ndots:2\n',
+  );
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeKernel } from '@netyard/testkit';
+import { checkPortRequest, parsePortRange, wantedPorts } from './choose.ts';
+import { PortTable } from './table.ts';
+
+const range = { first: 32768, last: 32770 };
+const tcp = (hostPort: number, hostAddress = '0.0.0.0', hostPortEnd = hostPort) => ({
+  protocol: 'tcp' as const,
+  containerPort: 80,
+  hostAddress,
+  hostPort,
+  hostPortEnd,
+});
+
+function makeTable(): { kernel: FakeKernel; table: PortTable } {
+  const kernel = new FakeKernel();
+  return { kernel, table: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)) };
+}
+
+test('a port taken by a container is told with the address that has it', () => {
+  const { table } = makeTable();
+  table.publish(tcp(8801), 'a', range);
+  const taken = { message: 'Bind for 0.0.0.0:8801 failed: port is already allocated', code: 'internal' };
+  assert.throws(() => table.publish(tcp(8801), 'b', range), taken);
+  assert.throws(() => table.publish(tcp(8801, '127.0.0.1'), 'b', range), taken);
+  table.publish({ ...tcp(8801), protocol: 'udp' }, 'b', range);
+  table.publish(tcp(8802, '127.0.0.1'), 'b', range);
+  table.publish(tcp(8802, '192.0.2.1'), 'b', range);
+  assert.throws(() => table.publish(tcp(8802), 'c', range), /Bind for 127\.0\.0\.1:8802 failed/);
+});
+
+test('a port taken by another process is told with what bind said', () => {
+  const { kernel, table } = makeTable();
+  kernel.occupyPort('tcp', '0.0.0.0', 8801);
+  assert.throws(() => table.publish(tcp(8801), 'a', range), {
+    message: 'failed to bind host port 0.0.0.0:8801/tcp: address already in use',
+  });
+});
+
+test('any port: from the range, in order, past what others hold, and a freed one last', () => {
+  const { kernel, table } = makeTable();
+  kernel.occupyPort('tcp', '0.0.0.0', 32769);
+  const any = { ...tcp(0), hostPort: 0 };
+  const first = table.publish(any, 'a', range);
+  assert.equal(first.hostPort, 32768);
+  table.release(first, 'a');
+  assert.equal(table.publish(any, 'b', range).hostPort, 32770);
+  assert.equal(table.publish(any, 'c', range).hostPort, 32768);
+  assert.throws(() => table.publish(any, 'd', range), /address already in use|all ports are allocated/);
+});
+
+test('one of a range of host ports', () => {
+  const { table } = makeTable();
+  assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'a', range).hostPort, 8000);
+  assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'b', range).hostPort, 8001);
+  assert.throws(() => table.publish(tcp(8000, '0.0.0.0', 8001), 'c', range), { message: 'all ports are allocated' });
+});
+
+test('a released port is free for everybody; only its holder releases it', () => {
+  const { kernel, table } = makeTable();
+  const port = table.publish(tcp(8801), 'a', range);
+  table.release(port, 'b');
+  assert.equal(kernel.reservedPorts().length, 1);
+  table.release(port, 'a');
+  assert.deepEqual(kernel.reservedPorts(), []);
+});
+
+test('adopting goes on when somebody else holds the port, and says so', () => {
+  const { kernel, table } = makeTable();
+  kernel.occupyPort('tcp', '0.0.0.0', 8801);
+  const port = { protocol: 'tcp' as const, containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 };
+  assert.match(table.adopt(port, 'a')?.message ?? '', /address already in use/);
+  assert.throws(() => table.publish(tcp(8801), 'b', range), /port is already allocated/);
+});
+
+test('-P adds the exposed ports that have none', () => {
+  const exposed = [
+    { protocol: 'tcp' as const, port: 80 },
+    { protocol: 'udp' as const, port: 80 },
+  ];
+  const published = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 1 }];
+  assert.deepEqual(wantedPorts(published, exposed, true, '0.0.0.0'), [
+    { protocol: 'tcp', containerPort: 80, hostPort: 1, hostAddress: '0.0.0.0' },
+    { protocol: 'udp', containerPort: 80, hostAddress: '0.0.0.0' },
+  ]);
+  assert.equal(wantedPorts(published, exposed, false, '127.0.0.1').length, 1);
+});
+
+test('ports that cannot be', () => {
+  for (const request of [tcp(-1), tcp(65536), tcp(20, '', 10), { ...tcp(1), containerPort: 0 }])
+    assert.throws(() => checkPortRequest(request), /invalid port specification/);
+  assert.throws(() => checkPortRequest(tcp(80, '::1')), /the network has no IPv6/);
+  assert.throws(() => checkPortRequest(tcp(80, '1.2.3')), /invalid IP address/);
+  assert.deepEqual(parsePortRange('40000\t40010\n'), { first: 40000, last: 40010 });
+  assert.deepEqual(parsePortRange('0'), { first: 32768, last: 60999 });
+});
