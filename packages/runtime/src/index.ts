@@ -7,6 +7,8 @@ export {
   isNotFound,
   isUnavailable,
 } from './containerd/client.ts';
+export { type ContainerdSupervisor, type SupervisorOptions, superviseContainerd } from './containerd/supervisor.ts';
 export { type ImageContentOptions, openImageContent } from './images/content.ts';
 export { openRegistry, type RegistryOptions } from './images/registry/registry.ts';
 export { openRootFilesystems, type RootFilesystemsOptions } from './images/rootfs.ts';
+export { openRuntime, type RuntimeOptions } from './tasks/runtime.ts';

@@ -75,12 +75,21 @@ export const isAlreadyExists = (error: unknown): boolean => statusOf(error) === 
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return false;
   if (error.code === Code.Unavailable || error.code === Code.Aborted) return true;
-  const cause: unknown = error.cause;
-  if (!(cause instanceof Error) || !('code' in cause)) return false;
-  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(String(cause.code)) || isBrokenSession(cause);
+  return causeCodes(error).some((code) => brokenCodes.includes(code) || code.startsWith('ERR_HTTP2'));
 }
 
-const isBrokenSession = (cause: Error): boolean => 'code' in cause && String(cause.code).startsWith('ERR_HTTP2');
+/** Whether nobody listened on the socket: the call has done nothing, and may be made again. */
+export function wasNeverSent(error: unknown): boolean {
+  return causeCodes(error).some((code) => code === 'ENOENT' || code === 'ECONNREFUSED');
+}
+
+const brokenCodes = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'];
+
+function causeCodes(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  const own = 'code' in error && typeof error.code === 'string' ? [error.code] : [];
+  return [...own, ...causeCodes(error.cause)];
+}
 
 /** A failed call in the words and codes of this house. `doing` is what was tried: `create the task of X`. */
 export function containerdError(error: unknown, doing: string): NetyardError {

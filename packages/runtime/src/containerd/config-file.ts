@@ -15,7 +15,6 @@ const disabledPlugins = [
   'io.containerd.internal.v1.restart',
   'io.containerd.internal.v1.tracing',
   'io.containerd.tracing.processor.v1.otlp',
-  'io.containerd.runtime.v1.linux',
   'io.containerd.nri.v1.nri',
   'io.containerd.snapshotter.v1.aufs',
   'io.containerd.snapshotter.v1.btrfs',

@@ -1,0 +1,25 @@
+/** Values that containerd passes on to the shim, packed as it expects them. Pure. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type Any, AnySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { OptionsSchema } from '../containerd/gen/runc_options_pb.ts';
+import type { OciProcess, OciResources, OciSpec } from '../spec/oci.ts';
+
+type JsonKind = { Spec: OciSpec; Process: OciProcess; LinuxResources: OciResources };
+
+/** A part of the OCI specification, as JSON under the name that Go's types are registered by. */
+export function packJson<K extends keyof JsonKind>(kind: K, value: JsonKind[K]): Any {
+  const typeUrl = `types.containerd.io/opencontainers/runtime-spec/1/${kind}`;
+  return create(AnySchema, { typeUrl, value: Buffer.from(JSON.stringify(value)) });
+}
+
+/** Options of the shim `io.containerd.runc.v2`: which OCI runtime it calls, and where that keeps its state. */
+export function packShimOptions(binaryName: string, root: string): Any {
+  const value = toBinary(OptionsSchema, create(OptionsSchema, { binaryName, root }));
+  return create(AnySchema, { typeUrl: 'containerd.runc.v1.Options', value });
+}
+
+/** Nanoseconds since 1970; 0 where there is none (Go's zero time is before 1970). */
+export function nanosecondsOf(time: Timestamp | undefined): bigint {
+  if (!time || time.seconds < 0n) return 0n;
+  return time.seconds * 1_000_000_000n + BigInt(time.nanos);
+}

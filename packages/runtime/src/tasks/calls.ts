@@ -1,0 +1,55 @@
+/** Calls to containerd that outlive its restart where that is safe, with failures in the words of this house. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ContainerdClient, containerdError, isUnavailable, wasNeverSent } from '../containerd/client.ts';
+
+const answerWithinMs = 15_000;
+const askEveryMs = 50;
+
+export class Calls {
+  readonly client: ContainerdClient;
+  readonly #ready: ((timeoutMs: number) => Promise<void>) | undefined;
+
+  /** `ready`: how to wait for containerd; without it containerd is asked again and again. */
+  constructor(client: ContainerdClient, ready: ((timeoutMs: number) => Promise<void>) | undefined) {
+    this.client = client;
+    this.#ready = ready;
+  }
+
+  /** A call that changes something: made once. Only when it did not even reach containerd it is made again. */
+  async once<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    return this.#attempt(doing, call, wasNeverSent);
+  }
+
+  /** A call that may be made twice. */
+  async repeatable<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    return this.#attempt(doing, call, isUnavailable);
+  }
+
+  /** Resolves when containerd answers. Throws `unavailable`. */
+  async ready(): Promise<void> {
+    if (this.#ready) return this.#ready(answerWithinMs);
+    const deadline = performance.now() + answerWithinMs;
+    for (;;) {
+      try {
+        await this.client.version.version({}, { timeoutMs: answerWithinMs });
+        return;
+      } catch (error) {
+        if (!isUnavailable(error) || performance.now() > deadline) throw containerdError(error, 'ask for its version');
+      }
+      await pause(askEveryMs);
+    }
+  }
+
+  async #attempt<T>(doing: string, call: () => Promise<T>, mayRepeat: (error: unknown) => boolean): Promise<T> {
+    const deadline = performance.now() + answerWithinMs;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!mayRepeat(error) || performance.now() > deadline) throw containerdError(error, doing);
+      }
+      await pause(askEveryMs); // its supervisor notices its end a moment later
+      await this.ready();
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** The cgroups of containers, v1 and v2: where they are, and taking away what a crash left of them. */
+import { readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { hasErrno } from '@netyard/kernel';
+
+export interface CgroupMounts {
+  version: '1' | '2';
+  /** v1: mount point by controller (`memory`, `cpu`, … and `name=systemd`). v2: one, under ''. */
+  mountPoints: ReadonlyMap<string, string>;
+}
+
+/** What /proc/self/mountinfo (proc(5)) says of them. A v2 hierarchy beside v1 ones has no controllers: v1. Pure. */
+export function parseCgroupMounts(mountinfo: string): CgroupMounts {
+  const found = mountinfo.split('\n').map((line) => {
+    const [left = '', right = ''] = line.split(' - ');
+    const [type = '', , options = ''] = right.split(' ');
+    return { mountPoint: left.split(' ')[4] ?? '', type, options: options.split(',') };
+  });
+  const first = found.filter(({ type }) => type === 'cgroup');
+  if (first.length === 0) {
+    const mountPoint = found.find(({ type }) => type === 'cgroup2')?.mountPoint;
+    return { version: '2', mountPoints: new Map(mountPoint === undefined ? [] : [['', mountPoint]]) };
+  }
+  const entries = first.flatMap(({ mountPoint, options }) =>
+    options.filter((name) => !/^(rw|ro)$/.test(name)).map((name) => [name, mountPoint] as const),
+  );
+  return { version: '1', mountPoints: new Map(entries) };
+}
+
+export const readCgroupMounts = (): CgroupMounts => parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+
+/** Folder of a container's group in one hierarchy; undefined when that is not mounted. `controller` matters in v1 only. */
+export function cgroupFolder(mounts: CgroupMounts, controller: string, cgroupPath: string): string | undefined {
+  const mountPoint = mounts.mountPoints.get(mounts.version === '2' ? '' : controller);
+  return mountPoint === undefined ? undefined : join(mountPoint, cgroupPath);
+}
+
+const attempts = 100;
+const pauseMs = 20;
+
+/** Kills what is still in a group and removes it from all hierarchies; nothing when it is gone. */
+export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Promise<void> {
+  if (cgroupPath.split('/').filter(Boolean).length < 2) return; // never one that holds more than a container
+  const tops = [...new Set(mounts.mountPoints.values())].map((mountPoint) => join(mountPoint, cgroupPath));
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const folders = tops.flatMap(foldersBelow);
+    if (folders.length === 0) return;
+    for (const folder of folders) killAll(folder);
+    if (folders.map(removeFolder).every(Boolean)) return;
+    await pause(pauseMs);
+  }
+  throw new Error(`the cgroup ${cgroupPath} does not get empty`);
+}
+
+/** Deepest first. */
+function foldersBelow(folder: string): string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
+  const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...below.flatMap((entry) => foldersBelow(join(folder, entry.name))), folder];
+}
+
+function killAll(folder: string): void {
+  for (const pid of readPids(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!hasErrno(error, 'ESRCH')) throw error;
+    }
+  }
+}
+
+function readPids(folder: string): number[] {
+  try {
+    const text = readFileSync(join(folder, 'cgroup.procs'), 'utf8');
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map(Number)
+      .filter((pid) => pid > 0);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENODEV')) return [];
+    throw error;
+  }
+}
+
+function removeFolder(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return hasErrno(error, 'ENOENT');
+  }
+}

@@ -1,0 +1,97 @@
+/** A container and its task, made: all of it, or nothing stays. */
+import { type Logger, NetyardError, UndoStack } from '@netyard/core';
+import type { TaskSpec } from '@netyard/engine';
+import { isAlreadyExists } from '../containerd/client.ts';
+import { planSpec } from '../spec/plan.ts';
+import { resolveUser } from '../spec/user.ts';
+import { packJson, packShimOptions } from './any.ts';
+import type { Calls } from './calls.ts';
+import type { CgroupMounts } from './cgroups.ts';
+import { deleteTask } from './delete-task.ts';
+import { findDevices, findInit, readBoundingSet, readUserFiles } from './host-facts.ts';
+import { processFailure } from './runtime-errors.ts';
+import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
+
+/** What the parts of the runtime share. */
+export interface TaskContext {
+  calls: Calls;
+  runtimes: OciRuntimes;
+  cgroups: CgroupMounts;
+  /** Where the OCI runtime keeps its state. */
+  runtimeRoot: string;
+  /** PATH of the daemon: for tini. */
+  searchPath: string;
+  logger: Logger;
+}
+
+const shimName = 'io.containerd.runc.v2';
+/** Label that keeps `--group-add` for processes that are added later. */
+export const groupAddLabel = 'netyard.group-add';
+
+export async function createTask(context: TaskContext, spec: TaskSpec): Promise<{ pid: number }> {
+  const runtime = pickRuntime(context.runtimes, spec.runtimeName);
+  const options = packShimOptions(runtime.path, context.runtimeRoot);
+  const container = {
+    id: spec.id,
+    labels: { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) },
+    runtime: { name: shimName, options },
+    spec: packJson('Spec', planOf(context, spec)),
+  };
+  const { client } = context.calls;
+  await context.calls.once(`create the container ${spec.id}`, async () => {
+    try {
+      await client.containers.create({ container });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      await deleteTask(context, spec.id); // left by a daemon that was killed
+      await client.containers.create({ container });
+    }
+  });
+  return withCleanup(context, spec.id, async () => {
+    const { stdin, stdout, stderr } = spec.stdio;
+    const request = { containerId: spec.id, stdin, stdout, stderr, terminal: spec.tty, options };
+    try {
+      return await context.calls.once(`create the task of ${spec.id}`, () => client.tasks.create(request));
+    } catch (error) {
+      throw explained(error, spec, runtime);
+    }
+  });
+}
+
+function planOf(context: TaskContext, spec: TaskSpec) {
+  const user = resolveUser(spec.user, spec.groupAdd, readUserFiles(spec.rootPath));
+  const facts = {
+    available: readBoundingSet(),
+    architecture: process.arch,
+    initPath: spec.init ? findInit(context.searchPath) : '',
+    devices: findDevices(spec),
+    cgroupVersion: context.cgroups.version,
+  };
+  return planSpec(spec, facts, user);
+}
+
+async function withCleanup<T>(context: TaskContext, id: string, work: () => Promise<T>): Promise<T> {
+  const undo = new UndoStack();
+  undo.push(() => deleteTask(context, id).then(() => undefined));
+  try {
+    return await work();
+  } catch (error) {
+    for (const failure of await undo.rollback())
+      context.logger.error('a task that was half made was not removed', { container: id, error: String(failure) });
+    throw error;
+  }
+}
+
+/** Failures of the call itself stay as they are; the runtime's words are put into Docker's. */
+export function explained(
+  error: unknown,
+  attempted: Pick<TaskSpec, 'args' | 'workingDirectory'>,
+  runtime?: OciRuntime,
+) {
+  if (!(error instanceof NetyardError) || error.code === 'unavailable') return error;
+  const failure = processFailure(error.message, attempted, error);
+  const isMissing = /fork\/exec|exec: .*(crun|runc).*: no such file/.test(error.message) && runtime !== undefined;
+  return isMissing && failure.code === 'internal'
+    ? new NetyardError('unavailable', `the runtime ${runtime.path} does not start`, { cause: error })
+    : failure;
+}

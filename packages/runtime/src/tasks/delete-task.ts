@@ -1,0 +1,101 @@
+/** A task and its container, taken away in whatever state they are. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf, NetyardError } from '@netyard/core';
+import type { ExitStatus } from '@netyard/engine';
+import { isNotFound } from '../containerd/client.ts';
+import { Status } from '../containerd/gen/task_types_pb.ts';
+import type { DeleteResponse } from '../containerd/gen/tasks_pb.ts';
+import type { OciSpec } from '../spec/oci.ts';
+import { nanosecondsOf } from './any.ts';
+import { removeCgroup } from './cgroups.ts';
+import type { TaskContext } from './create-task.ts';
+
+const SIGKILL = 9;
+const endsWithinMs = 10_000;
+
+/** @returns how its process ended; undefined when there was no task (any more). */
+export async function deleteTask(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
+  const { calls } = context;
+  const exit = await calls.repeatable(`delete the task of ${id}`, () => endAndDelete(context, id));
+  if (!exit) await removeRemains(context, id);
+  await calls.repeatable(`delete the container ${id}`, () =>
+    calls.client.containers.delete({ id }).catch(passOverMissing),
+  );
+  return exit;
+}
+
+async function endAndDelete(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
+  const { tasks } = context.calls.client;
+  try {
+    return exitOf(await tasks.delete({ containerId: id }));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    // Refused because it runs, or for a reason that ending it does not cure.
+    if (!(await endTask(context, id))) return undefined;
+    try {
+      return exitOf(await tasks.delete({ containerId: id }));
+    } catch (second) {
+      if (isNotFound(second)) return undefined;
+      throw second;
+    }
+  }
+}
+
+/** @returns false when there is no task. */
+async function endTask(context: TaskContext, id: string): Promise<boolean> {
+  const { tasks } = context.calls.client;
+  const deadline = performance.now() + endsWithinMs;
+  for (let status = await statusOf(context, id); status !== undefined; status = await statusOf(context, id)) {
+    if (status === Status.STOPPED) return true;
+    if (performance.now() > deadline) throw new NetyardError('internal', `the task of ${id} does not end when killed`);
+    const attempt = (call: Promise<unknown>): Promise<unknown> =>
+      call.catch((error: unknown) => context.logger.debug('ending a task', { container: id, error: messageOf(error) }));
+    await attempt(tasks.kill({ containerId: id, signal: SIGKILL, all: true }));
+    if (status === Status.PAUSED || status === Status.PAUSING) await attempt(tasks.resume({ containerId: id }));
+    await pause(10);
+  }
+  return false;
+}
+
+async function statusOf(context: TaskContext, id: string): Promise<Status | undefined> {
+  try {
+    const { process } = await context.calls.client.tasks.get({ containerId: id });
+    return process?.status;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The shim died, or the making was cut short: what it could not take away itself. */
+async function removeRemains(context: TaskContext, id: string): Promise<void> {
+  const spec = await readSpec(context, id);
+  if (spec) await removeCgroup(context.cgroups, spec.linux.cgroupsPath);
+}
+
+/** The specification that a container was made with; undefined when there is none. */
+export async function readSpec(context: TaskContext, id: string): Promise<OciSpec | undefined> {
+  return (await readContainer(context, id))?.spec;
+}
+
+export async function readContainer(
+  context: TaskContext,
+  id: string,
+): Promise<{ spec: OciSpec; labels: Record<string, string> } | undefined> {
+  const { calls } = context;
+  const response = await calls.repeatable(`look at the container ${id}`, () =>
+    calls.client.containers.get({ id }).catch(passOverMissing),
+  );
+  const container = response?.container;
+  if (!container?.spec) return undefined;
+  const spec: OciSpec = JSON.parse(Buffer.from(container.spec.value).toString());
+  return { spec, labels: container.labels };
+}
+
+function passOverMissing(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+}
+
+export function exitOf(response: DeleteResponse): ExitStatus {
+  return { exitCode: response.exitStatus, exitedAt: nanosecondsOf(response.exitedAt) };
+}

@@ -1,0 +1,43 @@
+/** One more process in a running container. */
+import { NetyardError } from '@netyard/core';
+import type { ExecSpec, ExitStatus } from '@netyard/engine';
+import { isNotFound } from '../containerd/client.ts';
+import { resolveUser } from '../spec/user.ts';
+import { packJson } from './any.ts';
+import { explained, groupAddLabel, type TaskContext } from './create-task.ts';
+import { exitOf, readContainer } from './delete-task.ts';
+import { planExec } from './exec-process.ts';
+import { readBoundingSet, readUserFiles } from './host-facts.ts';
+
+export async function execInTask(context: TaskContext, id: string, spec: ExecSpec): Promise<{ pid: number }> {
+  const container = await readContainer(context, id);
+  if (!container) throw new NetyardError('not-found', `no such task: ${id}`);
+  const groups: string[] = JSON.parse(container.labels[groupAddLabel] ?? '[]');
+  const user = resolveUser(spec.user, groups, readUserFiles(container.spec.root.path));
+  const process = planExec(spec, container.spec.process, user, readBoundingSet());
+  const { calls } = context;
+  const { tasks } = calls.client;
+  const ids = { containerId: id, execId: spec.execId };
+  await calls.once(`add a process to ${id}`, () =>
+    tasks.exec({ ...ids, ...spec.stdio, terminal: spec.tty, spec: packJson('Process', process) }),
+  );
+  try {
+    return await calls.once(`start a process in ${id}`, () => tasks.start(ids));
+  } catch (error) {
+    await deleteProcess(context, id, spec.execId);
+    throw explained(error, spec);
+  }
+}
+
+/** Fine when it is gone. */
+export async function deleteProcess(context: TaskContext, id: string, execId: string): Promise<ExitStatus | undefined> {
+  const { calls } = context;
+  return calls.repeatable(`delete a process of ${id}`, async () => {
+    try {
+      return exitOf(await calls.client.tasks.deleteProcess({ containerId: id, execId }));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,104 @@
+/** What `planSpec` wants to know of this host and of the container's own files. Looks, and decides nothing. */
+import { closeSync, constants, fstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { NetyardError } from '@netyard/core';
+import type { TaskSpec } from '@netyard/engine';
+import { hasErrno, openInRoot } from '@netyard/kernel';
+import { parseCapabilityMask } from '../spec/capabilities.ts';
+import type { HostDevice, WantedDevice } from '../spec/devices.ts';
+import { checkDevicePermissions } from '../spec/plan.ts';
+import type { UserFiles } from '../spec/user.ts';
+import { findExecutable } from './runtimes.ts';
+
+/** What this process could give at all: capabilities(7), bounding set. */
+export function readBoundingSet(): string[] {
+  const mask = /^CapBnd:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return parseCapabilityMask(mask);
+}
+
+/** `--init`'s programs, by the names that distributions give a static tini. */
+const initNames = ['docker-init', 'tini-static', 'catatonit'];
+
+export function findInit(searchPath: string): string {
+  const more = '/usr/libexec/docker:/usr/lib/docker:/usr/libexec/podman';
+  const found = initNames.flatMap((name) => findExecutable(name, `${searchPath}:${more}`) ?? []);
+  if (found[0] !== undefined) return found[0];
+  throw new NetyardError('invalid', 'exec: "docker-init": executable file not found in $PATH', {
+    hint: '--init needs a static tini on the host (Debian: apt install tini).',
+  });
+}
+
+const largestUserFile = 4 * 1024 * 1024;
+
+/** /etc/passwd and /etc/group of a root file system; links in it do not lead out of it. */
+export function readUserFiles(rootPath: string): UserFiles {
+  return { passwd: readInRoot(rootPath, '/etc/passwd'), group: readInRoot(rootPath, '/etc/group') };
+}
+
+function readInRoot(rootPath: string, path: string): string {
+  let fd: number;
+  try {
+    fd = openInRoot(rootPath, path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return '';
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() && stat.size <= largestUserFile ? readFileSync(fd, 'utf8') : '';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Those of `--device`; with `--privileged` all of the host's besides. Throws `invalid` for one that is none. */
+export function findDevices(spec: Pick<TaskSpec, 'devices' | 'privileged'>): WantedDevice[] {
+  const wanted = spec.devices.flatMap(({ pathOnHost, pathInContainer, permissions }) => {
+    checkDevicePermissions(permissions);
+    return lookUp(pathOnHost).map((host) => ({
+      host,
+      pathInContainer: join(pathInContainer, host.path.slice(pathOnHost.length)),
+      permissions,
+    }));
+  });
+  if (!spec.privileged) return wanted;
+  const taken = new Set(wanted.map(({ pathInContainer }) => pathInContainer));
+  const all = below('/dev').filter(({ path }) => !taken.has(path));
+  return [...wanted, ...all.map((host) => ({ host, pathInContainer: host.path, permissions: 'rwm' }))];
+}
+
+function lookUp(path: string): HostDevice[] {
+  const complain = (reason: string): NetyardError =>
+    new NetyardError('invalid', `error gathering device information while adding custom device "${path}": ${reason}`);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw complain('no such file or directory');
+  if (stat.isDirectory()) return below(path);
+  const device = asDevice(path, stat);
+  if (!device) throw complain('not a device node');
+  return [device];
+}
+
+/** File systems of their own, or places that every container has of its own; as libcontainer. */
+const skippedFolders = ['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev'];
+
+function below(folder: string): HostDevice[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry): HostDevice[] => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return skippedFolders.includes(entry.name) ? [] : below(path);
+    if (path === '/dev/console' || !(entry.isBlockDevice() || entry.isCharacterDevice())) return [];
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const device = stat && asDevice(path, stat);
+    return device ? [device] : [];
+  });
+}
+
+function asDevice(path: string, stat: Stats): HostDevice | undefined {
+  if (!stat.isBlockDevice() && !stat.isCharacterDevice()) return undefined;
+  const type = stat.isBlockDevice() ? 'b' : 'c';
+  return { path, type, ...deviceNumbers(stat.rdev), mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
+}
+
+/** glibc's gnu_dev_major and gnu_dev_minor, for numbers below 2^32. */
+function deviceNumbers(device: number): { major: number; minor: number } {
+  return { major: (device >>> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00) };
+}

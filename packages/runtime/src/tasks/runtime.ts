@@ -1,0 +1,193 @@
+/** The engine's `Runtime` over containerd: one shim per container, events by one stream, figures from the cgroups. */
+import type { Logger } from '@netyard/core';
+import { NetyardError } from '@netyard/core';
+import type {
+  ExecSpec,
+  ExitStatus,
+  Runtime,
+  RuntimeEvent,
+  TaskInfo,
+  TaskMetrics,
+  TaskResources,
+  TaskSpec,
+  TaskStatus,
+} from '@netyard/engine';
+import type { ContainerdClient } from '../containerd/client.ts';
+import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
+import { planLimits } from '../spec/plan.ts';
+import { nanosecondsOf, packJson } from './any.ts';
+import { Calls } from './calls.ts';
+import { readCgroupMounts } from './cgroups.ts';
+import { createTask, type TaskContext } from './create-task.ts';
+import { deleteTask, readSpec } from './delete-task.ts';
+import { deleteProcess, execInTask } from './exec-task.ts';
+import { readMetrics } from './metrics.ts';
+import { findOciRuntimes } from './runtimes.ts';
+import { TaskEvents } from './task-events.ts';
+
+export interface RuntimeOptions {
+  client: ContainerdClient;
+  /** Waits for containerd (`ContainerdSupervisor.ready`); without it, it is asked until it answers. */
+  ready?: (timeoutMs: number) => Promise<void>;
+  /** crun, runc, an absolute path, or '' for crun where it works, else runc. */
+  runtimeName: string;
+  /** Folder for the OCI runtime's state; gone after a reboot. */
+  runtimeRoot: string;
+  /** PATH: where runtimes and tini are looked for. */
+  searchPath: string;
+  logger: Logger;
+}
+
+/** Resolves when events flow, so that nothing is missed between a later `list()` and the listening. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { client, runtimeName, runtimeRoot, searchPath, logger } = options;
+  const runtimes = await findOciRuntimes(runtimeName, searchPath);
+  const calls = new Calls(client, options.ready);
+  await calls.ready();
+  const events = new TaskEvents({ client, ready: () => calls.ready(), logger });
+  await events.established();
+  const context = { calls, runtimes, cgroups: readCgroupMounts(), runtimeRoot, searchPath, logger };
+  return new ContainerdRuntime(context, events);
+}
+
+class ContainerdRuntime implements Runtime {
+  readonly #context: TaskContext;
+  readonly #events: TaskEvents;
+
+  constructor(context: TaskContext, events: TaskEvents) {
+    this.#context = context;
+    this.#events = events;
+  }
+
+  get #calls(): Calls {
+    return this.#context.calls;
+  }
+
+  async version(): ReturnType<Runtime['version']> {
+    const { available, default: chosen } = this.#context.runtimes;
+    const { client } = this.#calls;
+    const { version } = await this.#calls.repeatable('ask for its version', () => client.version.version({}));
+    const runtimes = [...available].map(([name, { path, version }]) => [name, { path, version }] as const);
+    return { containerd: version, runtimes: Object.fromEntries(runtimes), defaultRuntime: chosen.name };
+  }
+
+  create(spec: TaskSpec): Promise<{ pid: number }> {
+    return createTask(this.#context, spec);
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#tasks('start', id, (tasks) => tasks.start({ containerId: id }));
+  }
+
+  async kill(id: string, signal: number, options: { execId?: string; all?: boolean } = {}): Promise<void> {
+    const { execId = '', all = false } = options;
+    await this.#tasks('signal', id, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#tasks('pause', id, (tasks) => tasks.pause({ containerId: id }));
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#tasks('resume', id, (tasks) => tasks.resume({ containerId: id }));
+  }
+
+  async update(id: string, resources: TaskResources): Promise<void> {
+    const limits = packJson('LinuxResources', planLimits(resources, this.#context.cgroups.version));
+    await this.#tasks('update', id, (tasks) => tasks.update({ containerId: id, resources: limits }));
+  }
+
+  async resize(id: string, rows: number, columns: number, execId = ''): Promise<void> {
+    const size = { width: columns, height: rows };
+    await this.#tasks('resize the terminal of', id, (tasks) => tasks.resizePty({ containerId: id, execId, ...size }));
+  }
+
+  /** For a terminal this does nothing: the shim would end the session instead. */
+  async closeStdin(id: string, execId = ''): Promise<void> {
+    const process = await this.#process(id, execId);
+    if (!process || process.terminal) return;
+    await this.#tasks('close stdin of', id, (tasks) => tasks.closeIO({ containerId: id, execId, stdin: true }));
+  }
+
+  delete(id: string): Promise<ExitStatus | undefined> {
+    return deleteTask(this.#context, id);
+  }
+
+  exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
+    return execInTask(this.#context, id, spec);
+  }
+
+  deleteExec(id: string, execId: string): Promise<ExitStatus | undefined> {
+    return deleteProcess(this.#context, id, execId);
+  }
+
+  async pids(id: string): Promise<number[]> {
+    const { processes } = await this.#tasks('list the processes of', id, (tasks) =>
+      tasks.listPids({ containerId: id }),
+    );
+    return processes.map(({ pid }) => pid);
+  }
+
+  async metrics(id: string): Promise<TaskMetrics> {
+    const spec = await readSpec(this.#context, id);
+    if (!spec) throw new NetyardError('not-found', `no such task: ${id}`);
+    return readMetrics(this.#context.cgroups, spec.linux.cgroupsPath);
+  }
+
+  async get(id: string): Promise<TaskInfo | undefined> {
+    const process = await this.#process(id, '');
+    return process && taskInfo(process);
+  }
+
+  async list(): Promise<TaskInfo[]> {
+    const { client } = this.#calls;
+    const { tasks } = await this.#calls.repeatable('list the tasks', () => client.tasks.list({}));
+    return tasks.map(taskInfo);
+  }
+
+  events(listener: (event: RuntimeEvent) => void): () => void {
+    return this.#events.listen(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.#events.close();
+    this.#calls.client.close();
+  }
+
+  async #process(id: string, execId: string): Promise<Process | undefined> {
+    try {
+      const { client } = this.#calls;
+      const answer = await this.#calls.repeatable(`look at the task of ${id}`, () =>
+        client.tasks.get({ containerId: id, execId }),
+      );
+      return answer.process;
+    } catch (error) {
+      if (error instanceof NetyardError && error.code === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  #tasks<T>(doing: string, id: string, call: (tasks: ContainerdClient['tasks']) => Promise<T>): Promise<T> {
+    return this.#calls.once(`${doing} ${id}`, () => call(this.#calls.client.tasks));
+  }
+}
+
+const statuses: ReadonlyMap<Status, TaskStatus> = new Map([
+  [Status.CREATED, 'created'],
+  [Status.RUNNING, 'running'],
+  [Status.STOPPED, 'stopped'],
+  [Status.PAUSED, 'paused'],
+  [Status.PAUSING, 'paused'],
+]);
+
+function taskInfo(process: Process): TaskInfo {
+  const { containerId, id, pid, stdin, stdout, stderr, exitStatus, exitedAt } = process;
+  const status = statuses.get(process.status) ?? 'stopped'; // UNKNOWN: its shim does not answer
+  return {
+    id: containerId || id,
+    status,
+    pid,
+    ...(status === 'stopped' ? { exit: { exitCode: exitStatus, exitedAt: nanosecondsOf(exitedAt) } } : {}),
+    stdio: { stdin, stdout, stderr },
+  };
+}

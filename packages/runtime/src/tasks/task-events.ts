@@ -1,0 +1,132 @@
+/**
+ * The stream of containerd's events about tasks: kept up for as long as the runtime is open, told to listeners in
+ * order. A stream has no replay, so after each break listeners are told to compare (`resync`).
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { type Logger, messageOf } from '@netyard/core';
+import type { RuntimeEvent } from '@netyard/engine';
+import type { ContainerdClient } from '../containerd/client.ts';
+import { TaskExitSchema, TaskOOMSchema } from '../containerd/gen/task_events_pb.ts';
+import { nanosecondsOf } from './any.ts';
+
+const topics = { exit: '/tasks/exit', oom: '/tasks/oom', hello: '/netyard/hello' };
+const helloEveryMs = 10;
+const pauseMs = 50;
+
+export interface TaskEventsOptions {
+  client: ContainerdClient;
+  /** Resolves when containerd answers again. */
+  ready: () => Promise<void>;
+  logger: Logger;
+}
+
+export class TaskEvents {
+  readonly #options: TaskEventsOptions;
+  readonly #listeners = new Set<(event: RuntimeEvent) => void>();
+  readonly #closing = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  readonly #loop: Promise<void>;
+  #stood = false;
+
+  /** Begins at once. */
+  constructor(options: TaskEventsOptions) {
+    this.#options = options;
+    this.#loop = this.#run();
+  }
+
+  /** Resolves when nothing can be missed any more: the first stream stands. */
+  established(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  listen(listener: (event: RuntimeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { ready, logger } = this.#options;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await ready();
+        await this.#follow();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.debug('the stream of containerd’s events broke', { error: messageOf(error) });
+      }
+      await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One stream, to its end. containerd does not say when it listens, so we say hello until we hear ourselves. */
+  async #follow(): Promise<void> {
+    const { client } = this.#options;
+    const token = randomUUID();
+    const stream = new AbortController();
+    const heard = new AbortController();
+    const signal = AbortSignal.any([stream.signal, this.#closing.signal]);
+    const greeting = this.#greet(token, AbortSignal.any([heard.signal, signal])).catch((error) => stream.abort(error));
+    const filters = Object.values(topics).map(
+      (topic) => `namespace==${quote(client.namespace)},topic==${quote(topic)}`,
+    );
+    try {
+      for await (const { topic, event } of client.events.subscribe({ filters }, { signal })) {
+        if (!event) continue;
+        if (topic !== topics.hello) this.#tell(parseEvent(topic, event));
+        else if (!heard.signal.aborted && fromBinary(TaskOOMSchema, event.value).containerId === token) {
+          heard.abort();
+          this.#stands();
+        }
+      }
+    } finally {
+      stream.abort();
+      await greeting;
+    }
+  }
+
+  async #greet(token: string, signal: AbortSignal): Promise<void> {
+    // containerd passes on only what it knows; the topic is our own
+    const value = toBinary(TaskOOMSchema, create(TaskOOMSchema, { containerId: token }));
+    const event = create(AnySchema, { typeUrl: 'containerd.events.TaskOOM', value });
+    while (!signal.aborted) {
+      await this.#options.client.events.publish({ topic: topics.hello, event });
+      await pause(helloEveryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #stands(): void {
+    this.#first.resolve();
+    if (this.#stood) this.#tell({ type: 'resync' });
+    this.#stood = true;
+  }
+
+  #tell(event: RuntimeEvent | undefined): void {
+    if (!event) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.logger.error('an event of the runtime was not dealt with', { event, error: messageOf(error) });
+      }
+    }
+  }
+}
+
+function parseEvent(topic: string, event: Any): RuntimeEvent | undefined {
+  if (topic === topics.oom) return { type: 'oom', id: fromBinary(TaskOOMSchema, event.value).containerId };
+  if (topic !== topics.exit) return undefined;
+  const { containerId, id, pid, exitStatus, exitedAt } = fromBinary(TaskExitSchema, event.value);
+  const exit = { exitCode: exitStatus, exitedAt: nanosecondsOf(exitedAt) };
+  return { type: 'exit', id: containerId, ...(id === containerId ? {} : { execId: id }), pid, exit };
+}
+
+const quote = (text: string): string => JSON.stringify(text);
