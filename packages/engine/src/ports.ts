@@ -201,7 +201,7 @@ export interface RootFilesystems {
   size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
   /** Container ids that have folders: for clean-up after a crash. */
   list(): Promise<string[]>;
-  /** Where a container's folders are, lowest layer last, for `docker inspect`. */
+  /** Where a container's folders are, uppermost layer first, for `docker inspect`. */
   folders?(containerId: string, layers: readonly string[]): RootFolders;
 
   /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */

@@ -1,5 +1,5 @@
 /** `docker create`: checks everything, then makes the container's folders, volumes and network registration. */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
 import type { SandboxConfig } from '@netyard/network';
@@ -212,7 +212,6 @@ async function fillVolumes(
         throw new NetyardError('invalid', `cannot mount volume over existing file, file exists ${mount.target}`);
       if ((await readdir(mount.source)).length > 0) continue;
       await rootfs.copyTree(root, mount.target, mount.source);
-      chmodSync(mount.source, found.mode & 0o777);
     }
   });
 }

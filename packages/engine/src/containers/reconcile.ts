@@ -34,7 +34,8 @@ export async function reconcile(context: EngineContext): Promise<void> {
 /** When the stream of the runtime's events was broken: nothing that happened meanwhile was told. */
 export async function resync(context: EngineContext): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
-  for (const { id } of context.index.all())
+  for (const { id } of context.index.all()) {
+    await attempt(context, id, () => settleExecs(context, id));
     await attempt(context, id, () =>
       context.queue.run(id, async () => {
         const record = context.index.byId(id);
@@ -45,6 +46,15 @@ export async function resync(context: EngineContext): Promise<void> {
         }
       }),
     );
+  }
+}
+
+/** Commands that ended unheard: those that can be deleted, for one that runs cannot. */
+async function settleExecs(context: EngineContext, containerId: string): Promise<void> {
+  for (const { id } of context.execs.running(containerId)) {
+    const exit = await context.runtime.deleteExec(containerId, id).catch(() => undefined);
+    if (exit) context.execs.ended(id, exit);
+  }
 }
 
 const isRunning = (task: TaskInfo | undefined): boolean => task?.status === 'running' || task?.status === 'paused';

@@ -44,7 +44,7 @@ export function runtimeFailure(error: unknown, what: 'container' | 'exec'): Runt
 }
 
 function withPrefix(message: string, what: 'container' | 'exec'): string {
-  if (message.includes('OCI runtime')) return message;
+  if (message.includes('OCI runtime') || /^unable to find (user|group) /.test(message)) return message;
   return `${what === 'container' ? createPrefix : execPrefix}${message}: unknown`;
 }
 

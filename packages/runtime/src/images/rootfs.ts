@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeyedQueue, type Logger, silentLogger } from '@netyard/core';
-import type { PathStat, RootFilesystems } from '@netyard/engine';
+import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount } from '@netyard/kernel';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
@@ -156,6 +156,11 @@ class OverlayRootFilesystems implements RootFilesystems {
 
   async list(): Promise<string[]> {
     return this.#folders.containers();
+  }
+
+  folders(containerId: string, layers: readonly string[]): RootFolders {
+    const { upper, work, merged } = this.#folders.container(containerId);
+    return { lower: this.#lower(layers), upper, work, merged };
   }
 
   async statInRoot(root: string, path: string): Promise<PathStat | undefined> {
