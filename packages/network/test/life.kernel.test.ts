@@ -1,9 +1,10 @@
 /** What a host lives through: a daemon that dies, strangers who break things, sharers, none, connect, clean-up. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import { openKernel } from '@netyard/kernel';
+import { openKernel, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import { ask, eventually, pings, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
@@ -163,6 +164,37 @@ test('an alias outlives rename, restart and a new address; lines that a user wro
   assert.match(readFileSync(nginx3.files.hosts, 'utf8'), new RegExp(`^${ip(fresh)}\\tweb1 `, 'm'));
   assert.equal(yard.networks.findLink('nginx-3/web1')?.childId, fresh.containerId);
   for (const { containerId } of [nginx3, nginx2, fresh]) await yard.remove(containerId);
+});
+
+/** Everything that a plan makes, but for the random MAC on the host's end and numbers that the kernel counts up. */
+const shape = (id: string): string => `
+  ip -o -d link show type bridge | grep docker0 | grep -o "mtu [0-9]*\\|link/ether [^ ]*\\|alias.*"
+  ip -o link show type veth | grep ${id.slice(0, 12)} | grep -o "mtu [0-9]*\\|alias.*"
+  ip -4 -o address | grep -o "docker0 .*"; ip route | grep docker0; nft list table ip netyard; nft list table bridge netyard; ls /run/netns
+  for ns in /run/netns/ny-*; do nsenter --net=$ns sh -c "ip -o address; ip route; ip -o link show eth0 | grep -o link/ether.*brd; sysctl net.ipv6.conf.eth0.disable_ipv6"; done
+  sysctl net.ipv4.ip_forward net.ipv4.conf.docker0 net.ipv6.conf.docker0.disable_ipv6`;
+
+test('what explain prints makes the same on an empty host', host, async () => {
+  const target = await yard.run('target');
+  const web = await yard.run('web', {
+    links: ['target:t'],
+    ports: [
+      { protocol: 'tcp', containerPort: 80, hostPort: 8801 },
+      { protocol: 'udp', containerPort: 53, hostPort: 5353, hostAddress: '127.0.0.1' },
+    ],
+  });
+  await yard.networks.release(target.containerId);
+  const files = (): string[] => Object.values(web.files).map((path) => readFileSync(path, 'utf8'));
+  const [wanted, wantedFiles] = [sh(shape(web.containerId)), files()];
+  const script = join(yard.directory, 'explained.sh');
+  writeFileSync(
+    script,
+    `mount -t tmpfs tmpfs /run/netns; ip link set lo up\n(${printShell(yard.networks.explain('web'))}) >&2\n${shape(web.containerId)}`,
+  );
+  for (const path of Object.values(web.files)) writeFileSync(path, '');
+  assert.equal(sh(`unshare --net --mount --propagation private sh ${script}`), wanted);
+  assert.deepEqual(files(), wantedFiles);
+  for (const { containerId } of [web, target]) await yard.remove(containerId);
 });
 
 test('without any state, clean-up removes all of ours and nothing else', host, async () => {

@@ -8,7 +8,7 @@ import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { allocateAttached, checkConnect, giveBack, planAttach } from './connect.ts';
 import { checkLinks } from './links.ts';
-import { planInput } from './sandbox-plan.ts';
+import { planInput, readIfThere } from './sandbox-plan.ts';
 import { joinedState } from './shared.ts';
 
 /** A container's plan is complete: run on an empty host, it also makes the networks that the container is in. */
@@ -41,7 +41,12 @@ function explainContainer(context: Context, containerId: string): KernelPlan {
     state.endpoints.map((endpoint) => endpoint.networkId),
   );
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
-  return { owner: `container ${config.name}`, objects: [...networks, ...own] };
+  return { owner: `container ${config.name}`, objects: [...networks, ...own.map(asItIs)] };
+}
+
+/** Files are shown as they are: lines of links that were updated since, and what the user wrote. */
+function asItIs(object: KernelObject): KernelObject {
+  return object.kind === 'file' ? { ...object, content: readIfThere(object.path) ?? object.content } : object;
 }
 
 /** Takes what connect would take, asks the kernel for the difference, and gives it back. */

@@ -100,7 +100,7 @@ function fileContents(context: Context, sandbox: Prepared): FileContents {
 
 function hostsContent(context: Context, { config, state }: Prepared): string {
   const isHost = config.mode.kind === 'host';
-  if (isHost && config.extraHosts.length === 0) return readIfThere(context.settings.hostHosts);
+  if (isHost && config.extraHosts.length === 0) return readIfThere(context.settings.hostHosts) ?? '';
   const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
   return formatHosts({
     ipv6: context.facts.ipv6 && config.sysctls['net.ipv6.conf.all.disable_ipv6'] !== '1',
@@ -120,17 +120,17 @@ export function hostGateway(context: Context): string | undefined {
 const resolvedFile = '/run/systemd/resolve/resolv.conf';
 
 function readHostResolvConf(context: Context): string {
-  const text = readIfThere(context.settings.hostResolvConf);
+  const text = readIfThere(context.settings.hostResolvConf) ?? '';
   const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
   const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');
-  return onlyStub ? readIfThere(resolvedFile) || text : text;
+  return onlyStub ? (readIfThere(resolvedFile) ?? text) : text;
 }
 
-function readIfThere(path: string): string {
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
