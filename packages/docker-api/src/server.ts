@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
-import { type Logger, messageOf } from '@netyard/core';
+import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import { errorBody, statusOf } from './errors.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
@@ -120,7 +120,8 @@ function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal
     logger.debug('the client went away', fields);
     return;
   }
-  if (status === 500) logger.error('request failed', { ...fields, stack: error instanceof Error ? error.stack : '' });
+  if (status === 500)
+    logger.error('request failed', { ...fields, ...(isOurs(error) ? {} : { stack: stackOf(error) }) });
   else logger.debug('request refused', fields);
   // The head has gone out: all that is left to say it with is the end of the connection.
   if (answer.started) request.socket.destroy();
@@ -131,6 +132,10 @@ function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal
       status === 304 ? '' : `${JSON.stringify(errorBody(error))}\n`,
     );
 }
+
+/** Known failures are told by their message; where in the code they came up is of interest for bugs only. */
+const isOurs = (error: unknown): boolean => error instanceof NetyardError;
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? '') : '');
 
 /** What is no HTTP at all. */
 function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {

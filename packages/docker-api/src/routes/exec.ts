@@ -7,6 +7,7 @@ import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { execCreateSchema, execStartSchema } from '../schemas/container.ts';
 import { closeGently, serveAttachment } from '../stream/hijack.ts';
+import { encodeFrame } from '../stream/stdcopy.ts';
 import { translateExecCreate, translateExecInspect } from '../translate/exec.ts';
 import { streamType } from './container-streams.ts';
 import { reference } from './reference.ts';
@@ -62,6 +63,7 @@ const isFailedCommand = (error: unknown): boolean => isNetyardError(error, 'inva
  */
 function tellFailedCommand(exchange: Exchange, error: unknown, tty: boolean): void {
   const connection = exchange.answer.hijack(streamType(exchange, tty));
-  connection.output.write(`${messageOf(error)}\r\n`);
+  const data = Buffer.from(`${messageOf(error)}\r\n`);
+  connection.output.write(tty ? data : encodeFrame({ stream: 'stdout', data }));
   closeGently(connection);
 }
