@@ -104,6 +104,7 @@ async function attach(context: Context, sandbox: Sandbox, before: Prepared, want
     });
     const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
     await context.kernel.apply({ owner: `container ${before.config.name}`, objects });
+    await dropOldGateway(context, before, after);
   } catch (error) {
     sandbox.config = before.config;
     sandbox.state = before.state;
@@ -138,6 +139,15 @@ async function editOwnHosts(context: Context, config: SandboxConfig, edit: (text
   } catch (error) {
     context.logger.error('a hosts file could not be updated', { container: config.name, error: messageOf(error) });
   }
+}
+
+/** Ports moved to another endpoint keep their keys in the maps, but the old address is no longer one of `themselves`. */
+async function dropOldGateway(context: Context, before: Prepared, after: Prepared): Promise<void> {
+  const kept = new Set(planPorts(planInput(context, after, { files: false })).map(({ key }) => key));
+  const objects = planPorts(planInput(context, before, { files: false })).filter(({ key }) => !kept.has(key));
+  if (objects.length === 0) return;
+  context.ownDeletion();
+  await context.kernel.remove({ owner: `container ${before.config.name}`, objects });
 }
 
 type Attached = Prepared & { endpoint: EndpointState };

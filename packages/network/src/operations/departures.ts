@@ -23,10 +23,8 @@ export class Departures {
   }
 
   expect(link: string): void {
-    this.#leaving.set(
-      link,
-      setTimeout(() => void this.#push(link), patienceMilliseconds),
-    );
+    const timer = setTimeout(() => void this.#push(link), patienceMilliseconds);
+    this.#leaving.set(link, timer.unref());
   }
 
   /** The kernel told that the link is gone. */

@@ -49,6 +49,16 @@ function asItIs(object: KernelObject): KernelObject {
   return object.kind === 'file' ? { ...object, content: readIfThere(object.path) ?? object.content } : object;
 }
 
+/** Allocates for a rehearsal: the next address handed out is still the one that it would have been. */
+function rehearse<T>(context: Context, allocate: () => T): T {
+  const cursors = [...context.pools.values()].map((pool) => ({ pool, cursor: pool.cursor }));
+  try {
+    return allocate();
+  } finally {
+    for (const { pool, cursor } of cursors) pool.cursor = cursor;
+  }
+}
+
 /** Takes what connect would take, asks the kernel for the difference, and gives it back. */
 export async function planConnect(
   context: Context,
@@ -62,7 +72,8 @@ export async function planConnect(
     const { state, config } = sandbox;
     if (!state) return [];
     const before = { config, state };
-    const after = allocateAttached(context, before, { ...wanted, network: record.name });
+    const endpoint = { ...wanted, network: record.name };
+    const after = rehearse(context, () => allocateAttached(context, before, endpoint));
     try {
       const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
       return await dryRun(context, { owner: `container ${config.name}`, objects });
@@ -81,7 +92,7 @@ export async function planPrepare(context: Context, containerId: string): Promis
       return [];
     }
     checkLinks(context, containerId);
-    const draft = allocateSandbox(context, config);
+    const draft = rehearse(context, () => allocateSandbox(context, config));
     try {
       const objects = planSandbox(planInput(context, { config, state: draft }, { files: true }));
       return await dryRun(context, { owner: `container ${config.name}`, objects });
