@@ -25,9 +25,11 @@ export interface TarEntry {
 export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const { extract } = await import('tar-stream');
   const parser = extract();
+  parser.on('error', told);
   const feeding = feed(parser, source);
   try {
     for await (const entry of explained(parser, feeding)) {
+      entry.on('error', told);
       yield {
         header: entry.header as TarHeader,
         body: explained(entry as unknown as AsyncIterable<Uint8Array>, feeding),
@@ -39,6 +41,9 @@ export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGener
     await feeding.ended;
   }
 }
+
+/** Whoever reads is told by the iteration; without a listener an entry that nobody reads would end the process. */
+const told = (): void => undefined;
 
 interface Feeding {
   ended: Promise<void>;

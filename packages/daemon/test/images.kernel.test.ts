@@ -342,3 +342,18 @@ test('layers that containers stand on outlive their image', fresh, async () => {
   await host.images.collectGarbage();
   assert.deepEqual(await host.leftovers(), nothing);
 });
+
+test('a save that nobody reads to its end, and one whose blob is gone', fresh, async () => {
+  const layer = await tarOf([{ name: 'big', body: Buffer.alloc(4_000_000) }]);
+  await load(host, await tarOf(dockerArchive({ tags: ['big:1'], layers: [layer] })));
+  const given = (await host.images.save(['big:1'])) as Readable;
+  await new Promise((resolve) => given.once('readable', resolve));
+  given.destroy();
+  const { configDigest } = await host.images.get('big:1');
+  await host.content.remove(configDigest);
+  const broken = (await host.images.save(['big:1'])) as Readable;
+  await assert.rejects(async () => {
+    for await (const _ of broken);
+  }, /no such blob/);
+  await removeAll();
+});

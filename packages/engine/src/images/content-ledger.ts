@@ -106,7 +106,7 @@ export class ContentLedger {
 
   #sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(async () => {
-      if (this.#adders > 0) return;
+      if (this.#adders > 0 || this.#blobs.size + this.#layers.size === 0) return;
       const needed = this.#needed();
       const blobs = [...this.#blobs].filter((digest) => !needed.blobs.has(digest));
       const layers = [...this.#layers].filter((chainId) => !needed.layers.has(chainId));

@@ -45,7 +45,7 @@ function namedAll(images: readonly ImageRecord[], ref: string): SavedImage[] {
 /** The archive as a stream; blobs that images share are in it once. */
 export function saveArchive(content: ImageContent, images: readonly SavedImage[]): Readable {
   if (images.length === 0) throw new NetyardError('invalid', 'no images given');
-  const archive = pack();
+  const archive = pack().on('error', told);
   const output = Readable.from(archive as AsyncIterable<Uint8Array>, { objectMode: false });
   fill(archive, content, images).then(
     () => archive.finalize(),
@@ -120,11 +120,15 @@ function namesOf(tag: string): Record<string, string> {
   };
 }
 
+/** Failures end the whole archive, and are told there; without a listener they would end the process. */
+const told = (): void => undefined;
+
 const plainFile = { mtime: new Date(0), mode: 0o644 };
 
 async function addFile(archive: Pack, name: string, body: Uint8Array): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    archive.entry({ ...plainFile, name }, Buffer.from(body), (error) => (error ? reject(error) : resolve()));
+    const end = (error?: Error | null): void => (error ? reject(error) : resolve());
+    archive.entry({ ...plainFile, name }, Buffer.from(body), end).on('error', told);
   });
 }
 
@@ -134,6 +138,7 @@ async function addStream(archive: Pack, name: string, size: number, body: AsyncI
   const sink = archive.entry({ ...plainFile, name, size }, (error) => (error ? done.reject(error) : done.resolve()));
   done.promise.catch(() => undefined); // also when the body fails first
   let wake = (): void => undefined;
+  sink.on('error', told);
   sink.on('drain', () => wake());
   sink.on('close', () => wake());
   for await (const chunk of body) {

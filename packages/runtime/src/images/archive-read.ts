@@ -141,7 +141,7 @@ class ArchiveWriter {
     const header = this.#headerOf(as, held, stat, source);
     if (header === undefined) return;
     if (header.type === 'file' && source !== undefined) await this.#addContent(header, source, stat.size);
-    else this.#pack.entry(header);
+    else this.#pack.entry(header).on('error', told);
     await this.#room();
   }
 
@@ -153,7 +153,7 @@ class ArchiveWriter {
     if (first === undefined) this.#seen.set(key, as);
     const attributes = paxRecords(held, stat);
     const header: TarHeader = {
-      name: as,
+      name: type === 'directory' && !as.endsWith('/') ? `${as}/` : as,
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
@@ -170,7 +170,7 @@ class ArchiveWriter {
 
   async #addContent(header: TarHeader, source: Place, size: number): Promise<void> {
     const fd = openRegular(source.folder, source.name);
-    const sink = this.#pack.entry(header);
+    const sink = this.#pack.entry(header).on('error', told);
     const buffer = Buffer.alloc(Math.min(chunkSize, size));
     try {
       for (let position = 0; position < size; ) {
@@ -198,6 +198,9 @@ class ArchiveWriter {
     if (this.#failure !== undefined) throw this.#failure;
   }
 }
+
+/** Failures end the whole archive, and are told there; without a listener they would end the process. */
+const told = (): void => undefined;
 
 /** A name in a held folder. */
 interface Place {
