@@ -1,0 +1,109 @@
+/** The pure parts below images: what layers may hold, challenges, insecure registries, modes and paths. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { TarHeader } from '@netyard/core';
+import { pack } from 'tar-stream';
+import { checkLayerEntry, inspectLayer } from './layer-check.ts';
+import { baseName, goFileMode, wantsFolder } from './path-stat.ts';
+import { parseChallenges } from './registry/challenge.ts';
+import { findEndpoint, parseInsecureRegistries } from './registry/endpoint.ts';
+import { refusalOf } from './registry/errors.ts';
+import { splitPath } from './root-paths.ts';
+
+test('entries of layers', () => {
+  const fine: TarHeader[] = [
+    { name: './etc/passwd', type: 'file' },
+    { name: '/abs', type: 'file' },
+    { name: 'a/../b', type: 'file' },
+    { name: 'l', type: 'symlink', linkname: '/../..' },
+    { name: 'a/b/l', type: 'symlink', linkname: '../../etc' },
+    { name: 'l', type: 'link', linkname: '/etc/passwd' },
+    { name: 'dev/tty0', type: 'character-device', devmajor: 4, devminor: 0 },
+    { name: 'dev/net/tun', type: 'character-device', devmajor: 10, devminor: 200 },
+    { name: 'x', type: 'file', pax: { 'SCHILY.xattr.security.capability': 'x' } },
+  ];
+  for (const header of fine) checkLayerEntry(header);
+  const bad: TarHeader[] = [
+    { name: '..', type: 'directory' },
+    { name: 'a/../../b', type: 'file' },
+    { name: 'a/l', type: 'symlink', linkname: '../../etc' },
+    { name: 'l', type: 'link', linkname: '../etc/passwd' },
+    { name: 'dev/kmem', type: 'character-device', devmajor: 1, devminor: 2 },
+    { name: 'dev/null', type: 'block-device', devmajor: 1, devminor: 3 },
+    { name: 'wh', type: 'character-device' },
+    { name: 'x', type: 'directory', pax: { 'SCHILY.xattr.trusted.overlay.opaque': 'y' } },
+    { name: 'x' },
+  ];
+  for (const header of bad) assert.throws(() => checkLayerEntry(header), { code: 'invalid' }, JSON.stringify(header));
+});
+
+test('a layer is read through its compression', async () => {
+  const archive = pack();
+  archive.entry({ name: 'a' }, 'x'.repeat(1000));
+  archive.entry({ name: 'b', type: 'symlink', linkname: 'a' });
+  archive.finalize();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of archive as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  const plain = Buffer.concat(chunks);
+  const stream = async function* (body: Uint8Array) {
+    for (let at = 0; at < body.length; at += 100) yield body.subarray(at, at + 100);
+  };
+  const report = await inspectLayer(stream(plain));
+  assert.equal(report.size, 1000);
+  assert.deepEqual(await inspectLayer(stream(gzipSync(plain))), report);
+  await assert.rejects(inspectLayer(stream(gzipSync(plain).subarray(0, 60))), { code: 'invalid' });
+  await assert.rejects(inspectLayer(stream(plain.subarray(0, 700))), { code: 'invalid' });
+});
+
+test('challenges of registries', () => {
+  assert.deepEqual(parseChallenges('Basic realm="a, \\"b\\""'), [{ scheme: 'basic', parameters: { realm: 'a, "b"' } }]);
+  assert.deepEqual(parseChallenges('Bearer realm="https://x/t",service=s,scope="a:b:pull,push", Basic realm=r'), [
+    { scheme: 'bearer', parameters: { realm: 'https://x/t', service: 's', scope: 'a:b:pull,push' } },
+    { scheme: 'basic', parameters: { realm: 'r' } },
+  ]);
+  assert.deepEqual(parseChallenges(''), []);
+  assert.deepEqual(parseChallenges('="'), []);
+});
+
+test('which registries are insecure', async () => {
+  const given = parseInsecureRegistries(['10.0.0.0/8', 'reg.example:5000', '192.0.2.1']);
+  const insecure = async (domain: string) => (await findEndpoint(domain, given, '/nowhere')).insecure;
+  for (const domain of ['127.0.0.1:5000', '127.9.9.9', '[::1]:5000', '10.1.2.3', 'reg.example:5000', '192.0.2.1:99']) {
+    assert.equal(await insecure(domain), true, domain);
+  }
+  for (const domain of ['11.0.0.1', '[fd00::1]:5000']) assert.equal(await insecure(domain), false, domain);
+  assert.throws(() => parseInsecureRegistries(['http://x/']), { code: 'invalid' });
+});
+
+test('refusals in the words of Docker', () => {
+  const body = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{}}]}';
+  const refused = refusalOf(404, body, 'GET x');
+  assert.deepEqual([refused.code, refused.message], ['not-found', 'manifest unknown: manifest unknown']);
+  assert.equal(
+    refusalOf(429, '{"errors":[{"code":"TOOMANYREQUESTS"}]}', '').message,
+    'toomanyrequests: toomanyrequests',
+  );
+  assert.equal(refusalOf(500, '<html>', '').message, 'received unexpected HTTP status: 500');
+  assert.equal(refusalOf(401, '', '').code, 'unauthorized');
+});
+
+test('paths and modes for docker cp', () => {
+  assert.deepEqual(splitPath('/a/./b/../c/'), { parent: '/a', name: 'c' });
+  assert.deepEqual(splitPath('/'), { parent: '/', name: '' });
+  assert.deepEqual(splitPath('../../x'), { parent: '/', name: 'x' });
+  assert.deepEqual(['/', '', '/a/', '/a/.', '.', '/a', '/a.', '/.a'].map(wantsFolder), [
+    true,
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  assert.deepEqual(['/', '/a/b/', 'a', '/a/.'].map(baseName), ['/', 'b', 'a', '.']);
+  assert.equal(goFileMode(0o100644), 0o644);
+  assert.equal(goFileMode(0o041777), 0x8010_0000 + 0o777);
+  assert.equal(goFileMode(0o020666), 0x0420_0000 + 0o666);
+});
