@@ -74,7 +74,7 @@ export class TestHost {
   /** Starts a command and leaves it running. */
   start(command: readonly string[], options: RunOptions = {}): ChildProcess {
     return enterHost(this.#handle, command, {
-      environment: { ...process.env, PATH: `${process.env['PATH']}:${top}/bin`, ...options.environment },
+      environment: { ...process.env, ...options.environment },
       folder: '/',
       stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });

@@ -10,7 +10,7 @@ const lists: Readonly<Record<string, string>> = {
   nftables: "nft list ruleset | sed -E 's/ counter packets [0-9]+ bytes [0-9]+//; s/ expires [0-9a-z]+//'",
   mounts: "cut -d' ' -f5 /proc/self/mountinfo | sort",
   cgroups: 'find /sys/fs/cgroup -type d | sort',
-  processes: "ps -eo comm= | grep -vE '^(ps|sh|sort|grep)$' | sort | uniq -c",
+  processes: "ps -eo comm= | grep -vE '^(ps|sh|sort|grep|uniq)$' | sort | uniq -c",
 };
 
 /** Files of the engine, without what a log or a data base keeps beside its main file. */

@@ -1,8 +1,9 @@
 /** Runs a command inside a lab host, as if the user had logged in there. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { dirname } from 'node:path';
 import { spawnInPidNamespace } from '@netyard/kernel';
 import { leafFiles, readHierarchies } from './cgroups.ts';
-import { hostPlaces, socketInside } from './places.ts';
+import { hostPlaces, netyardProgram, socketInside } from './places.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
 export interface HostHandle {
@@ -40,6 +41,8 @@ export function environmentInside(handle: HostHandle, outside: NodeJS.ProcessEnv
   const kept = Object.entries(outside).filter(([name]) => !misleading.includes(name));
   return {
     ...Object.fromEntries(kept),
+    // Last, so that `netyard` is found where it is not installed, and nothing else changes.
+    PATH: `${outside['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}:${dirname(netyardProgram)}`,
     DOCKER_HOST: `unix://${socketInside}`,
     NETYARD_HOST: `unix://${socketInside}`,
     NETYARD_LAB: handle.lab,

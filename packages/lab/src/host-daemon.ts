@@ -1,15 +1,13 @@
 /** Starts `netyard daemon` in a lab host and waits until it answers. */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import type { LabHost } from './definition.ts';
 import { enterHost, type HostHandle } from './enter.ts';
-import { execRootInside, hostPlaces, socketInside } from './places.ts';
+import { execRootInside, hostPlaces, netyardProgram, socketInside } from './places.ts';
 import { isAlive } from './process-table.ts';
 
-const netyard = join(import.meta.dirname, '../../../bin/netyard');
 /** How long a daemon may take before it is called broken; a loaded machine needs a few seconds. */
 const patienceMs = 60_000;
 const askEveryMs = 25;
@@ -17,7 +15,7 @@ const askEveryMs = 25;
 /** The daemon's command line. Pure. */
 export function daemonCommand(lab: string, host: LabHost): string[] {
   return [
-    netyard,
+    netyardProgram,
     'daemon',
     ...(host.bip === undefined ? [] : ['--bip', host.bip]),
     ...['--data-root', hostPlaces(lab, host.name).data, '--exec-root', execRootInside],
@@ -30,11 +28,13 @@ export function daemonCommand(lab: string, host: LabHost): string[] {
  * The starter leaves the daemon to the host's first process, which reaps it, and writes down how it ended if it does
  * before anybody asked.
  */
-const starter = 'rm -f /run/netyard/ended; "$@" & wait $!; echo $? > /run/netyard/ended';
+const endedInside = '/run/netyard/ended';
+const starter = `"$@" & wait $!; echo $? > ${endedInside}`;
 
 /** Starts it; returns when its socket answers. Throws `unavailable` with the end of its log. */
 export async function startDaemon(handle: HostHandle, host: LabHost): Promise<void> {
   const { daemonLog } = hostPlaces(handle.lab, handle.host);
+  rmSync(seenFromOutside(handle, endedInside), { force: true }); // of one that ended before
   const log = openSync(daemonLog, 'a');
   const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', ...daemonCommand(handle.lab, host)];
   try {
@@ -71,7 +71,7 @@ async function daemonAnswers(handle: HostHandle): Promise<void> {
 
 function endStatus(handle: HostHandle): string | undefined {
   try {
-    return readFileSync(seenFromOutside(handle, '/run/netyard/ended'), 'utf8').trim() || undefined;
+    return readFileSync(seenFromOutside(handle, endedInside), 'utf8').trim() || undefined;
   } catch {
     return undefined; // not written: it runs
   }

@@ -47,3 +47,6 @@ export function hostPlaces(lab: string, host: string): HostPlaces {
 /** Inside a host: where its daemon listens, and the folder of what does not survive it. */
 export const socketInside = '/run/netyard/netyard.sock';
 export const execRootInside = '/run/netyard';
+
+/** This project's own command, the same inside a host: hosts share the machine's files. */
+export const netyardProgram = join(import.meta.dirname, '../../../bin/netyard');
