@@ -7,6 +7,7 @@ export * from './files.ts';
 export { standingAlone } from './ground.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export { openKernel } from './kernel.ts';
+export { moveLink, renameLink } from './link-changes.ts';
 export * from './mounts.ts';
 export {
   checkNetnsName,

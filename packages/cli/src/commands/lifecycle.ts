@@ -1,0 +1,123 @@
+/** Verbs that change a container's state and print its name. */
+
+import { throwAll } from '../program/failure.ts';
+import type { FlagSpec } from '../program/flags.ts';
+import type { CommandSpec } from '../program/spec.ts';
+import { forEach } from './each.ts';
+
+const many = { args: [1, Number.POSITIVE_INFINITY] as const };
+const usage = '[OPTIONS] CONTAINER [CONTAINER...]';
+
+const stopFlags: readonly FlagSpec[] = [
+  { name: 'signal', short: 's', type: 'string', help: 'Signal to send to the container' },
+  { name: 'timeout', short: 't', type: 'int', help: 'Seconds to wait before killing the container' },
+  { name: 'time', type: 'int', help: 'Seconds to wait before killing the container', hidden: true },
+];
+
+type StopFlags = Parameters<CommandSpec['run']>[1]['flags'];
+
+const stopCall = (flags: StopFlags): { timeout: number | undefined; signal: string } => {
+  const given = ['timeout', 'time'].find((name) => flags.has(name));
+  return { timeout: given === undefined ? undefined : flags.number(given), signal: flags.text('signal') };
+};
+
+export const stop: CommandSpec = {
+  usage,
+  ...many,
+  flags: stopFlags,
+  examples: ['netyard stop web', 'netyard stop -t 0 web db'],
+  complete: 'running',
+  run: (context, { args, flags }) =>
+    forEach(context, args, (ref) => context.client().containers.stop(ref, stopCall(flags))),
+};
+
+export const restart: CommandSpec = {
+  usage,
+  ...many,
+  flags: stopFlags,
+  examples: ['netyard restart web'],
+  complete: 'containers',
+  run: (context, { args, flags }) =>
+    forEach(context, args, (ref) => context.client().containers.restart(ref, stopCall(flags))),
+};
+
+export const kill: CommandSpec = {
+  usage,
+  ...many,
+  flags: [{ name: 'signal', short: 's', type: 'string', help: 'Signal to send to the container' }],
+  examples: ['netyard kill web', 'netyard kill -s HUP web'],
+  complete: 'running',
+  run: (context, { args, flags }) =>
+    forEach(context, args, (ref) => context.client().containers.kill(ref, flags.text('signal'))),
+};
+
+export const pause: CommandSpec = {
+  usage: 'CONTAINER [CONTAINER...]',
+  ...many,
+  flags: [],
+  examples: ['netyard pause web'],
+  complete: 'running',
+  run: (context, { args }) => forEach(context, args, (ref) => context.client().containers.pause(ref)),
+};
+
+export const unpause: CommandSpec = {
+  usage: 'CONTAINER [CONTAINER...]',
+  ...many,
+  flags: [],
+  examples: ['netyard unpause web'],
+  complete: 'running',
+  run: (context, { args }) => forEach(context, args, (ref) => context.client().containers.unpause(ref)),
+};
+
+export const rename: CommandSpec = {
+  usage: 'CONTAINER NEW_NAME',
+  args: [2, 2],
+  flags: [],
+  examples: ['netyard rename nginx-1 web'],
+  complete: 'containers',
+  run: async (context, { args: [from = '', to = ''] }) => {
+    await context.client().containers.rename(from, to);
+    return 0;
+  },
+};
+
+export const rm: CommandSpec = {
+  usage,
+  ...many,
+  flags: [
+    { name: 'force', short: 'f', type: 'bool', help: 'Force the removal of a running container (uses SIGKILL)' },
+    { name: 'link', short: 'l', type: 'bool', help: 'Remove the specified link' },
+    { name: 'volumes', short: 'v', type: 'bool', help: 'Remove anonymous volumes associated with the container' },
+  ],
+  examples: ['netyard rm web', 'netyard rm -f $(netyard ps -aq)', 'netyard rm --link nginx-2/nginx-1'],
+  complete: 'containers',
+  run: (context, { args, flags }) => {
+    const call = { force: flags.bool('force'), volumes: flags.bool('volumes'), link: flags.bool('link') };
+    return forEach(context, args, async (ref) => {
+      const name = ref.replace(/^\/+/, '');
+      await context.client().containers.remove(name, call);
+    });
+  },
+};
+
+/** Prints exit codes, one a line. */
+export const wait: CommandSpec = {
+  usage: 'CONTAINER [CONTAINER...]',
+  ...many,
+  flags: [],
+  examples: ['netyard wait job'],
+  complete: 'running',
+  run: async (context, { args }) => {
+    const errors: unknown[] = [];
+    for (const ref of args) {
+      try {
+        const { done } = await context.client().containers.wait(ref);
+        context.print(String((await done).StatusCode));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    throwAll(errors);
+    return 0;
+  },
+};

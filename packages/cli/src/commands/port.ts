@@ -1,0 +1,36 @@
+/** `port`: where a container's ports are published. */
+import { joinHostPort } from '../format/containers.ts';
+import { naturalCompare } from '../format/human.ts';
+import { splitProtocol } from '../options/ports.ts';
+import { Failure } from '../program/failure.ts';
+import type { CommandSpec } from '../program/spec.ts';
+
+export const port: CommandSpec = {
+  usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
+  args: [1, 2],
+  flags: [],
+  examples: ['netyard port web', 'netyard port web 80/tcp'],
+  complete: 'containers',
+  run: async (context, { args: [ref = '', wanted] }) => {
+    const container = await context.client().containers.inspect(ref);
+    const ports = container.NetworkSettings.Ports ?? {};
+    if (wanted === undefined) {
+      const lines = Object.entries(ports).flatMap(([key, bindings]) =>
+        (bindings ?? []).map(({ HostIp, HostPort }) => `${key} -> ${joinHostPort(HostIp, HostPort)}`),
+      );
+      for (const line of lines.sort(naturalCompare)) context.print(line);
+      return 0;
+    }
+    const { port: number, protocol } = splitProtocol(wanted);
+    if (!/^\d+$/.test(number) || Number(number) > 65535) {
+      throw new Failure(
+        `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+      );
+    }
+    const bindings = ports[`${number}/${protocol.toLowerCase()}`];
+    if (!bindings) throw new Failure(`no public port '${number}/${protocol.toLowerCase()}' published for ${ref}`);
+    const lines = bindings.map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
+    for (const line of lines.sort(naturalCompare)) context.print(line);
+    return 0;
+  },
+};

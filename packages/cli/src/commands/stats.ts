@@ -1,0 +1,110 @@
+/** `stats`: what containers use, live or once. */
+import type { ContainerStats } from '@netyard/api-types';
+import { renderListing } from '../format/listing.ts';
+import { statsListing, statsRow } from '../format/stats.ts';
+import type { Context } from '../program/context.ts';
+import type { CommandSpec } from '../program/spec.ts';
+import { formatFlag, noTruncFlag } from './shared-flags.ts';
+
+interface Watched {
+  ref: string;
+  id: string;
+  name: string;
+  stats: ContainerStats | undefined;
+}
+
+export const stats: CommandSpec = {
+  usage: '[OPTIONS] [CONTAINER...]',
+  args: [0, Number.POSITIVE_INFINITY],
+  flags: [
+    { name: 'all', short: 'a', type: 'bool', help: 'Show all containers (default shows just running)' },
+    formatFlag,
+    { name: 'no-stream', type: 'bool', help: 'Disable streaming stats and only pull the first result' },
+    noTruncFlag,
+  ],
+  examples: ['netyard stats', 'netyard stats --no-stream web'],
+  complete: 'running',
+  run: async (context, { args, flags }) => {
+    const watched = await choose(context, args, flags.bool('all'));
+    const print = (): string =>
+      renderListing(
+        statsListing,
+        watched.map(({ ref, id, name, stats: reading }) => statsRow(ref, id, name, reading, !flags.bool('no-trunc'))),
+        { format: flags.text('format') },
+      );
+    if (flags.bool('no-stream')) {
+      await Promise.all(watched.map((one) => readOnce(context, one)));
+      context.write(print());
+      return 0;
+    }
+    await watch(context, watched, print, args.length === 0 ? () => choose(context, [], flags.bool('all')) : undefined);
+    return 0;
+  },
+};
+
+async function choose(context: Context, refs: string[], all: boolean): Promise<Watched[]> {
+  const { containers } = context.client();
+  if (refs.length === 0) {
+    const list = await containers.list({ all });
+    return list.map(({ Id, Names }) => ({ ref: Id, id: Id, name: Names[0] ?? '', stats: undefined }));
+  }
+  return await Promise.all(
+    refs.map(async (ref) => {
+      const { Id, Name } = await containers.inspect(ref);
+      return { ref, id: Id, name: Name, stats: undefined };
+    }),
+  );
+}
+
+async function readOnce(context: Context, one: Watched): Promise<void> {
+  for await (const reading of context.client().containers.stats(one.id, { stream: false })) {
+    if (reading.read !== undefined && !reading.read.startsWith('0001-')) one.stats = reading;
+  }
+}
+
+/** Redraws twice a second until interrupted; without names, containers come and go. */
+async function watch(
+  context: Context,
+  watched: Watched[],
+  print: () => string,
+  again: (() => Promise<Watched[]>) | undefined,
+): Promise<void> {
+  const stop = new AbortController();
+  const following = new Set<string>();
+  const follow = (one: Watched): void => {
+    following.add(one.id);
+    void followOne(context, one, stop.signal).finally(() => {
+      following.delete(one.id);
+      if (again) watched.splice(watched.indexOf(one), 1);
+    });
+  };
+  process.once('SIGINT', () => stop.abort());
+  for (const one of watched) follow(one);
+  while (!stop.signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 500);
+      stop.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    for (const one of (await again?.()) ?? []) {
+      if (following.has(one.id)) continue;
+      watched.push(one);
+      follow(one);
+    }
+    context.write(`\x1b[H\x1b[J${print()}`);
+    if (!again && following.size === 0) stop.abort();
+  }
+}
+
+/** A container that ends ends its stream: that is no error here. */
+async function followOne(context: Context, one: Watched, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const reading of context.client().containers.stats(one.id, { stream: true, signal }))
+      one.stats = reading;
+  } catch (error) {
+    if (!signal.aborted) context.warn(`${one.name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  one.stats = undefined;
+}

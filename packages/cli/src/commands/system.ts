@@ -1,0 +1,90 @@
+/** `system df`, `system cleanup`, `explain`: the daemon's bookkeeping, and how a network is built. */
+import { containerListing, containerRow } from '../format/containers.ts';
+import { diskUsageListing, diskUsageRows } from '../format/disk-usage.ts';
+import { imageListing, imageRows } from '../format/images.ts';
+import { renderListing } from '../format/listing.ts';
+import type { Context } from '../program/context.ts';
+import type { CommandSpec } from '../program/spec.ts';
+import { formatFlag } from './shared-flags.ts';
+import { volumeListing, volumeRow } from './volumes.ts';
+
+export const df: CommandSpec = {
+  usage: '[OPTIONS]',
+  args: [0, 0],
+  flags: [formatFlag, { name: 'verbose', short: 'v', type: 'bool', help: 'Show detailed information on space usage' }],
+  examples: ['netyard system df', 'netyard system df -v'],
+  run: async (context, { flags }) => {
+    const usage = await context.client().system.diskUsage();
+    if (!flags.bool('verbose')) {
+      context.write(renderListing(diskUsageListing, diskUsageRows(usage), { format: flags.text('format') }));
+      return 0;
+    }
+    const now = Number(context.clock.now() / 1_000_000n) / 1000;
+    const tables: [string, string][] = [
+      [
+        'Images space usage:',
+        renderListing(
+          {
+            ...imageListing,
+            columns: ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size', 'SharedSize', 'UniqueSize', 'Containers'],
+          },
+          (usage.Images ?? []).flatMap((image) => imageRows(image, { truncate: true, digests: false, now })),
+          { format: '' },
+        ),
+      ],
+      [
+        'Containers space usage:',
+        renderListing(
+          {
+            ...containerListing,
+            columns: ['ID', 'Image', 'Command', 'LocalVolumes', 'Size', 'RunningFor', 'Status', 'Names'],
+          },
+          (usage.Containers ?? []).map((container) =>
+            containerRow({ ...container, SizeRootFs: 0 }, { truncate: true, now }),
+          ),
+          { format: '' },
+        ),
+      ],
+      [
+        'Local Volumes space usage:',
+        renderListing({ ...volumeListing, columns: ['Name', 'Links', 'Size'] }, (usage.Volumes ?? []).map(volumeRow), {
+          format: '',
+        }),
+      ],
+    ];
+    context.write(tables.map(([title, table]) => `${title}\n\n${table}\n`).join(''));
+    return 0;
+  },
+};
+
+export const cleanup: CommandSpec = {
+  usage: '[OPTIONS]',
+  args: [0, 0],
+  flags: [{ name: 'dry-run', type: 'bool', help: 'Only say what would be removed' }],
+  description: 'Removes what Netyard made and no container needs: links, rules, mounts, namespaces, files.',
+  examples: ['netyard system cleanup --dry-run'],
+  run: async (context, { flags }) => {
+    const { Removed } = await context.client().system.cleanup({ dryRun: flags.bool('dry-run') });
+    for (const line of Removed) context.print(line);
+    return 0;
+  },
+};
+
+export const explain: CommandSpec = {
+  usage: '[OPTIONS] CONTAINER|NETWORK',
+  args: [1, 1],
+  flags: [{ name: 'json', type: 'bool', help: 'The kernel objects as JSON, each with its command' }],
+  description: 'Prints the shell script that, run on an empty host, builds the same.',
+  examples: ['netyard explain nginx-3', 'netyard explain bridge | less', 'netyard explain nginx-3 | sudo sh'],
+  complete: 'containers',
+  run: async (context, { args: [ref = ''], flags }) => {
+    const explained = await context.client().system.explain(ref);
+    if (flags.bool('json')) context.print(JSON.stringify(explained.Objects, null, 2));
+    else writeScript(context, explained.Script);
+    return 0;
+  },
+};
+
+function writeScript(context: Context, script: string): void {
+  context.write(script.endsWith('\n') ? script : `${script}\n`);
+}

@@ -1,0 +1,250 @@
+/** The questions `doctor` asks a host. Each gives its findings; none changes anything. */
+import { type Finding, install } from './finding.ts';
+import type { Host } from './host.ts';
+
+export type Check = (host: Host) => Promise<Finding[]> | Finding[];
+
+const ok = (check: string, message: string): Finding => ({ check, severity: 'ok', message });
+const warning = (check: string, message: string, cure: string): Finding => ({
+  check,
+  severity: 'warning',
+  message,
+  cure,
+});
+const broken = (check: string, message: string, cure: string): Finding => ({
+  check,
+  severity: 'broken',
+  message,
+  cure,
+});
+
+const user: Check = (host) => [
+  host.isRoot
+    ? ok('user', 'root')
+    : warning('user', 'not root: rules and some settings cannot be seen', 'sudo netyard doctor'),
+];
+
+const containerd: Check = async (host) => {
+  if (host.find('containerd') === undefined && !host.exists('/run/containerd/containerd.sock')) {
+    return [broken('containerd', 'not installed', install('containerd'))];
+  }
+  const version = await host.output('containerd', '--version');
+  const shim = host.find('containerd-shim-runc-v2');
+  if (shim === undefined) return [broken('containerd', 'containerd-shim-runc-v2 is missing', install('containerd'))];
+  return [ok('containerd', version?.split(' ')[2] ?? 'running')];
+};
+
+const runtime: Check = async (host) => {
+  const found = ['crun', 'runc'].filter((name) => host.find(name) !== undefined);
+  if (found.length === 0) return [broken('runtime', 'neither crun nor runc is installed', install('crun'))];
+  const works = (await Promise.all(found.map(async (name) => [name, await host.output(name, '--version')] as const)))
+    .filter(([, version]) => version !== undefined)
+    .map(([name, version]) => `${name} ${/version\s+(\S+)/.exec(version ?? '')?.[1] ?? ''}`.trim());
+  if (works.length === 0) return [broken('runtime', `${found.join(' and ')} cannot be run`, `reinstall ${found[0]}`)];
+  return [ok('runtime', works.join(', '))];
+};
+
+const libnftables: Check = async (host) => {
+  const folders = [
+    '/usr/lib',
+    '/usr/lib64',
+    '/lib',
+    '/lib64',
+    '/usr/lib/x86_64-linux-gnu',
+    '/usr/lib/aarch64-linux-gnu',
+  ];
+  const inFolder = folders.some((folder) => host.exists(`${folder}/libnftables.so.1`));
+  if (inFolder || (await host.output('ldconfig', '-p'))?.includes('libnftables.so.1')) {
+    return [ok('libnftables', 'libnftables.so.1')];
+  }
+  return [
+    broken(
+      'libnftables',
+      'libnftables.so.1 is missing: no published ports, no masquerading',
+      install('libnftables1', 'nftables-libs'),
+    ),
+  ];
+};
+
+const forwarding: Check = (host) => {
+  const value = host.read('/proc/sys/net/ipv4/ip_forward');
+  if (value === '1') return [ok('ip_forward', 'net.ipv4.ip_forward = 1')];
+  return [
+    warning(
+      'ip_forward',
+      'net.ipv4.ip_forward = 0: containers reach nothing beyond this host',
+      'the daemon switches it on; with --ip-forward=false: sysctl -w net.ipv4.ip_forward=1',
+    ),
+  ];
+};
+
+const overlay: Check = (host) => {
+  const known = host
+    .read('/proc/filesystems')
+    ?.split('\n')
+    .some((line) => line.trim().endsWith('overlay'));
+  const module = kernelModule(host, 'overlay');
+  if (known || module) return [ok('overlayfs', known ? 'in the kernel' : 'as a module')];
+  return [
+    broken(
+      'overlayfs',
+      'the kernel has no overlayfs: containers cannot get their files',
+      'modprobe overlay, or a kernel with CONFIG_OVERLAY_FS',
+    ),
+  ];
+};
+
+/** Loaded, built in, or there to be loaded. */
+function kernelModule(host: Host, name: string): boolean {
+  const release = host.read('/proc/sys/kernel/osrelease') ?? '';
+  if (host.exists(`/sys/module/${name}`)) return true;
+  return ['modules.builtin', 'modules.dep'].some((file) =>
+    (host.read(`/lib/modules/${release}/${file}`) ?? '').includes(`/${name}.ko`),
+  );
+}
+
+const kernelFeatures: Check = (host) => {
+  const features: [string, string, string][] = [
+    ['veth', 'veth', 'CONFIG_VETH'],
+    ['bridge', 'bridge', 'CONFIG_BRIDGE'],
+    ['nf_tables', 'nf_tables', 'CONFIG_NF_TABLES'],
+  ];
+  const config = kernelConfig(host);
+  const listing = host.list(`/lib/modules/${host.read('/proc/sys/kernel/osrelease') ?? ''}`);
+  return features.map(([check, module, option]) => {
+    if (kernelModule(host, module) || new RegExp(`^${option}=[ym]`, 'm').test(config))
+      return ok(check, 'in the kernel');
+    if (config === '' && listing.length === 0)
+      return ok(check, 'not to be told from outside: the kernel hides its configuration');
+    return broken(check, `the kernel has no ${check}`, `modprobe ${module}, or a kernel with ${option}`);
+  });
+};
+
+/** Text of the kernel's configuration; '' when it is not there to read. */
+function kernelConfig(host: Host): string {
+  return host.read(`/boot/config-${host.read('/proc/sys/kernel/osrelease') ?? ''}`) ?? '';
+}
+
+const cgroups: Check = (host) => {
+  const mounts = host.read('/proc/self/mounts') ?? '';
+  const v2 = /^\S+ \/sys\/fs\/cgroup cgroup2 /m.test(mounts);
+  const v1 = / \/sys\/fs\/cgroup\/\S+ cgroup /.test(mounts);
+  const hybrid = v1 && / \/sys\/fs\/cgroup\/unified cgroup2 /.test(mounts);
+  if (v2) return cgroup2(host);
+  if (!v1) return [broken('cgroups', 'none are mounted: no limits, no start', 'mount -t cgroup2 none /sys/fs/cgroup')];
+  if (hybrid && host.find('runc') === undefined) {
+    return [
+      warning(
+        'cgroups',
+        'version 1, hybrid: some crun versions refuse it',
+        `${install('runc')}, or boot with systemd.unified_cgroup_hierarchy=1`,
+      ),
+    ];
+  }
+  return [ok('cgroups', hybrid ? 'version 1, hybrid' : 'version 1')];
+};
+
+function cgroup2(host: Host): Finding[] {
+  const controllers = (host.read('/sys/fs/cgroup/cgroup.controllers') ?? '').split(' ');
+  const missing = ['cpu', 'memory', 'pids'].filter((name) => !controllers.includes(name));
+  if (missing.length === 0) return [ok('cgroups', 'version 2')];
+  return [
+    warning(
+      'cgroups',
+      `version 2 without ${missing.join(', ')}: those limits do nothing`,
+      'boot with cgroup_enable=memory, or enable them in the parent cgroup',
+    ),
+  ];
+}
+
+/** Bridged packets are sent through iptables as well: rules for routed traffic then stop neighbours on one bridge. */
+const bridgeNetfilter: Check = (host) => {
+  const value = host.read('/proc/sys/net/bridge/bridge-nf-call-iptables');
+  if (value !== '1') return [ok('br_netfilter', value === undefined ? 'not loaded' : 'off')];
+  return [
+    warning(
+      'br_netfilter',
+      'bridge-nf-call-iptables = 1: iptables rules also see packets between containers of one bridge',
+      'sysctl -w net.bridge.bridge-nf-call-iptables=0, unless Kubernetes needs it',
+    ),
+  ];
+};
+
+/** Somebody else's rules that drop what is forwarded drop our packets too: a verdict of drop is final. */
+const forwardPolicy: Check = async (host) => {
+  const rules = await host.output('nft', 'list', 'chains');
+  const legacy = await host.output('iptables-legacy', '-S', 'FORWARD');
+  if (rules === undefined && legacy === undefined) {
+    return [ok('forward policy', host.isRoot ? 'no tool to look with (nft, iptables)' : 'not to be seen without root')];
+  }
+  const chains = droppingChains(rules ?? '');
+  const dropped = legacy?.includes('-P FORWARD DROP') ? [...chains, 'iptables-legacy FORWARD'] : chains;
+  if (dropped.length === 0) return [ok('forward policy', 'nothing drops what is forwarded')];
+  const docker = (await host.output('nft', 'list', 'chain', 'ip', 'filter', 'DOCKER-USER')) !== undefined;
+  const who = docker ? "dockerd's doing" : 'a firewall on this host';
+  return [
+    warning(
+      'forward policy',
+      `${dropped.join(', ')}: policy drop (${who}); packets between containers of other bridges, or from other hosts, end there`,
+      docker
+        ? 'iptables -I DOCKER-USER -i docker0 -j ACCEPT; iptables -I DOCKER-USER -o docker0 -j ACCEPT (with the name of the bridge)'
+        : 'accept what goes to and from the bridge in that chain, or set its policy to accept',
+    ),
+  ];
+};
+
+/** Base chains at the forward hook with policy drop, from `nft list chains`; our own are not meant. Pure. */
+export function droppingChains(text: string): string[] {
+  const found: string[] = [];
+  let table = '';
+  let chain = '';
+  for (const line of text.split('\n')) {
+    const head = /^table (\S+ \S+) \{/.exec(line);
+    if (head?.[1] !== undefined) table = head[1];
+    chain = /^\s+chain (\S+) \{/.exec(line)?.[1] ?? chain;
+    if (/hook forward .*policy drop/.test(line) && !/ netyard/.test(table)) found.push(`${table} ${chain}`);
+  }
+  return found;
+}
+
+const otherFirewalls: Check = async (host) => {
+  const ufw = (await host.output('ufw', 'status'))?.startsWith('Status: active') ?? false;
+  const firewalld = (await host.output('firewall-cmd', '--state')) === 'running';
+  return [
+    ufw
+      ? warning(
+          'ufw',
+          'active: its forward policy may stop packets to published ports',
+          'ufw route allow, or DEFAULT_FORWARD_POLICY="ACCEPT" in /etc/default/ufw',
+        )
+      : ok('ufw', 'not active'),
+    firewalld
+      ? warning(
+          'firewalld',
+          'running: a bridge without a zone may be cut off',
+          'firewall-cmd --permanent --zone=trusted --add-interface=docker0 && firewall-cmd --reload',
+        )
+      : ok('firewalld', 'not running'),
+  ];
+};
+
+const tun: Check = (host) => [
+  host.exists('/dev/net/tun')
+    ? ok('tun', '/dev/net/tun')
+    : warning('tun', '/dev/net/tun is missing: VPN programs in containers will not work', 'modprobe tun'),
+];
+
+export const checks: readonly Check[] = [
+  user,
+  containerd,
+  runtime,
+  libnftables,
+  overlay,
+  kernelFeatures,
+  cgroups,
+  forwarding,
+  forwardPolicy,
+  bridgeNetfilter,
+  otherFirewalls,
+  tun,
+];

@@ -1,0 +1,6 @@
+/**
+ * The door of cli: the command's table, for whoever documents or completes it. Running it is `main.ts`, which only
+ * `bin/netyard` starts.
+ */
+export { rootEntry } from './program/registry.ts';
+export type { CommandSpec, Entry } from './program/spec.ts';

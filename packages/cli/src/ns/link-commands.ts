@@ -1,0 +1,125 @@
+/** `ns veth`, `move`, `rename`, `addr`, `up`, and `link`, which is all of them in one step. */
+import { NetyardError } from '@netyard/core';
+import type { CommandSpec } from '../program/spec.ts';
+import { checkLinkName, parsePlace } from './place.ts';
+import { planLink, planPair } from './plan.ts';
+import { carryOut, carryOutChange, namespaces, planFlags } from './work.ts';
+
+const place = '[NAMESPACE:]LINK';
+
+export const nsLink: CommandSpec = {
+  usage: `[OPTIONS] ${place}[=ADDRESS/LENGTH] ${place}[=ADDRESS/LENGTH]`,
+  args: [2, 2],
+  flags: planFlags,
+  description:
+    'A veth pair: both ends born where they belong, named, addressed and up. Without NAMESPACE, or with\nnothing before the colon, an end stays in this one.',
+  examples: [
+    'netyard ns link r1:eth0=10.1.1.1/24 r2:eth0=10.1.1.2/24',
+    'netyard ns link :veth1.1=10.1.1.1/24 r2:eth0=10.1.1.2/24',
+    'netyard ns link --dry-run r1:eth0 r2:eth0',
+  ],
+  complete: 'namespaces',
+  run: async (context, { args: [near = '', far = ''], flags }) => {
+    const places = [parsePlace(near), parsePlace(far)] as const;
+    const plan = planPair(...places, await namespaces(), true);
+    await refuseTaken(places);
+    return await carryOut(context, flags, plan);
+  },
+};
+
+export const nsVeth: CommandSpec = {
+  usage: `[OPTIONS] ${place} ${place}`,
+  args: [2, 2],
+  flags: planFlags,
+  examples: ['netyard ns veth veth1.1 veth1.2', 'netyard ns veth veth1.1 r2:eth0'],
+  complete: 'namespaces',
+  run: async (context, { args: [near = '', far = ''], flags }) => {
+    const places = [parsePlace(near), parsePlace(far)] as const;
+    const plan = planPair(...places, await namespaces(), false);
+    await refuseTaken(places);
+    return await carryOut(context, flags, plan);
+  },
+};
+
+/** A new pair is wanted: a link of that name that is there already is somebody's. */
+async function refuseTaken(places: readonly { ns: string; link: string }[]): Promise<void> {
+  const { openKernel } = await import('@netyard/kernel');
+  const pathOf = await namespaces();
+  const kernel = openKernel();
+  try {
+    for (const { ns, link } of places) {
+      const links = await kernel.listLinks(pathOf(ns));
+      if (!links.some(({ name }) => name === link)) continue;
+      const where = ns === '' ? '' : ` in namespace ${ns}`;
+      throw new NetyardError('conflict', `link ${link}${where}: File exists`);
+    }
+  } finally {
+    kernel.close();
+  }
+}
+
+const ipIn = (ns: string): string[] => (ns === '' ? ['ip'] : ['ip', '-n', ns]);
+
+export const nsMove: CommandSpec = {
+  usage: `[OPTIONS] ${place} NAMESPACE[:NAME]`,
+  args: [2, 2],
+  flags: planFlags,
+  description: 'A moved link arrives down and without addresses. `:` as NAMESPACE brings it back here.',
+  examples: ['netyard ns move veth1.2 r2', 'netyard ns move veth1.2 r2:eth0', 'netyard ns move r2:eth0 :veth1.2'],
+  complete: 'namespaces',
+  run: async (context, { args: [what = '', where = ''], flags }) => {
+    const { link, ns } = parsePlace(what);
+    const [target = '', name] = where.split(':', 2);
+    if (name !== undefined && name !== '') checkLinkName(name, where);
+    const renamed = name === '' ? undefined : name;
+    const pathOf = await namespaces();
+    const { moveLink } = await import('@netyard/kernel');
+    const [from, to] = [pathOf(ns), pathOf(target)];
+    const twin = [...ipIn(ns), 'link', 'set', 'dev', link, 'netns', target === '' ? String(process.pid) : target];
+    if (renamed !== undefined) twin.push('name', renamed);
+    return await carryOutChange(context, flags, twin, () => moveLink(link, from, to, renamed));
+  },
+};
+
+export const nsRename: CommandSpec = {
+  usage: `[OPTIONS] ${place} NAME`,
+  args: [2, 2],
+  flags: planFlags,
+  examples: ['netyard ns rename r2:veth1.2 eth0'],
+  complete: 'namespaces',
+  run: async (context, { args: [what = '', name = ''], flags }) => {
+    const { link, ns } = parsePlace(what);
+    checkLinkName(name);
+    const path = (await namespaces())(ns);
+    const { renameLink } = await import('@netyard/kernel');
+    const twin = [...ipIn(ns), 'link', 'set', 'dev', link, 'name', name];
+    return await carryOutChange(context, flags, twin, () => renameLink(link, path, name));
+  },
+};
+
+export const nsAddr: CommandSpec = {
+  usage: `[OPTIONS] ${place}=ADDRESS/LENGTH`,
+  args: [1, 1],
+  flags: planFlags,
+  examples: ['netyard ns addr r2:eth0=10.1.1.2/24'],
+  complete: 'namespaces',
+  run: async (context, { args: [what = ''], flags }) => {
+    const wanted = parsePlace(what);
+    if (wanted.addresses.length === 0) {
+      throw new NetyardError('invalid', `no address in ${JSON.stringify(what)}`, {
+        hint: 'Write r2:eth0=10.1.1.2/24.',
+      });
+    }
+    return await carryOut(context, flags, planLink(wanted, await namespaces(), undefined));
+  },
+};
+
+export const nsUp: CommandSpec = {
+  usage: `[OPTIONS] ${place}[=ADDRESS/LENGTH]`,
+  args: [1, 1],
+  flags: [...planFlags, { name: 'down', type: 'bool', help: 'Set it down instead' }],
+  examples: ['netyard ns up :veth1.1=10.1.1.1/24', 'netyard ns up r2:lo'],
+  complete: 'namespaces',
+  run: async (context, { args: [what = ''], flags }) =>
+    await carryOut(context, flags, planLink(parsePlace(what), await namespaces(), !flags.bool('down'))),
+};

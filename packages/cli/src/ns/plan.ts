@@ -1,0 +1,34 @@
+/** What each `ns` verb wants of the kernel, as a plan. Pure. */
+import type { KernelObject, KernelPlan } from '@netyard/kernel';
+import type { LinkPlace } from './place.ts';
+
+/** Path of a namespace by name; undefined for '', the own one. */
+export type PathOf = (name: string) => string | undefined;
+
+const inNs = (path: string | undefined): { ns?: string } => (path === undefined ? {} : { ns: path });
+
+/** A pair, its ends where they belong and named as wanted; up and with addresses when `up`. */
+export function planPair(near: LinkPlace, far: LinkPlace, pathOf: PathOf, up: boolean): KernelPlan {
+  const places = [near, far];
+  const pair: KernelObject = {
+    kind: 'veth',
+    ...inNs(pathOf(near.ns)),
+    name: near.link,
+    up,
+    peer: { ...inNs(pathOf(far.ns)), name: far.link, up },
+  };
+  return {
+    owner: `${near.link} and ${far.link}`,
+    objects: [pair, ...places.flatMap((place) => addressObjects(place, pathOf))],
+  };
+}
+
+export const addressObjects = ({ ns, link, addresses }: LinkPlace, pathOf: PathOf): KernelObject[] =>
+  addresses.map((prefix) => ({ kind: 'address', ...inNs(pathOf(ns)), link, prefix }));
+
+/** A link that is there, set up or down, with further addresses. */
+export function planLink(place: LinkPlace, pathOf: PathOf, up: boolean | undefined): KernelPlan {
+  const state: KernelObject[] =
+    up === undefined ? [] : [{ kind: 'link-state', ...inNs(pathOf(place.ns)), name: place.link, up }];
+  return { owner: `link ${place.link}`, objects: [...addressObjects(place, pathOf), ...state] };
+}

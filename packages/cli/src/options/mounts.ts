@@ -1,0 +1,150 @@
+/** `-v`, `--mount` and `--tmpfs`. Pure: relative paths are resolved against a folder that is given. */
+import { resolve } from 'node:path';
+import type { Mount } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
+import { splitCsv } from './csv.ts';
+import { parseBool, parseBytes } from './values.ts';
+
+const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
+
+export interface Volumes {
+  /** Anonymous volumes: a path in the container alone. */
+  volumes: Record<string, Record<string, never>>;
+  binds: string[];
+}
+
+export function parseVolumes(texts: readonly string[], cwd: string): Volumes {
+  const result: Volumes = { volumes: {}, binds: [] };
+  for (const text of texts) {
+    if (text === '') throw invalid('invalid empty volume spec');
+    const [source = '', ...rest] = text.split(':');
+    if (rest.length === 0) {
+      result.volumes[text] = {};
+      continue;
+    }
+    if (rest.length > 2) throw invalid(`invalid spec: ${text}: too many colons`);
+    if ([source, ...rest].includes('')) throw invalid(`invalid spec: ${text}: empty section between colons`);
+    const host = source.startsWith('.') ? resolve(cwd, source) : source;
+    result.binds.push([host, ...rest].join(':'));
+  }
+  return result;
+}
+
+/** `PATH[:OPTIONS]` by path. */
+export function parseTmpfs(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [path = '', ...options] = text.split(':');
+      return [path, options.join(':')];
+    }),
+  );
+}
+
+const mountTypes: readonly string[] = ['bind', 'volume', 'tmpfs'];
+/** Keys that may stand without a value. */
+const bareKeys: readonly string[] = ['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive'];
+
+/** One `--mount type=bind,src=…,dst=…`. */
+export function parseMount(text: string, cwd: string): Mount {
+  const mount: Mount = { Type: 'volume', Target: '' };
+  for (const field of splitCsv(text)) {
+    const split = field.indexOf('=');
+    const key = (split === -1 ? field : field.slice(0, split)).toLowerCase();
+    if (split === -1 && !bareKeys.includes(key)) throw invalid(`invalid field '${field}' must be a key=value pair`);
+    setField(mount, key, split === -1 ? undefined : field.slice(split + 1), field, cwd);
+  }
+  checkMount(mount);
+  return mount;
+}
+
+function setField(mount: Mount, key: string, value: string | undefined, field: string, cwd: string): void {
+  const text = value ?? '';
+  const flag = (): boolean => {
+    try {
+      return value === undefined || parseBool(value);
+    } catch {
+      throw invalid(`invalid value for ${key}: ${text}`);
+    }
+  };
+  switch (key) {
+    case 'type':
+      mount.Type = mountType(text.toLowerCase());
+      return;
+    case 'source':
+    case 'src':
+      mount.Source = text.startsWith('.') ? resolve(cwd, text) : text;
+      return;
+    case 'target':
+    case 'dst':
+    case 'destination':
+      mount.Target = text;
+      return;
+    case 'readonly':
+    case 'ro':
+      mount.ReadOnly = flag();
+      return;
+    case 'consistency':
+      mount.Consistency = text.toLowerCase();
+      return;
+  }
+  if (key.startsWith('bind-')) setBindField(mount, key, text, flag, field);
+  else if (key.startsWith('volume-')) setVolumeField(mount, key, text, flag, field);
+  else if (key.startsWith('tmpfs-')) setTmpfsField(mount, key, text, field);
+  else throw invalid(`unexpected key '${key}' in '${field}'`);
+}
+
+function mountType(text: string): Mount['Type'] {
+  if (!mountTypes.includes(text))
+    throw invalid(`invalid mount type ${JSON.stringify(text)}; use bind, volume or tmpfs`);
+  return text as Mount['Type'];
+}
+
+function setBindField(mount: Mount, key: string, text: string, flag: () => boolean, field: string): void {
+  mount.BindOptions ??= {};
+  if (key === 'bind-propagation') mount.BindOptions.Propagation = text.toLowerCase();
+  else if (key === 'bind-nonrecursive') mount.BindOptions.NonRecursive = flag();
+  else if (key === 'bind-recursive') {
+    if (!['enabled', 'disabled'].includes(text)) {
+      throw invalid(`invalid value for bind-recursive: ${text} (must be "enabled" or "disabled")`);
+    }
+    mount.BindOptions.NonRecursive = text === 'disabled';
+  } else throw invalid(`unexpected key '${key}' in '${field}'`);
+}
+
+function setVolumeField(mount: Mount, key: string, text: string, flag: () => boolean, field: string): void {
+  mount.VolumeOptions ??= {};
+  const options = mount.VolumeOptions;
+  const [name = '', ...value] = text.split('=');
+  if (key === 'volume-nocopy') options.NoCopy = flag();
+  else if (key === 'volume-subpath') options.Subpath = text;
+  else if (key === 'volume-label') options.Labels = { ...options.Labels, [name]: value.join('=') };
+  else if (key === 'volume-driver') options.DriverConfig = { ...options.DriverConfig, Name: text };
+  else if (key === 'volume-opt') {
+    const before = options.DriverConfig?.Options;
+    options.DriverConfig = { ...options.DriverConfig, Options: { ...before, [name]: value.join('=') } };
+  } else throw invalid(`unexpected key '${key}' in '${field}'`);
+}
+
+function setTmpfsField(mount: Mount, key: string, text: string, field: string): void {
+  mount.TmpfsOptions ??= {};
+  if (key === 'tmpfs-size') {
+    try {
+      mount.TmpfsOptions.SizeBytes = parseBytes(text);
+    } catch {
+      throw invalid(`invalid value for ${key}: ${text}`);
+    }
+  } else if (key === 'tmpfs-mode') {
+    if (!/^[0-7]{1,11}$/.test(text)) throw invalid(`invalid value for ${key}: ${text}`);
+    mount.TmpfsOptions.Mode = Number.parseInt(text, 8);
+  } else throw invalid(`unexpected key '${key}' in '${field}'`);
+}
+
+function checkMount(mount: Mount): void {
+  if (mount.Target === '') throw invalid('target is required');
+  const mixed = (options: unknown, type: Mount['Type']): void => {
+    if (options && mount.Type !== type) throw invalid(`cannot mix '${type}-*' options with mount type '${mount.Type}'`);
+  };
+  mixed(mount.VolumeOptions, 'volume');
+  mixed(mount.BindOptions, 'bind');
+  mixed(mount.TmpfsOptions, 'tmpfs');
+}

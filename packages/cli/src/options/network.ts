@@ -1,0 +1,190 @@
+/** `--network`, in its short and its long form, and the flags that fill an endpoint. Pure; throws `invalid`. */
+import type { EndpointSettings } from '@netyard/api-types';
+import { NetyardError, parseMac } from '@netyard/core';
+import { splitCsv } from './csv.ts';
+
+export interface NetworkAttachment {
+  target: string;
+  aliases: string[];
+  links: string[];
+  driverOptions: Record<string, string>;
+  ipv4: string;
+  ipv6: string;
+  mac: string;
+  linkLocalIps: string[];
+  gatewayPriority: number;
+}
+
+const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
+
+const plain = (target: string): NetworkAttachment => ({
+  target,
+  aliases: [],
+  links: [],
+  driverOptions: {},
+  ipv4: '',
+  ipv6: '',
+  mac: '',
+  linkLocalIps: [],
+  gatewayPriority: 0,
+});
+
+/** `NAME`, or `name=NAME,alias=…,ip=…,mac-address=…,driver-opt=K=V,link-local-ip=…,gw-priority=N`. */
+export function parseNetwork(text: string): NetworkAttachment {
+  if (!/^(name|alias|ip|ip6|mac-address|link-local-ip|driver-opt|gw-priority)=/.test(text) && !text.includes(',')) {
+    if (text.includes('=')) throw new Error(`invalid field key ${text.split('=')[0]}`);
+    return plain(text);
+  }
+  const attachment = plain('');
+  for (const field of splitCsv(text)) {
+    const split = field.indexOf('=');
+    if (split < 1) throw new Error(`invalid field ${field}`);
+    setField(attachment, field.slice(0, split).trim().toLowerCase(), field.slice(split + 1).trim());
+  }
+  if (attachment.target === '') throw new Error('network name/id is not specified');
+  return attachment;
+}
+
+function setField(attachment: NetworkAttachment, key: string, value: string): void {
+  switch (key) {
+    case 'name':
+      attachment.target = value;
+      return;
+    case 'alias':
+      attachment.aliases.push(value);
+      return;
+    case 'ip':
+      attachment.ipv4 = value;
+      return;
+    case 'ip6':
+      attachment.ipv6 = value;
+      return;
+    case 'mac-address':
+      attachment.mac = checkedMac(value);
+      return;
+    case 'link-local-ip':
+      attachment.linkLocalIps.push(value);
+      return;
+    case 'driver-opt': {
+      const [name = '', ...rest] = value.split('=');
+      if (name === '' || rest.length === 0) throw new Error('invalid key value pair format in driver options');
+      attachment.driverOptions[name.trim().toLowerCase()] = rest.join('=').trim().toLowerCase();
+      return;
+    }
+    case 'gw-priority':
+      if (!/^-?\d+$/.test(value)) {
+        throw new Error(
+          `invalid gw-priority (${value}): strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+        );
+      }
+      attachment.gatewayPriority = Number(value);
+      return;
+    default:
+      throw new Error(`invalid field key ${key}`);
+  }
+}
+
+/** Throws docker's `X is not a valid mac address`. */
+export function checkedMac(text: string): string {
+  parseMac(text);
+  return text;
+}
+
+/** The flags beside `--network`; they go to the first network. */
+export interface EndpointFlags {
+  aliases: string[];
+  links: string[];
+  ipv4: string;
+  ipv6: string;
+  mac: string;
+  linkLocalIps: string[];
+}
+
+export const isUserDefined = (mode: string): boolean =>
+  !['default', 'bridge', 'host', 'none', ''].includes(mode) && !/^container(:|$)/.test(mode);
+
+/** NetworkMode and EndpointsConfig of a create request. */
+export function planEndpoints(
+  networks: readonly NetworkAttachment[],
+  flags: EndpointFlags,
+): { mode: string; endpoints: Record<string, EndpointSettings> } {
+  const endpoints: Record<string, EndpointSettings> = {};
+  const wanted = networks.length > 0 ? networks : [plain('default')];
+  wanted.forEach((network, index) => {
+    const endpoint = endpointOf(index === 0 ? withFlags(network, flags) : network);
+    if (endpoints[network.target])
+      throw invalid(`network ${JSON.stringify(network.target)} is specified multiple times`);
+    if (networks.length === 1 && isEmpty(endpoint)) return;
+    endpoints[network.target] = endpoint;
+  });
+  const kinds = new Set(networks.map(({ target }) => isUserDefined(target)));
+  if (kinds.size > 1) {
+    throw invalid('conflicting options: cannot attach both user-defined and non-user-defined network-modes');
+  }
+  return { mode: networks[0]?.target ?? 'default', endpoints };
+}
+
+function withFlags(network: NetworkAttachment, flags: EndpointFlags): NetworkAttachment {
+  const conflict = (given: boolean, flag: string, field: string): void => {
+    if (given) throw invalid(`conflicting options: cannot specify both --${flag} and per-network ${field}`);
+  };
+  conflict(network.aliases.length > 0 && flags.aliases.length > 0, 'network-alias', 'alias');
+  conflict(network.links.length > 0 && flags.links.length > 0, 'link', 'links');
+  conflict(network.ipv4 !== '' && flags.ipv4 !== '', 'ip', 'IPv4 address');
+  conflict(network.ipv6 !== '' && flags.ipv6 !== '', 'ip6', 'IPv6 address');
+  conflict(network.mac !== '' && flags.mac !== '', 'mac-address', 'MAC address');
+  conflict(
+    network.linkLocalIps.length > 0 && flags.linkLocalIps.length > 0,
+    'link-local-ip',
+    'link-local IP addresses',
+  );
+  return {
+    ...network,
+    aliases: flags.aliases.length > 0 ? flags.aliases : network.aliases,
+    // On a user-defined network a link is an alias of the endpoint; elsewhere it is HostConfig.Links alone.
+    links: isUserDefined(network.target) && flags.links.length > 0 ? flags.links : network.links,
+    ipv4: flags.ipv4 || network.ipv4,
+    ipv6: flags.ipv6 || network.ipv6,
+    mac: flags.mac || network.mac,
+    linkLocalIps: flags.linkLocalIps.length > 0 ? flags.linkLocalIps : network.linkLocalIps,
+  };
+}
+
+const orNull = <T>(items: T[]): T[] | null => (items.length > 0 ? items : null);
+
+export function endpointOf(network: NetworkAttachment): EndpointSettings {
+  if (network.target.trim() === '') throw invalid('no name set for network');
+  if (!isUserDefined(network.target) && network.aliases.length > 0) {
+    throw invalid('network-scoped aliases are only supported for user-defined networks');
+  }
+  if (network.mac !== '') checkedMac(network.mac);
+  return {
+    IPAMConfig: ipamOf(network),
+    Links: orNull(network.links),
+    Aliases: orNull(network.aliases),
+    MacAddress: network.mac,
+    DriverOpts: Object.keys(network.driverOptions).length > 0 ? network.driverOptions : null,
+    GwPriority: network.gatewayPriority,
+    NetworkID: '',
+    EndpointID: '',
+    Gateway: '',
+    IPAddress: '',
+    IPPrefixLen: 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+}
+
+function ipamOf({ ipv4, ipv6, linkLocalIps }: NetworkAttachment): EndpointSettings['IPAMConfig'] {
+  if (ipv4 === '' && ipv6 === '' && linkLocalIps.length === 0) return null;
+  return {
+    ...(ipv4 !== '' ? { IPv4Address: ipv4 } : {}),
+    ...(ipv6 !== '' ? { IPv6Address: ipv6 } : {}),
+    ...(linkLocalIps.length > 0 ? { LinkLocalIPs: linkLocalIps } : {}),
+  };
+}
+
+const isEmpty = (endpoint: EndpointSettings): boolean =>
+  Object.values(endpoint).every((value) => value === null || value === '' || value === 0);

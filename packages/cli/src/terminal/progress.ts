@@ -1,0 +1,70 @@
+/** Progress of pull, push, load and import: lines that move on a terminal, plain lines elsewhere. */
+import type { JSONMessage } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
+import { humanSize } from '../format/human.ts';
+import type { Output } from '../program/context.ts';
+
+/** Prints until the stream ends; throws its error message, if it has one. `onAux` gets what is meant for programs. */
+export async function showProgress(
+  messages: AsyncIterable<JSONMessage>,
+  output: Output,
+  onAux: (aux: Record<string, unknown>) => void = () => undefined,
+): Promise<void> {
+  const screen = output.isTTY ? new Screen(output) : undefined;
+  for await (const message of messages) {
+    if (message.error !== undefined || message.errorDetail) {
+      throw new NetyardError('internal', message.errorDetail?.message ?? message.error ?? 'unknown error');
+    }
+    if (message.aux) {
+      onAux(message.aux);
+      continue;
+    }
+    if (screen) screen.show(message);
+    else output.write(plainLine(message));
+  }
+}
+
+/** Without a terminal bars are left out: they would fill a log. */
+export function plainLine(message: JSONMessage): string {
+  if (message.stream !== undefined) return message.stream;
+  if (message.progressDetail?.current !== undefined && message.progressDetail.current > 0) return '';
+  return `${message.id ? `${message.id}: ` : ''}${message.status ?? ''}\n`;
+}
+
+/** One line per id, rewritten in place. */
+class Screen {
+  readonly #output: Output;
+  readonly #lines = new Map<string, number>();
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  show(message: JSONMessage): void {
+    if (message.id === undefined || message.id === '') {
+      this.#lines.clear();
+      this.#output.write(plainLine(message));
+      return;
+    }
+    let line = this.#lines.get(message.id);
+    if (line === undefined) {
+      line = this.#lines.size;
+      this.#lines.set(message.id, line);
+      this.#output.write('\n');
+    }
+    const up = this.#lines.size - line;
+    const text = `${message.id}: ${message.status ?? ''} ${bar(message, this.#output.columns ?? 80)}`.trimEnd();
+    this.#output.write(`\x1b[${up}A\x1b[2K\r${text}\r\x1b[${up}B`);
+  }
+}
+
+/** `[=====>     ]  1.2MB/3.4MB`; the box needs more than 110 columns. Pure. */
+export function bar({ progressDetail }: JSONMessage, columns: number): string {
+  const current = progressDetail?.current ?? 0;
+  const total = progressDetail?.total ?? 0;
+  if (current <= 0 && total <= 0) return '';
+  if (total <= 0 || current > total) return humanSize(current).padStart(8);
+  const filled = Math.min(50, Math.trunc(Math.trunc((current / total) * 100) / 2));
+  const box = columns > 110 ? `[${'='.repeat(filled)}>${' '.repeat(50 - filled)}] ` : '';
+  return `${box}${humanSize(current).padStart(8)}/${humanSize(total)}`;
+}

@@ -1,0 +1,10 @@
+/** Who we are. Read from the package's own file, so that there is one place for the number. */
+import { readFileSync } from 'node:fs';
+
+/** `0.1.0` */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+export const versionLine = (): string => `Netyard version ${packageVersion()}`;

@@ -1,0 +1,68 @@
+/**
+ * Where the daemon listens, and how: from a flag, the environment, or the default. Pure but for the TLS files, whose
+ * names it gives and which `transport` reads.
+ */
+import { join } from 'node:path';
+import { NetyardError } from '@netyard/core';
+
+export const defaultHost = 'unix:///run/netyard/netyard.sock';
+
+export interface TlsFiles {
+  ca: string;
+  cert: string;
+  key: string;
+  /** Refuse a server whose certificate the CA did not sign. */
+  verify: boolean;
+}
+
+export type DaemonAddress =
+  | { kind: 'unix'; text: string; path: string }
+  | { kind: 'tcp'; text: string; host: string; port: number; tls: TlsFiles | undefined };
+
+export interface AddressRequest {
+  /** `-H`; goes before the environment. */
+  host?: string | undefined;
+  tls?: Partial<TlsFiles> & { enabled: boolean };
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** `-H`, else NETYARD_HOST, else DOCKER_HOST, else the default. Throws `invalid` in the docker command's words. */
+export function resolveAddress({ host, tls, env }: AddressRequest): DaemonAddress {
+  const text = [host, env['NETYARD_HOST'], env['DOCKER_HOST'], defaultHost].find((value) => value) ?? defaultHost;
+  return parseAddress(text, tlsFiles(tls, env));
+}
+
+function tlsFiles(tls: AddressRequest['tls'], env: AddressRequest['env']): TlsFiles | undefined {
+  const verify = tls?.verify ?? (env['DOCKER_TLS_VERIFY'] ?? '') !== '';
+  if (!verify && !tls?.enabled && !env['DOCKER_TLS']) return undefined;
+  const folder = env['DOCKER_CERT_PATH'] || env['DOCKER_CONFIG'] || join(env['HOME'] ?? '/', '.docker');
+  return {
+    ca: tls?.ca ?? join(folder, 'ca.pem'),
+    cert: tls?.cert ?? join(folder, 'cert.pem'),
+    key: tls?.key ?? join(folder, 'key.pem'),
+    verify,
+  };
+}
+
+/** `unix:///path`, `tcp://host:port`, `http://`, `https://`; also a bare `host:port`. */
+export function parseAddress(text: string, tls?: TlsFiles): DaemonAddress {
+  const invalid = (hint: string): NetyardError =>
+    new NetyardError('invalid', `unable to parse docker host \`${text}\``, { hint });
+  const match = /^(?:([a-z]+):\/\/)?(.*)$/.exec(text.trim());
+  const scheme = match?.[1] ?? 'tcp';
+  const rest = match?.[2] ?? '';
+  if (scheme === 'unix') {
+    if (!rest.startsWith('/')) throw invalid('Write unix:///absolute/path.');
+    return { kind: 'unix', text, path: rest };
+  }
+  if (scheme === 'ssh')
+    throw invalid('ssh:// is not supported; forward the socket: ssh -L /tmp/n.sock:/run/netyard/netyard.sock HOST');
+  if (!['tcp', 'http', 'https'].includes(scheme)) throw invalid('Write unix:///path or tcp://host:port.');
+  const place = /^(\[[0-9a-fA-F:.]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(rest);
+  if (!place || (place[1] === '' && place[2] === undefined)) throw invalid('Write tcp://host:port.');
+  const secure = tls !== undefined || scheme === 'https';
+  const port = Number(place[2] ?? (secure ? 2376 : 2375));
+  if (port < 1 || port > 65535) throw invalid('A port is a number from 1 to 65535.');
+  const host = (place[1] || '127.0.0.1').replace(/^\[|\]$/g, '');
+  return { kind: 'tcp', text: match?.[1] ? text : `tcp://${text}`, host, port, tls };
+}

@@ -1,0 +1,37 @@
+/** One daemon's API, by noun. */
+import { type AddressRequest, type DaemonAddress, resolveAddress } from './address.ts';
+import { Api } from './api.ts';
+import { Containers } from './containers.ts';
+import { Images } from './images.ts';
+import { Networks } from './networks.ts';
+import { System } from './system.ts';
+import { Transport } from './transport.ts';
+import { Volumes } from './volumes.ts';
+
+export interface NetyardClient {
+  readonly address: DaemonAddress;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly system: System;
+  /** The version both sides speak; asks the daemon the first time. */
+  apiVersion(): Promise<string>;
+  close(): void;
+}
+
+/** Opens no connection yet: the first request does. Throws `invalid` for an address that cannot be one. */
+export function openClient(request: AddressRequest): NetyardClient {
+  const transport = new Transport(resolveAddress(request));
+  const api = new Api(transport, request.env['DOCKER_API_VERSION']);
+  return {
+    address: transport.address,
+    containers: new Containers(api),
+    images: new Images(api),
+    networks: new Networks(api),
+    volumes: new Volumes(api),
+    system: new System(api),
+    apiVersion: () => api.version(),
+    close: () => transport.close(),
+  };
+}

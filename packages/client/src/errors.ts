@@ -1,0 +1,64 @@
+/** From an answer's status, or a connection that did not come about, to an error. */
+import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
+import type { DaemonAddress } from './address.ts';
+
+const codes: Readonly<Record<number, ErrorCode>> = {
+  304: 'not-modified',
+  400: 'invalid',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  501: 'not-implemented',
+  503: 'unavailable',
+};
+
+/** The daemon's own words; the command prints `Error response from daemon: ` before them. */
+export class DaemonError extends NetyardError {
+  readonly status: number;
+
+  constructor(status: number, message: string, hint?: string) {
+    super(codes[status] ?? 'internal', message, hint === undefined ? {} : { hint });
+    this.name = 'DaemonError';
+    this.status = status;
+  }
+}
+
+/** The body of a refused request is `{"message": …}`; a proxy in between may say something else. */
+export function daemonError(status: number, body: string, request: string): DaemonError {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === 'object' && parsed !== null && 'message' in parsed) {
+      const hint = 'hint' in parsed && typeof parsed.hint === 'string' ? parsed.hint : undefined;
+      return new DaemonError(status, String(parsed.message), hint);
+    }
+  } catch {
+    // not JSON: shown as it is
+  }
+  const text = body.trim();
+  return new DaemonError(status, text === '' ? `${request} returned status ${status}` : text);
+}
+
+/** What to say when no connection comes about. */
+export function connectionError(address: DaemonAddress, cause: unknown): NetyardError {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new NetyardError(
+      'forbidden',
+      `permission denied while trying to connect to the Netyard daemon socket at ${address.text}`,
+      { hint: 'The socket belongs to root: use sudo, or a group that may write to it.', cause },
+    );
+  }
+  if (['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'].includes(code)) {
+    return new NetyardError(
+      'unavailable',
+      `Cannot connect to the Netyard daemon at ${address.text}. Is the daemon running?`,
+      {
+        hint: 'Start it with `netyard daemon`, or say where it listens with NETYARD_HOST or -H.',
+        cause,
+      },
+    );
+  }
+  if (code === 'ABORT_ERR') return new NetyardError('unavailable', 'the request was cancelled', { cause });
+  return new NetyardError('unavailable', `error during connect: ${address.text}: ${messageOf(cause)}`, { cause });
+}

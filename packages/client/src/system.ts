@@ -1,0 +1,78 @@
+/** The daemon itself, its events, and Netyard's own routes, over the API. */
+import type {
+  CleanupResponse,
+  DiskUsageResponse,
+  EventMessage,
+  ExplainResponse,
+  InfoResponse,
+  VersionResponse,
+} from '@netyard/api-types';
+import { type Api, type Filters, filtersText, type PingResult } from './api.ts';
+import { jsonLines } from './streams.ts';
+import { pathOf } from './transport.ts';
+
+/** A number cannot hold nanoseconds since 1970 exactly. */
+export interface ExactEvent {
+  event: EventMessage;
+  nanoseconds: bigint;
+}
+
+function parseEvent(line: string): ExactEvent {
+  let nanoseconds = 0n;
+  const event: EventMessage = JSON.parse(line, (key, value: unknown, at?: { source?: string }) => {
+    if (key === 'timeNano' && typeof value === 'number') nanoseconds = BigInt(at?.source ?? value);
+    return value;
+  });
+  return { event, nanoseconds };
+}
+
+export class System {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  ping(): Promise<PingResult> {
+    return this.#api.ping();
+  }
+
+  version(): Promise<VersionResponse> {
+    return this.#api.json('GET', '/version');
+  }
+
+  info(): Promise<InfoResponse> {
+    return this.#api.json('GET', '/info');
+  }
+
+  diskUsage(): Promise<DiskUsageResponse> {
+    return this.#api.json('GET', '/system/df');
+  }
+
+  async *events(call: {
+    since?: string | undefined;
+    until?: string | undefined;
+    filters?: Filters;
+    signal?: AbortSignal;
+  }): AsyncGenerator<ExactEvent> {
+    const query = { since: call.since, until: call.until, filters: filtersText(call.filters) };
+    const answer = await this.#api.send('GET', '/events', { query, signal: call.signal });
+    yield* jsonLines<ExactEvent>(answer, parseEvent);
+  }
+
+  /** The kernel objects that stand for a container or a network, and the script that makes them. */
+  explain(ref: string): Promise<ExplainResponse> {
+    return this.#api.transport
+      .send('GET', `/netyard/v1/explain/${pathOf(ref)}`)
+      .then((answer) => answer.toArray())
+      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
+  }
+
+  /** Takes away what belongs to no container. */
+  cleanup(call: { dryRun: boolean }): Promise<CleanupResponse> {
+    return this.#api.transport
+      .send('POST', '/netyard/v1/cleanup', { query: call })
+      .then((answer) => answer.toArray())
+      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as CleanupResponse);
+  }
+}

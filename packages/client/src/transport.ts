@@ -1,0 +1,145 @@
+/** HTTP to one daemon: requests, bodies that stream both ways, and connections taken over (hijacked). No Docker nouns. */
+import { readFileSync } from 'node:fs';
+import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { request as requestTls, Agent as TlsAgent } from 'node:https';
+import type { Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { NetyardError } from '@netyard/core';
+import type { DaemonAddress, TlsFiles } from './address.ts';
+import { connectionError, daemonError } from './errors.ts';
+
+export type QueryValue = string | number | boolean | readonly string[] | undefined;
+
+export interface Call {
+  /** Undefined, false and '' are left out; true is `1`. */
+  query?: Readonly<Record<string, QueryValue>> | undefined;
+  json?: unknown;
+  body?: Readable | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Hijacked {
+  /** Both directions; `end()` half-closes. */
+  stream: Duplex;
+  /** `application/vnd.docker.raw-stream` or `…multiplexed-stream`. */
+  contentType: string;
+}
+
+/** Path segments as Docker's clients send them: `:` and `@` stay, `/` separates. */
+export const pathOf = (text: string): string =>
+  text
+    .split('/')
+    .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
+    .join('/');
+
+export class Transport {
+  readonly address: DaemonAddress;
+  readonly #agent: Agent | TlsAgent;
+
+  constructor(address: DaemonAddress) {
+    this.address = address;
+    const tls = address.kind === 'tcp' ? address.tls : undefined;
+    this.#agent = tls ? new TlsAgent({ keepAlive: true, ...readTls(tls) }) : new Agent({ keepAlive: true });
+  }
+
+  /** The answer, its body unread. Throws DaemonError for a status of 400 and more, and for 304. */
+  async send(method: string, path: string, call: Call = {}): Promise<IncomingMessage> {
+    const outgoing = this.#open(method, path, call);
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.on('response', resolve);
+      outgoing.on('error', (error) => reject(connectionError(this.address, error)));
+      this.#sendBody(outgoing, call, reject);
+    });
+    await refuseFailure(answer, `${method} ${path}`);
+    return answer;
+  }
+
+  /** Takes the connection over, as attach and exec do. */
+  async hijack(path: string, call: Call = {}): Promise<Hijacked> {
+    const headers = { ...call.headers, Connection: 'Upgrade', Upgrade: 'tcp' };
+    const outgoing = this.#open('POST', path, { ...call, headers });
+    return await new Promise((resolve, reject) => {
+      outgoing.on('error', (error) => reject(connectionError(this.address, error)));
+      outgoing.on('upgrade', (answer, stream: Duplex, head: Buffer) => {
+        if (head.length > 0) stream.unshift(head);
+        resolve({ stream, contentType: answer.headers['content-type'] ?? '' });
+      });
+      outgoing.on('response', (answer) => {
+        const unexpected = new NetyardError('internal', `unable to upgrade to tcp, received ${answer.statusCode}`);
+        refuseFailure(answer, `POST ${path}`).then(() => reject(unexpected), reject);
+      });
+      this.#sendBody(outgoing, call, reject);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #open(method: string, path: string, call: Call): ClientRequest {
+    const options: RequestOptions = {
+      method,
+      path: path + queryText(call.query),
+      agent: this.#agent,
+      headers: { 'User-Agent': 'Netyard-Client', ...call.headers },
+      ...(call.signal ? { signal: call.signal } : {}),
+      ...(this.address.kind === 'unix'
+        ? { socketPath: this.address.path, host: 'netyard' }
+        : { host: this.address.host, port: this.address.port }),
+    };
+    const secure = this.address.kind === 'tcp' && this.address.tls !== undefined;
+    return secure ? requestTls(options) : request(options);
+  }
+
+  #sendBody(outgoing: ClientRequest, call: Call, reject: (error: unknown) => void): void {
+    if (call.body) {
+      if (!outgoing.hasHeader('Content-Type')) outgoing.setHeader('Content-Type', 'application/x-tar');
+      // A daemon that refuses closes early; its answer says more than the broken pipe does.
+      pipeline(call.body, outgoing).catch((error: unknown) => setTimeout(() => reject(error), 200).unref());
+    } else if (call.json !== undefined) {
+      const text = JSON.stringify(call.json);
+      outgoing.setHeader('Content-Type', 'application/json');
+      outgoing.setHeader('Content-Length', Buffer.byteLength(text));
+      outgoing.end(text);
+    } else {
+      if (outgoing.method !== 'GET' && outgoing.method !== 'HEAD') outgoing.setHeader('Content-Length', 0);
+      outgoing.end();
+    }
+  }
+}
+
+function readTls(files: TlsFiles): { ca?: Buffer; cert: Buffer; key: Buffer; rejectUnauthorized: boolean } {
+  const read = (path: string): Buffer => {
+    try {
+      return readFileSync(path);
+    } catch (cause) {
+      throw new NetyardError('invalid', `could not read TLS file ${path}`, { cause });
+    }
+  };
+  const ca = files.verify ? { ca: read(files.ca) } : {};
+  return { ...ca, cert: read(files.cert), key: read(files.key), rejectUnauthorized: files.verify };
+}
+
+function queryText(query: Call['query']): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value === undefined || value === false || value === '') continue;
+    if (Array.isArray(value)) for (const item of value) parameters.append(name, item);
+    else parameters.append(name, value === true ? '1' : String(value));
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+async function refuseFailure(answer: IncomingMessage, request: string): Promise<void> {
+  const status = answer.statusCode ?? 0;
+  if (status < 400 && status !== 304) return;
+  throw daemonError(status, await readText(answer), request);
+}
+
+export async function readText(answer: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}

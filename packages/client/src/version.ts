@@ -1,0 +1,17 @@
+/** Which version of the API client and daemon both speak. Pure. */
+
+/** Newest version this client knows; the request bodies it sends are of this one. */
+export const newestApiVersion = '1.51';
+const oldestApiVersion = '1.24';
+
+export function compareVersions(a: string, b: string): number {
+  const [aMajor = 0, aMinor = 0] = a.split('.').map(Number);
+  const [bMajor = 0, bMinor = 0] = b.split('.').map(Number);
+  return aMajor - bMajor || aMinor - bMinor;
+}
+
+/** `offered`: the Api-Version header of `/_ping`; a daemon that sends none is older than the header. */
+export function negotiateVersion(offered: string | undefined): string {
+  if (offered === undefined || !/^\d+\.\d+$/.test(offered)) return oldestApiVersion;
+  return compareVersions(offered, newestApiVersion) < 0 ? offered : newestApiVersion;
+}
