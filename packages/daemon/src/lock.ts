@@ -17,7 +17,7 @@ export function takeLock(path: string, whatFor: string): Lock {
   } catch (error) {
     database.close();
     throw new NetyardError('conflict', `another Netyard daemon uses ${whatFor}`, {
-      hint: 'stop it, or give this one another --data-root and --exec-root',
+      hint: 'stop it first; a second daemon needs a host of its own, such as one of `netyard lab`',
       cause: error,
     });
   }

@@ -1,5 +1,5 @@
 /** The composition root: every box is opened here, in the order in which they stand on one another. */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
 import { createApiServer } from '@netyard/docker-api';
@@ -68,6 +68,16 @@ function openFolders({ config, opened }: Opening): void {
     const lock = takeLock(join(folder, 'daemon.lock'), folder);
     opened.push(() => lock.release());
   }
+  takeNetwork(opened);
+}
+
+/** Bridge, tables and names of namespaces are one daemon's: a second one would clear them away as leftovers. */
+function takeNetwork(opened: UndoStack): void {
+  const folder = '/run/netyard';
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  const inode = statSync('/proc/self/ns/net').ino;
+  const lock = takeLock(join(folder, `network-${inode}.lock`), "this host's network");
+  opened.push(() => lock.release());
 }
 
 async function openEngineOn(

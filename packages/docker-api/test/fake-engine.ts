@@ -1,6 +1,13 @@
 /** An engine whose methods a test writes down one by one; any other call fails the test with its name. */
 import { NetyardError, silentLogger } from '@netyard/core';
-import type { ContainerConfig, ContainerRecord, ContainerSummary, Engine, OutputChunk } from '@netyard/engine';
+import type {
+  ContainerConfig,
+  ContainerDetails,
+  ContainerRecord,
+  ContainerSummary,
+  Engine,
+  OutputChunk,
+} from '@netyard/engine';
 import type { Networks } from '@netyard/network';
 import type { ApiOptions } from '../src/options.ts';
 
@@ -199,6 +206,18 @@ export const someSummary: ContainerSummary = {
     ],
     ports: [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 }],
   },
+};
+
+export const details: ContainerDetails = {
+  ...someSummary,
+  image: undefined,
+  linkTexts: ['/nginx-1:/nginx-2/web1'],
+  logPath: '/x/log',
+  hostnamePath: '/x/hostname',
+  hostsPath: '/x/hosts',
+  resolvConfPath: '/x/resolv.conf',
+  execIds: [],
+  overlay: { lower: ['/l1', '/l2'], upper: '/u', work: '/w', merged: '/m' },
 };
 
 export async function* chunks(...texts: [OutputChunk['stream'], string][]): AsyncGenerator<OutputChunk> {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { Attachment, OutputChunk } from '@netyard/engine';
 import { readAll, readUntil, serve } from './client.ts';
-import { chunks, someTime } from './fake-engine.ts';
+import { chunks, details, someTime } from './fake-engine.ts';
 
 const upgrade = (path: string, body = ''): string =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body}`;
@@ -179,4 +179,27 @@ test('progress: lines, and an error after the first line as a line', async (t) =
   assert.deepEqual(first.progressDetail, { current: 1, total: 2 });
   assert.deepEqual(last, { errorDetail: { message: 'registry went away' }, error: 'registry went away' });
   assert.equal((await server.send('POST', '/images/create?fromImage=none')).status, 404);
+});
+
+test('a container’s name where an image belongs: the registry’s words, and a hint', async (t) => {
+  const server = await serve(t, {
+    images: {
+      // biome-ignore lint/correctness/useYield: fails before it has anything to tell
+      async *pull() {
+        throw new NetyardError('not-found', 'pull access denied for nginx-1');
+      },
+    },
+    containers: {
+      inspect: async (ref) => {
+        if (ref !== 'nginx-1') throw new NetyardError('not-found', `No such container: ${ref}`);
+        return details;
+      },
+    },
+  });
+  const pull = async (image: string) =>
+    JSON.parse((await server.send('POST', `/images/create?fromImage=${image}&tag=latest`)).body).message;
+  const denied = 'pull access denied for nginx-1';
+  const hint = 'nginx-1 is a container; for a command in it: docker exec -it nginx-1 bash';
+  assert.equal(await pull('docker.io/library/nginx-1'), `${denied}\n${hint}`);
+  assert.equal(await pull('other'), denied);
 });

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import type { ContainerDetails } from '@netyard/engine';
 import { readFilters, readTimestamp } from '../src/http/query.ts';
 import { foldReference } from '../src/http/router.ts';
 import { containerCreateSchema } from '../src/schemas/container.ts';
@@ -14,7 +13,7 @@ import { encodeEvent } from '../src/translate/event.ts';
 import { parseBind } from '../src/translate/mounts.ts';
 import { parsePortKey } from '../src/translate/ports.ts';
 import { translateStats } from '../src/translate/stats.ts';
-import { containerId, second, someConfig, someRecord, someSummary, someTime } from './fake-engine.ts';
+import { containerId, details, second, someConfig, someRecord, someSummary, someTime } from './fake-engine.ts';
 
 const create = (body: object, minor = 50) =>
   translateContainerCreate(containerCreateSchema.parse(body), { major: 1, minor }, { init: false });
@@ -154,18 +153,6 @@ test('a row of docker ps', () => {
     },
   );
 });
-
-const details: ContainerDetails = {
-  ...someSummary,
-  image: undefined,
-  linkTexts: ['/nginx-1:/nginx-2/web1'],
-  logPath: '/x/log',
-  hostnamePath: '/x/hostname',
-  hostsPath: '/x/hosts',
-  resolvConfPath: '/x/resolv.conf',
-  execIds: [],
-  overlay: { lower: ['/l1', '/l2'], upper: '/u', work: '/w', merged: '/m' },
-};
 
 test('docker inspect', () => {
   const shown = translateContainerInspect(details);

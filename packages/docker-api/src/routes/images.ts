@@ -1,6 +1,6 @@
 /** Docker's routes for images. */
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { RegistryCredentials } from '@netyard/engine';
+import type { Progress, RegistryCredentials } from '@netyard/engine';
 import { readCredentials } from '../http/credentials.ts';
 import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
@@ -105,10 +105,19 @@ async function pull({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
   const { query, request, signal } = exchange;
   const image = query.get('fromImage') ?? '';
   const credentials: RegistryCredentials = readCredentials(request);
+  const progress = engine.images.pull(image, query.get('tag') ?? '', credentials, signal);
+  await serveProgress(exchange, withHint(progress, engine.containers, image));
+}
+
+async function* withHint(
+  progress: AsyncIterable<Progress>,
+  containers: ApiOptions['engine']['containers'],
+  image: string,
+): AsyncGenerator<Progress> {
   try {
-    await serveProgress(exchange, engine.images.pull(image, query.get('tag') ?? '', credentials, signal));
+    yield* progress;
   } catch (error) {
-    throw isNetyardError(error) ? await hintAtContainer(engine.containers, image, error) : error;
+    throw isNetyardError(error) ? await hintAtContainer(containers, image, error) : error;
   }
 }
 
@@ -118,12 +127,13 @@ async function hintAtContainer(
   image: string,
   error: NetyardError,
 ): Promise<NetyardError> {
+  const name = image.replace(/^docker\.io\/library\//, '');
   try {
-    await containers.inspect(image, { size: false });
+    await containers.inspect(name, { size: false });
   } catch {
     return error; // no such container either: the first error says it all
   }
-  const hint = `${image} is a container; for a command in it: docker exec -it ${image} bash`;
+  const hint = `${name} is a container; for a command in it: docker exec -it ${name} bash`;
   return new NetyardError(error.code, error.message, { hint, cause: error });
 }
 

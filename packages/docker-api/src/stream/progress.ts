@@ -3,7 +3,6 @@
  * status; later ones are a line of their own, for the head has gone out by then.
  */
 import type { JSONMessage } from '@netyard/api-types';
-import { messageOf } from '@netyard/core';
 import type { Progress } from '@netyard/engine';
 import { errorBody } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -48,7 +47,8 @@ export async function serveProgress(exchange: Exchange, source: AsyncIterable<Pr
       next = await iterator.next();
     }
   } catch (error) {
-    await line({ errorDetail: { message: errorBody(error).message }, error: messageOf(error) });
+    const { message } = errorBody(error);
+    await line({ errorDetail: { message }, error: message });
   }
   sink.end();
 }
