@@ -1,13 +1,25 @@
 /** What the tests of tasks stand on: a containerd of their own, a root file system with busybox, and a runtime. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { copyFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId, silentLogger } from '@netyard/core';
 import type { ExitStatus, Runtime, RuntimeEvent, TaskSpec } from '@netyard/engine';
-import { mount } from '@netyard/kernel';
+import { makeFifo, mount, openFifo } from '@netyard/kernel';
 import {
   type ContainerdClient,
   type ContainerdSupervisor,
@@ -31,9 +43,21 @@ export interface TaskHost {
   output(id: string, stream?: 'stdout' | 'stderr'): string;
   /** Waits for the end of a container's own process, or of another. */
   exited(id: string, execId?: string): Promise<ExitStatus>;
+  /** A new FIFO, ours at the other end: reading begins at once, writing when the shim has opened it. */
+  fifo(name: string): TestFifo;
   /** Another daemon's start, as it were. */
   superviseAgain(): Promise<ContainerdSupervisor>;
   close(): Promise<void>;
+}
+
+export interface TestFifo {
+  path: string;
+  /** Writes all and closes. */
+  write(text: string): Promise<void>;
+  /** Waits until this was read. */
+  until(text: string): Promise<void>;
+  /** Everything, when the last writer is gone. */
+  text(): Promise<string>;
 }
 
 /** Only inside `inFreshHost`: shims keep their sockets in /run/containerd, whichever containerd they belong to. */
@@ -97,10 +121,12 @@ export async function openTaskHost(runtimeName = ''): Promise<TaskHost> {
         waiting.add(look);
         look();
       }),
+    fifo: (name) => makeTestFifo(join(folder, name)),
     superviseAgain: supervise,
     async close() {
       await runtime.close();
       await supervisor.stop();
+      removeCgroupParents();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -157,4 +183,49 @@ function plainSpec(id: string, rootPath: string, args: string[]): TaskSpec {
     runtimeName: '',
     stdio: { stdin: '', stdout: '', stderr: '' },
   };
+}
+
+function makeTestFifo(path: string): TestFifo {
+  makeFifo(path);
+  let read = '';
+  let reader: Socket | undefined;
+  const open = (): Socket => {
+    const socket = new Socket({ fd: openFifo(path, 'read'), readable: true, writable: false });
+    socket.on('data', (chunk) => {
+      read += chunk.toString();
+    });
+    return socket;
+  };
+  if (!path.endsWith('in')) reader = open();
+  const ended = reader ? once(reader, 'end') : undefined;
+  return {
+    path,
+    async write(text) {
+      const socket = new Socket({ fd: openFifo(path, 'write'), readable: false, writable: true });
+      socket.end(text);
+      await once(socket, 'close');
+    },
+    async until(text) {
+      while (!read.includes(text)) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    async text() {
+      await ended;
+      return read;
+    },
+  };
+}
+
+/** What the container's group says in one of its files, less the newline. */
+export function cgroupFile(id: string, controller: string, file: { v1: string; v2: string }): string {
+  const first = `/sys/fs/cgroup/${controller}${cgroupParent}/${id}/${file.v1}`;
+  const path = existsSync(first) ? first : `/sys/fs/cgroup${cgroupParent}/${id}/${file.v2}`;
+  return readFileSync(path, 'utf8').trim();
+}
+
+/** The groups above the containers', which the runtimes make and leave. */
+function removeCgroupParents(): void {
+  for (const controller of ['', ...readdirSync('/sys/fs/cgroup')]) {
+    const folder = join('/sys/fs/cgroup', controller, cgroupParent);
+    if (existsSync(folder)) rmdirSync(folder);
+  }
 }

@@ -1,23 +1,255 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
 import { inFreshHost } from '@netyard/testkit';
-import { openTaskHost, type TaskHost } from './task-host.ts';
+import { cgroupFile, cgroupParent, openTaskHost, type TaskHost } from './task-host.ts';
 
 const host = inFreshHost(import.meta.url, { cgroups: true });
 let yard: TaskHost;
+let mountsBefore: string;
 before(async () => {
   yard = await openTaskHost();
+  mountsBefore = readFileSync('/proc/self/mountinfo', 'utf8');
 });
 after(() => yard.close());
+
+/** Runs to the end; gives its exit code and what it wrote. */
+async function run(...given: Parameters<TaskHost['spec']>): Promise<{ code: number; out: string; err: string }> {
+  const spec = yard.spec(...given);
+  await yard.runtime.create(spec);
+  await yard.runtime.start(spec.id);
+  const { exitCode } = await yard.exited(spec.id);
+  await yard.runtime.delete(spec.id);
+  return { code: exitCode, out: yard.output(spec.id), err: yard.output(spec.id, 'stderr') };
+}
+
+async function start(...given: Parameters<TaskHost['spec']>): Promise<string> {
+  const spec = yard.spec(...given);
+  await yard.runtime.create(spec);
+  await yard.runtime.start(spec.id);
+  return spec.id;
+}
+
+const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', tty: false, privileged: false };
+const noStdio = { stdin: '', stdout: '', stderr: '' };
 
 test('a process runs, its output is in the files, its exit code is told', host, async () => {
   const spec = yard.spec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
   const { pid } = await yard.runtime.create(spec);
+  assert.equal((await yard.runtime.get(spec.id))?.status, 'created');
   assert.ok(pid > 0);
   await yard.runtime.start(spec.id);
   const exit = await yard.exited(spec.id);
   assert.equal(exit.exitCode, 7);
+  const stopped = await yard.runtime.get(spec.id);
+  assert.deepEqual([stopped?.status, stopped?.exit], ['stopped', exit]);
   assert.deepEqual(await yard.runtime.delete(spec.id), exit);
   assert.equal(yard.output(spec.id), 'out\n');
   assert.equal(yard.output(spec.id, 'stderr'), 'err\n');
+  assert.equal(await yard.runtime.get(spec.id), undefined);
 });
+
+test('user, groups, home, working folder and host name are the container’s own', host, async () => {
+  const { out } = await run(['sh', '-c', 'id; echo $HOME; pwd; hostname'], {
+    user: 'web',
+    groupAdd: ['extra'],
+    workingDirectory: '/new/folder',
+  });
+  assert.equal(out, 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n/new/folder\nbox\n');
+});
+
+test('an init is the first process when asked for', host, async () => {
+  const { out } = await run(['sh', '-c', 'cat /proc/1/comm; exit 0'], { init: true });
+  assert.equal(out, 'docker-init\n');
+});
+
+test('a further process has its own exit code, user and environment, and ends alone', host, async () => {
+  const id = await start(['sleep', '1000'], { groupAdd: ['extra'] });
+  const stdout = yard.fifo('exec-out');
+  const { pid } = await yard.runtime.exec(id, {
+    ...plainExec,
+    execId: 'one',
+    args: ['sh', '-c', 'id; echo $HOME; exit 5'],
+    user: 'web',
+    stdio: { ...noStdio, stdout: stdout.path },
+  });
+  assert.ok(pid > 0);
+  assert.equal((await yard.exited(id, 'one')).exitCode, 5);
+  assert.equal((await yard.runtime.deleteExec(id, 'one'))?.exitCode, 5);
+  assert.equal(await yard.runtime.deleteExec(id, 'one'), undefined);
+  assert.equal(await stdout.text(), 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n');
+  assert.equal((await yard.runtime.get(id))?.status, 'running');
+  assert.equal((await yard.runtime.delete(id))?.exitCode, 137);
+});
+
+test('stdin comes through a FIFO and ends when it is closed', host, async () => {
+  const stdin = yard.fifo('in');
+  const spec = yard.spec(['cat']);
+  const id = spec.id;
+  await yard.runtime.create({ ...spec, stdio: { ...spec.stdio, stdin: stdin.path } });
+  await yard.runtime.start(id);
+  await stdin.write('hello\n');
+  await yard.runtime.closeStdin(id);
+  assert.equal((await yard.exited(id)).exitCode, 0);
+  assert.equal(yard.output(id), 'hello\n');
+  await yard.runtime.delete(id);
+});
+
+test('a terminal has the size it is given, at first and later', host, async () => {
+  const out = yard.fifo('tty');
+  const id = await start(
+    ['sh', '-c', 'stty size; while [ "$(stty size)" = "20 90" ]; do sleep 0.05; done; stty size'],
+    {
+      tty: true,
+      consoleSize: [20, 90],
+      stdio: { ...noStdio, stdout: out.path },
+    },
+  );
+  await out.until('20 90');
+  await yard.runtime.resize(id, 33, 111);
+  assert.equal((await yard.exited(id)).exitCode, 0);
+  await yard.runtime.closeStdin(id).catch((error: unknown) => assert.ok(isNetyardError(error, 'not-found')));
+  await yard.runtime.delete(id);
+  assert.equal(await out.text(), '20 90\r\n33 111\r\n');
+});
+
+test('pause, resume, and deletion in every state', host, async () => {
+  const created = yard.spec(['sleep', '1000']);
+  await yard.runtime.create(created);
+  assert.ok(await yard.runtime.delete(created.id));
+
+  const paused = await start(['sleep', '1000']);
+  await yard.runtime.pause(paused);
+  assert.equal((await yard.runtime.get(paused))?.status, 'paused');
+  await yard.runtime.resume(paused);
+  assert.equal((await yard.runtime.get(paused))?.status, 'running');
+  await yard.runtime.pause(paused);
+  assert.equal((await yard.runtime.delete(paused))?.exitCode, 137);
+  assert.equal(await yard.runtime.delete(paused), undefined);
+  assert.deepEqual(await yard.runtime.list(), []);
+});
+
+test('signals reach the process; a task that is not there is not found', host, async () => {
+  const id = await start(['sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done']);
+  while (yard.output(id) === '') await new Promise((resolve) => setTimeout(resolve, 10));
+  await yard.runtime.kill(id, 15);
+  assert.equal((await yard.exited(id)).exitCode, 9);
+  await yard.runtime.delete(id);
+  await assert.rejects(yard.runtime.kill(id, 15), (error) => isNetyardError(error, 'not-found'));
+  await assert.rejects(yard.runtime.start(id), (error) => isNetyardError(error, 'not-found'));
+});
+
+test('limits are the cgroup’s, can be changed, and metrics tell of them', host, async () => {
+  const id = await start(['sh', '-c', 'sleep 1000 & sleep 1000; true'], {
+    resources: { memory: 64 << 20, pidsLimit: 40, cpuShares: 512, cpuPeriod: 100_000, cpuQuota: 50_000 },
+  });
+  assert.equal(cgroupFile(id, 'memory', { v1: 'memory.limit_in_bytes', v2: 'memory.max' }), String(64 << 20));
+  assert.equal(cgroupFile(id, 'pids', { v1: 'pids.max', v2: 'pids.max' }), '40');
+  assert.match(cgroupFile(id, 'cpu', { v1: 'cpu.cfs_quota_us', v2: 'cpu.max' }), /^50000\b/);
+  await yard.runtime.update(id, { memory: 96 << 20, pidsLimit: 50 });
+  assert.equal(cgroupFile(id, 'memory', { v1: 'memory.limit_in_bytes', v2: 'memory.max' }), String(96 << 20));
+  while ((await yard.runtime.pids(id)).length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  const metrics = await yard.runtime.metrics(id);
+  assert.deepEqual([metrics.pids, metrics.pidsLimit, metrics.memoryLimit], [3, 50, 96 << 20]);
+  assert.ok(metrics.memoryUsage > 0 && metrics.cpuTotal > 0);
+  await yard.runtime.delete(id);
+  await assert.rejects(yard.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));
+});
+
+test('a container that takes more memory than it may is told of and ends with 137', host, async () => {
+  const id = await start(['sh', '-c', 'x=a; while :; do x="$x$x"; done'], { resources: { memory: 16 << 20 } });
+  assert.equal((await yard.exited(id)).exitCode, 137);
+  while (!yard.events.some((event) => event.type === 'oom' && event.id === id))
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  await yard.runtime.delete(id);
+});
+
+const failures: [string, string[], object, RegExp][] = [
+  ['missing', ['nope'], {}, /^exec: "nope": executable file not found in \$PATH$/],
+  ['missing path', ['/bin/nope'], {}, /^exec: "\/bin\/nope": stat \/bin\/nope: no such file or directory$/],
+  ['no program', ['/etc/plain'], {}, /^exec: "\/etc\/plain": permission denied$/],
+  ['folder', ['/etc'], {}, /^exec: "\/etc": permission denied$/],
+  ['empty', [''], {}, /^exec: "": executable file not found in \$PATH$/],
+  ['unknown user', ['true'], { user: 'who' }, /^unable to find user who: no matching entries in passwd file$/],
+  ['unknown group', ['true'], { user: 'web:who' }, /^unable to find group who: no matching entries in group file$/],
+  [
+    'file as folder',
+    ['true'],
+    { workingDirectory: '/etc/passwd' },
+    /^chdir to cwd \("\/etc\/passwd"\) .*: not a directory$/,
+  ],
+  ['unknown runtime', ['true'], { runtimeName: 'fast' }, /^unknown or invalid runtime name: fast$/],
+  [
+    'missing device',
+    ['true'],
+    { devices: [{ pathOnHost: '/dev/no', pathInContainer: '/dev/no', permissions: 'rwm' }] },
+    /^error gathering device information while adding custom device "\/dev\/no": no such file or directory$/,
+  ],
+];
+for (const runtimeName of ['crun', 'runc']) {
+  test(`${runtimeName}: what cannot run is refused in Docker’s words and leaves nothing`, host, async () => {
+    for (const [what, args, more, message] of failures) {
+      const spec = yard.spec(args, { runtimeName, ...more });
+      await assert.rejects(
+        yard.runtime.create(spec),
+        (error) => isNetyardError(error, 'invalid') && message.test(error.message),
+        what,
+      );
+    }
+    assert.deepEqual(await yard.runtime.list(), []);
+    const { containers } = await yard.client.containers.list({});
+    assert.deepEqual(containers, []);
+  });
+}
+
+test('a further process that cannot run is refused and leaves the container alone', host, async () => {
+  const id = await start(['sleep', '1000']);
+  const exec = (execId: string, args: string[], more = {}): Promise<unknown> =>
+    yard.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, args, ...more });
+  await assert.rejects(exec('a', ['nope']), /^NetyardError: exec: "nope": executable file not found in \$PATH$/);
+  await assert.rejects(exec('b', ['/etc/plain']), /exec: "\/etc\/plain": permission denied/);
+  await assert.rejects(exec('c', ['true'], { workingDirectory: '/no' }), /chdir to cwd \("\/no"\)/);
+  await exec('a', ['true']); // the name is free again
+  await yard.exited(id, 'a');
+  assert.equal((await yard.runtime.get(id))?.status, 'running');
+  await yard.runtime.delete(id);
+});
+
+test('a killed shim leaves nothing that deletion does not take away', host, async () => {
+  const id = await start(['sleep', '1000']);
+  const pid = (await yard.runtime.get(id))?.pid ?? 0;
+  const shim = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  process.kill(shim, 'SIGKILL');
+  await yard.exited(id);
+  await yard.runtime.delete(id);
+  assert.equal(await yard.runtime.get(id), undefined);
+});
+
+test('after all of it nothing is left', host, async () => {
+  assert.deepEqual(await yard.runtime.list(), []);
+  assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mountsBefore);
+  assert.deepEqual(existsSync(`${yard.folder}/oci/test`) ? readdirSync(`${yard.folder}/oci/test`) : [], []);
+  for (const folder of cgroupParents()) assert.deepEqual(subfolders(folder), [], folder);
+  const shims = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && nameOf(pid).startsWith('containerd-shim'));
+  assert.deepEqual(shims, []);
+});
+
+const subfolders = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+const cgroupParents = (): string[] =>
+  ['', ...subfolders('/sys/fs/cgroup')]
+    .map((controller) => `/sys/fs/cgroup/${controller}${cgroupParent}`)
+    .filter((folder) => existsSync(folder));
+
+function nameOf(pid: string): string {
+  try {
+    const state = /^State:\s*(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return state === 'Z' ? '' : readFileSync(`/proc/${pid}/comm`, 'utf8');
+  } catch {
+    return '';
+  }
+}

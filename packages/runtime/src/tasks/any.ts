@@ -1,6 +1,7 @@
 /** Values that containerd passes on to the shim, packed as it expects them. Pure. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type Any, AnySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
+import type { TaskStdio } from '@netyard/engine';
 import { OptionsSchema } from '../containerd/gen/runc_options_pb.ts';
 import type { OciProcess, OciResources, OciSpec } from '../spec/oci.ts';
 
@@ -22,4 +23,12 @@ export function packShimOptions(binaryName: string, root: string): Any {
 export function nanosecondsOf(time: Timestamp | undefined): bigint {
   if (!time || time.seconds < 0n) return 0n;
   return time.seconds * 1_000_000_000n + BigInt(time.nanos);
+}
+
+/** The shim wants both outputs or none, but for a terminal, which has only one. */
+export function completeStdio(stdio: TaskStdio, tty: boolean): TaskStdio {
+  const { stdin, stdout, stderr } = stdio;
+  if (tty) return { stdin, stdout, stderr: '' };
+  if (stdout === '' && stderr === '') return stdio;
+  return { stdin, stdout: stdout || '/dev/null', stderr: stderr || '/dev/null' };
 }

@@ -1,6 +1,6 @@
 /** The cgroups of containers, v1 and v2: where they are, and taking away what a crash left of them. */
-import { readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasErrno } from '@netyard/kernel';
 
@@ -8,6 +8,8 @@ export interface CgroupMounts {
   version: '1' | '2';
   /** v1: mount point by controller (`memory`, `cpu`, … and `name=systemd`). v2: one, under ''. */
   mountPoints: ReadonlyMap<string, string>;
+  /** v1 with v2 beside it: where that is mounted. */
+  unified?: string;
 }
 
 /** What /proc/self/mountinfo (proc(5)) says of them. A v2 hierarchy beside v1 ones has no controllers: v1. Pure. */
@@ -18,14 +20,14 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
     return { mountPoint: left.split(' ')[4] ?? '', type, options: options.split(',') };
   });
   const first = found.filter(({ type }) => type === 'cgroup');
+  const unified = found.find(({ type }) => type === 'cgroup2')?.mountPoint;
   if (first.length === 0) {
-    const mountPoint = found.find(({ type }) => type === 'cgroup2')?.mountPoint;
-    return { version: '2', mountPoints: new Map(mountPoint === undefined ? [] : [['', mountPoint]]) };
+    return { version: '2', mountPoints: new Map(unified === undefined ? [] : [['', unified]]) };
   }
   const entries = first.flatMap(({ mountPoint, options }) =>
     options.filter((name) => !/^(rw|ro)$/.test(name)).map((name) => [name, mountPoint] as const),
   );
-  return { version: '1', mountPoints: new Map(entries) };
+  return { version: '1', mountPoints: new Map(entries), ...(unified === undefined ? {} : { unified }) };
 }
 
 export const readCgroupMounts = (): CgroupMounts => parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
@@ -42,7 +44,10 @@ const pauseMs = 20;
 /** Kills what is still in a group and removes it from all hierarchies; nothing when it is gone. */
 export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Promise<void> {
   if (cgroupPath.split('/').filter(Boolean).length < 2) return; // never one that holds more than a container
-  const tops = [...new Set(mounts.mountPoints.values())].map((mountPoint) => join(mountPoint, cgroupPath));
+  const { mountPoints, unified } = mounts;
+  const hierarchies = new Set([...mountPoints.values(), ...(unified === undefined ? [] : [unified])]);
+  const tops = [...hierarchies].map((mountPoint) => join(mountPoint, cgroupPath));
+  removePlainFolder(mounts, cgroupPath);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const folders = tops.flatMap(foldersBelow);
     if (folders.length === 0) return;
@@ -51,6 +56,13 @@ export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Pr
     await pause(pauseMs);
   }
   throw new Error(`the cgroup ${cgroupPath} does not get empty`);
+}
+
+/** crun makes a folder for v2 beside those of v1 also where v2 is not mounted: a plain one, which it forgets. */
+function removePlainFolder({ version, mountPoints, unified }: CgroupMounts, cgroupPath: string): void {
+  const [first] = mountPoints.values();
+  if (version === '2' || unified !== undefined || first === undefined) return;
+  rmSync(join(dirname(first), 'unified', cgroupPath), { recursive: true, force: true });
 }
 
 /** Deepest first. */

@@ -1,22 +1,27 @@
 /** A container and its task, made: all of it, or nothing stays. */
+import { basename, join } from 'node:path';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Logger, NetyardError, UndoStack } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { isAlreadyExists } from '../containerd/client.ts';
+import type { ContainerSchema } from '../containerd/gen/containers_pb.ts';
 import { planSpec } from '../spec/plan.ts';
 import { resolveUser } from '../spec/user.ts';
-import { packJson, packShimOptions } from './any.ts';
+import { completeStdio, packJson, packShimOptions } from './any.ts';
 import type { Calls } from './calls.ts';
 import type { CgroupMounts } from './cgroups.ts';
 import { deleteTask } from './delete-task.ts';
 import { findDevices, findInit, readBoundingSet, readUserFiles } from './host-facts.ts';
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
+import type { SeccompCache } from './seccomp-cache.ts';
 
 /** What the parts of the runtime share. */
 export interface TaskContext {
   calls: Calls;
   runtimes: OciRuntimes;
   cgroups: CgroupMounts;
+  filters: SeccompCache;
   /** Where the OCI runtime keeps its state. */
   runtimeRoot: string;
   /** PATH of the daemon: for tini. */
@@ -30,30 +35,39 @@ export const groupAddLabel = 'netyard.group-add';
 
 export async function createTask(context: TaskContext, spec: TaskSpec): Promise<{ pid: number }> {
   const runtime = pickRuntime(context.runtimes, spec.runtimeName);
+  const isCrun = basename(runtime.path) === 'crun';
+  const planned = planOf(context, spec);
+  const plan = isCrun ? context.filters.apply(planned) : planned;
   const options = packShimOptions(runtime.path, context.runtimeRoot);
-  const container = {
-    id: spec.id,
-    labels: { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) },
-    runtime: { name: shimName, options },
-    spec: packJson('Spec', planOf(context, spec)),
-  };
+  const labels = { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) };
+  const container = { id: spec.id, labels, runtime: { name: shimName, options }, spec: packJson('Spec', plan) };
   const { client } = context.calls;
-  await context.calls.once(`create the container ${spec.id}`, async () => {
-    try {
-      await client.containers.create({ container });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-      await deleteTask(context, spec.id); // left by a daemon that was killed
-      await client.containers.create({ container });
-    }
-  });
+  await createContainer(context, container);
   return withCleanup(context, spec.id, async () => {
-    const { stdin, stdout, stderr } = spec.stdio;
-    const request = { containerId: spec.id, stdin, stdout, stderr, terminal: spec.tty, options };
+    const stdio = completeStdio(spec.stdio, spec.tty);
+    const request = { containerId: spec.id, ...stdio, terminal: spec.tty, options };
     try {
-      return await context.calls.once(`create the task of ${spec.id}`, () => client.tasks.create(request));
+      const { pid } = await context.calls.once(`create the task of ${spec.id}`, () => client.tasks.create(request));
+      if (isCrun) await context.filters.learn(plan, join(context.runtimeRoot, client.namespace, spec.id));
+      return { pid };
     } catch (error) {
       throw explained(error, spec, runtime);
+    }
+  });
+}
+
+type NewContainer = MessageInitShape<typeof ContainerSchema> & { id: string };
+
+async function createContainer(context: TaskContext, container: NewContainer): Promise<void> {
+  const { calls } = context;
+  const { containers } = calls.client;
+  await calls.once(`create the container ${container.id}`, async () => {
+    try {
+      await containers.create({ container });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      await deleteTask(context, container.id); // left by a daemon that was killed
+      await containers.create({ container });
     }
   });
 }

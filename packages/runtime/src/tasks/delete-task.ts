@@ -16,8 +16,11 @@ const endsWithinMs = 10_000;
 /** @returns how its process ended; undefined when there was no task (any more). */
 export async function deleteTask(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
   const { calls } = context;
-  const exit = await calls.repeatable(`delete the task of ${id}`, () => endAndDelete(context, id));
-  if (!exit) await removeRemains(context, id);
+  const reading = readSpec(context, id);
+  const deleting = calls.repeatable(`delete the task of ${id}`, () => endAndDelete(context, id));
+  const [spec, exit] = await Promise.all([reading, deleting]);
+  // What the shim could not take away: it died, or the making was cut short.
+  if (spec) await removeCgroup(context.cgroups, spec.linux.cgroupsPath);
   await calls.repeatable(`delete the container ${id}`, () =>
     calls.client.containers.delete({ id }).catch(passOverMissing),
   );
@@ -65,12 +68,6 @@ async function statusOf(context: TaskContext, id: string): Promise<Status | unde
     if (isNotFound(error)) return undefined;
     throw error;
   }
-}
-
-/** The shim died, or the making was cut short: what it could not take away itself. */
-async function removeRemains(context: TaskContext, id: string): Promise<void> {
-  const spec = await readSpec(context, id);
-  if (spec) await removeCgroup(context.cgroups, spec.linux.cgroupsPath);
 }
 
 /** The specification that a container was made with; undefined when there is none. */

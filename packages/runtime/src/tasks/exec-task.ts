@@ -3,7 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ExecSpec, ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
 import { resolveUser } from '../spec/user.ts';
-import { packJson } from './any.ts';
+import { completeStdio, packJson } from './any.ts';
 import { explained, groupAddLabel, type TaskContext } from './create-task.ts';
 import { exitOf, readContainer } from './delete-task.ts';
 import { planExec } from './exec-process.ts';
@@ -19,7 +19,12 @@ export async function execInTask(context: TaskContext, id: string, spec: ExecSpe
   const { tasks } = calls.client;
   const ids = { containerId: id, execId: spec.execId };
   await calls.once(`add a process to ${id}`, () =>
-    tasks.exec({ ...ids, ...spec.stdio, terminal: spec.tty, spec: packJson('Process', process) }),
+    tasks.exec({
+      ...ids,
+      ...completeStdio(spec.stdio, spec.tty),
+      terminal: spec.tty,
+      spec: packJson('Process', process),
+    }),
   );
   try {
     return await calls.once(`start a process in ${id}`, () => tasks.start(ids));

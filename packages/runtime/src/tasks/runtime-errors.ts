@@ -21,6 +21,7 @@ function commandFailure(text: string, { args, workingDirectory }: AttemptedProce
   const quoted = JSON.stringify(args[0] ?? '');
   const command = args[0] ?? '';
   const said = stripRuntimeWords(text);
+  if (command === '' && /executable/i.test(said)) return 'exec: "": executable file not found in $PATH';
   if (/executable file [^ ]* ?not found/i.test(said) || /open executable: no such file/i.test(said)) {
     return command.includes('/')
       ? `exec: ${quoted}: stat ${command}: no such file or directory`
@@ -28,7 +29,7 @@ function commandFailure(text: string, { args, workingDirectory }: AttemptedProce
   }
   const ofRunc = /exec: "(?:[^"\\]|\\.)*": .*$/i.exec(said);
   if (ofRunc) return ofRunc[0];
-  if (/\bchdir\b|\bcwd\b/i.test(said)) {
+  if (/\bchdir\b|\bcwd\b/i.test(said) || said.startsWith(`mkdir ${workingDirectory}:`)) {
     const end = /(no such file or directory|not a directory|permission denied)/i.exec(said)?.[1] ?? 'failed';
     return `chdir to cwd (${JSON.stringify(workingDirectory)}) set in config.json failed: ${end.toLowerCase()}`;
   }

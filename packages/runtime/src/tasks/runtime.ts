@@ -23,6 +23,7 @@ import { deleteTask, readSpec } from './delete-task.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { readMetrics } from './metrics.ts';
 import { findOciRuntimes } from './runtimes.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import { TaskEvents } from './task-events.ts';
 
 export interface RuntimeOptions {
@@ -46,7 +47,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   await calls.ready();
   const events = new TaskEvents({ client, ready: () => calls.ready(), logger });
   await events.established();
-  const context = { calls, runtimes, cgroups: readCgroupMounts(), runtimeRoot, searchPath, logger };
+  const filters = new SeccompCache(logger);
+  const context = { calls, runtimes, cgroups: readCgroupMounts(), filters, runtimeRoot, searchPath, logger };
   return new ContainerdRuntime(context, events);
 }
 
