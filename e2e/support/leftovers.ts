@@ -5,7 +5,7 @@ import type { TestHost } from './host.ts';
 const lists: Readonly<Record<string, string>> = {
   links:
     "ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ (state|qdisc) [^ ]+//g; s/NO-CARRIER,|,LOWER_UP//g' | cut -d'\\' -f1 | sort",
-  namespaces: 'ls /run/netns /var/run/docker/netns 2>/dev/null | sort',
+  namespaces: 'find /run/netns /run/docker/netns -type f 2> /dev/null | sort',
   routes: 'ip route | sed "s/ linkdown//"',
   nftables: "nft list ruleset | sed -E 's/ counter packets [0-9]+ bytes [0-9]+//; s/ expires [0-9a-z]+//'",
   mounts: "cut -d' ' -f5 /proc/self/mountinfo | sort",

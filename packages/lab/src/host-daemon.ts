@@ -1,5 +1,6 @@
 /** Starts `netyard daemon` in a lab host and waits until it answers. */
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
@@ -28,15 +29,14 @@ export function daemonCommand(lab: string, host: LabHost): string[] {
  * The starter leaves the daemon to the host's first process, which reaps it, and writes down how it ended if it does
  * before anybody asked.
  */
-const endedInside = '/run/netyard/ended';
-const starter = `"$@" & wait $!; echo $? > ${endedInside}`;
+const starter = 'ended=$1; shift; "$@" & wait $!; echo $? > "$ended"';
 
 /** Starts it; returns when its socket answers. Throws `unavailable` with the end of its log. */
 export async function startDaemon(handle: HostHandle, host: LabHost): Promise<void> {
   const { daemonLog } = hostPlaces(handle.lab, handle.host);
-  rmSync(seenFromOutside(handle, endedInside), { force: true }); // of one that ended before
+  const ended = `/run/lab/ended-${randomUUID()}`; // each start its own: one that was killed may be late to tell
   const log = openSync(daemonLog, 'a');
-  const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', ...daemonCommand(handle.lab, host)];
+  const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', ended, ...daemonCommand(handle.lab, host)];
   try {
     const child = enterHost(handle, command, {
       environment: process.env,
@@ -51,17 +51,17 @@ export async function startDaemon(handle: HostHandle, host: LabHost): Promise<vo
   } finally {
     closeSync(log);
   }
-  await daemonAnswers(handle);
+  await daemonAnswers(handle, ended);
 }
 
 /** Path of a file inside a host, seen from outside. */
 const seenFromOutside = (handle: HostHandle, path: string): string => `/proc/${handle.init.pid}/root${path}`;
 
-async function daemonAnswers(handle: HostHandle): Promise<void> {
+async function daemonAnswers(handle: HostHandle, ended: string): Promise<void> {
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline) {
     if (await answers(handle)) return;
-    const status = endStatus(handle);
+    const status = endStatus(handle, ended);
     if (status !== undefined) throw broken(handle, `ended with status ${status}`);
     if (!isAlive(handle.init)) throw broken(handle, 'went down with its host');
     await pause(askEveryMs);
@@ -69,9 +69,9 @@ async function daemonAnswers(handle: HostHandle): Promise<void> {
   throw broken(handle, `did not answer within ${patienceMs / 1000} seconds`);
 }
 
-function endStatus(handle: HostHandle): string | undefined {
+function endStatus(handle: HostHandle, ended: string): string | undefined {
   try {
-    return readFileSync(seenFromOutside(handle, endedInside), 'utf8').trim() || undefined;
+    return readFileSync(seenFromOutside(handle, ended), 'utf8').trim() || undefined;
   } catch {
     return undefined; // not written: it runs
   }

@@ -42,7 +42,7 @@ export function innerScript(setup: HostSetup): string {
     // Copies of what is mounted there, such as pinned namespaces, would keep alive what the machine lets go.
     'grep -o \' /run/[^ ]*\' /proc/self/mountinfo | sort -ru | while read -r path; do umount -l "$path"; done',
     'mount -t tmpfs -o mode=755 tmpfs /run',
-    'mkdir -p /run/netns /run/lock /run/netyard',
+    'mkdir -p /run/netns /run/lock /run/netyard /run/lab',
     'ln -s netyard/netyard.sock /run/docker.sock',
     '[ "$(readlink -f /var/run)" = /run ] || mount --bind /run /var/run',
     'mount -t sysfs sysfs /sys',
