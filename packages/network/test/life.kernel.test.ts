@@ -159,6 +159,12 @@ test('an alias outlives rename, restart and a new address; lines that a user wro
   assert.notEqual(ip(again), ip(nginx1));
   assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(again))}${own3}10.9.8.7\tmine\n`);
 
+  // A crash between the target's new address and the parent's line.
+  await yard.networks.close();
+  writeFileSync(nginx3.files.hosts, `${localLines}${lines3('172.17.9.9')}${own3}10.9.8.7\tmine\n`);
+  await yard.open().start([nginx1, nginx2, nginx3].map(({ containerId }) => containerId));
+  assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(again))}${own3}10.9.8.7\tmine\n`);
+
   await yard.remove(nginx1.containerId);
   const fresh = await yard.run('renamed');
   assert.match(readFileSync(nginx3.files.hosts, 'utf8'), new RegExp(`^${ip(fresh)}\\tweb1 `, 'm'));

@@ -14,6 +14,7 @@ import { planNetworks } from './explain.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
 import { loadLeases } from './networks.ts';
 import { findOrphans } from './orphans.ts';
+import { refreshParents } from './parents.ts';
 import { unregister } from './register.ts';
 import { releaseSandbox } from './release.ts';
 import { planInput } from './sandbox-plan.ts';
@@ -26,6 +27,8 @@ export async function start(context: Context, running: readonly string[]): Promi
   await context.kernel.apply({ owner: 'networks', objects });
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
+  // A target may have got its address just before the crash, and its parents have not heard of it.
+  for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
   const orphans = await findOrphans(context, { keepWanted: true });
   if (orphans.length > 0) await removeOrphans(context, orphans);
 }
