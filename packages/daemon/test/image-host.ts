@@ -24,6 +24,8 @@ export interface ImageHost extends AsyncDisposable {
   events: Omit<EngineEvent, 'time'>[];
   containers: ContainerRecord[];
   rootfs: ReturnType<typeof openRootFilesystems>;
+  /** What a daemon does first when it starts. */
+  reopen(): Promise<unknown>;
   /** Everything kept of images: blobs, layers, records, folders of work in progress. */
   leftovers(): Promise<{ blobs: number; layers: number; records: number; folders: string[] }>;
 }
@@ -54,6 +56,7 @@ export async function startImageHost(): Promise<ImageHost> {
     events,
     containers,
     rootfs: openRootFilesystems({ dataRoot }),
+    reopen: () => openImageContent({ containerd: containerd.client, dataRoot }),
     async leftovers() {
       const blobs = await content.listBlobs();
       const layers = await content.listLayers();

@@ -357,3 +357,41 @@ test('a save that nobody reads to its end, and one whose blob is gone', fresh, a
   }, /no such blob/);
   await removeAll();
 });
+
+test('the same archive loaded many times at once', fresh, async () => {
+  const archive = await tarOf(
+    dockerArchive({ tags: ['many:1'], layers: [await tarOf([{ name: 'x', body: Buffer.alloc(3_000_000) }])] }),
+  );
+  const told = await Promise.all(Array.from({ length: 6 }, () => load(host, archive)));
+  assert.deepEqual(new Set(told), new Set(['Loaded image: many:1\n']));
+  assert.deepEqual(await host.leftovers(), { blobs: 2, layers: 1, records: 1, folders: [] });
+  assert.deepEqual((await host.containerd.client.content.listStatuses({})).statuses, []);
+  await removeAll();
+});
+
+test('what a killed daemon left half-made goes at the next start', fresh, async () => {
+  await load(host, await tarOf(dockerArchive({ tags: ['kept:1'], layers: [await goodLayer()] })));
+  const kept = await host.leftovers();
+  const { content } = host.containerd.client;
+  const temporary = join(host.containerd.folder, 'overlay/temporary/0123456789abcdef');
+  execFileSync('sh', [
+    '-c',
+    `mkdir -p ${temporary}/diff ${temporary}/merged && mount -t tmpfs tmpfs ${temporary}/merged`,
+  ]);
+  // a write that nobody will finish
+  const unfinished = async function* () {
+    yield { action: 1 as const, ref: 'netyard-killed', offset: 0n, data: new Uint8Array(10) };
+    throw new Error('killed');
+  };
+  await assert.rejects(async () => {
+    for await (const _ of content.write(unfinished()));
+  });
+  await host.content.write({ mediaType: 'x' }, Readable.from([Buffer.from('a blob that no image names')]));
+  assert.equal((await content.listStatuses({})).statuses.length, 1);
+  await host.reopen();
+  assert.deepEqual((await content.listStatuses({})).statuses, []);
+  assert.deepEqual((await host.leftovers()).folders, []);
+  await host.images.collectGarbage();
+  assert.deepEqual(await host.leftovers(), kept);
+  await removeAll();
+});

@@ -94,7 +94,10 @@ test('without a tag all tags are pushed, and what is not here cannot be', option
     ['a', 'b'],
   );
   await assert.rejects(collect(host.images.push(name, 'c', {}, never)), {
-    message: `An image does not exist locally with the tag: ${name}:c`,
+    message: `tag does not exist: ${name}:c`,
+  });
+  await assert.rejects(collect(host.images.push(`${name}/other`, 'c', {}, never)), {
+    message: `An image does not exist locally with the tag: ${name}/other`,
   });
   await removeAll();
 });

@@ -146,7 +146,7 @@ async function importImage({ engine }: ApiOptions, exchange: Exchange): Promise<
   const platform = query.get('platform') ?? '';
   const source = engine.images.import(request, {
     repository: query.get('repo') ?? '',
-    tag: query.get('tag') || 'latest',
+    tag: query.get('tag') ?? '',
     message: query.get('message') ?? '',
     changes: query.getAll('changes'),
     ...(platform === '' ? {} : { platform }),

@@ -11,14 +11,7 @@ import { longestJson } from './json.ts';
 import { encodeManifest, mediaTypes } from './manifest.ts';
 import { counted, type Report } from './progress.ts';
 import { type PullParts, registryReference, type TransferRequest } from './pull.ts';
-import {
-  canonicalName,
-  familiarName,
-  familiarString,
-  type ImageReference,
-  parseReference,
-  referenceOf,
-} from './reference.ts';
+import { canonicalName, familiarName, familiarString, type ImageReference, parseReference } from './reference.ts';
 import { withRegistryErrors } from './registry-errors.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -46,18 +39,19 @@ function chooseTags(parts: PullParts, { image, tag }: TransferRequest): Pushed[]
   if (parsed.digest !== undefined) throw new NetyardError('invalid', 'cannot push a digest reference');
   const name = familiarName(parsed);
   const wanted = parsed.tag ?? (tag === '' ? undefined : tag);
-  const found = parts.store.images().flatMap((record) =>
-    record.tags
-      .map((each) => ({ record, reference: parseReference(each) }))
-      .filter(({ reference }) => familiarName(reference) === name)
-      .filter(({ reference }) => wanted === undefined || reference.tag === wanted),
-  );
-  if (found.length > 0) return found;
-  const missing = familiarString(wanted === undefined ? parsed : referenceOf(name, wanted));
-  throw new NetyardError(
-    'not-found',
-    `An image does not exist locally with the tag: ${wanted === undefined ? name : missing}`,
-  );
+  const all = parts.store
+    .images()
+    .flatMap((record) =>
+      record.tags
+        .map((each) => ({ record, reference: parseReference(each) }))
+        .filter(({ reference }) => familiarName(reference) === name),
+    );
+  if (all.length === 0) {
+    throw new NetyardError('not-found', `An image does not exist locally with the tag: ${name}`);
+  }
+  const chosen = all.filter(({ reference }) => wanted === undefined || reference.tag === wanted);
+  if (chosen.length > 0) return chosen;
+  throw new NetyardError('not-found', `tag does not exist: ${name}:${wanted}`);
 }
 
 interface Pushing extends Pushed {

@@ -106,18 +106,19 @@ async function* messages(
   labels?: Record<string, string>;
 }> {
   const { ref, labels } = request;
+  const source = pieces(request.stream);
+  let offset = 0n;
   try {
-    let offset = 0n;
-    for await (const data of pieces(request.stream)) {
-      sum.add(data);
+    for (;;) {
+      const data = await sum.next(source);
+      if (data === undefined) break;
       yield { action: WriteAction.WRITE, ref, offset, data };
       offset += BigInt(data.length);
     }
-    const { digest, size } = sum.check();
+    const { digest, size } = sum.finish();
     yield { action: WriteAction.COMMIT, ref, offset, total: BigInt(size), expected: digest, labels };
-  } catch (error) {
-    sum.failure = error;
-    throw error;
+  } finally {
+    await source.return(undefined);
   }
 }
 
@@ -142,7 +143,7 @@ class Sum {
   readonly #hash = createHash('sha256');
   #size = 0;
   #result: { digest: string; size: number } | undefined;
-  /** Why the source ended early. */
+  /** What was wrong with the source, as opposed to containerd's own failures, which end the messages as well. */
   failure: unknown;
 
   constructor(request: WriteRequest) {
@@ -152,6 +153,29 @@ class Sum {
   add(data: Uint8Array): void {
     this.#hash.update(data);
     this.#size += data.length;
+  }
+
+  /** The next piece, counted; undefined at the end. */
+  async next(source: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+    try {
+      const { done, value } = await source.next();
+      if (done) return undefined;
+      this.add(value);
+      return value;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  /** `check` for the messages: a wrong digest is the source's fault. */
+  finish(): { digest: string; size: number } {
+    try {
+      return this.check();
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
   }
 
   /** Call it when all has passed. Throws `invalid`. */

@@ -1,0 +1,155 @@
+/** The daemon as a process: sockets, locks, signals, bad options; nothing of it stays. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type RequestOptions, request } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { inFreshHost } from '@netyard/testkit';
+import { makeFolders, spawnDaemon, startDaemon } from './daemon-process.ts';
+
+const host = inFreshHost(import.meta.url, { cgroups: true });
+const folders = host.skip === false ? makeFolders() : undefined;
+after(() => folders?.remove());
+const dataRoot = folders?.dataRoot ?? '';
+const socket = folders?.socket ?? '';
+const words = ['--data-root', dataRoot];
+
+const ask = (make: typeof request, options: RequestOptions): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const sent = make({ ...options, agent: false }, (answer) => {
+      let body = '';
+      answer.on('data', (piece) => {
+        body += piece;
+      });
+      answer.on('end', () => resolve(body));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+
+const containerdsHere = (): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => /^containerd\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+
+test('serves its socket, refuses a second daemon, ends at SIGTERM with all that is its own', host, async () => {
+  const daemon = await startDaemon(words);
+  assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
+  assert.equal(statSync(socket).mode & 0o777, 0o660);
+  assert.equal(readFileSync('/run/netyard/netyard.pid', 'utf8'), `${daemon.child.pid}\n`);
+
+  const same = spawnDaemon(words);
+  assert.equal(await same.ended, 1);
+  assert.match(same.log(), /another Netyard daemon uses/);
+  const elsewhere = spawnDaemon(['--data-root', `${dataRoot}/other`, '--exec-root', '/run/other']);
+  assert.equal(await elsewhere.ended, 1);
+  assert.match(elsewhere.log(), /another Netyard daemon uses this host's network/);
+  assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
+
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0, daemon.log());
+  assert.ok(!existsSync(socket));
+  assert.ok(!existsSync('/run/netyard/netyard.pid'));
+  assert.deepEqual(containerdsHere(), []);
+});
+
+test('comes back after kill -9 at the same socket, with the same identity', host, async () => {
+  const first = await startDaemon(words);
+  const id = async (): Promise<unknown> => JSON.parse(await ask(request, { socketPath: socket, path: '/info' })).ID;
+  const before = await id();
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const second = await startDaemon(words);
+  assert.equal(await id(), before);
+  second.child.kill('SIGINT');
+  assert.equal(await second.ended, 0);
+});
+
+test('a stream that goes on does not keep it from ending', host, async () => {
+  const daemon = await startDaemon(words);
+  const events = request({ socketPath: socket, path: '/events', agent: false });
+  events.on('error', () => {}); // it is cut off, as it should be
+  const answered = new Promise<void>((resolve) => events.on('response', () => resolve()));
+  events.end();
+  await answered;
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0);
+});
+
+test('SIGHUP does not end it', host, async () => {
+  const daemon = await startDaemon(words);
+  daemon.child.kill('SIGHUP');
+  assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0);
+  assert.match(daemon.log(), /SIGHUP/);
+});
+
+test('options and file: what cannot be is said, and nothing is made', host, async () => {
+  const file = join(dataRoot, 'daemon.json');
+  const refused = async (options: string[], pattern: RegExp): Promise<void> => {
+    const daemon = spawnDaemon(['--data-root', `${dataRoot}/bad`, '--exec-root', '/run/bad', ...options]);
+    assert.equal(await daemon.ended, 1, options.join(' '));
+    assert.match(daemon.log(), pattern);
+  };
+  await refused(['--bip', '192.168.11.1/33'], /invalid CIDR address/);
+  await refused(['--nonsense'], /unknown option '--nonsense'/);
+  await refused(['--config-file', '/nonexistent'], /unable to configure the Netyard daemon with file/);
+  writeFileSync(file, '{"bip": "10.9.0.1/24", "iccc": true}');
+  await refused(['--config-file', file], /don't match any configuration option: iccc/);
+  writeFileSync(file, '{"bip": "10.9.0.1/24"}');
+  await refused(['--config-file', file, '--bip', '10.8.0.1/24'], /both as a flag and in the configuration file: bip/);
+  assert.ok(!existsSync(`${dataRoot}/bad`));
+  assert.ok(!existsSync('/run/bad'));
+});
+
+test('a subnet that the host routes elsewhere is refused, and its containerd is not left behind', host, async () => {
+  execFileSync('ip', ['link', 'add', 'up0', 'type', 'bridge']);
+  execFileSync('ip', ['address', 'add', '172.16.2.101/16', 'dev', 'up0']);
+  execFileSync('ip', ['link', 'set', 'up0', 'up']);
+  const daemon = spawnDaemon([...words, '--bip', '172.16.9.1/24']);
+  assert.equal(await daemon.ended, 1);
+  assert.match(daemon.log(), /failed to start daemon: .*overlap/i);
+  assert.deepEqual(containerdsHere(), []);
+  assert.ok(!existsSync(socket));
+});
+
+test('tcp lets in who has a certificate of the authority, nobody else', host, async () => {
+  const pem = (name: string): string => join(dataRoot, `${name}.pem`);
+  makeCertificates(pem);
+  const tls = ['--tlsverify', '--tlscacert', pem('ca'), '--tlscert', pem('server'), '--tlskey', pem('server-key')];
+  const daemon = await startDaemon([...words, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
+  const to = { host: '127.0.0.1', port: 2376, path: '/_ping', ca: readFileSync(pem('ca')) };
+  const known = { cert: readFileSync(pem('client')), key: readFileSync(pem('client-key')) };
+  assert.equal(await ask(tlsRequest, { ...to, ...known }), 'OK');
+  await assert.rejects(ask(tlsRequest, to));
+  await assert.rejects(ask(request, { host: '127.0.0.1', port: 2376, path: '/_ping' }));
+  assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0, daemon.log());
+});
+
+function makeCertificates(pem: (name: string) => string): void {
+  const openssl = (...args: string[]): Buffer => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+  openssl('req', '-x509', ...key, '-subj', '/CN=ca', '-keyout', pem('ca-key'), '-out', pem('ca'));
+  for (const name of ['server', 'client']) {
+    const alternative = ['-addext', 'subjectAltName=IP:127.0.0.1'];
+    const signer = ['-CA', pem('ca'), '-CAkey', pem('ca-key')];
+    openssl(
+      'req',
+      '-x509',
+      ...key,
+      '-subj',
+      `/CN=${name}`,
+      ...alternative,
+      ...signer,
+      '-keyout',
+      pem(`${name}-key`),
+      '-out',
+      pem(name),
+    );
+  }
+}
