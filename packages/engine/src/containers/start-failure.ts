@@ -27,8 +27,10 @@ const execPrefix = 'OCI runtime exec failed: exec failed: unable to start contai
 export function runtimeFailure(error: unknown, what: 'container' | 'exec'): RuntimeFailure {
   const text = withPrefix(messageOf(error), what);
   const lower = text.toLowerCase();
+  const noSuchUser = text.startsWith('unable to find');
   const invalid = (message: string, exitCode: number): RuntimeFailure =>
     new RuntimeFailure(new NetyardError('invalid', message, { cause: error }), exitCode);
+  if (noSuchUser && what === 'exec') return invalid(text, invoked);
   if (lower.includes('permission denied')) return invalid(text, invoked);
   if (lower.includes('is a directory')) return invalid(`${text}: permission denied`, invoked);
   if (lower.includes('not a directory'))

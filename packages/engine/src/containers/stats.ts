@@ -19,7 +19,7 @@ export async function containerStats(context: EngineContext, ref: string): Promi
   ]);
   return {
     id: record.id,
-    name: `/${record.name}`,
+    name: record.name,
     read: context.clock.now(),
     metrics,
     systemCpu,
