@@ -1,0 +1,116 @@
+/** What every store must do, whatever it is made of: one suite for SQLite now, and for others that may come. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
+import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { Store } from '../src/index.ts';
+
+/** Records are kept whole and not looked into, so a part of one is enough to tell them apart. */
+const network = (id: string, name = id) => ({ id, name, created: 1_700_000_000_123_456_789n }) as NetworkRecord;
+const sandbox = (containerId: string, name = containerId) =>
+  ({ containerId, name, links: ['b', 'a'] }) as SandboxConfig;
+const running = (id: string) => ({ id, ports: [{ hostPort: 80 }] }) as unknown as SandboxState;
+const container = (id: string, name = id) => ({ id, name, created: 5n, layers: [] as string[] }) as ContainerRecord;
+
+/** `open` gives an empty store; it is closed after each test. */
+export function describeStore(name: string, open: () => Store): void {
+  describe(`the contract of stores: ${name}`, () => {
+    let store: Store;
+    beforeEach(() => {
+      store = open();
+    });
+    afterEach(() => store.close());
+
+    test('what was put comes back whole, put again it is replaced, deleted it is gone', () => {
+      store.putNetwork(network('n1', 'bridge'));
+      store.putNetwork(network('n2', 'none'));
+      store.putNetwork(network('n1', 'renamed'));
+      assert.deepEqual(store.networks(), [network('n1', 'renamed'), network('n2', 'none')]);
+      store.deleteNetwork('n2');
+      store.deleteNetwork('never');
+      assert.deepEqual(store.networks(), [network('n1', 'renamed')]);
+
+      store.putContainer(container('c1', 'web'));
+      store.putContainer(container('c1', 'other'));
+      assert.deepEqual(store.containers(), [container('c1', 'other')]);
+      store.deleteContainer('c1');
+      assert.deepEqual(store.containers(), []);
+
+      const image = { id: 'sha256:1', tags: ['a:b'], lastTagged: 0n } as ImageRecord;
+      store.putImage(image);
+      assert.deepEqual(store.images(), [image]);
+      store.deleteImage(image.id);
+      assert.deepEqual(store.images(), []);
+
+      const volume = { name: 'v', labels: { $bigint: '1' } as Record<string, string> } as VolumeRecord;
+      store.putVolume(volume);
+      assert.deepEqual(store.volumes(), [volume]);
+      store.deleteVolume('v');
+      assert.deepEqual(store.volumes(), []);
+    });
+
+    test('a sandbox has a state while it is put with one', () => {
+      store.putSandbox(sandbox('c1'), running('s1'));
+      assert.deepEqual(store.sandboxes(), [{ config: sandbox('c1'), state: running('s1') }]);
+      store.putSandbox(sandbox('c1', 'renamed'));
+      assert.deepEqual(store.sandboxes(), [{ config: sandbox('c1', 'renamed') }]);
+      store.deleteSandbox('c1');
+      assert.deepEqual(store.sandboxes(), []);
+    });
+
+    test('a parent has one link of an alias, and the order of putting stays', () => {
+      store.putLink({ parentId: 'p', alias: 'z', childId: 'a', position: 0 });
+      store.putLink({ parentId: 'p', alias: 'a', childId: 'b', position: 1 });
+      store.putLink({ parentId: 'p', alias: 'z', childId: 'c', position: 0 });
+      assert.deepEqual(
+        store.links().map(({ alias, childId }) => [alias, childId]),
+        [
+          ['z', 'c'],
+          ['a', 'b'],
+        ],
+      );
+      store.deleteLink({ parentId: 'p', alias: 'z', childId: 'somebody' });
+      assert.equal(store.links().length, 1);
+    });
+
+    test('an address has one holder in a network, and each network its own cursor', () => {
+      store.putLease('n1', '10.0.0.2', 'a');
+      store.putLease('n1', '10.0.0.2', 'b');
+      store.putLease('n2', '10.0.0.2', 'c');
+      assert.deepEqual(store.leases('n1'), [{ address: '10.0.0.2', containerId: 'b' }]);
+      store.deleteLease('n1', '10.0.0.2');
+      assert.deepEqual(store.leases('n1'), []);
+      assert.equal(store.leases('n2').length, 1);
+      assert.equal(store.cursor('n1'), undefined);
+      store.putCursor('n1', '10.0.0.2');
+      store.putCursor('n1', '10.0.0.3');
+      assert.equal(store.cursor('n1'), '10.0.0.3');
+      assert.equal(store.cursor('n2'), undefined);
+    });
+
+    test('a transaction happens whole or not at all, over all kinds', () => {
+      const work = (): never => {
+        store.putNetwork(network('n1'));
+        store.putContainer(container('c1'));
+        store.putLease('n1', '10.0.0.2', 'c1');
+        throw new Error('half-way');
+      };
+      assert.throws(() => store.transaction(work), /half-way/);
+      assert.deepEqual([store.networks(), store.containers(), store.leases('n1')], [[], [], []]);
+      const answer = store.transaction(() => {
+        store.putNetwork(network('n1'));
+        return 42;
+      });
+      assert.equal(answer, 42);
+      assert.equal(store.networks().length, 1);
+    });
+
+    test('what a store gave is the caller’s: changing it changes nothing in the store', () => {
+      store.putNetwork(network('n1'));
+      const [record] = store.networks();
+      assert.ok(record);
+      record.name = 'changed';
+      assert.equal(store.networks()[0]?.name, 'n1');
+    });
+  });
+}
