@@ -112,7 +112,8 @@ export interface NftTableObject {
   name: string;
   /**
    * What stands between the braces of `table FAMILY NAME { … }`, in nft(8) syntax. Compared by a digest that `apply`
-   * writes into the table's comment; on a difference the table is replaced in one transaction, elements kept.
+   * writes into the table's comment, and by nft's listing of an untouched one; on a difference the table is replaced in
+   * one transaction, elements kept.
    */
   body: string;
 }

@@ -112,12 +112,18 @@ function createPin(path: string): void {
   chmodSync(path, 0);
 }
 
-function pinNewNamespace(path: string): void {
+const pinNewNamespace = (path: string): void => openInNewNetns(() => bindMount(ownNetns, path), path);
+
+/**
+ * Runs `work` inside a new namespace, synchronously. It ends at once unless `work` pins it, or opens a socket in it
+ * that stays open. Twin: `unshare --net …`.
+ */
+export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
   const own = openFile(ownNetns);
   try {
     checked(libc().unshare(CLONE_NEWNET), 'ip netns add', path);
     try {
-      bindMount(ownNetns, path);
+      return refusePromise(work());
     } finally {
       returnTo(own);
     }

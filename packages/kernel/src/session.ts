@@ -8,6 +8,7 @@
 import type { Logger } from '@netyard/core';
 import { LinkRemover } from './link-remover.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink/socket.ts';
+import { CanonicalTables } from './nft/canonical.ts';
 import { NftContext } from './nft/context.ts';
 import { closeFile, openFile } from './system.ts';
 
@@ -51,10 +52,16 @@ class Handles {
 
 export class OwnHandles extends Handles {
   readonly remover: LinkRemover;
+  readonly canonicalTables = new CanonicalTables();
 
   constructor(logger: Logger) {
     super(undefined, logger);
     this.remover = new LinkRemover(logger);
+  }
+
+  override close(): void {
+    super.close();
+    this.canonicalTables.close();
   }
 }
 
@@ -74,6 +81,7 @@ export class Session {
   nft = (ns?: string): NftContext => this.#in(ns).nft();
 
   remover = (): LinkRemover => this.#own.remover;
+  canonicalTables = (): CanonicalTables => this.#own.canonicalTables;
 
   /** A socket that nobody else uses; the caller closes it. */
   privateRoute(ns?: string): NetlinkSocket {

@@ -121,11 +121,11 @@ test('a published port leads to the container', host, async () => {
   const child = spawn('sh', ['-c', `exec ${server}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => child.stdout.once('data', resolve));
   const { connect } = await import('node:net');
+  const client = connect(8802, '172.17.0.1');
   const text = await new Promise((resolve, reject) => {
-    connect(8802, '172.17.0.1')
-      .once('data', (data) => resolve(String(data)))
-      .once('error', reject);
+    client.once('data', (data) => resolve(String(data))).once('error', reject);
   });
+  client.destroy();
   child.kill();
   assert.equal(text, 'hello');
   await kernel.remove(planOf(2));
@@ -237,6 +237,30 @@ test('a dry run tells and does nothing', host, async () => {
   );
   assert.deepEqual(dump(), there);
   await kernel.remove(planOf(5));
+  await kernel.remove(host2);
+});
+
+test('an edited table is mended, elements kept', host, async () => {
+  await kernel.apply(host2);
+  await kernel.apply(planOf(2));
+  const before = dump();
+  for (const edit of [
+    'flush chain ip netyard output',
+    'add chain ip netyard own',
+    'add rule ip netyard output drop',
+    'delete set ip netyard holes',
+  ]) {
+    sh(`nft '${edit}'`);
+    const { operations } = await kernel.apply(host2);
+    assert.deepEqual(
+      operations.map(({ action, object }) => `${action} ${object.kind}`),
+      ['change nft-table'],
+      edit,
+    );
+    assert.deepEqual(dump(), before);
+    assert.deepEqual((await kernel.apply(host2)).operations, []);
+  }
+  await kernel.remove(planOf(2));
   await kernel.remove(host2);
 });
 

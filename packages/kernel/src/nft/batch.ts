@@ -9,6 +9,7 @@ import type { KernelOperation, NftElementObject, NftTableObject, Observation } f
 import { hasErrno } from '../ffi/errno.ts';
 import { absent, observed, present, type Undo } from '../objects/handler.ts';
 import type { Session } from '../session.ts';
+import { listBare } from './canonical.ts';
 import { type NftElement, parseElements, printAdd, printDelete, printGet, setWords } from './element.ts';
 import { digestComment, findTable, printKeptElements, printReplacement, printTable, tableWords } from './table.ts';
 
@@ -20,7 +21,10 @@ const listThreshold = 8;
 export function observeTable(session: Session, table: NftTableObject): Observation {
   const found = findTable(session.netfilter(table.ns), table);
   if (!found) return absent;
-  return observed([found.comment !== digestComment(table.body) && 'made from another body']);
+  if (found.comment !== digestComment(table.body)) return observed(['made from another body']);
+  const untouched = session.canonicalTables().listing(table);
+  if (untouched === undefined) return present;
+  return observed([listBare(session.nft(table.ns), table) !== untouched && 'edited by somebody']);
 }
 
 // Elements
@@ -66,7 +70,10 @@ export function listElements(session: Session, ns: string | undefined, words: st
 function askElement(session: Session, ns: string | undefined, element: NftElementObject): NftElement | undefined {
   const purpose = { operation: 'nft get element', object: setWords(element) };
   try {
-    return parseElements(session.nft(ns).run(printGet(element), purpose))[0];
+    const found = parseElements(session.nft(ns).run(printGet(element), purpose))[0];
+    // `nft get` leaves the comments of interval sets out; `nft list` has them.
+    const isBare = found !== undefined && found.comment === undefined && element.comment !== undefined;
+    return isBare ? (listSet(session, ns, setWords(element)).get(element.key) ?? found) : found;
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

@@ -7,13 +7,16 @@
 import type { KernelError } from '@netyard/core';
 import { errnoOf, kernelError } from '../ffi/errno.ts';
 import { libnftables, type NftContextPointer } from '../ffi/nftables.ts';
-import { openInNetns } from '../netns.ts';
+import { openInNetns, openInNewNetns } from '../netns.ts';
 
 /** What an error should speak of: `nft add element`, `ip netyard publish`. */
 export interface NftPurpose {
   operation: string;
   object: string;
 }
+
+/** Flags of nft_ctx_output_set_flags, in libnftables.h. */
+export const nftOutput = { stateless: 1 << 2, terse: 1 << 11 } as const;
 
 export class NftContext {
   readonly #pointer: NftContextPointer;
@@ -25,17 +28,24 @@ export class NftContext {
   }
 
   static open(ns?: string): NftContext {
-    const nft = libnftables();
-    const pointer = openInNetns(ns, () => nft.nft_ctx_new(0));
-    if (!pointer) throw kernelError(errnoOf('ENOMEM'), 'nft', 'new context');
-    nft.nft_ctx_buffer_output(pointer);
-    nft.nft_ctx_buffer_error(pointer);
-    return new NftContext(pointer, ns);
+    return new NftContext(
+      openInNetns(ns, () => newPointer()),
+      ns,
+    );
+  }
+
+  /** In a new, empty namespace without a name, which ends with the context. */
+  static openScratch(): NftContext {
+    return new NftContext(
+      openInNewNetns(() => newPointer()),
+      undefined,
+    );
   }
 
   /** Runs commands, all or none of them, and returns what they print. Throws KernelError. */
-  run(commands: string, purpose: NftPurpose): string {
+  run(commands: string, purpose: NftPurpose, outputFlags = 0): string {
     const nft = libnftables();
+    nft.nft_ctx_output_set_flags(this.#pointer, outputFlags);
     const input = Buffer.from(`${commands}\0`, 'utf8');
     const status = openInNetns(this.#ns, () => nft.nft_run_cmd_from_buffer(this.#pointer, input));
     const output = nft.nft_ctx_get_output_buffer(this.#pointer);
@@ -47,6 +57,15 @@ export class NftContext {
   close(): void {
     libnftables().nft_ctx_free(this.#pointer);
   }
+}
+
+function newPointer(): NftContextPointer {
+  const nft = libnftables();
+  const pointer = nft.nft_ctx_new(0);
+  if (!pointer) throw kernelError(errnoOf('ENOMEM'), 'nft', 'new context');
+  nft.nft_ctx_buffer_output(pointer);
+  nft.nft_ctx_buffer_error(pointer);
+  return pointer;
 }
 
 /** glibc's words that end libnftables's messages, for it tells no numbers. */

@@ -1,8 +1,7 @@
 /**
  * nftables tables of our own, written whole. Their comment carries a digest of the wanted body, so that one small
- * question tells whether a table is as wanted, however many elements it holds. Pure but for `findTable`.
- *
- * Not seen: somebody who edits single rules inside our table and leaves its comment alone.
+ * question tells whether a table was made from it, however many elements it holds. Pure but for `findTable`. Whether
+ * somebody has edited it since, canonical.ts tells.
  */
 import { createHash } from 'node:crypto';
 import type { NftFamily, NftTableObject } from '../desired.ts';
