@@ -82,10 +82,11 @@ export async function tearDown(context: EngineContext, record: ContainerRecord):
       logger.error(`${what} failed`, { container: record.id, error: messageOf(error) });
     }
   };
-  await attempt('deleting the task', () => runtime.delete(record.id));
   stdin.disconnect(record.id);
+  const deleting = attempt('deleting the task', () => runtime.delete(record.id));
   await Promise.all([
-    attempt('closing the log', () => outputs.finish(record)),
+    // Only when the task is deleted, the shim has written all it has read.
+    deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),
   ]);

@@ -22,11 +22,11 @@ export async function reconcile(context: EngineContext): Promise<void> {
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
   const ids = new Set(running.map(({ id }) => id));
   await context.networks.start([...ids]);
-  for (const record of running) await attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)));
-  for (const record of context.index.all()) {
-    if (ids.has(record.id)) continue;
-    await attempt(context, record.id, () => settle(context, record, tasks.get(record.id)));
-  }
+  const stopped = context.index.all().filter(({ id }) => !ids.has(id));
+  await Promise.all([
+    ...running.map((record) => attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)))),
+    ...stopped.map((record) => attempt(context, record.id, () => settle(context, record, tasks.get(record.id)))),
+  ]);
   await removeOrphans(context, tasks);
   await restartAtBoot(context);
 }

@@ -31,7 +31,10 @@ function applyChange(config: ImageConfig, line: string): ImageConfig {
   const name = word.toUpperCase();
   const change = changes[name];
   if (!change) {
-    const known = ['ADD', 'ARG', 'COPY', 'FROM', 'HEALTHCHECK', 'MAINTAINER', 'ONBUILD', 'RUN', 'SHELL'];
+    if (name === 'HEALTHCHECK' || name === 'ONBUILD') {
+      throw new NetyardError('not-implemented', `Netyard's import does not take ${name}`);
+    }
+    const known = ['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL'];
     throw new NetyardError(
       'invalid',
       known.includes(name) ? `${name} is not a valid change command` : `unknown instruction: ${name}`,

@@ -5,7 +5,7 @@ import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import type { Adding, ContentLedger } from './content-ledger.ts';
-import { digestOf, shortDigest } from './digest.ts';
+import { shortDigest } from './digest.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
@@ -30,9 +30,9 @@ export interface LoadParts {
   platform: Platform;
 }
 
-/** An image as an archive describes it. */
+/** An image as an archive describes it. Its configuration stays where it is until its turn: there may be many. */
 interface ArchivedImage {
-  config: Uint8Array;
+  configDigest: string;
   layers: Descriptor[];
   tags: string[];
 }
@@ -67,20 +67,18 @@ export async function loadArchive(
 }
 
 async function describeImages(parts: LoadParts, files: ArchiveFiles): Promise<ArchivedImage[]> {
-  if (files.has('manifest.json')) return await describeDockerImages(parts, files);
+  if (files.has('manifest.json')) return describeDockerImages(files);
   if (files.has('index.json')) return await describeLayout(parts, files);
   throw new NetyardError('invalid', 'invalid archive: does not contain a manifest.json');
 }
 
-async function describeDockerImages(parts: LoadParts, files: ArchiveFiles): Promise<ArchivedImage[]> {
+function describeDockerImages(files: ArchiveFiles): ArchivedImage[] {
   const items = parseJson(dockerManifest, files.text('manifest.json'), 'invalid archive: manifest.json');
-  return await Promise.all(
-    items.map(async (item) => ({
-      config: await parts.content.readAll(files.blob(item.Config).digest, longestJson),
-      layers: (item.Layers ?? []).map((path) => files.blob(path)),
-      tags: (item.RepoTags ?? []).map(taggedName),
-    })),
-  );
+  return items.map((item) => ({
+    configDigest: files.blob(item.Config).digest,
+    layers: (item.Layers ?? []).map((path) => files.blob(path)),
+    tags: (item.RepoTags ?? []).map(taggedName),
+  }));
 }
 
 /** `invalid tag` unless it names a tag. */
@@ -95,9 +93,9 @@ async function describeLayout(parts: LoadParts, files: ArchiveFiles): Promise<Ar
   const images = new Map<string, ArchivedImage>();
   for (const entry of entries) {
     const image = await describeManifest(parts, files, entry, 0);
-    const known = images.get(digestOf(image.config)) ?? image;
+    const known = images.get(image.configDigest) ?? image;
     const name = nameOf(entry);
-    images.set(digestOf(image.config), name === undefined ? known : { ...known, tags: [...known.tags, name] });
+    images.set(image.configDigest, name === undefined ? known : { ...known, tags: [...known.tags, name] });
   }
   return [...images.values()];
 }
@@ -125,7 +123,7 @@ async function describeManifest(
   const manifest = parseManifest(body);
   for (const layer of manifest.layers) checkLayerType(layer.mediaType);
   return {
-    config: await parts.content.readAll(blob(manifest.config.digest).digest, longestJson),
+    configDigest: blob(manifest.config.digest).digest,
     layers: manifest.layers.map((layer) => ({ ...blob(layer.digest), mediaType: layer.mediaType })),
     tags: [],
   };
@@ -142,7 +140,7 @@ async function addImage(
   known: Map<string, Descriptor>,
   report: Report,
 ): Promise<ImageRecord> {
-  const config = parseImageConfig(image.config);
+  const config = parseImageConfig(await parts.content.readAll(image.configDigest, longestJson));
   const layers = layersOf(config, image.layers);
   for (const [index, layer] of layers.entries()) {
     const parents = layers.slice(0, index).map(({ chainId }) => chainId);
@@ -153,7 +151,7 @@ async function addImage(
   }
   const sizes = await Promise.all(layers.map(({ chainId }) => parts.content.layerSize(chainId)));
   const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  return newImageRecord({ id: digestOf(image.config), config, layers, size });
+  return newImageRecord({ id: image.configDigest, config, layers, size });
 }
 
 async function unpackLayer(

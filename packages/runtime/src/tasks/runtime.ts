@@ -24,6 +24,7 @@ import { deleteProcess, execInTask } from './exec-task.ts';
 import { readMetrics } from './metrics.ts';
 import { findOciRuntimes } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
+import { signalProcess } from './signal-process.ts';
 import { TaskEvents } from './task-events.ts';
 
 export interface RuntimeOptions {
@@ -83,6 +84,8 @@ class ContainerdRuntime implements Runtime {
 
   async kill(id: string, signal: number, options: { execId?: string; all?: boolean } = {}): Promise<void> {
     const { execId = '', all = false } = options;
+    const first = execId === '' && !all ? await this.#process(id, '') : undefined;
+    if (first?.status === Status.RUNNING && (await signalProcess(id, first.pid, signal))) return;
     await this.#tasks('signal', id, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
   }
 
