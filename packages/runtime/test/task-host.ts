@@ -28,7 +28,7 @@ import {
   superviseContainerd,
 } from '../src/index.ts';
 
-const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 export const cgroupParent = `/netyard-test-${process.pid}-${Date.now()}`;
 
 export interface TaskHost {

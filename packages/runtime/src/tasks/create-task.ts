@@ -61,7 +61,7 @@ type NewContainer = MessageInitShape<typeof ContainerSchema> & { id: string };
 async function createContainer(context: TaskContext, container: NewContainer): Promise<void> {
   const { calls } = context;
   const { containers } = calls.client;
-  await calls.once(`create the container ${container.id}`, async () => {
+  await calls.repeatable(`create the container ${container.id}`, async () => {
     try {
       await containers.create({ container });
     } catch (error) {
