@@ -24,6 +24,7 @@ import { formatVersion, maximumVersion } from './versions.ts';
 
 const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
+const CHECK_INTERVAL_MS = 5_000;
 /** X-Registry-Config holds the credentials of every registry a user has. */
 const MAXIMUM_HEADER_BYTES = 256 * 1024;
 
@@ -36,6 +37,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     maxHeaderSize: MAXIMUM_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
     // Uploads (load, cp) take as long as they take; JSON bodies have a limit of their own.
     requestTimeout: 0,
     shouldUpgradeCallback: isHijack,

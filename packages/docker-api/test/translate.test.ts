@@ -63,7 +63,7 @@ test('what the docker CLI sends for the tutorial’s run becomes the engine’s 
   assert.deepEqual(config.ports, [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }]);
   assert.deepEqual(config.exposed, [{ protocol: 'tcp', port: 80 }]);
   assert.deepEqual([config.links, config.command, config.entrypoint], [['nginx-1'], ['nginx'], undefined]);
-  assert.deepEqual(config.endpoints, [{ network: 'default' }]);
+  assert.deepEqual(config.endpoints, [{ network: 'bridge' }]);
   assert.equal(config.consoleSize, undefined);
 });
 

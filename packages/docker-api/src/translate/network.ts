@@ -40,6 +40,7 @@ export const networkCreateSchema = z.object({
 export const connectSchema = z.object({ Container: text, EndpointConfig: endpointSchema });
 export const disconnectSchema = z.object({ Container: text, Force: flag });
 
+/** `default`, as the docker CLI names the network of no `--network`, is the bridge. */
 export function translateEndpointRequest(network: string, settings: z.output<typeof endpointSchema>): EndpointConfig {
   const given: Record<string, string> = {
     ipv4Address: settings?.IPAMConfig?.IPv4Address ?? '',
@@ -49,7 +50,7 @@ export function translateEndpointRequest(network: string, settings: z.output<typ
   const lists: Record<string, string[]> = { aliases: settings?.Aliases ?? [], links: settings?.Links ?? [] };
   const driverOptions = settings?.DriverOpts ?? {};
   return {
-    network,
+    network: network === 'default' ? 'bridge' : network,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
     ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
     ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
