@@ -17,7 +17,7 @@ import {
   write,
 } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
+import { getSystemErrorMap, promisify } from 'node:util';
 import {
   decompress,
   memberPath,
@@ -52,8 +52,20 @@ export async function writeArchive(
   checkFolder(root, path);
   const target: Target = { root, path, options, folders: [] };
   const { stream: plain } = await decompress(stream as AsyncIterable<Uint8Array>);
-  for await (const entry of tarEntries(plain)) await writeEntry(target, entry);
+  for await (const entry of tarEntries(plain)) {
+    await writeEntry(target, entry).catch((error: unknown) => {
+      throw explained(error, `${path}/${entry.header.name}`);
+    });
+  }
   for (const { place, header } of target.folders.toReversed()) setTimes(target, place, header);
+}
+
+/** Node's own errors name the descriptor; the reader knows the path. */
+function explained(error: unknown, place: string): unknown {
+  if (!(error instanceof Error) || error instanceof NetyardError) return error;
+  if (!('errno' in error) || typeof error.errno !== 'number') return error;
+  const text = getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
+  return new NetyardError('internal', `cannot write ${place.replace(/\/+/g, '/')}: ${text}`, { cause: error });
 }
 
 interface Target {
