@@ -42,7 +42,8 @@ function floor(host: NetlinkSocket, bridgeIndex: number, own: number, round: num
   const inside = NetlinkSocket.open(NETLINK_ROUTE);
   libc().setns(own, CLONE_NEWNET);
   const netnsFd = openSync(path, 'r');
-  createVeth(host, { name: 'floor', master: bridgeIndex, up: true, peer: { name: 'eth0', netnsFd } });
+  // A name of its own each round: a loaded kernel may not have taken the last one down yet.
+  createVeth(host, { name: `floor${round}`, master: bridgeIndex, up: true, peer: { name: 'eth0', netnsFd } });
   changeLink(inside, 1, { up: true });
   changeLink(inside, peerIndex, { up: true });
   addAddress(inside, { linkIndex: peerIndex, prefix: `10.9.0.${2 + (round % 200)}/24` });
