@@ -1,7 +1,14 @@
 /** containerd's content store and diff service as the image content needs them (`BlobStore`). */
 import { createHash } from 'node:crypto';
-import { NetyardError } from '@netyard/core';
-import { type ContainerdClient, containerdError, isAlreadyExists, isNotFound } from '../containerd/client.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, NetyardError } from '@netyard/core';
+import {
+  type ContainerdClient,
+  containerdError,
+  isAlreadyExists,
+  isNotFound,
+  isUnavailable,
+} from '../containerd/client.ts';
 import { WriteAction } from '../containerd/gen/content_pb.ts';
 import type { BlobInfo, BlobStore } from './content.ts';
 
@@ -37,6 +44,8 @@ export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff
     },
   };
 }
+
+const mostAborts = 50;
 
 type Content = Pick<ContainerdClient, 'content'>;
 
@@ -83,8 +92,13 @@ async function write(client: Content, request: WriteRequest): Promise<{ digest: 
   } catch (error) {
     // its digest is known only now: somebody else has written the same
     if (sum.failure === undefined && isAlreadyExists(error)) return sum.check();
-    await abandon(client, request.ref);
-    throw sum.failure ?? containerdError(error, 'write a blob');
+    const failure = sum.failure ?? containerdError(error, 'write a blob');
+    await abandon(client, request.ref).catch((second: unknown) => {
+      const code = failure instanceof NetyardError ? failure.code : 'internal';
+      const hint = `what was written stays until the next start: ${messageOf(second)}`;
+      throw new NetyardError(code, messageOf(failure), { hint, cause: failure });
+    });
+    throw failure;
   }
   return sum.check();
 }
@@ -193,8 +207,16 @@ class Sum {
   }
 }
 
+/** Tried again for a while: containerd may still be writing down how far the write had come. */
 async function abandon({ content }: Content, ref: string): Promise<void> {
-  await content.abort({ ref }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw containerdError(error, 'give up a write');
-  });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await content.abort({ ref });
+      return;
+    } catch (error) {
+      if (isNotFound(error)) return;
+      if (isUnavailable(error) || attempt === mostAborts) throw containerdError(error, 'give up a write');
+      await sleep(20);
+    }
+  }
 }
