@@ -64,6 +64,15 @@ test('a removal and a creation that were cut short are finished, volumes include
   assert.deepEqual(readdirSync(join(world.directory, 'rootfs')), []);
 });
 
+test('a container with --rm that does not run is removed, whenever it ended', async () => {
+  await world.engine.containers.create({ name: undefined, config: configOf({ autoRemove: true }) });
+  const id = await world.run({ autoRemove: true });
+  await world.engine.stop({ stopContainers: false });
+  world.runtime.exit(id, 0);
+  await world.restart();
+  assert.equal(world.store.records.size, 0);
+});
+
 test('folders and tasks of nobody are taken away', async () => {
   const id = newId();
   mkdirSync(containerDirectory(world.settings, id), { recursive: true });

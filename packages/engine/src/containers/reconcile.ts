@@ -12,7 +12,7 @@ import { containerDirectory, containersDirectory } from '../paths.ts';
 import type { ExitStatus, TaskInfo } from '../ports.ts';
 import { hasProcess, isAlive } from './container-index.ts';
 import { settleExit, tearDown } from './exit.ts';
-import { removeAnonymousVolumes, removeTraces } from './remove.ts';
+import { removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
 import { restartsAtBoot } from './restart-policy.ts';
 import { runContainer } from './start.ts';
 
@@ -87,6 +87,7 @@ async function settle(context: EngineContext, record: ContainerRecord, task: Tas
   }
   if (record.state.status === 'restarting') context.index.setState(record.id, { status: 'exited' });
   await tearDown(context, record); // a start that was cut short; nothing when there was none
+  if (record.config.autoRemove) await removeStopped(context, record, { volumes: true }); // nobody else would
 }
 
 function exitOf(context: EngineContext, task: TaskInfo | undefined): ExitStatus {
