@@ -40,7 +40,12 @@ export function connectContainerd(connection: ContainerdConnection): ContainerdC
   const session = new Http2SessionManager(
     baseUrl,
     {},
-    { createConnection: () => connectSocket(connection.socket), settings: { initialWindowSize: 1 << 20 } },
+    {
+      createConnection: () => connectSocket(connection.socket),
+      settings: { initialWindowSize: 1 << 20 },
+      // blobs pass in pieces of a megabyte: beyond Node's 10 MB for all of them it resets streams (ENHANCE_YOUR_CALM)
+      maxSessionMemory: 512,
+    },
   );
   const addNamespace: Interceptor = (next) => (request) => {
     request.header.set('containerd-namespace', connection.namespace);
