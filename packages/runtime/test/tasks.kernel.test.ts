@@ -59,6 +59,13 @@ test('user, groups, home, working folder and host name are the container’s own
   assert.equal(out, 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n/new/folder\nbox\n');
 });
 
+test('a domain name is the kernel’s to know', host, async () => {
+  const { out } = await run(['sh', '-c', 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname'], {
+    domainname: 'example.org',
+  });
+  assert.equal(out, 'box.example.org\nexample.org\n');
+});
+
 test('an init is the first process when asked for', host, async () => {
   const { out } = await run(['sh', '-c', 'cat /proc/1/comm; exit 0'], { init: true });
   assert.equal(out, 'docker-init\n');

@@ -39,8 +39,20 @@ export function planMounts(spec: TaskSpec, initPath: string): OciMount[] {
     shmMount(spec),
   ];
   const replaced = new Set(asked.map((mount) => mount.destination));
-  const kept = defaults.filter((mount) => !replaced.has(mount.destination));
+  const isHidden = ({ destination }: OciMount): boolean => replaced.has('/dev') && destination.startsWith('/dev/');
+  const kept = defaults.filter((mount) => !replaced.has(mount.destination) && !isHidden(mount));
   return [...kept, ...[...asked, ...init].sort(byDepth)];
+}
+
+/**
+ * Mounts pass between host and container only where the root's propagation lets them: see mount_namespaces(7). Without
+ * a bind that asks for it, it stays with the runtime's default (private).
+ */
+export function planPropagation(spec: TaskSpec): { rootfsPropagation?: 'rshared' | 'rslave' } {
+  const options = spec.mounts.flatMap((mount) => mount.options);
+  if (options.includes('shared') || options.includes('rshared')) return { rootfsPropagation: 'rshared' };
+  if (options.includes('slave') || options.includes('rslave')) return { rootfsPropagation: 'rslave' };
+  return {};
 }
 
 export const initTarget = '/sbin/docker-init';

@@ -13,7 +13,9 @@ const facts: HostFacts = {
   architecture: 'x64',
   initPath: '/usr/bin/tini-static',
   devices: [],
-  cgroupVersion: '1',
+  cgroups: { version: '1', countsSwap: true },
+  oomScoreAdj: 0,
+  thermalPaths: ['/sys/devices/system/cpu/cpu0/thermal_throttle'],
 };
 const root = { uid: 0, gid: 0, additionalGids: [0], home: '/root' };
 
@@ -92,13 +94,48 @@ test('privileged: nothing hidden, no filter, all devices', () => {
   assert.deepEqual(linux.resources.devices, [{ allow: true, access: 'rwm' }]);
 });
 
-test('limits: none asked, none set; swap is twice the memory as with Docker', () => {
-  assert.deepEqual(planLimits({}, '1'), {});
-  assert.deepEqual(planLimits({ memory: 1e8, cpuQuota: 50000, cpuPeriod: 100000, pidsLimit: 9 }, '1'), {
+test('limits: none asked, none set; swap is twice the memory as with Docker, where the kernel counts it', () => {
+  assert.deepEqual(planLimits({}, facts.cgroups), {});
+  assert.deepEqual(planLimits({ memory: 1e8, cpuQuota: 50000, cpuPeriod: 100000, pidsLimit: 9 }, facts.cgroups), {
     memory: { limit: 1e8, swap: 2e8 },
     cpu: { quota: 50000, period: 100000 },
     pids: { limit: 9 },
   });
+  assert.deepEqual(planLimits({ memory: 1e8, memorySwap: -1 }, { version: '2', countsSwap: false }), {
+    memory: { limit: 1e8 },
+  });
+});
+
+test('the score for the kernel’s killer is what was asked for, not the daemon’s', () => {
+  const score = (wanted: number, own: number) =>
+    planSpec(task({ oomScoreAdj: wanted }), { ...facts, oomScoreAdj: own }, root).process.oomScoreAdj;
+  assert.equal(score(0, -900), 0);
+  assert.equal(score(0, 100), undefined, 'lowering it is not everybody’s right');
+  assert.equal(score(500, 100), 500);
+});
+
+test('a domain name is part of the host name, and a setting of its own', () => {
+  const { hostname, linux } = planSpec(task({ domainname: 'example.org' }), facts, root);
+  assert.equal(hostname, 'h.example.org');
+  assert.equal(linux.sysctl?.['kernel.domainname'], 'example.org');
+  const shared = planSpec(task({ domainname: 'example.org', utsNamespace: 'host' }), facts, root);
+  assert.deepEqual([shared.hostname, shared.linux.sysctl?.['kernel.domainname']], [undefined, undefined]);
+});
+
+test('mounts pass to and from the host only when a bind asks for it', () => {
+  const propagation = (...options: string[]) =>
+    planSpec(task({ mounts: [{ type: 'bind', source: '/a', target: '/a', options }] }), facts, root).linux
+      .rootfsPropagation;
+  assert.equal(propagation('rbind', 'rprivate'), undefined);
+  assert.equal(propagation('rbind', 'rshared'), 'rshared');
+  assert.equal(propagation('rbind', 'rslave'), 'rslave');
+});
+
+test('masked paths: Docker’s, or those given', () => {
+  const masked = (more: Partial<TaskSpec>) => planSpec(task(more), facts, root).linux.maskedPaths ?? [];
+  assert.ok(masked({}).includes('/proc/interrupts') && masked({}).includes(facts.thermalPaths[0] ?? ''));
+  assert.deepEqual(masked({ maskedPaths: ['/x'] }), ['/x']);
+  assert.deepEqual(masked({ privileged: true }), []);
 });
 
 test('users by name and number, with groups', () => {

@@ -7,7 +7,7 @@ import type { TaskResources, TaskSpec } from '@netyard/engine';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { planCapabilities } from './capabilities.ts';
 import { planDeviceRules, planDevices, type WantedDevice } from './devices.ts';
-import { initTarget, planMounts } from './mounts.ts';
+import { initTarget, planMounts, planPropagation } from './mounts.ts';
 import type { OciNamespace, OciProcess, OciResources, OciSpec } from './oci.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from './paths.ts';
 import type { ProcessUser } from './user.ts';
@@ -21,7 +21,17 @@ export interface HostFacts {
   initPath: string;
   /** For `--device`, and all of /dev for `--privileged`. */
   devices: readonly WantedDevice[];
-  cgroupVersion: '1' | '2';
+  cgroups: CgroupFacts;
+  /** Our own: what a container would have if its specification said nothing. */
+  oomScoreAdj: number;
+  /** Of each CPU: they tell of the load of others, see defaultMaskedPaths. */
+  thermalPaths: readonly string[];
+}
+
+export interface CgroupFacts {
+  version: '1' | '2';
+  /** Whether the kernel counts swap: without it a limit of swap is an error. */
+  countsSwap: boolean;
 }
 
 export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): OciSpec {
@@ -33,9 +43,9 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
   const seccomp = unconfined ? undefined : planSeccomp(spec.seccomp, capabilities, facts.architecture);
   return {
     ociVersion: '1.0.2',
-    process: planProcess(spec, user, capabilities),
+    process: planProcess(spec, user, capabilities, facts.oomScoreAdj),
     root: { path: spec.rootPath, readonly: spec.readOnlyRoot },
-    ...(spec.utsNamespace === 'host' ? {} : { hostname: spec.hostname }),
+    ...(spec.utsNamespace === 'host' ? {} : { hostname: fullHostname(spec) }),
     mounts: planMounts(spec, facts.initPath),
     linux: {
       namespaces: planNamespaces(spec),
@@ -43,7 +53,8 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
       resources: planResources(spec.resources, facts, spec.privileged),
       devices: planDevices(facts.devices),
       sysctl: planSysctls(spec),
-      maskedPaths: spec.privileged ? [] : [...(spec.maskedPaths ?? defaultMaskedPaths)],
+      ...planPropagation(spec),
+      maskedPaths: spec.privileged ? [] : [...(spec.maskedPaths ?? [...defaultMaskedPaths, ...facts.thermalPaths])],
       readonlyPaths: spec.privileged ? [] : [...(spec.readonlyPaths ?? defaultReadonlyPaths)],
       ...(seccomp ? { seccomp } : {}),
     },
@@ -51,7 +62,11 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
   };
 }
 
-function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[]): OciProcess {
+/** As Docker: the kernel's host name is the fully qualified one when a domain was given. */
+const fullHostname = ({ hostname, domainname }: TaskSpec): string =>
+  domainname === '' ? hostname : `${hostname}.${domainname}`;
+
+function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], ownOomScoreAdj: number): OciProcess {
   const args = spec.init ? [initTarget, '--', ...spec.args] : spec.args;
   // A process of another user has them only in the bounding set, for programs with file capabilities; as Docker.
   const held = user.uid === 0 ? capabilities : [];
@@ -64,9 +79,17 @@ function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[]):
     cwd: spec.workingDirectory === '' ? '/' : spec.workingDirectory,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     noNewPrivileges: spec.noNewPrivileges,
-    ...(spec.oomScoreAdj === 0 ? {} : { oomScoreAdj: spec.oomScoreAdj }),
+    ...planOomScore(spec.oomScoreAdj, ownOomScoreAdj),
     ...(spec.ulimits.length === 0 ? {} : { rlimits: spec.ulimits.map(planUlimit) }),
   };
+}
+
+/**
+ * A daemon that the kernel is to spare (a negative score) does not pass that on to its containers. A higher score of
+ * ours is passed on unless asked otherwise: lowering it takes CAP_SYS_RESOURCE.
+ */
+function planOomScore(wanted: number, own: number): { oomScoreAdj?: number } {
+  return wanted === 0 && own > 0 ? {} : { oomScoreAdj: wanted };
 }
 
 /** HOME is the user's unless it was given. */
@@ -96,25 +119,27 @@ function planNamespaces(spec: TaskSpec): OciNamespace[] {
 
 /** What Docker sets so that an ordinary user in a container can ping and bind low ports, and what was asked for. */
 function planSysctls(spec: TaskSpec): Record<string, string> {
-  if (spec.netnsPath === undefined) return spec.sysctls;
+  const domain = spec.domainname !== '' && spec.utsNamespace === 'private';
+  const own = { ...(domain ? { 'kernel.domainname': spec.domainname } : {}), ...spec.sysctls };
+  if (spec.netnsPath === undefined) return own;
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
     'net.ipv4.ping_group_range': '0 2147483647',
-    ...spec.sysctls,
+    ...own,
   };
 }
 
 function planResources(wanted: TaskResources, facts: HostFacts, privileged: boolean): OciResources {
-  return { devices: planDeviceRules(facts.devices, privileged), ...planLimits(wanted, facts.cgroupVersion) };
+  return { devices: planDeviceRules(facts.devices, privileged), ...planLimits(wanted, facts.cgroups) };
 }
 
 /** Limits alone, also for an update of a running task. */
-export function planLimits(wanted: TaskResources, cgroupVersion: '1' | '2'): Omit<OciResources, 'devices'> {
+export function planLimits(wanted: TaskResources, cgroups: CgroupFacts): Omit<OciResources, 'devices'> {
   const memory = defined({
     limit: positive(wanted.memory),
     reservation: positive(wanted.memoryReservation),
-    swap: planSwap(wanted),
-    disableOOMKiller: wanted.oomKillDisable && cgroupVersion === '1' ? true : undefined,
+    swap: cgroups.countsSwap ? planSwap(wanted) : undefined,
+    disableOOMKiller: wanted.oomKillDisable && cgroups.version === '1' ? true : undefined,
   });
   const cpu = defined({
     shares: positive(wanted.cpuShares),

@@ -1,8 +1,9 @@
 /** The cgroups of containers, v1 and v2: where they are, and taking away what a crash left of them. */
-import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasErrno } from '@netyard/kernel';
+import type { CgroupFacts } from '../spec/plan.ts';
 
 export interface CgroupMounts {
   version: '1' | '2';
@@ -30,7 +31,22 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
   return { version: '1', mountPoints: new Map(entries), ...(unified === undefined ? {} : { unified }) };
 }
 
-export const readCgroupMounts = (): CgroupMounts => parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+export function readCgroupMounts(): CgroupMounts & CgroupFacts {
+  const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  return { ...mounts, countsSwap: countsSwap(mounts) };
+}
+
+/** The root of v2 has no limits: there our own group is asked, and where we are in the root it is taken for granted. */
+function countsSwap(mounts: CgroupMounts): boolean {
+  if (mounts.version === '1') {
+    const memory = mounts.mountPoints.get('memory');
+    return memory !== undefined && existsSync(join(memory, 'memory.memsw.limit_in_bytes'));
+  }
+  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  const folder = cgroupFolder(mounts, '', own);
+  if (own === '/' || folder === undefined || !existsSync(join(folder, 'memory.current'))) return true;
+  return existsSync(join(folder, 'memory.swap.max'));
+}
 
 /** Folder of a container's group in one hierarchy; undefined when that is not mounted. `controller` matters in v1 only. */
 export function cgroupFolder(mounts: CgroupMounts, controller: string, cgroupPath: string): string | undefined {

@@ -5,13 +5,20 @@ import { type Logger, NetyardError, UndoStack } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { isAlreadyExists } from '../containerd/client.ts';
 import type { ContainerSchema } from '../containerd/gen/containers_pb.ts';
-import { planSpec } from '../spec/plan.ts';
+import { type CgroupFacts, planSpec } from '../spec/plan.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson, packShimOptions } from './any.ts';
 import type { Calls } from './calls.ts';
 import type { CgroupMounts } from './cgroups.ts';
 import { deleteTask } from './delete-task.ts';
-import { findDevices, findInit, readBoundingSet, readUserFiles } from './host-facts.ts';
+import {
+  findDevices,
+  findInit,
+  findThermalPaths,
+  readBoundingSet,
+  readOomScoreAdj,
+  readUserFiles,
+} from './host-facts.ts';
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
@@ -20,7 +27,7 @@ import type { SeccompCache } from './seccomp-cache.ts';
 export interface TaskContext {
   calls: Calls;
   runtimes: OciRuntimes;
-  cgroups: CgroupMounts;
+  cgroups: CgroupMounts & CgroupFacts;
   filters: SeccompCache;
   /** Where the OCI runtime keeps its state. */
   runtimeRoot: string;
@@ -79,7 +86,9 @@ function planOf(context: TaskContext, spec: TaskSpec) {
     architecture: process.arch,
     initPath: spec.init ? findInit(context.searchPath) : '',
     devices: findDevices(spec),
-    cgroupVersion: context.cgroups.version,
+    cgroups: context.cgroups,
+    oomScoreAdj: readOomScoreAdj(),
+    thermalPaths: findThermalPaths(),
   };
   return planSpec(spec, facts, user);
 }

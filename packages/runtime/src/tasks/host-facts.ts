@@ -1,5 +1,5 @@
 /** What `planSpec` wants to know of this host and of the container's own files. Looks, and decides nothing. */
-import { closeSync, constants, fstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
@@ -15,6 +15,16 @@ export function readBoundingSet(): string[] {
   const mask = /^CapBnd:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return parseCapabilityMask(mask);
 }
+
+export const readOomScoreAdj = (): number => Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+
+const cpuFolder = '/sys/devices/system/cpu';
+
+export const findThermalPaths = (): string[] =>
+  readdirSync(cpuFolder)
+    .filter((name) => /^cpu\d+$/.test(name))
+    .map((name) => join(cpuFolder, name, 'thermal_throttle'))
+    .filter((path) => existsSync(path));
 
 /** `--init`'s programs, by the names that distributions give a static tini. */
 const initNames = ['docker-init', 'tini-static', 'catatonit'];

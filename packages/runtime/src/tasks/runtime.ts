@@ -98,7 +98,7 @@ class ContainerdRuntime implements Runtime {
   }
 
   async update(id: string, resources: TaskResources): Promise<void> {
-    const limits = packJson('LinuxResources', planLimits(resources, this.#context.cgroups.version));
+    const limits = packJson('LinuxResources', planLimits(resources, this.#context.cgroups));
     await this.#tasks('update', id, (tasks) => tasks.update({ containerId: id, resources: limits }));
   }
 
