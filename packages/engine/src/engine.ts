@@ -110,6 +110,7 @@ function openContext(options: EngineOptions): EngineContext {
     waiters: new Waiters(),
     restarts: new RestartTimers(),
     health: new HealthMonitors(
+      clock,
       (record, command) => runProbe(context, record, command),
       (id, result) => settleProbe(context, id, result),
     ),

@@ -19,9 +19,7 @@ export function mergeConfig(
     ...(healthcheck ? { healthcheck } : {}),
     ...mergeCommand(request, image),
     env: mergeImageEnv(request.env, image.env),
-    workingDirectory: posix
-      .normalize(request.workingDirectory || image.workingDirectory || '/')
-      .replace(/(.)\/$/, '$1'),
+    workingDirectory: cleanDirectory(request.workingDirectory || image.workingDirectory),
     user: request.user || image.user,
     labels: { ...image.labels, ...request.labels },
     exposed: uniqueBy([...request.exposed, ...image.exposed], ({ port, protocol }) => `${port}/${protocol}`),
@@ -30,6 +28,8 @@ export function mergeConfig(
     ...defaults(request, settings),
   };
 }
+
+const cleanDirectory = (path: string): string => (path === '' ? '' : posix.normalize(path).replace(/(.)\/$/, '$1'));
 
 function defaults(
   request: ContainerConfig,

@@ -2,7 +2,7 @@
  * Health checks: a command in the container at intervals, and what its results make of the container's health.
  * The verdict is pure (`applyProbe`); the monitors hold the timers.
  */
-import { messageOf } from '@netyard/core';
+import { type Clock, messageOf } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
 import { createExec } from '../exec/create.ts';
@@ -43,11 +43,14 @@ export class HealthMonitors {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>;
   readonly #settle: (id: string, result: HealthResult) => void;
+  readonly #clock: Clock;
 
   constructor(
+    clock: Clock,
     probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>,
     settle: (id: string, result: HealthResult) => void,
   ) {
+    this.#clock = clock;
     this.#probe = probe;
     this.#settle = settle;
   }
@@ -60,7 +63,7 @@ export class HealthMonitors {
     const startedAt = record.state.startedAt ?? 0n;
     const next = (): void => {
       this.stop(record.id);
-      const milliseconds = Math.max(1, interval(check, startedAt, BigInt(Date.now()) * 1_000_000n) / 1e6);
+      const milliseconds = Math.max(1, interval(check, startedAt, this.#clock.now()) / 1e6);
       const timer = setTimeout(() => void run(), milliseconds);
       this.#timers.set(record.id, timer);
     };
