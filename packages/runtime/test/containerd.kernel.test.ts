@@ -78,6 +78,7 @@ test('a daemon that comes back finds its containerd and what runs, and starts no
     );
     assert.equal((await runtime.delete(spec.id))?.exitCode, 137);
     await runtime.close();
+    client.close();
   } finally {
     await again.detach();
   }

@@ -125,6 +125,7 @@ export async function openTaskHost(runtimeName = ''): Promise<TaskHost> {
     superviseAgain: supervise,
     async close() {
       await runtime.close();
+      client.close();
       await supervisor.stop();
       removeCgroupParents();
       rmSync(folder, { recursive: true, force: true });

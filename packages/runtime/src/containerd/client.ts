@@ -79,7 +79,8 @@ export const isAlreadyExists = (error: unknown): boolean => statusOf(error) === 
 /** Whether the call failed because containerd is not there (any more), so that it may succeed later. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return false;
-  if (error.code === Code.Unavailable || error.code === Code.Aborted) return true;
+  // Canceled: nobody cancels calls here; it is how a stream of a session that broke may end.
+  if ([Code.Unavailable, Code.Aborted, Code.Canceled].includes(error.code)) return true;
   return causeCodes(error).some((code) => brokenCodes.includes(code) || code.startsWith('ERR_HTTP2'));
 }
 

@@ -154,9 +154,9 @@ class ContainerdRuntime implements Runtime {
     return this.#events.listen(listener);
   }
 
+  /** The client is whose who made it. */
   async close(): Promise<void> {
     await this.#events.close();
-    this.#calls.client.close();
   }
 
   async #process(id: string, execId: string): Promise<Process | undefined> {

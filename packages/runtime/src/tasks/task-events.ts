@@ -55,10 +55,11 @@ export class TaskEvents {
   async #run(): Promise<void> {
     const { ready, logger } = this.#options;
     const { signal } = this.#closing;
+    const closed = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     while (!signal.aborted) {
       try {
-        await ready();
-        await this.#follow();
+        await Promise.race([ready(), closed]);
+        if (!signal.aborted) await this.#follow();
       } catch (error) {
         if (signal.aborted) return;
         logger.debug('the stream of containerd’s events broke', { error: messageOf(error) });
