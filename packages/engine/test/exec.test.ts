@@ -5,7 +5,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExecConfig, ExecSpec } from '../src/index.ts';
 import { ioDirectory } from '../src/paths.ts';
-import { configOf, openWorld, text, until, type World } from './fakes.ts';
+import { configOf } from './fakes/container-config.ts';
+import { openWorld, text, until, type World } from './fakes/world.ts';
 
 let world: World;
 let spec: ExecSpec | undefined;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import { containerDirectory, ioDirectory } from '../src/paths.ts';
-import { configOf, openWorld, text, until, type World } from './fakes.ts';
+import { configOf } from './fakes/container-config.ts';
+import { openWorld, text, until, type World } from './fakes/world.ts';
 
 let world: World;
 beforeEach(async () => {

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { LogOptions } from '../src/index.ts';
 import { readPosition } from '../src/logs/position.ts';
 import { ioPath, logPath, positionPath } from '../src/paths.ts';
-import { configOf, openWorld, text, until, type World } from './fakes.ts';
+import { configOf } from './fakes/container-config.ts';
+import { openWorld, text, until, type World } from './fakes/world.ts';
 
 let world: World;
 beforeEach(async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { newId } from '@netyard/core';
 import { containerDirectory } from '../src/paths.ts';
-import { configOf, openWorld, until, type World } from './fakes.ts';
+import { configOf } from './fakes/container-config.ts';
+import { openWorld, until, type World } from './fakes/world.ts';
 
 let world: World;
 beforeEach(async () => {

@@ -1,0 +1,60 @@
+/** Networks that record what they are asked and keep no kernel. */
+import type {
+  ContainerDirectory,
+  LinkRecord,
+  NetworkEvent,
+  Networks,
+  SandboxConfig,
+  SandboxState,
+} from '@netyard/network';
+
+export class FakeNetworks {
+  readonly calls: string[] = [];
+  readonly configs = new Map<string, SandboxConfig>();
+  readonly states = new Map<string, SandboxState>();
+  linkRecords: LinkRecord[] = [];
+  onPrepare: (() => void) | undefined;
+  onCheckLinks: (() => void) | undefined;
+
+  build(containers: ContainerDirectory): Networks {
+    const { calls, configs, states } = this;
+    const used = {
+      containers,
+      start: async (running: readonly string[]) => void calls.push(`start ${running.length}`),
+      list: () => [],
+      register: async (config: SandboxConfig) => {
+        configs.set(config.containerId, config);
+        return { warnings: [] };
+      },
+      prepare: async (id: string) => {
+        this.onPrepare?.();
+        const directory = configs.get(id)?.filesDirectory ?? '';
+        const files = {
+          hosts: `${directory}/hosts`,
+          hostname: `${directory}/hostname`,
+          resolvConf: `${directory}/resolv.conf`,
+        };
+        const state: SandboxState = { id, netnsPath: '/run/netns/fake', files, endpoints: [], ports: [] };
+        states.set(id, state);
+        return state;
+      },
+      release: async (id: string) => void states.delete(id),
+      unregister: async (id: string) => {
+        states.delete(id);
+        configs.delete(id);
+      },
+      rename: async (id: string, name: string) => void calls.push(`rename ${id} ${name}`),
+      state: (id: string) => states.get(id),
+      config: (id: string) => configs.get(id),
+      links: (id: string) => this.linkRecords.filter((link) => link.parentId === id),
+      linksTo: (id: string) => this.linkRecords.filter((link) => link.childId === id),
+      findLink: () => undefined,
+      removeLink: async (name: string) => void calls.push(`removeLink ${name}`),
+      checkLinks: () => this.onCheckLinks?.(),
+      linkEnvironment: () => [],
+      events: (_listener: (event: NetworkEvent) => void) => () => undefined,
+      cleanup: async () => [],
+    };
+    return used as unknown as Networks;
+  }
+}

@@ -1,0 +1,65 @@
+/** Root file systems as plain folders. */
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RootFilesystems } from '../../src/index.ts';
+import { unexpected } from './unexpected.ts';
+
+/** Plain folders instead of overlays. */
+export class FakeRootfs implements RootFilesystems {
+  readonly root: string;
+  readonly mounted = new Set<string>();
+  /** Files of the image, by path: `directory` or content. */
+  imageDirectories: string[] = [];
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  async create(id: string): Promise<void> {
+    mkdirSync(join(this.root, id), { recursive: true });
+    for (const path of this.imageDirectories) mkdirSync(join(this.root, id, path), { recursive: true });
+  }
+
+  async mount(id: string): Promise<string> {
+    this.mounted.add(id);
+    return join(this.root, id);
+  }
+
+  async unmount(id: string): Promise<void> {
+    this.mounted.delete(id);
+  }
+
+  async remove(id: string): Promise<void> {
+    this.mounted.delete(id);
+    rmSync(join(this.root, id), { recursive: true, force: true });
+  }
+
+  async withMounted<T>(id: string, _layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
+    return work(join(this.root, id));
+  }
+
+  changes = unexpected('changes');
+
+  async size() {
+    return { writable: 0, total: 0 };
+  }
+
+  async list(): Promise<string[]> {
+    return existsSync(this.root) ? readdirSync(this.root) : [];
+  }
+
+  async statInRoot(root: string, path: string) {
+    const found = statSync(join(root, path), { throwIfNoEntry: false });
+    if (!found) return undefined;
+    const mode = (found.mode & 0o777) + (found.isDirectory() ? 0x80000000 : 0);
+    return { name: path, size: found.size, mode, modified: 0n, linkTarget: '' };
+  }
+
+  readArchive = unexpected('readArchive');
+  writeArchive = unexpected('writeArchive');
+  exportTree = unexpected('exportTree');
+
+  async copyTree(_root: string, path: string, destination: string): Promise<void> {
+    appendFileSync(join(destination, 'copied'), path);
+  }
+}

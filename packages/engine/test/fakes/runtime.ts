@@ -1,0 +1,129 @@
+/** A runtime whose processes the test speaks and ends for. */
+import { appendFileSync } from 'node:fs';
+import { NetyardError, systemClock } from '@netyard/core';
+import { openFifo } from '@netyard/kernel';
+import type { ExecSpec, Runtime, RuntimeEvent, TaskInfo, TaskSpec } from '../../src/index.ts';
+import { unexpected } from './unexpected.ts';
+
+export class FakeRuntime implements Runtime {
+  readonly calls: string[] = [];
+  readonly tasks = new Map<string, TaskInfo & { spec: TaskSpec }>();
+  readonly execs = new Map<string, ExecSpec>();
+  /** Called instead of making the task; to fail. */
+  onCreate: ((spec: TaskSpec) => void) | undefined;
+  onExec: ((spec: ExecSpec) => void) | undefined;
+  /** What a signal does; by default every one but 1 (HUP) ends the process with 128 + signal. */
+  onKill: ((id: string, signal: number) => void) | undefined;
+  #nextPid = 1000;
+  #listeners = new Set<(event: RuntimeEvent) => void>();
+
+  async version() {
+    return { containerd: 'fake', runtimes: {}, defaultRuntime: 'fake' };
+  }
+
+  async create(spec: TaskSpec): Promise<{ pid: number }> {
+    this.calls.push(`create ${spec.id}`);
+    this.onCreate?.(spec);
+    const pid = this.#nextPid++;
+    if (spec.stdio.stdin !== '') openFifo(spec.stdio.stdin, 'both');
+    this.tasks.set(spec.id, { id: spec.id, status: 'created', pid, stdio: spec.stdio, spec });
+    return { pid };
+  }
+
+  async start(id: string): Promise<void> {
+    this.#task(id).status = 'running';
+  }
+
+  async kill(id: string, signal: number, options?: { execId?: string }): Promise<void> {
+    this.calls.push(`kill ${signal}`);
+    this.#task(id);
+    if (options?.execId !== undefined) return this.exitExec(id, options.execId, 128 + signal);
+    if (this.onKill) this.onKill(id, signal);
+    else if (signal !== 1) this.exit(id, 128 + signal);
+  }
+
+  async pause(id: string): Promise<void> {
+    this.#task(id).status = 'paused';
+  }
+
+  async resume(id: string): Promise<void> {
+    this.#task(id).status = 'running';
+  }
+
+  async update(): Promise<void> {
+    this.calls.push('update');
+  }
+
+  async resize(_id: string, rows: number, columns: number): Promise<void> {
+    this.calls.push(`resize ${rows}x${columns}`);
+  }
+
+  async closeStdin(): Promise<void> {
+    this.calls.push('closeStdin');
+  }
+
+  async delete(id: string) {
+    const task = this.tasks.get(id);
+    this.tasks.delete(id);
+    return task?.exit;
+  }
+
+  async exec(_id: string, spec: ExecSpec): Promise<{ pid: number }> {
+    this.onExec?.(spec);
+    this.execs.set(spec.execId, spec);
+    return { pid: this.#nextPid++ };
+  }
+
+  async deleteExec() {
+    return undefined;
+  }
+
+  async pids(id: string): Promise<number[]> {
+    return [this.#task(id).pid];
+  }
+
+  metrics = unexpected('metrics');
+
+  async get(id: string): Promise<TaskInfo | undefined> {
+    return this.tasks.get(id);
+  }
+
+  async list(): Promise<TaskInfo[]> {
+    return [...this.tasks.values()];
+  }
+
+  events(listener: (event: RuntimeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {}
+
+  /** The process writes. */
+  say(id: string, text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    appendFileSync(this.#task(id).stdio[stream], text);
+  }
+
+  /** The process ends. */
+  exit(id: string, exitCode: number): void {
+    const task = this.#task(id);
+    const exit = { exitCode, exitedAt: systemClock.now() };
+    task.status = 'stopped';
+    task.exit = exit;
+    this.tell({ type: 'exit', id, pid: task.pid, exit });
+  }
+
+  exitExec(id: string, execId: string, exitCode: number): void {
+    this.tell({ type: 'exit', id, execId, pid: 0, exit: { exitCode, exitedAt: systemClock.now() } });
+  }
+
+  tell(event: RuntimeEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #task(id: string): TaskInfo & { spec: TaskSpec } {
+    const task = this.tasks.get(id);
+    if (!task) throw new NetyardError('not-found', `no such task: ${id}`);
+    return task;
+  }
+}

@@ -1,0 +1,125 @@
+/** An engine on fakes in a temporary folder, which can be "killed" and opened again on what is left. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger, systemClock } from '@netyard/core';
+import { makeFifo, openFifo, punchHole } from '@netyard/kernel';
+import { openEngine } from '../../src/engine.ts';
+import type {
+  ContainerConfig,
+  ContainerRecord,
+  Engine,
+  EngineEvent,
+  EngineSettings,
+  ImageRecord,
+} from '../../src/index.ts';
+import { configOf } from './container-config.ts';
+import { fakeImage, fakeImages } from './images.ts';
+import { FakeNetworks } from './networks.ts';
+import { FakeRootfs } from './rootfs.ts';
+import { FakeRuntime } from './runtime.ts';
+import { FakeStore } from './stores.ts';
+import { unexpected } from './unexpected.ts';
+
+export interface World {
+  directory: string;
+  store: FakeStore;
+  runtime: FakeRuntime;
+  rootfs: FakeRootfs;
+  networks: FakeNetworks;
+  settings: EngineSettings;
+  events: EngineEvent[];
+  engine: Engine;
+  image: ImageRecord;
+  /** The daemon is killed and comes back: a new engine on what is left. */
+  restart(): Promise<void>;
+  run(change?: Partial<ContainerConfig>, name?: string): Promise<string>;
+  state(id: string): ContainerRecord['state'];
+  close(): Promise<void>;
+}
+
+export async function openWorld(image = fakeImage()): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'netyard-engine-'));
+  const settings: EngineSettings = {
+    dataRoot: join(directory, 'data'),
+    execRoot: join(directory, 'exec'),
+    cgroupParent: '/netyard',
+    cgroupVersion: '1',
+    logDriver: 'json-file',
+    logOptions: {},
+    stopTimeoutSeconds: 10,
+    shmSize: 64 * 1024 * 1024,
+    storageDriver: 'overlay2',
+  };
+  const parts = {
+    store: new FakeStore(),
+    runtime: new FakeRuntime(),
+    rootfs: new FakeRootfs(join(directory, 'rootfs')),
+    networks: new FakeNetworks(),
+  };
+  const abandoned: Engine[] = [];
+  const events: EngineEvent[] = [];
+  const open = (): Engine => {
+    const engine = openEngine({
+      ...parts,
+      settings,
+      networks: (containers) => parts.networks.build(containers),
+      images: () => fakeImages(image),
+      files: { makeFifo, openFifo, punchHole },
+      linkStatistics: unexpected('linkStatistics'),
+      logger: silentLogger,
+      clock: systemClock,
+    });
+    abandoned.push(engine);
+    void listen(engine, events);
+    return engine;
+  };
+  const world: World = {
+    directory,
+    settings,
+    events,
+    image,
+    ...parts,
+    engine: open(),
+    async restart() {
+      await world.engine.stop({ stopContainers: false });
+      world.engine = open();
+      await world.engine.start();
+    },
+    async run(change = {}, name) {
+      const { id } = await world.engine.containers.create({ name, config: configOf(change) });
+      await world.engine.containers.start(id);
+      return id;
+    },
+    state(id) {
+      const record = parts.store.records.get(id);
+      assert.ok(record);
+      return record.state;
+    },
+    async close() {
+      for (const engine of abandoned) await engine.stop({ stopContainers: false });
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  await world.engine.start();
+  return world;
+}
+
+async function listen(engine: Engine, events: EngineEvent[]): Promise<void> {
+  const { signal } = new AbortController();
+  const filters = new Map<string, string[]>();
+  for await (const event of engine.events.subscribe({ since: undefined, until: undefined, filters, signal }))
+    events.push(event);
+}
+
+/** Waits for something that comes by itself; the test runner's timeout is the limit. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+export async function text(output: AsyncIterable<{ data: Uint8Array }>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const { data } of output) chunks.push(data);
+  return Buffer.concat(chunks).toString();
+}
