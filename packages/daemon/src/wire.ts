@@ -2,11 +2,11 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
-import { createApiServer } from '@netyard/docker-api';
+import { type ApiOptions, createApiServer } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
 import { type Kernel, makeFifo, openFifo, openKernel, punchHole } from '@netyard/kernel';
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
-import { openImageContent, openRegistry, openRootFilesystems, openRuntime } from '@netyard/runtime';
+import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
 import { openStore, type Store } from '@netyard/store';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
@@ -51,11 +51,12 @@ async function openAll(opening: Opening): Promise<string[]> {
   opened.push(() => kernel.close());
   const store = openStore(join(config.dataRoot, 'netyard.db'), { logger });
   opened.push(() => store.close());
-  const { engine, networks } = await openEngineOn(opening, kernel, store);
+  const boxes = await openEngineOn(opening, kernel, store);
+  const { engine, networks } = boxes;
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   await engine.start();
-  const listeners = await openApi(opening, engine, networks);
+  const listeners = await openApi(opening, boxes);
   opened.push(() => listeners.close());
   return listeners.addresses;
 }
@@ -80,11 +81,13 @@ function takeNetwork(opened: UndoStack): void {
   opened.push(() => lock.release());
 }
 
-async function openEngineOn(
-  opening: Opening,
-  kernel: Kernel,
-  store: Store,
-): Promise<{ engine: Engine; networks: Networks }> {
+interface Boxes {
+  engine: Engine;
+  networks: Networks;
+  registry: RegistryLogin;
+}
+
+async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<Boxes> {
   const { config, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
@@ -115,11 +118,18 @@ async function openEngineOn(
     logger,
     clock,
   });
-  return { engine, networks: engine.networksBox };
+  return { engine, networks: engine.networksBox, registry };
 }
 
-async function openApi({ config, logger }: Opening, engine: Engine, networks: Networks): Promise<Listeners> {
-  const options = { engine, networks, info: readHostFacts(config), shell: shellPrinter, logger };
+async function openApi({ config, logger }: Opening, { engine, networks, registry }: Boxes): Promise<Listeners> {
+  const options: ApiOptions = {
+    engine,
+    networks,
+    info: readHostFacts(config),
+    shell: shellPrinter,
+    login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
+    logger,
+  };
   return await listen((tls) => createApiServer(options, tls), config.hosts, { group: config.group, tls: config.tls });
 }
 

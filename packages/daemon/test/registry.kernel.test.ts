@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Progress } from '@netyard/engine';
+import { openRegistry } from '@netyard/runtime';
 import { inFreshHost } from '@netyard/testkit';
 import { collect, dockerArchive, type ImageHost, load, nothing, sha256, startImageHost, tarOf } from './image-host.ts';
 import { type PrivateRegistry, startRegistry } from './private-registry.ts';
@@ -124,6 +125,10 @@ test('a registry with passwords', options, async () => {
   const name = `${closed.host}/app`;
   await loadApp(`${name}:1`);
   const right = { username: 'netyard', password: 'secret' };
+  const registry = openRegistry();
+  await registry.login(closed.host, right);
+  await assert.rejects(registry.login(closed.host, { ...right, password: 'wrong' }), { code: 'unauthorized' });
+  await assert.rejects(registry.login(closed.host, {}), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', {}, never)), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', { ...right, password: 'wrong' }, never)), {
     code: 'unauthorized',

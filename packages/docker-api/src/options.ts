@@ -1,6 +1,6 @@
 /** What the server is given by the daemon. */
 import type { Logger } from '@netyard/core';
-import type { Engine } from '@netyard/engine';
+import type { Engine, RegistryCredentials } from '@netyard/engine';
 import type { Networks } from '@netyard/network';
 
 /** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */
@@ -51,5 +51,7 @@ export interface ApiOptions {
   networks: Networks;
   info: DaemonInfo;
   shell: ShellPrinter;
+  /** Asks a registry (`host[:port]`) whether it takes these credentials; throws `unauthorized`. */
+  login: (domain: string, credentials: RegistryCredentials, signal: AbortSignal) => Promise<void>;
   logger: Logger;
 }

@@ -70,6 +70,9 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
       printOperation: (operation) => `${operation.action} ${operation.object.kind}`,
       describe: (object) => object.kind,
     },
+    login: async (_domain, { username }) => {
+      if (username !== 'known') throw new NetyardError('unauthorized', 'unauthorized: incorrect username or password');
+    },
     logger: silentLogger,
   };
 }

@@ -139,3 +139,11 @@ test('codes become statuses, hints a line of their own', async (t) => {
   assert.deepEqual((await server.send('POST', '/containers/a/kill')).status, 500);
   assert.equal((await server.send('POST', '/build')).status, 501);
 });
+
+test('login asks the registry', async (t) => {
+  const server = await serve(t, {});
+  const login = (username: string) =>
+    server.send('POST', '/auth', { body: { username, password: 'p', serveraddress: 'registry:5000' } });
+  assert.equal(JSON.parse((await login('known')).body).Status, 'Login Succeeded');
+  assert.equal((await login('other')).status, 401);
+});

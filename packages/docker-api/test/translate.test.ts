@@ -126,18 +126,6 @@ test('a container-wide MAC address goes to the network of the mode, with a warni
   );
 });
 
-test('a static address is for networks that users made', () => {
-  const ask = (name: string) =>
-    create({
-      Image: 'a',
-      NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: '10.1.1.9' } } } },
-    });
-  const words = 'user-specified IP address is supported on user-defined networks only';
-  for (const name of ['default', 'bridge'])
-    assert.throws(() => ask(name), refused(`invalid config for network bridge: invalid endpoint settings:\n${words}`));
-  assert.equal(ask('mine').config.endpoints[0]?.ipv4Address, '10.1.1.9');
-});
-
 test('several endpoints need 1.44', () => {
   const body = { Image: 'a', NetworkingConfig: { EndpointsConfig: { b: {}, a: null } } };
   assert.equal(create(body).config.endpoints.length, 2);

@@ -9,6 +9,6 @@ export {
 } from './containerd/client.ts';
 export { type ContainerdSupervisor, type SupervisorOptions, superviseContainerd } from './containerd/supervisor.ts';
 export { type ImageContentOptions, openImageContent } from './images/content.ts';
-export { openRegistry, type RegistryOptions } from './images/registry/registry.ts';
+export { openRegistry, type RegistryLogin, type RegistryOptions } from './images/registry/registry.ts';
 export { openRootFilesystems, type RootFilesystemsOptions } from './images/rootfs.ts';
 export { openRuntime, type RuntimeOptions } from './tasks/runtime.ts';

@@ -1,11 +1,11 @@
-/** The header X-Registry-Auth: base64url of AuthConfig's JSON. */
+/** AuthConfig: in the header X-Registry-Auth as base64url of its JSON, and as the body of `docker login`. */
 import type { IncomingMessage } from 'node:http';
 import { NetyardError } from '@netyard/core';
 import type { RegistryCredentials } from '@netyard/engine';
 import { z } from 'zod';
 import { text } from '../schemas/parts.ts';
 
-const schema = z.object({
+export const credentialsSchema = z.object({
   username: text,
   password: text,
   auth: text,
@@ -17,9 +17,13 @@ const schema = z.object({
 export function readCredentials(request: IncomingMessage): RegistryCredentials {
   const header = request.headers['x-registry-auth'];
   if (typeof header !== 'string' || header === '') return {};
-  const parsed = schema.safeParse(decode(header));
+  const parsed = credentialsSchema.safeParse(decode(header));
   if (!parsed.success) throw new NetyardError('invalid', 'invalid X-Registry-Auth header: wrong shape');
-  const { auth, ...given } = parsed.data;
+  return translateCredentials(parsed.data);
+}
+
+/** `auth` is name and password together, in base64. */
+export function translateCredentials({ auth, ...given }: z.output<typeof credentialsSchema>): RegistryCredentials {
   const [username = '', ...password] = Buffer.from(auth, 'base64').toString().split(':');
   const wanted = {
     username: given.username || username,

@@ -1,7 +1,8 @@
 /** Docker's routes for images. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
-import { readCredentials } from '../http/credentials.ts';
+import { readJson } from '../http/body.ts';
+import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
 import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
@@ -93,12 +94,26 @@ function registryRoutes(options: ApiOptions): Route[] {
       if (!query.get('fromImage')) throw new NetyardError('invalid', 'fromImage or fromSrc must be given');
       await pull(options, exchange);
     }),
+    route('POST', '/auth', logIn(options)),
     route('POST', '/images/:name/push', async (exchange) => {
       const tag = exchange.query.get('tag') ?? '';
       const credentials = readCredentials(exchange.request);
       await serveProgress(exchange, images.push(reference(exchange, 'name'), tag, credentials, exchange.signal));
     }),
   ];
+}
+
+/** The server's name comes as the CLI keeps it: `https://index.docker.io/v1/`, `registry:5000`. */
+function logIn({ login }: ApiOptions): Handler {
+  return async (exchange) => {
+    const credentials = translateCredentials(await readJson(exchange.request, credentialsSchema));
+    const server = credentials.serverAddress ?? '';
+    const host = server.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+    if (!/^[\w.-]*(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host))
+      throw new NetyardError('invalid', `invalid registry name: ${host}`);
+    await login(host === '' || host === 'index.docker.io' ? 'docker.io' : host, credentials, exchange.signal);
+    sendJson(exchange, 200, { Status: 'Login Succeeded', IdentityToken: '' });
+  };
 }
 
 async function pull({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
@@ -162,7 +177,6 @@ function absentRoutes(): Route[] {
     };
   };
   const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
-  const registry = 'credentials are given with each pull and push';
   return [
     route('POST', '/build', absent('build images', build)),
     // `docker system prune` asks for it: there is no build cache, so nothing of it goes.
@@ -171,6 +185,5 @@ function absentRoutes(): Route[] {
     route('POST', '/commit', absent('make images from containers', 'use `docker export` and `docker import`')),
     route('GET', '/images/search', absent('search registries', 'use the page of the registry itself')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
-    route('POST', '/auth', absent('check credentials on their own', registry)),
   ];
 }

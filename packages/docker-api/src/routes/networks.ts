@@ -9,7 +9,6 @@ import {
   connectSchema,
   disconnectSchema,
   networkCreateSchema,
-  refuseStaticAddress,
   translateEndpointRequest,
   translateNetwork,
   translateNetworkCreate,
@@ -62,8 +61,6 @@ function connect({ engine, networks, shell }: ApiOptions): Handler {
     const body = await readJson(request, connectSchema);
     const network = reference(exchange, 'id');
     const endpoint = translateEndpointRequest(network, body.EndpointConfig);
-    const { name, predefined } = networks.get(network);
-    refuseStaticAddress({ ...endpoint, network: name }, predefined);
     if (!readBoolean(query, 'dryRun')) {
       await engine.networks.connect(network, body.Container, endpoint);
       return sendEmpty(exchange, 200);

@@ -5,7 +5,7 @@ import { type EndpointConfig, parseNetworkMode } from '@netyard/network';
 import type { ContainerCreateBody, HealthcheckBody, HostConfigBody } from '../schemas/container.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
 import { translateMounts } from './mounts.ts';
-import { refuseStaticAddress, translateEndpointRequest } from './network.ts';
+import { translateEndpointRequest } from './network.ts';
 import { parsePortKey, translatePortBindings } from './ports.ts';
 import { translateResources, translateRestartPolicy } from './resources.ts';
 
@@ -133,8 +133,6 @@ function networkPart(body: ContainerCreateBody, endpoints: EndpointConfig[]): Ne
   };
 }
 
-const predefinedNames = ['bridge', 'host', 'none'];
-
 /** Since 1.44 a MAC address belongs to an endpoint; the container-wide one goes to the network of the mode. */
 function translateEndpoints(
   body: ContainerCreateBody,
@@ -149,7 +147,6 @@ function translateEndpoints(
     );
   }
   const endpoints = given.map(([name, settings]) => translateEndpointRequest(name, settings));
-  for (const endpoint of endpoints) refuseStaticAddress(endpoint, predefinedNames.includes(endpoint.network));
   if (body.MacAddress === '') return { endpoints, warnings: [] };
   checkMac(body.MacAddress);
   refuseMacMode(body.HostConfig.NetworkMode, version);

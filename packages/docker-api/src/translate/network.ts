@@ -1,6 +1,6 @@
 /** Networks and endpoints, both ways between Docker's JSON and the network box's values. Pure. */
 import type { EndpointSettings, Network } from '@netyard/api-types';
-import { formatTime, NetyardError } from '@netyard/core';
+import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
 import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, NetworkRecord } from '@netyard/network';
 import { z } from 'zod';
@@ -56,18 +56,6 @@ export function translateEndpointRequest(network: string, settings: z.output<typ
     ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
     ...(settings?.GwPriority ? { gatewayPriority: settings.GwPriority } : {}),
   };
-}
-
-/**
- * Docker's rule: static addresses are for networks that users made. The network box itself could give them anywhere.
- * Throws `invalid` with Docker's words.
- */
-export function refuseStaticAddress(endpoint: EndpointConfig, predefined: boolean): void {
-  if (!predefined || (!endpoint.ipv4Address && !endpoint.ipv6Address)) return;
-  throw new NetyardError(
-    'invalid',
-    `invalid config for network ${endpoint.network}: invalid endpoint settings:\nuser-specified IP address is supported on user-defined networks only`,
-  );
 }
 
 export function translateNetworkCreate(body: z.output<typeof networkCreateSchema>): CreateNetworkRequest {

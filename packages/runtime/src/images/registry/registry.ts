@@ -22,8 +22,14 @@ export interface RegistryOptions {
   retryDelay?: number;
 }
 
+/** What `docker login` asks for, beside what the engine needs. */
+export interface RegistryLogin {
+  /** Resolves when the registry takes these credentials; throws `unauthorized` in its words when it does not. */
+  login(domain: string, credentials: RegistryCredentials, signal?: AbortSignal): Promise<void>;
+}
+
 /** Opens nothing yet. Throws `invalid` for a wrong --insecure-registry. */
-export function openRegistry(options: RegistryOptions = {}): Registry {
+export function openRegistry(options: RegistryOptions = {}): Registry & RegistryLogin {
   const insecure = parseInsecureRegistries(options.insecureRegistries ?? []);
   const session = new RegistrySession(insecure, options.certificates ?? '/etc/docker/certs.d');
   return new HttpRegistry(session, options.retryDelay ?? 1000);
@@ -41,13 +47,23 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-class HttpRegistry implements Registry {
+class HttpRegistry implements Registry, RegistryLogin {
   readonly #session: RegistrySession;
   readonly #retryDelay: number;
 
   constructor(session: RegistrySession, retryDelay: number) {
     this.#session = session;
     this.#retryDelay = retryDelay;
+  }
+
+  async login(domain: string, credentials: RegistryCredentials, signal?: AbortSignal): Promise<void> {
+    const response = await this.#session.call(
+      { domain, path: '', reference: '' },
+      { method: 'GET', location: { url: '/v2/', parameters: {} }, action: 'login', credentials, signal },
+    );
+    const body = (await readBody(response, longestRefusal)).toString();
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw refusalOf(status, body, `GET https://${domain}/v2/`);
   }
 
   resolve(

@@ -13,7 +13,8 @@ export interface RegistryCall {
   path?: string;
   /** In place of a path: where an earlier answer said to go on, with parameters to add. */
   location?: { url: string; parameters: Readonly<Record<string, string>> };
-  action: 'pull' | 'pull,push';
+  /** `login`: the registry itself rather than one of its repositories. */
+  action: 'pull' | 'pull,push' | 'login';
   headers?: Readonly<Record<string, string>>;
   body?: AsyncIterable<Uint8Array> | Uint8Array;
   credentials: RegistryCredentials;
@@ -42,7 +43,7 @@ export class RegistrySession {
   async call(ref: RegistryReference, call: RegistryCall): Promise<IncomingMessage> {
     const reached = await this.#reach(ref.domain, call.signal);
     const url = urlOf(reached, ref, call);
-    const scope = `repository:${ref.path}:${call.action}`;
+    const scope = call.action === 'login' ? '' : `repository:${ref.path}:${call.action}`;
     const key = JSON.stringify([ref.domain, scope, call.credentials]);
     const known = this.#logins.get(key);
     const response = await this.#send(reached, url, call, known);

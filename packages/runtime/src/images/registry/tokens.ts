@@ -11,7 +11,7 @@ const longestAnswer = 1024 * 1024;
 export interface LoginRequest {
   challenges: readonly Challenge[];
   credentials: RegistryCredentials;
-  /** `repository:library/nginx:pull` */
+  /** `repository:library/nginx:pull`; '' for logging in as such. */
   scope: string;
   endpoint: Endpoint;
   /** The URL that was refused, for messages. */
@@ -47,7 +47,7 @@ async function fetchToken(http: HttpClient, request: LoginRequest, challenge: Ch
     response = await http.send({ ...common, method: 'POST', url: realm, headers, body });
   } else {
     if (service !== '') realm.searchParams.set('service', service);
-    realm.searchParams.append('scope', request.scope);
+    if (request.scope !== '') realm.searchParams.append('scope', request.scope);
     if (username !== '') realm.searchParams.set('account', username);
     const basic = basicHeader(request.credentials);
     const headers: Record<string, string> = basic === undefined ? {} : { authorization: basic };
