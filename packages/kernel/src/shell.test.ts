@@ -149,7 +149,6 @@ one
 EOF
 EOF_
 chmod 600 '/x/a b'
-mkdir -p /x
 printf %s 'c'\\''1' > /x/hostname
 `,
   );

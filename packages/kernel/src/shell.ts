@@ -270,9 +270,14 @@ export function printOperation(operation: KernelOperation): string {
   return printCommands(operation).join(' && ');
 }
 
+/** A folder is made once, for the first of its files. */
+function withoutRepeats(commands: readonly string[]): string[] {
+  return commands.filter((command, index) => !command.startsWith('mkdir ') || commands.indexOf(command) === index);
+}
+
 /** The whole plan as a POSIX shell script. */
 export function printShell(plan: KernelPlan): string {
-  const commands = plan.objects.flatMap((object) => printCommands({ action: 'create', object }));
+  const commands = withoutRepeats(plan.objects.flatMap((object) => printCommands({ action: 'create', object })));
   const title = `# ${plan.owner.replace(/[\r\n]+/g, ' ')}`;
   return ['#!/bin/sh', title, 'set -e', '', ...commands, ''].join('\n');
 }

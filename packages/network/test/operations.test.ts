@@ -24,6 +24,16 @@ const refuses = (code: string, message: string | RegExp) => (error: unknown) => 
   return true;
 };
 
+const userDefined = 'user-specified IP address is supported on user-defined networks only';
+
+const frontNetwork = {
+  id: 'f'.repeat(64),
+  name: 'front',
+  ipam: { driver: 'default', pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] },
+  options: { 'com.docker.network.bridge.name': 'ny-front' },
+  predefined: false,
+};
+
 const tcp = (hostPort: number) => ({ protocol: 'tcp' as const, containerPort: 80, hostPort });
 
 test('create refuses, and registers nothing', async () => {
@@ -42,8 +52,9 @@ test('create refuses, and registers nothing', async () => {
     [{ hostname: 'a\nb' }, 'invalid', /invalid hostname format/],
     [{ dns: ['x'] }, 'invalid', 'invalid IP address: x'],
     [{ ports: [tcp(70000)] }, 'invalid', /invalid port specification/],
-    [endpoint({ ipv4Address: '10.1.1.1' }), 'invalid', `${invalid}no configured subnet contains IP address 10.1.1.1`],
-    [endpoint({ ipv4Address: '1.2' }), 'invalid', `${invalid}invalid IPv4 address: 1.2`],
+    [endpoint({ ipv4Address: '172.17.0.9' }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ ipv6Address: 'fd00::9' }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ ipv4Address: '1.2' }), 'invalid', `${invalid}${userDefined}\ninvalid IPv4 address: 1.2`],
     [endpoint({ macAddress: 'zz' }), 'invalid', `${invalid}zz is not a valid mac address`],
     [
       endpoint({ aliases: ['a'] }),
@@ -53,9 +64,8 @@ test('create refuses, and registers nothing', async () => {
     [
       { mode: { kind: 'none' }, endpoints: [{ network: 'none', ipv4Address: '172.17.0.9' }] },
       'invalid',
-      'invalid config for network none: invalid endpoint settings:\nuser-specified IP address is supported on user-defined networks only',
+      `invalid config for network none: invalid endpoint settings:\n${userDefined}`,
     ],
-    [endpoint({ ipv4Address: '172.17.0.1' }), 'forbidden', 'Address already in use'],
   ];
   for (const [wanted, code, message] of cases)
     await assert.rejects(yard.create('me', wanted), refuses(code, message), JSON.stringify(wanted));
@@ -207,18 +217,46 @@ test('a full pool, and addresses that are never given twice or straight back', a
   assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.9.0.2');
 });
 
-test('static addresses stay reserved while the container is stopped, and over a restart of ours', async () => {
-  const id = await yard.create('static', { endpoints: [{ network: 'bridge', ipv4Address: '172.17.0.2' }] });
+/** A network that a user made, in the store before the box opens. */
+async function openFront(): Promise<void> {
+  yard.store.putNetwork({ ...yard.networks.get('bridge'), ...frontNetwork });
   await yard.networks.close();
   await yard.open().start([]);
-  assert.equal((await yard.run('dynamic')).endpoints[0]?.ipv4Address, '172.17.0.3');
-  await assert.rejects(
-    yard.create('thief', { endpoints: [{ network: 'default', ipv4Address: '172.17.0.2' }] }),
-    refuses('forbidden', 'Address already in use'),
-  );
-  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '172.17.0.2');
+}
+
+const onFront = (ipv4Address?: string): Partial<SandboxConfig> => ({
+  mode: { kind: 'network', ref: 'front' },
+  endpoints: [{ network: 'front', ...(ipv4Address === undefined ? {} : { ipv4Address }) }],
+});
+
+test('a static address: what is refused on a network that a user made', async () => {
+  await openFront();
+  const invalid = 'invalid config for network front: invalid endpoint settings:\n';
+  const outside = refuses('invalid', `${invalid}no configured subnet contains IP address 10.1.1.1`);
+  await assert.rejects(yard.create('me', onFront('10.1.1.1')), outside);
+  await assert.rejects(yard.create('me', onFront('1.2')), refuses('invalid', `${invalid}invalid IPv4 address: 1.2`));
+  await assert.rejects(yard.create('me', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
+  assert.deepEqual(yard.store.sandboxes(), []);
+  const web = await yard.run('web');
+  const connect = (network: string, ipv4Address: string) =>
+    yard.networks.connect(network, web.containerId, { network, ipv4Address });
+  await assert.rejects(connect('front', '10.1.1.1'), outside);
+  await yard.networks.disconnect('bridge', web.containerId, false);
+  await assert.rejects(connect('bridge', '172.17.0.9'), refuses('invalid', new RegExp(userDefined)));
+  await connect('front', '10.5.0.9');
+  assert.equal(yard.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
+});
+
+test('static addresses stay reserved while the container is stopped, and over a restart of ours', async () => {
+  await openFront();
+  const id = await yard.create('static', onFront('10.5.0.2'));
+  await yard.networks.close();
+  await yard.open().start([]);
+  assert.equal((await yard.run('dynamic', onFront())).endpoints[0]?.ipv4Address, '10.5.0.3');
+  await assert.rejects(yard.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
+  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.5.0.2');
   await yard.remove(id);
-  await yard.create('heir', { endpoints: [{ network: 'bridge', ipv4Address: '172.17.0.2' }] });
+  await yard.create('heir', onFront('10.5.0.2'));
 });
 
 test('connect and disconnect: the rules of Docker', async () => {
@@ -329,12 +367,13 @@ test('a bridge of somebody else is left alone', async () => {
 });
 
 test('what a crash between us and the engine left is forgotten at start', async () => {
-  const id = await yard.create('lost', { endpoints: [{ network: 'bridge', ipv4Address: '172.17.0.2' }] });
+  await openFront();
+  const id = await yard.create('lost', onFront('10.5.0.2'));
   await yard.networks.close();
   yard.containers.delete(id);
   await yard.open().start([]);
   assert.deepEqual(yard.store.sandboxes(), []);
-  assert.deepEqual(yard.store.leases(yard.networks.get('bridge').id), []);
+  assert.deepEqual(yard.store.leases(frontNetwork.id), []);
 });
 
 test('explain names everything that stands for a container; topology draws it', async () => {
@@ -357,5 +396,5 @@ test('explain names everything that stands for a container; topology draws it', 
   await yard.stop(web.containerId);
   assert.throws(() => yard.networks.explain('web'), refuses('conflict', 'Container web is not running'));
   assert.ok((await yard.networks.planPrepare(web.containerId)).length > 5);
-  assert.throws(() => yard.networks.explain('nothing'), refuses('not-found', 'network nothing not found'));
+  assert.throws(() => yard.networks.explain('nothing'), refuses('not-found', 'No such container or network: nothing'));
 });

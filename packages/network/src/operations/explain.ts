@@ -1,8 +1,8 @@
 /** The glass box: the plan that stands for a container or a network, and what connect or start would do. */
-import { NetyardError } from '@netyard/core';
+import { isNetyardError, NetyardError } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
 import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
-import type { EndpointConfig } from '../contract.ts';
+import type { EndpointConfig, NetworkRecord } from '../contract.ts';
 import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
@@ -15,8 +15,18 @@ import { joinedState } from './shared.ts';
 export function explain(context: Context, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
-  const record = networkOf(context, ref);
+  const record = findNetwork(context, ref);
   return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
+}
+
+/** What is not there may have been meant as a container or as a network: neither is. */
+function findNetwork(context: Context, ref: string): NetworkRecord {
+  try {
+    return networkOf(context, ref);
+  } catch (error) {
+    if (!isNetyardError(error, 'not-found')) throw error;
+    throw new NetyardError('not-found', `No such container or network: ${ref}`);
+  }
 }
 
 /** Our table and the given networks' bridges; nothing for networks without one. */

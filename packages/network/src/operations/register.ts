@@ -57,7 +57,7 @@ function nameOf(context: Context, ref: string): string {
   }
 }
 
-/** Docker's checks of one endpoint's settings; a static address is fine on every network that has addresses. */
+/** Docker's checks of one endpoint's settings: static addresses and aliases are for networks that users made. */
 export function checkEndpoint(context: Context, endpoint: EndpointConfig): void {
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
@@ -74,14 +74,15 @@ function endpointProblems(context: Context, networkId: string, endpoint: Endpoin
   const record = context.networks.get(networkId);
   const pool = context.pools.get(networkId);
   const address = endpoint.ipv4Address;
-  if ((address || endpoint.ipv6Address) && !pool)
+  if ((address || endpoint.ipv6Address) && record?.predefined)
     problems.push('user-specified IP address is supported on user-defined networks only');
   if (record?.predefined && (endpoint.aliases ?? []).length > 0)
     problems.push('network-scoped aliases are only supported for user-defined networks');
   if (address && !isIpv4(address)) problems.push(`invalid IPv4 address: ${address}`);
-  else if (address && pool && !pool.contains(address))
+  else if (address && !record?.predefined && !pool?.contains(address))
     problems.push(`no configured subnet contains IP address ${address}`);
-  if (endpoint.ipv6Address && pool) problems.push(`no configured subnet contains IP address ${endpoint.ipv6Address}`);
+  if (endpoint.ipv6Address && !record?.predefined)
+    problems.push(`no configured subnet contains IP address ${endpoint.ipv6Address}`);
   if (endpoint.macAddress) {
     try {
       parseMac(endpoint.macAddress);
