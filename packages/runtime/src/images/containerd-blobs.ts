@@ -90,15 +90,15 @@ async function write(client: Content, request: WriteRequest): Promise<{ digest: 
   try {
     for await (const _ of client.content.write(messages(request, sum)));
   } catch (error) {
-    // its digest is known only now: somebody else has written the same
-    if (sum.failure === undefined && isAlreadyExists(error)) return sum.check();
-    const failure = sum.failure ?? containerdError(error, 'write a blob');
+    // somebody else has written the same meanwhile; containerd then does not always put our half away
+    const isThere = sum.failure === undefined && isAlreadyExists(error);
+    const failure = isThere ? undefined : (sum.failure ?? containerdError(error, 'write a blob'));
     await abandon(client, request.ref).catch((second: unknown) => {
       const code = failure instanceof NetyardError ? failure.code : 'internal';
       const hint = `what was written stays until the next start: ${messageOf(second)}`;
-      throw new NetyardError(code, messageOf(failure), { hint, cause: failure });
+      throw new NetyardError(code, messageOf(failure ?? second), { hint, cause: failure ?? second });
     });
-    throw failure;
+    if (!isThere) throw failure;
   }
   return sum.check();
 }
