@@ -87,20 +87,28 @@ async function write(client: Content, request: WriteRequest): Promise<{ digest: 
     for await (const chunk of request.stream) sum.add(chunk);
     return sum.check();
   }
+  const failure = await upload(client, request, sum);
+  if (failure === undefined) return sum.check();
+  await abandon(client, request.ref).catch((second: unknown) => {
+    const code = failure instanceof NetyardError ? failure.code : 'internal';
+    const hint = `what was written stays until the next start: ${messageOf(second)}`;
+    throw new NetyardError(code, messageOf(failure), { hint, cause: failure });
+  });
+  if (!isAlreadyExists(failure)) throw failure;
+  return sum.check(); // somebody else has written the same meanwhile
+}
+
+/**
+ * Returns what went wrong. By then containerd has let go of the write: a source that fails ends the messages without
+ * a commit and the answer to that is waited for, as a call cut off may still be at work when the write is given up.
+ */
+async function upload(client: Content, request: WriteRequest, sum: Sum): Promise<unknown> {
   try {
     for await (const _ of client.content.write(messages(request, sum)));
   } catch (error) {
-    // somebody else has written the same meanwhile; containerd then does not always put our half away
-    const isThere = sum.failure === undefined && isAlreadyExists(error);
-    const failure = isThere ? undefined : (sum.failure ?? containerdError(error, 'write a blob'));
-    await abandon(client, request.ref).catch((second: unknown) => {
-      const code = failure instanceof NetyardError ? failure.code : 'internal';
-      const hint = `what was written stays until the next start: ${messageOf(second)}`;
-      throw new NetyardError(code, messageOf(failure ?? second), { hint, cause: failure ?? second });
-    });
-    if (!isThere) throw failure;
+    return isAlreadyExists(error) ? error : (sum.failure ?? containerdError(error, 'write a blob'));
   }
-  return sum.check();
+  return sum.failure;
 }
 
 /**
@@ -123,13 +131,13 @@ async function* messages(
   const source = pieces(request.stream);
   let offset = 0n;
   try {
-    for (;;) {
-      const data = await sum.next(source);
-      if (data === undefined) break;
+    for (let data = await sum.next(source); data !== undefined; data = await sum.next(source)) {
       yield { action: WriteAction.WRITE, ref, offset, data };
       offset += BigInt(data.length);
     }
-    const { digest, size } = sum.finish();
+    const sums = sum.finish();
+    if (sums === undefined) return;
+    const { digest, size } = sums;
     yield { action: WriteAction.COMMIT, ref, offset, total: BigInt(size), expected: digest, labels };
   } finally {
     await source.return(undefined);
@@ -169,7 +177,7 @@ class Sum {
     this.#size += data.length;
   }
 
-  /** The next piece, counted; undefined at the end. */
+  /** The next piece, counted; undefined at the end and when the source fails. */
   async next(source: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await source.next();
@@ -178,17 +186,17 @@ class Sum {
       return value;
     } catch (error) {
       this.failure = error;
-      throw error;
+      return undefined;
     }
   }
 
-  /** `check` for the messages: a wrong digest is the source's fault. */
-  finish(): { digest: string; size: number } {
+  /** What to commit; undefined when the source failed or is not what was announced. */
+  finish(): { digest: string; size: number } | undefined {
     try {
-      return this.check();
+      return this.failure === undefined ? this.check() : undefined;
     } catch (error) {
       this.failure = error;
-      throw error;
+      return undefined;
     }
   }
 
