@@ -69,7 +69,6 @@ function attachOutput(
   if (options.stderr) wanted.add('stderr');
   const capture = context.outputs.capture(record.id);
   const replays = options.logs && record.config.logDriver !== 'none';
-  while (capture?.pump());
   const limit = capture?.log?.size;
   const live = options.stream
     ? nextRun(context, record.id, capture, wanted, replays ? 'logged' : 'now', signal)

@@ -74,8 +74,8 @@ async function adopt(context: EngineContext, record: ContainerRecord, task: Task
   });
   outputs.adopt(adopted);
   outputs.removeExecFiles(record.id);
-  stdin.connect(adopted);
   context.health.start(adopted);
+  stdin.connect(adopted);
 }
 
 /** It does not run. */

@@ -126,13 +126,17 @@ async function prepare(
     return state;
   });
   const both = Promise.allSettled([mounting, networking]);
-  outputs.begin(record);
   const stdio = {
-    stdin: stdin.prepare(record),
+    stdin: '',
     stdout: ioPath(settings, record.id, 'stdout'),
     stderr: record.config.tty ? '' : ioPath(settings, record.id, 'stderr'),
   };
-  await both; // both are over before anything is undone
+  try {
+    await outputs.begin(record);
+    stdio.stdin = stdin.prepare(record);
+  } finally {
+    await both; // both are over before anything is undone
+  }
   return { network: await networking, rootPath: await mounting, stdio };
 }
 

@@ -100,11 +100,11 @@ export class Capture {
   }
 
   /** Takes the rest, also of an unfinished line, and closes. The container must be gone. */
-  finish(): void {
-    if (this.#ended) return;
+  async finish(): Promise<void> {
     this.#watcher?.close();
     this.#watcher = undefined;
-    while (this.pump());
+    while (!this.#ended && this.pump()) await new Promise((resolve) => setImmediate(resolve)); // others have their turn
+    if (this.#ended) return;
     for (const stream of this.streams) this.#store(stream, stream.splitter.end());
     this.#close();
   }

@@ -47,9 +47,9 @@ export class Outputs {
   }
 
   /** Makes the output files of a new run, empty, and follows them. */
-  begin(record: ContainerRecord): void {
+  async begin(record: ContainerRecord): Promise<void> {
     const { settings } = this.#options;
-    this.finish(record);
+    await this.finish(record);
     mkdirSync(ioDirectory(settings, record.id), { recursive: true, mode: 0o700 });
     for (const name of streamsOf(record)) closeSync(openSync(ioPath(settings, record.id, name), 'wx', 0o600));
     this.#start(record, { stdout: 0, stderr: 0 }, undefined);
@@ -65,12 +65,11 @@ export class Outputs {
   }
 
   /** Takes what is left into the log and removes the files. Also for a run whose end was missed. */
-  finish(record: ContainerRecord): void {
+  async finish(record: ContainerRecord): Promise<void> {
     if (!this.#captures.has(record.id)) this.adopt(record);
-    const capture = this.#captures.get(record.id);
-    capture?.finish();
+    await this.#captures.get(record.id)?.finish();
     this.#captures.delete(record.id);
-    if (capture) this.#forgetFiles(record.id);
+    this.#forgetFiles(record.id);
   }
 
   /** The container is removed: nobody needs to wait for its output any more. */
