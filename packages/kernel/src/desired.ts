@@ -78,6 +78,8 @@ export interface RouteObject {
   table?: number;
   onlink?: boolean;
   scope?: 'global' | 'link' | 'host';
+  /** Who made it, from 5 to 255 (rtm_protocol, rtnetlink(7)); 3, boot, unless told. Only that maker's is removed. */
+  protocol?: number;
 }
 
 /** `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent`. */

@@ -55,6 +55,11 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
   ['create', { kind: 'address', link: 'eth0', prefix: 'fd00::2/64' }, 'ip address add fd00::2/64 dev eth0 nodad'],
   ['delete', { kind: 'address', link: 'eth0', prefix: 'fd00::2/64' }, 'ip address delete fd00::2/64 dev eth0'],
   ['create', { kind: 'route', ns, to: 'default', via: '172.17.0.1' }, 'ip -n r1 route add default via 172.17.0.1'],
+  [
+    'delete',
+    { kind: 'route', to: '192.168.12.0/24', via: '172.16.2.102', link: 'ens33', protocol: 78 },
+    'ip route delete 192.168.12.0/24 via 172.16.2.102 dev ens33 proto 78',
+  ],
   ['create', { kind: 'route', ns, to: 'default', via: 'fd00::1' }, 'ip -6 -n r1 route add default via fd00::1'],
   [
     'change',

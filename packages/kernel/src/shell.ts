@@ -168,6 +168,7 @@ function routeLine(verb: 'add' | 'replace' | 'delete', route: RouteObject): stri
     ...option('metric', route.metric),
     ...option('table', route.table),
     ...(verb === 'delete' ? [] : option('scope', route.scope)),
+    ...option('proto', route.protocol),
     ...(route.onlink ? ['onlink'] : []),
   ];
   return line(...words, 'route', verb, route.to, ...via, ...options);

@@ -119,7 +119,14 @@ test('rename, move, addresses, routes, neighbours: as ip(8) sees them', host, ()
     );
     routes.replaceRoute(there, { to: 'default', via: '10.1.1.3' });
     assert.match(sh('ip -n there route'), /default via 10.1.1.3/);
+    assert.throws(
+      () => routes.deleteRoute(there, { to: 'default', protocol: 78 }),
+      (error) => hasErrno(error, 'ESRCH'),
+    );
     routes.deleteRoute(there, { to: 'default' });
+    routes.addRoute(there, { to: 'default', via: '10.1.1.1', protocol: 78 });
+    assert.match(sh('ip -n there route'), /default via 10.1.1.1 dev eth9 proto 78/);
+    routes.deleteRoute(there, { to: 'default', protocol: 78 });
     assert.doesNotMatch(sh('ip -n there route'), /default/);
     neighbours.replaceNeighbour(there, { linkIndex, address: '10.1.1.7', mac: '02:00:00:00:00:07' });
     assert.match(sh('ip -n there neighbour'), /10.1.1.7 dev eth9 lladdr 02:00:00:00:00:07 PERMANENT/);

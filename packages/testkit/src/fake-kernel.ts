@@ -158,10 +158,10 @@ export class FakeKernel implements Kernel {
     return this.objects()
       .filter((object) => object.kind === 'route')
       .filter((object) => object.ns === ns)
-      .map(({ to, via, link, source, metric, table }) => ({
+      .map(({ to, via, link, source, metric, table, protocol }) => ({
         to,
         table: table ?? 254,
-        protocol: 4,
+        protocol: protocol ?? 3,
         ...(via === undefined ? {} : { via }),
         ...(link === undefined ? {} : { link }),
         ...(source === undefined ? {} : { source }),

@@ -116,6 +116,7 @@ export const routeHandler: ObjectHandler<RouteObject> = {
       object.via === undefined && found.via !== undefined && `via ${found.via}`,
       object.link !== undefined && found.linkIndex !== linkIndex && 'on another link',
       object.source !== undefined && found.source !== object.source && `src ${found.source ?? 'none'}`,
+      object.protocol !== undefined && found.protocol !== object.protocol && `proto ${found.protocol}`,
     ]);
   },
   create(session, object) {

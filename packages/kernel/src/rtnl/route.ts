@@ -40,6 +40,7 @@ export interface Route {
   table?: number;
   onlink?: boolean;
   scope?: 'global' | 'link' | 'host';
+  protocol?: number;
 }
 
 /** struct rtmsg. */
@@ -86,7 +87,10 @@ function encodeGateway(via: string, family: 4 | 6): Attribute {
   return bytes(RTA.VIA, value);
 }
 
-/** Payload of RTM_NEWROUTE; for RTM_DELROUTE scope, protocol and type are left open, as ip-route(8) does. */
+/**
+ * Payload of RTM_NEWROUTE; for RTM_DELROUTE scope and type are left open, as ip-route(8) does, and so is a protocol
+ * that was not told.
+ */
 export function encodeRoute(route: Route, use: 'make' | 'delete' = 'make'): Uint8Array {
   const { value, length, family } = destinationOf(route);
   const table = route.table ?? mainTable;
@@ -100,8 +104,8 @@ export function encodeRoute(route: Route, use: 'make' | 'delete' = 'make'): Uint
   const flags = route.onlink ? RTNH_F_ONLINK : 0;
   const kind =
     use === 'make'
-      ? { protocol: RTPROT_BOOT, type: RTN_UNICAST, scope: scopeOf(route, family) }
-      : { protocol: 0, type: 0, scope: RT_SCOPE_NOWHERE };
+      ? { protocol: route.protocol ?? RTPROT_BOOT, type: RTN_UNICAST, scope: scopeOf(route, family) }
+      : { protocol: route.protocol ?? 0, type: 0, scope: RT_SCOPE_NOWHERE };
   const head = encodeHead({ ...kind, family: familyNumber(family), length, table, flags });
   return concatBytes([head, encodeAttributes(attributes)]);
 }

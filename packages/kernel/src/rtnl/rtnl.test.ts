@@ -115,6 +115,15 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
     ],
   ],
   [
+    'ip route delete 10.8.0.0/24 proto 78',
+    encodeRoute({ to: '10.8.0.0/24', protocol: 78 }, 'delete'),
+    [
+      ['02 18 00 00 fe 4e ff 00 00000000', 'rtmsg: protocol 78, any scope and type'],
+      ['0800 0100 0a080000', 'RTA_DST'],
+      ['0800 0f00 fe000000', 'RTA_TABLE 254'],
+    ],
+  ],
+  [
     'ip neighbour replace 10.1.1.7 lladdr 02:00:00:00:00:07 dev #2 nud permanent',
     encodeNeighbour({ linkIndex: 2, address: '10.1.1.7', mac: '02:00:00:00:00:07' }),
     [
