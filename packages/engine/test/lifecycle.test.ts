@@ -135,7 +135,7 @@ test('messages of states', async () => {
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is not running`);
   await rejectsWith(exec.create('aa', command), 'conflict', `container ${id} is not running`);
   await rejectsWith(containers.stop('aa', {}), 'not-modified', 'container is already stopped');
-  await rejectsWith(containers.inspect('b', { size: false }), 'not-found', 'No such container: b');
+  await rejectsWith(containers.inspect('nobody', { size: false }), 'not-found', 'No such container: nobody');
 });
 
 const execOf = (command: string[]) => ({

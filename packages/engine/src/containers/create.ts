@@ -46,6 +46,8 @@ async function createFrom(
   return withUndo(async (undo) => {
     undo.push(() => index.releaseName(name, id));
     const draft = draftRecord(context, { id, name, config, image, mounts: planned.map(({ mount }) => mount) });
+    keepIntent(context, draft);
+    undo.push(() => index.forgetIntent(id));
     const registered = await registerNetwork(context, draft, request.config, undo);
     const record = await makeFiles(context, draft, planned, undo);
     index.put(record);
@@ -156,17 +158,20 @@ function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
   );
 }
 
-/** Folders and volumes. A daemon killed in here leaves a record that is to be removed, and so nothing else. */
+/** A daemon killed while it makes a container leaves a record that is to be removed, and so nothing else. */
+function keepIntent(context: EngineContext, record: ContainerRecord): void {
+  context.index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
+}
+
+/** Folders and volumes. */
 async function makeFiles(
   context: EngineContext,
   draft: ContainerRecord,
   planned: readonly PlannedMount[],
   undo: UndoStack,
 ): Promise<ContainerRecord> {
-  const { index, rootfs, settings } = context;
+  const { rootfs, settings } = context;
   const directory = containerDirectory(settings, draft.id);
-  index.putIntent({ ...draft, state: { ...draft.state, status: 'removing' } });
-  undo.push(() => index.forgetIntent(draft.id));
   mkdirSync(directory, { recursive: true, mode: 0o710 });
   undo.push(() => rm(directory, { recursive: true, force: true }));
   await rootfs.create(draft.id, draft.layers);
@@ -176,7 +181,7 @@ async function makeFiles(
   const copied = planned.map((plan, at) => ({ copy: plan.copy, mount: mounts[at] }));
   const volumes = copied.flatMap(({ copy, mount }) => (mount?.type === 'volume' && copy ? [mount] : []));
   if (volumes.length > 0) {
-    index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
+    keepIntent(context, record);
     await fillVolumes(context, record, volumes);
   }
   return record;
