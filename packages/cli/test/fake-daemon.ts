@@ -84,14 +84,12 @@ function send(response: ServerResponse, value: unknown): void {
 }
 
 async function upgrade(daemon: FakeDaemon, incoming: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-  const length = Number(incoming.headers['content-length'] ?? 0);
-  let body = head;
   stream.on('error', () => stream.destroy());
-  while (body.length < length) {
-    const chunk: Buffer = await new Promise((resolve) => stream.once('data', resolve));
-    body = Buffer.concat([body, chunk]);
-  }
-  const request = record(incoming, body.subarray(0, length).toString('utf8'));
+  const length = Number(incoming.headers['content-length'] ?? 0);
+  const chunks: Buffer[] = [];
+  if (head.length >= length) chunks.push(head.subarray(0, length));
+  else for await (const chunk of incoming) chunks.push(chunk);
+  const request = record(incoming, Buffer.concat(chunks).toString('utf8'));
   daemon.requests.push(request);
   const type = 'application/vnd.docker.multiplexed-stream';
   stream.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);

@@ -22,6 +22,7 @@ import type {
 import { NetyardError } from '@netyard/core';
 import { type Api, type Filters, filtersText } from './api.ts';
 import { jsonLines } from './streams.ts';
+import { compareVersions } from './version.ts';
 import { type Hijacked, pathOf, readText } from './transport.ts';
 
 export interface AttachCall {
@@ -60,8 +61,14 @@ export class Containers {
     return this.#api.json('GET', '/containers/json', { query });
   }
 
-  create(body: ContainerCreateRequest, call: { name?: string; platform?: string }): Promise<ContainerCreateResponse> {
-    return this.#api.json('POST', '/containers/create', { query: call, json: body });
+  async create(
+    body: ContainerCreateRequest,
+    call: { name?: string; platform?: string },
+  ): Promise<ContainerCreateResponse> {
+    // From 1.44 on a MAC address belongs to an endpoint; one for the whole container gets a warning.
+    const old = compareVersions(await this.#api.version(), '1.44') < 0;
+    const { MacAddress: _mac, ...rest } = body;
+    return await this.#api.json('POST', '/containers/create', { query: call, json: old ? body : rest });
   }
 
   inspect(ref: string, call: { size?: boolean } = {}): Promise<ContainerInspect> {

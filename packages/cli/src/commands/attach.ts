@@ -1,12 +1,11 @@
 /** `attach` and `start -a`: this terminal on a container's own process. */
 import type { ContainerInspect } from '@netyard/api-types';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
+import { describeError, Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';
 import { printDryRun } from './dry-run.ts';
-import { forEach } from './each.ts';
 import { checkTerminal } from './run.ts';
 
 const detachKeys = {
@@ -61,14 +60,7 @@ export const start: CommandSpec = {
       return 0;
     }
     if (!flags.bool('attach') && !flags.bool('interactive')) {
-      const keys = flags.text('detach-keys') || undefined;
-      return await forEach(context, args, (ref) => containers.start(ref, { detachKeys: keys })).catch(
-        (error: unknown) => {
-          throw error instanceof Failure
-            ? new Failure(`${error.message}\nfailed to start containers: ${args.join(', ')}`)
-            : error;
-        },
-      );
+      return await startAll(context, args, flags.text('detach-keys') || undefined);
     }
     if (args.length > 1) throw new Failure('you cannot start and attach multiple containers at once');
     const container = await containers.inspect(args[0] ?? '');
@@ -80,6 +72,21 @@ export const start: CommandSpec = {
     });
   },
 };
+
+async function startAll(context: Context, refs: readonly string[], detachKeys: string | undefined): Promise<number> {
+  const failed: string[] = [];
+  for (const ref of refs) {
+    try {
+      await context.client().containers.start(ref, { detachKeys });
+      context.print(ref);
+    } catch (error) {
+      context.warn(describeError(error));
+      failed.push(ref);
+    }
+  }
+  if (failed.length > 0) throw new Failure(`Error: failed to start containers: ${failed.join(', ')}`);
+  return 0;
+}
 
 interface FollowOptions {
   stdin: boolean;

@@ -21,7 +21,7 @@ export const create: CommandSpec = {
   complete: 'images',
   run: async (context, input) => {
     const request = requestFrom(context, input, 'create');
-    context.print(await createContainer(context, input, request, context.stderr));
+    context.print(await createContainer(context, input, request, context.stderr, 'create'));
     return 0;
   },
 };
@@ -64,15 +64,15 @@ export async function createContainer(
   { flags }: CommandInput,
   request: ContainerCreateRequest,
   messages: Output,
+  verb: string,
 ): Promise<string> {
+  checkImage(request.Image ?? '', verb);
   const idFile = flags.text('cidfile');
   if (idFile !== '') checkIdFile(idFile);
   const policy = flags.text('pull');
   if (!['always', 'missing', 'never', ''].includes(policy)) {
-    throw new NetyardError(
-      'invalid',
-      `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
-    );
+    const text = `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`;
+    throw withHelp(new NetyardError('invalid', text), verb);
   }
   const platform = flags.text('platform');
   const create = () => context.client().containers.create(request, { name: flags.text('name'), platform });
@@ -93,6 +93,17 @@ export async function createContainer(
     return created.Id;
   } catch (error) {
     if (idFile !== '') removeIfEmpty(idFile);
+    throw error;
+  }
+}
+
+/** A name that can be none is not asked of the daemon. */
+function checkImage(image: string, verb: string): void {
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) return;
+  try {
+    parseReference(image);
+  } catch (error) {
+    if (verb === 'run') throw withHelp(error, verb);
     throw error;
   }
 }

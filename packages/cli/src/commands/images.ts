@@ -1,11 +1,12 @@
 /** `images`, `history`, `rmi`, `tag`: what images there are, and their names. */
 
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { historyListing, historyRow, imageListing, imageRows } from '../format/images.ts';
 import { renderListing } from '../format/listing.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
-import { parseReference } from '../options/reference.ts';
+import { type ImageReference, parseReference } from '../options/reference.ts';
 import type { Context } from '../program/context.ts';
-import { throwAll } from '../program/failure.ts';
+import { describeError, throwAll } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { formatFlag, noTruncFlag } from './shared-flags.ts';
 
@@ -59,7 +60,10 @@ export const history: CommandSpec = {
     const items = await context.client().images.history(ref);
     const row = { truncate: !flags.bool('no-trunc'), human: flags.bool('human'), now: seconds(context) };
     const rows = items.map((item) => historyRow(item, row));
-    context.write(renderListing(historyListing, rows, { format: flags.text('format'), quiet: flags.bool('quiet') }));
+    const columns = historyListing.columns.map((name) => (name === 'CreatedSince' && !row.human ? 'CreatedAt' : name));
+    context.write(
+      renderListing({ ...historyListing, columns }, rows, { format: flags.text('format'), quiet: flags.bool('quiet') }),
+    );
     return 0;
   },
 };
@@ -82,13 +86,23 @@ export const rmi: CommandSpec = {
           context.print('Deleted' in item ? `Deleted: ${item.Deleted}` : `Untagged: ${item.Untagged}`);
         }
       } catch (error) {
-        errors.push(error);
+        if (flags.bool('force') && isNetyardError(error, 'not-found')) context.warn(describeError(error));
+        else errors.push(error);
       }
     }
     throwAll(errors);
     return 0;
   },
 };
+
+function targetReference(text: string): ImageReference {
+  try {
+    return parseReference(text);
+  } catch (cause) {
+    const words = `Error parsing reference: ${JSON.stringify(text)} is not a valid repository/tag: ${messageOf(cause)}`;
+    throw new NetyardError('invalid', words, { cause });
+  }
+}
 
 export const tag: CommandSpec = {
   usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
@@ -97,7 +111,7 @@ export const tag: CommandSpec = {
   examples: ['netyard tag nginx-web01 registry:5000/web:1'],
   complete: 'images',
   run: async (context, { args: [source = '', target = ''] }) => {
-    const { name, tag: wanted } = parseReference(target);
+    const { name, tag: wanted } = targetReference(target);
     await context.client().images.tag(source, name, wanted ?? 'latest');
     return 0;
   },

@@ -42,15 +42,16 @@ export const inspect: CommandSpec = {
   complete: 'containers',
   run: async (context, input) => {
     const type = input.flags.text('type');
-    if (input.flags.has('type') && type === '')
-      throw new Failure(
-        'type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"',
-      );
-    if (type !== '' && !isKind(type)) throw new Failure(`${JSON.stringify(type)} is not a valid value for --type`);
+    if (input.flags.has('type') && type === '') throw new Failure(`type is empty: ${kindsText}`);
+    if (type !== '' && !isKind(type)) throw new Failure(`unknown type: ${JSON.stringify(type)}: ${kindsText}`);
     const kinds: Kind[] = isKind(type) ? [type] : ['container', 'image', 'network', 'volume'];
     return await inspectAll(context, input, kinds);
   },
 };
+
+/** docker's other kinds belong to Swarm. */
+const kindsText =
+  'must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"';
 
 const isKind = (text: string): text is Kind => Object.hasOwn(getters, text);
 
@@ -80,7 +81,7 @@ export const volumeInspect = ofKind('volume', 'VOLUME', [formatFlag], 'netyard v
 
 async function inspectAll(context: Context, { args, flags }: CommandInput, kinds: Kind[]): Promise<number> {
   const format = flags.text('format');
-  const render = format === '' ? undefined : compile(format);
+  const render = format === '' || format === 'json' ? undefined : compile(format);
   const size = kinds.includes('container') && flags.bool('size');
   const found: unknown[] = [];
   const errors: unknown[] = [];
@@ -92,7 +93,8 @@ async function inspectAll(context: Context, { args, flags }: CommandInput, kinds
       if (!isNetyardError(error, 'not-found')) break;
     }
   }
-  if (render) for (const object of found) context.print(renderOne(render, object));
+  if (render) for (const object of found) context.print(renderOne(context, render, object));
+  else if (format === 'json') context.print(JSON.stringify(found));
   else context.print(found.length > 0 ? indent(found) : '[]');
   if (errors.length > 0) throw new Failure(errors.map(describeError).join('\n'));
   return 0;
@@ -113,11 +115,10 @@ async function findObject(client: NetyardClient, ref: string, kinds: Kind[], siz
 const indent = (found: unknown[]): string => JSON.stringify(found, null, 4);
 
 function compile(format: string): Template {
-  if (format === 'json') return compileTemplate('{{json .}}');
   try {
     return compileTemplate(format, { missing });
   } catch (error) {
-    if (error instanceof TemplateError) throw new Failure(`template parsing error: ${error.message}`);
+    if (error instanceof TemplateError) throw new Failure(`template parsing error: ${error.message}`, 64);
     throw error;
   }
 }
@@ -144,12 +145,13 @@ function missing(field: string, fail: (text: string) => TemplateError): unknown 
   throw fail(`map has no entry for key ${JSON.stringify(field)}`);
 }
 
-function renderOne(render: Template, object: unknown): string {
+function renderOne(context: Context, render: Template, object: unknown): string {
   try {
     return render(withGoNames(object));
   } catch (error) {
-    if (error instanceof TemplateError) throw new Failure(`template parsing error: ${error.message}`);
-    throw error;
+    if (!(error instanceof TemplateError)) throw error;
+    context.print('');
+    throw new Failure(`template parsing error: ${error.message}`);
   }
 }
 

@@ -28,7 +28,7 @@ export const port: CommandSpec = {
       );
     }
     const bindings = ports[`${number}/${protocol.toLowerCase()}`];
-    if (!bindings) throw new Failure(`no public port '${number}/${protocol.toLowerCase()}' published for ${ref}`);
+    if (!bindings) throw new Failure(`Error: No public port '${wanted}' published for ${ref}`);
     const lines = bindings.map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
     for (const line of lines.sort(naturalCompare)) context.print(line);
     return 0;

@@ -40,7 +40,7 @@ export const run: CommandSpec = {
     else checkTerminal(context, request);
     const size = sizeOf(context);
     if (size && request.HostConfig) request.HostConfig.ConsoleSize = size;
-    const id = await createContainer(context, input, request, context.stderr).catch(async (error: unknown) => {
+    const id = await createContainer(context, input, request, context.stderr, 'run').catch(async (error: unknown) => {
       throw error instanceof Failure ? error : withHelp(await withHint(context, request, error), 'run');
     });
     if (input.flags.bool('dry-run')) return await dryRun(context, id);
@@ -50,7 +50,7 @@ export const run: CommandSpec = {
 
 function detached(request: ContainerCreateRequest, { flags }: CommandInput): void {
   if (flags.has('attach')) {
-    throw withHelp(new Failure('conflicting options: cannot specify both --attach and --detach'), 'run');
+    throw new Failure('conflicting options: cannot specify both --attach and --detach');
   }
   Object.assign(request, { AttachStdin: false, AttachStdout: false, AttachStderr: false, StdinOnce: false });
 }

@@ -1,7 +1,7 @@
 /** `system df`, `system cleanup`, `explain`: the daemon's bookkeeping, and how a network is built. */
 import { containerListing, containerRow } from '../format/containers.ts';
 import { diskUsageListing, diskUsageRows } from '../format/disk-usage.ts';
-import { imageListing, imageRows } from '../format/images.ts';
+import { imageListing, imageUsageRow } from '../format/images.ts';
 import { renderListing } from '../format/listing.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandSpec } from '../program/spec.ts';
@@ -28,7 +28,7 @@ export const df: CommandSpec = {
             ...imageListing,
             columns: ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size', 'SharedSize', 'UniqueSize', 'Containers'],
           },
-          (usage.Images ?? []).flatMap((image) => imageRows(image, { truncate: true, digests: false, now })),
+          (usage.Images ?? []).map((image) => imageUsageRow(image, now)),
           { format: '' },
         ),
       ],
@@ -52,7 +52,12 @@ export const df: CommandSpec = {
         }),
       ],
     ];
-    context.write(tables.map(([title, table]) => `${title}\n\n${table}\n`).join(''));
+    // There is no build cache: docker's empty table of it is kept for those who read this output by program.
+    tables.push([
+      'Build cache usage: 0B',
+      'CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n',
+    ]);
+    context.write(tables.map(([title, table]) => `${title}\n\n${table}`).join('\n'));
     return 0;
   },
 };

@@ -51,7 +51,7 @@ export function containerRow(container: ContainerSummary, { truncate, now }: Con
     Mounts: (container.Mounts ?? []).map((mount) => mountText(mount, truncate)).join(','),
     LocalVolumes: String((container.Mounts ?? []).filter((mount) => mount.Driver === 'local').length),
     Networks: Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
-    Platform: '',
+    Platform: null,
   };
 }
 

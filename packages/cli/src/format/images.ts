@@ -55,9 +55,20 @@ export function imageRows(image: ImageSummary, options: ImageRowOptions): Row[] 
   return rows.length > 0 ? rows : [imageRow(image, '<none>', '<none>', '<none>', options)];
 }
 
+/** One row per image, under its first name: for `system df -v`. */
+export function imageUsageRow(image: ImageSummary, now: number): Row {
+  const first = image.RepoTags?.[0] ?? '<none>:<none>';
+  const colon = first.lastIndexOf(':');
+  return imageRow(image, first.slice(0, colon), first.slice(colon + 1), '<none>', {
+    truncate: true,
+    digests: false,
+    now,
+  });
+}
+
 const familiar = (name: string): string => name.replace(/^docker\.io\/(library\/)?/, '');
 const countText = (count: number): string => (count === -1 ? 'N/A' : String(count));
-const sizeOrNone = (size: number): string => (size === -1 ? 'N/A' : humanSize(size, 3));
+const sizeOrNone = (size: number): string => (size === -1 ? 'N/A' : humanSize(size));
 
 function imageRow(
   image: ImageSummary,
@@ -76,9 +87,9 @@ function imageRow(
     CreatedAt: goTime(new Date(image.Created * 1000)),
     Size: humanSize(image.Size, 3),
     Containers: countText(image.Containers ?? -1),
-    VirtualSize: humanSize(image.Size, 3),
+    VirtualSize: humanSize(image.Size),
     SharedSize: sizeOrNone(shared),
-    UniqueSize: shared === -1 ? 'N/A' : humanSize(image.Size - shared, 3),
+    UniqueSize: shared === -1 ? 'N/A' : humanSize(image.Size - shared),
   };
 }
 

@@ -1,11 +1,14 @@
 /** Lists as the docker command prints them: a default table, `--format table …`, `json`, or a template a row. Pure. */
 
-import { compileTemplate } from '../template/evaluate.ts';
+import { Failure } from '../program/failure.ts';
+import { TemplateError } from '../template/error.ts';
+import { compileTemplate, type Template, type TemplateOptions } from '../template/evaluate.ts';
 import { headerFunctions } from '../template/functions.ts';
+import { jsonText } from '../template/print.ts';
 import { alignTabs } from './table.ts';
 
 /** Values by the names that templates use; functions take a template's arguments (`{{.Label "x"}}`). */
-export type Row = Readonly<Record<string, string | ((argument: string) => string)>>;
+export type Row = Readonly<Record<string, string | null | ((argument: string) => string)>>;
 
 export interface Listing {
   /** Column head of each field. A row may have more fields than are shown by default. */
@@ -41,7 +44,7 @@ const expandEscapes = (format: string): string => format.replaceAll('\\t', '\t')
 
 function renderTable(template: string, listing: Listing, rows: readonly Row[]): string {
   const heads = headRow(listing);
-  const head = compileTemplate(template, {
+  const head = compile(template, {
     functions: headerFunctions,
     missing: () => '<no value>',
   })(heads);
@@ -53,11 +56,11 @@ function headRow(listing: Listing): Row {
   return Object.fromEntries(heads.map(([field, head]) => [field, field === 'Label' ? labelHead : head]));
 }
 
-/** The head of `{{.Label "com.example.zone"}}` is `ZONE`. */
-const labelHead = (name: string): string => (name.split('.').at(-1) ?? '').replaceAll(/[-_]/g, ' ').toUpperCase();
+/** The head of `{{.Label "com.example.zone"}}` is `zone`. */
+const labelHead = (name: string): string => (name.split('.').at(-1) ?? '').replaceAll(/[-_]/g, ' ');
 
 function renderRows(template: string, listing: Listing, rows: readonly Row[]): string {
-  const render = compileTemplate(template, {
+  const render = compile(template, {
     missing: (field, fail) => {
       throw fail(`can't evaluate field ${field} in type ${listing.typeName}`);
     },
@@ -65,14 +68,34 @@ function renderRows(template: string, listing: Listing, rows: readonly Row[]): s
   return rows.map((row) => `${render(withJson(row))}\n`).join('');
 }
 
+function compile(template: string, options: TemplateOptions): Template {
+  const render = worded('failed to parse template', () => compileTemplate(template, options));
+  return (data) => worded('failed to execute template', () => render(data));
+}
+
+function worded<T>(words: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TemplateError) throw new Failure(`${words}: ${error.message}`);
+    throw error;
+  }
+}
+
 /** What `{{json .}}` shows: the plain fields, by name. */
 function withJson(row: Row): object {
   const target = { ...row };
-  Object.defineProperty(target, 'toJSON', { value: () => plainFields(row), enumerable: false });
+  // Handed over as the text it becomes: `json` must not escape it again, nor leave it unescaped.
+  Object.defineProperty(target, jsonText, { value: () => jsonOf(row) });
   return target;
 }
 
-const jsonOf = (row: Row): string => JSON.stringify(plainFields(row));
+/** Go's encoding/json hides what could end a script in HTML. */
+const jsonOf = (row: Row): string =>
+  JSON.stringify(plainFields(row)).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 function plainFields(row: Row): Record<string, unknown> {
   const plain = Object.entries(row).filter(([, value]) => typeof value !== 'function');

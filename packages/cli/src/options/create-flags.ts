@@ -1,6 +1,6 @@
 /** The flags that `run` and `create` share, as a table. */
 import type { FlagSpec } from '../program/flags.ts';
-import { parseDevice, parseSysctl } from './host-resources.ts';
+import { parseSysctl } from './host-resources.ts';
 import { parseDnsSearch, parseExtraHost, parseIpAddress, parseLink } from './hosts.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetwork } from './network.ts';
@@ -69,7 +69,7 @@ export const createFlags: readonly FlagSpec[] = [
   { name: 'cpus', type: 'decimal', help: 'Number of CPUs', check: parseCpus },
   text('cpuset-cpus', 'CPUs in which to allow execution (0-3, 0,1)'),
   text('cpuset-mems', 'MEMs in which to allow execution (0-3, 0,1)'),
-  list('device', 'Add a host device to the container', { check: parseDevice }),
+  list('device', 'Add a host device to the container'),
   list('device-cgroup-rule', 'Add a rule to the cgroup allowed devices list', { check: checkDeviceRule }),
   bool('disable-content-trust', 'Skip image verification', { default: 'true', hidden: true }),
   list('dns', 'Set custom DNS servers', { check: parseIpAddress }),

@@ -3,7 +3,7 @@ import type { ContainerConfig, ContainerCreateRequest, HealthConfig, HostConfig,
 import { NetyardError, parseMac } from '@netyard/core';
 import type { Flags } from '../program/flags.ts';
 import { keyValues, readEnvironment, readLabels, type TextFile } from './environment.ts';
-import { parseDevice, parseLogging, parseSecurity } from './host-resources.ts';
+import { parseCapabilities, parseDevice, parseLogging, parseSecurity } from './host-resources.ts';
 import { parseExtraHost } from './hosts.ts';
 import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
 import { parseNetwork, planEndpoints } from './network.ts';
@@ -151,8 +151,8 @@ function hostConfig({ flags, cwd, readFile }: CreateInput, mode: string): Partia
     VolumeDriver: flags.text('volume-driver'),
     VolumesFrom: list('volumes-from'),
     ConsoleSize: [0, 0],
-    CapAdd: list('cap-add'),
-    CapDrop: list('cap-drop'),
+    CapAdd: parseCapabilities(flags.list('cap-add')),
+    CapDrop: parseCapabilities(flags.list('cap-drop')),
     CgroupnsMode: flags.text('cgroupns'),
     Dns: flags.list('dns').map((address) => address.trim()),
     DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],

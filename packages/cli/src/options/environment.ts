@@ -20,9 +20,9 @@ export function readEnvironment(files: readonly TextFile[], flags: readonly stri
   return lines;
 }
 
-/** A label without `=` has the empty value. */
+/** A label flag without `=` has the empty value; in a file such a line counts for nothing. */
 export function readLabels(files: readonly TextFile[], flags: readonly string[]): Record<string, string> {
-  return keyValues([...files.flatMap((file) => fileLines(file, undefined)), ...flags]);
+  return keyValues([...files.flatMap((file) => fileLines(file, {})), ...flags]);
 }
 
 export function keyValues(lines: readonly string[]): Record<string, string> {
@@ -35,7 +35,7 @@ export function keyValues(lines: readonly string[]): Record<string, string> {
 }
 
 /** Lines less comments and blank ones; the format of `--env-file`. `env` undefined: names alone stay as they are. */
-export function fileLines(file: TextFile, env: Environment | undefined): string[] {
+export function fileLines(file: TextFile, env: Environment): string[] {
   const lines: string[] = [];
   for (const raw of file.text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
     const line = raw.trimStart();
@@ -49,7 +49,6 @@ export function fileLines(file: TextFile, env: Environment | undefined): string[
     }
     if (name === '') throw wrong(`no variable name on line '${line}'`);
     if (split !== -1) lines.push(line);
-    else if (env === undefined) lines.push(line.trim());
     else if (env[line.trim()] !== undefined) lines.push(`${line.trim()}=${env[line.trim()]}`);
   }
   return lines;

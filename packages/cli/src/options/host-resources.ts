@@ -1,6 +1,6 @@
 /** `--device`, `--sysctl`, `--security-opt`, `--log-opt`: what a container gets from the host. Pure. */
 import type { DeviceMapping, LogConfig } from '@netyard/api-types';
-import { NetyardError } from '@netyard/core';
+import { messageOf, NetyardError } from '@netyard/core';
 import { keyValues } from './environment.ts';
 
 const isDeviceMode = (text: string): boolean =>
@@ -9,14 +9,21 @@ const isDeviceMode = (text: string): boolean =>
 /** `SOURCE[:TARGET][:rwm]` */
 export function parseDevice(text: string): DeviceMapping {
   const [source = '', second, third, ...more] = text.split(':');
-  if (more.length > 0 || text === '') throw new Error(`bad format for path: ${text}`);
+  if (more.length > 0 || text === '') throw new NetyardError('invalid', `bad format for path: ${text}`);
   if (second === undefined) return { PathOnHost: source, PathInContainer: source, CgroupPermissions: 'rwm' };
   if (third === undefined && isDeviceMode(second)) {
     return { PathOnHost: source, PathInContainer: source, CgroupPermissions: second };
   }
-  if (third !== undefined && !isDeviceMode(third)) throw new Error(`bad mode specified: ${third}`);
-  if (!second.startsWith('/')) throw new Error(`${second} is not an absolute path`);
+  if (third !== undefined && !isDeviceMode(third)) throw new NetyardError('invalid', `bad mode specified: ${third}`);
+  if (!second.startsWith('/')) throw new NetyardError('invalid', `${second} is not an absolute path`);
   return { PathOnHost: source, PathInContainer: second, CgroupPermissions: third ?? 'rwm' };
+}
+
+/** `--cap-add` and `--cap-drop` in their canonical form, each once, sorted. */
+export function parseCapabilities(names: readonly string[]): string[] | null {
+  const upper = names.map((name) => name.toUpperCase().trim());
+  const full = upper.map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
+  return full.length > 0 ? [...new Set(full)].sort() : null;
 }
 
 const sysctlNames: readonly string[] = [
@@ -51,7 +58,7 @@ export function parseSecurity(texts: readonly string[], readFile: (path: string)
   for (const text of texts) {
     const [key = '', value] = text.includes('=') ? cut(text, '=') : cut(text, ':');
     if (value === undefined && key !== 'no-new-privileges') {
-      throw new NetyardError('invalid', `invalid --security-opt: ${JSON.stringify(text)}`);
+      throw new NetyardError('invalid', `Invalid --security-opt: ${JSON.stringify(text)}`);
     }
     if (key === 'systempaths' && value === 'unconfined') unconfined = true;
     else if (key === 'seccomp' && value !== 'unconfined' && value !== 'builtin') {
@@ -72,7 +79,7 @@ function seccompProfile(path: string, readFile: (path: string) => string): strin
   try {
     text = readFile(path);
   } catch (cause) {
-    throw new NetyardError('invalid', `opening seccomp profile (${path}) failed: no such file or directory`, { cause });
+    throw new NetyardError('invalid', `opening seccomp profile (${path}) failed: ${messageOf(cause)}`, { cause });
   }
   try {
     return JSON.stringify(JSON.parse(text));

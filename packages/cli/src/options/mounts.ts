@@ -22,7 +22,6 @@ export function parseVolumes(texts: readonly string[], cwd: string): Volumes {
       result.volumes[text] = {};
       continue;
     }
-    if (rest.length > 2) throw invalid(`invalid spec: ${text}: too many colons`);
     if ([source, ...rest].includes('')) throw invalid(`invalid spec: ${text}: empty section between colons`);
     const host = source.startsWith('.') ? resolve(cwd, source) : source;
     result.binds.push([host, ...rest].join(':'));
@@ -81,7 +80,8 @@ function setField(mount: Mount, key: string, value: string | undefined, field: s
       return;
     case 'readonly':
     case 'ro':
-      mount.ReadOnly = flag();
+      if (flag()) mount.ReadOnly = true;
+      else delete mount.ReadOnly;
       return;
     case 'consistency':
       mount.Consistency = text.toLowerCase();
@@ -112,7 +112,7 @@ function setBindField(mount: Mount, key: string, text: string, flag: () => boole
 }
 
 function setVolumeField(mount: Mount, key: string, text: string, flag: () => boolean, field: string): void {
-  mount.VolumeOptions ??= {};
+  mount.VolumeOptions ??= { DriverConfig: {} };
   const options = mount.VolumeOptions;
   const [name = '', ...value] = text.split('=');
   if (key === 'volume-nocopy') options.NoCopy = flag();

@@ -73,9 +73,7 @@ function setField(attachment: NetworkAttachment, key: string, value: string): vo
     }
     case 'gw-priority':
       if (!/^-?\d+$/.test(value)) {
-        throw new Error(
-          `invalid gw-priority (${value}): strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
-        );
+        throw new Error(`invalid gw-priority (${value}): invalid syntax`);
       }
       attachment.gatewayPriority = Number(value);
       return;

@@ -1,5 +1,7 @@
 /** Single values on the command line: numbers, sizes, durations, as Go reads them. Pure; errors in Go's words. */
 
+import { NetyardError } from '@netyard/core';
+
 /** strconv.ParseBool */
 export function parseBool(text: string): boolean {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
@@ -70,14 +72,16 @@ export function parseDuration(text: string): number {
   return Math.trunc(match[1] === '-' ? -sum : sum);
 }
 
+const invalidRestart = (text: string): NetyardError =>
+  new NetyardError('invalid', `invalid restart policy format: ${text}`);
+
 /** `--restart`: `no`, `always`, `unless-stopped`, `on-failure[:N]`. */
 export function parseRestart(text: string): { Name: string; MaximumRetryCount: number } {
   if (text === '') return { Name: '', MaximumRetryCount: 0 };
   const [name = '', count, ...more] = text.split(':');
-  if (name === '') throw new Error('invalid restart policy format: no policy provided before colon');
-  if (more.length > 0) throw new Error('invalid restart policy format: maximum retry count must be an integer');
+  if (name === '') throw invalidRestart('no policy provided before colon');
+  if (more.length > 0) throw invalidRestart('maximum retry count must be an integer');
   if (count === undefined || count === '') return { Name: name, MaximumRetryCount: 0 };
-  if (!/^[+-]?\d+$/.test(count))
-    throw new Error('invalid restart policy format: maximum retry count must be an integer');
+  if (!/^[+-]?\d+$/.test(count)) throw invalidRestart('maximum retry count must be an integer');
   return { Name: name, MaximumRetryCount: Number(count) };
 }

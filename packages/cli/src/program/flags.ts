@@ -111,7 +111,7 @@ function parseShort(word: string, specs: ReadonlyMap<string, FlagSpec>, rest: st
     if (!spec) throw new FlagError(`unknown shorthand flag: '${letter}' in -${letters}`);
     const isBool = spec.type === 'bool' && !behind.startsWith('=');
     if (isBool) set(flags, spec, 'true');
-    else if (behind !== '') set(flags, spec, behind.replace(/^=/, ''));
+    else if (behind !== '') set(flags, spec, behind.length > 1 ? behind.replace(/^=/, '') : behind);
     else if (rest.length === 0) throw new FlagError(`flag needs an argument: '${letter}' in -${letters}`);
     else set(flags, spec, rest.shift() ?? '');
     letters = isBool ? behind : '';

@@ -167,7 +167,7 @@ class Run {
     let value = this.#operand(term, values);
     term.fields.forEach((field, index) => {
       const last = index === term.fields.length - 1;
-      value = this.#field(term, value, field, last ? values : () => []);
+      value = this.#field({ ...term, at: columnOf(term, index) }, value, field, last ? values : () => []);
     });
     return value;
   }
@@ -217,6 +217,10 @@ class Run {
     return executeError(term?.at ?? 0, term?.text ?? '', text);
   }
 }
+
+/** Where the n-th field of a term stands. */
+const columnOf = ({ at, fields, operand }: Term, index: number): number =>
+  operand.kind === 'dot' ? at + fields.slice(0, index).reduce((sum, field) => sum + field.length + 1, 0) : at;
 
 function entriesOf(value: unknown, fail: () => TemplateError): [unknown, unknown][] {
   if (value === null || value === undefined || value === '') return [];

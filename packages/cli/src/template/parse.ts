@@ -96,6 +96,7 @@ class Parser {
 
   /** From behind `if` to behind its `end`; `else if` becomes an `if` inside `otherwise`. */
   #block(kind: 'if' | 'with' | 'range'): Node {
+    if (this.#peek()?.kind === 'close') throw templateError(`missing value for ${kind}`);
     const pipeline = this.#pipeline();
     this.#close();
     const body = this.nodes();

@@ -11,8 +11,16 @@ export function printValue(value: unknown): string {
   return String(value);
 }
 
-/** encoding/json escapes <, > and & unless told not to, as the docker command does. */
-export const printJson = (value: unknown): string => JSON.stringify(value ?? null);
+/** encoding/json escapes <, > and & unless told not to, as the docker command tells it. */
+export function printJson(value: unknown): string {
+  if (typeof value === 'object' && value !== null && jsonText in value && typeof value[jsonText] === 'function') {
+    return String(value[jsonText]());
+  }
+  return JSON.stringify(value ?? null);
+}
+
+/** An object may bring its own JSON. */
+export const jsonText = Symbol('json');
 
 /** fmt.Sprintf for the verbs that templates use: %s %v %d %q %x %t %f %.2f %-10s %5d %%. */
 export function sprintf(format: string, values: readonly unknown[]): string {

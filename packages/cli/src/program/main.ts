@@ -1,0 +1,20 @@
+/** One command line from words to exit code. */
+import { HelpRequested, runCommandLine } from './command.ts';
+import type { Outside } from './context.ts';
+import { describeError, Failure } from './failure.ts';
+import { rootEntry } from './registry.ts';
+
+/** Runs one command line and resolves with its exit code; what went wrong is on stderr then. */
+export async function main(argv: string[], outside: Outside): Promise<number> {
+  try {
+    return await runCommandLine(rootEntry, argv, outside);
+  } catch (error) {
+    if (error instanceof HelpRequested) {
+      outside.stdout.write(error.text);
+      return 0;
+    }
+    const text = error instanceof Failure ? error.message : describeError(error);
+    if (text !== '') outside.stderr.write(`${text}\n`);
+    return error instanceof Failure ? error.exitCode : 1;
+  }
+}
