@@ -85,14 +85,15 @@ async function dryRun(context: Context, id: string): Promise<number> {
   return 0;
 }
 
+/** The id is printed when the start fails as well: the container is there. */
 async function startDetached(context: Context, id: string): Promise<number> {
-  await context
-    .client()
-    .containers.start(id)
-    .catch((error: unknown) => {
-      throw startFailure(error, 'run');
-    });
-  context.print(id);
+  try {
+    await context.client().containers.start(id);
+  } catch (error) {
+    throw startFailure(error, 'run');
+  } finally {
+    context.print(id);
+  }
   return 0;
 }
 
