@@ -6,6 +6,7 @@ import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
 import type { ContainerIndex } from './containers/container-index.ts';
+import type { Departures } from './containers/departures.ts';
 import type { HealthMonitors } from './containers/healthcheck.ts';
 import type { RestartTimers } from './containers/restart-timers.ts';
 import type { StdinPipes } from './containers/stdin.ts';
@@ -62,6 +63,7 @@ export interface EngineContext {
   readonly execs: ExecRegistry;
   readonly waiters: Waiters;
   readonly restarts: RestartTimers;
+  readonly departures: Departures;
   readonly health: HealthMonitors;
   /** One change of state at a time per container. */
   readonly queue: KeyedQueue;

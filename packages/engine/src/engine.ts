@@ -4,6 +4,7 @@ import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/network';
 import { ContainerIndex, hasProcess, isAlive } from './containers/container-index.ts';
 import { hostnameOf } from './containers/create-config.ts';
+import { Departures } from './containers/departures.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, runProbe, settleProbe } from './containers/healthcheck.ts';
 import { reconcile, resync } from './containers/reconcile.ts';
@@ -75,6 +76,7 @@ export function openEngine(options: EngineOptions): Engine & { networksBox: Netw
     async stop({ stopContainers }) {
       context.restarts.close();
       if (stopContainers) await stopAll(context);
+      await context.departures.idle();
       for (const stop of listening.splice(0)) stop();
       context.health.stopAll();
       context.outputs.abandonAll();
@@ -109,6 +111,7 @@ function openContext(options: EngineOptions): EngineContext {
     execs: new ExecRegistry(),
     waiters: new Waiters(),
     restarts: new RestartTimers(),
+    departures: new Departures(),
     health: new HealthMonitors(
       clock,
       (record, command) => runProbe(context, record, command),

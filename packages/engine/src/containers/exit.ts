@@ -84,9 +84,11 @@ export async function tearDown(context: EngineContext, record: ContainerRecord):
   };
   stdin.disconnect(record.id);
   const deleting = attempt('deleting the task', () => runtime.delete(record.id));
+  const isLeft = context.departures.isHurried(record.id) && !outputs.capture(record.id)?.isWatched;
+  if (isLeft) context.departures.add(deleting);
   await Promise.all([
-    // Only when the task is deleted, the shim has written all it has read.
-    deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
+    // Only when the task is deleted, the shim has written all it has read. A log that goes as well need not be whole.
+    isLeft ? undefined : deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),
   ]);

@@ -20,7 +20,7 @@ export async function removeContainer(
     throw new NetyardError('conflict', `removal of container ${ref} is already in progress`);
   if (isAlive(record)) {
     if (!options.force) throw refusal(record);
-    await killAndWait(context, record.id);
+    await context.departures.whileHurried(record.id, () => killAndWait(context, record.id));
   }
   await context.queue.run(record.id, async () => {
     const present = context.index.byId(record.id);

@@ -73,6 +73,11 @@ export class Capture {
     return this.#ended;
   }
 
+  /** Somebody waits for more. */
+  get isWatched(): boolean {
+    return this.#wakers.length > 0;
+  }
+
   /** Another number whenever there may be new output. */
   get version(): number {
     return this.#version;

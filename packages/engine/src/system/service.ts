@@ -60,6 +60,7 @@ async function diskUsage(context: EngineContext): Promise<DiskUsage> {
 
 /** What no container claims: tasks, folders, network things. Containers and their data stay. */
 async function cleanup(context: EngineContext, { dryRun }: { dryRun: boolean }): Promise<string[]> {
+  await context.departures.idle();
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const found = await orphans(context, tasks);
   const report: string[] = [];
