@@ -5,6 +5,13 @@ import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHosts, type TestHost } from './support/host.ts';
 import { udpClient, udpServer } from './support/udp.ts';
 
+/** A process that takes a TCP port of the host; ends at once with 1 when it cannot. */
+const listenOn = (port: number): string[] => [
+  process.execPath,
+  '-e',
+  `require('node:net').createServer().listen(${port}).once('error', () => process.exit(1)); setTimeout(() => process.exit(), 30_000)`,
+];
+
 for (const engine of enginesUnderTest())
   describe(`ports on ${engine}`, { skip: cannotRun(engine) }, () => {
     let host: TestHost;
@@ -94,14 +101,14 @@ for (const engine of enginesUnderTest())
     });
 
     test('a port that another process has is refused, and the other way round', async () => {
-      const taken = host.start(['busybox', 'nc', '-l', '-p', '8899']);
+      const taken = host.start(listenOn(8899));
       await host.sh('for i in $(seq 100); do ss -tnl | grep -q :8899 && exit 0; sleep 0.05; done; exit 1');
       const result = await host.tryDocker('run', '-d', '--name', 'third', '-p', '8899:80', 'nginx-app01', 'nginx');
       assert.equal(result.status, 125);
       assert.match(result.stderr, /address already in use|port is already allocated/);
       await host.docker('rm', 'third');
       taken.kill();
-      const late = await host.run(['busybox', 'nc', '-l', '-p', '8801']);
+      const late = await host.run(listenOn(8801));
       assert.notEqual(late.status, 0, 'the host cannot take a published port');
     });
 
