@@ -45,6 +45,7 @@ test('a lock is held until it is released', () => {
   );
   lock.release();
   takeLock(path, folder).release();
+  assert.ok(!existsSync(path));
 });
 
 const get = (socketPath: string): Promise<string> =>

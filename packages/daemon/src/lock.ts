@@ -2,6 +2,7 @@
  * One daemon per data root: an exclusive SQLite transaction on a file of its own, which the kernel's record locks
  * (fcntl(2)) end with the process, however it ends, and which hold across network and process namespaces.
  */
+import { existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
 
@@ -9,11 +10,13 @@ export interface Lock {
   release(): void;
 }
 
-/** Throws `conflict` when another process holds it. */
+/** Throws `conflict` when another process holds it. The file goes when the lock is released. */
 export function takeLock(path: string, whatFor: string): Lock {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+    // Whoever held it may have taken the file away since we opened it: then this is a lock on nothing.
+    if (!existsSync(path)) throw new Error('it is just ending');
   } catch (error) {
     database.close();
     throw new NetyardError('conflict', `another Netyard daemon uses ${whatFor}`, {
@@ -21,5 +24,10 @@ export function takeLock(path: string, whatFor: string): Lock {
       cause: error,
     });
   }
-  return { release: () => database.close() };
+  return {
+    release() {
+      rmSync(path, { force: true });
+      database.close();
+    },
+  };
 }
