@@ -58,6 +58,9 @@ async function up(file: string, daemons: boolean): Promise<void> {
   for (const signal of signals) process.on(signal, interrupt);
   try {
     await bringUp(wanted, { say: (line) => console.log(line), signal: interrupted.signal });
+  } catch (error) {
+    if (error !== interrupted.signal.reason) throw error;
+    console.error(messageOf(error)); // the exit code says the rest, as a shell does of a signal
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }
