@@ -11,6 +11,8 @@ import type {
   NetworkRecord,
   NetworkSettings,
   NetworkStore,
+  PeerPath,
+  PeerRecord,
   SandboxConfig,
   SandboxState,
 } from './contract.ts';
@@ -28,6 +30,15 @@ export interface Sandbox {
   state: SandboxState | undefined;
 }
 
+/** A peer that is wanted, and where it was found. */
+export interface Peer {
+  readonly record: PeerRecord;
+  readonly origin: 'request' | 'config';
+  path?: PeerPath | undefined;
+  /** Why there is no path. */
+  problem?: string | undefined;
+}
+
 export interface Context {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
@@ -37,6 +48,8 @@ export interface Context {
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
+  /** By name. */
+  readonly peers: Map<string, Peer>;
   readonly links: LinkIndex;
   /** Links whose target is gone: a container of the same name takes its place. */
   readonly dangling: Set<LinkRecord>;

@@ -188,6 +188,52 @@ export interface CreateNetworkRequest {
   labels?: Record<string, string>;
 }
 
+/** How a peer is reached: by a plain route on a shared link, through a tunnel, or whichever is possible. */
+export type PeerVia = 'auto' | 'route' | 'vxlan';
+
+export interface PeerRequest {
+  name: string;
+  /** The other host's, without prefix length. */
+  address: string;
+  /** Of its containers, without host bits. */
+  subnets: string[];
+  /** Default `auto`. */
+  via?: PeerVia;
+}
+
+/** Another host whose containers reach ours and are reached by ours, with their own addresses. */
+export interface PeerRecord {
+  name: string;
+  address: string;
+  subnets: string[];
+  via: PeerVia;
+  /** Nanoseconds since 1970. */
+  created: bigint;
+}
+
+/** The way in use: found anew whenever links and addresses of the host change. */
+export interface PeerPath {
+  kind: 'route';
+  /** The link that the peer is on. */
+  link: string;
+  gateway: string;
+  /** Address from which the host itself speaks to the peer's containers. */
+  source?: string;
+}
+
+export interface PeerState {
+  record: PeerRecord;
+  /** Written down by a request, or in the daemon's configuration. */
+  origin: 'request' | 'config';
+  /** Absent while there is none. */
+  path?: PeerPath;
+  routes: { subnet: string; present: boolean }[];
+  /** Packets of the peer's containers are let in. */
+  open: boolean;
+  /** What is wrong, in words; empty when all is well on this side. */
+  problems: string[];
+}
+
 /** Settings from the daemon's flags; one frozen value. */
 export interface NetworkSettings {
   /** `--bip`: address and prefix of the default bridge. Default 172.17.0.1/16. */
@@ -207,6 +253,8 @@ export interface NetworkSettings {
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
+  /** `--peer`: those that stand in the configuration. */
+  peers?: readonly PeerRequest[];
   /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: legacy variables of links. Default false. */
   legacyLinkEnvironment?: boolean;
   /** Host's files: /etc/resolv.conf, /etc/hosts. Parameters, so that tests need not be root. */
@@ -262,8 +310,22 @@ export interface Networks {
   /** Legacy variables; empty unless asked for by DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1. */
   linkEnvironment(containerId: string): string[];
 
+  // Peers
+  /**
+   * Writes a peer down and makes its routes; it is kept true until removed. Throws, with nothing touched, `invalid` for
+   * bad values and addresses on no link, `conflict` for overlaps and for a peer that exists, `not-implemented` (VXLAN).
+   */
+  addPeer(request: PeerRequest): Promise<PeerState>;
+  /** What addPeer and removePeer would do; throw what they would throw. */
+  planAddPeer(request: PeerRequest): Promise<KernelOperation[]>;
+  planRemovePeer(name: string): Promise<KernelOperation[]>;
+  /** `not-found`: `peer X not found`; `conflict` for one of the configuration. */
+  removePeer(name: string): Promise<void>;
+  peers(): Promise<PeerState[]>;
+  peer(name: string): Promise<PeerState>;
+
   // Glass box
-  /** Everything that stands for a container, a network or (later) a peer: see `printShell` of kernel. */
+  /** Everything that stands for a container, a network or a peer: see `printShell` of kernel. */
   explain(ref: string): KernelPlan;
   /** What connect would do. */
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
@@ -312,6 +374,10 @@ export interface NetworkStore {
   links(): LinkRecord[];
   putLink(link: LinkRecord): void;
   deleteLink(link: LinkRecord): void;
+
+  peers(): PeerRecord[];
+  putPeer(record: PeerRecord): void;
+  deletePeer(name: string): void;
 
   /** Addresses in use, by network. `lastUsed` orders reuse: the address free for longest is given first. */
   leases(networkId: string): { address: string; containerId: string }[];

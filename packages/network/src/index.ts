@@ -2,3 +2,4 @@
 export * from './contract.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
+export { parsePeerText } from './peers/parse.ts';

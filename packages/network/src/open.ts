@@ -1,7 +1,7 @@
 /** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
-import type { Context } from './context.ts';
+import type { Context, Peer } from './context.ts';
 import { networkOf } from './context.ts';
 import type { ContainerDirectory, NetworkEvent, NetworkSettings, NetworkStore, Networks } from './contract.ts';
 import { AddressPool } from './ipam/pool.ts';
@@ -12,12 +12,15 @@ import { explain, planConnect, planPrepare } from './operations/explain.ts';
 import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
+import { addPeer, listPeers, peerOf, planAddPeer, planRemovePeer, removePeer, stateOf } from './operations/peers.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
 import { release, releaseSandbox } from './operations/release.ts';
 import { rename } from './operations/rename.ts';
 import { describe, start } from './operations/start.ts';
 import { Mender } from './operations/watch.ts';
+import { checkPeerRequest } from './peers/parse.ts';
+import { checkOthers } from './peers/place.ts';
 import { defaultBridgeOptions, parseBip } from './plan/bridge-settings.ts';
 import { PortTable } from './ports/table.ts';
 import { drawTopology } from './topology.ts';
@@ -46,6 +49,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     ...networkMethods(context),
     ...containerMethods(context),
     ...linkMethods(context),
+    ...peerMethods(context),
     explain: (ref) => explain(context, ref),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
     planPrepare: (containerId) => planPrepare(context, containerId),
@@ -112,6 +116,33 @@ function linkMethods(
   };
 }
 
+function peerMethods(
+  context: Context,
+): Pick<Networks, 'addPeer' | 'planAddPeer' | 'planRemovePeer' | 'removePeer' | 'peers' | 'peer'> {
+  return {
+    addPeer: (request) => addPeer(context, request),
+    planAddPeer: (request) => planAddPeer(context, request),
+    planRemovePeer: (name) => planRemovePeer(context, name),
+    removePeer: (name) => removePeer(context, name),
+    peers: () => listPeers(context),
+    peer: async (name) => stateOf(context, peerOf(context, name)),
+  };
+}
+
+/** The configuration's word stands over what a request once wrote down under the same name. */
+function knownPeers({ store, settings, clock }: NetworksOptions): Map<string, Peer> {
+  const wanted = (settings.peers ?? []).map(checkPeerRequest);
+  wanted.forEach((peer, index) => {
+    checkOthers(peer, wanted.slice(0, index));
+  });
+  const configured = wanted.map((peer): [string, Peer] => [
+    peer.name,
+    { record: { ...peer, created: clock.now() }, origin: 'config' },
+  ]);
+  const stored = store.peers().map((record): [string, Peer] => [record.name, { record, origin: 'request' }]);
+  return new Map([...stored, ...configured]);
+}
+
 function runningOf(context: Context): Parameters<typeof drawTopology>[0]['running'] {
   return [...context.sandboxes.values()].flatMap(({ config, state }) => (state ? [{ config, state }] : []));
 }
@@ -136,6 +167,7 @@ function openContext(
     ...options,
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
     sandboxes,
+    peers: knownPeers(options),
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),
     pools: new Map(),

@@ -1,10 +1,11 @@
 /** A NetworkStore in memory, for tests of the network box alone. Keeps copies, as a real one would. */
-import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '../src/index.ts';
+import type { LinkRecord, NetworkRecord, NetworkStore, PeerRecord, SandboxConfig, SandboxState } from '../src/index.ts';
 
 export function memoryStore(): NetworkStore {
   const networks = new Map<string, NetworkRecord>();
   const sandboxes = new Map<string, { config: SandboxConfig; state?: SandboxState }>();
   const links = new Map<string, LinkRecord>();
+  const peers = new Map<string, PeerRecord>();
   const leases = new Map<string, { networkId: string; address: string; containerId: string }>();
   const cursors = new Map<string, string>();
   const linkKey = (link: LinkRecord): string => `${link.parentId}/${link.alias}`;
@@ -19,6 +20,9 @@ export function memoryStore(): NetworkStore {
     links: () => structuredClone([...links.values()]),
     putLink: (link) => void links.set(linkKey(link), structuredClone(link)),
     deleteLink: (link) => void links.delete(linkKey(link)),
+    peers: () => structuredClone([...peers.values()]),
+    putPeer: (record) => void peers.set(record.name, structuredClone(record)),
+    deletePeer: (name) => void peers.delete(name),
     leases: (networkId) => [...leases.values()].filter((lease) => lease.networkId === networkId),
     putLease: (networkId, address, containerId) =>
       void leases.set(`${networkId} ${address}`, { networkId, address, containerId }),

@@ -25,6 +25,7 @@ export const migrations: readonly string[] = [
    CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
    CREATE TABLE images (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
    CREATE TABLE volumes (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
+  `CREATE TABLE peers (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
 ];
 
 /** Brings the file up to date, each step in a transaction of its own. Refuses one that a newer Netyard wrote. */

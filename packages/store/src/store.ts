@@ -16,7 +16,14 @@ import type {
   VolumeRecord,
   VolumeStore,
 } from '@netyard/engine';
-import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '@netyard/network';
+import type {
+  LinkRecord,
+  NetworkRecord,
+  NetworkStore,
+  PeerRecord,
+  SandboxConfig,
+  SandboxState,
+} from '@netyard/network';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { migrate } from './schema.ts';
 
@@ -120,6 +127,7 @@ function networkStore(tables: Tables): NetworkStore {
     },
     ...sandboxTable(tables),
     ...linkTable(tables),
+    ...peerTable(tables),
     ...leaseTable(tables),
     transaction: (work) => tables.transaction(work),
   };
@@ -156,6 +164,20 @@ function linkTable(tables: Tables): Pick<NetworkStore, 'links' | 'putLink' | 'de
         encodeRecord(link),
       ),
     deleteLink: (link) => tables.run('DELETE FROM links WHERE parent_id = ? AND alias = ?', link.parentId, link.alias),
+  };
+}
+
+function peerTable(tables: Tables): Pick<NetworkStore, 'peers' | 'putPeer' | 'deletePeer'> {
+  return {
+    peers: () => tables.records<PeerRecord>('SELECT record FROM peers ORDER BY rowid'),
+    putPeer: (record) =>
+      tables.run(
+        `INSERT INTO peers (name, record) VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET record = excluded.record`,
+        record.name,
+        encodeRecord(record),
+      ),
+    deletePeer: (name) => tables.run('DELETE FROM peers WHERE name = ?', name),
   };
 }
 

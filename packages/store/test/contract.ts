@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
-import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { NetworkRecord, PeerRecord, SandboxConfig, SandboxState } from '@netyard/network';
 import type { Store } from '../src/index.ts';
 
 /** Records are kept whole and not looked into, so a part of one is enough to tell them apart. */
@@ -47,6 +47,18 @@ export function describeStore(name: string, open: () => Store): void {
       assert.deepEqual(store.volumes(), [volume]);
       store.deleteVolume('v');
       assert.deepEqual(store.volumes(), []);
+    });
+
+    test('peers are known by their names', () => {
+      const peer = (name: string, address: string) =>
+        ({ name, address, subnets: [], created: 7n }) as unknown as PeerRecord;
+      store.putPeer(peer('server2', '172.16.2.102'));
+      store.putPeer(peer('server3', '172.16.2.103'));
+      store.putPeer(peer('server2', '172.16.2.104'));
+      assert.deepEqual(store.peers(), [peer('server2', '172.16.2.104'), peer('server3', '172.16.2.103')]);
+      store.deletePeer('server2');
+      store.deletePeer('never');
+      assert.deepEqual(store.peers(), [peer('server3', '172.16.2.103')]);
     });
 
     test('a sandbox has a state while it is put with one', () => {

@@ -20,8 +20,9 @@ const publishedMark = '0x40000000';
 
 /**
  * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
- * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peers` subnets of other hosts,
- * reached and reaching in without translation; `link_holes` from . to . protocol . port where containers may not talk
+ * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link
+ * and subnet of each peer, whose containers reach in on that link only and are reached without translation; `peers` the
+ * same for subnets on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
  * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
  *
@@ -35,6 +36,7 @@ const body = `
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
+	set peer_paths { type ifname . ipv4_addr; flags interval; }
 	set link_holes { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 	set themselves { type ipv4_addr . ipv4_addr; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
@@ -67,6 +69,7 @@ const body = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
+		oifname . ip daddr @peer_paths return comment "to other hosts' containers"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
 	}
 
@@ -79,7 +82,8 @@ const body = `
 		ct state established,related accept
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
-		ip saddr @peers accept comment "other hosts"
+		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
+		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
 		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
 		drop comment "neither published nor linked"
 	}
@@ -120,6 +124,7 @@ export type NetyardSet =
   | 'gateways'
   | 'masqueraded'
   | 'peers'
+  | 'peer_paths'
   | 'link_holes'
   | 'published'
   | 'published_any';

@@ -1,9 +1,10 @@
-/** The glass box: the plan that stands for a container or a network, and what connect or start would do. */
+/** The glass box: the plan that stands for a container a network or a peer, and what connect or start would do. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
-import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
+import { bridgeOf, type Context, networkOf, type Peer, sandboxOf } from '../context.ts';
 import type { EndpointConfig, NetworkRecord } from '../contract.ts';
 import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
+import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { allocateAttached, checkConnect, giveBack, planAttach } from './connect.ts';
@@ -15,6 +16,8 @@ import { joinedState } from './shared.ts';
 export function explain(context: Context, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
+  const peer = context.peers.get(ref);
+  if (peer) return explainPeer(peer);
   const record = findNetwork(context, ref);
   return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
 }
@@ -27,6 +30,14 @@ function findNetwork(context: Context, ref: string): NetworkRecord {
     if (!isNetyardError(error, 'not-found')) throw error;
     throw new NetyardError('not-found', `No such container or network: ${ref}`);
   }
+}
+
+/** The tutorial's two steps. They stand on the default bridge and the table, which `explain bridge` prints. */
+function explainPeer({ record, path, problem }: Peer): KernelPlan {
+  const { name, address, subnets } = record;
+  if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'it was not looked for yet'}`);
+  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; stands on the network bridge`;
+  return { owner, objects: planPeer(record, path) };
 }
 
 /** Our table and the given networks' bridges; nothing for networks without one. */

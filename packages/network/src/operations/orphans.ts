@@ -8,6 +8,7 @@ import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, table
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
+import { findPeerObjects, planPeers } from './peers.ts';
 import { planInput } from './sandbox-plan.ts';
 
 /** In the order of making, so that `remove` takes them away in the right one. */
@@ -18,6 +19,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
     ...(await orphanLinks(context)),
+    ...(await findPeerObjects(context)),
     ...(options.keepWanted ? await orphanElements(context) : []),
   ];
   const orphans = found.filter((object) => !has.has(identify(object)));
@@ -32,7 +34,7 @@ function planEverything(context: Context): KernelObject[] {
   const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
     state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
   );
-  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes];
+  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes, ...planPeers(context)];
 }
 
 function identify(object: KernelObject): string {
@@ -46,6 +48,8 @@ function identify(object: KernelObject): string {
     case 'bridge':
     case 'veth':
       return `link ${object.name}`;
+    case 'route':
+      return `route ${object.ns ?? ''} ${object.to}`;
     default:
       return object.kind;
   }
@@ -104,7 +108,10 @@ async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[
 }
 
 /** Empty when the table is gone. */
-export async function listElements(context: Context, set: NetyardSet): Promise<{ key: string; value?: string }[]> {
+export async function listElements(
+  context: Context,
+  set: NetyardSet,
+): Promise<{ key: string; value?: string; comment?: string }[]> {
   try {
     return await context.kernel.listNftElements({ family: familyOf(set), table: tableName, set });
   } catch (error) {

@@ -3,12 +3,14 @@
  * elements. Events are gathered for a moment and then only what they name is compared; nothing polls.
  */
 import { messageOf } from '@netyard/core';
-import type { KernelEvent } from '@netyard/kernel';
+import type { KernelEvent, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { endpointSets, tableName } from '../firewall/table.ts';
+import { isHostLinkName } from '../plan/names.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { listElements } from './orphans.ts';
+import { mendPeers } from './peers.ts';
 import { planInput } from './sandbox-plan.ts';
 import { describe, mendSandbox } from './start.ts';
 
@@ -26,6 +28,7 @@ export class Mender {
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
   readonly #containers = new Set<string>();
   #networks = false;
+  #peers = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -59,7 +62,12 @@ export class Mender {
   #note(event: KernelEvent): void {
     if (event.type === 'nft') this.#noteNft(event);
     else if (event.type === 'link') this.#noteLink(event);
-    else if (event.type === 'address' && event.action === 'del' && this.#isGateway(event.prefix)) this.#markNetworks();
+    else if (event.type === 'address') this.#noteAddress(event);
+    else if (event.type === 'route') this.#noteRoute(event.to);
+    else {
+      this.#markNetworks();
+      this.#markAll();
+    }
   }
 
   #noteNft(event: Extract<KernelEvent, { type: 'nft' }>): void {
@@ -79,10 +87,30 @@ export class Mender {
       this.#schedule();
     }
     const isBridge = [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.link === event.name);
-    if (!isBridge) return;
+    if (!isBridge) {
+      if (containerId === undefined && !isHostLinkName(event.name)) this.#markPeers();
+      return;
+    }
     this.#markNetworks();
     // With the bridge all its ports are loose.
     if (event.action === 'del') this.#markAll();
+  }
+
+  #noteAddress({ action, prefix }: Extract<KernelEvent, { type: 'address' }>): void {
+    if (!this.#isGateway(prefix)) this.#markPeers();
+    else if (action === 'del') this.#markNetworks();
+  }
+
+  /** A peer's route that is gone, or another one in its place. */
+  #noteRoute(to: string): void {
+    if ([...this.#context.peers.values()].some(({ record }) => record.subnets.includes(to))) this.#markPeers();
+  }
+
+  /** Uplinks come and go, up and down, and with them the ways to peers: the kernel does not tell of each route. */
+  #markPeers(): void {
+    if (this.#context.peers.size === 0) return;
+    this.#peers = true;
+    this.#schedule();
   }
 
   #isGateway(prefix: string): boolean {
@@ -126,7 +154,12 @@ export class Mender {
     this.#containers.clear();
     if (this.#networks) {
       this.#networks = false;
+      this.#peers = true; // they stand on the bridge's address and on the table
       await this.#attempt('the networks', () => this.#mendNetworks());
+    }
+    if (this.#peers) {
+      this.#peers = false;
+      await this.#attempt('the peers', async () => this.#tellRepair(await mendPeers(this.#context)));
     }
     for (const id of containers) {
       await this.#attempt(`container ${id}`, () =>
@@ -144,9 +177,14 @@ export class Mender {
       owner: 'networks',
       objects: planNetworks(this.#context, [...networks.keys()]),
     });
-    const bridge = [...networks.values()].find((record) => record.driver === 'bridge');
-    if (report.operations.length === 0 || !bridge) return;
-    const detail = report.operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
+    this.#tellRepair(report.operations);
+  }
+
+  /** What all containers stand on is told as the default bridge's. */
+  #tellRepair(operations: readonly KernelOperation[]): void {
+    const bridge = [...this.#context.networks.values()].find((record) => record.driver === 'bridge');
+    if (operations.length === 0 || !bridge) return;
+    const detail = operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
     this.#context.emit({
       action: 'repair',
       networkId: bridge.id,

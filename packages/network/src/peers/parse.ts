@@ -1,0 +1,76 @@
+/**
+ * What may be written down of a peer, checked as far as it can be without looking at this host: name, address, subnets,
+ * way. Also its one-line form, for the daemon's options. Pure.
+ */
+import {
+  formatIp,
+  formatPrefix,
+  NetyardError,
+  networkOf,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+} from '@netyard/core';
+import type { PeerRequest, PeerVia } from '../contract.ts';
+
+const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
+/** What no host's containers can have: this network, loopback, link-local, multicast and beyond (RFC 6890). */
+const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parsePrefix);
+/** A shorter one would take half of the world along. */
+const shortestSubnet = 8;
+
+const invalid = (message: string, hint?: string): NetyardError =>
+  new NetyardError('invalid', message, hint === undefined ? {} : { hint });
+
+/** The request in canonical text, `via` filled in. Throws `invalid`, or `not-implemented` for `vxlan`. */
+export function checkPeerRequest(request: PeerRequest): Required<PeerRequest> {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(request.name))
+    throw invalid(`invalid peer name (${request.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 63 at most`);
+  const via = vias.find((known) => known === (request.via ?? 'auto'));
+  if (via === undefined) throw invalid(`invalid way to a peer (${request.via}): it is one of ${vias.join(', ')}`);
+  if (via === 'vxlan')
+    throw new NetyardError('not-implemented', 'tunnels to peers (VXLAN) are not implemented yet', {
+      hint: 'hosts that share a link reach each other with --via route',
+    });
+  const address = checkAddress(request.address);
+  if (request.subnets.length === 0) throw invalid(`peer ${request.name} has no subnet`, 'give --subnet CIDR');
+  const subnets = request.subnets.map(checkSubnet);
+  subnets.forEach((subnet, index) => {
+    if (prefixContains(subnet, parseIp(address)))
+      throw invalid(`subnet ${formatPrefix(subnet)} holds the peer's own address ${address}`);
+    const double = subnets.slice(0, index).find((other) => prefixesOverlap(other, subnet));
+    if (double) throw invalid(`subnet ${formatPrefix(subnet)} overlaps with subnet ${formatPrefix(double)}`);
+  });
+  return { name: request.name, address, subnets: subnets.map(formatPrefix), via };
+}
+
+function checkAddress(text: string): string {
+  const ip = parseIp(text);
+  if (ip.family !== 4) throw invalid(`a peer's address is an IPv4 address so far: ${text}`);
+  if (reserved.some((prefix) => prefixContains(prefix, ip))) throw invalid(`${text} cannot be the address of a peer`);
+  return formatIp(ip);
+}
+
+function checkSubnet(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix.family !== 4) throw invalid(`a peer's subnet is an IPv4 subnet so far: ${text}`);
+  if (prefix.length < shortestSubnet)
+    throw invalid(`${text} is no subnet of a host's containers: it has less than ${shortestSubnet} bits`);
+  const network = networkOf(prefix);
+  if (network.value !== prefix.value) throw invalid(`${text} has host bits set`, `write ${formatPrefix(network)}`);
+  const taken = reserved.find((other) => prefixesOverlap(other, prefix));
+  if (taken) throw invalid(`${text} is no subnet of containers: it overlaps with ${formatPrefix(taken)}`);
+  return prefix;
+}
+
+/** `server2=172.16.2.102,192.168.12.0/24[,SUBNET…][,via=route]`, the form of `--peer`. Throws `invalid`. */
+export function parsePeerText(text: string): Required<PeerRequest> {
+  const [, name = '', rest = ''] = /^([^=]*)=(.*)$/.exec(text) ?? [];
+  if (name === '') throw invalid(`invalid peer "${text}"`, 'write NAME=ADDRESS,SUBNET[,SUBNET…][,via=route]');
+  const [address = '', ...more] = rest.split(',');
+  const via = more.findLast((part) => part.startsWith('via='))?.slice('via='.length);
+  const subnets = more.filter((part) => !part.startsWith('via='));
+  return checkPeerRequest({ name, address, subnets, ...(via === undefined ? {} : { via: via as PeerVia }) });
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import type { ObservedLink } from '@netyard/kernel';
+import type { PeerRequest, PeerVia } from '../contract.ts';
+import { peerProtocol, planPeer } from '../plan/peer.ts';
+import { checkPeerRequest, parsePeerText } from './parse.ts';
+import { checkOthers, checkSubnets, findPath, type HostView } from './place.ts';
+
+const refuses = (code: string, message: RegExp) => (error: unknown) => {
+  assert.ok(isNetyardError(error), String(error));
+  assert.match(error.message, message);
+  assert.equal(error.code, code);
+  return true;
+};
+
+const server2: Required<PeerRequest> = {
+  name: 'server2',
+  address: '172.16.2.102',
+  subnets: ['192.168.12.0/24'],
+  via: 'auto',
+};
+
+test('what is written down of a peer', () => {
+  const { via: _via, ...least } = server2;
+  assert.deepEqual(checkPeerRequest(least), server2);
+  const cases: [Partial<PeerRequest>, RegExp][] = [
+    [{ name: '' }, /invalid peer name \(\)/],
+    [{ name: '-x' }, /invalid peer name/],
+    [{ name: 'a b' }, /invalid peer name/],
+    [{ name: 'x'.repeat(64) }, /invalid peer name/],
+    [{ address: '172.16.2' }, /invalid IP address: 172\.16\.2/],
+    [{ address: '172.16.2.102/16' }, /invalid IP address/],
+    [{ address: 'fd00::1' }, /IPv4 address so far/],
+    [{ address: '0.0.0.0' }, /cannot be the address of a peer/],
+    [{ address: '127.0.0.1' }, /cannot be the address of a peer/],
+    [{ address: '255.255.255.255' }, /cannot be the address of a peer/],
+    [{ subnets: [] }, /has no subnet/],
+    [{ subnets: ['192.168.12.0'] }, /invalid CIDR address: 192\.168\.12\.0/],
+    [{ subnets: ['192.168.12.1/24'] }, /has host bits set/],
+    [{ subnets: ['0.0.0.0/0'] }, /0\.0\.0\.0\/0 is no subnet of a host's containers/],
+    [{ subnets: ['128.0.0.0/1'] }, /is no subnet of a host's containers/],
+    [{ subnets: ['127.0.0.0/8'] }, /overlaps with 127\.0\.0\.0\/8/],
+    [{ subnets: ['239.1.0.0/16'] }, /overlaps with 224\.0\.0\.0\/3/],
+    [{ subnets: ['fd00::/64'] }, /IPv4 subnet so far/],
+    [{ subnets: ['172.16.2.0/24'] }, /holds the peer's own address 172\.16\.2\.102/],
+    [{ subnets: ['10.1.0.0/16', '10.1.2.0/24'] }, /subnet 10\.1\.2\.0\/24 overlaps with subnet 10\.1\.0\.0\/16/],
+    [{ via: 'pigeon' as PeerVia }, /invalid way to a peer \(pigeon\)/],
+  ];
+  for (const [part, message] of cases)
+    assert.throws(() => checkPeerRequest({ ...server2, ...part }), refuses('invalid', message), JSON.stringify(part));
+  assert.throws(() => checkPeerRequest({ ...server2, via: 'vxlan' }), refuses('not-implemented', /VXLAN/));
+});
+
+test('a peer in one line', () => {
+  assert.deepEqual(parsePeerText('server2=172.16.2.102,192.168.12.0/24'), server2);
+  assert.deepEqual(parsePeerText('s=10.0.0.1,10.1.0.0/16,via=route,10.2.0.0/16'), {
+    name: 's',
+    address: '10.0.0.1',
+    subnets: ['10.1.0.0/16', '10.2.0.0/16'],
+    via: 'route',
+  });
+  for (const text of ['', 'server2', '=172.16.2.102,10.0.0.0/8'])
+    assert.throws(() => parsePeerText(text), refuses('invalid', /invalid peer/));
+  assert.throws(() => parsePeerText('a=10.0.0.1'), refuses('invalid', /has no subnet/));
+});
+
+const link = (name: string, up = true) => ({ name, index: 1, mtu: 1500, up, running: up }) as ObservedLink;
+const host: HostView = {
+  links: [link('lo'), link('ens33'), link('ens34', false), link('docker0')],
+  addresses: [
+    { link: 'lo', linkIndex: 1, prefix: '127.0.0.1/8', scope: 254 },
+    { link: 'ens33', linkIndex: 2, prefix: '172.16.2.101/16', scope: 0 },
+    { link: 'ens33', linkIndex: 2, prefix: 'fe80::1/64', scope: 253 },
+    { link: 'ens34', linkIndex: 3, prefix: '10.7.0.1/24', scope: 0 },
+    { link: 'docker0', linkIndex: 4, prefix: '192.168.11.1/24', scope: 0 },
+  ],
+  routes: [
+    { to: 'default', via: '172.16.0.1', link: 'ens33', table: 254, protocol: 3 },
+    { to: '172.16.0.0/16', link: 'ens33', table: 254, protocol: 2 },
+    { to: '192.168.11.0/24', link: 'docker0', table: 254, protocol: 2 },
+    { to: '10.50.0.0/16', via: '172.16.0.9', link: 'ens33', table: 254, protocol: 3 },
+    { to: '10.60.0.0/16', via: '172.16.0.9', link: 'ens33', table: 100, protocol: 3 },
+    { to: '10.61.0.0/16', via: '172.16.2.102', link: 'ens33', table: 254, protocol: peerProtocol },
+    { to: 'fe80::/64', link: 'ens33', table: 254, protocol: 2 },
+  ],
+  bridges: [
+    {
+      ...{ networkId: 'n', networkName: 'bridge', link: 'docker0', subnet: '192.168.11.0/24', prefixLength: 24 },
+      ...{ gateway: '192.168.11.1', broadcast: '192.168.11.255', icc: true, masquerade: true, mtu: 1500 },
+      ...{ hostBinding: '0.0.0.0', ipv6: false },
+    },
+  ],
+};
+
+test('where a peer is, and what it becomes in the kernel', () => {
+  const path = findPath(server2, host);
+  assert.deepEqual(path, { kind: 'route', link: 'ens33', gateway: '172.16.2.102', source: '192.168.11.1' });
+  assert.deepEqual(planPeer({ name: 'server2', subnets: ['192.168.12.0/24', '10.9.9.9/32'] }, path), [
+    {
+      ...{ kind: 'nft-element', family: 'ip', table: 'netyard', set: 'peer_paths' },
+      ...{ key: '"ens33" . 192.168.12.0/24', comment: 'peer server2' },
+    },
+    {
+      ...{ kind: 'route', to: '192.168.12.0/24', via: '172.16.2.102', link: 'ens33', source: '192.168.11.1' },
+      protocol: peerProtocol,
+    },
+    {
+      ...{ kind: 'nft-element', family: 'ip', table: 'netyard', set: 'peer_paths' },
+      ...{ key: '"ens33" . 10.9.9.9', comment: 'peer server2' },
+    },
+    {
+      ...{ kind: 'route', to: '10.9.9.9/32', via: '172.16.2.102', link: 'ens33', source: '192.168.11.1' },
+      protocol: peerProtocol,
+    },
+  ]);
+});
+
+test('addresses that cannot be a peer here', () => {
+  const at = (address: string, via: PeerVia = 'route') => findPath({ ...server2, address, via }, host);
+  assert.throws(() => at('172.16.2.101'), refuses('invalid', /is an address of this host/));
+  assert.throws(() => at('192.168.11.1'), refuses('invalid', /is an address of this host/));
+  assert.throws(() => at('192.168.11.7'), refuses('invalid', /is in our own network bridge/));
+  assert.throws(() => at('172.16.255.255'), refuses('invalid', /is no host's address in 172\.16\.0\.0\/16/));
+  assert.throws(() => at('172.16.0.0'), refuses('invalid', /is no host's address/));
+  assert.throws(() => at('9.9.9.9'), refuses('invalid', /9\.9\.9\.9 is on no link of this host/));
+  assert.throws(() => at('9.9.9.9', 'auto'), refuses('not-implemented', /on no link of this host.*VXLAN/));
+  assert.throws(() => at('10.7.0.9'), refuses('conflict', /link ens34, which 10\.7\.0\.9 is on, is down/));
+});
+
+test('subnets that are taken', () => {
+  const check = (subnet: string, when: 'new' | 'known' = 'new') =>
+    checkSubnets({ ...server2, subnets: [subnet] }, host, when);
+  check('192.168.12.0/24');
+  check('10.60.0.0/16');
+  check('10.61.0.0/16');
+  assert.throws(() => check('192.168.0.0/16'), refuses('conflict', /our own network bridge \(192\.168\.11\.0\/24\)/));
+  assert.throws(() => check('172.16.0.0/16'), refuses('conflict', /the host's route 172\.16\.0\.0\/16 dev ens33/));
+  assert.throws(() => check('10.50.3.0/24'), refuses('conflict', /route 10\.50\.0\.0\/16 via 172\.16\.0\.9 dev ens33/));
+  check('10.50.3.0/24', 'known');
+  assert.throws(() => check('10.50.0.0/16', 'known'), refuses('conflict', /the host's route/));
+});
+
+test('peers do not collide with one another', () => {
+  const check = (part: Partial<PeerRequest>) =>
+    checkOthers({ ...server2, name: 'b', address: '172.16.2.9', ...part }, [server2]);
+  check({ subnets: ['192.168.13.0/24'] });
+  assert.throws(() => check({ name: 'server2' }), refuses('conflict', /peer server2 exists already/));
+  assert.throws(
+    () => check({ address: '172.16.2.102', subnets: [] }),
+    refuses('conflict', /172\.16\.2\.102 is the address of peer server2 already/),
+  );
+  assert.throws(
+    () => check({ subnets: ['192.168.12.128/25'] }),
+    refuses('conflict', /192\.168\.12\.128\/25 overlaps with 192\.168\.12\.0\/24 of peer server2/),
+  );
+});

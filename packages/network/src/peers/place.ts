@@ -1,0 +1,129 @@
+/**
+ * Where a peer is, as seen from this host: the link that its address is on, and what its subnets must not collide with.
+ * Pure: the host comes in as what the kernel told.
+ */
+import {
+  formatIp,
+  formatPrefix,
+  lastOf,
+  NetyardError,
+  networkOf,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+} from '@netyard/core';
+import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
+import type { PeerPath, PeerRecord } from '../contract.ts';
+import type { BridgeSettings } from '../plan/bridge-settings.ts';
+import { peerProtocol } from '../plan/peer.ts';
+
+/** What the kernel said, and which bridges are ours. */
+export interface HostView {
+  links: readonly ObservedLink[];
+  addresses: readonly ObservedAddress[];
+  routes: readonly ObservedRoute[];
+  bridges: readonly BridgeSettings[];
+}
+
+type Wanted = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
+
+const mainTable = 254;
+
+/** Name and address are a peer's own. Throws `conflict`. */
+export function checkOthers(peer: Wanted, others: readonly Wanted[]): void {
+  for (const other of others) {
+    if (other.name === peer.name) throw new NetyardError('conflict', `peer ${peer.name} exists already`);
+    if (other.address === peer.address)
+      throw new NetyardError('conflict', `${peer.address} is the address of peer ${other.name} already`);
+    for (const subnet of peer.subnets) {
+      const taken = other.subnets.find((theirs) => overlap(theirs, subnet));
+      if (taken !== undefined)
+        throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${taken} of peer ${other.name}`);
+    }
+  }
+}
+
+/**
+ * Subnets must be none of ours. Before a peer is added no route of the host may overlap with them; later, when it may
+ * be the host that changed, only a route of somebody else's to the very same subnet stands in the way.
+ */
+export function checkSubnets(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
+  for (const subnet of peer.subnets) {
+    const own = host.bridges.find((bridge) => overlap(bridge.subnet, subnet));
+    if (own) {
+      const ours = `our own network ${own.networkName} (${own.subnet})`;
+      throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${ours}`, {
+        hint: 'give each host a --bip of its own',
+      });
+    }
+    const route = foreignRoutes(host).find(({ to }) => (when === 'new' ? overlap(to, subnet) : to === subnet));
+    if (route) {
+      const words = [
+        'route',
+        route.to,
+        ...(route.via ? ['via', route.via] : []),
+        ...(route.link ? ['dev', route.link] : []),
+      ];
+      throw new NetyardError('conflict', `subnet ${subnet} overlaps with the host's ${words.join(' ')}`, {
+        hint:
+          route.to === subnet
+            ? `peers make their routes themselves: ip route delete ${subnet}`
+            : 'choose another subnet',
+      });
+    }
+  }
+}
+
+/** IPv4 routes of the main table that neither we made nor every host has. */
+function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
+  const ours = new Set(bridges.map((bridge) => bridge.link));
+  return routes.filter(
+    ({ to, table, protocol, link }) =>
+      table === mainTable &&
+      protocol !== peerProtocol &&
+      /^[0-9.]+\/[1-9]\d*$/.test(to) &&
+      !(link !== undefined && ours.has(link)),
+  );
+}
+
+const overlap = (a: string, b: string): boolean => prefixesOverlap(parsePrefix(a), parsePrefix(b));
+
+/** The way to a peer on one of our links. Throws `invalid` where there cannot be one, `conflict` where there is none now. */
+export function findPath(peer: Wanted, host: HostView): PeerPath {
+  const ip = parseIp(peer.address);
+  const prefixes = ipv4Prefixes(host);
+  if (prefixes.some(({ prefix }) => prefix.value === ip.value))
+    throw new NetyardError('invalid', `${peer.address} is an address of this host`);
+  const own = host.bridges.find((bridge) => prefixContains(parsePrefix(bridge.subnet), ip));
+  if (own) throw new NetyardError('invalid', `${peer.address} is in our own network ${own.networkName}`);
+  const [on] = prefixes
+    .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length);
+  if (!on) throw unreachable(peer);
+  checkHostPart(peer.address, on.prefix);
+  if (!host.links.find((link) => link.name === on.link)?.up)
+    throw new NetyardError('conflict', `link ${on.link}, which ${peer.address} is on, is down`);
+  const source = host.bridges[0]?.gateway;
+  return { kind: 'route', link: on.link, gateway: peer.address, ...(source === undefined ? {} : { source }) };
+}
+
+function ipv4Prefixes({ addresses }: HostView): { link: string; prefix: Prefix }[] {
+  return addresses
+    .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
+    .filter(({ prefix }) => prefix.family === 4);
+}
+
+function checkHostPart(address: string, prefix: Prefix): void {
+  const edges = [formatIp(networkOf(prefix)), formatIp(lastOf(prefix))];
+  if (prefix.length < 31 && edges.includes(address))
+    throw new NetyardError('invalid', `${address} is no host's address in ${formatPrefix(networkOf(prefix))}`);
+}
+
+function unreachable({ address, via }: Wanted): NetyardError {
+  const where = `${address} is on no link of this host`;
+  if (via === 'route')
+    return new NetyardError('invalid', where, { hint: 'a route needs a peer that this host reaches without a router' });
+  return new NetyardError('not-implemented', `${where}, and tunnels to peers (VXLAN) are not implemented yet`);
+}

@@ -1,0 +1,144 @@
+/** Peers with real packets: another host with containers, a stranger on the same wire, and what breaks in between. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import type { SandboxState } from '../src/index.ts';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = inFreshHost(import.meta.url);
+const peer = { name: 'server2', address: '192.0.2.2', subnets: ['192.168.12.0/24'] };
+
+/** A host whose containers are an address of its own: enough for whoever looks from outside. */
+function addHost(name: string, number: number, container: string): string {
+  const ns = addNeighbour(name, number);
+  sh(`ip -n ${name} address add ${container} dev lo && ip -n ${name} route add 172.17.0.0/16 via 192.0.2.1`);
+  return ns;
+}
+
+const from = (ns: string, source: string, address: string): boolean =>
+  sh(`nsenter --net=${ns} ping -c 1 -W 1 -I ${source} ${address} >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
+
+const dump = (): string => sh('ip route; nft list ruleset');
+
+describe('a peer on the same wire', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let server2 = '';
+  let stranger = '';
+  let web: SandboxState & { containerId: string };
+
+  before(async () => {
+    addUplink();
+    server2 = addHost('server2', 2, '192.168.12.2/32');
+    stranger = addHost('stranger', 3, '192.168.13.2/32');
+    await yard.networks.start([]);
+    web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    await serve(server2, 'tcp', 81, 'far');
+  });
+  after(async () => {
+    await yard.close();
+    kernel.close();
+    sh(
+      'ip netns delete server2; ip netns delete stranger; ip link delete up0; ip link delete docker0; nft flush ruleset',
+    );
+  });
+
+  const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
+  const reachable = (): boolean => from(server2, '192.168.12.2', address()) && pings(web.netnsPath, '192.168.12.2');
+
+  test('not reachable before, both ways after, with sources kept; nobody else', async () => {
+    assert.ok(!from(server2, '192.168.12.2', address()));
+    assert.ok(!pings(web.netnsPath, '192.168.12.2'));
+    await yard.networks.addPeer(peer);
+    assert.ok(from(server2, '192.168.12.2', address()));
+    assert.ok(pings(web.netnsPath, '192.168.12.2'));
+    assert.equal(ask(server2, 'tcp', address(), 80, ',bind=192.168.12.2'), 'web 192.168.12.2');
+    assert.equal(ask(web.netnsPath, 'tcp', '192.168.12.2', 81), `far ${address()}`);
+    assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1', 'the host, from its bridge');
+    assert.ok(!from(server2, '192.0.2.2', address()), 'the other host itself is not its containers');
+    assert.ok(!pings(stranger, address()));
+    assert.ok(!from(stranger, '192.168.13.2', address()));
+  });
+
+  test('published ports and masquerade go on beside it', () => {
+    assert.equal(ask(stranger, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.3');
+    assert.ok(pings(web.netnsPath, '192.0.2.3'), 'the stranger is reached as the host');
+  });
+
+  const breakages: [string, string][] = [
+    ['the route is deleted', 'ip route delete 192.168.12.0/24'],
+    ['the rules are flushed', 'nft flush ruleset'],
+    ['the uplink goes down and up', 'ip link set up0 down; ip link set up0 up'],
+    ['the uplink loses its address and gets another', 'ip address flush dev up0; ip address add 192.0.2.7/24 dev up0'],
+    ['the bridge is deleted', 'ip link delete docker0'],
+    ['the element is deleted', `nft 'delete element ip netyard peer_paths { "up0" . 192.168.12.0/24 }'`],
+  ];
+  for (const [what, command] of breakages)
+    test(`mended: ${what}`, async () => {
+      await eventually('all is well before', reachable);
+      yard.events.length = 0;
+      sh(command);
+      if (what.includes('another')) sh('ip -n server2 route replace 172.17.0.0/16 via 192.0.2.7');
+      await eventually('it is mended', reachable);
+      await eventually('it is told', () => yard.events.some(({ action }) => action === 'repair'));
+    });
+
+  test('an uplink that stays down is told of, and what stands there meanwhile is nothing', async () => {
+    sh('ip link set up0 down');
+    await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths').includes('192.168.12'));
+    const { problems, routes } = await yard.networks.peer('server2');
+    assert.match(problems[0] ?? '', /link up0, which 192\.0\.2\.2 is on, is down/);
+    assert.deepEqual(routes, [{ subnet: '192.168.12.0/24', present: false }]);
+    sh('ip link set up0 up');
+    await eventually('it is back', reachable);
+    assert.deepEqual((await yard.networks.peer('server2')).problems, []);
+  });
+
+  test("somebody else's route to the same subnet is left alone and told of", async () => {
+    sh('ip route replace 192.168.12.0/24 via 192.0.2.3');
+    await eventually('told', () => !sh('nft list set ip netyard peer_paths').includes('192.168.12'));
+    assert.match((await yard.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
+    assert.match(sh('ip route show 192.168.12.0/24'), /via 192\.0\.2\.3/);
+    sh('ip route delete 192.168.12.0/24');
+    await eventually('ours again', reachable);
+  });
+
+  test('removed, nothing remains', async () => {
+    await yard.networks.removePeer('server2');
+    assert.doesNotMatch(dump(), /192\.168\.12|proto 78|server2/);
+    assert.ok(!pings(web.netnsPath, '192.168.12.2'));
+    assert.ok(!from(server2, '192.168.12.2', address()));
+    assert.equal(ask(stranger, 'tcp', '192.0.2.7', 8801), 'web 192.0.2.3');
+  });
+});
+
+describe('without icc', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel, settings: { icc: false } });
+  before(async () => {
+    addUplink();
+    await yard.networks.start([]);
+    await yard.networks.addPeer(peer);
+  });
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  test('a container that borrows an address of a peer gets no further than any other', async () => {
+    const web = await yard.run('web');
+    const thief = await yard.run('thief');
+    const arrived = (): string =>
+      sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
+    sh(`nsenter --net=${thief.netnsPath} ip address add 192.168.12.9/32 dev lo`);
+    const ask = () => from(thief.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
+    assert.ok(!ask());
+    assert.equal(arrived(), '0\n');
+    sh(`nft 'add element ip netyard peer_paths { "docker0" . 192.168.12.9 }'`);
+    ask();
+    assert.equal(arrived(), '1\n', 'which the link alone prevents');
+  });
+});

@@ -1,0 +1,119 @@
+/** Peers on a kernel in memory: nothing stays of a failure, and what was written down is found again. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { FakeKernel } from '@netyard/testkit';
+import { Yard } from './yard.ts';
+
+const uplink = { kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' } as const;
+const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24', '10.12.0.0/16'] };
+
+let kernel: FakeKernel;
+let yard: Yard;
+
+beforeEach(async () => {
+  kernel = new FakeKernel();
+  kernel.appear(uplink);
+  yard = new Yard({ kernel });
+  await yard.networks.start([]);
+});
+afterEach(() => yard.close());
+
+const refuses = (code: string, message: RegExp) => (error: unknown) =>
+  isNetyardError(error) && error.code === code && message.test(error.message);
+
+const routes = (): string[] => kernel.objects().flatMap((object) => (object.kind === 'route' ? [object.to] : []));
+
+test('added, told of, explained, removed without trace', async () => {
+  const before = kernel.objects();
+  const planned = await yard.networks.planAddPeer(server2);
+  assert.equal(planned.length, 4);
+  assert.deepEqual(kernel.objects(), before);
+  const state = await yard.networks.addPeer(server2);
+  assert.deepEqual(state.problems, []);
+  assert.ok(state.open && state.routes.every(({ present }) => present));
+  assert.deepEqual(await yard.networks.peers(), [state]);
+  assert.deepEqual(
+    yard.networks.explain('server2').objects.map(({ kind }) => kind),
+    ['nft-element', 'route', 'nft-element', 'route'],
+  );
+  assert.equal((await yard.networks.planRemovePeer('server2')).length, 4);
+  await yard.networks.removePeer('server2');
+  assert.deepEqual(kernel.objects(), before);
+  assert.deepEqual(yard.store.peers(), []);
+  await assert.rejects(yard.networks.peer('server2'), refuses('not-found', /^peer server2 not found$/));
+  await assert.rejects(yard.networks.removePeer('server2'), refuses('not-found', /^peer server2 not found$/));
+});
+
+test('a refusal or a failure at any step leaves nothing', async () => {
+  const before = kernel.objects();
+  for (let step = 1; step <= 4; step += 1) {
+    kernel.failAtStep(step);
+    await assert.rejects(yard.networks.addPeer(server2), /EIO/);
+    assert.deepEqual(kernel.objects(), before);
+    assert.deepEqual(yard.store.peers(), []);
+  }
+  await yard.networks.addPeer(server2);
+  const full = kernel.objects();
+  const other = { name: 'server3', address: '172.16.2.103', subnets: ['192.168.13.0/24'] };
+  await assert.rejects(yard.networks.addPeer(server2), refuses('conflict', /exists already/));
+  await assert.rejects(
+    yard.networks.addPeer({ ...other, subnets: ['172.17.0.0/24'] }),
+    refuses('conflict', /our own network/),
+  );
+  await assert.rejects(
+    yard.networks.addPeer({ ...other, address: '172.16.2.101' }),
+    refuses('invalid', /of this host/),
+  );
+  await assert.rejects(yard.networks.addPeer({ ...other, via: 'vxlan' }), refuses('not-implemented', /VXLAN/));
+  assert.deepEqual(kernel.objects(), full);
+});
+
+test('a daemon that comes back finds its peers, and clears away those that are no longer wanted', async () => {
+  await yard.networks.addPeer(server2);
+  const wanted = kernel.objects();
+  await yard.networks.close();
+  kernel.vanish({ kind: 'route', to: '10.12.0.0/16' });
+  await yard.open().start([]);
+  assert.deepEqual(new Set(kernel.objects()), new Set(wanted));
+  await yard.networks.close();
+  yard.store.deletePeer('server2');
+  await yard.open().start([]);
+  assert.deepEqual(routes(), []);
+  assert.ok(!kernel.objects().some((object) => object.kind === 'nft-element' && object.set === 'peer_paths'));
+});
+
+test('peers of the configuration', async () => {
+  await yard.networks.close();
+  const networks = yard.open({ peers: [server2] });
+  await networks.start([]);
+  assert.deepEqual(routes(), server2.subnets);
+  assert.equal((await networks.peer('server2')).origin, 'config');
+  await assert.rejects(networks.removePeer('server2'), refuses('conflict', /configuration/));
+  await networks.close();
+  assert.throws(() => yard.open({ peers: [server2, server2] }), refuses('conflict', /exists already/));
+  await yard.open().start([]);
+  assert.deepEqual(routes(), []);
+});
+
+test('an uplink that is away when the daemon starts is told of, and nothing of the peer is there', async () => {
+  await yard.networks.addPeer(server2);
+  await yard.networks.close();
+  kernel.vanish(uplink);
+  const networks = yard.open();
+  await networks.start([]);
+  const state = await networks.peer('server2');
+  assert.match(state.problems[0] ?? '', /172\.16\.2\.102 is on no link of this host/);
+  assert.deepEqual(routes(), []);
+  assert.throws(() => networks.explain('server2'), refuses('conflict', /has no path/));
+});
+
+test('cleanup finds routes without any state', async () => {
+  await yard.networks.addPeer(server2);
+  await yard.networks.close();
+  yard.store.deletePeer('server2');
+  kernel.appear({ kind: 'route', to: '10.99.0.0/16', via: '172.16.2.9', link: 'eth0' });
+  const removed = await yard.open().cleanup({ dryRun: false });
+  assert.ok(removed.includes('route 192.168.12.0/24'));
+  assert.deepEqual(routes(), ['10.99.0.0/16']);
+});
