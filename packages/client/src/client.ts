@@ -4,6 +4,7 @@ import { Api } from './api.ts';
 import { Containers } from './containers.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
+import { Peers } from './peers.ts';
 import { System } from './system.ts';
 import { Transport } from './transport.ts';
 import { Volumes } from './volumes.ts';
@@ -13,6 +14,7 @@ export interface NetyardClient {
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
+  readonly peers: Peers;
   readonly volumes: Volumes;
   readonly system: System;
   /** The version both sides speak; asks the daemon the first time. */
@@ -29,6 +31,7 @@ export function openClient(request: AddressRequest): NetyardClient {
     containers: new Containers(api),
     images: new Images(api),
     networks: new Networks(api),
+    peers: new Peers(api),
     volumes: new Volumes(api),
     system: new System(api),
     apiVersion: () => api.version(),

@@ -22,8 +22,8 @@ import type {
 import { NetyardError } from '@netyard/core';
 import { type Api, type Filters, filtersText } from './api.ts';
 import { jsonLines } from './streams.ts';
-import { compareVersions } from './version.ts';
 import { type Hijacked, pathOf, readText } from './transport.ts';
+import { compareVersions } from './version.ts';
 
 export interface AttachCall {
   stdin: boolean;

@@ -3,7 +3,6 @@ import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
 import type { DaemonAddress } from './address.ts';
 
 const codes: Readonly<Record<number, ErrorCode>> = {
-  304: 'not-modified',
   400: 'invalid',
   401: 'unauthorized',
   403: 'forbidden',

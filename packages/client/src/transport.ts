@@ -43,7 +43,7 @@ export class Transport {
     this.#agent = tls ? new TlsAgent({ keepAlive: true, ...readTls(tls) }) : new Agent({ keepAlive: true });
   }
 
-  /** The answer, its body unread. Throws DaemonError for a status of 400 and more, and for 304. */
+  /** The answer, its body unread. Throws DaemonError for a status of 400 and more; 304, already so, is no failure. */
   async send(method: string, path: string, call: Call = {}): Promise<IncomingMessage> {
     const outgoing = this.#open(method, path, call);
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -134,7 +134,7 @@ function queryText(query: Call['query']): string {
 
 async function refuseFailure(answer: IncomingMessage, request: string): Promise<void> {
   const status = answer.statusCode ?? 0;
-  if (status < 400 && status !== 304) return;
+  if (status < 400) return;
   throw daemonError(status, await readText(answer), request);
 }
 

@@ -56,6 +56,7 @@ const sources: Readonly<Record<Completion, string>> = {
   running: "netyard ps --format '{{.Names}}'",
   images: "netyard images --format '{{.Repository}}:{{.Tag}}'",
   networks: "netyard network ls --format '{{.Name}}'",
+  peers: 'netyard peer ls -q',
   volumes: 'netyard volume ls -q',
   namespaces: 'netyard ns ls -q',
   files: '',

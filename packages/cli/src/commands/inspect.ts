@@ -7,13 +7,14 @@ import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { TemplateError } from '../template/error.ts';
 import { compileTemplate, type Template } from '../template/evaluate.ts';
 
-type Kind = 'container' | 'image' | 'network' | 'volume';
+type Kind = 'container' | 'image' | 'network' | 'volume' | 'peer';
 
 const getters: Readonly<Record<Kind, (client: NetyardClient, ref: string, size: boolean) => Promise<unknown>>> = {
   container: (client, ref, size) => client.containers.inspect(ref, { size }),
   image: (client, ref) => client.images.inspect(ref),
   network: (client, ref) => client.networks.inspect(ref),
   volume: (client, ref) => client.volumes.inspect(ref),
+  peer: (client, ref) => client.peers.inspect(ref),
 };
 
 const formatFlag = {
@@ -77,6 +78,7 @@ export const networkInspect = ofKind(
   [formatFlag, { name: 'verbose', short: 'v', type: 'bool', help: 'Verbose output for diagnostics' }],
   "netyard network inspect -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}' bridge",
 );
+export const peerInspect = ofKind('peer', 'NAME', [formatFlag], "netyard peer inspect -f '{{.Path.Link}}' server2");
 export const volumeInspect = ofKind('volume', 'VOLUME', [formatFlag], 'netyard volume inspect data');
 
 async function inspectAll(context: Context, { args, flags }: CommandInput, kinds: Kind[]): Promise<number> {

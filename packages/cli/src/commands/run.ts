@@ -40,8 +40,8 @@ export const run: CommandSpec = {
     else checkTerminal(context, request);
     const size = sizeOf(context);
     if (size && request.HostConfig) request.HostConfig.ConsoleSize = size;
-    const id = await createContainer(context, input, request, context.stderr, 'run').catch(async (error: unknown) => {
-      throw error instanceof Failure ? error : withHelp(await withHint(context, request, error), 'run');
+    const id = await createContainer(context, input, request, context.stderr, 'run').catch((error: unknown) => {
+      throw error instanceof Failure ? error : withHelp(error, 'run');
     });
     if (input.flags.bool('dry-run')) return await dryRun(context, id);
     return detach ? await startDetached(context, id) : await runAttached(context, input, request, id);
@@ -57,22 +57,6 @@ function detached(request: ContainerCreateRequest, { flags }: CommandInput): voi
 
 export function checkTerminal({ stdin }: Context, request: { AttachStdin?: boolean; Tty?: boolean }): void {
   if (request.AttachStdin && request.Tty && !stdin.isTTY) throw new Failure('the input device is not a TTY');
-}
-
-/** A container's name where an image belongs is an easy slip: say what was meant. */
-async function withHint(context: Context, request: ContainerCreateRequest, error: unknown): Promise<unknown> {
-  const text = messageOf(error);
-  if (!/image|manifest|pull access|repository/i.test(text) || text.includes('exec -it')) return error;
-  const name = request.Image ?? '';
-  const known = await context
-    .client()
-    .containers.inspect(name)
-    .catch(() => undefined);
-  if (!known) return error;
-  const command = ['netyard exec -it', name, ...(request.Cmd ?? ['sh'])].join(' ');
-  return error instanceof Error
-    ? Object.assign(error, { hint: `${name} is a container. To run a command in it: ${command}` })
-    : error;
 }
 
 async function dryRun(context: Context, id: string): Promise<number> {

@@ -152,6 +152,27 @@ const networkCommands: readonly Entry[] = [
   },
 ];
 
+const peerCommands: readonly Entry[] = [
+  { name: 'add', summary: 'Write down a peer', load: async () => (await import('../commands/peers.ts')).peerAdd },
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more peers',
+    load: async () => (await import('../commands/inspect.ts')).peerInspect,
+  },
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'List peers',
+    load: async () => (await import('../commands/peers.ts')).peerLs,
+  },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'Forget one or more peers',
+    load: async () => (await import('../commands/peers.ts')).peerRm,
+  },
+];
+
 const volumeCommands: readonly Entry[] = [
   {
     name: 'create',
@@ -274,7 +295,8 @@ const ownCommands: readonly Entry[] = [
     name: 'daemon',
     group: 'netyard',
     summary: 'Run the engine',
-    load: async () => (await import('../commands/daemon.ts')).daemon,
+    // Usually not this way: `bin/netyard daemon` starts daemon-main.ts, which loads less.
+    passThrough: async (_context, args) => await (await import('@netyard/daemon')).runDaemon(args),
   },
   {
     name: 'doctor',
@@ -285,7 +307,7 @@ const ownCommands: readonly Entry[] = [
   {
     name: 'explain',
     group: 'netyard',
-    summary: "Print the shell script that builds a container's network, or a network",
+    summary: "Print the shell script that builds a container's network, a network, or the way to a peer",
     load: async () => (await import('../commands/system.ts')).explain,
   },
   {
@@ -295,6 +317,12 @@ const ownCommands: readonly Entry[] = [
     passThrough: async (_context, args) => (await import('../commands/lab.ts')).runLab(args),
   },
   { name: 'ns', group: 'netyard', summary: 'Work with network namespaces, without a daemon', children: nsCommands },
+  {
+    name: 'peer',
+    group: 'netyard',
+    summary: 'Manage other hosts whose containers reach those of this one',
+    children: peerCommands,
+  },
 ];
 
 const plainCommands: readonly Entry[] = [

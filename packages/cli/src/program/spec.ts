@@ -10,7 +10,16 @@ export interface CommandInput {
 }
 
 /** What shell completion offers for arguments. */
-export type Completion = 'containers' | 'running' | 'images' | 'networks' | 'volumes' | 'files' | 'namespaces' | 'none';
+export type Completion =
+  | 'containers'
+  | 'running'
+  | 'images'
+  | 'networks'
+  | 'peers'
+  | 'volumes'
+  | 'files'
+  | 'namespaces'
+  | 'none';
 
 export interface CommandSpec {
   /** Behind the command's name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */

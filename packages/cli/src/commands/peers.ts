@@ -1,0 +1,111 @@
+/** `peer add`, `ls`, `rm`: other hosts whose containers reach ours. */
+import type { Peer, PeerAddRequest } from '@netyard/api-types';
+import { goTime, naturalCompare } from '../format/human.ts';
+import { type Listing, type Row, renderListing } from '../format/listing.ts';
+import { Failure } from '../program/failure.ts';
+import type { CommandSpec } from '../program/spec.ts';
+import { printDryRun } from './dry-run.ts';
+import { forEach } from './each.ts';
+import { formatFlag } from './shared-flags.ts';
+
+const listing: Listing = {
+  headers: {
+    Name: 'NAME',
+    Address: 'ADDRESS',
+    Subnets: 'SUBNETS',
+    Via: 'VIA',
+    Path: 'PATH',
+    State: 'STATE',
+    Origin: 'ORIGIN',
+    CreatedAt: 'CREATED AT',
+  },
+  columns: ['Name', 'Address', 'Subnets', 'Path', 'State'],
+  quiet: 'Name',
+  typeName: '*netyard.peerContext',
+};
+
+function peerRow(peer: Peer): Row {
+  return {
+    Name: peer.Name,
+    Address: peer.Address,
+    Subnets: peer.Subnets.join(','),
+    Via: peer.Via,
+    Path: peer.Path ? `${peer.Path.Kind} dev ${peer.Path.Link}` : '-',
+    State: peer.Problems.length === 0 ? 'ready' : peer.Problems.join('; '),
+    Origin: peer.Origin,
+    CreatedAt: goTime(new Date(peer.Created)),
+  };
+}
+
+const dryRunFlag = {
+  name: 'dry-run',
+  type: 'bool',
+  help: 'Print what would be done, as shell commands; do nothing',
+} as const;
+
+export const peerAdd: CommandSpec = {
+  usage: '[OPTIONS] NAME',
+  args: [1, 1],
+  flags: [
+    { name: 'address', type: 'string', help: "The other host's address (e.g., 172.16.2.102)" },
+    dryRunFlag,
+    { name: 'subnet', type: 'strings', help: "Subnet of the other host's containers (e.g., 192.168.12.0/24)" },
+    {
+      name: 'via',
+      type: 'string',
+      help: 'Way to it: route (a shared link), vxlan (not implemented yet), or auto',
+      default: 'auto',
+    },
+  ],
+  description:
+    'Lets the containers of another host reach those of this one, and the other way round, with their own addresses.\n' +
+    'Do the same on the other host. Each host needs a --bip of its own.',
+  examples: [
+    'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24',
+    'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24 --dry-run',
+  ],
+  complete: 'none',
+  run: async (context, { args: [name = ''], flags }) => {
+    for (const flag of ['address', 'subnet'])
+      if (!flags.has(flag)) throw new Failure(`a peer needs --${flag}: see 'netyard peer add --help'`);
+    const via = flags.text('via');
+    const body = {
+      Name: name,
+      Address: flags.text('address'),
+      Subnets: flags.list('subnet'),
+      Via: via,
+    } as PeerAddRequest;
+    const { peers } = context.client();
+    if (flags.bool('dry-run')) printDryRun(context, await peers.planAdd(body));
+    else context.print((await peers.add(body)).Name);
+    return 0;
+  },
+};
+
+export const peerLs: CommandSpec = {
+  usage: '[OPTIONS]',
+  args: [0, 0],
+  flags: [formatFlag, { name: 'quiet', short: 'q', type: 'bool', help: 'Only display names' }],
+  examples: ['netyard peer ls', "netyard peer ls --format '{{.Name}} {{.State}}'"],
+  run: async (context, { flags }) => {
+    const peers = await context.client().peers.list();
+    peers.sort((a, b) => naturalCompare(a.Name, b.Name));
+    const choice = { format: flags.text('format'), quiet: flags.bool('quiet') };
+    context.write(renderListing(listing, peers.map(peerRow), choice));
+    return 0;
+  },
+};
+
+export const peerRm: CommandSpec = {
+  usage: '[OPTIONS] NAME [NAME...]',
+  args: [1, Number.POSITIVE_INFINITY],
+  flags: [dryRunFlag],
+  examples: ['netyard peer rm server2'],
+  complete: 'peers',
+  run: async (context, { args, flags }) => {
+    const { peers } = context.client();
+    if (!flags.bool('dry-run')) return await forEach(context, args, (name) => peers.remove(name));
+    for (const name of args) printDryRun(context, await peers.planRemove(name));
+    return 0;
+  },
+};

@@ -1,0 +1,86 @@
+/** The tables themselves: every command loads, and what its help shows is true. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { completionLines, completionScript } from '../commands/completion.ts';
+import { parseFlags } from './flags.ts';
+import { rootEntry } from './registry.ts';
+import type { CommandSpec, Entry } from './spec.ts';
+
+async function* commands(entry: Entry, path: string[] = []): AsyncGenerator<{ path: string[]; spec: CommandSpec }> {
+  for (const child of entry.children ?? []) {
+    const below = [...path, child.name];
+    if (child.load) yield { path: below, spec: await child.load() };
+    yield* commands(child, below);
+  }
+}
+
+test('each command has a summary, an example, and flags that do not collide', async () => {
+  for await (const { path, spec } of commands(rootEntry)) {
+    const name = path.join(' ');
+    assert.ok(spec.examples.length > 0, name);
+    const names = spec.flags.map((flag) => flag.name);
+    assert.equal(new Set(names).size, names.length, name);
+    const shorts = spec.flags.flatMap((flag) => flag.short ?? []);
+    assert.equal(new Set(shorts).size, shorts.length, name);
+    for (const flag of spec.flags) assert.ok(flag.help !== '', `${name} --${flag.name}`);
+  }
+  const summaries = (entry: Entry): Entry[] => [entry, ...(entry.children ?? []).flatMap(summaries)];
+  for (const entry of summaries(rootEntry)) assert.ok(entry.summary !== '', entry.name);
+});
+
+test('examples are command lines that the tables take', async () => {
+  for await (const { path, spec } of commands(rootEntry)) {
+    for (const example of spec.examples) {
+      const line = example.replace(/ [|<>].*$/, '').replaceAll(/\$\([^)]*\)|<\([^)]*\)/g, 'x');
+      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
+      const alone = words.slice(1, 1 + path.length).join(' ') === path.join(' ');
+      const grouped = path.length > 1 && words.slice(1, path.length).join(' ') === path.slice(1).join(' ');
+      if (!alone && !grouped) continue; // an example of the neighbour's, such as `start` after `create`
+      const { args } = parseFlags(
+        words.slice(alone ? path.length + 1 : path.length),
+        spec.flags,
+        spec.stopAtArgument ?? false,
+      );
+      assert.ok(args.length >= spec.args[0] && args.length <= spec.args[1], example);
+    }
+  }
+});
+
+test('a grammar of flags as docker’s', () => {
+  const flags = [
+    { name: 'tty', short: 't', type: 'bool', help: '' },
+    { name: 'interactive', short: 'i', type: 'bool', help: '' },
+    { name: 'publish', short: 'p', type: 'list', help: '' },
+    { name: 'network', type: 'network', help: '' },
+  ];
+  const parse = (...words: string[]) => parseFlags(words, flags, true);
+  assert.deepEqual(parse('-itp80', '-p=81', '--publish', '82', 'img', '-p', 'x').flags.list('publish'), [
+    '80',
+    '81',
+    '82',
+  ]);
+  assert.deepEqual(parse('img', '-it').args, ['img', '-it']);
+  assert.deepEqual(parse('--net=host', 'img').flags.list('network'), ['host']);
+  assert.equal(parse('-t=false', '-t', '--tty=0', 'img').flags.bool('tty'), false);
+  assert.deepEqual(parse('--', '-p').args, ['-p']);
+  assert.throws(() => parse('-p'), /flag needs an argument: 'p' in -p/);
+  assert.throws(() => parse('-ixp'), /unknown shorthand flag: 'x' in -xp/);
+});
+
+test('completion: a script that bash reads, and that completes', async () => {
+  const script = completionScript('bash', await completionLines(rootEntry));
+  const complete = (...words: string[]): string[] => {
+    const test = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _netyard; echo "\${COMPREPLY[@]}"`;
+    // `netyard` stands in for the real one, which would ask a daemon.
+    const fake = `netyard() { case "$1 $2" in 'ps -a') echo web db ;; 'network ls') echo bridge ;; esac; }`;
+    const result = spawnSync('bash', ['-c', `${script}\n${fake}\n${test}`], { encoding: 'utf8' });
+    assert.equal(result.stderr, '');
+    return result.stdout.trim().split(' ');
+  };
+  assert.deepEqual(complete('netyard', 'netw'), ['network']);
+  assert.deepEqual(complete('netyard', 'network', 'con'), ['connect']);
+  assert.ok(complete('netyard', 'run', '--pub').includes('--publish'));
+  assert.deepEqual(complete('netyard', 'rm', '-f', 'w'), ['web']);
+  assert.deepEqual(complete('netyard', 'network', 'rm', ''), ['bridge']);
+});
