@@ -4,6 +4,8 @@
  * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh` the same as a script, text/x-shellscript)
  * - GET /netyard/v1/topology: TopologyResponse
  * - POST /netyard/v1/cleanup?dryRun=1: CleanupResponse
+ * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
+ * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
  * - POST /containers/{id}/start?dryRun=1 and POST /networks/{id}/connect?dryRun=1: DryRunResponse, nothing changes
  *
  * The kernel's plan comes as the shell lines it prints as, so that clients need no kernel vocabulary.
@@ -38,6 +40,33 @@ export interface DryRunResponse {
   DryRun: true;
   Operations: DryRunOperation[];
   Script: string;
+}
+
+export interface PeerAddRequest {
+  Name: string;
+  Address: string;
+  Subnets: string[];
+  /** Default `auto`. `vxlan` is not implemented yet (501). */
+  Via?: 'auto' | 'route' | 'vxlan';
+}
+
+/** Another host whose containers reach ours. */
+export interface Peer {
+  Name: string;
+  Address: string;
+  Subnets: string[];
+  Via: 'auto' | 'route' | 'vxlan';
+  /** RFC 3339. */
+  Created: string;
+  /** Written down by a request, or in the daemon's configuration. */
+  Origin: 'request' | 'config';
+  /** The way in use; null while there is none. Source: the host's own address towards the peer's containers. */
+  Path: { Kind: 'route'; Link: string; Gateway: string; Source: string } | null;
+  Routes: { Subnet: string; Present: boolean }[];
+  /** Packets of the peer's containers are let in. */
+  Open: boolean;
+  /** What is wrong; empty when all is well on this side. */
+  Problems: string[];
 }
 
 export interface TopologyResponse {

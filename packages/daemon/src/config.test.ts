@@ -23,6 +23,10 @@ test('flags and file add up; a directive in both is refused', () => {
   assert.equal(config.bip, '192.168.11.1/24');
   assert.equal(config.icc, false);
   assert.equal(config.mtu, 1400);
+  const peers = parseConfigFile('{"peers": ["server2=172.16.2.102,192.168.12.0/24"]}', 'daemon.json');
+  assert.deepEqual(planConfig({}, peers, {}).peers, [
+    { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'], via: 'auto' },
+  ]);
   assert.deepEqual(config.dns, ['9.9.9.9']);
   assert.throws(() => planConfig({ bip: '10.0.0.1/24' }, file, {}), refused(/both as a flag .* bip: \(from flag: 10/));
 });
@@ -44,6 +48,8 @@ test('bad values are refused', () => {
     [{ 'fixed-cidr': '10.0.0.0/24' }, /not a part of/],
     [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
     [{ mtu: 67 }, /--mtu/],
+    [{ peers: ['server2'] }, /invalid peer "server2" write NAME=ADDRESS/],
+    [{ peers: ['a=10.0.0.1,0.0.0.0/0'] }, /is no subnet/],
     [{ mtu: Number.NaN }, /--mtu/],
     [{ dns: ['nine'] }, /is not an ip address/],
     [{ 'data-root': 'relative' }, /absolute path/],

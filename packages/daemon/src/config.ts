@@ -4,6 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { NetyardError, parseIp, parsePrefix, prefixContains, prefixSize } from '@netyard/core';
+import { type PeerRequest, parsePeerText } from '@netyard/network';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
 
 /** Raw values by key, as flags or file gave them; a key that was not given is not there. */
@@ -38,6 +39,7 @@ export interface DaemonConfig {
   dns: readonly string[];
   dnsSearch: readonly string[];
   dnsOptions: readonly string[];
+  peers: readonly PeerRequest[];
   insecureRegistries: readonly string[];
   tls: TlsFiles | undefined;
   labels: readonly string[];
@@ -147,6 +149,7 @@ export function planConfig(
     dns: listOf('dns').map((address) => parseAddress('dns', address)),
     dnsSearch: listOf('dns-search'),
     dnsOptions: listOf('dns-opts'),
+    peers: listOf('peers').map(parsePeerText),
     insecureRegistries: listOf('insecure-registries'),
     tls,
     labels: listOf('labels').map(parseLabel),

@@ -78,6 +78,12 @@ export const daemonOptions: readonly DaemonOption[] = [
   list('dns', 'dns', 'ADDRESS', 'name server for containers'),
   list('dns-search', 'dns-search', 'DOMAIN', 'search domain for containers'),
   list('dns-opts', 'dns-opt', 'OPTION', 'resolv.conf option for containers'),
+  list(
+    'peers',
+    'peer',
+    'NAME=ADDRESS,SUBNET…',
+    'another host whose containers reach those of this one (see netyard peer)',
+  ),
   list('insecure-registries', 'insecure-registry', 'HOST', 'registry, or its CIDR, that may be spoken to without TLS'),
   toggle('tls', false, 'TLS on tcp (implied by --tlsverify)'),
   toggle('tlsverify', false, 'let only clients in that have a certificate of --tlscacert'),

@@ -160,6 +160,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     dns: [...config.dns],
     dnsSearch: [...config.dnsSearch],
     dnsOptions: [...config.dnsOptions],
+    peers: config.peers,
     legacyLinkEnvironment: config.legacyLinkEnvironment,
     hostResolvConf: '/etc/resolv.conf',
     hostHosts: '/etc/hosts',

@@ -18,6 +18,7 @@ import { execRoutes } from './routes/exec.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { netyardRoutes } from './routes/netyard.ts';
+import { peerRoutes } from './routes/peers.ts';
 import { systemRoutes } from './routes/system.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
@@ -75,6 +76,7 @@ function allRoutes(options: ApiOptions): Route[] {
     ...networkRoutes(options),
     ...volumeRoutes(options),
     ...netyardRoutes(options),
+    ...peerRoutes(options),
   ];
 }
 
