@@ -5,6 +5,7 @@ export * from './ids.ts';
 export * from './ip.ts';
 export * from './log.ts';
 export * from './mac.ts';
+export * from './masked-paths.ts';
 export * from './queue.ts';
 export * from './tar.ts';
 export * from './undo.ts';

@@ -6,7 +6,7 @@ import type {
   HostConfig,
   NetworkSettings,
 } from '@netyard/api-types';
-import { formatTime, zeroTime } from '@netyard/core';
+import { defaultMaskedPaths, defaultReadonlyPaths, formatTime, zeroTime } from '@netyard/core';
 import type { ContainerConfig, ContainerDetails, ContainerRecord, ContainerState, Healthcheck } from '@netyard/engine';
 import { hasOwnPorts, translateEndpoints } from './container-summary.ts';
 import { formatMountPoints, formatMountRequests, formatTmpfs } from './mounts.ts';
@@ -167,8 +167,8 @@ function translateHostConfig({ record, linkTexts }: ContainerDetails): HostConfi
     ...(Object.keys(config.sysctls).length > 0 ? { Sysctls: config.sysctls } : {}),
     Runtime: config.runtime,
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
-    MaskedPaths: config.privileged ? null : (config.maskedPaths ?? defaultMaskedPaths),
-    ReadonlyPaths: config.privileged ? null : (config.readonlyPaths ?? defaultReadonlyPaths),
+    MaskedPaths: config.privileged ? null : (config.maskedPaths ?? [...defaultMaskedPaths]),
+    ReadonlyPaths: config.privileged ? null : (config.readonlyPaths ?? [...defaultReadonlyPaths]),
     ...(config.init ? { Init: true } : {}),
   };
 }
@@ -186,23 +186,6 @@ function hostNamespaces(
     Isolation: '',
   };
 }
-
-/** What Docker shows for a container that asked for nothing; the runtime box is what masks. */
-const defaultMaskedPaths = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-const defaultReadonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** The fields at the top are those of the default bridge, from the days of one network. */
 function translateNetworkSettings({ record, network }: ContainerDetails): NetworkSettings {

@@ -2,14 +2,13 @@
  * `planSpec`: a task as the engine wants it → the OCI runtime specification. Pure; what depends on the host comes in
  * as facts, who the process is has been looked up in the container's own files.
  */
-import { NetyardError } from '@netyard/core';
+import { defaultMaskedPaths, defaultReadonlyPaths, NetyardError } from '@netyard/core';
 import type { TaskResources, TaskSpec } from '@netyard/engine';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { planCapabilities } from './capabilities.ts';
 import { planDeviceRules, planDevices, type WantedDevice } from './devices.ts';
 import { initTarget, planMounts, planPropagation } from './mounts.ts';
 import type { OciNamespace, OciProcess, OciResources, OciSpec } from './oci.ts';
-import { defaultMaskedPaths, defaultReadonlyPaths } from './paths.ts';
 import type { ProcessUser } from './user.ts';
 
 export interface HostFacts {
