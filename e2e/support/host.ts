@@ -23,6 +23,8 @@ export interface CommandResult {
 export interface HostOptions {
   images?: readonly ImageName[];
   bip?: string;
+  /** The same for each of several hosts. */
+  bips?: readonly string[];
   /** Further options for the engine's daemon. */
   daemonOptions?: readonly string[];
   /** None started: an empty host. */
@@ -163,7 +165,8 @@ export async function openHosts(
   const hosts = names.map((name, index): LabHost => {
     const uplink = { switch: 'switch', link: 'ens33', address: `172.16.2.${101 + index}/16` };
     const started = engine === 'netyard' && options.daemon !== false;
-    const bip = options.bip === undefined ? {} : { bip: options.bip };
+    const wanted = options.bips?.[index] ?? options.bip;
+    const bip = wanted === undefined ? {} : { bip: wanted };
     return { name, uplinks: [uplink], ...bip, daemon: started, daemonOptions: options.daemonOptions ?? [] };
   });
   const definition = { name: lab, switches: [{ name: 'switch', prefix: '172.16.0.0/16' }], hosts };

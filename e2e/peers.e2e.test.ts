@@ -1,0 +1,179 @@
+/** The tutorial's chapter 5: containers of two servers reach each other, in one command on each; and nobody else does. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { collect, openHosts, type TestHost, until } from './support/host.ts';
+import { takeInventory } from './support/leftovers.ts';
+
+describe('peers', { skip: cannotRun('netyard') }, () => {
+  let server1: TestHost;
+  let server2: TestHost;
+  let stranger: TestHost;
+  before(async () => {
+    const [first, second, third] = await openHosts('netyard', ['server1', 'server2', 'server3'], {
+      images: ['netyard-test'],
+      bips: ['192.168.11.1/24', '192.168.12.1/24', '192.168.13.1/24'],
+    });
+    assert.ok(first && second && third);
+    [server1, server2, stranger] = [first, second, third];
+    for (const host of [server1, server2, stranger])
+      await host.docker('run', '-d', '--name', 'test-net-vm', 'netyard-test', 'sleep', '10000');
+    for (const subnet of ['192.168.11.0/24 via 172.16.2.101', '192.168.12.0/24 via 172.16.2.102'])
+      await stranger.sh(`ip route add ${subnet}`);
+  });
+  after(() => server1.close());
+
+  const pings = async (host: TestHost, address: string): Promise<boolean> =>
+    (await host.tryDocker('exec', 'test-net-vm', 'ping', '-c', '1', '-W', '1', address)).status === 0;
+  const bothWays = async (): Promise<boolean> =>
+    (await pings(server1, '192.168.12.2')) && (await pings(server2, '192.168.11.2'));
+
+  const add1 = ['peer', 'add', 'server2', '--address', '172.16.2.102', '--subnet', '192.168.12.0/24'];
+  const add2 = ['peer', 'add', 'server1', '--address', '172.16.2.101', '--subnet', '192.168.11.0/24', '--via', 'route'];
+  let untouched: Awaited<ReturnType<typeof takeInventory>>;
+
+  test('not reachable before; --dry-run says what would be done and does nothing', async () => {
+    assert.ok(!(await pings(server1, '192.168.12.2')));
+    assert.ok(!(await pings(server2, '192.168.11.2')));
+    untouched = await takeInventory(server1);
+    const shown = await server1.netyard(...add1, '--dry-run');
+    assert.match(shown, /^ip route add 192\.168\.12\.0\/24 via 172\.16\.2\.102 dev ens33 /m);
+    assert.deepEqual(await takeInventory(server1), untouched);
+  });
+
+  test('reachable after one peer add on each, seen on ens33 with the containers own addresses', async () => {
+    assert.equal(await server1.netyard(...add1), 'server2');
+    assert.ok(!(await pings(server1, '192.168.12.2')), 'one side alone does not open the other');
+    assert.equal(await server2.netyard(...add2), 'server1');
+    const capture = server1.start(['tcpdump', '-i', 'ens33', '-nn', '-l', '-c', '4', 'icmp']);
+    const captured = collect(capture);
+    await new Promise((resolve) => capture.stderr?.once('data', resolve));
+    assert.ok(await bothWays());
+    const { stdout } = await captured;
+    assert.match(stdout, /IP 192\.168\.11\.2 > 192\.168\.12\.2: ICMP echo request/);
+    assert.match(stdout, /IP 192\.168\.12\.2 > 192\.168\.11\.2: ICMP echo request/);
+    await server1.sh('ping -c 1 -W 1 192.168.12.2');
+  });
+
+  test('ls, inspect and explain', async () => {
+    const row = await server1.netyard('peer', 'ls');
+    assert.match(
+      row,
+      /^NAME +ADDRESS +SUBNETS +PATH +STATE\nserver2 +172\.16\.2\.102 +192\.168\.12\.0\/24 +route dev ens33 +ready$/,
+    );
+    assert.equal(await server1.netyard('peer', 'ls', '-q'), 'server2');
+    assert.equal(await server1.netyard('peer', 'inspect', '-f', '{{.Path.Link}} {{.Open}}', 'server2'), 'ens33 true');
+    const script = await server1.netyard('explain', 'server2');
+    assert.match(
+      script,
+      /^nft add element ip netyard peer_paths '\{ "ens33" \. 192\.168\.12\.0\/24 comment "peer server2" \}'$/m,
+    );
+    assert.match(
+      script,
+      /^ip route add 192\.168\.12\.0\/24 via 172\.16\.2\.102 dev ens33 src 192\.168\.11\.1 proto 78$/m,
+    );
+  });
+
+  test('third parties on the switch reach no container', async () => {
+    assert.notEqual((await stranger.run(['ping', '-c', '1', '-W', '1', '192.168.11.2'])).status, 0);
+    assert.notEqual((await stranger.run(['ping', '-c', '1', '-W', '1', '192.168.12.2'])).status, 0);
+    assert.ok(!(await pings(stranger, '192.168.11.2')));
+    assert.notEqual(
+      (await server2.run(['ping', '-c', '1', '-W', '1', '-I', '172.16.2.102', '192.168.11.2'])).status,
+      0,
+    );
+  });
+
+  test('published ports, links and masquerade still work beside it', async () => {
+    const serve = 'mkdir /www && echo hello > /www/index.html && exec httpd -f -p 80 -h /www';
+    await server1.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'netyard-test', 'sh', '-c', serve);
+    const curl = 'curl -s --max-time 5 --retry 5 --retry-connrefused http://172.16.2.101:8801/';
+    assert.equal(await stranger.sh(curl), 'hello\n');
+    const ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80";
+    const linked = ['run', '--rm', '--link', 'web:db', 'netyard-test', 'sh', '-c', ask];
+    assert.match(await server1.docker(...linked), /hello/);
+    assert.ok(await pings(server1, '172.16.2.103'), 'outwards');
+    await server1.docker('rm', '-f', 'web');
+  });
+
+  const breakages: [string, string][] = [
+    ['a deleted route', 'ip route delete 192.168.12.0/24'],
+    ['nft flush ruleset', 'nft flush ruleset'],
+    ['an uplink that goes down and up', 'ip link set ens33 down; ip link set ens33 up'],
+  ];
+  for (const [what, line] of breakages)
+    test(`${what} is mended, and events tell of it`, async () => {
+      const since = (await server1.sh('date +%s.%N')).trim();
+      await server1.sh(line);
+      await until(bothWays, `${what} is mended`);
+      const upTo = (await server1.sh('date +%s.%N')).trim();
+      const events = await server1.docker('events', '--since', since, '--until', upTo, '--filter', 'type=network');
+      assert.match(events, /network repair/);
+    });
+
+  test('a killed daemon leaves the way open, and finds its peers again', async () => {
+    const pid = (await server1.sh('cat /run/netyard/netyard.pid')).trim();
+    await server1.sh(`kill -9 ${pid}`);
+    await server1.sh('ping -c 1 -W 1 192.168.12.2');
+    await server1.sh('ip route delete 192.168.12.0/24');
+    await server1.restartDaemon();
+    assert.ok(await bothWays());
+    assert.match(await server1.netyard('peer', 'ls'), /server2 .* ready/);
+  });
+
+  const refusals: [string[], RegExp][] = [
+    [add1, /peer server2 exists already/],
+    [['peer', 'add', 'b', '--address', '172.16.2.102', '--subnet', '10.1.0.0/16'], /address of peer server2 already/],
+    [
+      ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '192.168.12.128/25'],
+      /overlaps with 192\.168\.12\.0\/24 of peer server2/,
+    ],
+    [
+      ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '192.168.11.0/24'],
+      /overlaps with our own network bridge/,
+    ],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.0.0/16'], /holds the peer's own address/],
+    [
+      ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.9.0/24'],
+      /overlaps with the host's route 172\.16\.0\.0\/16 dev ens33/,
+    ],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '0.0.0.0/0'], /0\.0\.0\.0\/0 is no subnet/],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '10.1.0.1/16'], /host bits set/],
+    [['peer', 'add', 'b', '--address', '172.16.2.101', '--subnet', '10.1.0.0/16'], /is an address of this host/],
+    [
+      ['peer', 'add', 'b', '--address', '9.9.9.9', '--subnet', '10.1.0.0/16', '--via', 'route'],
+      /on no link of this host/,
+    ],
+    [['peer', 'add', 'b', '--address', '9.9.9.9', '--subnet', '10.1.0.0/16'], /VXLAN/],
+    [
+      ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '10.1.0.0/16', '--via', 'vxlan'],
+      /not implemented yet/,
+    ],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '10.1.0.0/16', '--via', 'pigeon'], /Via|pigeon/],
+    [['peer', 'add', '../b', '--address', '172.16.2.103', '--subnet', '10.1.0.0/16'], /invalid peer name/],
+    [['peer', 'add', 'b', '--address', 'nowhere', '--subnet', '10.1.0.0/16'], /invalid IP address: nowhere/],
+    [['peer', 'add', 'b', '--address', '172.16.2.103'], /needs --subnet/],
+    [['peer', 'rm', 'nobody'], /peer nobody not found/],
+    [['peer', 'inspect', 'nobody'], /peer nobody not found/],
+  ];
+  test('what cannot be is refused before anything is touched', async (t) => {
+    const before = await takeInventory(server1);
+    for (const [args, message] of refusals)
+      await t.test(args.slice(1).join(' '), async () => {
+        const result = await server1.tryNetyard(...args);
+        assert.match(result.stderr, message);
+        assert.equal(result.status, 1);
+      });
+    const after = await takeInventory(server1);
+    assert.deepEqual([after['routes'], after['nftables']], [before['routes'], before['nftables']]);
+  });
+
+  test('after peer rm nothing remains', async () => {
+    assert.equal(await server1.netyard('peer', 'rm', 'server2'), 'server2');
+    const left = await takeInventory(server1);
+    for (const kind of ['links', 'routes', 'nftables', 'namespaces']) assert.equal(left[kind], untouched[kind], kind);
+    assert.ok(!(await pings(server1, '192.168.12.2')));
+    assert.ok(!(await pings(server2, '192.168.11.2')));
+    assert.equal(await server1.netyard('peer', 'ls', '-q'), '');
+  });
+});
