@@ -68,6 +68,19 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', 'later');
   });
 
+  test('network disconnect and connect --dry-run, too', async () => {
+    await host.docker('run', '-d', '--name', 'moving', '-p', '8901:80', 'netyard-test', 'sleep', '1000');
+    const before = await dumpNetwork(host);
+    assert.match(
+      await host.netyard('network', 'disconnect', '--dry-run', 'bridge', 'moving'),
+      /nft delete element .*8901/s,
+    );
+    assert.deepEqual(await dumpNetwork(host), before);
+    await host.docker('network', 'disconnect', 'bridge', 'moving');
+    assert.match(await host.netyard('network', 'connect', '--dry-run', 'bridge', 'moving'), /ip link add .*type veth/s);
+    await host.docker('rm', '-f', 'moving');
+  });
+
   test('of what is not there', async () => {
     const result = await host.tryNetyard('explain', 'nobody');
     assert.equal(result.status, 1);

@@ -43,6 +43,10 @@ export class Networks {
     return this.#api.json('POST', `${network(ref)}/connect`, { query: { dryRun: true }, json: body });
   }
 
+  planDisconnect(ref: string, body: NetworkDisconnectRequest): Promise<DryRunResponse> {
+    return this.#api.json('POST', `${network(ref)}/disconnect`, { query: { dryRun: true }, json: body });
+  }
+
   disconnect(ref: string, body: NetworkDisconnectRequest): Promise<void> {
     return this.#api.done('POST', `${network(ref)}/disconnect`, { json: body });
   }

@@ -329,6 +329,8 @@ export interface Networks {
   explain(ref: string): KernelPlan;
   /** What connect would do. */
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
+  /** What disconnect would do. */
+  planDisconnect(networkRef: string, containerId: string, force: boolean): Promise<KernelOperation[]>;
   /** What start would do. */
   planPrepare(containerId: string): Promise<KernelOperation[]>;
   /** Nodes and edges of all networks, as plain data. */

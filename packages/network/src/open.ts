@@ -8,7 +8,7 @@ import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
-import { explain, planConnect, planPrepare } from './operations/explain.ts';
+import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
@@ -52,6 +52,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     ...peerMethods(context),
     explain: (ref) => explain(context, ref),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
+    planDisconnect: (networkRef, containerId, force) => planDisconnect(context, networkRef, containerId, force),
     planPrepare: (containerId) => planPrepare(context, containerId),
     topology: () => drawTopology({ networks: [...context.networks.values()], running: runningOf(context) }),
     events(listener) {

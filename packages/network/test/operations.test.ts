@@ -291,7 +291,12 @@ test('connect and disconnect: the rules of Docker', async () => {
 test('a failed connect gives everything back, a dry run takes nothing', async () => {
   const { networks } = yard;
   const web = await yard.run('web', { ports: [tcp(8801)] });
+  const running = kernel.objects();
+  const leaving = await networks.planDisconnect('bridge', web.containerId, false);
+  assert.ok(leaving.some(({ action, object }) => action === 'delete' && object.kind === 'veth'));
+  assert.deepEqual(kernel.objects(), running);
   await networks.disconnect('bridge', web.containerId, false);
+  assert.deepEqual(await networks.planDisconnect('bridge', web.containerId, false).catch(() => 'refused'), 'refused');
   const before = kernel.objects();
   const planned = await networks.planConnect('bridge', web.containerId, { network: 'bridge' });
   assert.ok(planned.some(({ object }) => object.kind === 'veth'));

@@ -107,7 +107,11 @@ describe('a peer on the same wire', host, () => {
   });
 
   test('removed, nothing remains', async () => {
+    const tracked = (): string =>
+      sh('conntrack -L -s 192.168.12.2 2>/dev/null; conntrack -L -d 192.168.12.2 2>/dev/null');
+    assert.match(tracked(), /192\.168\.12\.2/);
     await yard.networks.removePeer('server2');
+    assert.equal(tracked(), '');
     assert.doesNotMatch(dump(), /192\.168\.12|proto 78|server2/);
     assert.ok(!pings(web.netnsPath, '192.168.12.2'));
     assert.ok(!from(server2, '192.168.12.2', address()));

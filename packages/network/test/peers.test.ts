@@ -39,6 +39,7 @@ test('added, told of, explained, removed without trace', async () => {
   );
   assert.equal((await yard.networks.planRemovePeer('server2')).length, 4);
   await yard.networks.removePeer('server2');
+  assert.deepEqual(kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
   assert.deepEqual(kernel.objects(), before);
   assert.deepEqual(yard.store.peers(), []);
   await assert.rejects(yard.networks.peer('server2'), refuses('not-found', /^peer server2 not found$/));

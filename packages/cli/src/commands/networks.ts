@@ -211,11 +211,17 @@ function endpointFrom(flags: Flags): EndpointSettings {
 export const networkDisconnect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
   args: [2, 2],
-  flags: [{ name: 'force', short: 'f', type: 'bool', help: 'Force the container to disconnect from a network' }],
-  examples: ['netyard network disconnect bridge web'],
+  flags: [
+    { name: 'dry-run', type: 'bool', help: 'Print what would be done, as shell commands; do nothing' },
+    { name: 'force', short: 'f', type: 'bool', help: 'Force the container to disconnect from a network' },
+  ],
+  examples: ['netyard network disconnect bridge web', 'netyard network disconnect --dry-run bridge web'],
   complete: 'networks',
   run: async (context, { args: [network = '', container = ''], flags }) => {
-    await context.client().networks.disconnect(network, { Container: container, Force: flags.bool('force') });
+    const body = { Container: container, Force: flags.bool('force') };
+    const { networks } = context.client();
+    if (flags.bool('dry-run')) printDryRun(context, await networks.planDisconnect(network, body));
+    else await networks.disconnect(network, body);
     return 0;
   },
 };

@@ -39,11 +39,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
       sendJson(exchange, 201, { Id: id, Warning: warnings.join('\n') });
     }),
     route('POST', '/networks/:id/connect', connect(options)),
-    route('POST', '/networks/:id/disconnect', async (exchange) => {
-      const body = await readJson(exchange.request, disconnectSchema);
-      await engine.networks.disconnect(reference(exchange, 'id'), body.Container, body.Force);
-      sendEmpty(exchange, 200);
-    }),
+    route('POST', '/networks/:id/disconnect', disconnect(options)),
     route('DELETE', '/networks/:id', async (exchange) => {
       await engine.networks.remove(reference(exchange, 'id'));
       sendEmpty(exchange, 204);
@@ -67,5 +63,19 @@ function connect({ engine, networks, shell }: ApiOptions): Handler {
     }
     const { record } = await engine.containers.inspect(body.Container, { size: false });
     sendJson(exchange, 200, translateOperations(await networks.planConnect(network, record.id, endpoint), shell));
+  };
+}
+
+/** `?dryRun=1` as above. */
+function disconnect({ engine, networks, shell }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { Container, Force } = await readJson(exchange.request, disconnectSchema);
+    const network = reference(exchange, 'id');
+    if (!readBoolean(exchange.query, 'dryRun')) {
+      await engine.networks.disconnect(network, Container, Force);
+      return sendEmpty(exchange, 200);
+    }
+    const { record } = await engine.containers.inspect(Container, { size: false });
+    sendJson(exchange, 200, translateOperations(await networks.planDisconnect(network, record.id, Force), shell));
   };
 }

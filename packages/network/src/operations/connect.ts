@@ -198,20 +198,32 @@ export async function disconnect(
 ): Promise<void> {
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
-    checkNotLeaving(context, containerId);
-    const record = findForDisconnect(context, networkRef, force);
-    const name = record?.name ?? networkRef;
-    if (sandbox.config.mode.kind === 'host' && name === 'host') {
-      throw new NetyardError(
-        'invalid',
-        'cannot disconnect container from host network - container was created in host network mode',
-      );
-    }
-    const wanted = sandbox.config.endpoints.find((endpoint) => endpoint.network === name);
-    if (!wanted) throw new NetyardError('internal', `container ${containerId} is not connected to the network ${name}`);
+    const { record, wanted } = checkDisconnect(context, sandbox, networkRef, force);
     await detach(context, sandbox, wanted);
     if (record) emitEndpoint(context, 'disconnect', record.id, containerId);
   });
+}
+
+/** Docker's rules. Throws `invalid`, `not-found` or `internal`. `record` is missing only for a network that is gone. */
+export function checkDisconnect(
+  context: Context,
+  { config }: Sandbox,
+  networkRef: string,
+  force: boolean,
+): { record: NetworkRecord | undefined; wanted: EndpointConfig } {
+  const { containerId } = config;
+  checkNotLeaving(context, containerId);
+  const record = findForDisconnect(context, networkRef, force);
+  const name = record?.name ?? networkRef;
+  if (config.mode.kind === 'host' && name === 'host') {
+    throw new NetyardError(
+      'invalid',
+      'cannot disconnect container from host network - container was created in host network mode',
+    );
+  }
+  const wanted = config.endpoints.find((endpoint) => endpoint.network === name);
+  if (!wanted) throw new NetyardError('internal', `container ${containerId} is not connected to the network ${name}`);
+  return { record, wanted };
 }
 
 /** With `force` a network that is gone may be taken off the list. */
@@ -240,27 +252,40 @@ async function detach(context: Context, sandbox: Sandbox, wanted: EndpointConfig
   });
 }
 
-/** Removes one endpoint of a running container; another one, if any, becomes the way out and takes the ports. */
-async function takeDown(context: Context, sandbox: Sandbox, before: Prepared, endpoint: EndpointState): Promise<void> {
-  const { containerId, name } = before.config;
+export interface Detachment {
+  after: Prepared;
+  /** Whether the way outside goes with it. */
+  wasGateway: boolean;
+  /** To be removed. */
+  gone: KernelObject[];
+  /** To be made: another endpoint, if any, becomes the way outside and takes the ports. */
+  made: KernelObject[];
+}
+
+/** What goes and comes with one endpoint of a running container. Changes nothing. */
+export function planDetach(context: Context, before: Prepared, endpoint: EndpointState): Detachment {
   const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
   const input = planInput(context, before, { files: false });
-  const holes = endpoint.networkName === 'bridge' ? linkHolesOf(context, containerId) : [];
+  const holes = endpoint.networkName === 'bridge' ? linkHolesOf(context, before.config.containerId) : [];
   const gone = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...holes];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
   const hasGateway = gatewayEndpoint(endpoints) !== undefined;
   const ports = wasGateway && !hasGateway ? [] : before.state.ports;
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
+  if (!wasGateway || !hasGateway) return { after, wasGateway, gone, made: [] };
+  const next = planInput(context, after, { files: false });
+  return { after, wasGateway, gone, made: [...planGatewayChange(next), ...planPorts(next)] };
+}
+
+async function takeDown(context: Context, sandbox: Sandbox, before: Prepared, endpoint: EndpointState): Promise<void> {
+  const { containerId, name } = before.config;
+  const { after, wasGateway, gone, made } = planDetach(context, before, endpoint);
   sandbox.state = after.state;
   context.ownDeletion();
   await context.kernel.remove({ owner: `container ${name}`, objects: gone });
-  if (ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
+  if (after.state.ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, endpoint);
-  if (wasGateway && hasGateway) {
-    const next = planInput(context, after, { files: false });
-    const objects = [...planGatewayChange(next), ...planPorts(next)];
-    await context.kernel.apply({ owner: `container ${name}`, objects });
-  }
+  if (made.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: made });
   if (wasGateway) await forgetUdp(context, before.state.ports);
   await dropOwnLines(context, before, endpoint);
 }

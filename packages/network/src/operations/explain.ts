@@ -7,7 +7,7 @@ import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
-import { allocateAttached, checkConnect, giveBack, planAttach } from './connect.ts';
+import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
 import { checkLinks } from './links.ts';
 import { planInput, readIfThere } from './sandbox-plan.ts';
 import { joinedState } from './shared.ts';
@@ -101,6 +101,26 @@ export async function planConnect(
     } finally {
       giveBack(context, before, after);
     }
+  });
+}
+
+/** What disconnect would take away, and what would take its place. */
+export async function planDisconnect(
+  context: Context,
+  networkRef: string,
+  containerId: string,
+  force: boolean,
+): Promise<KernelOperation[]> {
+  return context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    const { wanted } = checkDisconnect(context, sandbox, networkRef, force);
+    const { state, config } = sandbox;
+    const endpoint = state?.endpoints.find(({ networkName }) => networkName === wanted.network);
+    if (!state || !endpoint) return [];
+    const { gone, made } = planDetach(context, { config, state }, endpoint);
+    const owner = `container ${config.name}`;
+    const removal = await context.kernel.remove({ owner, objects: gone }, { dryRun: true });
+    return [...removal.operations, ...(await dryRun(context, { owner, objects: made }))];
   });
 }
 

@@ -27,6 +27,7 @@ export async function addPeer(context: Context, request: PeerRequest): Promise<P
       context.store.deletePeer(record.name);
       throw error;
     }
+    await forget(context, record);
     return stateOf(context, peerOf(context, record.name));
   });
 }
@@ -73,7 +74,19 @@ export async function removePeer(context: Context, name: string): Promise<void> 
       throw error;
     }
     context.store.deletePeer(name);
+    await forget(context, peer.record);
   });
+}
+
+/** What goes on from before, masqueraded, and what would go on afterwards, as it was let in once. */
+async function forget(context: Context, { name, subnets }: PeerRecord): Promise<void> {
+  for (const subnet of subnets) {
+    try {
+      await context.kernel.forgetConnectionsOf(subnet);
+    } catch (error) {
+      context.logger.error('open connections could not be forgotten', { peer: name, error: messageOf(error) });
+    }
+  }
 }
 
 export async function planRemovePeer(context: Context, name: string): Promise<KernelOperation[]> {
