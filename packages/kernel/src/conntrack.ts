@@ -1,5 +1,5 @@
 /** Connections that the kernel tracks (ctnetlink), forgotten one by one. See linux/netfilter/nfnetlink_conntrack.h. */
-import { formatIp, ipFromBytes, parseIp } from '@netyard/core';
+import { formatIp, ipFromBytes, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import type { PortProtocol } from './contract.ts';
 import { hasErrno } from './ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes } from './netlink/attribute.ts';
@@ -10,7 +10,7 @@ const IPCTNL_MSG_CT_DELETE = 0x0102;
 const NLA_F_NESTED = 0x8000;
 const CTA = { TUPLE_ORIG: 1, ZONE: 18 } as const;
 const CTA_TUPLE = { IP: 1, PROTO: 2 } as const;
-const CTA_IP = { V4_DST: 2, V6_DST: 4 } as const;
+const CTA_IP = { V4_SRC: 1, V4_DST: 2, V6_SRC: 3, V6_DST: 4 } as const;
 const CTA_PROTO = { NUM: 1, DST_PORT: 3 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -36,6 +36,17 @@ export function isConnectionTo(payload: Uint8Array, match: ConnectionMatch): boo
   return address !== undefined && formatIp(ipFromBytes(address)) === formatIp(parseIp(match.address));
 }
 
+/** Whether one of the two that speak is in the subnet, as the first packet had them. Pure. */
+export function isConnectionOf(payload: Uint8Array, subnet: string): boolean {
+  const prefix = parsePrefix(subnet);
+  const ip = new Attributes(payload.subarray(4)).nested(CTA.TUPLE_ORIG).nested(CTA_TUPLE.IP);
+  const ends = prefix.family === 4 ? [CTA_IP.V4_SRC, CTA_IP.V4_DST] : [CTA_IP.V6_SRC, CTA_IP.V6_DST];
+  return ends.some((end) => {
+    const address = ip.bytes(end);
+    return address !== undefined && prefixContains(prefix, ipFromBytes(address));
+  });
+}
+
 /** Payload of IPCTNL_MSG_CT_DELETE for a connection as it was dumped. Pure. */
 export function encodeForget(payload: Uint8Array): Uint8Array {
   const found = new Attributes(payload.subarray(4));
@@ -48,11 +59,20 @@ export function encodeForget(payload: Uint8Array): Uint8Array {
 /** Twin: `conntrack -D -p PROTOCOL --orig-port-dst PORT [-d ADDRESS]`. Answers how many were forgotten. */
 export function forgetConnections(socket: NetlinkSocket, match: ConnectionMatch): number {
   const object = `${match.protocol} to ${match.address ?? 'any'} port ${match.port}`;
+  return forgetMatching(socket, object, (payload) => isConnectionTo(payload, match));
+}
+
+/** Twin: `conntrack -D -s SUBNET; conntrack -D -d SUBNET`. Answers how many were forgotten. */
+export function forgetConnectionsOf(socket: NetlinkSocket, subnet: string): number {
+  return forgetMatching(socket, `connections of ${subnet}`, (payload) => isConnectionOf(payload, subnet));
+}
+
+function forgetMatching(socket: NetlinkSocket, object: string, matches: (payload: Uint8Array) => boolean): number {
   let forgotten = 0;
   for (const family of [AF_INET, AF_INET6]) {
     const payload = Uint8Array.of(family, 0, 0, 0); // struct nfgenmsg
     const messages = socket.dump({ type: IPCTNL_MSG_CT_GET, payload, operation: 'conntrack -L', object });
-    for (const message of messages.filter((found) => isConnectionTo(found.payload, match))) {
+    for (const message of messages.filter((found) => matches(found.payload))) {
       if (forget(socket, message.payload, object)) forgotten += 1;
     }
   }

@@ -112,6 +112,8 @@ export interface Kernel {
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
   /** Forgets UDP conntrack entries towards a published port, so that the next packet takes the new way (ctnetlink). */
   forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void>;
+  /** Forgets all connections that a subnet has a part in: their next packets are judged anew. */
+  forgetConnectionsOf(subnet: string): Promise<void>;
 
   /** Changes made by anybody in this process's namespace. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;

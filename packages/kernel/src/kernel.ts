@@ -1,7 +1,7 @@
 /** The kernel box's door on Linux: `openKernel()` gives the `Kernel` of contract.ts. */
 import { type Logger, silentLogger } from '@netyard/core';
 import { applyPlan } from './apply.ts';
-import { forgetConnections } from './conntrack.ts';
+import { forgetConnections, forgetConnectionsOf } from './conntrack.ts';
 import type {
   ApplyOptions,
   ApplyReport,
@@ -111,6 +111,11 @@ class LinuxKernel implements Kernel {
   async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
     const forgotten = await this.#inSession((session) => forgetConnections(session.netfilter(), match));
     if (forgotten > 0) this.#logger.debug('connections forgotten', { ...match, forgotten });
+  }
+
+  async forgetConnectionsOf(subnet: string): Promise<void> {
+    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session.netfilter(), subnet));
+    if (forgotten > 0) this.#logger.debug('connections forgotten', { subnet, forgotten });
   }
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError, KernelError } from '@netyard/core';
 import { assertBytes } from '@netyard/testkit';
-import { isConnectionTo } from './conntrack.ts';
+import { isConnectionOf, isConnectionTo } from './conntrack.ts';
 import type { KernelObject, VethObject } from './desired.ts';
 import { diff, diffRemoval } from './diff.ts';
 import { decodeNftEvent, decodeRouteEvent } from './events.ts';
@@ -121,6 +121,9 @@ test('a connection is known by protocol, port and address of its first packet', 
   assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.1' }));
   assert.ok(!isConnectionTo(payload, { protocol: 'tcp', port: 53 }));
   assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 40000 }));
+  assert.ok(isConnectionOf(payload, '10.0.0.2/32'));
+  assert.ok(!isConnectionOf(payload, '10.0.1.0/24'));
+  assert.ok(!isConnectionOf(payload, 'fd00::/8'));
 });
 
 test('notifications: links by name, nftables by table, bridge ports passed over', () => {

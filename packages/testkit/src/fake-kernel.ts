@@ -50,6 +50,8 @@ export class FakeKernel implements Kernel {
   readonly done: KernelOperation[] = [];
   /** `forgetConnections` calls. */
   readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
+  /** `forgetConnectionsOf` calls. */
+  readonly forgottenSubnets: string[] = [];
   readonly #objects = new Map<string, KernelObject>();
   readonly #links: FakeLinks;
   readonly #reserved = new Set<{ protocol: PortProtocol; address: string; port: number }>();
@@ -216,6 +218,10 @@ export class FakeKernel implements Kernel {
 
   async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
     this.forgotten.push(match);
+  }
+
+  async forgetConnectionsOf(subnet: string): Promise<void> {
+    this.forgottenSubnets.push(subnet);
   }
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
