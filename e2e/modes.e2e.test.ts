@@ -85,12 +85,13 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', 'guest', 'renamed');
     });
 
+    // CLIs before 28 refuse links by themselves, in their own words.
     const conflicts: [string[], RegExp][] = [
       [['--net=container:'], /invalid (network mode: invalid )?container format container:<name\|id>/],
       [['--net=container:target', '--hostname', 'h'], /conflicting options: hostname and the network mode/],
       [
         ['--net=container:target', '--link', 'target:x'],
-        /conflicting options: container type network can't be used with links\. This would result in undefined behavior/,
+        /conflicting options: container type network can't be used with links\. This would result in undefined behavior|links are only supported for user-defined networks/,
       ],
       [['--net=container:target', '--dns', '1.1.1.1'], /conflicting options: dns and the network mode/],
       [
@@ -108,7 +109,7 @@ for (const engine of enginesUnderTest())
       ],
       [
         ['--net=host', '--link', 'target:x'],
-        /conflicting options: host type networking can't be used with links\. This would result in undefined behavior/,
+        /conflicting options: host type networking can't be used with links\. This would result in undefined behavior|links are only supported for user-defined networks/,
       ],
       [
         ['--link', 'on-host:x'],

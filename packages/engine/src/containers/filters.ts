@@ -52,7 +52,7 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
     if (since !== undefined && record.created <= since.created) return false;
     if (isTask === true) return false;
     if (!anyOf(filters.get('id'), (id) => record.id.startsWith(id))) return false;
-    if (!summary.names.some((name) => matchesName(filters.get('name'), name))) return false;
+    if (!matchesName(filters.get('name'), record.name)) return false;
     if (!matchesKeyValues(filters.get('label'), record.config.labels)) return false;
     const hasEnded = startedAt !== undefined && !['running', 'paused', 'restarting'].includes(status);
     if (exited.length > 0 && !(hasEnded && exited.includes(exitCode))) return false;
@@ -68,8 +68,9 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
 const anyOf = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
   values === undefined || values.length === 0 || values.some(test);
 
+/** The own name, with and without its slash; the names that links give are not looked at. */
 const matchesName = (wanted: readonly string[] | undefined, name: string): boolean =>
-  matchesPattern(wanted, name) || matchesPattern(wanted, name.slice(1));
+  matchesPattern(wanted, name) || matchesPattern(wanted, `/${name}`);
 
 const hasVolume = (record: ContainerRecord, wanted: string): boolean =>
   record.mounts.some((mount) => mount.target === wanted || (mount.name ?? mount.source) === wanted);
