@@ -129,8 +129,11 @@ for (const engine of enginesUnderTest())
     test("what does not go together is refused with status 125 and Docker's words, and nothing is left", async (t) => {
       await host.docker('run', '-d', '--name', 'target', 'netyard-test', 'sleep', '1000');
       await host.docker('run', '-d', '--name', 'on-host', '--net=host', 'netyard-test', 'sleep', '1000');
+      const client = Number((await host.docker('version', '-f', '{{.Client.Version}}')).split('.')[0]);
+      const neverSent = (args: readonly string[]): boolean =>
+        client < 28 && /^--(ip|network-alias)$/.test(args[0] ?? '');
       for (const [args, message] of conflicts)
-        await t.test(args.join(' '), async () => {
+        await t.test(args.join(' '), { skip: neverSent(args) && 'a CLI before 28 does not send it' }, async () => {
           const result = await host.tryDocker('run', '-d', ...args, 'netyard-test', 'sleep', '1');
           assert.match(result.stderr, message);
           assert.equal(result.status, 125);
