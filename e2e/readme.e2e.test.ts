@@ -33,7 +33,10 @@ test('both READMEs show the same commands', () => {
   assert.deepEqual(commandsOf('README.zh-CN.md'), commandsOf('README.md'));
 });
 
-test('the commands of the README work as they stand', { skip: skip || docker || taken }, () => {
+test('the commands of the README work as they stand', { skip: skip || docker || taken }, (context) => {
+  context.after(() => {
+    for (const lab of ['tutorial', 'two-hosts']) spawnSync(join(root, 'bin/netyard'), ['lab', 'down', lab]);
+  });
   const [one = '', two = ''] = commandsOf('README.md');
   const shown = run(one);
   assert.match(shown, /^172\.17\.0\.2\tweb1 [0-9a-f]{12} nginx-1$/m);
