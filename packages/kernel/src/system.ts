@@ -29,6 +29,29 @@ export function checkedRetrying(call: () => number, operation: string, object: s
   }
 }
 
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+const signalSetBytes = 128;
+
+/**
+ * Runs one synchronous step that no signal interrupts: for libraries that take an interrupted wait for a failure. What
+ * comes meanwhile is taken by another thread, or by this one afterwards. See pthread_sigmask(3).
+ */
+export function withoutSignals<T>(work: () => T): T {
+  const former = new Uint8Array(signalSetBytes);
+  const all = new Uint8Array(signalSetBytes).fill(0xff);
+  checkedErrno(libc().pthread_sigmask(SIG_BLOCK, all, former));
+  try {
+    return work();
+  } finally {
+    checkedErrno(libc().pthread_sigmask(SIG_SETMASK, former, null));
+  }
+}
+
+function checkedErrno(errno: number): void {
+  if (errno !== 0) throw kernelError(errno, 'pthread_sigmask', 'signals');
+}
+
 /** open(2) with O_CLOEXEC. */
 export function openFile(path: string, flags: number = constants.O_RDONLY, mode = 0): number {
   return checkedRetrying(() => libc().open(path, flags | O_CLOEXEC, mode), 'open', path);

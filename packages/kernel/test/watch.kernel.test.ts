@@ -1,6 +1,6 @@
 /** Notifications, held ports and forgotten connections on a real kernel. */
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
@@ -175,5 +175,27 @@ test('connections to a port are forgotten, others stay', host, async () => {
   assert.doesNotMatch(tracked(), /sport=\d+ dport=54 /);
   for (const socket of sockets) socket.close();
   sh('nft delete table ip track');
+  kernel.close();
+});
+
+test('signals do not make a failure of what nftables has done', host, async () => {
+  const kernel = openKernel();
+  const watching = new AbortController();
+  kernel.watch(watching.signal); // whoever watches lives with SIGIO
+  const table = { kind: 'nft-table', family: 'ip', name: 'signals', body: 'set s { type inet_service; }' } as const;
+  await kernel.apply({ owner: 'test', objects: [table] });
+  const flood = spawn('sh', ['-c', `while kill -IO ${process.pid}; do :; done`], { stdio: 'ignore' });
+  try {
+    for (let port = 1; port <= 1000; port += 1) {
+      const element = { kind: 'nft-element', family: 'ip', table: 'signals', set: 's', key: String(port) } as const;
+      await kernel.apply({ owner: 'test', objects: [element] });
+      await new Promise(setImmediate); // libuv drops signals, the child's end among them, when nobody reads them
+    }
+  } finally {
+    flood.kill('SIGKILL');
+    flood.unref();
+    watching.abort();
+  }
+  await kernel.remove({ owner: 'test', objects: [table] });
   kernel.close();
 });

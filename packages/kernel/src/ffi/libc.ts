@@ -74,6 +74,8 @@ export interface Libc {
   /** `fds` is an array of struct pollfd; waits up to `timeout` milliseconds, -1 for ever. */
   poll(fds: Uint8Array, count: number, timeout: number): number;
   eventfd(initial: number, flags: number): number;
+  /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
+  pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
   syscallOpenat2(number: number, folder: number, path: string, how: Uint8Array, size: number): number;
 }
@@ -115,6 +117,7 @@ function declareLibc(): Libc {
     setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),
     poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
     eventfd: c.declare('int eventfd(unsigned int initial, int flags)'),
+    pthread_sigmask: c.declare('int pthread_sigmask(int how, const uint8_t *set, uint8_t *former)'),
     syscallOpenat2: c.declare(
       'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
     ),

@@ -8,6 +8,7 @@ import type { KernelError } from '@netyard/core';
 import { errnoOf, kernelError } from '../ffi/errno.ts';
 import { libnftables, type NftContextPointer } from '../ffi/nftables.ts';
 import { openInNetns, openInNewNetns } from '../netns.ts';
+import { withoutSignals } from '../system.ts';
 
 /** What an error should speak of: `nft add element`, `ip netyard publish`. */
 export interface NftPurpose {
@@ -47,7 +48,9 @@ export class NftContext {
     const nft = libnftables();
     nft.nft_ctx_output_set_flags(this.#pointer, outputFlags);
     const input = Buffer.from(`${commands}\0`, 'utf8');
-    const status = openInNetns(this.#ns, () => nft.nft_run_cmd_from_buffer(this.#pointer, input));
+    // It waits for answers with select(2), and an interrupted one makes it report a failure of what the kernel has done.
+    const run = () => withoutSignals(() => nft.nft_run_cmd_from_buffer(this.#pointer, input));
+    const status = openInNetns(this.#ns, run);
     const output = nft.nft_ctx_get_output_buffer(this.#pointer);
     const complaint = nft.nft_ctx_get_error_buffer(this.#pointer);
     if (status !== 0) throw nftError(complaint, purpose);
