@@ -42,7 +42,7 @@ const lines: readonly string[] = [
   'docker port aa | sort',
   'docker port aa 80/tcp | head -n 1',
   '! docker port aa 99',
-  `docker inspect -f '{{json .HostConfig.PortBindings}} {{.HostConfig.NetworkMode}} {{json .HostConfig.RestartPolicy}}' aa`,
+  `docker inspect -f '{{json .HostConfig.PortBindings}} {{json .HostConfig.RestartPolicy}}' aa`,
   `docker inspect -f '{{.Config.Hostname}} {{json .Config.Cmd}} {{json .Config.ExposedPorts}} {{json .Config.Labels}}' aa`,
   `docker inspect -f '{{.State.Status}} {{.State.Running}} {{.State.ExitCode}} {{.State.Error}}' aa`,
   `docker inspect -f '{{.NetworkSettings.IPAddress}} {{.NetworkSettings.IPPrefixLen}} {{.NetworkSettings.Gateway}} {{.NetworkSettings.MacAddress}}' aa bb`,
