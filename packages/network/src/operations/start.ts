@@ -69,7 +69,7 @@ function refuseWhileUsed(
   throw new NetyardError(
     'conflict',
     `cannot move the default bridge from ${before.gateway}/${before.prefixLength} on ${before.link} to ${after.gateway}/${after.prefixLength} on ${after.link}: containers run on it (${names})`,
-    { hint: 'stop them first' },
+    { hint: 'start the daemon as it was, stop them, and then give it the new address' },
   );
 }
 

@@ -7,6 +7,8 @@ import type { HostFacts } from './bridge-network.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
 import { ownerPrefix, sysctlLink } from './names.ts';
 
+const maximumOwner = 255;
+
 export interface EndpointPlanInput {
   containerId: string;
   containerName: string;
@@ -24,12 +26,19 @@ export function planVeth(input: EndpointPlanInput): VethObject {
     kind: 'veth',
     name: endpoint.hostLink,
     mtu: bridge.mtu,
-    owner: `${ownerPrefix}container ${input.containerName} (${shortId(input.containerId)}) on ${bridge.networkName}`,
+    owner: ownerOf(input),
     master: bridge.link,
     hairpin: input.facts.bridgeNetfilter,
     up: true,
     peer: { ns: input.netnsPath, name: endpoint.link, mac: endpoint.mac, up: true },
   };
+}
+
+/** A link's alias holds 255 bytes (IFALIASZ, if.h), a container's name may be longer: the id tells who it is. */
+function ownerOf({ containerId, containerName, bridge }: EndpointPlanInput): string {
+  const rest = ` (${shortId(containerId)}) on ${bridge.networkName}`;
+  const start = `${ownerPrefix}container ${containerName}`;
+  return `${start.slice(0, maximumOwner - rest.length)}${rest}`;
 }
 
 /** Before the link itself, so that it is never open, not even for a moment. */

@@ -16,6 +16,7 @@ const bindErrors: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'cannot assign requested address',
   EACCES: 'permission denied',
+  EPROTONOSUPPORT: 'protocol not supported',
 };
 
 interface Holding {
