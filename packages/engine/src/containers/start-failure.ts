@@ -23,6 +23,10 @@ const createPrefix =
   'unable to start container process: ';
 const execPrefix = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
+/** What is refused before an OCI runtime is asked; Docker answers it as it is. */
+const refusedBefore =
+  /^(unable to find (user|group) |invalid Cap|unknown or invalid runtime name|error gathering device)/;
+
 /** @param what a container's own process, or one more in a running container */
 export function runtimeFailure(error: unknown, what: 'container' | 'exec'): RuntimeFailure {
   const text = withPrefix(messageOf(error), what);
@@ -46,7 +50,7 @@ export function runtimeFailure(error: unknown, what: 'container' | 'exec'): Runt
 }
 
 function withPrefix(message: string, what: 'container' | 'exec'): string {
-  if (message.includes('OCI runtime') || /^unable to find (user|group) /.test(message)) return message;
+  if (message.includes('OCI runtime') || refusedBefore.test(message)) return message;
   return `${what === 'container' ? createPrefix : execPrefix}${message}: unknown`;
 }
 

@@ -25,7 +25,7 @@ export function configOf(change: Partial<ContainerConfig> = {}): ContainerConfig
     macAddress: '',
     networkDisabled: false,
     networkMode: { kind: 'default' },
-    networkModeText: 'default',
+    networkModeText: 'bridge',
     endpoints: [],
     ports: [],
     publishAll: false,
