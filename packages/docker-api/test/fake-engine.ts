@@ -104,7 +104,7 @@ export const someConfig: ContainerConfig = {
   macAddress: '',
   networkDisabled: false,
   networkMode: { kind: 'default' },
-  networkModeText: 'default',
+  networkModeText: 'bridge',
   endpoints: [],
   ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }],
   publishAll: false,

@@ -54,6 +54,15 @@ test('unknown routes, bad escapes and dots', async (t) => {
   assert.deepEqual(asked, ['../..', 'nginx-3/web1']);
 });
 
+test('what Docker has and Netyard has not says so', async (t) => {
+  const server = await serve(t, {});
+  for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/build', '/v1.51/commit'])
+    assert.equal((await server.send('POST', path)).status, 501, path);
+  assert.equal((await server.send('GET', '/v1.51/plugins')).status, 501);
+  for (const path of ['/services', '/secrets', '/configs', '/tasks'])
+    assert.match((await server.send('GET', path)).body, /^\{"message":"This node is not a swarm manager\. /, path);
+});
+
 test('bodies: malformed, of the wrong kind, shape or length', async (t) => {
   const server = await serve(t, { containers: { create: async () => ({ id: someRecord.id, warnings: [] }) } });
   const create = '/v1.50/containers/create';

@@ -69,7 +69,7 @@ test('what the docker CLI sends for the tutorial’s run becomes the engine’s 
 
 test('missing fields are zero values, command lines may be one text', () => {
   const { config } = create({ Image: 'a', Cmd: 'ls', HostConfig: null });
-  assert.deepEqual([config.command, config.env, config.networkModeText], [['ls'], [], 'default']);
+  assert.deepEqual([config.command, config.env, config.networkModeText], [['ls'], [], 'bridge']);
   assert.deepEqual(config.restartPolicy, { name: 'no', maximumRetryCount: 0 });
 });
 
@@ -147,7 +147,7 @@ test('a row of docker ps', () => {
       Labels: { tier: 'web' },
       State: 'running',
       Status: 'Up 5 minutes',
-      HostConfig: { NetworkMode: 'default' },
+      HostConfig: { NetworkMode: 'bridge' },
       NetworkSettings: ['bridge'],
       Mounts: [],
     },

@@ -176,6 +176,8 @@ function absentRoutes(): Route[] {
       throw new NetyardError('not-implemented', `Netyard does not ${what}`, { hint });
     };
   };
+  const noSwarm = absent('have Swarm', 'each host runs by itself; `netyard peer` joins the networks of several');
+  const noPlugins = absent('have plugins', 'its drivers are built in: `docker info` lists them');
   const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
   return [
     route('POST', '/build', absent('build images', build)),
@@ -183,6 +185,12 @@ function absentRoutes(): Route[] {
     route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     route('POST', '/session', absent('build images', build)),
     route('POST', '/commit', absent('make images from containers', 'use `docker export` and `docker import`')),
+    route('POST', '/swarm/init', noSwarm),
+    route('POST', '/swarm/join', noSwarm),
+    route('POST', '/swarm/leave', noSwarm),
+    route('GET', '/plugins', noPlugins),
+    route('GET', '/plugins/privileges', noPlugins),
+    route('POST', '/plugins/create', noPlugins),
     route('GET', '/images/search', absent('search registries', 'use the page of the registry itself')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
   ];

@@ -33,9 +33,7 @@ export function systemRoutes(options: ApiOptions): Route[] {
     }),
     route('GET', '/events', events(options)),
     route('GET', '/system/df', diskUsage(options)),
-    route('GET', '/swarm', noSwarm),
-    route('GET', '/nodes', noSwarm),
-    route('GET', '/services', noSwarm),
+    ...['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs'].map((path) => route('GET', path, noSwarm)),
   ];
 }
 

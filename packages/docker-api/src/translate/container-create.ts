@@ -121,7 +121,7 @@ function networkPart(body: ContainerCreateBody, endpoints: EndpointConfig[]): Ne
     macAddress: body.MacAddress,
     networkDisabled: body.NetworkDisabled,
     networkMode: parseNetworkMode(host.NetworkMode),
-    networkModeText: host.NetworkMode === '' ? 'default' : host.NetworkMode,
+    networkModeText: ['', 'default'].includes(host.NetworkMode) ? 'bridge' : host.NetworkMode,
     endpoints,
     ports: translatePortBindings(host.PortBindings ?? {}),
     publishAll: host.PublishAllPorts,
