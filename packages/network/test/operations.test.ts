@@ -259,6 +259,14 @@ test('static addresses stay reserved while the container is stopped, and over a 
   await yard.create('heir', onFront('10.5.0.2'));
 });
 
+test('host and none stand alone', async () => {
+  const create = (kind: 'host' | 'none' | 'default', network: string) =>
+    yard.run('two', { mode: { kind }, endpoints: [{ network }] });
+  await assert.rejects(create('host', 'bridge'), refuses('invalid', /^container sharing network namespace/));
+  await assert.rejects(create('default', 'host'), refuses('invalid', /^cannot connect container to host network/));
+  await assert.rejects(create('none', 'bridge'), refuses('invalid', /private \(none\) mode$/));
+});
+
 test('connect and disconnect: the rules of Docker', async () => {
   const { networks } = yard;
   const connect = (name: string, id: string) => networks.connect(name, id, { network: name });

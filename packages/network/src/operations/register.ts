@@ -20,6 +20,7 @@ export async function register(context: Context, wanted: SandboxConfig): Promise
   checkTexts(context, wanted);
   const config = normalise(context, wanted);
   for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
+  checkTogether(config);
   const links = hasLegacyLinks(config.mode) ? resolveLinks(context, config) : [];
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await forwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
@@ -45,6 +46,22 @@ function normalise(context: Context, config: SandboxConfig): SandboxConfig {
   const primary = nameOf(context, networkOfMode(mode) ?? 'none');
   const has = named.some((endpoint) => endpoint.network === primary);
   return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
+}
+
+/** Host and none stand alone, whichever of the networks gives the mode. Docker's words of `network connect`. */
+function checkTogether({ mode, endpoints }: SandboxConfig): void {
+  if (endpoints.length < 2) return;
+  const has = (name: string): boolean => endpoints.some(({ network }) => network === name);
+  const refuse = (message: string): never => {
+    throw new NetyardError('invalid', message);
+  };
+  if (mode.kind === 'host')
+    refuse(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  if (has('host')) refuse('cannot connect container to host network - container must be created in host network mode');
+  if (has('none'))
+    refuse('container cannot be connected to multiple networks with one of the networks in private (none) mode');
 }
 
 /** A network's name for a name, id or `default`; unknown ones stay as they are: `start` tells of them. */
