@@ -7,16 +7,23 @@ const sleeper = ['sleep', '1000000'];
 
 export type PerEngine = Record<Engine['name'], Samples>;
 
+/** Rounds that are run and not counted: caches fill, hot code is compiled, on both sides. */
+const warmUpRounds = 4;
+
 /** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
 async function inTurns(
   engines: readonly Engine[],
   rounds: number,
   once: (engine: Engine, round: number) => Promise<number>,
+  uncounted = 0,
 ): Promise<PerEngine> {
   const samples: Record<Engine['name'], number[]> = { netyard: [], dockerd: [] };
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < rounds + uncounted; round += 1) {
     const order = round % 2 === 0 ? engines : [...engines].reverse();
-    for (const engine of order) samples[engine.name].push(await once(engine, round));
+    for (const engine of order) {
+      const ms = await once(engine, round);
+      if (round >= uncounted) samples[engine.name].push(ms);
+    }
   }
   return samples;
 }
@@ -28,14 +35,16 @@ export async function runAndRemove(
   options: readonly string[],
 ): Promise<{ run: PerEngine; remove: PerEngine }> {
   const remove: Record<Engine['name'], number[]> = { netyard: [], dockerd: [] };
-  const run = await inTurns(engines, rounds, async (engine) => {
+  const once = async (engine: Engine, round: number): Promise<number> => {
     let id = '';
     const ms = await timed(async () => {
       id = await docker(engine, 'run', '-d', ...options, image, ...sleeper);
     });
-    remove[engine.name].push(await timed(() => docker(engine, 'rm', '-f', id)));
+    const removal = await timed(() => docker(engine, 'rm', '-f', id));
+    if (round >= warmUpRounds) remove[engine.name].push(removal);
     return ms;
-  });
+  };
+  const run = await inTurns(engines, rounds, once, warmUpRounds);
   return { run, remove };
 }
 
@@ -47,11 +56,12 @@ export async function connect(
 ): Promise<PerEngine> {
   const ids = new Map<Engine, string>();
   for (const engine of engines) ids.set(engine, await docker(engine, 'run', '-d', ...options, image, ...sleeper));
-  const samples = await inTurns(engines, rounds, async (engine) => {
+  const once = async (engine: Engine): Promise<number> => {
     const container = ids.get(engine) ?? '';
     await api(engine, 'POST', '/networks/bridge/disconnect', { Container: container });
     return await timed(() => api(engine, 'POST', '/networks/bridge/connect', { Container: container }));
-  });
+  };
+  const samples = await inTurns(engines, rounds, once, warmUpRounds);
   for (const engine of engines) await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
   return samples;
 }
