@@ -1,4 +1,5 @@
 /** Docker's routes for images. */
+import { finished } from 'node:stream/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
 import { readJson } from '../http/body.ts';
@@ -180,7 +181,11 @@ function absentRoutes(): Route[] {
   const noPlugins = absent('have plugins', 'its drivers are built in: `docker info` lists them');
   const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
   return [
-    route('POST', '/build', absent('build images', build)),
+    // The docker CLI listens to an answer only when its context has been taken.
+    route('POST', '/build', async (exchange) => {
+      await finished(exchange.request.resume());
+      await absent('build images', build)(exchange);
+    }),
     // `docker system prune` asks for it: there is no build cache, so nothing of it goes.
     route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     route('POST', '/session', absent('build images', build)),
