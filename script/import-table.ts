@@ -22,10 +22,11 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   cli: { boxes: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'lab', 'daemon'] },
   runtime: { boxes: ['core', 'kernel'], types: ['engine'] },
   store: { boxes: ['core'], types: ['network', 'engine'] },
+  cluster: { boxes: ['core'] },
   lab: { boxes: ['core', 'kernel', 'client'] },
   testkit: { boxes: ['core', 'kernel'] },
   daemon: {
-    boxes: ['core', 'kernel', 'network', 'engine', 'api-types', 'docker-api', 'runtime', 'store'],
+    boxes: ['core', 'kernel', 'network', 'engine', 'api-types', 'docker-api', 'runtime', 'store', 'cluster', 'client'],
   },
 };
 
