@@ -81,6 +81,40 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', '-f', 'moving');
   });
 
+  test('stop and rm --dry-run print what takes away all that stop takes away', async () => {
+    await host.docker('rm', '-f', 'nginx-1', 'nginx-3');
+    await host.docker(
+      'run',
+      '-d',
+      '--name',
+      'leaving',
+      '-p',
+      '8902:80',
+      '-p',
+      '53:53/udp',
+      'netyard-test',
+      'sleep',
+      '99',
+    );
+    const before = await dumpNetwork(host);
+    const shown = await host.netyard('stop', '--dry-run', 'leaving');
+    assert.equal(await host.netyard('rm', '-f', '--dry-run', 'leaving'), shown);
+    assert.deepEqual(await dumpNetwork(host), before);
+    assert.equal(await host.docker('inspect', '-f', '{{.State.Status}}', 'leaving'), 'running');
+    const refused = await host.tryNetyard('rm', '--dry-run', 'leaving');
+    assert.match(refused.stderr, /container is running: stop the container before removing or force remove/);
+    assert.equal(refused.status, (await host.tryNetyard('rm', 'leaving')).status);
+    await replayed('leaving', async (replica) => {
+      assert.deepEqual(await dumpNetwork(replica), before);
+      const result = await replica.run(['sh', '-eu'], { stdin: shown });
+      assert.equal(result.status, 0, result.stderr);
+      await host.docker('stop', '-t', '0', 'leaving');
+      assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
+    });
+    assert.equal(await host.netyard('rm', '--dry-run', 'leaving'), '# nothing to do');
+    await host.docker('rm', 'leaving');
+  });
+
   test('of what is not there', async () => {
     const result = await host.tryNetyard('explain', 'nobody');
     assert.equal(result.status, 1);

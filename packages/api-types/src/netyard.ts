@@ -6,8 +6,8 @@
  * - POST /netyard/v1/cleanup?dryRun=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
- * - POST /containers/{id}/start?dryRun=1 and POST /networks/{id}/connect?dryRun=1 (or disconnect): DryRunResponse,
- *   nothing changes
+ * - `?dryRun=1` on POST /containers/{id}/start and /stop, DELETE /containers/{id}, POST /networks/{id}/connect and
+ *   /disconnect: DryRunResponse or the error that the request itself would give; nothing changes
  *
  * The kernel's plan comes as the shell lines it prints as, so that clients need no kernel vocabulary.
  */

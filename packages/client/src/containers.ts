@@ -88,6 +88,15 @@ export class Containers {
     return this.#api.done('POST', `${container(ref)}/stop`, { query: { t: call.timeout, signal: call.signal } });
   }
 
+  /** What stop and remove would do to the network; nothing changes. */
+  planStop(ref: string, call: { signal?: string | undefined }): Promise<DryRunResponse> {
+    return this.#api.json('POST', `${container(ref)}/stop`, { query: { signal: call.signal, dryRun: true } });
+  }
+
+  planRemove(ref: string, call: { force?: boolean; link?: boolean }): Promise<DryRunResponse> {
+    return this.#api.json('DELETE', container(ref), { query: { ...call, dryRun: true } });
+  }
+
   restart(ref: string, call: { timeout?: number | undefined; signal?: string | undefined }): Promise<void> {
     return this.#api.done('POST', `${container(ref)}/restart`, { query: { t: call.timeout, signal: call.signal } });
   }

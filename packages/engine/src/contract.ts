@@ -5,6 +5,7 @@
  * `not-found` otherwise, with Docker's words (`No such container: X`, `No such image: X:latest`).
  */
 import type { Readable, Writable } from 'node:stream';
+import type { KernelOperation } from '@netyard/kernel';
 import type { EndpointConfig, NetworkRecord, SandboxState } from '@netyard/network';
 import type {
   ContainerConfig,
@@ -95,6 +96,9 @@ export interface ContainerService {
   /** `not-modified` when it runs already. */
   start(ref: string, options?: { detachKeys?: string }): Promise<void>;
   stop(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
+  /** What stop and remove would do to the network; throw what they would throw, and do nothing. */
+  planStop(ref: string, options: { signal?: string }): Promise<KernelOperation[]>;
+  planRemove(ref: string, options: { force: boolean; link: boolean }): Promise<KernelOperation[]>;
   restart(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
   kill(ref: string, signal: string): Promise<void>;
   pause(ref: string): Promise<void>;

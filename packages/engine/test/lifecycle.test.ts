@@ -138,6 +138,27 @@ test('messages of states', async () => {
   await rejectsWith(containers.inspect('nobody', { size: false }), 'not-found', 'No such container: nobody');
 });
 
+test('a dry run of stop and rm says what they would say and leaves the container alone', async () => {
+  const { containers } = world.engine;
+  const id = await world.run({}, 'aa');
+  const netns = [{ action: 'delete', object: { kind: 'netns', path: '/run/netns/fake' } }];
+  assert.deepEqual(await containers.planStop('aa', {}), netns);
+  assert.deepEqual(await containers.planRemove('aa', { force: true, link: false }), netns);
+  await rejectsWith(containers.planStop('aa', { signal: 'NO' }), 'invalid', 'invalid signal: NO');
+  const refusal =
+    'cannot remove container "/aa": container is running: stop the container before removing or force remove';
+  await rejectsWith(containers.planRemove('aa', { force: false, link: false }), 'conflict', refusal);
+  await rejectsWith(containers.remove('aa', { force: false, volumes: false, link: false }), 'conflict', refusal);
+  await rejectsWith(containers.planStop('bb', {}), 'not-found', 'No such container: bb');
+  await containers.planRemove('aa', { force: false, link: true });
+  assert.deepEqual(world.networks.calls.at(-1), 'planRemoveLink aa');
+  assert.equal(world.state(id).status, 'running');
+  assert.ok(world.networks.states.has(id));
+  await containers.stop('aa', {});
+  assert.deepEqual(await containers.planStop('aa', {}), []);
+  assert.deepEqual(await containers.planRemove('aa', { force: false, link: false }), []);
+});
+
 const execOf = (command: string[]) => ({
   command,
   env: [],

@@ -11,14 +11,14 @@ import type {
   NetworkRecord,
   NetworkSettings,
   NetworkStore,
-  PeerPath,
-  PeerRecord,
   SandboxConfig,
   SandboxState,
 } from './contract.ts';
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Departures } from './operations/departures.ts';
+import type { HostView } from './peers/place.ts';
+import type { PeerTable } from './peers/table.ts';
 import type { HostFacts } from './plan/bridge-network.ts';
 import { type BridgeSettings, bridgeSettings } from './plan/bridge-settings.ts';
 import type { PortRange } from './ports/choose.ts';
@@ -30,15 +30,6 @@ export interface Sandbox {
   state: SandboxState | undefined;
 }
 
-/** A peer that is wanted, and where it was found. */
-export interface Peer {
-  readonly record: PeerRecord;
-  readonly origin: 'request' | 'config';
-  path?: PeerPath | undefined;
-  /** Why there is no path. */
-  problem?: string | undefined;
-}
-
 export interface Context {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
@@ -48,8 +39,9 @@ export interface Context {
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  /** By name. */
-  readonly peers: Map<string, Peer>;
+  readonly peers: PeerTable;
+  /** What the kernel last told of the host; dropped by the watcher when that may have changed. */
+  hostView: HostView | undefined;
   readonly links: LinkIndex;
   /** Links whose target is gone: a container of the same name takes its place. */
   readonly dangling: Set<LinkRecord>;

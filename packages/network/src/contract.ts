@@ -168,12 +168,13 @@ export interface NetworkUse {
 
 export type NetworkEvent = {
   type: 'network';
-  action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair';
+  /** `refuse`: a peer that the cluster announces is not let in; `detail` says which and why. */
+  action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair' | 'refuse';
   networkId: string;
   networkName: string;
   driver: string;
   containerId?: string;
-  /** For repair: what was mended, in shell-twin words. */
+  /** For repair: what was mended, in shell-twin words; for refuse: `peer NAME: PROBLEM`. */
   detail?: string;
 };
 
@@ -221,10 +222,18 @@ export interface PeerPath {
   source?: string;
 }
 
+export type PeerOrigin = 'request' | 'config' | 'cluster';
+
+/** One of `setClusterPeers` that is not let in, and why. */
+export interface RefusedPeer {
+  name: string;
+  problem: string;
+}
+
 export interface PeerState {
   record: PeerRecord;
-  /** Written down by a request, or in the daemon's configuration. */
-  origin: 'request' | 'config';
+  /** Written down by a request or in the daemon's configuration, or announced by the cluster. */
+  origin: PeerOrigin;
   /** Absent while there is none. */
   path?: PeerPath;
   routes: { subnet: string; present: boolean }[];
@@ -255,6 +264,11 @@ export interface NetworkSettings {
   dnsOptions: string[];
   /** `--peer`: those that stand in the configuration. */
   peers?: readonly PeerRequest[];
+  /**
+   * `--cluster`: others will be told by `setClusterPeers`. Until its first call, what stands in the kernel for peers
+   * that nobody has named yet is left alone.
+   */
+  awaitClusterPeers?: boolean;
   /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: legacy variables of links. Default false. */
   legacyLinkEnvironment?: boolean;
   /** Host's files: /etc/resolv.conf, /etc/hosts. Parameters, so that tests need not be root. */
@@ -316,6 +330,13 @@ export interface Networks {
    * bad values and addresses on no link, `conflict` for overlaps and for a peer that exists, `not-implemented` (VXLAN).
    */
   addPeer(request: PeerRequest): Promise<PeerState>;
+  /**
+   * Makes the peers of origin `cluster` exactly these, `via` auto unless told; what is as before costs nothing, so that
+   * one host among a thousand comes and goes at the cost of one. They are not stored. Who announces what it may not (a
+   * subnet of ours or of another's, a whole link's, 0.0.0.0/0, our address) is refused alone: told in the answer, the log
+   * and by an event `refuse`, shown by `peers` with its problem, and let in when what stood in its way is gone.
+   */
+  setClusterPeers(peers: readonly PeerRequest[]): Promise<RefusedPeer[]>;
   /** What addPeer and removePeer would do; throw what they would throw. */
   planAddPeer(request: PeerRequest): Promise<KernelOperation[]>;
   planRemovePeer(name: string): Promise<KernelOperation[]>;
@@ -333,6 +354,10 @@ export interface Networks {
   planDisconnect(networkRef: string, containerId: string, force: boolean): Promise<KernelOperation[]>;
   /** What start would do. */
   planPrepare(containerId: string): Promise<KernelOperation[]>;
+  /** What `release` would do: nothing for a container that does not run. */
+  planRelease(containerId: string): Promise<KernelOperation[]>;
+  /** What removeLink would do; throws what it would throw. */
+  planRemoveLink(name: string): Promise<KernelOperation[]>;
   /** Nodes and edges of all networks, as plain data. */
   topology(): Topology;
 

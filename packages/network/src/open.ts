@@ -1,26 +1,28 @@
 /** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
-import type { Context, Peer } from './context.ts';
+import type { Context } from './context.ts';
 import { networkOf } from './context.ts';
 import type { ContainerDirectory, NetworkEvent, NetworkSettings, NetworkStore, Networks } from './contract.ts';
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
+import { setClusterPeers } from './operations/cluster-peers.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
-import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
+import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
-import { addPeer, listPeers, peerOf, planAddPeer, planRemovePeer, removePeer, stateOf } from './operations/peers.ts';
+import { listPeers, stateOf } from './operations/peer-states.ts';
+import { addPeer, peerOf, planAddPeer, planRemovePeer, removePeer } from './operations/peers.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
-import { release, releaseSandbox } from './operations/release.ts';
+import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { rename } from './operations/rename.ts';
 import { describe, start } from './operations/start.ts';
 import { Mender } from './operations/watch.ts';
 import { checkPeerRequest } from './peers/parse.ts';
-import { checkOthers } from './peers/place.ts';
+import { type Peer, PeerTable } from './peers/table.ts';
 import { defaultBridgeOptions, parseBip } from './plan/bridge-settings.ts';
 import { PortTable } from './ports/table.ts';
 import { drawTopology } from './topology.ts';
@@ -54,6 +56,8 @@ export function openNetworks(options: NetworksOptions): Networks {
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
     planDisconnect: (networkRef, containerId, force) => planDisconnect(context, networkRef, containerId, force),
     planPrepare: (containerId) => planPrepare(context, containerId),
+    planRelease: (containerId) => planRelease(context, containerId),
+    planRemoveLink: (name) => planRemoveLink(context, name),
     topology: () => drawTopology({ networks: [...context.networks.values()], running: runningOf(context) }),
     events(listener) {
       listeners.add(listener);
@@ -119,29 +123,32 @@ function linkMethods(
 
 function peerMethods(
   context: Context,
-): Pick<Networks, 'addPeer' | 'planAddPeer' | 'planRemovePeer' | 'removePeer' | 'peers' | 'peer'> {
+): Pick<Networks, 'addPeer' | 'planAddPeer' | 'planRemovePeer' | 'removePeer' | 'setClusterPeers' | 'peers' | 'peer'> {
   return {
     addPeer: (request) => addPeer(context, request),
     planAddPeer: (request) => planAddPeer(context, request),
     planRemovePeer: (name) => planRemovePeer(context, name),
     removePeer: (name) => removePeer(context, name),
+    setClusterPeers: (peers) => setClusterPeers(context, peers),
     peers: () => listPeers(context),
     peer: async (name) => stateOf(context, peerOf(context, name)),
   };
 }
 
-/** The configuration's word stands over what a request once wrote down under the same name. */
-function knownPeers({ store, settings, clock }: NetworksOptions): Map<string, Peer> {
-  const wanted = (settings.peers ?? []).map(checkPeerRequest);
-  wanted.forEach((peer, index) => {
-    checkOthers(peer, wanted.slice(0, index));
-  });
-  const configured = wanted.map((peer): [string, Peer] => [
-    peer.name,
-    { record: { ...peer, created: clock.now() }, origin: 'config' },
-  ]);
-  const stored = store.peers().map((record): [string, Peer] => [record.name, { record, origin: 'request' }]);
-  return new Map([...stored, ...configured]);
+/**
+ * The configuration's word stands over what a request once wrote down under the same name. Throws `conflict` when it
+ * contradicts itself.
+ */
+function knownPeers({ store, settings, clock }: NetworksOptions): PeerTable {
+  const configured = (settings.peers ?? []).map(checkPeerRequest).map(
+    (peer): Peer => ({ record: { ...peer, created: clock.now() }, origin: 'config' }),
+  );
+  const options = { awaitsCluster: settings.awaitClusterPeers === true };
+  const table = new PeerTable([], options);
+  for (const peer of configured) table.add(peer);
+  const names = new Set(configured.map(({ record }) => record.name));
+  const stored = store.peers().map((record): Peer => ({ record, origin: 'request' }));
+  return new PeerTable([...configured, ...stored.filter(({ record }) => !names.has(record.name))], options);
 }
 
 function runningOf(context: Context): Parameters<typeof drawTopology>[0]['running'] {
@@ -169,6 +176,7 @@ function openContext(
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
     sandboxes,
     peers: knownPeers(options),
+    hostView: undefined,
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),
     pools: new Map(),

@@ -5,7 +5,7 @@ import { describeError, Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';
-import { printDryRun } from './dry-run.ts';
+import { dryRunEach, dryRunFlag } from './dry-run.ts';
 import { checkTerminal } from './run.ts';
 
 const detachKeys = {
@@ -48,17 +48,14 @@ export const start: CommandSpec = {
   flags: [
     { name: 'attach', short: 'a', type: 'bool', help: 'Attach STDOUT/STDERR and forward signals' },
     detachKeys,
-    { name: 'dry-run', type: 'bool', help: 'Print what would be done to the network, as shell commands; do nothing' },
+    dryRunFlag,
     { name: 'interactive', short: 'i', type: 'bool', help: "Attach container's STDIN" },
   ],
   examples: ['netyard start web db', 'netyard start -ai shell'],
   complete: 'containers',
   run: async (context, { args, flags }) => {
     const { containers } = context.client();
-    if (flags.bool('dry-run')) {
-      for (const ref of args) printDryRun(context, await containers.planStart(ref));
-      return 0;
-    }
+    if (flags.bool('dry-run')) return await dryRunEach(context, args, (ref) => containers.planStart(ref));
     if (!flags.bool('attach') && !flags.bool('interactive')) {
       return await startAll(context, args, flags.text('detach-keys') || undefined);
     }

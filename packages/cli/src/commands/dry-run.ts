@@ -1,6 +1,13 @@
-/** What would be done, as the shell commands that would do it. */
+/** `--dry-run`: what would be done, as the shell commands that would do it. */
 import type { DryRunResponse } from '@netyard/api-types';
 import type { Context } from '../program/context.ts';
+import { attemptEach } from './each.ts';
+
+export const dryRunFlag = {
+  name: 'dry-run',
+  type: 'bool',
+  help: 'Print what would be done to the network, as shell commands; do nothing',
+} as const;
 
 export function printDryRun(context: Context, plan: DryRunResponse): void {
   if (plan.Operations.length === 0) context.print('# nothing to do');
@@ -8,4 +15,12 @@ export function printDryRun(context: Context, plan: DryRunResponse): void {
     context.print(`# ${action} ${description}`);
     if (shell !== '') context.print(shell);
   }
+}
+
+export function dryRunEach(
+  context: Context,
+  refs: readonly string[],
+  plan: (ref: string) => Promise<DryRunResponse>,
+): Promise<number> {
+  return attemptEach(refs, async (ref) => printDryRun(context, await plan(ref)));
 }

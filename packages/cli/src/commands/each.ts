@@ -1,18 +1,25 @@
-/** The same verb on several objects: each success prints its name, each failure its error, at the end exit code 1. */
+/** The same verb on several objects, one after the other: the order of the answers is the order of the arguments. */
 import type { Context } from '../program/context.ts';
 import { throwAll } from '../program/failure.ts';
 
-/** One after the other: the order of the answers is the order of the arguments. */
-export async function forEach(
+/** Each success prints its name, each failure its error, at the end exit code 1. */
+export function forEach(
   context: Context,
   refs: readonly string[],
   work: (ref: string) => Promise<unknown>,
 ): Promise<number> {
+  return attemptEach(refs, async (ref) => {
+    await work(ref);
+    context.print(ref);
+  });
+}
+
+/** The same for work that prints by itself. */
+export async function attemptEach(refs: readonly string[], work: (ref: string) => Promise<void>): Promise<number> {
   const errors: unknown[] = [];
   for (const ref of refs) {
     try {
       await work(ref);
-      context.print(ref);
     } catch (error) {
       errors.push(error);
     }

@@ -1,9 +1,9 @@
 /** Verbs that change a container's state and print its name. */
 
-import { throwAll } from '../program/failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { forEach } from './each.ts';
+import { dryRunEach, dryRunFlag } from './dry-run.ts';
+import { attemptEach, forEach } from './each.ts';
 
 const many = { args: [1, Number.POSITIVE_INFINITY] as const };
 const usage = '[OPTIONS] CONTAINER [CONTAINER...]';
@@ -24,11 +24,14 @@ const stopCall = (flags: StopFlags): { timeout: number | undefined; signal: stri
 export const stop: CommandSpec = {
   usage,
   ...many,
-  flags: stopFlags,
-  examples: ['netyard stop web', 'netyard stop -t 0 web db'],
+  flags: [dryRunFlag, ...stopFlags],
+  examples: ['netyard stop web', 'netyard stop -t 0 web db', 'netyard stop --dry-run web'],
   complete: 'running',
-  run: (context, { args, flags }) =>
-    forEach(context, args, (ref) => context.client().containers.stop(ref, stopCall(flags))),
+  run: (context, { args, flags }) => {
+    const { containers } = context.client();
+    if (flags.bool('dry-run')) return dryRunEach(context, args, (ref) => containers.planStop(ref, stopCall(flags)));
+    return forEach(context, args, (ref) => containers.stop(ref, stopCall(flags)));
+  },
 };
 
 export const restart: CommandSpec = {
@@ -85,18 +88,24 @@ export const rm: CommandSpec = {
   usage,
   ...many,
   flags: [
+    dryRunFlag,
     { name: 'force', short: 'f', type: 'bool', help: 'Force the removal of a running container (uses SIGKILL)' },
     { name: 'link', short: 'l', type: 'bool', help: 'Remove the specified link' },
     { name: 'volumes', short: 'v', type: 'bool', help: 'Remove anonymous volumes associated with the container' },
   ],
-  examples: ['netyard rm web', 'netyard rm -f $(netyard ps -aq)', 'netyard rm --link nginx-2/nginx-1'],
+  examples: [
+    'netyard rm web',
+    'netyard rm -f $(netyard ps -aq)',
+    'netyard rm -f --dry-run web',
+    'netyard rm --link nginx-2/nginx-1',
+  ],
   complete: 'containers',
   run: (context, { args, flags }) => {
     const call = { force: flags.bool('force'), volumes: flags.bool('volumes'), link: flags.bool('link') };
-    return forEach(context, args, async (ref) => {
-      const name = ref.replace(/^\/+/, '');
-      await context.client().containers.remove(name, call);
-    });
+    const { containers } = context.client();
+    const nameOf = (ref: string): string => ref.replace(/^\/+/, '');
+    if (flags.bool('dry-run')) return dryRunEach(context, args, (ref) => containers.planRemove(nameOf(ref), call));
+    return forEach(context, args, (ref) => containers.remove(nameOf(ref), call));
   },
 };
 
@@ -107,17 +116,9 @@ export const wait: CommandSpec = {
   flags: [],
   examples: ['netyard wait job'],
   complete: 'running',
-  run: async (context, { args }) => {
-    const errors: unknown[] = [];
-    for (const ref of args) {
-      try {
-        const { done } = await context.client().containers.wait(ref);
-        context.print(String((await done).StatusCode));
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    throwAll(errors);
-    return 0;
-  },
+  run: (context, { args }) =>
+    attemptEach(args, async (ref) => {
+      const { done } = await context.client().containers.wait(ref);
+      context.print(String((await done).StatusCode));
+    }),
 };

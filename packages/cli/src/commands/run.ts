@@ -9,7 +9,7 @@ import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals, sizeOf } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';
 import { createContainer, requestFrom, withHelp } from './create.ts';
-import { printDryRun } from './dry-run.ts';
+import { dryRunFlag, printDryRun } from './dry-run.ts';
 
 const runFlags: readonly FlagSpec[] = [
   ...createFlags.map((flag) =>
@@ -17,7 +17,7 @@ const runFlags: readonly FlagSpec[] = [
   ),
   { name: 'detach', short: 'd', type: 'bool', help: 'Run container in background and print container ID' },
   { name: 'detach-keys', type: 'string', help: 'Override the key sequence for detaching a container' },
-  { name: 'dry-run', type: 'bool', help: 'Print what would be done to the network, as shell commands; do nothing' },
+  dryRunFlag,
   { name: 'sig-proxy', type: 'bool', help: 'Proxy received signals to the process', default: 'true' },
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 

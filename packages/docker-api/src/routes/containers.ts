@@ -26,7 +26,7 @@ export function containerRoutes(options: ApiOptions): Route[] {
     route('POST', '/containers/create', create(options)),
     route('GET', '/containers/:id/json', inspect(options)),
     route('POST', '/containers/:id/start', start(options)),
-    verb('stop', (ref, { query }) => containers.stop(ref, readStop(query))),
+    route('POST', '/containers/:id/stop', stop(options)),
     verb('restart', (ref, { query }) => containers.restart(ref, readStop(query))),
     verb('kill', (ref, { query }) => containers.kill(ref, query.get('signal') || 'SIGKILL')),
     verb('pause', (ref) => containers.pause(ref)),
@@ -122,6 +122,18 @@ function start({ engine, networks, shell }: ApiOptions): Handler {
   };
 }
 
+/** `?dryRun=1` as above, here and for DELETE. */
+function stop({ engine: { containers }, shell }: ApiOptions): Handler {
+  return async (exchange) => {
+    const ref = reference(exchange, 'id');
+    const call = readStop(exchange.query);
+    if (readBoolean(exchange.query, 'dryRun'))
+      return sendJson(exchange, 200, translateOperations(await containers.planStop(ref, call), shell));
+    await containers.stop(ref, call);
+    sendEmpty(exchange, 204);
+  };
+}
+
 function readStop(query: URLSearchParams): { timeoutSeconds?: number; signal?: string } {
   const timeoutSeconds = readInteger(query, 't');
   const signal = query.get('signal') ?? '';
@@ -146,14 +158,14 @@ function update({ engine }: ApiOptions): Handler {
   };
 }
 
-function remove({ engine }: ApiOptions): Handler {
+function remove({ engine: { containers }, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query } = exchange;
-    await engine.containers.remove(reference(exchange, 'id'), {
-      force: readBoolean(query, 'force'),
-      volumes: readBoolean(query, 'v'),
-      link: readBoolean(query, 'link'),
-    });
+    const ref = reference(exchange, 'id');
+    const call = { force: readBoolean(query, 'force'), link: readBoolean(query, 'link') };
+    if (readBoolean(query, 'dryRun'))
+      return sendJson(exchange, 200, translateOperations(await containers.planRemove(ref, call), shell));
+    await containers.remove(ref, { ...call, volumes: readBoolean(query, 'v') });
     sendEmpty(exchange, 204);
   };
 }

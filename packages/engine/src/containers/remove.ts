@@ -1,6 +1,7 @@
 /** `docker rm`: the link, or the container with all that is its own. */
 import { rm } from 'node:fs/promises';
 import { messageOf, NetyardError } from '@netyard/core';
+import type { KernelOperation } from '@netyard/kernel';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord } from '../model.ts';
@@ -16,18 +17,32 @@ export async function removeContainer(
 ): Promise<void> {
   const record = context.index.get(ref);
   if (options.link) return context.networks.removeLink(ref);
-  if (record.state.status === 'removing')
-    throw new NetyardError('conflict', `removal of container ${ref} is already in progress`);
-  if (isAlive(record)) {
-    if (!options.force) throw refusal(record);
-    await context.departures.whileHurried(record.id, () => killAndWait(context, record.id));
-  }
+  checkRemovable(record, ref, options);
+  if (isAlive(record)) await context.departures.whileHurried(record.id, () => killAndWait(context, record.id));
   await context.queue.run(record.id, async () => {
     const present = context.index.byId(record.id);
     if (!present) return; // it removed itself (--rm)
     if (isAlive(present)) throw refusal(present); // somebody started it again meanwhile
     await removeStopped(context, present, options);
   });
+}
+
+/** What it would do to the network. */
+export async function planRemove(
+  context: EngineContext,
+  ref: string,
+  options: { force: boolean; link: boolean },
+): Promise<KernelOperation[]> {
+  const record = context.index.get(ref);
+  if (options.link) return context.networks.planRemoveLink(ref);
+  checkRemovable(record, ref, options);
+  return context.networks.planRelease(record.id);
+}
+
+function checkRemovable(record: ContainerRecord, ref: string, { force }: { force: boolean }): void {
+  if (record.state.status === 'removing')
+    throw new NetyardError('conflict', `removal of container ${ref} is already in progress`);
+  if (isAlive(record) && !force) throw refusal(record);
 }
 
 function refusal(record: ContainerRecord): NetyardError {

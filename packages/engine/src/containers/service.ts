@@ -16,13 +16,13 @@ import { listContainers } from './list.ts';
 import { containerLogs } from './logs.ts';
 import { pauseContainer, unpauseContainer } from './pause.ts';
 import { pruneContainers } from './prune.ts';
-import { removeContainer } from './remove.ts';
+import { planRemove, removeContainer } from './remove.ts';
 import { renameContainer } from './rename.ts';
 import { resizeContainer } from './resize.ts';
 import { restartContainer } from './restart.ts';
 import { startContainer } from './start.ts';
 import { containerStats } from './stats.ts';
-import { stopContainer } from './stop.ts';
+import { planStop, stopContainer } from './stop.ts';
 import { inspectContainer } from './summary.ts';
 import { topContainer } from './top.ts';
 import { updateContainer } from './update.ts';
@@ -36,12 +36,14 @@ export function createContainerService(context: EngineContext): ContainerService
       await startContainer(context, ref);
     },
     stop: (ref, options) => stopContainer(context, ref, options),
+    planStop: (ref, options) => planStop(context, ref, options),
     restart: (ref, options) => restartContainer(context, ref, options),
     kill: (ref, signal) => killContainer(context, ref, signal),
     pause: (ref) => pauseContainer(context, ref),
     unpause: (ref) => unpauseContainer(context, ref),
     rename: (ref, name) => renameContainer(context, ref, name),
     remove: (ref, options) => removeContainer(context, ref, options),
+    planRemove: (ref, options) => planRemove(context, ref, options),
     wait: (ref, condition, signal) => waitContainer(context, ref, condition, signal),
     list: (options) => listContainers(context, options),
     inspect: (ref, options) => inspectContainer(context, ref, options),

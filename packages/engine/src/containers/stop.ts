@@ -1,5 +1,6 @@
 /** `docker stop`: the stop signal, then SIGKILL when the time is over. */
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import type { KernelOperation } from '@netyard/kernel';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord } from '../model.ts';
@@ -25,6 +26,14 @@ export async function stopContainer(context: EngineContext, ref: string, options
   } catch (error) {
     throw new NetyardError('internal', `cannot stop container: ${ref}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** What it would do to the network. One that is stopped already has nothing more to lose. */
+export async function planStop(context: EngineContext, ref: string, options: StopOptions): Promise<KernelOperation[]> {
+  const record = context.index.get(ref);
+  if (!isAlive(record)) return [];
+  if (options.signal) parseSignal(options.signal);
+  return context.networks.planRelease(record.id);
 }
 
 /** Returns when it has ended (and, with --rm, may still be being removed). */

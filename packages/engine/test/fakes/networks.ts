@@ -38,6 +38,12 @@ export class FakeNetworks {
         states.set(id, state);
         return state;
       },
+      planRelease: async (id: string) =>
+        states.has(id) ? [{ action: 'delete', object: { kind: 'netns', path: '/run/netns/fake' } }] : [],
+      planRemoveLink: async (name: string) => {
+        calls.push(`planRemoveLink ${name}`);
+        return [];
+      },
       release: async (id: string) => void states.delete(id),
       unregister: async (id: string) => {
         states.delete(id);

@@ -1,14 +1,16 @@
 /** The glass box: the plan that stands for a container a network or a peer, and what connect or start would do. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
-import { bridgeOf, type Context, networkOf, type Peer, sandboxOf } from '../context.ts';
+import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
 import type { EndpointConfig, NetworkRecord } from '../contract.ts';
 import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
+import type { Peer } from '../peers/table.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
 import { checkLinks } from './links.ts';
+import { checkTogether } from './register.ts';
 import { planInput, readIfThere } from './sandbox-plan.ts';
 import { joinedState } from './shared.ts';
 
@@ -132,6 +134,7 @@ export async function planPrepare(context: Context, containerId: string): Promis
       joinedState(context, config, config.mode.ref);
       return [];
     }
+    checkTogether(config);
     checkLinks(context, containerId);
     const draft = rehearse(context, () => allocateSandbox(context, config));
     try {

@@ -1,12 +1,13 @@
 /** Links while containers live: the check before start and exec, variables, lookup by name, and `rm --link`. */
 import { NetyardError } from '@netyard/core';
+import type { KernelOperation, NftElementObject } from '@netyard/kernel';
 import { type Context, sandboxOf } from '../context.ts';
 import type { LinkRecord } from '../contract.ts';
 import { removeLinkLines } from '../files/hosts.ts';
 import { checkLink } from '../links/check.ts';
 import { linkEnvironment as environmentOf } from '../links/environment.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
-import { editHosts } from './parents.ts';
+import { editHosts, planHosts } from './parents.ts';
 import { linkEndpoint, linkHoles } from './sandbox-plan.ts';
 
 /** Links mean something on the default bridge only; a parent that is not on it has none to check. */
@@ -56,6 +57,22 @@ function parentIdOf(context: Context, name: string): string | undefined {
 
 /** The other links' lines stay, and the link does not come back later: it leaves the saved config as well. */
 export async function removeLink(context: Context, name: string): Promise<void> {
+  await withOwnLink(context, name, (link) => dropLink(context, link));
+}
+
+/** What that would take away, and the line that would leave the hosts file. */
+export async function planRemoveLink(context: Context, name: string): Promise<KernelOperation[]> {
+  return withOwnLink(context, name, async (link) => {
+    const owner = `link ${link.alias}`;
+    const hosts = planHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
+    const removal = await context.kernel.remove({ owner, objects: ownHoles(context, link) }, { dryRun: true });
+    const change = await context.kernel.apply({ owner, objects: hosts }, { dryRun: true });
+    return [...removal.operations, ...change.operations];
+  });
+}
+
+/** Finds the link that is to go, within its parent's queue. Docker's words and statuses. */
+async function withOwnLink<T>(context: Context, name: string, work: (link: LinkRecord) => Promise<T>): Promise<T> {
   const parts = splitLinkName(name);
   if (!parts) {
     throw new NetyardError('internal', 'Conflict, cannot remove the default link name of the container', {
@@ -68,16 +85,16 @@ export async function removeLink(context: Context, name: string): Promise<void> 
       'internal',
       `Cannot get parent /${parts.parent} for link name /${parts.parent}/${parts.alias}`,
     );
-  await context.queue.run(parentId, async () => {
+  return context.queue.run(parentId, () => {
     const link = context.links.get(parentId, parts.alias);
     if (!link) throw new NetyardError('not-found', `No such container: ${parts.parent}/${parts.alias}`);
-    await dropLink(context, link);
+    return work(link);
   });
 }
 
 async function dropLink(context: Context, link: LinkRecord): Promise<void> {
   const sandbox = sandboxOf(context, link.parentId);
-  const holes = linkHoles(context, link);
+  const objects = ownHoles(context, link);
   const config = {
     ...sandbox.config,
     links: sandbox.config.links.filter((text) => parseLink(text).alias !== link.alias),
@@ -89,17 +106,16 @@ async function dropLink(context: Context, link: LinkRecord): Promise<void> {
   sandbox.config = config;
   context.links.delete(link);
   context.dangling.delete(link);
-  // Another alias for the same target keeps the way open.
-  const stillNeeded = new Set(
-    context.links
-      .ofParent(link.parentId)
-      .flatMap((other) => linkHoles(context, other))
-      .map((hole) => hole.key),
-  );
-  const objects = holes.filter((hole) => !stillNeeded.has(hole.key));
   if (objects.length > 0) {
     context.ownDeletion();
     await context.kernel.remove({ owner: `link ${link.alias}`, objects });
   }
   await editHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
+}
+
+/** The holes that go with a link: another alias for the same target keeps the way open. */
+function ownHoles(context: Context, link: LinkRecord): NftElementObject[] {
+  const others = context.links.ofParent(link.parentId).filter((other) => other !== link);
+  const stillNeeded = new Set(others.flatMap((other) => linkHoles(context, other)).map((hole) => hole.key));
+  return linkHoles(context, link).filter((hole) => !stillNeeded.has(hole.key));
 }

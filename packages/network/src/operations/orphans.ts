@@ -8,7 +8,7 @@ import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, table
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
-import { findPeerObjects, planPeers } from './peers.ts';
+import { findPeerObjects, planPeers } from './peer-objects.ts';
 import { planInput } from './sandbox-plan.ts';
 
 /** In the order of making, so that `remove` takes them away in the right one. */
@@ -19,7 +19,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
     ...(await orphanLinks(context)),
-    ...(await findPeerObjects(context)),
+    ...(options.keepWanted && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
     ...(options.keepWanted ? await orphanElements(context) : []),
   ];
   const orphans = found.filter((object) => !has.has(identify(object)));

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@netyard/core';
+import type { FileObject } from '@netyard/kernel';
 import type { Context } from '../context.ts';
 import type { LinkRecord } from '../contract.ts';
 import { ownNames, updateLinkLines } from '../files/hosts.ts';
@@ -11,14 +12,19 @@ import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
 
 /** Rewrites a running container's hosts file, inside its queue. Does nothing when the text stays the same. */
 export async function editHosts(context: Context, containerId: string, edit: (text: string) => string): Promise<void> {
-  const sandbox = context.sandboxes.get(containerId);
-  const path = sandbox?.state?.files.hosts;
-  if (!sandbox || path === undefined || sandbox.state?.sharedWith !== undefined) return;
+  const objects = planHosts(context, containerId, edit);
+  const name = context.sandboxes.get(containerId)?.config.name;
+  if (objects.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects });
+}
+
+/** A running container's hosts file as it is to become; nothing when the text stays the same. */
+export function planHosts(context: Context, containerId: string, edit: (text: string) => string): FileObject[] {
+  const state = context.sandboxes.get(containerId)?.state;
+  if (!state || state.sharedWith !== undefined) return [];
+  const path = state.files.hosts;
   const before = readFileSync(path, 'utf8');
   const content = edit(before);
-  if (content === before) return;
-  const objects = [{ kind: 'file', path, content } as const];
-  await context.kernel.apply({ owner: `container ${sandbox.config.name}`, objects });
+  return content === before ? [] : [{ kind: 'file', path, content }];
 }
 
 /** After a target got its address: each running parent's line follows. A failure there is told, not the child's. */

@@ -14,6 +14,7 @@ import { checkLinks } from './links.ts';
 import { emitEndpoint } from './notify.ts';
 import { refreshParents } from './parents.ts';
 import { forgetUdp } from './ports.ts';
+import { checkTogether } from './register.ts';
 import { releaseSandbox } from './release.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
 import { joinedState, sharersOf } from './shared.ts';
@@ -33,6 +34,7 @@ async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<Sandb
     context.store.putSandbox(sandbox.config, sandbox.state);
     return sandbox.state;
   }
+  checkTogether(sandbox.config); // records of older versions were not checked
   checkLinks(context, sandbox.config.containerId);
   try {
     return await makeSandbox(context, sandbox);

@@ -49,7 +49,7 @@ function normalise(context: Context, config: SandboxConfig): SandboxConfig {
 }
 
 /** Host and none stand alone, whichever of the networks gives the mode. Docker's words of `network connect`. */
-function checkTogether({ mode, endpoints }: SandboxConfig): void {
+export function checkTogether({ mode, endpoints }: SandboxConfig): void {
   if (endpoints.length < 2) return;
   const has = (name: string): boolean => endpoints.some(({ network }) => network === name);
   const refuse = (message: string): never => {

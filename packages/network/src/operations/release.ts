@@ -1,5 +1,5 @@
 /** Stop time: takes down what `prepare` made and gives addresses, ports and link names back. */
-import type { KernelObject } from '@netyard/kernel';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Context, Sandbox } from '../context.ts';
 import type { SandboxState } from '../contract.ts';
 import { planRemoval } from '../plan/sandbox.ts';
@@ -17,15 +17,28 @@ export async function release(context: Context, containerId: string): Promise<vo
   });
 }
 
-/** Inside the container's queue. Goes on after a failure in the kernel: what it left is found as an orphan at start. */
+/** What `release` would take away. */
+export async function planRelease(context: Context, containerId: string): Promise<KernelOperation[]> {
+  return context.queue.run(containerId, async () => {
+    const sandbox = context.sandboxes.get(containerId);
+    if (!sandbox?.state) return [];
+    const { config, state } = sandbox;
+    const plan = { owner: `container ${config.name}`, objects: releasedObjects(context, { config, state }) };
+    return (await context.kernel.remove(plan, { dryRun: true })).operations;
+  });
+}
+
+/**
+ * Inside the container's queue. A failure to plan or in the kernel does not keep the container: what it left is found
+ * as an orphan at start.
+ */
 export async function releaseSandbox(context: Context, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
-  const objects = planRelease(context, { config, state });
-  sandbox.state = undefined;
-  context.ownDeletion();
-  for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
   try {
+    const objects = takeReleased(context, sandbox, state);
+    context.ownDeletion();
+    for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
     await context.kernel.remove({ owner: `container ${config.name}`, objects });
   } finally {
     freeSandbox(context, config, state);
@@ -38,8 +51,17 @@ export async function releaseSandbox(context: Context, sandbox: Sandbox): Promis
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'disconnect', networkId, config.containerId);
 }
 
+/** From here on the container has no network, for everybody who looks while the kernel takes it away. */
+function takeReleased(context: Context, sandbox: Sandbox, state: SandboxState): KernelObject[] {
+  try {
+    return releasedObjects(context, { config: sandbox.config, state });
+  } finally {
+    sandbox.state = undefined;
+  }
+}
+
 /** Not for a sharer, nor while others share: their namespace stays, and the owner comes back into it. */
-function planRelease(context: Context, sandbox: Prepared): KernelObject[] {
+function releasedObjects(context: Context, sandbox: Prepared): KernelObject[] {
   const { config, state } = sandbox;
   if (state.sharedWith !== undefined) return planOrphanedNamespace(context, config.containerId, state);
   const keepNamespace = sharersOf(context, config.containerId).length > 0;

@@ -15,7 +15,7 @@ import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
 import { loadLeases } from './networks.ts';
 import { findOrphans } from './orphans.ts';
 import { refreshParents } from './parents.ts';
-import { mendPeers } from './peers.ts';
+import { mendPeers } from './mend-peers.ts';
 import { unregister } from './register.ts';
 import { releaseSandbox } from './release.ts';
 import { planInput } from './sandbox-plan.ts';
@@ -26,7 +26,7 @@ export async function start(context: Context, running: readonly string[]): Promi
   await settleDefaultBridge(context, alive);
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
-  await mendPeers(context);
+  await mendPeers(context, 'all');
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
   // A target may have got its address just before the crash, and its parents have not heard of it.

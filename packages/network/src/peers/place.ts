@@ -31,25 +31,11 @@ type Wanted = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
 
 const mainTable = 254;
 
-/** Name and address are a peer's own. Throws `conflict`. */
-export function checkOthers(peer: Wanted, others: readonly Wanted[]): void {
-  for (const other of others) {
-    if (other.name === peer.name) throw new NetyardError('conflict', `peer ${peer.name} exists already`);
-    if (other.address === peer.address)
-      throw new NetyardError('conflict', `${peer.address} is the address of peer ${other.name} already`);
-    for (const subnet of peer.subnets) {
-      const taken = other.subnets.find((theirs) => overlap(theirs, subnet));
-      if (taken !== undefined)
-        throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${taken} of peer ${other.name}`);
-    }
-  }
-}
-
 /**
  * Subnets must be none of ours. Before a peer is added no route of the host may overlap with them; later, when it may
  * be the host that changed, only a route of somebody else's to the very same subnet stands in the way.
  */
-export function checkSubnets(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
+function checkSubnets(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
   for (const subnet of peer.subnets) {
     const own = host.bridges.find((bridge) => overlap(bridge.subnet, subnet));
     if (own) {
@@ -90,15 +76,22 @@ function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
 
 const overlap = (a: string, b: string): boolean => prefixesOverlap(parsePrefix(a), parsePrefix(b));
 
-/** The way to a peer on one of our links. Throws `invalid` where there cannot be one, `conflict` where there is none now. */
-export function findPath(peer: Wanted, host: HostView): PeerPath {
+/**
+ * What a peer says of itself must not be what is ours. Throws `invalid` for its address, and what `checkSubnets` throws.
+ */
+export function checkPlace(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
   const ip = parseIp(peer.address);
-  const prefixes = ipv4Prefixes(host);
-  if (prefixes.some(({ prefix }) => prefix.value === ip.value))
+  if (ipv4Prefixes(host).some(({ prefix }) => prefix.value === ip.value))
     throw new NetyardError('invalid', `${peer.address} is an address of this host`);
   const own = host.bridges.find((bridge) => prefixContains(parsePrefix(bridge.subnet), ip));
   if (own) throw new NetyardError('invalid', `${peer.address} is in our own network ${own.networkName}`);
-  const [on] = prefixes
+  checkSubnets(peer, host, when);
+}
+
+/** The way to a peer on one of our links. Throws `invalid` where there cannot be one, `conflict` where there is none now. */
+export function findPath(peer: Wanted, host: HostView): PeerPath {
+  const ip = parseIp(peer.address);
+  const [on] = ipv4Prefixes(host)
     .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
     .toSorted((a, b) => b.prefix.length - a.prefix.length);
   if (!on) throw unreachable(peer);

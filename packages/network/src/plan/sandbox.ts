@@ -2,7 +2,6 @@
  * The plan of one container's network side: its namespace, its endpoints, what is published, its files. What
  * `prepare` applies, `explain` prints and `release` takes away. Pure.
  */
-import { NetyardError } from '@netyard/core';
 import type { FileObject, KernelObject, NftElementObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import { planPublishedPort, planThemselves } from '../firewall/publish.ts';
@@ -35,11 +34,10 @@ export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointSt
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
+/** Undefined for an endpoint that nothing stands for: on a network without a bridge, or without a namespace to be in. */
 export function endpointInput(input: SandboxPlanInput, endpoint: EndpointState): EndpointPlanInput | undefined {
   const bridge = input.bridges.get(endpoint.networkId);
-  if (bridge === undefined) return undefined;
-  if (input.state.netnsPath === undefined)
-    throw new NetyardError('internal', `container ${input.config.containerId} has an endpoint but no namespace`);
+  if (bridge === undefined || input.state.netnsPath === undefined) return undefined;
   return {
     containerId: input.config.containerId,
     containerName: input.config.name,
