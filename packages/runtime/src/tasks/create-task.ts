@@ -22,10 +22,12 @@ import {
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
+import type { TaskEvents } from './task-events.ts';
 
 /** What the parts of the runtime share. */
 export interface TaskContext {
   calls: Calls;
+  events: Pick<TaskEvents, 'exitOf'>;
   runtimes: OciRuntimes;
   cgroups: CgroupMounts & CgroupFacts;
   filters: SeccompCache;

@@ -12,6 +12,8 @@ import type { TaskContext } from './create-task.ts';
 
 const SIGKILL = 9;
 const endsWithinMs = 10_000;
+/** A kill can fail, and a shim that dies with containerd away tells of no exit: then it is tried again. */
+const tryAgainMs = 1000;
 
 /** @returns how its process ended; undefined when there was no task (any more). */
 export async function deleteTask(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
@@ -40,18 +42,30 @@ async function endAndDelete(context: TaskContext, id: string): Promise<ExitStatu
 
 /** @returns false when there is no task. */
 async function endTask(context: TaskContext, id: string): Promise<boolean> {
-  const { tasks } = context.calls.client;
   const deadline = performance.now() + endsWithinMs;
-  for (let status = await statusOf(context, id); status !== undefined; status = await statusOf(context, id)) {
-    if (status === Status.STOPPED) return true;
-    if (performance.now() > deadline) throw new NetyardError('internal', `the task of ${id} does not end when killed`);
-    const attempt = (call: Promise<unknown>): Promise<unknown> =>
-      call.catch((error: unknown) => context.logger.debug('ending a task', { container: id, error: messageOf(error) }));
-    await attempt(tasks.kill({ containerId: id, signal: SIGKILL, all: true }));
-    if (status === Status.PAUSED || status === Status.PAUSING) await attempt(tasks.resume({ containerId: id }));
-    await pause(10);
+  for (;;) {
+    const attempt = new AbortController();
+    const ended = context.events.exitOf(id, attempt.signal);
+    try {
+      const status = await statusOf(context, id);
+      if (status === undefined || status === Status.STOPPED) return status !== undefined;
+      if (performance.now() > deadline)
+        throw new NetyardError('internal', `the task of ${id} does not end when killed`);
+      await kill(context, id, status);
+      const later = pause(tryAgainMs, undefined, { signal: attempt.signal }).catch(() => undefined);
+      await Promise.race([ended, later]);
+    } finally {
+      attempt.abort();
+    }
   }
-  return false;
+}
+
+async function kill({ calls, logger }: TaskContext, id: string, status: Status): Promise<void> {
+  const { tasks } = calls.client;
+  const attempt = (call: Promise<unknown>): Promise<unknown> =>
+    call.catch((error: unknown) => logger.debug('ending a task', { container: id, error: messageOf(error) }));
+  await attempt(tasks.kill({ containerId: id, signal: SIGKILL, all: true }));
+  if (status === Status.PAUSED || status === Status.PAUSING) await attempt(tasks.resume({ containerId: id }));
 }
 
 async function statusOf(context: TaskContext, id: string): Promise<Status | undefined> {

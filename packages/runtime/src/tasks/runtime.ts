@@ -49,7 +49,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const events = new TaskEvents({ client, ready: () => calls.ready(), logger });
   await events.established();
   const filters = new SeccompCache(logger);
-  const context = { calls, runtimes, cgroups: readCgroupMounts(), filters, runtimeRoot, searchPath, logger };
+  const context = { calls, events, runtimes, cgroups: readCgroupMounts(), filters, runtimeRoot, searchPath, logger };
   return new ContainerdRuntime(context, events);
 }
 

@@ -47,6 +47,21 @@ export class TaskEvents {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Resolves when a container's own process ends, when ends may have been missed, and when the signal gives up. */
+  exitOf(id: string, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unlisten = this.listen((event) => {
+      const isItsEnd = event.type === 'exit' && event.id === id && event.execId === undefined;
+      if (isItsEnd || event.type === 'resync') resolve();
+    });
+    const giveUp = (): void => {
+      unlisten();
+      resolve();
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    return promise;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#loop;

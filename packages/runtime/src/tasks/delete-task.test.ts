@@ -1,0 +1,79 @@
+/** How the end of a killed task is waited for, on a containerd that is only a few answers. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '@netyard/core';
+import type { RuntimeEvent } from '@netyard/engine';
+import type { ContainerdClient } from '../containerd/client.ts';
+import { Status } from '../containerd/gen/task_types_pb.ts';
+import { Calls } from './calls.ts';
+import type { TaskContext } from './create-task.ts';
+import { deleteTask } from './delete-task.ts';
+import { TaskEvents } from './task-events.ts';
+
+/** `kill` is what a kill does to the task; `tell` speaks as containerd's stream of events. */
+function fakeContainerd(kill: (tell: (event: RuntimeEvent) => void) => Status) {
+  const asked: string[] = [];
+  let status: Status = Status.RUNNING;
+  const listeners = new Set<(event: RuntimeEvent) => void>();
+  const tell = (event: RuntimeEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
+  const exitedAt = { seconds: 0n, nanos: 0 };
+  const client = {
+    containers: { get: async () => ({}), delete: async () => ({}) },
+    tasks: {
+      get: async () => {
+        asked.push('get');
+        return { process: { status } };
+      },
+      kill: async () => {
+        asked.push('kill');
+        setTimeout(() => {
+          status = kill(tell);
+        }, 40);
+      },
+      delete: async () => ({ exitStatus: 137, exitedAt }),
+    },
+  };
+  const listen = (listener: (event: RuntimeEvent) => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const events = { listen, exitOf: TaskEvents.prototype.exitOf };
+  const calls = new Calls(client as unknown as ContainerdClient, async () => undefined);
+  const context = { calls, events, logger: silentLogger } as unknown as TaskContext;
+  return { context, asked, listeners };
+}
+
+const exit = { exitCode: 137, exitedAt: 0n };
+
+test('the exit event wakes, those of others do not', async () => {
+  const { context, asked, listeners } = fakeContainerd((tell) => {
+    setTimeout(() => tell({ type: 'exit', id: 'a', pid: 7, exit }), 40);
+    tell({ type: 'exit', id: 'b', pid: 8, exit });
+    tell({ type: 'exit', id: 'a', execId: 'e', pid: 9, exit });
+    return Status.STOPPED;
+  });
+  assert.equal((await deleteTask(context, 'a'))?.exitCode, 137);
+  assert.deepEqual(asked, ['get', 'kill', 'get']);
+  assert.equal(listeners.size, 0);
+});
+
+test('a stream that broke wakes as well when it stands again', async () => {
+  const { context, asked } = fakeContainerd((tell) => {
+    setTimeout(() => tell({ type: 'resync' }), 0);
+    return Status.STOPPED;
+  });
+  assert.equal((await deleteTask(context, 'a'))?.exitCode, 137);
+  assert.deepEqual(asked, ['get', 'kill', 'get']);
+});
+
+test('without any event it is asked for again, and killed again when that did nothing', async () => {
+  let kills = 0;
+  const { context, asked } = fakeContainerd(() => {
+    kills += 1;
+    return kills === 2 ? Status.STOPPED : Status.RUNNING;
+  });
+  assert.equal((await deleteTask(context, 'a'))?.exitCode, 137);
+  assert.deepEqual(asked, ['get', 'kill', 'get', 'kill', 'get']);
+});
