@@ -59,8 +59,8 @@ export interface Peer {
   Via: 'auto' | 'route' | 'vxlan';
   /** RFC 3339. */
   Created: string;
-  /** Written down by a request, or in the daemon's configuration. */
-  Origin: 'request' | 'config';
+  /** Written down by a request or in the daemon's configuration, or a host of the cluster. */
+  Origin: 'request' | 'config' | 'cluster';
   /** The way in use; null while there is none. Source: the host's own address towards the peer's containers. */
   Path: { Kind: 'route'; Link: string; Gateway: string; Source: string } | null;
   Routes: { Subnet: string; Present: boolean }[];

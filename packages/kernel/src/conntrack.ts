@@ -1,5 +1,5 @@
 /** Connections that the kernel tracks (ctnetlink), forgotten one by one. See linux/netfilter/nfnetlink_conntrack.h. */
-import { formatIp, ipFromBytes, parseIp, parsePrefix, prefixContains } from '@netyard/core';
+import { formatIp, ipFromBytes, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { PortProtocol } from './contract.ts';
 import { hasErrno } from './ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes } from './netlink/attribute.ts';
@@ -36,14 +36,12 @@ export function isConnectionTo(payload: Uint8Array, match: ConnectionMatch): boo
   return address !== undefined && formatIp(ipFromBytes(address)) === formatIp(parseIp(match.address));
 }
 
-/** Whether one of the two that speak is in the subnet, as the first packet had them. Pure. */
-export function isConnectionOf(payload: Uint8Array, subnet: string): boolean {
-  const prefix = parsePrefix(subnet);
+/** Whether one of the two that speak is in one of the subnets, as the first packet had them. Pure. */
+export function isConnectionOf(payload: Uint8Array, subnets: PrefixIndex<unknown>): boolean {
   const ip = new Attributes(payload.subarray(4)).nested(CTA.TUPLE_ORIG).nested(CTA_TUPLE.IP);
-  const ends = prefix.family === 4 ? [CTA_IP.V4_SRC, CTA_IP.V4_DST] : [CTA_IP.V6_SRC, CTA_IP.V6_DST];
-  return ends.some((end) => {
+  return [CTA_IP.V4_SRC, CTA_IP.V4_DST, CTA_IP.V6_SRC, CTA_IP.V6_DST].some((end) => {
     const address = ip.bytes(end);
-    return address !== undefined && prefixContains(prefix, ipFromBytes(address));
+    return address !== undefined && subnets.find(ipFromBytes(address)) !== undefined;
   });
 }
 
@@ -63,8 +61,15 @@ export function forgetConnections(socket: NetlinkSocket, match: ConnectionMatch)
 }
 
 /** Twin: `conntrack -D -s SUBNET; conntrack -D -d SUBNET`. Answers how many were forgotten. */
-export function forgetConnectionsOf(socket: NetlinkSocket, subnet: string): number {
-  return forgetMatching(socket, `connections of ${subnet}`, (payload) => isConnectionOf(payload, subnet));
+export function forgetConnectionsOf(socket: NetlinkSocket, subnets: readonly string[]): number {
+  const index = new PrefixIndex<string>();
+  // The wider ones first: what lies inside of one adds nothing.
+  const prefixes = subnets.map(parsePrefix).sort((a, b) => a.length - b.length);
+  for (const prefix of prefixes) if (!index.overlapping(prefix)) index.add(prefix, '');
+  if (prefixes.length === 0) return 0;
+  return forgetMatching(socket, `connections of ${subnets.slice(0, 5).join(', ')}`, (payload) =>
+    isConnectionOf(payload, index),
+  );
 }
 
 function forgetMatching(socket: NetlinkSocket, object: string, matches: (payload: Uint8Array) => boolean): number {

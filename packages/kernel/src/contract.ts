@@ -5,6 +5,7 @@
  * All errors are `KernelError` (errno kept) or `NetyardError('invalid', …)`.
  */
 import type { Logger } from '@netyard/core';
+import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan, Observation } from './desired.ts';
 
 export interface ApplyOptions {
@@ -75,8 +76,16 @@ export interface PortReservation {
 export type KernelEvent =
   | { type: 'link'; action: 'new' | 'del'; name: string; index: number }
   | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
-  | { type: 'route'; action: 'new' | 'del'; to: string }
-  | { type: 'nft'; action: 'new' | 'del'; what: 'table' | 'chain' | 'rule' | 'set' | 'element'; table: string }
+  | { type: 'route'; action: 'new' | 'del'; to: string; table?: number; protocol?: number }
+  | {
+      type: 'nft';
+      action: 'new' | 'del';
+      what: 'table' | 'chain' | 'rule' | 'set' | 'element';
+      table: string;
+      /** Of an element: its set, and its key as the kernel has it (of an interval its first), parts padded to 4 bytes. */
+      set?: string;
+      keys?: readonly Uint8Array[];
+    }
   /** Events were lost (the socket's buffer ran over): what you know may be out of date, observe again. */
   | { type: 'resync' };
 
@@ -112,10 +121,15 @@ export interface Kernel {
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
   /** Forgets UDP conntrack entries towards a published port, so that the next packet takes the new way (ctnetlink). */
   forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void>;
-  /** Forgets all connections that a subnet has a part in: their next packets are judged anew. */
-  forgetConnectionsOf(subnet: string): Promise<void>;
+  /** Forgets all connections that a subnet has a part in: their next packets are judged anew. Many cost as one. */
+  forgetConnectionsOf(subnets: string | readonly string[]): Promise<void>;
 
   /** Changes made by anybody in this process's namespace. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
+  /**
+   * Packets of one link, from the moment this resolves on. Throws `invalid` with the filter compiler's own words,
+   * KernelError ENODEV, `unavailable` without libpcap. `close` of the kernel ends captures, too.
+   */
+  capture(request: PacketCaptureRequest): Promise<PacketCapture>;
   close(): void;
 }

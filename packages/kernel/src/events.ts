@@ -1,6 +1,6 @@
 /** Netlink notifications turned into kernel events. Pure. */
 import type { KernelEvent } from './contract.ts';
-import { Attributes } from './netlink/attribute.ts';
+import { Attributes, eachAttribute } from './netlink/attribute.ts';
 import type { NetlinkMessage } from './netlink/message.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
 import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
@@ -25,7 +25,7 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const route = decodeRoute(payload);
-      return route && { type: 'route', action, to: route.to };
+      return route && { type: 'route', action, to: route.to, table: route.table, protocol: route.protocol };
     }
     default:
       return undefined;
@@ -50,6 +50,9 @@ const nftParts: readonly [number, 'new' | 'del', NftPart][] = [
 ];
 /** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE are all 1. */
 const NFTA_TABLE = 1;
+const NFTA_SET_ELEM_LIST = { SET: 2, ELEMENTS: 3 } as const;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VALUE = 1;
 
 /** The event of a message of nfnetlink; undefined for others, such as the new generation after each transaction. */
 export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined {
@@ -57,5 +60,18 @@ export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined
   const part = nftParts.find(([type]) => type === (message.type & 0xff));
   if (!part) return undefined;
   const [, action, what] = part;
-  return { type: 'nft', action, what, table: new Attributes(message.payload.subarray(4)).text(NFTA_TABLE) ?? '' };
+  const body = message.payload.subarray(4);
+  const attributes = new Attributes(body);
+  const event = { type: 'nft' as const, action, what, table: attributes.text(NFTA_TABLE) ?? '' };
+  if (what !== 'element') return event;
+  return { ...event, set: attributes.text(NFTA_SET_ELEM_LIST.SET) ?? '', keys: elementKeys(attributes) };
+}
+
+/** The end of an interval, in sets that keep it as an element of its own, comes without being one. */
+function elementKeys(attributes: Attributes): Uint8Array[] {
+  const list = attributes.bytes(NFTA_SET_ELEM_LIST.ELEMENTS) ?? new Uint8Array();
+  return [...eachAttribute(list)].flatMap(({ value }) => {
+    const key = new Attributes(value).nested(NFTA_SET_ELEM_KEY).bytes(NFTA_DATA_VALUE);
+    return key === undefined ? [] : [key.slice()];
+  });
 }

@@ -1,3 +1,4 @@
+export * from './capture/contract.ts';
 export * from './contract.ts';
 export * from './desired.ts';
 export { diff, diffRemoval } from './diff.ts';

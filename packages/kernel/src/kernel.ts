@@ -1,6 +1,8 @@
 /** The kernel box's door on Linux: `openKernel()` gives the `Kernel` of contract.ts. */
 import { type Logger, silentLogger } from '@netyard/core';
 import { applyPlan } from './apply.ts';
+import { Captures } from './capture/capture.ts';
+import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
 import { forgetConnections, forgetConnectionsOf } from './conntrack.ts';
 import type {
   ApplyOptions,
@@ -38,6 +40,7 @@ class LinuxKernel implements Kernel {
   readonly #logger: Logger;
   readonly #own: OwnHandles;
   readonly #closing = new AbortController();
+  readonly #captures = new Captures();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -113,17 +116,23 @@ class LinuxKernel implements Kernel {
     if (forgotten > 0) this.#logger.debug('connections forgotten', { ...match, forgotten });
   }
 
-  async forgetConnectionsOf(subnet: string): Promise<void> {
-    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session.netfilter(), subnet));
-    if (forgotten > 0) this.#logger.debug('connections forgotten', { subnet, forgotten });
+  async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
+    const list = typeof subnets === 'string' ? [subnets] : subnets;
+    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session.netfilter(), list));
+    if (forgotten > 0) this.#logger.debug('connections forgotten', { subnets: list.slice(0, 5), forgotten });
   }
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
     return watchKernel(AbortSignal.any([signal, this.#closing.signal]));
   }
 
+  async capture(request: PacketCaptureRequest): Promise<PacketCapture> {
+    return await this.#captures.open(request);
+  }
+
   close(): void {
     this.#closing.abort();
+    this.#captures.close();
     this.#own.close();
   }
 

@@ -1,7 +1,7 @@
 /** The rest that needs no kernel: differences, what stands on what, keys of sysctls, socket addresses, numbers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isNetyardError, KernelError } from '@netyard/core';
+import { isNetyardError, KernelError, PrefixIndex, parsePrefix } from '@netyard/core';
 import { assertBytes } from '@netyard/testkit';
 import { isConnectionOf, isConnectionTo } from './conntrack.ts';
 import type { KernelObject, VethObject } from './desired.ts';
@@ -121,9 +121,13 @@ test('a connection is known by protocol, port and address of its first packet', 
   assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.1' }));
   assert.ok(!isConnectionTo(payload, { protocol: 'tcp', port: 53 }));
   assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 40000 }));
-  assert.ok(isConnectionOf(payload, '10.0.0.2/32'));
-  assert.ok(!isConnectionOf(payload, '10.0.1.0/24'));
-  assert.ok(!isConnectionOf(payload, 'fd00::/8'));
+  const within = (...subnets: string[]): boolean => {
+    const index = new PrefixIndex<true>();
+    for (const subnet of subnets) index.add(parsePrefix(subnet), true);
+    return isConnectionOf(payload, index);
+  };
+  assert.ok(within('10.0.0.2/32', '192.0.2.0/24'));
+  assert.ok(!within('10.0.1.0/24', 'fd00::/8'));
 });
 
 test('notifications: links by name, nftables by table, bridge ports passed over', () => {
@@ -134,9 +138,14 @@ test('notifications: links by name, nftables by table, bridge ports passed over'
   const port = link.slice();
   port[0] = 7;
   assert.equal(decodeRouteEvent({ type: 16, flags: 0, sequence: 0, payload: port }), undefined);
-  const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([text(1, 'netyard')])]);
+  const key = Uint8Array.of(10, 0, 0, 1);
+  const list = nested(3, [nested(1, [nested(1, [bytes(1, key)])])]);
+  const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([text(1, 'netyard'), text(2, 's'), list])]);
   assert.deepEqual(decodeNftEvent({ type: 0x0a0e, flags: 0, sequence: 0, payload }), {
-    ...{ type: 'nft', action: 'del', what: 'element', table: 'netyard' },
+    ...{ type: 'nft', action: 'del', what: 'element', table: 'netyard', set: 's', keys: [key] },
+  });
+  assert.deepEqual(decodeNftEvent({ type: 0x0a02, flags: 0, sequence: 0, payload }), {
+    ...{ type: 'nft', action: 'del', what: 'table', table: 'netyard' },
   });
   assert.equal(decodeNftEvent({ type: 0x0a0f, flags: 0, sequence: 0, payload }), undefined);
 });

@@ -140,9 +140,9 @@ function peerMethods(
  * contradicts itself.
  */
 function knownPeers({ store, settings, clock }: NetworksOptions): PeerTable {
-  const configured = (settings.peers ?? []).map(checkPeerRequest).map(
-    (peer): Peer => ({ record: { ...peer, created: clock.now() }, origin: 'config' }),
-  );
+  const configured = (settings.peers ?? [])
+    .map(checkPeerRequest)
+    .map((peer): Peer => ({ record: { ...peer, created: clock.now() }, origin: 'config' }));
   const options = { awaitsCluster: settings.awaitClusterPeers === true };
   const table = new PeerTable([], options);
   for (const peer of configured) table.add(peer);

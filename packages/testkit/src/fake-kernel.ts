@@ -13,6 +13,7 @@ import { type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from 
 import {
   type ApplyOptions,
   type ApplyReport,
+  type CapturedPacket,
   describeObject,
   diff,
   diffRemoval,
@@ -32,6 +33,8 @@ import {
   type ObservedAddress,
   type ObservedLink,
   type ObservedRoute,
+  type PacketCapture,
+  type PacketCaptureRequest,
   type PortProtocol,
   type PortReservation,
   standingAlone,
@@ -52,6 +55,10 @@ export class FakeKernel implements Kernel {
   readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
   /** `forgetConnectionsOf` calls. */
   readonly forgottenSubnets: string[] = [];
+  /** `capture` calls. */
+  readonly captures: PacketCaptureRequest[] = [];
+  /** What each capture gives. */
+  readonly packets: CapturedPacket[] = [];
   readonly #objects = new Map<string, KernelObject>();
   readonly #links: FakeLinks;
   readonly #reserved = new Set<{ protocol: PortProtocol; address: string; port: number }>();
@@ -220,8 +227,8 @@ export class FakeKernel implements Kernel {
     this.forgotten.push(match);
   }
 
-  async forgetConnectionsOf(subnet: string): Promise<void> {
-    this.forgottenSubnets.push(subnet);
+  async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
+    this.forgottenSubnets.push(...(typeof subnets === 'string' ? [subnets] : subnets));
   }
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
@@ -234,6 +241,22 @@ export class FakeKernel implements Kernel {
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
     return queue;
+  }
+
+  /** Gives `packets` and ends. Filters are not looked at. */
+  async capture(request: PacketCaptureRequest): Promise<PacketCapture> {
+    this.captures.push(request);
+    const packets = this.packets.slice(0, request.count);
+    return {
+      linkType: 1,
+      snapLength: request.snapLength ?? 262144,
+      packets: async function* () {
+        yield packets;
+      },
+      stop: () => {},
+      statistics: () => ({ captured: packets.length, received: packets.length, dropped: 0 }),
+      close: () => {},
+    };
   }
 
   close(): void {

@@ -14,6 +14,8 @@ export interface Library {
   declare<T>(prototype: string): T;
   /** The same, run on a thread of libuv's pool; its last argument is called with (error, result). */
   declareAsync<T>(prototype: string): T;
+  /** A function's address, to be handed to another one as its callback. */
+  symbol(name: string): unknown;
   /** errno of this thread's last call. */
   errno(): number;
 }
@@ -25,6 +27,7 @@ export function loadLibrary(file: string): Library {
   return {
     declare: <T>(prototype: string) => library.func(prototype) as unknown as T,
     declareAsync: <T>(prototype: string) => library.func(prototype).async as unknown as T,
+    symbol: (name) => library.symbol(name),
     errno: () => ffi.errno(),
   };
 }
@@ -76,6 +79,11 @@ export interface Libc {
   eventfd(initial: number, flags: number): number;
   /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
   pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
+  /** A FILE; `buffer` and `size` (8 bytes each) get its address and length at each flush. Free the buffer at the end. */
+  open_memstream(buffer: Uint8Array, size: Uint8Array): unknown;
+  fseek(file: unknown, offset: number, whence: number): number;
+  memcpy(target: Uint8Array, source: bigint, length: number): unknown;
+  free(address: bigint): void;
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
   syscallOpenat2(number: number, folder: number, path: string, how: Uint8Array, size: number): number;
 }
@@ -118,6 +126,10 @@ function declareLibc(): Libc {
     poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
     eventfd: c.declare('int eventfd(unsigned int initial, int flags)'),
     pthread_sigmask: c.declare('int pthread_sigmask(int how, const uint8_t *set, uint8_t *former)'),
+    open_memstream: c.declare('void *open_memstream(uint8_t *buffer, uint8_t *size)'),
+    fseek: c.declare('int fseek(void *file, long offset, int whence)'),
+    memcpy: c.declare('void *memcpy(uint8_t *target, uintptr_t source, size_t length)'),
+    free: c.declare('void free(uintptr_t address)'),
     syscallOpenat2: c.declare(
       'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
     ),

@@ -1,6 +1,7 @@
 /** Addresses, routes and neighbours as objects of a plan: what stands on a link. */
 import { formatIp, parseIp, parseMac, parsePrefix } from '@netyard/core';
 import type { AddressObject, NeighbourObject, RouteObject } from '../desired.ts';
+import { hasErrno } from '../ffi/errno.ts';
 import { routeFamily } from '../identity.ts';
 import * as addresses from '../rtnl/address.ts';
 import * as links from '../rtnl/link.ts';
@@ -92,12 +93,37 @@ function routeOn(session: Session, object: RouteObject): routes.Route {
 function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
   const family = routeFamily(object);
   const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
-  return unlessGroundless(() =>
-    routes
-      .listRoutes(session.route(object.ns), family, object.table ?? routes.mainTable)
-      .filter((route) => (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to))
-      .find((route) => object.metric === undefined || route.metric === object.metric),
-  );
+  return unlessGroundless(() => {
+    const socket = session.route(object.ns);
+    const table = object.table ?? routes.mainTable;
+    const isWanted = (route: routes.DecodedRoute): boolean =>
+      route.table === table &&
+      (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to) &&
+      (object.metric === undefined || route.metric === object.metric);
+    if (family === 4 && table === routes.mainTable) {
+      const match = matchOf(socket, to);
+      if (match === 'none') return undefined;
+      if (match !== 'unknown' && isWanted(match)) return match;
+      if (match !== 'unknown' && match.table === table && lengthOf(match.to) < lengthOf(to)) return undefined;
+    }
+    return routes.listRoutes(socket, family, table).find(isWanted);
+  });
+}
+
+const lengthOf = (to: string): number => (to === 'default' ? 0 : parsePrefix(to).length);
+
+/**
+ * The way to a prefix's first address. Where that is the wanted route, or a wider one of the same table, no list of all
+ * routes is needed; a narrower one, or a rule for another table, leaves it open.
+ */
+function matchOf(socket: ReturnType<Session['route']>, to: string): routes.DecodedRoute | 'none' | 'unknown' {
+  if (lengthOf(to) === 0) return 'unknown';
+  try {
+    return routes.matchRoute(socket, formatIp(parsePrefix(to))) ?? 'none';
+  } catch (error) {
+    if (hasErrno(error, 'EINVAL', 'EACCES', 'ENODEV', 'EOPNOTSUPP')) return 'unknown'; // of the kinds that lead nowhere
+    throw error;
+  }
 }
 
 export const routeHandler: ObjectHandler<RouteObject> = {
@@ -121,7 +147,12 @@ export const routeHandler: ObjectHandler<RouteObject> = {
   },
   create(session, object) {
     const route = routeOn(session, object);
-    routes.addRoute(session.route(object.ns), route);
+    try {
+      routes.addRoute(session.route(object.ns), route);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      return routeHandler.change(session, object); // there, but dead: no packet would have taken it
+    }
     return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));
   },
   change(session, object) {

@@ -23,6 +23,8 @@ const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15, VI
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
+const RTM_F_LOOKUP_TABLE = 0x1000;
+const RTM_F_FIB_MATCH = 0x2000;
 /** What `ip route add` says of routes whose maker it does not know. */
 const RTPROT_BOOT = 3;
 export const mainTable = 254;
@@ -169,6 +171,24 @@ function orderRoute(socket: NetlinkSocket, route: Route, verb: string, flags: nu
 export function deleteRoute(socket: NetlinkSocket, route: Route): void {
   const payload = encodeRoute(route, 'delete');
   socket.order({ type: RTM_DELROUTE, payload, operation: 'ip route delete', object: route.to });
+}
+
+/**
+ * The route that packets to an address take, as it stands in its table (RTM_F_FIB_MATCH, Linux 4.13); undefined when
+ * there is none. IPv4 only: for IPv6 the kernel tells of clones. Costs the same however many routes there are. Twin:
+ * `ip route get fibmatch ADDRESS`.
+ */
+export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute | undefined {
+  const flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
+  const head = encodeHead({ family: AF_INET, length: 32, table: 0, protocol: 0, scope: 0, type: 0, flags });
+  const payload = concatBytes([head, encodeAttributes([bytes(RTA.DST, ipToBytes(parseIp(address)))])]);
+  try {
+    const request = { type: RTM_GETROUTE, payload, operation: 'ip route get', object: address };
+    return decodeRoute(socket.ask(request).payload);
+  } catch (error) {
+    if (hasErrno(error, 'ENETUNREACH', 'EHOSTUNREACH')) return undefined;
+    throw error;
+  }
 }
 
 /** Unicast routes of one table (the main one), or with table 0 of all. Twin: `ip route show table TABLE`. */

@@ -3,8 +3,8 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
 import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
 import type { EndpointConfig, NetworkRecord } from '../contract.ts';
-import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import type { Peer } from '../peers/table.ts';
+import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
@@ -53,7 +53,7 @@ function explainContainer(context: Context, containerId: string): KernelPlan {
   const { config, state } = sandboxOf(context, containerId);
   if (!state)
     throw new NetyardError('conflict', `Container ${config.name} is not running`, {
-      hint: `docker start ${config.name} first, or ask what a start would do with --dry-run`,
+      hint: `\`docker start ${config.name}\` first, or ask what a start would do with --dry-run`,
     });
   if (state.sharedWith !== undefined) {
     const owner = context.sandboxes.get(state.sharedWith);

@@ -10,8 +10,7 @@ import { checkPeerRequest } from '../peers/parse.ts';
 import { checkPlace, findPath } from '../peers/place.ts';
 import type { Peer } from '../peers/table.ts';
 import { admitRefused } from './cluster-peers.ts';
-import { peersQueue } from './mend-peers.ts';
-import { applyTogether, forgetConnections, planOf, removePeerObjects } from './peer-objects.ts';
+import { applyTogether, forgetConnections, peersQueue, planOf, removePeerObjects } from './peer-objects.ts';
 import { viewHost } from './peer-places.ts';
 import { stateOf } from './peer-states.ts';
 

@@ -12,10 +12,10 @@ import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } f
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
+import { mendPeers } from './mend-peers.ts';
 import { loadLeases } from './networks.ts';
 import { findOrphans } from './orphans.ts';
 import { refreshParents } from './parents.ts';
-import { mendPeers } from './mend-peers.ts';
 import { unregister } from './register.ts';
 import { releaseSandbox } from './release.ts';
 import { planInput } from './sandbox-plan.ts';

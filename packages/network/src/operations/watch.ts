@@ -6,14 +6,19 @@ import { messageOf } from '@netyard/core';
 import type { KernelEvent, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { endpointSets, tableName } from '../firewall/table.ts';
+import { isPeerSet, peerOfRoute, peersOfElement } from '../peers/events.ts';
 import { isHostLinkName } from '../plan/names.ts';
+import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
+import { type MendScope, mendPeers, widest } from './mend-peers.ts';
 import { listElements } from './orphans.ts';
-import { mendPeers } from './peers.ts';
 import { planInput } from './sandbox-plan.ts';
 import { describe, mendSandbox } from './start.ts';
 
+type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
+
+const mainTable = 254;
 const gatherMilliseconds = 50;
 /** Taking elements away ourselves raises the same event as a stranger doing it: then look, but not in a hurry. */
 const ownDeletionMilliseconds = 1000;
@@ -28,7 +33,8 @@ export class Mender {
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
   readonly #containers = new Set<string>();
   #networks = false;
-  #peers = false;
+  /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
+  #peers: MendScope | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -63,20 +69,27 @@ export class Mender {
     if (event.type === 'nft') this.#noteNft(event);
     else if (event.type === 'link') this.#noteLink(event);
     else if (event.type === 'address') this.#noteAddress(event);
-    else if (event.type === 'route') this.#noteRoute(event.to);
+    else if (event.type === 'route') this.#noteRoute(event);
+    else {
+      this.#markNetworks();
+      this.#markAll();
+      this.#markPeers('all');
+    }
+  }
+
+  #noteNft(event: NftEvent): void {
+    if (event.table !== tableName || event.action !== 'del') return;
+    if (event.what === 'element') this.#noteElement(event);
     else {
       this.#markNetworks();
       this.#markAll();
     }
   }
 
-  #noteNft(event: Extract<KernelEvent, { type: 'nft' }>): void {
-    if (event.table !== tableName || event.action !== 'del') return;
-    if (event.what === 'element') this.#scheduleElements();
-    else {
-      this.#markNetworks();
-      this.#markAll();
-    }
+  /** Of peers the event itself tells which it was; for others the sets are compared. */
+  #noteElement(event: NftEvent): void {
+    if (!isPeerSet(event.set)) this.#scheduleElements();
+    else for (const name of peersOfElement(this.#context.peers, event)) this.#markPeers(new Set([name]));
   }
 
   #noteLink(event: Extract<KernelEvent, { type: 'link' }>): void {
@@ -88,7 +101,7 @@ export class Mender {
     }
     const isBridge = [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.link === event.name);
     if (!isBridge) {
-      if (containerId === undefined && !isHostLinkName(event.name)) this.#markPeers();
+      if (containerId === undefined && !isHostLinkName(event.name)) this.#noteUplink(event.name);
       return;
     }
     this.#markNetworks();
@@ -96,20 +109,34 @@ export class Mender {
     if (event.action === 'del') this.#markAll();
   }
 
+  /** With a link that goes down its routes go too, of which the kernel does not tell. */
+  #noteUplink(name: string): void {
+    this.#context.hostView = undefined;
+    const isUsed = [...this.#context.peers.values()].some(({ path }) => path?.link === name);
+    this.#markPeers(isUsed ? 'all' : 'places');
+  }
+
   #noteAddress({ action, prefix }: Extract<KernelEvent, { type: 'address' }>): void {
-    if (!this.#isGateway(prefix)) this.#markPeers();
+    this.#context.hostView = undefined;
+    if (!this.#isGateway(prefix)) this.#markPeers('all');
     else if (action === 'del') this.#markNetworks();
   }
 
-  /** A peer's route that is gone, or another one in its place. */
-  #noteRoute(to: string): void {
-    if ([...this.#context.peers.values()].some(({ record }) => record.subnets.includes(to))) this.#markPeers();
+  #noteRoute({ action, to, table, protocol }: Extract<KernelEvent, { type: 'route' }>): void {
+    if (table !== undefined && table !== mainTable) return;
+    if (protocol !== peerProtocol) {
+      this.#context.hostView = undefined;
+      this.#markPeers('places');
+      return;
+    }
+    const name = action === 'del' ? peerOfRoute(this.#context.peers, to) : undefined;
+    if (name !== undefined) this.#markPeers(new Set([name]));
   }
 
-  /** Uplinks come and go, up and down, and with them the ways to peers: the kernel does not tell of each route. */
-  #markPeers(): void {
-    if (this.#context.peers.size === 0) return;
-    this.#peers = true;
+  #markPeers(scope: MendScope): void {
+    const { peers } = this.#context;
+    if (peers.size === 0 && peers.refused.size === 0) return;
+    this.#peers = widest(this.#peers, scope);
     this.#schedule();
   }
 
@@ -154,13 +181,12 @@ export class Mender {
     this.#containers.clear();
     if (this.#networks) {
       this.#networks = false;
-      this.#peers = true; // they stand on the bridge's address and on the table
       await this.#attempt('the networks', () => this.#mendNetworks());
     }
-    if (this.#peers) {
-      this.#peers = false;
-      await this.#attempt('the peers', async () => this.#tellRepair(await mendPeers(this.#context)));
-    }
+    const scope = this.#peers;
+    this.#peers = undefined;
+    if (scope !== undefined)
+      await this.#attempt('the peers', async () => this.#tellRepair(await mendPeers(this.#context, scope)));
     for (const id of containers) {
       await this.#attempt(`container ${id}`, () =>
         this.#context.queue.run(id, async () => {
@@ -178,6 +204,8 @@ export class Mender {
       objects: planNetworks(this.#context, [...networks.keys()]),
     });
     this.#tellRepair(report.operations);
+    // Peers stand on the bridge's address and on the table.
+    if (report.operations.length > 0) this.#peers = 'all';
   }
 
   /** What all containers stand on is told as the default bridge's. */

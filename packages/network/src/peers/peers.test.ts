@@ -5,7 +5,8 @@ import type { ObservedLink } from '@netyard/kernel';
 import type { PeerRequest, PeerVia } from '../contract.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
 import { checkPeerRequest, parsePeerText } from './parse.ts';
-import { checkOthers, checkSubnets, findPath, type HostView } from './place.ts';
+import { checkPlace, findPath, type HostView } from './place.ts';
+import { PeerTable } from './table.ts';
 
 const refuses = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(isNetyardError(error), String(error));
@@ -117,7 +118,11 @@ test('where a peer is, and what it becomes in the kernel', () => {
 });
 
 test('addresses that cannot be a peer here', () => {
-  const at = (address: string, via: PeerVia = 'route') => findPath({ ...server2, address, via }, host);
+  const at = (address: string, via: PeerVia = 'route') => {
+    const peer = { ...server2, address, via };
+    checkPlace(peer, host, 'new');
+    return findPath(peer, host);
+  };
   assert.throws(() => at('172.16.2.101'), refuses('invalid', /is an address of this host/));
   assert.throws(() => at('192.168.11.1'), refuses('invalid', /is an address of this host/));
   assert.throws(() => at('192.168.11.7'), refuses('invalid', /is in our own network bridge/));
@@ -130,7 +135,7 @@ test('addresses that cannot be a peer here', () => {
 
 test('subnets that are taken', () => {
   const check = (subnet: string, when: 'new' | 'known' = 'new') =>
-    checkSubnets({ ...server2, subnets: [subnet] }, host, when);
+    checkPlace({ ...server2, subnets: [subnet] }, host, when);
   check('192.168.12.0/24');
   check('10.60.0.0/16');
   check('10.61.0.0/16');
@@ -142,8 +147,10 @@ test('subnets that are taken', () => {
 });
 
 test('peers do not collide with one another', () => {
-  const check = (part: Partial<PeerRequest>) =>
-    checkOthers({ ...server2, name: 'b', address: '172.16.2.9', ...part }, [server2]);
+  const table = new PeerTable([], { awaitsCluster: false });
+  const peer = { record: { ...server2, created: 0n }, origin: 'request' } as const;
+  table.add(peer);
+  const check = (part: Partial<PeerRequest>) => table.check({ ...server2, name: 'b', address: '172.16.2.9', ...part });
   check({ subnets: ['192.168.13.0/24'] });
   assert.throws(() => check({ name: 'server2' }), refuses('conflict', /peer server2 exists already/));
   assert.throws(
@@ -154,4 +161,10 @@ test('peers do not collide with one another', () => {
     () => check({ subnets: ['192.168.12.128/25'] }),
     refuses('conflict', /192\.168\.12\.128\/25 overlaps with 192\.168\.12\.0\/24 of peer server2/),
   );
+  assert.equal(table.behind('192.168.12.77'), peer);
+  assert.equal(table.behind('192.168.13.0'), undefined);
+  assert.equal(table.withAddress('172.16.2.102'), peer);
+  table.delete('server2');
+  check({ name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.128/25'] });
+  assert.equal(table.behind('192.168.12.77'), undefined);
 });

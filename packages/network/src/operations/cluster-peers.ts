@@ -1,0 +1,95 @@
+/**
+ * Peers that the cluster announces: what comes and goes is made and taken away, the others are not looked at. Nobody is
+ * believed: who announces what it may not is refused alone, told of, and tried again when something has changed.
+ */
+import { isNetyardError } from '@netyard/core';
+import type { KernelOperation } from '@netyard/kernel';
+import type { Context } from '../context.ts';
+import type { PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
+import { checkPeerRequest } from '../peers/parse.ts';
+import { checkPlace, type HostView } from '../peers/place.ts';
+import type { Peer, RefusedRecord } from '../peers/table.ts';
+import { applyPeers, forgetConnections, peersQueue, removePeerObjects, removeStrays } from './peer-objects.ts';
+import { settle, viewHost } from './peer-places.ts';
+
+/** See `Networks.setClusterPeers`. */
+export async function setClusterPeers(context: Context, requests: readonly PeerRequest[]): Promise<RefusedPeer[]> {
+  return context.queue.run(peersQueue, async () => {
+    const { peers } = context;
+    const isFirst = peers.awaitsCluster;
+    const wanted = new Map(requests.map((request) => [request.name, request]));
+    const leaving = [...peers.values()].filter(
+      ({ origin, record }) => origin === 'cluster' && !isSame(record, wanted.get(record.name)),
+    );
+    for (const { record } of leaving) peers.delete(record.name);
+    const former = new Map(peers.refused);
+    peers.refused.clear();
+    const host = await viewHost(context, { fresh: isFirst });
+    const joining = requests.flatMap((request) => admit(context, request, host) ?? []);
+    peers.awaitsCluster = false;
+    if (isFirst) await removeStrays(context);
+    else await removePeerObjects(context, leaving);
+    await applyPeers(context, joining);
+    await forgetConnections(context, isFirst ? [] : [...leaving, ...joining]);
+    tellRefusals(context, former);
+    return [...peers.refused.values()].map(({ record, problem }) => ({ name: record.name, problem }));
+  });
+}
+
+/** Those refused before whose way is free now. */
+export async function admitRefused(context: Context): Promise<KernelOperation[]> {
+  const { refused } = context.peers;
+  if (refused.size === 0) return [];
+  const former = new Map(refused);
+  refused.clear();
+  const host = await viewHost(context, { fresh: false });
+  const joining = [...former.values()].flatMap(({ record }) => admit(context, record, host) ?? []);
+  const operations = await applyPeers(context, joining);
+  await forgetConnections(context, joining);
+  tellRefusals(context, former);
+  return operations;
+}
+
+/** The peer that is new, or nothing: known already, or refused, which is written down. */
+function admit(context: Context, request: PeerRequest, host: HostView): Peer | undefined {
+  const { peers } = context;
+  const known = peers.get(request.name);
+  if (known?.origin === 'cluster' && isSame(known.record, request)) return undefined;
+  const created = context.clock.now();
+  try {
+    const checked = checkPeerRequest(request);
+    checkPlace(checked, host, 'new');
+    const peer: Peer = { record: { ...checked, created }, origin: 'cluster' };
+    peers.add(peer);
+    settle(context, peer, host);
+    return peer;
+  } catch (error) {
+    if (!isNetyardError(error)) throw error;
+    const record: PeerRecord = { ...request, subnets: [...request.subnets], via: request.via ?? 'auto', created };
+    peers.refused.set(request.name, { record, problem: error.message });
+    return undefined;
+  }
+}
+
+function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
+  return (
+    request !== undefined &&
+    record.address === request.address &&
+    record.via === (request.via ?? 'auto') &&
+    record.subnets.length === request.subnets.length &&
+    record.subnets.every((subnet, index) => subnet === request.subnets[index])
+  );
+}
+
+/** Once for each refusal and each new reason. */
+function tellRefusals(context: Context, former: ReadonlyMap<string, RefusedRecord>): void {
+  const bridge = [...context.networks.values()].find((record) => record.driver === 'bridge');
+  for (const [name, { record, problem }] of context.peers.refused) {
+    if (former.get(name)?.problem === problem) continue;
+    const { address, subnets } = record;
+    context.logger.warn('a host of the cluster is refused', { peer: name, address, subnets, problem });
+    if (!bridge) continue;
+    const { id: networkId, name: networkName, driver } = bridge;
+    context.emit({ action: 'refuse', networkId, networkName, driver, detail: `peer ${name}: ${problem}` });
+  }
+}

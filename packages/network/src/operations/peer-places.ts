@@ -1,0 +1,52 @@
+/**
+ * Where peers are, as the host is now. What the kernel tells of the host is kept until it says that something changed,
+ * so that one more peer among many asks for no lists.
+ */
+import { isNetyardError } from '@netyard/core';
+import { bridgeOf, type Context } from '../context.ts';
+import { checkPlace, findPath, type HostView } from '../peers/place.ts';
+import type { Peer } from '../peers/table.ts';
+import { peerProtocol } from '../plan/peer.ts';
+
+/** `fresh`: whatever is known is asked for again. */
+export async function viewHost(context: Context, options: { fresh: boolean }): Promise<HostView> {
+  const known = context.hostView;
+  if (known !== undefined && !options.fresh) return known;
+  const { kernel, networks } = context;
+  const view: HostView = {
+    links: await kernel.listLinks(),
+    addresses: await kernel.listAddresses(),
+    routes: (await kernel.listRoutes()).filter(({ protocol }) => protocol !== peerProtocol),
+    bridges: [...networks.keys()].flatMap((id) => bridgeOf(context, id) ?? []),
+  };
+  context.hostView = view;
+  return view;
+}
+
+/** Finds a known peer's path anew. Answers whether it changed; tells of what begins or ends to be wrong. */
+export function settle(context: Context, peer: Peer, host: HostView): boolean {
+  const { path, problem } = peer;
+  try {
+    context.peers.claim(peer);
+    try {
+      checkPlace(peer.record, host, 'known');
+    } catch (error) {
+      context.peers.disclaim(peer);
+      throw error;
+    }
+    peer.path = findPath(peer.record, host);
+    peer.problem = undefined;
+  } catch (error) {
+    if (!isNetyardError(error)) throw error;
+    peer.path = undefined;
+    peer.problem = error.message;
+  }
+  tell(context, peer, problem);
+  return JSON.stringify(path) !== JSON.stringify(peer.path);
+}
+
+function tell({ logger }: Context, { record, problem }: Peer, former: string | undefined): void {
+  if (problem !== undefined && problem !== former)
+    logger.warn('a peer cannot be reached', { peer: record.name, problem });
+  if (problem === undefined && former !== undefined) logger.info('a peer is in place again', { peer: record.name });
+}
