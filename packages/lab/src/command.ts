@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf, NetyardError } from '@netyard/core';
 import { Command } from 'commander';
-import { type LabDefinition, parseLab } from './definition.ts';
+import type { LabDefinition } from './definition.ts';
 import { bringDown } from './down.ts';
 import { enterHost } from './enter.ts';
+import { parseLab } from './lab-file.ts';
 import { findHost, type ListedHost, listHosts } from './list.ts';
 import { bringUp } from './up.ts';
 

@@ -27,6 +27,8 @@ export interface HostPlaces {
   etcWork: string;
   /** The daemon's `--data-root`; the same path inside the host. */
   data: string;
+  /** What its services keep. */
+  state: string;
   /** What the daemon prints. */
   daemonLog: string;
   cgroup: string;
@@ -39,10 +41,15 @@ export function hostPlaces(lab: string, host: string): HostPlaces {
     etc: join(folder, 'etc'),
     etcWork: join(folder, 'etc.work'),
     data: join(folder, 'data'),
+    state: join(folder, 'state'),
     daemonLog: join(folder, 'daemon.log'),
     cgroup: join(cgroup, host),
   };
 }
+
+/** What a service prints. */
+export const serviceLog = (lab: string, host: string, service: string): string =>
+  join(labPlaces(lab).data, host, `service-${service}.log`);
 
 /** Inside a host: where its daemon listens, and the folder of what does not survive it. */
 export const socketInside = '/run/netyard/netyard.sock';

@@ -10,14 +10,19 @@ import { labPlaces, runRoot } from './places.ts';
 const identity = z.object({ pid: z.number(), startTime: z.string() });
 const definition = z.object({
   name: z.string(),
-  switches: z.array(z.object({ name: z.string(), prefix: z.string() })),
+  switches: z.array(z.object({ name: z.string(), prefix: z.string(), mtu: z.number().exactOptional() })),
   hosts: z.array(
     z.object({
       name: z.string(),
       uplinks: z.array(z.object({ switch: z.string(), link: z.string(), address: z.string() })),
+      routes: z.array(z.object({ to: z.string(), via: z.string() })).exactOptional(),
+      role: z.literal('router').exactOptional(),
       bip: z.string().exactOptional(),
       daemon: z.boolean(),
       daemonOptions: z.array(z.string()),
+      services: z
+        .array(z.object({ name: z.string(), run: z.string(), ready: z.string().exactOptional() }))
+        .exactOptional(),
     }),
   ),
 });
