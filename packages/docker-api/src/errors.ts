@@ -2,6 +2,7 @@
  * The one table between the domain's error codes and HTTP statuses, and Docker's error body. No other file of the
  * project knows both.
  */
+import type { IncomingMessage } from 'node:http';
 import type { ErrorResponse } from '@netyard/api-types';
 import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
 
@@ -33,9 +34,14 @@ export function statusOf(error: unknown): number {
   return error instanceof NetyardError ? statuses[error.code] : 500;
 }
 
-/** Docker's body; a hint stands on a line of its own below Docker's words. */
-export function errorBody(error: unknown): ErrorResponse {
+/**
+ * Docker's body; a hint stands on a line of its own below Docker's words. Hints name commands as docker's, in
+ * backquotes; whoever asks with Netyard's own command reads that one's name.
+ */
+export function errorBody(error: unknown, request: Pick<IncomingMessage, 'headers'>): ErrorResponse {
   const hint = error instanceof NetyardError ? error.hint : undefined;
   const message = messageOf(error);
-  return { message: hint === undefined ? message : `${message}\n${hint}` };
+  if (hint === undefined) return { message };
+  const isOwn = request.headers['user-agent']?.startsWith('Netyard-Client') ?? false;
+  return { message: `${message}\n${isOwn ? hint.replaceAll('`docker ', '`netyard ') : hint}` };
 }

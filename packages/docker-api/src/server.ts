@@ -133,7 +133,7 @@ function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal
     answer.send(
       status,
       { 'Content-Type': 'application/json' },
-      status === 304 ? '' : `${JSON.stringify(errorBody(error))}\n`,
+      status === 304 ? '' : `${JSON.stringify(errorBody(error, request))}\n`,
     );
 }
 

@@ -133,6 +133,9 @@ test('codes become statuses, hints a line of their own', async (t) => {
       pause: async () => {
         throw error;
       },
+      unpause: async () => {
+        throw new NetyardError('conflict', 'stopped', { hint: 'first `docker start a`' });
+      },
       start: async () => {
         throw new NetyardError('not-modified', '');
       },
@@ -143,6 +146,10 @@ test('codes become statuses, hints a line of their own', async (t) => {
   });
   const paused = await server.send('POST', '/containers/a/pause');
   assert.deepEqual([paused.status, JSON.parse(paused.body).message], [409, 'name is in use\ntake another']);
+  const asked = async (headers: Record<string, string>) =>
+    JSON.parse((await server.send('POST', '/containers/a/unpause', { headers })).body).message;
+  assert.equal(await asked({ 'User-Agent': 'Docker-Client/28' }), 'stopped\nfirst `docker start a`');
+  assert.equal(await asked({ 'User-Agent': 'Netyard-Client' }), 'stopped\nfirst `netyard start a`');
   const started = await server.send('POST', '/containers/a/start');
   assert.deepEqual([started.status, started.body], [304, '']);
   assert.deepEqual((await server.send('POST', '/containers/a/kill')).status, 500);

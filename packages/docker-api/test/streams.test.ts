@@ -199,7 +199,7 @@ test('a container’s name where an image belongs: the registry’s words, and a
   const pull = async (image: string) =>
     JSON.parse((await server.send('POST', `/images/create?fromImage=${image}&tag=latest`)).body).message;
   const denied = 'pull access denied for nginx-1';
-  const hint = 'nginx-1 is a container; for a command in it: docker exec -it nginx-1 bash';
+  const hint = 'nginx-1 is a container; for a command in it: `docker exec -it nginx-1 bash`';
   assert.equal(await pull('docker.io/library/nginx-1'), `${denied}\n${hint}`);
   assert.equal(await pull('other'), denied);
 });

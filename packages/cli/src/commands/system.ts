@@ -70,6 +70,7 @@ export const cleanup: CommandSpec = {
   examples: ['netyard system cleanup --dry-run'],
   run: async (context, { flags }) => {
     const { Removed } = await context.client().system.cleanup({ dryRun: flags.bool('dry-run') });
+    if (Removed.length === 0) context.print('Nothing to clean up: all that Netyard made is in use.');
     for (const line of Removed) context.print(line);
     return 0;
   },

@@ -149,7 +149,7 @@ async function hintAtContainer(
   } catch {
     return error; // no such container either: the first error says it all
   }
-  const hint = `${name} is a container; for a command in it: docker exec -it ${name} bash`;
+  const hint = `${name} is a container; for a command in it: \`docker exec -it ${name} bash\``;
   return new NetyardError(error.code, error.message, { hint, cause: error });
 }
 

@@ -47,7 +47,7 @@ export async function serveProgress(exchange: Exchange, source: AsyncIterable<Pr
       next = await iterator.next();
     }
   } catch (error) {
-    const { message } = errorBody(error);
+    const { message } = errorBody(error, exchange.request);
     await line({ errorDetail: { message }, error: message });
   }
   sink.end();

@@ -60,7 +60,7 @@ async function createFrom(
 function withHint(context: EngineContext, ref: string, error: unknown): unknown {
   const isImage = isNetyardError(error, 'not-found') && error.message.startsWith('No such image');
   if (!isImage || !context.index.find(ref)) return error;
-  const hint = `${ref} is a container, not an image; for a shell in it: docker exec -it ${ref} bash`;
+  const hint = `${ref} is a container, not an image; for a shell in it: \`docker exec -it ${ref} bash\``;
   return new NetyardError('not-found', error.message, { hint, cause: error });
 }
 
