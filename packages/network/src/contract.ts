@@ -101,8 +101,13 @@ export interface SandboxConfig {
   exposed: ExposedPort[];
   /** Only what the request itself exposes: `container:` mode refuses that, but not EXPOSE of the image. */
   requestedExposed?: ExposedPort[];
-  /** HostConfig.Links as given: `target`, `target:alias` or `/target:/parent/alias`. */
+  /**
+   * HostConfig.Links as given: `target`, `target:alias` or `/target:/parent/alias`. A target `HOST/NAME` that is no
+   * `parent/alias` of this host is a container of another one.
+   */
   links: string[];
+  /** Whether other hosts of the cluster resolve the container's name. Default: `NetworkSettings.publishNames`. */
+  publishName?: boolean;
   /** `--add-host name:ip`. */
   extraHosts: string[];
   dns: string[];
@@ -158,6 +163,68 @@ export interface LinkRecord {
   targetRef?: string;
   /** Place among the parent's links, from 0. */
   position?: number;
+  /** Its target is a container of another host; `childId` and `targetName` are `HOST/NAME` then. */
+  remote?: RemoteTarget;
+}
+
+/** What a link to `HOST/NAME` was asked for by, and where its target is, or was last. */
+export interface RemoteTarget {
+  host: string;
+  name: string;
+  /** Who tells of it: the cluster's names, or the API of a peer that was written down. */
+  source: 'cluster' | 'peer';
+  at: RemoteName;
+}
+
+/** A container as other hosts know it. */
+export interface RemoteName {
+  host: string;
+  /** Of the container, without the leading slash. */
+  name: string;
+  containerId: string;
+  /** IPv4, without prefix length. */
+  address: string;
+}
+
+/** Names across hosts, as a cluster keeps them. The daemon makes it from its membership. */
+export interface RemoteDirectory {
+  /** This host's own in the cluster. */
+  readonly hostName: string;
+  /** Of all hosts that are known now, own included. */
+  hosts(): readonly string[];
+  /** What is published now on all hosts, own included; the last that was known while the cluster's store is away. */
+  names(): readonly RemoteName[];
+  /** Makes what this host publishes exactly this. */
+  publish(names: readonly Omit<RemoteName, 'host'>[]): void;
+  /** Told whenever `names` or `hosts` may answer something else. */
+  changes(listener: () => void): () => void;
+}
+
+/** Where a peer's API listens and what to show it: an `https://` address and absolute paths of PEM files. */
+export interface PeerApi {
+  url: string;
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+/** Asks the APIs of peers that were written down with one. The daemon makes it from the client box. */
+export interface PeerApis {
+  /** Throws `invalid` for files that are not there, are no PEM, or a key that others than root can read. */
+  check(api: PeerApi): void;
+  open(peer: string, api: PeerApi): PeerContainers;
+}
+
+/** One peer's containers, asked for over its API. */
+export interface PeerContainers {
+  /**
+   * By name or id: undefined when there is none; `address` is '' while it does not run on the default bridge. Throws
+   * `unavailable` or `unauthorized` when the API does not answer or does not let us in.
+   */
+  find(ref: string): Promise<RemoteName | undefined>;
+  /** Told whenever a container may have come, gone or moved, and when the API answers again after it was away. */
+  changes(listener: () => void): () => void;
+  close(): void;
 }
 
 export interface NetworkUse {
@@ -200,6 +267,8 @@ export interface PeerRequest {
   subnets: string[];
   /** Default `auto`. */
   via?: PeerVia;
+  /** For links to `HOST/NAME` without a cluster. */
+  api?: PeerApi;
 }
 
 /** Another host whose containers reach ours and are reached by ours, with their own addresses. */
@@ -208,6 +277,7 @@ export interface PeerRecord {
   address: string;
   subnets: string[];
   via: PeerVia;
+  api?: PeerApi;
   /** Nanoseconds since 1970. */
   created: bigint;
 }
@@ -269,6 +339,8 @@ export interface NetworkSettings {
    * that nobody has named yet is left alone.
    */
   awaitClusterPeers?: boolean;
+  /** `--cluster-publish-names`: names of containers that say nothing about it are published. Default false. */
+  publishNames?: boolean;
   /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: legacy variables of links. Default false. */
   legacyLinkEnvironment?: boolean;
   /** Host's files: /etc/resolv.conf, /etc/hosts. Parameters, so that tests need not be root. */
