@@ -66,15 +66,20 @@ export function forgetConnectionsOf(socket: NetlinkSocket, subnets: readonly str
   // The wider ones first: what lies inside of one adds nothing.
   const prefixes = subnets.map(parsePrefix).sort((a, b) => a.length - b.length);
   for (const prefix of prefixes) if (!index.overlapping(prefix)) index.add(prefix, '');
-  if (prefixes.length === 0) return 0;
-  return forgetMatching(socket, `connections of ${subnets.slice(0, 5).join(', ')}`, (payload) =>
-    isConnectionOf(payload, index),
-  );
+  const families = [4, 6].filter((family) => prefixes.some((prefix) => prefix.family === family));
+  const object = `connections of ${subnets.slice(0, 5).join(', ')}`;
+  const numbers = families.map((family) => (family === 4 ? AF_INET : AF_INET6));
+  return forgetMatching(socket, object, (payload) => isConnectionOf(payload, index), numbers);
 }
 
-function forgetMatching(socket: NetlinkSocket, object: string, matches: (payload: Uint8Array) => boolean): number {
+function forgetMatching(
+  socket: NetlinkSocket,
+  object: string,
+  matches: (payload: Uint8Array) => boolean,
+  families: readonly number[] = [AF_INET, AF_INET6],
+): number {
   let forgotten = 0;
-  for (const family of [AF_INET, AF_INET6]) {
+  for (const family of families) {
     const payload = Uint8Array.of(family, 0, 0, 0); // struct nfgenmsg
     const messages = socket.dump({ type: IPCTNL_MSG_CT_GET, payload, operation: 'conntrack -L', object });
     for (const message of messages.filter((found) => matches(found.payload))) {

@@ -69,7 +69,8 @@ async function removeOne(session: Session, object: PlainObject): Promise<KernelO
 /** When the transaction is refused, each object is tried alone, so that one bad element keeps no other. */
 async function removeNft(session: Session, ns: string | undefined, members: readonly NftObject[]) {
   try {
-    return removeBatch(session, ns, [...members].reverse());
+    // In the order in which they were made: of a set of intervals the kernel finds the first ones at once.
+    return removeBatch(session, ns, members).reverse();
   } catch (error) {
     if (isGone(error)) return [];
     if (members.length === 1) throw error;
