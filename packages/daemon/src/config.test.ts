@@ -45,6 +45,8 @@ test('bad values are refused', () => {
     [{ bip: '192.168.11.1/33' }, /invalid CIDR address/],
     [{ bip: 'fd00::1/64' }, /IPv4/],
     [{ bip: '10.0.0.1/31' }, /no room/],
+    [{ bip: '10.0.0.0/24' }, /invalid bip 10.0.0.0\/24: not the address of a host in its subnet/],
+    [{ bip: '10.0.0.255/24' }, /not the address of a host/],
     [{ 'fixed-cidr': '10.0.0.0/24' }, /not a part of/],
     [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
     [{ mtu: 67 }, /--mtu/],

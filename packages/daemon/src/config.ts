@@ -3,8 +3,8 @@
  * place of the daemon that knows the environment. Messages are dockerd's where it has one.
  */
 import { isAbsolute } from 'node:path';
-import { NetyardError, parseIp, parsePrefix, prefixContains, prefixSize } from '@netyard/core';
-import { type PeerRequest, parsePeerText } from '@netyard/network';
+import { NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
+import { type PeerRequest, parseBip, parsePeerText } from '@netyard/network';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
 
 /** Raw values by key, as flags or file gave them; a key that was not given is not there. */
@@ -229,19 +229,15 @@ function parseSeconds(key: string, value: unknown): number {
   return seconds;
 }
 
-/** The default bridge needs a network address, a broadcast address, its own and one for a container: at most /30. */
 function planBridge(
   bip: string,
   fixedCidr: string,
   bridge: string,
 ): { bip: string; fixedCidr: string; bridge: string } {
-  const prefix = parsePrefix(bip);
-  if (prefix.family !== 4) throw invalid(`--bip must be an IPv4 address with its prefix length: ${bip}`);
-  if (prefixSize(prefix) < 4n)
-    throw invalid(`--bip ${bip} has no room for containers`, 'give a prefix of 30 bits or less');
+  const subnet = parsePrefix(parseBip({ bip }).subnet);
   if (fixedCidr !== '') {
     const fixed = parsePrefix(fixedCidr);
-    if (fixed.length < prefix.length || !prefixContains(prefix, fixed)) {
+    if (fixed.length < subnet.length || !prefixContains(subnet, fixed)) {
       throw invalid(`--fixed-cidr ${fixedCidr} is not a part of the default bridge's subnet ${bip}`);
     }
   }

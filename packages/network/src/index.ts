@@ -3,3 +3,4 @@ export * from './contract.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
 export { parsePeerText } from './peers/parse.ts';
+export { parseBip } from './plan/bridge-settings.ts';

@@ -55,8 +55,12 @@ export function defaultBridgeOptions(settings: NetworkSettings, mtu: number): Re
   };
 }
 
-/** Parses `--bip` and checks that it is a host's address in its subnet. Throws `invalid` with Docker's words. */
-export function parseBip(settings: NetworkSettings): { subnet: string; gateway: string; range?: string } {
+/** Parses `--bip`: the address of a host in its subnet, with room for more. Throws `invalid` with Docker's words. */
+export function parseBip(settings: Pick<NetworkSettings, 'bip' | 'fixedCidr'>): {
+  subnet: string;
+  gateway: string;
+  range?: string;
+} {
   let bip: ReturnType<typeof parsePrefix>;
   try {
     bip = parsePrefix(settings.bip);
@@ -64,8 +68,13 @@ export function parseBip(settings: NetworkSettings): { subnet: string; gateway: 
     throw new NetyardError('invalid', `parse bip failed: invalid CIDR address: ${settings.bip}`, { cause });
   }
   const subnet = networkOf(bip);
-  if (bip.family !== 4 || bip.length > 30 || bip.value === subnet.value || bip.value === lastOf(subnet).value)
-    throw new NetyardError('invalid', `invalid bip ${settings.bip}: not the address of a host in an IPv4 subnet`);
+  const wrong = (why: string): never => {
+    throw new NetyardError('invalid', `invalid bip ${settings.bip}: ${why}`);
+  };
+  if (bip.family !== 4) wrong('not an IPv4 address');
+  if (bip.length > 30) wrong('no room for containers; give a prefix of 30 bits or less');
+  if (bip.value === subnet.value || bip.value === lastOf(subnet).value)
+    wrong('not the address of a host in its subnet');
   return {
     subnet: formatPrefix(subnet),
     gateway: formatIp(bip),
