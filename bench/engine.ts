@@ -21,8 +21,9 @@ export interface Engine {
 
 const insideSocket = { netyard: '/run/netyard/netyard.sock', dockerd: '/run/dockerd/docker.sock' } as const;
 
-export function engineIn(lab: string, name: Engine['name']): Engine {
-  const handle = findHost(`${lab}/${name}`);
+/** The engine of a lab host, which is named as the engine is unless said otherwise. */
+export function engineIn(lab: string, name: Engine['name'], host: string = name): Engine {
+  const handle = findHost(`${lab}/${host}`);
   return { name, handle, socket: `/proc/${handle.init.pid}/root${insideSocket[name]}` };
 }
 

@@ -1,131 +1,61 @@
-/**
- * script/bench: what Netyard does beside Debian's dockerd, in one run on one machine, as ratios of medians; and one
- * endpoint's kernel work beside plain system calls. Everything happens in a lab of its own.
- *
- *     script/bench [--rounds N] [--crowd N]
- */
-
-import { join } from 'node:path';
+/** The words of script/bench: which part, and with how much effort. */
 import { parseArgs } from 'node:util';
-import { bringDown, bringUp, enterHost, parseLab } from '@netyard/lab';
-import { docker, type Engine, engineIn, startDockerd } from './engine.ts';
-import { type Comparison, formatComparison, formatTable, type Samples } from './measure.ts';
-import { connect, crowd, type PerEngine, runAndRemove } from './scenarios.ts';
+import { across } from './across/index.ts';
+import { oneHost } from './one-host.ts';
 
-const lab = 'bench';
-const definition = `
-name: ${lab}
-switch: 172.30.0.0/16
-hosts:
-  netyard: { address: 172.30.0.1/16 }
-  dockerd: { address: 172.30.0.2/16, daemon: false }
-`;
+const usage = `Usage: script/bench [OPTIONS] [one-host|across]
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+Measures Netyard on this machine beside what else does the same, all in one run and in turns, in a lab that is gone
+afterwards. Both parts unless one is named. Needs root, and Debian's docker.io.
 
-const beside = (name: string, samples: PerEngine, wanted?: number): Comparison => ({
-  name,
-  ours: samples.netyard,
-  theirs: samples.dockerd,
-  oursName: '',
-  theirsName: 'dockerd',
-  unit: 'ms',
-  wanted,
-});
+  one-host   docker run, rm, network connect and memory, beside dockerd; one endpoint beside plain system calls
+  across     containers of two hosts: peers over routes and VXLAN, beside host to host, the same made by hand with
+             ip and iptables, and dockerd's Swarm overlay
 
-/** One endpoint's kernel work, measured inside a host: see packages/kernel/bench/attach-floor.ts. */
-async function attachFloor(engine: Engine): Promise<Comparison> {
-  const script = join(import.meta.dirname, '../packages/kernel/bench/attach-floor.ts');
-  const child = enterHost(engine.handle, [process.execPath, script, '60'], {
-    environment: process.env,
-    folder: '/',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  for await (const data of child.stdout ?? []) said += String(data);
-  const times = JSON.parse(said) as { floor: Samples; apply: Samples };
-  return {
-    ...{ name: 'attach in the kernel', ours: times.apply, theirs: times.floor, oursName: '' },
-    ...{ theirsName: 'plain calls', unit: 'ms', wanted: 1.5 },
-  };
-}
+Options:
+  --rounds N     rounds that count (default 20; across: 15)
+  --crowd N      one-host: containers at once (default 200)
+  --seconds N    across: seconds of throughput in each round (default 2)
+  --help         this text
 
-async function loadImage(engines: readonly Engine[], archive: string): Promise<void> {
-  for (const engine of engines) await docker(engine, 'load', '-q', '-i', archive);
-}
+Examples:
+  script/bench
+  script/bench across --rounds 5 --seconds 1
+  script/bench one-host --crowd 50`;
 
-async function measure(engines: readonly Engine[], rounds: number, size: number): Promise<Comparison[]> {
-  const [netyard] = engines;
-  if (!netyard) throw new Error('no engine');
-  say('attach beside plain system calls …');
-  const rows = [await attachFloor(netyard)];
-  say('docker run -d, rm -f …');
-  const plain = await runAndRemove(engines, rounds, []);
-  rows.push(beside('docker run -d', plain.run, 1 / 3), beside('docker rm -f', plain.remove, 1 / 3));
-  say('the same with -p …');
-  const published = await runAndRemove(engines, rounds, ['-p', '9000:80']);
-  rows.push(
-    beside('docker run -d -p', published.run, 1 / 3),
-    beside('docker rm -f, published', published.remove, 1 / 3),
-  );
-  say('network connect through the API …');
-  rows.push(beside('network connect, 1st', await connect(engines, rounds, []), 5 / 45));
-  rows.push(beside('connect and publish, 1st', await connect(engines, rounds, ['-p', '9000:80'])));
-  say(`a crowd of ${size} …`);
-  const many = await crowd(engines, size);
-  rows.push(beside(`docker run -d -p, of ${size} the first`, many.first));
-  rows.push(beside(`docker run -d -p, of ${size} the last`, many.last));
-  const flat = { oursName: 'last', theirsName: 'first', unit: 'ms' };
-  rows.push({ name: 'last beside first', ours: many.last.netyard, theirs: many.first.netyard, ...flat, wanted: 1.1 });
-  rows.push({
-    name: 'last beside first, dockerd',
-    ours: many.last.dockerd,
-    theirs: many.first.dockerd,
-    ...flat,
-    wanted: undefined,
-  });
-  rows.push(beside(`network connect, ${size + 1}th`, await connect(engines, rounds, [])));
-  rows.push(beside(`connect and publish, ${size + 1}th`, await connect(engines, rounds, ['-p', '9000:80'])));
-  rows.push({
-    ...beside('memory per container', { netyard: [many.memory.netyard], dockerd: [many.memory.dockerd] }, 0.5),
-    unit: 'MiB',
-  });
-  await many.remove();
-  return rows;
+function number(text: string, name: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new Error(`--${name}: ${text} is not a number from 1 to 999999`);
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '20' },
+      rounds: { type: 'string' },
       crowd: { type: 'string', default: '200' },
-      image: { type: 'string' },
+      seconds: { type: 'string', default: '2' },
+      archive: { type: 'string', default: '' },
+      help: { type: 'boolean', default: false },
     },
+    allowPositionals: true,
   });
-  if (values.image === undefined) throw new Error('--image ARCHIVE is missing: run script/bench');
-  const interrupted = new AbortController();
-  const stop = (): void => interrupted.abort(new Error('interrupted'));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  const aborted = new Promise<never>((_, reject) =>
-    interrupted.signal.addEventListener('abort', () => reject(interrupted.signal.reason), { once: true }),
-  );
-  try {
-    await bringUp(parseLab(definition, 'bench'), { say, signal: interrupted.signal });
-    try {
-      const engines = [engineIn(lab, 'netyard'), engineIn(lab, 'dockerd')];
-      const work = async (): Promise<Comparison[]> => {
-        for (const engine of engines) if (engine.name === 'dockerd') await startDockerd(engine);
-        await loadImage(engines, values.image ?? '');
-        return await measure(engines, Number(values.rounds), Number(values.crowd));
-      };
-      const rows = await Promise.race([work(), aborted]);
-      console.log('Medians (90th percentile in brackets); ratio = netyard / beside.\n');
-      console.log(formatTable(rows.map(formatComparison)));
-    } finally {
-      await bringDown(lab);
-    }
-  } finally {
-  }
+  if (values.help) return console.log(usage);
+  const [part = 'all', ...more] = positionals;
+  if (!['all', 'one-host', 'across'].includes(part) || more.length > 0)
+    throw new Error(`no such part: ${positionals.join(' ')}; see script/bench --help`);
+  if (values.archive === '') throw new Error('no image: run script/bench');
+  const rounds = (byDefault: number): number => number(values.rounds ?? String(byDefault), 'rounds');
+  const { archive } = values;
+  const crowd = number(values.crowd, 'crowd');
+  const seconds = number(values.seconds, 'seconds');
+  if (part !== 'across') await oneHost({ rounds: rounds(20), crowd, archive });
+  if (part === 'all') console.log('');
+  if (part !== 'one-host') await across({ rounds: rounds(15), seconds, archive });
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(`script/bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

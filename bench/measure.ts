@@ -1,10 +1,11 @@
 /** Samples and what is said of them. Pure, but for the clock in `timed`. */
 
-/** Milliseconds. */
+/** Milliseconds, unless said otherwise. */
 export type Samples = readonly number[];
 
 export interface Summary {
   count: number;
+  p10: number;
   median: number;
   p90: number;
 }
@@ -13,7 +14,25 @@ export function summarize(samples: Samples): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-  return { count: sorted.length, median: at(0.5), p90: at(0.9) };
+  return { count: sorted.length, p10: at(0.1), median: at(0.5), p90: at(0.9) };
+}
+
+/**
+ * The 95 % interval of the median by order statistics: it supposes nothing of how the samples are spread. With fewer
+ * than six it is all of them.
+ */
+export function medianInterval(samples: Samples): { low: number; high: number } {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const count = sorted.length;
+  // Largest number of samples at each end whose both tails of Binomial(count, 1/2) hold 5 % at most.
+  let outside = 0;
+  let term = 0.5 ** count;
+  for (let tail = term; tail <= 0.025; tail += term) {
+    outside += 1;
+    term *= (count - outside + 1) / outside;
+  }
+  const first = Math.max(0, outside - 1);
+  return { low: sorted[first] ?? Number.NaN, high: sorted[count - 1 - first] ?? Number.NaN };
 }
 
 export async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -54,10 +73,12 @@ export function formatComparison(one: Comparison): string[] {
 
 const head = ['what', 'netyard', 'beside', 'unit', 'ratio', 'wanted', 'reached', 'n'];
 
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  return all
+export const formatTable = (rows: readonly (readonly string[])[]): string => formatColumns([head, ...rows]);
+
+/** Cells in columns as wide as their widest. */
+export function formatColumns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))

@@ -1,0 +1,78 @@
+/**
+ * The same two hosts made with `ip` and `iptables`, as the tutorial's chapters 1 and 5 make them: a namespace behind a
+ * bridge on each host, a route to the other's subnet, the FORWARD rule. Pure text, but for `openByHand`.
+ */
+import type { HostHandle } from '@netyard/lab';
+import { output } from '../in-lab.ts';
+import type { Way } from './way.ts';
+
+/** One host's side: its own subnet (192.168.N.0/24) and the other's, and the other's address. */
+export interface Side {
+  host: HostHandle;
+  own: number;
+  other: number;
+  address: string;
+  otherAddress: string;
+}
+
+/** The tutorial's rule is for the hosts' network, whose address a packet has after Docker's masquerade. */
+const tutorialRule = 'iptables -A FORWARD -s 172.16.2.0/16 -j ACCEPT';
+const tunnelMtu = 1450;
+
+const box = ({ own }: Side, mtu: number): string[] => [
+  'ip netns add box',
+  'ip link add docker0 type bridge',
+  `ip link set docker0 mtu ${mtu} up`,
+  `ip address add 192.168.${own}.1/24 dev docker0`,
+  'ip link add veth0 type veth peer name eth0 netns box',
+  `ip link set veth0 mtu ${mtu} master docker0 up`,
+  'ip -n box link set lo up',
+  `ip -n box link set eth0 mtu ${mtu} up`,
+  `ip -n box address add 192.168.${own}.2/24 dev eth0`,
+  `ip -n box route add default via 192.168.${own}.1`,
+  'sysctl -q -w net.ipv4.ip_forward=1',
+];
+
+const route = ({ other, otherAddress }: Side): string[] => [`ip route add 192.168.${other}.0/24 via ${otherAddress}`];
+
+/** Nothing but the tutorial's rule, in an otherwise open chain: no connection is tracked. */
+export const openHost = (side: Side): string[] => [...box(side, 1500), tutorialRule, ...route(side)];
+
+/**
+ * What Docker has around that rule on the tutorial's servers, and what keeps strangers out: closed by default, answers
+ * by connection tracking, masquerade outwards but not to the other host's containers.
+ */
+export const guardedHost = (side: Side): string[] => [
+  ...box(side, 1500),
+  'iptables -P FORWARD DROP',
+  'iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+  'iptables -A FORWARD -i docker0 -j ACCEPT',
+  `iptables -A FORWARD -s 192.168.${side.other}.0/24 -o docker0 -j ACCEPT`,
+  tutorialRule,
+  `iptables -t nat -A POSTROUTING -s 192.168.${side.own}.0/24 -d 192.168.${side.other}.0/24 -j RETURN`,
+  `iptables -t nat -A POSTROUTING -s 192.168.${side.own}.0/24 ! -o docker0 -j MASQUERADE`,
+  ...route(side),
+];
+
+/** The open host again, with the other's subnet behind a VXLAN tunnel, as flannel lays it. */
+export const tunnelledHost = (side: Side): string[] => [
+  ...box(side, tunnelMtu),
+  'iptables -A FORWARD -s 192.168.0.0/16 -j ACCEPT',
+  `ip link add vxlan0 type vxlan id 42 local ${side.address} dev ens33 dstport 4789 nolearning`,
+  `ip link set vxlan0 address 02:00:00:00:00:${side.own} mtu ${tunnelMtu} up`,
+  `ip address add 192.168.${side.own}.0/32 dev vxlan0`,
+  `bridge fdb append 02:00:00:00:00:${side.other} dev vxlan0 dst ${side.otherAddress} self permanent`,
+  `ip neighbour add 192.168.${side.other}.0 lladdr 02:00:00:00:00:${side.other} dev vxlan0 nud permanent`,
+  `ip route add 192.168.${side.other}.0/24 via 192.168.${side.other}.0 dev vxlan0 onlink`,
+];
+
+export async function openByHand(script: (side: Side) => string[], sides: readonly [Side, Side]): Promise<Way> {
+  for (const side of sides) await output(side.host, ['sh', '-e', '-c', script(side).join('\n')]);
+  const [client, server] = sides;
+  const netns = '/run/netns/box';
+  return {
+    client: { host: client.host, netns },
+    server: { host: server.host, netns },
+    address: `192.168.${server.own}.2`,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * Containers of two hosts, over each way there is between them, in one lab on one switch: throughput, round trips and
+ * new connections, turn by turn, so that what else the machine does meets all alike.
+ */
+import { findHost, type HostHandle } from '@netyard/lab';
+import { engineIn } from '../engine.ts';
+import { inLab, say } from '../in-lab.ts';
+import { guardedHost, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
+import { type Member, openOverlay, openPeers } from './engines.ts';
+import { probeDelays, probeThroughput, startServers } from './probe.ts';
+import { formatReport, type Row, type Samplings } from './report.ts';
+import type { Candidate, Way } from './way.ts';
+
+const lab = 'bench-across';
+
+/** Pairs of hosts in the order of their addresses: 172.16.2.1 and .2, and so on. */
+const pairs = ['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'swarm'] as const;
+type Pair = (typeof pairs)[number];
+const withNetyard: readonly Pair[] = ['routes', 'tunnel'];
+
+/** Subnets of the containers on the first and on the second host of each pair: 192.168.N.0/24, as in the tutorial. */
+const subnets = [11, 12] as const;
+
+const addressOf = (pair: Pair, end: 0 | 1): string => `172.16.2.${101 + 2 * pairs.indexOf(pair) + end}`;
+const hostOf = (pair: Pair, end: 0 | 1): HostHandle => findHost(`${lab}/${pair}${end + 1}`);
+
+function definition(): string {
+  const hosts = pairs.flatMap((pair) =>
+    ([0, 1] as const).map((end) => {
+      const daemon = withNetyard.includes(pair) ? `bip: 192.168.${subnets[end]}.1/24` : 'daemon: false';
+      return `  ${pair}${end + 1}: { address: ${addressOf(pair, end)}/16, ${daemon} }`;
+    }),
+  );
+  return [`name: ${lab}`, 'switch: 172.16.0.0/16', 'hosts:', ...hosts].join('\n');
+}
+
+const sidesOf = (pair: Pair): [Side, Side] => [
+  {
+    ...{ host: hostOf(pair, 0), own: subnets[0], other: subnets[1] },
+    ...{ address: addressOf(pair, 0), otherAddress: addressOf(pair, 1) },
+  },
+  {
+    ...{ host: hostOf(pair, 1), own: subnets[1], other: subnets[0] },
+    ...{ address: addressOf(pair, 1), otherAddress: addressOf(pair, 0) },
+  },
+];
+
+function membersOf(pair: Pair, name: 'netyard' | 'dockerd'): [Member, Member] {
+  const member = (end: 0 | 1): Member => ({
+    engine: engineIn(lab, name, `${pair}${end + 1}`),
+    address: addressOf(pair, end),
+    subnet: `192.168.${subnets[end]}.0/24`,
+  });
+  return [member(0), member(1)];
+}
+
+function candidates(archive: string): Candidate[] {
+  const hosts = async (): Promise<Way> => ({
+    client: { host: hostOf('routes', 0), netns: undefined },
+    server: { host: hostOf('routes', 1), netns: undefined },
+    address: addressOf('routes', 1),
+  });
+  return [
+    {
+      key: 'routes',
+      title: 'netyard peers, routes',
+      open: () => openPeers(membersOf('routes', 'netyard'), 'route', archive),
+    },
+    { key: 'hosts', title: 'host to host, no containers', open: hosts },
+    { key: 'hand', title: 'by hand, open', open: () => openByHand(openHost, sidesOf('hand')) },
+    { key: 'guarded', title: 'by hand, guarded', open: () => openByHand(guardedHost, sidesOf('guarded')) },
+    {
+      key: 'tunnel',
+      title: 'netyard peers, VXLAN',
+      open: () => openPeers(membersOf('tunnel', 'netyard'), 'vxlan', archive),
+    },
+    { key: 'handtunnel', title: 'by hand, VXLAN', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
+    { key: 'swarm', title: 'dockerd, Swarm overlay', open: () => openOverlay(membersOf('swarm', 'dockerd'), archive) },
+  ];
+}
+
+interface Open {
+  candidate: Candidate;
+  way: Way | undefined;
+  /** Why there is none. */
+  absent: string;
+}
+
+async function openAll(all: readonly Candidate[]): Promise<Open[]> {
+  const opened: Open[] = [];
+  for (const candidate of all) {
+    say(`  ${candidate.title} …`);
+    try {
+      const way = await candidate.open();
+      await startServers(way);
+      opened.push({ candidate, way, absent: '' });
+    } catch (error) {
+      opened.push({ candidate, way: undefined, absent: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return opened;
+}
+
+/** Delays are short to measure, and what disturbs them is short as well: more rounds of less. */
+const delayRounds = 4;
+
+/** Turn by turn; each round starts with another way, so that none is always the first. The first round is not counted. */
+async function inTurns<T>(opened: readonly Open[], rounds: number, probe: (way: Way) => Promise<T>): Promise<T[][]> {
+  const samples: T[][] = opened.map(() => []);
+  for (let round = -1; round < rounds; round += 1) {
+    for (let turn = 0; turn < opened.length; turn += 1) {
+      const place = (turn + round + opened.length) % opened.length;
+      const way = opened[place]?.way;
+      if (!way) continue;
+      const measured = await probe(way);
+      if (round >= 0) samples[place]?.push(measured);
+    }
+  }
+  return samples;
+}
+
+async function measure(opened: readonly Open[], rounds: number, seconds: number): Promise<Row[]> {
+  say(`round trips and new connections, ${rounds * delayRounds} rounds …`);
+  const delays = await inTurns(opened, rounds * delayRounds, probeDelays);
+  say(`throughput, ${rounds} rounds …`);
+  const throughput = await inTurns(opened, rounds, (way) => probeThroughput(way, seconds));
+  return opened.map(({ candidate: { key, title }, absent }, place): Row => {
+    const samplings: Samplings = {
+      throughput: throughput[place]?.map((one) => one.throughput) ?? [],
+      roundTrip: delays[place]?.map((one) => one.roundTrip) ?? [],
+      roundTrip99: delays[place]?.map((one) => one.roundTrip99) ?? [],
+      connection: delays[place]?.map((one) => one.connection) ?? [],
+    };
+    return { key, title, absent, samplings };
+  });
+}
+
+export interface AcrossOptions {
+  rounds: number;
+  seconds: number;
+  /** The test image's archive. */
+  archive: string;
+}
+
+/** Prints its tables. */
+export async function across({ rounds, seconds, archive }: AcrossOptions): Promise<void> {
+  const rows = await inLab(definition(), async () => {
+    const opened = await openAll(candidates(archive));
+    return await measure(opened, rounds, seconds);
+  });
+  console.log(formatReport(rows));
+}
