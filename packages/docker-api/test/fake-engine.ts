@@ -1,12 +1,13 @@
 /** An engine whose methods a test writes down one by one; any other call fails the test with its name. */
 import { NetyardError, silentLogger } from '@netyard/core';
-import type {
-  ContainerConfig,
-  ContainerDetails,
-  ContainerRecord,
-  ContainerSummary,
-  Engine,
-  OutputChunk,
+import {
+  type ContainerConfig,
+  type ContainerDetails,
+  type ContainerRecord,
+  type ContainerSummary,
+  type Engine,
+  type OutputChunk,
+  plainConfig,
 } from '@netyard/engine';
 import type { Networks } from '@netyard/network';
 import type { ApiOptions } from '../src/options.ts';
@@ -81,80 +82,21 @@ export const second = 1_000_000_000n;
 /** 2026-11-23T20:00:00Z */
 export const someTime = 1_795_464_000n * second;
 
-export const someConfig: ContainerConfig = {
-  image: 'nginx-web01',
-  entrypoint: undefined,
+export const someConfig: ContainerConfig = plainConfig('nginx-web01', {
   command: ['nginx', '-g', 'daemon off;'],
   env: ['PATH=/bin'],
   workingDirectory: '/',
-  user: '',
-  hostname: '',
-  domainname: '',
   labels: { tier: 'web' },
-  tty: false,
-  openStdin: false,
-  stdinOnce: false,
-  attachStdin: false,
   attachStdout: false,
   attachStderr: false,
-  stopSignal: '',
-  stopTimeoutSeconds: undefined,
-  volumes: [],
   exposed: [{ protocol: 'tcp', port: 80 }],
-  macAddress: '',
-  networkDisabled: false,
-  networkMode: { kind: 'default' },
-  networkModeText: 'bridge',
-  endpoints: [],
   ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }],
-  publishAll: false,
   links: ['nginx-1:web1'],
-  extraHosts: [],
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-  mounts: [],
-  volumesFrom: [],
-  binds: [],
-  autoRemove: false,
-  restartPolicy: { name: 'no', maximumRetryCount: 0 },
-  init: false,
-  privileged: false,
-  capAdd: [],
-  capDrop: [],
-  securityOptions: [],
-  readOnlyRootfs: false,
-  devices: [],
-  groupAdd: [],
-  resources: {
-    memory: 0,
-    memoryReservation: 0,
-    memorySwap: 0,
-    nanoCpus: 0,
-    cpuShares: 0,
-    cpuPeriod: 0,
-    cpuQuota: 0,
-    cpusetCpus: '',
-    cpusetMems: '',
-    pidsLimit: 0,
-    oomKillDisable: false,
-    blkioWeight: 0,
-  },
-  ulimits: [],
-  oomScoreAdj: 0,
   shmSize: 67_108_864,
-  sysctls: {},
-  pidMode: '',
   ipcMode: 'private',
-  utsMode: '',
-  usernsMode: '',
   cgroupnsMode: 'host',
-  cgroupParent: '',
   logDriver: 'json-file',
-  logOptions: {},
-  runtime: '',
-  annotations: {},
-};
+});
 
 export const containerId = 'c045c82e85bd'.padEnd(64, '0');
 

@@ -12,7 +12,8 @@ import { forceFlag } from './shared-flags.ts';
 
 interface Pruned {
   text: string;
-  reclaimed: number;
+  /** Absent for what takes no space. */
+  reclaimed?: number;
 }
 
 /** Here -f is --force. */
@@ -60,98 +61,88 @@ async function pruneVolumes(context: Context, filters: Filters): Promise<Pruned>
 
 async function pruneNetworks(context: Context, filters: Filters): Promise<Pruned> {
   const answer = await context.client().networks.prune(filters);
-  return { text: deletedText('Deleted Networks', answer.NetworksDeleted), reclaimed: 0 };
+  return { text: deletedText('Deleted Networks', answer.NetworksDeleted) };
 }
 
-function show(context: Context, pruned: readonly Pruned[]): number {
-  context.write(pruned.map(({ text }) => text).join(''));
-  context.print(`Total reclaimed space: ${humanSize(pruned.reduce((sum, { reclaimed }) => sum + reclaimed, 0))}`);
-  return 0;
+/** What one prune command is, besides asking first and telling at the end. */
+interface Pruning {
+  /** Besides --filter and --force. */
+  flags: readonly FlagSpec[];
+  examples: readonly string[];
+  /** What follows "This will remove", in docker's words. */
+  warning(flags: Flags): string;
+  prune(context: Context, filters: Filters, flags: Flags): Promise<Pruned[]>;
 }
 
-export const containerPrune: CommandSpec = {
-  usage: '[OPTIONS]',
-  args: [0, 0],
-  flags: [filter, forceFlag],
+function pruneCommand(pruning: Pruning): CommandSpec {
+  return {
+    usage: '[OPTIONS]',
+    args: [0, 0],
+    flags: [...pruning.flags, filter, forceFlag].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    examples: pruning.examples,
+    run: async (context, { flags }) => {
+      await confirm(context, flags, `WARNING! This will remove${pruning.warning(flags)}`);
+      const pruned = await pruning.prune(context, parseFilters(flags.list('filter')), flags);
+      context.write(pruned.map(({ text }) => text).join(''));
+      const sizes = pruned.flatMap(({ reclaimed }) => reclaimed ?? []);
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      if (sizes.length > 0) context.print(`Total reclaimed space: ${humanSize(total)}`);
+      return 0;
+    },
+  };
+}
+
+const imagesText = (all: boolean): string =>
+  all ? 'all images without at least one container associated to them' : 'all dangling images';
+
+export const containerPrune = pruneCommand({
+  flags: [],
   examples: ['netyard container prune -f'],
-  run: async (context, { flags }) => {
-    await confirm(context, flags, 'WARNING! This will remove all stopped containers.');
-    return show(context, [await pruneContainers(context, parseFilters(flags.list('filter')))]);
-  },
-};
+  warning: () => ' all stopped containers.',
+  prune: async (context, filters) => [await pruneContainers(context, filters)],
+});
 
-export const imagePrune: CommandSpec = {
-  usage: '[OPTIONS]',
-  args: [0, 0],
-  flags: [
-    { name: 'all', short: 'a', type: 'bool', help: 'Remove all unused images, not just dangling ones' },
-    filter,
-    forceFlag,
-  ],
+export const imagePrune = pruneCommand({
+  flags: [{ name: 'all', short: 'a', type: 'bool', help: 'Remove all unused images, not just dangling ones' }],
   examples: ['netyard image prune -af'],
-  run: async (context, { flags }) => {
-    const all = flags.bool('all');
-    const which = all ? 'all images without at least one container associated to them' : 'all dangling images';
-    await confirm(context, flags, `WARNING! This will remove ${which}.`);
-    return show(context, [await pruneImages(context, parseFilters(flags.list('filter')), all)]);
-  },
-};
+  warning: (flags) => ` ${imagesText(flags.bool('all'))}.`,
+  prune: async (context, filters, flags) => [await pruneImages(context, filters, flags.bool('all'))],
+});
 
-export const volumePrune: CommandSpec = {
-  usage: '[OPTIONS]',
-  args: [0, 0],
-  flags: [
-    { name: 'all', short: 'a', type: 'bool', help: 'Remove all unused volumes, not just anonymous ones' },
-    filter,
-    forceFlag,
-  ],
+export const volumePrune = pruneCommand({
+  flags: [{ name: 'all', short: 'a', type: 'bool', help: 'Remove all unused volumes, not just anonymous ones' }],
   examples: ['netyard volume prune -f'],
-  run: async (context, { flags }) => {
-    const all = flags.bool('all');
-    const which = `${all ? 'all' : 'anonymous'} local volumes not used by at least one container`;
-    await confirm(context, flags, `WARNING! This will remove ${which}.`);
-    const filters = parseFilters(flags.list('filter'));
-    return show(context, [await pruneVolumes(context, all ? { ...filters, all: ['true'] } : filters)]);
-  },
-};
+  warning: (flags) => ` ${flags.bool('all') ? 'all' : 'anonymous'} local volumes not used by at least one container.`,
+  prune: async (context, filters, flags) => [
+    await pruneVolumes(context, flags.bool('all') ? { ...filters, all: ['true'] } : filters),
+  ],
+});
 
-export const networkPrune: CommandSpec = {
-  usage: '[OPTIONS]',
-  args: [0, 0],
-  flags: [filter, forceFlag],
+export const networkPrune = pruneCommand({
+  flags: [],
   examples: ['netyard network prune -f'],
-  run: async (context, { flags }) => {
-    await confirm(context, flags, 'WARNING! This will remove all custom networks not used by at least one container.');
-    const { text } = await pruneNetworks(context, parseFilters(flags.list('filter')));
-    context.write(text);
-    return 0;
-  },
-};
+  warning: () => ' all custom networks not used by at least one container.',
+  prune: async (context, filters) => [await pruneNetworks(context, filters)],
+});
 
-export const systemPrune: CommandSpec = {
-  usage: '[OPTIONS]',
-  args: [0, 0],
+export const systemPrune = pruneCommand({
   flags: [
     { name: 'all', short: 'a', type: 'bool', help: 'Remove all unused images not just dangling ones' },
-    filter,
-    forceFlag,
     { name: 'volumes', type: 'bool', help: 'Prune anonymous volumes' },
   ],
   examples: ['netyard system prune -f', 'netyard system prune --all --volumes'],
-  run: async (context, { flags }) => {
-    const all = flags.bool('all');
-    const volumes = flags.bool('volumes');
+  warning: (flags) => {
     const lines = [
       'all stopped containers',
       'all networks not used by at least one container',
-      ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
-      all ? 'all images without at least one container associated to them' : 'all dangling images',
+      ...(flags.bool('volumes') ? ['all anonymous volumes not used by at least one container'] : []),
+      imagesText(flags.bool('all')),
     ];
-    await confirm(context, flags, `WARNING! This will remove:\n${lines.map((line) => `  - ${line}`).join('\n')}\n`);
-    const filters = parseFilters(flags.list('filter'));
-    const pruned = [await pruneContainers(context, filters), await pruneNetworks(context, filters)];
-    if (volumes) pruned.push(await pruneVolumes(context, filters));
-    pruned.push(await pruneImages(context, filters, all));
-    return show(context, pruned);
+    return `:\n${lines.map((line) => `  - ${line}`).join('\n')}\n`;
   },
-};
+  prune: async (context, filters, flags) => {
+    const pruned = [await pruneContainers(context, filters), await pruneNetworks(context, filters)];
+    if (flags.bool('volumes')) pruned.push(await pruneVolumes(context, filters));
+    return [...pruned, await pruneImages(context, filters, flags.bool('all'))];
+  },
+});

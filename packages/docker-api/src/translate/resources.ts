@@ -1,22 +1,7 @@
 /** Limits, both ways between Docker's JSON and the engine's values. Pure. */
 import type { Resources as DockerResources } from '@netyard/api-types';
-import type { ContainerConfig, Resources, RestartPolicy } from '@netyard/engine';
+import { type ContainerConfig, type Resources, type RestartPolicy, unlimited } from '@netyard/engine';
 import type { ContainerUpdateBody } from '../schemas/container.ts';
-
-const none: Resources = {
-  memory: 0,
-  memoryReservation: 0,
-  memorySwap: 0,
-  nanoCpus: 0,
-  cpuShares: 0,
-  cpuPeriod: 0,
-  cpuQuota: 0,
-  cpusetCpus: '',
-  cpusetMems: '',
-  pidsLimit: 0,
-  oomKillDisable: false,
-  blkioWeight: 0,
-};
 
 type ResourcesBody = Omit<ContainerUpdateBody, 'RestartPolicy'>;
 
@@ -42,7 +27,7 @@ export function translateResourceChange(body: ResourcesBody): Partial<Resources>
 }
 
 export function translateResources(body: ResourcesBody): Resources {
-  return { ...none, ...translateResourceChange(body) };
+  return { ...unlimited, ...translateResourceChange(body) };
 }
 
 /** What Docker calls '' is `no`. Unknown names are the engine's to refuse. */
