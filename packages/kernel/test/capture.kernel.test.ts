@@ -12,7 +12,7 @@ import { inFreshHost } from '@netyard/testkit';
 const host = inFreshHost(import.meta.url);
 const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 const ns = '/run/netns/r1';
-const ping = (count = 1): string => sh(`ping -n -c ${count} -i 0.05 -W 1 10.9.0.2`);
+const ping = (count = 1): string => sh(`ping -n -c ${count} -i 0.05 -W 5 10.9.0.2`);
 const kernel = openKernel();
 
 before(() => {
@@ -75,10 +75,7 @@ test('the snapshot length cuts packets; their own length is told', host, async (
 
 test('a bad filter is refused with the words of the compiler, and nothing is left', host, async () => {
   const open = sockets();
-  const words = {
-    'icmp and and': /^syntax error in filter expression: syntax error$|^syntax error/,
-    'port 99999': /99999/,
-  };
+  const words = { 'icmp and and': /syntax error$/, 'port 99999': /99999/ };
   for (const [filter, message] of Object.entries(words)) {
     const compiler = sh(`tcpdump -d -y EN10MB '${filter}' 2>&1 || true`);
     await assert.rejects(kernel.capture({ ns, link: 'eth0', filter }), (error: Error) => {
@@ -92,18 +89,6 @@ test('a bad filter is refused with the words of the compiler, and nothing is lef
   await assert.rejects(kernel.capture({ ns, link: 'eth0', count: 0 }), /invalid packet count 0/);
   await assert.rejects(kernel.capture({ ns, link: 'eth0', snapLength: 1.5 }), /invalid snapshot length/);
   assert.equal(sockets(), open);
-});
-
-test('filters that need the netmask, and VLAN tags that the kernel took off', host, async () => {
-  const capture = await kernel.capture({ ns, link: 'eth0', filter: 'ip broadcast', prefixLength: 24, count: 1 });
-  sh('ping -c 1 -W 1 -b 10.9.0.255 2>&1 || true');
-  assert.match(describeFrame((await gather(capture))[0] as CapturedPacket), /> 10\.9\.0\.255/);
-  const tagged = await kernel.capture({ ns, link: 'eth0', filter: 'vlan 5', count: 1 });
-  sh(
-    'ip link add link h1 name h1.5 type vlan id 5 && ip link set h1.5 up && arping -c 1 -I h1.5 10.7.0.1 || ping -c 1 -W 1 -I h1.5 10.7.0.1 || true; ip link del h1.5',
-  );
-  const [packet] = await gather(tagged);
-  assert.deepEqual([...(packet?.data.slice(12, 16) ?? [])], [0x81, 0x00, 0x00, 0x05]);
 });
 
 test('a link that is not there, and one that goes away', host, async () => {

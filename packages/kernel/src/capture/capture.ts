@@ -32,7 +32,7 @@ export class Captures {
     if (!process.listeners('SIGIO').includes(this.#wake)) process.on('SIGIO', this.#wake);
     const handle = new PcapHandle(request);
     try {
-      if (request.filter) await handle.setFilter(request.filter, request.prefixLength);
+      if (request.filter) await handle.setFilter(request.filter);
     } catch (error) {
       handle.close();
       throw error;

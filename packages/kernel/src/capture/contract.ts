@@ -7,8 +7,6 @@ export interface PacketCaptureRequest {
   link: string;
   /** An expression of pcap-filter(7); absent or empty: everything. */
   filter?: string;
-  /** IPv4 prefix length of the link's address, for filters such as `ip broadcast`. */
-  prefixLength?: number;
   /** Most bytes kept of a packet. Default and most: 262144. */
   snapLength?: number;
   /** Ends after this many packets. */

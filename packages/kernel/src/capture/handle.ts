@@ -59,11 +59,11 @@ export class PcapHandle {
   }
 
   /** Throws `invalid` with the words of libpcap's compiler. Nothing may be read meanwhile. */
-  async setFilter(filter: string, prefixLength: number | undefined): Promise<void> {
+  async setFilter(filter: string): Promise<void> {
     const program = new Uint8Array(new ArrayBuffer(16));
     const result = await new Promise<number>((resolve, reject) => {
       const done = (error: unknown, code: number): void => (error ? reject(error) : resolve(code));
-      this.#pcap.compileLater(this.#pointer, program, filter, 1, netmaskOf(prefixLength), done);
+      this.#pcap.compileLater(this.#pointer, program, filter, 1, PCAP_NETMASK_UNKNOWN, done);
     });
     if (result !== 0) throw new NetyardError('invalid', this.#pcap.pcap_geterr(this.#pointer));
     try {
@@ -101,15 +101,6 @@ export class PcapHandle {
 }
 
 const errorText = (): Uint8Array => new Uint8Array(new ArrayBuffer(errorLength));
-
-/** In network byte order, as pcap_compile wants it. */
-function netmaskOf(prefixLength: number | undefined): number {
-  if (prefixLength === undefined) return PCAP_NETMASK_UNKNOWN;
-  const mask = prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, mask);
-  return new Uint32Array(bytes.buffer)[0] ?? 0;
-}
 
 function activate(pcap: Libpcap, request: PacketCaptureRequest): PcapPointer {
   const error = errorText();
