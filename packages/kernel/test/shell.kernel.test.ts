@@ -46,6 +46,15 @@ const plan: KernelPlan = {
     { kind: 'route', ns, to: '10.0.0.0/8', via: 'fd00::9', link: 'eth0', metric: 7, table: 100 },
     { kind: 'route', ns, to: '10.7.0.0/16', via: '192.0.2.1', link: 'eth0', onlink: true, source: '172.17.0.2' },
     { kind: 'neighbour', ns, link: 'eth0', address: '172.17.0.1', mac: '02:42:00:00:00:01' },
+    {
+      kind: 'vxlan',
+      name: 'ny-vxlan',
+      ...{ id: 28281, port: 4789, local: '172.17.0.1', mac: '02:42:0a:00:00:01', mtu: 1350, owner: 'tunnel', up: true },
+    },
+    { kind: 'fdb', link: 'ny-vxlan', mac: '02:42:0a:00:00:02', remote: '10.0.0.2' },
+    { kind: 'neighbour', link: 'ny-vxlan', address: '10.0.0.2', mac: '02:42:0a:00:00:02' },
+    { kind: 'route', to: '10.44.0.0/16', via: '10.0.0.2', link: 'ny-vxlan', onlink: true, protocol: 78 },
+    { kind: 'vxlan', ns: outside, name: 'x0', id: 5, port: 8472, learning: true, up: false },
     { kind: 'sysctl', ns, key: 'net.ipv4.ip_local_port_range', value: '1024 2048' },
     { kind: 'nft-table', ns, family: 'inet', name: 'inner', body: 'set s { type ifname; }' },
     { kind: 'nft-element', ns, family: 'inet', table: 'inner', set: 's', key: '"eth0"' },
@@ -79,6 +88,8 @@ function dump(): string[] {
       nsenter --net=$ns ip -6 route show table all
       nsenter --net=$ns ip neighbour show nud permanent
       nsenter --net=$ns bridge -d link
+      nsenter --net=$ns bridge fdb | grep dst
+      nsenter --net=$ns ip -d link show type vxlan | grep 'vxlan id'
       nsenter --net=$ns nft list ruleset
       nsenter --net=$ns sysctl net.ipv4.ip_forward net.ipv4.ip_local_port_range
     done
@@ -116,11 +127,13 @@ test('the commands of changes and deletions do what they say', host, async () =>
   const vandalism = `ip link set ny1 down nomaster; ip -n c1 link set eth0 mtu 1300; ip link set ny0 mtu 1300
     ip -n c1 route replace default via 172.17.0.9; echo x > ${folder}/new/hosts
     ip -n c1 neighbour replace 172.17.0.1 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+    ip link set ny-vxlan type vxlan local 10.0.0.77; ip link set ny-vxlan mtu 1200
+    bridge fdb replace 02:42:0a:00:00:02 dev ny-vxlan dst 10.0.0.66
     nft 'delete element ip netyard m { tcp . 80 }; add element ip netyard m { tcp . 80 : 1.2.3.4 . 5 }'
     nft 'add table ip netyard { comment "other"; }' ; sysctl -qw net.ipv4.ip_forward=0`;
   sh(vandalism);
   const { operations } = await kernel.apply(plan, { dryRun: true });
-  assert.ok(operations.length >= 7);
+  assert.ok(operations.length >= 9);
   sh(['set -e', ...operations.flatMap(printCommands)].join('\n'));
   assert.deepEqual((await kernel.apply(plan)).operations, []);
   const removal = await kernel.remove(plan, { dryRun: true });

@@ -1,110 +1,88 @@
 /** The default bridge with real packets: containers, host, neighbours, published ports, masquerade. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
-import { openKernel } from '@netyard/kernel';
+import { test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
+import { describeBridge } from './bridge-host.ts';
+import { ask, eventually, pings, serve, sh } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 
-/** br_netfilter shows bridged packets to the `ip` chains too; hosts have it on or off, and it may not matter. */
-for (const bridgeNetfilter of ['1', '0']) {
-  describe(`with bridge-nf-call-iptables=${bridgeNetfilter}`, host, () => {
-    const kernel = openKernel();
-    const yard = new Yard({ kernel });
-    let neighbour = '';
-
-    before(async () => {
-      sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${bridgeNetfilter}`);
-      addUplink();
-      neighbour = addNeighbour('neighbour', 9);
-      await yard.networks.start([]);
-    });
-    after(async () => {
-      await yard.close();
-      kernel.close();
-      sh(
-        'ip netns delete neighbour; ip link delete n-neighbour; ip link delete up0; ip link delete docker0; nft flush ruleset',
-      );
-    });
-
-    test('a container gets namespace, address, route and files, and all of it goes again', async () => {
-      const state = await yard.run('web');
-      const ns = state.netnsPath ?? '';
-      assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
-      assert.ok(existsSync(ns));
-      const [endpoint] = state.endpoints;
-      assert.equal(endpoint?.ipv4Address, '172.17.0.2');
-      assert.match(sh(`nsenter --net=${ns} ip -4 -o address show eth0`), /172\.17\.0\.2\/16 brd 172\.17\.255\.255/);
-      assert.match(sh(`nsenter --net=${ns} ip route`), /default via 172\.17\.0\.1 dev eth0/);
-      assert.ok(pings(ns, '172.17.0.1'));
-      assert.ok(pings(undefined, '172.17.0.2'));
-      assert.match(readFileSync(state.files.hosts, 'utf8'), /^172\.17\.0\.2\t[0-9a-f]{12}$/m);
-      assert.equal(readFileSync(state.files.resolvConf, 'utf8'), 'nameserver 192.0.2.53\nsearch example\n');
-      await yard.remove(state.containerId);
-      assert.ok(!existsSync(ns));
-      await eventually('the link is gone', () => !/ny-/.test(sh('ip -o link')));
-    });
-
-    test('a published port answers neighbours, the host, 127.0.0.1 and other containers', async () => {
-      const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-      const other = await yard.run('other');
-      await serve(web.netnsPath, 'tcp', 80, 'web');
-      const address = web.endpoints[0]?.ipv4Address ?? '';
-      assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.9', 'the source address is kept');
-      assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
-      assert.match(ask(undefined, 'tcp', '127.0.0.1', 8801), /^web /);
-      assert.match(ask(other.netnsPath, 'tcp', '172.17.0.1', 8801), /^web /);
-      assert.match(ask(other.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /);
-      assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /, 'a container reaches itself');
-      assert.match(ask(other.netnsPath, 'tcp', address, 80), /^web 172\.17\./, 'icc');
-      // Nobody reaches in past what is published.
-      sh('ip -n neighbour route add 172.17.0.0/16 via 192.0.2.1');
-      assert.equal(ask(neighbour, 'tcp', address, 80), '');
-      assert.ok(!pings(neighbour, address));
-      await yard.remove(web.containerId);
-      assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), '');
-      await yard.remove(other.containerId);
-    });
-
-    test('a port on 127.0.0.1 is for this host alone', async () => {
-      const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8802, hostAddress: '127.0.0.1' }];
-      const web = await yard.run('web', { ports });
-      const other = await yard.run('other');
-      await serve(web.netnsPath, 'tcp', 80, 'web');
-      assert.match(ask(undefined, 'tcp', '127.0.0.1', 8802), /^web /);
-      assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8802), '');
-      sh(
-        'ip -n neighbour route replace 127.0.0.0/8 via 192.0.2.1 table 100; ip -n neighbour rule add pref 0 to 127.0.0.1 dport 8802 lookup 100',
-      );
-      sh('nsenter --net=/run/netns/neighbour sysctl -qw net.ipv4.conf.all.route_localnet=1');
-      for (const target of ['192.0.2.1', '127.0.0.1', '172.17.0.1'])
-        assert.equal(ask(neighbour, 'tcp', target, 8802), '', `neighbour to ${target}`);
-      for (const target of ['192.0.2.1', '172.17.0.1'])
-        assert.equal(ask(other.netnsPath, 'tcp', target, 8802), '', `container to ${target}`);
-      await yard.remove(web.containerId);
-      await yard.remove(other.containerId);
-    });
-
-    test('UDP is published, and forgets the container that had the port before', async () => {
-      const ports = [{ protocol: 'udp' as const, containerPort: 53, hostPort: 5353 }];
-      const first = await yard.run('first', { ports });
-      await serve(first.netnsPath, 'udp', 53, 'first');
-      assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^first/);
-      await yard.remove(first.containerId);
-      const second = await yard.run('second', { ports });
-      await serve(second.netnsPath, 'udp', 53, 'second');
-      assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^second/);
-      await yard.remove(second.containerId);
-    });
-
-    test('what goes outwards is masqueraded', async () => {
-      const client = await yard.run('client');
-      await serve(neighbour, 'tcp', 9000, 'neighbour');
-      assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.9', 9000), 'neighbour 192.0.2.1');
-      await yard.remove(client.containerId);
-    });
+describeBridge(host, {}, (yard, neighbour) => {
+  test('a container gets namespace, address, route and files, and all of it goes again', async () => {
+    const state = await yard.run('web');
+    const ns = state.netnsPath ?? '';
+    assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
+    assert.ok(existsSync(ns));
+    const [endpoint] = state.endpoints;
+    assert.equal(endpoint?.ipv4Address, '172.17.0.2');
+    assert.match(sh(`nsenter --net=${ns} ip -4 -o address show eth0`), /172\.17\.0\.2\/16 brd 172\.17\.255\.255/);
+    assert.match(sh(`nsenter --net=${ns} ip route`), /default via 172\.17\.0\.1 dev eth0/);
+    assert.ok(pings(ns, '172.17.0.1'));
+    assert.ok(pings(undefined, '172.17.0.2'));
+    assert.match(readFileSync(state.files.hosts, 'utf8'), /^172\.17\.0\.2\t[0-9a-f]{12}$/m);
+    assert.equal(readFileSync(state.files.resolvConf, 'utf8'), 'nameserver 192.0.2.53\nsearch example\n');
+    await yard.remove(state.containerId);
+    assert.ok(!existsSync(ns));
+    await eventually('the link is gone', () => !/ny-/.test(sh('ip -o link')));
   });
-}
+
+  test('a published port answers neighbours, the host, 127.0.0.1 and other containers', async () => {
+    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    const other = await yard.run('other');
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    const address = web.endpoints[0]?.ipv4Address ?? '';
+    assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.9', 'the source address is kept');
+    assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
+    assert.match(ask(undefined, 'tcp', '127.0.0.1', 8801), /^web /);
+    assert.match(ask(other.netnsPath, 'tcp', '172.17.0.1', 8801), /^web /);
+    assert.match(ask(other.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /);
+    assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /, 'a container reaches itself');
+    assert.match(ask(other.netnsPath, 'tcp', address, 80), /^web 172\.17\./, 'icc');
+    // Nobody reaches in past what is published.
+    sh('ip -n neighbour route add 172.17.0.0/16 via 192.0.2.1');
+    assert.equal(ask(neighbour, 'tcp', address, 80), '');
+    assert.ok(!pings(neighbour, address));
+    await yard.remove(web.containerId);
+    assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), '');
+    await yard.remove(other.containerId);
+  });
+
+  test('a port on 127.0.0.1 is for this host alone', async () => {
+    const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8802, hostAddress: '127.0.0.1' }];
+    const web = await yard.run('web', { ports });
+    const other = await yard.run('other');
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    assert.match(ask(undefined, 'tcp', '127.0.0.1', 8802), /^web /);
+    assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8802), '');
+    sh(
+      'ip -n neighbour route replace 127.0.0.0/8 via 192.0.2.1 table 100; ip -n neighbour rule add pref 0 to 127.0.0.1 dport 8802 lookup 100',
+    );
+    sh('nsenter --net=/run/netns/neighbour sysctl -qw net.ipv4.conf.all.route_localnet=1');
+    for (const target of ['192.0.2.1', '127.0.0.1', '172.17.0.1'])
+      assert.equal(ask(neighbour, 'tcp', target, 8802), '', `neighbour to ${target}`);
+    for (const target of ['192.0.2.1', '172.17.0.1'])
+      assert.equal(ask(other.netnsPath, 'tcp', target, 8802), '', `container to ${target}`);
+    await yard.remove(web.containerId);
+    await yard.remove(other.containerId);
+  });
+
+  test('UDP is published, and forgets the container that had the port before', async () => {
+    const ports = [{ protocol: 'udp' as const, containerPort: 53, hostPort: 5353 }];
+    const first = await yard.run('first', { ports });
+    await serve(first.netnsPath, 'udp', 53, 'first');
+    assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^first/);
+    await yard.remove(first.containerId);
+    const second = await yard.run('second', { ports });
+    await serve(second.netnsPath, 'udp', 53, 'second');
+    assert.match(ask(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777'), /^second/);
+    await yard.remove(second.containerId);
+  });
+
+  test('what goes outwards is masqueraded', async () => {
+    const client = await yard.run('client');
+    await serve(neighbour, 'tcp', 9000, 'neighbour');
+    assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.9', 9000), 'neighbour 192.0.2.1');
+    await yard.remove(client.containerId);
+  });
+});

@@ -1,88 +1,67 @@
 /** icc=false: containers of the default bridge are apart but for links, with br_netfilter and without. */
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
-import { openKernel } from '@netyard/kernel';
+import { test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, pings, serve, sh, succeeds } from './wire.ts';
-import { Yard } from './yard.ts';
+import { describeBridge } from './bridge-host.ts';
+import { ask, pings, serve, sh, succeeds } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 
-for (const bridgeNetfilter of ['1', '0']) {
-  describe(`with bridge-nf-call-iptables=${bridgeNetfilter}`, host, () => {
-    const kernel = openKernel();
-    const yard = new Yard({ kernel, settings: { icc: false } });
-    let neighbour = '';
-
-    before(async () => {
-      sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${bridgeNetfilter}`);
-      addUplink();
-      neighbour = addNeighbour('neighbour', 9);
-      await yard.networks.start([]);
-    });
-    after(async () => {
-      await yard.close();
-      kernel.close();
-      sh(
-        'ip netns delete neighbour; ip link delete n-neighbour; ip link delete up0; ip link delete docker0; nft flush ruleset',
-      );
-    });
-
-    test('neither IP nor ARP passes between two containers, all else goes on', async () => {
-      const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8803 }];
-      const web = await yard.run('web', { ports });
-      const other = await yard.run('other');
-      await serve(web.netnsPath, 'tcp', 80, 'web');
-      const address = web.endpoints[0]?.ipv4Address ?? '';
-      const own = other.endpoints[0]?.ipv4Address ?? '';
-      assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
-      assert.ok(!pings(other.netnsPath, address));
-      // A static neighbour entry is what a liar would use: the frame itself must not pass either.
-      sh(`nsenter --net=${other.netnsPath} ip neighbour replace ${address} lladdr ${web.endpoints[0]?.mac} dev eth0`);
-      assert.ok(!pings(other.netnsPath, address));
-      assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
-      assert.ok(pings(other.netnsPath, '172.17.0.1'));
-      assert.ok(pings(other.netnsPath, '192.0.2.9'));
-      assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8803), 'web 192.0.2.9');
-      assert.equal(ask(other.netnsPath, 'tcp', '192.0.2.1', 8803), `web ${own}`, 'published, and the source is kept');
-      assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8803), /^web /, 'a container reaches itself');
-      await yard.remove(web.containerId);
-      await yard.remove(other.containerId);
-    });
-
-    test('a link opens the exposed ports of its target, follows it, and closes again', async () => {
-      const exposed = [{ protocol: 'tcp' as const, port: 80 }];
-      const db = await yard.run('db', { exposed });
-      const app = await yard.run('app', { links: ['db:store'] });
-      await serve(db.netnsPath, 'tcp', 80, 'db');
-      await serve(db.netnsPath, 'tcp', 81, 'other');
-      const address = db.endpoints[0]?.ipv4Address ?? '';
-      const own = app.endpoints[0]?.ipv4Address ?? '';
-      assert.equal(ask(app.netnsPath, 'tcp', address, 80), `db ${own}`);
-      assert.equal(ask(app.netnsPath, 'tcp', address, 81), '', 'not exposed');
-      assert.ok(!succeeds(db.netnsPath, 'socat', '-u', '/dev/null', `TCP4:${own}:80,connect-timeout=1`), 'one way');
-
-      const inode = statSync(app.files.hosts).ino;
-      await yard.stop(db.containerId);
-      const again = await yard.start(db.containerId);
-      await serve(again.netnsPath, 'tcp', 80, 'again');
-      const moved = again.endpoints[0]?.ipv4Address ?? '';
-      assert.notEqual(moved, address);
-      assert.match(readFileSync(app.files.hosts, 'utf8'), new RegExp(`^${moved}\\tstore [0-9a-f]{12} db$`, 'm'));
-      assert.equal(statSync(app.files.hosts).ino, inode, 'the bind mount still shows this file');
-      assert.equal(ask(app.netnsPath, 'tcp', moved, 80), `again ${own}`);
-      assert.doesNotMatch(sh('nft list set ip netyard link_holes'), new RegExp(`${address} `));
-
-      await yard.networks.removeLink('/app/store');
-      assert.equal(ask(app.netnsPath, 'tcp', moved, 80), '');
-      assert.doesNotMatch(readFileSync(app.files.hosts, 'utf8'), /store/);
-      await yard.remove(app.containerId);
-      await yard.remove(db.containerId);
-      assert.doesNotMatch(
-        sh('nft list set ip netyard link_holes; nft list set bridge netyard isolated_ports'),
-        /elements/,
-      );
-    });
+describeBridge(host, { icc: false }, (yard, neighbour) => {
+  test('neither IP nor ARP passes between two containers, all else goes on', async () => {
+    const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8803 }];
+    const web = await yard.run('web', { ports });
+    const other = await yard.run('other');
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    const address = web.endpoints[0]?.ipv4Address ?? '';
+    const own = other.endpoints[0]?.ipv4Address ?? '';
+    assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
+    assert.ok(!pings(other.netnsPath, address));
+    // A static neighbour entry is what a liar would use: the frame itself must not pass either.
+    sh(`nsenter --net=${other.netnsPath} ip neighbour replace ${address} lladdr ${web.endpoints[0]?.mac} dev eth0`);
+    assert.ok(!pings(other.netnsPath, address));
+    assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
+    assert.ok(pings(other.netnsPath, '172.17.0.1'));
+    assert.ok(pings(other.netnsPath, '192.0.2.9'));
+    assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8803), 'web 192.0.2.9');
+    assert.equal(ask(other.netnsPath, 'tcp', '192.0.2.1', 8803), `web ${own}`, 'published, and the source is kept');
+    assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8803), /^web /, 'a container reaches itself');
+    await yard.remove(web.containerId);
+    await yard.remove(other.containerId);
   });
-}
+
+  test('a link opens the exposed ports of its target, follows it, and closes again', async () => {
+    const exposed = [{ protocol: 'tcp' as const, port: 80 }];
+    const db = await yard.run('db', { exposed });
+    const app = await yard.run('app', { links: ['db:store'] });
+    await serve(db.netnsPath, 'tcp', 80, 'db');
+    await serve(db.netnsPath, 'tcp', 81, 'other');
+    const address = db.endpoints[0]?.ipv4Address ?? '';
+    const own = app.endpoints[0]?.ipv4Address ?? '';
+    assert.equal(ask(app.netnsPath, 'tcp', address, 80), `db ${own}`);
+    assert.equal(ask(app.netnsPath, 'tcp', address, 81), '', 'not exposed');
+    assert.ok(!succeeds(db.netnsPath, 'socat', '-u', '/dev/null', `TCP4:${own}:80,connect-timeout=1`), 'one way');
+
+    const inode = statSync(app.files.hosts).ino;
+    await yard.stop(db.containerId);
+    const again = await yard.start(db.containerId);
+    await serve(again.netnsPath, 'tcp', 80, 'again');
+    const moved = again.endpoints[0]?.ipv4Address ?? '';
+    assert.notEqual(moved, address);
+    assert.match(readFileSync(app.files.hosts, 'utf8'), new RegExp(`^${moved}\\tstore [0-9a-f]{12} db$`, 'm'));
+    assert.equal(statSync(app.files.hosts).ino, inode, 'the bind mount still shows this file');
+    assert.equal(ask(app.netnsPath, 'tcp', moved, 80), `again ${own}`);
+    assert.doesNotMatch(sh('nft list set ip netyard link_holes'), new RegExp(`${address} `));
+
+    await yard.networks.removeLink('/app/store');
+    assert.equal(ask(app.netnsPath, 'tcp', moved, 80), '');
+    assert.doesNotMatch(readFileSync(app.files.hosts, 'utf8'), /store/);
+    await yard.remove(app.containerId);
+    await yard.remove(db.containerId);
+    assert.doesNotMatch(
+      sh('nft list set ip netyard link_holes; nft list set bridge netyard isolated_ports'),
+      /elements/,
+    );
+  });
+});

@@ -1,0 +1,47 @@
+/** Objects whose name or place is somebody else's too: foreign links, files that stay where they are. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, test } from 'node:test';
+import { type KernelPlan, openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { cleanHost, folder, sh } from './plan-host.ts';
+
+const host = inFreshHost(import.meta.url);
+const kernel = openKernel();
+
+beforeEach(() => cleanHost(host));
+
+test('foreign links under our names are left alone', host, async () => {
+  sh('ip link add ny9 type bridge; ip link add ny8 type veth peer name ny7');
+  await assert.rejects(
+    kernel.apply({ owner: 'x', objects: [{ kind: 'veth', name: 'ny9', up: true, peer: { name: 'z', up: true } }] }),
+    /ny9: EEXIST: it is a bridge, not a veth/,
+  );
+  const plan: KernelPlan = {
+    owner: 'x',
+    objects: [
+      { kind: 'bridge', name: 'ny8', up: true },
+      { kind: 'bridge', name: 'ny9', owner: 'us', up: true },
+    ],
+  };
+  assert.deepEqual((await kernel.remove(plan)).operations, []);
+  sh('ip link show ny8; ip link show ny9; ip link delete ny8; ip link delete ny9');
+});
+
+test('a file keeps its inode and gets its mode', host, async () => {
+  const path = join(folder, 'file');
+  writeFileSync(path, 'a much longer text than before\n', { mode: 0o600 });
+  const { ino } = statSync(path);
+  const plan = (content: string, mode?: number): KernelPlan => ({
+    owner: 'x',
+    objects: [{ kind: 'file', path, content, ...(mode === undefined ? {} : { mode }) }],
+  });
+  await kernel.apply(plan('short\n'));
+  assert.equal(readFileSync(path, 'utf8'), 'short\n');
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  await kernel.apply(plan('short\n', 0o644));
+  assert.deepEqual([statSync(path).ino, statSync(path).mode & 0o777], [ino, 0o644]);
+  await kernel.remove(plan(''));
+  assert.ok(!existsSync(path));
+});

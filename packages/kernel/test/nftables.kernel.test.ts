@@ -1,0 +1,93 @@
+/** Tables and their elements: edited by others, replaced, and taken back after a failure. */
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { hasErrno, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { cleanHost, dump, element, host2, planOf, sh, tableBody } from './plan-host.ts';
+
+const host = inFreshHost(import.meta.url);
+const kernel = openKernel();
+
+beforeEach(() => cleanHost(host));
+
+test('an edited table is mended, elements kept', host, async () => {
+  await kernel.apply(host2);
+  await kernel.apply(planOf(2));
+  const before = dump();
+  for (const edit of [
+    'flush chain ip netyard output',
+    'add chain ip netyard own',
+    'add rule ip netyard output drop',
+    'delete set ip netyard holes',
+  ]) {
+    sh(`nft '${edit}'`);
+    const { operations } = await kernel.apply(host2);
+    assert.deepEqual(
+      operations.map(({ action, object }) => `${action} ${object.kind}`),
+      ['change nft-table'],
+      edit,
+    );
+    assert.deepEqual(dump(), before);
+    assert.deepEqual((await kernel.apply(host2)).operations, []);
+  }
+  await kernel.remove(planOf(2));
+  await kernel.remove(host2);
+});
+
+test('a replaced table keeps its elements, and a refused one leaves the old', host, async () => {
+  await kernel.apply(host2);
+  await kernel.apply(planOf(2));
+  sh('nft add element ip netyard holes \'{ 1.1.1.1 . 2.2.2.2 comment "x, } y" }\'');
+  const changed = tableBody
+    .replace('chain output', 'chain third { }\n  chain output')
+    .replace('set holes { type ipv4_addr . ipv4_addr; }', 'set holes { type ipv4_addr . ipv4_addr . inet_service; }');
+  const plan = (body: string): KernelPlan => ({
+    owner: 'network bridge',
+    objects: [{ kind: 'nft-table', family: 'ip', name: 'netyard', body }, element(8802, '172.17.0.2 . 80')],
+  });
+  const { operations } = await kernel.apply(plan(changed));
+  assert.deepEqual(
+    operations.map(({ action, object }) => `${action} ${object.kind}`),
+    ['change nft-table'],
+  );
+  const listed = sh('nft list table ip netyard');
+  assert.match(listed, /chain third/);
+  assert.match(listed, /tcp \. 8802 comment "container c" : 172.17.0.2 \. 80/);
+  assert.doesNotMatch(listed, /1\.1\.1\.1/); // its set has another type now
+  await assert.rejects(kernel.apply(plan(`${changed}\n chain bad { no such statement }`)), (error) =>
+    hasErrno(error, 'EINVAL'),
+  );
+  assert.equal(sh('nft list table ip netyard'), listed);
+  await kernel.apply(plan(tableBody));
+  await kernel.remove(planOf(2));
+  await kernel.remove(host2);
+});
+
+test('a failure after the nftables takes them back: new tables, replaced ones, single elements', host, async () => {
+  const own: KernelObject = {
+    kind: 'nft-table',
+    family: 'ip',
+    name: 'own',
+    body: 'set s {\ntype ipv4_addr; flags interval;\n}',
+  };
+  const inOwn: KernelObject = { kind: 'nft-element', family: 'ip', table: 'own', set: 's', key: '10.0.0.0/8' };
+  const inOwn2: KernelObject = { kind: 'nft-element', family: 'ip', table: 'own', set: 's', key: '192.168.0.0/16' };
+  const wrong: KernelObject = { kind: 'address', link: 'absent0', prefix: '10.0.0.1/8' };
+  await kernel.apply(host2);
+  const before = dump();
+  const plan = (...objects: KernelObject[]): KernelPlan => ({ owner: 'x', objects });
+  await assert.rejects(kernel.apply(plan(own, inOwn, element(1, '1.1.1.1 . 1'), wrong)));
+  assert.deepEqual(dump(), before);
+  await kernel.apply(plan(own, inOwn, element(1, '1.1.1.1 . 1')));
+  await kernel.apply(plan(own, inOwn, inOwn2));
+  const between = dump();
+  const another: KernelObject = { ...own, body: `${own.body}\nchain c { }` };
+  await assert.rejects(
+    kernel.apply(plan(another, inOwn, inOwn2, element(1, '2.2.2.2 . 2'), element(3, '3.3.3.3 . 3'), wrong)),
+  );
+  assert.deepEqual(dump(), between);
+  await kernel.apply(plan(another, element(1, '2.2.2.2 . 2')));
+  assert.deepEqual((await kernel.apply(plan(another, inOwn, inOwn2, element(1, '2.2.2.2 . 2')))).operations, []);
+  await kernel.remove(plan(another, inOwn, element(1, '2.2.2.2 . 2')));
+  assert.deepEqual(dump(), before);
+});

@@ -1,0 +1,64 @@
+/** `network connect` and `disconnect` on a kernel in memory. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { FakeKernel } from '@netyard/testkit';
+import { openFakeYard, refuses, tcp } from './fake-yard.ts';
+import type { Yard } from './yard.ts';
+
+let kernel: FakeKernel;
+let yard: Yard;
+
+beforeEach(async () => {
+  ({ kernel, yard } = await openFakeYard());
+});
+afterEach(() => yard.close());
+
+test('connect and disconnect: the rules of Docker', async () => {
+  const { networks } = yard;
+  const connect = (name: string, id: string) => networks.connect(name, id, { network: name });
+  const web = await yard.run('web');
+  await assert.rejects(connect('nowhere', web.containerId), refuses('not-found', 'network nowhere not found'));
+  await assert.rejects(
+    connect('bridge', web.containerId),
+    refuses('forbidden', 'endpoint with name web already exists in network bridge'),
+  );
+  await assert.rejects(
+    connect('host', web.containerId),
+    refuses('invalid', 'cannot connect container to host network - container must be created in host network mode'),
+  );
+  const shared =
+    'container sharing network namespace with another container or host cannot be connected to any other network';
+  const sharer = await yard.run('sharer', { mode: { kind: 'container', ref: 'web' } });
+  await assert.rejects(connect('bridge', sharer.containerId), refuses('invalid', shared));
+  const host = await yard.run('host', { mode: { kind: 'host' } });
+  await assert.rejects(connect('bridge', host.containerId), refuses('invalid', shared));
+  await assert.rejects(
+    networks.disconnect('host', host.containerId, false),
+    refuses('invalid', 'cannot disconnect container from host network - container was created in host network mode'),
+  );
+  await assert.rejects(
+    networks.disconnect('none', web.containerId, false),
+    refuses('internal', `container ${web.containerId} is not connected to the network none`),
+  );
+});
+
+test('a failed connect gives everything back, a dry run takes nothing', async () => {
+  const { networks } = yard;
+  const web = await yard.run('web', { ports: [tcp(8801)] });
+  const running = kernel.objects();
+  const leaving = await networks.planDisconnect('bridge', web.containerId, false);
+  assert.ok(leaving.some(({ action, object }) => action === 'delete' && object.kind === 'veth'));
+  assert.deepEqual(kernel.objects(), running);
+  await networks.disconnect('bridge', web.containerId, false);
+  assert.deepEqual(await networks.planDisconnect('bridge', web.containerId, false).catch(() => 'refused'), 'refused');
+  const before = kernel.objects();
+  const planned = await networks.planConnect('bridge', web.containerId, { network: 'bridge' });
+  assert.ok(planned.some(({ object }) => object.kind === 'veth'));
+  kernel.failAtStep(3);
+  await assert.rejects(networks.connect('bridge', web.containerId, { network: 'bridge' }), /EIO/);
+  assert.deepEqual(kernel.objects(), before);
+  assert.deepEqual(kernel.reservedPorts(), []);
+  assert.deepEqual(networks.state(web.containerId)?.endpoints, []);
+  await networks.connect('bridge', web.containerId, { network: 'bridge' });
+  assert.equal(networks.state(web.containerId)?.ports[0]?.hostPort, 8801);
+});

@@ -1,0 +1,107 @@
+/** Create time: what is refused, with which words and codes, and that nothing stays behind. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { SandboxConfig } from '../src/index.ts';
+import { onFront, openFakeYard, openFront, refuses, tcp, userDefined } from './fake-yard.ts';
+import type { Yard } from './yard.ts';
+
+let yard: Yard;
+
+beforeEach(async () => {
+  ({ yard } = await openFakeYard());
+});
+afterEach(() => yard.close());
+
+test('create refuses, and registers nothing', async () => {
+  await yard.create('host-mode', { mode: { kind: 'host' } });
+  const host =
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior";
+  const endpoint = (settings: object): Partial<SandboxConfig> => ({ endpoints: [{ network: 'bridge', ...settings }] });
+  const invalid = 'invalid config for network bridge: invalid endpoint settings:\n';
+  const cases: [Partial<SandboxConfig>, string, string | RegExp][] = [
+    [{ links: ['missing'] }, 'invalid', 'could not get container for missing: No such container: missing'],
+    [{ links: ['me'] }, 'invalid', 'could not get container for me: No such container: me'],
+    [{ links: ['host-mode'] }, 'invalid', host],
+    [{ links: ['a:b:c'] }, 'invalid', 'bad format for links: a:b:c'],
+    [{ mode: { kind: 'host' }, links: ['host-mode'] }, 'invalid', host],
+    [{ extraHosts: ['x'] }, 'invalid', 'bad format for add-host: "x"'],
+    [{ hostname: 'a\nb' }, 'invalid', /invalid hostname format/],
+    [{ dns: ['x'] }, 'invalid', 'invalid IP address: x'],
+    [{ ports: [tcp(70000)] }, 'invalid', /invalid port specification/],
+    [endpoint({ ipv4Address: '172.17.0.9' }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ ipv6Address: 'fd00::9' }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ ipv4Address: '1.2' }), 'invalid', `${invalid}${userDefined}\ninvalid IPv4 address: 1.2`],
+    [endpoint({ macAddress: 'zz' }), 'invalid', `${invalid}zz is not a valid mac address`],
+    [
+      endpoint({ aliases: ['a'] }),
+      'invalid',
+      `${invalid}network-scoped aliases are only supported for user-defined networks`,
+    ],
+    [
+      { mode: { kind: 'none' }, endpoints: [{ network: 'none', ipv4Address: '172.17.0.9' }] },
+      'invalid',
+      `invalid config for network none: invalid endpoint settings:\n${userDefined}`,
+    ],
+  ];
+  for (const [wanted, code, message] of cases)
+    await assert.rejects(yard.create('me', wanted), refuses(code, message), JSON.stringify(wanted));
+  assert.equal(yard.store.sandboxes().length, 1);
+  assert.deepEqual(yard.store.leases(yard.networks.get('bridge').id), []);
+});
+
+test('links: order, first alias wins, container mode is followed to its owner', async () => {
+  const owner = await yard.create('owner');
+  await yard.create('sharer', { mode: { kind: 'container', ref: 'owner' } });
+  const other = await yard.create('other');
+  const id = await yard.create('app', { links: ['other:z', 'sharer:a', 'owner:z', 'other:z'] });
+  assert.deepEqual(
+    yard.networks.links(id).map(({ alias, childId }) => [alias, childId]),
+    [
+      ['z', other],
+      ['a', owner],
+    ],
+  );
+  assert.equal(yard.networks.findLink('/app/z')?.childId, other);
+  assert.deepEqual(
+    yard.networks.linksTo(owner).map(({ alias }) => alias),
+    ['a'],
+  );
+});
+
+test('a static address: what is refused on a network that a user made', async () => {
+  await openFront(yard);
+  const invalid = 'invalid config for network front: invalid endpoint settings:\n';
+  const outside = refuses('invalid', `${invalid}no configured subnet contains IP address 10.1.1.1`);
+  await assert.rejects(yard.create('me', onFront('10.1.1.1')), outside);
+  await assert.rejects(yard.create('me', onFront('1.2')), refuses('invalid', `${invalid}invalid IPv4 address: 1.2`));
+  await assert.rejects(yard.create('me', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
+  assert.deepEqual(yard.store.sandboxes(), []);
+  const web = await yard.run('web');
+  const connect = (network: string, ipv4Address: string) =>
+    yard.networks.connect(network, web.containerId, { network, ipv4Address });
+  await assert.rejects(connect('front', '10.1.1.1'), outside);
+  await yard.networks.disconnect('bridge', web.containerId, false);
+  await assert.rejects(connect('bridge', '172.17.0.9'), refuses('invalid', new RegExp(userDefined)));
+  await connect('front', '10.5.0.9');
+  assert.equal(yard.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
+});
+
+test('static addresses stay reserved while the container is stopped, and over a restart of ours', async () => {
+  await openFront(yard);
+  const id = await yard.create('static', onFront('10.5.0.2'));
+  await yard.networks.close();
+  await yard.open().start([]);
+  assert.equal((await yard.run('dynamic', onFront())).endpoints[0]?.ipv4Address, '10.5.0.3');
+  await assert.rejects(yard.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
+  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.5.0.2');
+  await yard.remove(id);
+  await yard.create('heir', onFront('10.5.0.2'));
+});
+
+test('host and none stand alone', async () => {
+  const create = (kind: 'host' | 'none' | 'default', network: string) =>
+    yard.run('two', { mode: { kind }, endpoints: [{ network }] });
+  await assert.rejects(create('host', 'bridge'), refuses('invalid', /^container sharing network namespace/));
+  await assert.rejects(create('default', 'host'), refuses('invalid', /^cannot connect container to host network/));
+  await assert.rejects(create('none', 'bridge'), refuses('invalid', /private \(none\) mode$/));
+});

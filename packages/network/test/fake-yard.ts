@@ -1,0 +1,45 @@
+/** What the tests of one verb on a kernel in memory share: a yard, a network that a user made, and how errors are told. */
+import assert from 'node:assert/strict';
+import { isNetyardError } from '@netyard/core';
+import { FakeKernel } from '@netyard/testkit';
+import type { SandboxConfig } from '../src/index.ts';
+import { Yard } from './yard.ts';
+
+export async function openFakeYard(): Promise<{ kernel: FakeKernel; yard: Yard }> {
+  const kernel = new FakeKernel();
+  const yard = new Yard({ kernel });
+  await yard.networks.start([]);
+  return { kernel, yard };
+}
+
+export const refuses = (code: string, message: string | RegExp) => (error: unknown) => {
+  assert.ok(isNetyardError(error), String(error));
+  assert.equal(error.code, code);
+  if (typeof message === 'string') assert.equal(error.message, message);
+  else assert.match(error.message, message);
+  return true;
+};
+
+export const userDefined = 'user-specified IP address is supported on user-defined networks only';
+
+export const frontNetwork = {
+  id: 'f'.repeat(64),
+  name: 'front',
+  ipam: { driver: 'default', pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] },
+  options: { 'com.docker.network.bridge.name': 'ny-front' },
+  predefined: false,
+};
+
+export const tcp = (hostPort: number) => ({ protocol: 'tcp' as const, containerPort: 80, hostPort });
+
+/** A network that a user made, in the store before the box opens. */
+export async function openFront(yard: Yard): Promise<void> {
+  yard.store.putNetwork({ ...yard.networks.get('bridge'), ...frontNetwork });
+  await yard.networks.close();
+  await yard.open().start([]);
+}
+
+export const onFront = (ipv4Address?: string): Partial<SandboxConfig> => ({
+  mode: { kind: 'network', ref: 'front' },
+  endpoints: [{ network: 'front', ...(ipv4Address === undefined ? {} : { ipv4Address }) }],
+});

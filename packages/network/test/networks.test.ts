@@ -1,0 +1,109 @@
+/** Networks themselves: the three of Docker, the default bridge's address, what others or a crash left; explain. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { FakeKernel } from '@netyard/testkit';
+import { frontNetwork, onFront, openFakeYard, openFront, refuses, tcp } from './fake-yard.ts';
+import { Yard } from './yard.ts';
+
+let kernel: FakeKernel;
+let yard: Yard;
+
+beforeEach(async () => {
+  ({ kernel, yard } = await openFakeYard());
+});
+afterEach(() => yard.close());
+
+test('networks: the three of Docker, by name, id and prefix, and what may not be done to them', async () => {
+  const { networks } = yard;
+  assert.deepEqual(
+    networks.list().map(({ name, driver }) => `${name} ${driver}`),
+    ['bridge bridge', 'host host', 'none null'],
+  );
+  const bridge = networks.get('bridge');
+  assert.equal(networks.get(bridge.id.slice(0, 12)).name, 'bridge');
+  assert.throws(() => networks.get('x'), refuses('not-found', 'network x not found'));
+  const create = (name: string) => networks.create({ name, driver: 'bridge' });
+  await assert.rejects(
+    create('bridge'),
+    refuses('forbidden', 'operation is not permitted on predefined bridge network '),
+  );
+  await assert.rejects(create('front'), refuses('not-implemented', /not implemented/));
+  await assert.rejects(
+    networks.remove('none'),
+    refuses('forbidden', 'none is a pre-defined network and cannot be removed'),
+  );
+});
+
+test('--bip: what cannot be, what overlaps a route of the host, and moving the bridge', async () => {
+  assert.throws(
+    () => yard.open({ bip: '300.1.1.1/24' }),
+    refuses('invalid', 'parse bip failed: invalid CIDR address: 300.1.1.1/24'),
+  );
+  for (const bip of ['192.168.1.0/24', '192.168.1.255/24', 'fd00::1/64', '10.0.0.1/31'])
+    assert.throws(() => yard.open({ bip }), refuses('invalid', /^invalid bip/));
+  kernel.appear({ kind: 'route', to: '192.168.0.0/16', via: '10.0.0.1', link: 'eth0' });
+  await assert.rejects(
+    yard.open({ bip: '192.168.11.1/24' }).start([]),
+    refuses('conflict', "bip 192.168.11.1/24 overlaps with the host's route 192.168.0.0/16 via 10.0.0.1 dev eth0"),
+  );
+  const web = await yard.run('web');
+  await assert.rejects(
+    yard.open({ bip: '10.9.0.1/24' }).start([web.containerId]),
+    refuses('conflict', /containers run on it \(web\)/),
+  );
+  await yard.open({ bip: '10.9.0.1/24' }).start([]);
+  const addresses = kernel.objects().filter((object) => object.kind === 'address');
+  assert.deepEqual(
+    addresses.map(({ prefix }) => prefix),
+    ['10.9.0.1/24'],
+  );
+  assert.equal((await yard.start(web.containerId)).endpoints[0]?.ipv4Address, '10.9.0.2');
+});
+
+test('a bridge of somebody else is left alone', async () => {
+  const foreign = new FakeKernel();
+  foreign.appear({ kind: 'bridge', name: 'docker0', up: true });
+  const other = new Yard({ kernel: foreign });
+  await assert.rejects(
+    other.networks.start([]),
+    refuses('conflict', "a link named docker0 exists and is not Netyard's"),
+  );
+  assert.deepEqual(
+    foreign.objects().map(({ kind }) => kind),
+    ['bridge'],
+  );
+  await other.close();
+});
+
+test('what a crash between us and the engine left is forgotten at start', async () => {
+  await openFront(yard);
+  const id = await yard.create('lost', onFront('10.5.0.2'));
+  await yard.networks.close();
+  yard.containers.delete(id);
+  await yard.open().start([]);
+  assert.deepEqual(yard.store.sandboxes(), []);
+  assert.deepEqual(yard.store.leases(frontNetwork.id), []);
+});
+
+test('explain names everything that stands for a container; topology draws it', async () => {
+  const web = await yard.run('web', { ports: [tcp(8801)] });
+  const { owner, objects } = yard.networks.explain('web');
+  assert.equal(owner, 'container web');
+  const wanted = kernel.objects();
+  const other = new FakeKernel();
+  await other.apply({ owner, objects });
+  assert.deepEqual(
+    new Set(other.objects().map((object) => JSON.stringify(object))),
+    new Set(wanted.map((object) => JSON.stringify(object))),
+  );
+  const { nodes, edges } = yard.networks.topology();
+  assert.deepEqual(
+    nodes.map(({ name }) => name),
+    ['host', 'bridge', 'web'],
+  );
+  assert.ok(edges.some(({ from, address }) => from === web.containerId && address === '172.17.0.2'));
+  await yard.stop(web.containerId);
+  assert.throws(() => yard.networks.explain('web'), refuses('conflict', 'Container web is not running'));
+  assert.ok((await yard.networks.planPrepare(web.containerId)).length > 5);
+  assert.throws(() => yard.networks.explain('nothing'), refuses('not-found', 'No such container or network: nothing'));
+});

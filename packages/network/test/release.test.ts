@@ -1,0 +1,77 @@
+/** Stop time: what goes, what a dry run says of it, and records that should not be. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { KernelOperation } from '@netyard/kernel';
+import type { FakeKernel } from '@netyard/testkit';
+import { openFakeYard, refuses, tcp } from './fake-yard.ts';
+import type { Yard } from './yard.ts';
+
+let kernel: FakeKernel;
+let yard: Yard;
+
+beforeEach(async () => {
+  ({ kernel, yard } = await openFakeYard());
+});
+afterEach(() => yard.close());
+
+test('what a dry run of release and rm --link prints is what goes', async () => {
+  const { networks } = yard;
+  await networks.close();
+  await yard.open({ icc: false }).start([]);
+  const child = await yard.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
+  const links = ['child:db', 'child:store'];
+  const { containerId, files } = await yard.run('web', { links, ports: [tcp(8801)] });
+  for (const object of kernel.objects())
+    if (object.kind === 'file' && object.path === files.hosts) writeFileSync(object.path, object.content);
+  const words = (operations: readonly { action: string; object: object }[]): string[] =>
+    operations.map((operation) => JSON.stringify(operation)).sort();
+  /** The work is done after the plan, and nothing before it. */
+  const same = async (plan: () => Promise<KernelOperation[]>, work: () => Promise<void>): Promise<string[]> => {
+    const before = kernel.objects();
+    const done = kernel.done.length;
+    const planned = words(await plan());
+    assert.deepEqual(kernel.objects(), before);
+    await work();
+    assert.deepEqual(planned, words(kernel.done.slice(done)));
+    return planned;
+  };
+  const unlink = (alias: string) =>
+    same(
+      () => yard.networks.planRemoveLink(`web/${alias}`),
+      () => yard.networks.removeLink(`web/${alias}`),
+    );
+  assert.equal((await unlink('db')).length, 1, 'the line of hosts: the other alias needs the way');
+  assert.match((await unlink('store')).join(), /"delete".*link_holes/);
+  const release = (id: string) =>
+    same(
+      () => yard.networks.planRelease(id),
+      () => yard.stop(id),
+    );
+  assert.match((await release(containerId)).join(), /"netns".*8801/);
+  assert.deepEqual(await release(containerId), []);
+  await assert.rejects(yard.networks.planRemoveLink('web/db'), refuses('not-found', 'No such container: web/db'));
+  await release(child.containerId);
+});
+
+test('a host-mode container with an endpoint on a bridge, as could once be made, can be removed', async () => {
+  const { containerId, ...state } = await yard.run('old', { mode: { kind: 'host' } });
+  const config = yard.networks.config(containerId);
+  const web = await yard.run('web');
+  const [endpoint] = web.endpoints;
+  assert.ok(config && endpoint);
+  await yard.remove(web.containerId);
+  const before = kernel.objects();
+  await yard.networks.close();
+  const endpoints = [...config.endpoints, endpoint.config];
+  yard.store.putSandbox({ ...config, endpoints }, { ...state, endpoints: [...state.endpoints, endpoint] });
+  yard.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
+  await yard.open().start([containerId]);
+  assert.deepEqual(await yard.networks.planRelease(containerId), []);
+  await yard.stop(containerId);
+  await assert.rejects(yard.start(containerId), refuses('invalid', /^container sharing network namespace/));
+  await yard.remove(containerId);
+  assert.deepEqual(yard.store.sandboxes(), []);
+  assert.deepEqual(yard.store.leases(endpoint.networkId), []);
+  assert.deepEqual(kernel.objects(), before);
+});

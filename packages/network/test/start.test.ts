@@ -1,0 +1,93 @@
+/** Start time: what is refused, and that a failure at any step gives everything back. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { FakeKernel } from '@netyard/testkit';
+import { openFakeYard, refuses, tcp } from './fake-yard.ts';
+import type { Yard } from './yard.ts';
+
+let kernel: FakeKernel;
+let yard: Yard;
+
+beforeEach(async () => {
+  ({ kernel, yard } = await openFakeYard());
+});
+afterEach(() => yard.close());
+
+test('container mode at start', async () => {
+  const start = async (ref: string): Promise<unknown> =>
+    yard.start(await yard.create(`j${ref}`, { mode: { kind: 'container', ref } }));
+  await assert.rejects(
+    start('ghost'),
+    refuses('internal', 'joining network namespace of container: No such container: ghost'),
+  );
+  const owner = await yard.create('owner');
+  await assert.rejects(
+    start('owner'),
+    refuses('conflict', 'cannot join network namespace of a non running container: container owner is created'),
+  );
+  yard.setState(owner, 'restarting');
+  await assert.rejects(
+    yard.start(await yard.create('again', { mode: { kind: 'container', ref: 'owner' } })),
+    refuses(
+      'conflict',
+      /^cannot join network namespace of container: Container [0-9a-f]{64} is restarting, wait until/,
+    ),
+  );
+  const self = await yard.create('self', { mode: { kind: 'container', ref: 'self' } });
+  await assert.rejects(yard.start(self), refuses('internal', 'cannot join own network namespace'));
+});
+
+test('a port in use fails the start with all the words of Docker, and nothing stays', async () => {
+  await yard.run('one', { ports: [tcp(8801)] });
+  const before = kernel.objects();
+  const two = await yard.create('two', { ports: [tcp(8802), tcp(8801)] });
+  const words =
+    /^failed to set up container networking: driver failed programming external connectivity on endpoint \w+ \([0-9a-f]{64}\): /;
+  await assert.rejects(
+    yard.start(two),
+    refuses('internal', new RegExp(`${words.source}Bind for 0\\.0\\.0\\.0:8801 failed: port is already allocated$`)),
+  );
+  kernel.occupyPort('tcp', '0.0.0.0', 9000);
+  const three = await yard.create('three', { ports: [tcp(9000)] });
+  await assert.rejects(
+    yard.start(three),
+    refuses(
+      'internal',
+      new RegExp(`${words.source}failed to bind host port 0\\.0\\.0\\.0:9000/tcp: address already in use$`),
+    ),
+  );
+  assert.deepEqual(kernel.objects(), before);
+  assert.equal(kernel.reservedPorts().length, 2);
+  assert.equal(yard.store.leases(yard.networks.get('bridge').id).length, 1);
+});
+
+test('a failure at any step gives everything back', async () => {
+  const before = kernel.objects();
+  const id = await yard.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });
+  for (let step = 1; step <= 12; step += 1) {
+    kernel.failAtStep(step);
+    await assert.rejects(yard.start(id), refuses('internal', /EIO/), `step ${step}`);
+    assert.deepEqual(kernel.objects(), before, `step ${step}`);
+    assert.deepEqual(kernel.reservedPorts(), []);
+    assert.equal(yard.networks.state(id), undefined);
+    assert.deepEqual(yard.store.leases(yard.networks.get('bridge').id), []);
+    assert.equal(yard.store.sandboxes()[0]?.state, undefined);
+  }
+});
+
+test('a full pool, and addresses that are never given twice or straight back', async () => {
+  await yard.networks.close();
+  const networks = yard.open({ bip: '10.9.0.1/29' });
+  await networks.start([]);
+  const given = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => yard.run(name)));
+  assert.equal(new Set(given.map((state) => state.endpoints[0]?.ipv4Address)).size, 5);
+  const id = await yard.create('f');
+  const { id: network } = networks.get('bridge');
+  const full = `failed to set up container networking: no available IPv4 addresses on this network's address pools: bridge (${network})`;
+  await assert.rejects(yard.start(id), refuses('internal', full));
+  const [first, second] = given;
+  assert.ok(first && second);
+  await yard.stop(second.containerId);
+  await yard.stop(first.containerId);
+  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.9.0.2');
+});
