@@ -5,7 +5,10 @@
  *
  * Verdicts here never overrule those of other tables: a packet must pass all of them (nft(8), "chains"). We only drop
  * what is on its way to a bridge of ours, and what pretends to come from or go to 127.0.0.0/8 through the network.
- * IPv6 has no part here yet: endpoints are made without it. Pure.
+ * IPv6 has no part here yet: endpoints are made without it.
+ *
+ * Most packets belong to connections that were let in long ago: what tells them apart stands first in each chain, and
+ * comparing four bytes of the packet stands before looking up a link's name, which costs several times as much. Pure.
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 
@@ -44,8 +47,8 @@ const body = `
 
 	chain martians {
 		type filter hook prerouting priority -300; policy accept;
-		iifname != "lo" ip daddr 127.0.0.0/8 drop comment "loopback from outside"
-		iifname @bridges ip saddr 127.0.0.0/8 drop comment "loopback from a container"
+		ip daddr 127.0.0.0/8 iifname != "lo" drop comment "loopback from outside"
+		ip saddr 127.0.0.0/8 iifname @bridges drop comment "loopback from a container"
 	}
 
 	chain publish {
@@ -75,11 +78,11 @@ const body = `
 
 	chain forward {
 		type filter hook forward priority 0; policy accept;
+		ct state established,related accept
 		oifname @bridges jump to_bridge
 	}
 
 	chain to_bridge {
-		ct state established,related accept
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
 		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
