@@ -12,7 +12,7 @@ import { deleteNetns, hasErrno, unmount } from '@netyard/kernel';
 import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups } from './cgroups.ts';
 import { cgroupRoot, dataRoot, labPlaces, runRoot, switchPin } from './places.ts';
 import { isAlive, isInOtherPidNamespace, running } from './process-table.ts';
-import { readState } from './state.ts';
+import { busyWith, readState } from './state.ts';
 
 const patienceMs = 20_000;
 const lookEveryMs = 10;
@@ -26,6 +26,8 @@ export async function bringDown(lab: string): Promise<void> {
     throw new NetyardError('conflict', `lab ${lab} is being made by process ${state.maker.pid}`, {
       hint: 'wait for it, or end it: it undoes what it made',
     });
+  const busy = state?.lab.hosts.find((host) => busyWith(lab, host.name) !== undefined);
+  if (busy) throw new NetyardError('conflict', `host ${busy.name} of lab ${lab} is being killed, started or cabled`);
   const failures = await takeDown(lab);
   if (failures.length > 0) throw new NetyardError('internal', `lab ${lab} is not all gone: ${failures.join('; ')}`);
 }
@@ -42,8 +44,7 @@ export async function takeDown(lab: string): Promise<string[]> {
       failures.push(messageOf(error));
     }
   };
-  await attempt(() => endProcesses(hierarchies, cgroup));
-  await attempt(() => removeCgroups(hierarchies, cgroup));
+  await attempt(() => endGroup(hierarchies, cgroup));
   await attempt(() => removeSwitches(lab));
   await attempt(() => rmSync(data, { recursive: true, force: true }));
   if (failures.length > 0) return failures; // the name stays taken, so that `lab down` can be tried again
@@ -51,6 +52,12 @@ export async function takeDown(lab: string): Promise<string[]> {
   await attempt(() => removeEmptyGroup(hierarchies, cgroupRoot));
   await attempt(() => [runRoot, dataRoot].forEach(removeEmptyFolder));
   return failures;
+}
+
+/** Ends all processes of a lab or a host, as if its plug were pulled, and takes its cgroups away. */
+export async function endGroup(hierarchies: readonly Hierarchy[], cgroup: string): Promise<void> {
+  await endProcesses(hierarchies, cgroup);
+  await removeCgroups(hierarchies, cgroup);
 }
 
 /** Kills until nobody is left: with a host's first process the kernel ends all others, mounts and links with them. */

@@ -1,6 +1,6 @@
 /** Makes a lab host: cgroups, files, and a first process in namespaces of its own. Its cables come from `up.ts`. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import { createGroups, groupFiles, type Hierarchy, leafFiles } from './cgroups.ts';
@@ -20,8 +20,8 @@ export async function createHost(
   hierarchies: readonly Hierarchy[],
 ): Promise<ProcessIdentity> {
   const places = hostPlaces(lab.name, host.name);
-  for (const folder of [places.etc, places.etcWork, places.data]) mkdirSync(folder, { recursive: true });
-  for (const [name, content] of Object.entries(hostFiles(lab, host))) writeFileSync(join(places.etc, name), content);
+  for (const folder of [places.etc, places.etcWork, places.data, places.state]) mkdirSync(folder, { recursive: true });
+  writeHostFiles(places.etc, hostFiles(lab, host));
   createGroups(hierarchies, places.cgroup);
   const setup = {
     hostname: host.name,
@@ -40,6 +40,13 @@ export async function createHost(
   });
   await standing(keeper, host.name);
   return firstProcess(keeper, host.name);
+}
+
+/** What is there already stays: a host that comes up again has the files it had. */
+function writeHostFiles(etc: string, files: Record<string, string>): void {
+  for (const [name, content] of Object.entries(files)) {
+    if (!existsSync(join(etc, name))) writeFileSync(join(etc, name), content);
+  }
 }
 
 /** Waits for the set-up's last word; a host that ends before has failed. */

@@ -48,6 +48,7 @@ const line = z
     context.addIssue({ code: 'custom', message });
   });
 const service = orShort('run', z.strictObject({ run: line, ready: line.optional() }));
+const serviceName = name.refine((text) => text !== 'daemon', 'the daemon is called so');
 const routes = z.record(z.string(), z.string());
 
 const host = z.strictObject({
@@ -58,7 +59,7 @@ const host = z.strictObject({
   bip: prefix.optional(),
   daemon: z.union([z.boolean(), z.array(z.string())], 'true, false, or a list of options for the daemon').optional(),
   options: z.array(z.string()).optional(),
-  services: z.record(name, service).optional(),
+  services: z.record(serviceName, service).optional(),
 });
 
 /** Its switches by name, each with the router's address there. */

@@ -1,68 +1,136 @@
 /** What labs stand on this machine, and where a host is found by name. */
 import { NetyardError } from '@netyard/core';
+import { hasErrno, type Kernel, openKernel } from '@netyard/kernel';
+import { runsInBackground } from './background.ts';
+import type { LabHost, LabUplink } from './definition.ts';
 import type { HostHandle } from './enter.ts';
 import { answers } from './host-daemon.ts';
+import { switchPin } from './places.ts';
 import { isAlive } from './process-table.ts';
 import { type LabState, labNames, readState } from './state.ts';
+import { portName } from './wiring.ts';
+
+export interface ListedLink {
+  switch: string;
+  link: string;
+  address: string;
+  /** `cut`: by `lab link … down`; `off`: with its host. */
+  state: 'up' | 'cut' | 'off';
+}
 
 export interface ListedHost {
   lab: string;
   host: string;
+  role: 'host' | 'router';
   addresses: string[];
   bip?: string;
-  /** `starting` and `broken` are said of the whole lab or of a host whose first process is gone. */
-  status: 'up' | 'starting' | 'broken';
+  /** `starting` is said of the whole lab, `killed` of a host that `lab start` starts, `broken` of one that ended. */
+  status: 'up' | 'starting' | 'killed' | 'broken';
   daemon: 'answers' | 'silent' | 'none';
+  links: ListedLink[];
+  /** By name, whether each runs. */
+  services: Record<string, 'runs' | 'ended'>;
 }
 
 /** All hosts of all labs, by lab and in the order of the file; a lab that crashed is listed without hosts. */
 export async function listHosts(): Promise<ListedHost[]> {
-  const lists = labNames().map(async (lab): Promise<ListedHost[]> => {
-    const state = readState(lab);
-    if (!state) return [{ lab, host: '', addresses: [], status: 'broken', daemon: 'none' }];
-    return Promise.all(state.lab.hosts.map((host) => describe(state, host)));
-  });
-  return (await Promise.all(lists)).flat();
+  const kernel = openKernel();
+  try {
+    const lists = labNames().map(async (lab): Promise<ListedHost[]> => {
+      const state = readState(lab);
+      if (!state) return [crashed(lab)];
+      const ports = await portsOf(kernel, state);
+      return Promise.all(state.lab.hosts.map((host) => describe(state, host, ports)));
+    });
+    return (await Promise.all(lists)).flat();
+  } finally {
+    kernel.close();
+  }
 }
 
-async function describe(state: LabState, host: LabState['lab']['hosts'][number]): Promise<ListedHost> {
+const crashed = (lab: string): ListedHost => ({
+  lab,
+  host: '',
+  role: 'host',
+  addresses: [],
+  status: 'broken',
+  daemon: 'none',
+  links: [],
+  services: {},
+});
+
+/** Whether each port of each switch is up, by `SWITCH/PORT`; a port that is not there is not in it. */
+async function portsOf(kernel: Kernel, state: LabState): Promise<Map<string, boolean>> {
+  const ports = new Map<string, boolean>();
+  for (const one of state.lab.switches) {
+    try {
+      for (const link of await kernel.listLinks(switchPin(state.lab.name, one.name)))
+        ports.set(`${one.name}/${link.name}`, link.up);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'EINVAL')) throw error; // not made yet, or gone in a crash: it has no ports
+    }
+  }
+  return ports;
+}
+
+async function describe(state: LabState, host: LabHost, ports: Map<string, boolean>): Promise<ListedHost> {
   const lab = state.lab.name;
-  const init = state.inits[host.name];
-  const alive = init !== undefined && isAlive(init);
-  const status = state.phase === 'starting' && isAlive(state.maker) ? 'starting' : alive ? 'up' : 'broken';
-  const answering = alive && host.daemon && (await answers({ lab, host: host.name, init }));
+  const remembered = state.hosts[host.name];
+  const init = remembered?.init;
+  const handle = init && isAlive(init) ? { lab, host: host.name, init } : undefined;
+  const starting = state.phase === 'starting' && isAlive(state.maker);
+  const ended = remembered && init === undefined ? 'killed' : 'broken';
+  const answering = handle !== undefined && host.daemon && (await answers(handle));
+  const link = (uplink: LabUplink): ListedLink => {
+    const up = ports.get(`${uplink.switch}/${portName(state.lab, uplink)}`);
+    return { ...uplink, state: up === undefined ? 'off' : up ? 'up' : 'cut' };
+  };
+  const services = (host.services ?? []).map(({ name }): [string, 'runs' | 'ended'] => [
+    name,
+    handle && runsInBackground(handle, name) ? 'runs' : 'ended',
+  ]);
   return {
     lab,
     host: host.name,
+    role: host.role ?? 'host',
     addresses: host.uplinks.map((uplink) => uplink.address),
     ...(host.bip === undefined ? {} : { bip: host.bip }),
-    status,
+    status: starting ? 'starting' : handle ? 'up' : ended,
     daemon: host.daemon ? (answering ? 'answers' : 'silent') : 'none',
+    links: host.uplinks.map(link),
+    services: Object.fromEntries(services),
   };
 }
 
-/**
- * Finds `HOST` or `LAB/HOST` among all labs. Throws `not-found`, `invalid` when two labs have such a host, `conflict`
- * when the host does not run.
- */
-export function findHost(wanted: string): HostHandle {
+/** A host by its place in a lab, running or not. */
+export interface FoundHost {
+  state: LabState;
+  host: LabHost;
+}
+
+/** Finds `HOST` or `LAB/HOST` among all labs. Throws `not-found`, or `invalid` when two labs have such a host. */
+export function findLabHost(wanted: string): FoundHost {
   const [first = '', second] = wanted.split('/');
   const states = labNames()
     .map((lab) => readState(lab))
     .filter((state) => state !== undefined);
   const found = states
     .filter((state) => second === undefined || state.lab.name === first)
-    .flatMap((state) => state.lab.hosts.map((host) => ({ state, host: host.name })))
-    .filter(({ host }) => host === (second ?? first));
+    .flatMap((state) => state.lab.hosts.map((host) => ({ state, host })))
+    .filter(({ host }) => host.name === (second ?? first));
   const [only, another] = found;
   if (!only) throw new NetyardError('not-found', `no such lab host: ${wanted}`, { hint: 'netyard lab ls' });
-  if (another) {
-    const names = found.map(({ state, host }) => `${state.lab.name}/${host}`);
-    throw new NetyardError('invalid', `several labs have a host ${wanted}: ${names.join(', ')}`);
-  }
-  const init = only.state.inits[only.host];
-  if (init && isAlive(init)) return { lab: only.state.lab.name, host: only.host, init };
-  throw new NetyardError('conflict', `lab host ${wanted} does not run`, {
-    hint: `netyard lab down ${only.state.lab.name}`,
-  });
+  if (!another) return only;
+  const names = found.map(({ state, host }) => `${state.lab.name}/${host.name}`);
+  throw new NetyardError('invalid', `several labs have a host ${wanted}: ${names.join(', ')}`);
+}
+
+/** The same, for a host that must run. Throws `conflict` when it does not. */
+export function findHost(wanted: string): HostHandle {
+  const { state, host } = findLabHost(wanted);
+  const remembered = state.hosts[host.name];
+  const init = remembered?.init;
+  if (init && isAlive(init)) return { lab: state.lab.name, host: host.name, init };
+  const hint = `netyard lab start ${state.lab.name}/${host.name}`;
+  throw new NetyardError('conflict', `lab host ${wanted} does not run`, { hint });
 }

@@ -20,6 +20,17 @@ export function labPlaces(lab: string): LabPlaces {
 
 export const switchPin = (lab: string, name: string): string => join(labPlaces(lab).run, 'switches', name);
 
+/** Paths of a lab's network namespaces: the switches' pins and the hosts' `/proc/PID/ns/net`. */
+export interface LabNamespaces {
+  ofSwitch(name: string): string;
+  ofHost(name: string): string;
+}
+
+export const namespacesOf = (lab: string, initOf: (host: string) => { pid: number }): LabNamespaces => ({
+  ofSwitch: (name) => switchPin(lab, name),
+  ofHost: (name) => `/proc/${initOf(name).pid}/ns/net`,
+});
+
 /** The files of one host. */
 export interface HostPlaces {
   /** Upper and work folder of the overlay on /etc. */

@@ -1,11 +1,16 @@
-/** What is remembered of a lab while it stands: one JSON file, written before each step so that a crash leaves a trace. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+/**
+ * What is remembered of a lab while it stands, as JSON: a file for the lab, written once, and one for each host, so that
+ * commands on different hosts do not meet. Each is written before the step that needs it, so that a crash leaves a trace.
+ */
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
 import { z } from 'zod';
 import type { LabDefinition } from './definition.ts';
 import { labPlaces, runRoot } from './places.ts';
+import { identifyProcess, isAlive, type ProcessIdentity } from './process-table.ts';
 
 const identity = z.object({ pid: z.number(), startTime: z.string() });
 const definition = z.object({
@@ -26,19 +31,35 @@ const definition = z.object({
     }),
   ),
 });
-const stateSchema = z.object({
+const labSchema = z.object({
   lab: definition,
   /** `starting` until all is up; what is still so after its process ended has crashed. */
   phase: z.enum(['starting', 'up']),
   /** The process that makes it. */
   maker: identity,
-  /** Each host's first process. */
-  inits: z.record(z.string(), identity),
+});
+const hostSchema = z.object({
+  /** The host's first process; none while it is off. */
+  init: identity.exactOptional(),
+  /** Switches whose cable is cut. */
+  cut: z.array(z.string()),
 });
 
-export type LabState = z.infer<typeof stateSchema>;
+export type HostState = z.infer<typeof hostSchema>;
+export interface LabState {
+  lab: LabDefinition;
+  phase: 'starting' | 'up';
+  maker: ProcessIdentity;
+  /** Of hosts that were made. */
+  hosts: Readonly<Record<string, HostState>>;
+}
+
+/** How long another command may be at a host: a daemon's start, and more. */
+const patienceMs = 120_000;
 
 const statePath = (lab: string): string => join(labPlaces(lab).run, 'state.json');
+const hostsFolder = (lab: string): string => join(labPlaces(lab).run, 'hosts');
+const hostPath = (lab: string, host: string): string => join(hostsFolder(lab), `${host}.json`);
 
 /** Takes the lab's name on this machine. Throws `conflict` when it is taken. */
 export function claimName(lab: LabDefinition): void {
@@ -57,24 +78,85 @@ export function claimName(lab: LabDefinition): void {
   }
 }
 
-export function writeState(state: LabState): void {
-  const path = statePath(state.lab.name);
-  writeFileSync(`${path}.new`, `${JSON.stringify(state, undefined, 2)}\n`);
+export function writeLabState(state: Omit<LabState, 'hosts'>): void {
+  mkdirSync(hostsFolder(state.lab.name), { recursive: true });
+  writeJson(statePath(state.lab.name), state);
+}
+
+export const writeHostState = (lab: string, host: string, state: HostState): void =>
+  writeJson(hostPath(lab, host), state);
+
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(`${path}.new`, `${JSON.stringify(value, undefined, 2)}\n`);
   renameSync(`${path}.new`, path);
 }
 
 /** Undefined when there is no such lab, or one that crashed before it wrote anything. */
 export function readState(lab: string): LabState | undefined {
+  const found = readJson(statePath(lab), labSchema);
+  if (!found) return undefined;
+  const hosts = found.lab.hosts.flatMap(({ name }): [string, HostState][] => {
+    const host = readHostState(lab, name);
+    return host ? [[name, host]] : [];
+  });
+  return { ...found, hosts: Object.fromEntries(hosts) };
+}
+
+/** Undefined before the host was made. */
+export const readHostState = (lab: string, host: string): HostState | undefined =>
+  readJson(hostPath(lab, host), hostSchema);
+
+function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> | undefined {
   let text: string;
   try {
-    text = readFileSync(statePath(lab), 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
-  const parsed = stateSchema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data as LabState;
-  throw new NetyardError('internal', `${statePath(lab)} is not a lab's state: ${parsed.error.issues[0]?.message}`);
+  const parsed = schema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new NetyardError('internal', `${path} is not a lab's state: ${parsed.error.issues[0]?.message}`);
+}
+
+/** Runs work that only one command at a time may do with a host; waits for its turn. Throws `conflict` when it is long. */
+export async function withHost<T>(lab: string, host: string, work: () => Promise<T>): Promise<T> {
+  const path = `${hostPath(lab, host)}.lock`;
+  const deadline = Date.now() + patienceMs;
+  while (!claim(path)) {
+    const other = busyWith(lab, host);
+    if (other === undefined)
+      rmSync(path, { force: true }); // left by one that crashed
+    else if (Date.now() > deadline)
+      throw new NetyardError('conflict', `lab host ${lab}/${host} is being worked on by process ${other}`);
+    else await pause(20);
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** Makes a lock file with our name in it, whole from its first moment. */
+function claim(path: string): boolean {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, JSON.stringify(identifyProcess(process.pid)));
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+/** The process that kills, starts or cables a host just now. */
+export function busyWith(lab: string, host: string): number | undefined {
+  const holder = readJson(`${hostPath(lab, host)}.lock`, identity);
+  return holder && isAlive(holder) ? holder.pid : undefined;
 }
 
 /** Names of all labs of which anything is there, sorted. */

@@ -1,15 +1,19 @@
 /** Makes a whole lab: claims its name, makes switches and hosts, lays the cables, starts the daemons; or undoes it all. */
+import { availableParallelism } from 'node:os';
 import { NetyardError } from '@netyard/core';
 import { createNetns, openKernel } from '@netyard/kernel';
 import { readHierarchies } from './cgroups.ts';
-import type { LabDefinition } from './definition.ts';
+import type { LabDefinition, LabHost } from './definition.ts';
 import { takeDown } from './down.ts';
+import type { HostHandle } from './enter.ts';
 import { createHost } from './host.ts';
 import { startDaemon } from './host-daemon.ts';
-import { switchPin } from './places.ts';
+import { startServices } from './host-services.ts';
+import { inParallel } from './parallel.ts';
+import { namespacesOf, switchPin } from './places.ts';
 import { identifyProcess, type ProcessIdentity } from './process-table.ts';
 import { requireMachine } from './requirements.ts';
-import { claimName, type LabState, writeState } from './state.ts';
+import { claimName, writeHostState, writeLabState } from './state.ts';
 import { planWiring } from './wiring.ts';
 
 export interface BringUpOptions {
@@ -33,61 +37,83 @@ export async function bringUp(lab: LabDefinition, options: BringUpOptions): Prom
   }
 }
 
+type Inits = Map<string, ProcessIdentity>;
+
 async function make(lab: LabDefinition, { say, signal }: BringUpOptions): Promise<void> {
   const maker = identifyProcess(process.pid);
   if (!maker) throw new NetyardError('internal', 'cannot read /proc/self/stat');
-  const state: LabState = { lab: structuredClone(lab) as LabState['lab'], phase: 'starting', maker, inits: {} };
-  writeState(state);
+  writeLabState({ lab, phase: 'starting', maker });
   for (const one of lab.switches) createNetns(switchPin(lab.name, one.name));
-  const hierarchies = readHierarchies();
-  for (const host of lab.hosts) {
-    signal.throwIfAborted();
-    state.inits[host.name] = await createHost(lab, host, hierarchies);
-    writeState(state);
-  }
+  say(`lab ${lab.name}: ${contents(lab)}`);
+  const inits = await makeHosts(lab, signal);
+  await layCables(lab, inits);
   signal.throwIfAborted();
-  await layCables(lab, state.inits);
-  say(`lab ${lab.name}: ${lab.hosts.length} ${lab.hosts.length === 1 ? 'host' : 'hosts'} on ${switchWords(lab)}`);
-  await startDaemons(lab, state.inits, signal, say);
-  writeState({ ...state, phase: 'up' });
+  const handleOf = (host: LabHost): HostHandle => ({ lab: lab.name, host: host.name, init: initOf(inits, host.name) });
+  // All at once: services such as etcd's members wait for each other.
+  const served = lab.hosts.filter((host) => host.services !== undefined);
+  await inParallel(served, served.length, (host) => startServices(handleOf(host), host, signal), signal);
+  let done = 0;
+  const finish = async (host: LabHost): Promise<void> => {
+    if (host.daemon) await startDaemon(handleOf(host), host, signal);
+    done += 1;
+    say(`  ${`${done}`.padStart(`${lab.hosts.length}`.length)}/${lab.hosts.length} ${describe(host)}`);
+  };
+  await inParallel(lab.hosts, atATime, finish, signal);
+  writeLabState({ lab, phase: 'up', maker });
 }
 
-const switchWords = (lab: LabDefinition): string => lab.switches.map((one) => `switch ${one.prefix}`).join(', ');
+/** More would only make each of them later: a host that starts keeps a processor busy. */
+export const atATime = 2 * availableParallelism();
 
-async function layCables(lab: LabDefinition, inits: LabState['inits']): Promise<void> {
+/** Several words: `3 hosts, 2 routers, switches paris 172.16.1.0/24, …`. */
+function contents(lab: LabDefinition): string {
+  const routers = lab.hosts.filter((host) => host.role === 'router').length;
+  const count = (number: number, word: string): string[] =>
+    number === 0 ? [] : [`${number} ${word}${number === 1 ? '' : 's'}`];
+  const [only, another] = lab.switches;
+  const switches =
+    another === undefined
+      ? `switch ${only?.prefix}`
+      : `switches ${lab.switches.map((one) => `${one.name} ${one.prefix}`).join(', ')}`;
+  return [...count(lab.hosts.length - routers, 'host'), ...count(routers, 'router'), switches].join(', ');
+}
+
+function describe(host: LabHost): string {
+  const address = host.uplinks.map((uplink) => uplink.address).join(', ');
+  const services = (host.services ?? []).map((service) => `, ${service.name}`).join('');
+  if (host.role === 'router') return `${host.name}: ${address}, router${services}`;
+  const bridge = host.bip ?? '172.17.0.1/16';
+  return `${host.name}: ${address}${host.daemon ? `, bridge ${bridge}` : ', no daemon'}${services}`;
+}
+
+async function makeHosts(lab: LabDefinition, signal: AbortSignal): Promise<Inits> {
+  const hierarchies = readHierarchies();
+  const inits: Inits = new Map();
+  const makeOne = async (host: LabHost): Promise<void> => {
+    const init = await createHost(lab, host, hierarchies);
+    inits.set(host.name, init);
+    writeHostState(lab.name, host.name, { init, cut: [] });
+  };
+  await inParallel(lab.hosts, atATime, makeOne, signal);
+  return inits;
+}
+
+async function layCables(lab: LabDefinition, inits: Inits): Promise<void> {
   const kernel = openKernel();
   try {
-    const plan = planWiring(lab, {
-      ofSwitch: (name) => switchPin(lab.name, name),
-      ofHost: (name) => `/proc/${initOf(inits, name).pid}/ns/net`,
-    });
-    await kernel.apply(plan);
+    await kernel.apply(
+      planWiring(
+        lab,
+        namespacesOf(lab.name, (host) => initOf(inits, host)),
+      ),
+    );
   } finally {
     kernel.close();
   }
 }
 
-function initOf(inits: LabState['inits'], host: string): ProcessIdentity {
-  const init = inits[host];
+function initOf(inits: Inits, host: string): ProcessIdentity {
+  const init = inits.get(host);
   if (init) return init;
   throw new NetyardError('internal', `lab host ${host} was not made`);
-}
-
-/** All at once; the first failure, or the signal, ends the waiting. */
-async function startDaemons(
-  lab: LabDefinition,
-  inits: LabState['inits'],
-  signal: AbortSignal,
-  say: (line: string) => void,
-): Promise<void> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  const starts = lab.hosts.map(async (host) => {
-    const address = host.uplinks.map((uplink) => uplink.address).join(', ');
-    if (host.daemon) await startDaemon({ lab: lab.name, host: host.name, init: initOf(inits, host.name) }, host);
-    say(`  ${host.name}: ${address}${host.daemon ? `, bridge ${host.bip ?? '172.17.0.1/16'}` : ', no daemon'}`);
-  });
-  await Promise.race([Promise.all(starts), aborted]);
-  signal.throwIfAborted();
 }

@@ -4,13 +4,9 @@ import { formatIp, lastOf, parseIp, parsePrefix, prefixContains } from '@netyard
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
 import type { LabDefinition, LabHost, LabRoute, LabSwitch, LabUplink } from './definition.ts';
 
-const bridgeName = 'bridge';
+import type { LabNamespaces } from './places.ts';
 
-/** Paths of the namespaces: the switches' pins and the hosts' `/proc/PID/ns/net`. */
-export interface LabNamespaces {
-  ofSwitch(name: string): string;
-  ofHost(name: string): string;
-}
+const bridgeName = 'bridge';
 
 export function planWiring(lab: LabDefinition, namespaces: LabNamespaces): KernelPlan {
   const objects = [
@@ -23,6 +19,15 @@ export function planWiring(lab: LabDefinition, namespaces: LabNamespaces): Kerne
 /** One host's part of it, for a host that comes up again. */
 export function planHostWiring(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
   return { owner: `lab ${lab.name} host ${host.name}`, objects: planHost(lab, host, namespaces) };
+}
+
+/** The switch's ends of a host's cables: with them the cables go. */
+export function planPorts(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
+  const objects = host.uplinks.map((uplink): KernelObject => {
+    const ns = namespaces.ofSwitch(uplink.switch);
+    return { kind: 'veth', ns, name: portName(lab, uplink), up: true, peer: { ns, name: uplink.link, up: true } };
+  });
+  return { owner: `lab ${lab.name} host ${host.name}`, objects };
 }
 
 /**
