@@ -17,6 +17,8 @@ import type {
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Departures } from './operations/departures.ts';
+import type { Names } from './operations/names.ts';
+import type { RemoteLinks } from './operations/remote-links.ts';
 import type { HostView } from './peers/place.ts';
 import type { PeerTable } from './peers/table.ts';
 import type { HostFacts } from './plan/bridge-network.ts';
@@ -51,6 +53,8 @@ export interface Context {
   /** Host side of each endpoint's link, and whose it is. */
   readonly hostLinks: Map<string, string>;
   readonly departures: Departures;
+  readonly names: Names;
+  readonly remoteLinks: RemoteLinks;
   /** One piece of work at a time per container. */
   readonly queue: KeyedQueue;
   facts: HostFacts;

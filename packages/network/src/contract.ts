@@ -8,6 +8,7 @@
  * Nothing here knows HTTP. References (`ref`) are a name, an id or an unambiguous id prefix.
  */
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
+import type { CaptureRequest, CaptureSession } from './capture/contract.ts';
 
 export type NetworkMode =
   | { kind: 'default' } // Docker's "default", that is bridge
@@ -217,6 +218,8 @@ export interface PeerApis {
 
 /** One peer's containers, asked for over its API. */
 export interface PeerContainers {
+  /** What it was opened with. */
+  readonly api: PeerApi;
   /**
    * By name or id: undefined when there is none; `address` is '' while it does not run on the default bridge. Throws
    * `unavailable` or `unauthorized` when the API does not answer or does not let us in.
@@ -430,6 +433,11 @@ export interface Networks {
   planRelease(containerId: string): Promise<KernelOperation[]>;
   /** What removeLink would do; throws what it would throw. */
   planRemoveLink(name: string): Promise<KernelOperation[]>;
+  /**
+   * Packets of a target's link, from the moment this resolves on. Throws `invalid` with the filter compiler's words,
+   * `not-found`, `conflict` for what is not running or has no link.
+   */
+  capture(request: CaptureRequest): Promise<CaptureSession>;
   /** Nodes and edges of all networks, as plain data. */
   topology(): Topology;
 

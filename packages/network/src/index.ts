@@ -1,4 +1,5 @@
 /** The door of the network box. */
+export * from './capture/contract.ts';
 export * from './contract.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';

@@ -1,9 +1,19 @@
 /** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
-import type { Kernel } from '@netyard/kernel';
+import { type Kernel, openListenerInNetns } from '@netyard/kernel';
+import { capture } from './capture/open.ts';
 import type { Context } from './context.ts';
 import { networkOf } from './context.ts';
-import type { ContainerDirectory, NetworkEvent, NetworkSettings, NetworkStore, Networks } from './contract.ts';
+import type {
+  ContainerDirectory,
+  NetworkEvent,
+  NetworkSettings,
+  NetworkStore,
+  Networks,
+  PeerApis,
+  PeerRequest,
+  RemoteDirectory,
+} from './contract.ts';
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
 import { setClusterPeers } from './operations/cluster-peers.ts';
@@ -11,6 +21,7 @@ import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
+import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
 import { listPeers, stateOf } from './operations/peer-states.ts';
@@ -18,9 +29,11 @@ import { addPeer, peerOf, planAddPeer, planRemovePeer, removePeer } from './oper
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
 import { planRelease, release, releaseSandbox } from './operations/release.ts';
+import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { describe, start } from './operations/start.ts';
 import { Mender } from './operations/watch.ts';
+import { checkPeerApi } from './peers/api.ts';
 import { checkPeerRequest } from './peers/parse.ts';
 import { type Peer, PeerTable } from './peers/table.ts';
 import { defaultBridgeOptions, parseBip } from './plan/bridge-settings.ts';
@@ -32,6 +45,12 @@ export interface NetworksOptions {
   store: NetworkStore;
   containers: ContainerDirectory;
   settings: NetworkSettings;
+  /** Names across hosts; only with a cluster. */
+  directory?: RemoteDirectory;
+  /** For links to containers of peers that were written down with an API. */
+  peerApis?: PeerApis;
+  /** Opens a name server's socket inside a namespace. Default: the kernel box's. */
+  openListener?: typeof openListenerInNetns;
   logger: Logger;
   clock: Clock;
 }
@@ -47,12 +66,15 @@ export function openNetworks(options: NetworksOptions): Networks {
       await start(context, running);
       if (!started) mender.start();
       started = true;
+      context.names.start();
+      context.remoteLinks.start();
     },
     ...networkMethods(context),
     ...containerMethods(context),
     ...linkMethods(context),
-    ...peerMethods(context),
+    ...peerMethods(context, options.peerApis),
     explain: (ref) => explain(context, ref),
+    capture: (request) => capture(context, request),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
     planDisconnect: (networkRef, containerId, force) => planDisconnect(context, networkRef, containerId, force),
     planPrepare: (containerId) => planPrepare(context, containerId),
@@ -64,6 +86,8 @@ export function openNetworks(options: NetworksOptions): Networks {
       return () => listeners.delete(listener);
     },
     async close() {
+      context.remoteLinks.close();
+      context.names.close();
       await mender.close();
       await context.departures.close();
       context.ports.close();
@@ -123,16 +147,37 @@ function linkMethods(
 
 function peerMethods(
   context: Context,
+  apis: PeerApis | undefined,
 ): Pick<Networks, 'addPeer' | 'planAddPeer' | 'planRemovePeer' | 'removePeer' | 'setClusterPeers' | 'peers' | 'peer'> {
   return {
-    addPeer: (request) => addPeer(context, request),
-    planAddPeer: (request) => planAddPeer(context, request),
+    async addPeer(request) {
+      checkApi(request, apis);
+      const state = await addPeer(context, request);
+      context.remoteLinks.settle();
+      return state;
+    },
+    async planAddPeer(request) {
+      checkApi(request, apis);
+      return planAddPeer(context, request);
+    },
     planRemovePeer: (name) => planRemovePeer(context, name),
-    removePeer: (name) => removePeer(context, name),
-    setClusterPeers: (peers) => setClusterPeers(context, peers),
+    async removePeer(name) {
+      await removePeer(context, name);
+      context.remoteLinks.settle();
+    },
+    async setClusterPeers(peers) {
+      const refused = await setClusterPeers(context, peers);
+      context.remoteLinks.directoryChanged(); // names count only where their host is let in
+      return refused;
+    },
     peers: () => listPeers(context),
     peer: async (name) => stateOf(context, peerOf(context, name)),
   };
+}
+
+/** Address and files, before anything is touched. */
+function checkApi({ api }: PeerRequest, apis: PeerApis | undefined): void {
+  if (api) apis?.check(checkPeerApi(api));
 }
 
 /**
@@ -171,6 +216,11 @@ function openContext(
   const sandboxes = new Map(
     store.sandboxes().map(({ config, state }) => [config.containerId, { config, state }] as const),
   );
+  const self = (): Context => context;
+  const names = new Names(self, {
+    directory: options.directory,
+    listen: options.openListener ?? openListenerInNetns,
+  });
   const context: Context = {
     ...options,
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
@@ -183,10 +233,13 @@ function openContext(
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
     departures: new Departures(kernel, logger),
+    names,
+    remoteLinks: new RemoteLinks(self, names, options.peerApis),
     queue: new KeyedQueue(),
     facts: { ipv6: true, bridgeNetfilter: false, ipForward: settings.ipForward },
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
+      if (event.action === 'connect' || event.action === 'disconnect') names.settle();
       for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
     },
     ownDeletion,

@@ -100,6 +100,21 @@ export function updateLinkLines(text: string, alias: string, entries: readonly H
   return lines.join('\n');
 }
 
+/**
+ * The same for a target on another host, which may be another container by now: its names are new as well. Its line has
+ * one address.
+ */
+export function updateRemoteLine(text: string, alias: string, entry: HostsEntry, own: string): string {
+  const isLink = (line: string): boolean => {
+    const parsed = parseLine(line);
+    return parsed !== undefined && parsed.names[0] === alias && parsed.names.length > 1;
+  };
+  const lines = text.split('\n');
+  const at = lines.findIndex(isLink);
+  if (at < 0) return updateLinkLines(text, alias, [entry], own);
+  return lines.with(at, lineOf(entry)).join('\n');
+}
+
 /** Takes a link's lines away. A line with one name only is no link's: `--add-host` may have used the same word. */
 export function removeLinkLines(text: string, alias: string): string {
   return keepLines(text, (entry) => entry.names[0] !== alias || entry.names.length === 1);

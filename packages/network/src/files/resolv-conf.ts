@@ -46,6 +46,8 @@ export interface ResolvConfSource extends ResolvConfWishes {
   /** Host mode: the host's own loopback servers work there, so they stay. */
   hostNamespace: boolean;
   ipv6: boolean;
+  /** A name server of ours, asked before the others: they are for when the daemon is away. */
+  first?: string;
 }
 
 const fallback = ['8.8.8.8', '8.8.4.4'];
@@ -53,7 +55,7 @@ const fallback6 = ['2001:4860:4860::8888', '2001:4860:4860::8844'];
 
 export function formatResolvConf(source: ResolvConfSource): string {
   const host = parseResolvConf(source.host);
-  const nameservers = chooseNameservers(source, host.nameservers);
+  const nameservers = [source.first ?? [], chooseNameservers(source, host.nameservers)].flat();
   const search = source.dnsSearch.length > 0 ? source.dnsSearch.filter((name) => name !== '.') : host.search;
   const options = source.dnsOptions.length > 0 ? source.dnsOptions : host.options;
   const lines = [

@@ -4,24 +4,24 @@ import type { Context } from '../context.ts';
 import type { LinkRecord, SandboxConfig } from '../contract.ts';
 import { parseLink } from '../links/parse.ts';
 import { hasLegacyLinks } from '../modes.ts';
+import { splitRemoteName } from './remote-links.ts';
 
 /** In the order given; of several links with one alias the first wins, as in Docker. Throws `invalid`. */
-export function resolveLinks(context: Context, config: SandboxConfig): LinkRecord[] {
+export async function resolveLinks(context: Context, config: SandboxConfig): Promise<LinkRecord[]> {
   const links: LinkRecord[] = [];
   for (const text of config.links) {
     const { target, alias } = parseLink(text);
-    const child = findTarget(context, config, target);
+    const child = await findTarget(context, config, target);
     const earlier = links.find((link) => link.alias === alias);
     if (earlier) {
-      if (earlier.childId !== child.containerId)
+      if (earlier.childId !== child.childId)
         context.logger.warn('link ignored: its alias is taken', { container: config.name, link: text });
       continue;
     }
     links.push({
       parentId: config.containerId,
-      childId: child.containerId,
+      ...child,
       alias,
-      targetName: child.name,
       targetRef: target,
       position: links.length,
     });
@@ -29,8 +29,21 @@ export function resolveLinks(context: Context, config: SandboxConfig): LinkRecor
   return links;
 }
 
+type Target = Pick<LinkRecord, 'childId' | 'targetName' | 'remote'>;
+
+/** On this host, `parent/alias` included; else `HOST/NAME` on another one. */
+async function findTarget(context: Context, config: SandboxConfig, target: string): Promise<Target> {
+  const remote = splitRemoteName(target);
+  if (!remote || context.containers.find(target) !== undefined) {
+    const { containerId, name } = findLocal(context, config, target);
+    return { childId: containerId, targetName: name };
+  }
+  const found = await context.remoteLinks.find(remote.host, remote.name);
+  return { childId: target, targetName: target, remote: found };
+}
+
 /** Follows `container:` mode to the owner of the namespace. The statuses are Docker's: 400 also for a missing one. */
-function findTarget(context: Context, config: SandboxConfig, target: string): SandboxConfig {
+function findLocal(context: Context, config: SandboxConfig, target: string): SandboxConfig {
   let ref = target;
   for (;;) {
     const id = context.containers.find(ref);

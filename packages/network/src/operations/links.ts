@@ -2,7 +2,7 @@
 import { NetyardError } from '@netyard/core';
 import type { KernelOperation, NftElementObject } from '@netyard/kernel';
 import { type Context, sandboxOf } from '../context.ts';
-import type { LinkRecord } from '../contract.ts';
+import type { LinkRecord, RemoteTarget } from '../contract.ts';
 import { removeLinkLines } from '../files/hosts.ts';
 import { checkLink } from '../links/check.ts';
 import { linkEnvironment as environmentOf } from '../links/environment.ts';
@@ -15,6 +15,10 @@ export function checkLinks(context: Context, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   if (!config.endpoints.some((endpoint) => endpoint.network === 'bridge')) return;
   for (const link of context.links.ofParent(containerId)) {
+    if (link.remote) {
+      checkRemote(config.name, link.alias, link.remote);
+      continue;
+    }
     const child = context.sandboxes.get(link.childId);
     const state = context.containers.info(link.childId)?.state;
     checkLink({
@@ -26,6 +30,12 @@ export function checkLinks(context: Context, containerId: string): void {
       childOnBridge: linkEndpoint(context, link.childId) !== undefined,
     });
   }
+}
+
+/** Where it was last is good enough: who started first after a power cut must not matter. */
+function checkRemote(parent: string, alias: string, { host, name, at }: RemoteTarget): void {
+  if (at.address !== '') return;
+  throw new NetyardError('internal', `Cannot link to a non running container: /${host}/${name} AS /${parent}/${alias}`);
 }
 
 export function linkEnvironment(context: Context, containerId: string): string[] {
@@ -106,6 +116,7 @@ async function dropLink(context: Context, link: LinkRecord): Promise<void> {
   sandbox.config = config;
   context.links.delete(link);
   context.dangling.delete(link);
+  context.remoteLinks.settle();
   if (objects.length > 0) {
     context.ownDeletion();
     await context.kernel.remove({ owner: `link ${link.alias}`, objects });

@@ -9,6 +9,7 @@ import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfWishes } from '../files/resolv-conf.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
+import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
 import { attachDangling, resolveLinks } from './link-targets.ts';
 import { hostGateway } from './sandbox-plan.ts';
@@ -21,12 +22,28 @@ export async function register(context: Context, wanted: SandboxConfig): Promise
   const config = normalise(context, wanted);
   for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
   checkTogether(config);
-  const links = hasLegacyLinks(config.mode) ? resolveLinks(context, config) : [];
+  const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
+  warnings.push(...checkPublishing(context, config));
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await forwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
   commit(context, config, links);
   return { warnings };
 }
+
+/** A wish that cannot come true is refused; one that means nothing here is warned of. */
+function checkPublishing(context: Context, config: SandboxConfig): string[] {
+  if (config.publishName !== true) {
+    const skipped = context.names.directory && asksByDefault(context, config) && !isPublishable(config.name);
+    return skipped ? [`The name ${config.name} is not published: it is no name that other hosts could resolve.`] : [];
+  }
+  checkPublishable(config.name);
+  if (!context.names.directory) return ['The name is not published: this daemon has no --cluster.'];
+  if (hasLegacyLinks(config.mode) && config.mode.kind !== 'none') return [];
+  return ['The name is not published: the container has no address on the default bridge.'];
+}
+
+const asksByDefault = (context: Context, config: SandboxConfig): boolean =>
+  config.publishName === undefined && context.settings.publishNames === true && networkOfMode(config.mode) === 'bridge';
 
 function checkTexts(context: Context, config: SandboxConfig): void {
   checkHostname(config.hostname);
@@ -147,6 +164,7 @@ function commit(context: Context, config: SandboxConfig, links: readonly LinkRec
     context.links.put(after);
   }
   for (const link of links) context.links.put(link);
+  if (links.some(({ remote }) => remote)) context.remoteLinks.settle();
 }
 
 function reserveStatic(context: Context, config: SandboxConfig): { networkId: string; address: string }[] {
@@ -185,4 +203,6 @@ export function unregister(context: Context, containerId: string): void {
   }
   for (const link of context.links.ofChild(containerId)) context.dangling.add(link);
   context.sandboxes.delete(containerId);
+  context.names.settle();
+  context.remoteLinks.settle();
 }

@@ -4,6 +4,7 @@
  */
 import { isName, NetyardError } from '@netyard/core';
 import { type Context, sandboxOf } from '../context.ts';
+import { checkPublishable } from '../names/published-name.ts';
 import { planVeth } from '../plan/endpoint.ts';
 import { endpointInput, type SandboxPlanInput } from '../plan/sandbox.ts';
 import { dnsNames } from './endpoint.ts';
@@ -13,6 +14,7 @@ export async function rename(context: Context, containerId: string, name: string
   if (!isName(name)) throw new NetyardError('invalid', `Invalid container name (${name})`);
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
+    if (sandbox.config.publishName === true) checkPublishable(name);
     const renamed = context.links.ofChild(containerId).map((link) => ({ ...link, targetName: name }));
     const config = { ...sandbox.config, name };
     const state = sandbox.state && {
@@ -28,6 +30,7 @@ export async function rename(context: Context, containerId: string, name: string
     sandbox.config = config;
     sandbox.state = state;
     for (const link of renamed) context.links.put(link);
+    context.names.settle();
     if (state) await relabel(context, planInput(context, { config, state }, { files: false }));
   });
 }

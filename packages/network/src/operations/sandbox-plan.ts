@@ -4,11 +4,12 @@ import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import { bridgeOf, type Context, type Sandbox } from '../context.ts';
-import type { EndpointState, LinkRecord, SandboxConfig, SandboxState } from '../contract.ts';
+import type { EndpointState, LinkRecord, RemoteName, SandboxConfig, SandboxState } from '../contract.ts';
 import { formatHostname } from '../files/hostname.ts';
 import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
 import { planLinkHole } from '../firewall/link-hole.ts';
+import { asksOurServer, serverAddress } from '../names/resolvers.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
 
 export type Prepared = Sandbox & { state: SandboxState };
@@ -64,6 +65,7 @@ export function linkHoles(context: Context, link: LinkRecord): NftElementObject[
 
 /** The hosts entries that a link has now: none while its target has no address. */
 export function linkEntries(context: Context, link: LinkRecord): HostsEntry[] {
+  if (link.remote) return remoteEntries(link.alias, link.remote.at);
   const endpoint = linkEndpoint(context, link.childId);
   const child = context.sandboxes.get(link.childId)?.config;
   if (!endpoint || !child) return [];
@@ -71,6 +73,11 @@ export function linkEntries(context: Context, link: LinkRecord): HostsEntry[] {
   return [endpoint.ipv4Address, endpoint.ipv6Address]
     .filter((address) => address !== '')
     .map((address) => ({ address, names }));
+}
+
+/** Other hosts know a container by its short id, which is its hostname unless the user gave it one. */
+function remoteEntries(alias: string, { address, containerId, name }: RemoteName): HostsEntry[] {
+  return address === '' ? [] : [{ address, names: linkNames(alias, shortId(containerId), name) }];
 }
 
 /** The container's own lines, one for each of its addresses. */
@@ -94,6 +101,7 @@ function fileContents(context: Context, sandbox: Prepared): FileContents {
       dnsOptions: config.dnsOptions.length > 0 ? config.dnsOptions : context.settings.dnsOptions,
       hostNamespace: config.mode.kind === 'host',
       ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.ipv6Address !== ''),
+      ...(context.names.directory && asksOurServer(config) ? { first: serverAddress } : {}),
     }),
   };
 }

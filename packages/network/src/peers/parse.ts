@@ -14,6 +14,7 @@ import {
   prefixesOverlap,
 } from '@netyard/core';
 import type { PeerRequest, PeerVia } from '../contract.ts';
+import { checkPeerApi } from './api.ts';
 
 const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
 /** What no host's containers can have: this network, loopback, link-local, multicast and beyond (RFC 6890). */
@@ -24,8 +25,11 @@ const shortestSubnet = 8;
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
 
+/** With what may be left out filled in. */
+export type CheckedPeer = Required<Omit<PeerRequest, 'api'>> & Pick<PeerRequest, 'api'>;
+
 /** The request in canonical text, `via` filled in. Throws `invalid`, or `not-implemented` for `vxlan`. */
-export function checkPeerRequest(request: PeerRequest): Required<PeerRequest> {
+export function checkPeerRequest(request: PeerRequest): CheckedPeer {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(request.name))
     throw invalid(`invalid peer name (${request.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 63 at most`);
   const via = vias.find((known) => known === (request.via ?? 'auto'));
@@ -43,7 +47,8 @@ export function checkPeerRequest(request: PeerRequest): Required<PeerRequest> {
     const double = subnets.slice(0, index).find((other) => prefixesOverlap(other, subnet));
     if (double) throw invalid(`subnet ${formatPrefix(subnet)} overlaps with subnet ${formatPrefix(double)}`);
   });
-  return { name: request.name, address, subnets: subnets.map(formatPrefix), via };
+  const api = request.api ? { api: checkPeerApi(request.api) } : {};
+  return { name: request.name, address, subnets: subnets.map(formatPrefix), via, ...api };
 }
 
 function checkAddress(text: string): string {
@@ -65,12 +70,33 @@ function checkSubnet(text: string): Prefix {
   return prefix;
 }
 
-/** `server2=172.16.2.102,192.168.12.0/24[,SUBNET…][,via=route]`, the form of `--peer`. Throws `invalid`. */
-export function parsePeerText(text: string): Required<PeerRequest> {
+/**
+ * `server2=172.16.2.102,192.168.12.0/24[,SUBNET…][,via=route][,api=https://…,api-ca=FILE,api-cert=FILE,api-key=FILE]`,
+ * the form of `--peer`. Throws `invalid`.
+ */
+export function parsePeerText(text: string): CheckedPeer {
   const [, name = '', rest = ''] = /^([^=]*)=(.*)$/.exec(text) ?? [];
   if (name === '') throw invalid(`invalid peer "${text}"`, 'write NAME=ADDRESS,SUBNET[,SUBNET…][,via=route]');
   const [address = '', ...more] = rest.split(',');
-  const via = more.findLast((part) => part.startsWith('via='))?.slice('via='.length);
-  const subnets = more.filter((part) => !part.startsWith('via='));
-  return checkPeerRequest({ name, address, subnets, ...(via === undefined ? {} : { via: via as PeerVia }) });
+  const subnets = more.filter((part) => !part.includes('='));
+  const settings = new Map(more.filter((part) => part.includes('=')).map(splitSetting));
+  const unknown = [...settings.keys()].find((key) => !peerSettings.includes(key));
+  if (unknown !== undefined) throw invalid(`invalid peer "${text}": ${unknown} is no setting of a peer`);
+  const via = settings.get('via');
+  const setting = (key: string): string => settings.get(key) ?? '';
+  const api = { ca: setting('api-ca'), certificate: setting('api-cert'), key: setting('api-key') };
+  return checkPeerRequest({
+    name,
+    address,
+    subnets,
+    ...(via === undefined ? {} : { via: via as PeerVia }),
+    ...([...settings.keys()].some((key) => key.startsWith('api')) ? { api: { url: setting('api'), ...api } } : {}),
+  });
+}
+
+const peerSettings = ['via', 'api', 'api-ca', 'api-cert', 'api-key'];
+
+function splitSetting(part: string): [string, string] {
+  const equals = part.indexOf('=');
+  return [part.slice(0, equals), part.slice(equals + 1)];
 }

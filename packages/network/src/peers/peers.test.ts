@@ -4,7 +4,7 @@ import { isNetyardError } from '@netyard/core';
 import type { ObservedLink } from '@netyard/kernel';
 import type { PeerRequest, PeerVia } from '../contract.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
-import { checkPeerRequest, parsePeerText } from './parse.ts';
+import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { checkPlace, findPath, type HostView } from './place.ts';
 import { PeerTable } from './table.ts';
 
@@ -15,7 +15,7 @@ const refuses = (code: string, message: RegExp) => (error: unknown) => {
   return true;
 };
 
-const server2: Required<PeerRequest> = {
+const server2: CheckedPeer = {
   name: 'server2',
   address: '172.16.2.102',
   subnets: ['192.168.12.0/24'],

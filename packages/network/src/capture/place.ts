@@ -1,0 +1,120 @@
+/** Finds the link that a capture's target means: which namespace, which link, what is known of it. */
+import { NetyardError } from '@netyard/core';
+import type { ObservedLink } from '@netyard/kernel';
+import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
+import type { EndpointState, NetworkRecord } from '../contract.ts';
+import { ownerPrefix } from '../plan/names.ts';
+import type { CapturePlace, CaptureRequest } from './contract.ts';
+
+/** The uplink's name as a target. */
+export const uplinkTarget = 'uplink';
+const mainTable = 254;
+
+/** A target, and the links to choose from. */
+interface Candidates {
+  kind: CapturePlace['kind'];
+  name: string;
+  id: string;
+  /** Absent: this process's own. */
+  ns?: string;
+  /** For errors: `container web`. */
+  words: string;
+  links: readonly ObservedLink[];
+  /** Without a wish; absent: there is no telling. */
+  usual: string | undefined;
+}
+
+export interface FoundPlace extends CapturePlace {
+  ns?: string;
+}
+
+/** Throws `not-found`, and `conflict` for what has no link now; all with a hint where there is a way. */
+export async function findPlace(context: Context, { target, link }: CaptureRequest): Promise<FoundPlace> {
+  const { links, usual, words, ...found } = await findCandidates(context, target);
+  const chosen = link ?? usual;
+  if (chosen === undefined) throw new NetyardError('conflict', `${words} is not to be told`, chooseHint(links));
+  const known = links.find(({ name }) => name === chosen);
+  if (!known) throw new NetyardError('not-found', `${words} has no link ${chosen}`, chooseHint(links));
+  const addresses = await context.kernel.listAddresses(found.ns);
+  return {
+    ...found,
+    ...(found.kind === 'uplink' ? { name: chosen } : {}),
+    link: chosen,
+    mac: known.mac ?? '',
+    addresses: addresses.filter(({ linkIndex }) => linkIndex === known.index).map(({ prefix }) => prefix),
+    otherLinks: links.map(({ name }) => name).filter((name) => name !== 'lo' && name !== chosen),
+  };
+}
+
+const chooseHint = (links: readonly ObservedLink[]): { hint: string } => ({
+  hint: `name one with -i: ${links.map(({ name }) => name).join(', ')}`,
+});
+
+async function findCandidates(context: Context, target: string): Promise<Candidates> {
+  if (target === uplinkTarget) return await findUplink(context);
+  const containerId = context.containers.find(target);
+  if (containerId !== undefined && context.sandboxes.has(containerId)) return await ofContainer(context, containerId);
+  return await ofNetwork(context, target);
+}
+
+async function ofContainer(context: Context, containerId: string): Promise<Candidates> {
+  const { config, state } = sandboxOf(context, containerId);
+  const named = { kind: 'container', name: config.name, id: containerId, words: `container ${config.name}` } as const;
+  if (!state)
+    throw new NetyardError('conflict', `Container ${config.name} is not running`, {
+      hint: `docker start ${config.name} first`,
+    });
+  const { netnsPath: ns } = state;
+  if (ns === undefined) return { ...(await findUplink(context)), ...named }; // mode host
+  const links = await context.kernel.listLinks(ns);
+  const owner = state.sharedWith === undefined ? state : context.sandboxes.get(state.sharedWith)?.state;
+  return { ...named, ns, links, usual: usualLink(links, owner?.endpoints ?? []) };
+}
+
+/** That of the first network, else what somebody has put there, else `lo`. */
+function usualLink(links: readonly ObservedLink[], endpoints: readonly EndpointState[]): string | undefined {
+  const names = links.map(({ name }) => name);
+  const wanted = [...endpoints.map(({ link }) => link), ...names.filter((name) => name !== 'lo'), 'lo'];
+  return wanted.find((name) => names.includes(name));
+}
+
+async function ofNetwork(context: Context, target: string): Promise<Candidates> {
+  const record = networkNamed(context, target);
+  const bridge = bridgeOf(context, record.id);
+  if (!bridge)
+    throw new NetyardError('conflict', `network ${record.name} has no link of its own`, {
+      hint: `capture on ${uplinkTarget}, or on a container`,
+    });
+  const links = (await context.kernel.listLinks()).filter(({ name }) => name === bridge.link);
+  return {
+    ...{ kind: 'network', name: record.name, id: record.id, words: `network ${record.name}` },
+    ...{ links, usual: bridge.link },
+  };
+}
+
+function networkNamed(context: Context, target: string): NetworkRecord {
+  try {
+    return networkOf(context, target);
+  } catch (cause) {
+    throw new NetyardError('not-found', `No such container or network: ${target}`, {
+      cause,
+      hint: `a target is a container, a network, or ${uplinkTarget}`,
+    });
+  }
+}
+
+/** The link of the default route; without one, the only link with an address that is not ours. */
+async function findUplink({ kernel }: Context): Promise<Candidates> {
+  const links = await kernel.listLinks();
+  const routes = await kernel.listRoutes();
+  const defaults = routes.filter(({ table, to, link }) => table === mainTable && isDefault(to) && link !== undefined);
+  const [best] = defaults.sort((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
+  const addressed = new Set((await kernel.listAddresses()).map(({ linkIndex }) => linkIndex));
+  const strangers = links.filter(
+    ({ index, name, owner }) => addressed.has(index) && name !== 'lo' && !owner?.startsWith(ownerPrefix),
+  );
+  const only = strangers.length === 1 ? strangers[0]?.name : undefined;
+  return { kind: 'uplink', name: '', id: '', words: "this host's uplink", links, usual: best?.link ?? only };
+}
+
+const isDefault = (to: string): boolean => ['default', '0.0.0.0/0', '::/0'].includes(to);

@@ -1,0 +1,101 @@
+/**
+ * The name server of one container: two sockets that were opened inside its namespace, UDP and TCP, served from here.
+ * What is answered is decided by whoever made it; here are only the bounds that keep one container from taking the
+ * daemon's time and descriptors.
+ */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Logger, messageOf } from '@netyard/core';
+import type { Transport } from './forwarder.ts';
+import { frame, MessageReader } from './framing.ts';
+
+/** Of one container: queries that wait for others' answers, and connections. */
+const mostWaiting = 64;
+const mostConnections = 16;
+const idleMilliseconds = 10_000;
+
+/** The answer to one query, at once or later; undefined: none at all. */
+export type Answerer = (query: Buffer, transport: Transport) => Promise<Buffer | undefined> | Buffer | undefined;
+
+export interface NameServerOptions {
+  /** Descriptors of a bound and a listening socket; the server's from now on. */
+  udp: number;
+  tcp: number;
+  answer: Answerer;
+  logger: Logger;
+  /** For the log. */
+  container: string;
+}
+
+export class NameServer {
+  readonly #options: NameServerOptions;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  readonly #connections = new Set<Socket>();
+  #waiting = 0;
+  #open = true;
+
+  constructor(options: NameServerOptions) {
+    this.#options = options;
+    this.#udp = createSocket('udp4', (query, { port, address }) => {
+      this.#answer(query, 'udp', (message) => this.#udp.send(message, port, address));
+    });
+    this.#tcp = createServer((connection) => this.#serve(connection));
+    this.#tcp.maxConnections = mostConnections;
+    this.#udp.on('error', (error) => this.#tell('its UDP socket failed', error));
+    this.#tcp.on('error', (error) => this.#tell('its TCP socket failed', error));
+    this.#udp.bind({ fd: options.udp });
+    this.#tcp.listen({ fd: options.tcp });
+  }
+
+  /** The descriptors are closed before this returns: they would keep the namespace alive. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#udp.close();
+    this.#tcp.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #tell(what: string, error: unknown): void {
+    const { logger, container } = this.#options;
+    logger.warn(`a container's name server: ${what}`, { container, error: messageOf(error) });
+  }
+
+  #answer(query: Buffer, transport: Transport, reply: (message: Buffer) => void): void {
+    if (this.#waiting >= mostWaiting) return;
+    try {
+      const answer = this.#options.answer(query, transport);
+      if (answer instanceof Promise) this.#replyLater(answer, reply);
+      else if (answer) reply(answer);
+    } catch (error) {
+      this.#tell('a query could not be answered', error);
+    }
+  }
+
+  #replyLater(answer: Promise<Buffer | undefined>, reply: (message: Buffer) => void): void {
+    this.#waiting += 1;
+    answer
+      .then((message) => {
+        if (message && this.#open) reply(message);
+      })
+      .catch((error: unknown) => this.#tell('a query could not be passed on', error))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+  }
+
+  #serve(connection: Socket): void {
+    const reader = new MessageReader();
+    this.#connections.add(connection);
+    connection.setTimeout(idleMilliseconds, () => connection.destroy());
+    connection.on('error', () => connection.destroy()); // the container's side went away
+    connection.on('close', () => this.#connections.delete(connection));
+    connection.on('data', (data) => {
+      for (const query of reader.take(data))
+        this.#answer(query, 'tcp', (message) => {
+          if (!connection.destroyed) connection.write(frame(message));
+        });
+    });
+  }
+}
