@@ -77,6 +77,10 @@ export type KernelEvent =
   | { type: 'link'; action: 'new' | 'del'; name: string; index: number }
   | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
   | { type: 'route'; action: 'new' | 'del'; to: string; table?: number; protocol?: number }
+  /** An entry of the neighbour table; `permanent` ones were put there by somebody. */
+  | { type: 'neighbour'; action: 'new' | 'del'; linkIndex: number; address: string; mac?: string; permanent: boolean }
+  /** A forwarding entry of a VXLAN link. */
+  | { type: 'fdb'; action: 'new' | 'del'; linkIndex: number; mac: string; remote?: string }
   | {
       type: 'nft';
       action: 'new' | 'del';

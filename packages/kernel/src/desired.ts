@@ -43,6 +43,37 @@ export interface VethObject {
   peer: { ns?: string; name: string; mac?: string; up: boolean };
 }
 
+/**
+ * A tunnel to other hosts (RFC 7348): what is sent here is packed into UDP and goes to the host that an `fdb` entry
+ * names. `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`.
+ */
+export interface VxlanObject {
+  kind: 'vxlan';
+  ns?: string;
+  name: string;
+  /** VXLAN network identifier, 24 bits. */
+  id: number;
+  /** UDP port; 4789 is IANA's. */
+  port: number;
+  /** Address that the packets are sent from: IPv4. The route's unless told. */
+  local?: string;
+  /** Learn from what comes in who is where; false unless told. */
+  learning?: boolean;
+  mac?: string;
+  mtu?: number;
+  owner?: string;
+  up: boolean;
+}
+
+/** `bridge fdb add MAC dev LINK dst REMOTE`: behind which host a MAC is, for a VXLAN link. One host for each MAC. */
+export interface FdbObject {
+  kind: 'fdb';
+  ns?: string;
+  link: string;
+  mac: string;
+  remote: string;
+}
+
 /** State of a link that is already there, such as `lo`: `ip link set NAME up mtu …`. Never deleted by `remove`. */
 export interface LinkStateObject {
   kind: 'link-state';
@@ -148,6 +179,8 @@ export type KernelObject =
   | NetnsObject
   | BridgeObject
   | VethObject
+  | VxlanObject
+  | FdbObject
   | LinkStateObject
   | AddressObject
   | RouteObject

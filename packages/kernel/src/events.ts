@@ -3,13 +3,17 @@ import type { KernelEvent } from './contract.ts';
 import { Attributes, eachAttribute } from './netlink/attribute.ts';
 import type { NetlinkMessage } from './netlink/message.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
+import { AF_BRIDGE, decodeFdb } from './rtnl/fdb.ts';
 import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
+import { decodeNeighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './rtnl/neighbour.ts';
 import { decodeRoute, RTM_DELROUTE, RTM_NEWROUTE } from './rtnl/route.ts';
+
+const deletions: ReadonlySet<number> = new Set([RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH]);
 
 /** The event of a message of rtnetlink; undefined for what is of no interest, such as changes of bridge ports. */
 export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefined {
   const { type, payload } = message;
-  const action = type === RTM_DELLINK || type === RTM_DELADDR || type === RTM_DELROUTE ? 'del' : 'new';
+  const action = deletions.has(type) ? 'del' : 'new';
   switch (type) {
     case RTM_NEWLINK:
     case RTM_DELLINK: {
@@ -27,9 +31,24 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
       const route = decodeRoute(payload);
       return route && { type: 'route', action, to: route.to, table: route.table, protocol: route.protocol };
     }
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      return payload[0] === AF_BRIDGE ? fdbEvent(action, payload) : neighbourEvent(action, payload);
     default:
       return undefined;
   }
+}
+
+/** Entries of bridges, which have no host behind them, are passed over. */
+function fdbEvent(action: 'new' | 'del', payload: Uint8Array): KernelEvent | undefined {
+  const entry = decodeFdb(payload);
+  if (entry?.remote === undefined) return undefined;
+  return { type: 'fdb', action, linkIndex: entry.linkIndex, mac: entry.mac, remote: entry.remote };
+}
+
+function neighbourEvent(action: 'new' | 'del', payload: Uint8Array): KernelEvent | undefined {
+  const entry = decodeNeighbour(payload);
+  return entry && { type: 'neighbour', action, ...entry };
 }
 
 type NftPart = Extract<KernelEvent, { type: 'nft' }>['what'];

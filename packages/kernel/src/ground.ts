@@ -13,7 +13,8 @@ export class Ground {
   /** Takes in what an object would provide to others. */
   add(object: KernelObject): void {
     if (object.kind === 'netns') this.#netns.add(object.path);
-    if (object.kind === 'bridge' || object.kind === 'veth') this.#links.add(linkKey(object.ns, object.name));
+    if (object.kind === 'bridge' || object.kind === 'veth' || object.kind === 'vxlan')
+      this.#links.add(linkKey(object.ns, object.name));
     if (object.kind === 'veth') this.#links.add(linkKey(object.peer.ns, object.peer.name));
   }
 
@@ -43,6 +44,7 @@ function linkUnder(object: KernelObject): string | undefined {
     case 'address':
     case 'neighbour':
     case 'route':
+    case 'fdb':
       return object.link;
     case 'link-state':
       return object.name;

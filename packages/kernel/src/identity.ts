@@ -11,6 +11,7 @@ export function identityOf(object: KernelObject): string {
       break;
     case 'bridge':
     case 'veth':
+    case 'vxlan':
       parts.push('link', object.name);
       break;
     case 'link-state':
@@ -25,6 +26,9 @@ export function identityOf(object: KernelObject): string {
       break;
     case 'neighbour':
       parts.push(object.kind, object.link, object.address);
+      break;
+    case 'fdb':
+      parts.push(object.kind, object.link, object.mac);
       break;
     case 'sysctl':
       parts.push(object.kind, object.key);
@@ -61,6 +65,8 @@ function nameOf(object: KernelObject): string {
       return object.to;
     case 'neighbour':
       return `${object.address} on ${object.link}`;
+    case 'fdb':
+      return `${object.mac} on ${object.link}`;
     case 'sysctl':
       return object.key;
     case 'nft-table':

@@ -62,7 +62,7 @@ class LinuxKernel implements Kernel {
 
   async listLinks(ns?: string): Promise<ObservedLink[]> {
     const links = await this.#inSession((session) => listLinks(session.route(ns)));
-    return links.map(({ alias, hairpin: _hairpin, isolated: _isolated, ...link }) =>
+    return links.map(({ alias, hairpin: _hairpin, isolated: _isolated, vxlan: _vxlan, ...link }) =>
       alias === undefined ? link : { ...link, owner: alias },
     );
   }

@@ -13,6 +13,12 @@ const veth: KernelObject = {
   peer: { ns, name: 'eth0', mac: '02:42:ac:11:00:02', up: true },
 };
 
+const vxlan: KernelObject = {
+  kind: 'vxlan',
+  ...{ name: 'ny-vxlan', id: 28281, port: 4789, local: '172.16.2.101', mac: '02:6e:ac:10:02:65', mtu: 1450, up: true },
+};
+const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
+
 const cases: [KernelOperation['action'], KernelObject, string][] = [
   ['create', { kind: 'netns', path: ns }, 'ip netns add r1'],
   ['create', { kind: 'netns', path: '/x/y' }, 'mkdir -p /x && touch /x/y && unshare --net=/x/y true'],
@@ -46,6 +52,26 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
     { kind: 'veth', ns, name: 'a', up: false, peer: { name: 'b', up: false } },
     'ip -n r1 link add name a type veth peer name b netns /proc/$$/ns/net && ip -n r1 link set dev a down && ip link set dev b down',
   ],
+  [
+    'create',
+    vxlan,
+    [
+      'ip link add name ny-vxlan address 02:6e:ac:10:02:65 mtu 1450 type vxlan id 28281 local 172.16.2.101 dstport 4789 nolearning',
+      'ip link set dev ny-vxlan up',
+    ].join(' && '),
+  ],
+  [
+    'change',
+    vxlan,
+    [
+      'ip link set dev ny-vxlan type vxlan local 172.16.2.101',
+      'ip link show dev ny-vxlan | grep -qF 02:6e:ac:10:02:65 || ip link set dev ny-vxlan address 02:6e:ac:10:02:65',
+      'ip link set dev ny-vxlan mtu 1450 up',
+    ].join(' && '),
+  ],
+  ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
+  ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
+  ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],
   ['change', { kind: 'link-state', ns, name: 'lo', up: true }, 'ip -n r1 link set dev lo up'],
   [
     'create',

@@ -7,66 +7,24 @@
 import { dirname } from 'node:path';
 import type {
   AddressObject,
-  BridgeObject,
   FileObject,
   KernelObject,
   KernelOperation,
   KernelPlan,
-  LinkStateObject,
   NeighbourObject,
   NetnsObject,
   NftElementObject,
   NftTableObject,
   RouteObject,
   SysctlObject,
-  VethObject,
 } from './desired.ts';
 import { routeFamily } from './identity.ts';
-import { netnsDirectory } from './netns.ts';
 import { printElement, setWords } from './nft/element.ts';
 import { printReplacement, printTable, tableWords } from './nft/table.ts';
+import { bridgeTwin, fdbTwin, linkStateTwin, vethTwin, vxlanTwin } from './shell/links.ts';
+import { inside, line, netnsName, option, quoteWord, type Twin, tool } from './shell/words.ts';
 
-/** One word for sh(1), quoted when it has to be. */
-export function quoteWord(word: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A command line from words; empty ones are left out. */
-const line = (...words: (string | undefined)[]): string =>
-  words
-    .filter((word) => word !== undefined && word !== '')
-    .map((word) => quoteWord(word ?? ''))
-    .join(' ');
-
-/** Name of a namespace that `ip -n` finds, or undefined. */
-function netnsName(path: string): string | undefined {
-  const name = path.startsWith(`${netnsDirectory}/`) ? path.slice(netnsDirectory.length + 1) : '';
-  return name === '' || name.includes('/') ? undefined : name;
-}
-
-/** `ip` or `bridge` in a namespace. */
-function tool(program: 'ip' | 'bridge', ns: string | undefined): string[] {
-  if (ns === undefined) return [program];
-  const name = netnsName(ns);
-  return name === undefined ? ['nsenter', `--net=${ns}`, program] : [program, '-n', name];
-}
-
-const inside = (ns: string | undefined): string[] => (ns === undefined ? [] : ['nsenter', `--net=${ns}`]);
-
-/** `key value` when there is a value. */
-const option = (key: string, value: string | number | undefined): string[] =>
-  value === undefined ? [] : [key, String(value)];
-
-const onOff = (key: string, value: boolean | undefined): string[] =>
-  value === undefined ? [] : [key, value ? 'on' : 'off'];
-
-/** Commands that make, change and delete one kind of object. */
-interface Twin<O> {
-  create(object: O): string[];
-  change(object: O): string[];
-  delete(object: O): string[];
-}
+export { quoteWord };
 
 const netnsTwin: Twin<NetnsObject> = {
   create({ path }) {
@@ -80,67 +38,6 @@ const netnsTwin: Twin<NetnsObject> = {
     return name === undefined ? [line('umount', path), line('rm', path)] : [line('ip', 'netns', 'delete', name)];
   },
 };
-
-const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
-  line(...tool('ip', ns), 'link', 'delete', name),
-];
-
-function bridgeSettings({ ns, name, owner, up }: BridgeObject, more: string[] = []): string {
-  const state = up ? 'up' : 'down';
-  return line(...tool('ip', ns), 'link', 'set', 'dev', name, ...more, ...option('alias', owner), state);
-}
-
-const bridgeTwin: Twin<BridgeObject> = {
-  create(bridge) {
-    const { ns, name, mac, mtu } = bridge;
-    const options = [...option('address', mac), ...option('mtu', mtu)];
-    return [line(...tool('ip', ns), 'link', 'add', 'name', name, ...options, 'type', 'bridge'), bridgeSettings(bridge)];
-  },
-  change: (bridge) => [bridgeSettings(bridge, [...option('address', bridge.mac), ...option('mtu', bridge.mtu)])],
-  delete: linkDeletion,
-};
-
-/** The far end's `netns …`: none in the same one; this shell's own is found by its process. */
-function peerNetns(veth: VethObject): string {
-  if (veth.peer.ns === veth.ns) return '';
-  if (veth.peer.ns === undefined) return ' netns /proc/$$/ns/net';
-  return ` netns ${quoteWord(netnsName(veth.peer.ns) ?? veth.peer.ns)}`;
-}
-
-/** Settings of both ends, in an order the kernel takes: port flags when there is a master, up last. */
-function vethSettings(veth: VethObject, near: string[] = [], far: string[] = []): string[] {
-  const { ns, name, owner, master, hairpin, isolated, up, peer } = veth;
-  const port = [...onOff('hairpin', hairpin), ...onOff('isolated', isolated)];
-  const settings = [...near, ...option('alias', owner), ...option('master', master)];
-  return [
-    ...(settings.length > 0 ? [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)] : []),
-    ...(port.length > 0 ? [line(...tool('bridge', ns), 'link', 'set', 'dev', name, ...port)] : []),
-    line(...tool('ip', ns), 'link', 'set', 'dev', name, up ? 'up' : 'down'),
-    line(...tool('ip', peer.ns), 'link', 'set', 'dev', peer.name, ...far, peer.up ? 'up' : 'down'),
-  ];
-}
-
-const vethTwin: Twin<VethObject> = {
-  create(veth) {
-    const { ns, name, mtu, peer } = veth;
-    const far = ['peer', 'name', peer.name, ...option('address', peer.mac), ...option('mtu', mtu)];
-    const add = line(...tool('ip', ns), 'link', 'add', 'name', name, ...option('mtu', mtu), 'type', 'veth', ...far);
-    return [add + peerNetns(veth), ...vethSettings(veth)];
-  },
-  change(veth) {
-    const mtu = option('mtu', veth.mtu);
-    return vethSettings(veth, mtu, [...option('address', veth.peer.mac), ...mtu]);
-  },
-  delete: linkDeletion,
-};
-
-function linkState({ ns, name, up, mtu, mac }: LinkStateObject): string[] {
-  const state = up === undefined ? [] : [up ? 'up' : 'down'];
-  const settings = [...option('address', mac), ...option('mtu', mtu), ...state];
-  return settings.length === 0 ? [] : [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)];
-}
-
-const linkStateTwin: Twin<LinkStateObject> = { create: linkState, change: linkState, delete: () => [] };
 
 function addressLine(verb: 'add' | 'delete', { ns, link, prefix, broadcast }: AddressObject): string {
   const options = verb === 'delete' ? [] : [...option('broadcast', broadcast)];
@@ -244,6 +141,8 @@ const twins: { [K in KernelObject['kind']]: Twin<Extract<KernelObject, { kind: K
   netns: netnsTwin,
   bridge: bridgeTwin,
   veth: vethTwin,
+  vxlan: vxlanTwin,
+  fdb: fdbTwin,
   'link-state': linkStateTwin,
   address: addressTwin,
   route: routeTwin,

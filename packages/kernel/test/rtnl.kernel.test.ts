@@ -131,6 +131,7 @@ test('rename, move, addresses, routes, neighbours: as ip(8) sees them', host, ()
     neighbours.replaceNeighbour(there, { linkIndex, address: '10.1.1.7', mac: '02:00:00:00:00:07' });
     assert.match(sh('ip -n there neighbour'), /10.1.1.7 dev eth9 lladdr 02:00:00:00:00:07 PERMANENT/);
     assert.deepEqual(neighbours.findNeighbour(there, { linkIndex, address: '10.1.1.7' }), {
+      ...{ linkIndex, address: '10.1.1.7' },
       mac: '02:00:00:00:00:07',
       permanent: true,
     });

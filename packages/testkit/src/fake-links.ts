@@ -30,7 +30,7 @@ export class FakeLinks {
 
   /** Links that have to be there before the object can be. */
   neededBy(object: KernelObject): string[] {
-    if (object.kind === 'address' || object.kind === 'neighbour') return [object.link];
+    if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'fdb') return [object.link];
     if (object.kind === 'route') return object.link === undefined ? [] : [object.link];
     if (object.kind === 'veth') return object.master === undefined ? [] : [object.master];
     return object.kind === 'link-state' ? [object.name] : [];
@@ -46,9 +46,9 @@ interface FakeLink {
 }
 
 function linksOf(object: KernelObject): FakeLink[] {
-  if (object.kind !== 'bridge' && object.kind !== 'veth') return [];
+  if (object.kind !== 'bridge' && object.kind !== 'veth' && object.kind !== 'vxlan') return [];
   const own: FakeLink = { name: object.name, ns: object.ns, up: object.up, kind: object.kind, object };
-  if (object.kind === 'bridge') return [own];
+  if (object.kind !== 'veth') return [own];
   return [own, { name: object.peer.name, ns: object.peer.ns, up: object.peer.up, kind: 'veth', object: {} }];
 }
 
@@ -72,7 +72,7 @@ const livesIn = (object: KernelObject, path: string): boolean =>
 
 function standsOn(object: KernelObject, link: FakeLink): boolean {
   if (namespaceOf(object) !== link.ns) return false;
-  if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route')
+  if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb')
     return object.link === link.name;
   return object.kind === 'link-state' && object.name === link.name;
 }

@@ -6,11 +6,13 @@ import { tableWords } from '../nft/table.ts';
 import type { Session } from '../session.ts';
 import { addressHandler, neighbourHandler, routeHandler } from './address.ts';
 import { bridgeHandler } from './bridge.ts';
+import { fdbHandler } from './fdb.ts';
 import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
 import { linkStateHandler } from './link.ts';
 import { netnsHandler } from './netns.ts';
 import { vethHandler } from './veth.ts';
+import { vxlanHandler } from './vxlan.ts';
 
 export type PlainObject = Exclude<KernelObject, NftTableObject | NftElementObject>;
 
@@ -18,6 +20,8 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   netns: netnsHandler,
   bridge: bridgeHandler,
   veth: vethHandler,
+  vxlan: vxlanHandler,
+  fdb: fdbHandler,
   'link-state': linkStateHandler,
   address: addressHandler,
   route: routeHandler,

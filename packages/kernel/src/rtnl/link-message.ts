@@ -18,6 +18,7 @@ import {
   u32,
   viewOf,
 } from '../netlink/attribute.ts';
+import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -156,6 +157,23 @@ export function encodeVeth(veth: VethSettings): Uint8Array {
   return concatBytes([encodeHead(0, veth.up), encodeAttributes(attributes)]);
 }
 
+/** Payload of RTM_NEWLINK for a VXLAN link. */
+export function encodeVxlanLink(link: LinkSettings & { name: string }, vxlan: VxlanSettings): Uint8Array {
+  return concatBytes([
+    encodeHead(0, link.up),
+    encodeAttributes([...encodeSettings(link), vxlanInfo(encodeVxlan(vxlan))]),
+  ]);
+}
+
+/** Payload of RTM_NEWLINK that gives a VXLAN link another address of its own. */
+export function encodeVxlanMove(name: string, local: string): Uint8Array {
+  checkLinkName(name);
+  return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), vxlanInfo(encodeLocal(local))])]);
+}
+
+const vxlanInfo = (data: readonly Attribute[]): Attribute =>
+  nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'vxlan'), nested(IFLA_INFO.DATA, data)]);
+
 /**
  * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. A link addressed by its name saves a question,
  * but cannot be renamed that way.
@@ -191,6 +209,7 @@ export interface Link {
   group?: number;
   hairpin?: boolean;
   isolated?: boolean;
+  vxlan?: VxlanSettings;
 }
 
 /** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
@@ -209,6 +228,7 @@ export function decodeLink(payload: Uint8Array): Link {
     alias: attributes.text(IFLA.IFALIAS),
     group: attributes.u32(IFLA.GROUP) || undefined,
     ...decodePort(info),
+    vxlan: info.text(IFLA_INFO.KIND) === 'vxlan' ? decodeVxlan(info.nested(IFLA_INFO.DATA)) : undefined,
   });
   return {
     index: view.getInt32(4, hostIsLittleEndian),

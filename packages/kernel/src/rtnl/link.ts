@@ -15,6 +15,8 @@ import {
   encodeLinkQuestion,
   encodeLinksQuestion,
   encodeVeth,
+  encodeVxlanLink,
+  encodeVxlanMove,
   type Link,
   type LinkSettings,
   RTM_DELLINK,
@@ -23,6 +25,7 @@ import {
   type VethSettings,
   withoutUndefined,
 } from './link-message.ts';
+import type { VxlanSettings } from './vxlan-message.ts';
 
 export * from './link-message.ts';
 
@@ -36,6 +39,18 @@ export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): voi
 export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
   create(socket, encodeVeth(withoutPort(veth)), veth.name);
   describe(socket, veth);
+}
+
+/** Twin: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
+export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: string }, vxlan: VxlanSettings): void {
+  create(socket, encodeVxlanLink(link, vxlan), link.name);
+  describe(socket, link);
+}
+
+/** Twin: `ip link set NAME type vxlan local LOCAL`. */
+export function moveVxlan(socket: NetlinkSocket, name: string, local: string): void {
+  const payload = encodeVxlanMove(name, local);
+  socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
 }
 
 function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void {

@@ -1,14 +1,14 @@
 /** Entries of the neighbour table (ARP, NDP) over rtnetlink: permanent ones. See ip-neighbour(8). */
-import { formatMac, ipToBytes, parseIp, parseMac } from '@netyard/core';
+import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import { hasErrno } from '../ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from '../netlink/attribute.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/message.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { familyNumber } from './address.ts';
 
-const RTM_NEWNEIGH = 28;
-const RTM_DELNEIGH = 29;
-const RTM_GETNEIGH = 30;
+export const RTM_NEWNEIGH = 28;
+export const RTM_DELNEIGH = 29;
+export const RTM_GETNEIGH = 30;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NUD_PERMANENT = 0x80;
@@ -45,18 +45,36 @@ export function deleteNeighbour(socket: NetlinkSocket, neighbour: { linkIndex: n
   socket.order({ type: RTM_DELNEIGH, payload, operation: 'ip neighbour delete', object: address });
 }
 
+export interface DecodedNeighbour {
+  linkIndex: number;
+  address: string;
+  mac?: string;
+  permanent: boolean;
+}
+
+/** Decodes the payload of RTM_NEWNEIGH and RTM_DELNEIGH of IP families; undefined for what has no address. */
+export function decodeNeighbour(payload: Uint8Array): DecodedNeighbour | undefined {
+  const attributes = new Attributes(payload.subarray(12));
+  const address = attributes.bytes(NDA_DST);
+  const mac = attributes.bytes(NDA_LLADDR);
+  if (address?.length !== 4 && address?.length !== 16) return undefined;
+  return {
+    linkIndex: viewOf(payload).getInt32(4, hostIsLittleEndian),
+    address: formatIp(ipFromBytes(address)),
+    permanent: (viewOf(payload).getUint16(8, hostIsLittleEndian) & NUD_PERMANENT) !== 0,
+    ...(mac?.length === 6 ? { mac: formatMac(mac) } : {}),
+  };
+}
+
 /** Twin: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
 export function findNeighbour(
   socket: NetlinkSocket,
   neighbour: { linkIndex: number; address: string },
-): { mac?: string; permanent: boolean } | undefined {
+): DecodedNeighbour | undefined {
   try {
     const payload = encodeNeighbour({ linkIndex: neighbour.linkIndex, address: neighbour.address });
     const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour get', object: neighbour.address };
-    const answer = socket.ask(request).payload;
-    const mac = new Attributes(answer.subarray(12)).bytes(NDA_LLADDR);
-    const permanent = (viewOf(answer).getUint16(8, hostIsLittleEndian) & NUD_PERMANENT) !== 0;
-    return { permanent, ...(mac?.length === 6 ? { mac: formatMac(mac) } : {}) };
+    return decodeNeighbour(socket.ask(request).payload);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

@@ -146,6 +146,8 @@ export function describe(object: KernelObject): string {
       return `route ${object.to}`;
     case 'neighbour':
       return `neighbour ${object.address}`;
+    case 'fdb':
+      return `fdb entry ${object.mac} dst ${object.remote}`;
     case 'sysctl':
       return `sysctl ${object.key}`;
     case 'nft-table':

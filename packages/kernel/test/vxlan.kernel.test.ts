@@ -1,0 +1,112 @@
+/** Tunnels as a plan makes them: packets on both sides, changes, undo, and what the kernel takes along. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { type KernelObject, openKernel, type VxlanObject } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+
+const host = inFreshHost(import.meta.url);
+const sh = (line: string): string =>
+  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const kernel = openKernel();
+
+const mac = (number: number): string => `02:6e:c0:00:02:0${number}`;
+const tunnel = (ns: string | undefined, number: number): VxlanObject => ({
+  kind: 'vxlan',
+  ...(ns === undefined ? {} : { ns }),
+  ...{ name: 'ny-vxlan', id: 28281, port: 4789, local: `192.0.2.${number}`, mac: mac(number), mtu: 1450 },
+  ...{ owner: 'a tunnel', up: true },
+});
+/** Three objects for the other side: its MAC is behind its host, its address has that MAC, its subnet is that way. */
+function towards(ns: string | undefined, number: number): KernelObject[] {
+  const where = ns === undefined ? {} : { ns };
+  const remote = `192.0.2.${number}`;
+  return [
+    { kind: 'fdb', ...where, link: 'ny-vxlan', mac: mac(number), remote },
+    { kind: 'neighbour', ...where, link: 'ny-vxlan', address: remote, mac: mac(number) },
+    { kind: 'route', ...where, to: `10.0.${number}.0/24`, via: remote, link: 'ny-vxlan', onlink: true, protocol: 78 },
+  ];
+}
+const there = '/run/netns/there';
+const here = [tunnel(undefined, 1), ...towards(undefined, 2)];
+const plan = { owner: 'tunnel', objects: [...here, tunnel(there, 2), ...towards(there, 1)] };
+const pings = (options = ''): boolean =>
+  sh(`ping -c 1 -W 1 ${options} -I 10.0.1.1 10.0.2.1 >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
+
+before(() => {
+  if (host.skip) return;
+  sh(`ip netns add there; ip link add up0 type veth peer name up0 netns there; ip link set up0 up
+    ip address add 192.0.2.1/24 dev up0; ip -n there address add 192.0.2.2/24 dev up0; ip -n there link set up0 up
+    ip -n there link set lo up; ip address add 10.0.1.1/32 dev lo; ip -n there address add 10.0.2.1/32 dev lo`);
+});
+after(() => kernel.close());
+
+test('two hosts speak through it, in packets of its size, and applying twice does nothing', host, async () => {
+  assert.equal((await kernel.apply(plan)).operations.length, plan.objects.length);
+  assert.ok(pings());
+  assert.ok(pings('-M do -s 1422'));
+  assert.ok(!pings('-M do -s 1423'));
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  assert.match(
+    sh('ip -d link show ny-vxlan'),
+    /alias a tunnel|vxlan id 28281 local 192\.0\.2\.1 .*dstport 4789 nolearning/,
+  );
+});
+
+test('each thing changed or removed by others is found and mended', host, async () => {
+  const breakages: [string, string][] = [
+    ['ip neighbour delete 192.0.2.2 dev ny-vxlan', 'create neighbour'],
+    ['ip neighbour replace 192.0.2.2 lladdr 02:00:00:00:00:99 dev ny-vxlan nud permanent', 'change neighbour'],
+    [`bridge fdb delete ${mac(2)} dev ny-vxlan`, 'create fdb'],
+    [`bridge fdb replace ${mac(2)} dev ny-vxlan dst 192.0.2.9`, 'change fdb'],
+    ['ip route delete 10.0.2.0/24', 'create route'],
+    ['ip link set ny-vxlan mtu 1300', 'change vxlan'],
+    ['ip link set ny-vxlan type vxlan local 192.0.2.7', 'change vxlan'],
+  ];
+  for (const [command, expected] of breakages) {
+    sh(command);
+    const { operations } = await kernel.apply(plan);
+    assert.deepEqual(
+      operations.map(({ action, object }) => `${action} ${object.kind}`),
+      [expected],
+      command,
+    );
+    assert.ok(pings(), command);
+  }
+  sh('ip link delete ny-vxlan');
+  assert.equal((await kernel.apply(plan)).operations.length, 4);
+  assert.ok(pings());
+});
+
+test('what a link cannot change makes it a new one', host, async () => {
+  sh('ip link delete ny-vxlan; ip link add ny-vxlan type vxlan id 7 dstport 4789');
+  await kernel.apply(plan);
+  await kernel.apply(plan);
+  assert.ok(pings());
+  const other = { ...tunnel(undefined, 1), local: '192.0.2.8', mac: mac(8) };
+  await kernel.apply({ owner: 'tunnel', objects: [other] });
+  assert.match(sh('ip -d link show ny-vxlan'), /02:6e:c0:00:02:08[\s\S]* local 192\.0\.2\.8 /);
+  await kernel.apply(plan);
+  await kernel.apply(plan);
+  assert.ok(pings());
+});
+
+test('a step that fails takes the tunnel back, and nothing is left after remove', host, async () => {
+  const bare = sh('ip route; bridge fdb');
+  await kernel.remove(plan);
+  const clean = sh(
+    'ip -o link | cut -d: -f2; ip route; ip neighbour show nud permanent; bridge fdb | grep dst || true',
+  );
+  assert.doesNotMatch(clean, /vxlan|10\.0\.2|192\.0\.2\.2 dev ny/);
+  assert.notEqual(sh('ip route; bridge fdb'), bare);
+  const bad: KernelObject = { kind: 'route', to: '10.0.3.0/24', via: '192.0.2.9', link: 'gone' };
+  await assert.rejects(kernel.apply({ owner: 'tunnel', objects: [...here, bad] }), /ENODEV/);
+  assert.equal(
+    sh('ip -o link | cut -d: -f2; ip route; ip neighbour show nud permanent; bridge fdb | grep dst || true'),
+    clean,
+  );
+  await assert.rejects(kernel.apply({ owner: 'x', objects: [{ ...tunnel(undefined, 1), id: 1 << 24 }] }), (error) =>
+    isNetyardError(error, 'invalid'),
+  );
+});
