@@ -1,0 +1,143 @@
+/**
+ * What is known of the other hosts, from etcd's keys: takes lists and changes, returns what they mean. Own keys pass
+ * through unnoticed. No I/O.
+ */
+import { messageOf } from '@netyard/core';
+import type { ClusterChange, ClusterHost, ClusterProblem, PublishedName, Reservation } from './contract.ts';
+import type { Entry } from './etcd/list.ts';
+import type { KeyChange } from './etcd/watch.ts';
+import { parseKey, prefixOf } from './keys.ts';
+import { parseHost, parseName, parseSubnet } from './values.ts';
+
+/** One key that means something, with the text it was read from. */
+type Known = { text: string } & (
+  | { kind: 'host'; host: ClusterHost }
+  | { kind: 'name'; name: PublishedName }
+  | { kind: 'subnet'; id: string; reservation: Reservation }
+);
+
+export class Directory {
+  readonly #cluster: string;
+  readonly #self: string;
+  readonly #known = new Map<string, Known>();
+  readonly #problems = new Map<string, string>();
+  /** Lists are asked for more often than they change. */
+  #hosts: ClusterHost[] | undefined;
+  #names: PublishedName[] | undefined;
+
+  constructor(cluster: string, self: string) {
+    this.#cluster = cluster;
+    this.#self = self;
+  }
+
+  hosts(): readonly ClusterHost[] {
+    this.#hosts ??= [...this.#known.values()].flatMap((known) => (known.kind === 'host' ? [known.host] : []));
+    return this.#hosts;
+  }
+
+  names(): readonly PublishedName[] {
+    this.#names ??= [...this.#known.values()].flatMap((known) => (known.kind === 'name' ? [known.name] : []));
+    return this.#names;
+  }
+
+  /** Subnets whose holder does not announce them now. */
+  reservations(): Reservation[] {
+    const announced = new Set(this.hosts().flatMap((host) => host.subnets));
+    return [...this.#known.values()].flatMap((known) =>
+      known.kind === 'subnet' && !announced.has(known.reservation.subnet) && known.reservation.host !== this.#self
+        ? [known.reservation]
+        : [],
+    );
+  }
+
+  problems(): ClusterProblem[] {
+    return [...this.#problems].map(([key, problem]) => ({ key, problem }));
+  }
+
+  /** Makes what is known exactly these. Returns what that changed. */
+  replace(entries: readonly Entry[]): ClusterChange[] {
+    const present = new Set(entries.map((entry) => entry.key));
+    const gone = [...this.#known.keys(), ...this.#problems.keys()].filter((key) => !present.has(this.#full(key)));
+    return [...gone.flatMap((key) => this.#forget(key)), ...entries.flatMap((entry) => this.#take(entry))];
+  }
+
+  apply(changes: readonly KeyChange[]): ClusterChange[] {
+    return changes.flatMap(({ action, entry }) =>
+      action === 'put' ? this.#take(entry) : this.#forget(this.#short(entry.key)),
+    );
+  }
+
+  /** For a start while etcd is away. */
+  restore(entries: readonly { key: string; text: string }[]): void {
+    for (const { key, text } of entries) this.#take({ key: this.#full(key), value: text, lease: 0n, modRevision: 0n });
+  }
+
+  /** Keys and texts as `restore` takes them. */
+  save(): { key: string; text: string }[] {
+    return [...this.#known].map(([key, { text }]) => ({ key, text }));
+  }
+
+  #full = (key: string): string => prefixOf(this.#cluster) + key;
+  #short = (key: string): string => key.slice(prefixOf(this.#cluster).length);
+
+  #take(entry: Entry): ClusterChange[] {
+    const key = this.#short(entry.key);
+    const before = this.#known.get(key);
+    if (before?.text === entry.value) return [];
+    try {
+      const known = this.#read(entry);
+      if (!known) return [];
+      this.#set(key, known);
+      return [...this.#solved(key), ...told(known, before)];
+    } catch (error) {
+      const problem = messageOf(error);
+      const isNew = this.#problems.get(key) !== problem;
+      const left = this.#forget(key).filter((change) => change.type !== 'problem');
+      this.#problems.set(key, problem);
+      return isNew ? [...left, { type: 'problem', key, problem }] : left;
+    }
+  }
+
+  #read({ key, value }: Entry): Known | undefined {
+    const parsed = parseKey(this.#cluster, key);
+    if (!parsed) throw new Error('this key means nothing to Netyard');
+    if (parsed.kind === 'host') {
+      if (parsed.name === this.#self) return undefined;
+      const { address, subnets, since } = parseHost(value);
+      return { text: value, kind: 'host', host: { name: parsed.name, address, subnets, since, self: false } };
+    }
+    if (parsed.kind === 'name') {
+      if (parsed.host === this.#self) return undefined;
+      return { text: value, kind: 'name', name: { host: parsed.host, name: parsed.name, ...parseName(value) } };
+    }
+    if (parsed.kind === 'config') return undefined; // joining reads it
+    const { id, host, address } = parseSubnet(value);
+    return { text: value, kind: 'subnet', id, reservation: { subnet: parsed.subnet, host, address } };
+  }
+
+  #set(key: string, known: Known | undefined): void {
+    const kind = (known ?? this.#known.get(key))?.kind;
+    if (known) this.#known.set(key, known);
+    else this.#known.delete(key);
+    if (kind === 'host') this.#hosts = undefined;
+    if (kind === 'name') this.#names = undefined;
+  }
+
+  #solved(key: string): ClusterChange[] {
+    return this.#problems.delete(key) ? [{ type: 'problem', key, problem: '' }] : [];
+  }
+
+  #forget(key: string): ClusterChange[] {
+    const before = this.#known.get(key);
+    this.#set(key, undefined);
+    const changes = this.#solved(key);
+    if (before?.kind === 'host') changes.push({ type: 'host', action: 'leave', host: before.host });
+    if (before?.kind === 'name') changes.push({ type: 'name', action: 'remove', name: before.name });
+    return changes;
+  }
+}
+
+function told(known: Known, before: Known | undefined): ClusterChange[] {
+  if (known.kind === 'host') return [{ type: 'host', action: before ? 'update' : 'join', host: known.host }];
+  return known.kind === 'name' ? [{ type: 'name', action: 'set', name: known.name }] : [];
+}

@@ -1,0 +1,42 @@
+/** The parts that transactions are made of. Pure. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { rangeEnd } from '../keys.ts';
+import {
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  type CompareSchema,
+  type RequestOpSchema,
+} from './gen/rpc_pb.ts';
+
+type Compare = MessageInitShape<typeof CompareSchema>;
+type Operation = MessageInitShape<typeof RequestOpSchema>;
+
+export interface Transaction {
+  compare: Compare[];
+  success: Operation[];
+}
+
+export const put = (key: string, value: string, lease: bigint): Operation => ({
+  request: { case: 'requestPut', value: { key: Buffer.from(key), value: Buffer.from(value), lease } },
+});
+
+export const remove = (key: string): Operation => ({
+  request: { case: 'requestDeleteRange', value: { key: Buffer.from(key) } },
+});
+
+/** The key is as it was seen; etcd's mod_revision is 0 for one that is not there. */
+export const unchanged = (key: string, modRevision: bigint): Compare => ({
+  result: Compare_CompareResult.EQUAL,
+  target: Compare_CompareTarget.MOD,
+  key: Buffer.from(key),
+  targetUnion: { case: 'modRevision', value: modRevision },
+});
+
+/** There is nothing below the prefix. */
+export const empty = (prefix: string): Compare => ({
+  result: Compare_CompareResult.EQUAL,
+  target: Compare_CompareTarget.CREATE,
+  key: Buffer.from(prefix),
+  rangeEnd: rangeEnd(prefix),
+  targetUnion: { case: 'createRevision', value: 0n },
+});

@@ -1,0 +1,88 @@
+/**
+ * What a host keeps of its membership in files below its data root: who it is and which subnet it holds (written
+ * before it is used), and what it knew last of the others (for a start while etcd is away; may lag behind).
+ */
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Logger, messageOf } from '@netyard/core';
+import { z } from 'zod';
+
+const memberSchema = z.object({
+  /** Made once for a data root. */
+  id: z.uuid(),
+  /** The last membership; absent before the first one, and after leaving. */
+  membership: z
+    .object({
+      cluster: z.string(),
+      hostName: z.string(),
+      address: z.string(),
+      subnet: z.string(),
+      pool: z.object({ subnet: z.string(), subnetSize: z.int() }),
+    })
+    .optional(),
+});
+const knownSchema = z.object({
+  cluster: z.string(),
+  entries: z.array(z.object({ key: z.string(), text: z.string() })),
+});
+
+export type KeptMember = z.infer<typeof memberSchema>;
+export type KeptMembership = NonNullable<KeptMember['membership']>;
+export type KeptEntries = z.infer<typeof knownSchema>;
+
+export interface KeptFiles {
+  member(): KeptMember;
+  putMembership(membership: KeptMembership | undefined): void;
+  known(): KeptEntries | undefined;
+  putKnown(known: KeptEntries): void;
+}
+
+/** `folder` is made, and an id with it, when they are not there. */
+export function openKept(folder: string, logger: Logger): KeptFiles {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const memberPath = join(folder, 'member.json');
+  const knownPath = join(folder, 'known.json');
+  let member = read(memberPath, memberSchema, logger);
+  if (!member) {
+    member = { id: randomUUID() };
+    write(memberPath, member);
+  }
+  let current: KeptMember = member;
+  return {
+    member: () => current,
+    putMembership(membership) {
+      const next: KeptMember = membership ? { id: current.id, membership } : { id: current.id };
+      if (JSON.stringify(next) === JSON.stringify(current)) return;
+      write(memberPath, next);
+      current = next;
+    },
+    known: () => read(knownPath, knownSchema, logger),
+    putKnown: (known) => write(knownPath, known),
+  };
+}
+
+function read<T extends z.ZodType>(path: string, schema: T, logger: Logger): z.infer<T> | undefined {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!absent) logger.warn('what was kept of the cluster is not readable; begun anew', { path, error });
+    return undefined;
+  }
+}
+
+/** All or nothing, also when the power fails. */
+function write(path: string, value: unknown): void {
+  const next = `${path}.next`;
+  const file = openSync(next, 'w', 0o600);
+  try {
+    writeSync(file, `${JSON.stringify(value)}\n`);
+    fsyncSync(file);
+  } catch (error) {
+    throw new Error(`cannot write ${next}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    closeSync(file);
+  }
+  renameSync(next, path);
+}

@@ -1,0 +1,339 @@
+/**
+ * This host as a member: connects to one endpoint after the other, joins, and then follows the others, renews its
+ * leases and writes its names until the connection ends; then again. What is known stays known meanwhile.
+ */
+import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
+import { announcedAddress, type HostAddresses, hostAddresses } from './address.ts';
+import type { Cluster, ClusterChange, ClusterHost, ClusterView, PublishedName, Reservation } from './contract.ts';
+import { Directory } from './directory.ts';
+import { type Entered, enterCluster } from './enter.ts';
+import { keepLeases } from './etcd/lease.ts';
+import type { EtcdSession } from './etcd/session.ts';
+import { type ClusterUrl, type EtcdEndpoint, formatEndpoint, parseClusterUrl } from './etcd/url.ts';
+import type { KeyChange } from './etcd/watch.ts';
+import type { Joined } from './join.ts';
+import type { KeptFiles, KeptMembership } from './kept.ts';
+import { forgetPool, releaseSubnets, surrender } from './leave.ts';
+import type { ClusterOptions } from './options.ts';
+import { isForeign } from './own-keys.ts';
+import { defaultPool } from './pool.ts';
+import { Publisher } from './publisher.ts';
+import { combineErrors, delayAfter, pause, Rotation } from './rounds.ts';
+
+/** A connection that lasted longer was a good one: the next is opened without delay. */
+const SOUND_MS = 5_000;
+const START_PATIENCE_MS = 10_000;
+const START_RETRY_MS = 500;
+const SAVE_DELAY_MS = 500;
+const LOOK_DELAY_MS = 100;
+
+export class Member implements Cluster {
+  readonly #options: ClusterOptions;
+  readonly #logger: Logger;
+  readonly #url: ClusterUrl;
+  readonly #kept: KeptFiles;
+  readonly #directory: Directory;
+  readonly #publisher: Publisher;
+  readonly #rotation: Rotation<EtcdEndpoint>;
+  readonly #listeners = new Set<(change: ClusterChange) => void>();
+  readonly #addresses: HostAddresses;
+  readonly #random: () => number;
+  readonly #closing = new AbortController();
+  #left = false;
+  #leaving: Promise<unknown> = Promise.resolve();
+  #membership: KeptMembership | undefined;
+  /** The subnet is in use: another one cannot be taken any more. */
+  #bound = false;
+  #since: bigint;
+  #entered: Entered | undefined;
+  #connection: ClusterView['connection'] = 'away';
+  #reason = '';
+  #problem = '';
+  #hosts: readonly ClusterHost[] | undefined;
+  /** This host's addresses when they were looked at last. */
+  #seen: string;
+  #waiting: AbortController | undefined;
+  #saving: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ClusterOptions, kept: KeptFiles) {
+    const { settings, logger, clock } = options;
+    this.#options = options;
+    this.#logger = logger;
+    this.#kept = kept;
+    this.#url = parseClusterUrl(settings.url);
+    this.#directory = new Directory(this.#url.name, settings.hostName);
+    this.#publisher = new Publisher(this.#url.name, settings.hostName);
+    this.#addresses = options.addresses ?? hostAddresses;
+    this.#seen = this.#addresses.prefixes().map(formatIp).join();
+    this.#random = options.random ?? Math.random;
+    this.#since = clock.now();
+    const first = Math.floor(this.#random() * this.#url.endpoints.length);
+    this.#rotation = new Rotation(this.#url.endpoints, first);
+  }
+
+  /** Joins, or goes on with `usable`, the last membership, while nobody answers. Rejects when neither is possible. */
+  async start(usable: KeptMembership | undefined): Promise<void> {
+    this.#membership = usable;
+    const deadline = performance.now() + START_PATIENCE_MS;
+    for (;;) {
+      const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
+      if ('entered' in round) {
+        this.#bound = true;
+        this.#running = this.#run(round.entered);
+        return;
+      }
+      const error = combineErrors(round.errors);
+      if (error.code !== 'unavailable') throw error;
+      if (usable) return this.#startAway(error);
+      if (performance.now() > deadline) throw error;
+      await pause(START_RETRY_MS, this.#closing.signal);
+    }
+  }
+
+  #startAway(error: NetyardError): void {
+    this.#bound = true;
+    const known = this.#kept.known();
+    if (known?.cluster === this.#url.name) this.#directory.restore(known.entries);
+    this.#reason = messageOf(error);
+    this.#logger.warn('etcd is away: begun with what was known last', { reason: this.#reason });
+    this.#running = this.#run(undefined);
+  }
+
+  async #run(first: Entered | undefined): Promise<void> {
+    let entered = first;
+    for (let failures = first ? 0 : 1; ; failures++) {
+      if (entered) {
+        const began = performance.now();
+        const why = await this.#stay(entered);
+        this.#logger.debug('the connection to etcd ended', { reason: why });
+        if (performance.now() - began > SOUND_MS) failures = 0;
+      }
+      if (failures > 0 && !this.#isOver()) await this.#pause(delayAfter(failures, this.#random()));
+      if (this.#isOver()) return;
+      const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
+      entered = 'entered' in round ? round.entered : undefined;
+      if ('errors' in round && !this.#isOver()) this.#tellConnection('away', messageOf(combineErrors(round.errors)));
+    }
+  }
+
+  async #enter(endpoint: EtcdEndpoint): Promise<Entered> {
+    const { settings, clock } = this.#options;
+    const addresses = this.#addresses;
+    const { leaseSeconds, reservationSeconds, hostName, pool, wantedSubnet, tls } = settings;
+    const { user, name: cluster } = this.#url;
+    const kept = this.#membership?.subnet;
+    return await enterCluster(
+      endpoint,
+      {
+        ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, addresses, address: settings.address },
+        ...(wantedSubnet === undefined ? {} : { wanted: wantedSubnet }),
+        ...(kept === undefined ? {} : { kept }),
+        ...{ id: this.#kept.member().id, bound: this.#bound, now: clock.now() },
+        access: { ...(user ? { user } : {}), ...(tls ? { tls } : {}) },
+      },
+      (address, joined) => this.#took(address, joined),
+    );
+  }
+
+  /** Right after etcd has given it: kept before it is used. */
+  #took(address: string, { pool, subnet, since, lostTo }: Joined): void {
+    const before = this.#membership;
+    if (before && before.subnet !== subnet)
+      this.#logger.warn('the subnet of before is not this host’s any more', { before: before.subnet, now: subnet });
+    this.#membership = { cluster: this.#url.name, hostName: this.#options.settings.hostName, address, subnet, pool };
+    this.#since = since;
+    this.#hosts = undefined;
+    this.#kept.putMembership(this.#membership);
+    const problem = lostTo
+      ? `${subnet} is the subnet of host ${lostTo.host} now: this host was away for longer than it was kept. Its containers are not reached from other hosts; restart the daemon to take another subnet`
+      : '';
+    if (problem !== '' && problem !== this.#problem) this.#logger.error(problem);
+    this.#problem = problem;
+  }
+
+  /** Lives on the connection until it ends, and tells why. */
+  async #stay(entered: Entered): Promise<string> {
+    const { session, joined, watch, stop } = entered;
+    const signal = AbortSignal.any([session.ended, stop.signal, this.#closing.signal]);
+    this.#entered = entered;
+    this.#publisher.reset(joined.snapshot);
+    this.#tell(this.#directory.replace(joined.snapshot.entries));
+    this.#tellConnection('connected');
+    const work: Promise<unknown>[] = [this.#follow(watch.batches)];
+    if (joined.leases) {
+      const { leaseSeconds, reservationSeconds } = this.#options.settings;
+      const leases = [
+        { id: joined.leases.host, everyMs: (leaseSeconds * 1000) / 3 },
+        { id: joined.leases.subnet, everyMs: (reservationSeconds * 1000) / 20 },
+      ];
+      work.push(keepLeases(session, leases, signal), this.#publisher.run(session, joined.leases.host, signal));
+    }
+    const why = await Promise.race(work).then(
+      () => 'the watch ended',
+      (error: unknown) => messageOf(session.ended.aborted ? session.ended.reason : error),
+    );
+    await this.#leaving; // it needs the connection, and ends it
+    this.#entered = undefined;
+    stop.abort(new Error(why));
+    session.close();
+    await Promise.allSettled(work);
+    return why;
+  }
+
+  async #follow(batches: AsyncIterable<KeyChange[]>): Promise<void> {
+    const { hostName } = this.#options.settings;
+    const own = {
+      cluster: this.#url.name,
+      hostName,
+      id: this.#kept.member().id,
+      subnet: this.#membership?.subnet ?? '',
+    };
+    for await (const batch of batches) {
+      this.#publisher.observe(batch);
+      this.#tell(this.#directory.apply(batch));
+      // Whoever took our keys away, or wrote into them: joining again takes them back, or says why it cannot be.
+      if (batch.some((change) => isForeign(change, own))) throw new Error('this host’s keys were changed by another');
+    }
+  }
+
+  #tell(changes: readonly ClusterChange[]): void {
+    if (changes.length === 0) return;
+    this.#hosts = undefined;
+    this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS).unref();
+    for (const change of changes) for (const listener of this.#listeners) listener(change);
+  }
+
+  #tellConnection(state: ClusterView['connection'], reason = ''): void {
+    const changed = this.#connection !== state;
+    this.#connection = state;
+    this.#reason = reason;
+    if (changed) this.#tell([{ type: 'connection', state, ...(reason === '' ? {} : { reason }) }]);
+  }
+
+  #save(): void {
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
+    try {
+      this.#kept.putKnown({ cluster: this.#url.name, entries: this.#directory.save() });
+    } catch (error) {
+      this.#logger.error('what is known of the cluster could not be kept', { error });
+    }
+  }
+
+  view(): ClusterView {
+    const { settings } = this.#options;
+    return {
+      name: this.#url.name,
+      hostName: settings.hostName,
+      subnet: this.#membership?.subnet ?? '',
+      pool: this.#membership?.pool ?? { ...defaultPool, ...settings.pool },
+      connection: this.#connection,
+      reason: this.#reason,
+      problem: this.#problem,
+      endpoints: this.#url.endpoints.map(formatEndpoint),
+    };
+  }
+
+  hosts(): readonly ClusterHost[] {
+    const { address = '', subnet } = this.#membership ?? {};
+    const self = { name: this.#options.settings.hostName, address, since: this.#since, self: true };
+    this.#hosts ??= [{ ...self, subnets: subnet === undefined ? [] : [subnet] }, ...this.#directory.hosts()];
+    return this.#hosts;
+  }
+
+  names(): readonly PublishedName[] {
+    return [...this.#publisher.names(), ...this.#directory.names()];
+  }
+
+  reservations = (): readonly Reservation[] => this.#directory.reservations();
+  problems = (): ReturnType<Directory['problems']> => this.#directory.problems();
+
+  publish(names: readonly Omit<PublishedName, 'host'>[]): void {
+    const { set, removed } = this.#publisher.want(names);
+    this.#tell([
+      ...removed.map((name) => ({ type: 'name', action: 'remove', name }) as const),
+      ...set.map((name) => ({ type: 'name', action: 'set', name }) as const),
+    ]);
+  }
+
+  changes(listener: (change: ClusterChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  networkChanged(): void {
+    this.#looking ??= setTimeout(() => void this.#look(), LOOK_DELAY_MS).unref();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = undefined;
+    const own = this.#addresses.prefixes().map(formatIp);
+    if (own.join() === this.#seen) return;
+    this.#seen = own.join();
+    this.#waiting?.abort(); // etcd may be within reach again
+    const entered = this.#entered;
+    if (!entered) return;
+    const local = entered.session.localAddress() ?? '';
+    const isGone = local !== '' && !local.startsWith('127.') && !own.includes(local);
+    const { address: given } = this.#options.settings;
+    const now = await announcedAddress(entered.session, this.#addresses, this.#membership?.subnet).catch(() => '');
+    const hasMoved = given === undefined && now !== '' && now !== entered.address;
+    if (isGone || hasMoved) entered.session.close(new Error('this host’s address has changed'));
+  }
+
+  async leave(): Promise<void> {
+    const { session, joined } = this.#reach();
+    this.#left = true; // whatever is told of our keys from now on is our own doing
+    const work = this.#giveBack(session, joined);
+    this.#leaving = work.catch(() => undefined);
+    try {
+      await work;
+    } catch (error) {
+      this.#left = false;
+      throw session.explain(error);
+    }
+    this.#kept.putMembership(undefined);
+    session.close(new Error('this host has left'));
+    this.#publisher.want([]);
+    this.#tell(this.#directory.replace([]));
+    this.#tellConnection('left');
+  }
+
+  async #giveBack(session: EtcdSession, { leases }: Joined): Promise<void> {
+    if (leases) await surrender(session, leases);
+    await forgetPool(session, this.#url.name);
+  }
+
+  async release(host: string): Promise<string[]> {
+    const { session } = this.#reach();
+    try {
+      return await releaseSubnets(session, this.#url.name, host);
+    } catch (error) {
+      throw session.explain(error);
+    }
+  }
+
+  #reach(): Entered {
+    if (this.#entered) return this.#entered;
+    if (this.#left) throw new NetyardError('conflict', `this host has left cluster ${this.#url.name}`);
+    throw new NetyardError('unavailable', `etcd is away: ${this.#reason}`);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the cluster was closed'));
+    this.#waiting?.abort();
+    clearTimeout(this.#looking);
+    await this.#running;
+    if (this.#saving) this.#save();
+  }
+
+  #isOver = (): boolean => this.#left || this.#closing.signal.aborted;
+
+  async #pause(milliseconds: number): Promise<void> {
+    this.#waiting = new AbortController();
+    await pause(milliseconds, this.#waiting.signal);
+    this.#waiting = undefined;
+  }
+}

@@ -1,0 +1,257 @@
+/** Members of clusters on one real etcd: joining, leaving, coming back, and everything that is refused. */
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNetyardError } from '@netyard/core';
+import { inFreshHost } from '@netyard/testkit';
+import { openHost, others, subnetOf, until } from './members.ts';
+import { type PrivateEtcd, startEtcd } from './private-etcd.ts';
+
+const host = inFreshHost(import.meta.url);
+let etcd: PrivateEtcd;
+before(async () => {
+  if (host.skip === false) etcd = await startEtcd();
+});
+after(async () => await etcd?.[Symbol.asyncDispose]());
+
+/** Each test has a cluster of its own on the one etcd. */
+const at = (name: string): { url: string } => ({ url: `${etcd.url}/${name}` });
+const keys = (cluster: string): string[] =>
+  etcd
+    .etcdctl('get', '--prefix', '--keys-only', `/netyard/${cluster}/`)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.slice(`/netyard/${cluster}/`.length));
+const refused = (code: 'conflict' | 'invalid' | 'not-found', pattern: RegExp) => (error: unknown) =>
+  isNetyardError(error, code) && pattern.test(`${error.message}\n${error.hint ?? ''}`);
+
+test('two hosts see each other, with a subnet each and their names', host, async () => {
+  await using one = await openHost(etcd, 'server1', at('a'));
+  await using two = await openHost(etcd, 'server2', at('a'));
+  await until(one, 'server2', () => others(one).includes('server2'));
+  assert.deepEqual(others(two), ['server1'], 'known from the first list');
+  assert.notEqual(subnetOf(one), subnetOf(two));
+  assert.match(subnetOf(one), /^192\.168\.\d+\.0\/24$/);
+  const seen = one.cluster.hosts().find(({ name }) => name === 'server2');
+  assert.deepEqual(
+    { ...seen, since: 0n },
+    { name: 'server2', address: '172.16.2.2', subnets: [subnetOf(two)], since: 0n, self: false },
+  );
+
+  const web = { name: 'web', containerId: 'c1', address: '192.168.9.2' };
+  one.cluster.publish([web, { ...web, name: 'db', address: '192.168.9.3' }]);
+  await until(two, 'names', () => two.cluster.names().length === 2);
+  one.cluster.publish([{ ...web, address: '192.168.9.4' }]);
+  await until(
+    two,
+    'the new address',
+    () =>
+      two.cluster
+        .names()
+        .map(({ address }) => address)
+        .join() === '192.168.9.4',
+  );
+  assert.deepEqual(two.cluster.names(), [{ host: 'server1', ...web, address: '192.168.9.4' }]);
+  assert.deepEqual(one.cluster.names(), two.cluster.names());
+});
+
+test('a host that comes back has its subnet, its names and its time; one that leaves has nothing', host, async () => {
+  await using watcher = await openHost(etcd, 'server9', at('b'));
+  const first = await openHost(etcd, 'server1', at('b'));
+  const subnet = subnetOf(first);
+  first.cluster.publish([{ name: 'web', containerId: 'c1', address: '192.168.9.2' }]);
+  await until(watcher, 'the name', () => watcher.cluster.names().length === 1);
+  const since = first.cluster.hosts()[0]?.since;
+  await first.cluster.close();
+  watcher.told.length = 0;
+
+  await using again = await openHost(etcd, 'server1', at('b'));
+  assert.equal(subnetOf(again), subnet);
+  assert.equal(again.cluster.hosts()[0]?.since, since);
+  assert.equal(watcher.cluster.names().length, 1, 'nothing went away meanwhile');
+  again.cluster.publish([]);
+  await until(watcher, 'no name', () => watcher.cluster.names().length === 0);
+  assert.deepEqual(
+    watcher.told.map(({ type }) => type),
+    ['name'],
+  );
+
+  await again.cluster.leave();
+  await until(watcher, 'server1 gone', () => others(watcher).length === 0);
+  assert.equal(again.cluster.view().connection, 'left');
+  assert.deepEqual(others(again), []);
+  assert.deepEqual(
+    keys('b')
+      .filter((key) => key !== 'config')
+      .map((key) => key.replace(/\/.*/, '')),
+    ['hosts', 'subnets'],
+  );
+  await assert.rejects(again.cluster.leave(), refused('conflict', /has left cluster b/));
+  await watcher.cluster.leave();
+  assert.deepEqual(keys('b'), [], 'the last one out takes the pool away');
+});
+
+test(
+  'a lost state folder costs no subnet twice: the identity is new, and the old subnet stays reserved',
+  host,
+  async () => {
+    const first = await openHost(etcd, 'server1', at('c'));
+    const subnet = subnetOf(first);
+    await first.cluster.close();
+    await using watcher = await openHost(etcd, 'server2', at('c'));
+    await until(watcher, 'the lease has run out', () => others(watcher).length === 0);
+    assert.deepEqual(watcher.cluster.reservations(), [{ subnet, host: 'server1', address: '172.16.2.1' }]);
+    await using fresh = await openHost(etcd, 'server1', { ...at('c'), folder: join(etcd.folder, 'other') });
+    assert.notEqual(subnetOf(fresh), subnet);
+    await assert.rejects(watcher.cluster.release('server1'), refused('conflict', /is there, at 172\.16\.2\.1/));
+  },
+);
+
+test('what is kept for a host that is gone can be given back', host, async () => {
+  const first = await openHost(etcd, 'server1', at('d'));
+  const subnet = subnetOf(first);
+  await first.cluster.close();
+  await using watcher = await openHost(etcd, 'server2', at('d'));
+  await until(watcher, 'the lease has run out', () => others(watcher).length === 0);
+  await assert.rejects(watcher.cluster.release('server7'), refused('not-found', /server7/));
+  assert.deepEqual(await watcher.cluster.release('server1'), [subnet]);
+  assert.deepEqual(keys('d').filter((key) => key.startsWith('subnets/')).length, 1);
+});
+
+test('two clusters on one etcd know nothing of each other', host, async () => {
+  await using one = await openHost(etcd, 'server1', at('e'));
+  await using same = await openHost(etcd, 'server1', {
+    ...at('e2'),
+    folder: join(etcd.folder, 'e2'),
+    pool: { subnet: '10.9.0.0/16' },
+  });
+  one.cluster.publish([{ name: 'web', containerId: 'c1', address: '192.168.9.2' }]);
+  while (!keys('e').some((key) => key.startsWith('names/'))) await sleep(20);
+  assert.deepEqual(others(same), []);
+  assert.deepEqual(same.cluster.names(), []);
+  assert.match(subnetOf(same), /^10\.9\./);
+});
+
+test('every member has the same pool', host, async () => {
+  await using _one = await openHost(etcd, 'server1', { ...at('f'), pool: { subnet: '10.7.0.0/16', subnetSize: 26 } });
+  await using two = await openHost(etcd, 'server2', at('f'));
+  assert.match(subnetOf(two), /^10\.7\.\d+\.\d+\/26$/, 'who gives none takes the cluster’s');
+  await assert.rejects(
+    openHost(etcd, 'server3', { ...at('f'), pool: { subnet: '10.8.0.0/16' } }),
+    refused('conflict', /cluster f has 10\.7\.0\.0\/16 in pieces of \/26; this host was given 10\.8\.0\.0\/16/),
+  );
+  await assert.rejects(
+    openHost(etcd, 'server3', { ...at('f'), pool: { subnetSize: 24 } }),
+    refused('conflict', /given 10\.7\.0\.0\/16 in pieces of \/24/),
+  );
+  assert.deepEqual(
+    keys('f').filter((key) => key.includes('server3')),
+    [],
+    'nothing was written',
+  );
+});
+
+test('a full pool is said, with those who hold a subnet without being there', host, async () => {
+  const pool = { subnet: '10.6.0.0/23', subnetSize: 24 };
+  await using one = await openHost(etcd, 'server1', { ...at('g'), pool });
+  const two = await openHost(etcd, 'server2', { ...at('g'), pool });
+  await assert.rejects(
+    openHost(etcd, 'server3', at('g')),
+    refused('conflict', /10\.6\.0\.0\/23 is full: none of its 2 subnets of \/24 is free\n.*cluster leave/),
+  );
+  await two.cluster.close();
+  await until(one, 'server2 gone', () => others(one).length === 0);
+  await assert.rejects(
+    openHost(etcd, 'server3', at('g')),
+    refused('conflict', /server2 holds one without being there/),
+  );
+  await one.cluster.release('server2');
+  await using three = await openHost(etcd, 'server3', at('g'));
+  assert.notEqual(subnetOf(three), subnetOf(one));
+});
+
+test('a subnet that is asked for is got, or its holder is named', host, async () => {
+  await using one = await openHost(etcd, 'server1', { ...at('h'), wantedSubnet: '192.168.11.0/24' });
+  assert.equal(subnetOf(one), '192.168.11.0/24');
+  await assert.rejects(
+    openHost(etcd, 'server2', { ...at('h'), wantedSubnet: '192.168.11.0/24' }),
+    refused('conflict', /192\.168\.11\.0\/24 is the subnet of host server1 at 172\.16\.2\.1/),
+  );
+  await assert.rejects(
+    openHost(etcd, 'server2', { ...at('h'), wantedSubnet: '10.0.0.0/24' }),
+    refused('conflict', /10\.0\.0\.0\/24/),
+  );
+  await one.cluster.close();
+  await using moved = await openHost(etcd, 'server1', { ...at('h'), wantedSubnet: '192.168.12.0/24' });
+  assert.equal(subnetOf(moved), '192.168.12.0/24');
+  assert.deepEqual(
+    keys('h').filter((key) => key.startsWith('subnets/')),
+    ['subnets/192.168.12.0-24'],
+    'the former one is free',
+  );
+});
+
+test('two hosts of one name, and a copied data root', host, async () => {
+  await using _one = await openHost(etcd, 'server1', at('i'));
+  await assert.rejects(
+    openHost(etcd, 'server1', { ...at('i'), folder: join(etcd.folder, 'namesake') }),
+    refused('conflict', /has a host server1 already, at 172\.16\.2\.1/),
+  );
+  const copy = join(etcd.folder, 'copy');
+  cpSync(join(etcd.folder, 'host-server1'), copy, { recursive: true });
+  await assert.rejects(
+    openHost(etcd, 'server2', { ...at('i'), folder: copy }),
+    refused('conflict', /identity of server1 at 172\.16\.2\.1/),
+  );
+});
+
+test('what others write is checked: the malformed is skipped and told, the rest goes on', host, async () => {
+  await using one = await openHost(etcd, 'server1', at('j'));
+  const write = (key: string, value: string): void => void etcd.etcdctl('put', `/netyard/j/${key}`, value);
+  write('hosts/bad', '{"id":"x"}');
+  write('hosts/worse', 'no json');
+  write('names/bad/web', '{"containerId":"c","address":"fe80::1"}');
+  write('hosts/../../etc', '{}');
+  write(
+    'hosts/good',
+    JSON.stringify({ id: 'g', address: '172.16.2.7', subnets: ['0.0.0.0/0'], since: '2026-11-23T20:00:00Z' }),
+  );
+  await until(one, 'good', () => others(one).length === 1);
+  assert.deepEqual(others(one), ['good'], 'a liar is well-formed: the network box judges it');
+  const problems = Object.fromEntries(one.cluster.problems().map(({ key, problem }) => [key, problem]));
+  assert.deepEqual(Object.keys(problems).toSorted(), ['hosts/../../etc', 'hosts/bad', 'hosts/worse', 'names/bad/web']);
+  assert.match(problems['hosts/bad'] ?? '', /address: /);
+  assert.match(problems['hosts/worse'] ?? '', /no JSON/);
+  etcd.etcdctl('del', '--prefix', '/netyard/j/hosts/bad');
+  await until(one, 'one problem less', () => one.cluster.problems().length === 3);
+});
+
+test('keys of ours that another takes away are written again', host, async () => {
+  await using one = await openHost(etcd, 'server1', at('k'));
+  one.cluster.publish([{ name: 'web', containerId: 'c1', address: '192.168.9.2' }]);
+  await using two = await openHost(etcd, 'server2', at('k'));
+  await until(two, 'the name', () => two.cluster.names().length === 1);
+  etcd.etcdctl('del', '--prefix', '/netyard/k/names/');
+  etcd.etcdctl('del', '/netyard/k/hosts/server1');
+  await until(two, 'server1 left', () =>
+    two.told.some((change) => change.type === 'host' && change.action === 'leave'),
+  );
+  await until(two, 'all is back', () => others(two).length === 1 && two.cluster.names().length === 1);
+  const lease = (key: string): string =>
+    /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', `/netyard/k/${key}`))?.[1] ?? 'none';
+  assert.equal(lease('hosts/server1'), lease('names/server1/web'), 'both hang on the host’s lease');
+});
+
+test('twenty hosts join at once, each with a subnet of its own', host, async () => {
+  const pool = { subnet: '10.5.0.0/16', subnetSize: 21 }; // 32 of them
+  const names = Array.from({ length: 20 }, (_, index) => `server${index + 1}`);
+  const hosts = await Promise.all(names.map((name) => openHost(etcd, name, { ...at('l'), pool })));
+  try {
+    await Promise.all(hosts.map((one) => until(one, 'all', () => others(one).length === 19)));
+    assert.equal(new Set(hosts.map(subnetOf)).size, 20);
+  } finally {
+    await Promise.all(hosts.map((one) => one.cluster.close()));
+  }
+});

@@ -1,0 +1,61 @@
+/** Hosts of a cluster for tests: each with a folder and an address of its own, all in one process. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LogFields, type Logger, systemClock } from '@netyard/core';
+import { type Cluster, type ClusterChange, type ClusterSettings, openCluster } from '../src/index.ts';
+import type { PrivateEtcd } from './private-etcd.ts';
+
+export interface TestHost extends AsyncDisposable {
+  cluster: Cluster;
+  /** All that was told since it was opened. */
+  told: ClusterChange[];
+  log: { level: string; message: string; fields: LogFields | undefined }[];
+}
+
+export type HostOverrides = Partial<ClusterSettings> & { folder?: string };
+
+/** `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files stay for a second one of the same name. */
+export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostOverrides = {}): Promise<TestHost> {
+  const { folder = join(etcd.folder, `host-${name}`), ...settings } = overrides;
+  mkdirSync(folder, { recursive: true });
+  const log: TestHost['log'] = [];
+  const cluster = await openCluster({
+    settings: {
+      ...{ url: etcd.url, hostName: name, pool: {}, leaseSeconds: 3, reservationSeconds: 3600 },
+      ...settings,
+    },
+    ...{ folder, clock: systemClock, logger: collect(log) },
+    addresses: { uplink: async () => `172.16.2.${Number(/\d+/.exec(name)?.[0] ?? 0)}`, prefixes: () => [] },
+  });
+  const told: ClusterChange[] = [];
+  cluster.changes((change) => told.push(change));
+  return { cluster, told, log, [Symbol.asyncDispose]: () => cluster.close() };
+}
+
+function collect(log: TestHost['log']): Logger {
+  const at = (level: string) => (message: string, fields?: LogFields) => void log.push({ level, message, fields });
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Waits for what changes bring about; fails after a while with what it waited for. */
+export async function until(host: TestHost, what: string, holds: () => boolean, patienceMs = 20_000): Promise<void> {
+  if (holds()) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(`not within ${patienceMs} ms: ${what}`)), patienceMs);
+  const off = host.cluster.changes(() => holds() && resolve());
+  try {
+    await promise;
+  } finally {
+    off();
+    clearTimeout(timer);
+  }
+}
+
+export const others = (host: TestHost): string[] =>
+  host.cluster
+    .hosts()
+    .filter(({ self }) => !self)
+    .map(({ name }) => name)
+    .toSorted();
+
+export const subnetOf = (host: TestHost): string => host.cluster.view().subnet;
