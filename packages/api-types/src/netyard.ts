@@ -49,6 +49,16 @@ export interface PeerAddRequest {
   Subnets: string[];
   /** Default `auto`. `vxlan` is not implemented yet (501). */
   Via?: 'auto' | 'route' | 'vxlan';
+  /** For links to `HOST/NAME` without a cluster. */
+  Api?: PeerApi;
+}
+
+/** Where a peer's daemon listens (`https://HOST:2376`), and files on this host: PEM, the key root's alone. */
+export interface PeerApi {
+  Url: string;
+  Ca: string;
+  Certificate: string;
+  Key: string;
 }
 
 /** Another host whose containers reach ours. */
@@ -57,6 +67,8 @@ export interface Peer {
   Address: string;
   Subnets: string[];
   Via: 'auto' | 'route' | 'vxlan';
+  /** Null where it was added without. */
+  Api: PeerApi | null;
   /** RFC 3339. */
   Created: string;
   /** Written down by a request or in the daemon's configuration, or a host of the cluster. */

@@ -26,8 +26,15 @@ export class Api {
     return { apiVersion: header('api-version'), osType: header('ostype') };
   }
 
+  /** Asked for again when it could not be asked. */
   version(): Promise<string> {
-    this.#version ??= this.ping().then(({ apiVersion }) => negotiateVersion(apiVersion));
+    this.#version ??= this.ping().then(
+      ({ apiVersion }) => negotiateVersion(apiVersion),
+      (error: unknown) => {
+        this.#version = undefined;
+        throw error;
+      },
+    );
     return this.#version;
   }
 

@@ -71,8 +71,8 @@ export class Containers {
     return await this.#api.json('POST', '/containers/create', { query: call, json: old ? body : rest });
   }
 
-  inspect(ref: string, call: { size?: boolean } = {}): Promise<ContainerInspect> {
-    return this.#api.json('GET', `${container(ref)}/json`, { query: call });
+  inspect(ref: string, call: { size?: boolean; signal?: AbortSignal } = {}): Promise<ContainerInspect> {
+    return this.#api.json('GET', `${container(ref)}/json`, { query: { size: call.size }, signal: call.signal });
   }
 
   start(ref: string, call: { detachKeys?: string | undefined } = {}): Promise<void> {

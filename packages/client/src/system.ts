@@ -1,4 +1,5 @@
 /** The daemon itself, its events, and Netyard's own routes, over the API. */
+import type { Socket } from 'node:net';
 import type {
   CleanupResponse,
   DiskUsageResponse,
@@ -54,9 +55,12 @@ export class System {
     until?: string | undefined;
     filters?: Filters;
     signal?: AbortSignal;
+    /** The daemon sends from now on: what happens is not missed any more. */
+    opened?: (connection: Socket) => void;
   }): AsyncGenerator<ExactEvent> {
     const query = { since: call.since, until: call.until, filters: filtersText(call.filters) };
     const answer = await this.#api.send('GET', '/events', { query, signal: call.signal });
+    call.opened?.(answer.socket);
     yield* jsonLines<ExactEvent>(answer, parseEvent);
   }
 

@@ -5,6 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import { type PeerRequest, parseBip, parsePeerText } from '@netyard/network';
+import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
 
 /** Raw values by key, as flags or file gave them; a key that was not given is not there. */
@@ -40,6 +41,9 @@ export interface DaemonConfig {
   dnsSearch: readonly string[];
   dnsOptions: readonly string[];
   peers: readonly PeerRequest[];
+  /** With it, `bip` is the cluster's to give, unless it was asked for. */
+  cluster: ClusterConfig | undefined;
+  clusterPublishNames: boolean;
   insecureRegistries: readonly string[];
   tls: TlsFiles | undefined;
   labels: readonly string[];
@@ -103,7 +107,7 @@ function refuseDoubles(flags: RawOptions, file: RawOptions): void {
   const doubles = daemonOptions
     .filter((option) => flags[option.key] !== undefined && file[option.key] !== undefined)
     .map((option) => {
-      const from = `(from flag: ${String(flags[option.key])}, from file: ${String(file[option.key])})`;
+      const from = `(from flag: ${shown(flags[option.key])}, from file: ${shown(file[option.key])})`;
       return `${flagOf(option)}: ${from}`;
     });
   if (doubles.length === 0) return;
@@ -111,6 +115,9 @@ function refuseDoubles(flags: RawOptions, file: RawOptions): void {
     `the following directives are specified both as a flag and in the configuration file: ${doubles.join(', ')}`,
   );
 }
+
+/** Without the password that an address may hold. */
+const shown = (value: unknown): string => String(value).replace(/\/\/[^@/]*@/, '//…@');
 
 /** Puts the three together, checks every value and freezes the result. `env` is the process's environment. */
 export function planConfig(
@@ -150,6 +157,8 @@ export function planConfig(
     dnsSearch: listOf('dns-search'),
     dnsOptions: listOf('dns-opts'),
     peers: listOf('peers').map(parsePeerText),
+    cluster: planCluster(given, textOf('bip')),
+    clusterPublishNames: flagSet('cluster-publish-names'),
     insecureRegistries: listOf('insecure-registries'),
     tls,
     labels: listOf('labels').map(parseLabel),
@@ -229,7 +238,8 @@ function parseSeconds(key: string, value: unknown): number {
   return seconds;
 }
 
-function planBridge(
+/** Checks the default bridge's own: `bip` is its address, `fixedCidr` and `bridge` may be ''. Throws `invalid`. */
+export function planBridge(
   bip: string,
   fixedCidr: string,
   bridge: string,

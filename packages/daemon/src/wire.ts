@@ -1,6 +1,7 @@
 /** The composition root: every box is opened here, in the order in which they stand on one another. */
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Cluster } from '@netyard/cluster';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
 import { type ApiOptions, createApiServer } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
@@ -8,11 +9,13 @@ import { type Kernel, makeFifo, openFifo, openKernel, punchHole } from '@netyard
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
 import { openStore, type Store } from '@netyard/store';
+import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
 import { readCgroupVersion, readHostFacts } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
+import { openPeerApis } from './peer-apis.ts';
 import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
@@ -106,10 +109,11 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
   const settings = networkSettings(config);
   const clock = systemClock;
+  const peerApis = openPeerApis(logger);
   const engine = openEngine({
     runtime,
     rootfs,
-    networks: (containers) => openNetworks({ kernel, store, containers, settings, logger, clock }),
+    networks: (containers) => openNetworks({ kernel, store, containers, settings, peerApis, logger, clock }),
     images: (neighbours) => createImageService({ store, content, registry, clock, logger, ...neighbours }),
     store,
     settings: engineSettings(config),
@@ -161,6 +165,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     dnsSearch: [...config.dnsSearch],
     dnsOptions: [...config.dnsOptions],
     peers: config.peers,
+    publishNames: config.clusterPublishNames,
     legacyLinkEnvironment: config.legacyLinkEnvironment,
     hostResolvConf: '/etc/resolv.conf',
     hostHosts: '/etc/hosts',

@@ -1,8 +1,10 @@
 /** `peer add`, `ls`, `rm`: other hosts whose containers reach ours. */
+import { resolve } from 'node:path';
 import type { Peer, PeerAddRequest } from '@netyard/api-types';
 import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { Failure } from '../program/failure.ts';
+import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { printDryRun } from './dry-run.ts';
 import { forEach } from './each.ts';
@@ -43,11 +45,27 @@ const dryRunFlag = {
   help: 'Print what would be done, as shell commands; do nothing',
 } as const;
 
+/** Files by their absolute names: the daemon has another working directory. */
+function apiOf(flags: Flags, cwd: string): Pick<PeerAddRequest, 'Api'> {
+  const given = ['api', 'api-ca', 'api-cert', 'api-key'].filter((flag) => flags.has(flag));
+  if (given.length === 0) return {};
+  if (given.length < 4)
+    throw new Failure("a peer's API needs all of --api, --api-ca, --api-cert and --api-key: it is spoken to over TLS");
+  const file = (flag: string): string => resolve(cwd, flags.text(flag));
+  return {
+    Api: { Url: flags.text('api'), Ca: file('api-ca'), Certificate: file('api-cert'), Key: file('api-key') },
+  };
+}
+
 export const peerAdd: CommandSpec = {
   usage: '[OPTIONS] NAME',
   args: [1, 1],
   flags: [
     { name: 'address', type: 'string', help: "The other host's address (e.g., 172.16.2.102)" },
+    { name: 'api', type: 'string', help: "Its daemon's API, for links to HOST/NAME (e.g., https://172.16.2.102:2376)" },
+    { name: 'api-ca', type: 'string', help: "File on this host: the authority of the other daemon's certificate" },
+    { name: 'api-cert', type: 'string', help: 'File on this host: the certificate to show there' },
+    { name: 'api-key', type: 'string', help: "File on this host: that certificate's key, readable by root only" },
     dryRunFlag,
     { name: 'subnet', type: 'strings', help: "Subnet of the other host's containers (e.g., 192.168.12.0/24)" },
     {
@@ -74,6 +92,7 @@ export const peerAdd: CommandSpec = {
       Address: flags.text('address'),
       Subnets: flags.list('subnet'),
       Via: via,
+      ...apiOf(flags, context.cwd),
     } as PeerAddRequest;
     const { peers } = context.client();
     if (flags.bool('dry-run')) printDryRun(context, await peers.planAdd(body));

@@ -128,6 +128,7 @@ export const createFlags: readonly FlagSpec[] = [
   bool('privileged', 'Give extended privileges to this container'),
   list('publish', "Publish a container's port(s) to the host", { short: 'p' }),
   bool('publish-all', 'Publish all exposed ports to random ports', { short: 'P' }),
+  bool('publish-name', "Let the other hosts of the cluster resolve the container's name"),
   text('pull', 'Pull image before creating ("always", "missing", "never")', { default: 'missing' }),
   bool('quiet', 'Suppress the pull output', { short: 'q' }),
   bool('read-only', "Mount the container's root filesystem as read only"),

@@ -101,11 +101,15 @@ function containerConfig(
     Entrypoint: flags.has('entrypoint') ? [flags.text('entrypoint')] : null,
     ...(mac !== '' ? { MacAddress: mac } : {}),
     OnBuild: null,
-    Labels: readLabels(files('label-file'), flags.list('label')),
+    Labels: readLabels(files('label-file'), [...flags.list('label'), ...publishLabel(flags)]),
     ...(flags.text('stop-signal') !== '' ? { StopSignal: flags.text('stop-signal') } : {}),
     ...(flags.has('stop-timeout') ? { StopTimeout: flags.number('stop-timeout') } : {}),
   };
 }
+
+/** As `docker run --label` would say it; nothing given is the daemon's default. */
+const publishLabel = (flags: Flags): string[] =>
+  flags.has('publish-name') ? [`netyard.publish-name=${flags.bool('publish-name')}`] : [];
 
 function healthcheck(flags: Flags): HealthConfig | undefined {
   const names = ['health-interval', 'health-timeout', 'health-start-period', 'health-start-interval'] as const;

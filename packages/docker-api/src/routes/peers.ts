@@ -5,7 +5,7 @@ import { sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { translatePeer } from '../translate/peer.ts';
+import { translatePeer, translatePeerRequest } from '../translate/peer.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
 
@@ -14,6 +14,7 @@ const peerSchema = z.object({
   Address: z.string(),
   Subnets: z.array(z.string()),
   Via: z.enum(['auto', 'route', 'vxlan']).default('auto'),
+  Api: z.object({ Url: z.string(), Ca: z.string(), Certificate: z.string(), Key: z.string() }).exactOptional(),
 });
 
 export function peerRoutes(options: ApiOptions): Route[] {
@@ -33,7 +34,7 @@ export function peerRoutes(options: ApiOptions): Route[] {
 function addPeer({ networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const body = await readJson(exchange.request, peerSchema);
-    const request = { name: body.Name, address: body.Address, subnets: body.Subnets, via: body.Via };
+    const request = translatePeerRequest(body);
     if (readBoolean(exchange.query, 'dryRun'))
       return sendJson(exchange, 200, translateOperations(await networks.planAddPeer(request), shell));
     sendJson(exchange, 201, translatePeer(await networks.addPeer(request)));

@@ -15,6 +15,7 @@ import { checkRequest } from './create-check.ts';
 import { mergeConfig, resolveProcess } from './create-config.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { claimName } from './names.ts';
+import { readPublishName } from './publish-name.ts';
 
 type Request = Parameters<ContainerService['create']>[0];
 
@@ -39,6 +40,7 @@ async function createFrom(
   const { index } = context;
   const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
   checkLogOptions(config.logDriver, config.logOptions);
+  readPublishName(config.labels);
   const planned = planMounts(config, (ref) => index.find(ref));
   for (const plan of planned) if (plan.mount.type === 'volume') context.volumes.check(volumeRequest(plan));
   const id = newId();
@@ -123,6 +125,7 @@ async function registerNetwork(
 function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: ContainerConfig): SandboxConfig {
   const { config } = record;
   const net = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
+  const publishName = readPublishName(config.labels);
   return {
     containerId: record.id,
     name: record.name,
@@ -135,6 +138,7 @@ function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: C
     exposed: config.exposed,
     requestedExposed: asked.exposed,
     links: config.links,
+    ...(publishName === undefined ? {} : { publishName }),
     extraHosts: config.extraHosts,
     dns: config.dns,
     dnsSearch: config.dnsSearch,

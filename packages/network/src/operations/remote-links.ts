@@ -23,6 +23,9 @@ export function splitRemoteName(text: string): { host: string; name: string } | 
 interface Followed {
   containers: PeerContainers;
   stop: () => void;
+  /** Asked at the moment; told meanwhile that it should be asked again. */
+  isAsked: boolean;
+  again: boolean;
 }
 
 export class RemoteLinks {
@@ -151,10 +154,24 @@ export class RemoteLinks {
   #follow(peer: string): void {
     const api = this.#context().peers.get(peer)?.record.api;
     if (this.#followed.has(peer) || !api || !this.#apis) return;
-    const containers = this.#apis.open(peer, api);
+    const containers = this.#open(this.#apis, peer, api);
+    if (!containers) return;
     const stop = containers.changes(() => void this.#refreshPeer(peer));
-    this.#followed.set(peer, { containers, stop });
+    this.#followed.set(peer, { containers, stop, isAsked: false, again: false });
     void this.#refreshPeer(peer);
+  }
+
+  /** Its files may have gone since it was written down. */
+  #open(apis: PeerApis, peer: string, api: PeerApi): PeerContainers | undefined {
+    try {
+      return apis.open(peer, api);
+    } catch (error) {
+      this.#context().logger.error("a peer's API cannot be asked; links to its containers stay", {
+        peer,
+        error: messageOf(error),
+      });
+      return undefined;
+    }
   }
 
   #unfollow(peer: string): void {
@@ -164,24 +181,33 @@ export class RemoteLinks {
     followed?.containers.close();
   }
 
-  /** The same container whatever it is called now, else the one that has the name. */
+  /** One round at a time; many changes meanwhile are one more. */
   async #refreshPeer(peer: string): Promise<void> {
     const followed = this.#followed.get(peer);
     if (!followed) return;
-    for (const link of this.#links('peer').filter(({ remote }) => remote.host === peer)) {
-      const { name, at } = link.remote;
-      try {
-        const found =
-          (await this.#ask(peer, followed.containers, at.containerId)) ??
-          (await this.#ask(peer, followed.containers, name));
-        if (found && found.address !== '') await this.#update(link, found, { force: true });
-      } catch (error) {
-        const level = isNetyardError(error, 'unavailable') ? 'info' : 'warn';
-        this.#context().logger[level]('the target of a link could not be asked for; its last address stays', {
-          target: link.childId,
-          error: messageOf(error),
-        });
-      }
+    followed.again = true;
+    if (followed.isAsked) return;
+    followed.isAsked = true;
+    while (followed.again && this.#followed.get(peer) === followed) {
+      followed.again = false;
+      const links = this.#links('peer').filter(({ remote }) => remote.host === peer);
+      for (const link of links) await this.#refreshLink(link, followed.containers);
+    }
+    followed.isAsked = false;
+  }
+
+  /** The same container whatever it is called now, else the one that has the name. */
+  async #refreshLink(link: RemoteLink, containers: PeerContainers): Promise<void> {
+    const { host, name, at } = link.remote;
+    try {
+      const found = (await this.#ask(host, containers, at.containerId)) ?? (await this.#ask(host, containers, name));
+      if (found && found.address !== '') await this.#update(link, found, { force: true });
+    } catch (error) {
+      const level = isNetyardError(error, 'unavailable') ? 'info' : 'warn';
+      this.#context().logger[level]('the target of a link could not be asked for; its last address stays', {
+        target: link.childId,
+        error: messageOf(error),
+      });
     }
   }
 

@@ -1,0 +1,157 @@
+/**
+ * Asks other hosts' daemons for their containers, over TLS with certificates on both sides, and follows their events:
+ * one stream for each peer, opened again after it broke, with growing pauses. Decides nothing about links.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
+import { DaemonError, type NetyardClient, openClient } from '@netyard/client';
+import { isNetyardError, type Logger, messageOf, NetyardError } from '@netyard/core';
+import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '@netyard/network';
+
+/** One question, and the opening of the stream. */
+const answerMilliseconds = 5000;
+/** A peer that vanished without a word is noticed by probes, within some 15 seconds. */
+const probeMilliseconds = 5000;
+const pauseMilliseconds = { first: 200, longest: 5000 };
+/** After these a container may be at another address, or another one may have its name. */
+const events = ['start', 'die', 'destroy', 'rename', 'connect', 'disconnect'];
+
+export function openPeerApis(logger: Logger): PeerApis {
+  return {
+    check: checkFiles,
+    open: (peer, api) => new FollowedPeer(peer, api, logger),
+  };
+}
+
+/** Throws `invalid`. The key opens the other host: it has to be root's alone. */
+export function checkFiles({ ca, certificate, key }: PeerApi): void {
+  const { uid, mode } = inspect(key, '--api-key');
+  if (uid !== 0 || (mode & 0o077) !== 0)
+    throw new NetyardError('invalid', `others than root can read the key ${key}`, {
+      hint: `chown root ${key}; chmod 600 ${key}`,
+    });
+  const files = { ca: read(ca, '--api-ca'), cert: read(certificate, '--api-cert'), key: read(key, '--api-key') };
+  try {
+    createSecureContext(files);
+  } catch (cause) {
+    throw new NetyardError('invalid', `the peer's certificate files are no use: ${messageOf(cause)}`, {
+      hint: 'they are PEM files, and the key is the one of the certificate',
+      cause,
+    });
+  }
+}
+
+function inspect(path: string, flag: string): { uid: number; mode: number } {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    throw new NetyardError('invalid', `${flag}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function read(path: string, flag: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new NetyardError('invalid', `${flag}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+class FollowedPeer implements PeerContainers {
+  readonly api: PeerApi;
+  readonly #peer: string;
+  readonly #logger: Logger;
+  readonly #client: NetyardClient;
+  readonly #listeners = new Set<() => void>();
+  readonly #end = new AbortController();
+  #following = false;
+
+  constructor(peer: string, api: PeerApi, logger: Logger) {
+    this.#peer = peer;
+    this.api = api;
+    this.#logger = logger;
+    const { url, ca, certificate, key } = api;
+    this.#client = openClient({ host: url, tls: { enabled: true, verify: true, ca, cert: certificate, key }, env: {} });
+  }
+
+  async find(ref: string): Promise<RemoteName | undefined> {
+    try {
+      const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(answerMilliseconds)]);
+      const { Id, Name, NetworkSettings } = await this.#client.containers.inspect(ref, { signal });
+      const name = Name.replace(/^\//, '');
+      if (Id !== ref && name !== ref) return undefined; // found by a part of its id
+      const address = NetworkSettings.Networks['bridge']?.IPAddress ?? '';
+      return { host: this.#peer, name, containerId: Id, address };
+    } catch (error) {
+      if (error instanceof DaemonError) {
+        if (isNetyardError(error, 'not-found')) return undefined;
+        throw error;
+      }
+      throw new NetyardError('unavailable', `the API of peer ${this.#peer} does not answer: ${messageOf(error)}`, {
+        hint: `see whether ${this.api.url} listens with --tlsverify and knows the authority of ${this.api.certificate}`,
+        cause: error,
+      });
+    }
+  }
+
+  changes(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    if (!this.#following) void this.#follow();
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#end.abort();
+    this.#client.close();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #follow(): Promise<void> {
+    this.#following = true;
+    let wait = pauseMilliseconds.first;
+    let isTold = false;
+    while (!this.#end.signal.aborted) {
+      const { opened, reason } = await this.#readEvents();
+      if (this.#end.signal.aborted) return;
+      if (opened) {
+        wait = pauseMilliseconds.first;
+        isTold = false;
+      }
+      if (!isTold)
+        this.#logger.warn("a peer's API is away; links to its containers stay", { peer: this.#peer, reason });
+      isTold = true;
+      await pause(wait, undefined, { signal: this.#end.signal }).catch(() => undefined); // closed meanwhile
+      wait = Math.min(wait * 2, pauseMilliseconds.longest);
+    }
+  }
+
+  /** Until the stream ends, for whatever reason. */
+  async #readEvents(): Promise<{ opened: boolean; reason: string }> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), answerMilliseconds);
+    let opened = false;
+    try {
+      const stream = this.#client.system.events({
+        filters: { type: ['container', 'network'], event: events },
+        signal: AbortSignal.any([this.#end.signal, patience.signal]),
+        opened: (connection) => {
+          clearTimeout(timer);
+          connection.setKeepAlive(true, probeMilliseconds);
+          opened = true;
+          this.#logger.info("a peer's containers are followed", { peer: this.#peer, api: this.api.url });
+          this.#tell();
+        },
+      });
+      for await (const _ of stream) this.#tell();
+      return { opened, reason: 'its stream of events ended' };
+    } catch (error) {
+      return { opened, reason: patience.signal.aborted ? 'it does not answer' : messageOf(error) };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
