@@ -1,6 +1,7 @@
 /** One daemon's API, by noun. */
 import { type AddressRequest, type DaemonAddress, resolveAddress } from './address.ts';
 import { Api } from './api.ts';
+import { Captures } from './captures.ts';
 import { Containers } from './containers.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
@@ -11,6 +12,7 @@ import { Volumes } from './volumes.ts';
 
 export interface NetyardClient {
   readonly address: DaemonAddress;
+  readonly captures: Captures;
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
@@ -28,6 +30,7 @@ export function openClient(request: AddressRequest): NetyardClient {
   const api = new Api(transport, request.env['DOCKER_API_VERSION']);
   return {
     address: transport.address,
+    captures: new Captures(api),
     containers: new Containers(api),
     images: new Images(api),
     networks: new Networks(api),

@@ -11,6 +11,7 @@ import { errorBody, statusOf } from './errors.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import type { ApiOptions } from './options.ts';
+import { captureRoutes } from './routes/capture.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -77,6 +78,7 @@ function allRoutes(options: ApiOptions): Route[] {
     ...volumeRoutes(options),
     ...netyardRoutes(options),
     ...peerRoutes(options),
+    ...captureRoutes(options),
   ];
 }
 
@@ -87,9 +89,9 @@ const commonHeaders = (version: string): Headers => ({
   Server: `Netyard/${version} (linux)`,
 });
 
-const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start)(\?|$)/;
+const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|netyard\/v1\/capture)(\?|$)/;
 
-/** Upgrade is for attach and exec; whoever asks it of another path (buildkit's h2c) gets that path's ordinary answer. */
+/** Upgrade is for attach, exec and captures; whoever asks it of another path (buildkit's h2c) gets that path's ordinary answer. */
 function isHijack(request: IncomingMessage): boolean {
   return (
     request.method === 'POST' && request.headers.upgrade?.toLowerCase() === 'tcp' && hijackPaths.test(request.url ?? '')

@@ -57,6 +57,7 @@ const sources: Readonly<Record<Completion, string>> = {
   images: "netyard images --format '{{.Repository}}:{{.Tag}}'",
   networks: "netyard network ls --format '{{.Name}}'",
   peers: 'netyard peer ls -q',
+  targets: "echo uplink; netyard network ls --format '{{.Name}}'; netyard ps --format '{{.Names}}'",
   volumes: 'netyard volume ls -q',
   namespaces: 'netyard ns ls -q',
   files: '',

@@ -299,6 +299,12 @@ const ownCommands: readonly Entry[] = [
     passThrough: async (_context, args) => await (await import('@netyard/daemon')).runDaemon(args),
   },
   {
+    name: 'capture',
+    group: 'netyard',
+    summary: 'Show or save the packets of a container, a network or an uplink',
+    load: async () => (await import('../commands/capture.ts')).capture,
+  },
+  {
     name: 'doctor',
     group: 'netyard',
     summary: 'Look for what breaks container networking on this host',

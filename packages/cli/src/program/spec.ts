@@ -16,6 +16,8 @@ export type Completion =
   | 'images'
   | 'networks'
   | 'peers'
+  /** Containers that run, networks, `uplink`. */
+  | 'targets'
   | 'volumes'
   | 'files'
   | 'namespaces'

@@ -1,0 +1,80 @@
+/** Where captured packets go: a file, stdout, or tcpdump, which makes text of them. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { messageOf } from '@netyard/core';
+import { install } from '../doctor/finding.ts';
+import { openHost } from '../doctor/host.ts';
+import type { Context } from '../program/context.ts';
+import { Failure } from '../program/failure.ts';
+import { writeAll } from '../terminal/stream.ts';
+
+export interface PacketSink {
+  /** Resolves when there is room for more. Does nothing once the reader has gone. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when all that was written has arrived. */
+  close(): Promise<void>;
+  /** Resolves when nobody reads any longer. */
+  gone: Promise<void>;
+}
+
+const never = new Promise<void>(() => {});
+
+/** Checks what can be checked; the returned function opens, once the capture is known to go. */
+export function openSink(context: Context, path: string): () => Promise<PacketSink> {
+  if (path === '') return openTcpdump(context);
+  if (path !== '-') return () => openFile(resolve(context.cwd, path), path);
+  if (context.stdout.isTTY)
+    throw new Failure('cowardly refusing to write packets to a terminal. Use -w FILE or redirect');
+  return async () => ({
+    write: (bytes) => writeAll(context.stdout, bytes),
+    close: async () => {},
+    gone: never,
+  });
+}
+
+async function openFile(path: string, asGiven: string): Promise<PacketSink> {
+  const file = await open(path, 'w').catch((error: unknown) => {
+    throw new Failure(`cannot write ${asGiven}: ${messageOf(error)}`);
+  });
+  return {
+    write: async (bytes) => void (await file.writeFile(bytes)),
+    close: () => file.close(),
+    gone: never,
+  };
+}
+
+function openTcpdump(context: Context): () => Promise<PacketSink> {
+  const program = openHost(context.env).find('tcpdump');
+  if (program === undefined)
+    throw new Failure(
+      `tcpdump, which makes text of packets, is not installed here\n${install('tcpdump')}; or write a file with -w`,
+    );
+  return async () => startTcpdump(context, program);
+}
+
+/** In a session of its own: the terminal's Ctrl-C is for us, and tcpdump has still to show what comes until the end. */
+function startTcpdump(context: Context, program: string): PacketSink {
+  const child = spawn(program, ['-nn', '-l', '-r', '-'], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  child.stdout.pipe(context.stdout, { end: false });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (!line.startsWith('reading from file ')) context.warn(line);
+  });
+  child.stdin.on('error', () => undefined); // it has ended: `gone` tells
+  const ended = once(child, 'close');
+  const gone = ended.then(() => undefined);
+  const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return {
+    write: async (bytes) => {
+      if (isGone() || child.stdin.write(bytes)) return;
+      await Promise.race([once(child.stdin, 'drain'), gone]);
+    },
+    close: async () => {
+      child.stdin.end();
+      await ended;
+    },
+    gone,
+  };
+}

@@ -1,0 +1,125 @@
+/** `capture`: packets of a container, a network or an uplink, as tcpdump shows them or as a pcapng file. */
+import type { Duplex } from 'node:stream';
+import { CaptureReader } from '@netyard/client';
+import { openSink, type PacketSink } from '../capture/sinks.ts';
+import { beginText, endText } from '../capture/words.ts';
+import type { Context } from '../program/context.ts';
+import { Failure } from '../program/failure.ts';
+import type { Flags } from '../program/flags.ts';
+import type { CommandSpec } from '../program/spec.ts';
+
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export const capture: CommandSpec = {
+  usage: '[OPTIONS] TARGET [FILTER...]',
+  args: [1, Number.POSITIVE_INFINITY],
+  flags: [
+    { name: 'count', short: 'c', type: 'int', help: 'End after this many packets', check: checkPositive },
+    { name: 'interface', short: 'i', type: 'string', help: "One of the target's links, when it has several" },
+    {
+      name: 'snapshot-length',
+      short: 's',
+      type: 'int',
+      help: 'Most bytes kept of a packet (default 262144)',
+      check: checkPositive,
+    },
+    { name: 'write', short: 'w', type: 'string', help: "Write a pcapng file instead of showing text; '-' is stdout" },
+  ],
+  description:
+    'TARGET is a container, a network, uplink (the way out of the host), or one of these on a peer as HOST/NAME.\n' +
+    'FILTER is an expression of pcap-filter(7); quote what the shell would take.\n' +
+    "Ends with Ctrl-C. Text is shown by this machine's tcpdump; -w needs none.",
+  examples: [
+    'netyard capture web',
+    'netyard capture bridge icmp',
+    "netyard capture uplink -c 10 'tcp port 80'",
+    'netyard capture web -w - | wireshark -k -i -',
+  ],
+  complete: 'targets',
+  run: async (context, { args: [target = '', ...filter], flags }) => {
+    const openedSink = openSink(context, flags.text('write'));
+    const stream = await context.client().captures.open({
+      target,
+      filter: filter.join(' '),
+      link: flags.text('interface'),
+      ...numbersOf(flags),
+    });
+    try {
+      return await follow(context, stream, await openedSink());
+    } finally {
+      stream.destroy();
+    }
+  },
+};
+
+function checkPositive(text: string): void {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error('it must be a whole number above 0');
+}
+
+function numbersOf(flags: Flags): { count?: number; snapLength?: number } {
+  return {
+    ...(flags.has('count') ? { count: flags.number('count') } : {}),
+    ...(flags.has('snapshot-length') ? { snapLength: flags.number('snapshot-length') } : {}),
+  };
+}
+
+/** Until the capture has ended by itself, was asked to, or its reader went away. */
+async function follow(context: Context, stream: Duplex, sink: PacketSink): Promise<number> {
+  const reader = new CaptureReader();
+  const signals = endOnSignal(stream);
+  let readerLeft = false;
+  void sink.gone.then(() => {
+    readerLeft = true;
+    stream.destroy();
+  });
+  try {
+    await pass(context, stream, sink, reader);
+  } finally {
+    signals.stop();
+    readerLeft &&= reader.tail === undefined;
+    await sink.close();
+  }
+  context.warn(endText(reader));
+  if (reader.tail?.problem) throw new Failure(reader.tail.problem);
+  if (reader.tail) return 0;
+  if (signals.times() > 1) return 130;
+  throw new Failure(readerLeft ? 'tcpdump has ended before the capture' : 'the connection to the daemon was lost');
+}
+
+async function pass(context: Context, stream: Duplex, sink: PacketSink, reader: CaptureReader): Promise<void> {
+  let announced = false;
+  for await (const chunk of chunksOf(stream)) {
+    reader.feed(chunk);
+    if (!announced && reader.head) {
+      context.warn(beginText(reader.head));
+      announced = true;
+    }
+    await sink.write(chunk);
+  }
+}
+
+/** A connection that breaks ends the chunks; that it did not end well is told by the missing tail. */
+async function* chunksOf(stream: Duplex): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (!stream.destroyed) throw error;
+  }
+}
+
+/** The first asks the daemon to end, so that the counts still come; the second waits for nothing. */
+function endOnSignal(stream: Duplex): { stop: () => void; times: () => number } {
+  let times = 0;
+  const onSignal = (): void => {
+    times += 1;
+    if (times === 1) stream.end();
+    else stream.destroy();
+  };
+  for (const signal of endingSignals) process.on(signal, onSignal);
+  return {
+    stop: () => {
+      for (const signal of endingSignals) process.off(signal, onSignal);
+    },
+    times: () => times,
+  };
+}

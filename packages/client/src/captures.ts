@@ -1,0 +1,26 @@
+/** Captures of packets, over Netyard's own route. */
+import type { Duplex } from 'node:stream';
+import type { Api } from './api.ts';
+
+export interface CaptureCall {
+  /** A container, a network, `uplink`, or any of these on another host as `HOST/NAME`. */
+  target: string;
+  link?: string | undefined;
+  filter?: string | undefined;
+  snapLength?: number | undefined;
+  count?: number | undefined;
+}
+
+export class Captures {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** A pcapng file as it grows. `end()` asks for its end, `destroy()` gives it up. */
+  async open(call: CaptureCall): Promise<Duplex> {
+    const { stream } = await this.#api.transport.hijack('/netyard/v1/capture', { query: { ...call } });
+    return stream;
+  }
+}

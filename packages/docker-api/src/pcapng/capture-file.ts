@@ -1,0 +1,61 @@
+/** A capture as a pcapng file, piece by piece: what was captured on, packets as they come, and at the end the counts. */
+import { type Clock, messageOf, shortId } from '@netyard/core';
+import type { CapturePlace, CaptureSession } from '@netyard/network';
+import { encodeInterface, encodeNames, encodePackets, encodeSection, encodeStatistics } from './blocks.ts';
+
+export const pcapngType = 'application/x-pcapng';
+
+/** Facts about the daemon and its host. */
+export interface CaptureFacts {
+  version: string;
+  hostname: string;
+  operatingSystem: string;
+  kernelVersion: string;
+  machine: string;
+}
+
+/** What ends the capture unasked (its link went away) is told in the last block's comment. */
+export async function* captureFile(
+  session: CaptureSession,
+  filter: string,
+  facts: CaptureFacts,
+  clock: Clock,
+): AsyncGenerator<Buffer> {
+  const { place, packets } = session;
+  const start = clock.now();
+  yield encodeHead(session, filter, facts);
+  let comment = '';
+  try {
+    for await (const some of packets.packets()) yield encodePackets(some);
+  } catch (error) {
+    comment = `${describePlace(place)}: ${messageOf(error)}`;
+  }
+  yield encodeStatistics({ start, end: clock.now(), ...packets.statistics(), comment });
+}
+
+function encodeHead({ place, packets, names }: CaptureSession, filter: string, facts: CaptureFacts): Buffer {
+  const os = `${facts.operatingSystem}, Linux ${facts.kernelVersion}`;
+  const suffix = filter === '' ? '' : `, filter: ${filter}`;
+  const section = encodeSection({
+    hardware: facts.machine,
+    os,
+    application: `Netyard ${facts.version}`,
+    comment: `${describePlace(place)} on host ${facts.hostname}${suffix}`,
+  });
+  const link = encodeInterface({
+    linkType: packets.linkType,
+    snapLength: packets.snapLength,
+    name: place.link,
+    description: describePlace(place),
+    addresses: place.addresses,
+    mac: place.mac,
+    filter,
+    os,
+  });
+  return Buffer.concat([section, link, encodeNames(names)]);
+}
+
+/** `eth0 of container web (0123456789ab)` */
+export function describePlace({ kind, name, id, link }: CapturePlace): string {
+  return kind === 'uplink' ? `${link}, the uplink` : `${link} of ${kind} ${name} (${shortId(id)})`;
+}
