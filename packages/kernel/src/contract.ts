@@ -51,6 +51,28 @@ export interface ObservedLink {
   owner?: string;
 }
 
+/** A permanent entry of the neighbour table: which MAC an address has, put there by somebody. */
+export interface ObservedNeighbour {
+  address: string;
+  mac: string;
+}
+
+/** A forwarding entry of a VXLAN link: behind which host a MAC is. */
+export interface ObservedFdbEntry {
+  mac: string;
+  remote: string;
+}
+
+/** An element of a set or map, in the syntax of `NftElementObject`. */
+export interface ObservedElement {
+  key: string;
+  value?: string;
+  comment?: string;
+  /** Packets and bytes that matched since it was made, in sets that count. */
+  packets?: bigint;
+  bytes?: bigint;
+}
+
 /** Counters of one link since it was made; bigint, 64 bit (struct rtnl_link_stats64). */
 export interface LinkStatistics {
   rxBytes: bigint;
@@ -111,15 +133,14 @@ export interface Kernel {
   listLinks(ns?: string): Promise<ObservedLink[]>;
   listAddresses(ns?: string): Promise<ObservedAddress[]>;
   listRoutes(ns?: string): Promise<ObservedRoute[]>;
+  /** Permanent ones of one link; none without the link. */
+  listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]>;
+  /** Of a VXLAN link; none without the link. */
+  listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]>;
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
   readSysctl(key: string, ns?: string): Promise<string>;
   /** Elements of one of our sets or maps, in the syntax of `NftElementObject`. */
-  listNftElements(table: {
-    ns?: string;
-    family: string;
-    table: string;
-    set: string;
-  }): Promise<{ key: string; value?: string; comment?: string }[]>;
+  listNftElements(table: { ns?: string; family: string; table: string; set: string }): Promise<ObservedElement[]>;
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;

@@ -12,20 +12,25 @@ import type {
   KernelOptions,
   LinkStatistics,
   ObservedAddress,
+  ObservedElement,
+  ObservedFdbEntry,
   ObservedLink,
+  ObservedNeighbour,
   ObservedRoute,
   PortProtocol,
   PortReservation,
 } from './contract.ts';
 import type { KernelObject, KernelPlan, Observation } from './desired.ts';
 import { listElements } from './nft/batch.ts';
-import { type NftElement, setWords } from './nft/element.ts';
+import { setWords } from './nft/element.ts';
 import { checkObject } from './objects/index.ts';
 import { observeAll } from './observe.ts';
 import { reservePort } from './port.ts';
 import { removePlan } from './remove.ts';
 import { listAddresses } from './rtnl/address.ts';
+import { listFdb } from './rtnl/fdb.ts';
 import { linkStatistics, listLinks } from './rtnl/link.ts';
+import { listNeighbours } from './rtnl/neighbour.ts';
 import { listRoutes } from './rtnl/route.ts';
 import { OwnHandles, Session } from './session.ts';
 import { readSysctl } from './sysctl.ts';
@@ -94,6 +99,22 @@ class LinuxKernel implements Kernel {
     });
   }
 
+  async listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]> {
+    return await this.#inSession((session) => {
+      const index = session.route(ns).findLinkIndex(link);
+      const entries = index === undefined ? [] : listNeighbours(session.route(ns), index);
+      return entries.flatMap(({ address, mac, permanent }) => (permanent && mac !== undefined ? { address, mac } : []));
+    });
+  }
+
+  async listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]> {
+    return await this.#inSession((session) => {
+      const index = session.route(ns).findLinkIndex(link);
+      const entries = index === undefined ? [] : listFdb(session.route(ns), index);
+      return entries.flatMap(({ mac, remote }) => (remote === undefined ? [] : { mac, remote }));
+    });
+  }
+
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
     return await this.#inSession((session) => linkStatistics(session.route(ns), link));
   }
@@ -102,7 +123,12 @@ class LinuxKernel implements Kernel {
     return readSysctl(key, ns);
   }
 
-  async listNftElements(wanted: { ns?: string; family: string; table: string; set: string }): Promise<NftElement[]> {
+  async listNftElements(wanted: {
+    ns?: string;
+    family: string;
+    table: string;
+    set: string;
+  }): Promise<ObservedElement[]> {
     const words = setWords(wanted);
     return await this.#inSession((session) => listElements(session, wanted.ns, words));
   }

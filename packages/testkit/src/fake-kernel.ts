@@ -31,7 +31,9 @@ import {
   netnsDirectory,
   type Observation,
   type ObservedAddress,
+  type ObservedFdbEntry,
   type ObservedLink,
+  type ObservedNeighbour,
   type ObservedRoute,
   type PacketCapture,
   type PacketCaptureRequest,
@@ -176,6 +178,20 @@ export class FakeKernel implements Kernel {
         ...(source === undefined ? {} : { source }),
         ...(metric === undefined ? {} : { metric }),
       }));
+  }
+
+  async listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]> {
+    return this.objects()
+      .filter((object) => object.kind === 'neighbour')
+      .filter((object) => object.link === link && object.ns === ns)
+      .map(({ address, mac }) => ({ address, mac }));
+  }
+
+  async listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]> {
+    return this.objects()
+      .filter((object) => object.kind === 'fdb')
+      .filter((object) => object.link === link && object.ns === ns)
+      .map(({ mac, remote }) => ({ mac, remote }));
   }
 
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {

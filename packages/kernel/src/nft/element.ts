@@ -11,6 +11,8 @@ export interface NftElement {
   key: string;
   value?: string;
   comment?: string;
+  packets?: bigint;
+  bytes?: bigint;
 }
 
 /** One set or map; `ns` is where it lives. */
@@ -109,11 +111,13 @@ function parseElement(text: string): NftElement {
   const restore = (part: string): string => part.replace(/"(\d+)"/g, (_all, index) => quotes[Number(index)] ?? '');
   const [left = '', ...right] = bare.split(' : ');
   const comment = / comment ("\d+")/.exec(left)?.[1];
+  const counter = / counter packets (\d+) bytes (\d+)/.exec(left);
   // What a set may tell of an element beside its key: counters, life time, comment.
   const key = left.replace(/ (?:counter packets|timeout|expires|comment|limit rate|quota) .*$/, '');
   return {
     key: restore(key),
     ...(right.length === 0 ? {} : { value: restore(right.join(' : ')) }),
     ...(comment === undefined ? {} : { comment: restore(comment).slice(1, -1) }),
+    ...(counter === null ? {} : { packets: BigInt(counter[1] ?? 0), bytes: BigInt(counter[2] ?? 0) }),
   };
 }

@@ -54,7 +54,7 @@ test('what nft prints is read back: wrapped lines, comments with braces, IPv6, v
     { key: 'udp . 53', value: 'fd00::3 . 53' },
     { key: '"eth0"', value: 'jump c' },
     { key: '"a : b"', value: 'accept' },
-    { key: '1.2.3.4', comment: 'x' },
+    { key: '1.2.3.4', comment: 'x', packets: 1n, bytes: 2n },
     { key: '10.0.0.0/8' },
     { key: '1.1.1.1' },
   ]);

@@ -72,6 +72,19 @@ export function deleteFdb(socket: NetlinkSocket, { linkIndex, mac }: Omit<FdbEnt
   socket.order({ type: RTM_DELNEIGH, payload, operation: 'bridge fdb delete', object: mac });
 }
 
+/** Twin: `bridge fdb show dev LINK`: those with a host behind them. */
+export function listFdb(socket: NetlinkSocket, linkIndex: number): DecodedFdbEntry[] {
+  const head = new Uint8Array(12);
+  head[0] = AF_BRIDGE;
+  viewOf(head).setInt32(4, linkIndex, hostIsLittleEndian);
+  const request = { type: RTM_GETNEIGH, payload: head, operation: 'bridge fdb show', object: `link ${linkIndex}` };
+  return socket
+    .dump(request)
+    .filter(({ type }) => type === RTM_NEWNEIGH)
+    .flatMap(({ payload }) => decodeFdb(payload) ?? [])
+    .filter((entry) => entry.linkIndex === linkIndex && entry.remote !== undefined);
+}
+
 /** Twin: `bridge fdb get MAC dev LINK self`; undefined when there is no entry. */
 export function findFdb(
   socket: NetlinkSocket,

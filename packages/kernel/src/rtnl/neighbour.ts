@@ -1,7 +1,15 @@
 /** Entries of the neighbour table (ARP, NDP) over rtnetlink: permanent ones. See ip-neighbour(8). */
 import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import { hasErrno } from '../ffi/errno.ts';
-import { Attributes, bytes, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from '../netlink/attribute.ts';
+import {
+  Attributes,
+  bytes,
+  concatBytes,
+  encodeAttributes,
+  hostIsLittleEndian,
+  u32,
+  viewOf,
+} from '../netlink/attribute.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/message.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { familyNumber } from './address.ts';
@@ -11,6 +19,7 @@ export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_IFINDEX = 8;
 const NUD_PERMANENT = 0x80;
 
 export interface Neighbour {
@@ -64,6 +73,17 @@ export function decodeNeighbour(payload: Uint8Array): DecodedNeighbour | undefin
     permanent: (viewOf(payload).getUint16(8, hostIsLittleEndian) & NUD_PERMANENT) !== 0,
     ...(mac?.length === 6 ? { mac: formatMac(mac) } : {}),
   };
+}
+
+/** Twin: `ip neighbour show dev LINK`. */
+export function listNeighbours(socket: NetlinkSocket, linkIndex: number): DecodedNeighbour[] {
+  const payload = concatBytes([new Uint8Array(12), encodeAttributes([u32(NDA_IFINDEX, linkIndex)])]);
+  const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour show', object: `link ${linkIndex}` };
+  return socket
+    .dump(request)
+    .filter(({ type }) => type === RTM_NEWNEIGH)
+    .flatMap((message) => decodeNeighbour(message.payload) ?? [])
+    .filter((entry) => entry.linkIndex === linkIndex);
 }
 
 /** Twin: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
