@@ -25,7 +25,9 @@ export interface RunningDaemon {
 }
 
 interface Opening {
+  /** With a cluster, its default bridge is the one that the cluster gives. */
   config: DaemonConfig;
+  cluster: Cluster | undefined;
   logger: Logger;
   env: Readonly<Record<string, string | undefined>>;
   /** How to close what has been opened: serves a failed start and an orderly end alike. */
@@ -37,19 +39,21 @@ export async function startDaemon(
   logger: Logger,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<RunningDaemon> {
-  const opening: Opening = { config, logger, env, opened: new UndoStack() };
+  const opened = new UndoStack();
   try {
-    const addresses = await openAll(opening);
-    return { addresses, stop: () => opening.opened.rollback() };
+    openFolders(config, opened);
+    const cluster = await joinCluster(config, logger);
+    if (cluster) opened.push(() => cluster.close());
+    const addresses = await openAll({ config: withClusterBridge(config, cluster), cluster, logger, env, opened });
+    return { addresses, stop: () => opened.rollback() };
   } catch (error) {
-    for (const failure of await opening.opened.rollback()) logger.error('undoing the start failed', { error: failure });
+    for (const failure of await opened.rollback()) logger.error('undoing the start failed', { error: failure });
     throw error;
   }
 }
 
 async function openAll(opening: Opening): Promise<string[]> {
-  const { config, logger, opened } = opening;
-  openFolders(opening);
+  const { config, cluster, logger, opened } = opening;
   const kernel = openKernel({ logger });
   opened.push(() => kernel.close());
   const store = openStore(join(config.dataRoot, 'netyard.db'), { logger });
@@ -59,13 +63,29 @@ async function openAll(opening: Opening): Promise<string[]> {
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   await engine.start();
+  if (cluster) await followHosts(opening, cluster, kernel, boxes);
   const listeners = await openApi(opening, boxes);
   opened.push(() => listeners.close());
   return listeners.addresses;
 }
 
+/** From here on the cluster's hosts are peers, and an uplink that changes is told to it. */
+async function followHosts(
+  { logger, opened }: Opening,
+  cluster: Cluster,
+  kernel: Kernel,
+  { networks, engine }: Boxes,
+): Promise<void> {
+  const ending = new AbortController();
+  opened.push(() => ending.abort());
+  opened.push(await followCluster(cluster, networks, engine.events, logger));
+  watchAddresses(cluster, kernel, ending.signal).catch((error: unknown) => {
+    if (!ending.signal.aborted) logger.error('changes of addresses are not seen any more', { error });
+  });
+}
+
 /** Others may pass through the roots to what they are allowed to see, but not look around. */
-function openFolders({ config, opened }: Opening): void {
+function openFolders(config: DaemonConfig, opened: UndoStack): void {
   for (const folder of [config.dataRoot, config.execRoot]) {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     chmodSync(folder, 0o711);
@@ -91,7 +111,7 @@ interface Boxes {
 }
 
 async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<Boxes> {
-  const { config, logger, env, opened } = opening;
+  const { config, cluster, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
   const { client, ready } = containerd;
@@ -109,11 +129,12 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
   const settings = networkSettings(config);
   const clock = systemClock;
+  const names = cluster ? { directory: remoteDirectory(cluster) } : {};
   const peerApis = openPeerApis(logger);
   const engine = openEngine({
     runtime,
     rootfs,
-    networks: (containers) => openNetworks({ kernel, store, containers, settings, peerApis, logger, clock }),
+    networks: (containers) => openNetworks({ kernel, store, containers, settings, peerApis, ...names, logger, clock }),
     images: (neighbours) => createImageService({ store, content, registry, clock, logger, ...neighbours }),
     store,
     settings: engineSettings(config),
@@ -165,6 +186,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     dnsSearch: [...config.dnsSearch],
     dnsOptions: [...config.dnsOptions],
     peers: config.peers,
+    awaitClusterPeers: config.cluster !== undefined,
     publishNames: config.clusterPublishNames,
     legacyLinkEnvironment: config.legacyLinkEnvironment,
     hostResolvConf: '/etc/resolv.conf',

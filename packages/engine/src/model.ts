@@ -269,7 +269,7 @@ export interface VolumeRecord {
 }
 
 export type EngineEvent = {
-  type: 'container' | 'image' | 'network' | 'volume' | 'daemon';
+  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'node';
   action: string;
   actorId: string;
   attributes: Record<string, string>;

@@ -24,7 +24,7 @@ const keys = [
 /** Throws `invalid` for unknown filters. */
 export function eventFilter(filters: Filters): (event: EngineEvent) => boolean {
   checkFilterKeys(filters, keys);
-  for (const unknown of ['config', 'node', 'plugin', 'secret', 'service'])
+  for (const unknown of ['config', 'plugin', 'secret', 'service'])
     if (filters.has(unknown))
       throw new NetyardError('not-implemented', `filter '${unknown}': Netyard has no such objects`);
   return (event) =>
@@ -36,6 +36,7 @@ export function eventFilter(filters: Filters): (event: EngineEvent) => boolean {
     oneOf(filters.get('network'), (ref) => event.type === 'network' && isActor(event, ref)) &&
     oneOf(filters.get('volume'), (ref) => event.type === 'volume' && isActor(event, ref)) &&
     oneOf(filters.get('daemon'), (ref) => event.type === 'daemon' && isActor(event, ref)) &&
+    oneOf(filters.get('node'), (ref) => event.type === 'node' && isActor(event, ref)) &&
     oneOf(filters.get('image'), (ref) => isImage(event, ref));
 }
 

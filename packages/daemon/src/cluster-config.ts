@@ -1,0 +1,63 @@
+/** The options of `--cluster` as one value, or an error before anything is touched. Reads no files. */
+import { checkSettings } from '@netyard/cluster';
+import { formatPrefix, NetyardError, networkOf, parsePrefix } from '@netyard/core';
+import type { RawOptions } from './config.ts';
+import { daemonOptions, flagOf } from './options.ts';
+
+export interface ClusterConfig {
+  url: string;
+  /** '' = this host's own. */
+  hostName: string;
+  /** '' = found by itself. */
+  address: string;
+  pool: { subnet?: string; subnetSize?: number };
+  /** The subnet of a `--bip` that was given. */
+  wantedSubnet?: string;
+  /** Paths; '' where none was given. */
+  files: { ca: string; certificate: string; key: string };
+  leaseSeconds: number;
+  reservationSeconds: number;
+}
+
+/** `given` holds what flags and file say; `bip` is the default bridge's, given or not. Throws `invalid`. */
+export function planCluster(given: RawOptions, bip: string): ClusterConfig | undefined {
+  const value = (key: string): unknown => given[key] ?? daemonOptions.find((option) => option.key === key)?.default;
+  const textOf = (key: string): string => String(value(key));
+  if (textOf('cluster') === '') {
+    const alone = daemonOptions.find(({ key }) => key.startsWith('cluster-') && given[key] !== undefined);
+    if (alone) throw new NetyardError('invalid', `--${flagOf(alone)} is for a host of a cluster: it needs --cluster`);
+    return undefined;
+  }
+  const subnet = textOf('cluster-subnet');
+  const subnetSize = Number(value('cluster-subnet-size'));
+  const config: ClusterConfig = {
+    url: textOf('cluster'),
+    hostName: textOf('cluster-host-name'),
+    address: textOf('cluster-address'),
+    pool: { ...(subnet === '' ? {} : { subnet }), ...(subnetSize === 0 ? {} : { subnetSize }) },
+    ...(given['bip'] === undefined ? {} : { wantedSubnet: formatPrefix(networkOf(parsePrefix(bip))) }),
+    files: { ca: textOf('cluster-ca'), certificate: textOf('cluster-cert'), key: textOf('cluster-key') },
+    leaseSeconds: Number(value('cluster-lease')),
+    reservationSeconds: Number(value('cluster-reservation')),
+  };
+  checkSettings(settingsOf(config, 'this-host', (path) => path));
+  return config;
+}
+
+/** What the cluster box is given; `read` gives a file's text. */
+export function settingsOf(
+  config: ClusterConfig,
+  hostName: string,
+  read: (path: string) => string,
+): Parameters<typeof checkSettings>[0] {
+  const { files, address } = config;
+  const given = Object.entries(files).filter(([, path]) => path !== '');
+  const tls = Object.fromEntries(given.map(([name, path]) => [name, read(path)]));
+  return {
+    ...{ url: config.url, hostName: config.hostName === '' ? hostName : config.hostName, pool: config.pool },
+    ...(address === '' ? {} : { address }),
+    ...(config.wantedSubnet === undefined ? {} : { wantedSubnet: config.wantedSubnet }),
+    ...(given.length === 0 ? {} : { tls }),
+    ...{ leaseSeconds: config.leaseSeconds, reservationSeconds: config.reservationSeconds },
+  };
+}

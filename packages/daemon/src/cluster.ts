@@ -1,0 +1,158 @@
+/**
+ * The cluster box wired to the others: its subnet becomes the default bridge's, its hosts become peers, its changes
+ * events and log lines, its names the directory of the network box.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Cluster, type ClusterChange, firstAddressOf, openCluster } from '@netyard/cluster';
+import { type Logger, messageOf, NetyardError, systemClock } from '@netyard/core';
+import type { Engine } from '@netyard/engine';
+import type { Kernel } from '@netyard/kernel';
+import type { Networks, RemoteDirectory } from '@netyard/network';
+import { settingsOf } from './cluster-config.ts';
+import { type DaemonConfig, planBridge } from './config.ts';
+
+const RETRY_MS = 2_000;
+
+/** Joins, unless the configuration knows no cluster. Rejects before anything else was started. */
+export async function joinCluster(config: DaemonConfig, logger: Logger): Promise<Cluster | undefined> {
+  if (!config.cluster) return undefined;
+  const { url, pool } = config.cluster;
+  if (/\/\/[^/]*@/.test(url) && Object.values(config.cluster.files).every((path) => path === ''))
+    logger.warn('the password for etcd travels without TLS: give --cluster-ca');
+  const settings = settingsOf(config.cluster, hostname(), readPem);
+  const cluster = await openCluster({ settings, folder: join(config.dataRoot, 'cluster'), logger, clock: systemClock });
+  const view = cluster.view();
+  logger.info(`member of cluster ${view.name}`, {
+    host: view.hostName,
+    subnet: view.subnet,
+    etcd: view.connection,
+    pool,
+  });
+  return cluster;
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new NetyardError('invalid', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The configuration with the default bridge that the cluster gives; a `--bip` that was asked for stays as it is. */
+export function withClusterBridge(config: DaemonConfig, cluster: Cluster | undefined): DaemonConfig {
+  if (!cluster || config.cluster?.wantedSubnet !== undefined) return config;
+  const bip = firstAddressOf(cluster.view().subnet);
+  return Object.freeze({ ...config, ...planBridge(bip, config.fixedCidr, config.bridge) });
+}
+
+export function remoteDirectory(cluster: Cluster): RemoteDirectory {
+  return {
+    hostName: cluster.view().hostName,
+    hosts: () => cluster.hosts().map(({ name }) => name),
+    names: () => cluster.names(),
+    publish: (names) => cluster.publish(names),
+    changes: (listener) =>
+      cluster.changes(({ type }) => {
+        if (type === 'host' || type === 'name') listener();
+      }),
+  };
+}
+
+/** Makes the hosts of the cluster peers, now and whenever they change. Resolves when the present ones are. */
+export async function followCluster(
+  cluster: Cluster,
+  networks: Networks,
+  events: Engine['events'],
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  const peers = new PeerSync(cluster, networks, logger);
+  const off = cluster.changes((change) => {
+    tell(change, cluster, events, logger);
+    if (change.type === 'host') void peers.sync();
+  });
+  await peers.sync();
+  return async () => {
+    off();
+    await peers.close();
+  };
+}
+
+/** One call at a time; what changes meanwhile goes together into the next one. */
+class PeerSync {
+  readonly #cluster: Cluster;
+  readonly #networks: Networks;
+  readonly #logger: Logger;
+  #running: Promise<void> | undefined;
+  #wanted = false;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(cluster: Cluster, networks: Networks, logger: Logger) {
+    this.#cluster = cluster;
+    this.#networks = networks;
+    this.#logger = logger;
+  }
+
+  sync(): Promise<void> {
+    this.#wanted = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#wanted) {
+      this.#wanted = false;
+      await new Promise((resolve) => setImmediate(resolve)); // those that etcd told of together
+      const others = this.#cluster.hosts().filter(({ self }) => !self);
+      try {
+        await this.#networks.setClusterPeers(others.map(({ name, address, subnets }) => ({ name, address, subnets })));
+      } catch (error) {
+        this.#logger.error('the hosts of the cluster could not all be made peers; tried again soon', { error });
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => void this.sync(), RETRY_MS).unref();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#retry);
+    await this.#running;
+  }
+}
+
+/** As Docker tells of a swarm's nodes, with Netyard's own actions for the connection. */
+function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'], logger: Logger): void {
+  const { name, hostName } = cluster.view();
+  if (change.type === 'host') {
+    const { host } = change;
+    const action = { join: 'create', update: 'update', leave: 'remove' }[change.action];
+    const attributes = { name: host.name, address: host.address, subnet: host.subnets.join(','), cluster: name };
+    events.publish({ type: 'node', action, actorId: host.name, attributes });
+    logger.info(`host ${host.name}: ${change.action}`, { address: host.address, subnets: host.subnets.join(',') });
+  } else if (change.type === 'connection') {
+    const reason = change.reason ?? '';
+    const attributes = { name: hostName, cluster: name, ...(reason === '' ? {} : { reason }) };
+    const action = { connected: 'connect', away: 'disconnect', left: 'leave' }[change.state];
+    events.publish({ type: 'node', action, actorId: hostName, attributes });
+    if (change.state === 'away') logger.warn('etcd is away; what is known stays', { reason });
+    else logger.info(change.state === 'left' ? 'this host has left the cluster' : 'etcd is there');
+  } else if (change.type === 'problem' && change.problem !== '') {
+    events.publish({
+      type: 'node',
+      action: 'skip',
+      actorId: change.key,
+      attributes: { name: change.key, cluster: name, detail: change.problem },
+    });
+    logger.warn('a key of the cluster is skipped', { key: change.key, problem: change.problem });
+  }
+}
+
+/** Tells the cluster of changed links and addresses: a connection from an address that is gone hears nothing of it. */
+export async function watchAddresses(cluster: Cluster, kernel: Kernel, signal: AbortSignal): Promise<void> {
+  for await (const { type } of kernel.watch(signal))
+    if (type === 'address' || type === 'link' || type === 'resync') cluster.networkChanged();
+}
