@@ -27,8 +27,9 @@ export function engineIn(lab: string, name: Engine['name'], host: string = name)
   return { name, handle, socket: `/proc/${handle.init.pid}/root${insideSocket[name]}` };
 }
 
-/** Starts dockerd in its host, everything it writes below folders of that host, and waits until it answers. */
+/** Sees to it that dockerd runs in its host, all it writes below folders of that host, and that it answers. */
 export async function startDockerd(engine: Engine): Promise<void> {
+  if (existsSync(engine.socket) && (await answers(engine.socket))) return;
   const flags = [
     '--data-root',
     `/run/dockerd/data`,

@@ -1,26 +1,26 @@
 /** The words of script/bench: which part, and with how much effort. */
 import { parseArgs } from 'node:util';
-import { across } from './across/index.ts';
 import { oneHost } from './one-host.ts';
+import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|across]
+const usage = `Usage: script/bench [OPTIONS] [one-host|traffic]
 
 Measures Netyard on this machine beside what else does the same, all in one run and in turns, in a lab that is gone
 afterwards. Both parts unless one is named. Needs root, and Debian's docker.io.
 
   one-host   docker run, rm, network connect and memory, beside dockerd; one endpoint beside plain system calls
-  across     containers of two hosts: peers over routes and VXLAN, beside host to host, the same made by hand with
-             ip and iptables, and dockerd's Swarm overlay
+  traffic    TCP between containers of two hosts: peers over routes and VXLAN, beside host to host, the same made
+             by hand with ip and iptables, and dockerd's Swarm overlay; of one bridge; through a published port
 
 Options:
-  --rounds N     rounds that count (default 20; across: 15)
+  --rounds N     rounds that count (default 20; traffic: 15)
   --crowd N      one-host: containers at once (default 200)
-  --seconds N    across: seconds of throughput in each round (default 2)
+  --seconds N    traffic: seconds of throughput in each round (default 2)
   --help         this text
 
 Examples:
   script/bench
-  script/bench across --rounds 5 --seconds 1
+  script/bench traffic --rounds 5 --seconds 1
   script/bench one-host --crowd 50`;
 
 function number(text: string, name: string): number {
@@ -41,16 +41,16 @@ async function main(): Promise<void> {
   });
   if (values.help) return console.log(usage);
   const [part = 'all', ...more] = positionals;
-  if (!['all', 'one-host', 'across'].includes(part) || more.length > 0)
+  if (!['all', 'one-host', 'traffic'].includes(part) || more.length > 0)
     throw new Error(`no such part: ${positionals.join(' ')}; see script/bench --help`);
   if (values.archive === '') throw new Error('no image: run script/bench');
   const rounds = (byDefault: number): number => number(values.rounds ?? String(byDefault), 'rounds');
   const { archive } = values;
   const crowd = number(values.crowd, 'crowd');
   const seconds = number(values.seconds, 'seconds');
-  if (part !== 'across') await oneHost({ rounds: rounds(20), crowd, archive });
+  if (part !== 'traffic') await oneHost({ rounds: rounds(20), crowd, archive });
   if (part === 'all') console.log('');
-  if (part !== 'one-host') await across({ rounds: rounds(15), seconds, archive });
+  if (part !== 'one-host') await traffic({ rounds: rounds(15), seconds, archive });
 }
 
 try {

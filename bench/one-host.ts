@@ -8,7 +8,7 @@ import { enterHost } from '@netyard/lab';
 import { docker, type Engine, engineIn, startDockerd } from './engine.ts';
 import { inLab, say } from './in-lab.ts';
 import { type Comparison, formatComparison, formatTable, type Samples } from './measure.ts';
-import { connect, crowd, type PerEngine, runAndRemove } from './scenarios.ts';
+import { connect, crowd, type PerEngine, runAndRemove, warmUp } from './scenarios.ts';
 
 const lab = 'bench';
 const definition = `
@@ -55,6 +55,8 @@ async function measure(engines: readonly Engine[], rounds: number, size: number)
   if (!netyard) throw new Error('no engine');
   say('attach beside plain system calls …');
   const rows = [await attachFloor(netyard)];
+  say('the first container, then rounds to warm up …');
+  rows.push(beside('docker run -d, the first ever', await warmUp(engines)));
   say('docker run -d, rm -f …');
   const plain = await runAndRemove(engines, rounds, []);
   rows.push(beside('docker run -d', plain.run, 1 / 3), beside('docker rm -f', plain.remove, 1 / 3));
@@ -65,8 +67,8 @@ async function measure(engines: readonly Engine[], rounds: number, size: number)
     beside('docker rm -f, published', published.remove, 1 / 3),
   );
   say('network connect through the API …');
-  rows.push(beside('network connect, 1st', await connect(engines, rounds, []), 5 / 45));
-  rows.push(beside('connect and publish, 1st', await connect(engines, rounds, ['-p', '9000:80'])));
+  rows.push(beside('network connect', await connect(engines, rounds, []), 5 / 45));
+  rows.push(beside('connect and publish', await connect(engines, rounds, ['-p', '9000:80'])));
   say(`a crowd of ${size} …`);
   const many = await crowd(engines, size);
   rows.push(beside(`docker run -d -p, of ${size} the first`, many.first));
@@ -80,8 +82,8 @@ async function measure(engines: readonly Engine[], rounds: number, size: number)
     ...flat,
     wanted: undefined,
   });
-  rows.push(beside(`network connect, ${size + 1}th`, await connect(engines, rounds, [])));
-  rows.push(beside(`connect and publish, ${size + 1}th`, await connect(engines, rounds, ['-p', '9000:80'])));
+  rows.push(beside(`network connect, beside ${size} others`, await connect(engines, rounds, [])));
+  rows.push(beside(`connect and publish, beside ${size} others`, await connect(engines, rounds, ['-p', '9000:80'])));
   rows.push({
     ...beside('memory per container', { netyard: [many.memory.netyard], dockerd: [many.memory.dockerd] }, 0.5),
     unit: 'MiB',

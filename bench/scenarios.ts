@@ -7,8 +7,10 @@ const sleeper = ['sleep', '1000000'];
 
 export type PerEngine = Record<Engine['name'], Samples>;
 
-/** Rounds that are run and not counted: caches fill, hot code is compiled, on both sides. */
-const warmUpRounds = 4;
+/** Rounds before anything is counted: caches fill, hot code is compiled, on both sides. */
+const warmUpRounds = 25;
+/** The same for what only one scenario does. */
+const uncountedRounds = 5;
 
 /** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
 async function inTurns(
@@ -28,6 +30,23 @@ async function inTurns(
   return samples;
 }
 
+/**
+ * The first `docker run -d` of both daemons' lives, one figure each; then as much of run and rm, published and not, as
+ * makes the figures that follow steady.
+ */
+export async function warmUp(engines: readonly Engine[]): Promise<PerEngine> {
+  const first = await inTurns(engines, 1, async (engine) => {
+    let id = '';
+    const ms = await timed(async () => {
+      id = await docker(engine, 'run', '-d', image, ...sleeper);
+    });
+    await docker(engine, 'rm', '-f', id);
+    return ms;
+  });
+  for (const options of [[], ['-p', '9000:80']]) await runAndRemove(engines, warmUpRounds, options);
+  return first;
+}
+
 /** `docker run -d` and `docker rm -f`, the CLI's own time included. */
 export async function runAndRemove(
   engines: readonly Engine[],
@@ -41,10 +60,10 @@ export async function runAndRemove(
       id = await docker(engine, 'run', '-d', ...options, image, ...sleeper);
     });
     const removal = await timed(() => docker(engine, 'rm', '-f', id));
-    if (round >= warmUpRounds) remove[engine.name].push(removal);
+    if (round >= uncountedRounds) remove[engine.name].push(removal);
     return ms;
   };
-  const run = await inTurns(engines, rounds, once, warmUpRounds);
+  const run = await inTurns(engines, rounds, once, uncountedRounds);
   return { run, remove };
 }
 
@@ -61,7 +80,7 @@ export async function connect(
     await api(engine, 'POST', '/networks/bridge/disconnect', { Container: container });
     return await timed(() => api(engine, 'POST', '/networks/bridge/connect', { Container: container }));
   };
-  const samples = await inTurns(engines, rounds, once, warmUpRounds);
+  const samples = await inTurns(engines, rounds, once, uncountedRounds);
   for (const engine of engines) await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
   return samples;
 }

@@ -50,12 +50,16 @@ const comparisons: readonly Comparison[] = [
   { first: 'routes', second: 'hand', metric: 'connection' },
   { first: 'routes', second: 'guarded', metric: 'connection', wanted: 'no loss' },
   { first: 'routes', second: 'swarm', metric: 'connection' },
+  ...(['throughput', 'roundTrip', 'connection'] as const).flatMap((metric): Comparison[] => [
+    { first: 'bridge', second: 'dockerbridge', metric, wanted: 'no loss' },
+    { first: 'published', second: 'dockerpublished', metric, wanted: 'no loss' },
+  ]),
 ];
 
 export function formatReport(rows: readonly Row[]): string {
   const absent = rows.filter((row) => row.absent !== '').map((row) => `\nNot measured: ${row.title}: ${row.absent}`);
   return [
-    `Across hosts, TCP: medians of ${roundsOf(rows, 'throughput')} rounds of throughput in one stream and of ` +
+    `TCP traffic: medians of ${roundsOf(rows, 'throughput')} rounds of throughput in one stream and of ` +
       `${roundsOf(rows, 'roundTrip')} of round trips (10th – 90th percentile of the rounds).\n`,
     formatWays(rows),
     ...absent,

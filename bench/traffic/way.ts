@@ -1,9 +1,12 @@
 /**
- * A way from one host's program to another host's: what is compared. Each is a pair of network namespaces that stand
+ * A way from one program to another: what is compared. Each is a pair of network namespaces that stand
  * already; the programs that measure are the same files in all of them, started from the lab host into the namespace,
  * so that nothing but the way differs.
  */
 import type { HostHandle } from '@netyard/lab';
+
+/** Where the servers listen. */
+export const ports = { iperf: '5201', echo: '5202' } as const;
 
 /** Where a program runs. */
 export interface Place {

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { enterHost } from '@netyard/lab';
 import { output } from '../in-lab.ts';
-import { commandAt, type Way } from './way.ts';
+import { commandAt, ports, type Way } from './way.ts';
 
 const echo = join(import.meta.dirname, 'echo.pl');
-const port = { iperf: '5201', echo: '5202' } as const;
 
 /**
  * For throughput, sender and receiver have a processor each, where there are two. Round trips stay on one: between
@@ -36,8 +35,8 @@ const effort = { roundTrips: 1500, connections: 300 };
 /** Starts what answers at the server's end; it ends with the lab. Returns when both do answer. */
 export async function startServers(way: Way): Promise<void> {
   const commands: [number, string[]][] = [
-    [processors.server, ['iperf3', '-s', '-p', port.iperf]],
-    [processors.client, ['perl', echo, 'answer', port.echo]],
+    [processors.server, ['iperf3', '-s', '-p', ports.iperf]],
+    [processors.client, ['perl', echo, 'answer', ports.echo]],
   ];
   for (const [processor, command] of commands) {
     const child = enterHost(way.server.host, commandAt(way.server, processor, command), {
@@ -86,7 +85,7 @@ const run = (way: Way, command: readonly string[]): Promise<string> =>
 
 async function iperf(way: Way, seconds: number): Promise<number> {
   const patience = ['--connect-timeout', '3000'];
-  const command = ['iperf3', '-c', way.address, '-p', port.iperf, '-t', String(seconds), ...patience, '-J'];
+  const command = ['iperf3', '-c', way.address, '-p', ports.iperf, '-t', String(seconds), ...patience, '-J'];
   const report = JSON.parse(await run(way, command)) as { end?: { sum_received?: { bits_per_second?: number } } };
   const rate = report.end?.sum_received?.bits_per_second;
   if (rate === undefined) throw new Error('iperf3 gave no rate');
@@ -94,7 +93,7 @@ async function iperf(way: Way, seconds: number): Promise<number> {
 }
 
 async function times(way: Way, mode: 'ask' | 'connect', count: number): Promise<number[]> {
-  const said = await run(way, ['perl', echo, mode, way.address, port.echo, String(count)]);
+  const said = await run(way, ['perl', echo, mode, way.address, ports.echo, String(count)]);
   return said.trim().split('\n').map(Number);
 }
 

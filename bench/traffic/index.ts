@@ -1,17 +1,17 @@
 /**
- * Containers of two hosts, over each way there is between them, in one lab on one switch: throughput, round trips and
- * new connections, turn by turn, so that what else the machine does meets all alike.
+ * Containers of two hosts, over each way there is between them, and of one host, in one lab on one switch: throughput,
+ * round trips and new connections, turn by turn, so that what else the machine does meets all alike.
  */
 import { findHost, type HostHandle } from '@netyard/lab';
 import { engineIn } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { guardedHost, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
-import { type Member, openOverlay, openPeers } from './engines.ts';
+import { type Member, makeReady, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
 import { probeDelays, probeThroughput, startServers } from './probe.ts';
 import { formatReport, type Row, type Samplings } from './report.ts';
 import type { Candidate, Way } from './way.ts';
 
-const lab = 'bench-across';
+const lab = 'bench-traffic';
 
 /** Pairs of hosts in the order of their addresses: 172.16.2.1 and .2, and so on. */
 const pairs = ['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'swarm'] as const;
@@ -55,27 +55,31 @@ function membersOf(pair: Pair, name: 'netyard' | 'dockerd'): [Member, Member] {
 }
 
 function candidates(archive: string): Candidate[] {
+  const ready = async (members: [Member, Member]): Promise<[Member, Member]> => {
+    for (const { engine } of members) await makeReady(engine, archive);
+    return members;
+  };
   const hosts = async (): Promise<Way> => ({
     client: { host: hostOf('routes', 0), netns: undefined },
     server: { host: hostOf('routes', 1), netns: undefined },
     address: addressOf('routes', 1),
   });
+  const peers = async (pair: Pair, via: string): Promise<Way> =>
+    openPeers(await ready(membersOf(pair, 'netyard')), via);
+  const overlay = async (): Promise<Way> => openOverlay(await ready(membersOf('swarm', 'dockerd')));
+  const [ours, theirs] = [membersOf('routes', 'netyard'), membersOf('swarm', 'dockerd')];
   return [
-    {
-      key: 'routes',
-      title: 'netyard peers, routes',
-      open: () => openPeers(membersOf('routes', 'netyard'), 'route', archive),
-    },
+    { key: 'routes', title: 'netyard peers, routes', open: () => peers('routes', 'route') },
     { key: 'hosts', title: 'host to host, no containers', open: hosts },
     { key: 'hand', title: 'by hand, open', open: () => openByHand(openHost, sidesOf('hand')) },
     { key: 'guarded', title: 'by hand, guarded', open: () => openByHand(guardedHost, sidesOf('guarded')) },
-    {
-      key: 'tunnel',
-      title: 'netyard peers, VXLAN',
-      open: () => openPeers(membersOf('tunnel', 'netyard'), 'vxlan', archive),
-    },
+    { key: 'tunnel', title: 'netyard peers, VXLAN', open: () => peers('tunnel', 'vxlan') },
     { key: 'handtunnel', title: 'by hand, VXLAN', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
-    { key: 'swarm', title: 'dockerd, Swarm overlay', open: () => openOverlay(membersOf('swarm', 'dockerd'), archive) },
+    { key: 'swarm', title: 'dockerd, Swarm overlay', open: overlay },
+    { key: 'bridge', title: 'netyard, one bridge', open: () => openBridge(ours[1]) },
+    { key: 'dockerbridge', title: 'dockerd, one bridge', open: () => openBridge(theirs[1]) },
+    { key: 'published', title: 'netyard, published port', open: () => openPublished(ours) },
+    { key: 'dockerpublished', title: 'dockerd, published port', open: () => openPublished(theirs) },
   ];
 }
 
@@ -135,7 +139,7 @@ async function measure(opened: readonly Open[], rounds: number, seconds: number)
   });
 }
 
-export interface AcrossOptions {
+export interface TrafficOptions {
   rounds: number;
   seconds: number;
   /** The test image's archive. */
@@ -143,7 +147,7 @@ export interface AcrossOptions {
 }
 
 /** Prints its tables. */
-export async function across({ rounds, seconds, archive }: AcrossOptions): Promise<void> {
+export async function traffic({ rounds, seconds, archive }: TrafficOptions): Promise<void> {
   const rows = await inLab(definition(), async () => {
     const opened = await openAll(candidates(archive));
     return await measure(opened, rounds, seconds);
