@@ -9,6 +9,7 @@ export interface CaptureCall {
   filter?: string | undefined;
   snapLength?: number | undefined;
   count?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export class Captures {
@@ -19,8 +20,8 @@ export class Captures {
   }
 
   /** A pcapng file as it grows. `end()` asks for its end, `destroy()` gives it up. */
-  async open(call: CaptureCall): Promise<Duplex> {
-    const { stream } = await this.#api.transport.hijack('/netyard/v1/capture', { query: { ...call } });
+  async open({ signal, ...query }: CaptureCall): Promise<Duplex> {
+    const { stream } = await this.#api.transport.hijack('/netyard/v1/capture', { query, signal });
     return stream;
   }
 }

@@ -16,6 +16,7 @@ import { readCgroupVersion, readHostFacts } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import { openPeerApis } from './peer-apis.ts';
+import { capturePeer } from './peer-captures.ts';
 import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
@@ -153,6 +154,7 @@ async function openApi({ config, logger }: Opening, { engine, networks, registry
     info: readHostFacts(config),
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
+    capturePeer,
     logger,
   };
   return await listen((tls) => createApiServer(options, tls), config.hosts, { group: config.group, tls: config.tls });

@@ -1,7 +1,8 @@
 /** What the server is given by the daemon. */
+import type { Duplex } from 'node:stream';
 import type { Logger } from '@netyard/core';
 import type { Engine, RegistryCredentials } from '@netyard/engine';
-import type { Networks } from '@netyard/network';
+import type { CaptureRequest, Networks, PeerApi } from '@netyard/network';
 
 /** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */
 export interface DaemonInfo {
@@ -53,5 +54,10 @@ export interface ApiOptions {
   shell: ShellPrinter;
   /** Asks a registry (`host[:port]`) whether it takes these credentials; throws `unauthorized`. */
   login: (domain: string, credentials: RegistryCredentials, signal: AbortSignal) => Promise<void>;
+  /**
+   * Opens a capture over a peer's API: the pcapng file as it grows; the end of what we write asks for its end. Throws
+   * what the peer's daemon says, in the peer's name.
+   */
+  capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
   logger: Logger;
 }

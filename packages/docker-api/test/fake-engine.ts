@@ -74,6 +74,9 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
     login: async (_domain, { username }) => {
       if (username !== 'known') throw new NetyardError('unauthorized', 'unauthorized: incorrect username or password');
     },
+    capturePeer: async () => {
+      throw new NetyardError('internal', 'the test has no peers');
+    },
     logger: silentLogger,
   };
 }

@@ -1,9 +1,11 @@
 /**
  * Netyard's own route for captures. By GET it streams until the client goes away: `curl -N … | wireshark -k -i -`.
- * By POST with `Upgrade: tcp` the end of the client's input ends the capture, and its counts still arrive.
+ * By POST with `Upgrade: tcp` the end of the client's input ends the capture, and its counts still arrive. A target on a
+ * peer is captured by the peer's daemon; what it sends is passed on as it is.
  */
-import { systemClock } from '@netyard/core';
-import type { CaptureRequest, CaptureSession } from '@netyard/network';
+import type { Readable } from 'node:stream';
+import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
+import type { CaptureRequest, PeerRecord } from '@netyard/network';
 import type { Exchange } from '../http/exchange.ts';
 import { readInteger } from '../http/query.ts';
 import { type Route, route } from '../http/router.ts';
@@ -12,29 +14,28 @@ import { captureFile, pcapngType } from '../pcapng/capture-file.ts';
 import { closeGently } from '../stream/hijack.ts';
 import { pump } from '../stream/pump.ts';
 
-export function captureRoutes({ networks, info }: ApiOptions): Route[] {
-  const open = async ({
-    query,
-    signal,
-  }: Exchange): Promise<{ session: CaptureSession; file: AsyncIterable<Buffer> }> => {
-    const request = readRequest(query);
-    const session = await networks.capture(request);
-    const end = (): void => session.packets.close();
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-    return { session, file: captureFile(session, request.filter ?? '', info, systemClock) };
-  };
+/** A client that vanished without a word is noticed by probes. */
+const PROBE_MS = 10_000;
+
+interface RunningCapture {
+  file: AsyncIterable<Uint8Array>;
+  /** Soon: what was captured up to now is still in the file. */
+  stop(): void;
+}
+
+export function captureRoutes(options: ApiOptions): Route[] {
   return [
     route('GET', '/netyard/v1/capture', async (exchange) => {
-      const { file } = await open(exchange);
+      const { file } = await open(options, exchange);
       const sink = exchange.answer.open(200, { 'Content-Type': pcapngType });
       await pump(file, sink, asItIs, exchange.signal);
       sink.end();
     }),
     route('POST', '/netyard/v1/capture', async (exchange) => {
-      const { session, file } = await open(exchange);
+      const { file, stop } = await open(options, exchange);
+      exchange.request.socket.setKeepAlive(true, PROBE_MS);
       const connection = exchange.answer.hijack(pcapngType);
-      connection.input.once('end', () => session.packets.stop());
+      connection.input.once('end', stop);
       connection.input.resume();
       try {
         await pump(file, connection.output, asItIs, exchange.signal);
@@ -45,7 +46,70 @@ export function captureRoutes({ networks, info }: ApiOptions): Route[] {
   ];
 }
 
-const asItIs = (piece: Buffer): Buffer => piece;
+const asItIs = (piece: Uint8Array): Uint8Array => piece;
+
+async function open(options: ApiOptions, { query, signal }: Exchange): Promise<RunningCapture> {
+  const request = readRequest(query);
+  const remote = await findPeer(options, request.target);
+  return remote ? await onPeer(options, remote, request, signal) : await onThisHost(options, request, signal);
+}
+
+async function onThisHost(
+  { networks, info }: ApiOptions,
+  request: CaptureRequest,
+  signal: AbortSignal,
+): Promise<RunningCapture> {
+  const session = await networks.capture(request);
+  whenGone(signal, () => session.packets.close());
+  const file = captureFile(session, request.filter ?? '', info, systemClock);
+  return { file, stop: () => session.packets.stop() };
+}
+
+interface RemoteTarget {
+  peer: PeerRecord;
+  target: string;
+}
+
+/** `PEER/NAME`; whatever else has a slash (`parent/alias`) is a target on this host. */
+async function findPeer({ networks }: ApiOptions, target: string): Promise<RemoteTarget | undefined> {
+  const [, name, rest] = /^([^/]+)\/(.+)$/s.exec(target) ?? [];
+  if (name === undefined || rest === undefined) return undefined;
+  try {
+    return { peer: (await networks.peer(name)).record, target: rest };
+  } catch (error) {
+    if (isNetyardError(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+async function onPeer(
+  { capturePeer }: ApiOptions,
+  { peer: { name, api }, target }: RemoteTarget,
+  request: CaptureRequest,
+  signal: AbortSignal,
+): Promise<RunningCapture> {
+  if (!api)
+    throw new NetyardError('conflict', `peer ${name} has no API to capture through`, {
+      hint: `write it down with one: netyard peer add ${name} … --api https://HOST:2376 --api-ca … --api-cert … --api-key …`,
+    });
+  const stream = await capturePeer(name, api, { ...request, target }, signal);
+  whenGone(signal, () => stream.destroy());
+  return { file: untilBroken(stream), stop: () => stream.end() };
+}
+
+/** A connection that breaks ends the file; its last block is missing then, and tells. */
+async function* untilBroken(stream: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (!stream.destroyed) throw error;
+  }
+}
+
+function whenGone(signal: AbortSignal, end: () => void): void {
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+}
 
 function readRequest(query: URLSearchParams): CaptureRequest {
   const text = (name: string): string | undefined => query.get(name) || undefined;

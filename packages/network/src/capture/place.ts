@@ -98,7 +98,7 @@ function networkNamed(context: Context, target: string): NetworkRecord {
   } catch (cause) {
     throw new NetyardError('not-found', `No such container or network: ${target}`, {
       cause,
-      hint: `a target is a container, a network, or ${uplinkTarget}`,
+      hint: `a target is a container, a network, or ${uplinkTarget}; PEER/NAME on a peer`,
     });
   }
 }
