@@ -44,25 +44,46 @@ const runtime: Check = async (host) => {
   return [ok('runtime', works.join(', '))];
 };
 
+const libraryFolders = [
+  '/usr/lib',
+  '/usr/lib64',
+  '/lib',
+  '/lib64',
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+];
+
+/** The first of these file names that the loader would find. */
+async function findLibrary(host: Host, ...files: readonly string[]): Promise<string | undefined> {
+  const cache = (await host.output('ldconfig', '-p')) ?? '';
+  return files.find(
+    (file) => cache.includes(file) || libraryFolders.some((folder) => host.exists(`${folder}/${file}`)),
+  );
+}
+
 const libnftables: Check = async (host) => {
-  const folders = [
-    '/usr/lib',
-    '/usr/lib64',
-    '/lib',
-    '/lib64',
-    '/usr/lib/x86_64-linux-gnu',
-    '/usr/lib/aarch64-linux-gnu',
-  ];
-  const inFolder = folders.some((folder) => host.exists(`${folder}/libnftables.so.1`));
-  if (inFolder || (await host.output('ldconfig', '-p'))?.includes('libnftables.so.1')) {
-    return [ok('libnftables', 'libnftables.so.1')];
-  }
+  const found = await findLibrary(host, 'libnftables.so.1');
+  if (found !== undefined) return [ok('libnftables', found)];
   return [
     broken(
       'libnftables',
       'libnftables.so.1 is missing: no published ports, no masquerading',
       install('libnftables1', 'nftables-libs'),
     ),
+  ];
+};
+
+/** Only `capture` needs them. */
+const captureTools: Check = async (host) => {
+  const library = await findLibrary(host, 'libpcap.so.0.8', 'libpcap.so.1');
+  const tcpdump = host.find('tcpdump');
+  return [
+    library === undefined
+      ? warning('libpcap', 'libpcap is missing: netyard capture does not work', install('libpcap0.8', 'libpcap'))
+      : ok('libpcap', library),
+    tcpdump === undefined
+      ? warning('tcpdump', 'tcpdump is missing: netyard capture shows no text (-w works)', install('tcpdump'))
+      : ok('tcpdump', tcpdump),
   ];
 };
 
@@ -247,4 +268,5 @@ export const checks: readonly Check[] = [
   bridgeNetfilter,
   otherFirewalls,
   tun,
+  captureTools,
 ];

@@ -51,6 +51,7 @@ const healthy = {
   '/proc/sys/net/ipv4/ip_forward': '1',
   '/proc/filesystems': 'nodev\toverlay',
   '/usr/lib/libnftables.so.1': '',
+  '/usr/lib/libpcap.so.1': '',
   '/sys/module/veth': '',
   '/sys/module/bridge': '',
   '/sys/module/nf_tables': '',
@@ -62,6 +63,7 @@ const programs = {
   containerd: 'containerd github.com/containerd/containerd 1.7.0 abc',
   'containerd-shim-runc-v2': '',
   crun: 'crun version 1.8.1',
+  tcpdump: '',
   nft: '',
 };
 
@@ -69,6 +71,13 @@ test('a healthy host', async () => {
   const host = fakeHost(healthy, programs);
   assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], []]);
   assert.match(renderFindings(await examine(host)), /All is well\.\n$/);
+});
+
+test('what only captures need is missing', async () => {
+  const { tcpdump: _tcpdump, ...others } = programs;
+  const { '/usr/lib/libpcap.so.1': _libpcap, ...files } = healthy;
+  const host = fakeHost(files, others);
+  assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], ['libpcap', 'tcpdump']]);
 });
 
 test('dockerd beside, firewalls, and bridged packets seen by iptables', async () => {
