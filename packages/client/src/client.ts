@@ -2,6 +2,7 @@
 import { type AddressRequest, type DaemonAddress, resolveAddress } from './address.ts';
 import { Api } from './api.ts';
 import { Captures } from './captures.ts';
+import { ClusterCalls } from './cluster.ts';
 import { Containers } from './containers.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
@@ -13,6 +14,7 @@ import { Volumes } from './volumes.ts';
 export interface NetyardClient {
   readonly address: DaemonAddress;
   readonly captures: Captures;
+  readonly cluster: ClusterCalls;
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
@@ -31,6 +33,7 @@ export function openClient(request: AddressRequest): NetyardClient {
   return {
     address: transport.address,
     captures: new Captures(api),
+    cluster: new ClusterCalls(api),
     containers: new Containers(api),
     images: new Images(api),
     networks: new Networks(api),

@@ -147,10 +147,14 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   return { engine, networks: engine.networksBox, registry };
 }
 
-async function openApi({ config, logger }: Opening, { engine, networks, registry }: Boxes): Promise<Listeners> {
+async function openApi(
+  { config, cluster, logger }: Opening,
+  { engine, networks, registry }: Boxes,
+): Promise<Listeners> {
   const options: ApiOptions = {
     engine,
     networks,
+    ...(cluster ? { cluster } : {}),
     info: readHostFacts(config),
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),

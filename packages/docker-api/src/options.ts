@@ -47,9 +47,33 @@ export interface ShellPrinter {
   describe(object: Plan['objects'][number]): string;
 }
 
+/** The cluster box as this box, which does not know it, uses it. */
+export interface ClusterDoor {
+  view(): {
+    name: string;
+    hostName: string;
+    subnet: string;
+    pool: { subnet: string; subnetSize: number };
+    connection: 'connected' | 'away' | 'left';
+    reason: string;
+    problem: string;
+    endpoints: string[];
+  };
+  /** `since`: nanoseconds since 1970. */
+  hosts(): readonly { name: string; address: string; subnets: string[]; since: bigint; self: boolean }[];
+  names(): readonly unknown[];
+  /** Subnets kept for hosts that are not there. */
+  reservations(): readonly { subnet: string; host: string; address: string }[];
+  problems(): readonly { key: string; problem: string }[];
+  leave(): Promise<void>;
+  release(host: string): Promise<string[]>;
+}
+
 export interface ApiOptions {
   engine: Engine;
   networks: Networks;
+  /** Of a daemon that is a member of one. */
+  cluster?: ClusterDoor;
   info: DaemonInfo;
   shell: ShellPrinter;
   /** Asks a registry (`host[:port]`) whether it takes these credentials; throws `unauthorized`. */

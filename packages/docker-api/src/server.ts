@@ -12,6 +12,7 @@ import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } f
 import { openRouter, type Route, type Router } from './http/router.ts';
 import type { ApiOptions } from './options.ts';
 import { captureRoutes } from './routes/capture.ts';
+import { clusterRoutes } from './routes/cluster.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -78,6 +79,7 @@ function allRoutes(options: ApiOptions): Route[] {
     ...volumeRoutes(options),
     ...netyardRoutes(options),
     ...peerRoutes(options),
+    ...clusterRoutes(options),
     ...captureRoutes(options),
   ];
 }

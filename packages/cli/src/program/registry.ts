@@ -152,6 +152,25 @@ const networkCommands: readonly Entry[] = [
   },
 ];
 
+const clusterCommands: readonly Entry[] = [
+  {
+    name: 'leave',
+    summary: 'Take this host out of its cluster and give its subnet back',
+    load: async () => (await import('../commands/cluster.ts')).clusterLeave,
+  },
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'List the hosts of the cluster',
+    load: async () => (await import('../commands/cluster.ts')).clusterLs,
+  },
+  {
+    name: 'release',
+    summary: 'Give back the subnet of one or more hosts that are gone',
+    load: async () => (await import('../commands/cluster.ts')).clusterRelease,
+  },
+];
+
 const peerCommands: readonly Entry[] = [
   { name: 'add', summary: 'Write down a peer', load: async () => (await import('../commands/peers.ts')).peerAdd },
   {
@@ -285,6 +304,12 @@ const commonCommands: readonly Entry[] = [
 ];
 
 const ownCommands: readonly Entry[] = [
+  {
+    name: 'cluster',
+    group: 'netyard',
+    summary: 'Manage the cluster that this host is a member of',
+    children: clusterCommands,
+  },
   {
     name: 'completion',
     group: 'netyard',

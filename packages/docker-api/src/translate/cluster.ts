@@ -1,0 +1,43 @@
+/** Membership in a cluster as Netyard's own JSON. Pure. */
+import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
+import { formatTime } from '@netyard/core';
+import type { PeerState } from '@netyard/network';
+import type { ClusterDoor } from '../options.ts';
+
+export function translateCluster(cluster: ClusterDoor): ClusterInfo {
+  const view = cluster.view();
+  return {
+    Name: view.name,
+    HostName: view.hostName,
+    Subnet: view.subnet,
+    Pool: { Subnet: view.pool.subnet, SubnetSize: view.pool.subnetSize },
+    State: view.connection,
+    Reason: view.reason,
+    Problem: view.problem,
+    Endpoints: view.endpoints,
+    Hosts: cluster.hosts().length,
+    Names: cluster.names().length,
+    Skipped: cluster.problems().map(({ key, problem }) => ({ Key: key, Problem: problem })),
+  };
+}
+
+/** Members, and those whose subnet is kept for them, by name. `peers` are all of the network box. */
+export function translateClusterHosts(cluster: ClusterDoor, peers: readonly PeerState[]): ClusterHostInfo[] {
+  const byName = new Map(peers.map((peer) => [peer.record.name, peer]));
+  const { problem } = cluster.view();
+  const members = cluster.hosts().map(({ name, address, subnets, since, self }): ClusterHostInfo => {
+    const peer = self ? undefined : byName.get(name);
+    return {
+      ...{ Name: name, Address: address, Subnets: subnets, Since: formatTime(since), Self: self, Present: true },
+      Path: peer?.path ? { Kind: peer.path.kind, Link: peer.path.link } : null,
+      Problems: self ? (problem === '' ? [] : [problem]) : (peer?.problems ?? ['it is no peer yet']),
+    };
+  });
+  const gone = cluster.reservations().map(
+    ({ host, address, subnet }): ClusterHostInfo => ({
+      ...{ Name: host, Address: address, Subnets: [subnet], Since: '', Self: false, Present: false },
+      ...{ Path: null, Problems: [] },
+    }),
+  );
+  return [...members, ...gone].sort((a, b) => (a.Name < b.Name ? -1 : 1));
+}
