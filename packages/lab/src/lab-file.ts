@@ -79,7 +79,7 @@ export type HostInFile = LabFile['hosts'][string];
 /** Parses a lab file. Throws `invalid`: `FILE:LINE:COLUMN: WHERE: WHAT`. */
 export function parseLab(text: string, file: string): LabDefinition {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, merge: true });
   const refuse = (place: Place | undefined, message: string): NetyardError =>
     new NetyardError('invalid', `${file}${place === undefined ? '' : `:${place.line}:${place.col}`}: ${message}`);
   const [syntax] = document.errors;

@@ -4,12 +4,13 @@
  * A lab makes its own namespaces; what this file looks at outside of them is that nothing changed there.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { assertNothingLeft, machine } from './nothing-left.ts';
 
 const root = { skip: process.getuid?.() === 0 ? false : 'needs root: it makes namespaces' };
 const program = join(import.meta.dirname, 'netyard-lab.ts');
@@ -30,23 +31,6 @@ function writeLab(name: string, hosts: number): string {
   );
   writeFileSync(file, `name: ${name}\nswitch: 172.16.0.0/16\nhosts:\n${lines.join('\n')}\n`);
   return file;
-}
-
-/** What a lab must never change: the machine's own links, addresses, routes, rules, tables, forwarding. */
-function machine(): string {
-  const commands =
-    'ip -o link | sed "s/ state .*//"; ip -o address; ip route; ip rule; nft list tables; sysctl net.ipv4.ip_forward';
-  return execFileSync('sh', ['-c', commands], { encoding: 'utf8' });
-}
-
-function assertNothingLeft(name: string, before: string): void {
-  assert.equal(machine(), before);
-  assert.ok(!existsSync(`/run/netyard-lab/${name}`), 'the run folder is gone');
-  assert.ok(!existsSync(`/var/lib/netyard-lab/${name}`), 'the data folder is gone');
-  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(`/${name}/`), 'no mount is left');
-  assert.equal(execFileSync('find', ['/sys/fs/cgroup', '-name', name], { encoding: 'utf8' }), '', 'no cgroup is left');
-  const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
-  assert.ok(!processes.includes(`netyard-lab/${name}/`), processes);
 }
 
 /** Waits until a lab that is being made has a host. */
@@ -154,154 +138,6 @@ test('a bad file touches nothing', root, () => {
   assert.match(lab('up', join(folder, 'none.yaml')).stderr, /cannot read .*none\.yaml/);
 });
 
-/** What a line prints in a host; it must succeed. */
-function inside(host: string, line: string): string {
-  const result = lab('exec', host, '--', 'sh', '-c', line);
-  assert.equal(result.status, 0, `${host}: ${line}: ${result.stdout}${result.stderr}`);
-  return result.stdout;
-}
-
-const reaches = (host: string, address: string): boolean =>
-  lab('exec', host, '--', 'ping', '-c', '1', '-W', '1', address).status === 0;
-
-/** After a cable or a host came back: whoever asked in vain before may wait a moment before it asks again. */
-const comesBack = (host: string, address: string): boolean =>
-  lab('exec', host, '--', 'sh', '-c', `for i in 1 2 3 4 5 6; do ping -c 1 -W 1 ${address} && exit 0; done; exit 1`)
-    .status === 0;
-
-function must(...args: string[]): void {
-  const result = lab(...args);
-  assert.equal(result.status, 0, `${args.join(' ')}: ${result.stderr}`);
-}
-
-/** A host of `lab ls --format json`. */
-function listed(name: string, host: string): Record<string, unknown> {
-  const lines = lab('ls', '--format', 'json').stdout.trim().split('\n');
-  const hosts = lines.map((line): Record<string, unknown> => JSON.parse(line));
-  return hosts.find((one) => one['lab'] === name && one['host'] === host) ?? {};
-}
-
-const sites = (name: string): string => `
-name: ${name}
-switches: { paris: 172.16.1.0/24, core: 10.255.0.0/24, oslo: { prefix: 172.16.3.0/24, mtu: 1400 } }
-routers:
-  r-paris: { paris: 172.16.1.1, core: 10.255.0.1 }
-  r-oslo: { oslo: 172.16.3.1, core: 10.255.0.3 }
-hosts:
-  a: { switch: paris, address: 172.16.1.11, gateway: r-paris, daemon: false }
-  b:
-    switch: oslo
-    address: 172.16.3.11
-    gateway: 172.16.3.1
-    daemon: false
-    services:
-      beat: { run: "while sleep 0.05; do date >> {state}/beat; done", ready: "[ -s {state}/beat ]" }
-`;
-
-test('sites behind routers: cables that are cut, hosts that lose their power and come up again', root, async (t) => {
-  const before = machine();
-  const name = labName('sites');
-  const file = join(folder, `${name}.yaml`);
-  writeFileSync(file, sites(name));
-  const [a, b] = [`${name}/a`, `${name}/b`];
-  must('up', file);
-  try {
-    await t.test('packets go by the routers, and hear of a narrow link', () => {
-      assert.equal(machine(), before, 'the machine itself did not change');
-      assert.ok(reaches(a, '172.16.3.11'));
-      assert.match(inside(a, 'ping -c 1 -W 1 172.16.3.11'), /ttl=62/, 'two routers between');
-      assert.match(inside(b, 'ip -o link show ens33'), / mtu 1400 /);
-      assert.match(inside(`${name}/r-oslo`, 'ip route'), /^172\.16\.1\.0\/24 via 10\.255\.0\.1 dev core $/m);
-      const big = lab('exec', a, '--', 'ping', '-c', '1', '-W', '1', '-M', 'do', '-s', '1450', '172.16.3.11');
-      assert.match(big.stdout, /From 10\.255\.0\.3 .*mtu = 1400/);
-      assert.equal(lab('exec', a, '--', 'ip', 'route', 'get', '9.9.9.9').status, 0);
-      assert.ok(!reaches(a, '9.9.9.9'), 'the routers know no way out');
-    });
-
-    await t.test('a cable cut and restored: the host keeps its address and sees no carrier', () => {
-      must('link', a, 'down');
-      assert.match(inside(a, 'ip -o link show ens33'), /NO-CARRIER/);
-      assert.match(inside(a, 'ip -br address show ens33'), /172\.16\.1\.11\/24/);
-      assert.ok(!reaches(b, '172.16.1.11'));
-      must('link', a, 'down');
-      assert.match(JSON.stringify(listed(name, 'a')['links']), /"link":"ens33".*"state":"cut"/);
-      must('link', a, 'up');
-      assert.ok(comesBack(b, '172.16.1.11'));
-      must('link', `${name}/r-oslo:core`, 'down');
-      assert.ok(!reaches(b, '172.16.1.11'));
-      must('link', `${name}/r-oslo:core`, 'up');
-      assert.ok(comesBack(b, '172.16.1.11'));
-      const several = lab('link', `${name}/r-oslo`, 'down');
-      assert.match(several.stderr, /r-oslo has several cables: .*r-oslo:oslo, .*r-oslo:core/);
-      assert.match(lab('link', `${a}:core`, 'down').stderr, /has no cable to core: it is on paris/);
-    });
-
-    await t.test('a service killed and started', () => {
-      assert.deepEqual(listed(name, 'b')['services'], { beat: 'runs' });
-      must('kill', `${b}:beat`);
-      assert.deepEqual(listed(name, 'b')['services'], { beat: 'ended' });
-      assert.match(lab('kill', `${b}:beat`).stderr, /beat of lab host .*\/b does not run/);
-      must('start', `${b}:beat`);
-      assert.deepEqual(listed(name, 'b')['services'], { beat: 'runs' });
-      assert.match(lab('start', `${b}:beat`).stderr, /runs already/);
-      assert.match(lab('kill', `${b}:daemon`).stderr, /has no program daemon: it has beat/);
-    });
-
-    await t.test('a host killed: all of it is gone at once; started: its files are there, and its network card', () => {
-      const card = inside(b, 'cat /sys/class/net/ens33/address');
-      inside(b, 'echo kept > /etc/kept; touch /run/not-kept; ip netns add r1; ip link add d0 type bridge');
-      const size = inside(b, 'wc -l < /var/lib/netyard-lab/$NETYARD_LAB/b/state/beat');
-      must('kill', b);
-      assert.ok(!reaches(a, '172.16.3.11'));
-      const off = listed(name, 'b');
-      assert.deepEqual([off['status'], off['services']], ['killed', { beat: 'ended' }]);
-      assert.match(JSON.stringify(off['links']), /"state":"off"/);
-      assert.match(lab('exec', b, 'true').stderr, /does not run/);
-      assert.match(lab('kill', b).stderr, /does not run/);
-      const groups = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*/${name}/b`], {
-        encoding: 'utf8',
-      });
-      assert.equal(groups, '');
-      must('link', b, 'down');
-      must('start', b);
-      assert.match(lab('start', b).stderr, /runs already/);
-      assert.ok(!reaches(a, '172.16.3.11'), 'its cable was cut while it was off');
-      must('link', b, 'up');
-      assert.ok(comesBack(a, '172.16.3.11'));
-      assert.equal(inside(b, 'cat /etc/kept; ls /run/netns; ls /run | grep not-kept || :'), 'kept\n');
-      assert.equal(inside(b, 'cat /sys/class/net/ens33/address'), card);
-      assert.ok(Number(inside(b, 'wc -l < /var/lib/netyard-lab/$NETYARD_LAB/b/state/beat')) > Number(size));
-      assert.equal(lab('exec', b, 'ip', 'link', 'show', 'd0').status, 1);
-    });
-
-    await t.test('a router killed and started, and two at a time', () => {
-      must('kill', `${name}/r-oslo`, `${name}/r-paris`);
-      assert.ok(!reaches(a, '172.16.3.11'));
-      must('start', `${name}/r-oslo`, `${name}/r-paris`);
-      assert.ok(comesBack(a, '172.16.3.11'));
-    });
-
-    await t.test('a host of which another lab has one, too: both are named', () => {
-      const other = labName('same');
-      writeFileSync(
-        join(folder, 'same.yaml'),
-        `name: ${other}\nswitch: 10.0.0.0/8\nhosts: { a: { address: 10.0.0.1, daemon: false } }\n`,
-      );
-      must('up', 'same.yaml');
-      try {
-        const both = lab('link', 'a', 'down');
-        assert.match(both.stderr, new RegExp(`several labs have a host a: .*${name}/a`));
-        assert.match(both.stderr, new RegExp(`${other}/a`));
-      } finally {
-        must('down', other);
-      }
-    });
-  } finally {
-    must('down', name);
-  }
-  assertNothingLeft(name, before);
-});
-
 test('a service that fails undoes the lab, and its log says why', root, () => {
   const before = machine();
   const name = labName('fails');
@@ -332,4 +168,29 @@ test('Ctrl-C while a service is waited for undoes the lab', root, async () => {
   child.kill('SIGINT');
   assert.equal(await ended, 130);
   assertNothingLeft(name, before);
+});
+
+test('the words of the command line for what happens to a lab', root, () => {
+  const name = labName('words');
+  const file = writeLab(name, 2);
+  assert.equal(lab('up', '--no-daemon', file).status, 0);
+  const row = (): string => lab('ls').stdout.match(new RegExp(`^${name} +server2 .*$`, 'm'))?.[0] ?? '';
+  try {
+    const host = `${name}/server2`;
+    const said = (...args: string[]): [number | null, string] => {
+      const { status, stdout, stderr } = lab(...args);
+      return [status, stdout + stderr];
+    };
+    assert.deepEqual(said('link', host, 'down'), [0, '']);
+    assert.match(row(), / ens33 cut +up +none$/);
+    assert.deepEqual(said('link', host, 'up'), [0, '']);
+    assert.deepEqual(said('kill', host), [0, '']);
+    assert.match(row(), / ens33 off +killed +none$/);
+    assert.match(said('exec', host, 'true')[1], /does not run/);
+    assert.deepEqual(said('start', host), [0, '']);
+    assert.match(row(), / ens33 up +up +none$/);
+    assert.match(said('link', host, 'sideways')[1], /Allowed choices are down, up/);
+  } finally {
+    lab('down', name);
+  }
 });

@@ -1,0 +1,184 @@
+/** Several switches, routers between them, and what happens to them: with real packets, without daemons. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import {
+  bringDown,
+  bringUp,
+  enterHost,
+  findHost,
+  killHost,
+  type ListedHost,
+  listHosts,
+  parseLab,
+  setCable,
+  startHost,
+} from '../src/index.ts';
+import { assertNothingLeft, machine } from './nothing-left.ts';
+
+const root = { skip: process.getuid?.() === 0 ? false : 'needs root: it makes namespaces' };
+const labName = (suffix: string): string => `test-${process.pid}-${suffix}`;
+const { signal } = new AbortController();
+const up = (text: string): Promise<void> => bringUp(parseLab(text, 'lab.yaml'), { say: () => {}, signal });
+
+interface Result {
+  status: number | null;
+  said: string;
+}
+
+/** Runs a shell line in a host, whatever comes of it. */
+function run(host: string, line: string): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = enterHost(findHost(host), ['sh', '-c', line], {
+      environment: process.env,
+      folder: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    child.once('error', reject).once('close', (status) => resolve({ status, said }));
+  });
+}
+
+/** The same, for one that must succeed. */
+async function inside(host: string, line: string): Promise<string> {
+  const { status, said } = await run(host, line);
+  assert.equal(status, 0, `${host}: ${line}: ${said}`);
+  return said;
+}
+
+const reaches = async (host: string, address: string): Promise<boolean> =>
+  (await run(host, `ping -c 1 -W 1 ${address}`)).status === 0;
+
+/** After a cable or a host came back: whoever asked in vain before may wait a moment before it asks again. */
+const comesBack = async (host: string, address: string): Promise<boolean> =>
+  (await run(host, `for i in 1 2 3 4 5 6; do ping -c 1 -W 1 ${address} && exit 0; done; exit 1`)).status === 0;
+
+async function listed(lab: string, host: string): Promise<ListedHost> {
+  const found = (await listHosts()).find((one) => one.lab === lab && one.host === host);
+  assert.ok(found);
+  return found;
+}
+
+async function refused(work: Promise<unknown>, message: RegExp): Promise<void> {
+  await assert.rejects(work, (error) => isNetyardError(error) && message.test(error.message));
+}
+
+const sites = (name: string): string => `
+name: ${name}
+switches: { paris: 172.16.1.0/24, core: 10.255.0.0/24, oslo: { prefix: 172.16.3.0/24, mtu: 1400 } }
+routers:
+  r-paris: { paris: 172.16.1.1, core: 10.255.0.1 }
+  r-oslo: { oslo: 172.16.3.1, core: 10.255.0.3 }
+hosts:
+  a: { switch: paris, address: 172.16.1.11, gateway: r-paris, daemon: false }
+  b:
+    switch: oslo
+    address: 172.16.3.11
+    gateway: 172.16.3.1
+    daemon: false
+    services:
+      beat: { run: "while sleep 0.05; do date >> {state}/beat; done", ready: "[ -s {state}/beat ]" }
+`;
+
+test('sites behind routers: cables that are cut, hosts that lose their power and come up again', root, async (t) => {
+  const before = machine();
+  const name = labName('sites');
+  const [a, b] = [`${name}/a`, `${name}/b`];
+  await up(sites(name));
+  try {
+    await t.test('packets go by the routers, and hear of a narrow link', async () => {
+      assert.equal(machine(), before, 'the machine itself did not change');
+      assert.ok(await reaches(a, '172.16.3.11'));
+      assert.match(await inside(a, 'ping -c 1 -W 1 172.16.3.11'), /ttl=62/, 'two routers between');
+      assert.match(await inside(b, 'ip -o link show ens33'), / mtu 1400 /);
+      assert.match(await inside(`${name}/r-oslo`, 'ip route'), /^172\.16\.1\.0\/24 via 10\.255\.0\.1 dev core $/m);
+      const big = await run(a, 'ping -c 1 -W 1 -M do -s 1450 172.16.3.11');
+      assert.match(big.said, /From 10\.255\.0\.3 .*mtu = 1400/);
+      await inside(a, 'ip route get 9.9.9.9');
+      assert.ok(!(await reaches(a, '9.9.9.9')), 'the routers know no way out');
+    });
+
+    await t.test('a cable cut and restored: the host keeps its address and sees no carrier', async () => {
+      await setCable(a, 'down');
+      assert.match(await inside(a, 'ip -o link show ens33'), /NO-CARRIER/);
+      assert.match(await inside(a, 'ip -br address show ens33'), /172\.16\.1\.11\/24/);
+      assert.ok(!(await reaches(b, '172.16.1.11')));
+      await setCable(a, 'down');
+      assert.match(JSON.stringify((await listed(name, 'a')).links), /"link":"ens33".*"state":"cut"/);
+      await setCable(a, 'up');
+      assert.ok(await comesBack(b, '172.16.1.11'));
+      await setCable(`${name}/r-oslo:core`, 'down');
+      assert.ok(!(await reaches(b, '172.16.1.11')));
+      await setCable(`${name}/r-oslo:core`, 'up');
+      assert.ok(await comesBack(b, '172.16.1.11'));
+      await refused(setCable(`${name}/r-oslo`, 'down'), /r-oslo has several cables: .*r-oslo:oslo, .*r-oslo:core/);
+      await refused(setCable(`${a}:core`, 'down'), /has no cable to core: it is on paris/);
+    });
+
+    await t.test('a service killed and started', async () => {
+      assert.deepEqual((await listed(name, 'b')).services, { beat: 'runs' });
+      await killHost(`${b}:beat`);
+      assert.deepEqual((await listed(name, 'b')).services, { beat: 'ended' });
+      await refused(killHost(`${b}:beat`), /beat of lab host .*\/b does not run/);
+      await startHost(`${b}:beat`, signal);
+      assert.deepEqual((await listed(name, 'b')).services, { beat: 'runs' });
+      await refused(startHost(`${b}:beat`, signal), /runs already/);
+      await refused(killHost(`${b}:daemon`), /has no program daemon: it has beat/);
+    });
+
+    await t.test(
+      'a host killed: all of it is gone at once; started: its files are there, and its network card',
+      async () => {
+        const card = await inside(b, 'cat /sys/class/net/ens33/address');
+        await inside(b, 'echo kept > /etc/kept; touch /run/not-kept; ip netns add r1; ip link add d0 type bridge');
+        const size = await inside(b, 'wc -l < /var/lib/netyard-lab/$NETYARD_LAB/b/state/beat');
+        await killHost(b);
+        assert.ok(!(await reaches(a, '172.16.3.11')));
+        const off = await listed(name, 'b');
+        assert.deepEqual([off.status, off.services], ['killed', { beat: 'ended' }]);
+        assert.match(JSON.stringify(off.links), /"state":"off"/);
+        assert.throws(() => findHost(b), /does not run/);
+        await refused(killHost(b), /does not run/);
+        const groups = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*/${name}/b`], {
+          encoding: 'utf8',
+        });
+        assert.equal(groups, '');
+        await setCable(b, 'down');
+        await startHost(b, signal);
+        await refused(startHost(b, signal), /runs already/);
+        assert.ok(!(await reaches(a, '172.16.3.11')), 'its cable was cut while it was off');
+        await setCable(b, 'up');
+        assert.ok(await comesBack(a, '172.16.3.11'));
+        assert.equal(await inside(b, 'cat /etc/kept; ls /run/netns; ls /run | grep not-kept || :'), 'kept\n');
+        assert.equal(await inside(b, 'cat /sys/class/net/ens33/address'), card);
+        assert.ok(Number(await inside(b, 'wc -l < /var/lib/netyard-lab/$NETYARD_LAB/b/state/beat')) > Number(size));
+        assert.equal((await run(b, 'ip link show d0')).status, 1);
+      },
+    );
+
+    await t.test('a router killed and started, and two at a time', async () => {
+      await Promise.all([killHost(`${name}/r-oslo`), killHost(`${name}/r-paris`)]);
+      assert.ok(!(await reaches(a, '172.16.3.11')));
+      await Promise.all([startHost(`${name}/r-oslo`, signal), startHost(`${name}/r-paris`, signal)]);
+      assert.ok(await comesBack(a, '172.16.3.11'));
+    });
+
+    await t.test('a host of which another lab has one, too: both are named', async () => {
+      const other = labName('same');
+      await up(`name: ${other}\nswitch: 10.0.0.0/8\nhosts: { a: { address: 10.0.0.1, daemon: false } }\n`);
+      try {
+        await refused(setCable('a', 'down'), new RegExp(`several labs have a host a: .*${other}/a, .*${name}/a`));
+      } finally {
+        await bringDown(other);
+      }
+    });
+  } finally {
+    await bringDown(name);
+  }
+  assertNothingLeft(name, before);
+});
