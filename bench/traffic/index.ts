@@ -3,7 +3,7 @@
  * round trips and new connections, turn by turn, so that what else the machine does meets all alike.
  */
 import { findHost, type HostHandle } from '@netyard/lab';
-import { engineIn } from '../engine.ts';
+import { type Engine, engineIn } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { guardedHost, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
 import { type Member, makeReady, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
@@ -67,7 +67,10 @@ function candidates(archive: string): Candidate[] {
   const peers = async (pair: Pair, via: string): Promise<Way> =>
     openPeers(await ready(membersOf(pair, 'netyard')), via);
   const overlay = async (): Promise<Way> => openOverlay(await ready(membersOf('swarm', 'dockerd')));
-  const [ours, theirs] = [membersOf('routes', 'netyard'), membersOf('swarm', 'dockerd')];
+  // Not beside what listens on the same ports of the host itself, which is the way `hosts`.
+  const members = { netyard: membersOf('tunnel', 'netyard'), dockerd: membersOf('swarm', 'dockerd') };
+  const bridge = async (name: Engine['name']): Promise<Way> => openBridge((await ready(members[name]))[1]);
+  const published = async (name: Engine['name']): Promise<Way> => openPublished(await ready(members[name]));
   return [
     { key: 'routes', title: 'netyard peers, routes', open: () => peers('routes', 'route') },
     { key: 'hosts', title: 'host to host, no containers', open: hosts },
@@ -76,10 +79,10 @@ function candidates(archive: string): Candidate[] {
     { key: 'tunnel', title: 'netyard peers, VXLAN', open: () => peers('tunnel', 'vxlan') },
     { key: 'handtunnel', title: 'by hand, VXLAN', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
     { key: 'swarm', title: 'dockerd, Swarm overlay', open: overlay },
-    { key: 'bridge', title: 'netyard, one bridge', open: () => openBridge(ours[1]) },
-    { key: 'dockerbridge', title: 'dockerd, one bridge', open: () => openBridge(theirs[1]) },
-    { key: 'published', title: 'netyard, published port', open: () => openPublished(ours) },
-    { key: 'dockerpublished', title: 'dockerd, published port', open: () => openPublished(theirs) },
+    { key: 'bridge', title: 'netyard, one bridge', open: () => bridge('netyard') },
+    { key: 'dockerbridge', title: 'dockerd, one bridge', open: () => bridge('dockerd') },
+    { key: 'published', title: 'netyard, published port', open: () => published('netyard') },
+    { key: 'dockerpublished', title: 'dockerd, published port', open: () => published('dockerd') },
   ];
 }
 
