@@ -13,6 +13,7 @@ import {
   type NetworkSettings,
   type NetworkStore,
   type Networks,
+  type NetworksOptions,
   openNetworks,
   type SandboxConfig,
   type SandboxState,
@@ -34,6 +35,8 @@ export interface YardOptions {
   store?: NetworkStore;
   logger?: Logger;
   netnsDirectory?: string;
+  /** Names across hosts. */
+  plugs?: Pick<NetworksOptions, 'directory' | 'peerApis' | 'openListener'>;
 }
 
 export class Yard {
@@ -44,12 +47,14 @@ export class Yard {
   readonly events: NetworkEvent[] = [];
   readonly settings: NetworkSettings;
   readonly #logger: Logger;
+  readonly #plugs: NonNullable<YardOptions['plugs']>;
   networks: Networks;
 
   constructor(options: YardOptions) {
     this.kernel = options.kernel;
     this.store = options.store ?? memoryStore();
     this.#logger = options.logger ?? silentLogger;
+    this.#plugs = options.plugs ?? {};
     writeFileSync(
       join(this.directory, 'resolv.conf'),
       'nameserver 127.0.0.53\nnameserver 192.0.2.53\nsearch example\n',
@@ -84,6 +89,7 @@ export class Yard {
       settings: { ...this.settings, ...settings },
       logger: this.#logger,
       clock,
+      ...this.#plugs,
     });
     this.networks.events((event) => this.events.push(event));
     return this.networks;

@@ -1,0 +1,236 @@
+/** Links to other hosts on a kernel in memory: who is asked, what is refused and how, and what is kept. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { ApplyReport } from '@netyard/kernel';
+import { FakeKernel } from '@netyard/testkit';
+import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '../src/index.ts';
+import { FakeDirectory, remote } from './fake-directory.ts';
+import { Yard } from './yard.ts';
+
+const api: PeerApi = { url: 'https://172.16.2.102:2376', ca: '/ca.pem', certificate: '/cert.pem', key: '/key.pem' };
+const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'] };
+
+/** Peers' APIs in memory. */
+class FakeApis implements PeerApis {
+  containers: RemoteName[] = [];
+  isAway = false;
+  readonly opened = new Set<PeerContainers>();
+  readonly #listeners = new Set<() => void>();
+
+  check({ key }: PeerApi): void {
+    if (key !== api.key) throw new NetyardError('invalid', `others than root can read the key ${key}`);
+  }
+
+  open(_peer: string, opened: PeerApi): PeerContainers {
+    const own = new Set<() => void>();
+    const containers: PeerContainers = {
+      api: opened,
+      find: async (ref) => {
+        if (this.isAway) throw new NetyardError('unavailable', 'the API of peer server2 does not answer');
+        return this.containers.find(({ name, containerId }) => name === ref || containerId === ref);
+      },
+      changes: (listener) => {
+        own.add(listener);
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      close: () => {
+        for (const listener of own) this.#listeners.delete(listener);
+        this.opened.delete(containers);
+      },
+    };
+    this.opened.add(containers);
+    return containers;
+  }
+
+  async tell(...containers: RemoteName[]): Promise<void> {
+    this.containers = containers;
+    for (const listener of this.#listeners) listener();
+    for (let turns = 0; turns < 10; turns += 1) await turn();
+  }
+}
+
+/** Its files are on the disk as well, where they are read before they are edited. */
+class KernelWithFiles extends FakeKernel {
+  override async apply(...args: Parameters<FakeKernel['apply']>): Promise<ApplyReport> {
+    const report = await super.apply(...args);
+    for (const object of args[0].objects) if (object.kind === 'file') writeFileSync(object.path, object.content);
+    return report;
+  }
+}
+
+let kernel: FakeKernel;
+let directory: FakeDirectory;
+let apis: FakeApis;
+let yard: Yard;
+
+async function openYard(options: { cluster: boolean }): Promise<void> {
+  kernel = new KernelWithFiles();
+  kernel.appear({ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' });
+  directory = new FakeDirectory('server1');
+  apis = new FakeApis();
+  const openListener = (): never => {
+    throw new NetyardError('internal', 'no sockets here');
+  };
+  yard = new Yard({ kernel, plugs: { peerApis: apis, openListener, ...(options.cluster ? { directory } : {}) } });
+  await yard.networks.start([]);
+}
+beforeEach(() => openYard({ cluster: false }));
+afterEach(() => yard.close());
+
+const refuses =
+  (code: string, message: RegExp, hint = /./) =>
+  (error: unknown) => {
+    assert.ok(isNetyardError(error), String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? '', hint);
+    return true;
+  };
+
+/** The link lines of a container's hosts file. */
+const lines = (id: string): string[] =>
+  readFileSync(yard.networks.state(id)?.files.hosts ?? '', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('192.168.'));
+
+test('each missing target is refused with what to do', async () => {
+  const link = (target: string) => yard.create('parent', { links: [`${target}:web1`] });
+  const unknown = /^could not get container for server2\/nginx-1: No such container: server2\/nginx-1$/;
+  await assert.rejects(link('server2/nginx-1'), refuses('invalid', unknown, /no peer and no host/));
+  await yard.networks.addPeer(server2);
+  await assert.rejects(link('server2/nginx-1'), refuses('invalid', /without the address of its API/, /--api https:/));
+  await yard.networks.removePeer('server2');
+  await yard.networks.addPeer({ ...server2, api });
+  await assert.rejects(link('server2/nginx-1'), refuses('invalid', /No such container: nginx-1 on server2/));
+  apis.containers = [remote('server2', 'nginx-1', '8.8.8.8')];
+  await assert.rejects(link('server2/nginx-1'), refuses('invalid', /what cannot be/, /"8\.8\.8\.8"/));
+  apis.containers = [remote('server2', 'a\nb', '192.168.12.2')];
+  await assert.rejects(link(`server2/${'1'.repeat(64)}`), refuses('invalid', /what cannot be/));
+  apis.isAway = true;
+  await assert.rejects(link('server2/nginx-1'), /does not answer/);
+  assert.deepEqual(yard.store.sandboxes(), []);
+  assert.equal(apis.opened.size, 0, 'nobody is followed for nothing');
+  await yard.close();
+  await openYard({ cluster: true });
+  await assert.rejects(link('server2/nginx-1'), refuses('invalid', /is published by server2$/, /--publish-name/));
+});
+
+test('an API is checked before a peer is written down', async () => {
+  const add = (part: Partial<PeerApi>) => yard.networks.addPeer({ ...server2, api: { ...api, ...part } });
+  await assert.rejects(add({ url: 'http://172.16.2.102:2375' }), refuses('invalid', /over TLS only/));
+  await assert.rejects(add({ url: '172.16.2.102' }), refuses('invalid', /invalid address/));
+  await assert.rejects(add({ url: 'https://a/b' }), refuses('invalid', /invalid address/));
+  await assert.rejects(add({ ca: 'ca.pem' }), refuses('invalid', /--api-ca/));
+  await assert.rejects(add({ key: '/other.pem' }), /others than root/);
+  await assert.rejects(yard.networks.planAddPeer({ ...server2, api: { ...api, key: '/other.pem' } }), /root/);
+  assert.deepEqual(yard.store.peers(), []);
+  await add({ url: 'https://172.16.2.102' });
+  assert.deepEqual(yard.store.peers()[0]?.api, api);
+});
+
+test('over a peer’s API: the line follows by its events; what is gone leaves its line', async () => {
+  await yard.networks.addPeer({ ...server2, api });
+  apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
+  const parent = await yard.run('parent', { links: ['server2/nginx-1:web1'] });
+  const id = parent.containerId;
+  assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
+  assert.deepEqual(
+    yard.networks.links(id).map(({ childId, targetName, alias }) => [childId, targetName, alias]),
+    [['server2/nginx-1', 'server2/nginx-1', 'web1']],
+  );
+  await apis.tell(remote('server2', 'nginx-1', '192.168.12.3', 'a'));
+  assert.deepEqual(lines(id), ['192.168.12.3\tweb1 aaaaaaaaaaaa nginx-1']);
+  await apis.tell(remote('server2', 'renamed', '192.168.12.4', 'a'));
+  assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'the container, whatever it is called');
+  await apis.tell(remote('server2', 'renamed', '', 'a'));
+  assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'stopped');
+  await apis.tell();
+  assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'removed');
+  await apis.tell(remote('server2', 'nginx-1', '192.168.12.5', 'b'));
+  assert.deepEqual(lines(id), ['192.168.12.5\tweb1 bbbbbbbbbbbb nginx-1'], 'another one of that name');
+  apis.isAway = true;
+  await apis.tell();
+  assert.equal(lines(id).length, 1);
+  yard.networks.checkLinks(id);
+  assert.equal(apis.opened.size, 1);
+  await yard.remove(id);
+  assert.equal(apis.opened.size, 0);
+});
+
+test('a daemon that comes back knows the last address, asks, and follows again', async () => {
+  await yard.networks.addPeer({ ...server2, api });
+  apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
+  const { containerId: id } = await yard.run('parent', { links: ['server2/nginx-1:web1'] });
+  await yard.networks.close();
+  assert.equal(apis.opened.size, 0);
+  apis.isAway = true;
+  await yard.open().start([id]);
+  assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
+  await yard.stop(id);
+  await yard.start(id);
+  assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1'], 'starts also while nobody answers');
+  apis.isAway = false;
+  await apis.tell(remote('server2', 'nginx-1', '192.168.12.9', 'a'));
+  assert.deepEqual(lines(id), ['192.168.12.9\tweb1 aaaaaaaaaaaa nginx-1']);
+  await yard.networks.removePeer('server2');
+  assert.equal(apis.opened.size, 0);
+  await yard.networks.addPeer({ ...server2, api });
+  assert.equal(apis.opened.size, 1);
+  await yard.networks.removeLink('parent/web1');
+  assert.deepEqual(lines(id), []);
+  assert.equal(apis.opened.size, 0);
+});
+
+test('a target that never ran gives no line, and refuses the start; Docker’s own forms keep their meaning', async () => {
+  await yard.networks.addPeer({ ...server2, api });
+  apis.containers = [remote('server2', 'nginx-1', '', 'a')];
+  const id = await yard.create('parent', { links: ['/server2/nginx-1:/parent/web1'] });
+  await assert.rejects(yard.start(id), /Cannot link to a non running container: \/server2\/nginx-1 AS \/parent\/web1/);
+  await apis.tell(remote('server2', 'nginx-1', '192.168.12.2', 'a'));
+  await yard.start(id);
+  assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
+  const child = await yard.run('child');
+  await yard.create('first', { links: ['/child:/first/db'] });
+  assert.equal(yard.networks.findLink('first/db')?.childId, child.containerId);
+});
+
+test('published names: refused, warned of, and by default', async () => {
+  assert.deepEqual(await yard.networks.register(yard.config('web', { publishName: true })), {
+    warnings: ['The name is not published: this daemon has no --cluster.'],
+  });
+  await assert.rejects(yard.create('a.b', { publishName: true }), refuses('invalid', /a\.b cannot be published/));
+  await yard.close();
+  await openYard({ cluster: true });
+  yard.open({ publishNames: true });
+  await yard.networks.start([]);
+  const dotted = await yard.networks.register(yard.config('a.b'));
+  assert.match(dotted.warnings.join(), /a\.b is not published/);
+  const none = await yard.networks.register(yard.config('n', { publishName: true, mode: { kind: 'host' } }));
+  assert.match(none.warnings.join(), /no address on the default bridge/);
+  const web = await yard.run('web');
+  await yard.run('quiet', { publishName: false });
+  assert.deepEqual(
+    directory.published.map(({ name }) => name),
+    ['web'],
+  );
+  const loud = await yard.run('loud', { publishName: true });
+  await assert.rejects(yard.rename(loud.containerId, 'a.c'), refuses('invalid', /a\.c cannot be published/));
+  await yard.rename(web.containerId, 'a.d');
+  assert.deepEqual(
+    directory.published.map(({ name }) => name),
+    ['loud'],
+  );
+});
+
+test('a failed start publishes nothing', async () => {
+  await yard.close();
+  await openYard({ cluster: true });
+  const id = await yard.create('web', { publishName: true });
+  kernel.failAtStep(3);
+  await assert.rejects(yard.start(id), /EIO/);
+  assert.deepEqual(directory.published, []);
+});
