@@ -1,0 +1,120 @@
+/** The route for captures: what is asked reaches the network box, packets come as pcapng, and it ends as it should. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NetyardError } from '@netyard/core';
+import type { CaptureRequest, CaptureSession, Networks } from '@netyard/network';
+import { readAll, readUntil, serve } from './client.ts';
+
+const place: CaptureSession['place'] = {
+  ...{ kind: 'container', name: 'web', id: '0123456789abcdef', link: 'eth0', mac: '02:42:ac:11:00:02' },
+  ...{ addresses: ['172.17.0.2/16'], otherLinks: [] },
+};
+const packet = { seconds: 1, nanoseconds: 2, originalLength: 8, data: Buffer.from('datagram') };
+
+/** A capture that gives one packet, then goes on until it is stopped or closed. */
+function fakeNetworks(more: { problem?: string } = {}) {
+  const asked: CaptureRequest[] = [];
+  const ended = Promise.withResolvers<'stopped' | 'closed'>();
+  const networks: Partial<Networks> = {
+    peer: async (name) => {
+      throw new NetyardError('not-found', `peer ${name} not found`);
+    },
+    capture: async (request) => {
+      asked.push(request);
+      if (request.filter === 'bad') throw new NetyardError('invalid', 'syntax error');
+      return {
+        place,
+        names: [{ address: '172.17.0.2', name: 'web' }],
+        packets: {
+          linkType: 1,
+          snapLength: 262144,
+          packets: async function* () {
+            yield [packet];
+            if (more.problem !== undefined) throw new NetyardError('unavailable', more.problem);
+            await ended.promise;
+          },
+          stop: () => ended.resolve('stopped'),
+          statistics: () => ({ captured: 1, received: 3, dropped: 2 }),
+          close: () => ended.resolve('closed'),
+        },
+      };
+    },
+  };
+  return { networks, asked, ended: ended.promise };
+}
+
+const upgrade = (query: string): string =>
+  `POST /netyard/v1/capture?${query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
+
+test('POST: packets at once; the end of the input stops, and the counts still come', async (t) => {
+  const { networks, asked, ended } = fakeNetworks();
+  const server = await serve(t, {}, networks);
+  const socket = await server.raw(upgrade('target=web&filter=tcp%20port%2080&link=eth0&count=5&snapLength=96'));
+  const head = await readUntil(socket, /datagram/);
+  assert.match(head, /^HTTP\/1\.1 101 .*Content-Type: application\/x-pcapng\r\n/s);
+  assert.match(head, /eth0 of container web \(0123456789ab\) on host host-1, filter: tcp port 80/);
+  assert.deepEqual(asked, [{ target: 'web', link: 'eth0', filter: 'tcp port 80', snapLength: 96, count: 5 }]);
+  socket.end();
+  assert.equal(await ended, 'stopped');
+  const tail = await readAll(socket);
+  assert.equal(tail.charCodeAt(0), 5, 'the statistics block');
+});
+
+test('a client that vanishes ends the capture', async (t) => {
+  const { networks, ended } = fakeNetworks();
+  const server = await serve(t, {}, networks);
+  const socket = await server.raw(upgrade('target=web'));
+  await readUntil(socket, /datagram/);
+  socket.destroy();
+  await ended;
+});
+
+test('GET: the same as a download, closed with the connection', async (t) => {
+  const { networks, ended } = fakeNetworks();
+  const server = await serve(t, {}, networks);
+  const socket = await server.raw('GET /netyard/v1/capture?target=web HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.match(await readUntil(socket, /datagram/), /^HTTP\/1\.1 200 OK\r\n/);
+  socket.destroy();
+  assert.equal(await ended, 'closed');
+});
+
+test('what ends it unasked is told in the last block', async (t) => {
+  const { networks } = fakeNetworks({ problem: 'The interface disappeared' });
+  const server = await serve(t, {}, networks);
+  const text = await readAll(await server.raw(upgrade('target=web')));
+  assert.match(text, /eth0 of container web \(0123456789ab\): The interface disappeared/);
+});
+
+test('refusals come as such, before anything is sent', async (t) => {
+  const { networks } = fakeNetworks();
+  const server = await serve(t, {}, networks);
+  const refused = await server.send('GET', '/netyard/v1/capture?target=web&filter=bad');
+  assert.deepEqual([refused.status, JSON.parse(refused.body).message], [400, 'syntax error']);
+  const socket = await server.raw(upgrade('target=web&filter=bad'));
+  assert.match(await readAll(socket), /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.equal((await server.send('GET', '/netyard/v1/capture?target=web&count=many')).status, 400);
+});
+
+test('a target on a peer: passed on; without an API a clear error; a slash that is no peer stays here', async (t) => {
+  const { networks, asked, ended } = fakeNetworks();
+  const record = { name: 'server2', address: '172.16.2.102', subnets: [], via: 'auto', created: 0n } as const;
+  const state = { record } as unknown as Awaited<ReturnType<Networks['peer']>>;
+  const server = await serve(
+    t,
+    {},
+    { ...networks, peer: async (name) => (name === 'server2' ? state : await never(name)) },
+  );
+  const refused = await server.send('GET', '/netyard/v1/capture?target=server2/web');
+  assert.equal(refused.status, 409);
+  assert.match(JSON.parse(refused.body).message, /^peer server2 has no API to capture through\nwrite it down with one/);
+  const socket = await server.raw(upgrade('target=front/db'));
+  await readUntil(socket, /datagram/);
+  assert.equal(asked[0]?.target, 'front/db');
+  socket.end();
+  assert.equal(await ended, 'stopped');
+  await readAll(socket);
+});
+
+async function never(name: string): Promise<never> {
+  throw new NetyardError('not-found', `peer ${name} not found`);
+}
