@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { NetyardError } from '@netyard/core';
 import { createNetns, openKernel } from '@netyard/kernel';
 import { readHierarchies } from './cgroups.ts';
-import type { LabDefinition, LabHost } from './definition.ts';
+import { defaultBip, type LabDefinition, type LabHost } from './definition.ts';
 import { takeDown } from './down.ts';
 import type { HostHandle } from './enter.ts';
 import { createHost } from './host.ts';
@@ -82,8 +82,10 @@ function describe(host: LabHost): string {
   const address = host.uplinks.map((uplink) => uplink.address).join(', ');
   const services = (host.services ?? []).map((service) => `, ${service.name}`).join('');
   if (host.role === 'router') return `${host.name}: ${address}, router${services}`;
-  const bridge = host.bip ?? '172.17.0.1/16';
-  return `${host.name}: ${address}${host.daemon ? `, bridge ${bridge}` : ', no daemon'}${services}`;
+  if (!host.daemon) return `${host.name}: ${address}, no daemon${services}`;
+  const elsewhere = host.daemonOptions.some((option) => /^--(bip|cluster)\b/.test(option)); // the options say which
+  const bridge = host.bip ?? (elsewhere ? undefined : defaultBip);
+  return `${host.name}: ${address}${bridge === undefined ? '' : `, bridge ${bridge}`}${services}`;
 }
 
 async function makeHosts(lab: LabDefinition, signal: AbortSignal): Promise<Inits> {
