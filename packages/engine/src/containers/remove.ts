@@ -15,6 +15,7 @@ export async function removeContainer(
   ref: string,
   options: { force: boolean; volumes: boolean; link: boolean },
 ): Promise<void> {
+  if (options.link && leadsElsewhere(context, ref)) return context.networks.removeLink(ref);
   const record = context.index.get(ref);
   if (options.link) return context.networks.removeLink(ref);
   checkRemovable(record, ref, options);
@@ -33,11 +34,16 @@ export async function planRemove(
   ref: string,
   options: { force: boolean; link: boolean },
 ): Promise<KernelOperation[]> {
+  if (options.link && leadsElsewhere(context, ref)) return context.networks.planRemoveLink(ref);
   const record = context.index.get(ref);
   if (options.link) return context.networks.planRemoveLink(ref);
   checkRemovable(record, ref, options);
   return context.networks.planRelease(record.id);
 }
+
+/** The name of a link finds its target, but not one of another host. */
+const leadsElsewhere = (context: EngineContext, ref: string): boolean =>
+  context.networks.findLink(ref)?.remote !== undefined;
 
 function checkRemovable(record: ContainerRecord, ref: string, { force }: { force: boolean }): void {
   if (record.state.status === 'removing')
