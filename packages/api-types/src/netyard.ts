@@ -47,7 +47,7 @@ export interface PeerAddRequest {
   Name: string;
   Address: string;
   Subnets: string[];
-  /** Default `auto`. `vxlan` is not implemented yet (501). */
+  /** Default `auto`: a route where hosts share a link, VXLAN where they do not. */
   Via?: 'auto' | 'route' | 'vxlan';
   /** For links to `HOST/NAME` without a cluster. */
   Api?: PeerApi;
@@ -59,6 +59,19 @@ export interface PeerApi {
   Ca: string;
   Certificate: string;
   Key: string;
+}
+
+export interface PeerPath {
+  Kind: 'route' | 'vxlan';
+  /** By which packets to the peer's containers leave: the uplink, or the tunnel. */
+  Link: string;
+  Gateway: string;
+  /** The host's own address towards the peer's containers. */
+  Source: string;
+  /** Towards the peer's host, and our address there. */
+  Uplink: string;
+  Local: string;
+  MTU: number;
 }
 
 /** Another host whose containers reach ours. */
@@ -73,11 +86,16 @@ export interface Peer {
   Created: string;
   /** Written down by a request or in the daemon's configuration, or a host of the cluster. */
   Origin: 'request' | 'config' | 'cluster';
-  /** The way in use; null while there is none. Source: the host's own address towards the peer's containers. */
-  Path: { Kind: 'route'; Link: string; Gateway: string; Source: string } | null;
+  /** The way in use; null while there is none. */
+  Path: PeerPath | null;
   Routes: { Subnet: string; Present: boolean }[];
   /** Packets of the peer's containers are let in. */
   Open: boolean;
+  /** Of its containers to ours and of ours to its, since the rules were made. */
+  Packets: { In: number; Out: number };
+  Bytes: { In: number; Out: number };
+  /** RFC 3339: when packets of its containers were last found to have come in since a look before; '' while unknown. */
+  LastSeen: string;
   /** What is wrong; empty when all is well on this side. */
   Problems: string[];
 }

@@ -18,11 +18,13 @@ import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Departures } from './operations/departures.ts';
 import type { Names } from './operations/names.ts';
+import type { Traffic } from './operations/peer-traffic.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
 import type { HostView } from './peers/place.ts';
 import type { PeerTable } from './peers/table.ts';
 import type { HostFacts } from './plan/bridge-network.ts';
 import { type BridgeSettings, bridgeSettings } from './plan/bridge-settings.ts';
+import type { Tunnel } from './plan/tunnel.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
 
@@ -44,6 +46,13 @@ export interface Context {
   readonly peers: PeerTable;
   /** What the kernel last told of the host; dropped by the watcher when that may have changed. */
   hostView: HostView | undefined;
+  /** Of peers by name, as last looked at. */
+  traffic: ReadonlyMap<string, Traffic>;
+  /** As it was last made; and the index of its link. */
+  tunnel: Tunnel | undefined;
+  tunnelIndex: number | undefined;
+  /** No link of a container carries more, so that what it sends fits through the tunnel. */
+  mtuLimit: number | undefined;
   readonly links: LinkIndex;
   /** Links whose target is gone: a container of the same name takes its place. */
   readonly dangling: Set<LinkRecord>;
@@ -91,7 +100,11 @@ export function networkOf(context: Context, ref: string): NetworkRecord {
 /** Undefined for networks without a bridge (host, none). */
 export function bridgeOf(context: Context, networkId: string): BridgeSettings | undefined {
   const record = context.networks.get(networkId);
-  return record?.driver === 'bridge' ? bridgeSettings(record) : undefined;
+  if (record?.driver !== 'bridge') return undefined;
+  const bridge = bridgeSettings(record);
+  // An MTU that was asked for stays: what does not fit is told of by ICMP, and TCP is fitted anyway.
+  const limit = context.settings.mtu > 0 ? undefined : context.mtuLimit;
+  return limit === undefined || bridge.mtu <= limit ? bridge : { ...bridge, mtu: limit };
 }
 
 export function save(context: Context, sandbox: Sandbox): void {

@@ -287,12 +287,19 @@ export interface PeerRecord {
 
 /** The way in use: found anew whenever links and addresses of the host change. */
 export interface PeerPath {
-  kind: 'route';
-  /** The link that the peer is on. */
+  kind: 'route' | 'vxlan';
+  /** The link by which packets to the peer's containers leave: the one that the peer is on, or the tunnel. */
   link: string;
   gateway: string;
   /** Address from which the host itself speaks to the peer's containers. */
   source?: string;
+  /** The link towards the peer's host, and our address there, by which it knows us. */
+  uplink: string;
+  local: string;
+  /** The peer is on the uplink itself, with no router between. */
+  shared: boolean;
+  /** The longest packet of a container that goes this way in one piece. */
+  mtu: number;
 }
 
 export type PeerOrigin = 'request' | 'config' | 'cluster';
@@ -312,6 +319,14 @@ export interface PeerState {
   routes: { subnet: string; present: boolean }[];
   /** Packets of the peer's containers are let in. */
   open: boolean;
+  /** Since the rules were made: of its containers to ours, and of ours to its. */
+  packets: { in: bigint; out: bigint };
+  bytes: { in: bigint; out: bigint };
+  /**
+   * Nanoseconds since 1970: when it was last known to be there. That is, the last time that packets of its containers
+   * were found to have come in since somebody looked before. Absent while that is not known.
+   */
+  lastSeen?: bigint;
   /** What is wrong, in words; empty when all is well on this side. */
   problems: string[];
 }
@@ -402,7 +417,7 @@ export interface Networks {
   // Peers
   /**
    * Writes a peer down and makes its routes; it is kept true until removed. Throws, with nothing touched, `invalid` for
-   * bad values and addresses on no link, `conflict` for overlaps and for a peer that exists, `not-implemented` (VXLAN).
+   * bad values and addresses that nothing leads to, `conflict` for overlaps and for a peer that exists.
    */
   addPeer(request: PeerRequest): Promise<PeerState>;
   /**

@@ -27,7 +27,7 @@ const routes = (): string[] => kernel.objects().flatMap((object) => (object.kind
 test('added, told of, explained, removed without trace', async () => {
   const before = kernel.objects();
   const planned = await yard.networks.planAddPeer(server2);
-  assert.equal(planned.length, 4);
+  assert.equal(planned.length, 12);
   assert.deepEqual(kernel.objects(), before);
   const state = await yard.networks.addPeer(server2);
   assert.deepEqual(state.problems, []);
@@ -35,9 +35,9 @@ test('added, told of, explained, removed without trace', async () => {
   assert.deepEqual(await yard.networks.peers(), [state]);
   assert.deepEqual(
     yard.networks.explain('server2').objects.map(({ kind }) => kind),
-    ['nft-element', 'route', 'nft-element', 'route'],
+    ['vxlan', 'sysctl', 'sysctl', ...new Array(7).fill('nft-element'), 'route', 'route'],
   );
-  assert.equal((await yard.networks.planRemovePeer('server2')).length, 4);
+  assert.equal((await yard.networks.planRemovePeer('server2')).length, 10, 'sysctls go with their link');
   await yard.networks.removePeer('server2');
   assert.deepEqual(kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
   assert.deepEqual(kernel.objects(), before);
@@ -48,7 +48,7 @@ test('added, told of, explained, removed without trace', async () => {
 
 test('a refusal or a failure at any step leaves nothing', async () => {
   const before = kernel.objects();
-  for (let step = 1; step <= 4; step += 1) {
+  for (let step = 1; step <= 12; step += 1) {
     kernel.failAtStep(step);
     await assert.rejects(yard.networks.addPeer(server2), /EIO/);
     assert.deepEqual(kernel.objects(), before);
@@ -66,7 +66,10 @@ test('a refusal or a failure at any step leaves nothing', async () => {
     yard.networks.addPeer({ ...other, address: '172.16.2.101' }),
     refuses('invalid', /of this host/),
   );
-  await assert.rejects(yard.networks.addPeer({ ...other, via: 'vxlan' }), refuses('not-implemented', /VXLAN/));
+  await assert.rejects(
+    yard.networks.addPeer({ ...other, address: '9.9.9.9' }),
+    refuses('invalid', /on no link of this host, and no route leads to it/),
+  );
   assert.deepEqual(kernel.objects(), full);
 });
 

@@ -74,5 +74,6 @@ function standsOn(object: KernelObject, link: FakeLink): boolean {
   if (namespaceOf(object) !== link.ns) return false;
   if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb')
     return object.link === link.name;
+  if (object.kind === 'sysctl') return /^net\.ipv[46]\.(?:conf|neigh)\.(.+)\.\w+$/.exec(object.key)?.[1] === link.name;
   return object.kind === 'link-state' && object.name === link.name;
 }

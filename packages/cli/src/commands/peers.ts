@@ -1,7 +1,7 @@
 /** `peer add`, `ls`, `rm`: other hosts whose containers reach ours. */
 import { resolve } from 'node:path';
 import type { Peer, PeerAddRequest } from '@netyard/api-types';
-import { goTime, naturalCompare } from '../format/human.ts';
+import { goTime, humanDuration, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { Failure } from '../program/failure.ts';
 import type { Flags } from '../program/flags.ts';
@@ -17,22 +17,30 @@ const listing: Listing = {
     Subnets: 'SUBNETS',
     Via: 'VIA',
     Path: 'PATH',
+    Packets: 'PACKETS IN/OUT',
+    Bytes: 'BYTES IN/OUT',
+    LastSeen: 'LAST SEEN',
+    MTU: 'MTU',
     State: 'STATE',
     Origin: 'ORIGIN',
     CreatedAt: 'CREATED AT',
   },
-  columns: ['Name', 'Address', 'Subnets', 'Path', 'State'],
+  columns: ['Name', 'Address', 'Subnets', 'Path', 'Packets', 'LastSeen', 'State'],
   quiet: 'Name',
   typeName: '*netyard.peerContext',
 };
 
-function peerRow(peer: Peer): Row {
+function peerRow(peer: Peer, now: number): Row {
   return {
     Name: peer.Name,
     Address: peer.Address,
     Subnets: peer.Subnets.join(','),
     Via: peer.Via,
-    Path: peer.Path ? `${peer.Path.Kind} dev ${peer.Path.Link}` : '-',
+    Path: peer.Path ? `${peer.Path.Kind} dev ${peer.Path.Uplink}` : '-',
+    Packets: `${peer.Packets.In}/${peer.Packets.Out}`,
+    Bytes: `${peer.Bytes.In}/${peer.Bytes.Out}`,
+    LastSeen: peer.LastSeen === '' ? '-' : `${humanDuration(now - Date.parse(peer.LastSeen) / 1000)} ago`,
+    MTU: String(peer.Path?.MTU ?? '-'),
     State: peer.Problems.length === 0 ? 'ready' : peer.Problems.join('; '),
     Origin: peer.Origin,
     CreatedAt: goTime(new Date(peer.Created)),
@@ -71,7 +79,7 @@ export const peerAdd: CommandSpec = {
     {
       name: 'via',
       type: 'string',
-      help: 'Way to it: route (a shared link), vxlan (not implemented yet), or auto',
+      help: 'Way to it: route (on a shared link), vxlan (a tunnel), or auto (whichever is possible)',
       default: 'auto',
     },
   ],
@@ -109,8 +117,15 @@ export const peerLs: CommandSpec = {
   run: async (context, { flags }) => {
     const peers = await context.client().peers.list();
     peers.sort((a, b) => naturalCompare(a.Name, b.Name));
+    const now = Number(context.clock.now() / 1_000_000n) / 1000;
     const choice = { format: flags.text('format'), quiet: flags.bool('quiet') };
-    context.write(renderListing(listing, peers.map(peerRow), choice));
+    context.write(
+      renderListing(
+        listing,
+        peers.map((peer) => peerRow(peer, now)),
+        choice,
+      ),
+    );
     return 0;
   },
 };

@@ -1,9 +1,10 @@
 /** Peers as Netyard's own JSON. Pure. */
-import type { Peer, PeerAddRequest, PeerApi as PeerApiJson } from '@netyard/api-types';
+import type { Peer, PeerAddRequest, PeerApi as PeerApiJson, PeerPath as PeerPathJson } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
-import type { PeerApi, PeerRequest, PeerState } from '@netyard/network';
+import type { PeerApi, PeerPath, PeerRequest, PeerState } from '@netyard/network';
 
-export function translatePeer({ record, origin, path, routes, open, problems }: PeerState): Peer {
+export function translatePeer(state: PeerState): Peer {
+  const { record, origin, path, routes, open, packets, bytes, lastSeen, problems } = state;
   return {
     Name: record.name,
     Address: record.address,
@@ -12,12 +13,25 @@ export function translatePeer({ record, origin, path, routes, open, problems }: 
     Api: record.api ? translateApi(record.api) : null,
     Created: formatTime(record.created),
     Origin: origin,
-    Path: path ? { Kind: path.kind, Link: path.link, Gateway: path.gateway, Source: path.source ?? '' } : null,
+    Path: path ? translatePath(path) : null,
     Routes: routes.map(({ subnet, present }) => ({ Subnet: subnet, Present: present })),
     Open: open,
+    Packets: { In: Number(packets.in), Out: Number(packets.out) },
+    Bytes: { In: Number(bytes.in), Out: Number(bytes.out) },
+    LastSeen: lastSeen === undefined ? '' : formatTime(lastSeen),
     Problems: problems,
   };
 }
+
+const translatePath = ({ kind, link, gateway, source, uplink, local, mtu }: PeerPath): PeerPathJson => ({
+  Kind: kind,
+  Link: link,
+  Gateway: gateway,
+  Source: source ?? '',
+  Uplink: uplink,
+  Local: local,
+  MTU: mtu,
+});
 
 const translateApi = ({ url, ca, certificate, key }: PeerApi): PeerApiJson => ({
   Url: url,

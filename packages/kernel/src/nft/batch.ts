@@ -17,6 +17,8 @@ export type NftObject = NftTableObject | NftElementObject;
 
 /** Over this many of one set, reading it once is cheaper than asking for each. */
 const listThreshold = 8;
+/** Over this many the kernel's complaints, one for each that is there already, would not fit into a socket (ENOBUFS). */
+const lookFirstThreshold = 100;
 
 export function observeTable(session: Session, table: NftTableObject): Observation {
   const found = findTable(session.netfilter(table.ns), table);
@@ -106,15 +108,27 @@ interface Prepared {
 /** Carries the batch out; answers what it did and how to take it back, in one transaction each. */
 export function applyBatch(session: Session, batch: NftBatch): { operations: KernelOperation[]; undo: Undo } {
   const tables = prepareTables(session, batch);
-  const unseen = batch.elements.map((element) => ({ element, found: undefined }));
   try {
-    return runPrepared(session, batch, [tables, prepareElements(batch, unseen, 'create')]);
+    return runPrepared(session, batch, [tables, prepareElements(batch, glance(session, batch), 'create')]);
   } catch (error) {
     if (!hasErrno(error, 'EEXIST') || batch.elements.length === 0) throw error;
   }
   const found = findElements(session, batch.ns, batch.elements);
   const pairs = batch.elements.map((element, index) => ({ element, found: found[index] }));
   return runPrepared(session, batch, [tables, prepareElements(batch, pairs, 'add')]);
+}
+
+/** A few are not looked at; of many those that stand in a listing under the very key are known. */
+function glance(session: Session, { ns, elements }: NftBatch) {
+  const isMany = elements.length > lookFirstThreshold;
+  const listings = new Map<string, Map<string, NftElement>>();
+  return elements.map((element) => {
+    if (!isMany) return { element, found: undefined };
+    const words = setWords(element);
+    const known = listings.get(words) ?? listSet(session, ns, words);
+    listings.set(words, known);
+    return { element, found: known.get(element.key) };
+  });
 }
 
 function runPrepared(session: Session, batch: NftBatch, parts: readonly Prepared[]) {

@@ -11,6 +11,7 @@
  * comparing four bytes of the packet stands before looking up a link's name, which costs several times as much. Pure.
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
+import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
 
 export const tableName = 'netyard';
 
@@ -21,11 +22,16 @@ export const tableName = 'netyard';
  */
 const publishedMark = '0x40000000';
 
+/** Peers' packets, in and out, are looked up once, counted, and then known by these bits. */
+const fromPeerMark = '0x20000000';
+const toPeerMark = '0x10000000';
+
 /**
  * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
  * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link
- * and subnet of each peer, whose containers reach in on that link only and are reached without translation; `peers` the
- * same for subnets on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
+ * and subnet of each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is
+ * not translated; both count packets; `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
+ * on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
  * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
  *
@@ -39,7 +45,9 @@ const body = `
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
-	set peer_paths { type ifname . ipv4_addr; flags interval; }
+	set peer_paths { type ifname . ipv4_addr; flags interval; counter; }
+	set peer_targets { type ifname . ipv4_addr; flags interval; counter; }
+	set tunnel_peers { type ipv4_addr; }
 	set link_holes { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 	set themselves { type ipv4_addr . ipv4_addr; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
@@ -72,20 +80,38 @@ const body = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
-		oifname . ip daddr @peer_paths return comment "to other hosts' containers"
+		meta mark & ${toPeerMark} != 0 return comment "to other hosts' containers"
+		oifname . ip daddr @peer_targets return comment "to other hosts' containers, from this host"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
+	}
+
+	chain tunnel {
+		type filter hook input priority -10; policy accept;
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} ip saddr != @tunnel_peers drop comment "no peer's tunnel"
+		iifname "${tunnelLink}" iifname . ip saddr != @peer_paths drop comment "of no peer's containers"
+	}
+
+	chain peers {
+		type filter hook forward priority -150; policy accept;
+		oifname @bridges iifname . ip saddr @peer_paths meta mark set meta mark | ${fromPeerMark} goto fit
+		iifname @bridges oifname . ip daddr @peer_targets meta mark set meta mark | ${toPeerMark} goto fit
+	}
+
+	chain fit {
+		tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "no longer than both ways carry"
 	}
 
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		ct state established,related accept
+		iifname "${tunnelLink}" oifname != @bridges drop comment "the tunnel leads to containers only"
 		oifname @bridges jump to_bridge
 	}
 
 	chain to_bridge {
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
-		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
+		meta mark & ${fromPeerMark} != 0 accept comment "other hosts' containers"
 		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
 		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
 		drop comment "neither published nor linked"
@@ -128,6 +154,8 @@ export type NetyardSet =
   | 'masqueraded'
   | 'peers'
   | 'peer_paths'
+  | 'peer_targets'
+  | 'tunnel_peers'
   | 'link_holes'
   | 'published'
   | 'published_any';

@@ -11,6 +11,7 @@ import { checkPlace, type HostView } from '../peers/place.ts';
 import type { Peer, RefusedRecord } from '../peers/table.ts';
 import { applyPeers, forgetConnections, peersQueue, removePeerObjects, removeStrays } from './peer-objects.ts';
 import { settle, viewHost } from './peer-places.ts';
+import { settleTunnel } from './tunnel.ts';
 
 /** See `Networks.setClusterPeers`. */
 export async function setClusterPeers(context: Context, requests: readonly PeerRequest[]): Promise<RefusedPeer[]> {
@@ -29,6 +30,7 @@ export async function setClusterPeers(context: Context, requests: readonly PeerR
     peers.awaitsCluster = false;
     if (isFirst) await removeStrays(context);
     else await removePeerObjects(context, leaving);
+    await settleTunnel(context, { strict: false });
     await applyPeers(context, joining);
     await forgetConnections(context, isFirst ? [] : [...leaving, ...joining]);
     tellRefusals(context, former);
@@ -44,7 +46,8 @@ export async function admitRefused(context: Context): Promise<KernelOperation[]>
   refused.clear();
   const host = await viewHost(context, { fresh: false });
   const joining = [...former.values()].flatMap(({ record }) => admit(context, record, host) ?? []);
-  const operations = await applyPeers(context, joining);
+  const tunnel = joining.length === 0 ? [] : await settleTunnel(context, { strict: false });
+  const operations = [...tunnel, ...(await applyPeers(context, joining))];
   await forgetConnections(context, joining);
   tellRefusals(context, former);
   return operations;

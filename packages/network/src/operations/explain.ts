@@ -7,6 +7,7 @@ import type { Peer } from '../peers/table.ts';
 import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import { planTunnel } from '../plan/tunnel.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
 import { checkLinks } from './links.ts';
@@ -19,7 +20,7 @@ export function explain(context: Context, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
   const peer = context.peers.get(ref);
-  if (peer) return explainPeer(peer);
+  if (peer) return explainPeer(context, peer);
   const record = findNetwork(context, ref);
   return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
 }
@@ -34,12 +35,13 @@ function findNetwork(context: Context, ref: string): NetworkRecord {
   }
 }
 
-/** The tutorial's two steps. They stand on the default bridge and the table, which `explain bridge` prints. */
-function explainPeer({ record, path, problem }: Peer): KernelPlan {
+/** The tutorial's two steps, and the tunnel where the peer may use it. They stand on the default bridge and the table, which `explain bridge` prints. */
+function explainPeer(context: Context, { record, path, problem }: Peer): KernelPlan {
   const { name, address, subnets } = record;
   if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'it was not looked for yet'}`);
   const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; stands on the network bridge`;
-  return { owner, objects: planPeer(record, path) };
+  const tunnel = record.via !== 'route' && context.tunnel ? planTunnel(context.tunnel, context.facts) : [];
+  return { owner, objects: [...tunnel, ...planPeer(record, path)] };
 }
 
 /** Our table and the given networks' bridges; nothing for networks without one. */

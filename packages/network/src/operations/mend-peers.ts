@@ -5,6 +5,7 @@ import type { Peer } from '../peers/table.ts';
 import { admitRefused } from './cluster-peers.ts';
 import { applyPeers, peersQueue, removeStrays } from './peer-objects.ts';
 import { settle, viewHost } from './peer-places.ts';
+import { settleTunnel } from './tunnel.ts';
 
 /**
  * `all`: everything is compared. `places`: somebody's route or address changed, so only the peers that are found elsewhere
@@ -24,17 +25,25 @@ export async function mendPeers(context: Context, scope: MendScope): Promise<Ker
   return context.queue.run(peersQueue, async () => {
     if (scope === 'all') {
       settleAll(context, await viewHost(context, { fresh: true }));
+      const tunnel = await settleTunnel(context, { strict: false });
       const gone = await removeStrays(context);
-      return [...gone, ...(await applyPeers(context, [...context.peers.values()])), ...(await admitRefused(context))];
+      return [
+        ...tunnel,
+        ...gone,
+        ...(await applyPeers(context, [...context.peers.values()])),
+        ...(await admitRefused(context)),
+      ];
     }
     const host = await viewHost(context, { fresh: false });
     if (scope === 'places') {
       const moved = settleAll(context, host);
-      return [...(await applyPeers(context, moved)), ...(await admitRefused(context))];
+      const tunnel = await settleTunnel(context, { strict: false });
+      return [...tunnel, ...(await applyPeers(context, moved)), ...(await admitRefused(context))];
     }
     const named = [...scope].flatMap((name) => context.peers.get(name) ?? []);
     for (const peer of named) settle(context, peer, host);
-    return await applyPeers(context, named);
+    const tunnel = await settleTunnel(context, { strict: false });
+    return [...tunnel, ...(await applyPeers(context, named))];
   });
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KernelError } from '@netyard/core';
-import type { KernelObject } from '@netyard/kernel';
+import type { KernelObject, ObservedElement } from '@netyard/kernel';
 import type { Context } from '../context.ts';
 import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
@@ -10,6 +10,7 @@ import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { findPeerObjects, planPeers } from './peer-objects.ts';
 import { planInput } from './sandbox-plan.ts';
+import { planTunnelOf } from './tunnel.ts';
 
 /** In the order of making, so that `remove` takes them away in the right one. */
 export async function findOrphans(context: Context, options: { keepWanted: boolean }): Promise<KernelObject[]> {
@@ -18,7 +19,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
   const found = [
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
-    ...(await orphanLinks(context)),
+    ...(await orphanLinks(context, options.keepWanted)),
     ...(options.keepWanted && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
     ...(options.keepWanted ? await orphanElements(context) : []),
   ];
@@ -34,7 +35,12 @@ function planEverything(context: Context): KernelObject[] {
   const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
     state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
   );
-  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes, ...planPeers(context)];
+  return [
+    ...planNetworks(context, [...context.networks.keys()]),
+    ...sandboxes,
+    ...planTunnelOf(context),
+    ...planPeers(context),
+  ];
 }
 
 function identify(object: KernelObject): string {
@@ -47,9 +53,14 @@ function identify(object: KernelObject): string {
       return `table ${object.family} ${object.name}`;
     case 'bridge':
     case 'veth':
+    case 'vxlan':
       return `link ${object.name}`;
     case 'route':
       return `route ${object.ns ?? ''} ${object.to}`;
+    case 'fdb':
+      return `fdb ${object.mac}`;
+    case 'neighbour':
+      return `neighbour ${object.address}`;
     default:
       return object.kind;
   }
@@ -71,14 +82,18 @@ function listDirectory(path: string): string[] {
   }
 }
 
-async function orphanLinks(context: Context): Promise<KernelObject[]> {
+async function orphanLinks(context: Context, keepWanted: boolean): Promise<KernelObject[]> {
   const links = await context.kernel.listLinks();
   const ours = links.filter((link) => link.owner?.startsWith(ownerPrefix));
   const bridges = ours.filter((link) => link.kind === 'bridge');
+  const tunnels = ours.filter((link) => link.kind === 'vxlan');
   const veths = ours.filter(
     ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.departures.has(name),
   );
   return [
+    ...(keepWanted && context.peers.awaitsCluster ? [] : tunnels).map(
+      ({ name }) => ({ kind: 'vxlan', name, id: 0, port: 1, up: false }) as const,
+    ),
     ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
     ...veths.map(({ name }) => ({ kind: 'veth', name, up: false, peer: { name: 'eth0', up: false } }) as const),
   ];
@@ -108,10 +123,7 @@ async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[
 }
 
 /** Empty when the table is gone. */
-export async function listElements(
-  context: Context,
-  set: NetyardSet,
-): Promise<{ key: string; value?: string; comment?: string }[]> {
+export async function listElements(context: Context, set: NetyardSet): Promise<ObservedElement[]> {
   try {
     return await context.kernel.listNftElements({ family: familyOf(set), table: tableName, set });
   } catch (error) {

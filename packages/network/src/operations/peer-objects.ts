@@ -4,7 +4,8 @@ import { identityOf, type KernelObject, type KernelOperation } from '@netyard/ke
 import type { Context } from '../context.ts';
 import { tableName } from '../firewall/table.ts';
 import type { Peer } from '../peers/table.ts';
-import { isPeerComment, peerProtocol, planPeer } from '../plan/peer.ts';
+import { isPeerComment, peerProtocol, peerSets, planPeer } from '../plan/peer.ts';
+import { tunnelLink } from '../plan/tunnel.ts';
 import { listElements } from './orphans.ts';
 
 /** All pieces of work on peers wait for one another under this key. */
@@ -86,16 +87,24 @@ export async function removeStrays(context: Context): Promise<KernelOperation[]>
   return await removeObjects(context, strays);
 }
 
-/** What bears the marks of peers: routes by their protocol, elements by their comment. */
+/** What bears the marks of peers: routes by their protocol, elements by their comment, all that is on our tunnel. */
 export async function findPeerObjects(context: Context): Promise<KernelObject[]> {
   const routes = (await context.kernel.listRoutes()).filter(
     ({ protocol, table }) => protocol === peerProtocol && table === mainTable,
   );
-  const elements = await listElements(context, 'peer_paths');
+  const elements = await Promise.all(
+    peerSets.map(async (set) =>
+      (await listElements(context, set))
+        .filter(({ comment }) => isPeerComment(comment))
+        .map(({ key }) => ({ kind: 'nft-element', family: 'ip', table: tableName, set, key }) as const),
+    ),
+  );
+  const entries = await context.kernel.listFdb(tunnelLink);
+  const neighbours = await context.kernel.listNeighbours(tunnelLink);
   return [
-    ...elements
-      .filter(({ comment }) => isPeerComment(comment))
-      .map(({ key }) => ({ kind: 'nft-element', family: 'ip', table: tableName, set: 'peer_paths', key }) as const),
+    ...elements.flat(),
+    ...entries.map((entry) => ({ kind: 'fdb', link: tunnelLink, ...entry }) as const),
+    ...neighbours.map((neighbour) => ({ kind: 'neighbour', link: tunnelLink, ...neighbour }) as const),
     ...routes.map(({ to, via, link }) => ({
       kind: 'route' as const,
       to,

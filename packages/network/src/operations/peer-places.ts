@@ -4,7 +4,8 @@
  */
 import { isNetyardError } from '@netyard/core';
 import { bridgeOf, type Context } from '../context.ts';
-import { checkPlace, findPath, type HostView } from '../peers/place.ts';
+import { findPath } from '../peers/path.ts';
+import { checkPlace, type HostView } from '../peers/place.ts';
 import type { Peer } from '../peers/table.ts';
 import { peerProtocol } from '../plan/peer.ts';
 

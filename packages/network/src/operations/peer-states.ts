@@ -3,7 +3,9 @@ import type { KernelObject, Observation } from '@netyard/kernel';
 import type { Context } from '../context.ts';
 import type { PeerState } from '../contract.ts';
 import type { Peer } from '../peers/table.ts';
+import type { Tunnel } from '../plan/tunnel.ts';
 import { planOf } from './peer-objects.ts';
+import { lookAtTraffic, noTraffic, type Traffic } from './peer-traffic.ts';
 
 /** All of them, in one look at the kernel; those of the cluster that are refused come last. */
 export async function listPeers(context: Context): Promise<PeerState[]> {
@@ -19,33 +21,65 @@ export async function stateOf(context: Context, peer: Peer): Promise<PeerState> 
   throw new RangeError('every peer has a state');
 }
 
+interface Look {
+  found: ReadonlyMap<KernelObject, Observation | undefined>;
+  forwards: boolean;
+  tunnel: Tunnel | undefined;
+  traffic: ReadonlyMap<string, Traffic>;
+}
+
 async function statesOf(context: Context, peers: readonly Peer[]): Promise<PeerState[]> {
   if (peers.length === 0) return [];
   const plans = peers.map((peer) => ({ peer, objects: planOf(peer) }));
   const all = plans.flatMap(({ objects }) => objects);
   const observations = await context.kernel.observe(all);
-  const found = new Map(all.map((object, index) => [object, observations[index]]));
-  const forwards = (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1';
-  return plans.map(({ peer, objects }) => compare(peer, objects, found, forwards));
+  const look: Look = {
+    found: new Map(all.map((object, index) => [object, observations[index]])),
+    forwards: (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1',
+    tunnel: context.tunnel,
+    traffic: await lookAtTraffic(context),
+  };
+  return plans.map(({ peer, objects }) => compare(peer, objects, look));
 }
 
-function compare(
-  { record, origin, path, problem }: Peer,
-  objects: readonly KernelObject[],
-  found: ReadonlyMap<KernelObject, Observation | undefined>,
-  forwards: boolean,
-): PeerState {
-  const isThere = (object: KernelObject): boolean => found.get(object)?.state === 'present';
+function compare(peer: Peer, objects: readonly KernelObject[], look: Look): PeerState {
+  const { record, origin, path } = peer;
+  const isThere = (object: KernelObject): boolean => look.found.get(object)?.state === 'present';
   const routes = record.subnets.map((subnet) => ({
     subnet,
     present: objects.some((object) => object.kind === 'route' && object.to === subnet && isThere(object)),
   }));
   const open = path !== undefined && objects.every((object) => object.kind !== 'nft-element' || isThere(object));
-  const problems = [
+  const { packets, bytes, lastSeen } = look.traffic.get(record.name) ?? noTraffic;
+  return {
+    ...{ record, origin, routes, open, packets, bytes },
+    ...(path ? { path } : {}),
+    ...(lastSeen === undefined ? {} : { lastSeen }),
+    problems: problemsOf(
+      peer,
+      objects.filter((object) => !isThere(object)),
+      look,
+    ),
+  };
+}
+
+function problemsOf({ path, problem }: Peer, missing: readonly KernelObject[], { forwards, tunnel }: Look): string[] {
+  const elsewhere = path?.kind === 'vxlan' && tunnel !== undefined && tunnel.local !== path.local;
+  return [
     ...(problem === undefined ? [] : [problem]),
-    ...(path ? routes.filter(({ present }) => !present).map(({ subnet }) => `the route to ${subnet} is missing`) : []),
-    ...(path && !open ? ['its packets are not let in: an element of the set peer_paths is missing'] : []),
+    ...missing.flatMap((object) => missingWords(object) ?? []),
+    ...(missing.some(({ kind }) => kind === 'nft-element')
+      ? ['its packets are not let in: an element of the set peer_paths is missing']
+      : []),
+    ...(elsewhere
+      ? [`the tunnel sends from ${tunnel.local}, but the peer, reached from ${path.local}, knows us by that address`]
+      : []),
     ...(forwards ? [] : ['this host does not forward: net.ipv4.ip_forward is 0']),
   ];
-  return { record, origin, ...(path ? { path } : {}), routes, open, problems };
+}
+
+function missingWords(object: KernelObject): string | undefined {
+  if (object.kind === 'route') return `the route to ${object.to} is missing`;
+  if (object.kind === 'fdb') return `the tunnel's forwarding entry for ${object.remote} is missing`;
+  return object.kind === 'neighbour' ? `the tunnel's neighbour ${object.address} is missing` : undefined;
 }

@@ -7,12 +7,14 @@ import type { KernelOperation } from '@netyard/kernel';
 import type { Context } from '../context.ts';
 import type { PeerRequest, PeerState } from '../contract.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
-import { checkPlace, findPath } from '../peers/place.ts';
+import { findPath } from '../peers/path.ts';
+import { checkPlace } from '../peers/place.ts';
 import type { Peer } from '../peers/table.ts';
 import { admitRefused } from './cluster-peers.ts';
 import { applyTogether, forgetConnections, peersQueue, planOf, removePeerObjects } from './peer-objects.ts';
 import { viewHost } from './peer-places.ts';
 import { stateOf } from './peer-states.ts';
+import { chooseTunnel, planTunnelOf, settleTunnel } from './tunnel.ts';
 
 export async function addPeer(context: Context, request: PeerRequest): Promise<PeerState> {
   return context.queue.run(peersQueue, async () => {
@@ -21,10 +23,13 @@ export async function addPeer(context: Context, request: PeerRequest): Promise<P
     context.store.putPeer(record);
     context.peers.add(peer);
     try {
+      await settleTunnel(context, { strict: true });
+      if (peer.problem !== undefined) throw new NetyardError('conflict', peer.problem);
       await applyTogether(context, [peer]);
     } catch (error) {
       context.peers.delete(record.name);
       context.store.deletePeer(record.name);
+      await settleTunnel(context, { strict: false });
       throw error;
     }
     await forgetConnections(context, [peer]);
@@ -35,7 +40,9 @@ export async function addPeer(context: Context, request: PeerRequest): Promise<P
 /** What `addPeer` would do; throws what it would throw. */
 export async function planAddPeer(context: Context, request: PeerRequest): Promise<KernelOperation[]> {
   const peer = await place(context, request);
-  const plan = { owner: `peer ${peer.record.name}`, objects: planOf(peer) };
+  const tunnel = chooseTunnel([...context.peers.values(), peer], context.tunnel);
+  const objects = [...planTunnelOf({ ...context, tunnel }), ...planOf(peer)];
+  const plan = { owner: `peer ${peer.record.name}`, objects };
   return (await context.kernel.apply(plan, { dryRun: true })).operations;
 }
 
@@ -55,6 +62,7 @@ export async function removePeer(context: Context, name: string): Promise<void> 
     context.peers.delete(name);
     try {
       await removePeerObjects(context, [peer]);
+      await settleTunnel(context, { strict: true });
     } catch (error) {
       context.peers.add(peer);
       throw error;
@@ -67,7 +75,9 @@ export async function removePeer(context: Context, name: string): Promise<void> 
 
 export async function planRemovePeer(context: Context, name: string): Promise<KernelOperation[]> {
   const peer = removable(context, name);
-  const plan = { owner: `peer ${name}`, objects: planOf(peer) };
+  const others = [...context.peers.values()].filter((other) => other !== peer);
+  const tunnel = chooseTunnel(others, context.tunnel) ? [] : planTunnelOf(context);
+  const plan = { owner: `peer ${name}`, objects: [...tunnel, ...planOf(peer)] };
   return (await context.kernel.remove(plan, { dryRun: true })).operations;
 }
 

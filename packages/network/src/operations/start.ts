@@ -19,11 +19,13 @@ import { refreshParents } from './parents.ts';
 import { unregister } from './register.ts';
 import { releaseSandbox } from './release.ts';
 import { planInput } from './sandbox-plan.ts';
+import { adoptTunnel } from './tunnel.ts';
 
 export async function start(context: Context, running: readonly string[]): Promise<void> {
   await learnHost(context);
   const alive = new Set(running);
   await settleDefaultBridge(context, alive);
+  await adoptTunnel(context);
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
   await mendPeers(context, 'all');

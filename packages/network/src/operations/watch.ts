@@ -6,7 +6,7 @@ import { messageOf } from '@netyard/core';
 import type { KernelEvent, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { endpointSets, tableName } from '../firewall/table.ts';
-import { isPeerSet, peerOfRoute, peersOfElement } from '../peers/events.ts';
+import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
 import { isHostLinkName } from '../plan/names.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
@@ -70,6 +70,7 @@ export class Mender {
     else if (event.type === 'link') this.#noteLink(event);
     else if (event.type === 'address') this.#noteAddress(event);
     else if (event.type === 'route') this.#noteRoute(event);
+    else if (event.type === 'neighbour' || event.type === 'fdb') this.#noteTunnel(event);
     else {
       this.#markNetworks();
       this.#markAll();
@@ -112,7 +113,7 @@ export class Mender {
   /** With a link that goes down its routes go too, of which the kernel does not tell. */
   #noteUplink(name: string): void {
     this.#context.hostView = undefined;
-    const isUsed = [...this.#context.peers.values()].some(({ path }) => path?.link === name);
+    const isUsed = [...this.#context.peers.values()].some(({ path }) => path?.link === name || path?.uplink === name);
     this.#markPeers(isUsed ? 'all' : 'places');
   }
 
@@ -130,6 +131,12 @@ export class Mender {
       return;
     }
     const name = action === 'del' ? peerOfRoute(this.#context.peers, to) : undefined;
+    if (name !== undefined) this.#markPeers(new Set([name]));
+  }
+
+  #noteTunnel(event: Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>): void {
+    if (event.linkIndex !== this.#context.tunnelIndex) return;
+    const name = peerOfTunnelEvent(this.#context.peers, event);
     if (name !== undefined) this.#markPeers(new Set([name]));
   }
 

@@ -1,16 +1,19 @@
 /** Which peer an event of the kernel is about, found without looking at the others. Pure. */
 import { formatIp, ipFromBytes, parsePrefix } from '@netyard/core';
 import type { KernelEvent } from '@netyard/kernel';
-import type { PeerTable } from './table.ts';
+import { peerSets } from '../plan/peer.ts';
+import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
+import type { Peer, PeerTable } from './table.ts';
 
 /** Bytes of a link's name in a key (IFNAMSIZ), before the address. */
 const nameLength = 16;
 
-export const isPeerSet = (set: string | undefined): boolean => set === 'peer_paths';
+export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);
 
 /** Names of the peers whose elements these were. */
-export function peersOfElement(peers: PeerTable, { keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
+export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
   return (keys ?? []).flatMap((key) => {
+    if (set === 'tunnel_peers') return peers.withAddress(formatIp(ipFromBytes(key)))?.record.name ?? [];
     const address = key.subarray(nameLength, nameLength + 4);
     if (address.length !== 4) return [];
     return peers.behind(formatIp(ipFromBytes(address)))?.record.name ?? [];
@@ -23,3 +26,16 @@ export function peerOfRoute(peers: PeerTable, to: string): string | undefined {
   const peer = peers.behind(formatIp(parsePrefix(to)));
   return peer?.record.subnets.includes(to) ? peer.record.name : undefined;
 }
+
+type TunnelEvent = Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>;
+
+/** Name of the peer whose entry on the tunnel was taken away or is no longer as it has to be. */
+export function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
+  const address = event.type === 'neighbour' ? event.address : addressOfMac(event.mac);
+  const peer = address === undefined ? undefined : peers.withAddress(address);
+  if (peer?.path?.kind !== 'vxlan') return undefined;
+  return event.action === 'new' && isAsPlanned(peer, event) ? undefined : peer.record.name;
+}
+
+const isAsPlanned = ({ record: { address } }: Peer, event: TunnelEvent): boolean =>
+  event.type === 'fdb' ? event.remote === address : event.permanent && event.mac === tunnelMac(address);

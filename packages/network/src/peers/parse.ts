@@ -28,16 +28,12 @@ const invalid = (message: string, hint?: string): NetyardError =>
 /** With what may be left out filled in. */
 export type CheckedPeer = Required<Omit<PeerRequest, 'api'>> & Pick<PeerRequest, 'api'>;
 
-/** The request in canonical text, `via` filled in. Throws `invalid`, or `not-implemented` for `vxlan`. */
+/** The request in canonical text, `via` filled in. Throws `invalid`. */
 export function checkPeerRequest(request: PeerRequest): CheckedPeer {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(request.name))
     throw invalid(`invalid peer name (${request.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 63 at most`);
   const via = vias.find((known) => known === (request.via ?? 'auto'));
   if (via === undefined) throw invalid(`invalid way to a peer (${request.via}): it is one of ${vias.join(', ')}`);
-  if (via === 'vxlan')
-    throw new NetyardError('not-implemented', 'tunnels to peers (VXLAN) are not implemented yet', {
-      hint: 'hosts that share a link reach each other with --via route',
-    });
   const address = checkAddress(request.address);
   if (request.subnets.length === 0) throw invalid(`peer ${request.name} has no subnet`, 'give --subnet CIDR');
   const subnets = request.subnets.map(checkSubnet);

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import type { ObservedLink } from '@netyard/kernel';
-import type { PeerRequest, PeerVia } from '../contract.ts';
+import type { PeerPath, PeerRequest, PeerVia } from '../contract.ts';
+import { chooseTunnel } from '../operations/tunnel.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
+import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
-import { checkPlace, findPath, type HostView } from './place.ts';
-import { PeerTable } from './table.ts';
+import { findPath } from './path.ts';
+import { checkPlace, type HostView } from './place.ts';
+import { type Peer, PeerTable } from './table.ts';
 
 const refuses = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(isNetyardError(error), String(error));
@@ -50,7 +53,6 @@ test('what is written down of a peer', () => {
   ];
   for (const [part, message] of cases)
     assert.throws(() => checkPeerRequest({ ...server2, ...part }), refuses('invalid', message), JSON.stringify(part));
-  assert.throws(() => checkPeerRequest({ ...server2, via: 'vxlan' }), refuses('not-implemented', /VXLAN/));
 });
 
 test('a peer in one line', () => {
@@ -94,27 +96,104 @@ const host: HostView = {
   ],
 };
 
-test('where a peer is, and what it becomes in the kernel', () => {
+const targets = { kind: 'nft-element', family: 'ip', table: 'netyard', comment: 'peer server2' } as const;
+const inside = (link: string, subnet: string) => ({ ...targets, set: 'peer_paths', key: `"${link}" . ${subnet}` });
+const outside = (link: string, subnet: string) => ({ ...targets, set: 'peer_targets', key: `"${link}" . ${subnet}` });
+
+test('where a peer is on a link, and what it becomes in the kernel', () => {
   const path = findPath(server2, host);
-  assert.deepEqual(path, { kind: 'route', link: 'ens33', gateway: '172.16.2.102', source: '192.168.11.1' });
-  assert.deepEqual(planPeer({ name: 'server2', subnets: ['192.168.12.0/24', '10.9.9.9/32'] }, path), [
+  assert.deepEqual(path, {
+    ...{ kind: 'route', link: 'ens33', gateway: '172.16.2.102', source: '192.168.11.1' },
+    ...{ uplink: 'ens33', local: '172.16.2.101', shared: true, mtu: 1500 },
+  });
+  const way = { via: '172.16.2.102', link: 'ens33', source: '192.168.11.1', protocol: peerProtocol };
+  assert.deepEqual(planPeer({ ...server2, subnets: ['192.168.12.0/24', '10.9.9.9/32'], via: 'route' }, path), [
+    inside('ens33', '192.168.12.0/24'),
+    outside('ens33', '192.168.12.0/24'),
+    inside('ens33', '10.9.9.9'),
+    outside('ens33', '10.9.9.9'),
+    { kind: 'route', to: '192.168.12.0/24', ...way },
+    { kind: 'route', to: '10.9.9.9/32', ...way },
+  ]);
+  assert.deepEqual(
+    planPeer(server2, path),
+    [
+      { ...targets, set: 'tunnel_peers', key: '172.16.2.102' },
+      inside('ens33', '192.168.12.0/24'),
+      inside('ny-vxlan', '192.168.12.0/24'),
+      outside('ens33', '192.168.12.0/24'),
+      { kind: 'route', to: '192.168.12.0/24', ...way },
+    ],
+    'who chooses by itself may also be met in the tunnel',
+  );
+});
+
+test('a peer that a route leads to is met in the tunnel', () => {
+  const far = { ...server2, address: '10.9.1.2' };
+  const path = findPath(far, host);
+  assert.deepEqual(path, {
+    ...{ kind: 'vxlan', link: 'ny-vxlan', gateway: '10.9.1.2', source: '192.168.11.1' },
+    ...{ uplink: 'ens33', local: '172.16.2.101', shared: false, mtu: 1450 },
+  });
+  const mac = '02:6e:0a:09:01:02';
+  assert.equal(tunnelMac('10.9.1.2'), mac);
+  assert.equal(addressOfMac(mac), '10.9.1.2');
+  assert.equal(addressOfMac('02:42:0a:09:01:02'), undefined);
+  assert.deepEqual(planPeer(far, path), [
+    { ...targets, set: 'tunnel_peers', key: '10.9.1.2' },
+    inside('ny-vxlan', '192.168.12.0/24'),
+    outside('ny-vxlan', '192.168.12.0/24'),
+    { kind: 'fdb', link: 'ny-vxlan', mac, remote: '10.9.1.2' },
+    { kind: 'neighbour', link: 'ny-vxlan', address: '10.9.1.2', mac },
     {
-      ...{ kind: 'nft-element', family: 'ip', table: 'netyard', set: 'peer_paths' },
-      ...{ key: '"ens33" . 192.168.12.0/24', comment: 'peer server2' },
-    },
-    {
-      ...{ kind: 'route', to: '192.168.12.0/24', via: '172.16.2.102', link: 'ens33', source: '192.168.11.1' },
-      protocol: peerProtocol,
-    },
-    {
-      ...{ kind: 'nft-element', family: 'ip', table: 'netyard', set: 'peer_paths' },
-      ...{ key: '"ens33" . 10.9.9.9', comment: 'peer server2' },
-    },
-    {
-      ...{ kind: 'route', to: '10.9.9.9/32', via: '172.16.2.102', link: 'ens33', source: '192.168.11.1' },
-      protocol: peerProtocol,
+      ...{ kind: 'route', to: '192.168.12.0/24', via: '10.9.1.2', link: 'ny-vxlan', onlink: true },
+      ...{ source: '192.168.11.1', protocol: peerProtocol },
     },
   ]);
+});
+
+test('the way that is chosen: links before routes, narrow routes before wide ones, what is up before all', () => {
+  const at = (address: string, part: Partial<HostView> = {}, via: PeerVia = 'auto') => {
+    const { kind, uplink, local, mtu } = findPath({ address, via }, { ...host, ...part });
+    return `${kind} ${uplink} ${local} ${mtu}`;
+  };
+  const up = ['lo', 'ens33', 'ens34'].map((name) => link(name));
+  const second = { to: '10.9.0.0/16', via: '10.7.0.254', link: 'ens34', table: 254, protocol: 3 };
+  const routes = [...host.routes, second];
+  assert.equal(at('172.16.2.102', {}, 'vxlan'), 'vxlan ens33 172.16.2.101 1450', 'forced');
+  assert.equal(at('10.9.1.2', { links: up, routes }), 'vxlan ens34 10.7.0.1 1450');
+  assert.equal(at('10.9.1.2', { routes }), 'vxlan ens33 172.16.2.101 1450', 'ens34 is down');
+  assert.equal(at('10.7.0.9'), 'vxlan ens33 172.16.2.101 1450', 'its link is down, another leads there');
+  const cheap = { to: 'default', via: '10.7.0.254', link: 'ens34', metric: 5, table: 254, protocol: 3 };
+  const dear = { to: 'default', via: '172.16.0.1', link: 'ens33', metric: 100, table: 254, protocol: 3 };
+  assert.equal(at('9.9.9.9', { links: up, routes: [dear, cheap] }), 'vxlan ens34 10.7.0.1 1450');
+  const jumbo = [{ ...link('ens33'), mtu: 9000 }];
+  assert.equal(at('9.9.9.9', { links: jumbo }), 'vxlan ens33 172.16.2.101 8950');
+  const told = { ...dear, source: '172.16.2.77' };
+  assert.equal(at('9.9.9.9', { routes: [told] }), 'vxlan ens33 172.16.2.77 1450');
+  const own = { to: '9.0.0.0/8', link: 'docker0', table: 254, protocol: 3 };
+  assert.equal(at('9.9.9.9', { routes: [own, dear] }), 'vxlan ens33 172.16.2.101 1450', 'never by our own bridges');
+});
+
+test('one tunnel for all: from the address by which most know us, as wide as the narrowest way', () => {
+  const peer = (number: number, path: Partial<PeerPath>, via: PeerVia = 'auto'): Peer => {
+    const record = { ...server2, name: `p${number}`, via, created: 0n };
+    const way: PeerPath = {
+      ...{ kind: 'vxlan', link: 'ny-vxlan', gateway: '9.9.9.9', uplink: 'ens33', local: '172.16.2.101' },
+      ...{ shared: false, mtu: 1450, ...path },
+    };
+    return { record, origin: 'request', path: way };
+  };
+  const route = { kind: 'route', mtu: 1500 } as const;
+  assert.equal(chooseTunnel([peer(1, route, 'route')], undefined), undefined);
+  assert.deepEqual(chooseTunnel([peer(1, route)], undefined), { local: '172.16.2.101', mtu: 1450, inUse: false });
+  const two = [peer(1, { ...route, mtu: 1000 }), peer(2, {}), peer(3, { mtu: 1390 })];
+  assert.deepEqual(chooseTunnel(two, undefined), { local: '172.16.2.101', mtu: 1390, inUse: true });
+  const split = [peer(1, { local: '10.7.0.1' }), peer(2, {})];
+  assert.equal(chooseTunnel(split, undefined)?.local, '10.7.0.1');
+  assert.equal(chooseTunnel(split, { local: '172.16.2.101', mtu: 1450, inUse: true })?.local, '172.16.2.101', 'stays');
+  const more = [...split, peer(3, { local: '10.7.0.1' })];
+  assert.equal(chooseTunnel(more, { local: '172.16.2.101', mtu: 1450, inUse: true })?.local, '10.7.0.1');
 });
 
 test('addresses that cannot be a peer here', () => {
@@ -129,7 +208,9 @@ test('addresses that cannot be a peer here', () => {
   assert.throws(() => at('172.16.255.255'), refuses('invalid', /is no host's address in 172\.16\.0\.0\/16/));
   assert.throws(() => at('172.16.0.0'), refuses('invalid', /is no host's address/));
   assert.throws(() => at('9.9.9.9'), refuses('invalid', /9\.9\.9\.9 is on no link of this host/));
-  assert.throws(() => at('9.9.9.9', 'auto'), refuses('not-implemented', /on no link of this host.*VXLAN/));
+  const lost = { ...host, routes: [] };
+  assert.throws(() => findPath({ ...server2, address: '9.9.9.9' }, lost), refuses('invalid', /no route leads to it/));
+  assert.throws(() => findPath({ ...server2, address: '10.7.0.9' }, lost), refuses('conflict', /ens34.*is down/));
   assert.throws(() => at('10.7.0.9'), refuses('conflict', /link ens34, which 10\.7\.0\.9 is on, is down/));
 });
 

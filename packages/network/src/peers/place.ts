@@ -1,21 +1,10 @@
 /**
- * Where a peer is, as seen from this host: the link that its address is on, and what its subnets must not collide with.
- * Pure: the host comes in as what the kernel told.
+ * What a peer says of itself beside what this host is: its address and its subnets must not collide with ours. The way to
+ * it is found in path.ts. Pure: the host comes in as what the kernel told.
  */
-import {
-  formatIp,
-  formatPrefix,
-  lastOf,
-  NetyardError,
-  networkOf,
-  type Prefix,
-  parseIp,
-  parsePrefix,
-  prefixContains,
-  prefixesOverlap,
-} from '@netyard/core';
+import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
-import type { PeerPath, PeerRecord } from '../contract.ts';
+import type { PeerRecord } from '../contract.ts';
 import type { BridgeSettings } from '../plan/bridge-settings.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
@@ -29,7 +18,7 @@ export interface HostView {
 
 type Wanted = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
 
-const mainTable = 254;
+export const mainTable = 254;
 
 /**
  * Subnets must be none of ours. Before a peer is added no route of the host may overlap with them; later, when it may
@@ -88,35 +77,8 @@ export function checkPlace(peer: Wanted, host: HostView, when: 'new' | 'known'):
   checkSubnets(peer, host, when);
 }
 
-/** The way to a peer on one of our links. Throws `invalid` where there cannot be one, `conflict` where there is none now. */
-export function findPath(peer: Wanted, host: HostView): PeerPath {
-  const ip = parseIp(peer.address);
-  const [on] = ipv4Prefixes(host)
-    .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
-    .toSorted((a, b) => b.prefix.length - a.prefix.length);
-  if (!on) throw unreachable(peer);
-  checkHostPart(peer.address, on.prefix);
-  if (!host.links.find((link) => link.name === on.link)?.up)
-    throw new NetyardError('conflict', `link ${on.link}, which ${peer.address} is on, is down`);
-  const source = host.bridges[0]?.gateway;
-  return { kind: 'route', link: on.link, gateway: peer.address, ...(source === undefined ? {} : { source }) };
-}
-
-function ipv4Prefixes({ addresses }: HostView): { link: string; prefix: Prefix }[] {
+export function ipv4Prefixes({ addresses }: HostView): { link: string; prefix: Prefix }[] {
   return addresses
     .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
     .filter(({ prefix }) => prefix.family === 4);
-}
-
-function checkHostPart(address: string, prefix: Prefix): void {
-  const edges = [formatIp(networkOf(prefix)), formatIp(lastOf(prefix))];
-  if (prefix.length < 31 && edges.includes(address))
-    throw new NetyardError('invalid', `${address} is no host's address in ${formatPrefix(networkOf(prefix))}`);
-}
-
-function unreachable({ address, via }: Wanted): NetyardError {
-  const where = `${address} is on no link of this host`;
-  if (via === 'route')
-    return new NetyardError('invalid', where, { hint: 'a route needs a peer that this host reaches without a router' });
-  return new NetyardError('not-implemented', `${where}, and tunnels to peers (VXLAN) are not implemented yet`);
 }

@@ -1,0 +1,120 @@
+/**
+ * The tunnel's link kept true: there while any peer may be reached, or may reach us, through it; from our address, as
+ * long as its uplink carries. Containers' links carry no more than it does.
+ */
+import { messageOf } from '@netyard/core';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { Context } from '../context.ts';
+import type { Peer } from '../peers/table.ts';
+import { planVeth } from '../plan/endpoint.ts';
+import { endpointInput } from '../plan/sandbox.ts';
+import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../plan/tunnel.ts';
+import { planNetworks } from './explain.ts';
+import { planInput } from './sandbox-plan.ts';
+
+/**
+ * What the tunnel has to be for these peers; undefined when none needs it. One link has one address of ours: that by
+ * which most of those that need it know us, the present one before others.
+ */
+export function chooseTunnel(peers: Iterable<Peer>, present: Tunnel | undefined): Tunnel | undefined {
+  const locals = new Map<string, number>();
+  let used = Number.POSITIVE_INFINITY;
+  let ready = Number.POSITIVE_INFINITY;
+  for (const { record, path } of peers) {
+    if (!path || record.via === 'route') continue;
+    const weight = path.kind === 'vxlan' ? 1 : 0;
+    locals.set(path.local, (locals.get(path.local) ?? (path.local === present?.local ? 0.5 : 0)) + weight);
+    if (path.kind === 'vxlan') used = Math.min(used, path.mtu);
+    else ready = Math.min(ready, path.mtu - tunnelOverhead);
+  }
+  const [first] = [...locals].sort(([, a], [, b]) => b - a);
+  if (!first) return undefined;
+  const inUse = used !== Number.POSITIVE_INFINITY;
+  return { local: first[0], mtu: inUse ? used : ready, inUse };
+}
+
+/**
+ * Makes the link what the present peers need, or takes it away. Where it cannot be made, those that are reached through it
+ * are told to have no path. Throws only with `strict`.
+ */
+export async function settleTunnel(context: Context, options: { strict: boolean }): Promise<KernelOperation[]> {
+  const { kernel, peers } = context;
+  const wanted = chooseTunnel(peers.values(), context.tunnel);
+  if (!wanted && peers.awaitsCluster) return [];
+  const before = context.tunnel;
+  context.tunnel = wanted;
+  const done: KernelOperation[] = [];
+  try {
+    if (wanted) done.push(...(await kernel.apply({ owner: 'tunnel', objects: planTunnelOf(context) })).operations);
+    else done.push(...(await kernel.remove({ owner: 'tunnel', objects: [deviceOnly] })).operations);
+  } catch (error) {
+    context.tunnel = before;
+    if (options.strict) throw error;
+    refuseTunnelled(context, messageOf(error));
+    return done;
+  }
+  if (done.length > 0) context.tunnelIndex = await findIndex(context);
+  return [...done, ...(await settleMtu(context))];
+}
+
+const deviceOnly: KernelObject = { kind: 'vxlan', name: tunnelLink, id: 0, port: 1, owner: '', up: false };
+
+/** A daemon that comes back: what was in force stays so until the peers are known. */
+export async function adoptTunnel(context: Context): Promise<void> {
+  const links = await context.kernel.listLinks();
+  const tunnel = links.find(({ name, kind }) => name === tunnelLink && kind === 'vxlan');
+  if (!tunnel) return;
+  context.tunnelIndex = tunnel.index;
+  const bridge = links.find(({ name }) => name === context.settings.bridgeName);
+  const isExpected = context.peers.size > 0 || context.peers.awaitsCluster;
+  if (isExpected && bridge?.mtu === tunnel.mtu) context.mtuLimit = tunnel.mtu;
+}
+
+/** The tunnel's objects as they are wanted now. */
+export const planTunnelOf = ({ tunnel, facts }: Pick<Context, 'tunnel' | 'facts'>): KernelObject[] =>
+  tunnel ? planTunnel(tunnel, facts) : [];
+
+async function findIndex({ kernel }: Context): Promise<number | undefined> {
+  return (await kernel.listLinks()).find(({ name }) => name === tunnelLink)?.index;
+}
+
+function refuseTunnelled(context: Context, reason: string): void {
+  context.logger.error('the tunnel to peers cannot be made', { link: tunnelLink, error: reason });
+  for (const peer of context.peers.values()) {
+    if (peer.path?.kind !== 'vxlan') continue;
+    peer.path = undefined;
+    peer.problem = `the tunnel ${tunnelLink} cannot be made: ${reason}`;
+  }
+}
+
+/** Containers, running ones too, get what fits through the tunnel while it is in use, and else what they had. */
+async function settleMtu(context: Context): Promise<KernelOperation[]> {
+  const limit = context.tunnel?.inUse ? context.tunnel.mtu : undefined;
+  const isUnknown = limit === undefined && context.peers.awaitsCluster;
+  if (limit === context.mtuLimit || isUnknown) return [];
+  context.mtuLimit = limit;
+  context.logger.info('the MTU of containers changes', { limit: limit ?? 'none' });
+  const bridges = planNetworks(context, [...context.networks.keys()]).filter(({ kind }) => kind === 'bridge');
+  const { operations } = await context.kernel.apply({ owner: 'networks', objects: bridges });
+  for (const containerId of [...context.sandboxes.keys()])
+    await context.queue.run(containerId, () => settleContainer(context, containerId));
+  return operations;
+}
+
+async function settleContainer(context: Context, containerId: string): Promise<void> {
+  const sandbox = context.sandboxes.get(containerId);
+  if (!sandbox?.state || sandbox.state.sharedWith !== undefined) return;
+  const input = planInput(context, { config: sandbox.config, state: sandbox.state }, { files: false });
+  const objects = sandbox.state.endpoints.flatMap((endpoint) => {
+    const one = endpointInput(input, endpoint);
+    return one ? [planVeth(one)] : [];
+  });
+  try {
+    await context.kernel.apply({ owner: `container ${sandbox.config.name}`, objects });
+  } catch (error) {
+    context.logger.error('the MTU of a container could not be changed', {
+      container: sandbox.config.name,
+      error: messageOf(error),
+    });
+  }
+}

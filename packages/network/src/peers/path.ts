@@ -1,0 +1,116 @@
+/**
+ * The way to a peer, as seen from this host: a route where it is on a link of ours, else the tunnel where a route leads
+ * to it. Pure: the host comes in as what the kernel told.
+ */
+import {
+  formatIp,
+  formatPrefix,
+  type Ip,
+  lastOf,
+  NetyardError,
+  networkOf,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+} from '@netyard/core';
+import type { ObservedRoute } from '@netyard/kernel';
+import type { PeerPath, PeerRecord } from '../contract.ts';
+import { tunnelLink, tunnelOverhead } from '../plan/tunnel.ts';
+import { type HostView, ipv4Prefixes, mainTable } from './place.ts';
+
+type Wanted = Pick<PeerRecord, 'address' | 'via'>;
+
+/** A link towards the peer, and our address there. */
+interface Uplink {
+  link: string;
+  local: string;
+  /** The peer is on it, with no router between. */
+  shared: boolean;
+}
+
+/** Throws `invalid` where there cannot be a way, `conflict` where there is none now. */
+export function findPath(peer: Wanted, host: HostView): PeerPath {
+  const on = findLink(parseIp(peer.address), host);
+  if (on) checkHostPart(peer.address, on.prefix);
+  const isUp = on !== undefined && host.links.some(({ name, up }) => name === on.link && up);
+  const shared: Uplink | undefined = isUp ? { link: on.link, local: formatIp(on.prefix), shared: true } : undefined;
+  if (shared && peer.via !== 'vxlan') return routePath(peer, shared, host);
+  const uplink = shared ?? (peer.via === 'route' ? undefined : findUplink(parseIp(peer.address), host));
+  if (uplink) return tunnelPath(peer, uplink, host);
+  if (on) throw new NetyardError('conflict', `link ${on.link}, which ${peer.address} is on, is down`);
+  throw unreachable(peer);
+}
+
+function routePath({ address }: Wanted, uplink: Uplink, host: HostView): PeerPath {
+  return { kind: 'route', link: uplink.link, gateway: address, ...ends(uplink, host), mtu: mtuOf(uplink, host) };
+}
+
+function tunnelPath({ address }: Wanted, uplink: Uplink, host: HostView): PeerPath {
+  const mtu = mtuOf(uplink, host) - tunnelOverhead;
+  return { kind: 'vxlan', link: tunnelLink, gateway: address, ...ends(uplink, host), mtu };
+}
+
+function ends({ link, local, shared }: Uplink, { bridges }: HostView) {
+  const source = bridges[0]?.gateway;
+  return { ...(source === undefined ? {} : { source }), uplink: link, local, shared };
+}
+
+const mtuOf = ({ link }: Uplink, { links }: HostView): number => links.find(({ name }) => name === link)?.mtu ?? 1500;
+
+/** The link whose prefix holds the address; the narrowest of several. */
+function findLink(ip: Ip, host: HostView): { link: string; prefix: Prefix } | undefined {
+  return ipv4Prefixes(host)
+    .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+}
+
+/** Where the route to an address leads: the narrowest of the main table, then the one with the least metric. */
+function findUplink(ip: Ip, host: HostView): Uplink | undefined {
+  const up = new Set(host.links.filter((link) => link.up).map(({ name }) => name));
+  for (const { link } of host.bridges) up.delete(link);
+  for (const link of ['lo', tunnelLink]) up.delete(link);
+  const [route] = host.routes
+    .flatMap((found) => {
+      const prefix = prefixOf(found);
+      return found.table === mainTable && found.link !== undefined && up.has(found.link) && prefix
+        ? { ...found, link: found.link, prefix }
+        : [];
+    })
+    .filter(({ prefix }) => prefixContains(prefix, ip))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.metric ?? 0) - (b.metric ?? 0));
+  if (!route) return undefined;
+  const local = route.source ?? localAddress(route, host);
+  return local === undefined ? undefined : { link: route.link, local, shared: false };
+}
+
+function prefixOf({ to, via }: ObservedRoute): Prefix | undefined {
+  if (to === 'default') return via?.includes(':') ? undefined : { family: 4, value: 0n, length: 0 };
+  const prefix = parsePrefix(to);
+  return prefix.family === 4 ? prefix : undefined;
+}
+
+/** The address from which packets by a route leave: on its link the one beside the router, or else the first. */
+function localAddress({ link, via }: { link: string; via?: string }, host: HostView): string | undefined {
+  const prefixes = ipv4Prefixes(host).filter((address) => address.link === link);
+  const beside = via === undefined ? undefined : prefixes.find(({ prefix }) => prefixContains(prefix, parseIp(via)));
+  const found = beside ?? prefixes[0];
+  return found && formatIp(found.prefix);
+}
+
+function checkHostPart(address: string, prefix: Prefix): void {
+  const edges = [formatIp(networkOf(prefix)), formatIp(lastOf(prefix))];
+  if (prefix.length < 31 && edges.includes(address))
+    throw new NetyardError('invalid', `${address} is no host's address in ${formatPrefix(networkOf(prefix))}`);
+}
+
+function unreachable({ address, via }: Wanted): NetyardError {
+  const where = `${address} is on no link of this host`;
+  if (via === 'route')
+    return new NetyardError('invalid', where, {
+      hint: 'a route needs a peer that this host reaches without a router; --via auto makes a tunnel where it has to',
+    });
+  return new NetyardError('invalid', `${where}, and no route leads to it`, {
+    hint: `ip route get ${address}`,
+  });
+}
