@@ -68,15 +68,16 @@ async function follow(context: Context, stream: Duplex, sink: PacketSink): Promi
   const reader = new CaptureReader();
   const signals = endOnSignal(stream);
   let readerLeft = false;
+  let isClosing = false;
   void sink.gone.then(() => {
-    readerLeft = true;
+    readerLeft = !isClosing;
     stream.destroy();
   });
   try {
     await pass(context, stream, sink, reader);
   } finally {
     signals.stop();
-    readerLeft &&= reader.tail === undefined;
+    isClosing = true;
     await sink.close();
   }
   context.warn(endText(reader));

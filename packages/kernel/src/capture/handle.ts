@@ -34,6 +34,8 @@ export class PcapHandle {
   readonly #pointer: PcapPointer;
   readonly #memory = new MemoryFile();
   readonly #dumper: DumperPointer;
+  /** What came before the filter was set is no part of the capture, nor of its counts. */
+  #before = { received: 0, dropped: 0 };
   readonly linkType: number;
   readonly snapLength: number;
 
@@ -69,6 +71,7 @@ export class PcapHandle {
     try {
       if (this.#pcap.pcap_setfilter(this.#pointer, program) !== 0)
         throw new NetyardError('internal', `cannot set the filter: ${this.#pcap.pcap_geterr(this.#pointer)}`);
+      this.#before = this.#count();
     } finally {
       this.#pcap.pcap_freecode(program);
     }
@@ -85,8 +88,13 @@ export class PcapHandle {
     return parseRecords(bytes, hostIsLittleEndian);
   }
 
-  /** Since the beginning. */
+  /** Since the filter was set. */
   statistics(): { received: number; dropped: number } {
+    const { received, dropped } = this.#count();
+    return { received: received - this.#before.received, dropped: dropped - this.#before.dropped };
+  }
+
+  #count(): { received: number; dropped: number } {
     const counters = new Uint32Array(new ArrayBuffer(12));
     if (this.#pcap.pcap_stats(this.#pointer, new Uint8Array(counters.buffer)) !== 0)
       throw new NetyardError('internal', `cannot count packets: ${this.#pcap.pcap_geterr(this.#pointer)}`);
