@@ -5,7 +5,7 @@ import type { RemoteName, SandboxConfig } from '../contract.ts';
 /** One label of a DNS name (RFC 1035, 2.3.4: 63 bytes); underscores as Docker's names have them. */
 const label = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
 
-export const isPublishable = (name: string): boolean => label.test(name);
+export const isPublishable = (name: string): boolean => label.test(name) && name.toLowerCase() !== 'localhost';
 
 /** Throws `invalid`: a dot would make `NAME` look like another host's `NAME.HOST`. */
 export function checkPublishable(name: string): void {

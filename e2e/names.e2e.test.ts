@@ -1,0 +1,184 @@
+/** Names across hosts with a cluster on etcd: resolved elsewhere, linked to, followed, and known while etcd is away. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { openHosts, type TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
+
+const noEtcd = spawnSync('etcd', ['--version']).error ? 'etcd is not installed (apt-get install etcd-server)' : false;
+const image = 'netyard-test';
+const endpoint = '172.16.2.101:2379';
+
+describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
+  let server1: TestHost;
+  let server2: TestHost;
+  let server3: TestHost;
+  before(async () => {
+    const options = ['--cluster', `etcd://${endpoint}`, '--cluster-subnet', '192.168.0.0/16'];
+    const hosts = await openHosts('netyard', ['server1', 'server2', 'server3'], {
+      daemon: false,
+      daemonOptions: options,
+    });
+    const [first, second, third] = hosts;
+    assert.ok(first && second && third);
+    [server1, server2, server3] = [first, second, third];
+    await startEtcd();
+    for (const host of hosts) {
+      await host.restartDaemon();
+      await host.docker('load', '-q', '-i', archivePath(image));
+    }
+    await run(server1, 'asker');
+  });
+  after(() => server1.close());
+
+  async function startEtcd(): Promise<void> {
+    const line = `exec setsid --fork etcd --data-dir /run/etcd --listen-client-urls http://${endpoint} --advertise-client-urls http://${endpoint} > /run/etcd.log 2>&1`;
+    await server1.sh(line);
+    const health = ['etcdctl', '--endpoints', `http://${endpoint}`, 'endpoint', 'health'];
+    await until(async () => (await server1.run(health)).status === 0, 'etcd answers');
+  }
+  const killEtcd = (): Promise<string> => server1.sh('kill -9 $(pidof etcd)');
+
+  const serve = 'mkdir -p /www && echo page of $HOSTNAME > /www/index.html && exec httpd -f -p 80 -h /www';
+  const run = (host: TestHost, name: string, ...options: string[]): Promise<string> =>
+    host.docker('run', '-d', '--name', name, ...options, image, 'sh', '-c', serve);
+  const label = ['--label', 'netyard.publish-name=true'];
+  const addressOf = (host: TestHost, name: string): Promise<string> =>
+    host.docker('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', name);
+  const lookUp = async (name: string, host = server1, from = 'asker'): Promise<string> => {
+    const { stdout } = await host.tryDocker('exec', from, 'busybox', 'nslookup', name, '127.0.0.11');
+    return stdout;
+  };
+  const resolves = async (name: string, address: string, host = server1, from = 'asker'): Promise<boolean> =>
+    new RegExp(`^(Address|Name).*[:=] *${address.replaceAll('.', '\\.')}$`, 'm').test(await lookUp(name, host, from));
+  const page = (name: string): string => `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc ${name} 80`;
+  const linkLines = async (): Promise<string[]> =>
+    (await server1.docker('exec', 'parent', 'cat', '/etc/hosts')).split('\n').filter((line) => /\tweb1 /.test(line));
+  const linked = async (address: string): Promise<boolean> =>
+    (await linkLines())[0]?.startsWith(`${address}\t`) === true;
+
+  test('a published name resolves elsewhere, as NAME.HOST and as NAME; others do not', async () => {
+    const id = await server2.netyard('run', '-d', '--name', 'nginx-1', '--publish-name', image, 'sh', '-c', serve);
+    assert.equal(
+      await server2.docker('inspect', '-f', '{{json .Config.Labels}}', 'nginx-1'),
+      '{"netyard.publish-name":"true"}',
+    );
+    await run(server2, 'quiet');
+    const address = await addressOf(server2, 'nginx-1');
+    await until(() => resolves('nginx-1.server2', address), 'the name is known');
+    assert.ok(await resolves('nginx-1', address));
+    assert.match(
+      await server1.docker('exec', 'asker', 'sh', '-c', page('nginx-1')),
+      new RegExp(`page of ${id.slice(0, 12)}`),
+    );
+    assert.match(await server1.docker('exec', 'asker', 'ping', '-c', '1', 'nginx-1.server2'), / 0% packet loss/);
+    assert.match(await lookUp(address), /nginx-1\.server2/);
+    assert.ok(!(await resolves('quiet', await addressOf(server2, 'quiet'))));
+    assert.ok(await resolves('nginx-1', address, server2, 'quiet'), 'also on its own host');
+    assert.match(await server1.docker('exec', 'asker', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11\n/);
+  });
+
+  test('what cannot be published or linked to is refused, with what to do', async () => {
+    const bad = await server1.tryDocker('create', '--label', 'netyard.publish-name=maybe', image, 'true');
+    assert.match(bad.stderr, /invalid value "maybe" of the label netyard\.publish-name/);
+    const dotted = await server1.tryDocker('create', '--name', 'a.b', ...label, image, 'true');
+    assert.match(dotted.stderr, /the name a\.b cannot be published to other hosts/);
+    const quiet = await server1.tryNetyard('create', '--link', 'server2/quiet:web1', image, 'true');
+    assert.match(quiet.stderr, /server2\/quiet: No such container is published by server2\n.*--publish-name/s);
+    const nobody = await server1.tryDocker('create', '--link', 'server9/nginx-1', image, 'true');
+    assert.match(nobody.stderr, /could not get container for server9\/nginx-1: No such container/);
+    assert.equal(await server1.docker('ps', '-a', '--format', '{{.Names}}'), 'asker');
+  });
+
+  test('a link follows a new address within a second, and a move to another host', async () => {
+    await run(server1, 'parent', '--link', 'server2/nginx-1:web1');
+    assert.ok(await linked(await addressOf(server2, 'nginx-1')));
+    assert.equal(
+      await server1.docker('inspect', '-f', '{{json .HostConfig.Links}}', 'parent'),
+      '["/server2/nginx-1:/parent/web1"]',
+    );
+    await server2.docker('stop', '-t', '0', 'nginx-1');
+    await run(server2, 'in-its-place');
+    await server2.docker('start', 'nginx-1');
+    const started = Date.now();
+    const address = await addressOf(server2, 'nginx-1');
+    await until(() => linked(address), 'the line follows');
+    console.log(`the line followed ${Date.now() - started} ms after docker start had returned`);
+    await server2.docker('rm', '-f', 'nginx-1');
+    await until(async () => !(await resolves('nginx-1', address)), 'the name is gone');
+    assert.ok(await linked(address), 'the line stays');
+    const id = await run(server3, 'nginx-1', ...label);
+    const moved = await addressOf(server3, 'nginx-1');
+    await until(() => linked(moved), 'the line follows to another host');
+    assert.deepEqual(await linkLines(), [`${moved}\tweb1 ${id.slice(0, 12)} nginx-1`]);
+    assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page('web1')), new RegExp(id.slice(0, 12)));
+  });
+
+  test('a name on two hosts is none, and the log says why; a link goes to the host that it names', async () => {
+    await run(server2, 'nginx-1', ...label);
+    const second = await addressOf(server2, 'nginx-1');
+    await until(() => resolves('nginx-1.server2', second), 'both are known');
+    assert.ok(await resolves('nginx-1.server3', await addressOf(server3, 'nginx-1')));
+    assert.match(await lookUp('nginx-1'), /NXDOMAIN/);
+    const log = await server1.sh(`cat ${server1.dataFolder}/../daemon.log`);
+    assert.match(
+      log,
+      /a name is not unique in the cluster.*nginx-1\.server2, nginx-1\.server3|nginx-1\.server3, nginx-1\.server2/,
+    );
+    assert.ok(await linked(await addressOf(server3, 'nginx-1')), 'the same container as before');
+    await server3.docker('rm', '-f', 'nginx-1');
+    await until(() => linked(second), 'the named host has it again');
+    assert.ok(await resolves('nginx-1', second));
+  });
+
+  test('rename and disconnect are followed', async () => {
+    const address = await addressOf(server2, 'nginx-1');
+    await server2.docker('rename', 'nginx-1', 'nginx-2');
+    await until(() => resolves('nginx-2', address), 'the new name');
+    assert.ok(!(await resolves('nginx-1', address)));
+    assert.ok(await linked(address), 'a link outlives the rename');
+    await server2.docker('network', 'disconnect', 'bridge', 'nginx-2');
+    await until(async () => !(await resolves('nginx-2', address)), 'disconnected');
+    await server2.docker('network', 'connect', 'bridge', 'nginx-2');
+    const next = await addressOf(server2, 'nginx-2');
+    await until(() => resolves('nginx-2', next), 'connected');
+    await until(() => linked(next), 'the link, too');
+  });
+
+  test('etcd away: what is known resolves, links hold, new containers start; all is caught up', async () => {
+    const address = await addressOf(server2, 'nginx-2');
+    await killEtcd();
+    assert.ok(await resolves('nginx-2.server2', address));
+    await server1.docker('restart', '-t', '0', 'parent');
+    assert.ok(await linked(address));
+    await run(server1, 'late', ...label);
+    assert.ok(await resolves('nginx-2.server2', address, server1, 'late'), 'in a new container');
+    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server1.restartDaemon();
+    assert.ok(await linked(address), 'also in a daemon that came back meanwhile');
+    await run(server1, 'later', '--link', 'parent:p');
+    await startEtcd();
+    await until(() => resolves('nginx-2.server2', address), 'names are back');
+    const late = await addressOf(server1, 'late');
+    await until(() => resolves('late.server1', late, server2, 'quiet'), 'what started meanwhile is known elsewhere');
+  });
+
+  test('a dead daemon takes no names along but its own, and serves again when it is back', async () => {
+    const address = await addressOf(server2, 'nginx-2');
+    const pid = await server1.docker('inspect', '-f', '{{.State.Pid}}', 'asker');
+    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    const query = ['busybox', 'nslookup', 'nginx-2', '127.0.0.11'];
+    const refused = await server1.run(['nsenter', '--target', pid, '--net', '--mount', '--root', ...query]);
+    assert.match(refused.stdout + refused.stderr, /refused/i, 'at once, so that the next name server is asked');
+    await server1.restartDaemon();
+    await until(() => resolves('nginx-2', address), 'asked again');
+  });
+
+  test('a host that is gone takes its names along; links keep their line', async () => {
+    const address = await addressOf(server2, 'nginx-2');
+    await server2.netyard('cluster', 'leave');
+    await until(async () => !(await resolves('nginx-2', address)), 'its names are gone');
+    assert.ok(await linked(address));
+  });
+});
