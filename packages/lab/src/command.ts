@@ -44,7 +44,7 @@ Several, with a router between them and a service:
 /** The command with its subcommands; their actions throw NetyardError and set `process.exitCode`. */
 export function labCommand(): Command {
   const lab = new Command('lab').description('Virtual hosts on this machine').enablePositionalOptions();
-  lab.addHelpText('after', examples);
+  lab.addHelpText('after', examples).showHelpAfterError("See 'netyard lab --help'.");
   lab
     .command('up')
     .description('Make the lab that a file describes')

@@ -39,8 +39,11 @@ export function innerScript(setup: HostSetup): string {
   return [
     'set -eu',
     `mount -t overlay -o ${quote(overlay)} overlay /etc`,
-    // Copies of what is mounted there, such as pinned namespaces, would keep alive what the machine lets go.
-    'grep -o \' /run/[^ ]*\' /proc/self/mountinfo | sort -ru | while read -r path; do umount -l "$path"; done',
+    // Copies of what is mounted there, such as pinned namespaces, would keep alive what the machine lets go. One that
+    // it lets go meanwhile, with its file, is gone here as well.
+    "grep -o ' /run/[^ ]*' /proc/self/mountinfo | sort -ru | while read -r path; do",
+    '  umount -l "$path" 2> /dev/null || ! grep -qF " $path " /proc/self/mountinfo || umount -l "$path"',
+    'done',
     'mount -t tmpfs -o mode=755 tmpfs /run',
     'mkdir -p /run/netns /run/lock /run/netyard /run/lab',
     'ln -s netyard/netyard.sock /run/docker.sock',

@@ -76,6 +76,10 @@ const fileSchema = z.strictObject({
 export type LabFile = z.infer<typeof fileSchema>;
 export type HostInFile = LabFile['hosts'][string];
 
+/** What is not there has no type that could be wrong. */
+const missing: z.core.$ZodErrorMap = (issue) =>
+  issue.code === 'invalid_type' && issue.input === undefined ? 'is missing' : undefined;
+
 /** Parses a lab file. Throws `invalid`: `FILE:LINE:COLUMN: WHERE: WHAT`. */
 export function parseLab(text: string, file: string): LabDefinition {
   const lines = new LineCounter();
@@ -84,7 +88,7 @@ export function parseLab(text: string, file: string): LabDefinition {
     new NetyardError('invalid', `${file}${place === undefined ? '' : `:${place.line}:${place.col}`}: ${message}`);
   const [syntax] = document.errors;
   if (syntax) throw refuse(syntax.linePos?.[0], syntax.message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
-  const parsed = fileSchema.safeParse(document.toJS());
+  const parsed = fileSchema.safeParse(document.toJS(), { error: missing });
   const misplaced = (path: Path, message: string): NetyardError => {
     const shown = written(document, path);
     return refuse(placeOf(document, lines, shown), `${shown.length > 0 ? `${shown.join('.')}: ` : ''}${message}`);
@@ -92,6 +96,8 @@ export function parseLab(text: string, file: string): LabDefinition {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const reason = issue?.code === 'invalid_key' ? issue.issues[0] : issue; // a name that is none: why, not only that
+    if (issue?.code === 'unrecognized_keys')
+      throw misplaced([...issue.path, ...issue.keys.slice(0, 1)], 'no such word');
     throw misplaced(issue?.path ?? [], reason?.message ?? 'not a lab file');
   }
   try {

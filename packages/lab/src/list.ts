@@ -119,7 +119,7 @@ export function findLabHost(wanted: string): FoundHost {
     .flatMap((state) => state.lab.hosts.map((host) => ({ state, host })))
     .filter(({ host }) => host.name === (second ?? first));
   const [only, another] = found;
-  if (!only) throw new NetyardError('not-found', `no such lab host: ${wanted}`, { hint: 'netyard lab ls' });
+  if (!only) throw new NetyardError('not-found', `no such lab host: ${wanted}`, { hint: 'see: netyard lab ls' });
   if (!another) return only;
   const names = found.map(({ state, host }) => `${state.lab.name}/${host.name}`);
   throw new NetyardError('invalid', `several labs have a host ${wanted}: ${names.join(', ')}`);
