@@ -25,7 +25,7 @@ export async function applyPlan(
 ): Promise<ApplyReport> {
   for (const object of plan.objects) checkObject(object);
   if (options.dryRun) return { operations: diff(plan.objects, observeAll(session, plan.objects)) };
-  const operations = diff(plan.objects, observeAll(session, plan.objects, { skipElements: true }));
+  const operations = difference(session, plan.objects);
   return await withUndo(async (undo) => {
     const done: KernelOperation[] = [];
     for (const step of stepsOf(operations)) {
@@ -36,6 +36,17 @@ export async function applyPlan(
     if (done.length > 0) logger.debug('applied', { owner: plan.owner, operations: done.length });
     return { operations: done };
   });
+}
+
+/**
+ * Elements are not looked at, for adding them tells. But when all that they stand on is there they most likely are too,
+ * and a transaction that the kernel refuses costs it tens of milliseconds, in which we wait: then they are.
+ */
+function difference(session: Session, objects: readonly KernelObject[]): KernelOperation[] {
+  const operations = diff(objects, observeAll(session, objects, { skipElements: true }));
+  const elements = operations.map(({ object }) => object);
+  const isThere = elements.length < objects.length && elements.every(({ kind }) => kind === 'nft-element');
+  return isThere ? diff(elements, observeAll(session, elements)) : operations;
 }
 
 /** Plain operations one by one; those of nftables gathered by namespace, where the first of them stands. */

@@ -3,7 +3,7 @@
  * elements. Events are gathered for a moment and then only what they name is compared; nothing polls.
  */
 import { messageOf } from '@netyard/core';
-import type { KernelEvent, KernelOperation } from '@netyard/kernel';
+import type { KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { endpointSets, tableName } from '../firewall/table.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
@@ -32,7 +32,8 @@ export class Mender {
   #elementsTimer: NodeJS.Timeout | undefined;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
   readonly #containers = new Set<string>();
-  #networks = false;
+  /** `links`: bridges with their addresses; `all`: our tables and their elements as well. */
+  #networks: 'links' | 'all' | undefined;
   /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
   #peers: MendScope | undefined;
 
@@ -72,7 +73,7 @@ export class Mender {
     else if (event.type === 'route') this.#noteRoute(event);
     else if (event.type === 'neighbour' || event.type === 'fdb') this.#noteTunnel(event);
     else {
-      this.#markNetworks();
+      this.#markNetworks('all');
       this.#markAll();
       this.#markPeers('all');
     }
@@ -82,14 +83,15 @@ export class Mender {
     if (event.table !== tableName || event.action !== 'del') return;
     if (event.what === 'element') this.#noteElement(event);
     else {
-      this.#markNetworks();
+      this.#markNetworks('all');
       this.#markAll();
     }
   }
 
   /** Of peers the event itself tells which it was; for others the sets are compared. */
   #noteElement(event: NftEvent): void {
-    if (!isPeerSet(event.set)) this.#scheduleElements();
+    if (endpointSets.some((set) => set === event.set)) this.#scheduleElements();
+    else if (!isPeerSet(event.set)) this.#markNetworks('all');
     else for (const name of peersOfElement(this.#context.peers, event)) this.#markPeers(new Set([name]));
   }
 
@@ -105,7 +107,7 @@ export class Mender {
       if (containerId === undefined && !isHostLinkName(event.name)) this.#noteUplink(event.name);
       return;
     }
-    this.#markNetworks();
+    this.#markNetworks('links');
     // With the bridge all its ports are loose.
     if (event.action === 'del') this.#markAll();
   }
@@ -120,7 +122,7 @@ export class Mender {
   #noteAddress({ action, prefix }: Extract<KernelEvent, { type: 'address' }>): void {
     this.#context.hostView = undefined;
     if (!this.#isGateway(prefix)) this.#markPeers('all');
-    else if (action === 'del') this.#markNetworks();
+    else if (action === 'del') this.#markNetworks('links');
   }
 
   #noteRoute({ action, to, table, protocol }: Extract<KernelEvent, { type: 'route' }>): void {
@@ -154,8 +156,8 @@ export class Mender {
     });
   }
 
-  #markNetworks(): void {
-    this.#networks = true;
+  #markNetworks(scope: 'links' | 'all'): void {
+    if (this.#networks !== 'all') this.#networks = scope;
     this.#schedule();
   }
 
@@ -186,10 +188,9 @@ export class Mender {
     if (this.#stop.signal.aborted) return;
     const containers = [...this.#containers];
     this.#containers.clear();
-    if (this.#networks) {
-      this.#networks = false;
-      await this.#attempt('the networks', () => this.#mendNetworks());
-    }
+    const networks = this.#networks;
+    this.#networks = undefined;
+    if (networks !== undefined) await this.#attempt('the networks', () => this.#mendNetworks(networks));
     const scope = this.#peers;
     this.#peers = undefined;
     if (scope !== undefined)
@@ -204,12 +205,13 @@ export class Mender {
     }
   }
 
-  async #mendNetworks(): Promise<void> {
+  /** A bridge is told of whenever a container comes or goes, so it is not the time to look through the tables. */
+  async #mendNetworks(scope: 'links' | 'all'): Promise<void> {
     const { kernel, networks } = this.#context;
-    const report = await kernel.apply({
-      owner: 'networks',
-      objects: planNetworks(this.#context, [...networks.keys()]),
-    });
+    const isOfTables = ({ kind }: KernelObject): boolean => kind === 'nft-table' || kind === 'nft-element';
+    const wanted = planNetworks(this.#context, [...networks.keys()]);
+    const objects = scope === 'all' ? wanted : wanted.filter((object) => !isOfTables(object));
+    const report = await kernel.apply({ owner: 'networks', objects });
     this.#tellRepair(report.operations);
     // Peers stand on the bridge's address and on the table.
     if (report.operations.length > 0) this.#peers = 'all';
@@ -243,7 +245,6 @@ export class Mender {
         const wanted = planSandbox(input).filter((object) => object.kind === 'nft-element');
         if (wanted.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#containers.add(id);
       }
-      this.#networks = true;
     });
     await this.#mend();
   }
