@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, NetyardError } from '@netyard/core';
 import { enterHost, type HostHandle } from './enter.ts';
 import { isAlive } from './process-table.ts';
@@ -75,16 +76,18 @@ export function broken({ handle, program }: Started, what: string): NetyardError
 /** Whether the last one started under this name runs. */
 export function runsInBackground(handle: HostHandle, name: string): boolean {
   const pid = readInside(handle, pidFile(name))?.trim();
-  return pid !== undefined && readInside(handle, `/proc/${pid}/stat`) !== undefined;
+  const status = pid === undefined ? undefined : readInside(handle, `/proc/${pid}/stat`);
+  return status !== undefined && !/\) [ZX] /.test(status);
 }
 
-/** As `kill -9` of it and its children. Throws `conflict` when it does not run. */
+/** As `kill -9` of it and its children; returns when it is gone. Throws `conflict` when it does not run. */
 export async function killInBackground(handle: HostHandle, name: string): Promise<void> {
   if (!runsInBackground(handle, name))
     throw new NetyardError('conflict', `${name} of lab host ${handle.lab}/${handle.host} does not run`);
   const command = ['sh', '-c', `kill -9 "-$(cat ${pidFile(name)})"`];
   const child = enterHost(handle, command, { environment: process.env, folder: '/', stdio: 'ignore' });
   if ((await exitOf(child)) !== 0) throw new NetyardError('internal', `could not kill ${name} of ${handle.host}`);
+  while (runsInBackground(handle, name)) await pause(5);
 }
 
 /** Path of a file inside a host, seen from outside. */

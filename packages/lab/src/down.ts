@@ -12,7 +12,7 @@ import { deleteNetns, hasErrno, unmount } from '@netyard/kernel';
 import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups } from './cgroups.ts';
 import { cgroupRoot, dataRoot, labPlaces, runRoot, switchPin } from './places.ts';
 import { isAlive, isInOtherPidNamespace, running } from './process-table.ts';
-import { busyWith, readState } from './state.ts';
+import { readState, untilFree } from './state.ts';
 
 const patienceMs = 20_000;
 const lookEveryMs = 10;
@@ -26,8 +26,7 @@ export async function bringDown(lab: string): Promise<void> {
     throw new NetyardError('conflict', `lab ${lab} is being made by process ${state.maker.pid}`, {
       hint: 'wait for it, or end it: it undoes what it made',
     });
-  const busy = state?.lab.hosts.find((host) => busyWith(lab, host.name) !== undefined);
-  if (busy) throw new NetyardError('conflict', `host ${busy.name} of lab ${lab} is being killed, started or cabled`);
+  for (const host of state?.lab.hosts ?? []) await untilFree(lab, host.name);
   const failures = await takeDown(lab);
   if (failures.length > 0) throw new NetyardError('internal', `lab ${lab} is not all gone: ${failures.join('; ')}`);
 }

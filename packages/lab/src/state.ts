@@ -59,6 +59,7 @@ const patienceMs = 120_000;
 
 const statePath = (lab: string): string => join(labPlaces(lab).run, 'state.json');
 const hostsFolder = (lab: string): string => join(labPlaces(lab).run, 'hosts');
+const lockPath = (lab: string, host: string): string => `${hostPath(lab, host)}.lock`;
 const hostPath = (lab: string, host: string): string => join(hostsFolder(lab), `${host}.json`);
 
 /** Takes the lab's name on this machine. Throws `conflict` when it is taken. */
@@ -121,15 +122,10 @@ function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.out
 
 /** Runs work that only one command at a time may do with a host; waits for its turn. Throws `conflict` when it is long. */
 export async function withHost<T>(lab: string, host: string, work: () => Promise<T>): Promise<T> {
-  const path = `${hostPath(lab, host)}.lock`;
-  const deadline = Date.now() + patienceMs;
+  const path = lockPath(lab, host);
   while (!claim(path)) {
-    const other = busyWith(lab, host);
-    if (other === undefined)
-      rmSync(path, { force: true }); // left by one that crashed
-    else if (Date.now() > deadline)
-      throw new NetyardError('conflict', `lab host ${lab}/${host} is being worked on by process ${other}`);
-    else await pause(20);
+    await untilFree(lab, host);
+    rmSync(path, { force: true }); // if it is there still, one that crashed left it
   }
   try {
     return await work();
@@ -153,10 +149,16 @@ function claim(path: string): boolean {
   }
 }
 
-/** The process that kills, starts or cables a host just now. */
-export function busyWith(lab: string, host: string): number | undefined {
-  const holder = readJson(`${hostPath(lab, host)}.lock`, identity);
-  return holder && isAlive(holder) ? holder.pid : undefined;
+/** Waits while another command kills, starts or cables a host. Throws `conflict` when it takes long. */
+export async function untilFree(lab: string, host: string): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const holder = readJson(lockPath(lab, host), identity);
+    if (!holder || !isAlive(holder)) return;
+    if (Date.now() > deadline)
+      throw new NetyardError('conflict', `lab host ${lab}/${host} is being worked on by process ${holder.pid}`);
+    await pause(20);
+  }
 }
 
 /** Names of all labs of which anything is there, sorted. */
