@@ -243,7 +243,8 @@ function openContext(
     facts: { ipv6: true, bridgeNetfilter: false, ipForward: settings.ipForward },
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
-      if (event.action === 'connect' || event.action === 'disconnect') names.settle();
+      const moved = event.action === 'connect' || event.action === 'disconnect';
+      if (moved && event.containerId !== undefined) names.settle(event.containerId);
       for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
     },
     ownDeletion,

@@ -1,7 +1,7 @@
 /**
  * Names across hosts while containers live: what this host publishes, and a name server in each container's namespace.
- * Both are made anew from what runs now and compared with what is there, so that whoever changed something only has
- * to say that it did. Without a directory (no cluster) nothing of this exists.
+ * Whoever changed something of a container only has to say so: what is wanted for it now is compared with what is
+ * there. Without a directory (no cluster) nothing of this exists.
  */
 import { closeSync } from 'node:fs';
 import { messageOf } from '@netyard/core';
@@ -16,6 +16,7 @@ import { asksToPublish, isSound } from '../names/published-name.ts';
 import { asksOurServer, dnsPort, serverAddress, upstreamsOf } from '../names/resolvers.ts';
 import { NameServer } from '../names/server.ts';
 import { linkEndpoint, readIfThere } from './sandbox-plan.ts';
+import { sharersOf } from './shared.ts';
 
 /** Queries of all containers that wait for other name servers; each holds a socket. */
 const mostForwarded = 512;
@@ -31,11 +32,12 @@ export class Names {
   readonly #context: () => Context;
   readonly #listen: typeof openListenerInNetns;
   readonly #forwarder = new Forwarder({ limit: mostForwarded });
-  /** By the path of the namespace. */
+  /** By the container that owns the namespace. */
   readonly #servers = new Map<string, NameServer>();
+  /** What this host publishes, by container. */
+  readonly #own = new Map<string, RemoteName>();
   readonly #toldAmbiguous = new Set<string>();
   #index: NameIndex | undefined;
-  #published = '';
   #started = false;
 
   constructor(context: () => Context, { directory, listen }: NamesOptions) {
@@ -46,7 +48,7 @@ export class Names {
 
   /** What is published on all hosts: of this one as it is now, of the others as the directory has it. */
   get index(): NameIndex {
-    this.#index ??= new NameIndex([...this.#own(), ...this.#others()]);
+    this.#index ??= new NameIndex([...this.#own.values(), ...this.#others()]);
     return this.#index;
   }
 
@@ -58,37 +60,51 @@ export class Names {
 
   /** Once all that runs is known: before, an empty list would take names away that are wanted. */
   start(): void {
+    if (!this.directory) return;
     this.#started = true;
-    this.settle();
+    const { sandboxes } = this.#context();
+    for (const { config, state } of sandboxes.values()) {
+      this.#settleServer(state?.sharedWith ?? config.containerId);
+      this.#settleName(config.containerId);
+    }
+    this.#publish();
   }
 
-  /** After any change of what runs, what it is called or where it is. Never throws; closes what has to go at once. */
-  settle(): void {
-    if (!this.directory || !this.#started) return;
-    this.#settleServers();
-    const own = this.#own().map(({ name, containerId, address }) => ({ name, containerId, address }));
-    const text = JSON.stringify(own);
-    if (text === this.#published) return;
-    this.#published = text;
-    this.forget();
-    this.directory.publish(own);
+  /**
+   * After a container came, went, was renamed or got another address; `ownerId` when the namespace it is in, or was in,
+   * is another one's. Never throws; what has to go is closed at once.
+   */
+  settle(containerId: string, ownerId = containerId): void {
+    if (!this.#started) return;
+    this.#settleServer(ownerId);
+    if (this.#settleName(containerId)) this.#publish();
   }
 
   close(): void {
     for (const server of this.#servers.values()) server.close();
     this.#servers.clear();
+    this.#own.clear();
     this.#started = false;
   }
 
-  #own(): RemoteName[] {
+  #publish(): void {
+    this.forget();
+    const own = [...this.#own.values()];
+    this.directory?.publish(own.map(({ name, containerId, address }) => ({ name, containerId, address })));
+  }
+
+  /** True when the container is published in another way than before. */
+  #settleName(containerId: string): boolean {
     const { sandboxes, settings } = this.#context();
-    const host = this.directory?.hostName ?? '';
-    return [...sandboxes.values()].flatMap(({ config }) => {
-      const { name, containerId } = config;
-      const address = linkEndpoint(this.#context(), containerId)?.ipv4Address;
-      const wanted = address !== undefined && asksToPublish(config, settings.publishNames === true);
-      return wanted ? [{ host, name, containerId, address }] : [];
-    });
+    const config = sandboxes.get(containerId)?.config;
+    const address = linkEndpoint(this.#context(), containerId)?.ipv4Address;
+    const before = this.#own.get(containerId);
+    if (!config || address === undefined || !asksToPublish(config, settings.publishNames === true))
+      return this.#own.delete(containerId);
+    const { name } = config;
+    if (before?.name === name && before.address === address) return false;
+    this.#own.set(containerId, { host: this.directory?.hostName ?? '', name, containerId, address });
+    return true;
   }
 
   /** Nobody gives names to what is not behind it: the address has to lie in that host's own subnets. */
@@ -103,23 +119,16 @@ export class Names {
   }
 
   /** A namespace outlives its owner's stop while others share it, and so does its server. */
-  #settleServers(): void {
-    const { sandboxes } = this.#context();
-    const wanted = new Map<string, Sandbox | undefined>();
-    for (const sandbox of sandboxes.values()) {
-      const { state } = sandbox;
-      if (state?.netnsPath === undefined) continue;
-      const owner = state.sharedWith === undefined ? sandbox : sandboxes.get(state.sharedWith);
-      wanted.set(state.netnsPath, owner);
-    }
-    for (const [path, server] of this.#servers) {
-      if (wanted.has(path)) continue;
+  #settleServer(ownerId: string): void {
+    const context = this.#context();
+    const owner = context.sandboxes.get(ownerId);
+    const server = this.#servers.get(ownerId);
+    const path = owner?.state?.netnsPath ?? sharersOf(context, ownerId)[0]?.state?.netnsPath;
+    if (server && path === undefined) {
       server.close();
-      this.#servers.delete(path);
+      this.#servers.delete(ownerId);
     }
-    for (const [path, owner] of wanted) {
-      if (owner && !this.#servers.has(path) && asksOurServer(owner.config)) this.#openServer(path, owner);
-    }
+    if (!server && owner && path !== undefined && asksOurServer(owner.config)) this.#openServer(path, owner);
   }
 
   /** A container without its server has the host's resolvers, which come after it in its resolv.conf. */
@@ -131,7 +140,7 @@ export class Names {
         open.push(this.#listen(path, { protocol, address: serverAddress, port: dnsPort }).fd);
       const [udp = -1, tcp = -1] = open;
       const answer = (query: Buffer, transport: Transport) => this.#answer(query, transport, config.dns);
-      this.#servers.set(path, new NameServer({ udp, tcp, answer, logger, container: config.name }));
+      this.#servers.set(config.containerId, new NameServer({ udp, tcp, answer, logger, container: config.name }));
     } catch (error) {
       for (const fd of open) closeSync(fd);
       logger.error("a container's name server could not be opened", {

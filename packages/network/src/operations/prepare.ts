@@ -59,7 +59,7 @@ async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxS
     const objects = planSandbox(planInput(context, prepared, { files: true }));
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await forgetUdp(context, state.ports);
-    context.names.settle();
+    context.names.settle(config.containerId);
     return state;
   } catch (error) {
     await undo(context, sandbox, prepared);
@@ -82,7 +82,7 @@ async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Pro
     });
   }
   sandbox.state = undefined;
-  context.names.settle();
+  context.names.settle(prepared.config.containerId);
   freeSandbox(context, prepared.config, prepared.state);
   context.store.transaction(() => {
     for (const endpoint of prepared.state.endpoints) unstoreEndpoint(context, endpoint);

@@ -203,6 +203,6 @@ export function unregister(context: Context, containerId: string): void {
   }
   for (const link of context.links.ofChild(containerId)) context.dangling.add(link);
   context.sandboxes.delete(containerId);
-  context.names.settle();
+  context.names.settle(containerId);
   context.remoteLinks.settle();
 }

@@ -37,7 +37,7 @@ export async function releaseSandbox(context: Context, sandbox: Sandbox): Promis
   if (!state) return;
   try {
     const objects = takeReleased(context, sandbox, state);
-    context.names.settle(); // its name server goes first: open sockets would keep the namespace
+    context.names.settle(config.containerId, state.sharedWith); // its name server goes first: open sockets would keep the namespace
     context.ownDeletion();
     for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
     await context.kernel.remove({ owner: `container ${config.name}`, objects });

@@ -30,7 +30,7 @@ export async function rename(context: Context, containerId: string, name: string
     sandbox.config = config;
     sandbox.state = state;
     for (const link of renamed) context.links.put(link);
-    context.names.settle();
+    context.names.settle(containerId);
     if (state) await relabel(context, planInput(context, { config, state }, { files: false }));
   });
 }
