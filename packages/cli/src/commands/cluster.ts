@@ -107,7 +107,7 @@ export const clusterRelease: CommandSpec = {
     'Gives the subnet of a host back that is gone for good, before its reservation ends (--cluster-reservation).\n' +
     'Be sure that it is gone: one that is only cut off still has containers with these addresses.',
   examples: ['netyard cluster release server3'],
-  complete: 'none',
+  complete: 'cluster-hosts',
   run: async (context, { args }) => {
     const { cluster } = context.client();
     return await forEach(context, args, (host) => cluster.release(host));

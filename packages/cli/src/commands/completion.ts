@@ -4,7 +4,7 @@
  */
 import { Failure } from '../program/failure.ts';
 import { rootEntry } from '../program/registry.ts';
-import type { CommandSpec, Completion, Entry } from '../program/spec.ts';
+import type { CommandSpec, Completion, Entry, ForeignCommand } from '../program/spec.ts';
 
 export const completion: CommandSpec = {
   usage: 'bash|zsh',
@@ -26,6 +26,8 @@ export interface CompletionLine {
   /** Flags that take a value: what follows them is not completed. */
   valued: string[];
   complete: Completion;
+  /** Arguments that are always the same, such as `up`. */
+  choices?: readonly string[];
 }
 
 /** Every command's words, by its path. */
@@ -37,6 +39,7 @@ export async function completionLines(entry: Entry, path = ''): Promise<Completi
     const below = await Promise.all(children.map((child) => completionLines(child, `${path} ${child.name}`.trim())));
     return [own, ...below.flat()];
   }
+  if (entry.foreign) return foreignLines(await entry.foreign(), path);
   const spec = await entry.load?.();
   const flags = (spec?.flags ?? []).filter((flag) => !flag.hidden);
   const shown = flags.flatMap((flag) => [`--${flag.name}`, ...(flag.short ? [`-${flag.short}`] : [])]);
@@ -51,13 +54,38 @@ export async function completionLines(entry: Entry, path = ''): Promise<Completi
   ];
 }
 
+/** What an argument of another parser's command means, by the name it has there. */
+const foreignArguments: Readonly<Record<string, Completion>> = { file: 'files', host: 'lab-hosts', name: 'labs' };
+
+function foreignLines(command: ForeignCommand, path: string): CompletionLine[] {
+  const flags = command.options.flatMap((option) =>
+    [option.long, option.short].flatMap((name) =>
+      name === undefined ? [] : [{ name, valued: option.required || option.optional }],
+    ),
+  );
+  const [first] = command.registeredArguments;
+  const children = command.commands;
+  const own: CompletionLine = {
+    path,
+    words: children.length > 0 ? children.map((child) => child.name()) : [...flags.map(({ name }) => name), '--help'],
+    valued: flags.filter(({ valued }) => valued).map(({ name }) => name),
+    complete: foreignArguments[first?.name() ?? ''] ?? 'none',
+    choices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+  };
+  return [own, ...children.flatMap((child) => foreignLines(child, `${path} ${child.name()}`))];
+}
+
 const sources: Readonly<Record<Completion, string>> = {
   containers: "netyard ps -a --format '{{.Names}}'",
   running: "netyard ps --format '{{.Names}}'",
   images: "netyard images --format '{{.Repository}}:{{.Tag}}'",
   networks: "netyard network ls --format '{{.Name}}'",
   peers: 'netyard peer ls -q',
-  targets: "echo uplink; netyard network ls --format '{{.Name}}'; netyard ps --format '{{.Names}}'",
+  targets:
+    "echo uplink; netyard network ls --format '{{.Name}}'; netyard ps --format '{{.Names}}'; netyard peer ls -q | sed 's|$|/uplink|'",
+  'cluster-hosts': 'netyard cluster ls -q',
+  labs: "netyard lab ls | awk 'NR > 1 { print $1 }'",
+  'lab-hosts': 'netyard lab ls | awk \'NR > 1 { print $2; print $1 "/" $2 }\'',
   volumes: 'netyard volume ls -q',
   namespaces: 'netyard ns ls -q',
   files: '',
@@ -66,15 +94,24 @@ const sources: Readonly<Record<Completion, string>> = {
 
 /** A script for bash; zsh runs the same through bashcompinit. Pure. */
 export function completionScript(shell: 'bash' | 'zsh', lines: readonly CompletionLine[]): string {
-  const cases = lines.map(({ path, words, valued, complete }) => {
-    const names = complete === 'files' ? 'files' : sources[complete];
+  const cases = lines.map(({ path, words, valued, complete, choices = [] }) => {
+    const fixed = choices.map((choice) => `echo ${choice}`);
+    const names =
+      complete === 'files' ? 'files' : [...fixed, sources[complete]].filter((text) => text !== '').join('; ');
     return `    ${quoted(path)}) words=${quoted(words.join(' '))}; valued=${quoted(` ${valued.join(' ')} `)}; names=${quoted(names)} ;;`;
   });
-  const head = shell === 'zsh' ? '#compdef netyard\nautoload -U +X bashcompinit && bashcompinit\n\n' : '';
-  return `${head}${bashBody.replace('@CASES@', cases.join('\n'))}`;
+  const body = bashBody.replace('@CASES@', () => cases.join('\n'));
+  return shell === 'zsh' ? `${zshHead}${body}${zshTail}` : body;
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+const zshHead = '#compdef netyard\nautoload -U +X bashcompinit && bashcompinit\n\n';
+
+/** As a file in $fpath the whole script is the function that completes: it has to do so the first time, too. */
+const zshTail = `
+if [ "\${funcstack[1]}" = _netyard ]; then _bash_complete -o bashdefault -F _netyard_complete; fi
+`;
 
 const bashBody = `# Completion of netyard, made by: netyard completion
 _netyard_words() {
@@ -84,7 +121,7 @@ _netyard_words() {
   esac
 }
 
-_netyard() {
+_netyard_complete() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
   local words= valued= names= path= word index
   for ((index = 1; index < COMP_CWORD; index++)); do
@@ -110,5 +147,5 @@ _netyard() {
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 
-complete -F _netyard netyard
+complete -F _netyard_complete netyard
 `;

@@ -68,12 +68,21 @@ test('a grammar of flags as docker’s', () => {
   assert.throws(() => parse('-ixp'), /unknown shorthand flag: 'x' in -xp/);
 });
 
+const withoutZsh = spawnSync('zsh', ['-c', ':']).error ? 'zsh is not installed' : false;
+
+test('completion: a script that zsh reads', { skip: withoutZsh }, async () => {
+  const script = completionScript('zsh', await completionLines(rootEntry));
+  const line = 'autoload -U compinit && compinit -u -D && eval "$1" && print -- $_comps[netyard]';
+  const result = spawnSync('zsh', ['-f', '-c', line, 'zsh', script], { encoding: 'utf8' });
+  assert.deepEqual([result.stderr, result.stdout], ['', '_bash_complete -F _netyard_complete\n']);
+});
+
 test('completion: a script that bash reads, and that completes', async () => {
   const script = completionScript('bash', await completionLines(rootEntry));
   const complete = (...words: string[]): string[] => {
-    const test = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _netyard; echo "\${COMPREPLY[@]}"`;
+    const test = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _netyard_complete; echo "\${COMPREPLY[@]}"`;
     // `netyard` stands in for the real one, which would ask a daemon.
-    const fake = `netyard() { case "$1 $2" in 'ps -a') echo web db ;; 'network ls') echo bridge ;; esac; }`;
+    const fake = `netyard() { case "$1 $2" in 'ps -a') echo web db ;; 'network ls') echo bridge ;; 'peer ls') echo server2 ;; 'lab ls') printf '%s\\n' 'LAB HOST' 'tutorial server1' ;; esac; }`;
     const result = spawnSync('bash', ['-c', `${script}\n${fake}\n${test}`], { encoding: 'utf8' });
     assert.equal(result.stderr, '');
     return result.stdout.trim().split(' ');
@@ -83,4 +92,11 @@ test('completion: a script that bash reads, and that completes', async () => {
   assert.ok(complete('netyard', 'run', '--pub').includes('--publish'));
   assert.deepEqual(complete('netyard', 'rm', '-f', 'w'), ['web']);
   assert.deepEqual(complete('netyard', 'network', 'rm', ''), ['bridge']);
+  assert.deepEqual(complete('netyard', 'peer', 'rm', ''), ['server2']);
+  assert.deepEqual(complete('netyard', 'capture', ''), ['uplink', 'bridge', 'server2/uplink']);
+  assert.deepEqual(complete('netyard', 'cluster', ''), ['leave', 'ls', 'release']);
+  assert.deepEqual(complete('netyard', 'lab', 'li'), ['link']);
+  assert.deepEqual(complete('netyard', 'lab', 'link', ''), ['down', 'up', 'server1', 'tutorial/server1']);
+  assert.deepEqual(complete('netyard', 'lab', 'down', ''), ['tutorial']);
+  assert.deepEqual(complete('netyard', 'lab', 'up', '--'), ['--no-daemon', '--help']);
 });

@@ -346,6 +346,7 @@ const ownCommands: readonly Entry[] = [
     group: 'netyard',
     summary: 'Make virtual hosts on this machine',
     passThrough: async (_context, args) => (await import('../commands/lab.ts')).runLab(args),
+    foreign: async () => (await import('@netyard/lab')).labCommand(),
   },
   { name: 'ns', group: 'netyard', summary: 'Work with network namespaces, without a daemon', children: nsCommands },
   {

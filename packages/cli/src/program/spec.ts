@@ -18,6 +18,9 @@ export type Completion =
   | 'peers'
   /** Containers that run, networks, `uplink`. */
   | 'targets'
+  | 'cluster-hosts'
+  | 'labs'
+  | 'lab-hosts'
   | 'volumes'
   | 'files'
   | 'namespaces'
@@ -39,6 +42,19 @@ export interface CommandSpec {
   run(context: Context, input: CommandInput): Promise<number>;
 }
 
+/** A command tree of commander's, as far as completion reads it. */
+export interface ForeignCommand {
+  name(): string;
+  readonly commands: readonly ForeignCommand[];
+  readonly options: readonly {
+    long?: string | undefined;
+    short?: string | undefined;
+    required: boolean;
+    optional: boolean;
+  }[];
+  readonly registeredArguments: readonly { name(): string; argChoices?: readonly string[] | undefined }[];
+}
+
 /** A line of the registry: known without loading the command. */
 export interface Entry {
   name: string;
@@ -49,4 +65,6 @@ export interface Entry {
   children?: readonly Entry[];
   /** Takes all words as they are: they belong to another parser (`lab`). */
   passThrough?: (context: Context, args: string[]) => Promise<number>;
+  /** That parser's own words, for completion. */
+  foreign?: () => Promise<ForeignCommand>;
 }
