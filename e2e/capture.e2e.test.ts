@@ -116,6 +116,21 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
     await nothingIsLeft();
   });
 
+  test('a bridge shows what passes between its containers; -i names another link of a container', async () => {
+    await server1.docker('run', '-d', '--name', 'other', 'netyard-test', 'sleep', '10000');
+    const bridge = await capture('bridge', 'icmp', '-c', '2');
+    const address = await server1.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'other');
+    await ping(address, 1);
+    assert.match((await bridge.ended).stdout, new RegExp(`IP 192\\.168\\.11\\.2 > ${address}: ICMP echo request`));
+    await server1.docker('rm', '-f', 'other');
+    const loopback = await capture('web', '-i', 'lo', '-c', '2', 'icmp');
+    await ping('127.0.0.1', 1);
+    const { stdout, stderr } = await loopback.ended;
+    assert.match(stdout, /IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP echo request/);
+    assert.match(stderr, /^listening on lo of container web/);
+    await nothingIsLeft();
+  });
+
   test('the uplink: packets between containers of two hosts, with their own addresses', async () => {
     const { ended } = await capture('uplink', 'icmp', '-c', '2');
     await ping('192.168.12.2');

@@ -98,7 +98,7 @@ test('refusals come as such, before anything is sent', async (t) => {
 test('a target on a peer: passed on; without an API a clear error; a slash that is no peer stays here', async (t) => {
   const { networks, asked, ended } = fakeNetworks();
   const record = { name: 'server2', address: '172.16.2.102', subnets: [], via: 'auto', created: 0n } as const;
-  const state = { record } as unknown as Awaited<ReturnType<Networks['peer']>>;
+  const state = { record, origin: 'request' } as unknown as Awaited<ReturnType<Networks['peer']>>;
   const server = await serve(
     t,
     {},
@@ -107,6 +107,12 @@ test('a target on a peer: passed on; without an API a clear error; a slash that 
   const refused = await server.send('GET', '/netyard/v1/capture?target=server2/web');
   assert.equal(refused.status, 409);
   assert.match(JSON.parse(refused.body).message, /^peer server2 has no API to capture through\nwrite it down with one/);
+  state.origin = 'cluster';
+  const ofCluster = await server.send('GET', '/netyard/v1/capture?target=server2/web');
+  assert.match(
+    JSON.parse(ofCluster.body).message,
+    /\npeers of a cluster have none; ask its own daemon: netyard -H tcp/,
+  );
   const socket = await server.raw(upgrade('target=front/db'));
   await readUntil(socket, /datagram/);
   assert.equal(asked[0]?.target, 'front/db');

@@ -70,7 +70,11 @@ export const peerAdd: CommandSpec = {
   args: [1, 1],
   flags: [
     { name: 'address', type: 'string', help: "The other host's address (e.g., 172.16.2.102)" },
-    { name: 'api', type: 'string', help: "Its daemon's API, for links to HOST/NAME (e.g., https://172.16.2.102:2376)" },
+    {
+      name: 'api',
+      type: 'string',
+      help: "Its daemon's API, for links to HOST/NAME and captures (e.g., https://172.16.2.102:2376)",
+    },
     { name: 'api-ca', type: 'string', help: "File on this host: the authority of the other daemon's certificate" },
     { name: 'api-cert', type: 'string', help: 'File on this host: the certificate to show there' },
     { name: 'api-key', type: 'string', help: "File on this host: that certificate's key, readable by root only" },

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
-import type { CaptureRequest, PeerRecord } from '@netyard/network';
+import type { CaptureRequest, PeerState } from '@netyard/network';
 import type { Exchange } from '../http/exchange.ts';
 import { readInteger } from '../http/query.ts';
 import { type Route, route } from '../http/router.ts';
@@ -66,7 +66,7 @@ async function onThisHost(
 }
 
 interface RemoteTarget {
-  peer: PeerRecord;
+  peer: PeerState;
   target: string;
 }
 
@@ -75,7 +75,7 @@ async function findPeer({ networks }: ApiOptions, target: string): Promise<Remot
   const [, name, rest] = /^([^/]+)\/(.+)$/s.exec(target) ?? [];
   if (name === undefined || rest === undefined) return undefined;
   try {
-    return { peer: (await networks.peer(name)).record, target: rest };
+    return { peer: await networks.peer(name), target: rest };
   } catch (error) {
     if (isNetyardError(error, 'not-found')) return undefined;
     throw error;
@@ -84,14 +84,20 @@ async function findPeer({ networks }: ApiOptions, target: string): Promise<Remot
 
 async function onPeer(
   { capturePeer }: ApiOptions,
-  { peer: { name, api }, target }: RemoteTarget,
+  { peer, target }: RemoteTarget,
   request: CaptureRequest,
   signal: AbortSignal,
 ): Promise<RunningCapture> {
-  if (!api)
-    throw new NetyardError('conflict', `peer ${name} has no API to capture through`, {
-      hint: `write it down with one: netyard peer add ${name} … --api https://HOST:2376 --api-ca … --api-cert … --api-key …`,
-    });
+  const { name, address, api } = peer.record;
+  if (!api) {
+    const ask = `netyard -H tcp://${address}:2376 --tlsverify capture ${target}`;
+    const hint = {
+      cluster: `peers of a cluster have none; ask its own daemon: ${ask}`,
+      request: `write it down with one: netyard peer add ${name} … --api https://${address}:2376 --api-ca … --api-cert … --api-key …`,
+      config: `give it one in the daemon's configuration, or ask its own daemon: ${ask}`,
+    };
+    throw new NetyardError('conflict', `peer ${name} has no API to capture through`, { hint: hint[peer.origin] });
+  }
   const stream = await capturePeer(name, api, { ...request, target }, signal);
   whenGone(signal, () => stream.destroy());
   return { file: untilBroken(stream), stop: () => stream.end() };
