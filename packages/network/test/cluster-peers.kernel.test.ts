@@ -62,7 +62,8 @@ describe('a big cluster', host, () => {
   });
 
   test('all of them, after the rules are flushed and after the uplink was down', async (t) => {
-    const open = (): number => sh('nft list set ip netyard peer_paths 2>/dev/null || true').split('"up0" . ').length - 1;
+    const open = (): number =>
+      sh('nft list set ip netyard peer_paths 2>/dev/null || true').split('"up0" . ').length - 1;
     const before = performance.now();
     sh('nft flush ruleset');
     await eventually('the elements are back', () => open() === 1004);

@@ -1,0 +1,262 @@
+/**
+ * A peer behind a router, with real packets: the tunnel is chosen, carries whole packets, lets nobody else in, comes back
+ * whatever is broken, and goes without trace. The other side is made by hand, as another program would.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import type { PeerRequest, SandboxState } from '../src/index.ts';
+import { ask, eventually, pings, serve, sh, succeeds } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = inFreshHost(import.meta.url);
+const far: PeerRequest = { name: 'far', address: '198.51.100.2', subnets: ['192.168.12.0/24'] };
+const farNs = '/run/netns/far';
+const thirdNs = '/run/netns/third';
+const ourMac = '02:6e:c0:00:02:01';
+const farMac = '02:6e:c6:33:64:02';
+
+/** Our wire 192.0.2.0/24, the router, and the wire beyond it, 198.51.100.0/24. `third` is a stranger beside `far`. */
+function wire(): void {
+  sh(`ip netns add router; ip netns add far; ip netns add third; ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+    ip link add up0 type veth peer name near netns router; ip address add 192.0.2.1/24 dev up0; ip link set up0 up
+    ip -n router link add beyond type bridge; ip -n router link set beyond up
+    ip -n router address add 192.0.2.254/24 dev near; ip -n router link set near up
+    ip -n router address add 198.51.100.254/24 dev beyond; ip route add default via 192.0.2.254`);
+  for (const [name, number] of [
+    ['far', 2],
+    ['third', 3],
+  ] as const)
+    sh(`ip -n router link add ${name} master beyond up type veth peer name eth0 netns ${name}
+      ip -n ${name} link set lo up; ip -n ${name} link set eth0 up; ip -n ${name} address add 198.51.100.${number}/24 dev eth0
+      ip -n ${name} route add default via 198.51.100.254`);
+}
+
+/** The other end of the tunnel, and a container there that is an address. */
+function tunnelFrom(ns: string, address: string, mac: string, container: string): void {
+  sh(`ip -n ${ns} link add v0 address ${mac} mtu 1450 type vxlan id 28281 local ${address} dstport 4789 nolearning
+    ip -n ${ns} link set v0 up; ip -n ${ns} address add ${container}/32 dev lo
+    bridge -n ${ns} fdb add ${ourMac} dev v0 dst 192.0.2.1
+    ip -n ${ns} neighbour add 192.0.2.1 lladdr ${ourMac} dev v0 nud permanent
+    ip -n ${ns} route add 172.17.0.0/16 via 192.0.2.1 dev v0 onlink src ${container}`);
+}
+
+const from = (ns: string, source: string, address: string, options = ''): boolean =>
+  sh(`nsenter --net=${ns} ping -c 1 -W 1 ${options} -I ${source} ${address} >/dev/null 2>&1 && echo yes || echo no`) ===
+  'yes\n';
+
+const objects = (): string =>
+  sh(
+    'ip route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset',
+  )
+    .replaceAll(/packets \d+ bytes \d+/g, '')
+    .replaceAll(/state \w+ | qlen \d+/g, '');
+
+describe('a peer behind a router', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let web: SandboxState & { containerId: string };
+  let bare = '';
+  before(async () => {
+    wire();
+    tunnelFrom('far', '198.51.100.2', farMac, '192.168.12.2');
+    tunnelFrom('third', '198.51.100.3', '02:6e:c6:33:64:03', '192.168.12.3');
+    sh('ip -n third address add 192.168.13.2/32 dev lo');
+    await yard.networks.start([]);
+    web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    await serve(farNs, 'tcp', 81, 'far');
+    bare = objects();
+  });
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
+  const reachable = (): boolean => from(farNs, '192.168.12.2', address()) && pings(web.netnsPath, '192.168.12.2');
+  const mtu = (link: string, ns?: string): string =>
+    sh(`ip ${ns === undefined ? '' : `-n ${ns.split('/').pop()}`} -o link show ${link} | grep -o 'mtu [0-9]*'`).trim();
+
+  test('--via route says that it cannot; by itself the tunnel is taken, with the plan told before', async () => {
+    assert.ok(!reachable());
+    await assert.rejects(yard.networks.addPeer({ ...far, via: 'route' }), /198\.51\.100\.2 is on no link of this host/);
+    const planned = await yard.networks.planAddPeer(far);
+    assert.equal(objects(), bare);
+    const { path, problems } = await yard.networks.addPeer(far);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(path, {
+      ...{ kind: 'vxlan', link: 'ny-vxlan', gateway: '198.51.100.2', source: '172.17.0.1' },
+      ...{ uplink: 'up0', local: '192.0.2.1', shared: false, mtu: 1450 },
+    });
+    assert.ok(planned.some(({ action, object }) => action === 'create' && object.kind === 'vxlan'));
+    assert.ok(reachable());
+  });
+
+  test('sources are kept both ways, and from the host itself', () => {
+    assert.equal(ask(farNs, 'tcp', address(), 80, ',bind=192.168.12.2'), 'web 192.168.12.2');
+    assert.equal(ask(web.netnsPath, 'tcp', '192.168.12.2', 81), `far ${address()}`);
+    assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1');
+  });
+
+  test('the MTU is right on every link, of running containers and of new ones; whole packets pass', async () => {
+    const late = await yard.run('late');
+    for (const [link, ns] of [['ny-vxlan'], ['docker0'], ['eth0', web.netnsPath], ['eth0', late.netnsPath]] as const)
+      assert.equal(mtu(link, ns), 'mtu 1450', link);
+    assert.equal(mtu(web.endpoints[0]?.hostLink ?? ''), 'mtu 1450');
+    assert.equal(mtu('up0'), 'mtu 1500');
+    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s 1400 -M do'));
+    assert.ok(from(farNs, '192.168.12.2', address(), '-s 1422 -M do'), 'to the last byte');
+    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s 5000'), 'and in pieces');
+    await yard.remove(late.containerId);
+  });
+
+  test('TCP is fitted to the tunnel even where a container has a longer MTU', async () => {
+    sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1500; ip link set ${web.endpoints[0]?.hostLink} mtu 1500`);
+    await serve(farNs, 'tcp', 82, 'sized');
+    const capture = `nsenter --net=${farNs} timeout 5 tcpdump -c 1 -nn -l -i v0 'tcp[tcpflags] & tcp-syn != 0 and dst port 82' 2>/dev/null`;
+    const mss = sh(
+      `(${capture}) & sleep 1; nsenter --net=${web.netnsPath} socat -u OPEN:/dev/null TCP4:192.168.12.2:82; wait`,
+    );
+    assert.match(mss, /mss 1410/);
+    sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1450; ip link set ${web.endpoints[0]?.hostLink} mtu 1450`);
+  });
+
+  test('nobody else gets in: not plain, not through a tunnel of his own, not as a peer into other networks', async () => {
+    const seen = (): string => sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
+    const before = seen();
+    assert.ok(!from(thirdNs, '192.168.13.2', address()), 'through his own tunnel, with his own address');
+    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'with an address of the peer');
+    sh('ip -n third route replace 172.17.0.0/16 via 198.51.100.254');
+    sh('ip -n router route replace 172.17.0.0/16 via 192.0.2.1');
+    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'plain, through the router');
+    sh('ip -n far address add 192.168.77.1/32 dev lo');
+    assert.ok(!from(farNs, '192.168.77.1', address()), 'the peer, with an address that is not its containers');
+    assert.equal(seen(), before, 'nothing of it came to the container');
+    sh('ip -n far route add 203.0.113.0/24 via 192.0.2.1 dev v0 onlink; ip address add 203.0.113.1/32 dev lo');
+    assert.ok(!from(farNs, '192.168.77.1', '203.0.113.1'), 'nor to the host');
+    assert.ok(from(farNs, '192.168.12.2', '172.17.0.1'), 'which its containers do reach');
+    sh('ip address delete 203.0.113.1/32 dev lo');
+  });
+
+  test('VXLAN of others on the same port goes on', () => {
+    sh(`ip link add theirs type vxlan id 7 remote 198.51.100.3 dstport 4789; ip link set theirs up
+      ip address add 10.77.0.1/24 dev theirs; ip -n third link add theirs type vxlan id 7 remote 192.0.2.1 dstport 4789
+      ip -n third link set theirs up; ip -n third address add 10.77.0.2/24 dev theirs`);
+    assert.ok(from(thirdNs, '10.77.0.2', '10.77.0.1'));
+    sh('ip link delete theirs; ip -n third link delete theirs');
+  });
+
+  test('published ports and masquerade go on beside it', () => {
+    assert.equal(ask(thirdNs, 'tcp', '192.0.2.1', 8801), 'web 198.51.100.3');
+    assert.ok(pings(web.netnsPath, '198.51.100.3'), 'outwards, as the host');
+  });
+
+  test('packets are counted in and out', async () => {
+    const before = await yard.networks.peer('far');
+    assert.ok(pings(web.netnsPath, '192.168.12.2'));
+    const { packets, bytes, lastSeen } = await yard.networks.peer('far');
+    assert.equal(packets.in - before.packets.in, 1n);
+    assert.equal(packets.out - before.packets.out, 1n);
+    assert.equal(bytes.in - before.bytes.in, 84n);
+    assert.equal(lastSeen, 1_700_000_000_000_000_000n);
+  });
+
+  const breakages: [string, string][] = [
+    ['the route is deleted', 'ip route delete 192.168.12.0/24'],
+    ['the neighbour is deleted', 'ip neighbour delete 198.51.100.2 dev ny-vxlan'],
+    [
+      'the neighbour is another',
+      'ip neighbour replace 198.51.100.2 lladdr 02:00:00:00:00:01 dev ny-vxlan nud permanent',
+    ],
+    ['the forwarding entry is deleted', `bridge fdb delete ${farMac} dev ny-vxlan`],
+    ['the forwarding entry is another', `bridge fdb replace ${farMac} dev ny-vxlan dst 198.51.100.9`],
+    ['the tunnel is deleted', 'ip link delete ny-vxlan'],
+    ['the tunnel is set down', 'ip link set ny-vxlan down'],
+    ['the tunnel is shorter', 'ip link set ny-vxlan mtu 500'],
+    ['the rules are flushed', 'nft flush ruleset'],
+    ['the peer is shut out', 'nft delete element ip netyard tunnel_peers { 198.51.100.2 }'],
+    ['its packets are not let in', `nft 'delete element ip netyard peer_paths { "ny-vxlan" . 192.168.12.0/24 }'`],
+    ['the bridge is deleted', 'ip link delete docker0'],
+  ];
+  for (const [what, command] of breakages)
+    test(`mended: ${what}`, async () => {
+      await eventually('all is well before', reachable);
+      yard.events.length = 0;
+      sh(command);
+      const start = performance.now();
+      await eventually('it is mended', () => reachable() && mtu('ny-vxlan') === 'mtu 1450');
+      await eventually('it is told', () => yard.events.some(({ action }) => action === 'repair'));
+      assert.ok(performance.now() - start < 5000);
+    });
+
+  test('the uplink is down for a while', async () => {
+    sh('ip link set up0 down');
+    await eventually('told', () => !sh('ip route').includes('192.168.12.0/24'));
+    assert.match((await yard.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
+    sh('ip link set up0 up; ip route add default via 192.0.2.254');
+    await eventually('there again', reachable);
+  });
+
+  test('the uplink gets another address: the tunnel stands there', async () => {
+    sh('ip address flush dev up0; ip address add 192.0.2.7/24 dev up0; ip route add default via 192.0.2.254');
+    await eventually('the tunnel has moved', () => sh('ip -d link show ny-vxlan').includes('local 192.0.2.7'));
+    const mac = '02:6e:c0:00:02:07';
+    sh(`bridge -n far fdb add ${mac} dev v0 dst 192.0.2.7; ip -n far neighbour add 192.0.2.7 lladdr ${mac} dev v0 nud permanent
+      ip -n far route replace 172.17.0.0/16 via 192.0.2.7 dev v0 onlink src 192.168.12.2`);
+    await eventually('they meet there', reachable);
+    sh('ip address flush dev up0; ip address add 192.0.2.1/24 dev up0; ip route add default via 192.0.2.254');
+    sh('ip -n far route replace 172.17.0.0/16 via 192.0.2.1 dev v0 onlink src 192.168.12.2');
+    await eventually('and here again', reachable);
+  });
+
+  test('the peer comes onto our link: the route takes over, the tunnel stays open, MTUs are as before', async () => {
+    sh('ip address add 198.51.100.77/24 dev up0');
+    await eventually('by the route', () => /192\.168\.12\.0\/24 via 198\.51\.100\.2 dev up0/.test(sh('ip route')));
+    await eventually('longer packets again', () => mtu('eth0', web.netnsPath) === 'mtu 1500');
+    assert.equal((await yard.networks.peer('far')).path?.kind, 'route');
+    assert.doesNotMatch(sh('bridge fdb; ip neighbour'), new RegExp(farMac));
+    sh('ip address delete 198.51.100.77/24 dev up0');
+    await eventually('through the tunnel again', () => reachable() && mtu('eth0', web.netnsPath) === 'mtu 1450');
+  });
+
+  test('no way at all is told of, and taken up again', async () => {
+    sh('ip route delete default');
+    await eventually('nothing is there', () => !sh('ip route; bridge fdb').includes('198.51.100.2'));
+    assert.match((await yard.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
+    sh('ip route add default via 192.0.2.254');
+    await eventually('there again', reachable);
+  });
+
+  test('a daemon that comes back finds all in place, and takes away what is no longer wanted', async () => {
+    const before = objects();
+    await yard.networks.close();
+    await yard.open().start([web.containerId]);
+    assert.equal(objects(), before);
+    assert.ok(reachable());
+    await yard.networks.close();
+    sh(`bridge fdb add 02:6e:00:00:00:09 dev ny-vxlan dst 198.51.100.9; nft 'add element ip netyard tunnel_peers { 1.2.3.4 comment "peer gone" }'
+      ip neighbour add 198.51.100.9 lladdr 02:6e:00:00:00:09 dev ny-vxlan nud permanent
+      ip route add 192.168.99.0/24 via 198.51.100.9 dev ny-vxlan onlink proto 78`);
+    await yard.open().start([web.containerId]);
+    assert.equal(objects(), before);
+  });
+
+  test('removed, nothing is left', async () => {
+    await yard.networks.removePeer('far');
+    assert.equal(objects(), bare);
+    assert.equal(mtu('eth0', web.netnsPath), 'mtu 1500');
+    assert.ok(!reachable());
+    assert.ok(succeeds(web.netnsPath, 'ping', '-c', '1', '-W', '1', '198.51.100.3'));
+  });
+
+  test('cleanup without any state finds the tunnel', async () => {
+    await yard.networks.addPeer(far);
+    await yard.networks.close();
+    yard.store.deletePeer('far');
+    const removed = await yard.open().cleanup({ dryRun: false });
+    assert.ok(removed.includes('vxlan ny-vxlan'));
+    assert.doesNotMatch(sh('ip link; ip route; nft list ruleset'), /vxlan|proto 78|netyard/);
+  });
+});
