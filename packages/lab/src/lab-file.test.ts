@@ -221,7 +221,7 @@ test('what is wrong is said with file, line and place', () => {
     ['name: x\nswitch: 172.16.0.0\nhosts: { a: { address: 172.16.0.1 } }', /^lab\.yaml:2:\d+: switch: invalid CIDR/],
     [lab('  {}'), /a lab needs a host/],
     [lab('  a/b: { address: 172.16.2.101 }'), /^lab\.yaml:4:\d+: hosts\.a\/b: letters, digits/],
-    /^lab\.yaml:4:\d+: hosts\.a\.color: no such word/,
+    [lab('  a: { address: 172.16.2.101, color: red }'), /^lab\.yaml:4:\d+: hosts\.a\.color: no such word/],
     [
       lab('  a: { address: 172.16.2.101 }\n  b: { address: 172.16.2.101/16 }'),
       /^lab\.yaml:5:\d+: .*address of a already/,
