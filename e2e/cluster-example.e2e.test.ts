@@ -1,0 +1,27 @@
+/** examples/cluster.yaml as it stands, but for its name: four hosts that find each other on their own etcd. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { bringDown, bringUp, parseLab } from '@netyard/lab';
+import { cannotRun } from './support/engines.ts';
+import { TestHost, until } from './support/host.ts';
+
+const file = join(import.meta.dirname, '../examples/cluster.yaml');
+
+test('the hosts of examples/cluster.yaml become a cluster', { skip: cannotRun('netyard') }, async () => {
+  const definition = { ...parseLab(readFileSync(file, 'utf8'), file), name: `e2e-cluster-${process.pid}` };
+  await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
+  try {
+    for (const host of definition.hosts) {
+      const others = definition.hosts.length - 1;
+      const lab = new TestHost('netyard', definition.name, host, {});
+      const routes = (): Promise<string> => lab.sh('ip route show proto 78');
+      await until(async () => (await routes()).trim().split('\n').length === others, `${host.name} knows the others`);
+      const rows = (await lab.netyard('cluster', 'ls')).split('\n').filter((line) => /^node\d .* ready/.test(line));
+      assert.equal(rows.length, definition.hosts.length, rows.join('\n'));
+    }
+  } finally {
+    await bringDown(definition.name);
+  }
+});
