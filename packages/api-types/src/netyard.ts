@@ -101,7 +101,12 @@ export interface Peer {
 }
 
 export interface TopologyResponse {
-  nodes: { id: string; kind: 'network' | 'container' | 'host'; name: string; detail: Record<string, string> }[];
+  nodes: {
+    id: string;
+    kind: 'network' | 'container' | 'host' | 'peer';
+    name: string;
+    detail: Record<string, string>;
+  }[];
   edges: { from: string; to: string; address: string; link: string }[];
 }
 

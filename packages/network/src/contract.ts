@@ -464,7 +464,12 @@ export interface Networks {
 }
 
 export interface Topology {
-  nodes: { id: string; kind: 'network' | 'container' | 'host'; name: string; detail: Record<string, string> }[];
+  nodes: {
+    id: string;
+    kind: 'network' | 'container' | 'host' | 'peer';
+    name: string;
+    detail: Record<string, string>;
+  }[];
   edges: { from: string; to: string; address: string; link: string }[];
 }
 

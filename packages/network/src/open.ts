@@ -80,7 +80,12 @@ export function openNetworks(options: NetworksOptions): Networks {
     planPrepare: (containerId) => planPrepare(context, containerId),
     planRelease: (containerId) => planRelease(context, containerId),
     planRemoveLink: (name) => planRemoveLink(context, name),
-    topology: () => drawTopology({ networks: [...context.networks.values()], running: runningOf(context) }),
+    topology: () =>
+      drawTopology({
+        networks: [...context.networks.values()],
+        running: runningOf(context),
+        peers: [...context.peers.values()],
+      }),
     events(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

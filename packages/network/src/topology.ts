@@ -1,23 +1,26 @@
-/** Networks, containers and the host as a graph for drawing. Pure. */
+/** Networks, containers, the host and its peers as a graph for drawing. Pure. */
 import { shortId } from '@netyard/core';
 import type { NetworkRecord, SandboxConfig, SandboxState, Topology } from './contract.ts';
+import type { Peer } from './peers/table.ts';
 
 export interface TopologyInput {
   networks: readonly NetworkRecord[];
   running: readonly { config: SandboxConfig; state: SandboxState }[];
+  peers: readonly Peer[];
 }
 
 const hostId = 'host';
 
-export function drawTopology({ networks, running }: TopologyInput): Topology {
+export function drawTopology({ networks, running, peers }: TopologyInput): Topology {
   const bridges = networks.filter((network) => network.driver === 'bridge');
   return {
     nodes: [
       { id: hostId, kind: 'host', name: 'host', detail: {} },
       ...bridges.map(networkNode),
       ...running.map(containerNode),
+      ...peers.map(peerNode),
     ],
-    edges: [...bridges.map(bridgeEdge), ...running.flatMap(containerEdges)],
+    edges: [...bridges.map(bridgeEdge), ...running.flatMap(containerEdges), ...peers.flatMap(peerEdges)],
   };
 }
 
@@ -49,4 +52,18 @@ function containerEdges({ config, state }: TopologyInput['running'][number]): To
   return state.endpoints
     .filter((endpoint) => endpoint.hostLink !== '')
     .map((endpoint) => ({ from, to: endpoint.networkId, address: endpoint.ipv4Address, link: endpoint.hostLink }));
+}
+
+const peerId = ({ record }: Peer): string => `peer ${record.name}`;
+
+function peerNode(peer: Peer): Topology['nodes'][number] {
+  const { record, origin, path, problem = '' } = peer;
+  const detail = { subnets: record.subnets.join(', '), origin, path: path?.kind ?? '', problem };
+  return { id: peerId(peer), kind: 'peer', name: record.name, detail };
+}
+
+/** None while there is no way. */
+function peerEdges(peer: Peer): Topology['edges'] {
+  const { record, path } = peer;
+  return path ? [{ from: peerId(peer), to: hostId, address: record.address, link: path.link }] : [];
 }

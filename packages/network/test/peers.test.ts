@@ -38,6 +38,10 @@ test('added, told of, explained, removed without trace', async () => {
     ['vxlan', 'sysctl', 'sysctl', ...new Array(7).fill('nft-element'), 'route', 'route'],
   );
   assert.equal((await yard.networks.planRemovePeer('server2')).length, 10, 'sysctls go with their link');
+  const { nodes, edges } = yard.networks.topology();
+  assert.equal(nodes.find(({ kind }) => kind === 'peer')?.detail['path'], 'route');
+  const edge = { from: 'peer server2', to: 'host', address: '172.16.2.102', link: 'eth0' };
+  assert.deepEqual(edges.at(-1), edge);
   await yard.networks.removePeer('server2');
   assert.deepEqual(kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
   assert.deepEqual(kernel.objects(), before);

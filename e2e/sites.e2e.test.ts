@@ -1,0 +1,167 @@
+/** Hosts of three sites behind routers (examples/three-sites.yaml): routes where a link is shared, VXLAN elsewhere. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { formatIp, formatPrefix, networkOf, parsePrefix } from '@netyard/core';
+import { bringDown, bringUp, parseLab } from '@netyard/lab';
+import { cannotRun } from './support/engines.ts';
+import { collect, TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
+import { type Inventory, takeInventory } from './support/leftovers.ts';
+
+interface Site {
+  name: string;
+  host: TestHost;
+  address: string;
+  subnet: string;
+  /** Of its container. */
+  container: string;
+}
+
+const file = new URL('../examples/three-sites.yaml', import.meta.url);
+const box = 'box';
+
+describe('three sites', { skip: cannotRun('netyard') }, () => {
+  const lab = `e2e-sites-${process.pid}`;
+  const sites: Site[] = [];
+  const untouched = new Map<string, Inventory>();
+
+  before(async () => {
+    const text = readFileSync(file, 'utf8').replace(/^name: .*$/m, `name: ${lab}`);
+    const definition = parseLab(text, 'three-sites');
+    await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
+    for (const one of definition.hosts.filter(({ role }) => role !== 'router')) {
+      const host = new TestHost('netyard', lab, one, {});
+      await host.docker('load', '-q', '-i', archivePath('netyard-test'));
+      await host.docker('run', '-d', '--name', box, 'netyard-test', 'sleep', '1000000');
+      const container = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', box);
+      const address = formatIp(parsePrefix(one.uplinks[0]?.address ?? ''));
+      const subnet = formatPrefix(networkOf(parsePrefix(one.bip ?? '')));
+      sites.push({ name: one.name, host, address, subnet, container });
+      untouched.set(one.name, await takeInventory(host));
+    }
+  });
+  after(() => bringDown(lab));
+
+  const site = (name: string): Site => {
+    const found = sites.find((one) => one.name === name);
+    assert.ok(found);
+    return found;
+  };
+  const pairs = (): [Site, Site][] =>
+    sites.flatMap((one) => sites.filter((other) => other !== one).map((other): [Site, Site] => [one, other]));
+  const pings = async ({ host }: Site, to: string, ...options: string[]): Promise<boolean> =>
+    (await host.tryDocker('exec', box, 'ping', '-c', '1', '-W', '2', ...options, to)).status === 0;
+  const allReach = async (): Promise<boolean> => {
+    for (const [one, other] of pairs()) if (!(await pings(one, other.container))) return false;
+    return true;
+  };
+
+  test('nobody reaches another before; one peer add for each, and all do', async () => {
+    for (const [one, other] of pairs().slice(0, 3)) assert.ok(!(await pings(one, other.container)), other.name);
+    for (const [{ host }, { name, address, subnet }] of pairs())
+      assert.equal(await host.netyard('peer', 'add', name, '--address', address, '--subnet', subnet), name);
+    for (const [one, other] of pairs()) assert.ok(await pings(one, other.container), `${one.name} to ${other.name}`);
+  });
+
+  test('a route where the link is shared, the tunnel elsewhere; ls, inspect and explain say so', async () => {
+    const { host } = site('paris1');
+    const rows = await host.netyard('peer', 'ls', '--format', '{{.Name}} {{.Path}} {{.MTU}} {{.State}}');
+    assert.equal(
+      rows,
+      [
+        'berlin1 vxlan dev ens33 1450 ready',
+        'oslo1 vxlan dev ens33 1450 ready',
+        'paris2 route dev ens33 1500 ready',
+      ].join('\n'),
+    );
+    const path = '{{.Path.Kind}} {{.Path.Link}} {{.Path.Local}}';
+    assert.equal(await host.netyard('peer', 'inspect', '-f', path, 'oslo1'), 'vxlan ny-vxlan 172.16.1.11');
+    const script = await host.netyard('explain', 'oslo1');
+    for (const line of [
+      /^ip link add name ny-vxlan address 02:6e:ac:10:01:0b mtu 1450 type vxlan id 28281 local 172\.16\.1\.11 dstport 4789 nolearning$/m,
+      /^bridge fdb add 02:6e:ac:10:03:0b dev ny-vxlan dst 172\.16\.3\.11$/m,
+      /^ip neighbour replace 172\.16\.3\.11 lladdr 02:6e:ac:10:03:0b dev ny-vxlan nud permanent$/m,
+      /^ip route add 192\.168\.31\.0\/24 via 172\.16\.3\.11 dev ny-vxlan .*onlink$/m,
+    ])
+      assert.match(script, line);
+  });
+
+  test('packets of 1400 bytes, longer ones in pieces, and long streams, both ways, over the narrow way too', async () => {
+    for (const [one, other] of pairs()) {
+      assert.ok(await pings(one, other.container, '-s', '1372'), `${one.name} to ${other.name}: 1400 bytes`);
+      assert.ok(await pings(one, other.container, '-s', '4000'), `${one.name} to ${other.name}: in pieces`);
+    }
+    const bytes = 4_000_000;
+    const serve = `mkdir /www && head -c ${bytes} /dev/zero > /www/zeros && httpd -p 80 -h /www`;
+    for (const { host } of sites) await host.docker('exec', box, 'sh', '-c', serve);
+    for (const [one, other] of pairs()) {
+      const ask = "printf 'GET /zeros HTTP/1.0\\r\\n\\r\\n'";
+      const fetch = `${ask} | nc ${other.container} 80 | tail -c ${bytes} | wc -c`;
+      assert.equal(
+        await one.host.docker('exec', box, 'sh', '-c', fetch),
+        String(bytes),
+        `${other.name} to ${one.name}`,
+      );
+    }
+  });
+
+  test('the MTU is right on every link', async () => {
+    for (const { host, name } of sites) {
+      assert.match(await host.docker('exec', box, 'ip', 'link', 'show', 'eth0'), / mtu 1450 /, name);
+      const shown = await host.sh('ip -o link');
+      assert.match(shown, / ny-vxlan: .* mtu 1450 /);
+      assert.match(shown, / docker0: .* mtu 1450 /);
+      assert.match(shown, / ens33(@\w+)?: .* mtu 1500 /);
+      assert.match(shown, / ny-[0-9a-f]{12}(@\w+)?: .* mtu 1450 /);
+    }
+  });
+
+  test('sources are kept through the tunnel', async () => {
+    const { host, container } = site('oslo1');
+    const capture = host.start(['tcpdump', '-i', 'ny-vxlan', '-nn', '-l', '-c', '1', 'icmp']);
+    const captured = collect(capture);
+    await new Promise((resolve) => capture.stderr?.once('data', resolve));
+    assert.ok(await pings(site('berlin1'), container));
+    assert.match(
+      (await captured).stdout,
+      new RegExp(`IP ${site('berlin1').container} > ${container}: ICMP echo request`),
+    );
+  });
+
+  const breakages: [string, string][] = [
+    ['the tunnel deleted', 'ip link delete ny-vxlan'],
+    ['its forwarding entry deleted', 'bridge fdb delete 02:6e:ac:10:03:0b dev ny-vxlan'],
+    ['its neighbour deleted', 'ip neighbour delete 172.16.3.11 dev ny-vxlan'],
+    ['nft flush ruleset', 'nft flush ruleset'],
+    ['the uplink down and up', 'ip link set ens33 down; ip link set ens33 up; ip route replace default via 172.16.1.1'],
+  ];
+  for (const [what, line] of breakages)
+    test(`${what} is mended`, async (t) => {
+      const { host } = site('paris1');
+      const to = site('oslo1').container;
+      await host.sh(line);
+      const since = performance.now();
+      await until(async () => (await host.run(['ping', '-c', '1', '-W', '0.1', to])).status === 0, `${what} is mended`);
+      t.diagnostic(`mended after ${(performance.now() - since).toFixed(0)} ms`);
+      await until(allReach, 'all of them');
+    });
+
+  test('a killed daemon leaves the ways open', async () => {
+    const { host } = site('paris1');
+    await host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    assert.ok(await pings(site('oslo1'), site('paris1').container));
+    await host.restartDaemon();
+    assert.ok(await allReach());
+  });
+
+  test('after peer rm nothing is left', async () => {
+    for (const [{ host }, { name }] of pairs()) await host.netyard('peer', 'rm', name);
+    for (const { host, name } of sites) {
+      const left = await takeInventory(host);
+      for (const kind of ['links', 'routes', 'nftables', 'namespaces'])
+        assert.equal(left[kind], untouched.get(name)?.[kind], `${kind} of ${name}`);
+    }
+    for (const [one, other] of pairs().slice(0, 3)) assert.ok(!(await pings(one, other.container)));
+  });
+});
