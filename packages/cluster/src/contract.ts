@@ -47,6 +47,8 @@ export interface ClusterProblem {
 export type ClusterChange =
   | { type: 'host'; action: 'join' | 'update' | 'leave'; host: ClusterHost }
   | { type: 'name'; action: 'set' | 'remove'; name: PublishedName }
+  /** What is wrong with this host's own membership: see `ClusterView.problem`. */
+  | { type: 'membership'; problem: string }
   /** Something malformed came (or went: `problem` is empty). */
   | { type: 'problem'; key: string; problem: string }
   /**

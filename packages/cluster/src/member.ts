@@ -2,6 +2,7 @@
  * This host as a member: connects to one endpoint after the other, joins, and then follows the others, renews its
  * leases and writes its names until the connection ends; then again. What is known stays known meanwhile.
  */
+import { once } from 'node:events';
 import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { announcedAddress, type HostAddresses, hostAddresses } from './address.ts';
 import type { Cluster, ClusterChange, ClusterHost, ClusterView, PublishedName, Reservation } from './contract.ts';
@@ -149,8 +150,9 @@ export class Member implements Cluster {
     const problem = lostTo
       ? `${subnet} is the subnet of host ${lostTo.host} now: this host was away for longer than it was kept. Its containers are not reached from other hosts; restart the daemon to take another subnet`
       : '';
-    if (problem !== '' && problem !== this.#problem) this.#logger.error(problem);
+    if (problem === this.#problem) return;
     this.#problem = problem;
+    this.#tell([{ type: 'membership', problem }]);
   }
 
   /** Lives on the connection until it ends, and tells why. */
@@ -170,8 +172,10 @@ export class Member implements Cluster {
       ];
       work.push(keepLeases(session, leases, signal), this.#publisher.run(session, joined.leases.host, signal));
     }
-    const why = await Promise.race(work).then(
-      () => 'the watch ended',
+    // Without leases only the watch is at work, and it does not hear of our own close.
+    const closed = signal.aborted ? undefined : once(signal, 'abort');
+    const why = await Promise.race([...work, closed]).then(
+      () => (signal.aborted ? messageOf(signal.reason) : 'the watch ended'),
       (error: unknown) => messageOf(session.ended.aborted ? session.ended.reason : error),
     );
     await this.#leaving; // it needs the connection, and ends it

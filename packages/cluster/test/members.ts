@@ -12,11 +12,11 @@ export interface TestHost extends AsyncDisposable {
   log: { level: string; message: string; fields: LogFields | undefined }[];
 }
 
-export type HostOverrides = Partial<ClusterSettings> & { folder?: string };
+export type HostOverrides = Partial<ClusterSettings> & { folder?: string; random?: () => number };
 
 /** `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files stay for a second one of the same name. */
 export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostOverrides = {}): Promise<TestHost> {
-  const { folder = join(etcd.folder, `host-${name}`), ...settings } = overrides;
+  const { folder = join(etcd.folder, `host-${name}`), random, ...settings } = overrides;
   mkdirSync(folder, { recursive: true });
   const log: TestHost['log'] = [];
   const cluster = await openCluster({
@@ -24,7 +24,7 @@ export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostO
       ...{ url: etcd.url, hostName: name, pool: {}, leaseSeconds: 3, reservationSeconds: 3600 },
       ...settings,
     },
-    ...{ folder, clock: systemClock, logger: collect(log) },
+    ...{ folder, clock: systemClock, logger: collect(log), ...(random ? { random } : {}) },
     addresses: { uplink: async () => `172.16.2.${Number(/\d+/.exec(name)?.[0] ?? 0)}`, prefixes: () => [] },
   });
   const told: ClusterChange[] = [];

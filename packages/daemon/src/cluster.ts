@@ -140,6 +140,15 @@ function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'],
     events.publish({ type: 'node', action, actorId: hostName, attributes });
     if (change.state === 'away') logger.warn('etcd is away; what is known stays', { reason });
     else logger.info(change.state === 'left' ? 'this host has left the cluster' : 'etcd is there');
+  } else if (change.type === 'membership') {
+    const detail = change.problem === '' ? 'a member as before' : change.problem;
+    events.publish({
+      type: 'node',
+      action: 'update',
+      actorId: hostName,
+      attributes: { name: hostName, cluster: name, detail },
+    });
+    logger[change.problem === '' ? 'info' : 'error'](detail);
   } else if (change.type === 'problem' && change.problem !== '') {
     events.publish({
       type: 'node',

@@ -59,6 +59,7 @@ export async function openSession(
     {
       createConnection: () => {
         socket = access.tls ? connectWithTls(target, access.tls) : connectSocket(target);
+        socket.on('error', close); // TLS of version 1.3 refuses our certificate when the session seems to be there
         socket.once('close', () => close(Object.assign(new Error('the connection ended'), { code: 'ECONNRESET' })));
         return socket;
       },
