@@ -8,7 +8,8 @@ import { test } from 'node:test';
 const root = join(import.meta.dirname, '..');
 const skip = process.getuid?.() === 0 ? false : 'needs root: it makes hosts out of namespaces';
 const labs = spawnSync(join(root, 'bin/netyard'), ['lab', 'ls'], { encoding: 'utf8' }).stdout ?? '';
-const taken = /^tutorial /m.test(labs) ? 'a lab called tutorial stands: netyard lab down tutorial' : false;
+const [, taken] = /^(tutorial|cluster) /m.exec(labs) ?? [];
+const busy = taken === undefined ? false : `a lab called ${taken} stands: netyard lab down ${taken}`;
 const docker = spawnSync('docker', ['--version']).status === 0 ? false : 'needs the docker CLI';
 
 /** The blocks that make a lab, in the order of the page. */
@@ -16,7 +17,7 @@ function commandsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
   const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1] ?? '');
   const found = blocks.filter((block) => block.includes('netyard lab up'));
-  assert.equal(found.length, 2, `${file} has two blocks that make a lab`);
+  assert.equal(found.length, 3, `${file} has three blocks that make a lab`);
   return found.map((block) => block.replace(/ +#.*$/gm, ''));
 }
 
@@ -31,11 +32,11 @@ test('both READMEs show the same commands', () => {
   assert.deepEqual(commandsOf('README.zh-CN.md'), commandsOf('README.md'));
 });
 
-test('the commands of the README work as they stand', { skip: skip || docker || taken }, (context) => {
+test('the commands of the README work as they stand', { skip: skip || docker || busy }, (context) => {
   context.after(() => {
-    spawnSync(join(root, 'bin/netyard'), ['lab', 'down', 'tutorial']);
+    for (const lab of ['tutorial', 'cluster']) spawnSync(join(root, 'bin/netyard'), ['lab', 'down', lab]);
   });
-  const [one = '', two = ''] = commandsOf('README.md');
+  const [one = '', two = '', three = ''] = commandsOf('README.md');
   const shown = run(one);
   assert.match(shown, /^192\.168\.11\.2\tweb1 [0-9a-f]{12} nginx-1$/m);
   assert.match(shown, /1 packets transmitted, 1 received/);
@@ -43,4 +44,5 @@ test('the commands of the README work as they stand', { skip: skip || docker || 
   const peers = run(two);
   assert.match(peers, /server2 .*172\.16\.2\.102/);
   assert.match(peers, /^ip route add 192\.168\.12\.0\/24 .*172\.16\.2\.102/m);
+  assert.match(run(three), /^node4 /m);
 });
