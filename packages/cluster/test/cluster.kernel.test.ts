@@ -161,6 +161,7 @@ test('a full pool is said, with those who hold a subnet without being there', ho
     openHost(etcd, 'server3', at('g')),
     refused('conflict', /10\.6\.0\.0\/23 is full: none of its 2 subnets of \/24 is free\n.*cluster leave/),
   );
+  await until(one, 'server2', () => others(one).length === 1);
   await two.cluster.close();
   await until(one, 'server2 gone', () => others(one).length === 0);
   await assert.rejects(
