@@ -59,7 +59,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     const row = await server1.netyard('peer', 'ls');
     assert.match(
       row,
-      /^NAME +ADDRESS +SUBNETS +PATH +PACKETS IN\/OUT +LAST SEEN +STATE\nserver2 +172\.16\.2\.102 +192\.168\.12\.0\/24 +route dev ens33 +[1-9]\d*\/[1-9]\d* +\S.* +ready$/,
+      /^NAME +ADDRESS +SUBNETS +PATH +CONNECTIONS IN\/OUT +LAST SEEN +STATE\nserver2 +172\.16\.2\.102 +192\.168\.12\.0\/24 +route dev ens33 +[1-9]\d*\/[1-9]\d* +\S.* +ready$/,
     );
     assert.equal(await server1.netyard('peer', 'ls', '-q'), 'server2');
     assert.equal(await server1.netyard('peer', 'inspect', '-f', '{{.Path.Link}} {{.Open}}', 'server2'), 'ens33 true');

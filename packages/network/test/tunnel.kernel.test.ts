@@ -153,13 +153,12 @@ describe('a peer behind a router', host, () => {
     assert.ok(pings(web.netnsPath, '198.51.100.3'), 'outwards, as the host');
   });
 
-  test('packets are counted in and out', async () => {
+  test('connections are counted in and out', async () => {
     const before = await yard.networks.peer('far');
-    assert.ok(pings(web.netnsPath, '192.168.12.2'));
-    const { packets, bytes, lastSeen } = await yard.networks.peer('far');
-    assert.equal(packets.in - before.packets.in, 1n);
-    assert.equal(packets.out - before.packets.out, 1n);
-    assert.equal(bytes.in - before.bytes.in, 84n);
+    assert.ok(reachable());
+    const { connections, lastSeen } = await yard.networks.peer('far');
+    assert.equal(connections.in - before.connections.in, 1n);
+    assert.equal(connections.out - before.connections.out, 1n);
     assert.equal(lastSeen, 1_700_000_000_000_000_000n);
   });
 

@@ -22,15 +22,11 @@ export const tableName = 'netyard';
  */
 const publishedMark = '0x40000000';
 
-/** Peers' packets, in and out, are looked up once, counted, and then known by these bits. */
-const fromPeerMark = '0x20000000';
-const toPeerMark = '0x10000000';
-
 /**
  * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
  * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link
  * and subnet of each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is
- * not translated; both count packets; `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
+ * not translated; both count connections, as only the first packet of one is looked up; `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
  * on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
  * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
@@ -80,8 +76,7 @@ const body = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
-		meta mark & ${toPeerMark} != 0 return comment "to other hosts' containers"
-		oifname . ip daddr @peer_targets return comment "to other hosts' containers, from this host"
+		oifname . ip daddr @peer_targets return comment "to other hosts' containers"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
 	}
 
@@ -91,18 +86,14 @@ const body = `
 		iifname "${tunnelLink}" iifname . ip saddr != @peer_paths drop comment "of no peer's containers"
 	}
 
-	chain peers {
-		type filter hook forward priority -150; policy accept;
-		oifname @bridges iifname . ip saddr @peer_paths meta mark set meta mark | ${fromPeerMark} goto fit
-		iifname @bridges oifname . ip daddr @peer_targets meta mark set meta mark | ${toPeerMark} goto fit
-	}
-
 	chain fit {
-		tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "no longer than both ways carry"
+		oifname @bridges tcp option maxseg size set rt mtu comment "no longer than both ways carry"
+		iifname @bridges tcp option maxseg size set rt mtu comment "no longer than both ways carry"
 	}
 
 	chain forward {
 		type filter hook forward priority 0; policy accept;
+		tcp flags & (syn | rst) == syn jump fit
 		ct state established,related accept
 		iifname "${tunnelLink}" oifname != @bridges drop comment "the tunnel leads to containers only"
 		oifname @bridges jump to_bridge
@@ -111,7 +102,7 @@ const body = `
 	chain to_bridge {
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
-		meta mark & ${fromPeerMark} != 0 accept comment "other hosts' containers"
+		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
 		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
 		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
 		drop comment "neither published nor linked"

@@ -50,9 +50,9 @@ function compare(peer: Peer, objects: readonly KernelObject[], look: Look): Peer
     present: objects.some((object) => object.kind === 'route' && object.to === subnet && isThere(object)),
   }));
   const open = path !== undefined && objects.every((object) => object.kind !== 'nft-element' || isThere(object));
-  const { packets, bytes, lastSeen } = look.traffic.get(record.name) ?? noTraffic;
+  const { connections, lastSeen } = look.traffic.get(record.name) ?? noTraffic;
   return {
-    ...{ record, origin, routes, open, packets, bytes },
+    ...{ record, origin, routes, open, connections },
     ...(path ? { path } : {}),
     ...(lastSeen === undefined ? {} : { lastSeen }),
     problems: problemsOf(

@@ -1,6 +1,6 @@
 /**
- * What passed between our containers and those of peers, from the counters of the sets that let it through. No time is
- * kept there, so a peer is known to have been there when its counter has grown since somebody looked before: then it was
+ * Connections between our containers and those of peers, from the counters of the sets that let them through: only the
+ * first packet of one comes there. No time is kept, so a peer is known to have been there when its counter has grown since somebody looked before: then it was
  * seen between the two looks, and the later one is told.
  */
 import type { ObservedElement } from '@netyard/kernel';
@@ -14,14 +14,13 @@ interface Count {
 }
 
 export interface Traffic {
-  packets: Count;
-  bytes: Count;
+  connections: Count;
   /** Nanoseconds since 1970. */
   lastSeen: bigint | undefined;
 }
 
 const none: Count = { in: 0n, out: 0n };
-export const noTraffic: Traffic = { packets: none, bytes: none, lastSeen: undefined };
+export const noTraffic: Traffic = { connections: none, lastSeen: undefined };
 
 /** By name of the peer; one listing of each set, however many they are. */
 export async function lookAtTraffic(context: Context): Promise<ReadonlyMap<string, Traffic>> {
@@ -33,14 +32,13 @@ export async function lookAtTraffic(context: Context): Promise<ReadonlyMap<strin
   const names = new Set([...incoming.keys(), ...outgoing.keys()]);
   const traffic = new Map(
     [...names].map((name): [string, Traffic] => {
-      const [from, to] = [incoming.get(name) ?? zero, outgoing.get(name) ?? zero];
+      const [from, to] = [incoming.get(name) ?? 0n, outgoing.get(name) ?? 0n];
       const before = context.traffic.get(name);
-      const hasGrown = from.packets > 0n && from.packets !== before?.packets.in;
+      const hasGrown = from > 0n && from !== before?.connections.in;
       return [
         name,
         {
-          packets: { in: from.packets, out: to.packets },
-          bytes: { in: from.bytes, out: to.bytes },
+          connections: { in: from, out: to },
           lastSeen: hasGrown && before !== undefined ? now : before?.lastSeen,
         },
       ];
@@ -50,15 +48,12 @@ export async function lookAtTraffic(context: Context): Promise<ReadonlyMap<strin
   return traffic;
 }
 
-const zero = { packets: 0n, bytes: 0n };
-
-function sumUp(elements: readonly ObservedElement[]): Map<string, { packets: bigint; bytes: bigint }> {
-  const sums = new Map<string, { packets: bigint; bytes: bigint }>();
-  for (const { comment, packets = 0n, bytes = 0n } of elements) {
+function sumUp(elements: readonly ObservedElement[]): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { comment, packets = 0n } of elements) {
     if (comment === undefined || !isPeerComment(comment)) continue;
     const name = nameOfComment(comment);
-    const sum = sums.get(name) ?? zero;
-    sums.set(name, { packets: sum.packets + packets, bytes: sum.bytes + bytes });
+    sums.set(name, (sums.get(name) ?? 0n) + packets);
   }
   return sums;
 }
