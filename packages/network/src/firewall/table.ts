@@ -53,6 +53,12 @@ const body = `
 		type filter hook prerouting priority -300; policy accept;
 		ip daddr 127.0.0.0/8 iifname != "lo" drop comment "loopback from outside"
 		ip saddr 127.0.0.0/8 iifname @bridges drop comment "loopback from a container"
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "what is inside is tracked"
+	}
+
+	chain tunnel_out {
+		type filter hook output priority -300; policy accept;
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "what is inside is tracked"
 	}
 
 	chain publish {
