@@ -183,7 +183,7 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
   });
 
   test("Ctrl-C on a terminal ends it; so does the terminal's end", async () => {
-    const typed = server1.start(['script', '-qec', `${netyard} capture web icmp`, '/dev/null'], { stdin: '' });
+    const typed = server1.start(['script', '-qec', `exec ${netyard} capture web icmp`, '/dev/null'], { stdin: '' });
     let shown = '';
     typed.stdout?.on('data', (chunk) => {
       shown += chunk;
@@ -196,7 +196,7 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
     assert.equal(status, 0);
     assert.match(shown, /4 packets captured\r\n4 packets received by filter\r\n0 packets dropped by kernel\r\n$/);
     await nothingIsLeft();
-    const hung = server1.start(['script', '-qec', `${netyard} capture web icmp`, '/dev/null'], { stdin: '' });
+    const hung = server1.start(['script', '-qec', `exec ${netyard} capture web icmp`, '/dev/null'], { stdin: '' });
     const seen = once(hung.stdout as NodeJS.ReadableStream, 'data');
     await seen;
     hung.kill('SIGKILL');
