@@ -59,14 +59,14 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     const row = await server1.netyard('peer', 'ls');
     assert.match(
       row,
-      /^NAME +ADDRESS +SUBNETS +PATH +CONNECTIONS IN\/OUT +LAST SEEN +STATE\nserver2 +172\.16\.2\.102 +192\.168\.12\.0\/24 +route dev ens33 +[1-9]\d*\/[1-9]\d* +\S.* +ready$/,
+      /^NAME +ADDRESS +SUBNETS +PATH +PACKETS IN\/OUT +LAST SEEN +STATE\nserver2 +172\.16\.2\.102 +192\.168\.12\.0\/24 +route dev ens33 +[1-9]\d*\/[1-9]\d* +\S.* +ready$/,
     );
     assert.equal(await server1.netyard('peer', 'ls', '-q'), 'server2');
     assert.equal(await server1.netyard('peer', 'inspect', '-f', '{{.Path.Link}} {{.Open}}', 'server2'), 'ens33 true');
     const script = await server1.netyard('explain', 'server2');
     assert.match(
       script,
-      /^nft add element ip netyard peer_paths '\{ "ens33" \. 192\.168\.12\.0\/24 comment "peer server2" \}'$/m,
+      /^nft add element ip netyard peer_paths_24 '\{ "ens33" \. 192\.168\.12\.0 comment "peer server2" \}'$/m,
     );
     assert.match(
       script,

@@ -91,9 +91,9 @@ export interface Peer {
   Routes: { Subnet: string; Present: boolean }[];
   /** Packets of the peer's containers are let in. */
   Open: boolean;
-  /** Of its containers to ours and of ours to its, since the rules were made; as the kernel tracks them, ping too. */
-  Connections: { In: number; Out: number };
-  /** RFC 3339: when connections of its containers were last found to have come in since a look before; '' while unknown. */
+  /** From its containers to ours and from ours to its, since the rules were made. */
+  Packets: { In: number; Out: number };
+  /** RFC 3339: when a look last found more packets from its containers than the look before; '' while unknown. */
   LastSeen: string;
   /** What is wrong; empty when all is well on this side. */
   Problems: string[];

@@ -319,14 +319,11 @@ export interface PeerState {
   routes: { subnet: string; present: boolean }[];
   /** Packets of the peer's containers are let in. */
   open: boolean;
+  /** Since the rules were made: packets of its containers that were let in to ours, and of ours to its. */
+  packets: { in: bigint; out: bigint };
   /**
-   * Since the rules were made: of its containers to ours, and of ours to its. Connections as the kernel tracks them, UDP
-   * and ping too; counting each packet would cost a tenth of a round trip.
-   */
-  connections: { in: bigint; out: bigint };
-  /**
-   * Nanoseconds since 1970: when it was last known to be there. That is, the last time that connections of its
-   * containers were found to have come in since somebody looked before. Absent while that is not known.
+   * Nanoseconds since 1970: when it was last known to be there. That is, the last look that found more packets from its
+   * containers than the look before. Looks are taken by themselves, and whenever somebody asks. Absent while not known.
    */
   lastSeen?: bigint;
   /** What is wrong, in words; empty when all is well on this side. */

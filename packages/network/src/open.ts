@@ -25,6 +25,7 @@ import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
 import { listPeers, stateOf } from './operations/peer-states.ts';
+import { TrafficWatch } from './operations/peer-traffic.ts';
 import { addPeer, peerOf, planAddPeer, planRemovePeer, removePeer } from './operations/peers.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
@@ -60,6 +61,7 @@ export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
   const context = openContext(options, listeners, () => mender.ownDeletion());
   const mender: Mender = new Mender(context);
+  const traffic = new TrafficWatch(context);
   let started = false;
   return {
     async start(running) {
@@ -68,6 +70,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       started = true;
       context.names.start();
       context.remoteLinks.start();
+      traffic.start();
     },
     ...networkMethods(context),
     ...containerMethods(context),
@@ -93,6 +96,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     async close() {
       context.remoteLinks.close();
       context.names.close();
+      await traffic.close();
       await mender.close();
       await context.departures.close();
       context.ports.close();
@@ -245,7 +249,7 @@ function openContext(
     names,
     remoteLinks: new RemoteLinks(self, names, options.peerApis),
     queue: new KeyedQueue(),
-    facts: { ipv6: true, bridgeNetfilter: false, ipForward: settings.ipForward },
+    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, ipForward: settings.ipForward },
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
       const moved = event.action === 'connect' || event.action === 'disconnect';

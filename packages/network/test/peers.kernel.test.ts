@@ -74,7 +74,7 @@ describe('a peer on the same wire', host, () => {
     ['the uplink goes down and up', 'ip link set up0 down; ip link set up0 up'],
     ['the uplink loses its address and gets another', 'ip address flush dev up0; ip address add 192.0.2.7/24 dev up0'],
     ['the bridge is deleted', 'ip link delete docker0'],
-    ['the element is deleted', `nft 'delete element ip netyard peer_paths { "up0" . 192.168.12.0/24 }'`],
+    ['the element is deleted', `nft 'delete element ip netyard peer_paths_24 { "up0" . 192.168.12.0 }'`],
   ];
   for (const [what, command] of breakages)
     test(`mended: ${what}`, async () => {
@@ -88,7 +88,7 @@ describe('a peer on the same wire', host, () => {
 
   test('an uplink that stays down is told of, and what stands there meanwhile is nothing', async () => {
     sh('ip link set up0 down');
-    await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths').includes('192.168.12'));
+    await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
     const { problems, routes } = await yard.networks.peer('server2');
     assert.match(problems[0] ?? '', /link up0, which 192\.0\.2\.2 is on, is down/);
     assert.deepEqual(routes, [{ subnet: '192.168.12.0/24', present: false }]);
@@ -99,7 +99,7 @@ describe('a peer on the same wire', host, () => {
 
   test("somebody else's route to the same subnet is left alone and told of", async () => {
     sh('ip route replace 192.168.12.0/24 via 192.0.2.3');
-    await eventually('told', () => !sh('nft list set ip netyard peer_paths').includes('192.168.12'));
+    await eventually('told', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
     assert.match((await yard.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
     assert.match(sh('ip route show 192.168.12.0/24'), /via 192\.0\.2\.3/);
     sh('ip route delete 192.168.12.0/24');

@@ -153,13 +153,22 @@ describe('a peer behind a router', host, () => {
     assert.ok(pings(web.netnsPath, '198.51.100.3'), 'outwards, as the host');
   });
 
-  test('connections are counted in and out', async () => {
-    const before = await yard.networks.peer('far');
-    assert.ok(reachable());
-    const { connections, lastSeen } = await yard.networks.peer('far');
-    assert.equal(connections.in - before.connections.in, 1n);
-    assert.equal(connections.out - before.connections.out, 1n);
-    assert.equal(lastSeen, 1_700_000_000_000_000_000n);
+  const counted = async (work: () => unknown): Promise<{ in: bigint; out: bigint }> => {
+    const { packets: before } = await yard.networks.peer('far');
+    await work();
+    const { packets } = await yard.networks.peer('far');
+    return { in: packets.in - before.in, out: packets.out - before.out };
+  };
+
+  test('packets are counted in and out, with those that open a connection, without those that are not let in', async () => {
+    const ping = (source: string): boolean => from(farNs, source, address(), '-c 3 -i 0.2');
+    assert.deepEqual(await counted(() => assert.ok(ping('192.168.12.2'))), { in: 3n, out: 3n });
+    const back = (): boolean => succeeds(web.netnsPath, 'ping', '-c', '2', '-i', '0.2', '-W', '1', '192.168.12.2');
+    assert.deepEqual(await counted(() => assert.ok(back())), { in: 2n, out: 2n });
+    assert.equal((await yard.networks.peer('far')).lastSeen, 1_700_000_000_000_000_000n);
+    assert.deepEqual(await counted(() => assert.ok(!ping('192.168.77.1'))), { in: 0n, out: 0n });
+    const other = (): string => ask(thirdNs, 'tcp', '192.0.2.1', 8801);
+    assert.deepEqual(await counted(() => assert.equal(other(), 'web 198.51.100.3')), { in: 0n, out: 0n });
   });
 
   const breakages: [string, string][] = [
@@ -176,7 +185,7 @@ describe('a peer behind a router', host, () => {
     ['the tunnel is shorter', 'ip link set ny-vxlan mtu 500'],
     ['the rules are flushed', 'nft flush ruleset'],
     ['the peer is shut out', 'nft delete element ip netyard tunnel_peers { 198.51.100.2 }'],
-    ['its packets are not let in', `nft 'delete element ip netyard peer_paths { "ny-vxlan" . 192.168.12.0/24 }'`],
+    ['its packets are not let in', `nft 'delete element ip netyard peer_paths_24 { "ny-vxlan" . 192.168.12.0 }'`],
     ['the bridge is deleted', 'ip link delete docker0'],
   ];
   for (const [what, command] of breakages)
@@ -240,6 +249,17 @@ describe('a peer behind a router', host, () => {
       ip route add 192.168.99.0/24 via 198.51.100.9 dev ny-vxlan onlink proto 78`);
     await yard.open().start([web.containerId]);
     assert.equal(objects(), before);
+  });
+
+  test('a subnet of another length: let in, counted and mended as well', async () => {
+    await yard.networks.removePeer('far');
+    await yard.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
+    const ping = (): boolean => from(farNs, '192.168.12.2', address(), '-c 3 -i 0.2');
+    assert.deepEqual(await counted(() => assert.ok(ping())), { in: 3n, out: 3n });
+    sh(`nft 'delete element ip netyard peer_paths { "ny-vxlan" . 192.168.12.0/25 }'`);
+    await eventually('mended', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
+    assert.ok(reachable());
+    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'nobody else');
   });
 
   test('removed, nothing is left', async () => {

@@ -4,7 +4,7 @@ import { formatTime } from '@netyard/core';
 import type { PeerApi, PeerPath, PeerRequest, PeerState } from '@netyard/network';
 
 export function translatePeer(state: PeerState): Peer {
-  const { record, origin, path, routes, open, connections, lastSeen, problems } = state;
+  const { record, origin, path, routes, open, packets, lastSeen, problems } = state;
   return {
     Name: record.name,
     Address: record.address,
@@ -16,7 +16,7 @@ export function translatePeer(state: PeerState): Peer {
     Path: path ? translatePath(path) : null,
     Routes: routes.map(({ subnet, present }) => ({ Subnet: subnet, Present: present })),
     Open: open,
-    Connections: { In: Number(connections.in), Out: Number(connections.out) },
+    Packets: { In: Number(packets.in), Out: Number(packets.out) },
     LastSeen: lastSeen === undefined ? '' : formatTime(lastSeen),
     Problems: problems,
   };

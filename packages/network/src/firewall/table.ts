@@ -24,9 +24,10 @@ const publishedMark = '0x40000000';
 
 /**
  * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
- * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link
- * and subnet of each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is
- * not translated; both count connections, as only the first packet of one is looked up; `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
+ * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link and subnet of
+ * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
+ * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan/peer.ts:
+ * `peer_paths_24`, `peer_targets_24`, and `peer_packets_in_24`, `peer_packets_out_24` which count. `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
  * on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
  * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
@@ -43,6 +44,10 @@ const body = `
 	set peers { type ipv4_addr; flags interval; }
 	set peer_paths { type ifname . ipv4_addr; flags interval; counter; }
 	set peer_targets { type ifname . ipv4_addr; flags interval; counter; }
+	set peer_paths_24 { type ifname . ipv4_addr; }
+	set peer_targets_24 { type ifname . ipv4_addr; }
+	set peer_packets_in_24 { type ipv4_addr; counter; }
+	set peer_packets_out_24 { type ipv4_addr; counter; }
 	set tunnel_peers { type ipv4_addr; }
 	set link_holes { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 	set themselves { type ipv4_addr . ipv4_addr; }
@@ -79,9 +84,10 @@ const body = `
 
 	chain source {
 		type nat hook postrouting priority 100; policy accept;
-		oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "host through 127.0.0.1"
+		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "host through 127.0.0.1"
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
+		oifname . ip daddr & 255.255.255.0 @peer_targets_24 return comment "to other hosts' containers"
 		oifname . ip daddr @peer_targets return comment "to other hosts' containers"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
 	}
@@ -89,7 +95,7 @@ const body = `
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} ip saddr != @tunnel_peers drop comment "no peer's tunnel"
-		iifname "${tunnelLink}" iifname . ip saddr != @peer_paths drop comment "of no peer's containers"
+		iifname "${tunnelLink}" iifname . ip saddr & 255.255.255.0 != @peer_paths_24 iifname . ip saddr != @peer_paths drop comment "of no peer's containers"
 	}
 
 	chain fit {
@@ -100,28 +106,40 @@ const body = `
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump fit
-		ct state established,related accept
+		ct state established,related goto known
 		iifname "${tunnelLink}" oifname != @bridges drop comment "the tunnel leads to containers only"
-		oifname @bridges jump to_bridge
+		oifname @bridges goto to_bridge
+		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
+	}
+
+	chain known {
+		ip saddr & 255.255.255.0 @peer_packets_in_24 accept comment "counted there"
+		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
+		iifname . ip saddr @peer_paths accept comment "counted there"
+		oifname . ip daddr @peer_targets accept comment "counted there"
+		accept
 	}
 
 	chain to_bridge {
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
+		iifname . ip saddr & 255.255.255.0 @peer_paths_24 goto known comment "other hosts' containers"
 		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
 		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
 		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
 		drop comment "neither published nor linked"
 	}
 
-	chain mark_published {
-		type filter hook prerouting priority -90; policy accept;
-		ct status dnat iifname @bridges iifname . iifname != @open_bridges meta mark set meta mark | ${publishedMark}
-	}
-
 	chain output {
 		type filter hook output priority 0; policy accept;
 		oifname @bridges icmp type redirect drop comment "neighbours stay apart"
+	}
+`;
+
+const markPublished = `
+	chain mark_published {
+		type filter hook prerouting priority -90; policy accept;
+		ct status dnat iifname @bridges iifname . iifname != @open_bridges meta mark set meta mark | ${publishedMark}
 	}
 `;
 
@@ -135,9 +153,10 @@ const bridgeBody = `
 	}
 `;
 
-export function planTables(): NftTableObject[] {
+/** `marks`: bridges that keep their containers apart see what is published, too (br_netfilter). */
+export function planTables({ marks }: { marks: boolean }): NftTableObject[] {
   return [
-    { kind: 'nft-table', family: 'ip', name: tableName, body },
+    { kind: 'nft-table', family: 'ip', name: tableName, body: marks ? body + markPublished : body },
     { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
   ];
 }
@@ -152,6 +171,10 @@ export type NetyardSet =
   | 'peers'
   | 'peer_paths'
   | 'peer_targets'
+  | 'peer_paths_24'
+  | 'peer_targets_24'
+  | 'peer_packets_in_24'
+  | 'peer_packets_out_24'
   | 'tunnel_peers'
   | 'link_holes'
   | 'published'

@@ -1,7 +1,7 @@
 /** What start has to know of the host, and what it must refuse there: foreign bridges and overlapping routes. */
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
-import type { Context } from '../context.ts';
+import { bridgeOf, type Context } from '../context.ts';
 import { ownerPrefix } from '../plan/names.ts';
 import { parsePortRange } from '../ports/choose.ts';
 
@@ -11,7 +11,8 @@ const mainTable = 254;
 export async function learnHost(context: Context): Promise<void> {
   const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
   const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
-  context.facts = { ...context.facts, ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1' };
+  const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
+  context.facts = { ...context.facts, ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
 }
 

@@ -49,10 +49,10 @@ function compare(peer: Peer, objects: readonly KernelObject[], look: Look): Peer
     subnet,
     present: objects.some((object) => object.kind === 'route' && object.to === subnet && isThere(object)),
   }));
-  const open = path !== undefined && objects.every((object) => object.kind !== 'nft-element' || isThere(object));
-  const { connections, lastSeen } = look.traffic.get(record.name) ?? noTraffic;
+  const open = path !== undefined && objects.every((object) => !letsIn(object) || isThere(object));
+  const { packets, lastSeen } = look.traffic.get(record.name) ?? noTraffic;
   return {
-    ...{ record, origin, routes, open, connections },
+    ...{ record, origin, routes, open, packets },
     ...(path ? { path } : {}),
     ...(lastSeen === undefined ? {} : { lastSeen }),
     problems: problemsOf(
@@ -67,10 +67,7 @@ function problemsOf({ path, problem }: Peer, missing: readonly KernelObject[], {
   const elsewhere = path?.kind === 'vxlan' && tunnel !== undefined && tunnel.local !== path.local;
   return [
     ...(problem === undefined ? [] : [problem]),
-    ...missing.flatMap((object) => missingWords(object) ?? []),
-    ...(missing.some(({ kind }) => kind === 'nft-element')
-      ? ['its packets are not let in: an element of the set peer_paths is missing']
-      : []),
+    ...new Set(missing.flatMap((object) => missingWords(object) ?? [])),
     ...(elsewhere
       ? [`the tunnel sends from ${tunnel.local}, but the peer, reached from ${path.local}, knows us by that address`]
       : []),
@@ -78,7 +75,13 @@ function problemsOf({ path, problem }: Peer, missing: readonly KernelObject[], {
   ];
 }
 
+/** The other elements translate and count. */
+const letsIn = (object: KernelObject): boolean =>
+  object.kind === 'nft-element' && (object.set === 'tunnel_peers' || object.set.startsWith('peer_paths'));
+
 function missingWords(object: KernelObject): string | undefined {
+  if (letsIn(object)) return 'its packets are not let in: an element of a set is missing';
+  if (object.kind === 'nft-element') return `an element of the set ${object.set} is missing`;
   if (object.kind === 'route') return `the route to ${object.to} is missing`;
   if (object.kind === 'fdb') return `the tunnel's forwarding entry for ${object.remote} is missing`;
   return object.kind === 'neighbour' ? `the tunnel's neighbour ${object.address} is missing` : undefined;

@@ -14,7 +14,7 @@ export const isPeerSet = (set: string | undefined): boolean => peerSets.some((kn
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
   return (keys ?? []).flatMap((key) => {
     if (set === 'tunnel_peers') return peers.withAddress(formatIp(ipFromBytes(key)))?.record.name ?? [];
-    const address = key.subarray(nameLength, nameLength + 4);
+    const address = key.length === 4 ? key : key.subarray(nameLength, nameLength + 4);
     if (address.length !== 4) return [];
     return peers.behind(formatIp(ipFromBytes(address)))?.record.name ?? [];
   });

@@ -97,8 +97,19 @@ const host: HostView = {
 };
 
 const targets = { kind: 'nft-element', family: 'ip', table: 'netyard', comment: 'peer server2' } as const;
-const inside = (link: string, subnet: string) => ({ ...targets, set: 'peer_paths', key: `"${link}" . ${subnet}` });
-const outside = (link: string, subnet: string) => ({ ...targets, set: 'peer_targets', key: `"${link}" . ${subnet}` });
+/** Subnets of the common length have sets of their own, where they stand without their length. */
+const inSet = (set: string, link: string, subnet: string) => ({
+  ...targets,
+  set: subnet.endsWith('.0') ? `${set}_24` : set,
+  key: `"${link}" . ${subnet}`,
+});
+/** What counts is about the address alone. */
+const counted = (subnet: string) => [
+  { ...targets, set: 'peer_packets_in_24', key: subnet },
+  { ...targets, set: 'peer_packets_out_24', key: subnet },
+];
+const inside = (link: string, subnet: string) => inSet('peer_paths', link, subnet);
+const outside = (link: string, subnet: string) => inSet('peer_targets', link, subnet);
 
 test('where a peer is on a link, and what it becomes in the kernel', () => {
   const path = findPath(server2, host);
@@ -107,21 +118,29 @@ test('where a peer is on a link, and what it becomes in the kernel', () => {
     ...{ uplink: 'ens33', local: '172.16.2.101', shared: true, mtu: 1500 },
   });
   const way = { via: '172.16.2.102', link: 'ens33', source: '192.168.11.1', protocol: peerProtocol };
-  assert.deepEqual(planPeer({ ...server2, subnets: ['192.168.12.0/24', '10.9.9.9/32'], via: 'route' }, path), [
-    inside('ens33', '192.168.12.0/24'),
-    outside('ens33', '192.168.12.0/24'),
-    inside('ens33', '10.9.9.9'),
-    outside('ens33', '10.9.9.9'),
-    { kind: 'route', to: '192.168.12.0/24', ...way },
-    { kind: 'route', to: '10.9.9.9/32', ...way },
-  ]);
+  assert.deepEqual(
+    planPeer({ ...server2, subnets: ['192.168.12.0/24', '10.8.0.0/25', '10.9.9.9/32'], via: 'route' }, path),
+    [
+      inside('ens33', '192.168.12.0'),
+      outside('ens33', '192.168.12.0'),
+      ...counted('192.168.12.0'),
+      inside('ens33', '10.8.0.0/25'),
+      outside('ens33', '10.8.0.0/25'),
+      inside('ens33', '10.9.9.9'),
+      outside('ens33', '10.9.9.9'),
+      { kind: 'route', to: '192.168.12.0/24', ...way },
+      { kind: 'route', to: '10.8.0.0/25', ...way },
+      { kind: 'route', to: '10.9.9.9/32', ...way },
+    ],
+  );
   assert.deepEqual(
     planPeer(server2, path),
     [
       { ...targets, set: 'tunnel_peers', key: '172.16.2.102' },
-      inside('ens33', '192.168.12.0/24'),
-      inside('ny-vxlan', '192.168.12.0/24'),
-      outside('ens33', '192.168.12.0/24'),
+      inside('ens33', '192.168.12.0'),
+      inside('ny-vxlan', '192.168.12.0'),
+      outside('ens33', '192.168.12.0'),
+      ...counted('192.168.12.0'),
       { kind: 'route', to: '192.168.12.0/24', ...way },
     ],
     'who chooses by itself may also be met in the tunnel',
@@ -141,8 +160,9 @@ test('a peer that a route leads to is met in the tunnel', () => {
   assert.equal(addressOfMac('02:42:0a:09:01:02'), undefined);
   assert.deepEqual(planPeer(far, path), [
     { ...targets, set: 'tunnel_peers', key: '10.9.1.2' },
-    inside('ny-vxlan', '192.168.12.0/24'),
-    outside('ny-vxlan', '192.168.12.0/24'),
+    inside('ny-vxlan', '192.168.12.0'),
+    outside('ny-vxlan', '192.168.12.0'),
+    ...counted('192.168.12.0'),
     { kind: 'fdb', link: 'ny-vxlan', mac, remote: '10.9.1.2' },
     { kind: 'neighbour', link: 'ny-vxlan', address: '10.9.1.2', mac },
     {

@@ -17,6 +17,8 @@ export interface HostFacts {
    * published container's packets back to it when it asks for itself, which needs hairpin ports.
    */
   bridgeNetfilter: boolean;
+  /** Some bridge keeps its containers apart (`--icc=false`). */
+  isolates: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
 }
@@ -24,7 +26,7 @@ export interface HostFacts {
 /** Things of the host that all networks stand on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
-  return [...(facts.ipForward ? [forward] : []), ...planTables()];
+  return [...(facts.ipForward ? [forward] : []), ...planTables({ marks: facts.bridgeNetfilter && facts.isolates })];
 }
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
