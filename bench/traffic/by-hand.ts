@@ -42,8 +42,7 @@ export const openHost = (side: Side): string[] => [...box(side, 1500), tutorialR
  * What Docker has around that rule on the tutorial's servers, and what keeps strangers out: closed by default, answers
  * by connection tracking, masquerade outwards but not to the other host's containers.
  */
-export const guardedHost = (side: Side): string[] => [
-  ...box(side, 1500),
+const guard = (side: Side): string[] => [
   'iptables -P FORWARD DROP',
   'iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
   'iptables -A FORWARD -i docker0 -j ACCEPT',
@@ -51,13 +50,12 @@ export const guardedHost = (side: Side): string[] => [
   tutorialRule,
   `iptables -t nat -A POSTROUTING -s 192.168.${side.own}.0/24 -d 192.168.${side.other}.0/24 -j RETURN`,
   `iptables -t nat -A POSTROUTING -s 192.168.${side.own}.0/24 ! -o docker0 -j MASQUERADE`,
-  ...route(side),
 ];
 
-/** The open host again, with the other's subnet behind a VXLAN tunnel, as flannel lays it. */
-export const tunnelledHost = (side: Side): string[] => [
-  ...box(side, tunnelMtu),
-  'iptables -A FORWARD -s 192.168.0.0/16 -j ACCEPT',
+export const guardedHost = (side: Side): string[] => [...box(side, 1500), ...guard(side), ...route(side)];
+
+/** The other's subnet behind a VXLAN tunnel, as flannel lays it. */
+const tunnel = (side: Side): string[] => [
   `ip link add vxlan0 type vxlan id 42 local ${side.address} dev ens33 dstport 4789 nolearning`,
   `ip link set vxlan0 address 02:00:00:00:00:${side.own} mtu ${tunnelMtu} up`,
   `ip address add 192.168.${side.own}.0/32 dev vxlan0`,
@@ -65,6 +63,14 @@ export const tunnelledHost = (side: Side): string[] => [
   `ip neighbour add 192.168.${side.other}.0 lladdr 02:00:00:00:00:${side.other} dev vxlan0 nud permanent`,
   `ip route add 192.168.${side.other}.0/24 via 192.168.${side.other}.0 dev vxlan0 onlink`,
 ];
+
+export const tunnelledHost = (side: Side): string[] => [
+  ...box(side, tunnelMtu),
+  'iptables -A FORWARD -s 192.168.0.0/16 -j ACCEPT',
+  ...tunnel(side),
+];
+
+export const guardedTunnel = (side: Side): string[] => [...box(side, tunnelMtu), ...guard(side), ...tunnel(side)];
 
 export async function openByHand(script: (side: Side) => string[], sides: readonly [Side, Side]): Promise<Way> {
   for (const side of sides) await output(side.host, ['sh', '-e', '-c', script(side).join('\n')]);

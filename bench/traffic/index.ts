@@ -5,7 +5,7 @@
 import { findHost, type HostHandle } from '@netyard/lab';
 import { type Engine, engineIn } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
-import { guardedHost, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
+import { guardedHost, guardedTunnel, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
 import { type Member, makeReady, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
 import { probeDelays, probeThroughput, startServers } from './probe.ts';
 import { formatReport, type Row, type Samplings } from './report.ts';
@@ -14,7 +14,7 @@ import type { Candidate, Way } from './way.ts';
 const lab = 'bench-traffic';
 
 /** Pairs of hosts in the order of their addresses: 172.16.2.1 and .2, and so on. */
-const pairs = ['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'swarm'] as const;
+const pairs = ['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'guardedtunnel', 'swarm'] as const;
 type Pair = (typeof pairs)[number];
 const withNetyard: readonly Pair[] = ['routes', 'tunnel'];
 
@@ -77,7 +77,12 @@ function candidates(archive: string): Candidate[] {
     { key: 'hand', title: 'by hand, open', open: () => openByHand(openHost, sidesOf('hand')) },
     { key: 'guarded', title: 'by hand, guarded', open: () => openByHand(guardedHost, sidesOf('guarded')) },
     { key: 'tunnel', title: 'netyard peers, VXLAN', open: () => peers('tunnel', 'vxlan') },
-    { key: 'handtunnel', title: 'by hand, VXLAN', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
+    { key: 'handtunnel', title: 'by hand, VXLAN, open', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
+    {
+      key: 'guardedtunnel',
+      title: 'by hand, VXLAN, guarded',
+      open: () => openByHand(guardedTunnel, sidesOf('guardedtunnel')),
+    },
     { key: 'swarm', title: 'dockerd, Swarm overlay', open: overlay },
     { key: 'bridge', title: 'netyard, one bridge', open: () => bridge('netyard') },
     { key: 'dockerbridge', title: 'dockerd, one bridge', open: () => bridge('dockerd') },
