@@ -132,7 +132,7 @@ const body = `
 
 	chain output {
 		type filter hook output priority 0; policy accept;
-		oifname @bridges icmp type redirect drop comment "neighbours stay apart"
+		icmp type redirect oifname @bridges drop comment "neighbours stay apart"
 	}
 `;
 
