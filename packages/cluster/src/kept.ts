@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, messageOf } from '@netyard/core';
+import { type Logger, reasonOf } from '@netyard/core';
 import { z } from 'zod';
 
 const memberSchema = z.object({
@@ -80,7 +80,7 @@ function write(path: string, value: unknown): void {
     writeSync(file, `${JSON.stringify(value)}\n`);
     fsyncSync(file);
   } catch (error) {
-    throw new Error(`cannot write ${next}: ${messageOf(error)}`, { cause: error });
+    throw new Error(`cannot write ${next}: ${reasonOf(error)}`, { cause: error });
   } finally {
     closeSync(file);
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { test } from 'node:test';
 import { formatTime } from './clock.ts';
-import { isNetyardError } from './errors.ts';
+import { isNetyardError, messageOf, reasonOf } from './errors.ts';
 import { isFullId, newId } from './ids.ts';
 import {
   formatIp,
@@ -75,6 +76,36 @@ test('ids are Docker ids', () => {
 
 test('times have nine decimals', () => {
   assert.equal(formatTime(1_700_000_000_123_456_789n), '2023-11-14T22:13:20.123456789Z');
+});
+
+test('a refused system call in the words that everybody has', () => {
+  const refusal = (work: () => unknown): [string, string] => {
+    try {
+      work();
+    } catch (error) {
+      return [messageOf(error), reasonOf(error)];
+    }
+    return assert.fail('it was not refused');
+  };
+  const none = 'no such file or directory';
+  assert.deepEqual(
+    refusal(() => readFileSync('/no/such')),
+    [`open /no/such: ${none}`, none],
+  );
+  assert.deepEqual(
+    refusal(() => renameSync('/no/a', '/no/b')),
+    [`rename /no/a /no/b: ${none}`, none],
+  );
+  assert.deepEqual(
+    refusal(() => readFileSync('/')),
+    ['read: is a directory', 'is a directory'],
+  );
+  assert.deepEqual(
+    refusal(() => mkdirSync('/')),
+    ['mkdir /: file exists', 'file exists'],
+  );
+  assert.equal(messageOf(new Error("ENOENT: said by somebody, open 'x'")), "ENOENT: said by somebody, open 'x'");
+  assert.deepEqual([messageOf('text'), reasonOf(new Error('other'))], ['text', 'other']);
 });
 
 test('work on one key is serial, also after a failure', async () => {

@@ -65,7 +65,27 @@ export function isNetyardError(error: unknown, code?: ErrorCode): error is Netya
   return error instanceof NetyardError && (code === undefined || error.code === code);
 }
 
-/** The message of anything that was thrown. */
+/** Where Node's words for a refused system call are not those that everybody else has. */
+const systemWords: Readonly<Record<string, string>> = {
+  EISDIR: 'is a directory',
+  EEXIST: 'file exists',
+};
+
+/** The message of anything that was thrown; of a refused system call as Go says it: `open X: no such file or directory`. */
 export function messageOf(error: unknown): string {
+  const call = systemCall(error);
+  if (call) return `${call.name}${call.path === '' ? '' : ` ${call.path}`}: ${call.reason}`;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** For who names the file already: `no such file or directory` alone. */
+export const reasonOf = (error: unknown): string => systemCall(error)?.reason ?? messageOf(error);
+
+/** Taken from Node's `ENOENT: no such file or directory, open 'X'`. */
+function systemCall(error: unknown): { name: string; path: string; reason: string } | undefined {
+  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
+  const [, code = '', words = '', name, path = ''] =
+    /^(E[A-Z0-9]+): (.+), ([a-z]+)(?: '(.*)')?$/s.exec(error.message) ?? [];
+  if (name === undefined) return undefined;
+  return { name, path: path.replace("' -> '", ' '), reason: systemWords[code] ?? words };
 }

@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TlsOptions } from 'node:tls';
-import { messageOf, NetyardError } from '@netyard/core';
+import { NetyardError, reasonOf } from '@netyard/core';
 import type { ListenAddress, TlsFiles } from './config.ts';
 
 export interface Listeners {
@@ -143,7 +143,7 @@ function readPem(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new NetyardError('invalid', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new NetyardError('invalid', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Runs the daemon: flags and file to one value, signals, exit. The only file that ends the process. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Logger, messageOf, NetyardError } from '@netyard/core';
+import { type Logger, messageOf, NetyardError, reasonOf } from '@netyard/core';
 import { type DaemonConfig, parseConfigFile, planConfig } from './config.ts';
 import { type DaemonFlags, parseFlags } from './flags.ts';
 import { readVersion } from './host-facts.ts';
@@ -55,7 +55,7 @@ function readConfigFile(named: string | undefined): ReturnType<typeof parseConfi
   } catch (error) {
     const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (named === undefined && absent) return {};
-    throw new NetyardError('invalid', `unable to configure the Netyard daemon with file ${path}: ${messageOf(error)}`);
+    throw new NetyardError('invalid', `unable to configure the Netyard daemon with file ${path}: ${reasonOf(error)}`);
   }
   return parseConfigFile(text, path);
 }

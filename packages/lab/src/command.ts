@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { messageOf, NetyardError } from '@netyard/core';
+import { messageOf, NetyardError, reasonOf } from '@netyard/core';
 import { Argument, Command } from 'commander';
 import { setCable } from './cable.ts';
 import type { LabDefinition } from './definition.ts';
@@ -143,7 +143,7 @@ function readLabFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new NetyardError('invalid', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
+    throw new NetyardError('invalid', `cannot read ${file}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { ContainerCreateRequest } from '@netyard/api-types';
 import { DaemonError } from '@netyard/client';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, NetyardError, reasonOf } from '@netyard/core';
 import { readCredentials } from '../credentials.ts';
 import { createFlags } from '../options/create-flags.ts';
 import { createRequest } from '../options/create-request.ts';
@@ -48,13 +48,7 @@ function readFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : '';
-    const reasons: Record<string, string> = {
-      ENOENT: 'no such file or directory',
-      EACCES: 'permission denied',
-      EISDIR: 'is a directory',
-    };
-    throw new NetyardError('invalid', `open ${path}: ${reasons[String(code)] ?? messageOf(cause)}`, { cause });
+    throw new NetyardError('invalid', `open ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 
