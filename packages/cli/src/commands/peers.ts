@@ -1,6 +1,7 @@
 /** `peer add`, `ls`, `rm`: other hosts whose containers reach ours. */
 import { resolve } from 'node:path';
 import type { Peer, PeerAddRequest } from '@netyard/api-types';
+import { parseIp, parsePrefix } from '@netyard/core';
 import { goTime, humanDuration, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { Failure } from '../program/failure.ts';
@@ -63,11 +64,20 @@ function apiOf(flags: Flags, cwd: string): Pick<PeerAddRequest, 'Api'> {
   };
 }
 
+function checkVia(text: string): void {
+  if (!['auto', 'route', 'vxlan'].includes(text)) throw new Error('it must be auto, route or vxlan');
+}
+
 export const peerAdd: CommandSpec = {
   usage: '[OPTIONS] NAME',
   args: [1, 1],
   flags: [
-    { name: 'address', type: 'string', help: "The other host's address (e.g., 172.16.2.102)" },
+    {
+      name: 'address',
+      type: 'string',
+      help: "The other host's address (e.g., 172.16.2.102)",
+      check: parseIp,
+    },
     {
       name: 'api',
       type: 'string',
@@ -77,12 +87,18 @@ export const peerAdd: CommandSpec = {
     { name: 'api-cert', type: 'string', help: 'File on this host: the certificate to show there' },
     { name: 'api-key', type: 'string', help: "File on this host: that certificate's key, readable by root only" },
     dryRunFlag,
-    { name: 'subnet', type: 'strings', help: "Subnet of the other host's containers (e.g., 192.168.12.0/24)" },
+    {
+      name: 'subnet',
+      type: 'strings',
+      help: "Subnet of the other host's containers (e.g., 192.168.12.0/24)",
+      check: (text) => text.split(',').map(parsePrefix),
+    },
     {
       name: 'via',
       type: 'string',
       help: 'Way to it: route (on a shared link), vxlan (a tunnel), or auto (whichever is possible)',
       default: 'auto',
+      check: checkVia,
     },
   ],
   description:
