@@ -1,10 +1,11 @@
 /** Where captured packets go: a file, stdout, or tcpdump, which makes text of them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { messageOf } from '@netyard/core';
+import { reasonOf } from '@netyard/core';
 import { install } from '../doctor/finding.ts';
 import { openHost } from '../doctor/host.ts';
 import type { Context } from '../program/context.ts';
@@ -25,7 +26,11 @@ const never = new Promise<void>(() => {});
 /** Checks what can be checked; the returned function opens, once the capture is known to go. */
 export function openSink(context: Context, path: string): () => Promise<PacketSink> {
   if (path === '') return openTcpdump(context);
-  if (path !== '-') return () => openFile(resolve(context.cwd, path), path);
+  if (path !== '-') {
+    const file = resolve(context.cwd, path);
+    checkFolder(file);
+    return () => openFile(file, path);
+  }
   if (context.stdout.isTTY)
     throw new Failure('cowardly refusing to write packets to a terminal. Use -w FILE or redirect');
   return async () => ({
@@ -35,9 +40,16 @@ export function openSink(context: Context, path: string): () => Promise<PacketSi
   });
 }
 
+/** In the docker command's words for an output file. */
+function checkFolder(file: string): void {
+  const folder = dirname(file);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new Failure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
+}
+
 async function openFile(path: string, asGiven: string): Promise<PacketSink> {
   const file = await open(path, 'w').catch((error: unknown) => {
-    throw new Failure(`cannot write ${asGiven}: ${messageOf(error)}`);
+    throw new Failure(`cannot write ${asGiven}: ${reasonOf(error)}`);
   });
   return {
     write: async (bytes) => void (await file.writeFile(bytes)),
