@@ -270,7 +270,7 @@ export interface PeerRequest {
   subnets: string[];
   /** Default `auto`. */
   via?: PeerVia;
-  /** For links to `HOST/NAME` without a cluster. */
+  /** For links to `HOST/NAME` without a cluster, and for captures. */
   api?: PeerApi;
 }
 

@@ -78,6 +78,7 @@ test('what is not there, not running, not given', async (t) => {
   await yard.create('stopped');
   await assert.rejects(place(yard, 'stopped'), refuses('conflict', 'Container stopped is not running'));
   await assert.rejects(place(yard, 'nobody'), refuses('not-found', 'No such container or network: nobody'));
+  await assert.rejects(place(yard, 'nope/web'), refuses('not-found', 'No such peer: nope'));
   await assert.rejects(place(yard, ''), refuses('invalid', 'a capture needs a target'));
   assert.deepEqual(kernel.captures, []);
 });

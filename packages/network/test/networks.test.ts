@@ -105,5 +105,8 @@ test('explain names everything that stands for a container; topology draws it', 
   await yard.stop(web.containerId);
   assert.throws(() => yard.networks.explain('web'), refuses('conflict', 'Container web is not running'));
   assert.ok((await yard.networks.planPrepare(web.containerId)).length > 5);
-  assert.throws(() => yard.networks.explain('nothing'), refuses('not-found', 'No such container or network: nothing'));
+  assert.throws(
+    () => yard.networks.explain('nothing'),
+    refuses('not-found', 'No such container, network or peer: nothing'),
+  );
 });

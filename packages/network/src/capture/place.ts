@@ -96,11 +96,25 @@ function networkNamed(context: Context, target: string): NetworkRecord {
   try {
     return networkOf(context, target);
   } catch (cause) {
-    throw new NetyardError('not-found', `No such container or network: ${target}`, {
-      cause,
-      hint: `a target is a container, a network, or ${uplinkTarget}; PEER/NAME on a peer`,
-    });
+    const [, peer] = /^([^/]+)\/./.exec(target) ?? [];
+    throw peer === undefined ? unknownTarget(target, cause) : unknownPeer(context, peer, cause);
   }
+}
+
+const unknownTarget = (target: string, cause: unknown): NetyardError =>
+  new NetyardError('not-found', `No such container or network: ${target}`, {
+    cause,
+    hint: `a target is a container, a network, or ${uplinkTarget}; PEER/NAME on a peer`,
+  });
+
+/** `PEER/NAME` with a peer that is none: whoever is one was asked before. */
+function unknownPeer({ peers }: Context, name: string, cause: unknown): NetyardError {
+  const refused = peers.refused.get(name);
+  if (refused) return new NetyardError('conflict', `peer ${name} is refused: ${refused.problem}`, { cause });
+  return new NetyardError('not-found', `No such peer: ${name}`, {
+    cause,
+    hint: `netyard peer ls shows those that there are; what is on this host is named without a host`,
+  });
 }
 
 /** The link of the default route; without one, the only link with an address that is not ours. */

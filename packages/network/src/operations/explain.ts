@@ -25,13 +25,15 @@ export function explain(context: Context, ref: string): KernelPlan {
   return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
 }
 
-/** What is not there may have been meant as a container or as a network: neither is. */
+/** What is not there may have been meant as a container, a network or a peer: none of them is. */
 function findNetwork(context: Context, ref: string): NetworkRecord {
   try {
     return networkOf(context, ref);
   } catch (error) {
     if (!isNetyardError(error, 'not-found')) throw error;
-    throw new NetyardError('not-found', `No such container or network: ${ref}`);
+    const refused = context.peers.refused.get(ref);
+    if (refused) throw new NetyardError('conflict', `peer ${ref} is refused: ${refused.problem}`);
+    throw new NetyardError('not-found', `No such container, network or peer: ${ref}`);
   }
 }
 
