@@ -167,8 +167,10 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
     [['web', '-i', 'eth7'], /container web has no link eth7\nname one with -i: lo, eth0/],
     [['host'], /network host has no link of its own/],
     [['web', '-c', '0'], /invalid argument "0" for "-c, --count" flag/],
-    [['web', '-w', '/nowhere/file'], /cannot write \/nowhere\/file: .*no such file or directory/i],
-    [['server1/web'], /No such container or network: server1\/web/],
+    [['web', '-w', '/nowhere/file'], /^invalid output path: directory "\/nowhere" does not exist\n$/],
+    [['web', '-w', '/tmp'], /^cannot write \/tmp: is a directory\n$/],
+    [['server1/web'], /No such peer: server1\nnetyard peer ls shows .* without a host\n$/],
+    [['nope/foo'], /No such peer: nope\n/],
     [['server2/nobody'], /server2: No such container or network: nobody/],
     [['server2/web', 'icmp port 7'], /server2: illegal qualifier of 'port'|server2: .*(qualifier|syntax)/],
   ];

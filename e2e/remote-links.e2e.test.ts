@@ -72,7 +72,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     await server1.netyard('peer', 'rm', 'server2');
     await server1.netyard(...withApi(others));
     const strange = await linkTo('server2/nginx-1:web1');
-    assert.match(strange.stderr, /the API of peer server2 does not answer: .*certificate/);
+    assert.match(strange.stderr, /the API of peer server2 is not believed: .*certificate/);
     await server1.netyard('peer', 'rm', 'server2');
     assert.equal(await server1.docker('ps', '-aq'), '');
   });

@@ -38,6 +38,8 @@ export interface ClusterHostInfo {
   Self: boolean;
   /** A host that is gone may still have its subnet. */
   Present: boolean;
+  /** Where its daemon's API listens, `https://ADDRESS:PORT`; '' when it announces none. */
+  Api: string;
   /** How its containers are reached from here; null where they are not. */
   Path: { Kind: string; Link: string } | null;
   /** What is wrong between it and this host. */

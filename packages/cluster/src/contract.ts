@@ -17,6 +17,10 @@ export interface ClusterHost {
   /** Nanoseconds since 1970: since when it is a member without interruption. */
   since: bigint;
   self: boolean;
+  /** Where its daemon's API is to be asked, `https://ADDRESS:PORT` at its own address; absent when it announces none. */
+  api?: string;
+  /** What it announces instead of one, and is not believed. */
+  refusedApi?: string;
 }
 
 /** A container whose name other hosts resolve. */

@@ -3,11 +3,12 @@
  * through unnoticed. No I/O.
  */
 import { messageOf } from '@netyard/core';
+import { isApiOf } from './api.ts';
 import type { ClusterChange, ClusterHost, ClusterProblem, PublishedName, Reservation } from './contract.ts';
 import type { Entry } from './etcd/list.ts';
 import type { KeyChange } from './etcd/watch.ts';
 import { parseKey, prefixOf } from './keys.ts';
-import { parseHost, parseName, parseSubnet } from './values.ts';
+import { type HostValue, parseHost, parseName, parseSubnet } from './values.ts';
 
 /** One key that means something, with the text it was read from. */
 type Known = { text: string } & (
@@ -103,8 +104,7 @@ export class Directory {
     if (!parsed) throw new Error('this key means nothing to Netyard');
     if (parsed.kind === 'host') {
       if (parsed.name === this.#self) return undefined;
-      const { address, subnets, since } = parseHost(value);
-      return { text: value, kind: 'host', host: { name: parsed.name, address, subnets, since, self: false } };
+      return { text: value, kind: 'host', host: hostOf(parsed.name, parseHost(value)) };
     }
     if (parsed.kind === 'name') {
       if (parsed.host === this.#self) return undefined;
@@ -135,6 +135,12 @@ export class Directory {
     if (before?.kind === 'name') changes.push({ type: 'name', action: 'remove', name: before.name });
     return changes;
   }
+}
+
+function hostOf(name: string, { address, subnets, since, api }: HostValue): ClusterHost {
+  const host = { name, address, subnets, since, self: false };
+  if (api === undefined) return host;
+  return isApiOf(api, address) ? { ...host, api } : { ...host, refusedApi: api };
 }
 
 function told(known: Known, before: Known | undefined): ClusterChange[] {

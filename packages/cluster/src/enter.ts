@@ -1,16 +1,18 @@
 /** From an endpoint to a membership that is followed: connect, join, watch. All of it or nothing. */
 import { announcedAddress, type HostAddresses } from './address.ts';
+import { type ApiListener, announcedApi } from './api.ts';
 import { type EtcdAccess, type EtcdSession, openSession } from './etcd/session.ts';
 import type { EtcdEndpoint } from './etcd/url.ts';
 import { openWatch, type WatchStream } from './etcd/watch.ts';
 import { type Joined, type JoinRequest, joinCluster } from './join.ts';
 import { prefixOf } from './keys.ts';
 
-export interface EnterRequest extends Omit<JoinRequest, 'address' | 'avoid'> {
+export interface EnterRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
   access: EtcdAccess;
   /** As given; found on the connection when it is not. */
   address: string | undefined;
   addresses: HostAddresses;
+  listeners: readonly ApiListener[];
 }
 
 /** A connection on which this host is a member. */
@@ -36,7 +38,9 @@ export async function enterCluster(
   const stop = new AbortController();
   try {
     const address = request.address ?? (await announcedAddress(session, request.addresses, request.kept));
-    const joined = await joinCluster(session, { ...request, address, avoid: request.addresses.prefixes() });
+    const api = announcedApi(request.listeners, address);
+    const place = { address, ...(api === undefined ? {} : { api }), avoid: request.addresses.prefixes() };
+    const joined = await joinCluster(session, { ...request, ...place });
     took(address, joined);
     const watch = await watchSoon(session, request.cluster, joined.snapshot.revision, stop.signal);
     return { session, address, joined, watch, stop };

@@ -1,4 +1,5 @@
 /** The door of the cluster box: membership in a set of hosts that etcd keeps. */
+export type { ApiListener } from './api.ts';
 export type {
   Cluster,
   ClusterChange,

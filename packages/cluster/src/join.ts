@@ -20,6 +20,8 @@ export interface JoinRequest {
   hostName: string;
   /** Where others reach this host. */
   address: string;
+  /** The API there. */
+  api?: string;
   /** As asked for; what is not there is the cluster's. */
   pool: Partial<Pool>;
   /** A subnet that was asked for (`--bip`): this one or none. */
@@ -147,9 +149,10 @@ function planWrites(
   leases: Leases,
   stale: readonly Entry[],
 ): Transaction {
-  const { cluster, id, hostName, address, now } = request;
+  const { cluster, id, hostName, address, api, now } = request;
   const own = records.hosts.get(hostName);
-  const host = encodeHost({ id, address, subnets: [subnet], since: own?.since ?? now });
+  const announced = { id, address, subnets: [subnet], since: own?.since ?? now };
+  const host = encodeHost(api === undefined ? announced : { ...announced, api });
   const wanted = [
     {
       key: encodeKey(cluster, { kind: 'config' }),

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { announcedAddress, type HostAddresses, hostAddresses } from './address.ts';
+import { announcedApi } from './api.ts';
 import type { Cluster, ClusterChange, ClusterHost, ClusterView, PublishedName, Reservation } from './contract.ts';
 import { Directory } from './directory.ts';
 import { type Entered, enterCluster } from './enter.ts';
@@ -122,13 +123,14 @@ export class Member implements Cluster {
   async #enter(endpoint: EtcdEndpoint): Promise<Entered> {
     const { settings, clock } = this.#options;
     const addresses = this.#addresses;
-    const { leaseSeconds, reservationSeconds, hostName, pool, wantedSubnet, tls } = settings;
+    const { leaseSeconds, reservationSeconds, hostName, pool, wantedSubnet, tls, api: listeners = [] } = settings;
     const { user, name: cluster } = this.#url;
     const kept = this.#membership?.subnet;
     return await enterCluster(
       endpoint,
       {
-        ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, addresses, address: settings.address },
+        ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, listeners },
+        ...{ addresses, address: settings.address },
         ...(wantedSubnet === undefined ? {} : { wanted: wantedSubnet }),
         ...(kept === undefined ? {} : { kept }),
         ...{ id: this.#kept.member().id, bound: this.#bound, now: clock.now() },
@@ -242,7 +244,9 @@ export class Member implements Cluster {
 
   hosts(): readonly ClusterHost[] {
     const { address = '', subnet } = this.#membership ?? {};
-    const self = { name: this.#options.settings.hostName, address, since: this.#since, self: true };
+    const { hostName: name, api: listeners = [] } = this.#options.settings;
+    const api = address === '' ? undefined : announcedApi(listeners, address);
+    const self = { name, address, since: this.#since, self: true, ...(api === undefined ? {} : { api }) };
     this.#hosts ??= [{ ...self, subnets: subnet === undefined ? [] : [subnet] }, ...this.#directory.hosts()];
     return this.#hosts;
   }

@@ -1,6 +1,7 @@
 /** What `openCluster` is given: the daemon's flags, checked as far as they can be without etcd. */
 import { type Clock, type Logger, NetyardError, parseIp } from '@netyard/core';
 import type { HostAddresses } from './address.ts';
+import type { ApiListener } from './api.ts';
 import type { EtcdTls } from './etcd/session.ts';
 import { isMemberName, parseClusterUrl } from './etcd/url.ts';
 import { checkPool, defaultPool } from './pool.ts';
@@ -17,6 +18,8 @@ export interface ClusterSettings {
   /** The subnet of `--bip`. */
   wantedSubnet?: string;
   tls?: EtcdTls;
+  /** Where this host's own API listens; the first that the others reach is announced to them. */
+  api?: readonly ApiListener[];
   /** How long a host that says nothing stays a member; whole seconds. */
   leaseSeconds: number;
   /** How long its subnet is kept for it beyond that. */

@@ -14,6 +14,8 @@ const hostSchema = z.object({
   address: addressSchema,
   subnets: z.array(subnetSchema).min(1).max(64),
   since: z.iso.datetime(),
+  /** Absent in records of before; what cannot be one costs the host its API only: see api.ts. */
+  api: z.string().max(100).optional().catch(''),
 });
 const subnetRecordSchema = z.object({
   id: z.string().min(1).max(64),
@@ -29,6 +31,8 @@ export interface HostValue {
   subnets: string[];
   /** Nanoseconds since 1970. */
   since: bigint;
+  /** As announced, not judged yet. */
+  api?: string;
 }
 
 /** Who holds a subnet, also while it is not there. */
@@ -43,16 +47,16 @@ export interface Pool {
 }
 
 /** Objects with keys in a fixed order: the same value is the same text. */
-export const encodeHost = ({ id, address, subnets, since }: HostValue): string =>
-  JSON.stringify({ id, address, subnets, since: formatTime(since) });
+export const encodeHost = ({ id, address, subnets, since, api }: HostValue): string =>
+  JSON.stringify({ id, address, subnets, since: formatTime(since), ...(api === undefined ? {} : { api }) });
 export const encodeSubnet = ({ id, host, address }: SubnetValue): string => JSON.stringify({ id, host, address });
 export const encodeName = ({ containerId, address }: NameValue): string => JSON.stringify({ containerId, address });
 export const encodePool = ({ subnet, subnetSize }: Pool): string => JSON.stringify({ subnet, subnetSize });
 
 /** Each throws `invalid` with what is wrong. */
 export function parseHost(text: string): HostValue {
-  const { since, ...rest } = parse(hostSchema, text);
-  return { ...rest, since: parseTime(since) };
+  const { since, api, ...rest } = parse(hostSchema, text);
+  return { ...rest, since: parseTime(since), ...(api === undefined ? {} : { api }) };
 }
 export const parseSubnet = (text: string): SubnetValue => parse(subnetRecordSchema, text);
 export const parseName = (text: string): NameValue => parse(nameSchema, text);

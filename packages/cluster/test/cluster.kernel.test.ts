@@ -194,6 +194,23 @@ test('a subnet that is asked for is got, or its holder is named', host, async ()
   );
 });
 
+test('a host tells the others where its API listens, and when it does no longer', host, async () => {
+  const url = 'https://172.16.2.2:2376';
+  await using one = await openHost(etcd, 'server1', at('m'));
+  const apiOf = (name: string): string | undefined => one.cluster.hosts().find((seen) => seen.name === name)?.api;
+  const two = await openHost(etcd, 'server2', { ...at('m'), api: [{ address: '0.0.0.0', port: 2376 }] });
+  assert.equal(two.cluster.hosts().find(({ self }) => self)?.api, url);
+  await until(one, 'its API', () => apiOf('server2') === url);
+  await two.cluster.close();
+  await using again = await openHost(etcd, 'server2', { ...at('m'), api: [{ address: '127.0.0.1', port: 2376 }] });
+  await until(one, 'none', () => others(one).length === 1 && apiOf('server2') === undefined);
+  assert.deepEqual(
+    one.told.flatMap((change) => (change.type === 'host' ? [change.action] : [])),
+    ['join', 'update'],
+  );
+  assert.equal(subnetOf(again), subnetOf(two));
+});
+
 test('two hosts of one name, and a copied data root', host, async () => {
   await using _one = await openHost(etcd, 'server1', at('i'));
   await assert.rejects(

@@ -1,7 +1,7 @@
 /** The options of `--cluster` as one value, or an error before anything is touched. Reads no files. */
-import { checkSettings } from '@netyard/cluster';
+import { type ApiListener, checkSettings } from '@netyard/cluster';
 import { formatPrefix, NetyardError, networkOf, parsePrefix } from '@netyard/core';
-import type { RawOptions } from './config.ts';
+import type { ListenAddress, RawOptions, TlsFiles } from './config.ts';
 import { daemonOptions, flagOf } from './options.ts';
 
 export interface ClusterConfig {
@@ -17,10 +17,21 @@ export interface ClusterConfig {
   files: { ca: string; certificate: string; key: string };
   leaseSeconds: number;
   reservationSeconds: number;
+  /** TCP ports of the API, all of which ask for certificates. */
+  listeners: readonly ApiListener[];
+  /** What this daemon shows to the APIs of the others. */
+  apiFiles: TlsFiles | undefined;
 }
 
-/** `given` holds what flags and file say; `bip` is the default bridge's, given or not. Throws `invalid`. */
-export function planCluster(given: RawOptions, bip: string): ClusterConfig | undefined {
+/**
+ * `given` holds what flags and file say; `bip` is the default bridge's, given or not; `hosts` is where the API listens.
+ * Throws `invalid`.
+ */
+export function planCluster(
+  given: RawOptions,
+  bip: string,
+  hosts: readonly ListenAddress[],
+): ClusterConfig | undefined {
   const value = (key: string): unknown => given[key] ?? daemonOptions.find((option) => option.key === key)?.default;
   const textOf = (key: string): string => String(value(key));
   if (textOf('cluster') === '') {
@@ -39,9 +50,23 @@ export function planCluster(given: RawOptions, bip: string): ClusterConfig | und
     files: { ca: textOf('cluster-ca'), certificate: textOf('cluster-cert'), key: textOf('cluster-key') },
     leaseSeconds: Number(value('cluster-lease')),
     reservationSeconds: Number(value('cluster-reservation')),
+    listeners: hosts.flatMap((one) => (one.kind === 'tcp' ? [{ address: one.host, port: one.port }] : [])),
+    apiFiles: planApiFiles(textOf),
   };
   checkSettings(settingsOf(config, 'this-host', (path) => path));
   return config;
+}
+
+/** All three or none. */
+function planApiFiles(textOf: (key: string) => string): TlsFiles | undefined {
+  const keys = { ca: 'cluster-api-ca', certificate: 'cluster-api-cert', key: 'cluster-api-key' } as const;
+  const missing = Object.values(keys).filter((key) => textOf(key) === '');
+  if (missing.length === 3) return undefined;
+  if (missing.length > 0) {
+    const [all, lacking] = [Object.values(keys), missing].map((some) => some.map((key) => `--${key}`).join(', '));
+    throw new NetyardError('invalid', `${all} belong together: ${lacking} is missing`);
+  }
+  return { ca: textOf(keys.ca), certificate: textOf(keys.certificate), key: textOf(keys.key) };
 }
 
 /** What the cluster box is given; `read` gives a file's text. */
@@ -50,7 +75,7 @@ export function settingsOf(
   hostName: string,
   read: (path: string) => string,
 ): Parameters<typeof checkSettings>[0] {
-  const { files, address } = config;
+  const { files, address, listeners: api } = config;
   const given = Object.entries(files).filter(([, path]) => path !== '');
   const tls = Object.fromEntries(given.map(([name, path]) => [name, read(path)]));
   return {
@@ -58,6 +83,6 @@ export function settingsOf(
     ...(address === '' ? {} : { address }),
     ...(config.wantedSubnet === undefined ? {} : { wantedSubnet: config.wantedSubnet }),
     ...(given.length === 0 ? {} : { tls }),
-    ...{ leaseSeconds: config.leaseSeconds, reservationSeconds: config.reservationSeconds },
+    ...{ leaseSeconds: config.leaseSeconds, reservationSeconds: config.reservationSeconds, api },
   };
 }

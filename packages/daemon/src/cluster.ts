@@ -6,10 +6,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Cluster, type ClusterChange, firstAddressOf, openCluster } from '@netyard/cluster';
-import { type Logger, messageOf, NetyardError, systemClock } from '@netyard/core';
+import { type Logger, NetyardError, reasonOf, systemClock } from '@netyard/core';
 import type { Engine } from '@netyard/engine';
 import type { Kernel } from '@netyard/kernel';
 import type { Networks, RemoteDirectory } from '@netyard/network';
+import { unannounced } from './cluster-apis.ts';
 import { settingsOf } from './cluster-config.ts';
 import { type DaemonConfig, planBridge } from './config.ts';
 
@@ -30,6 +31,8 @@ export async function joinCluster(config: DaemonConfig, logger: Logger): Promise
     etcd: view.connection,
     pool,
   });
+  const silent = unannounced(cluster, config.cluster);
+  if (silent !== '') logger.warn(silent);
   return cluster;
 }
 
@@ -37,7 +40,7 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new NetyardError('invalid', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new NetyardError('invalid', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -129,8 +132,16 @@ function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'],
   const { name, hostName } = cluster.view();
   if (change.type === 'host') {
     const { host } = change;
+    if (host.refusedApi !== undefined)
+      logger.warn('a host announces an API that is not believed', { host: host.name, api: host.refusedApi });
     const action = { join: 'create', update: 'update', leave: 'remove' }[change.action];
-    const attributes = { name: host.name, address: host.address, subnet: host.subnets.join(','), cluster: name };
+    const place = { address: host.address, subnet: host.subnets.join(',') };
+    const attributes = {
+      name: host.name,
+      ...place,
+      ...(host.api === undefined ? {} : { api: host.api }),
+      cluster: name,
+    };
     events.publish({ type: 'node', action, actorId: host.name, attributes });
     logger.info(`host ${host.name}: ${change.action}`, { address: host.address, subnets: host.subnets.join(',') });
   } else if (change.type === 'connection') {

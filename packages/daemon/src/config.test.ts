@@ -67,6 +67,26 @@ test('bad values are refused', () => {
     assert.throws(() => planConfig(flags, {}, {}), refused(pattern), String(pattern));
 });
 
+test('what a host of a cluster announces of its API, and what it shows to the APIs of others', () => {
+  const cluster = { cluster: 'etcd://10.0.0.1' };
+  const tls = { tlsverify: true, tlscacert: '/a', tlscert: '/b', tlskey: '/c' };
+  const hosts = ['unix:///run/x.sock', 'tcp://0.0.0.0:2376', 'tcp://[::1]:2377'];
+  const files = { 'cluster-api-ca': '/ca', 'cluster-api-cert': '/cert', 'cluster-api-key': '/key' };
+  const config = planConfig({ hosts, ...tls }, { ...cluster, ...files }, {});
+  assert.deepEqual(config.cluster?.listeners, [
+    { address: '0.0.0.0', port: 2376 },
+    { address: '::1', port: 2377 },
+  ]);
+  assert.deepEqual(config.cluster?.apiFiles, { ca: '/ca', certificate: '/cert', key: '/key' });
+  assert.equal(planConfig(cluster, {}, {}).cluster?.apiFiles, undefined);
+  assert.throws(() => planConfig(files, {}, {}), refused(/--cluster-api-ca is for a host of a cluster/));
+  const { 'cluster-api-key': _, ...some } = files;
+  assert.throws(
+    () => planConfig({ ...cluster, ...some }, {}, {}),
+    refused(/belong together: --cluster-api-key is missing/),
+  );
+});
+
 test('tcp is taken when clients must have certificates', () => {
   const flags = { tlsverify: true, tlscacert: '/a', tlscert: '/b', tlskey: '/c', hosts: ['tcp://[::1]:2376'] };
   assert.deepEqual(planConfig(flags, {}, {}).hosts, [{ kind: 'tcp', host: '::1', port: 2376 }]);

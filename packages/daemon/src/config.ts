@@ -135,8 +135,9 @@ export function planConfig(
   refuseExclusive(given);
   const hosts = listOf('hosts').length > 0 ? listOf('hosts') : [`unix://${textOf('exec-root')}/netyard.sock`];
   const tls = planTls(flagSet('tls'), flagSet('tlsverify'), textOf('tlscacert'), textOf('tlscert'), textOf('tlskey'));
+  const listening = hosts.map((host) => parseListenAddress(host, tls !== undefined));
   const config: DaemonConfig = {
-    hosts: hosts.map((host) => parseListenAddress(host, tls !== undefined)),
+    hosts: listening,
     dataRoot: absolute('data-root', textOf('data-root')),
     execRoot: absolute('exec-root', textOf('exec-root')),
     pidfile: textOf('pidfile') === '' ? `${textOf('exec-root')}/netyard.pid` : absolute('pidfile', textOf('pidfile')),
@@ -157,7 +158,7 @@ export function planConfig(
     dnsSearch: listOf('dns-search'),
     dnsOptions: listOf('dns-opts'),
     peers: listOf('peers').map(parsePeerText),
-    cluster: planCluster(given, textOf('bip')),
+    cluster: planCluster(given, textOf('bip'), listening),
     clusterPublishNames: flagSet('cluster-publish-names'),
     insecureRegistries: listOf('insecure-registries'),
     tls,

@@ -99,6 +99,9 @@ export const daemonOptions: readonly DaemonOption[] = [
   },
   text('cluster-host-name', '', 'NAME', 'this host’s name in the cluster (default its hostname)'),
   text('cluster-address', '', 'ADDRESS', 'where the others reach this host (default its address on the way to etcd)'),
+  text('cluster-api-ca', '', 'FILE', 'for captures on other hosts: the authorities that sign their --tlscert'),
+  text('cluster-api-cert', '', 'FILE', 'the certificate to show there; their --tlscacert signs it'),
+  text('cluster-api-key', '', 'FILE', 'its key, readable by root only'),
   {
     key: 'cluster-lease',
     kind: 'number',

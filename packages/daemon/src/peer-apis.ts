@@ -2,12 +2,14 @@
  * Asks other hosts' daemons for their containers, over TLS with certificates on both sides, and follows their events:
  * one stream for each peer, opened again after it broke, with growing pauses. Decides nothing about links.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { DaemonError, type NetyardClient, openClient } from '@netyard/client';
 import { isNetyardError, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '@netyard/network';
+import { unanswered } from './peer-errors.ts';
 
 /** One question, and the opening of the stream. */
 const answerMilliseconds = 5000;
@@ -19,23 +21,26 @@ const events = ['start', 'die', 'destroy', 'rename', 'connect', 'disconnect'];
 
 export function openPeerApis(logger: Logger): PeerApis {
   return {
-    check: checkFiles,
+    check: (api) => checkFiles(api, { ca: '--api-ca', certificate: '--api-cert', key: '--api-key' }),
     open: (peer, api) => new FollowedPeer(peer, api, logger),
   };
 }
 
-/** Throws `invalid`. The key opens the other host: it has to be root's alone. */
-export function checkFiles({ ca, certificate, key }: PeerApi): void {
-  const { uid, mode } = inspect(key, '--api-key');
+type ApiFiles = Omit<PeerApi, 'url'>;
+
+/** Throws `invalid`, naming the flags. The key opens the other host: it has to be root's alone. */
+export function checkFiles({ ca, certificate, key }: ApiFiles, flags: ApiFiles): void {
+  const { uid, mode } = inspect(key, flags.key);
   if (uid !== 0 || (mode & 0o077) !== 0)
     throw new NetyardError('invalid', `others than root can read the key ${key}`, {
       hint: `chown root ${key}; chmod 600 ${key}`,
     });
-  const files = { ca: read(ca, '--api-ca'), cert: read(certificate, '--api-cert'), key: read(key, '--api-key') };
+  const files = { ca: read(ca, flags.ca), cert: read(certificate, flags.certificate), key: read(key, flags.key) };
   try {
+    new X509Certificate(files.ca); // not looked at below
     createSecureContext(files);
   } catch (cause) {
-    throw new NetyardError('invalid', `the peer's certificate files are no use: ${messageOf(cause)}`, {
+    throw new NetyardError('invalid', `${ca}, ${certificate} and ${key} are no use: ${messageOf(cause)}`, {
       hint: 'they are PEM files, and the key is the one of the certificate',
       cause,
     });
@@ -88,10 +93,7 @@ class FollowedPeer implements PeerContainers {
         if (isNetyardError(error, 'not-found')) return undefined;
         throw error;
       }
-      throw new NetyardError('unavailable', `the API of peer ${this.#peer} does not answer: ${messageOf(error)}`, {
-        hint: `see whether ${this.api.url} listens with --tlsverify and knows the authority of ${this.api.certificate}`,
-        cause: error,
-      });
+      throw unanswered(this.#peer, this.api, error);
     }
   }
 

@@ -2,24 +2,32 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DaemonError, openClient } from '@netyard/client';
-import { messageOf, NetyardError } from '@netyard/core';
+import { NetyardError } from '@netyard/core';
 import type { ApiOptions } from '@netyard/docker-api';
 import type { PeerApi } from '@netyard/network';
+import { unanswered } from './peer-errors.ts';
 
+/** For the connection and the answer whether it captures. */
+const answerMilliseconds = 5000;
 /** A peer that vanished without a word is noticed by probes. */
 const probeMilliseconds = 5000;
 
 export const capturePeer: ApiOptions['capturePeer'] = async (peer, api, request, signal) => {
   const client = openClient(addressOf(api));
   signal.addEventListener('abort', () => client.close(), { once: true });
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), answerMilliseconds);
   try {
-    const stream = await client.captures.open({ ...request, signal });
+    const stream = await client.captures.open({ ...request, signal: AbortSignal.any([signal, patience.signal]) });
     stream.once('close', () => client.close());
     keepAlive(stream);
     return stream;
   } catch (error) {
     client.close();
-    throw inItsName(peer, api, error);
+    const late = new Error(`nothing was heard within ${answerMilliseconds / 1000} seconds`);
+    throw inItsName(peer, api, patience.signal.aborted ? late : error);
+  } finally {
+    clearTimeout(timer);
   }
 };
 
@@ -35,13 +43,7 @@ function keepAlive(stream: Duplex): void {
 
 /** What the other daemon said is said by it; what else went wrong lies between us. */
 function inItsName(peer: string, api: PeerApi, error: unknown): NetyardError {
-  const cause = { cause: error };
-  if (error instanceof DaemonError) {
-    const hint = error.hint === undefined ? {} : { hint: error.hint };
-    return new NetyardError(error.code, `${peer}: ${error.message}`, { ...hint, ...cause });
-  }
-  return new NetyardError('unavailable', `the API of peer ${peer} does not answer: ${messageOf(error)}`, {
-    hint: `see whether ${api.url} listens with --tlsverify and knows the authority of ${api.certificate}`,
-    ...cause,
-  });
+  if (!(error instanceof DaemonError)) return unanswered(peer, api, error);
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new NetyardError(error.code, `${peer}: ${error.message}`, { ...hint, cause: error });
 }

@@ -10,6 +10,7 @@ import { type NetworkSettings, type Networks, openNetworks } from '@netyard/netw
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
 import { openStore, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
+import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
 import { readCgroupVersion, readHostFacts } from './host-facts.ts';
@@ -42,6 +43,7 @@ export async function startDaemon(
 ): Promise<RunningDaemon> {
   const opened = new UndoStack();
   try {
+    if (config.cluster) checkClusterApi(config.cluster);
     openFolders(config, opened);
     const cluster = await joinCluster(config, logger);
     if (cluster) opened.push(() => cluster.close());
@@ -151,6 +153,7 @@ async function openApi(
   { config, cluster, logger }: Opening,
   { engine, networks, registry }: Boxes,
 ): Promise<Listeners> {
+  const clusterConfig = config.cluster;
   const options: ApiOptions = {
     engine,
     networks,
@@ -159,6 +162,7 @@ async function openApi(
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
     capturePeer,
+    ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,
   };
   return await listen((tls) => createApiServer(options, tls), config.hosts, { group: config.group, tls: config.tls });

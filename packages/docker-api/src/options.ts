@@ -60,7 +60,15 @@ export interface ClusterDoor {
     endpoints: string[];
   };
   /** `since`: nanoseconds since 1970. */
-  hosts(): readonly { name: string; address: string; subnets: string[]; since: bigint; self: boolean }[];
+  hosts(): readonly {
+    name: string;
+    address: string;
+    subnets: string[];
+    since: bigint;
+    self: boolean;
+    api?: string;
+    refusedApi?: string;
+  }[];
   names(): readonly unknown[];
   /** Subnets kept for hosts that are not there. */
   reservations(): readonly { subnet: string; host: string; address: string }[];
@@ -83,5 +91,7 @@ export interface ApiOptions {
    * what the peer's daemon says, in the peer's name.
    */
   capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
+  /** Of a host of the cluster: where it listens and what to show it. Throws `conflict` with what is to be done where. */
+  clusterApi?: (host: string) => PeerApi;
   logger: Logger;
 }

@@ -1,8 +1,10 @@
 /** The route for captures: what is asked reaches the network box, packets come as pcapng, and it ends as it should. */
 import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { CaptureRequest, CaptureSession, Networks } from '@netyard/network';
+import type { ClusterDoor } from '../src/options.ts';
 import { readAll, readUntil, serve } from './client.ts';
 
 const place: CaptureSession['place'] = {
@@ -109,13 +111,48 @@ test('a target on a peer: passed on; without an API a clear error; a slash that 
   assert.match(JSON.parse(refused.body).message, /^peer server2 has no API to capture through\nwrite it down with one/);
   state.origin = 'cluster';
   const ofCluster = await server.send('GET', '/netyard/v1/capture?target=server2/web');
-  assert.match(
-    JSON.parse(ofCluster.body).message,
-    /\npeers of a cluster have none; ask its own daemon: netyard -H tcp/,
-  );
+  assert.match(JSON.parse(ofCluster.body).message, /\nask its own daemon: netyard -H tcp/);
   const socket = await server.raw(upgrade('target=front/db'));
   await readUntil(socket, /datagram/);
   assert.equal(asked[0]?.target, 'front/db');
+  socket.end();
+  assert.equal(await ended, 'stopped');
+  await readAll(socket);
+});
+
+test('a host of a cluster: at the API that it announces, or why not; the own host by its name', async (t) => {
+  const { networks, asked, ended } = fakeNetworks();
+  const record = { name: 'node2', address: '172.16.0.12', subnets: [], via: 'auto', created: 0n } as const;
+  const state = { record, origin: 'cluster' } as unknown as Awaited<ReturnType<Networks['peer']>>;
+  const called: unknown[] = [];
+  const announced = { url: 'https://172.16.0.12:2376', ca: '/ca', certificate: '/cert', key: '/key' };
+  let api: typeof announced | undefined = announced;
+  const server = await serve(
+    t,
+    {},
+    { ...networks, peer: async (name) => (name === 'node2' ? state : await never(name)) },
+    {
+      cluster: { view: () => ({ hostName: 'node1' }) } as ClusterDoor,
+      clusterApi: (host) => {
+        if (api) return api;
+        throw new NetyardError('conflict', `host ${host} announces no API to capture through`, { hint: 'do this' });
+      },
+      capturePeer: async (...call) => {
+        called.push(call.slice(0, 3));
+        return Duplex.from([Buffer.from('its file')]);
+      },
+    },
+  );
+  const passed = await server.send('GET', '/netyard/v1/capture?target=node2/web&count=2');
+  assert.deepEqual([passed.status, passed.body], [200, 'its file']);
+  assert.deepEqual(called, [['node2', announced, { target: 'web', count: 2 }]]);
+  api = undefined;
+  const refused = await server.send('GET', '/netyard/v1/capture?target=node2/web');
+  assert.equal(refused.status, 409);
+  assert.match(refused.body, /host node2 announces no API to capture through\\ndo this/);
+  const socket = await server.raw(upgrade('target=node1/web'));
+  await readUntil(socket, /datagram/);
+  assert.deepEqual(asked, [{ target: 'web' }]);
   socket.end();
   assert.equal(await ended, 'stopped');
   await readAll(socket);

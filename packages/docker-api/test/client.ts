@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Networks } from '@netyard/network';
 import { createApiServer } from '../src/index.ts';
+import type { ApiOptions } from '../src/options.ts';
 import { type FakeEngine, fakeOptions } from './fake-engine.ts';
 
 export interface Answer {
@@ -26,10 +27,11 @@ export async function serve(
   test: TestContext,
   services: FakeEngine,
   networks?: Partial<Networks>,
+  more: Partial<ApiOptions> = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-api-'));
   const path = join(folder, 'api.sock');
-  const server = createApiServer(fakeOptions(services, networks));
+  const server = createApiServer({ ...fakeOptions(services, networks), ...more });
   server.listen(path);
   await once(server, 'listening');
   test.after(() => {

@@ -51,7 +51,11 @@ const asItIs = (piece: Uint8Array): Uint8Array => piece;
 async function open(options: ApiOptions, { query, signal }: Exchange): Promise<RunningCapture> {
   const request = readRequest(query);
   const remote = await findPeer(options, request.target);
-  return remote ? await onPeer(options, remote, request, signal) : await onThisHost(options, request, signal);
+  if (remote) return await onPeer(options, remote, request, signal);
+  const own = `${options.cluster?.view().hostName ?? ''}/`;
+  const isOwn = own !== '/' && request.target.startsWith(own);
+  const target = isOwn ? request.target.slice(own.length) : request.target;
+  return await onThisHost(options, { ...request, target }, signal);
 }
 
 async function onThisHost(
@@ -70,7 +74,7 @@ interface RemoteTarget {
   target: string;
 }
 
-/** `PEER/NAME`; whatever else has a slash (`parent/alias`) is a target on this host. */
+/** `PEER/NAME`; whatever else has a slash is a target on this host. */
 async function findPeer({ networks }: ApiOptions, target: string): Promise<RemoteTarget | undefined> {
   const [, name, rest] = /^([^/]+)\/(.+)$/s.exec(target) ?? [];
   if (name === undefined || rest === undefined) return undefined;
@@ -83,16 +87,17 @@ async function findPeer({ networks }: ApiOptions, target: string): Promise<Remot
 }
 
 async function onPeer(
-  { capturePeer }: ApiOptions,
+  { capturePeer, clusterApi }: ApiOptions,
   { peer, target }: RemoteTarget,
   request: CaptureRequest,
   signal: AbortSignal,
 ): Promise<RunningCapture> {
-  const { name, address, api } = peer.record;
+  const { name, address } = peer.record;
+  const api = peer.record.api ?? (peer.origin === 'cluster' ? clusterApi?.(name) : undefined);
   if (!api) {
     const ask = `netyard -H tcp://${address}:2376 --tlsverify capture ${target}`;
     const hint = {
-      cluster: `peers of a cluster have none; ask its own daemon: ${ask}`,
+      cluster: `ask its own daemon: ${ask}`,
       request: `write it down with one: netyard peer add ${name} … --api https://${address}:2376 --api-ca … --api-cert … --api-key …`,
       config: `give it one in the daemon's configuration, or ask its own daemon: ${ask}`,
     };

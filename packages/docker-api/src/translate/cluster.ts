@@ -21,22 +21,33 @@ export function translateCluster(cluster: ClusterDoor): ClusterInfo {
   };
 }
 
+type Host = ReturnType<ClusterDoor['hosts']>[number];
+
+const lies = ({ refusedApi }: Host): string[] =>
+  refusedApi === undefined ? [] : [`announces an API that is not believed: ${JSON.stringify(refusedApi)}`];
+
 /** Members, and those whose subnet is kept for them, by name. `peers` are all of the network box. */
 export function translateClusterHosts(cluster: ClusterDoor, peers: readonly PeerState[]): ClusterHostInfo[] {
   const byName = new Map(peers.map((peer) => [peer.record.name, peer]));
   const { problem } = cluster.view();
-  const members = cluster.hosts().map(({ name, address, subnets, since, self }): ClusterHostInfo => {
+  const members = cluster.hosts().map((host): ClusterHostInfo => {
+    const { name, address, subnets, since, self, api } = host;
     const peer = self ? undefined : byName.get(name);
     return {
       ...{ Name: name, Address: address, Subnets: subnets, Since: formatTime(since), Self: self, Present: true },
+      Api: api ?? '',
       Path: peer?.path ? { Kind: peer.path.kind, Link: peer.path.link } : null,
-      Problems: self ? (problem === '' ? [] : [problem]) : (peer?.problems ?? ['it is no peer yet']),
+      Problems: self
+        ? problem === ''
+          ? []
+          : [problem]
+        : [...(peer?.problems ?? ['it is no peer yet']), ...lies(host)],
     };
   });
   const gone = cluster.reservations().map(
     ({ host, address, subnet }): ClusterHostInfo => ({
       ...{ Name: host, Address: address, Subnets: [subnet], Since: '', Self: false, Present: false },
-      ...{ Path: null, Problems: [] },
+      ...{ Api: '', Path: null, Problems: [] },
     }),
   );
   return [...members, ...gone].sort((a, b) => (a.Name < b.Name ? -1 : 1));

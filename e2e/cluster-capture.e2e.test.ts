@@ -1,0 +1,217 @@
+/**
+ * `netyard capture HOST/NAME` in a cluster: hosts announce their APIs in etcd and show each other certificates. Four
+ * hosts: two that do all of it, one that does nothing of it, one whose certificates are not the right ones.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { bringDown, bringUp, parseLab } from '@netyard/lab';
+import { type Certificates, makeCertificates } from './support/certificates.ts';
+import { cannotRun } from './support/engines.ts';
+import { TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
+
+const lab = `e2e-cluster-capture-${process.pid}`;
+const addresses = { node1: '172.16.0.11', node2: '172.16.0.12', node3: '172.16.0.13', node4: '172.16.0.14' };
+type Name = keyof typeof addresses;
+const names = Object.keys(addresses) as Name[];
+
+describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () => {
+  let certificates: Certificates;
+  /** Of another authority, with the same names. */
+  let strange: Certificates;
+  const hosts = new Map<Name, TestHost>();
+  const host = (name: Name): TestHost => {
+    const found = hosts.get(name);
+    assert.ok(found);
+    return found;
+  };
+
+  const files = (flags: readonly [string, string, string], from: Certificates, name: string): string[] =>
+    [from.ca, from.certificate(name), from.key(name)].map((file, index) => `--${flags[index]}=${file}`);
+  const listening = (from: Certificates, name: string): string[] => [
+    ...['-H', 'tcp://0.0.0.0:2376', '--tlsverify'],
+    ...files(['tlscacert', 'tlscert', 'tlskey'], from, name),
+  ];
+  const asking = (from: Certificates, name: string): string[] =>
+    files(['cluster-api-ca', 'cluster-api-cert', 'cluster-api-key'], from, name);
+
+  function labFile(): string {
+    const cluster = '--cluster=etcd://172.16.0.11:2379';
+    const options: Record<Name, string[]> = {
+      node1: [...listening(certificates, 'node1'), ...asking(certificates, 'node1')],
+      node2: [...listening(certificates, 'node2').with(1, 'tcp://172.16.0.12:2399'), ...asking(certificates, 'node2')],
+      node3: [],
+      node4: [
+        ...listening(certificates, 'elsewhere'),
+        ...asking(strange, 'node4').with(0, `--cluster-api-ca=${certificates.ca}`),
+      ],
+    };
+    const run =
+      'exec etcd --data-dir {state}/etcd --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://{address}:2379';
+    const etcd = { run, ready: 'etcdctl --endpoints http://{address}:2379 endpoint health' };
+    const lines = names.map((name) => [
+      name,
+      {
+        address: addresses[name],
+        daemon: [cluster, ...options[name]],
+        ...(name === 'node1' ? { services: { etcd } } : {}),
+      },
+    ]);
+    return JSON.stringify({ name: lab, switch: '172.16.0.0/16', hosts: Object.fromEntries(lines) });
+  }
+
+  before(async () => {
+    certificates = makeCertificates({ ...addresses, elsewhere: '172.16.0.99' });
+    strange = makeCertificates(addresses);
+    const definition = parseLab(labFile(), 'lab');
+    await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
+    for (const one of definition.hosts) hosts.set(one.name as Name, new TestHost('netyard', lab, one, {}));
+    const loaded: Name[] = ['node1', 'node2'];
+    for (const name of loaded) {
+      await host(name).docker('load', '-q', '-i', archivePath('netyard-test'));
+      await host(name).docker(
+        'run',
+        '-d',
+        '--name',
+        name === 'node1' ? 'client' : 'nginx-1',
+        'netyard-test',
+        'sleep',
+        '10000',
+      );
+    }
+    for (const name of names)
+      await until(async () => {
+        const states = await host(name).netyard('cluster', 'ls', '--format', '{{.State}}');
+        return states === Array.from({ length: names.length }, () => 'ready').join('\n');
+      }, `${name} sees all`);
+  });
+  after(async () => {
+    await bringDown(lab);
+    certificates.remove();
+    strange.remove();
+  });
+
+  /** The error, which is one of words alone. */
+  async function refused(from: Name, target: string): Promise<string> {
+    const { status, stdout, stderr } = await host(from).tryNetyard('capture', target);
+    assert.deepEqual([status, stdout], [1, ''], stderr);
+    return stderr;
+  }
+
+  test('what is announced', async () => {
+    const shown = await host('node3').netyard('cluster', 'ls', '--format', '{{.Name}} {{.Api}}');
+    assert.equal(
+      shown,
+      'node1 https://172.16.0.11:2376\nnode2 https://172.16.0.12:2399\nnode3 -\nnode4 https://172.16.0.14:2376',
+    );
+  });
+
+  test('a container and the uplink of another host', async () => {
+    const address = await host('node2').docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
+    for (const target of ['node2/nginx-1', 'node2/uplink']) {
+      let isOver = false;
+      const capture = host('node1')
+        .tryNetyard('capture', target, '-c', '2', 'icmp')
+        .finally(() => {
+          isOver = true;
+        });
+      while (!isOver) await host('node1').docker('exec', 'client', 'ping', '-c', '1', '-W', '5', address);
+      const { status, stdout, stderr } = await capture;
+      assert.match(stdout, /ICMP echo re(quest|ply)/);
+      assert.match(
+        stderr,
+        target === 'node2/uplink' ? /^listening on \w+, the uplink/ : /^listening on eth0 of container nginx-1/,
+      );
+      assert.equal(status, 0);
+    }
+    await until(
+      async () => (await host('node2').sh('tail -n +2 /proc/net/packet | wc -l')).trim() === '0',
+      'it ended there',
+    );
+  });
+
+  test('what the other host says is said in its name', async () => {
+    assert.match(
+      await refused('node1', 'node2/nobody'),
+      /^Error response from daemon: node2: No such container or network: nobody\n/,
+    );
+  });
+
+  test('a host by its own name: what is on it', async () => {
+    assert.match(await refused('node1', 'node1/nobody'), /No such container or network: nobody\n/);
+    assert.match(await refused('node3', 'node3/nobody'), /No such container or network: nobody\n/);
+  });
+
+  test('an unknown host', async () => {
+    assert.match(
+      await refused('node1', 'node7/web'),
+      /^Error response from daemon: No such peer: node7\nnetyard peer ls/,
+    );
+  });
+
+  test('a host that announces no API', async () => {
+    assert.match(
+      await refused('node1', 'node3/web'),
+      /daemon: host node3 announces no API to capture through\non node3 give its daemon -H tcp:\/\/172\.16\.0\.13:2376 --tlsverify/,
+    );
+  });
+
+  test('a host that was given no certificate for the others', async () => {
+    assert.match(
+      await refused('node3', 'node2/nginx-1'),
+      /daemon: this host has no certificate for the API of host node2\ngive its own daemon --cluster-api-ca FILE/,
+    );
+  });
+
+  test('files that are no use end the daemon before it has begun', async () => {
+    const daemon = ['daemon', '--cluster=etcd://172.16.0.11:2379', ...asking(certificates, 'node3')];
+    const { status, stderr } = await host('node3').tryNetyard(...daemon.slice(0, -1), '--cluster-api-key=/no/such');
+    assert.equal(stderr, 'failed to start daemon: --cluster-api-key: stat /no/such: no such file or directory\n');
+    assert.equal(status, 1);
+    const mixed = await host('node3').tryNetyard(...daemon.slice(0, -1), `--cluster-api-key=${strange.key('node3')}`);
+    assert.match(
+      mixed.stderr,
+      /^failed to start daemon: .*ca\.pem, .*node3\.pem and .*node3\.key are no use: .*key values mismatch/,
+    );
+  });
+
+  test('wrong certificates: ours there, and theirs here', async () => {
+    assert.match(
+      await refused('node4', 'node2/nginx-1'),
+      /daemon: the API of peer node2 closed the connection without an answer\nhttps:\/\/172\.16\.0\.12:2399 does so when no authority of its --tlscacert has signed .*node4\.pem\n$/,
+    );
+    assert.match(
+      await refused('node1', 'node4/web'),
+      /daemon: the API of peer node4 is not believed: .* 172\.16\.0\.14 is not in the cert's list: 172\.16\.0\.99\nthe certificate at https:\/\/172\.16\.0\.14:2376 must be for this very address/,
+    );
+  });
+
+  test('a record of before has no API; one that points elsewhere is not believed', async () => {
+    const put = (name: string, record: object): Promise<string> =>
+      host('node1').output(
+        'etcdctl',
+        '--endpoints',
+        'http://172.16.0.11:2379',
+        'put',
+        `/netyard/netyard/hosts/${name}`,
+        JSON.stringify(record),
+      );
+    const record = { id: 'x', subnets: ['192.168.250.0/24'], since: '2026-01-01T00:00:00Z' };
+    await put('old', { ...record, address: '172.16.0.50' });
+    await put('liar', {
+      ...record,
+      address: '172.16.0.51',
+      subnets: ['192.168.251.0/24'],
+      api: 'https://172.16.0.12:2399',
+    });
+    await until(async () => /liar/.test(await host('node1').netyard('peer', 'ls')), 'they are peers');
+    assert.match(await refused('node1', 'old/web'), /host old announces no API to capture through\n/);
+    assert.match(
+      await refused('node1', 'liar/web'),
+      /host liar announces an API that is not believed: "https:\/\/172\.16\.0\.12:2399"\nit can only be https:\/\/172\.16\.0\.51:PORT/,
+    );
+    const states = await host('node1').netyard('cluster', 'ls', '--format', '{{.Name}} {{.State}}');
+    assert.match(states, /^liar trouble$/m);
+    assert.match(states, /^old ready$/m);
+  });
+});
