@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf, NetyardError, reasonOf } from '@netyard/core';
-import { Argument, Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { setCable } from './cable.ts';
 import type { LabDefinition } from './definition.ts';
 import { bringDown } from './down.ts';
 import { enterHost } from './enter.ts';
+import { LabCommand } from './lab-command.ts';
 import { parseLab } from './lab-file.ts';
 import { findHost, type ListedHost, listHosts } from './list.ts';
 import { killHost, startHost } from './power.ts';
@@ -41,18 +42,23 @@ Several, with a router between them and a service:
     a: { switch: paris, address: 172.16.1.11, gateway: r1 }
     b: { switch: oslo, address: 172.16.2.11, gateway: r1, services: { echo: "socat tcp-listen:7,fork pipe" } }`;
 
-/** The command with its subcommands; their actions throw NetyardError and set `process.exitCode`. */
+/**
+ * The command with its subcommands; their actions throw NetyardError and set `process.exitCode`, a wrong line throws a
+ * CommanderError with the text for stderr.
+ */
 export function labCommand(): Command {
-  const lab = new Command('lab').description('Virtual hosts on this machine').enablePositionalOptions();
-  lab.addHelpText('after', examples).showHelpAfterError("See 'netyard lab --help'.");
+  const lab = new LabCommand('lab').description('Virtual hosts on this machine').enablePositionalOptions();
+  lab.usage('COMMAND').addHelpText('after', examples);
   lab
     .command('up')
+    .usage('[OPTIONS] FILE')
     .description('Make the lab that a file describes')
     .argument('<file>', 'YAML: name, switch or switches, routers, hosts')
     .option('--no-daemon', 'start no daemon in any host')
     .action((file: string, options: { daemon: boolean }) => up(file, options.daemon));
   lab
     .command('ls')
+    .usage('[OPTIONS]')
     .alias('list')
     .description('List labs, their hosts, links and services')
     .option('--format <format>', 'table or json', 'table')
@@ -68,6 +74,7 @@ export function labCommand(): Command {
   addChanges(lab);
   lab
     .command('down')
+    .usage('NAME')
     .description('Take a lab away with all that is in it')
     .argument('<name>')
     .action(async (name: string) => {
@@ -81,17 +88,20 @@ export function labCommand(): Command {
 function addChanges(lab: Command): void {
   lab
     .command('link')
+    .usage('HOST[:SWITCH] down|up')
     .description('Cut or restore the cable between a host and its switch')
     .argument('<host>', 'HOST, or HOST:SWITCH of one that has several')
     .addArgument(new Argument('<state>').choices(['down', 'up']))
     .action((host: string, state: 'up' | 'down') => setCable(host, state));
   lab
     .command('kill')
+    .usage('HOST[:PROGRAM] [HOST[:PROGRAM]...]')
     .description('End everything in hosts at once, as if their plug were pulled')
     .argument('<host...>', 'HOST, or HOST:PROGRAM for its daemon or a service only')
     .action((hosts: string[]) => onEach(hosts, killHost));
   lab
     .command('start')
+    .usage('HOST[:PROGRAM] [HOST[:PROGRAM]...]')
     .description('Start killed hosts with the files they had')
     .argument('<host...>', 'HOST, or HOST:PROGRAM for its daemon or a service only')
     .action((hosts: string[]) =>

@@ -189,7 +189,10 @@ test('the words of the command line for what happens to a lab', root, () => {
     assert.match(said('exec', host, 'true')[1], /does not run/);
     assert.deepEqual(said('start', host), [0, '']);
     assert.match(row(), / ens33 up +up +none$/);
-    assert.match(said('link', host, 'sideways')[1], /Allowed choices are down, up/);
+    assert.match(
+      said('link', host, 'sideways')[1],
+      /invalid argument "sideways" for STATE: allowed choices are down, up/,
+    );
   } finally {
     lab('down', name);
   }

@@ -1,8 +1,20 @@
 /** `lab`: virtual hosts. The words belong to the lab box; here they are only handed over. */
+import { CommanderError } from 'commander';
+import { Failure } from '../program/failure.ts';
 
 /** Resolves with the exit code. */
 export async function runLab(args: string[]): Promise<number> {
   const { labCommand } = await import('@netyard/lab');
-  await labCommand().name('netyard lab').parseAsync(args, { from: 'user' });
+  const lab = labCommand().name('netyard lab');
+  if (args.length === 0) {
+    lab.outputHelp();
+    return 0;
+  }
+  try {
+    await lab.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) throw new Failure(error.message, error.exitCode);
+    throw error;
+  }
   return Number(process.exitCode ?? 0);
 }
