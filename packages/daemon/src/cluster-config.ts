@@ -63,8 +63,8 @@ function planApiFiles(textOf: (key: string) => string): TlsFiles | undefined {
   const missing = Object.values(keys).filter((key) => textOf(key) === '');
   if (missing.length === 3) return undefined;
   if (missing.length > 0) {
-    const [all, lacking] = [Object.values(keys), missing].map((some) => some.map((key) => `--${key}`).join(', '));
-    throw new NetyardError('invalid', `${all} belong together: ${lacking} is missing`);
+    const [all, lacking] = [Object.values(keys), missing].map((some) => some.map((key) => `--${key}`));
+    throw new NetyardError('invalid', `${all?.join(', ')} belong together: give ${lacking?.join(' and ')} too`);
   }
   return { ca: textOf(keys.ca), certificate: textOf(keys.certificate), key: textOf(keys.key) };
 }

@@ -83,7 +83,7 @@ test('what a host of a cluster announces of its API, and what it shows to the AP
   const { 'cluster-api-key': _, ...some } = files;
   assert.throws(
     () => planConfig({ ...cluster, ...some }, {}, {}),
-    refused(/belong together: --cluster-api-key is missing/),
+    refused(/belong together: give --cluster-api-key too/),
   );
 });
 

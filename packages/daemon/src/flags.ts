@@ -52,11 +52,16 @@ function commanderOption(option: DaemonOption): Option {
   } else if (option.kind === 'map') {
     made.argParser((text: string, before: Record<string, string> | undefined) => ({ ...before, ...parsePair(text) }));
   } else if (option.kind === 'number') {
-    made.argParser(Number);
+    made.argParser(parseNumber);
   } else if (option.kind === 'switch') {
     made.preset('true').argParser(parseSwitch);
   }
   return made;
+}
+
+function parseNumber(text: string): number {
+  if (/^-?\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('it is a whole number');
 }
 
 function parsePair(text: string): Record<string, string> {
