@@ -47,6 +47,25 @@ test('what --dry-run prints, a shell can do, with the same outcome', host, () =>
   ns('rm', 'a', 'b', 'c', 'd');
 });
 
+test('a link that is not there is told of as ip does', host, () => {
+  ns('add', 'r1');
+  const refused = (...words: string[]): string => {
+    const { status, stderr } = spawnSync(launcher, ['ns', ...words], { encoding: 'utf8' });
+    assert.equal(status, 1);
+    return stderr;
+  };
+  for (const words of [
+    ['up', 'eth7'],
+    ['addr', 'eth7=10.3.0.1/24'],
+    ['rename', 'eth7', 'eth8'],
+    ['move', 'eth7', 'r1'],
+  ])
+    assert.equal(refused(...words), 'Cannot find device "eth7"\n', words.join(' '));
+  assert.equal(refused('up', 'r1:eth7'), 'Cannot find device "eth7" in namespace r1\n');
+  assert.match(refused('up', 'r9:eth7'), /^Cannot open network namespace "r9": No such file or directory\n/);
+  ns('rm', 'r1');
+});
+
 test('a link that is there is not taken over', host, () => {
   ns('add', 'r1');
   sh('ip -n r1 link add eth0 type veth peer name other');

@@ -1,6 +1,6 @@
 /** Carries out a plan of the `ns` commands, or shows it. No daemon: straight on the kernel box. */
 
-import { NetyardError } from '@netyard/core';
+import { KernelError, NetyardError } from '@netyard/core';
 import type { KernelPlan } from '@netyard/kernel';
 import type { Context } from '../program/context.ts';
 import type { FlagSpec, Flags } from '../program/flags.ts';
@@ -40,6 +40,8 @@ export async function carryOut(context: Context, flags: Flags, plan: KernelPlan)
       for (const operation of operations) context.print(printOperation(operation));
     }
     return 0;
+  } catch (error) {
+    throw inIpsWords(error);
   } finally {
     kernel.close();
   }
@@ -54,6 +56,20 @@ export async function carryOutChange(
 ): Promise<number> {
   const { quoteWord } = await import('@netyard/kernel');
   if (flags.bool('dry-run') || flags.bool('explain')) context.print(command.map(quoteWord).join(' '));
-  if (!flags.bool('dry-run')) change();
+  if (flags.bool('dry-run')) return 0;
+  try {
+    change();
+  } catch (error) {
+    throw inIpsWords(error);
+  }
   return 0;
+}
+
+/** A link that is not there, as ip tells of it. */
+function inIpsWords(error: unknown): unknown {
+  if (!(error instanceof KernelError) || error.errnoName !== 'ENODEV') return error;
+  const [, link = '', ns] = /^(\S+)(?: in (?:\/run\/netns\/)?(\S+))?$/.exec(error.object) ?? [];
+  if (link === '') return error;
+  const where = ns === undefined ? '' : ` in namespace ${ns}`;
+  return new NetyardError('not-found', `Cannot find device ${JSON.stringify(link)}${where}`, { cause: error });
 }
