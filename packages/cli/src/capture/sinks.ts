@@ -47,12 +47,17 @@ function checkFolder(file: string): void {
     throw new Failure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
 }
 
+const cannotWrite = (path: string, error: unknown): Failure => new Failure(`cannot write ${path}: ${reasonOf(error)}`);
+
 async function openFile(path: string, asGiven: string): Promise<PacketSink> {
   const file = await open(path, 'w').catch((error: unknown) => {
-    throw new Failure(`cannot write ${asGiven}: ${reasonOf(error)}`);
+    throw cannotWrite(asGiven, error);
   });
   return {
-    write: async (bytes) => void (await file.writeFile(bytes)),
+    write: (bytes) =>
+      file.writeFile(bytes).catch((error: unknown) => {
+        throw cannotWrite(asGiven, error);
+      }),
     close: () => file.close(),
     gone: never,
   };
