@@ -168,6 +168,10 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
     [['host'], /network host has no link of its own/],
     [['web', '-c', '0'], /invalid argument "0" for "-c, --count" flag/],
     [['web', '-w', '/nowhere/file'], /^invalid output path: directory "\/nowhere" does not exist\n$/],
+    [
+      ['web', '-c', '1', '-w', '/dev/full'],
+      /^listening on eth0 .*\ncannot write \/dev\/full: no space left on device\n$/,
+    ],
     [['web', '-w', '/tmp'], /^cannot write \/tmp: is a directory\n$/],
     [['server1/web'], /No such peer: server1\nnetyard peer ls shows .* without a host\n$/],
     [['nope/foo'], /No such peer: nope\n/],

@@ -116,8 +116,12 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
   });
 
   test('of what is not there', async () => {
-    const result = await host.tryNetyard('explain', 'nobody');
-    assert.equal(result.status, 1);
-    assert.match(result.stderr, /nobody/);
+    for (const name of ['nobody', 'server2/nobody']) {
+      const { status, stderr } = await host.tryNetyard('explain', name);
+      assert.deepEqual(
+        [status, stderr],
+        [1, `Error response from daemon: No such container, network or peer: ${name}\n`],
+      );
+    }
   });
 });

@@ -4,7 +4,7 @@ import { isNetyardError } from '@netyard/core';
 import { resolveAddress } from './address.ts';
 import { connectionError, daemonError } from './errors.ts';
 import { demultiplex, jsonLines } from './streams.ts';
-import { pathOf } from './transport.ts';
+import { pathOf, segmentOf } from './transport.ts';
 import { compareVersions, negotiateVersion, newestApiVersion } from './version.ts';
 
 test('the address: flag, then NETYARD_HOST, then DOCKER_HOST, then the default', () => {
@@ -98,6 +98,7 @@ test('no connection: the daemon does not run, or may not be spoken to', () => {
 });
 
 test('names in paths', () => {
+  assert.equal(segmentOf('parent/alias'), 'parent%2Falias');
   assert.equal(pathOf('parent/alias'), 'parent/alias');
   assert.equal(pathOf('registry:5000/a@sha256:1'), 'registry:5000/a@sha256:1');
   assert.equal(pathOf('../x?y#z'), '../x%3Fy%23z');

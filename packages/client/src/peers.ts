@@ -2,7 +2,7 @@
 import type { DryRunResponse, Peer, PeerAddRequest } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { Api } from './api.ts';
-import { type Call, pathOf, readText } from './transport.ts';
+import { type Call, readText, segmentOf } from './transport.ts';
 
 const root = '/netyard/v1/peers';
 
@@ -45,5 +45,5 @@ export class Peers {
 
 function peer(name: string): string {
   if (name.trim() === '') throw new NetyardError('invalid', 'invalid peer name: value is empty');
-  return `${root}/${pathOf(name)}`;
+  return `${root}/${segmentOf(name)}`;
 }

@@ -8,9 +8,10 @@ import type {
   InfoResponse,
   VersionResponse,
 } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
 import { type Api, type Filters, filtersText, type PingResult } from './api.ts';
 import { jsonLines } from './streams.ts';
-import { pathOf } from './transport.ts';
+import { segmentOf } from './transport.ts';
 
 /** A number cannot hold nanoseconds since 1970 exactly. */
 export interface ExactEvent {
@@ -64,10 +65,12 @@ export class System {
     yield* jsonLines<ExactEvent>(answer, parseEvent);
   }
 
-  /** The kernel objects that stand for a container or a network, and the script that makes them. */
-  explain(ref: string): Promise<ExplainResponse> {
-    return this.#api.transport
-      .send('GET', `/netyard/v1/explain/${pathOf(ref)}`)
+  /** The kernel objects that stand for a container, a network or a peer, and the script that makes them. */
+  async explain(ref: string): Promise<ExplainResponse> {
+    if (ref.trim() === '')
+      throw new NetyardError('invalid', 'invalid name of a container, network or peer: value is empty');
+    return await this.#api.transport
+      .send('GET', `/netyard/v1/explain/${segmentOf(ref)}`)
       .then((answer) => answer.toArray())
       .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
   }

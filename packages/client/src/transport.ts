@@ -37,6 +37,9 @@ export const pathOf = (text: string): string =>
     .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
     .join('/');
 
+/** The same where a slash is part of a name, and separates nothing. */
+export const segmentOf = (text: string): string => pathOf(text).replaceAll('/', '%2F');
+
 export class Transport {
   readonly address: DaemonAddress;
   readonly #agent: Agent | TlsAgent;

@@ -36,6 +36,7 @@ const wrong: [string, number, string][] = [
   ['netyard capture web -w /no/such/file', 1, 'invalid output path: directory "/no/such" does not exist\n'],
   ['netyard capture', 1, "netyard: 'netyard capture' requires at least 1 argument\n"],
   ['netyard explain', 1, "netyard: 'netyard explain' requires 1 argument\n"],
+  ['netyard explain ', 1, 'invalid name of a container, network or peer: value is empty\n'],
   ['netyard cluster leave now', 1, "netyard: 'netyard cluster leave' accepts no arguments\n"],
   ['netyard lab up /no/such.yaml', 1, 'cannot read /no/such.yaml: no such file or directory\n'],
   ['netyard lab up /', 1, 'cannot read /: is a directory\n'],
