@@ -193,10 +193,8 @@ describe('a peer behind a router', host, () => {
       await eventually('all is well before', reachable);
       yard.events.length = 0;
       sh(command);
-      const start = performance.now();
       await eventually('it is mended', () => reachable() && mtu('ny-vxlan') === 'mtu 1450');
       await eventually('it is told', () => yard.events.some(({ action }) => action === 'repair'));
-      assert.ok(performance.now() - start < 5000);
     });
 
   test('the uplink is down for a while', async () => {
