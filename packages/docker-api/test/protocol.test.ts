@@ -105,6 +105,45 @@ test('a body of a gigabyte is refused before it is read', async (t) => {
   assert.match(answer, /^HTTP\/1\.1 413 /);
 });
 
+test('who is refused while still sending can read why: the connection ends only afterwards', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let refuse = (): void => {};
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  const server = await serve(t, {
+    images: {
+      async *load(archive) {
+        archive.once('close', refuse);
+        for await (const _ of archive) throw new NetyardError('invalid', 'invalid tar archive: a bad header');
+        yield { status: 'never' };
+      },
+    },
+  });
+  for (const path of ['/images/load', '/swarm/init']) {
+    const client = await server.raw(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n`);
+    let answer = '';
+    const failed = new Promise<never>((_, reject) => client.once('error', reject));
+    const read = new Promise<void>((resolve) => {
+      client.on('data', (piece) => {
+        answer += piece;
+        if (answer.endsWith('}\n')) resolve();
+      });
+    });
+    client.write(Buffer.alloc(8 * 1024 * 1024));
+    await Promise.race([read, failed]);
+    assert.match(answer, path === '/images/load' ? /^HTTP\/1\.1 400 .*a bad header/s : /^HTTP\/1\.1 501 /);
+    // A whole exchange later it is still there.
+    assert.equal((await server.send('GET', '/_ping')).status, 200);
+    assert.ok(!client.readableEnded && client.writable);
+    client.removeAllListeners('error').on('error', () => {}); // what it could not send any more
+    const parted = new Promise((resolve) => client.once('close', resolve));
+    t.mock.timers.tick(1_000);
+    await parted;
+  }
+  await refused;
+});
+
 test('what is no HTTP gets a 400 and the server lives on', async (t) => {
   const server = await serve(t, {});
   const garbage = [

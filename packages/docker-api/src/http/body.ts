@@ -1,8 +1,9 @@
 /**
- * JSON bodies: content type, size and shape are checked before anything else sees them. What is too big is refused
- * before it is read, so memory stays flat whatever a client sends.
+ * Bodies. Of JSON ones, content type, size and shape are checked before anything else sees them. What is too big is
+ * refused before it is read, so memory stays flat whatever a client sends.
  */
 import type { IncomingMessage } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
 import { NetyardError } from '@netyard/core';
 import type { z } from 'zod';
 import { HttpError } from '../errors.ts';
@@ -10,6 +11,16 @@ import { HttpError } from '../errors.ts';
 const JSON_LIMIT = 4 * 1024 * 1024;
 /** A body this small comes in one go; whoever takes longer is not sending it. */
 const BODY_TIMEOUT_MS = 30_000;
+
+/**
+ * The body as a stream that may be given up before its end: the connection stays, for the answer that says why. Fails
+ * when the client goes.
+ */
+export function uploadOf(request: IncomingMessage): Readable {
+  const body = new PassThrough();
+  request.once('error', (error) => body.destroy(error));
+  return request.pipe(body);
+}
 
 const isEmpty = (request: IncomingMessage): boolean =>
   request.headers['content-length'] === '0' ||
@@ -29,7 +40,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let size = 0;
   const timer = setTimeout(() => request.destroy(new HttpError(408, 'request body timed out')), BODY_TIMEOUT_MS);
   try {
-    for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    for await (const chunk of uploadOf(request) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
       if (size > JSON_LIMIT) throw tooLarge();
       chunks.push(chunk);

@@ -6,6 +6,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import type { ApiVersion } from '../versions.ts';
 
+const PARTING_MS = 1_000;
+
 export type Headers = Readonly<Record<string, string>>;
 
 /** Both ways of a connection that was taken over; one and the same stream after an upgrade. */
@@ -48,10 +50,13 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
       return response.headersSent;
     },
     send(status, headers, body) {
+      const isRead = request.readableEnded || request.complete;
       // What has not been read of the body would be taken for the next request: better to part.
-      const close: Headers = request.readableEnded || request.complete ? {} : { Connection: 'close' };
-      begin(status, { ...headers, ...close, ...lengthOf(status, body) });
-      response.end(request.method === 'HEAD' ? undefined : body);
+      begin(status, { ...headers, ...(isRead ? {} : { Connection: 'close' }), ...lengthOf(status, body) });
+      if (request.method !== 'HEAD' && body !== '') response.write(body);
+      else response.flushHeaders();
+      if (isRead) response.end();
+      else partSlowly(response);
     },
     open(status, headers) {
       begin(status, headers);
@@ -64,6 +69,15 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
       return { input: bodyOf(request), output: response };
     },
   };
+}
+
+/**
+ * The client may still be sending. If we closed at once it would find a broken pipe and never read the answer: it has the
+ * whole of that, and goes when it has read it.
+ */
+function partSlowly(response: ServerResponse): void {
+  const timer = setTimeout(() => response.end(), PARTING_MS);
+  response.once('close', () => clearTimeout(timer));
 }
 
 /** A body that was read already (exec start) has ended: there is no input then. */

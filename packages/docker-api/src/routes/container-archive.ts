@@ -1,6 +1,7 @@
 /** Docker's routes for files of containers: `docker cp` and `docker export`. */
 import { pipeline } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
+import { uploadOf } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { sendEmpty } from '../http/exchange.ts';
 import { readBoolean } from '../http/query.ts';
@@ -49,7 +50,7 @@ export async function sendTar(
 function write({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;
-    await engine.containers.writeArchive(reference(exchange, 'id'), readPath(exchange), request, {
+    await engine.containers.writeArchive(reference(exchange, 'id'), readPath(exchange), uploadOf(request), {
       noOverwriteDirNonDir: readBoolean(query, 'noOverwriteDirNonDir'),
       copyUidGid: readBoolean(query, 'copyUIDGID'),
     });

@@ -2,7 +2,7 @@
 import { finished } from 'node:stream/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
-import { readJson } from '../http/body.ts';
+import { readJson, uploadOf } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
 import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
@@ -75,7 +75,7 @@ function archiveRoutes({ engine: { images } }: ApiOptions): Route[] {
   return [
     route('POST', '/images/load', async (exchange) => {
       const quiet = readBoolean(exchange.query, 'quiet');
-      await serveProgress(exchange, images.load(exchange.request, { quiet }));
+      await serveProgress(exchange, images.load(uploadOf(exchange.request), { quiet }));
     }),
     route('GET', '/images/get', async (exchange) => {
       await sendTar(exchange, await images.save(exchange.query.getAll('names')), {});
@@ -160,7 +160,7 @@ async function importImage({ engine }: ApiOptions, exchange: Exchange): Promise<
       hint: 'fetch the archive first and give it as a file',
     });
   const platform = query.get('platform') ?? '';
-  const source = engine.images.import(request, {
+  const source = engine.images.import(uploadOf(request), {
     repository: query.get('repo') ?? '',
     tag: query.get('tag') ?? '',
     message: query.get('message') ?? '',
