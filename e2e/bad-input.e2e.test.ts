@@ -36,6 +36,16 @@ for (const engine of enginesUnderTest())
     });
 
     test('unknown container', async () => {
+      await refused(
+        125,
+        /No such container: nobody/,
+        'run',
+        '--rm',
+        '--volumes-from',
+        'nobody',
+        'netyard-test',
+        'true',
+      );
       await refused(1, /No such container: nobody/, 'start', 'nobody');
       await refused(1, /No such container: nobody/, 'rm', 'nobody');
       await refused(1, /No such container: nobody/, 'exec', 'nobody', 'true');
@@ -151,6 +161,22 @@ for (const engine of enginesUnderTest())
       });
       assert.equal((await call(host, 'GET', '/v1.41/containers/json?all=1')).body, before);
       assert.equal((await call(host, 'GET', '/_ping')).status, 200, 'it still answers');
+    });
+
+    test('what is refused while it is still being sent: the message arrives', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'netyard-upload-'));
+      try {
+        const file = join(folder, 'image.tar');
+        writeFileSync(file, Buffer.alloc(64 * 1024 * 1024, 'no archive'));
+        await refused(1, /[iI]nvalid tar/, 'load', '-i', file);
+        await refused(1, /from is not a valid change command/, 'import', '-c', 'FROM x', file, 'bad');
+        await host.docker('create', '--name', 'target', 'netyard-test', 'true');
+        const copied = await host.run(['sh', '-c', `docker cp - target:/tmp < ${file}`]);
+        assert.match(copied.stderr, /[iI]nvalid tar/);
+        await host.docker('rm', 'target');
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     test('image archives that are broken or malicious', async (t) => {

@@ -34,7 +34,9 @@ for (const engine of enginesUnderTest())
     });
 
     test('docker run -d --name net_none --net=none nginx-app01 nginx', async () => {
-      await host.docker('run', '-d', '--name', 'net_none', '--net=none', 'nginx-app01', 'nginx');
+      await host.docker('run', '-d', '--name', 'net_none', '--net=none', '-p', '8899:80', 'nginx-app01', 'nginx');
+      assert.equal(await host.docker('ps', '--format', '{{.Ports}}', '--filter', 'name=net_none'), '');
+      assert.equal(await host.docker('inspect', '-f', '{{json .NetworkSettings.Ports}}', 'net_none'), '{}');
       assert.deepEqual((await inside('net_none', 'ls /sys/class/net')).split('\n'), ['lo']);
       assert.equal(await inside('net_none', 'ip route'), '');
       assert.match(await inside('net_none', 'ping -c 1 -W 1 127.0.0.1'), /1 packets received|1 received/);

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isNetyardError, NetyardError } from '@netyard/core';
+import { plainConfig } from '../src/index.ts';
 import { containerDirectory, ioDirectory } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
 import { openWorld, text, until, type World } from './fakes/world.ts';
@@ -201,10 +202,42 @@ test('bad requests are refused before anything is touched', async () => {
     'invalid',
     "the working directory 'x' is invalid, it needs to be an absolute path",
   );
+  await rejectsWith(create({ volumesFrom: ['nobody'] }), 'invalid', 'No such container: nobody');
+  await rejectsWith(
+    create({ resources: { ...plainConfig('', {}).resources, cpusetCpus: '0,99999' } }),
+    'invalid',
+    /^Requested CPUs are not available - requested 0,99999, available: 0/,
+  );
   await rejectsWith(create({ env: ['=x'] }), 'invalid', 'invalid environment variable: =x');
   await rejectsWith(create({ stopSignal: 'NO' }), 'invalid', 'invalid signal: NO');
   await rejectsWith(create({ entrypoint: [''] }), 'invalid', 'no command specified');
   assertNothingLeft();
+});
+
+test('an image of another platform than the one asked for is taken for a missing one', async () => {
+  const { containers } = world.engine;
+  const create = (platform: string) => containers.create({ name: undefined, config: configOf(), platform });
+  await rejectsWith(
+    create('linux/s390x'),
+    'not-found',
+    'image with reference nginx-web01 was found but its platform (linux/amd64) does not match the specified platform (linux/s390x)',
+  );
+  assertNothingLeft();
+  await create('linux/amd64');
+});
+
+test('IPC is shared with those only that allow it', async () => {
+  const { containers } = world.engine;
+  const id = await world.run({}, 'private');
+  await world.run({ ipcMode: 'shareable' }, 'open');
+  await rejectsWith(
+    world.run({ ipcMode: 'container:private' }),
+    'conflict',
+    `can't join IPC of container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+  );
+  const joined = await world.run({ ipcMode: 'container:open' });
+  const pid = world.state((await containers.inspect('open', { size: false })).record.id).pid;
+  assert.deepEqual(world.runtime.tasks.get(joined)?.spec.ipcNamespace, { path: `/proc/${pid}/ns/ipc` });
 });
 
 test('a container named where an image belongs gets a hint', async () => {

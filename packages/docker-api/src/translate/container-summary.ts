@@ -33,7 +33,7 @@ export function translateContainerSummary(summary: ContainerSummary): DockerSumm
 }
 
 export const hasOwnPorts = (state: SandboxState): boolean =>
-  state.netnsPath !== undefined && state.sharedWith === undefined;
+  state.sharedWith === undefined && state.endpoints.some(({ ipv4Address }) => ipv4Address !== '');
 
 /** Path and arguments; those with a space in quotes, as Docker shows them. */
 function formatCommand([path = '', ...rest]: readonly string[]): string {

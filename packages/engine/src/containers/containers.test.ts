@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isName, isNetyardError } from '@netyard/core';
 import type { ContainerState } from '../model.ts';
+import { coversNumbers } from './create-check.ts';
 import { DetachWatch, parseDetachKeys } from './detach-keys.ts';
 import { mergeEnv } from './env.ts';
 import { applyProbe, initialHealth } from './healthcheck.ts';
@@ -141,4 +142,12 @@ test('ps lines of the container’s processes and their threads are kept', () =>
     ],
   });
   assert.throws(() => parsePs('UID CMD\n', new Set()), /Couldn't find PID field/);
+});
+
+test('sets of CPUs are compared with those there are', () => {
+  assert.ok(coversNumbers('0-3', '0'));
+  assert.ok(coversNumbers('0-3', '1-2,3'));
+  assert.ok(coversNumbers('0-1,4', '4,0-1'));
+  for (const wanted of ['4', '0-4', '3-5', '2-1']) assert.ok(!coversNumbers('0-3', wanted), wanted);
+  assert.ok(!coversNumbers('0-1,4', '1-4'));
 });

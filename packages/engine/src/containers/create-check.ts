@@ -1,5 +1,5 @@
 /** What is wrong with a create request, in Docker's words and order, before anything is touched. */
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { posix } from 'node:path';
 import { NetyardError } from '@netyard/core';
@@ -121,8 +121,34 @@ export function checkResources(resources: Resources, update = false): string[] {
   ];
 }
 
-function checkCpuset(text: string, what: 'cpus' | 'mems'): void {
-  refuse(text !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text), `Invalid value ${text} for cpuset ${what}`);
+const cpusets = {
+  cpus: { online: '/sys/devices/system/cpu/online', words: 'CPUs' },
+  mems: { online: '/sys/devices/system/node/online', words: 'memory nodes' },
+} as const;
+
+function checkCpuset(text: string, what: keyof typeof cpusets): void {
+  if (text === '') return;
+  refuse(!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text), `Invalid value ${text} for cpuset ${what}`);
+  const { online, words } = cpusets[what];
+  if (!existsSync(online)) return; // a kernel without memory nodes: whoever makes the task says what it thinks
+  const available = readFileSync(online, 'latin1').trim();
+  refuse(
+    !coversNumbers(available, text),
+    `Requested ${words} are not available - requested ${text}, available: ${available}`,
+  );
+}
+
+/** Whether each number of `0-2,7` is in another such list, as the kernel prints one. Pure. */
+export function coversNumbers(list: string, wanted: string): boolean {
+  const ranges = (text: string): [number, number][] =>
+    text.split(',').map((range) => {
+      const [first = '', last = first] = range.split('-');
+      return [Number(first), Number(last)];
+    });
+  const there = ranges(list);
+  return ranges(wanted).every(([first, last]) =>
+    there.some(([low, high]) => low <= first && first <= last && last <= high),
+  );
 }
 
 function checkNamespaces(config: ContainerConfig): void {

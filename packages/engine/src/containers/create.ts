@@ -6,6 +6,7 @@ import type { SandboxConfig } from '@netyard/network';
 import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import { isForPlatform } from '../images/manifest.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, ContainerRecord, ImageRecord, ResolvedMount } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
@@ -38,6 +39,7 @@ async function createFrom(
   warnings: readonly string[],
 ): Promise<{ id: string; warnings: string[] }> {
   const { index } = context;
+  checkPlatform(request, image);
   const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
   checkLogOptions(config.logDriver, config.logOptions);
   readPublishName(config.labels);
@@ -56,6 +58,17 @@ async function createFrom(
     publishContainer(context.events, record, 'create');
     return { id, warnings: [...warnings, ...registered.warnings] };
   });
+}
+
+/** `not-found`, at which clients pull the image for the platform that was asked for. */
+function checkPlatform({ config, platform }: Request, image: ImageRecord): void {
+  if (platform === undefined || isForPlatform(image.config, platform)) return;
+  const { os, architecture, variant } = image.config;
+  const actual = [os, architecture, ...(variant ? [variant] : [])].join('/');
+  throw new NetyardError(
+    'not-found',
+    `image with reference ${config.image} was found but its platform (${actual}) does not match the specified platform (${platform})`,
+  );
 }
 
 /** A container's name where an image belongs is a common slip: the hint says what was probably meant. */

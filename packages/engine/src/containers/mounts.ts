@@ -68,7 +68,8 @@ function mountsFrom(text: string, find: (ref: string) => ContainerRecord | undef
   if (text === '') throw new NetyardError('invalid', 'volumes-from specification cannot be an empty string');
   if (!['rw', 'ro', 'z', 'Z'].includes(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
   const source = find(ref);
-  if (!source) throw new NetyardError('not-found', `No such container: ${ref}`);
+  // Not `not-found`: clients take that answer to a create for a missing image, and pull it.
+  if (!source) throw new NetyardError('invalid', `No such container: ${ref}`);
   return source.mounts
     .filter((mount) => mount.type !== 'tmpfs')
     .map((mount) => {

@@ -183,8 +183,15 @@ function sharedNamespace(
   if (target.id === record.id) throw new NetyardError('conflict', `cannot join own ${kind} namespace`);
   if (target.state.status === 'restarting') throw isRestarting(target);
   if (!isAlive(target)) throw notRunning(target);
+  if (kind === 'ipc' && ['private', 'none'].includes(target.config.ipcMode)) throw isPrivate(target);
   return { path: `/proc/${target.state.pid}/ns/${kind}` };
 }
+
+const isPrivate = ({ id }: ContainerRecord): NetyardError =>
+  new NetyardError(
+    'conflict',
+    `can't join IPC of container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+  );
 
 function publishMount(context: EngineContext, record: ContainerRecord, mount: ContainerRecord['mounts'][number]): void {
   publishVolume(context.events, mount.name ?? '', 'mount', {

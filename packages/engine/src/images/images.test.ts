@@ -8,7 +8,15 @@ import { filterImages } from './image-filters.ts';
 import { findImage } from './image-lookup.ts';
 import { newImageRecord, parseTime } from './image-record.ts';
 import { applyChanges } from './import-changes.ts';
-import { encodeManifest, mediaTypes, parseIndex, parseManifest, pickPlatform, platformOf } from './manifest.ts';
+import {
+  encodeManifest,
+  isForPlatform,
+  mediaTypes,
+  parseIndex,
+  parseManifest,
+  pickPlatform,
+  platformOf,
+} from './manifest.ts';
 import { chooseImages } from './save.ts';
 
 const empty: ImageConfig = parseImageConfig(Buffer.from('{"rootfs":{"type":"layers","diff_ids":[]}}'));
@@ -103,7 +111,7 @@ test('instructions of import', () => {
   assert.deepEqual(change('WORKDIR /a', 'WORKDIR b').workingDirectory, '/a/b');
   assert.deepEqual(change('VOLUME ["/x", "/y"]').volumes, ['/x', '/y']);
   for (const [line, message] of [
-    ['COPY a b', /COPY is not a valid change command/],
+    ['COPY a b', /copy is not a valid change command/],
     ['NONSENSE', /unknown instruction: NONSENSE/],
     ['USER', /USER requires at least one argument/],
     ['USER a b', /USER requires exactly one argument/],
@@ -198,6 +206,14 @@ test('manifests and indexes', () => {
   assert.equal(picked({ os: 'linux', architecture: 'arm', variant: 'v7' }), '2');
   assert.equal(picked(platformOf('s390x')), '4');
   assert.throws(() => parseManifest(Buffer.from('{"schemaVersion":1}')), { code: 'invalid' });
+});
+
+test('platforms as --platform may name them', () => {
+  const image = { os: 'linux', architecture: 'arm64', variant: 'v8' };
+  for (const text of ['linux/arm64', 'linux/arm64/v8', 'linux', 'arm64', 'aarch64', 'Linux/aarch64'])
+    assert.ok(isForPlatform(image, text), text);
+  for (const text of ['linux/amd64', 'windows/arm64', 'amd64', 'linux/arm64/v7', 'windows'])
+    assert.ok(!isForPlatform(image, text), text);
 });
 
 test('times of images', () => {

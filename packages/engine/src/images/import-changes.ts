@@ -37,7 +37,7 @@ function applyChange(config: ImageConfig, line: string): ImageConfig {
     const known = ['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL'];
     throw new NetyardError(
       'invalid',
-      known.includes(name) ? `${name} is not a valid change command` : `unknown instruction: ${name}`,
+      known.includes(name) ? `${name.toLowerCase()} is not a valid change command` : `unknown instruction: ${name}`,
     );
   }
   const rest = line.slice(word.length).trim();
