@@ -325,7 +325,7 @@ export function fixtures({ answers }: FakeDaemon): void {
   set('POST /exec/x1/start', null);
   set('GET /exec/x1/json', { ID: 'x1', Running: false, ExitCode: 7 });
   for (const verb of ['json', 'logs']) set(`GET /containers/nobody/${verb}`, nobody);
-  for (const verb of ['start', 'stop', 'wait', 'exec']) set(`POST /containers/nobody/${verb}`, nobody);
+  for (const verb of ['start', 'stop', 'wait', 'exec', 'rename']) set(`POST /containers/nobody/${verb}`, nobody);
   set('DELETE /containers/nobody', nobody);
   set('GET /images/json', images);
   set('GET /images/nginx/json', image);

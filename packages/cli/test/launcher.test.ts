@@ -26,6 +26,12 @@ test('through links, relative ones too', (t) => {
   }
 });
 
+test('what Node would take for an option of its own is the command’s', () => {
+  const result = spawnSync(launcher, ['run', '--env-file', '/no/such/file', 'image'], { encoding: 'utf8' });
+  assert.equal(result.status, 125);
+  assert.match(result.stderr, /^netyard: open \/no\/such\/file: no such file or directory/);
+});
+
 test('without Node: what is missing, and the cure', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-bin-'));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -51,7 +51,7 @@ export const cp: CommandSpec = {
       target: target.path,
       followLink: flags.bool('follow-link'),
       copyOwners: flags.bool('archive'),
-      quiet: flags.bool('quiet'),
+      quiet: flags.has('quiet') ? flags.bool('quiet') : context.stderr.isTTY !== true,
     };
     if (source.container !== undefined) await copyOut(context, options);
     else await copyIn(context, options);

@@ -1,5 +1,6 @@
 /** Verbs that change a container's state and print its name. */
-
+import { isNetyardError } from '@netyard/core';
+import { describeError, Failure } from '../program/failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { dryRunEach, dryRunFlag } from './dry-run.ts';
@@ -79,7 +80,11 @@ export const rename: CommandSpec = {
   examples: ['netyard rename nginx-1 web'],
   complete: 'containers',
   run: async (context, { args: [from = '', to = ''] }) => {
-    await context.client().containers.rename(from, to);
+    try {
+      await context.client().containers.rename(from, to);
+    } catch (error) {
+      throw new Failure(`${describeError(error)}\nError: failed to rename container named ${from}`);
+    }
     return 0;
   },
 };
@@ -105,7 +110,15 @@ export const rm: CommandSpec = {
     const { containers } = context.client();
     const nameOf = (ref: string): string => ref.replace(/^\/+/, '');
     if (flags.bool('dry-run')) return dryRunEach(context, args, (ref) => containers.planRemove(nameOf(ref), call));
-    return forEach(context, args, (ref) => containers.remove(nameOf(ref), call));
+    return attemptEach(args, async (ref) => {
+      try {
+        await containers.remove(nameOf(ref), call);
+      } catch (error) {
+        if (!call.force || !isNetyardError(error, 'not-found')) throw error;
+        return context.warn(describeError(error)); // -f makes sure that it is gone: it is
+      }
+      context.print(ref);
+    });
   },
 };
 

@@ -1,6 +1,8 @@
 /** `logs`: what a container wrote. */
 import { demultiplex, rawOutput } from '@netyard/client';
+import { messageOf } from '@netyard/core';
 import { timestampOf } from '../options/timestamp.ts';
+import { Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { writeAll } from '../terminal/stream.ts';
 
@@ -34,7 +36,13 @@ export const logs: CommandSpec = {
   run: async (context, { args: [ref = ''], flags }) => {
     const { containers } = context.client();
     const container = await containers.inspect(ref);
-    const time = (name: string): string | undefined => timestampOf(flags.text(name), context.clock);
+    const time = (name: string): string | undefined => {
+      try {
+        return timestampOf(flags.text(name), context.clock);
+      } catch (error) {
+        throw new Failure(`invalid value for "${name}": ${messageOf(error)}`);
+      }
+    };
     const stream = await containers.logs(container.Id, {
       stdout: true,
       stderr: true,

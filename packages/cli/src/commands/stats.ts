@@ -37,8 +37,8 @@ export const stats: CommandSpec = {
       context.write(print());
       return 0;
     }
-    await watch(context, watched, print, args.length === 0 ? () => choose(context, [], flags.bool('all')) : undefined);
-    return 0;
+    const again = args.length === 0 ? () => choose(context, [], flags.bool('all')) : undefined;
+    return (await watch(context, watched, print, again)) === 'interrupted' ? 130 : 0;
   },
 };
 
@@ -68,8 +68,9 @@ async function watch(
   watched: Watched[],
   print: () => string,
   again: (() => Promise<Watched[]>) | undefined,
-): Promise<void> {
+): Promise<'interrupted' | 'ended'> {
   const stop = new AbortController();
+  let end: 'interrupted' | 'ended' = 'ended';
   const following = new Set<string>();
   const follow = (one: Watched): void => {
     following.add(one.id);
@@ -78,7 +79,10 @@ async function watch(
       if (again) watched.splice(watched.indexOf(one), 1);
     });
   };
-  process.once('SIGINT', () => stop.abort());
+  process.once('SIGINT', () => {
+    end = 'interrupted';
+    stop.abort();
+  });
   for (const one of watched) follow(one);
   while (!stop.signal.aborted) {
     await new Promise<void>((resolve) => {
@@ -96,6 +100,7 @@ async function watch(
     context.write(`\x1b[H\x1b[J${print()}`);
     if (!again && following.size === 0) stop.abort();
   }
+  return end;
 }
 
 /** A container that ends ends its stream: that is no error here. */

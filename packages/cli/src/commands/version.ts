@@ -32,12 +32,17 @@ export const version: CommandSpec = {
     const render = format === '' ? undefined : compileTemplate(format === 'json' ? '{{json .}}' : format);
     const { server, problem } = await askServer(context);
     const client = await clientVersion(context, problem === undefined);
-    if (render) context.print(render({ Client: client, Server: server ?? null }));
+    if (render) context.print(render({ Client: withGoName(client), Server: server ? withGoName(server) : null }));
     else context.write(versionText(client, server));
     if (problem !== undefined) throw new Failure(describeError(problem));
     return 0;
   },
 };
+
+/** Docker's templates call it APIVersion, its JSON ApiVersion. */
+function withGoName<T extends { ApiVersion: string }>(version: T): T {
+  return Object.defineProperty({ ...version }, 'APIVersion', { value: version.ApiVersion, enumerable: false });
+}
 
 /** The client's own lines are shown even when no daemon answers. */
 async function askServer(context: Context): Promise<{ server?: VersionResponse; problem?: unknown }> {

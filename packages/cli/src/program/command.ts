@@ -45,6 +45,8 @@ class TreeCommand extends Command {
     const { flags, args } = this.#parse(argv, specs, isGroup || (this.spec?.stopAtArgument ?? false));
     this.flags = flags;
     if (flags.bool('help') && !(isGroup && args.length > 0)) throw new HelpRequested(this.#help());
+    // Told here, before commander takes the words that follow for options.
+    if (isGroup && args[0] !== undefined && !this.#knows(args[0])) this.failGroup(args);
     return isGroup ? { operands: args.slice(0, 1), unknown: args.slice(1) } : { operands: args, unknown: [] };
   }
 
@@ -64,6 +66,10 @@ class TreeCommand extends Command {
     if (!this.spec) return groupHelp(this.path, this.entry);
     const names = namesOf(root.entry, this.entry);
     return commandHelp(this.path, this.entry.summary, this.spec, names);
+  }
+
+  #knows(word: string): boolean {
+    return this.commands.some((command) => command.name() === word || command.aliases().includes(word));
   }
 
   #root(): TreeCommand {
