@@ -162,7 +162,7 @@ const lines: string[] = [
   'nonsense word',
   'network nonsense',
   'network nonsense word',
-  'version --format "{{.Client.APIVersion}}"',
+  'version --format "{{if .Client.APIVersion}}known{{end}}"',
   'ps --nonsense',
   'exec -Z web x',
 ];
