@@ -98,7 +98,7 @@ export function completionScript(shell: 'bash' | 'zsh', lines: readonly Completi
     const fixed = choices.map((choice) => `echo ${choice}`);
     const names =
       complete === 'files' ? 'files' : [...fixed, sources[complete]].filter((text) => text !== '').join('; ');
-    return `    ${quoted(path)}) words=${quoted(words.join(' '))}; valued=${quoted(` ${valued.join(' ')} `)}; names=${quoted(names)} ;;`;
+    return `    ${quoted(path)}) offers=${quoted(words.join(' '))}; valued=${quoted(` ${valued.join(' ')} `)}; names=${quoted(names)} ;;`;
   });
   const body = bashBody.replace('@CASES@', () => cases.join('\n'));
   return shell === 'zsh' ? `${zshHead}${body}${zshTail}` : body;
@@ -113,6 +113,7 @@ const zshTail = `
 if [ "\${funcstack[1]}" = _netyard ]; then _bash_complete -o bashdefault -F _netyard_complete; fi
 `;
 
+/** No variable here may be called `words` or `path`: zsh has those of its own. */
 const bashBody = `# Completion of netyard, made by: netyard completion
 _netyard_words() {
   case $1 in
@@ -123,13 +124,13 @@ _netyard_words() {
 
 _netyard_complete() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  local words= valued= names= path= word index
+  local offers= valued= names= command= word index
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in -*) continue ;; esac
-    if _netyard_words "\${path:+$path }$word"; then path="\${path:+$path }$word"; fi
+    if _netyard_words "\${command:+$command }$word"; then command="\${command:+$command }$word"; fi
   done
-  _netyard_words "$path" || return 0
+  _netyard_words "$command" || return 0
   COMPREPLY=()
   case $valued in *" $previous "*)
     COMPREPLY=($(compgen -f -- "$current"))
@@ -141,10 +142,10 @@ _netyard_complete() {
          COMPREPLY=($(compgen -f -- "$current"))
          return 0
        elif [ -n "$names" ]; then
-         words=$(eval "$names" 2>/dev/null)
+         offers=$(eval "$names" 2>/dev/null)
        fi ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$offers" -- "$current"))
 }
 
 complete -F _netyard_complete netyard

@@ -1,6 +1,9 @@
 /** The tables themselves: every command loads, and what its help shows is true. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { completionLines, completionScript } from '../commands/completion.ts';
 import { parseFlags } from './flags.ts';
@@ -75,6 +78,47 @@ test('completion: a script that zsh reads', { skip: withoutZsh }, async () => {
   const line = 'autoload -U compinit && compinit -u -D && eval "$1" && print -- $_comps[netyard]';
   const result = spawnSync('zsh', ['-f', '-c', line, 'zsh', script], { encoding: 'utf8' });
   assert.deepEqual([result.stderr, result.stdout], ['', '_bash_complete -F _netyard_complete\n']);
+});
+
+/** An interactive zsh in a pseudo-terminal: what a line is after a tab. ^X shows the line and clears it. */
+const zshLines = `
+  zmodload zsh/zpty
+  zpty shell zsh -f -i
+  zpty -w shell 'unset zle_bracketed_paste; PS1=; autoload -U compinit && compinit -u -D; source '$1
+  zpty -w shell 'show() { zle -I; print -r -- "<$BUFFER>"; BUFFER=; }; zle -N show; bindkey "^X" show; echo RE''ADY'
+  zpty -r shell out '*READY*'
+  shift
+  for line; do
+    zpty -n -w shell "$line"$'\t\x18'
+    zpty -r shell out '*<*>*'
+    print -r -- "\${\${out##*<}%%>*}"
+  done
+  zpty -d shell
+`;
+
+test('completion: zsh completes', { skip: withoutZsh }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-zsh-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'completion');
+  writeFileSync(file, completionScript('zsh', await completionLines(rootEntry)));
+  // A program, found by PATH, in place of the real one, which would ask a daemon.
+  const fake = '#!/bin/sh\ncase "$1 $2" in "ps -a") echo web ;; "network ls") echo bridge ;; esac\n';
+  writeFileSync(join(folder, 'netyard'), fake, { mode: 0o755 });
+  const complete = (...lines: string[]): string[] => {
+    const environment = { PATH: `${folder}:${process.env['PATH']}`, HOME: folder, TERM: 'dumb' };
+    const result = spawnSync('zsh', ['-f', '-c', zshLines, 'zsh', file, ...lines], {
+      encoding: 'utf8',
+      env: environment,
+      timeout: 30_000,
+    });
+    return result.stdout.split('\n').slice(0, -1);
+  };
+  assert.deepEqual(complete('netyard netw', 'netyard network conn', 'netyard rm -f w', 'netyard network rm b'), [
+    'netyard network ',
+    'netyard network connect ',
+    'netyard rm -f web ',
+    'netyard network rm bridge ',
+  ]);
 });
 
 test('completion: a script that bash reads, and that completes', async () => {
