@@ -140,7 +140,8 @@ test('logs: frames, stamps and the parameters', async (t) => {
       logs: async (_ref, { signal: _, ...options }) => {
         seen = options;
         async function* entries() {
-          yield { stream: 'stdout' as const, data: Buffer.from('a\n'), time: someTime + 5n };
+          const attributes = { role: 'web server', A: '1' };
+          yield { stream: 'stdout' as const, data: Buffer.from('a\n'), time: someTime + 5n, attributes };
         }
         return { tty: false, entries: entries() };
       },
@@ -152,6 +153,8 @@ test('logs: frames, stamps and the parameters', async (t) => {
   assert.equal(answer.body, frame(1, line));
   const since = 1_795_464_000_500_000_000n;
   assert.deepEqual(seen, { stdout: true, stderr: false, follow: true, tail: 5, since, until: undefined });
+  const detailed = await server.send('GET', '/containers/c/logs?stdout=1&details=1&timestamps=1');
+  assert.equal(detailed.body, frame(1, '2026-11-23T20:00:00.000000005Z A=1,role=web+server a\n'));
   const none = await server.send('GET', '/containers/c/logs');
   assert.equal(JSON.parse(none.body).message, 'Bad parameters: you must choose at least one stream');
 });

@@ -30,6 +30,8 @@ export interface OutputChunk {
 
 export interface LogEntry extends OutputChunk {
   time: bigint;
+  /** The labels and variables that --log-opt asked for. */
+  attributes?: Readonly<Record<string, string>>;
 }
 
 export interface LogOptions {

@@ -61,14 +61,23 @@ function logs({ engine }: ApiOptions): Handler {
       signal,
     });
     const stamped = readBoolean(query, 'timestamps');
+    const detailed = readBoolean(query, 'details');
     const encode = (entry: LogEntry): Uint8Array => {
-      const data = stamped ? Buffer.concat([Buffer.from(`${formatTime(entry.time)} `), entry.data]) : entry.data;
+      const stamp = stamped ? `${formatTime(entry.time)} ` : '';
+      const details = detailed ? `${formatDetails(entry.attributes)} ` : '';
+      const data = stamped || detailed ? Buffer.concat([Buffer.from(stamp + details), entry.data]) : entry.data;
       return tty ? data : encodeFrame({ stream: entry.stream, data });
     };
     const sink = answer.open(200, { 'Content-Type': streamType(exchange, tty) });
     await pump(entries, sink, encode, signal);
     sink.end();
   };
+}
+
+/** `key=value,key=value`, escaped as in a query; nothing but the space that follows where there are none. */
+function formatDetails(attributes: LogEntry['attributes'] = {}): string {
+  const pairs = Object.entries(attributes).map((pair) => new URLSearchParams([pair]).toString());
+  return pairs.sort().join(',');
 }
 
 const conditions = ['not-running', 'next-exit', 'removed'] as const;

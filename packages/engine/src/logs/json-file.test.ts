@@ -25,6 +25,7 @@ test('an entry is one line of JSON in Docker’s order; a piece has no newline',
   assert.equal(Buffer.from(decodeLogLine(line.toString())?.data ?? []).toString(), 'say "hi"\n');
   const piece = encodeLogLine({ text: Buffer.from('x'), complete: false }, 'stderr', time, '{"a":"b"}');
   assert.equal(piece.toString(), `{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"${time}"}\n`);
+  assert.deepEqual(decodeLogLine(piece.toString())?.attributes, { a: 'b' });
   for (const bad of ['', '{', '[]', '{"log":"x","stream":"stdin","time":"x"}', 'null'])
     assert.equal(decodeLogLine(bad), undefined);
 });

@@ -38,8 +38,14 @@ export function decodeLogLine(line: string): LogEntry | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { log = '', stream, time } = value as { log?: unknown; stream?: unknown; time?: unknown };
+  const { log = '', stream, time, attrs } = value as Record<string, unknown>;
   const parsed = typeof time === 'string' ? parseLogTime(time) : undefined;
   if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr') || parsed === undefined) return undefined;
-  return { stream, data: Buffer.from(log), time: parsed };
+  const attributes = readAttributes(attrs);
+  return { stream, data: Buffer.from(log), time: parsed, ...(attributes ? { attributes } : {}) };
+}
+
+function readAttributes(value: unknown): Record<string, string> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.fromEntries(Object.entries(value).map(([key, text]) => [key, String(text)]));
 }
