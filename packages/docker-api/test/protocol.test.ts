@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
-import { readAll, serve } from './client.ts';
+import { readAll, readUntil, serve } from './client.ts';
 import { someRecord } from './fake-engine.ts';
 
 test('_ping answers GET and HEAD with the headers clients negotiate by', async (t) => {
@@ -142,6 +142,31 @@ test('who is refused while still sending can read why: the connection ends only 
     await parted;
   }
   await refused;
+});
+
+test('an upload whose sender goes away fails where it is read', async (t) => {
+  let report = (_error: unknown): void => {};
+  const failed = new Promise<unknown>((resolve) => {
+    report = resolve;
+  });
+  const server = await serve(t, {
+    images: {
+      async *load(archive) {
+        yield { status: 'reading' };
+        try {
+          for await (const _ of archive);
+          report('whole');
+        } catch (error) {
+          report(error);
+          throw error;
+        }
+      },
+    },
+  });
+  const client = await server.raw('POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc');
+  await readUntil(client, /reading/);
+  client.destroy();
+  assert.ok((await failed) instanceof Error);
 });
 
 test('what is no HTTP gets a 400 and the server lives on', async (t) => {
