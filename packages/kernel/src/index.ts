@@ -8,6 +8,7 @@ export * from './files.ts';
 export { standingAlone } from './ground.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export { openKernel } from './kernel.ts';
+export { hasEnded, type LastingProgram, startLasting } from './lasting.ts';
 export { moveLink, renameLink } from './link-changes.ts';
 export * from './mounts.ts';
 export {
@@ -24,6 +25,12 @@ export {
 } from './netns.ts';
 export { spawnInPidNamespace } from './pidns.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
-export { type BoundSocket, openListenerInNetns, type SocketRequest } from './sockets.ts';
+export {
+  type BoundSocket,
+  longestUnixPath,
+  openListenerInNetns,
+  openUnixListener,
+  type SocketRequest,
+} from './sockets.ts';
 export { O_PATH } from './system.ts';
 export * from './xattrs.ts';

@@ -1,9 +1,13 @@
-/** Internet sockets as descriptors: opened inside any network namespace, bound, listening or just holding a port. */
+/**
+ * Sockets as descriptors: internet ones opened inside any network namespace, bound, listening or just holding a port;
+ * and unix ones to be handed to another program.
+ */
 import { ipToBytes, NetyardError, parseIp } from '@netyard/core';
 import { libc } from './ffi/libc.ts';
 import { openInNetns } from './netns.ts';
 import { checked, closeFile } from './system.ts';
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -15,6 +19,8 @@ const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_SCTP = 132;
 const IPV6_V6ONLY = 26;
+/** Bytes of a unix socket's path, without the zero at its end: sizeof(struct sockaddr_un.sun_path) - 1. */
+export const longestUnixPath = 107;
 
 /** struct sockaddr_in or sockaddr_in6; `family` first, in host order. Throws `invalid`. Pure. */
 export function encodeSocketAddress(address: string, port: number): Uint8Array {
@@ -95,4 +101,26 @@ export function openListenerInNetns(netns: string | undefined, request: SocketRe
       throw error;
     }
   });
+}
+
+/**
+ * A listening unix socket as a blocking descriptor, for a program that expects to inherit one. Nobody listens in this
+ * process: what connects waits for that program. Twin: `systemd-socket-activate --listen=PATH PROGRAM`.
+ * Throws `invalid` for a path of more than `longestUnixPath` bytes, KernelError EADDRINUSE when it is there.
+ */
+export function openUnixListener(path: string): number {
+  if (Buffer.byteLength(path) > longestUnixPath)
+    throw new NetyardError('invalid', `path of a unix socket exceeds ${longestUnixPath} bytes: ${path}`);
+  const address = new Uint8Array(2 + longestUnixPath + 1);
+  address.set(new Uint8Array(new Uint16Array([AF_UNIX]).buffer));
+  address.set(Buffer.from(path), 2);
+  const fd = checked(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 'open socket for', path);
+  try {
+    checked(libc().bind(fd, address, address.length), 'bind', path);
+    checked(libc().listen(fd, 511), 'listen', path);
+    return fd;
+  } catch (error) {
+    closeFile(fd);
+    throw error;
+  }
 }

@@ -80,6 +80,27 @@ export interface Libc {
   /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
   pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
   /** A FILE; `buffer` and `size` (8 bytes each) get its address and length at each flush. Free the buffer at the end. */
+  /** posix_spawn(3) and its helpers give an error number; they do not set errno. */
+  posix_spawn(
+    pid: Uint8Array,
+    program: string,
+    actions: Uint8Array,
+    attributes: Uint8Array,
+    words: readonly (string | null)[],
+    environment: readonly (string | null)[],
+  ): number;
+  posix_spawn_file_actions_init(actions: Uint8Array): number;
+  posix_spawn_file_actions_addopen(actions: Uint8Array, fd: number, path: string, flags: number, mode: number): number;
+  posix_spawn_file_actions_adddup2(actions: Uint8Array, fd: number, target: number): number;
+  posix_spawn_file_actions_addclosefrom_np(actions: Uint8Array, from: number): number;
+  posix_spawn_file_actions_addchdir_np(actions: Uint8Array, folder: string): number;
+  posix_spawn_file_actions_destroy(actions: Uint8Array): number;
+  posix_spawnattr_init(attributes: Uint8Array): number;
+  posix_spawnattr_setflags(attributes: Uint8Array, flags: number): number;
+  posix_spawnattr_setsigmask(attributes: Uint8Array, set: Uint8Array): number;
+  posix_spawnattr_setsigdefault(attributes: Uint8Array, set: Uint8Array): number;
+  posix_spawnattr_destroy(attributes: Uint8Array): number;
+  waitpid(pid: number, status: Uint8Array | null, options: number): number;
   open_memstream(buffer: Uint8Array, size: Uint8Array): unknown;
   fseek(file: unknown, offset: number, whence: number): number;
   memcpy(target: Uint8Array, source: bigint, length: number): unknown;
@@ -126,6 +147,7 @@ function declareLibc(): Libc {
     poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
     eventfd: c.declare('int eventfd(unsigned int initial, int flags)'),
     pthread_sigmask: c.declare('int pthread_sigmask(int how, const uint8_t *set, uint8_t *former)'),
+    ...declareSpawn(c),
     open_memstream: c.declare('void *open_memstream(uint8_t *buffer, uint8_t *size)'),
     fseek: c.declare('int fseek(void *file, long offset, int whence)'),
     memcpy: c.declare('void *memcpy(uint8_t *target, uintptr_t source, size_t length)'),
@@ -133,6 +155,49 @@ function declareLibc(): Libc {
     syscallOpenat2: c.declare(
       'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
     ),
+  };
+}
+
+/** The lists of words end with a null. */
+const posixSpawn =
+  'int posix_spawn(uint8_t *pid, const char *program, const uint8_t *actions, const uint8_t *attributes, const char **words, const char **environment)';
+
+function declareSpawn(c: Library) {
+  const actions = 'posix_spawn_file_actions';
+  return {
+    posix_spawn: c.declare<Libc['posix_spawn']>(posixSpawn),
+    posix_spawn_file_actions_init: c.declare<(actions: Uint8Array) => number>(`int ${actions}_init(uint8_t *actions)`),
+    posix_spawn_file_actions_addopen: c.declare<Libc['posix_spawn_file_actions_addopen']>(
+      `int ${actions}_addopen(uint8_t *actions, int fd, const char *path, int flags, unsigned int mode)`,
+    ),
+    posix_spawn_file_actions_adddup2: c.declare<Libc['posix_spawn_file_actions_adddup2']>(
+      `int ${actions}_adddup2(uint8_t *actions, int fd, int target)`,
+    ),
+    posix_spawn_file_actions_addclosefrom_np: c.declare<Libc['posix_spawn_file_actions_addclosefrom_np']>(
+      `int ${actions}_addclosefrom_np(uint8_t *actions, int from)`,
+    ),
+    posix_spawn_file_actions_addchdir_np: c.declare<Libc['posix_spawn_file_actions_addchdir_np']>(
+      `int ${actions}_addchdir_np(uint8_t *actions, const char *folder)`,
+    ),
+    posix_spawn_file_actions_destroy: c.declare<(actions: Uint8Array) => number>(
+      `int ${actions}_destroy(uint8_t *actions)`,
+    ),
+    posix_spawnattr_init: c.declare<(attributes: Uint8Array) => number>(
+      'int posix_spawnattr_init(uint8_t *attributes)',
+    ),
+    posix_spawnattr_setflags: c.declare<Libc['posix_spawnattr_setflags']>(
+      'int posix_spawnattr_setflags(uint8_t *attributes, short flags)',
+    ),
+    posix_spawnattr_setsigmask: c.declare<Libc['posix_spawnattr_setsigmask']>(
+      'int posix_spawnattr_setsigmask(uint8_t *attributes, const uint8_t *set)',
+    ),
+    posix_spawnattr_setsigdefault: c.declare<Libc['posix_spawnattr_setsigdefault']>(
+      'int posix_spawnattr_setsigdefault(uint8_t *attributes, const uint8_t *set)',
+    ),
+    posix_spawnattr_destroy: c.declare<(attributes: Uint8Array) => number>(
+      'int posix_spawnattr_destroy(uint8_t *attributes)',
+    ),
+    waitpid: c.declare<Libc['waitpid']>('int waitpid(int pid, uint8_t *status, int options)'),
   };
 }
 
