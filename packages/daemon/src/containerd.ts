@@ -1,13 +1,21 @@
 /** The containerd to stand on: one that was named, or the daemon's own. */
 import { join } from 'node:path';
 import type { Logger } from '@netyard/core';
-import { type ContainerdClient, connectContainerd, superviseContainerd } from '@netyard/runtime';
+import {
+  type ContainerdClient,
+  connectContainerd,
+  isIdle,
+  type OwnFolders,
+  superviseContainerd,
+} from '@netyard/runtime';
 import type { DaemonConfig } from './config.ts';
 
 export interface OpenContainerd {
   client: ContainerdClient;
   /** Waits until it answers; only for one that is looked after. */
   ready?: (timeoutMs: number) => Promise<void>;
+  /** Only with our own one. */
+  own?: OwnFolders;
   /** Our own one ends, too, when nothing runs in it. */
   close(): Promise<void>;
 }
@@ -33,6 +41,7 @@ export async function openContainerd(
   const client = connectContainerd({ socket: supervisor.socket, namespace });
   return {
     client,
+    own: { programs: join(config.dataRoot, 'programs'), mounts: join(config.execRoot, 'programs') },
     ready: (timeoutMs) => supervisor.ready(timeoutMs),
     async close() {
       const idle = await isIdle(client);
@@ -40,13 +49,4 @@ export async function openContainerd(
       await (idle ? supervisor.stop() : supervisor.detach());
     },
   };
-}
-
-/** With nobody to ask it counts as busy: it may hold containers. */
-async function isIdle(client: ContainerdClient): Promise<boolean> {
-  try {
-    return (await client.containers.list({})).containers.length === 0;
-  } catch {
-    return false;
-  }
 }

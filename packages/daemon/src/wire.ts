@@ -117,10 +117,11 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const { config, cluster, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
-  const { client, ready } = containerd;
+  const { client, ready, own } = containerd;
   const runtime = await openRuntime({
     client,
     ...(ready ? { ready } : {}),
+    ...(own ? { own } : {}),
     runtimeName: config.defaultRuntime,
     runtimeRoot: join(config.execRoot, 'runtime'),
     searchPath: env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',

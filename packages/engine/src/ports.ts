@@ -149,6 +149,10 @@ export interface Runtime {
     runtimes: Record<string, { path: string; version: string }>;
     defaultRuntime: string;
   }>;
+  /** Begins what needs no more than the id and takes a while. `create` is to follow, or `delete`. Never fails. */
+  prepare(id: string): void;
+  /** Ids for which something was prepared and not deleted, with a task or without: for clean-up after a crash. */
+  prepared(): string[];
   /** Makes container and task; the process is made but does not run yet. Returns its pid. */
   create(spec: TaskSpec): Promise<{ pid: number }>;
   start(id: string): Promise<void>;

@@ -11,4 +11,4 @@ export { type ContainerdSupervisor, type SupervisorOptions, superviseContainerd 
 export { type ImageContentOptions, openImageContent } from './images/content.ts';
 export { openRegistry, type RegistryLogin, type RegistryOptions } from './images/registry/registry.ts';
 export { openRootFilesystems, type RootFilesystemsOptions } from './images/rootfs.ts';
-export { openRuntime, type RuntimeOptions } from './tasks/runtime.ts';
+export { isIdle, type OwnFolders, openRuntime, type RuntimeOptions } from './tasks/runtime.ts';

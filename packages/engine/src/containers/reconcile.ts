@@ -112,10 +112,11 @@ async function removeOrphans(context: EngineContext, tasks: ReadonlyMap<string, 
 }
 
 export async function orphans(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
-  const { rootfs, outputs, index, settings } = context;
+  const { runtime, rootfs, outputs, index, settings } = context;
   const folder = containersDirectory(settings);
   const folders = existsSync(folder) ? readdirSync(folder) : [];
-  const found = new Set([...tasks.keys(), ...(await rootfs.list()), ...outputs.leftovers(), ...folders]);
+  const left = [...(await rootfs.list()), ...outputs.leftovers(), ...runtime.prepared(), ...folders];
+  const found = new Set([...tasks.keys(), ...left]);
   return [...found].filter((id) => isFullId(id) && !index.byId(id));
 }
 

@@ -85,6 +85,8 @@ async function launch(
   const namespaces = sharedNamespaces(context, record);
   networks.checkLinks(record.id);
   prepareSources(record);
+  undo.push(() => runtime.delete(record.id).then(() => undefined)); // also what was only prepared
+  runtime.prepare(record.id);
   const { network, rootPath, stdio } = await prepare(context, record, undo);
   const spec = planTask(record, {
     rootPath,

@@ -8,6 +8,7 @@ import { unexpected } from './unexpected.ts';
 export class FakeRuntime implements Runtime {
   readonly calls: string[] = [];
   readonly tasks = new Map<string, TaskInfo & { spec: TaskSpec }>();
+  readonly preparedIds = new Set<string>();
   readonly execs = new Map<string, ExecSpec>();
   /** Called instead of making the task; to fail. */
   onCreate: ((spec: TaskSpec) => void) | undefined;
@@ -19,6 +20,14 @@ export class FakeRuntime implements Runtime {
 
   async version() {
     return { containerd: 'fake', runtimes: {}, defaultRuntime: 'fake' };
+  }
+
+  prepare(id: string): void {
+    this.preparedIds.add(id);
+  }
+
+  prepared(): string[] {
+    return [...this.preparedIds];
   }
 
   async create(spec: TaskSpec): Promise<{ pid: number }> {
@@ -65,6 +74,7 @@ export class FakeRuntime implements Runtime {
   async delete(id: string) {
     const task = this.tasks.get(id);
     this.tasks.delete(id);
+    this.preparedIds.delete(id);
     return task?.exit;
   }
 

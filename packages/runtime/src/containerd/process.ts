@@ -1,4 +1,4 @@
-/** Processes as /proc shows them: whether one lives, and which is the containerd of a configuration file. */
+/** Processes as /proc shows them: whether one lives, which is the containerd of a configuration file, which a shim. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessIdentity {
@@ -12,18 +12,26 @@ export interface ProcessIdentity {
  * a containerd with the same words. Found without any note of ours, so that a daemon killed at any moment finds it.
  */
 export function findContainerd(configFile: string): ProcessIdentity | undefined {
-  const mounts = readlinkSync('/proc/self/ns/mnt');
-  const found = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => runsWith(pid, configFile) && linkOf(pid) === mounts);
+  const found = pidsWith((words) => words[1] === '--config' && words[2] === configFile && words.length === 4);
   const own = found.find((pid) => !found.includes(parentOf(pid) ?? 0)); // a child of it that has not called exec yet
   return own === undefined ? undefined : identify(own);
 }
 
-function runsWith(pid: number, configFile: string): boolean {
-  const words = read(pid, 'cmdline')?.split('\0') ?? [];
-  return words[1] === '--config' && words[2] === configFile && words.length === 4;
+/** The shims of one container below the containerd at `socket`: one, but for accidents. */
+export function findShims(id: string, socket: string): ProcessIdentity[] {
+  const follows = (words: readonly string[], flag: string, value: string): boolean =>
+    words[words.indexOf(flag) + 1] === value;
+  const found = pidsWith((words) => follows(words, '-id', id) && follows(words, '-address', socket));
+  return found.flatMap((pid) => identify(pid) ?? []);
+}
+
+/** Those that see the files that we see and whose command line is the one looked for. */
+function pidsWith(isWanted: (words: readonly string[]) => boolean): number[] {
+  const mounts = readlinkSync('/proc/self/ns/mnt');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => isWanted(read(pid, 'cmdline')?.split('\0') ?? []) && linkOf(pid) === mounts);
 }
 
 /** undefined when there is no such process, or only its remains. */

@@ -22,6 +22,7 @@ import {
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
+import type { ShimStarter } from './shim-starter.ts';
 import type { TaskEvents } from './task-events.ts';
 
 /** What the parts of the runtime share. */
@@ -31,6 +32,8 @@ export interface TaskContext {
   runtimes: OciRuntimes;
   cgroups: CgroupMounts & CgroupFacts;
   filters: SeccompCache;
+  /** Without it containerd starts the shims. */
+  shims: ShimStarter | undefined;
   /** Where the OCI runtime keeps its state. */
   runtimeRoot: string;
   /** PATH of the daemon: for tini. */
@@ -47,9 +50,14 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   const isCrun = basename(runtime.path) === 'crun';
   const planned = planOf(context, spec);
   const plan = isCrun ? context.filters.apply(planned) : planned;
-  const options = packShimOptions(runtime.path, context.runtimeRoot);
+  const options = packShimOptions(runtime.program, context.runtimeRoot);
   const labels = { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) };
-  const container = { id: spec.id, labels, runtime: { name: shimName, options }, spec: packJson('Spec', plan) };
+  const container = {
+    id: spec.id,
+    labels,
+    runtime: { name: context.shims?.runtimeName ?? shimName, options },
+    spec: packJson('Spec', plan),
+  };
   const { client } = context.calls;
   await createContainer(context, container);
   return withCleanup(context, spec.id, async () => {

@@ -22,8 +22,10 @@ import { createTask, type TaskContext } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { readMetrics } from './metrics.ts';
-import { findOciRuntimes } from './runtimes.ts';
+import { guardCrun } from './read-only-program.ts';
+import { findOciRuntimes, type OciRuntimes } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
+import { openShimStarter } from './shim-starter.ts';
 import { signalProcess } from './signal-process.ts';
 import { TaskEvents } from './task-events.ts';
 
@@ -37,29 +39,53 @@ export interface RuntimeOptions {
   runtimeRoot: string;
   /** PATH: where runtimes and tini are looked for. */
   searchPath: string;
+  /** Only with a containerd of our own, whose mounts and files are ours: shims and crun are started the cheaper way. */
+  own?: OwnFolders;
   logger: Logger;
+}
+
+export interface OwnFolders {
+  /** Absolute; survives a reboot. Programs may be run there. */
+  programs: string;
+  /** Absolute; gone after a reboot. For a mount. */
+  mounts: string;
 }
 
 /** Resolves when events flow, so that nothing is missed between a later `list()` and the listening. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { client, runtimeName, runtimeRoot, searchPath, logger } = options;
-  const runtimes = await findOciRuntimes(runtimeName, searchPath);
+  const found = await findOciRuntimes(runtimeName, searchPath);
   const calls = new Calls(client, options.ready);
   await calls.ready();
   const events = new TaskEvents({ client, ready: () => calls.ready(), logger });
   await events.established();
+  const { runtimes, shims, remove } = await openOwn(options, found);
   const filters = new SeccompCache(logger);
-  const context = { calls, events, runtimes, cgroups: readCgroupMounts(), filters, runtimeRoot, searchPath, logger };
-  return new ContainerdRuntime(context, events);
+  const cgroups = readCgroupMounts();
+  const context = { calls, events, runtimes, cgroups, filters, shims, runtimeRoot, searchPath, logger };
+  return new ContainerdRuntime(context, events, remove);
+}
+
+/** What only works with a containerd of our own. */
+async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
+  const { client, own, runtimeRoot, searchPath, logger } = options;
+  if (!own) return { runtimes: found, shims: undefined, remove: () => undefined };
+  const { runtimes, env, remove } = guardCrun(found, own.mounts, logger);
+  const { socket, namespace } = client;
+  const { programs } = own;
+  const shims = await openShimStarter({ socket, namespace, programs, runtimeRoot, searchPath, env, logger });
+  return { runtimes, shims, remove };
 }
 
 class ContainerdRuntime implements Runtime {
   readonly #context: TaskContext;
   readonly #events: TaskEvents;
+  readonly #removeMounts: () => void;
 
-  constructor(context: TaskContext, events: TaskEvents) {
+  constructor(context: TaskContext, events: TaskEvents, removeMounts: () => void) {
     this.#context = context;
     this.#events = events;
+    this.#removeMounts = removeMounts;
   }
 
   get #calls(): Calls {
@@ -72,6 +98,14 @@ class ContainerdRuntime implements Runtime {
     const { version } = await this.#calls.repeatable('ask for its version', () => client.version.version({}));
     const runtimes = [...available].map(([name, { path, version }]) => [name, { path, version }] as const);
     return { containerd: version, runtimes: Object.fromEntries(runtimes), defaultRuntime: chosen.name };
+  }
+
+  prepare(id: string): void {
+    this.#context.shims?.begin(id);
+  }
+
+  prepared(): string[] {
+    return this.#context.shims?.prepared() ?? [];
   }
 
   create(spec: TaskSpec): Promise<{ pid: number }> {
@@ -157,6 +191,7 @@ class ContainerdRuntime implements Runtime {
   /** The client is whose who made it. */
   async close(): Promise<void> {
     await this.#events.close();
+    if (await isIdle(this.#calls.client)) this.#removeMounts();
   }
 
   async #process(id: string, execId: string): Promise<Process | undefined> {
@@ -195,4 +230,13 @@ function taskInfo(process: Process): TaskInfo {
     ...(status === 'stopped' ? { exit: { exitCode: exitStatus, exitedAt: nanosecondsOf(exitedAt) } } : {}),
     stdio: { stdin, stdout, stderr },
   };
+}
+
+/** No container is left that could need a runtime. With nobody to ask it counts as busy. */
+export async function isIdle(client: ContainerdClient): Promise<boolean> {
+  try {
+    return (await client.containers.list({})).containers.length === 0;
+  } catch {
+    return false;
+  }
 }

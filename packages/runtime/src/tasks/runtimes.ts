@@ -7,7 +7,10 @@ import { NetyardError } from '@netyard/core';
 
 export interface OciRuntime {
   name: string;
+  /** Where it is on this host. */
   path: string;
+  /** What is run for it: `path`, or the same by way of a mount. */
+  program: string;
   version: string;
 }
 
@@ -40,7 +43,7 @@ export async function findOciRuntimes(preferred: string, searchPath: string): Pr
 /** Throws `invalid` as Docker does for `--runtime NAME` that it does not know. */
 export function pickRuntime(runtimes: OciRuntimes, name: string): OciRuntime {
   if (aliases.includes(name)) return runtimes.default;
-  if (isAbsolute(name)) return { name, path: name, version: '' };
+  if (isAbsolute(name)) return { name, path: name, program: name, version: '' };
   const runtime = runtimes.available.get(name);
   if (!runtime) throw new NetyardError('invalid', `unknown or invalid runtime name: ${name}`);
   return runtime;
@@ -54,9 +57,19 @@ async function inspect(name: string, path: string | undefined): Promise<OciRunti
   if (path === undefined) return undefined;
   try {
     const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: 10_000 });
-    return { name, path, version: /version:? (\S+)/.exec(stdout)?.[1] ?? '' };
+    return { name, path, program: path, version: /version:? (\S+)/.exec(stdout)?.[1] ?? '' };
   } catch {
     return undefined; // it does not run on this host
+  }
+}
+
+/** Whether a program can be run here and ends well. */
+export async function works(path: string, ...words: string[]): Promise<boolean> {
+  try {
+    await promisify(execFile)(path, words, { timeout: 10_000 });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,143 @@
+/** Shims that are started before containerd asks for them, and crun by way of its read-only mount. */
+import assert from 'node:assert/strict';
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { newId } from '@netyard/core';
+import { hasErrno } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { findShims } from '../src/containerd/process.ts';
+import { openTaskHost, type TaskHost } from './task-host.ts';
+
+const host = inFreshHost(import.meta.url, { cgroups: true });
+let yard: TaskHost;
+before(async () => {
+  yard = await openTaskHost('crun');
+});
+after(() => yard.close());
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await pause(5);
+};
+const shims = (id: string) => findShims(id, yard.supervisor.socket);
+/** Of one that was just started: its command line is there a moment after it runs. */
+async function shimOf(id: string): Promise<number> {
+  await until(() => shims(id).length > 0);
+  return shims(id)[0]?.pid ?? 0;
+}
+const left = (): string[] => readdirSync(join(yard.folder, 'shims'));
+const environmentOf = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+
+/** With the one that was prepared for it. */
+async function start(...given: Parameters<TaskHost['spec']>): Promise<{ id: string; shim: number }> {
+  const spec = yard.spec(...given);
+  yard.runtime.prepare(spec.id);
+  const shim = await shimOf(spec.id);
+  await yard.runtime.create(spec);
+  await yard.runtime.start(spec.id);
+  return { id: spec.id, shim };
+}
+
+/** Ended and not waited for, or gone. */
+const hasEnded = (pid: number): boolean =>
+  !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+
+test('the shim that was prepared is the container’s, and nothing of it stays', host, async () => {
+  const { id, shim } = await start(['sh', '-c', 'read line </tmp/none; exit 3']);
+  assert.deepEqual(yard.runtime.prepared(), [id]);
+  assert.equal((await yard.exited(id)).exitCode, 3);
+  assert.deepEqual(
+    shims(id).map(({ pid }) => pid),
+    [shim],
+    'containerd started no other one',
+  );
+  assert.ok(environmentOf(shim).includes('GOMAXPROCS=1'));
+  assert.equal((await yard.runtime.delete(id))?.exitCode, 3);
+  await until(() => hasEnded(shim));
+  assert.deepEqual(yard.runtime.prepared(), []);
+  assert.deepEqual(left(), []);
+  await until(() => !existsSync(`/proc/${shim}`)); // waited for, by and by
+});
+
+test('one that was prepared for nothing ends', host, async () => {
+  const id = newId();
+  yard.runtime.prepare(id);
+  const first = await shimOf(id);
+  yard.runtime.prepare(id); // as a daemon does after one that was killed in between
+  await until(() => hasEnded(first));
+  const second = await shimOf(id);
+  assert.notEqual(second, first);
+  assert.equal(await yard.runtime.delete(id), undefined);
+  await until(() => hasEnded(second));
+  assert.deepEqual(left(), []);
+});
+
+test('nothing stays of a container that cannot be made', host, async () => {
+  const spec = yard.spec(['/no/such/program']);
+  yard.runtime.prepare(spec.id);
+  const shim = await shimOf(spec.id);
+  await assert.rejects(yard.runtime.create(spec), /no such file or directory/);
+  await until(() => hasEnded(shim));
+  assert.deepEqual(left(), []);
+});
+
+test('containerd is killed: it finds the shim again, and what ended meanwhile', host, async () => {
+  const lasting = await start(['sleep', '1000']);
+  const { pid } = (await yard.runtime.get(lasting.id)) ?? { pid: 0 };
+  process.kill(yard.supervisor.pid(), 'SIGKILL');
+  process.kill(pid, 'SIGKILL');
+  await until(() => yard.events.some((event) => event.type === 'resync'));
+  await until(() => hasEnded(pid));
+  const ended = async () => (await yard.runtime.get(lasting.id))?.exit?.exitCode;
+  while ((await ended()) === undefined) await pause(5);
+  assert.equal(await ended(), 137);
+  assert.equal((await yard.runtime.delete(lasting.id))?.exitCode, 137);
+  assert.deepEqual(left(), []);
+});
+
+test('a shim that is killed takes its container with it, which is told and taken away', host, async () => {
+  const { id, shim } = await start(['sleep', '1000']);
+  const { pid } = (await yard.runtime.get(id)) ?? { pid: 0 };
+  process.kill(shim, 'SIGKILL');
+  assert.equal((await yard.exited(id)).exitCode, 137);
+  await yard.runtime.delete(id);
+  assert.ok(hasEnded(pid));
+  assert.deepEqual(left(), []);
+});
+
+test('a file that is no socket any more is passed over: the usual shim starts', host, async () => {
+  const spec = yard.spec(['sh', '-c', 'exit 5']);
+  await yard.runtime.create(spec); // nothing was prepared
+  await yard.runtime.start(spec.id);
+  assert.equal((await yard.exited(spec.id)).exitCode, 5);
+  assert.equal((await yard.runtime.delete(spec.id))?.exitCode, 5);
+});
+
+test('crun runs from a read-only mount: who keeps its file from inside cannot write it', host, async () => {
+  const spec = yard.spec(['true']);
+  yard.runtime.prepare(spec.id);
+  const { pid } = await yard.runtime.create(spec); // not started: it still is crun, inside the container's namespaces
+  assert.deepEqual(statSync(`/proc/${pid}/exe`).ino, statSync('/usr/bin/crun').ino, 'crun did not copy itself');
+  const kept = openSync(`/proc/${pid}/exe`, 'r');
+  await yard.runtime.delete(spec.id);
+  await until(() => hasEnded(pid));
+  // Nobody runs it now, so nothing but the mount stands against it.
+  for (const flags of [constants.O_WRONLY, constants.O_RDWR | constants.O_TRUNC])
+    assert.throws(
+      () => openSync(`/proc/self/fd/${kept}`, flags),
+      (error: unknown) => hasErrno(error, 'EROFS'),
+    );
+  closeSync(kept);
+});
+
+test('with no container left its mount goes with the runtime', host, async () => {
+  const mounted = (): boolean =>
+    readFileSync('/proc/self/mountinfo', 'utf8').includes(join(yard.folder, 'mounts/crun'));
+  const { id } = await start(['sleep', '1000']);
+  await yard.runtime.close();
+  assert.ok(mounted(), 'a container needs it');
+  await yard.runtime.delete(id);
+  await yard.runtime.close();
+  assert.ok(!mounted());
+});
