@@ -29,18 +29,19 @@ export interface CaptureOptions {
   streams: { name: OutputStream; file: SourceFile; offset: number }[];
   /** Undefined with log driver none: the output goes to those attached, and nowhere else. */
   log: { file: LogFile; position: PositionFile; attributes: string } | undefined;
+  /** Read into, within one step: captures may share it. */
+  buffer: Buffer;
   clock: Clock;
   logger: Logger;
 }
 
 /** Bytes taken from one file before others have their turn. */
 const turnSize = 1024 * 1024;
-const readSize = 128 * 1024;
+export const readSize = 128 * 1024;
 
 export class Capture {
   readonly streams: readonly CapturedStream[];
   readonly #options: CaptureOptions;
-  readonly #buffer = Buffer.allocUnsafe(readSize);
   #watcher: FSWatcher | undefined;
   #scheduled = false;
   #ended = false;
@@ -156,8 +157,9 @@ export class Capture {
     const reader = { offset: stream.splitter.position };
     let taken = 0;
     for (let count = 1; count > 0 && taken < turnSize; taken += count) {
-      count = stream.file.read(reader, this.#buffer);
-      if (count > 0 && !this.#store(stream, stream.splitter.push(this.#buffer.subarray(0, count)))) return false;
+      count = stream.file.read(reader, this.#options.buffer);
+      if (count > 0 && !this.#store(stream, stream.splitter.push(this.#options.buffer.subarray(0, count))))
+        return false;
     }
     stream.file.free(stream.logged);
     return taken >= turnSize;

@@ -8,7 +8,7 @@ import type { Clock, Logger } from '@netyard/core';
 import type { EngineSettings, PipeFiles } from '../context.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, ioDirectories, ioDirectory, ioPath, logPath, positionPath } from '../paths.ts';
-import { Capture, type OutputStream } from './capture.ts';
+import { Capture, type OutputStream, readSize } from './capture.ts';
 import { LogFile } from './log-file.ts';
 import { logAttributes, parseRotation } from './log-options.ts';
 import { PositionFile, readPosition } from './position.ts';
@@ -26,6 +26,7 @@ type BeginListener = (capture: Capture | undefined) => void;
 
 export class Outputs {
   readonly #options: OutputsOptions;
+  readonly #buffer = Buffer.allocUnsafe(readSize);
   readonly #captures = new Map<string, Capture>();
   readonly #listeners = new Map<string, Set<BeginListener>>();
 
@@ -116,7 +117,14 @@ export class Outputs {
       return file ? [{ name, file, offset: offsets[name] }] : [];
     });
     log?.position.write({ logInode: log.file.inode, logSize: log.file.size, ...offsetsOf(streams) });
-    const capture = new Capture({ directory: ioDirectory(settings, record.id), streams, log, clock, logger });
+    const capture = new Capture({
+      directory: ioDirectory(settings, record.id),
+      streams,
+      log,
+      buffer: this.#buffer,
+      clock,
+      logger,
+    });
     this.#captures.set(record.id, capture);
     this.#tell(record.id, capture);
   }
