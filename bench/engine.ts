@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { enterHost, findHost, type HostHandle } from '@netyard/lab';
+import { enterHost, findHost, type HostHandle, hostPlaces } from '@netyard/lab';
 
 const run = promisify(execFile);
 
@@ -27,20 +27,18 @@ export function engineIn(lab: string, name: Engine['name'], host: string = name)
   return { name, handle, socket: `/proc/${handle.init.pid}/root${insideSocket[name]}` };
 }
 
-/** Sees to it that dockerd runs in its host, all it writes below folders of that host, and that it answers. */
+/**
+ * Sees to it that dockerd runs in its host, all it writes below folders of that host, and that it answers. Its data is
+ * where Netyard's daemon of a lab host has its own: on the same disk, which both write to at every run and rm. (A lab
+ * host's /run is in memory.)
+ */
 export async function startDockerd(engine: Engine): Promise<void> {
   if (existsSync(engine.socket) && (await answers(engine.socket))) return;
-  const flags = [
-    '--data-root',
-    `/run/dockerd/data`,
-    '--exec-root',
-    '/run/dockerd/exec',
-    '--pidfile',
-    '/run/dockerd/pid',
-  ];
+  const { data } = hostPlaces(engine.handle.lab, engine.handle.host);
+  const flags = ['--data-root', data, '--exec-root', '/run/dockerd/exec', '--pidfile', '/run/dockerd/pid'];
   const script = [
     'set -e',
-    'mkdir -p /run/dockerd/data',
+    'mkdir -p /run/dockerd',
     `setsid dockerd -H unix://${insideSocket.dockerd} ${flags.join(' ')} > /run/dockerd/log 2>&1 &`,
   ].join('\n');
   const started = enterHost(engine.handle, ['sh', '-c', script], {

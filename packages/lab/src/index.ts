@@ -8,5 +8,6 @@ export { enterHost, type HostHandle } from './enter.ts';
 export { startDaemon } from './host-daemon.ts';
 export { parseLab } from './lab-file.ts';
 export { findHost, type ListedHost, listHosts } from './list.ts';
+export { hostPlaces } from './places.ts';
 export { killHost, startHost } from './power.ts';
 export { bringUp } from './up.ts';
