@@ -156,7 +156,8 @@ export interface Runtime {
   /** Makes container and task; the process is made but does not run yet. Returns its pid. */
   create(spec: TaskSpec): Promise<{ pid: number }>;
   start(id: string): Promise<void>;
-  kill(id: string, signal: number, options?: { execId?: string; all?: boolean }): Promise<void>;
+  /** `pid`: of the container's own process, for whoever knows that it runs: then nobody is asked for it. */
+  kill(id: string, signal: number, options?: { execId?: string; all?: boolean; pid?: number }): Promise<void>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   update(id: string, resources: TaskResources): Promise<void>;

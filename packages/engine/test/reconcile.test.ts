@@ -52,6 +52,27 @@ test('a start that was cut short is undone', async () => {
   assert.deepEqual([...world.rootfs.mounted], []);
 });
 
+test('what was prepared for a container that is gone is taken away at a start, and by a clean-up', async () => {
+  const [first, second] = [newId(), newId()];
+  const running = await world.run();
+  world.runtime.prepare(first);
+  await world.restart();
+  assert.deepEqual(world.runtime.prepared(), [running]);
+  world.runtime.prepare(second);
+  assert.deepEqual(await world.engine.system.cleanup({ dryRun: true }), [`container ${second}`]);
+  await world.engine.system.cleanup({ dryRun: false });
+  assert.deepEqual(world.runtime.prepared(), [running]);
+});
+
+test('a start that fails leaves nothing that was prepared for it', async () => {
+  const { id } = await world.engine.containers.create({ name: undefined, config: configOf() });
+  world.runtime.onCreate = () => {
+    throw new Error('no space');
+  };
+  await assert.rejects(world.engine.containers.start(id));
+  assert.deepEqual(world.runtime.prepared(), []);
+});
+
 test('a removal and a creation that were cut short are finished, volumes included', async () => {
   const id = await world.run({ volumes: ['/data'] });
   const record = world.store.records.get(id);

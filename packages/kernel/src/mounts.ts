@@ -88,6 +88,16 @@ export function unmount(target: string, options: { lazy?: boolean } = {}): void 
 }
 
 /**
+ * The same on another thread: taking an overlay away writes out what it holds and waits for all processors, some
+ * milliseconds in which this thread has other work. @returns false when it failed; `unmount` says why.
+ */
+export function unmountAside(target: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    libc().umount2Later(target, UMOUNT_NOFOLLOW, (error, result) => (error ? reject(error) : resolve(result === 0)));
+  });
+}
+
+/**
  * Makes a folder a mount point of its own with shared propagation, as `ip netns` does with /run/netns: a pin made
  * in one mount namespace is then seen, and taken away, in those that share it.
  */

@@ -87,7 +87,8 @@ export async function signalNow(context: EngineContext, id: string, signal: numb
     endRestarting(context, record);
     return false;
   }
-  await context.runtime.kill(id, signal).catch(passOverEnded);
+  const { status, pid } = record.state;
+  await context.runtime.kill(id, signal, status === 'running' ? { pid } : {}).catch(passOverEnded);
   publishContainer(context.events, record, 'kill', { signal: String(signal) });
   // A frozen process gets its signal when it thaws. Docker thaws for the signals that are to end it.
   if (record.state.status === 'paused') {

@@ -40,6 +40,8 @@ export interface Libc {
   unshare(flags: number): number;
   mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): number;
   umount2(target: string, flags: number): number;
+  /** On another thread; this one's errno() says nothing of it. */
+  umount2Later(target: string, flags: number, done: (error: unknown, result: number) => void): void;
   mkfifo(path: string, mode: number): number;
   mknod(path: string, mode: number, device: number | bigint): number;
   fcntl(fd: number, command: number, argument: number): number;
@@ -124,6 +126,7 @@ function declareLibc(): Libc {
       'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
     ),
     umount2: c.declare('int umount2(const char *target, int flags)'),
+    umount2Later: c.declareAsync('int umount2(const char *target, int flags)'),
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),

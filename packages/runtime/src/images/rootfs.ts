@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeyedQueue, type Logger, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
-import { hasErrno, unmount } from '@netyard/kernel';
+import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
@@ -57,14 +57,14 @@ class OverlayRootFilesystems implements RootFilesystems {
   unmount(containerId: string): Promise<void> {
     return this.#queue.run(containerId, () => {
       this.#visitors.delete(containerId);
-      this.#ensureUnmounted(containerId);
+      return this.#ensureUnmounted(containerId);
     });
   }
 
   remove(containerId: string): Promise<void> {
     return this.#queue.run(containerId, async () => {
       this.#visitors.delete(containerId);
-      this.#ensureUnmounted(containerId);
+      await this.#ensureUnmounted(containerId);
       await this.#folders.discard(this.#folders.container(containerId).home);
     });
   }
@@ -83,7 +83,7 @@ class OverlayRootFilesystems implements RootFilesystems {
     }
   }
 
-  #leave(containerId: string): void {
+  async #leave(containerId: string): Promise<void> {
     const visitors = this.#visitors.get(containerId);
     if (visitors === undefined) return;
     if (visitors > 1) {
@@ -91,7 +91,7 @@ class OverlayRootFilesystems implements RootFilesystems {
       return;
     }
     this.#visitors.delete(containerId);
-    this.#ensureUnmounted(containerId);
+    await this.#ensureUnmounted(containerId);
   }
 
   #ensureMounted(containerId: string, layers: readonly string[]): { merged: string; made: boolean } {
@@ -110,8 +110,9 @@ class OverlayRootFilesystems implements RootFilesystems {
     return isMountPoint(this.#folders.container(containerId).merged);
   }
 
-  #ensureUnmounted(containerId: string): void {
+  async #ensureUnmounted(containerId: string): Promise<void> {
     const { merged } = this.#folders.container(containerId);
+    if (this.#isMounted(containerId)) await unmountAside(merged);
     while (this.#isMounted(containerId)) {
       try {
         unmount(merged);

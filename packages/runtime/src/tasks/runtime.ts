@@ -116,10 +116,14 @@ class ContainerdRuntime implements Runtime {
     await this.#tasks('start', id, (tasks) => tasks.start({ containerId: id }));
   }
 
-  async kill(id: string, signal: number, options: { execId?: string; all?: boolean } = {}): Promise<void> {
+  async kill(
+    id: string,
+    signal: number,
+    options: { execId?: string; all?: boolean; pid?: number } = {},
+  ): Promise<void> {
     const { execId = '', all = false } = options;
-    const first = execId === '' && !all ? await this.#process(id, '') : undefined;
-    if (first?.status === Status.RUNNING && (await signalProcess(id, first.pid, signal))) return;
+    const running = execId === '' && !all ? (options.pid ?? (await this.#runningPid(id))) : undefined;
+    if (running !== undefined && (await signalProcess(id, running, signal))) return;
     await this.#tasks('signal', id, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
   }
 
@@ -192,6 +196,11 @@ class ContainerdRuntime implements Runtime {
   async close(): Promise<void> {
     await this.#events.close();
     if (await isIdle(this.#calls.client)) this.#removeMounts();
+  }
+
+  async #runningPid(id: string): Promise<number | undefined> {
+    const process = await this.#process(id, '');
+    return process?.status === Status.RUNNING ? process.pid : undefined;
   }
 
   async #process(id: string, execId: string): Promise<Process | undefined> {

@@ -1,0 +1,66 @@
+/** Programs that outlive their parent: what they are given, what they are not, and that they are waited for. */
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { hasEnded, hasErrno, longestUnixPath, openUnixListener, startLasting } from '../src/index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'netyard-lasting-'));
+after(() => rmSync(folder, { recursive: true }));
+const skip = existsSync('/usr/bin/perl') ? false : 'perl is not installed';
+
+const ended = async (pid: number): Promise<void> => {
+  while (!hasEnded(pid)) await pause(5);
+};
+const start = (script: string, inherited: number): number => {
+  const environment = { PATH: '/usr/bin:/bin', WORD: 'a b' };
+  return startLasting({ program: '/bin/sh', words: ['-c', script], environment, folder, inherited });
+};
+
+test('it has its folder, environment, session and signals, and no descriptors but its own', async () => {
+  const listener = openUnixListener(join(folder, 'one'));
+  const script = `exec > said; pwd; echo "$WORD"; fd=0; open=
+    while [ $fd -lt 64 ]; do [ ! -e /proc/$$/fd/$fd ] || open="$open $fd"; fd=$((fd + 1)); done; echo $open
+    ps -o sid= -p $$ | tr -d ' '; grep SigIgn /proc/$$/status; exit 3`;
+  const pid = start(script, listener);
+  closeSync(listener);
+  await ended(pid);
+  const said = readFileSync(join(folder, 'said'), 'utf8').split('\n');
+  assert.deepEqual(said.slice(0, 2), [folder, 'a b']);
+  assert.equal(said[2], '0 1 2 3');
+  assert.equal(said[3], String(pid));
+  assert.match(said[4] ?? '', /^SigIgn:\s+0+$/);
+  assert.throws(
+    () => hasEnded(pid),
+    (error) => hasErrno(error, 'ECHILD'),
+  );
+});
+
+test('who connects before it listens is answered by it', { skip }, async () => {
+  const path = join(folder, 'two');
+  const listener = openUnixListener(path);
+  const client = connect(path);
+  client.write('hello\n');
+  const pid = start(`exec perl -e 'open L, "+<&=3"; accept C, L; syswrite C, "got " . <C>'`, listener);
+  closeSync(listener);
+  let answer = '';
+  for await (const piece of client) answer += String(piece);
+  assert.equal(answer, 'got hello\n');
+  await ended(pid);
+});
+
+test('what cannot be done says so', () => {
+  const none = { program: '/no/such/program', words: [], environment: {}, folder, inherited: 0 };
+  assert.throws(
+    () => startLasting(none),
+    (error) => hasErrno(error, 'ENOENT'),
+  );
+  assert.throws(
+    () => openUnixListener(join(folder, 'one')),
+    (error) => hasErrno(error, 'EADDRINUSE'),
+  );
+  assert.throws(() => openUnixListener(`/${'x'.repeat(longestUnixPath)}`), /exceeds 107 bytes/);
+});
