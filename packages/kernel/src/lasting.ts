@@ -6,9 +6,8 @@
  * Node knows nothing of these children: who starts one asks `hasEnded` some time, or it stays a zombie while we live.
  */
 import { constants } from 'node:fs';
-import { kernelError } from './ffi/errno.ts';
+import { errnoOf, kernelError } from './ffi/errno.ts';
 import { type Libc, libc } from './ffi/libc.ts';
-import { checked } from './system.ts';
 
 export interface LastingProgram {
   /** Absolute path. */
@@ -74,7 +73,11 @@ function fillAttributes(c: Libc, attributes: Uint8Array): number[] {
   ];
 }
 
-/** Whether a child of this process has ended; from then on its pid may be another's. Twin: `wait -n PID`. */
+/** Whether a child of this process has ended, also when somebody else waited for it. Twin: `wait -n PID`. */
 export function hasEnded(pid: number): boolean {
-  return checked(libc().waitpid(pid, null, WNOHANG), 'wait', `${pid}`) === pid;
+  const result = libc().waitpid(pid, null, WNOHANG);
+  if (result >= 0) return result === pid;
+  const errno = libc().errno();
+  if (errno === errnoOf('ECHILD')) return true;
+  throw kernelError(errno, 'wait', `${pid}`);
 }
