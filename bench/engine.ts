@@ -105,15 +105,31 @@ export function engineMemory(engine: Engine): number {
   const own = readlinkSync(`/proc/${engine.handle.init.pid}/ns/pid`);
   const sizes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((pid) => processMemory(pid, own));
+    .map((pid) => processMemory(pid, own, isEngine));
   return sizes.reduce((sum, size) => sum + size, 0) / 1024;
 }
 
-function processMemory(pid: string, pidNamespace: string): number {
+/** Of the host's `netyard daemon` alone, in MiB. */
+export function daemonMemory(handle: HostHandle): number {
+  const own = readlinkSync(`/proc/${handle.init.pid}/ns/pid`);
+  const isDaemon = (pid: string): boolean =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .split('\0')
+      .some((word) => word.endsWith('/daemon-main.ts'));
+  const sizes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => processMemory(pid, own, isDaemon));
+  return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+}
+
+function isEngine(pid: string): boolean {
+  const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  return command !== 'tini' && command !== 'sleep';
+}
+
+function processMemory(pid: string, pidNamespace: string, isMeant: (pid: string) => boolean): number {
   try {
-    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace) return 0;
-    const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-    if (command === 'tini' || command === 'sleep') return 0;
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace || !isMeant(pid)) return 0;
     const size = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
     return Number(size ?? 0);
   } catch {

@@ -1,27 +1,34 @@
 /** The words of script/bench: which part, and with how much effort. */
 import { parseArgs } from 'node:util';
+import { cluster } from './cluster/index.ts';
 import { oneHost } from './one-host.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|traffic]
+const usage = `Usage: script/bench [OPTIONS] [one-host|traffic|cluster]
 
 Measures Netyard on this machine beside what else does the same, all in one run and in turns, in a lab that is gone
-afterwards. Both parts unless one is named. Needs root, and Debian's docker.io.
+afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
 
   one-host   docker run, rm, network connect and memory, beside dockerd; one endpoint beside plain system calls
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, beside host to host, the same made
              by hand with ip and iptables, and dockerd's Swarm overlay; of one bridge; through a published port
+  cluster    a daemon beside many hosts of a cluster on Debian's etcd: all at once, one joining and one leaving
+             beside a few and beside many, memory; beside one ip -batch and the kernel's part alone
 
 Options:
-  --rounds N     rounds that count (default 20; traffic: 15)
+  --rounds N     rounds that count (default 20; traffic: 15; cluster: 50)
   --crowd N      one-host: containers at once (default 200)
+  --hosts N      cluster: hosts at once (default 1000)
   --seconds N    traffic: seconds of throughput in each round (default 2)
   --help         this text
 
 Examples:
   script/bench
   script/bench traffic --rounds 5 --seconds 1
-  script/bench one-host --crowd 50`;
+  script/bench one-host --crowd 50
+  script/bench cluster --hosts 500`;
+
+const parts = ['one-host', 'traffic', 'cluster'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -33,6 +40,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string' },
       crowd: { type: 'string', default: '200' },
+      hosts: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '2' },
       archive: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
@@ -41,16 +49,23 @@ async function main(): Promise<void> {
   });
   if (values.help) return console.log(usage);
   const [part = 'all', ...more] = positionals;
-  if (!['all', 'one-host', 'traffic'].includes(part) || more.length > 0)
+  if (!['all', ...parts].includes(part) || more.length > 0)
     throw new Error(`no such part: ${positionals.join(' ')}; see script/bench --help`);
   if (values.archive === '') throw new Error('no image: run script/bench');
   const rounds = (byDefault: number): number => number(values.rounds ?? String(byDefault), 'rounds');
   const { archive } = values;
   const crowd = number(values.crowd, 'crowd');
   const seconds = number(values.seconds, 'seconds');
-  if (part !== 'traffic') await oneHost({ rounds: rounds(20), crowd, archive });
-  if (part === 'all') console.log('');
-  if (part !== 'one-host') await traffic({ rounds: rounds(15), seconds, archive });
+  const hosts = number(values.hosts, 'hosts');
+  const work = {
+    'one-host': () => oneHost({ rounds: rounds(20), crowd, archive }),
+    traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
+    cluster: () => cluster({ rounds: rounds(50), hosts }),
+  };
+  for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
+    if (index > 0) console.log('');
+    await work[name]();
+  }
 }
 
 try {

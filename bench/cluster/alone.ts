@@ -1,0 +1,59 @@
+/**
+ * What a daemon would make of played hosts, handed to the kernel box with nothing around it: no etcd, no deciding. What
+ * of a join or a leave is the kernel's own is seen here. Runs in a lab host that has no daemon.
+ */
+import { spawnSync } from 'node:child_process';
+import { type KernelObject, openKernel } from '@netyard/kernel';
+import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
+import { planTables } from '../../packages/network/src/firewall/table.ts';
+import { peerProtocol, planPeer } from '../../packages/network/src/plan/peer.ts';
+import { planTunnel } from '../../packages/network/src/plan/tunnel.ts';
+import type { Place } from './in-host.ts';
+import { uplink } from './played.ts';
+
+const mtu = 1450;
+
+/** The peer's objects, as a host on the same link has them. */
+const planOf = ({ name, address, subnet }: PlayedHost, local: string): KernelObject[] =>
+  planPeer(
+    { name, address, subnets: [subnet], via: 'auto' },
+    { kind: 'route', link: uplink, gateway: address, uplink, local, shared: true, mtu: 1500 },
+  );
+
+export async function openAlone(): Promise<Place> {
+  const kernel = openKernel();
+  const own = (await kernel.listAddresses()).find(({ link }) => link === uplink);
+  const local = own?.prefix.split('/')[0] ?? '';
+  const ground = [...planTables(), ...planTunnel({ local, mtu, inUse: false }, { ipv6: false })];
+  await kernel.apply({ owner: 'bench', objects: ground });
+  const timed = async (hosts: readonly PlayedHost[], verb: 'apply' | 'remove'): Promise<number> => {
+    const objects = hosts.flatMap((host) => planOf(host, local));
+    const began = performance.now();
+    await kernel[verb]({ owner: 'bench', objects });
+    return performance.now() - began;
+  };
+  return {
+    join: (hosts) => timed(hosts, 'apply'),
+    leave: (hosts) => timed(hosts, 'remove'),
+    echo: () => Promise.reject(new Error('here is no etcd')),
+    batch: async (hosts) => batch(hosts),
+    count: async () => (await kernel.listRoutes()).filter(({ protocol }) => protocol === peerProtocol).length,
+    close: async () => kernel.close(),
+  };
+}
+
+function batch(hosts: readonly PlayedHost[]): number {
+  const lines = (verb: string): string =>
+    hosts.map(({ subnet, address }) => `route ${verb} ${subnet} via ${address} proto ${peerProtocol}\n`).join('');
+  const [added, deleted] = [lines('add'), lines('delete')];
+  const began = performance.now();
+  ip(added);
+  const took = performance.now() - began;
+  ip(deleted);
+  return took;
+}
+
+function ip(lines: string): void {
+  const { status, stderr } = spawnSync('ip', ['-batch', '-'], { input: lines, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`ip -batch: ${stderr}`);
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ipToBytes, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
+import type { KernelEvent } from '@netyard/kernel';
+import { labSwitch, mostHosts, ownBip, playedHost, playedHosts, pool } from './played.ts';
+import { type ClusterSamples, formatCluster } from './report.ts';
+import { Told, type ToldKernel } from './told.ts';
+
+test('every played host has a name, an address on the switch and a subnet of the pool of its own, none the daemon’s', () => {
+  const hosts = playedHosts(1, mostHosts);
+  for (const key of ['name', 'address', 'subnet'] as const)
+    assert.equal(new Set(hosts.map((host) => host[key])).size, mostHosts, key);
+  for (const { address, subnet } of hosts) {
+    assert.ok(prefixContains(parsePrefix(labSwitch), parseIp(address)), address);
+    assert.ok(prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(subnet)), subnet);
+    assert.ok(!prefixesOverlap(parsePrefix(ownBip), parsePrefix(subnet)), subnet);
+  }
+  assert.throws(() => playedHost(0), RangeError);
+  assert.throws(() => playedHost(mostHosts + 1), RangeError);
+});
+
+test('a host is there with its route and its elements, and gone when both are gone', async () => {
+  const host = playedHost(7);
+  const keys = [ipToBytes(parseIp(host.address))];
+  const route = (action: 'new' | 'del'): KernelEvent => ({ type: 'route', action, to: host.subnet, protocol: 78 });
+  const element = (action: 'new' | 'del'): KernelEvent =>
+    ({ ...{ type: 'nft', action, what: 'element', table: 'netyard' }, set: 'tunnel_peers', keys }) as const;
+  const said: string[] = [];
+  async function* events(): AsyncGenerator<KernelEvent> {
+    const steps = {
+      element: element('new'),
+      route: route('new'),
+      'no route': route('del'),
+      'no element': element('del'),
+    };
+    for (const [step, event] of Object.entries(steps)) {
+      said.push(step);
+      yield event;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  const kernel: ToldKernel = { watch: events, listRoutes: async () => [], listNftElements: async () => [] };
+  const told = new Told(kernel);
+  const there = told.until('there', [host], 0).then(() => said.join());
+  const following = told.follow(new AbortController().signal);
+  assert.equal(await there, 'element,route');
+  const gone = told.until('gone', [host], 0).then(() => said.join());
+  await following;
+  assert.equal(await gone, 'element,route,no route,no element');
+});
+
+test('what was lost is listed', async () => {
+  const host = playedHost(1);
+  async function* events(): AsyncGenerator<KernelEvent> {
+    yield { type: 'resync' };
+  }
+  const told = new Told({
+    watch: events,
+    listRoutes: async () => [
+      { to: host.subnet, table: 254, protocol: 78 },
+      { to: '10.99.0.0/24', table: 254, protocol: 2 },
+    ],
+    listNftElements: async () => [{ key: host.address }],
+  });
+  await told.follow(new AbortController().signal);
+  assert.ok((await told.until('there', [host], performance.now())) >= 0);
+  assert.equal(told.count, 1, 'only ours');
+});
+
+test('many beside few is judged, the floors are told, memory is per host', () => {
+  const both = (few: number, many: number) => ({ few: [few], many: [many] });
+  const samples: ClusterSamples = {
+    ...{ few: 10, many: 1024, all: [1000], allAlone: [500], batch: [250] },
+    ...{ join: both(10, 11), leave: both(10, 30), joinAlone: both(2, 3), leaveAlone: both(2, 8), etcd: [4] },
+    memory: { before: 90, after: 100 },
+  };
+  const lines = formatCluster(samples).split('\n');
+  const line = (...starts: string[]): string =>
+    lines.find((one) => starts.every((part) => one.includes(part))) ?? assert.fail(starts.join());
+  assert.match(line('one host joins', 'of 10 '), / 1\.10 +≤ 1\.20 +yes +1$/);
+  assert.match(line('one host leaves'), / 3\.00 +≤ 1\.20 +NO +1$/);
+  assert.match(line('hosts at once', 'ip -batch'), / 4\.00 +- +1$/);
+  assert.match(line('alone: leaves'), / 4\.00 +- +1$/);
+  assert.match(line('Memory'), /10\.0 KiB for each/);
+});

@@ -1,0 +1,80 @@
+/**
+ * Runs inside a lab host: plays the other hosts of a cluster to the host's daemon and looks at the kernel, or hands what
+ * the daemon would make of them to the kernel box, where there is no daemon. One JSON order a line from stdin, one JSON
+ * answer a line to stdout; it ends with stdin.
+ *
+ *   in-host.ts URL | alone      the daemon's --cluster
+ */
+import { createInterface } from 'node:readline';
+import { openKernel } from '@netyard/kernel';
+import { openCrowd, type PlayedHost } from '../../packages/cluster/bench/crowd.ts';
+import { openAlone } from './alone.ts';
+import { playedHosts } from './played.ts';
+import { Told } from './told.ts';
+
+export type Order =
+  | { verb: 'join' | 'leave'; from: number; count: number }
+  /** A key that is nobody's: etcd alone. */
+  | { verb: 'echo' }
+  /** Their routes by one `ip -batch`, and nothing else; they are taken away again. */
+  | { verb: 'batch'; from: number; count: number }
+  /** How many routes there are, listed afresh. */
+  | { verb: 'count' };
+
+/** Milliseconds, or a count. */
+export interface Answer {
+  figure: number;
+}
+
+/** Milliseconds each, but for `count`. */
+export interface Place {
+  join(hosts: readonly PlayedHost[]): Promise<number>;
+  leave(hosts: readonly PlayedHost[]): Promise<number>;
+  echo(): Promise<number>;
+  batch(hosts: readonly PlayedHost[]): Promise<number>;
+  count(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Beside a daemon. */
+async function openBeside(url: string): Promise<Place> {
+  const kernel = openKernel();
+  const crowd = await openCrowd(url);
+  const told = new Told(kernel);
+  const stop = new AbortController();
+  const following = told.follow(stop.signal);
+  const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly PlayedHost[]) => {
+    const [took] = await Promise.all([told.until(state, hosts, performance.now()), crowd[verb](hosts)]);
+    return took;
+  };
+  return {
+    join: (hosts) => both('there', 'join', hosts),
+    leave: (hosts) => both('gone', 'leave', hosts),
+    echo: () => crowd.echo(),
+    batch: () => Promise.reject(new Error('here is a daemon')),
+    async count() {
+      await told.look();
+      return told.count;
+    },
+    async close() {
+      stop.abort();
+      await following;
+      crowd.close();
+      kernel.close();
+    },
+  };
+}
+
+function obey(place: Place, order: Order): Promise<number> {
+  if (order.verb === 'echo' || order.verb === 'count') return place[order.verb]();
+  return place[order.verb](playedHosts(order.from, order.count));
+}
+
+const [url = ''] = process.argv.slice(2);
+if (!process.env['NETYARD_LAB']) throw new Error('this changes routes: run it in a lab host, as script/bench does');
+const place = url === 'alone' ? await openAlone() : await openBeside(url);
+for await (const line of createInterface({ input: process.stdin })) {
+  const answer: Answer = { figure: await obey(place, JSON.parse(line) as Order) };
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await place.close();
