@@ -8,7 +8,7 @@ import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
 import { planTables } from '../../packages/network/src/firewall/table.ts';
 import { peerProtocol, planPeer } from '../../packages/network/src/plan/peer.ts';
 import { planTunnel } from '../../packages/network/src/plan/tunnel.ts';
-import type { Place } from './in-host.ts';
+import type { Answer, Place } from './in-host.ts';
 import { uplink } from './played.ts';
 
 const mtu = 1450;
@@ -26,11 +26,11 @@ export async function openAlone(): Promise<Place> {
   const local = own?.prefix.split('/')[0] ?? '';
   const ground = [...planTables(), ...planTunnel({ local, mtu, inUse: false }, { ipv6: false })];
   await kernel.apply({ owner: 'bench', objects: ground });
-  const timed = async (hosts: readonly PlayedHost[], verb: 'apply' | 'remove'): Promise<number> => {
+  const timed = async (hosts: readonly PlayedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {
     const objects = hosts.flatMap((host) => planOf(host, local));
     const began = performance.now();
     await kernel[verb]({ owner: 'bench', objects });
-    return performance.now() - began;
+    return { figure: performance.now() - began, written: 0 };
   };
   return {
     join: (hosts) => timed(hosts, 'apply'),

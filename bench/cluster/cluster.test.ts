@@ -70,7 +70,7 @@ test('what was lost is listed', async () => {
 test('many beside few is judged, the floors are told, memory is per host', () => {
   const both = (few: number, many: number) => ({ few: [few], many: [many] });
   const samples: ClusterSamples = {
-    ...{ few: 10, many: 1024, all: [1000], allAlone: [500], batch: [250] },
+    ...{ few: 10, many: 1024, all: [1000], allWritten: [800], allAlone: [500], batch: [250] },
     ...{ join: both(10, 11), leave: both(10, 30), joinAlone: both(2, 3), leaveAlone: both(2, 8), etcd: [4] },
     memory: { before: 90, after: 100 },
   };

@@ -21,15 +21,17 @@ export type Order =
   /** How many routes there are, listed afresh. */
   | { verb: 'count' };
 
-/** Milliseconds, or a count. */
 export interface Answer {
+  /** Milliseconds, or a count. */
   figure: number;
+  /** Milliseconds until etcd had answered to all that was written; 0 where there is no etcd. */
+  written: number;
 }
 
 /** Milliseconds each, but for `count`. */
 export interface Place {
-  join(hosts: readonly PlayedHost[]): Promise<number>;
-  leave(hosts: readonly PlayedHost[]): Promise<number>;
+  join(hosts: readonly PlayedHost[]): Promise<Answer>;
+  leave(hosts: readonly PlayedHost[]): Promise<Answer>;
   echo(): Promise<number>;
   batch(hosts: readonly PlayedHost[]): Promise<number>;
   count(): Promise<number>;
@@ -44,8 +46,12 @@ async function openBeside(url: string): Promise<Place> {
   const stop = new AbortController();
   const following = told.follow(stop.signal);
   const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly PlayedHost[]) => {
-    const [took] = await Promise.all([told.until(state, hosts, performance.now()), crowd[verb](hosts)]);
-    return took;
+    const began = performance.now();
+    const [figure, written] = await Promise.all([
+      told.until(state, hosts, began),
+      crowd[verb](hosts).then(() => performance.now() - began),
+    ]);
+    return { figure, written };
   };
   return {
     join: (hosts) => both('there', 'join', hosts),
@@ -65,16 +71,16 @@ async function openBeside(url: string): Promise<Place> {
   };
 }
 
-function obey(place: Place, order: Order): Promise<number> {
-  if (order.verb === 'echo' || order.verb === 'count') return place[order.verb]();
-  return place[order.verb](playedHosts(order.from, order.count));
+async function obey(place: Place, order: Order): Promise<Answer> {
+  if (order.verb === 'echo' || order.verb === 'count') return { figure: await place[order.verb](), written: 0 };
+  const hosts = playedHosts(order.from, order.count);
+  return order.verb === 'batch' ? { figure: await place.batch(hosts), written: 0 } : await place[order.verb](hosts);
 }
 
 const [url = ''] = process.argv.slice(2);
 if (!process.env['NETYARD_LAB']) throw new Error('this changes routes: run it in a lab host, as script/bench does');
 const place = url === 'alone' ? await openAlone() : await openBeside(url);
 for await (const line of createInterface({ input: process.stdin })) {
-  const answer: Answer = { figure: await obey(place, JSON.parse(line) as Order) };
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  process.stdout.write(`${JSON.stringify(await obey(place, JSON.parse(line) as Order))}\n`);
 }
 await place.close();

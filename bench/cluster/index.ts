@@ -54,7 +54,7 @@ function definition(): string {
   });
 }
 
-type Ask = (order: Order) => Promise<number>;
+type Ask = (order: Order) => Promise<Answer>;
 
 /** The program inside a host, told what to do. It ends with the lab. */
 function openPlace(handle: HostHandle, url: string): Ask {
@@ -71,31 +71,37 @@ function openPlace(handle: HostHandle, url: string): Ask {
   return async (order) => {
     stdin.write(`${JSON.stringify(order)}\n`);
     const { value } = await Promise.race([answers.next(), ended]);
-    return (JSON.parse(String(value)) as Answer).figure;
+    return JSON.parse(String(value)) as Answer;
   };
 }
 
 type Asks = Record<PlaceName, Ask>;
 
 /** All of `count` at once, beside what the kernel box and `ip` need for the same. Each leaves as it came. */
-async function allAtOnce(ask: Asks, count: number): Promise<Pick<ClusterSamples, 'all' | 'allAlone' | 'batch'>> {
-  const [all, allAlone, batch]: [number[], number[], number[]] = [[], [], []];
+async function allAtOnce(
+  ask: Asks,
+  count: number,
+): Promise<Pick<ClusterSamples, 'all' | 'allWritten' | 'allAlone' | 'batch'>> {
+  const [all, allWritten, allAlone, batch]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (let round = 0; round < allRounds; round += 1) {
-    batch.push(await ask.fewAlone({ verb: 'batch', from: 1, count }));
-    allAlone.push(await ask.manyAlone({ verb: 'join', from: 1, count }));
-    all.push(await ask.many({ verb: 'join', from: 1, count }));
+    batch.push((await ask.fewAlone({ verb: 'batch', from: 1, count })).figure);
+    allAlone.push((await ask.manyAlone({ verb: 'join', from: 1, count })).figure);
+    const { figure, written } = await ask.many({ verb: 'join', from: 1, count });
+    all.push(figure);
+    allWritten.push(written);
     await pause(settleMs);
     if (round + 1 === allRounds) break;
     for (const place of ['many', 'manyAlone'] as const) await ask[place]({ verb: 'leave', from: 1, count });
     await pause(settleMs);
   }
-  return { all, allAlone, batch };
+  return { all, allWritten, allAlone, batch };
 }
 
 /** How many each has, counted in the kernel: whoever measures has to know beside how many. */
 async function checkCounts(ask: Asks, count: number): Promise<void> {
   for (const place of places) {
-    const [wanted, found] = [place.startsWith('few') ? few : count, await ask[place]({ verb: 'count' })];
+    const wanted = place.startsWith('few') ? few : count;
+    const { figure: found } = await ask[place]({ verb: 'count' });
     if (found !== wanted) throw new Error(`${place}: ${found} routes and not ${wanted}`);
   }
 }
@@ -113,14 +119,14 @@ async function oneByOne(ask: Asks, rounds: number, count: number) {
     const share = ((round + uncounted) * 0.618) % 1;
     const comes = count + 1 + round + uncounted;
     const echo = await ask.many({ verb: 'echo' });
-    if (round >= 0) etcd.push(echo);
+    if (round >= 0) etcd.push(echo.figure);
     for (const verb of ['join', 'leave'] as const) {
       for (const place of turn) {
         const list = present[place];
         const [goes = 0] = verb === 'leave' ? list.splice(Math.floor(share * (list.length - 1)), 1) : [];
         if (verb === 'join') list.push(comes);
-        const took = await ask[place]({ verb, from: verb === 'join' ? comes : goes, count: 1 });
-        if (round >= 0) samples[place][verb].push(took);
+        const { figure } = await ask[place]({ verb, from: verb === 'join' ? comes : goes, count: 1 });
+        if (round >= 0) samples[place][verb].push(figure);
         await pause(breathMs);
       }
     }

@@ -13,6 +13,8 @@ export interface ClusterSamples {
   many: number;
   /** From writing them all until the last one's route is there. */
   all: Samples;
+  /** From the same until etcd has answered to all that was written. */
+  allWritten: Samples;
   /** The same hosts' objects handed to the kernel box alone. */
   allAlone: Samples;
   /** Their routes by one `ip -batch`. */
@@ -43,7 +45,7 @@ export function formatCluster(samples: ClusterSamples): string {
 }
 
 function rowsOf(samples: ClusterSamples): Comparison[] {
-  const { few, many, all, allAlone, batch, join, leave, joinAlone, leaveAlone, etcd } = samples;
+  const { few, many, all, allWritten, allAlone, batch, join, leave, joinAlone, leaveAlone, etcd } = samples;
   const ms = { unit: 'ms', wanted: undefined } as const;
   const beside = (name: string, both: BesideBoth, wanted?: number): Comparison => ({
     ...{ name, ours: both.many, theirs: both.few, unit: 'ms', wanted },
@@ -57,6 +59,14 @@ function rowsOf(samples: ClusterSamples): Comparison[] {
       theirs: allAlone,
       oursName: 'netyard',
       theirsName: 'kernel box',
+      ...ms,
+    },
+    {
+      name: `${many} hosts at once`,
+      ours: all,
+      theirs: allWritten,
+      oursName: 'netyard',
+      theirsName: 'etcd has them',
       ...ms,
     },
     beside('one host joins', join, flat),

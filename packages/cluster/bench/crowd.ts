@@ -18,7 +18,7 @@ export interface PlayedHost {
 }
 
 export interface Crowd {
-  /** One transaction for each host, as hosts join, all of them under way at once. Resolves when etcd has them. */
+  /** In as few transactions as etcd takes, all of them under way at once. Resolves when etcd has them. */
   join(hosts: readonly PlayedHost[]): Promise<void>;
   leave(hosts: readonly PlayedHost[]): Promise<void>;
   /** Milliseconds from writing a key that is nobody's until a watch of it has heard: etcd alone. */
@@ -28,14 +28,16 @@ export interface Crowd {
 
 /** Longer than any measuring takes. */
 const LEASE_SECONDS = 3600;
-const ECHO_PATIENCE_MS = 5_000;
+/** Hosts in one transaction: two keys each, and etcd takes 128 operations (--max-txn-ops). */
+const BATCH = 60;
+const PATIENCE_MS = 60_000;
 
 /** `url` as the daemon's `--cluster`; its first endpoint is taken. */
 export async function openCrowd(url: string): Promise<Crowd> {
   const { endpoints, name: cluster } = parseClusterUrl(url);
   const [endpoint] = endpoints;
   if (!endpoint) throw new Error(`${url} names no etcd`);
-  const session = await openSession(endpoint, {});
+  const session = await openSession(endpoint, {}, PATIENCE_MS);
   const lease = await grantLease(session, LEASE_SECONDS);
   const echoes = await openEchoes(session, `${cluster}.echo`);
   const keys = ({ name, subnet }: PlayedHost) => ({
@@ -50,14 +52,15 @@ export async function openCrowd(url: string): Promise<Crowd> {
       put(keys(host).host, encodeHost({ id, address, subnets: [subnet], since }), lease),
     ];
   };
+  const write = async (hosts: readonly PlayedHost[], operations: typeof writes): Promise<void> => {
+    const parts = Array.from({ length: Math.ceil(hosts.length / BATCH) }, (_, index) =>
+      hosts.slice(index * BATCH, (index + 1) * BATCH),
+    );
+    await Promise.all(parts.map((part) => session.kv.txn({ success: part.flatMap(operations) })));
+  };
   return {
-    async join(hosts) {
-      await Promise.all(hosts.map((host) => session.kv.txn({ success: writes(host) })));
-    },
-    async leave(hosts) {
-      const gone = hosts.map((host) => [remove(keys(host).subnet), remove(keys(host).host)]);
-      await Promise.all(gone.map((success) => session.kv.txn({ success })));
-    },
+    join: (hosts) => write(hosts, writes),
+    leave: (hosts) => write(hosts, (host) => [remove(keys(host).subnet), remove(keys(host).host)]),
     echo: echoes,
     close: () => session.close(),
   };
@@ -74,7 +77,7 @@ async function openEchoes(session: Session, apart: string): Promise<Crowd['echo'
     const late = new AbortController();
     const began = performance.now();
     const heard = batches.next().then(() => performance.now() - began);
-    const tooLong = sleep(ECHO_PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
+    const tooLong = sleep(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
       throw new Error('etcd did not tell of a key');
     });
     tooLong.catch(() => undefined);
