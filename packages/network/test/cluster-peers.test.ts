@@ -124,3 +124,14 @@ test('one whose objects are refused by the kernel keeps no other', async () => {
   await yard.networks.setClusterPeers([host(1), host(2)]);
   assert.equal(routes().length, 2, 'the second attempt, one by one');
 });
+
+test('of sixty newcomers one is refused by the kernel for good: the others are there', async () => {
+  const hosts = Array.from({ length: 60 }, (_, index) => host(index + 1));
+  await yard.networks.setClusterPeers([]);
+  const apply = kernel.apply.bind(kernel);
+  kernel.apply = (plan, options) =>
+    JSON.stringify(plan).includes('"192.168.40.0/24"') ? Promise.reject(new Error('no')) : apply(plan, options);
+  await yard.networks.setClusterPeers(hosts);
+  const wanted = hosts.flatMap(({ subnets }) => subnets).filter((subnet) => subnet !== '192.168.40.0/24');
+  assert.deepEqual(routes().toSorted(), wanted.toSorted());
+});

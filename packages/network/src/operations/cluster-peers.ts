@@ -13,6 +13,8 @@ import { applyPeers, forgetConnections, peersQueue, removePeerObjects, removeStr
 import { settle, viewHost } from './peer-places.ts';
 import { settleTunnel } from './tunnel.ts';
 
+const newcomersInOnePlan = 25;
+
 /** See `Networks.setClusterPeers`. */
 export async function setClusterPeers(context: Context, requests: readonly PeerRequest[]): Promise<RefusedPeer[]> {
   return context.queue.run(peersQueue, async () => {
@@ -31,11 +33,21 @@ export async function setClusterPeers(context: Context, requests: readonly PeerR
     if (isFirst) await removeStrays(context);
     else await removePeerObjects(context, leaving);
     await settleTunnel(context, { strict: false });
-    await applyPeers(context, joining);
+    if (isFirst) await applyPeers(context, joining);
+    else await applyNewcomers(context, joining);
     await forgetConnections(context, isFirst ? [] : [...leaving, ...joining]);
     tellRefusals(context, former);
     return [...peers.refused.values()].map(({ record, problem }) => ({ name: record.name, problem }));
   });
+}
+
+/**
+ * Nothing of them is there, and it need not be looked for: of more elements than these few peers have, the kernel box
+ * would read the whole sets first, each time that some more come to many.
+ */
+async function applyNewcomers(context: Context, joining: readonly Peer[]): Promise<void> {
+  for (let from = 0; from < joining.length; from += newcomersInOnePlan)
+    await applyPeers(context, joining.slice(from, from + newcomersInOnePlan));
 }
 
 /** Those refused before whose way is free now. */
