@@ -11,7 +11,8 @@ afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
 
   one-host   docker run, rm, network connect and memory, beside dockerd; one endpoint beside plain system calls
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, beside host to host, the same made
-             by hand with ip and iptables, and dockerd's Swarm overlay; of one bridge; through a published port
+             by hand with ip and iptables, and dockerd's Swarm overlay; VXLAN through a router; of one bridge; through a
+             published port
   cluster    a daemon beside many hosts of a cluster on Debian's etcd: all at once, one joining and one leaving
              beside a few and beside many, memory; beside one ip -batch and the kernel's part alone
 

@@ -1,5 +1,5 @@
 /**
- * Containers of two hosts, over each way there is between them, and of one host, in one lab on one switch: throughput,
+ * Containers of two hosts, over each way there is between them, and of one host, in one lab: throughput,
  * round trips and new connections, turn by turn, so that what else the machine does meets all alike.
  */
 import { findHost, type HostHandle } from '@netyard/lab';
@@ -13,25 +13,41 @@ import type { Candidate, Way } from './way.ts';
 
 const lab = 'bench-traffic';
 
-/** Pairs of hosts in the order of their addresses: 172.16.2.1 and .2, and so on. */
-const pairs = ['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'guardedtunnel', 'swarm'] as const;
+/** Pairs of hosts in the order of their addresses: 172.16.2.101 and .102, and so on. */
+const pairs = [
+  ...(['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'guardedtunnel', 'swarm'] as const),
+  ...(['routed', 'handrouted'] as const),
+] as const;
 type Pair = (typeof pairs)[number];
-const withNetyard: readonly Pair[] = ['routes', 'tunnel'];
+const withNetyard: readonly Pair[] = ['routes', 'tunnel', 'routed'];
+/** Pairs whose second host is on another switch, behind the router. */
+const apart: readonly Pair[] = ['routed', 'handrouted'];
+const switches = { near: '172.16', far: '172.20' } as const;
 
 /** Subnets of the containers on the first and on the second host of each pair: 192.168.N.0/24, as in the tutorial. */
 const subnets = [11, 12] as const;
 
-const addressOf = (pair: Pair, end: 0 | 1): string => `172.16.2.${101 + 2 * pairs.indexOf(pair) + end}`;
+const switchOf = (pair: Pair, end: 0 | 1): keyof typeof switches =>
+  end === 1 && apart.includes(pair) ? 'far' : 'near';
+const addressOf = (pair: Pair, end: 0 | 1): string =>
+  `${switches[switchOf(pair, end)]}.2.${101 + 2 * pairs.indexOf(pair) + end}`;
 const hostOf = (pair: Pair, end: 0 | 1): HostHandle => findHost(`${lab}/${pair}${end + 1}`);
 
 function definition(): string {
   const hosts = pairs.flatMap((pair) =>
     ([0, 1] as const).map((end) => {
-      const daemon = withNetyard.includes(pair) ? `bip: 192.168.${subnets[end]}.1/24` : 'daemon: false';
-      return `  ${pair}${end + 1}: { address: ${addressOf(pair, end)}/16, ${daemon} }`;
+      const place = { switch: switchOf(pair, end), address: addressOf(pair, end) };
+      const gateway = apart.includes(pair) ? { gateway: 'r1' } : {};
+      const daemon = withNetyard.includes(pair) ? { bip: `192.168.${subnets[end]}.1/24` } : { daemon: false };
+      return [`${pair}${end + 1}`, { ...place, ...gateway, ...daemon }] as const;
     }),
   );
-  return [`name: ${lab}`, 'switch: 172.16.0.0/16', 'hosts:', ...hosts].join('\n');
+  return JSON.stringify({
+    name: lab,
+    switches: { near: `${switches.near}.0.0/16`, far: `${switches.far}.0.0/16` },
+    routers: { r1: { near: `${switches.near}.0.1`, far: `${switches.far}.0.1` } },
+    hosts: Object.fromEntries(hosts),
+  });
 }
 
 const sidesOf = (pair: Pair): [Side, Side] => [
@@ -82,6 +98,11 @@ function candidates(archive: string): Candidate[] {
       key: 'guardedtunnel',
       title: 'by hand, VXLAN, guarded',
       open: () => openByHand(guardedTunnel, sidesOf('guardedtunnel')),
+    },
+    { key: 'routed', title: 'netyard peers, VXLAN through a router', open: () => peers('routed', 'auto') },
+    {
+      ...{ key: 'handrouted', title: 'by hand, VXLAN through a router, guarded' },
+      open: () => openByHand(guardedTunnel, sidesOf('handrouted')),
     },
     { key: 'swarm', title: 'dockerd, Swarm overlay', open: overlay },
     { key: 'bridge', title: 'netyard, one bridge', open: () => bridge('netyard') },
