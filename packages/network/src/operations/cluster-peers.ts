@@ -9,11 +9,12 @@ import type { PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import { checkPlace, type HostView } from '../peers/place.ts';
 import type { Peer, RefusedRecord } from '../peers/table.ts';
-import { applyPeers, forgetConnections, peersQueue, removePeerObjects, removeStrays } from './peer-objects.ts';
+import { applyPeers, forgetConnections, peersQueue, planOf, removePeerObjects, removeStrays } from './peer-objects.ts';
 import { settle, viewHost } from './peer-places.ts';
 import { settleTunnel } from './tunnel.ts';
 
-const newcomersInOnePlan = 25;
+/** One peer with more has a plan of its own. */
+const objectsInOnePlan = 100;
 
 /** See `Networks.setClusterPeers`. */
 export async function setClusterPeers(context: Context, requests: readonly PeerRequest[]): Promise<RefusedPeer[]> {
@@ -42,12 +43,22 @@ export async function setClusterPeers(context: Context, requests: readonly PeerR
 }
 
 /**
- * Nothing of them is there, and it need not be looked for: of more elements than these few peers have, the kernel box
- * would read the whole sets first, each time that some more come to many.
+ * Nothing of them is there, and it need not be looked for: with more elements in one plan than these the kernel box would
+ * read the whole sets first, each time that some more come to many.
  */
 async function applyNewcomers(context: Context, joining: readonly Peer[]): Promise<void> {
-  for (let from = 0; from < joining.length; from += newcomersInOnePlan)
-    await applyPeers(context, joining.slice(from, from + newcomersInOnePlan));
+  let part: Peer[] = [];
+  let size = 0;
+  for (const peer of joining) {
+    const objects = planOf(peer).length;
+    if (size > 0 && size + objects > objectsInOnePlan) {
+      await applyPeers(context, part);
+      [part, size] = [[], 0];
+    }
+    part.push(peer);
+    size += objects;
+  }
+  await applyPeers(context, part);
 }
 
 /** Those refused before whose way is free now. */
