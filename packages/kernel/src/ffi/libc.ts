@@ -81,7 +81,6 @@ export interface Libc {
   eventfd(initial: number, flags: number): number;
   /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
   pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
-  /** A FILE; `buffer` and `size` (8 bytes each) get its address and length at each flush. Free the buffer at the end. */
   /** posix_spawn(3) and its helpers give an error number; they do not set errno. */
   posix_spawn(
     pid: Uint8Array,
@@ -103,6 +102,7 @@ export interface Libc {
   posix_spawnattr_setsigdefault(attributes: Uint8Array, set: Uint8Array): number;
   posix_spawnattr_destroy(attributes: Uint8Array): number;
   waitpid(pid: number, status: Uint8Array | null, options: number): number;
+  /** A FILE; `buffer` and `size` (8 bytes each) get its address and length at each flush. Free the buffer at the end. */
   open_memstream(buffer: Uint8Array, size: Uint8Array): unknown;
   fseek(file: unknown, offset: number, whence: number): number;
   memcpy(target: Uint8Array, source: bigint, length: number): unknown;
