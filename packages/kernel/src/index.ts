@@ -24,6 +24,7 @@ export {
   type PinnedNetns,
 } from './netns.ts';
 export { spawnInPidNamespace } from './pidns.ts';
+export { removeTree } from './remove-tree.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
 export {
   type BoundSocket,

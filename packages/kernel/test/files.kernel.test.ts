@@ -27,6 +27,7 @@ import {
   openFifo,
   openInRoot,
   punchHole,
+  removeTree,
   unmount,
 } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
@@ -133,4 +134,21 @@ test('a read-only bind mount refuses writing; a refused mount says which', host,
     assert.throws(() => bindMount(join(folder, 'absent'), join(folder, 'target')), /ENOENT/);
     assert.ok(!existsSync(join(folder, 'target/f')));
   });
+});
+
+test('a tree goes with all that is in it, whether small or large, and what links lead to stays', async () => {
+  const kept = mkdtempSync(join(tmpdir(), 'netyard-kept-'));
+  writeFileSync(join(kept, 'file'), '');
+  for (const count of [0, 3, 200]) {
+    const folder = mkdtempSync(join(tmpdir(), 'netyard-tree-'));
+    mkdirSync(join(folder, 'a/b'), { recursive: true });
+    symlinkSync(kept, join(folder, 'a/link'));
+    makeFifo(join(folder, 'fifo'));
+    for (let index = 0; index < count; index += 1) writeFileSync(join(folder, 'a/b', String(index)), '');
+    await removeTree(folder);
+    assert.ok(!existsSync(folder), String(count));
+    await removeTree(folder);
+  }
+  assert.ok(existsSync(join(kept, 'file')));
+  rmSync(kept, { recursive: true });
 });

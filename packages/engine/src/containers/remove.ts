@@ -1,7 +1,6 @@
 /** `docker rm`: the link, or the container with all that is its own. */
-import { rm } from 'node:fs/promises';
 import { messageOf, NetyardError } from '@netyard/core';
-import type { KernelOperation } from '@netyard/kernel';
+import { type KernelOperation, removeTree } from '@netyard/kernel';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord } from '../model.ts';
@@ -91,11 +90,7 @@ export async function removeTraces(context: EngineContext, record: ContainerReco
   const { id } = record;
   outputs.remove(record);
   execs.forgetContainer(id);
-  await Promise.all([
-    networks.unregister(id),
-    rootfs.remove(id),
-    rm(containerDirectory(settings, id), { recursive: true, force: true }),
-  ]);
+  await Promise.all([networks.unregister(id), rootfs.remove(id), removeTree(containerDirectory(settings, id))]);
 }
 
 /** An image that was removed (by force) before its container leaves its layers to the container. */

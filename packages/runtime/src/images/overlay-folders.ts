@@ -13,7 +13,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
-import { unmount } from '@netyard/kernel';
+import { removeTree, unmount } from '@netyard/kernel';
 
 /** Folders of one container. */
 export interface ContainerFolders {
@@ -113,7 +113,7 @@ export class OverlayFolders {
     if (!existsSync(folder)) return;
     const grave = join(this.root, 'temporary', randomBytes(8).toString('hex'));
     renameSync(folder, grave);
-    await rm(grave, { recursive: true, force: true });
+    await removeTree(grave);
   }
 }
 
