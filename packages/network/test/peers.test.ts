@@ -1,6 +1,7 @@
 /** Peers on a kernel in memory: nothing stays of a failure, and what was written down is found again. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
 import { FakeKernel } from '@netyard/testkit';
 import { Yard } from './yard.ts';
@@ -48,6 +49,19 @@ test('added, told of, explained, removed without trace', async () => {
   assert.deepEqual(yard.store.peers(), []);
   await assert.rejects(yard.networks.peer('server2'), refuses('not-found', /^peer server2 not found$/));
   await assert.rejects(yard.networks.removePeer('server2'), refuses('not-found', /^peer server2 not found$/));
+});
+
+test('packets are looked for unasked, so that one question tells when a peer was seen', async (t) => {
+  await yard.networks.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  await yard.open().start([]);
+  assert.equal((await yard.networks.addPeer(server2)).lastSeen, undefined);
+  kernel.counted.set('peer_packets_in_24 192.168.12.0', 3n);
+  t.mock.timers.tick(15_000);
+  await setImmediate();
+  kernel.counted.clear(); // the rules are made anew, before anybody asks
+  const { packets, lastSeen } = await yard.networks.peer('server2');
+  assert.deepEqual([packets.in, lastSeen], [0n, 1_700_000_000_000_000_000n]);
 });
 
 test('a refusal or a failure at any step leaves nothing', async () => {

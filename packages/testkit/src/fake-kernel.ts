@@ -53,6 +53,8 @@ export interface FakeKernelOptions {
 export class FakeKernel implements Kernel {
   /** Everything that was done, in order, undone work included. */
   readonly done: KernelOperation[] = [];
+  /** By `SET KEY`: what the set has counted there. */
+  readonly counted = new Map<string, bigint>();
   /** `forgetConnections` calls. */
   readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
   /** `forgetConnectionsOf` calls. */
@@ -217,6 +219,7 @@ export class FakeKernel implements Kernel {
         key,
         ...(value === undefined ? {} : { value }),
         ...(comment === undefined ? {} : { comment }),
+        packets: this.counted.get(`${wanted.set} ${key}`) ?? 0n,
       }));
   }
 
