@@ -7,7 +7,7 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import { plainConfig } from '../src/index.ts';
 import { containerDirectory, ioDirectory } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
-import { openWorld, text, until, type World } from './fakes/world.ts';
+import { openWorld, until, type World } from './fakes/world.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -302,84 +302,6 @@ test('a container that waits for its restart can be stopped and removed', async 
   assert.equal(world.state(id).status, 'exited');
   await world.engine.containers.remove(id, { force: false, volumes: false, link: false });
   assertNothingLeft();
-});
-
-test('output goes to the log and, live, to those attached before the start and later', async () => {
-  const { containers } = world.engine;
-  const { id } = await containers.create({ name: undefined, config: configOf() });
-  const { signal } = new AbortController();
-  const wanted = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
-  const early = await containers.attach(id, { ...wanted, logs: false, stream: true });
-  const heard = text(early.output);
-  await containers.start(id);
-  world.runtime.say(id, 'one\ntwo\n');
-  const late = await containers.attach(id, { ...wanted, logs: true, stream: true });
-  const replayed = text(late.output);
-  world.runtime.say(id, 'three', 'stderr');
-  world.runtime.exit(id, 0);
-  assert.equal(await heard, 'one\ntwo\nthree');
-  assert.equal(await replayed, 'one\ntwo\nthree');
-  const options = {
-    stdout: true,
-    stderr: true,
-    follow: false,
-    since: undefined,
-    until: undefined,
-    tail: undefined,
-    signal,
-  };
-  const { entries } = await containers.logs(id, options);
-  assert.equal(await text(entries), 'one\ntwo\nthree');
-  assert.equal(await text((await containers.logs(id, { ...options, tail: 2 })).entries), 'two\nthree');
-  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
-});
-
-test('logs -f goes on until the container ends', async () => {
-  const id = await world.run();
-  const { signal } = new AbortController();
-  const options = { stdout: true, stderr: true, follow: true, since: undefined, until: undefined, tail: 0, signal };
-  world.runtime.say(id, 'before\n');
-  const { entries } = await world.engine.containers.logs(id, options);
-  const iterator = entries[Symbol.asyncIterator]();
-  const next = iterator.next();
-  world.runtime.say(id, 'after\n');
-  const first = await next;
-  assert.equal(Buffer.from(first.value?.data ?? []).toString(), 'after\n');
-  world.runtime.exit(id, 0);
-  assert.equal((await iterator.next()).done, true);
-});
-
-test('log driver none gives live output only', async () => {
-  const { containers } = world.engine;
-  const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
-  const { signal } = new AbortController();
-  const attached = await containers.attach(id, {
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    logs: false,
-    stream: true,
-    detachKeys: undefined,
-    signal,
-  });
-  await containers.start(id);
-  world.runtime.say(id, 'x');
-  world.runtime.exit(id, 0);
-  assert.equal(await text(attached.output), 'x');
-  const options = {
-    stdout: true,
-    stderr: true,
-    follow: false,
-    since: undefined,
-    until: undefined,
-    tail: undefined,
-    signal,
-  };
-  await rejectsWith(
-    containers.logs(id, options),
-    'not-implemented',
-    'configured logging driver does not support reading',
-  );
 });
 
 test('rename frees the old name', async () => {

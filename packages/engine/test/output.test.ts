@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 
 import { afterEach, beforeEach, test } from 'node:test';
 import type { LogOptions } from '../src/index.ts';
 import { readPosition } from '../src/logs/position.ts';
-import { ioPath, logPath, positionPath } from '../src/paths.ts';
+import { ioDirectory, ioPath, logPath, positionPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
 import { openWorld, text, until, type World } from './fakes/world.ts';
 
@@ -197,4 +197,57 @@ test('with a terminal there is one stream, resized and detached from', async () 
   assert.ok('prompt'.startsWith(await heard));
   assert.equal(world.state(id).status, 'running');
   await until(() => world.events.some((event) => event.action === 'detach'));
+});
+
+test('output goes to the log and, live, to those attached before the start and later', async () => {
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf() });
+  const wanted = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
+  const early = await containers.attach(id, { ...wanted, logs: false, stream: true });
+  const heard = text(early.output);
+  await containers.start(id);
+  world.runtime.say(id, 'one\ntwo\n');
+  const late = await containers.attach(id, { ...wanted, logs: true, stream: true });
+  const replayed = text(late.output);
+  world.runtime.say(id, 'three', 'stderr');
+  world.runtime.exit(id, 0);
+  assert.equal(await heard, 'one\ntwo\nthree');
+  assert.equal(await replayed, 'one\ntwo\nthree');
+  const { entries } = await containers.logs(id, everything);
+  assert.equal(await text(entries), 'one\ntwo\nthree');
+  assert.equal(await text((await containers.logs(id, { ...everything, tail: 2 })).entries), 'two\nthree');
+  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
+});
+
+test('logs -f goes on until the container ends', async () => {
+  const id = await world.run();
+  world.runtime.say(id, 'before\n');
+  const { entries } = await world.engine.containers.logs(id, { ...everything, follow: true, tail: 0 });
+  const iterator = entries[Symbol.asyncIterator]();
+  const next = iterator.next();
+  world.runtime.say(id, 'after\n');
+  const first = await next;
+  assert.equal(Buffer.from(first.value?.data ?? []).toString(), 'after\n');
+  world.runtime.exit(id, 0);
+  assert.equal((await iterator.next()).done, true);
+});
+
+test('log driver none gives live output only', async () => {
+  const { containers } = world.engine;
+  const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
+  const attached = await containers.attach(id, {
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    detachKeys: undefined,
+    signal,
+  });
+  await containers.start(id);
+  world.runtime.say(id, 'x');
+  world.runtime.exit(id, 0);
+  assert.equal(await text(attached.output), 'x');
+  const message = 'configured logging driver does not support reading';
+  await assert.rejects(containers.logs(id, everything), { code: 'not-implemented', message });
 });
