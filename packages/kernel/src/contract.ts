@@ -6,7 +6,7 @@
  */
 import type { Logger } from '@netyard/core';
 import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
-import type { KernelObject, KernelOperation, KernelPlan, Observation } from './desired.ts';
+import type { KernelObject, KernelOperation, KernelPlan, NftFamily, Observation } from './desired.ts';
 
 export interface ApplyOptions {
   /** Take the difference and return it, change nothing. */
@@ -140,7 +140,7 @@ export interface Kernel {
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
   readSysctl(key: string, ns?: string): Promise<string>;
   /** Elements of one of our sets or maps, in the syntax of `NftElementObject`. */
-  listNftElements(table: { ns?: string; family: string; table: string; set: string }): Promise<ObservedElement[]>;
+  listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;

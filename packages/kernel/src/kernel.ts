@@ -20,7 +20,7 @@ import type {
   PortProtocol,
   PortReservation,
 } from './contract.ts';
-import type { KernelObject, KernelPlan, Observation } from './desired.ts';
+import type { KernelObject, KernelPlan, NftFamily, Observation } from './desired.ts';
 import { listElements } from './nft/batch.ts';
 import { setWords } from './nft/element.ts';
 import { checkObject } from './objects/index.ts';
@@ -125,7 +125,7 @@ class LinuxKernel implements Kernel {
 
   async listNftElements(wanted: {
     ns?: string;
-    family: string;
+    family: NftFamily;
     table: string;
     set: string;
   }): Promise<ObservedElement[]> {

@@ -56,7 +56,7 @@ test('packets are looked for unasked, so that one question tells when a peer was
   t.mock.timers.enable({ apis: ['setInterval'] });
   await yard.open().start([]);
   assert.equal((await yard.networks.addPeer(server2)).lastSeen, undefined);
-  kernel.counted.set('peer_packets_in_24 192.168.12.0', 3n);
+  kernel.counted.set('peer_packets_in_24 192.168.12.0', { packets: 3n, bytes: 252n });
   t.mock.timers.tick(15_000);
   await setImmediate();
   kernel.counted.clear(); // the rules are made anew, before anybody asks

@@ -27,6 +27,8 @@ import {
   type KernelPlan,
   kernelError,
   type LinkStatistics,
+  type NftFamily,
+  type NftTableObject,
   namespaceOf,
   netnsDirectory,
   type Observation,
@@ -53,8 +55,8 @@ export interface FakeKernelOptions {
 export class FakeKernel implements Kernel {
   /** Everything that was done, in order, undone work included. */
   readonly done: KernelOperation[] = [];
-  /** By `SET KEY`: what the set has counted there. */
-  readonly counted = new Map<string, bigint>();
+  /** By `SET KEY`: what a set that counts has counted there. Nothing unless told. */
+  readonly counted = new Map<string, { packets: bigint; bytes: bigint }>();
   /** `forgetConnections` calls. */
   readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
   /** `forgetConnectionsOf` calls. */
@@ -210,16 +212,18 @@ export class FakeKernel implements Kernel {
     return found?.kind === 'sysctl' ? found.value : '0';
   }
 
-  async listNftElements(wanted: { ns?: string; family: string; table: string; set: string }) {
+  async listNftElements(wanted: { ns?: string; family: NftFamily; table: string; set: string }) {
+    const { ns, family, table, set } = wanted;
+    const counts = new RegExp(`\\b(?:set|map) ${set} \\{[^}]*\\bcounter\\b`).test(this.#tableOf(wanted)?.body ?? '');
     return this.objects()
       .filter((object) => object.kind === 'nft-element')
-      .filter((element) => element.ns === wanted.ns && element.family === wanted.family)
-      .filter((element) => element.table === wanted.table && element.set === wanted.set)
+      .filter((element) => element.ns === ns && element.family === family)
+      .filter((element) => element.table === table && element.set === set)
       .map(({ key, value, comment }) => ({
         key,
         ...(value === undefined ? {} : { value }),
         ...(comment === undefined ? {} : { comment }),
-        packets: this.counted.get(`${wanted.set} ${key}`) ?? 0n,
+        ...(counts ? (this.counted.get(`${set} ${key}`) ?? { packets: 0n, bytes: 0n }) : {}),
       }));
   }
 
@@ -328,9 +332,13 @@ export class FakeKernel implements Kernel {
     }
     if (object.kind === 'address') parsePrefix(object.prefix);
     if (object.kind !== 'nft-element') return;
-    const table: KernelObject = { kind: 'nft-table', family: object.family, name: object.table, body: '' };
-    if (!this.#has(object.ns === undefined ? table : { ...table, ns: object.ns }))
-      throw refusal('ENOENT', 'nft add', name);
+    if (this.#tableOf(object) === undefined) throw refusal('ENOENT', 'nft add', name);
+  }
+
+  #tableOf(where: { ns?: string; family: NftFamily; table: string }): NftTableObject | undefined {
+    const table: KernelObject = { kind: 'nft-table', family: where.family, name: where.table, body: '' };
+    const found = this.#objects.get(identityOf(where.ns === undefined ? table : { ...table, ns: where.ns }));
+    return found?.kind === 'nft-table' ? found : undefined;
   }
 
   /** Namespaces elsewhere, such as /proc/1/ns/net, are taken to be there. */

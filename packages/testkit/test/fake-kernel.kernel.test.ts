@@ -12,10 +12,11 @@ const element = (key: string, value: string): KernelObject => ({
 });
 const table = (body: string): KernelObject => ({ kind: 'nft-table', family: 'ip', name: 'netyard', body });
 const map = 'map publish { type inet_proto . inet_service : ipv4_addr . inet_service; }';
+const counting = 'set peers { type ipv4_addr; counter; }';
 const network: KernelPlan = {
   owner: 'network',
   objects: [
-    table(map),
+    table(`${map}\n${counting}`),
     { kind: 'bridge', name: 'ny0', up: true, owner: 'network' },
     { kind: 'address', link: 'ny0', prefix: '172.17.0.1/16' },
   ],
@@ -30,6 +31,7 @@ const container: KernelPlan = {
     { kind: 'route', ns, to: 'default', via: '172.17.0.1' },
     { kind: 'neighbour', ns, link: 'eth0', address: '172.17.0.1', mac: '02:42:00:00:00:01' },
     element('tcp . 80', '172.17.0.2 . 80'),
+    { kind: 'nft-element', family: 'ip', table: 'netyard', set: 'peers', key: '192.168.12.2', comment: 'c1' },
   ],
 };
 const changed: KernelPlan = {
@@ -37,7 +39,7 @@ const changed: KernelPlan = {
   objects: [
     { kind: 'bridge', name: 'ny0', up: false },
     element('tcp . 80', '172.17.0.9 . 80'),
-    table(`${map}\nchain c { }`),
+    table(`${map}\n${counting}\nchain c { }`),
   ],
 };
 
@@ -64,6 +66,7 @@ async function script(kernel: Kernel): Promise<unknown[]> {
         .filter(({ link, prefix }) => link === 'eth0' && !prefix.includes(':'))
         .map(({ prefix }) => prefix),
     () => kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'publish' }),
+    () => kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'peers' }),
     () => told(kernel.apply(changed)),
     () => told(kernel.remove(container, { dryRun: true })),
     () => told(kernel.remove(container)),
