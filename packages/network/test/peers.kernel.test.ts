@@ -141,7 +141,7 @@ describe('without icc', host, () => {
     const ask = () => from(thief.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
     assert.ok(!ask());
     assert.equal(arrived(), '0\n');
-    sh(`nft 'add element ip netyard peer_paths { "docker0" . 192.168.12.9 }'`);
+    sh(`nft 'add element ip netyard peer_paths { 192.168.12.9 . "docker0" }'`);
     ask();
     assert.equal(arrived(), '1\n', 'which the link alone prevents');
   });

@@ -254,7 +254,7 @@ describe('a peer behind a router', host, () => {
     await yard.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
     const ping = (): boolean => from(farNs, '192.168.12.2', address(), '-c 3 -i 0.2');
     assert.deepEqual(await counted(() => assert.ok(ping())), { in: 3n, out: 3n });
-    sh(`nft 'delete element ip netyard peer_paths { "ny-vxlan" . 192.168.12.0/25 }'`);
+    sh(`nft 'delete element ip netyard peer_paths { 192.168.12.0/25 . "ny-vxlan" }'`);
     await eventually('mended', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
     assert.ok(reachable());
     assert.ok(!from(thirdNs, '192.168.12.3', address()), 'nobody else');

@@ -24,12 +24,13 @@ const publishedMark = '0x40000000';
 
 /**
  * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
- * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` link and subnet of
+ * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` subnet and link of
  * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
  * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan/peer.ts:
- * `peer_paths_24`, `peer_targets_24`, and `peer_packets_in_24`, `peer_packets_out_24` which count. `tunnel_peers` hosts that may send us VXLAN packets of our number; `peers` subnets
- * on any link, for whoever writes them in by hand; `link_holes` from . to . protocol . port where containers may not talk
- * freely; `themselves` pairs (twice the same) of published containers, which may ask for themselves.
+ * `peer_paths_24`, `peer_targets_24`, and `peer_packets_in_24`, `peer_packets_out_24` which count. `tunnel_peers` hosts
+ * that may send us VXLAN packets of our number; `peers` subnets on any link, for whoever writes them in by hand;
+ * `link_holes` from . to . protocol . port where containers may not talk freely; `themselves` pairs (twice the same) of
+ * published containers, which may ask for themselves.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
  *
  * Sources are kept wherever answers find their way back through us. Between neighbours on an open bridge they would
@@ -42,8 +43,8 @@ const body = `
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
-	set peer_paths { type ifname . ipv4_addr; flags interval; counter; }
-	set peer_targets { type ifname . ipv4_addr; flags interval; counter; }
+	set peer_paths { type ipv4_addr . ifname; flags interval; counter; }
+	set peer_targets { type ipv4_addr . ifname; flags interval; counter; }
 	set peer_paths_24 { type ifname . ipv4_addr; }
 	set peer_targets_24 { type ifname . ipv4_addr; }
 	set peer_packets_in_24 { type ipv4_addr; counter; }
@@ -88,14 +89,14 @@ const body = `
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
 		oifname . ip daddr & 255.255.255.0 @peer_targets_24 return comment "to other hosts' containers"
-		oifname . ip daddr @peer_targets return comment "to other hosts' containers"
+		ip daddr . oifname @peer_targets return comment "to other hosts' containers"
 		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
 	}
 
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} ip saddr != @tunnel_peers drop comment "no peer's tunnel"
-		iifname "${tunnelLink}" iifname . ip saddr & 255.255.255.0 != @peer_paths_24 iifname . ip saddr != @peer_paths drop comment "of no peer's containers"
+		iifname "${tunnelLink}" iifname . ip saddr & 255.255.255.0 != @peer_paths_24 ip saddr . iifname != @peer_paths drop comment "of no peer's containers"
 	}
 
 	chain fit {
@@ -115,8 +116,8 @@ const body = `
 	chain known {
 		ip saddr & 255.255.255.0 @peer_packets_in_24 accept comment "counted there"
 		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
-		iifname . ip saddr @peer_paths accept comment "counted there"
-		oifname . ip daddr @peer_targets accept comment "counted there"
+		ip saddr . iifname @peer_paths accept comment "counted there"
+		ip daddr . oifname @peer_targets accept comment "counted there"
 		accept
 	}
 
@@ -124,7 +125,7 @@ const body = `
 		ct status dnat accept comment "published ports"
 		iifname . oifname @open_bridges accept comment "icc"
 		iifname . ip saddr & 255.255.255.0 @peer_paths_24 goto known comment "other hosts' containers"
-		iifname . ip saddr @peer_paths accept comment "other hosts' containers"
+		ip saddr . iifname @peer_paths accept comment "other hosts' containers"
 		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
 		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
 		drop comment "neither published nor linked"

@@ -97,12 +97,11 @@ const host: HostView = {
 };
 
 const targets = { kind: 'nft-element', family: 'ip', table: 'netyard', comment: 'peer server2' } as const;
-/** Subnets of the common length have sets of their own, where they stand without their length. */
-const inSet = (set: string, link: string, subnet: string) => ({
-  ...targets,
-  set: subnet.endsWith('.0') ? `${set}_24` : set,
-  key: `"${link}" . ${subnet}`,
-});
+/** Subnets of the common length have sets of their own, where they stand without their length and behind the link. */
+const inSet = (set: string, link: string, subnet: string) =>
+  subnet.endsWith('.0')
+    ? { ...targets, set: `${set}_24`, key: `"${link}" . ${subnet}` }
+    : { ...targets, set, key: `${subnet} . "${link}"` };
 /** What counts is about the address alone. */
 const counted = (subnet: string) => [
   { ...targets, set: 'peer_packets_in_24', key: subnet },
