@@ -15,14 +15,10 @@ export const archives = {
 
 export type ImageName = keyof typeof archives;
 
-let made: string | undefined;
-
-/** The folder of the archives; makes them when an input changed, but looks once only. */
+/** The folder of the archives; makes them when an input changed. */
 export function imageFolder(): string {
-  if (made !== undefined) return made;
   const folder = process.env['NETYARD_IMAGE_CACHE'] ?? '/var/cache/netyard/demo-images';
   execFileSync(maker, [folder], { stdio: ['ignore', 'ignore', 'pipe'] });
-  made = folder;
   return folder;
 }
 
