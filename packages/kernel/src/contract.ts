@@ -73,6 +73,15 @@ export interface ObservedElement {
   bytes?: bigint;
 }
 
+/** Connections by where their first packet went. */
+export interface ConnectionMatch {
+  protocol: PortProtocol;
+  /** Destination port of the original direction: the published one. */
+  port: number;
+  /** Destination address of the original direction; `0.0.0.0` and `::` are all of their family. */
+  address: string;
+}
+
 /** Counters of one link since it was made; bigint, 64 bit (struct rtnl_link_stats64). */
 export interface LinkStatistics {
   rxBytes: bigint;
@@ -144,8 +153,8 @@ export interface Kernel {
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
-  /** Forgets UDP conntrack entries towards a published port, so that the next packet takes the new way (ctnetlink). */
-  forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void>;
+  /** Forgets conntrack entries towards published ports: their next packets take the new way. Many cost as one. */
+  forgetConnections(matches: readonly ConnectionMatch[]): Promise<void>;
   /** Forgets all connections that a subnet has a part in: their next packets are judged anew. Many cost as one. */
   forgetConnectionsOf(subnets: string | readonly string[]): Promise<void>;
 

@@ -7,6 +7,7 @@ import { forgetConnections, forgetConnectionsOf } from './conntrack.ts';
 import type {
   ApplyOptions,
   ApplyReport,
+  ConnectionMatch,
   Kernel,
   KernelEvent,
   KernelOptions,
@@ -137,14 +138,14 @@ class LinuxKernel implements Kernel {
     return reservePort(protocol, address, port);
   }
 
-  async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
-    const forgotten = await this.#inSession((session) => forgetConnections(session.netfilter(), match));
-    if (forgotten > 0) this.#logger.debug('connections forgotten', { ...match, forgotten });
+  async forgetConnections(matches: readonly ConnectionMatch[]): Promise<void> {
+    const forgotten = await this.#inSession((session) => forgetConnections(session, matches));
+    if (forgotten > 0) this.#logger.debug('connections forgotten', { ports: matches.slice(0, 5), forgotten });
   }
 
   async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
     const list = typeof subnets === 'string' ? [subnets] : subnets;
-    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session.netfilter(), list));
+    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session, list));
     if (forgotten > 0) this.#logger.debug('connections forgotten', { subnets: list.slice(0, 5), forgotten });
   }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError, KernelError, PrefixIndex, parsePrefix } from '@netyard/core';
 import { assertBytes } from '@netyard/testkit';
-import { isConnectionOf, isConnectionTo } from './conntrack.ts';
+import { indexPorts, isConnectionOf, isConnectionTo } from './conntrack.ts';
+import type { ConnectionMatch, PortProtocol } from './contract.ts';
 import type { KernelObject, VethObject } from './desired.ts';
 import { diff, diffRemoval } from './diff.ts';
 import { decodeNftEvent, decodeRouteEvent } from './events.ts';
@@ -116,11 +117,15 @@ test('a connection is known by protocol, port and address of its first packet', 
     nested(2, [u8(1, 17), be16(2, 40000), be16(3, 53)]),
   ]);
   const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([tuple])]);
-  assert.ok(isConnectionTo(payload, { protocol: 'udp', port: 53 }));
-  assert.ok(isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.2' }));
-  assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 53, address: '10.0.0.1' }));
-  assert.ok(!isConnectionTo(payload, { protocol: 'tcp', port: 53 }));
-  assert.ok(!isConnectionTo(payload, { protocol: 'udp', port: 40000 }));
+  const isTo = (...matches: ConnectionMatch[]): boolean => isConnectionTo(payload, indexPorts(matches));
+  const match = (address: string, port = 53, protocol: PortProtocol = 'udp') => ({ protocol, port, address });
+  assert.ok(isTo(match('0.0.0.0')));
+  assert.ok(isTo(match('10.0.0.1'), match('10.0.0.2')));
+  assert.ok(isTo(match('10.0.0.1'), match('0.0.0.0')));
+  assert.ok(!isTo(match('10.0.0.1')));
+  assert.ok(!isTo(match('::')));
+  assert.ok(!isTo(match('0.0.0.0', 53, 'tcp'), match('0.0.0.0', 40000)));
+  assert.ok(!isTo());
   const within = (...subnets: string[]): boolean => {
     const index = new PrefixIndex<true>();
     for (const subnet of subnets) index.add(parsePrefix(subnet), true);

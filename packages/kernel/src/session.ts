@@ -83,9 +83,12 @@ export class Session {
   remover = (): LinkRemover => this.#own.remover;
   canonicalTables = (): CanonicalTables => this.#own.canonicalTables;
 
-  /** A socket that nobody else uses; the caller closes it. */
+  /** Sockets that nobody else uses; the caller closes them. */
   privateRoute(ns?: string): NetlinkSocket {
     return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger });
+  }
+  privateNetfilter(ns?: string): NetlinkSocket {
+    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger });
   }
 
   /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path that of this thread. */

@@ -14,6 +14,7 @@ import {
   type ApplyOptions,
   type ApplyReport,
   type CapturedPacket,
+  type ConnectionMatch,
   describeObject,
   diff,
   diffRemoval,
@@ -58,7 +59,7 @@ export class FakeKernel implements Kernel {
   /** By `SET KEY`: what a set that counts has counted there. Nothing unless told. */
   readonly counted = new Map<string, { packets: bigint; bytes: bigint }>();
   /** `forgetConnections` calls. */
-  readonly forgotten: { protocol: PortProtocol; port: number; address?: string }[] = [];
+  readonly forgotten: ConnectionMatch[] = [];
   /** `forgetConnectionsOf` calls. */
   readonly forgottenSubnets: string[] = [];
   /** `capture` calls. */
@@ -246,8 +247,8 @@ export class FakeKernel implements Kernel {
     return { ...held, close: () => void this.#reserved.delete(held) };
   }
 
-  async forgetConnections(match: { protocol: PortProtocol; port: number; address?: string }): Promise<void> {
-    this.forgotten.push(match);
+  async forgetConnections(matches: readonly ConnectionMatch[]): Promise<void> {
+    this.forgotten.push(...matches);
   }
 
   async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {

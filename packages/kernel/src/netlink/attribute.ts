@@ -81,6 +81,12 @@ export function* eachAttribute(all: Uint8Array): Generator<Attribute> {
   }
 }
 
+/** The first of its type, found without looking further: for the one attribute wanted of a great many messages. */
+export function firstAttribute(all: Uint8Array, wanted: number): Uint8Array | undefined {
+  for (const { type, value } of eachAttribute(all)) if (type === wanted) return value;
+  return undefined;
+}
+
 /** By type; of several with the same type the last one. */
 export class Attributes {
   readonly #byType = new Map<number, Uint8Array>();

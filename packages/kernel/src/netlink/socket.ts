@@ -4,6 +4,7 @@
  * The kernel handles a request inside sendto(2), so its answer lies ready when that returns and nothing here waits.
  * A socket belongs to the namespace in which it was opened, wherever it is used from.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Logger, silentLogger } from '@netyard/core';
 import { errnoOf, kernelError } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
@@ -41,6 +42,8 @@ const NETLINK_GET_STRICT_CHK = 12;
 /** Dumps are cut to 32 KiB datagrams at most. */
 const bufferLength = 65536;
 const dumpAttempts = 20;
+/** The event loop's other work waits no longer than about this for a long dump. */
+const turnMs = 2;
 
 /** What is asked, and the words for an error: `ip link add`, `veth0 in /run/netns/r1`. */
 export interface NetlinkRequest {
@@ -158,6 +161,26 @@ export class NetlinkSocket {
       this.#logger.debug('netlink dump was interrupted by a change', { operation: request.operation, attempt });
       if (attempt === dumpAttempts)
         throw kernelError(errnoOf('EAGAIN'), request.operation, request.object, `changed during ${attempt} dumps`);
+    }
+  }
+
+  /**
+   * The same for lists that may be very long: a datagram's messages at a time, nothing kept (payloads are valid until the
+   * next are asked for), and others get their turn in between. So it is not of one moment, and the socket is nobody
+   * else's until the end.
+   */
+  async *dumpInTurns(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
+    const sequence = this.#send(request, NLM_F_DUMP);
+    let turnEnds = performance.now() + turnMs;
+    for (;;) {
+      const messages = this.#receive(request).filter((message) => message.sequence === sequence);
+      const end = messages.find(({ type }) => type === NLMSG_ERROR || type === NLMSG_DONE);
+      if (end) throwRefusal(end, this.#placed(request));
+      yield messages.filter((message) => message !== end);
+      if (end) return;
+      if (performance.now() < turnEnds) continue;
+      await nextTurn();
+      turnEnds = performance.now() + turnMs;
     }
   }
 

@@ -22,9 +22,9 @@ export function publishPorts(context: Context, config: SandboxConfig, state: San
 
 /** Old UDP "connections" would keep going the old way for as long as packets come. */
 export async function forgetUdp(context: Context, ports: readonly PublishedPort[]): Promise<void> {
-  for (const { protocol, hostPort: port, hostAddress } of ports) {
-    if (protocol !== 'udp') continue;
-    const address = hostAddress === '0.0.0.0' ? {} : { address: hostAddress };
-    await context.kernel.forgetConnections({ protocol, port, ...address });
-  }
+  const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
+  if (ofUdp.length === 0) return;
+  await context.kernel.forgetConnections(
+    ofUdp.map(({ protocol, hostPort: port, hostAddress: address }) => ({ protocol, port, address })),
+  );
 }
