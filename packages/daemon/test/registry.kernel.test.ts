@@ -97,9 +97,10 @@ test('without a tag all tags are pushed, and what is not here cannot be', option
   await assert.rejects(collect(host.images.push(name, 'c', {}, never)), {
     message: `tag does not exist: ${name}:c`,
   });
-  await assert.rejects(collect(host.images.push(`${name}/other`, 'c', {}, never)), {
-    message: `An image does not exist locally with the tag: ${name}/other`,
-  });
+  const absent = host.images.push(`${name}/other`, 'c', {}, never);
+  const first = await absent[Symbol.asyncIterator]().next();
+  assert.deepEqual(first.value, { status: `The push refers to repository [${name}/other]` });
+  await assert.rejects(collect(absent), { message: `An image does not exist locally with the tag: ${name}/other` });
   await removeAll();
 });
 

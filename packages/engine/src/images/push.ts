@@ -19,12 +19,14 @@ import { TaskPool } from './task-pool.ts';
 const parallelUploads = 5;
 
 export async function pushImage(parts: PullParts, request: TransferRequest, report: Report): Promise<void> {
-  const images = chooseTags(parts, request);
-  for (const { record, reference } of images) {
-    await withRegistryErrors('push', reference, async () => {
-      report({ status: `The push refers to repository [${canonicalName(reference)}]` });
-      await parts.ledger.adding((adding) => pushOne({ parts, request, report, adding, record, reference }));
-    });
+  const repository = parseReference(request.image);
+  if (repository.digest !== undefined) throw new NetyardError('invalid', 'cannot push a digest reference');
+  // Said of images that are not here as well, as Docker does.
+  report({ status: `The push refers to repository [${canonicalName(repository)}]` });
+  for (const { record, reference } of chooseTags(parts, repository, request.tag)) {
+    await withRegistryErrors('push', reference, () =>
+      parts.ledger.adding((adding) => pushOne({ parts, request, report, adding, record, reference })),
+    );
   }
 }
 
@@ -34,11 +36,9 @@ interface Pushed {
 }
 
 /** One tag, or without a tag all that the repository has here. */
-function chooseTags(parts: PullParts, { image, tag }: TransferRequest): Pushed[] {
-  const parsed = parseReference(image);
-  if (parsed.digest !== undefined) throw new NetyardError('invalid', 'cannot push a digest reference');
-  const name = familiarName(parsed);
-  const wanted = parsed.tag ?? (tag === '' ? undefined : tag);
+function chooseTags(parts: PullParts, repository: ImageReference, tag: string): Pushed[] {
+  const name = familiarName(repository);
+  const wanted = repository.tag ?? (tag === '' ? undefined : tag);
   const all = parts.store
     .images()
     .flatMap((record) =>
