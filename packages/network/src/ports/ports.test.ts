@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { errnoOf, kernelError } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
 import { checkPortRequest, parsePortRange, wantedPorts } from './choose.ts';
 import { PortTable } from './table.ts';
@@ -36,6 +38,15 @@ test('a port taken by another process is told with what bind said', () => {
   assert.throws(() => table.publish(tcp(8801), 'a', range), {
     message: 'failed to bind host port 0.0.0.0:8801/tcp: address already in use',
   });
+});
+
+test('more ports than the daemon may open files', () => {
+  const table = new PortTable(() => {
+    throw kernelError(errnoOf('EMFILE'), 'open', 'socket');
+  });
+  const isTold = (error: unknown): boolean => isNetyardError(error) && error.hint?.includes('ulimit -n') === true;
+  assert.throws(() => table.publish(tcp(8801), 'a', range), /0\.0\.0\.0:8801\/tcp: too many open files/);
+  assert.throws(() => table.publish(tcp(8801), 'a', range), isTold);
 });
 
 test('any port: from the range, in order, past what others hold, and a freed one last', () => {

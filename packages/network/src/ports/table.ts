@@ -17,7 +17,9 @@ const bindErrors: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot assign requested address',
   EACCES: 'permission denied',
   EPROTONOSUPPORT: 'protocol not supported',
+  EMFILE: 'too many open files',
 };
+const tooManyHint = 'each published port takes an open file of the daemon: start it with a higher limit (ulimit -n)';
 
 interface Holding {
   containerId: string;
@@ -128,6 +130,7 @@ class PortBindError extends NetyardError {
     const reason = bindErrors[cause.errnoName] ?? cause.errnoName;
     super('internal', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
       cause,
+      ...(cause.errnoName === 'EMFILE' ? { hint: tooManyHint } : {}),
     });
   }
 }
