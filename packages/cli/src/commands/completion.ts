@@ -3,8 +3,9 @@
  * networks and namespaces are asked for when they are needed.
  */
 import { Failure } from '../program/failure.ts';
+import type { Completion, FlagSpec } from '../program/flags.ts';
 import { rootEntry } from '../program/registry.ts';
-import type { CommandSpec, Completion, Entry, ForeignCommand } from '../program/spec.ts';
+import type { CommandSpec, Entry, ForeignCommand } from '../program/spec.ts';
 
 export const completion: CommandSpec = {
   usage: 'bash|zsh',
@@ -23,8 +24,10 @@ export interface CompletionLine {
   /** `network connect`; '' is the command itself. */
   path: string;
   words: string[];
-  /** Flags that take a value: what follows them is not completed. */
+  /** Flags that take a value: files are offered for it. */
   valued: string[];
+  /** Those of them for which something else is. */
+  values?: readonly { flags: readonly string[]; complete: Completion | readonly string[] }[];
   complete: Completion;
   /** Arguments that are always the same, such as `up`. */
   choices?: readonly string[];
@@ -42,17 +45,19 @@ export async function completionLines(entry: Entry, path = ''): Promise<Completi
   if (entry.foreign) return foreignLines(await entry.foreign(), path);
   const spec = await entry.load?.();
   const flags = (spec?.flags ?? []).filter((flag) => !flag.hidden);
-  const shown = flags.flatMap((flag) => [`--${flag.name}`, ...(flag.short ? [`-${flag.short}`] : [])]);
   const valued = flags.filter((flag) => flag.type !== 'bool');
   return [
     {
       path,
-      words: [...shown, '--help'],
-      valued: valued.flatMap((flag) => [`--${flag.name}`, ...(flag.short ? [`-${flag.short}`] : [])]),
+      words: [...flags.flatMap(namesOf), '--help'],
+      valued: valued.flatMap(namesOf),
+      values: valued.flatMap((flag) => (flag.complete ? [{ flags: namesOf(flag), complete: flag.complete }] : [])),
       complete: spec?.complete ?? (entry.passThrough ? 'files' : 'none'),
     },
   ];
 }
+
+const namesOf = (flag: FlagSpec): string[] => [`--${flag.name}`, ...(flag.short ? [`-${flag.short}`] : [])];
 
 /** What an argument of another parser's command means, by the name it has there. */
 const foreignArguments: Readonly<Record<string, Completion>> = { file: 'files', host: 'lab-hosts', name: 'labs' };
@@ -94,11 +99,16 @@ const sources: Readonly<Record<Completion, string>> = {
 
 /** A script for bash; zsh runs the same through bashcompinit. Pure. */
 export function completionScript(shell: 'bash' | 'zsh', lines: readonly CompletionLine[]): string {
-  const cases = lines.map(({ path, words, valued, complete, choices = [] }) => {
+  const cases = lines.map(({ path, words, valued, values = [], complete, choices = [] }) => {
     const fixed = choices.map((choice) => `echo ${choice}`);
     const names =
       complete === 'files' ? 'files' : [...fixed, sources[complete]].filter((text) => text !== '').join('; ');
-    return `    ${quoted(path)}) offers=${quoted(words.join(' '))}; valued=${quoted(` ${valued.join(' ')} `)}; names=${quoted(names)} ;;`;
+    const own = values.map((value) => {
+      const offered = typeof value.complete === 'string' ? sources[value.complete] : `echo ${value.complete.join(' ')}`;
+      return `${value.flags.join('|')}) values=${quoted(offered)} ;; `;
+    });
+    const ofFlag = own.length === 0 ? '' : `; case $2 in ${own.join('')}esac`;
+    return `    ${quoted(path)}) offers=${quoted(words.join(' '))}; valued=${quoted(` ${valued.join(' ')} `)}; names=${quoted(names)}${ofFlag} ;;`;
   });
   const body = bashBody.replace('@CASES@', () => cases.join('\n'));
   return shell === 'zsh' ? `${zshHead}${body}${zshTail}` : body;
@@ -124,16 +134,20 @@ _netyard_words() {
 
 _netyard_complete() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  local offers= valued= names= command= word index
+  local offers= valued= names= values= command= word index
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in -*) continue ;; esac
     if _netyard_words "\${command:+$command }$word"; then command="\${command:+$command }$word"; fi
   done
-  _netyard_words "$command" || return 0
+  _netyard_words "$command" "$previous" || return 0
   COMPREPLY=()
   case $valued in *" $previous "*)
-    COMPREPLY=($(compgen -f -- "$current"))
+    if [ -n "$values" ]; then
+      COMPREPLY=($(compgen -W "$(eval "$values" 2>/dev/null)" -- "$current"))
+    else
+      COMPREPLY=($(compgen -f -- "$current"))
+    fi
     return 0 ;;
   esac
   case $current in

@@ -99,6 +99,7 @@ export const peerAdd: CommandSpec = {
       help: 'Way to it: route (on a shared link), vxlan (a tunnel), or auto (whichever is possible)',
       default: 'auto',
       check: checkVia,
+      complete: ['auto', 'route', 'vxlan'],
     },
   ],
   description:

@@ -4,6 +4,23 @@
  */
 import { parseBool, parseInteger } from '../options/values.ts';
 
+/** What shell completion offers for an argument, or for the value of a flag. */
+export type Completion =
+  | 'containers'
+  | 'running'
+  | 'images'
+  | 'networks'
+  | 'peers'
+  /** Containers that run, networks, `uplink`. */
+  | 'targets'
+  | 'cluster-hosts'
+  | 'labs'
+  | 'lab-hosts'
+  | 'volumes'
+  | 'files'
+  | 'namespaces'
+  | 'none';
+
 export interface FlagSpec {
   name: string;
   short?: string;
@@ -17,6 +34,8 @@ export interface FlagSpec {
   hidden?: boolean;
   /** Refuses a value: the text that follows `invalid argument "x" for "--name" flag: `. */
   check?: (text: string) => unknown;
+  /** What the shell offers for its value: files unless told. */
+  complete?: Completion | readonly string[];
 }
 
 const pluralTypes: readonly string[] = [

@@ -113,12 +113,16 @@ test('completion: zsh completes', { skip: withoutZsh }, async (t) => {
     });
     return result.stdout.split('\n').slice(0, -1);
   };
-  assert.deepEqual(complete('netyard netw', 'netyard network conn', 'netyard rm -f w', 'netyard network rm b'), [
-    'netyard network ',
-    'netyard network connect ',
-    'netyard rm -f web ',
-    'netyard network rm bridge ',
-  ]);
+  assert.deepEqual(
+    complete('netyard netw', 'netyard network conn', 'netyard rm -f w', 'netyard network rm b', 'netyard run --pull m'),
+    [
+      'netyard network ',
+      'netyard network connect ',
+      'netyard rm -f web ',
+      'netyard network rm bridge ',
+      'netyard run --pull missing ',
+    ],
+  );
 });
 
 test('completion: a script that bash reads, and that completes', async () => {
@@ -135,6 +139,10 @@ test('completion: a script that bash reads, and that completes', async () => {
   assert.deepEqual(complete('netyard', 'network', 'con'), ['connect']);
   assert.ok(complete('netyard', 'run', '--pub').includes('--publish'));
   assert.deepEqual(complete('netyard', 'rm', '-f', 'w'), ['web']);
+  assert.deepEqual(complete('netyard', 'run', '--restart', 'un'), ['unless-stopped']);
+  assert.deepEqual(complete('netyard', 'run', '-d', '--network', ''), ['bridge']);
+  assert.deepEqual(complete('netyard', 'run', '--volumes-from', ''), ['web', 'db']);
+  assert.deepEqual(complete('netyard', 'run', '--env-file', '/etc/host.co'), ['/etc/host.conf']);
   assert.deepEqual(complete('netyard', 'network', 'rm', ''), ['bridge']);
   assert.deepEqual(complete('netyard', 'peer', 'rm', ''), ['server2']);
   assert.deepEqual(complete('netyard', 'capture', ''), ['uplink', 'bridge', 'server2/uplink']);

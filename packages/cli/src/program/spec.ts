@@ -1,6 +1,6 @@
 /** What a command is: its words, flags, help and work. One such table per command. */
 import type { Context } from './context.ts';
-import type { FlagSpec, Flags } from './flags.ts';
+import type { Completion, FlagSpec, Flags } from './flags.ts';
 
 export interface CommandInput {
   flags: Flags;
@@ -8,23 +8,6 @@ export interface CommandInput {
   /** As typed, aliases resolved: `netyard network ls`. */
   command: string;
 }
-
-/** What shell completion offers for arguments. */
-export type Completion =
-  | 'containers'
-  | 'running'
-  | 'images'
-  | 'networks'
-  | 'peers'
-  /** Containers that run, networks, `uplink`. */
-  | 'targets'
-  | 'cluster-hosts'
-  | 'labs'
-  | 'lab-hosts'
-  | 'volumes'
-  | 'files'
-  | 'namespaces'
-  | 'none';
 
 export interface CommandSpec {
   /** Behind the command's name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
@@ -37,6 +20,7 @@ export interface CommandSpec {
   /** More words for --help, behind the summary. */
   description?: string;
   examples: readonly string[];
+  /** What the shell offers for its arguments. */
   complete?: Completion;
   /** Resolves with the exit code. Throws Failure, NetyardError or FlagError. */
   run(context: Context, input: CommandInput): Promise<number>;
