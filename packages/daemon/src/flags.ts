@@ -22,6 +22,11 @@ Every option can stand in the configuration file under its dockerd name, such as
 
 /** Parses the words after `daemon`. Prints help and ends the process for `--help`. */
 export function parseFlags(argv: readonly string[], run: (flags: DaemonFlags) => Promise<void>): Promise<Command> {
+  return daemonCommand(run).parseAsync([...argv], { from: 'user' });
+}
+
+/** The command line as commander knows it. */
+export function daemonCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
   const command = new Command('netyard daemon')
     .description('The engine: serves the Docker Engine API and makes networks and containers true.')
     .addHelpText('after', examples)
@@ -35,7 +40,7 @@ export function parseFlags(argv: readonly string[], run: (flags: DaemonFlags) =>
     const file = parsed['configFile'];
     await run({ options, configFile: typeof file === 'string' ? file : undefined });
   });
-  return command.parseAsync([...argv], { from: 'user' });
+  return command;
 }
 
 const attributeOf = (option: DaemonOption): string =>

@@ -1,2 +1,7 @@
-/** The door of the daemon: `netyard daemon` comes in here, nothing else. */
-export { runDaemon } from './main.ts';
+/** The door of the daemon: `netyard daemon` comes in here, and shell completion looks at its flags. */
+import type { runDaemon as RunDaemon } from './main.ts';
+
+export { daemonCommand } from './flags.ts';
+
+/** The engine is loaded when it is to run, not by whoever looks at the flags. */
+export const runDaemon: typeof RunDaemon = async (...args) => await (await import('./main.ts')).runDaemon(...args);

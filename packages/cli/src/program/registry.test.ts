@@ -139,6 +139,7 @@ test('completion: a script that bash reads, and that completes', async () => {
   assert.deepEqual(complete('netyard', 'network', 'con'), ['connect']);
   assert.ok(complete('netyard', 'run', '--pub').includes('--publish'));
   assert.deepEqual(complete('netyard', 'rm', '-f', 'w'), ['web']);
+  assert.deepEqual(complete('netyard', 'daemon', '--cluster-api-k'), ['--cluster-api-key']);
   assert.deepEqual(complete('netyard', 'run', '--restart', 'un'), ['unless-stopped']);
   assert.deepEqual(complete('netyard', 'run', '-d', '--network', ''), ['bridge']);
   assert.deepEqual(complete('netyard', 'run', '--volumes-from', ''), ['web', 'db']);

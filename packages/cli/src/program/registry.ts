@@ -322,6 +322,7 @@ const ownCommands: readonly Entry[] = [
     summary: 'Run the engine',
     // Usually not this way: `bin/netyard daemon` starts daemon-main.ts, which loads less.
     passThrough: async (_context, args) => await (await import('@netyard/daemon')).runDaemon(args),
+    foreign: async () => (await import('@netyard/daemon')).daemonCommand(async () => {}),
   },
   {
     name: 'capture',
