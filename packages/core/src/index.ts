@@ -9,4 +9,5 @@ export * from './masked-paths.ts';
 export * from './prefix-index.ts';
 export * from './queue.ts';
 export * from './tar.ts';
+export * from './turn.ts';
 export * from './undo.ts';

@@ -4,8 +4,7 @@
  * The kernel handles a request inside sendto(2), so its answer lies ready when that returns and nothing here waits.
  * A socket belongs to the namespace in which it was opened, wherever it is used from.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Logger, silentLogger } from '@netyard/core';
+import { type Logger, silentLogger, Turn } from '@netyard/core';
 import { errnoOf, kernelError } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import { openInNetns } from '../netns.ts';
@@ -42,8 +41,6 @@ const NETLINK_GET_STRICT_CHK = 12;
 /** Dumps are cut to 32 KiB datagrams at most. */
 const bufferLength = 65536;
 const dumpAttempts = 20;
-/** The event loop's other work waits no longer than about this for a long dump. */
-const turnMs = 2;
 
 /** What is asked, and the words for an error: `ip link add`, `veth0 in /run/netns/r1`. */
 export interface NetlinkRequest {
@@ -171,16 +168,14 @@ export class NetlinkSocket {
    */
   async *dumpInTurns(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
     const sequence = this.#send(request, NLM_F_DUMP);
-    let turnEnds = performance.now() + turnMs;
+    const turn = new Turn();
     for (;;) {
       const messages = this.#receive(request).filter((message) => message.sequence === sequence);
       const end = messages.find(({ type }) => type === NLMSG_ERROR || type === NLMSG_DONE);
       if (end) throwRefusal(end, this.#placed(request));
       yield messages.filter((message) => message !== end);
       if (end) return;
-      if (performance.now() < turnEnds) continue;
-      await nextTurn();
-      turnEnds = performance.now() + turnMs;
+      if (turn.isOver) await turn.next();
     }
   }
 

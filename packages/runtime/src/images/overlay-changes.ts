@@ -1,10 +1,14 @@
 /**
  * What a container changed against its image, read from overlayfs' upper folder: a character device 0/0 stands for
  * something deleted, an opaque folder hides the one below. linux/Documentation/filesystems/overlayfs.rst
+ *
+ * There may be a great many files, so others get their turn in between; and a container that runs makes and removes
+ * some meanwhile: what is gone when it is looked at was never there.
  */
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { getXattr } from '@netyard/kernel';
+import { Turn } from '@netyard/core';
+import { getXattr, hasErrno } from '@netyard/kernel';
 
 export interface FileChange {
   /** Absolute, inside the container. */
@@ -13,9 +17,9 @@ export interface FileChange {
 }
 
 /** @param lower what the container stands on as one tree; sorted by path */
-export function changesOf(upper: string, lower: string): FileChange[] {
+export async function changesOf(upper: string, lower: string): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  walk({ upper, lower, changes }, '');
+  await walk({ upper, lower, changes, turn: new Turn() }, '');
   return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
@@ -23,21 +27,25 @@ interface Walk {
   upper: string;
   lower: string;
   changes: FileChange[];
+  turn: Turn;
 }
 
-function walk(state: Walk, folder: string): void {
-  const names = readdirSync(join(state.upper, folder));
-  for (const name of names) visit(state, `${folder}/${name}`);
+async function walk(state: Walk, folder: string): Promise<void> {
+  const names = namesIn(join(state.upper, folder));
+  for (const name of names) await visit(state, `${folder}/${name}`);
   if (folder === '' || !isOpaque(join(state.upper, folder))) return;
   const below = lstat(join(state.lower, folder));
   if (!below?.isDirectory()) return;
-  for (const name of readdirSync(join(state.lower, folder))) {
-    if (!names.includes(name)) state.changes.push({ path: `${folder}/${name}`, kind: 'deleted' });
+  const kept = new Set(names);
+  for (const name of namesIn(join(state.lower, folder))) {
+    if (!kept.has(name)) state.changes.push({ path: `${folder}/${name}`, kind: 'deleted' });
   }
 }
 
-function visit(state: Walk, path: string): void {
-  const stat = lstatSync(join(state.upper, path));
+async function visit(state: Walk, path: string): Promise<void> {
+  if (state.turn.isOver) await state.turn.next();
+  const stat = lstat(join(state.upper, path));
+  if (!stat) return;
   const below = lstat(join(state.lower, path));
   if (isWhiteout(stat)) {
     if (below) state.changes.push({ path, kind: 'deleted' });
@@ -47,7 +55,7 @@ function visit(state: Walk, path: string): void {
   else if (!stat.isDirectory() || !below.isDirectory()) state.changes.push({ path, kind: 'modified' });
   if (!stat.isDirectory()) return;
   const before = state.changes.length;
-  walk(state, path);
+  await walk(state, path);
   const same = below?.isDirectory() && state.changes.length === before && sameAttributes(stat, below);
   if (below?.isDirectory() && !same) state.changes.push({ path, kind: 'modified' });
 }
@@ -58,21 +66,38 @@ const sameAttributes = (a: Stats, b: Stats): boolean =>
 const isWhiteout = (stat: Stats): boolean => stat.isCharacterDevice() && stat.rdev === 0;
 
 function isOpaque(folder: string): boolean {
-  const value = getXattr(folder, 'trusted.overlay.opaque');
+  const value = unlessGone(() => getXattr(folder, 'trusted.overlay.opaque'), undefined);
   return value !== undefined && Buffer.from(value).toString() === 'y';
 }
 
 const lstat = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
+const namesIn = (folder: string): string[] => unlessGone(() => readdirSync(folder), []);
+
+function unlessGone<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return otherwise;
+    throw error;
+  }
+}
+
 /** Bytes in the files of a folder, each counted once. */
-export function usedBytes(folder: string): number {
+export async function usedBytes(folder: string): Promise<number> {
   const seen = new Set<number>();
-  const count = (path: string): number => {
-    const stat = lstatSync(path);
-    if (stat.isDirectory()) return readdirSync(path).reduce((sum, name) => sum + count(join(path, name)), 0);
-    if (!stat.isFile() || seen.has(stat.ino)) return 0;
+  const turn = new Turn();
+  const count = async (path: string): Promise<number> => {
+    if (turn.isOver) await turn.next();
+    const stat = lstat(path);
+    if (stat?.isDirectory()) {
+      let sum = 0;
+      for (const name of namesIn(path)) sum += await count(join(path, name));
+      return sum;
+    }
+    if (!stat?.isFile() || seen.has(stat.ino)) return 0;
     seen.add(stat.ino);
     return stat.size;
   };
-  return count(folder);
+  return await count(folder);
 }

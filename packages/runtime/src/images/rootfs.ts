@@ -130,17 +130,17 @@ class OverlayRootFilesystems implements RootFilesystems {
   }
 
   /** What the container stands on, as one read-only tree. */
-  async #withLowerView<T>(layers: readonly string[], work: (root: string) => T): Promise<T> {
+  async #withLowerView<T>(layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
     const lower = this.#lower(layers);
     const [only, second] = lower;
-    if (only !== undefined && second === undefined) return work(only);
+    if (only !== undefined && second === undefined) return await work(only);
     const temporary = this.#folders.makeTemporary();
     const target = join(temporary, 'merged');
     try {
       mkdirSync(target);
       mountLayers({ target, lower });
       try {
-        return work(target);
+        return await work(target);
       } finally {
         unmount(target);
       }
@@ -150,7 +150,7 @@ class OverlayRootFilesystems implements RootFilesystems {
   }
 
   async size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }> {
-    const writable = usedBytes(this.#folders.container(containerId).upper);
+    const writable = await usedBytes(this.#folders.container(containerId).upper);
     const below = layers.reduce((sum, chainId) => sum + this.#folders.layerSize(chainId), 0);
     return { writable, total: writable + below };
   }
