@@ -5,16 +5,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseFlags } from '../packages/cli/src/program/flags.ts';
 import { rootEntry } from '../packages/cli/src/program/registry.ts';
-import type { Entry } from '../packages/cli/src/program/spec.ts';
-import { daemonOptions, flagOf } from '../packages/daemon/src/options.ts';
-import { labCommand } from '../packages/lab/src/command.ts';
+import type { Entry, ForeignCommand } from '../packages/cli/src/program/spec.ts';
 
 const top = join(import.meta.dirname, '..');
 const documents = globSync(['*.md', 'docs/*.md', 'packages/*/README.md', 'examples/**/README.md'], { cwd: top }).sort();
 
 /** Lines of code blocks and pieces of code in sentences that start with `netyard`. Pure. */
 function linesOf(text: string): string[] {
-  const blocks = [...text.matchAll(/^```(?:sh)?\n(.*?)^```/gms)].map((match) => match[1] ?? '');
+  const fenced = [...text.matchAll(/^```(\w*)\n(.*?)^```/gms)];
+  const blocks = fenced.flatMap(([, language, block]) => (language === '' || language === 'sh' ? [block ?? ''] : []));
   const spans = [...text.replaceAll(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
   const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'));
   return [...lines, ...spans]
@@ -25,8 +24,7 @@ function linesOf(text: string): string[] {
 /** What is wrong with a line's words, if anything is. `…` stands for words left out. */
 async function wrongWith(words: readonly string[], entry: Entry = rootEntry): Promise<string | undefined> {
   const [word, ...rest] = words;
-  if (entry.name === 'daemon') return wrongWithDaemon(words);
-  if (entry.name === 'lab') return await wrongWithLab(words);
+  if (entry.foreign) return await wrongWithForeign(words, await entry.foreign());
   if (entry.children) {
     const child = entry.children.find(({ name, aliases }) => name === word || aliases?.includes(word ?? ''));
     if (child) return wrongWith(rest, child);
@@ -39,24 +37,19 @@ async function wrongWith(words: readonly string[], entry: Entry = rootEntry): Pr
   return args.length <= most && (args.length >= least || words.includes('…')) ? undefined : `${args.length} arguments`;
 }
 
-const daemonFlags = daemonOptions.map((option) => ({
-  name: flagOf(option),
-  ...(option.short === undefined ? {} : { short: option.short }),
-  ...{ type: option.kind === 'switch' ? ('bool' as const) : ('list' as const), help: option.help },
-}));
-daemonFlags.push({ name: 'config-file', type: 'list', help: '' });
-
-function wrongWithDaemon(words: readonly string[]): string | undefined {
-  const { args } = parseFlags([...words], daemonFlags, false);
-  return args.every((word) => word === '…') ? undefined : `arguments: ${args.join(' ')}`;
-}
-
-async function wrongWithLab([word, ...rest]: readonly string[]): Promise<string | undefined> {
-  const known = (await labCommand()).commands.some((command) => command.name() === word);
-  if (!known) return word === undefined || word === '…' ? undefined : `no command lab ${word}`;
-  const [file, end] = [rest[0] ?? '', rest.indexOf('--')];
-  if (word === 'up' && file.startsWith('examples/') && !existsSync(join(top, file))) return `no file ${file}`;
-  return word === 'exec' && rest[end + 1] === 'netyard' ? await wrongWith(rest.slice(end + 2)) : undefined;
+/** The same for commands of another parser: `daemon` and those of `lab`. */
+async function wrongWithForeign(words: readonly string[], command: ForeignCommand): Promise<string | undefined> {
+  const [word = '', ...rest] = words;
+  const child = command.commands.find((candidate) => candidate.name() === word);
+  if (child) return await wrongWithForeign(rest, child);
+  if (command.commands.length > 0) return word === '' || word === '…' ? undefined : `no command ${word}`;
+  const end = words.indexOf('--');
+  if (words[end + 1] === 'netyard' && end >= 0) return await wrongWith(words.slice(end + 2));
+  const names = new Set(command.options.flatMap(({ long, short }) => [long, short]));
+  const own = end < 0 ? words : words.slice(0, end);
+  const unknown = own.find((name) => name.startsWith('-') && !names.has(name.replace(/=.*$/, '')));
+  if (unknown !== undefined) return `unknown flag: ${unknown}`;
+  return own.find((name) => name.startsWith('examples/') && !existsSync(join(top, name)));
 }
 
 for (const document of documents) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { LogOptions } from '../src/index.ts';
+import type { AttachOptions, LogOptions } from '../src/index.ts';
 import { readPosition } from '../src/logs/position.ts';
 import { ioDirectory, ioPath, logPath, positionPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
@@ -22,6 +22,17 @@ const everything: LogOptions = {
   since: undefined,
   until: undefined,
   tail: undefined,
+  signal,
+};
+
+/** An attacher who hears what comes from now on. */
+const liveOutput: AttachOptions = {
+  stdin: false,
+  stdout: true,
+  stderr: true,
+  logs: false,
+  stream: true,
+  detachKeys: undefined,
   signal,
 };
 
@@ -121,15 +132,7 @@ test('since and until take a stretch of time', async () => {
 
 test('much output arrives whole, and the disk space of what was read is given back', async () => {
   const id = await world.run();
-  const attached = await world.engine.containers.attach(id, {
-    stdin: false,
-    stdout: true,
-    stderr: false,
-    logs: false,
-    stream: true,
-    detachKeys: undefined,
-    signal,
-  });
+  const attached = await world.engine.containers.attach(id, { ...liveOutput, stderr: false });
   const live = text(attached.output);
   const block = `${'x'.repeat(1000)}\n`.repeat(1024);
   for (let count = 0; count < 8; count += 1) {
@@ -146,17 +149,8 @@ test('much output arrives whole, and the disk space of what was read is given ba
 
 test('an attacher that does not read holds nobody up', async () => {
   const id = await world.run();
-  const options = {
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    logs: false,
-    stream: true,
-    detachKeys: undefined,
-    signal,
-  };
-  const sleeper = await world.engine.containers.attach(id, options);
-  const awake = await world.engine.containers.attach(id, options);
+  const sleeper = await world.engine.containers.attach(id, liveOutput);
+  const awake = await world.engine.containers.attach(id, liveOutput);
   const heard = text(awake.output);
   world.runtime.say(id, numbered(0, 1000));
   world.runtime.exit(id, 0);
@@ -235,15 +229,7 @@ test('logs -f goes on until the container ends', async () => {
 test('log driver none gives live output only', async () => {
   const { containers } = world.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
-  const attached = await containers.attach(id, {
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    logs: false,
-    stream: true,
-    detachKeys: undefined,
-    signal,
-  });
+  const attached = await containers.attach(id, liveOutput);
   await containers.start(id);
   world.runtime.say(id, 'x');
   world.runtime.exit(id, 0);

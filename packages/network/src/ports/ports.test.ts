@@ -41,12 +41,17 @@ test('a port taken by another process is told with what bind said', () => {
 });
 
 test('more ports than the daemon may open files', () => {
+  let asked = 0;
   const table = new PortTable(() => {
+    asked += 1;
     throw kernelError(errnoOf('EMFILE'), 'open', 'socket');
   });
   const isTold = (error: unknown): boolean => isNetyardError(error) && error.hint?.includes('ulimit -n') === true;
   assert.throws(() => table.publish(tcp(8801), 'a', range), /0\.0\.0\.0:8801\/tcp: too many open files/);
   assert.throws(() => table.publish(tcp(8801), 'a', range), isTold);
+  asked = 0;
+  assert.throws(() => table.publish({ ...tcp(0), hostPort: 0 }, 'a', range), /too many open files/);
+  assert.equal(asked, 1, 'no other port is tried');
 });
 
 test('any port: from the range, in order, past what others hold, and a freed one last', () => {

@@ -54,7 +54,10 @@ export class PortTable {
         this.claim(port, containerId);
       } catch (error) {
         if (wantsOnePort(request) || !isNetyardError(error)) throw error;
-        if (error instanceof PortBindError) failure = error;
+        if (error instanceof PortBindError) {
+          if (error.forAnyPort) throw error;
+          failure = error;
+        }
         continue;
       }
       if (!request.hostPort) this.#cursors.set(cursorKey, hostPort);
@@ -126,12 +129,17 @@ export class PortTable {
 
 /** Another process has the port, or the host does not have the address. */
 class PortBindError extends NetyardError {
+  /** Another port would fare no better. */
+  readonly forAnyPort: boolean;
+
   constructor(port: PublishedPort, cause: KernelError) {
+    const forAnyPort = cause.errnoName === 'EMFILE';
     const reason = bindErrors[cause.errnoName] ?? cause.errnoName;
     super('internal', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
       cause,
-      ...(cause.errnoName === 'EMFILE' ? { hint: tooManyHint } : {}),
+      ...(forAnyPort ? { hint: tooManyHint } : {}),
     });
+    this.forAnyPort = forAnyPort;
   }
 }
 
