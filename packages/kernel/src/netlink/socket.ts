@@ -124,15 +124,7 @@ export class NetlinkSocket {
    * a socket of its own for it: until the promise settles nothing else may be asked on this one.
    */
   async orderSlowly(request: NetlinkRequest): Promise<void> {
-    const data = this.#encode(request, NLM_F_ACK);
-    const sent = await new Promise<number>((resolve, reject) => {
-      libc().sendtoLater(this.#fd, data, data.length, 0, null, 0, (error, result) =>
-        error ? reject(error) : resolve(result),
-      );
-    });
-    // errno stays with the other thread; a refusal by the kernel comes as a message anyway.
-    if (sent < 0) throw kernelError(errnoOf('EIO'), request.operation, request.object, 'sendto failed');
-    const sequence = this.#sequence;
+    const sequence = await this.#sendSlowly(request, NLM_F_ACK);
     for (const message of this.#receive(request)) {
       if (message.sequence === sequence && message.type === NLMSG_ERROR) throwRefusal(message, this.#placed(request));
     }
@@ -164,10 +156,11 @@ export class NetlinkSocket {
   /**
    * The same for lists that may be very long: a datagram's messages at a time, nothing kept (payloads are valid until the
    * next are asked for), and others get their turn in between. So it is not of one moment, and the socket is nobody
-   * else's until the end.
+   * else's until the end. Where the kernel's filter leaves little of much, it looks through all before it answers the
+   * request: another thread waits for that.
    */
   async *dumpInTurns(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
-    const sequence = this.#send(request, NLM_F_DUMP);
+    const sequence = await this.#sendSlowly(request, NLM_F_DUMP);
     const turn = new Turn();
     for (;;) {
       const messages = this.#receive(request).filter((message) => message.sequence === sequence);
@@ -236,6 +229,20 @@ export class NetlinkSocket {
     const data = this.#encode(request, flags);
     checkedRetrying(() => libc().sendto(this.#fd, data, data.length, 0, null, 0), request.operation, request.object);
     return this.#sequence;
+  }
+
+  /** Another thread waits until the kernel has taken the request, and done what it does at once. */
+  async #sendSlowly(request: NetlinkRequest, flags: number): Promise<number> {
+    const data = this.#encode(request, flags);
+    const sequence = this.#sequence;
+    const sent = await new Promise<number>((resolve, reject) => {
+      libc().sendtoLater(this.#fd, data, data.length, 0, null, 0, (error, result) =>
+        error ? reject(error) : resolve(result),
+      );
+    });
+    // errno stays with the other thread; a refusal by the kernel comes as a message anyway.
+    if (sent < 0) throw kernelError(errnoOf('EIO'), request.operation, request.object, 'sendto failed');
+    return sequence;
   }
 
   #receive(request: NetlinkRequest): NetlinkMessage[] {
