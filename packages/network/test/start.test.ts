@@ -61,6 +61,35 @@ test('a port in use fails the start with all the words of Docker, and nothing st
   assert.equal(yard.store.leases(yard.networks.get('bridge').id).length, 1);
 });
 
+test('a fixed port that would be chosen next and one chosen automatically do not collide', async () => {
+  const any = (containerPort: number) => ({ protocol: 'tcp' as const, containerPort });
+  const id = await yard.create('mixed', {
+    ports: [
+      any(80),
+      { ...any(81), hostPort: 32768 },
+      { ...any(82), hostPort: 9000, hostPortEnd: 9001 },
+      { ...any(83), hostPort: 9000 },
+    ],
+    publishAll: true,
+    exposed: [{ protocol: 'tcp', port: 84 }],
+  });
+  const { ports } = await yard.start(id);
+  assert.deepEqual(
+    ports.map(({ containerPort, hostPort }) => [containerPort, hostPort]),
+    [
+      [80, 32769],
+      [81, 32768],
+      [82, 9001],
+      [83, 9000],
+      [84, 32770],
+    ],
+  );
+  const again = await yard.create('again', { ports: [any(80), { ...any(81), hostPort: 9000, hostPortEnd: 9001 }] });
+  await assert.rejects(yard.start(again), refuses('internal', /all ports are allocated/));
+  assert.equal(kernel.reservedPorts().length, 5);
+  await yard.remove(id);
+});
+
 test('a failure at any step gives everything back', async () => {
   const before = kernel.objects();
   const id = await yard.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });

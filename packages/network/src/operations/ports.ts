@@ -3,16 +3,27 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Context } from '../context.ts';
 import type { PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
-import { wantedPorts } from '../ports/choose.ts';
+import { allocationOrder, wantedPorts } from '../ports/choose.ts';
 
-/** Reserves what is asked for on the endpoint that leads outside; without one (none, host) nothing is published. */
+/**
+ * Reserves what is asked for on the endpoint that leads outside; without one (none, host) nothing is published. What is
+ * in `state.ports` when this throws is for the caller to release.
+ */
 export function publishPorts(context: Context, config: SandboxConfig, state: SandboxState): void {
   const gateway = gatewayEndpoint(state.endpoints);
   if (!gateway) return;
   const { defaultHostAddress } = context.settings;
   try {
-    for (const wanted of wantedPorts(config.ports, config.exposed, config.publishAll, defaultHostAddress || '0.0.0.0'))
-      state.ports.push(context.ports.publish(wanted, config.containerId, context.dynamicPorts));
+    const requests = wantedPorts(config.ports, config.exposed, config.publishAll, defaultHostAddress || '0.0.0.0');
+    const places = new Map<PublishedPort, number>();
+    for (const index of allocationOrder(requests)) {
+      const request = requests[index];
+      if (!request) continue;
+      const port = context.ports.publish(request, config.containerId, context.dynamicPorts);
+      state.ports.push(port);
+      places.set(port, index);
+    }
+    state.ports.sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)); // as requested, for inspect
   } catch (error) {
     if (!isNetyardError(error)) throw error;
     const where = `driver failed programming external connectivity on endpoint ${config.name} (${gateway.id})`;

@@ -52,6 +52,21 @@ export function wantedPorts(
   }));
 }
 
+/**
+ * The order in which the requests of one container choose their host ports, as indexes: a request with one possible port
+ * goes before one with a range, and that before one that takes any free port. A range that ends sooner goes before one
+ * that ends later; each takes its lowest free port, so all find a place wherever that is possible.
+ */
+export function allocationOrder(requests: readonly PortRequest[]): number[] {
+  const rank = (request: PortRequest): number => {
+    if (!request.hostPort) return Number.POSITIVE_INFINITY;
+    return wantsOnePort(request) ? 0 : (request.hostPortEnd ?? request.hostPort);
+  };
+  const ranks = requests.map(rank);
+  const before = (a: number, b: number): boolean => (ranks[a] ?? 0) < (ranks[b] ?? 0);
+  return [...requests.keys()].sort((a, b) => (before(a, b) ? -1 : before(b, a) ? 1 : a - b));
+}
+
 /** Host ports to try, in order; one that was just given back comes last. */
 export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor: number): Generator<number> {
   const { hostPort = 0, hostPortEnd = hostPort } = request;

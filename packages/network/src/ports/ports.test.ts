@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { errnoOf, kernelError } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
-import { checkPortRequest, parsePortRange, wantedPorts } from './choose.ts';
+import { allocationOrder, checkPortRequest, parsePortRange, wantedPorts } from './choose.ts';
 import { PortTable } from './table.ts';
 
 const range = { first: 32768, last: 32770 };
@@ -71,6 +71,14 @@ test('one of a range of host ports', () => {
   assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'a', range).hostPort, 8000);
   assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'b', range).hostPort, 8001);
   assert.throws(() => table.publish(tcp(8000, '0.0.0.0', 8001), 'c', range), { message: 'all ports are allocated' });
+});
+
+test('fixed ports are chosen first, then ranges by their ends, then any', () => {
+  const any = { ...tcp(0), hostPort: 0 };
+  const order = (...requests: Parameters<typeof allocationOrder>[0]): number[] => allocationOrder(requests);
+  assert.deepEqual(order(any, tcp(80), tcp(8000, '', 8009), any, tcp(8000, '', 8001), tcp(81)), [1, 5, 4, 2, 0, 3]);
+  assert.deepEqual(order(tcp(8001, '', 8003), tcp(8002, '', 8002), tcp(8001, '', 8002)), [1, 2, 0]);
+  assert.deepEqual(order(), []);
 });
 
 test('a released port is free for everybody; only its holder releases it', () => {
