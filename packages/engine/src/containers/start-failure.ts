@@ -25,7 +25,7 @@ const execPrefix = 'OCI runtime exec failed: exec failed: unable to start contai
 
 /** What is refused before an OCI runtime is asked; Docker answers it as it is. */
 const refusedBefore =
-  /^(unable to find (user|group) |invalid Cap|unknown or invalid runtime name|error gathering device)/;
+  /^(unable to find (user|group) |uids and gids must be in range |invalid Cap|unknown or invalid runtime name|error gathering device)/;
 
 /** @param what a container's own process, or one more in a running container */
 export function runtimeFailure(error: unknown, what: 'container' | 'exec'): RuntimeFailure {

@@ -157,6 +157,59 @@ test('users by name and number, with groups', () => {
   assert.throws(() => resolveUser('9999999999', [], files), /must be in range/);
 });
 
+test('digits are an id, whatever passwd and group call by that name', () => {
+  const files = {
+    passwd:
+      'root:x:0:0:root:/root:/bin/sh\n1234:x:0:0::/root:/bin/sh\n77:x:88:88::/h77:/bin/sh\nweb:x:1234:50::/web:\n',
+    group: 'root:x:0:\n5678:x:0:1234\n50:x:51:\nextra:x:9:web,77\n',
+  };
+  const of = (text: string, groupAdd: string[] = []) => resolveUser(text, groupAdd, files);
+  assert.deepEqual(of('1234'), { uid: 1234, gid: 50, additionalGids: [50, 9], home: '/web' });
+  assert.deepEqual(of('77'), { uid: 77, gid: 0, additionalGids: [0], home: '/' });
+  assert.deepEqual(of('88'), { uid: 88, gid: 88, additionalGids: [88, 9], home: '/h77' });
+  assert.deepEqual(of('01234'), of('1234'));
+  assert.deepEqual(of('5:5678'), { uid: 5, gid: 5678, additionalGids: [5678], home: '/' });
+  assert.deepEqual(of('web:50').gid, 50);
+  assert.deepEqual(of('web:extra').gid, 9);
+  assert.deepEqual(of('5', ['5678', '50', 'extra']).additionalGids, [0, 5678, 50, 9]);
+  assert.deepEqual(of('web:'), of('web'));
+  assert.deepEqual(of(':extra'), { uid: 0, gid: 9, additionalGids: [9], home: '/root' });
+});
+
+test('ids out of range are refused wherever they come from', () => {
+  const files = {
+    passwd: 'far:x:4294967296:0::/:\nneg:x:-1:0::/:\nodd:x:1:2147483648::/:\n',
+    group: 'g:x:4294967295:\n',
+  };
+  for (const text of [
+    '2147483648',
+    '4294967296',
+    '-1',
+    '1:2147483648',
+    '1:-1',
+    '99999999999999999999999',
+    'far',
+    'odd',
+    '1:g',
+  ])
+    assert.throws(() => resolveUser(text, [], files), /uids and gids must be in range 0-2147483647/, text);
+  for (const group of ['4294967296', '-5', 'g'])
+    assert.throws(() => resolveUser('1', [group], files), /uids and gids must be in range/, group);
+  assert.equal(resolveUser('2147483647:2147483647', [], files).uid, 2147483647);
+  assert.throws(() => resolveUser('neg', [], files), /unable to find user neg/); // no number: the line names nobody
+});
+
+test('odd lines of passwd and group neither make anybody root nor get in the way', () => {
+  const passwd =
+    '\n:\n::::\nempty:x:::::\nnouid:x\n\0x:y\ncr:x:7:8::/cr:/bin/sh\r\n#c:x:0:0::/:\n  last:x:9:9::/last:/bin/sh';
+  const files = { passwd, group: `cr:x:70:cr\r\nshort\nhuge:x:71:${'u,'.repeat(50_000)}last\nend:x:72:last` };
+  assert.deepEqual(resolveUser('cr', [], files), { uid: 7, gid: 8, additionalGids: [8, 70], home: '/cr' });
+  assert.deepEqual(resolveUser('last', [], files), { uid: 9, gid: 9, additionalGids: [9, 71, 72], home: '/last' });
+  for (const name of ['empty', 'nouid', '#c', 'x', ' '])
+    assert.throws(() => resolveUser(name, [], files), /unable to find user/, name);
+  assert.throws(() => resolveUser('cr:short', [], files), /unable to find group short/);
+});
+
 test('the default filter: what is dangerous is not in it, and comes with its capability', () => {
   const names = (capabilities: readonly string[]) =>
     new Set(

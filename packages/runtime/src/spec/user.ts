@@ -14,57 +14,95 @@ export interface UserFiles {
   group: string;
 }
 
-const highestId = 2 ** 31 - 1;
+interface PasswdEntry {
+  name: string;
+  uid: number;
+  gid: number;
+  home: string;
+}
 
+interface GroupEntry {
+  name: string;
+  gid: number;
+  members: readonly string[];
+}
+
+const highestId = 2 ** 31 - 1;
+const outOfRange = (): NetyardError => new NetyardError('invalid', `uids and gids must be in range 0-${highestId}`);
+
+/** Fields of each line. White space around a line (a CR before the line feed) does not count; as glibc and runc. */
 const linesOf = (text: string): string[][] =>
   text
     .split('\n')
+    .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => line.split(':'));
 
+/**
+ * A number field of a file. runc reads 0 where there is no number. For a group that is kept; a line without a uid is
+ * ignored, because it would make its name root.
+ */
+function fieldId(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined;
+  return Number(text);
+}
+
+function parsePasswd(text: string): PasswdEntry[] {
+  return linesOf(text).flatMap(([name = '', , uidText, gidText, , home = '']) => {
+    const uid = fieldId(uidText);
+    return uid === undefined ? [] : [{ name, uid, gid: fieldId(gidText) ?? 0, home }];
+  });
+}
+
+function parseGroup(text: string): GroupEntry[] {
+  return linesOf(text).flatMap(([name = '', , gidText, members = '']) => {
+    const gid = fieldId(gidText);
+    return gid === undefined ? [] : [{ name, gid, members: members === '' ? [] : members.split(',') }];
+  });
+}
+
+/** Digits are an id, whatever the files call by that name. A sign is read like runc does: -1 is out of range. */
 function parseId(text: string): number | undefined {
-  if (!/^\d+$/.test(text)) return undefined;
-  const id = Number(text);
-  if (id > highestId) throw new NetyardError('invalid', `uids and gids must be in range 0-${highestId}`);
-  return id;
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
+  return inRange(Number(text));
+}
+
+function inRange(id: number): number {
+  if (id < 0 || id > highestId) throw outOfRange();
+  return id === 0 ? 0 : id; // not -0
 }
 
 /**
- * `''` is root; `name`, `uid`, `name:group`, `uid:gid` and mixtures. A user found in passwd brings its supplementary
- * groups unless a group was named; a number that is in no file stands for itself. Throws `invalid` as Docker does.
+ * `''` is root; `name`, `uid`, `name:group`, `uid:gid` and mixtures. The passwd entry of the name or id brings the
+ * group, the home directory and, unless a group is given, its supplementary groups; an id without an entry stands for
+ * itself. Throws `invalid` with the messages of Docker and runc.
  */
 export function resolveUser(text: string, groupAdd: readonly string[], files: UserFiles): ProcessUser {
   const [userText = '', groupText = ''] = text.split(':');
-  const users = linesOf(files.passwd);
-  const groups = linesOf(files.group);
-  const wanted = userText === '' ? '0' : userText;
-  const id = parseId(wanted);
-  // As libcontainer: a name first, then a number; numbers match either column.
-  const entry =
-    users.find((fields) => fields[0] === wanted) ?? users.find((fields) => id !== undefined && fields[2] === wanted);
+  const groups = parseGroup(files.group);
+  const id = userText === '' ? 0 : parseId(userText);
+  const givenGid = groupText === '' ? undefined : groupId(groupText, groups);
+  const entry = parsePasswd(files.passwd).find(({ name, uid }) => (id === undefined ? name === userText : uid === id));
   if (!entry && id === undefined) {
-    throw new NetyardError('invalid', `unable to find user ${wanted}: no matching entries in passwd file`);
+    throw new NetyardError('invalid', `unable to find user ${userText}: no matching entries in passwd file`);
   }
-  const uid = Number(entry?.[2] ?? id);
-  const ownGid = Number(entry?.[3] ?? 0);
-  const gid = groupText === '' ? ownGid : groupId(groupText, groups);
-  const name = entry?.[0];
-  const member = groups.filter((fields) => name !== undefined && (fields[3] ?? '').split(',').includes(name));
-  const supplementary = groupText === '' ? member.map((fields) => Number(fields[2])) : [];
+  const gid = givenGid ?? inRange(entry?.gid ?? 0);
+  const name = entry?.name ?? '';
+  const ofUser = groups.filter(({ members }) => name !== '' && members.includes(name));
+  const supplementary = givenGid === undefined ? ofUser.map((group) => inRange(group.gid)) : [];
   const added = groupAdd.map((group) => groupId(group, groups));
   return {
-    uid,
+    uid: inRange(entry?.uid ?? id ?? 0),
     gid,
-    additionalGids: [...new Set([gid, ...supplementary, ...added])].filter((one) => Number.isInteger(one)),
-    home: entry?.[5] || '/',
+    additionalGids: [...new Set([gid, ...supplementary, ...added])],
+    home: entry?.home || '/',
   };
 }
 
-function groupId(text: string, groups: readonly string[][]): number {
-  const entry = groups.find((fields) => fields[0] === text);
-  const id = entry ? Number(entry[2]) : parseId(text);
-  if (id === undefined) {
-    throw new NetyardError('invalid', `unable to find group ${text}: no matching entries in group file`);
-  }
-  return id;
+function groupId(text: string, groups: readonly GroupEntry[]): number {
+  const id = parseId(text);
+  if (id !== undefined) return id;
+  const entry = groups.find(({ name }) => name === text);
+  if (!entry) throw new NetyardError('invalid', `unable to find group ${text}: no matching entries in group file`);
+  return inRange(entry.gid);
 }

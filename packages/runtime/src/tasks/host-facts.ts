@@ -1,9 +1,20 @@
 /** What `planSpec` wants to know of this host and of the container's own files. Looks, and decides nothing. */
-import { closeSync, constants, existsSync, fstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import {
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
-import { hasErrno, openInRoot } from '@netyard/kernel';
+import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
+import { atFd, withFd } from '../images/root-paths.ts';
 import { parseCapabilityMask } from '../spec/capabilities.ts';
 import type { HostDevice, WantedDevice } from '../spec/devices.ts';
 import { checkDevicePermissions } from '../spec/plan.ts';
@@ -40,25 +51,38 @@ export function findInit(searchPath: string): string {
 
 const largestUserFile = 4 * 1024 * 1024;
 
-/** /etc/passwd and /etc/group of a root file system; links in it do not lead out of it. */
+/** /etc/passwd and /etc/group of a root file system. Symbolic links in it are resolved inside the root. */
 export function readUserFiles(rootPath: string): UserFiles {
   return { passwd: readInRoot(rootPath, '/etc/passwd'), group: readInRoot(rootPath, '/etc/group') };
 }
 
+/**
+ * '' for what is missing, too large or not a regular file. The path is opened with O_PATH first: opening a FIFO or a
+ * device node that an image put there would block or act on the device.
+ */
 function readInRoot(rootPath: string, path: string): string {
-  let fd: number;
   try {
-    fd = openInRoot(rootPath, path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return withFd(openInRoot(rootPath, path, O_PATH), (held) => {
+      if (!fstatSync(held).isFile()) return '';
+      return withFd(openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK), readBounded);
+    });
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return '';
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return '';
     throw error;
   }
-  try {
-    const stat = fstatSync(fd);
-    return stat.isFile() && stat.size <= largestUserFile ? readFileSync(fd, 'utf8') : '';
-  } finally {
-    closeSync(fd);
+}
+
+function readBounded(fd: number): string {
+  const { size } = fstatSync(fd);
+  if (size > largestUserFile) return '';
+  const content = Buffer.alloc(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(fd, content, length, size - length, null);
+    if (count === 0) break;
+    length += count;
   }
+  return content.toString('utf8', 0, length);
 }
 
 /** Those of `--device`; with `--privileged` all of the host's besides. Throws `invalid` for one that is none. */
