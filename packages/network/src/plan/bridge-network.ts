@@ -7,7 +7,7 @@ import type { KernelObject } from '@netyard/kernel';
 import { planNetworkElements } from '../firewall/network.ts';
 import { planTables } from '../firewall/table.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
-import { ownerPrefix, sysctlLink } from './names.ts';
+import { ownerText, sysctlLink } from './names.ts';
 
 export interface HostFacts {
   /** The host's kernel has IPv6. */
@@ -30,7 +30,7 @@ export function planHost(facts: HostFacts): KernelObject[] {
 }
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
-  const owner = `${ownerPrefix}network ${bridge.networkName}`;
+  const owner = ownerText(`network ${bridge.networkName}`);
   const mac = macFromIpv4(ipToBytes(parseIp(bridge.gateway)));
   return [
     { kind: 'bridge', name: bridge.link, mac, mtu: bridge.mtu, owner, up: true },

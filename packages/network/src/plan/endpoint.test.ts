@@ -3,17 +3,35 @@ import { test } from 'node:test';
 import type { EndpointState } from '../contract.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
 import { planVeth } from './endpoint.ts';
+import { ownerText } from './names.ts';
 
-test('a container with a long name has a link whose alias the kernel takes', () => {
-  const veth = planVeth({
+const vethOf = (containerName: string, networkName: string) =>
+  planVeth({
     containerId: 'c045c82e85bd620eb9444275b135634a9248760e2061505a1c8b4167e9b24b3d',
-    containerName: 'a'.repeat(300),
+    containerName,
     netnsPath: '/run/netns/ny-c045c82e85bd',
     endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
-    bridge: { link: 'docker0', networkName: 'bridge', mtu: 1500 } as BridgeSettings,
+    bridge: { link: 'docker0', networkName, mtu: 1500 } as BridgeSettings,
     isGateway: true,
     facts: { bridgeNetfilter: false },
   } as Parameters<typeof planVeth>[0]);
-  assert.equal(veth.owner?.length, 255);
-  assert.match(veth.owner, /^netyard: container a+ \(c045c82e85bd\) on bridge$/);
+
+test('a container with a long name has a link whose alias the kernel takes', () => {
+  const { owner = '' } = vethOf('a'.repeat(300), 'bridge');
+  assert.equal(owner.length, 254);
+  assert.match(owner, /^netyard: container a+ \(c045c82e85bd\) on bridge$/);
+});
+
+test('an owner text fits for every length of the names of container and network', () => {
+  for (const [container, network] of [
+    [1, 1000],
+    [211, 1],
+    [212, 6],
+    [1000, 1000],
+  ] as const) {
+    const { owner = '' } = vethOf('c'.repeat(container), 'n'.repeat(network));
+    assert.ok(owner.length <= 254 && owner.startsWith('netyard: container c'), owner);
+    assert.match(owner, / \(c045c82e85bd\) on n+$/);
+  }
+  assert.ok(Buffer.byteLength(ownerText('network 数'.repeat(90))) <= 254);
 });

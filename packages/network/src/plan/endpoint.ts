@@ -5,9 +5,7 @@ import type { EndpointState } from '../contract.ts';
 import { element } from '../firewall/table.ts';
 import type { HostFacts } from './bridge-network.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
-import { ownerPrefix, sysctlLink } from './names.ts';
-
-const maximumOwner = 255;
+import { ownerText, sysctlLink } from './names.ts';
 
 export interface EndpointPlanInput {
   containerId: string;
@@ -34,12 +32,9 @@ export function planVeth(input: EndpointPlanInput): VethObject {
   };
 }
 
-/** A link's alias holds 255 bytes (IFALIASZ, if.h), a container's name may be longer: the id tells who it is. */
-function ownerOf({ containerId, containerName, bridge }: EndpointPlanInput): string {
-  const rest = ` (${shortId(containerId)}) on ${bridge.networkName}`;
-  const start = `${ownerPrefix}container ${containerName}`;
-  return `${start.slice(0, maximumOwner - rest.length)}${rest}`;
-}
+/** The container's id tells whose link it is where its name is too long. */
+const ownerOf = ({ containerId, containerName, bridge }: EndpointPlanInput): string =>
+  ownerText(`container ${containerName}`, ` (${shortId(containerId)}) on ${bridge.networkName}`);
 
 /** Before the link itself, so that it is never open, not even for a moment. */
 export function planIsolation({ endpoint, bridge, containerId }: EndpointPlanInput): NftElementObject[] {

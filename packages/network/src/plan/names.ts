@@ -7,6 +7,25 @@ import { shortId } from '@netyard/core';
 /** In every owner text (IFLA_IFALIAS) of ours. */
 export const ownerPrefix = 'netyard: ';
 
+/** A link's alias holds 255 bytes with the NUL that ends it (IFALIASZ of if_link.h). */
+const longestOwner = 254;
+
+/**
+ * The owner text of a link: `netyard: ` + what, its name cut to what an alias holds. `rest` tells it apart when the
+ * name is cut, and is itself cut only as a last resort.
+ */
+export function ownerText(name: string, rest = ''): string {
+  const end = Buffer.from(rest).subarray(0, longestOwner - 64);
+  const start = Buffer.from(`${ownerPrefix}${name}`).subarray(0, longestOwner - end.length);
+  return `${trimmed(start)}${trimmed(end)}`;
+}
+
+/** Without the character that a cut left incomplete. */
+const trimmed = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\ufffd$/, '');
+
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 
