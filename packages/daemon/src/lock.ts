@@ -2,7 +2,7 @@
  * One daemon per data root: an exclusive SQLite transaction on a file of its own, which the kernel's record locks
  * (fcntl(2)) end with the process, however it ends, and which hold across network and process namespaces.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, openSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
 
@@ -12,6 +12,7 @@ export interface Lock {
 
 /** Throws `conflict` when another process holds it. The file goes when the lock is released. */
 export function takeLock(path: string, whatFor: string): Lock {
+  closeToOthers(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
@@ -30,4 +31,20 @@ export function takeLock(path: string, whatFor: string): Lock {
       database.close();
     },
   };
+}
+
+/**
+ * Makes the lock file root's alone before SQLite opens it. A record lock needs no more than a descriptor that reads:
+ * with mode 0644 any local user could hold one and so keep the daemon from starting. An existing file is changed by
+ * path: closing a descriptor of it would give up a lock that this process holds (fcntl(2)).
+ */
+function closeToOthers(path: string): void {
+  const existing = lstatSync(path, { throwIfNoEntry: false });
+  if (!existing) {
+    closeSync(openSync(path, 'a', 0o600));
+    return;
+  }
+  if (!existing.isFile())
+    throw new NetyardError('conflict', `lock file ${path} is not a regular file`, { hint: `remove ${path}` });
+  if ((existing.mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
