@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,22 @@ test('flags are dockerd’s: singular lists, =false switches, short forms', asyn
     },
   );
   assert.deepEqual(await flags('--init', '--config-file', 'f'), { init: true, configFile: 'f' });
+});
+
+test('a lock file is readable by its owner alone, also one that an earlier version left readable', () => {
+  const path = join(folder, 'private.lock');
+  for (const before of [undefined, 0o644, 0o666]) {
+    if (before !== undefined) {
+      writeFileSync(path, '');
+      chmodSync(path, before);
+    }
+    const lock = takeLock(path, folder);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.throws(() => takeLock(path, folder), /another Netyard daemon uses/);
+    lock.release();
+  }
+  symlinkSync('/dev/null', path);
+  assert.throws(() => takeLock(path, folder), /is not a regular file/);
 });
 
 test('a lock is held until it is released', () => {
@@ -86,4 +102,24 @@ test('log lines are readable and never throw', () => {
   logger.debug('not shown');
   logger.warn('two words', { size: 5n, error: new Error('outer', { cause: new Error('inner') }) });
   assert.match(String(output.read()), /^\S+Z warn {2}two words size=5 error="outer: inner"\n$/);
+});
+
+test('a TLS key that others can read, or that is another user’s, is refused', async () => {
+  const pem = (name: string): string => join(folder, `${name}.pem`);
+  for (const name of ['ca', 'certificate', 'key']) writeFileSync(pem(name), '');
+  const tls = { ca: pem('ca'), certificate: pem('certificate'), key: pem('key') };
+  const http = () => createServer();
+  const at = [{ kind: 'tcp', host: '127.0.0.1', port: 0 } as const];
+  for (const mode of [0o604, 0o640, 0o644, 0o620, 0o601, 0o777]) {
+    chmodSync(tls.key, mode);
+    const expected = new RegExp(`permissions 0${mode.toString(8)} of the TLS key ${tls.key} .* are too open`);
+    await assert.rejects(listen(http, at, { group: 'root', tls }), expected);
+  }
+  for (const mode of [0o600, 0o400]) {
+    chmodSync(tls.key, mode);
+    await (await listen(http, at, { group: 'root', tls })).close();
+  }
+  if (process.getuid?.() !== 0) return;
+  chownSync(tls.key, 65534, 0);
+  await assert.rejects(listen(http, at, { group: 'root', tls }), /uid 65534\) are too open/);
 });

@@ -125,7 +125,7 @@ async function listenTls(
   const tls = {
     ca: readPem(files.ca),
     cert: readPem(files.certificate),
-    key: readPem(files.key),
+    key: readPrivateKey(files.key),
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
@@ -145,6 +145,18 @@ function readPem(path: string): Buffer {
   } catch (error) {
     throw new NetyardError('invalid', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** Throws `invalid` for a key that others could read: whoever has it can pose as this daemon. As ssh(1) does. */
+function readPrivateKey(path: string): Buffer {
+  const key = readPem(path);
+  const { mode, uid } = statSync(path);
+  const isOwn = uid === 0 || uid === process.geteuid?.();
+  if (isOwn && (mode & 0o077) === 0) return key;
+  const permissions = (mode & 0o777).toString(8).padStart(4, '0');
+  throw new NetyardError('invalid', `permissions ${permissions} of the TLS key ${path} (uid ${uid}) are too open`, {
+    hint: `run \`chmod 600 ${path}\`${isOwn ? '' : ` and \`chown root ${path}\``}`,
+  });
 }
 
 async function listening(server: Server, where: string): Promise<void> {

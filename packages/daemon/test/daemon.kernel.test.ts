@@ -1,7 +1,7 @@
 /** The daemon as a process: sockets, locks, signals, bad options; nothing of it stays. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
@@ -123,6 +123,11 @@ test('tcp lets in who has a certificate of the authority, nobody else', host, as
   const pem = (name: string): string => join(dataRoot, `${name}.pem`);
   makeCertificates(pem);
   const tls = ['--tlsverify', '--tlscacert', pem('ca'), '--tlscert', pem('server'), '--tlskey', pem('server-key')];
+  chmodSync(pem('server-key'), 0o644);
+  const refused = spawnDaemon([...words, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
+  assert.equal(await refused.ended, 1);
+  assert.match(refused.log(), /permissions 0644 of the TLS key .* are too open[\s\S]*chmod 600/);
+  chmodSync(pem('server-key'), 0o600);
   const daemon = await startDaemon([...words, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
   const to = { host: '127.0.0.1', port: 2376, path: '/_ping', ca: readFileSync(pem('ca')) };
   const known = { cert: readFileSync(pem('client')), key: readFileSync(pem('client-key')) };
