@@ -29,6 +29,15 @@ test('foreign links under our names are left alone', host, async () => {
   sh('ip link show ny8; ip link show ny9; ip link delete ny8; ip link delete ny9');
 });
 
+test('an owner text as long as the kernel keeps one is set and found again', host, async () => {
+  const owner = `netyard: ${'n'.repeat(255 - 'netyard: '.length)}`; // IFALIASZ (if.h), less the closing NUL
+  const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'bridge', name: 'ny1', owner, up: true }] };
+  await kernel.apply(plan);
+  assert.equal(JSON.parse(sh('ip -json link show ny1'))[0].ifalias, owner);
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  await kernel.remove(plan);
+});
+
 test('a file keeps its inode and gets its mode', host, async () => {
   const path = join(folder, 'file');
   writeFileSync(path, 'a much longer text than before\n', { mode: 0o600 });

@@ -109,7 +109,7 @@ function encodeSettings(settings: LinkSettings): Attribute[] {
   if (settings.master !== undefined) attributes.push(u32(IFLA.MASTER, settings.master));
   if (settings.netnsFd !== undefined) attributes.push(u32(IFLA.NET_NS_FD, settings.netnsFd));
   if (settings.group !== undefined) attributes.push(u32(IFLA.GROUP, settings.group));
-  if (settings.alias !== undefined) attributes.push(text(IFLA.IFALIAS, settings.alias));
+  if (settings.alias !== undefined) attributes.push(bytes(IFLA.IFALIAS, Buffer.from(settings.alias))); // 255 bytes (IFALIASZ) without a NUL
   const port = encodePort(settings);
   if (port.length > 0) {
     const info = [text(IFLA_INFO.SLAVE_KIND, 'bridge'), nested(IFLA_INFO.SLAVE_DATA, port)];

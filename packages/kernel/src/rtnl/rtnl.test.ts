@@ -49,7 +49,7 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
     [
       ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: no index, flags untouched'],
       ['0800 0300 6e793100', 'IFLA_IFNAME ny1'],
-      ['0600 1400 6300 0000', 'IFLA_IFALIAS c'],
+      ['0500 1400 63 000000', 'IFLA_IFALIAS c, without a NUL'],
       ['1c00 1280', 'IFLA_LINKINFO, nested'],
       ['0b00 0400 62726964676500 00', 'IFLA_INFO_SLAVE_KIND bridge'],
       ['0c00 0580', 'IFLA_INFO_SLAVE_DATA, nested'],
