@@ -161,6 +161,51 @@ for (const engine of enginesUnderTest())
       await host.tryDocker('rm', 'orphan');
     });
 
+    test('--sysctl net.* changes the own or a joined namespace, never the host', async () => {
+      const key = 'net.ipv4.tcp_fin_timeout';
+      const before = await host.sh(`sysctl -n ${key}`);
+      const read = `/proc/sys/${key.replaceAll('.', '/')}`;
+      await host.docker('run', '-d', '--name', 'owner', '--sysctl', `${key}=31`, 'netyard-test', 'sleep', '300');
+      assert.equal(await inside('owner', `cat ${read}`), '31');
+      const joined = ['run', '--rm', '--net', 'container:owner', '--sysctl', `${key}=32`, 'netyard-test', 'cat', read];
+      assert.equal(await host.docker(...joined), '32');
+      assert.equal(await inside('owner', `cat ${read}`), '32');
+      const refused = await host.tryDocker(
+        'run',
+        '--rm',
+        '--net',
+        'host',
+        '--sysctl',
+        `${key}=33`,
+        'netyard-test',
+        'true',
+      );
+      assert.match(refused.stderr, /sysctl "net\.ipv4\.tcp_fin_timeout" not allowed in host network namespace/);
+      await host.docker('run', '-d', '--name', 'sysctl-host', '--net', 'host', 'netyard-test', 'sleep', '300');
+      const through = [
+        'run',
+        '--rm',
+        '--net',
+        'container:sysctl-host',
+        '--sysctl',
+        `${key}=34`,
+        'netyard-test',
+        'true',
+      ];
+      assert.match((await host.tryDocker(...through)).stderr, /not allowed in host network namespace/);
+      assert.equal(await host.sh(`sysctl -n ${key}`), before);
+      await host.docker('rm', '-f', 'owner', 'sysctl-host');
+    });
+
+    test('a container that was created starts, however long its name is', async () => {
+      for (const length of [63, 64, 200, 212, 230, 250]) {
+        const name = 'n'.repeat(length);
+        if ((await host.tryDocker('create', '--name', name, 'netyard-test', 'true')).status !== 0) continue;
+        await host.docker('start', name);
+        await host.docker('rm', '-f', name);
+      }
+    });
+
     test('host mode with -p warns and goes on', async () => {
       const result = await host.tryDocker('run', '--rm', '--net=host', '-p', '8080:80', 'netyard-test', 'true');
       assert.equal(result.status, 0);

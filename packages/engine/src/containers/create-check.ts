@@ -8,6 +8,7 @@ import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, MountRequest, Resources } from '../model.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { parseSignal } from './signals.ts';
+import { checkSysctls } from './sysctls.ts';
 
 const minimumMemory = 6 * 1024 * 1024;
 
@@ -25,6 +26,7 @@ export function checkRequest(config: ContainerConfig): string[] {
   for (const mount of config.mounts) checkMount(mount);
   const warnings = checkResources(config.resources);
   checkNamespaces(config);
+  checkSysctls(config);
   parseSecurityOptions(config.securityOptions);
   if (config.logDriver !== '') checkLogOptions(config.logDriver, config.logOptions);
   return warnings;

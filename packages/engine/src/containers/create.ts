@@ -17,6 +17,7 @@ import { mergeConfig, resolveProcess } from './create-config.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { claimName } from './names.ts';
 import { readPublishName } from './publish-name.ts';
+import { splitSysctls } from './sysctls.ts';
 
 type Request = Parameters<ContainerService['create']>[0];
 
@@ -137,7 +138,6 @@ async function registerNetwork(
 
 function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: ContainerConfig): SandboxConfig {
   const { config } = record;
-  const net = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
   const publishName = readPublishName(config.labels);
   return {
     containerId: record.id,
@@ -157,7 +157,7 @@ function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: C
     dnsSearch: config.dnsSearch,
     dnsOptions: config.dnsOptions,
     filesDirectory: containerDirectory(context.settings, record.id),
-    sysctls: Object.fromEntries(net),
+    sysctls: splitSysctls(config.sysctls).net,
   };
 }
 

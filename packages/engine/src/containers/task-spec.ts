@@ -6,6 +6,7 @@ import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
 import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
 import { processEnv } from './env.ts';
 import { parseSecurityOptions } from './security-options.ts';
+import { splitSysctls } from './sysctls.ts';
 
 export interface TaskFacts {
   rootPath: string;
@@ -49,7 +50,7 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
     capDrop: config.capDrop,
     ...parseSecurityOptions(config.securityOptions),
     devices: config.devices,
-    sysctls: otherSysctls(config.sysctls),
+    sysctls: splitSysctls(config.sysctls).other,
     ulimits: config.ulimits,
     oomScoreAdj: config.oomScoreAdj,
     resources: taskResources(config.resources),
@@ -61,11 +62,6 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
     runtimeName: config.runtime,
     stdio: facts.stdio,
   };
-}
-
-/** Those of the network namespace are set by the network box, which makes it. */
-function otherSysctls(sysctls: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(sysctls).filter(([key]) => !key.startsWith('net.')));
 }
 
 /** Parents before what is mounted inside them. */

@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { type Context, type Sandbox, sandboxOf } from '../context.ts';
 import type { SandboxState } from '../contract.ts';
-import { planRemoval, planSandbox } from '../plan/sandbox.ts';
+import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { storeEndpoint, unstoreEndpoint } from './endpoint.ts';
 import { checkLinks } from './links.ts';
@@ -30,9 +30,7 @@ export async function prepare(context: Context, containerId: string): Promise<Sa
 async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {
   if (sandbox.state) await releaseSandbox(context, sandbox);
   if (sandbox.config.mode.kind === 'container') {
-    sandbox.state = joinedState(context, sandbox.config, sandbox.config.mode.ref);
-    context.store.putSandbox(sandbox.config, sandbox.state);
-    return sandbox.state;
+    return joinSandbox(context, sandbox, sandbox.config.mode.ref);
   }
   checkTogether(sandbox.config); // records of older versions were not checked
   checkLinks(context, sandbox.config.containerId);
@@ -46,6 +44,20 @@ async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<Sandb
       cause: error,
     });
   }
+}
+
+/** A container's `--sysctl net.*` changes the namespace that it joins, as with Docker; never the host's own. */
+async function joinSandbox(context: Context, sandbox: Sandbox, ref: string): Promise<SandboxState> {
+  const { config } = sandbox;
+  const state = joinedState(context, config, ref);
+  const [key] = Object.keys(config.sysctls);
+  if (key !== undefined && state.netnsPath === undefined)
+    throw new NetyardError('invalid', `sysctl "${key}" not allowed in host network namespace`);
+  const objects = state.netnsPath === undefined ? [] : planSysctls(config, state.netnsPath);
+  if (objects.length > 0) await context.kernel.apply({ owner: `container ${config.name}`, objects });
+  sandbox.state = state;
+  context.store.putSandbox(config, state);
+  return state;
 }
 
 async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {

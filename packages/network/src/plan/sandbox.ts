@@ -66,12 +66,13 @@ export function planSandbox(input: SandboxPlanInput): KernelObject[] {
 function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
   if (state.netnsPath === undefined || state.sharedWith !== undefined) return [];
   const ns = state.netnsPath;
+  return [{ kind: 'netns', path: ns }, { kind: 'link-state', ns, name: 'lo', up: true }, ...planSysctls(config, ns)];
+}
+
+/** `--sysctl net.*` in the namespace at `ns`; also of a container that joins another one's namespace. */
+export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string): KernelObject[] {
   const sysctls = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
-  return [
-    { kind: 'netns', path: ns },
-    { kind: 'link-state', ns, name: 'lo', up: true },
-    ...sysctls.map(([key, value]): KernelObject => ({ kind: 'sysctl', ns, key, value })),
-  ];
+  return sysctls.map(([key, value]): KernelObject => ({ kind: 'sysctl', ns, key, value }));
 }
 
 export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
