@@ -317,3 +317,53 @@ test('a pull that is given up ends at once and leaves nothing', options, async (
   assert.deepEqual(await host.leftovers(), nothing);
   assert.deepEqual((await host.containerd.client.content.listStatuses({})).statuses, []);
 });
+
+/** Sends as fast as it is read, without an end. @returns how many bytes the connection took */
+function sendForever(response: ServerResponse): () => number {
+  const chunk = Buffer.alloc(256 * 1024, 'a');
+  let sent = 0;
+  const more = (): void => {
+    while (!response.destroyed) {
+      sent += chunk.length;
+      if (!response.write(chunk)) break;
+    }
+  };
+  response.on('drain', more);
+  response.on('error', () => undefined);
+  more();
+  return () => sent;
+}
+
+const endless: [string, (url: string, image: FakeImage) => boolean, RegExp][] = [
+  ['layer', (url, image) => url.endsWith(sha256(image.layer)), /more than the expected \d+ bytes/],
+  ['config', (url, image) => url.includes('/blobs/') && !url.endsWith(sha256(image.layer)), /more than the expected/],
+  ['manifest', (url) => url.includes('/manifests/'), /longer than 4194304 bytes/],
+  ['greeting', (url) => url === '/v2/', /^$/],
+];
+
+for (const [what, isEndless, message] of endless) {
+  test(`a registry whose ${what} never ends is cut off`, options, async () => {
+    const image = await fakeImage();
+    let taken = (): number => 0;
+    await using fake = await startFake((request, response) => {
+      if (isEndless(request.url ?? '', image)) taken = sendForever(response);
+      else serve(image, request, response);
+    });
+    const pull = collect(host.images.pull(fake.name, '', {}, never));
+    if (message.source === '^$') await pull;
+    else await assert.rejects(pull, message);
+    assert.ok(taken() < 32 * 1024 * 1024, `${taken()} bytes were taken`);
+    await removeAll();
+  });
+}
+
+test('a manifest that announces a huge configuration is refused before the download', options, async () => {
+  const image = await fakeImage();
+  const manifest = JSON.parse(image.manifest.toString()) as { config: { size: number } };
+  manifest.config.size = 1e12;
+  await using fake = await startFake((request, response) =>
+    serve({ ...image, manifest: Buffer.from(JSON.stringify(manifest)) }, request, response),
+  );
+  await assert.rejects(collect(host.images.pull(fake.name, '', {}, never)), /configuration has 1000000000000 bytes/);
+  assert.ok(!fake.requests.some(({ url }) => url?.includes('/blobs/')));
+});

@@ -130,6 +130,10 @@ interface Fetching {
 
 async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<ImageRecord> {
   const { parts, adding, report } = fetching;
+  if (manifest.config.size > longestJson) {
+    const { size } = manifest.config;
+    throw new NetyardError('invalid', `the image's configuration has ${size} bytes, more than ${longestJson}`);
+  }
   await fetchBlob(fetching, manifest.config, () => undefined);
   const config = parseImageConfig(await parts.content.readAll(manifest.config.digest, longestJson));
   const layers = layersOf(config, manifest.layers);

@@ -172,9 +172,14 @@ class Sum {
     this.#request = request;
   }
 
+  /** Throws `invalid` as soon as the announced size is passed: a source without end must not fill the disk. */
   add(data: Uint8Array): void {
     this.#hash.update(data);
     this.#size += data.length;
+    const { expectedSize } = this.#request;
+    if (expectedSize !== undefined && this.#size > expectedSize) {
+      throw new NetyardError('invalid', `a blob has more than the expected ${expectedSize} bytes`);
+    }
   }
 
   /** The next piece, counted; undefined at the end and when the source fails. */

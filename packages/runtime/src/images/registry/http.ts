@@ -50,7 +50,7 @@ export class HttpClient {
       const response = await this.send(current);
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
-      response.resume();
+      discard(response);
       const url = new URL(location, current.url);
       if (current.url.protocol === 'https:' && url.protocol !== 'https:' && wanted.tls.rejectUnauthorized) {
         throw new NetyardError('unavailable', `refusing a redirect from ${current.url.origin} to plain http`);
@@ -77,6 +77,19 @@ async function sendBody(sent: ClientRequest, body: HttpRequest['body']): Promise
     if (!(error instanceof Error && 'code' in error && ['EPIPE', 'ECONNRESET'].includes(String(error.code))))
       throw error;
   }
+}
+
+/** More of a body that nobody needs is not worth the connection that reading it would keep. */
+const longestDiscarded = 64 * 1024;
+
+/** Drops a body: a short one is read, so that its connection can be used again; a longer one is cut off. */
+export function discard(response: IncomingMessage): void {
+  let length = 0;
+  response.on('error', () => undefined); // the caller has what it needs from the head
+  response.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > longestDiscarded) response.destroy();
+  });
 }
 
 /** Reads a body up to a limit. Throws `invalid` when it is longer. */

@@ -10,7 +10,7 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Descriptor, Registry, RegistryCredentials, RegistryReference } from '@netyard/engine';
 import { parseInsecureRegistries } from './endpoint.ts';
 import { refusalOf } from './errors.ts';
-import { readBody } from './http.ts';
+import { discard, readBody } from './http.ts';
 import { type RegistryCall, RegistrySession } from './session.ts';
 
 export interface RegistryOptions {
@@ -133,7 +133,7 @@ class HttpRegistry implements Registry, RegistryLogin {
   ): Promise<boolean> {
     const call = { method: 'HEAD', path: `blobs/${digest}`, action: 'pull,push' as const, credentials, signal };
     const response = await this.#session.call(ref, call);
-    response.resume();
+    discard(response);
     if (response.statusCode === 404) return false;
     if (response.statusCode === 200) return true;
     throw refusalOf(response.statusCode ?? 0, '', `HEAD ${call.path}`);

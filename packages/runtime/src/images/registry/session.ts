@@ -4,7 +4,7 @@ import { isNetyardError, type NetyardError } from '@netyard/core';
 import type { RegistryCredentials, RegistryReference } from '@netyard/engine';
 import { parseChallenges } from './challenge.ts';
 import { type Endpoint, findEndpoint, type InsecureRegistries } from './endpoint.ts';
-import { HttpClient } from './http.ts';
+import { discard, HttpClient } from './http.ts';
 import { login } from './tokens.ts';
 
 export interface RegistryCall {
@@ -49,7 +49,7 @@ export class RegistrySession {
     const response = await this.#send(reached, url, call, known);
     // a body that is a stream is gone now; uploads begin with a request that has none, so it was logged in before
     if (response.statusCode !== 401 || isStream(call.body)) return response;
-    response.resume();
+    discard(response);
     const header = await login(this.#http, {
       challenges: parseChallenges(response.headers['www-authenticate'] ?? ''),
       credentials: call.credentials,
@@ -91,7 +91,7 @@ export class RegistrySession {
       const base = new URL(`${scheme}://${endpoint.host}/v2/`);
       try {
         const response = await this.#http.send({ method: 'GET', url: base, headers: {}, tls: endpoint.tls, signal });
-        response.resume();
+        discard(response);
         return { endpoint, base };
       } catch (error) {
         if (!isNetyardError(error, 'unavailable')) throw error;
