@@ -47,7 +47,7 @@ async function run(flags: DaemonFlags): Promise<number> {
 }
 
 /** The file that was named must be there; the one in its usual place need not. */
-function readConfigFile(named: string | undefined): ReturnType<typeof parseConfigFile> {
+export function readConfigFile(named: string | undefined): ReturnType<typeof parseConfigFile> {
   const path = named ?? defaultConfigFile;
   let text: string;
   try {

@@ -8,7 +8,7 @@ import { createImageService, type Engine, type EngineSettings, openEngine } from
 import { type Kernel, makeFifo, openFifo, openKernel, punchHole } from '@netyard/kernel';
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
-import { openStore, type Store } from '@netyard/store';
+import { openDataRoot, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import type { DaemonConfig } from './config.ts';
@@ -59,7 +59,7 @@ async function openAll(opening: Opening): Promise<string[]> {
   const { config, cluster, logger, opened } = opening;
   const kernel = openKernel({ logger });
   opened.push(() => kernel.close());
-  const store = openStore(join(config.dataRoot, 'netyard.db'), { logger });
+  const store = openDataRoot(config.dataRoot, { logger });
   opened.push(() => store.close());
   const boxes = await openEngineOn(opening, kernel, store);
   const { engine, networks } = boxes;

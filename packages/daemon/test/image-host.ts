@@ -35,6 +35,7 @@ export async function startImageHost(): Promise<ImageHost> {
   const dataRoot = containerd.folder;
   const content = await openImageContent({ containerd: containerd.client, dataRoot });
   const records = new Map<string, ImageRecord>();
+  const intents = new Set<string>();
   const events: ImageHost['events'] = [];
   const containers: ContainerRecord[] = [];
   const images = createImageService({
@@ -42,6 +43,9 @@ export async function startImageHost(): Promise<ImageHost> {
       images: () => [...records.values()],
       putImage: (record) => void records.set(record.id, record),
       deleteImage: (id) => void records.delete(id),
+      contentIntents: () => [...intents],
+      putContentIntent: (name) => void intents.add(name),
+      deleteContentIntent: (name) => void intents.delete(name),
     },
     content,
     registry: openRegistry({ certificates: join(dataRoot, 'certs'), retryDelay: 1 }),

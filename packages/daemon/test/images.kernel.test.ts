@@ -339,7 +339,7 @@ test('layers that containers stand on outlive their image', fresh, async () => {
   assert.deepEqual(removed, [{ untagged: 'used:1' }, { deleted: record.id }]);
   assert.deepEqual(await host.leftovers(), { ...nothing, layers: 1 });
   host.containers.pop();
-  await host.images.collectGarbage();
+  await host.images.collectGarbage(record.layers.map(({ chainId }) => `layer ${chainId}`));
   assert.deepEqual(await host.leftovers(), nothing);
 });
 
@@ -386,12 +386,15 @@ test('what a killed daemon left half-made goes at the next start', fresh, async 
   await assert.rejects(async () => {
     for await (const _ of content.write(unfinished()));
   });
-  await host.content.write({ mediaType: 'x' }, Readable.from([Buffer.from('a blob that no image names')]));
+  const blob = await host.content.write({ mediaType: 'x' }, Readable.from([Buffer.from('a blob that no image names')]));
   assert.equal((await content.listStatuses({})).statuses.length, 1);
   await host.reopen();
   assert.deepEqual((await content.listStatuses({})).statuses, []);
   assert.deepEqual((await host.leftovers()).folders, []);
-  await host.images.collectGarbage();
+  assert.deepEqual(await host.images.unnamedContent(), [`blob ${blob.digest}`]);
+  await host.images.collectGarbage(); // nothing says that it is unfinished work
+  assert.equal((await host.leftovers()).blobs, kept.blobs + 1);
+  await host.images.collectGarbage([`blob ${blob.digest}`]);
   assert.deepEqual(await host.leftovers(), kept);
   await removeAll();
 });

@@ -337,6 +337,13 @@ export interface ImageStore {
   images(): ImageRecord[];
   putImage(record: ImageRecord): void;
   deleteImage(id: string): void;
+  /**
+   * Digests of blobs and chain ids of layers (`blob X`, `layer X`) that are being added or removed: only these may be
+   * removed at a start, when nothing names them.
+   */
+  contentIntents(): string[];
+  putContentIntent(name: string): void;
+  deleteContentIntent(name: string): void;
 }
 
 export interface VolumeStore {

@@ -1,1 +1,2 @@
-export { openStore, type Store } from './store.ts';
+export { type RecoverReport, recoverState } from './recover.ts';
+export { openDataRoot, openStore, type Store } from './store.ts';

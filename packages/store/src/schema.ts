@@ -26,6 +26,9 @@ export const migrations: readonly string[] = [
    CREATE TABLE images (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
    CREATE TABLE volumes (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
   `CREATE TABLE peers (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
+  // Blobs and layers that are being added or removed; which database this is and how many transactions it has seen.
+  `CREATE TABLE content (name TEXT PRIMARY KEY) STRICT;
+   CREATE TABLE identity (one INTEGER PRIMARY KEY, epoch TEXT NOT NULL, generation INTEGER NOT NULL) STRICT;`,
 ];
 
 /** Brings the file up to date, each step in a transaction of its own. Refuses one that a newer Netyard wrote. */

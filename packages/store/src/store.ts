@@ -1,13 +1,15 @@
 /**
- * What is wanted, in one SQLite file. Records are JSON beside the columns they are found by.
+ * The desired state: in memory, in one SQLite file, and once more in record files (record-files.ts). Records are JSON
+ * beside the columns they are found by.
  *
- * Every call is synchronous and is on disk for this machine's sake when it returns: a daemon killed at any moment
- * loses nothing. (WAL with synchronous=NORMAL: after a power failure the last commits may be missing, the file is
- * whole; the containers they told of are gone then as well.) Nothing here decides anything.
+ * Every call is synchronous and has written when it returns: a daemon killed at any moment loses nothing. (WAL with
+ * synchronous=NORMAL: a power failure may take the last transactions; the next start has them from the record files.)
+ * On a full or broken disk changes of what exists stay in memory until they can be written. Nothing here decides
+ * anything.
  */
-import { chmodSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { type Logger, NetyardError } from '@netyard/core';
+import { dirname } from 'node:path';
+import { backup } from 'node:sqlite';
+import { type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type {
   ContainerRecord,
   ContainerStore,
@@ -24,220 +26,197 @@ import type {
   SandboxConfig,
   SandboxState,
 } from '@netyard/network';
+import { keepBackups } from './backup.ts';
+import { backupPath, databasePath, examineDataRoot, recordsPath, reservePath } from './data-root.ts';
+import { Database, isDiskTrouble } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
-import { migrate } from './schema.ts';
+import { judge } from './judge.ts';
+import { Persistence } from './persistence.ts';
+import { type FoundRecords, RecordWriter } from './record-files.ts';
+import { recoverState } from './recover.ts';
+import { Reserve } from './reserve.ts';
+import { ownersOf, type RecordOwner, type Rows, rowsOf, type TableName } from './tables.ts';
 
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
+  /** Why the last changes are only in memory; undefined when everything is written. */
+  trouble(): string | undefined;
   close(): void;
 }
 
-/** Opens or makes the file. `:memory:` for tests. Throws `conflict` for a newer schema, `internal` for no data base. */
+/** Opens or makes one file, without record files. `:memory:` for tests. Throws as `Database` does. */
 export function openStore(path: string, options: { logger?: Logger } = {}): Store {
-  const database = openDatabase(path);
-  try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-    migrate(database, path);
-    options.logger?.debug('store opened', { path });
-  } catch (error) {
-    database.close();
-    if (error instanceof NetyardError) throw error;
-    throw new NetyardError('internal', `${path}: ${String(error)}`, { cause: error });
-  }
-  const tables = new Tables(database);
-  return { ...networkStore(tables), ...engineStores(tables), close: () => database.close() };
+  const database = new Database(path);
+  const logger = options.logger ?? silentLogger;
+  const parts = { path, logger, records: undefined, reserve: undefined };
+  return storeOn(new Persistence({ ...parts, database, rows: database.read(), identity: database.identity() }));
 }
 
-function openDatabase(path: string): DatabaseSync {
-  try {
-    const database = new DatabaseSync(path, { timeout: 5000 });
-    if (path !== ':memory:') chmodSync(path, 0o600);
-    return database;
-  } catch (error) {
-    throw new NetyardError('internal', `cannot open ${path}: ${String(error)}`, { cause: error });
-  }
-}
-
-/** Statements are prepared once; transactions may stand inside one another. */
-class Tables {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
-  #depth = 0;
-
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-  }
-
-  #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    const made = this.#database.prepare(sql);
-    this.#statements.set(sql, made);
-    return made;
-  }
-
-  run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
-  }
-
-  /** The rows' columns as text; NULL is undefined. */
-  rows(sql: string, ...values: SQLInputValue[]): Record<string, string | undefined>[] {
-    const rows = this.#statement(sql).all(...values);
-    return rows.map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, value === null ? undefined : String(value)]),
-      ),
+/**
+ * Opens the store of a data root. Throws `conflict` when the database is missing, damaged or older than the containers
+ * that are there: nothing may be decided from it then.
+ */
+export function openDataRoot(dataRoot: string, options: { logger: Logger; backupEveryMs?: number }): Store {
+  const path = databasePath(dataRoot);
+  const facts = examineDataRoot(dataRoot);
+  const verdict = judge(facts);
+  if (verdict.use === 'none') {
+    throw new NetyardError(
+      'conflict',
+      `${path} does not fit the containers below ${dirname(path)}: ${verdict.reason}`,
+      {
+        hint: `nothing was changed; run \`netyard system recover --data-root ${dataRoot}\`, which rebuilds it and tells what it found (--dry-run: only tells)`,
+      },
     );
   }
-
-  records<T>(sql: string): T[] {
-    return this.rows(sql).map((row) => decodeRecord<T>(row['record'] ?? 'null'));
+  if (verdict.use === 'catch-up') {
+    options.logger.warn('a power failure took the last changes of the database; they are taken from the record files');
+    for (const line of recoverState(dataRoot).lines) options.logger.warn(line);
   }
-
-  transaction<T>(work: () => T): T {
-    const name = `step${this.#depth}`;
-    this.#database.exec(`SAVEPOINT ${name}`);
-    this.#depth += 1;
-    try {
-      const result = work();
-      this.#database.exec(`RELEASE ${name}`);
-      return result;
-    } catch (error) {
-      this.#database.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
-      throw error;
-    } finally {
-      this.#depth -= 1;
-    }
+  const reserve = new Reserve(reservePath(dataRoot));
+  const { database, records } = openFiles(dataRoot, path, reserve);
+  const rows = database.read();
+  const persistence = new Persistence({
+    database,
+    path,
+    rows,
+    identity: database.identity(),
+    records,
+    reserve,
+    logger: options.logger,
+  });
+  persistence.begin();
+  persistence.refreshFiles(staleFiles(rows, facts.records));
+  try {
+    reserve.restore();
+    database.reserve();
+  } catch (error) {
+    if (!isDiskTrouble(error)) throw error;
   }
-}
-
-function networkStore(tables: Tables): NetworkStore {
+  const endBackups = keepBackups({
+    copy: (draft) => backup(database.handle, draft),
+    path: backupPath(dataRoot),
+    everyMs: options.backupEveryMs ?? 10 * 60_000,
+    logger: options.logger,
+  });
+  const store = storeOn(persistence);
   return {
-    networks: () => tables.records<NetworkRecord>('SELECT record FROM networks ORDER BY rowid'),
-    putNetwork: (record) =>
-      tables.run(
-        `INSERT INTO networks (id, name, record) VALUES (?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record`,
-        record.id,
-        record.name,
-        encodeRecord(record),
-      ),
-    deleteNetwork: (id) => {
-      tables.run('DELETE FROM networks WHERE id = ?', id);
-      tables.run('DELETE FROM cursors WHERE network_id = ?', id);
+    ...store,
+    close() {
+      endBackups();
+      store.close();
     },
-    ...sandboxTable(tables),
-    ...linkTable(tables),
-    ...peerTable(tables),
-    ...leaseTable(tables),
-    transaction: (work) => tables.transaction(work),
   };
 }
 
-function sandboxTable(tables: Tables): Pick<NetworkStore, 'sandboxes' | 'putSandbox' | 'deleteSandbox'> {
+/** A full disk must not keep the daemon from starting. */
+function openFiles(dataRoot: string, path: string, reserve: Reserve): { database: Database; records: RecordWriter } {
+  const open = (): { database: Database; records: RecordWriter } => {
+    const records = new RecordWriter(recordsPath(dataRoot));
+    return { records, database: new Database(path) };
+  };
+  try {
+    return open();
+  } catch (error) {
+    if (!isDiskTrouble(error) || !reserve.release()) throw error;
+    return open();
+  }
+}
+
+/** Files that say something else than the database, and those of what it does not have any more. */
+function staleFiles(rows: Rows, records: FoundRecords): RecordOwner[] {
+  const files = new Map(
+    records.files.map((file) => [`${file.owner.kind}/${file.owner.name}`, JSON.stringify(file.rows)]),
+  );
+  const owners = ownersOf(rows);
+  const stale = owners.filter(
+    (owner) => files.get(`${owner.kind}/${owner.name}`) !== JSON.stringify(rowsOf(rows, owner)),
+  );
+  const gone = records.files.map(({ owner }) => owner).filter((owner) => rowsOf(rows, owner).length === 0);
+  return [...stale, ...gone];
+}
+
+const text = (value: string | null | undefined): string => value ?? '';
+
+function storeOn(persistence: Persistence): Store {
+  return {
+    ...networkStore(persistence),
+    ...engineStores(persistence),
+    trouble: () => persistence.trouble,
+    close: () => persistence.close(),
+  };
+}
+
+/** The rows' last column, decoded. */
+function recordsOf<T>(persistence: Persistence, table: TableName): T[] {
+  return [...persistence.rows[table].values()].map((row) => decodeRecord<T>(row.at(-1) ?? 'null'));
+}
+
+function networkStore(persistence: Persistence): NetworkStore {
+  return {
+    networks: () => recordsOf<NetworkRecord>(persistence, 'networks'),
+    putNetwork: (record) => persistence.put('networks', [record.id, record.name, encodeRecord(record)]),
+    deleteNetwork: (id) =>
+      persistence.transaction(() => {
+        persistence.delete('networks', id);
+        persistence.delete('cursors', id);
+      }),
+    ...sandboxTable(persistence),
+    links: () => recordsOf<LinkRecord>(persistence, 'links'),
+    putLink: (link) => persistence.put('links', [link.parentId, link.alias, encodeRecord(link)]),
+    deleteLink: (link) => persistence.delete('links', link.parentId, link.alias),
+    peers: () => recordsOf<PeerRecord>(persistence, 'peers'),
+    putPeer: (record) => persistence.put('peers', [record.name, encodeRecord(record)]),
+    deletePeer: (name) => persistence.delete('peers', name),
+    ...leaseTable(persistence),
+    transaction: (work) => persistence.transaction(work),
+  };
+}
+
+function sandboxTable(persistence: Persistence): Pick<NetworkStore, 'sandboxes' | 'putSandbox' | 'deleteSandbox'> {
   return {
     sandboxes: () =>
-      tables.rows('SELECT config, state FROM sandboxes ORDER BY rowid').map((row) => ({
-        config: decodeRecord<SandboxConfig>(row['config'] ?? 'null'),
-        ...(row['state'] === undefined ? {} : { state: decodeRecord<SandboxState>(row['state']) }),
+      [...persistence.rows.sandboxes.values()].map(([, config, state]) => ({
+        config: decodeRecord<SandboxConfig>(text(config)),
+        ...(state === null || state === undefined ? {} : { state: decodeRecord<SandboxState>(state) }),
       })),
     putSandbox: (config, state) =>
-      tables.run(
-        `INSERT INTO sandboxes (container_id, config, state) VALUES (?, ?, ?)
-         ON CONFLICT (container_id) DO UPDATE SET config = excluded.config, state = excluded.state`,
+      persistence.put('sandboxes', [
         config.containerId,
         encodeRecord(config),
         state === undefined ? null : encodeRecord(state),
-      ),
-    deleteSandbox: (containerId) => tables.run('DELETE FROM sandboxes WHERE container_id = ?', containerId),
-  };
-}
-
-function linkTable(tables: Tables): Pick<NetworkStore, 'links' | 'putLink' | 'deleteLink'> {
-  return {
-    links: () => tables.records<LinkRecord>('SELECT record FROM links ORDER BY put'),
-    putLink: (link) =>
-      tables.run(
-        `INSERT INTO links (parent_id, alias, record) VALUES (?, ?, ?)
-         ON CONFLICT (parent_id, alias) DO UPDATE SET record = excluded.record`,
-        link.parentId,
-        link.alias,
-        encodeRecord(link),
-      ),
-    deleteLink: (link) => tables.run('DELETE FROM links WHERE parent_id = ? AND alias = ?', link.parentId, link.alias),
-  };
-}
-
-function peerTable(tables: Tables): Pick<NetworkStore, 'peers' | 'putPeer' | 'deletePeer'> {
-  return {
-    peers: () => tables.records<PeerRecord>('SELECT record FROM peers ORDER BY rowid'),
-    putPeer: (record) =>
-      tables.run(
-        `INSERT INTO peers (name, record) VALUES (?, ?)
-         ON CONFLICT (name) DO UPDATE SET record = excluded.record`,
-        record.name,
-        encodeRecord(record),
-      ),
-    deletePeer: (name) => tables.run('DELETE FROM peers WHERE name = ?', name),
+      ]),
+    deleteSandbox: (containerId) => persistence.delete('sandboxes', containerId),
   };
 }
 
 function leaseTable(
-  tables: Tables,
+  persistence: Persistence,
 ): Pick<NetworkStore, 'leases' | 'putLease' | 'deleteLease' | 'cursor' | 'putCursor'> {
   return {
     leases: (networkId) =>
-      tables.rows('SELECT address, container_id FROM leases WHERE network_id = ?', networkId).map((row) => ({
-        address: row['address'] ?? '',
-        containerId: row['container_id'] ?? '',
-      })),
-    putLease: (networkId, address, containerId) =>
-      tables.run(
-        `INSERT INTO leases (network_id, address, container_id) VALUES (?, ?, ?)
-         ON CONFLICT (network_id, address) DO UPDATE SET container_id = excluded.container_id`,
-        networkId,
-        address,
-        containerId,
-      ),
-    deleteLease: (networkId, address) =>
-      tables.run('DELETE FROM leases WHERE network_id = ? AND address = ?', networkId, address),
-    cursor: (networkId) => tables.rows('SELECT address FROM cursors WHERE network_id = ?', networkId)[0]?.['address'],
-    putCursor: (networkId, address) =>
-      tables.run(
-        `INSERT INTO cursors (network_id, address) VALUES (?, ?)
-         ON CONFLICT (network_id) DO UPDATE SET address = excluded.address`,
-        networkId,
-        address,
-      ),
+      [...persistence.rows.leases.values()]
+        .filter(([id]) => id === networkId)
+        .map(([, address, containerId]) => ({ address: text(address), containerId: text(containerId) })),
+    putLease: (networkId, address, containerId) => persistence.put('leases', [networkId, address, containerId]),
+    deleteLease: (networkId, address) => persistence.delete('leases', networkId, address),
+    cursor: (networkId) => persistence.rows.cursors.get(networkId)?.[1] ?? undefined,
+    putCursor: (networkId, address) => persistence.put('cursors', [networkId, address]),
   };
 }
 
-function engineStores(tables: Tables): ContainerStore & ImageStore & VolumeStore {
+function engineStores(persistence: Persistence): ContainerStore & ImageStore & VolumeStore {
   return {
-    containers: () => tables.records<ContainerRecord>('SELECT record FROM containers ORDER BY rowid'),
-    putContainer: (record) =>
-      tables.run(
-        `INSERT INTO containers (id, name, record) VALUES (?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record`,
-        record.id,
-        record.name,
-        encodeRecord(record),
-      ),
-    deleteContainer: (id) => tables.run('DELETE FROM containers WHERE id = ?', id),
-    images: () => tables.records<ImageRecord>('SELECT record FROM images ORDER BY rowid'),
-    putImage: (record) =>
-      tables.run(
-        'INSERT INTO images (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record',
-        record.id,
-        encodeRecord(record),
-      ),
-    deleteImage: (id) => tables.run('DELETE FROM images WHERE id = ?', id),
-    volumes: () => tables.records<VolumeRecord>('SELECT record FROM volumes ORDER BY rowid'),
-    putVolume: (record) =>
-      tables.run(
-        'INSERT INTO volumes (name, record) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record',
-        record.name,
-        encodeRecord(record),
-      ),
-    deleteVolume: (name) => tables.run('DELETE FROM volumes WHERE name = ?', name),
+    containers: () => recordsOf<ContainerRecord>(persistence, 'containers'),
+    putContainer: (record) => persistence.put('containers', [record.id, record.name, encodeRecord(record)]),
+    deleteContainer: (id) => persistence.delete('containers', id),
+    images: () => recordsOf<ImageRecord>(persistence, 'images'),
+    putImage: (record) => persistence.put('images', [record.id, encodeRecord(record)]),
+    deleteImage: (id) => persistence.delete('images', id),
+    contentIntents: () => [...persistence.rows.content.keys()],
+    putContentIntent: (name) => persistence.put('content', [name]),
+    deleteContentIntent: (name) => persistence.delete('content', name),
+    volumes: () => recordsOf<VolumeRecord>(persistence, 'volumes'),
+    putVolume: (record) => persistence.put('volumes', [record.name, encodeRecord(record)]),
+    deleteVolume: (name) => persistence.delete('volumes', name),
   };
 }

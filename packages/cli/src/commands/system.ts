@@ -65,13 +65,47 @@ export const df: CommandSpec = {
 export const cleanup: CommandSpec = {
   usage: '[OPTIONS]',
   args: [0, 0],
-  flags: [{ name: 'dry-run', type: 'bool', help: 'Only say what would be removed' }],
-  description: 'Removes what Netyard made and no container needs: links, rules, mounts, namespaces, files.',
-  examples: ['netyard system cleanup --dry-run'],
+  flags: [
+    { name: 'dry-run', type: 'bool', help: 'Only say what would be removed' },
+    {
+      name: 'unknown-data',
+      type: 'bool',
+      help: 'Also remove the data of containers and images that have no record any more',
+    },
+  ],
+  description:
+    'Removes what Netyard made and no container needs: links, rules, mounts, namespaces, files. Data without a record is listed and stays, unless --unknown-data is given.',
+  examples: ['netyard system cleanup --dry-run', 'netyard system cleanup --unknown-data --dry-run'],
   run: async (context, { flags }) => {
-    const { Removed } = await context.client().system.cleanup({ dryRun: flags.bool('dry-run') });
+    const { Removed } = await context.client().system.cleanup({
+      dryRun: flags.bool('dry-run'),
+      unknownData: flags.bool('unknown-data'),
+    });
     if (Removed.length === 0) context.print('Nothing to clean up: all that Netyard made is in use.');
     for (const line of Removed) context.print(line);
+    return 0;
+  },
+};
+
+export const recover: CommandSpec = {
+  usage: '[OPTIONS]',
+  args: [0, 0],
+  flags: [
+    { name: 'data-root', type: 'string', help: "The daemon's data root (default: its configuration file's)" },
+    { name: 'config-file', type: 'string', help: "The daemon's configuration file" },
+    { name: 'dry-run', type: 'bool', help: 'Only say what would be rebuilt' },
+  ],
+  description:
+    'Rebuilds the database of a daemon that refuses to start, from its backup copy and the record files beside it. Stop the daemon first. Deletes nothing: the file that was there is set aside.',
+  examples: ['netyard system recover --dry-run', 'netyard system recover --data-root /var/lib/netyard'],
+  run: async (context, { flags }) => {
+    const { recoverDataRoot } = await import('@netyard/daemon');
+    const { lines } = await recoverDataRoot({
+      dataRoot: flags.text('data-root'),
+      configFile: flags.text('config-file'),
+      dryRun: flags.bool('dry-run'),
+    });
+    for (const line of lines) context.print(line);
     return 0;
   },
 };

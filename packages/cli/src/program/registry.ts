@@ -236,6 +236,11 @@ const systemCommands: readonly Entry[] = [
     summary: 'Remove unused data',
     load: async () => (await import('../commands/prune.ts')).systemPrune,
   },
+  {
+    name: 'recover',
+    summary: "Rebuild the database of a daemon that doesn't start",
+    load: async () => (await import('../commands/system.ts')).recover,
+  },
 ];
 
 const nsCommands: readonly Entry[] = [

@@ -1,0 +1,152 @@
+/** The SQLite file: opens it, reads all rows, and writes changes of rows in one transaction each. */
+import { chmodSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { NetyardError } from '@netyard/core';
+import { migrate } from './schema.ts';
+import { emptyRows, keyOf, type Row, type Rows, specOf, type TableName, tableNames } from './tables.ts';
+
+export interface Change {
+  table: TableName;
+  key: string;
+  /** Undefined: the row is deleted. */
+  row: Row | undefined;
+}
+
+/** Which database it is, and how many transactions it has seen. */
+export interface Identity {
+  epoch: string;
+  generation: number;
+}
+
+/** Rows that SQLite may write without asking the file system for space: free pages, and the log's own. */
+const sparePages = 256;
+
+export class Database {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Opens or makes the file. Throws `conflict` for a newer schema, `internal` for no database. */
+  constructor(path: string) {
+    this.#database = openFile(path);
+    try {
+      // Nobody else reads the file while it is open. Without shared memory a full disk cannot keep it from opening.
+      this.#database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+        PRAGMA wal_autocheckpoint = ${sparePages};`);
+      migrate(this.#database, path);
+    } catch (error) {
+      this.#database.close();
+      if (error instanceof NetyardError) throw error;
+      throw new NetyardError('internal', `${path}: ${String(error)}`, { cause: error });
+    }
+  }
+
+  read(): Rows {
+    const rows = emptyRows();
+    for (const table of tableNames) {
+      const { columns, order } = specOf(table);
+      const found = this.#statement(`SELECT ${columns.join(', ')} FROM ${table} ORDER BY ${order}`).all();
+      for (const line of found) {
+        const row = columns.map((column) => (line[column] === null ? null : String(line[column])));
+        rows[table].set(keyOf(table, row), row);
+      }
+    }
+    return rows;
+  }
+
+  identity(): Identity | undefined {
+    const row = this.#statement('SELECT epoch, generation FROM identity').get();
+    return row && { epoch: String(row['epoch']), generation: Number(row['generation']) };
+  }
+
+  /** One transaction; deletions first, as a name may move from a deleted row to a new one. */
+  write(changes: readonly Change[], identity: Identity): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const change of changes) if (change.row === undefined) this.#delete(change);
+      for (const change of changes) if (change.row !== undefined) this.#put(change.table, change.row);
+      this.#statement('INSERT OR REPLACE INTO identity (one, epoch, generation) VALUES (1, ?, ?)').run(
+        identity.epoch,
+        identity.generation,
+      );
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** Moves what the log holds into the file, both forced to the disk. */
+  checkpoint(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  }
+
+  /** Free pages in the file and space in the log, so that changes can be written when the disk is full. */
+  reserve(): void {
+    const free = Number(this.#database.prepare('PRAGMA freelist_count').get()?.['freelist_count'] ?? 0);
+    if (free >= sparePages / 2) return;
+    this.#database.exec(`CREATE TABLE IF NOT EXISTS spare (space BLOB);
+      INSERT INTO spare VALUES (zeroblob(${sparePages * 4096})); DROP TABLE spare;`);
+  }
+
+  /** SQLite's own check; undefined when nothing is wrong. */
+  check(): string | undefined {
+    const found = this.#database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    return found === 'ok' ? undefined : String(found);
+  }
+
+  get handle(): DatabaseSync {
+    return this.#database;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** SQLite ends the transaction itself after some failures, a full disk among them. */
+  #rollBack(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  #put(table: TableName, row: Row): void {
+    const { columns, keys } = specOf(table);
+    const updates = columns.slice(keys).map((column) => `${column} = excluded.${column}`);
+    const then = updates.length === 0 ? 'NOTHING' : `UPDATE SET ${updates.join(', ')}`;
+    const places = columns.map(() => '?').join(', ');
+    const conflict = columns.slice(0, keys).join(', ');
+    this.#statement(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT (${conflict}) DO ${then}`,
+    ).run(...row);
+  }
+
+  #delete({ table, key }: Change): void {
+    const { columns, keys } = specOf(table);
+    const where = columns.slice(0, keys).map((column) => `${column} = ?`);
+    this.#statement(`DELETE FROM ${table} WHERE ${where.join(' AND ')}`).run(...key.split('\0'));
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const made = this.#database.prepare(sql);
+    this.#statements.set(sql, made);
+    return made;
+  }
+}
+
+function openFile(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path, { timeout: 5000 });
+    if (path !== ':memory:') chmodSync(path, 0o600);
+    return database;
+  } catch (error) {
+    throw new NetyardError('internal', `cannot open ${path}: ${String(error)}`, { cause: error });
+  }
+}
+
+/** Primary result codes: the disk is full, cannot be read or written, or is read-only (sqlite.org/rescode.html). */
+export function isDiskTrouble(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'].includes(String(error.code))) return true;
+  const code = 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  return [8, 10, 13, 14].includes(code) || isDiskTrouble(error.cause);
+}

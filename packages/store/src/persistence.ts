@@ -1,0 +1,274 @@
+/**
+ * Keeps rows in memory and on the disk: the database first, then record files, then the generation. When the disk is
+ * full or broken, changes stay in memory and are written when it works again.
+ */
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsync, openSync } from 'node:fs';
+import { type Logger, messageOf, NetyardError } from '@netyard/core';
+import { type Change, type Database, type Identity, isDiskTrouble } from './database.ts';
+import type { RecordWriter } from './record-files.ts';
+import type { Reserve } from './reserve.ts';
+import { ownerOf, type RecordOwner, type Row, type Rows, rowsOf, specOf, type TableName } from './tables.ts';
+
+export interface PersistenceParts {
+  database: Pick<Database, 'write' | 'checkpoint' | 'reserve' | 'close'>;
+  /** Of the database. */
+  path: string;
+  rows: Rows;
+  identity: Identity | undefined;
+  records: RecordWriter | undefined;
+  reserve: Reserve | undefined;
+  logger: Logger;
+  /** How long until what could not be written is tried again. Default: one second. */
+  retryMs?: number;
+}
+
+const idleMs = 2000;
+
+export class Persistence {
+  readonly #parts: PersistenceParts;
+  readonly #rows: Rows;
+  #identity: Identity;
+  #synced: number;
+  /** What each change of the open transaction replaced. */
+  readonly #undo: { table: TableName; key: string; before: Row | undefined }[] = [];
+  #depth = 0;
+  readonly #dirty = new Map<string, { table: TableName; key: string }>();
+  readonly #dirtyFiles = new Map<string, RecordOwner>();
+  #trouble: string | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(parts: PersistenceParts) {
+    this.#parts = parts;
+    this.#rows = parts.rows;
+    this.#identity = parts.identity ?? { epoch: randomUUID(), generation: 0 };
+    this.#synced = this.#identity.generation;
+  }
+
+  get rows(): Rows {
+    return this.#rows;
+  }
+
+  /** Why the last changes are only in memory; undefined when all is written. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  put(table: TableName, row: Row): void {
+    const key = row.slice(0, specOf(table).keys).join('\0');
+    this.transaction(() => this.#change(table, key, row));
+  }
+
+  delete(table: TableName, ...key: string[]): void {
+    if (!this.#rows[table].has(key.join('\0'))) return;
+    this.transaction(() => this.#change(table, key.join('\0'), undefined));
+  }
+
+  transaction<T>(work: () => T): T {
+    const mark = this.#undo.length;
+    this.#depth += 1;
+    try {
+      const result = work();
+      if (this.#depth === 1) this.#commit();
+      return result;
+    } catch (error) {
+      this.#rollBack(mark);
+      throw error;
+    } finally {
+      this.#depth -= 1;
+      if (this.#depth === 0) this.#undo.length = 0;
+    }
+  }
+
+  /** Record files of everything in memory; for the start. `present`: those that are right already. */
+  refreshFiles(owners: readonly RecordOwner[]): void {
+    for (const owner of owners) this.#dirtyFiles.set(`${owner.kind}/${owner.name}`, owner);
+    this.#writeFiles();
+  }
+
+  /** Numbers a database that has no number yet. */
+  begin(): void {
+    if (!this.#parts.identity) this.#attempt(() => this.#writeDatabase());
+    this.#mark();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#idle);
+    this.#attempt(() => this.#flush());
+    this.#attempt(() => {
+      this.#parts.database.checkpoint();
+      this.#synced = this.#identity.generation;
+    });
+    this.#mark();
+    this.#parts.records?.close();
+    this.#parts.database.close();
+  }
+
+  #change(table: TableName, key: string, row: Row | undefined): void {
+    const rows = this.#rows[table];
+    this.#undo.push({ table, key, before: rows.get(key) });
+    if (row === undefined) rows.delete(key);
+    else rows.set(key, row);
+  }
+
+  #rollBack(mark: number): void {
+    for (const { table, key, before } of this.#undo.splice(mark).toReversed()) {
+      if (before === undefined) this.#rows[table].delete(key);
+      else this.#rows[table].set(key, before);
+    }
+  }
+
+  #commit(): void {
+    if (this.#undo.length === 0) return;
+    for (const { table, key } of this.#undo) this.#dirty.set(`${table} ${key}`, { table, key });
+    try {
+      this.#flush();
+    } catch (error) {
+      if (!isDiskTrouble(error) || this.#createsSomething()) {
+        for (const { table, key } of this.#undo) if (!this.#trouble) this.#dirty.delete(`${table} ${key}`);
+        throw isDiskTrouble(error) ? diskError(error) : error;
+      }
+      this.#note(error);
+    }
+  }
+
+  /** Something new is refused: it would be lost with the memory. What is there already can always change and end. */
+  #createsSomething(): boolean {
+    return this.#undo.some(
+      ({ table, key, before }) => specOf(table).creates && before === undefined && this.#rows[table].has(key),
+    );
+  }
+
+  /** Everything that is not on the disk yet. */
+  #flush(): void {
+    if (this.#dirty.size > 0) {
+      try {
+        this.#writeDatabase();
+      } catch (error) {
+        if (!isDiskTrouble(error) || !this.#parts.reserve?.release()) throw error;
+        this.#writeDatabase();
+      }
+    }
+    this.#writeFiles();
+    this.#mark();
+    this.#armIdle();
+  }
+
+  #writeDatabase(): void {
+    const identity = { ...this.#identity, generation: this.#identity.generation + 1 };
+    const changes = [...this.#dirty.values()].map(
+      ({ table, key }): Change => ({ table, key, row: this.#rows[table].get(key) }),
+    );
+    this.#parts.database.write(changes, identity);
+    this.#identity = identity;
+    for (const { table, key } of this.#dirty.values()) {
+      const owner = ownerOf(table, key);
+      if (owner) this.#dirtyFiles.set(`${owner.kind}/${owner.name}`, owner);
+    }
+    this.#dirty.clear();
+  }
+
+  /** A file that cannot be written is no reason to fail: the database has it. */
+  #writeFiles(): void {
+    const { records } = this.#parts;
+    if (!records) {
+      this.#dirtyFiles.clear();
+      return;
+    }
+    for (const [name, owner] of this.#dirtyFiles) {
+      try {
+        const rows = rowsOf(this.#rows, owner);
+        if (rows.length === 0) records.remove(owner);
+        else records.write(owner, { ...this.#identity, rows });
+        this.#dirtyFiles.delete(name);
+      } catch (error) {
+        this.#note(error);
+        return;
+      }
+    }
+  }
+
+  #mark(): void {
+    this.#attempt(() => this.#parts.records?.mark(this.#identity, this.#synced));
+  }
+
+  #note(error: unknown): void {
+    if (this.#trouble === undefined)
+      this.#parts.logger.error('the state cannot be written and is kept in memory', { error: messageOf(error) });
+    this.#trouble = messageOf(error);
+    if (this.#closed || this.#retry) return;
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#parts.retryMs ?? 1000);
+    this.#retry.unref();
+  }
+
+  #tryAgain(): void {
+    this.#retry = undefined;
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#note(error);
+      return;
+    }
+    if (this.#dirtyFiles.size > 0) return;
+    this.#trouble = undefined;
+    this.#parts.logger.info('the state is written again');
+  }
+
+  /** Writing the log into the file waits for the disk: that is done when nothing else is. */
+  #armIdle(): void {
+    if (this.#closed || this.#parts.path === ':memory:') return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#checkpoint(), idleMs);
+    this.#idle.unref();
+  }
+
+  #checkpoint(): void {
+    const { generation } = this.#identity;
+    // Forced to the disk by another thread first, so that the checkpoint itself has little to wait for. Only the log:
+    // closing a descriptor of the database would give up SQLite's locks on it.
+    syncFile(`${this.#parts.path}-wal`, () => {
+      if (this.#closed) return;
+      this.#attempt(() => {
+        this.#parts.database.checkpoint();
+        this.#synced = generation;
+        this.#parts.reserve?.restore();
+        this.#parts.database.reserve();
+      });
+      this.#mark();
+    });
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#note(error);
+    }
+  }
+}
+
+function syncFile(path: string, then: () => void): void {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    then(); // no log: nothing to force
+    return;
+  }
+  fsync(file, () => {
+    closeSync(file);
+    then();
+  });
+}
+
+function diskError(error: unknown): NetyardError {
+  const full = new NetyardError('internal', `cannot write the state: ${messageOf(error)}`, {
+    hint: 'make room on the file system of the data root: remove containers, images or volumes',
+    cause: error,
+  });
+  return full;
+}

@@ -1,0 +1,165 @@
+/**
+ * Record files: what the database says of one container, image, volume, network or peer, once more in a file of its
+ * own below `records`. They show that a database is older than it was, and the records are rebuilt from them.
+ *
+ *     records/generation            epoch, generation, generation that is safe on the disk, boot id
+ *     records/KIND/NAME.json        epoch, generation, rows, digest of the rows
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Identity } from './database.ts';
+import { type RecordKind, type RecordOwner, type Row, recordKinds, type TableName, tableNames } from './tables.ts';
+
+export interface RecordFile extends Identity {
+  owner: RecordOwner;
+  rows: [TableName, Row][];
+}
+
+export interface Marker extends Identity {
+  /** Up to here a power failure takes nothing away. */
+  synced: number;
+  boot: string;
+}
+
+export interface FoundRecords {
+  files: RecordFile[];
+  /** Files that cannot be read, with the reason. */
+  damaged: { owner: RecordOwner; path: string; reason: string }[];
+  marker: Marker | undefined;
+}
+
+const digestOf = (rows: unknown): string => createHash('sha256').update(JSON.stringify(rows)).digest('hex');
+
+export function encodeRecordFile({ epoch, generation, rows }: Omit<RecordFile, 'owner'>): string {
+  return `${JSON.stringify({ format: 1, epoch, generation, digest: digestOf(rows), rows })}\n`;
+}
+
+/** Throws for anything that `encodeRecordFile` did not write. */
+export function decodeRecordFile(text: string, owner: RecordOwner): RecordFile {
+  const value = JSON.parse(text) as Partial<Record<'format' | 'epoch' | 'generation' | 'digest' | 'rows', unknown>>;
+  if (value.format !== 1) throw new Error(`format ${String(value.format)} is unknown`);
+  if (value.digest !== digestOf(value.rows)) throw new Error('its digest is wrong');
+  const rows = (value.rows as [TableName, Row][]).filter(([table]) => tableNames.includes(table));
+  return { owner, epoch: String(value.epoch), generation: Number(value.generation), rows };
+}
+
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+const folderOf = (folder: string, kind: RecordKind): string => join(folder, kind);
+const pathOf = (folder: string, { kind, name }: RecordOwner): string =>
+  join(folderOf(folder, kind), `${encodeURIComponent(name)}.json`);
+
+export function readRecords(folder: string): FoundRecords {
+  const found: FoundRecords = { files: [], damaged: [], marker: readMarker(folder) };
+  for (const kind of recordKinds) {
+    for (const entry of listFolder(folderOf(folder, kind))) {
+      if (!entry.endsWith('.json')) continue;
+      const path = join(folder, kind, entry);
+      const owner = { kind, name: decodeURIComponent(entry.slice(0, -'.json'.length)) };
+      try {
+        found.files.push(decodeRecordFile(readFileSync(path, 'utf8'), owner));
+      } catch (error) {
+        found.damaged.push({ owner, path, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  }
+  return found;
+}
+
+function readMarker(folder: string): Marker | undefined {
+  try {
+    const [epoch, generation, synced, boot] = readFileSync(join(folder, 'generation'), 'utf8').trim().split(/ +/);
+    const marker = { epoch: epoch ?? '', generation: Number(generation), synced: Number(synced), boot: boot ?? '' };
+    return Number.isSafeInteger(marker.generation) && marker.boot !== '' ? marker : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+/** Writes record files. Each is whole at any moment; the disk is forced to have it a little later. */
+export class RecordWriter {
+  readonly #folder: string;
+  readonly #boot = bootId();
+  readonly #marker: number;
+  #syncs = 0;
+  #made = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    for (const kind of recordKinds) {
+      mkdirSync(folderOf(folder, kind), { recursive: true, mode: 0o700 });
+      for (const entry of listFolder(folderOf(folder, kind)))
+        if (entry.endsWith('.new')) rmSync(join(folder, kind, entry), { force: true });
+    }
+    this.#marker = openSync(join(folder, 'generation'), 'a+', 0o600);
+    closeSync(this.#marker);
+    this.#marker = openSync(join(folder, 'generation'), 'r+', 0o600);
+  }
+
+  write(owner: RecordOwner, content: Omit<RecordFile, 'owner'>): void {
+    const path = pathOf(this.#folder, owner);
+    this.#made += 1;
+    const draft = `${path}.${this.#made}.new`;
+    const file = openSync(draft, 'w', 0o600);
+    let open = true;
+    try {
+      writeFileSync(file, encodeRecordFile(content));
+      renameSync(draft, path);
+      if (this.#syncs < 64) {
+        this.#syncs += 1;
+        open = false;
+        fsync(file, () => {
+          this.#syncs -= 1;
+          closeSync(file);
+        });
+      }
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    } finally {
+      if (open) closeSync(file);
+    }
+  }
+
+  remove(owner: RecordOwner): void {
+    rmSync(pathOf(this.#folder, owner), { force: true });
+  }
+
+  /** In place and of one length: it takes no space. */
+  mark({ epoch, generation }: Identity, synced: number): void {
+    const text = `${epoch} ${String(generation).padStart(16)} ${String(synced).padStart(16)} ${this.#boot}\n`;
+    writeSync(this.#marker, text, 0);
+    ftruncateSync(this.#marker, Buffer.byteLength(text));
+  }
+
+  close(): void {
+    closeSync(this.#marker);
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Rebuilds the database of a data root from what is left: the database itself as far as it can be read, its backup
+ * copy, the record files, and the folders of volumes. Deletes nothing: what it replaces is set aside.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isFullId, isName } from '@netyard/core';
+import type { ContainerRecord, VolumeRecord } from '@netyard/engine';
+import type { SandboxConfig, SandboxState } from '@netyard/network';
+import { backupPath, databasePath, examineDatabase, examineDataRoot } from './data-root.ts';
+import { Database, type Identity } from './database.ts';
+import { decodeRecord, encodeRecord } from './encoding.ts';
+import { type DataRootFacts, judge, nameOf } from './judge.ts';
+import { mergeRecords } from './merge.ts';
+import { type Rows, tableNames } from './tables.ts';
+
+export interface RecoverReport {
+  /** False: the database fits, and nothing was to be done. */
+  needed: boolean;
+  lines: string[];
+}
+
+interface Base {
+  identity: Identity;
+  rows: Rows;
+}
+
+/** Only while no daemon runs on the data root. */
+export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {}): RecoverReport {
+  const facts = examineDataRoot(dataRoot);
+  const verdict = judge(facts);
+  if (verdict.use === 'new')
+    return { needed: false, lines: ['nothing to recover: there are no containers, images or volumes'] };
+  if (verdict.use === 'database')
+    return { needed: false, lines: ['nothing to recover: the database fits the containers'] };
+  const lines = [verdict.use === 'none' ? verdict.reason : 'the database lacks its last transactions'];
+  const base = chooseBase(dataRoot, facts, lines);
+  const merged = mergeRecords({
+    base,
+    records: facts.records,
+    hasContainer: (id) => facts.folders.containers.includes(id),
+  });
+  lines.push(...merged.lines, ...addVolumes(dataRoot, merged.rows, facts.folders.volumes));
+  deriveLeases(merged.rows);
+  lines.push(...reportUnknown(dataRoot, merged.rows, facts), ...summary(merged.rows));
+  if (!options.dryRun) lines.push(...replaceDatabase(dataRoot, merged.rows, nextIdentity(facts, base)));
+  return { needed: true, lines };
+}
+
+/** The newest database that can be read whole and belongs to the record files. */
+function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Base | undefined {
+  const epoch = facts.records.marker?.epoch ?? facts.records.files[0]?.epoch;
+  const candidates = [
+    { name: 'the database', found: facts.database },
+    { name: 'the backup copy', found: examineDatabase(backupPath(dataRoot)) },
+  ];
+  const usable = candidates.flatMap(({ name, found }) => {
+    if (found === 'missing' || 'problem' in found) return [];
+    const identity = found.identity ?? { epoch: epoch ?? randomUUID(), generation: 0 };
+    if (epoch !== undefined && identity.epoch !== epoch) {
+      lines.push(`${name} belongs to other containers and is not used`);
+      return [];
+    }
+    return [{ name, identity, rows: found.rows }];
+  });
+  usable.sort((a, b) => b.identity.generation - a.identity.generation);
+  const [best] = usable;
+  lines.push(
+    best ? `begins with ${best.name} (transaction ${best.identity.generation})` : 'begins with the record files alone',
+  );
+  return best;
+}
+
+function nextIdentity({ records }: DataRootFacts, base: Base | undefined): Identity {
+  const generations = [
+    base?.identity.generation ?? 0,
+    records.marker?.generation ?? 0,
+    ...records.files.map(({ generation }) => generation),
+  ];
+  const epoch = records.marker?.epoch ?? records.files[0]?.epoch ?? base?.identity.epoch ?? randomUUID();
+  // Files of another epoch than the one chosen are merged as well; the next start writes them anew.
+  return { epoch, generation: Math.max(...generations) + 1 };
+}
+
+/** A folder of a volume without a record: its name is what is known. Never anonymous, so that no prune takes it. */
+function addVolumes(dataRoot: string, rows: Rows, folders: readonly string[]): string[] {
+  const missing = folders.filter(
+    (name) => isName(name) && !rows.volumes.has(name) && existsSync(join(dataRoot, 'volumes', name, '_data')),
+  );
+  for (const name of missing) {
+    const mountpoint = join(dataRoot, 'volumes', name, '_data');
+    const created = BigInt(Math.trunc(statSync(mountpoint).mtimeMs)) * 1_000_000n;
+    const record: VolumeRecord = {
+      name,
+      driver: 'local',
+      mountpoint,
+      created,
+      labels: {},
+      options: {},
+      anonymous: false,
+    };
+    rows.volumes.set(name, [name, encodeRecord(record)]);
+  }
+  return missing.map((name) => `volume ${name}: only its folder is left; labels and options are lost`);
+}
+
+/** Addresses that containers have or asked for. */
+function deriveLeases(rows: Rows): void {
+  rows.leases.clear();
+  const ids = new Map([...rows.networks.values()].map(([id, name]) => [name ?? '', id ?? '']));
+  for (const [containerId, config, state] of rows.sandboxes.values()) {
+    const lease = (networkId: string | undefined, address: string | undefined): void => {
+      if (networkId && address && containerId)
+        rows.leases.set(`${networkId}\0${address}`, [networkId, address, containerId]);
+    };
+    for (const { network, ipv4Address } of decodeRecord<SandboxConfig>(config ?? 'null')?.endpoints ?? [])
+      lease(ids.get(network) ?? network, ipv4Address);
+    for (const { networkId, ipv4Address } of decodeRecord<SandboxState | null>(state ?? 'null')?.endpoints ?? [])
+      lease(networkId, ipv4Address);
+  }
+}
+
+function reportUnknown(dataRoot: string, rows: Rows, facts: DataRootFacts): string[] {
+  const damaged = facts.records.damaged.map(
+    ({ owner, path, reason }) => `${nameOf(owner)}: its record file ${path} is damaged (${reason})`,
+  );
+  const unknown = facts.folders.containers
+    .filter((id) => isFullId(id) && !rows.containers.has(id))
+    .map(
+      (id) =>
+        `container ${id}: no record is left; its files stay in ${join(dataRoot, 'overlay/containers', id, 'upper')}`,
+    );
+  return [...damaged, ...unknown];
+}
+
+function summary(rows: Rows): string[] {
+  const containers = [...rows.containers.values()].map(([, , record]) =>
+    decodeRecord<ContainerRecord>(record ?? 'null'),
+  );
+  const listed = containers.map(
+    ({ id, name, state }) => `container ${name} (${id.slice(0, 12)}), last seen ${state.status}`,
+  );
+  const numbers = `${rows.containers.size} containers, ${rows.images.size} images, ${rows.volumes.size} volumes, ${rows.networks.size} networks, ${rows.peers.size} peers`;
+  return [...listed, numbers];
+}
+
+/** The new database is whole and checked before it takes the old one's place. */
+function replaceDatabase(dataRoot: string, rows: Rows, identity: Identity): string[] {
+  const path = databasePath(dataRoot);
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
+  const draft = `${path}.recovered-${stamp}`;
+  const database = new Database(draft);
+  try {
+    const changes = tableNames.flatMap((table) => [...rows[table]].map(([key, row]) => ({ table, key, row })));
+    database.write(changes, identity);
+    const problem = database.check();
+    if (problem !== undefined) throw new Error(`the new database is not whole: ${problem}`);
+  } finally {
+    database.close();
+  }
+  const aside: string[] = [];
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (!existsSync(`${path}${suffix}`)) continue;
+    renameSync(`${path}${suffix}`, `${path}.aside-${stamp}${suffix}`);
+    aside.push(`${path}.aside-${stamp}${suffix}`);
+  }
+  renameSync(draft, path);
+  return [...aside.map((file) => `the file that was there is now ${file}`), `${path} is written; start the daemon`];
+}

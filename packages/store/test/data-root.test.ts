@@ -1,0 +1,278 @@
+/** Data roots whose database, log or record files were damaged: nothing is taken for true that is not, and it comes back. */
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isNetyardError, newId, silentLogger } from '@netyard/core';
+import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
+import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import { openDataRoot, recoverState, type Store } from '../src/index.ts';
+
+const container = (id: string, name: string, status = 'running'): ContainerRecord =>
+  ({ id, name, created: 5n, layers: [], state: { status } }) as unknown as ContainerRecord;
+const sandbox = (containerId: string, name: string): SandboxConfig =>
+  ({ containerId, name, links: ['b:a'], endpoints: [{ network: 'bridge' }] }) as unknown as SandboxConfig;
+const running = (ipv4Address: string): SandboxState =>
+  ({ id: 's', ports: [{ hostPort: 80 }], endpoints: [{ networkId: 'n1', ipv4Address }] }) as unknown as SandboxState;
+
+let root: string;
+let folders: string[];
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
+  folders = [root];
+});
+afterEach(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+const open = (folder = root): Store => openDataRoot(folder, { logger: silentLogger });
+
+/** Containers with layers, an image, a volume and a network. */
+function fill(store: Store, names: readonly string[]): string[] {
+  store.putNetwork({ id: 'n1', name: 'bridge' } as NetworkRecord);
+  store.putImage({ id: 'sha256:1', tags: ['a:b'], lastTagged: 0n } as ImageRecord);
+  store.putVolume({ name: 'data', labels: { a: 'b' } } as unknown as VolumeRecord);
+  return names.map((name, index) => {
+    const id = newId();
+    mkdirSync(join(root, 'overlay', 'containers', id), { recursive: true });
+    store.putContainer(container(id, name));
+    store.transaction(() => {
+      store.putSandbox(sandbox(id, name), running(`172.17.0.${index + 2}`));
+      store.putLink({ parentId: id, alias: 'a', childId: 'x' });
+      store.putLease('n1', `172.17.0.${index + 2}`, id);
+    });
+    return id;
+  });
+}
+
+/** As a killed daemon leaves it: what is on the disk at this moment. */
+function killed(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
+  folders.push(copy);
+  cpSync(root, copy, { recursive: true });
+  return copy;
+}
+
+const contentOf = (store: Store): unknown => ({
+  containers: store.containers().sort((a, b) => a.name.localeCompare(b.name)),
+  sandboxes: store.sandboxes().sort((a, b) => a.config.name.localeCompare(b.config.name)),
+  links: store.links().length,
+  leases: store.leases('n1'),
+  images: store.images(),
+  volumes: store.volumes(),
+  networks: store.networks(),
+});
+
+const refusal = (error: unknown): boolean =>
+  isNetyardError(error, 'conflict') && /netyard system recover --data-root/.test(error.hint ?? '');
+
+const damages: Record<string, (folder: string, old: string) => void> = {
+  'the database removed': (folder) => rmSync(join(folder, 'netyard.db')),
+  'the database and its log removed': (folder) => {
+    rmSync(join(folder, 'netyard.db'));
+    rmSync(join(folder, 'netyard.db-wal'));
+  },
+  'the database emptied': (folder) => {
+    writeFileSync(join(folder, 'netyard.db'), '');
+    writeFileSync(join(folder, 'netyard.db-wal'), '');
+  },
+  'the log removed': (folder) => rmSync(join(folder, 'netyard.db-wal')),
+  'the log cut in the middle': (folder) => {
+    const path = join(folder, 'netyard.db-wal');
+    truncateSync(path, 32 + 3 * (24 + 4096) + 100); // its header, three pages and a part of one
+  },
+  'the database replaced by an older copy': (folder, old) => {
+    rmSync(join(folder, 'netyard.db-wal'), { force: true });
+    copyFileSync(join(old, 'netyard.db'), join(folder, 'netyard.db'));
+    if (existsSync(join(old, 'netyard.db-wal')))
+      copyFileSync(join(old, 'netyard.db-wal'), join(folder, 'netyard.db-wal'));
+  },
+  'the database overwritten': (folder) => {
+    const path = join(folder, 'netyard.db');
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 0x5a));
+  },
+  'the database of another daemon': (folder) => {
+    const other = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
+    folders.push(other);
+    const store = open(other);
+    for (let at = 0; at < 200; at += 1) store.putCursor('n', String(at));
+    store.close();
+    rmSync(join(folder, 'netyard.db-wal'), { force: true });
+    copyFileSync(join(other, 'netyard.db'), join(folder, 'netyard.db'));
+  },
+};
+
+describe('a damaged database is refused, and recovered with everything that was in it', () => {
+  for (const [name, damage] of Object.entries(damages)) {
+    test(name, () => {
+      const store = open();
+      fill(store, ['one']);
+      const old = killed();
+      fill(store, ['two', 'three']);
+      const expected = contentOf(store);
+      const folder = killed();
+      store.close();
+      damage(folder, old);
+      assert.throws(() => open(folder), refusal);
+      assert.throws(() => open(folder), refusal, 'looking at it changes nothing');
+      const dry = recoverState(folder, { dryRun: true });
+      assert.ok(dry.needed);
+      assert.throws(() => open(folder), refusal, 'a dry run changes nothing');
+      const report = recoverState(folder);
+      assert.match(report.lines.join('\n'), /3 containers, 1 images, 1 volumes, 1 networks/);
+      const recovered = open(folder);
+      assert.deepEqual(contentOf(recovered), expected);
+      recovered.close();
+      assert.equal(recoverState(folder).needed, false);
+    });
+  }
+});
+
+test('a killed daemon’s data root is used as it is, again and again', () => {
+  let store = open();
+  fill(store, ['one']);
+  const expected = contentOf(store);
+  for (let times = 0; times < 3; times += 1) {
+    const folder = killed();
+    store.close();
+    root = folder;
+    store = open();
+    assert.deepEqual(contentOf(store), expected);
+  }
+  store.close();
+});
+
+test('an empty data root is a new one, and so is one that was closed without containers', () => {
+  open().close();
+  rmSync(join(root, 'netyard.db'));
+  rmSync(join(root, 'records'), { recursive: true });
+  open().close();
+});
+
+test('layers or volumes without any database are refused', () => {
+  for (const path of ['overlay/containers/x', 'overlay/layers/x', 'volumes/data/_data']) {
+    const folder = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
+    folders.push(folder);
+    mkdirSync(join(folder, path), { recursive: true });
+    assert.throws(() => open(folder), refusal, path);
+  }
+});
+
+test('a removed container does not come back, and its record file is gone', () => {
+  const store = open();
+  const [one = '', two = ''] = fill(store, ['one', 'two']);
+  const old = killed();
+  rmSync(join(root, 'overlay', 'containers', one), { recursive: true });
+  store.deleteContainer(one);
+  store.deleteSandbox(one);
+  store.deleteLink({ parentId: one, alias: 'a', childId: 'x' });
+  assert.deepEqual(readdirSync(join(root, 'records/containers')), [`${two}.json`]);
+  store.close();
+  damages['the database replaced by an older copy']?.(root, old);
+  assert.throws(() => open(), refusal);
+  recoverState(root);
+  const recovered = open();
+  assert.deepEqual(
+    recovered.containers().map(({ name }) => name),
+    ['two'],
+  );
+  recovered.close();
+});
+
+test('a damaged record file costs only its own container, and nothing while the database is whole', () => {
+  const store = open();
+  const [one = '', two = ''] = fill(store, ['one', 'two']);
+  store.close();
+  const path = join(root, 'records/containers', `${one}.json`);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('running', 'runninG'));
+  const healthy = open();
+  assert.equal(healthy.containers().length, 2);
+  healthy.close();
+  assert.match(readFileSync(path, 'utf8'), /running/, 'written anew');
+  writeFileSync(path, '{');
+  rmSync(join(root, 'netyard.db'));
+  const { lines } = recoverState(root);
+  assert.match(lines.join('\n'), new RegExp(`container ${one}: its record file .* is damaged`));
+  assert.match(lines.join('\n'), new RegExp(`container ${one}: no record is left; its files stay in`));
+  const recovered = open();
+  assert.deepEqual(
+    recovered.containers().map(({ id }) => id),
+    [two],
+  );
+  recovered.close();
+  assert.ok(existsSync(join(root, 'overlay/containers', one)));
+});
+
+test('two record files that claim one name: the later one has it', () => {
+  const store = open();
+  const [one = '', two = ''] = fill(store, ['one', 'two']);
+  store.close();
+  const path = (id: string): string => join(root, 'records/containers', `${id}.json`);
+  const other = killed();
+  const renamed = open(other);
+  renamed.deleteContainer(one);
+  renamed.putContainer(container(two, 'one'));
+  renamed.close();
+  copyFileSync(join(other, 'records/containers', `${two}.json`), path(two));
+  rmSync(join(root, 'netyard.db'));
+  const { lines } = recoverState(root);
+  assert.match(
+    lines.join('\n'),
+    new RegExp(`container ${one}: its name one is another's; it is now one-${one.slice(0, 12)}`),
+  );
+  const recovered = open();
+  const names = Object.fromEntries(recovered.containers().map(({ id, name }) => [id, name]));
+  assert.deepEqual(names, { [one]: `one-${one.slice(0, 12)}`, [two]: 'one' });
+  recovered.close();
+});
+
+test('after a power failure the record files give what the log had not on the disk yet', () => {
+  const store = open();
+  fill(store, ['one']);
+  const old = killed();
+  fill(store, ['two']);
+  const expected = contentOf(store);
+  const folder = killed();
+  store.close();
+  damages['the database replaced by an older copy']?.(folder, old);
+  const marker = join(folder, 'records/generation');
+  writeFileSync(marker, readFileSync(marker, 'utf8').replace(/\S+$/m, '00000000-0000-0000-0000-000000000000'));
+  const started = open(folder);
+  assert.deepEqual(contentOf(started), expected);
+  started.close();
+});
+
+test('a backup copy is made, whole, and used when the database and a record file are gone', async () => {
+  const store = openDataRoot(root, { logger: silentLogger, backupEveryMs: 20 });
+  const [one = ''] = fill(store, ['one', 'two']);
+  const path = join(root, 'netyard.db.backup');
+  const deadline = Date.now() + 10_000;
+  while (!existsSync(`${path}.1`) && Date.now() < deadline) await pause(20);
+  store.close();
+  await pause(200);
+  writeFileSync(join(root, 'netyard.db'), 'garbage'.repeat(2000));
+  writeFileSync(join(root, 'records/containers', `${one}.json`), '');
+  const { lines } = recoverState(root);
+  assert.match(lines.join('\n'), /begins with the backup copy/);
+  const recovered = open();
+  assert.equal(recovered.containers().length, 2);
+  recovered.close();
+  assert.ok(
+    readdirSync(root).some((name) => name.startsWith('netyard.db.aside-')),
+    'the damaged file is set aside',
+  );
+});
