@@ -3,7 +3,7 @@
  *
  * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh` the same as a script, text/x-shellscript)
  * - GET /netyard/v1/topology: TopologyResponse
- * - POST /netyard/v1/cleanup?dryRun=1: CleanupResponse
+ * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
  * - `?dryRun=1` on POST /containers/{id}/start and /stop, DELETE /containers/{id}, POST /networks/{id}/connect and

@@ -76,7 +76,7 @@ export class System {
   }
 
   /** Takes away what belongs to no container. */
-  cleanup(call: { dryRun: boolean }): Promise<CleanupResponse> {
+  cleanup(call: { dryRun: boolean; unknownData?: boolean }): Promise<CleanupResponse> {
     return this.#api.transport
       .send('POST', '/netyard/v1/cleanup', { query: call })
       .then((answer) => answer.toArray())

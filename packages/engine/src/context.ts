@@ -65,6 +65,8 @@ export interface EngineContext {
   readonly restarts: RestartTimers;
   readonly departures: Departures;
   readonly health: HealthMonitors;
+  /** Why the state is not written at the moment; empty when it is. */
+  readonly stateTrouble: () => string[];
   /** One change of state at a time per container. */
   readonly queue: KeyedQueue;
 }

@@ -275,8 +275,8 @@ export interface Engine {
   system: {
     info(): Promise<SystemInfo>;
     diskUsage(): Promise<DiskUsage>;
-    /** For tests and `system cleanup`: removes leftovers that belong to no container. */
-    cleanup(options: { dryRun: boolean }): Promise<string[]>;
+    /** For tests and `system cleanup`: removes leftovers that belong to no container; with `unknownData` data too. */
+    cleanup(options: { dryRun: boolean; unknownData?: boolean }): Promise<string[]>;
   };
   /** Reconciles with what runs, then restarts what its policy says. */
   start(): Promise<void>;

@@ -42,7 +42,7 @@ export interface EngineOptions {
   /** Containers and networks need each other: made from what the engine answers about containers. */
   networks: (containers: ContainerDirectory) => Networks;
   images: (neighbours: ImageNeighbours) => Images;
-  store: ContainerStore & VolumeStore;
+  store: ContainerStore & VolumeStore & { trouble?(): string | undefined };
   settings: EngineSettings;
   files: PipeFiles;
   /** `Kernel.linkStatistics`. */
@@ -118,6 +118,10 @@ function openContext(options: EngineOptions): EngineContext {
       (id, result) => settleProbe(context, id, result),
     ),
     queue: new KeyedQueue(),
+    stateTrouble() {
+      const trouble = store.trouble?.();
+      return trouble === undefined ? [] : [`WARNING: the state cannot be written and is kept in memory: ${trouble}`];
+    },
   };
   return context;
 }

@@ -95,13 +95,32 @@ test('a container with --rm that does not run is removed, whenever it ended', as
   assert.equal(world.store.records.size, 0);
 });
 
-test('folders and tasks of nobody are taken away', async () => {
+test('folders without a record are kept, listed, and go only when that is asked for', async () => {
   const id = newId();
   mkdirSync(containerDirectory(world.settings, id), { recursive: true });
   mkdirSync(join(world.directory, 'rootfs', id), { recursive: true });
   await world.restart();
+  const stays = (): void => {
+    assert.ok(existsSync(containerDirectory(world.settings, id)));
+    assert.deepEqual(readdirSync(join(world.directory, 'rootfs')), [id]);
+  };
+  stays();
+  const { system } = world.engine;
+  assert.deepEqual(await system.cleanup({ dryRun: false }), [`kept: container ${id}, which has data but no record`]);
+  stays();
+  assert.deepEqual(await system.cleanup({ dryRun: true, unknownData: true }), [`container ${id} and its data`]);
+  stays();
+  await system.cleanup({ dryRun: false, unknownData: true });
   assert.equal(existsSync(containerDirectory(world.settings, id)), false);
   assert.deepEqual(readdirSync(join(world.directory, 'rootfs')), []);
+});
+
+test('a lost database kills no container and deletes no layer', async () => {
+  const id = await world.run();
+  world.store.records.clear();
+  await world.restart();
+  assert.equal(world.runtime.tasks.get(id)?.status, 'running');
+  assert.deepEqual(readdirSync(join(world.directory, 'rootfs')), [id]);
 });
 
 test('restart policies decide what comes back after a reboot, targets of links first', async () => {

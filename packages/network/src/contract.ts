@@ -239,8 +239,11 @@ export interface NetworkSettings {
 
 /** The whole network box as `engine` and `docker-api` see it. Implemented by `openNetworks(…)`. */
 export interface Networks {
-  /** Makes tables and the default bridge true, re-reserves ports and repairs what running sandboxes need. */
-  start(running: readonly string[]): Promise<void>;
+  /**
+   * Makes tables and the default bridge true, re-reserves ports and repairs what running sandboxes need.
+   * @param options.keepUnknown a container without a record runs: what no plan references may be its network, and stays
+   */
+  start(running: readonly string[], options?: { keepUnknown?: boolean }): Promise<void>;
 
   // Networks
   list(): NetworkRecord[];

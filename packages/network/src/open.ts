@@ -64,8 +64,8 @@ export function openNetworks(options: NetworksOptions): Networks {
   const traffic = new TrafficWatch(context);
   let started = false;
   return {
-    async start(running) {
-      await start(context, running);
+    async start(running, options) {
+      await start(context, running, options);
       if (!started) mender.start();
       started = true;
       context.names.start();

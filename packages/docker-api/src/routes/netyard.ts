@@ -20,7 +20,8 @@ export function netyardRoutes({ engine, networks, shell }: ApiOptions): Route[] 
     }),
     route('POST', '/netyard/v1/cleanup', async (exchange) => {
       const dryRun = readBoolean(exchange.query, 'dryRun');
-      sendJson(exchange, 200, { DryRun: dryRun, Removed: await engine.system.cleanup({ dryRun }) });
+      const unknownData = readBoolean(exchange.query, 'unknownData');
+      sendJson(exchange, 200, { DryRun: dryRun, Removed: await engine.system.cleanup({ dryRun, unknownData }) });
     }),
   ];
 }

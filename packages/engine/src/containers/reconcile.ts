@@ -21,13 +21,15 @@ export async function reconcile(context: EngineContext): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
   const ids = new Set(running.map(({ id }) => id));
-  await context.networks.start([...ids]);
+  const unknown = await unknownContainers(context, tasks);
+  await context.networks.start([...ids], { keepUnknown: unknown.some((id) => isRunning(tasks.get(id))) });
   const stopped = context.index.all().filter(({ id }) => !ids.has(id));
   await Promise.all([
     ...running.map((record) => attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)))),
     ...stopped.map((record) => attempt(context, record.id, () => settle(context, record, tasks.get(record.id)))),
   ]);
-  await removeOrphans(context, tasks);
+  await removeRemains(context, tasks);
+  reportUnknown(context, unknown);
   await restartAtBoot(context);
 }
 
@@ -103,24 +105,46 @@ async function finishRemoval(context: EngineContext, record: ContainerRecord): P
   if (wasBeingMade || record.config.autoRemove) await removeAnonymousVolumes(context, record);
 }
 
-/** Things below our folders, and tasks, that no container claims. */
-async function removeOrphans(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {
-  for (const id of await orphans(context, tasks)) {
-    context.logger.warn('removing what an interrupted work left behind', { container: id });
-    await attempt(context, id, () => removeOrphan(context, id));
+/**
+ * Ids of tasks and of folders with data that no record names. A creation and a removal that were cut short have a
+ * record; so these are containers whose record was lost, and nothing of them is ever removed unasked.
+ */
+export async function unknownContainers(
+  context: EngineContext,
+  tasks: ReadonlyMap<string, TaskInfo>,
+): Promise<string[]> {
+  const folder = containersDirectory(context.settings);
+  const folders = existsSync(folder) ? readdirSync(folder) : [];
+  return unrecorded(context, [...tasks.keys(), ...(await context.rootfs.list()), ...folders]);
+}
+
+/** Ids without a record of which nothing is there but what a start makes in memory: pipes and prepared shims. */
+export async function remains(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
+  const unknown = new Set(await unknownContainers(context, tasks));
+  const left = [...context.outputs.leftovers(), ...context.runtime.prepared()];
+  return unrecorded(context, left).filter((id) => !unknown.has(id));
+}
+
+function unrecorded({ index }: EngineContext, ids: readonly string[]): string[] {
+  return [...new Set(ids)].filter((id) => isFullId(id) && !index.byId(id));
+}
+
+async function removeRemains(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {
+  for (const id of await remains(context, tasks)) {
+    context.logger.warn('removing what an interrupted start left', { container: id });
+    await attempt(context, id, () => removeUnknown(context, id));
   }
 }
 
-export async function orphans(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
-  const { runtime, rootfs, outputs, index, settings } = context;
-  const folder = containersDirectory(settings);
-  const folders = existsSync(folder) ? readdirSync(folder) : [];
-  const left = [...(await rootfs.list()), ...outputs.leftovers(), ...runtime.prepared(), ...folders];
-  const found = new Set([...tasks.keys(), ...left]);
-  return [...found].filter((id) => isFullId(id) && !index.byId(id));
+function reportUnknown({ logger }: EngineContext, ids: readonly string[]): void {
+  for (const id of ids)
+    logger.warn('keeping a container without a record; see `netyard system recover` and `netyard system cleanup`', {
+      container: id,
+    });
 }
 
-export async function removeOrphan(context: EngineContext, id: string): Promise<void> {
+/** Everything of an id without a record, its data as well. */
+export async function removeUnknown(context: EngineContext, id: string): Promise<void> {
   const { runtime, rootfs, networks, outputs, settings } = context;
   await runtime.delete(id);
   await networks.unregister(id);

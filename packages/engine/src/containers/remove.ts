@@ -80,7 +80,7 @@ export async function removeStopped(
   index.delete(id);
   if (options.volumes) await removeAnonymousVolumes(context, record);
   publishContainer(events, record, 'destroy');
-  if (!(await hasImage(context, record.imageId))) collectGarbage(context);
+  if (!(await hasImage(context, record.imageId))) collectGarbage(context, record.layers);
   waiters.removed(id, { exitCode: record.state.exitCode });
 }
 
@@ -102,8 +102,8 @@ async function hasImage(context: EngineContext, imageId: string): Promise<boolea
 }
 
 /** In the background. */
-export function collectGarbage(context: EngineContext): void {
-  context.images.collectGarbage().catch((error: unknown) => {
+export function collectGarbage(context: EngineContext, layers: readonly string[] = []): void {
+  context.images.collectGarbage(layers.map((chainId) => `layer ${chainId}`)).catch((error: unknown) => {
     context.logger.error('removing unused layers failed', { error: messageOf(error) });
   });
 }

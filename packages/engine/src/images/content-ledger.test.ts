@@ -29,9 +29,17 @@ function ledgerOn(kept: { images: ImageRecord[]; containerLayers: string[] }) {
     listBlobs: async () => [...blobs].map((digest) => ({ digest, mediaType: '', size: 1 })),
     listLayers: async () => [...layers],
   } as unknown as ImageContent;
-  const store = { images: () => kept.images, putImage() {}, deleteImage() {} };
+  const intents = new Set<string>();
+  const store = {
+    images: () => kept.images,
+    putImage() {},
+    deleteImage() {},
+    contentIntents: () => [...intents],
+    putContentIntent: (name: string) => void intents.add(name),
+    deleteContentIntent: (name: string) => void intents.delete(name),
+  };
   const parts = { content, store, containerLayers: () => kept.containerLayers, logger: silentLogger };
-  return { ledger: new ContentLedger(parts), blobs, layers, failing };
+  return { ledger: new ContentLedger(parts), blobs, layers, failing, intents };
 }
 
 const nothing = (async function* () {})();
@@ -76,17 +84,27 @@ test('nothing goes while something is being added', async () => {
   assert.deepEqual([...blobs], ['shared']);
 });
 
-test('at the start everything that nothing needs goes; what cannot go is tried again', async () => {
+test('at the start what unfinished work names and nothing needs goes, and nothing else', async () => {
   const kept = { images: [imageOf('a', 'chain')], containerLayers: [] };
-  const { ledger, blobs, layers, failing } = ledgerOn(kept);
-  for (const digest of ['a', 'config', 'old', 'stuck']) blobs.add(digest);
-  for (const chainId of ['chain', 'old']) layers.add(chainId);
+  const { ledger, blobs, layers, failing, intents } = ledgerOn(kept);
+  for (const digest of ['a', 'config', 'old', 'stuck', 'unnamed']) blobs.add(digest);
+  for (const chainId of ['chain', 'old', 'unnamed']) layers.add(chainId);
+  for (const name of ['blob a', 'blob old', 'blob stuck', 'layer chain', 'layer old']) intents.add(name);
   failing.add('stuck');
-  await ledger.releaseAll();
-  assert.deepEqual([[...blobs], [...layers]], [['a', 'config', 'stuck'], ['chain']]);
+  await ledger.collect([]);
+  assert.deepEqual(
+    [[...blobs], [...layers]],
+    [
+      ['a', 'config', 'stuck', 'unnamed'],
+      ['chain', 'unnamed'],
+    ],
+  );
+  assert.deepEqual([...intents], ['blob stuck']);
+  assert.deepEqual(await ledger.unnamed(), ['blob unnamed', 'layer unnamed']);
   failing.clear();
   await ledger.release({ blobs: [], layers: [] });
-  assert.deepEqual([...blobs], ['a', 'config']);
+  assert.deepEqual([...blobs], ['a', 'config', 'unnamed']);
+  assert.deepEqual([...intents], []);
 });
 
 test('progress ends with the work, and the work with whoever stops reading', async () => {

@@ -4,6 +4,9 @@
  * Whatever adds content (load, pull, import, a container being made) does so inside `adding`: until the last of these
  * has ended nothing is removed, so nobody loses what he found there a moment ago. What became needless meanwhile, a
  * failed load's blobs included, goes then. Needed is what an image's record or a container names.
+ *
+ * What is added or removed is written down first: after a crash only that is looked at. Content that no record names
+ * may as well be content whose record was lost.
  */
 import { type Logger, messageOf } from '@netyard/core';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
@@ -18,6 +21,9 @@ export interface Adding {
   write: ImageContent['write'];
   unpack: ImageContent['unpack'];
 }
+
+const blobName = (digest: string): string => `blob ${digest}`;
+const layerName = (chainId: string): string => `layer ${chainId}`;
 
 export class ContentLedger {
   readonly #content: ImageContent;
@@ -54,6 +60,7 @@ export class ContentLedger {
         write: (expected, stream) => this.#write(expected, stream),
         unpack: (layer, parents, chainId) => {
           this.#layers.add(chainId);
+          this.#store.putContentIntent(layerName(chainId));
           return this.#content.unpack(layer, parents, chainId);
         },
       });
@@ -67,23 +74,45 @@ export class ContentLedger {
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor> {
-    if (expected.digest !== undefined) this.#blobs.add(expected.digest);
+    if (expected.digest !== undefined) this.#addBlob(expected.digest);
     const descriptor = await this.#content.write(expected, stream);
-    this.#blobs.add(descriptor.digest);
+    if (expected.digest === undefined) this.#addBlob(descriptor.digest);
     return descriptor;
   }
 
   /** Removes those of the candidates that nothing needs; now, or when what is being added has been. */
   async release(candidates: Candidates): Promise<void> {
-    for (const digest of candidates.blobs) this.#blobs.add(digest);
-    for (const chainId of candidates.layers) this.#layers.add(chainId);
+    for (const digest of candidates.blobs) this.#addBlob(digest);
+    for (const chainId of candidates.layers) {
+      this.#layers.add(chainId);
+      this.#store.putContentIntent(layerName(chainId));
+    }
     await this.#sweep();
   }
 
-  /** Everything there is becomes a candidate: for the start, after a crash. */
-  async releaseAll(): Promise<void> {
+  #addBlob(digest: string): void {
+    this.#blobs.add(digest);
+    this.#store.putContentIntent(blobName(digest));
+  }
+
+  /** These, and what work that was cut short was adding or removing. */
+  async collect(content: readonly string[]): Promise<void> {
+    const names = new Set([...this.#store.contentIntents(), ...content]);
+    const of = (kind: string): string[] =>
+      [...names].filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
+    await this.release({ blobs: of(blobName('')), layers: of(layerName('')) });
+  }
+
+  /** In the words of `collect`. */
+  async unnamed(): Promise<string[]> {
     const [blobs, layers] = await Promise.all([this.#content.listBlobs(), this.#content.listLayers()]);
-    await this.release({ blobs: blobs.map(({ digest }) => digest), layers });
+    const needed = this.#needed();
+    const intents = new Set(this.#store.contentIntents());
+    const names = [
+      ...blobs.filter(({ digest }) => !needed.blobs.has(digest)).map(({ digest }) => blobName(digest)),
+      ...layers.filter((chainId) => !needed.layers.has(chainId)).map(layerName),
+    ];
+    return names.filter((name) => !intents.has(name));
   }
 
   /** Whether an image or a container stands on this layer. */
@@ -110,14 +139,21 @@ export class ContentLedger {
       const needed = this.#needed();
       const blobs = [...this.#blobs].filter((digest) => !needed.blobs.has(digest));
       const layers = [...this.#layers].filter((chainId) => !needed.layers.has(chainId));
+      const candidates = [...[...this.#blobs].map(blobName), ...[...this.#layers].map(layerName)];
       this.#blobs.clear();
       this.#layers.clear();
       for (const digest of blobs) await this.#remove(this.#blobs, digest, () => this.#content.remove(digest));
       for (const chainId of layers) {
         await this.#remove(this.#layers, chainId, () => this.#content.removeLayer(chainId));
       }
+      for (const name of candidates) if (!this.#isCandidate(name)) this.#store.deleteContentIntent(name);
     });
     return this.#sweeping;
+  }
+
+  /** Again: it was added meanwhile, or could not be removed. */
+  #isCandidate(name: string): boolean {
+    return [...this.#blobs].map(blobName).includes(name) || [...this.#layers].map(layerName).includes(name);
   }
 
   /** What cannot be removed is tried again at the next sweep. */

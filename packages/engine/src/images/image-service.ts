@@ -39,8 +39,13 @@ export interface Images extends ImageService {
    * be among `containers` when the work ends.
    */
   use<T>(ref: string, work: (record: ImageRecord) => Promise<T>): Promise<T>;
-  /** Removes blobs and layers that neither an image nor a container needs: at the start, and when a container went. */
-  collectGarbage(): Promise<void>;
+  /**
+   * Removes those of the content (`blob X`, `layer X`) that neither an image nor a container needs, and what unfinished
+   * work left: at the start, and when a container went.
+   */
+  collectGarbage(content?: readonly string[]): Promise<void>;
+  /** Blobs and layers that no image and no container names, and no unfinished work either: a record may be lost. */
+  unnamedContent(): Promise<string[]>;
   /** Bytes of all layers here, shared ones once. */
   layersSize(): Promise<number>;
   /** Bytes of an image's layers that other images stand on too. */
@@ -92,7 +97,8 @@ export function createImageService(parts: ImageServiceParts): Images {
     push: (image, tag, credentials, signal) =>
       progressOf((report, stop) => pushImage(shared, { image, tag, credentials, signal: stop }, report), signal),
     use: async (ref, work) => await ledger.adding(() => work(findImage(store.images(), ref).record)),
-    collectGarbage: () => ledger.releaseAll(),
+    collectGarbage: (candidates = []) => ledger.collect(candidates),
+    unnamedContent: () => ledger.unnamed(),
     layersSize: async () => await sizeOf(content, await content.listLayers()),
     sharedSize: (record) => sizeOf(content, sharedLayers(store.images(), record)),
   };

@@ -1,6 +1,6 @@
 /** `docker info`, `docker system df`, and what `netyard system cleanup` takes away. */
 import { hasProcess } from '../containers/container-index.ts';
-import { orphans, removeOrphan } from '../containers/reconcile.ts';
+import { remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
 import { summarize } from '../containers/summary.ts';
 import type { EngineContext } from '../context.ts';
 import type { DiskUsage, Engine, SystemInfo } from '../contract.ts';
@@ -32,7 +32,7 @@ async function systemInfo(context: EngineContext): Promise<SystemInfo> {
     defaultRuntime: version.defaultRuntime,
     cgroupVersion: settings.cgroupVersion,
     storageDriver: settings.storageDriver,
-    warnings: [],
+    warnings: context.stateTrouble(),
   };
 }
 
@@ -58,20 +58,39 @@ async function diskUsage(context: EngineContext): Promise<DiskUsage> {
   };
 }
 
-/** What no container claims: tasks, folders, network things. Containers and their data stay. */
-async function cleanup(context: EngineContext, { dryRun }: { dryRun: boolean }): Promise<string[]> {
+/**
+ * What no container claims: prepared shims, pipes, network objects. Data without a record (writable layers, image
+ * layers) is listed, and goes only with `unknownData`.
+ */
+async function cleanup(
+  context: EngineContext,
+  { dryRun, unknownData = false }: { dryRun: boolean; unknownData?: boolean },
+): Promise<string[]> {
   await context.departures.idle();
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
-  const found = await orphans(context, tasks);
   const report: string[] = [];
-  for (const id of found) {
-    if (!dryRun) await removeOrphan(context, id);
+  for (const id of await remains(context, tasks)) {
+    if (!dryRun) await removeUnknown(context, id);
     report.push(`container ${id}`);
   }
+  for (const id of await unknownContainers(context, tasks)) {
+    if (unknownData && !dryRun) await removeUnknown(context, id);
+    report.push(unknownData ? `container ${id} and its data` : `kept: container ${id}, which has data but no record`);
+  }
+  report.push(...(await cleanContent(context, { dryRun, unknownData })));
   for (const { id } of context.index.all().filter((record) => !hasProcess(record))) {
     const left = context.outputs.leftovers().includes(id);
     if (left && !dryRun) context.outputs.removeLeftover(id);
     if (left) report.push(`output files of container ${id}`);
   }
   return [...report, ...(await context.networks.cleanup({ dryRun }))];
+}
+
+async function cleanContent(
+  { images }: EngineContext,
+  { dryRun, unknownData }: { dryRun: boolean; unknownData: boolean },
+): Promise<string[]> {
+  const unnamed = await images.unnamedContent();
+  if (unknownData && !dryRun) await images.collectGarbage(unnamed);
+  return unnamed.map((name) => (unknownData ? name : `kept: ${name}, which no image and no container names`));
 }

@@ -37,6 +37,7 @@ export function fakeImages(image: ImageRecord): Images {
       return work(await fakeImages(image).get(ref));
     },
     async collectGarbage() {},
+    unnamedContent: async () => [],
     async get(ref) {
       if ([image.id, ...image.tags, ...image.tags.map((tag) => tag.split(':')[0])].includes(ref)) return image;
       throw new NetyardError('not-found', `No such image: ${ref}:latest`);

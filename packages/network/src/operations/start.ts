@@ -21,7 +21,11 @@ import { releaseSandbox } from './release.ts';
 import { planInput } from './sandbox-plan.ts';
 import { adoptTunnel } from './tunnel.ts';
 
-export async function start(context: Context, running: readonly string[]): Promise<void> {
+export async function start(
+  context: Context,
+  running: readonly string[],
+  options: { keepUnknown?: boolean } = {},
+): Promise<void> {
   await learnHost(context);
   const alive = new Set(running);
   await settleDefaultBridge(context, alive);
@@ -34,7 +38,12 @@ export async function start(context: Context, running: readonly string[]): Promi
   // A target may have got its address just before the crash, and its parents have not heard of it.
   for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
   const orphans = await findOrphans(context, { keepWanted: true });
-  if (orphans.length > 0) await removeOrphans(context, orphans);
+  if (orphans.length === 0) return;
+  if (options.keepUnknown) {
+    context.logger.warn('keeping network objects that no plan references: a container without a record runs', {
+      objects: orphans.map(describe),
+    });
+  } else await removeOrphans(context, orphans);
 }
 
 /** The flags may have changed since the last start. */
