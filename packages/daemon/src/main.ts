@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Logger, messageOf, NetyardError, reasonOf } from '@netyard/core';
+import { failCurrentRequest } from '@netyard/docker-api';
 import { type DaemonConfig, parseConfigFile, planConfig } from './config.ts';
 import { type DaemonFlags, parseFlags } from './flags.ts';
 import { readVersion } from './host-facts.ts';
@@ -29,13 +30,13 @@ async function run(flags: DaemonFlags): Promise<number> {
   }
   const logger = openLogger({ level: config.logLevel, format: config.logFormat, output: process.stderr });
   const ending = untilAsked(logger);
-  process.on('unhandledRejection', (error) => logger.error('unhandled rejection', { error }));
   let daemon: RunningDaemon;
   try {
     daemon = await startDaemon(config, logger, process.env);
   } catch (error) {
     return complain(error);
   }
+  surviveExceptions(logger);
   const removePidfile = writePidfile(config.pidfile);
   logger.info(`Netyard ${readVersion()} is ready`, { addresses: daemon.addresses.join(' '), pid: process.pid });
   const signal = await ending;
@@ -44,6 +45,22 @@ async function run(flags: DaemonFlags): Promise<number> {
   removePidfile();
   for (const failure of failures) logger.error('ending failed in part', { error: failure });
   return failures.length === 0 ? 0 : 1;
+}
+
+/**
+ * An exception that nobody caught ends the request it was thrown for. One that belongs to no request is logged with its
+ * stack and the daemon goes on: what a callback left half done is found by the next reconciliation, whereas an exit would
+ * cut off every client's attach, logs and uploads, and would do so again at each repetition. Before the daemon is ready
+ * an exception ends it, as nobody depends on it yet.
+ */
+function surviveExceptions(logger: Logger): void {
+  const onError = (what: string) => (error: unknown) => {
+    if (failCurrentRequest(error)) return;
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    logger.error(what, { error, stack });
+  };
+  process.on('uncaughtException', onError('uncaught exception'));
+  process.on('unhandledRejection', onError('unhandled rejection'));
 }
 
 /** The file that was named must be there; the one in its usual place need not. */

@@ -3,8 +3,9 @@
  * project knows both.
  */
 import type { IncomingMessage } from 'node:http';
+import { getSystemErrorMessage } from 'node:util';
 import type { ErrorResponse } from '@netyard/api-types';
-import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
+import { type ErrorCode, NetyardError } from '@netyard/core';
 
 const statuses: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
@@ -40,8 +41,18 @@ export function statusOf(error: unknown): number {
  */
 export function errorBody(error: unknown, request: Pick<IncomingMessage, 'headers'>): ErrorResponse {
   const hint = error instanceof NetyardError ? error.hint : undefined;
-  const message = messageOf(error);
+  const message = publicMessage(error);
   if (hint === undefined) return { message };
   const isOwn = request.headers['user-agent']?.startsWith('Netyard-Client') ?? false;
   return { message: `${message}\n${isOwn ? hint.replaceAll('`docker ', '`netyard ') : hint}` };
 }
+
+/** Messages of known errors are written for users; those of the runtime would show the daemon's inside. */
+function publicMessage(error: unknown): string {
+  if (error instanceof NetyardError || error instanceof HttpError) return error.message.replaceAll(internalPath, '');
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
+  return typeof errno === 'number' && errno < 0 ? getSystemErrorMessage(errno) : 'internal error: see the daemon log';
+}
+
+/** Open folders under which a container's files are reached. */
+const internalPath = /\/proc\/self\/fd\/\d+/g;

@@ -2,13 +2,21 @@
  * The HTTP server: headers every answer has, limits against clients that are slow or wrong, requests handed to their
  * route, connections handed over to attach and exec, and errors answered in Docker's form. Listening is the daemon's.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
-import { errorBody, statusOf } from './errors.ts';
+import { errorBody, HttpError, statusOf } from './errors.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
+import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import type { ApiOptions } from './options.ts';
 import { captureRoutes } from './routes/capture.ts';
@@ -25,17 +33,24 @@ import { systemRoutes } from './routes/system.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
 
+/** Time for a TLS handshake, and for the head of a request: counted from the connection's or the request's first moment. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 5_000;
 /** X-Registry-Config holds the credentials of every registry a user has. */
 const MAXIMUM_HEADER_BYTES = 256 * 1024;
+/** Over TCP strangers may connect: before a client is known it must not be able to take all descriptors. */
+const MAXIMUM_TCP_CONNECTIONS = 1_024;
+const PARTING_MS = 1_000;
 
 /** One listener's server; with TLS when given what it needs. */
 export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const router = openRouter(allRoutes(options));
   const common = commonHeaders(options.info.version);
   const { logger } = options;
+  /** Connections with a request that is being answered. */
+  const underWay = new WeakSet<Duplex>();
   const serverOptions: ServerOptions = {
     maxHeaderSize: MAXIMUM_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -45,29 +60,39 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     requestTimeout: 0,
     shouldUpgradeCallback: isHijack,
   };
-  const onRequest: RequestListener = (request, response) => {
+  const start = (request: IncomingMessage, answer: Answer, stream: ServerResponse | Duplex): void => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    request.on('error', () => gone.abort());
-    response.on('error', () => gone.abort());
-    void serve(router, request, answerWith(request, response, common), gone.signal, logger);
+    const { socket } = request;
+    underWay.add(socket);
+    stream.once('close', () => {
+      underWay.delete(socket);
+      gone.abort();
+    });
+    for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
+    serve(router, { request, answer, signal: gone.signal, logger });
+  };
+  const onRequest: RequestListener = (request, response) => {
+    start(request, answerWith(request, response, common), response);
   };
   const server = tls
-    ? createTlsServer({ ...serverOptions, ...tls }, onRequest)
+    ? createTlsServer({ ...serverOptions, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...tls }, onRequest)
     : createServer(serverOptions, onRequest);
+  if (tls) server.maxConnections = MAXIMUM_TCP_CONNECTIONS;
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
     // What came in one packet with the head and the body is already the process's input.
     if (early.length > 0) connection.unshift(early);
-    const gone = new AbortController();
-    connection.once('close', () => gone.abort());
-    connection.on('error', () => gone.abort());
-    void serve(router, request, answerUpgrade(connection, common), gone.signal, logger);
+    start(request, answerUpgrade(connection, common), connection);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, connection) => refuseGarbage(error, connection));
+  server.on('clientError', (error: NodeJS.ErrnoException, connection) => {
+    // Bytes in the middle of an answer would be taken for a part of it.
+    if (underWay.has(connection)) connection.destroy();
+    else refuseGarbage(error, connection);
+  });
   return server;
 }
 
-function allRoutes(options: ApiOptions): Route[] {
+/** Every route there is; tests go through them all. */
+export function allRoutes(options: ApiOptions): Route[] {
   return [
     ...systemRoutes(options),
     ...containerRoutes(options),
@@ -100,13 +125,24 @@ function isHijack(request: IncomingMessage): boolean {
   );
 }
 
-async function serve(
-  router: Router,
-  request: IncomingMessage,
-  answer: Answer,
-  signal: AbortSignal,
-  logger: Logger,
-): Promise<void> {
+interface Call {
+  request: IncomingMessage;
+  answer: Answer;
+  signal: AbortSignal;
+  logger: Logger;
+}
+
+function serve(router: Router, call: Call): void {
+  const { method = '', url = '' } = call.request;
+  const fail = (error: unknown): void => {
+    call.logger.error('uncaught exception in a request', { method, url, ...describe(error) });
+    refuse(error, call);
+  };
+  withRequestScope({ method, url, fail }, () => void run(router, call));
+}
+
+async function run(router: Router, call: Call): Promise<void> {
+  const { request, answer, signal, logger } = call;
   const began = performance.now();
   try {
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
@@ -114,24 +150,23 @@ async function serve(
     const exchange: Exchange = { request, answer, signal, ...match };
     await handler(exchange);
   } catch (error) {
-    refuse(error, request, answer, signal, logger);
+    refuse(error, call);
   } finally {
     const milliseconds = Math.round(performance.now() - began);
     logger.debug('request', { method: request.method, url: request.url, milliseconds });
   }
 }
 
-function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal: AbortSignal, logger: Logger): void {
+function refuse(error: unknown, { request, answer, signal, logger }: Call): void {
   const status = statusOf(error);
-  const fields = { method: request.method, url: request.url, status, error: messageOf(error) };
+  const fields = { method: request.method, url: request.url, status, ...describe(error) };
   if (signal.aborted) {
     logger.debug('the client went away', fields);
     return;
   }
-  if (status === 500)
-    logger.error('request failed', { ...fields, ...(isOurs(error) ? {} : { stack: stackOf(error) }) });
+  if (status === 500) logger.error('request failed', fields);
   else logger.debug('request refused', fields);
-  // The head has gone out: all that is left to say it with is the end of the connection.
+  // The head has gone out: only the end of the connection is left to say that the answer is not whole.
   if (answer.started) request.socket.destroy();
   else
     answer.send(
@@ -141,9 +176,13 @@ function refuse(error: unknown, request: IncomingMessage, answer: Answer, signal
     );
 }
 
-/** Known failures are told by their message; where in the code they came up is of interest for bugs only. */
-const isOurs = (error: unknown): boolean => error instanceof NetyardError;
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? '') : '');
+/** Known failures are described by their message; where in the code they came up is of interest for bugs only. */
+function describe(error: unknown): { error: string; stack?: string } {
+  const message = messageOf(error);
+  if (error instanceof NetyardError || error instanceof HttpError || !(error instanceof Error))
+    return { error: message };
+  return { error: message, stack: error.stack ?? '' };
+}
 
 /** What is no HTTP at all. */
 function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
@@ -152,11 +191,11 @@ function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
     return;
   }
   const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
-  const body = `${JSON.stringify({ message: `${status.slice(4)}: ${error.message}` })}\n`;
+  const body = `${JSON.stringify({ message: status.slice(4) })}\n`;
   connection.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-  setTimeout(() => connection.destroy(), 1_000).unref();
+  setTimeout(() => connection.destroy(), PARTING_MS).unref();
 }
 
 const clientErrors: Readonly<Record<string, string>> = {

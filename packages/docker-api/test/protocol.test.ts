@@ -72,8 +72,14 @@ test('bodies: malformed, of the wrong kind, shape or length', async (t) => {
     return JSON.parse(answer.body).message;
   };
   assert.match(await message('{"Image": '), /^invalid JSON: /);
-  assert.match(await message('{"Image": 7}'), /^invalid JSON: Image: .*expected string/);
-  assert.match(await message('{"HostConfig": {"Memory": "1g"}}'), /^invalid JSON: HostConfig\.Memory: /);
+  assert.match(
+    await message('{"Image": 7}'),
+    /^invalid JSON: json: cannot unmarshal number into Go struct field Image of type string$/,
+  );
+  assert.match(
+    await message('{"HostConfig": {"Memory": "1g"}}'),
+    /^invalid JSON: json: cannot unmarshal string into Go struct field HostConfig\.Memory of type int64$/,
+  );
   assert.match(await message('[]'), /^invalid JSON: /);
   assert.equal(
     await message('{}', { 'Content-Type': 'text/plain' }),

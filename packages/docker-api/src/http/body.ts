@@ -3,24 +3,15 @@
  * refused before it is read, so memory stays flat whatever a client sends.
  */
 import type { IncomingMessage } from 'node:http';
-import { PassThrough, type Readable } from 'node:stream';
 import { NetyardError } from '@netyard/core';
 import type { z } from 'zod';
 import { HttpError } from '../errors.ts';
+import { describeJsonError, describeShapeError } from './json-error.ts';
+import { uploadOf } from './request-body.ts';
 
 const JSON_LIMIT = 4 * 1024 * 1024;
 /** A body this small comes in one go; whoever takes longer is not sending it. */
 const BODY_TIMEOUT_MS = 30_000;
-
-/**
- * The body as a stream that may be given up before its end: the connection stays, for the answer that says why. Fails
- * when the client goes.
- */
-export function uploadOf(request: IncomingMessage): Readable {
-  const body = new PassThrough();
-  request.once('error', (error) => body.destroy(error));
-  return request.pipe(body);
-}
 
 const isEmpty = (request: IncomingMessage): boolean =>
   request.headers['content-length'] === '0' ||
@@ -38,9 +29,10 @@ async function readText(request: IncomingMessage): Promise<string> {
   if (Number(request.headers['content-length'] ?? 0) > JSON_LIMIT) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const timer = setTimeout(() => request.destroy(new HttpError(408, 'request body timed out')), BODY_TIMEOUT_MS);
+  const body = uploadOf(request);
+  const timer = setTimeout(() => body.destroy(new HttpError(408, 'request body timed out')), BODY_TIMEOUT_MS);
   try {
-    for await (const chunk of uploadOf(request) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
       size += chunk.length;
       if (size > JSON_LIMIT) throw tooLarge();
       chunks.push(chunk);
@@ -70,17 +62,15 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new NetyardError('invalid', `invalid JSON: ${cause instanceof Error ? cause.message : 'syntax error'}`);
+    const reason = describeJsonError(text);
+    throw new NetyardError('invalid', reason.startsWith('unexpected content') ? reason : `invalid JSON: ${reason}`, {
+      cause,
+    });
   }
 }
 
 function checkShape<T>(value: unknown, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const path = issue?.path.map(String).join('.') ?? '';
-  throw new NetyardError(
-    'invalid',
-    `invalid JSON: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'wrong shape'}`,
-  );
+  throw new NetyardError('invalid', `invalid JSON: ${describeShapeError(result.error.issues)}`);
 }

@@ -5,8 +5,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import type { ApiVersion } from '../versions.ts';
-
-const PARTING_MS = 1_000;
+import { discardAfter, discardRest, restOf } from './request-body.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -41,22 +40,26 @@ export interface Exchange {
   signal: AbortSignal;
 }
 
+/** A whole answer that nobody has taken after this long is not waited for: it is memory that a client holds. */
+const UNREAD_ANSWER_MS = 300_000;
+
 export function answerWith(request: IncomingMessage, response: ServerResponse, common: Headers): Answer {
   const begin = (status: number, headers: Headers): void => {
     response.writeHead(status, { ...common, ...headers });
   };
+  discardAfter(response, request);
   return {
     get started() {
       return response.headersSent;
     },
     send(status, headers, body) {
-      const isRead = request.readableEnded || request.complete;
-      // What has not been read of the body would be taken for the next request: better to part.
-      begin(status, { ...headers, ...(isRead ? {} : { Connection: 'close' }), ...lengthOf(status, body) });
-      if (request.method !== 'HEAD' && body !== '') response.write(body);
-      else response.flushHeaders();
-      if (isRead) response.end();
-      else partSlowly(response);
+      const parting = restOf(request) === 'too much';
+      begin(status, { ...headers, ...(parting ? { Connection: 'close' } : {}), ...lengthOf(status, body) });
+      const timer = setTimeout(() => response.destroy(), UNREAD_ANSWER_MS).unref();
+      response.once('close', () => clearTimeout(timer));
+      const content = request.method === 'HEAD' ? '' : body;
+      if (parting) partSlowly(request, response, content);
+      else response.end(content);
     },
     open(status, headers) {
       begin(status, headers);
@@ -72,18 +75,21 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
 }
 
 /**
- * The client may still be sending. If we closed at once it would find a broken pipe and never read the answer: it has the
- * whole of that, and goes when it has read it.
+ * The client is still sending. If the connection ended at once it would find a broken pipe and never read the answer: it
+ * gets the whole answer, and the connection ends when the client has gone or a moment later.
  */
-function partSlowly(response: ServerResponse): void {
-  const timer = setTimeout(() => response.end(), PARTING_MS);
-  response.once('close', () => clearTimeout(timer));
+function partSlowly(request: IncomingMessage, response: ServerResponse, content: string): void {
+  if (content === '') response.flushHeaders();
+  else response.write(content);
+  void discardRest(request).then(() => response.end());
 }
 
 /** A body that was read already (exec start) has ended: there is no input then. */
 function bodyOf(request: IncomingMessage): Readable {
   return request.readableEnded ? new PassThrough().end() : request;
 }
+
+const UPGRADE_PARTING_MS = 1_000;
 
 export function answerUpgrade(connection: Duplex, common: Headers): Answer {
   let started = false;
@@ -99,7 +105,7 @@ export function answerUpgrade(connection: Duplex, common: Headers): Answer {
     send(status, headers, body) {
       begin(status, STATUS_CODES[status] ?? '', { ...headers, ...lengthOf(status, body), Connection: 'close' });
       connection.end(body);
-      connection.resume();
+      endWithin(connection, UPGRADE_PARTING_MS);
     },
     open(status, headers) {
       begin(status, STATUS_CODES[status] ?? '', { ...headers, Connection: 'close' });
@@ -110,6 +116,13 @@ export function answerUpgrade(connection: Duplex, common: Headers): Answer {
       return { input: connection, output: connection };
     },
   };
+}
+
+/** Discards what the client still sends, and ends the connection when the client does not. */
+function endWithin(connection: Duplex, milliseconds: number): void {
+  connection.resume();
+  const timer = setTimeout(() => connection.destroy(), milliseconds);
+  connection.once('close', () => clearTimeout(timer));
 }
 
 const lengthOf = (status: number, body: string): Headers =>

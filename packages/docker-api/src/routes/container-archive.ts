@@ -1,10 +1,10 @@
 /** Docker's routes for files of containers: `docker cp` and `docker export`. */
 import { pipeline } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
-import { uploadOf } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { sendEmpty } from '../http/exchange.ts';
 import { readBoolean } from '../http/query.ts';
+import { uploadOf } from '../http/request-body.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { encodePathStat } from '../translate/path-stat.ts';

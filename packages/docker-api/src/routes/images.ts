@@ -2,10 +2,11 @@
 import { finished } from 'node:stream/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
-import { readJson, uploadOf } from '../http/body.ts';
+import { readJson } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
 import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
+import { uploadOf } from '../http/request-body.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { serveProgress } from '../stream/progress.ts';

@@ -37,6 +37,8 @@ function feedStdin({ input }: Connection, { stdin }: Attachment): void {
     input.unpipe(stdin);
     input.resume();
   });
+  // An error of the input is the client's going, which the signal reports; here it must only have a listener.
+  input.on('error', () => stdin.end());
   input.pipe(stdin);
   // A client that vanishes ends its input, too; pipe() passes only an orderly end on.
   input.once('close', () => stdin.end());
