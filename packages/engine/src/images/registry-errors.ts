@@ -35,7 +35,10 @@ export function translateRegistryError(action: 'pull' | 'push', reference: Image
   }
   if (denied) {
     const hint = `Log in with "docker login ${reference.domain}".`;
-    return new NetyardError('unauthorized', text, { cause: error, hint });
+    // Not `unauthorized`: a 401 makes docker commands up to 28.2 prompt for a user name, even without a terminal.
+    return new NetyardError('internal', text, { cause: error, hint });
   }
+  // The registry is unavailable, not this daemon: Docker answers 500, and clients retry a 503.
+  if (isNetyardError(error, 'unavailable')) return new NetyardError('internal', text, { cause: error });
   return error;
 }

@@ -1,0 +1,43 @@
+/** What a registry refuses, in Docker's words and codes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import { parseReference } from './reference.ts';
+import { translateRegistryError } from './registry-errors.ts';
+
+const reference = parseReference('registry.example/team/app:1');
+
+function translated(action: 'pull' | 'push', error: NetyardError): [string, string] {
+  const answer = translateRegistryError(action, reference, error);
+  assert.ok(isNetyardError(answer));
+  return [answer.code, answer.message];
+}
+
+test('a registry that asks for credentials is never `unauthorized`: docker commands would prompt for a name', () => {
+  const text = 'unauthorized: authentication required';
+  for (const action of ['pull', 'push'] as const) {
+    assert.deepEqual(translated(action, new NetyardError('unauthorized', text)), ['internal', text]);
+    const basic = 'Get "https://registry.example/v2/": no basic auth credentials';
+    assert.deepEqual(translated(action, new NetyardError('unauthorized', basic)), ['internal', basic]);
+  }
+  const denied = 'denied: requested access to the resource is denied';
+  assert.deepEqual(translated('push', new NetyardError('forbidden', denied)), ['internal', denied]);
+  for (const code of ['unauthorized', 'forbidden'] as const)
+    assert.deepEqual(translated('pull', new NetyardError(code, denied)), [
+      'not-found',
+      `pull access denied for registry.example/team/app, repository does not exist or may require 'docker login': ${denied}`,
+    ]);
+});
+
+test('what is missing is `not-found`; a registry that is unreachable or busy is an internal error', () => {
+  assert.deepEqual(translated('pull', new NetyardError('not-found', 'manifest unknown: manifest unknown')), [
+    'not-found',
+    'manifest for registry.example/team/app:1 not found: manifest unknown: manifest unknown',
+  ]);
+  const lookup = 'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host';
+  assert.deepEqual(translated('pull', new NetyardError('unavailable', lookup)), ['internal', lookup]);
+  assert.deepEqual(translated('push', new NetyardError('unavailable', 'toomanyrequests: slow down')), [
+    'internal',
+    'toomanyrequests: slow down',
+  ]);
+});
