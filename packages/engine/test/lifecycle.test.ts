@@ -352,3 +352,16 @@ test('ps shows what runs, filtered', async () => {
   await rejectsWith(list({ nonsense: ['x'] }), 'invalid', "invalid filter 'nonsense'");
   assert.equal(existsSync(containerDirectory(world.settings, id)), true);
 });
+
+test('each exit wakes who waits for the next one, also when a restart follows', async () => {
+  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  const { signal } = new AbortController();
+  for (const condition of ['next-exit', 'not-running'] as const) {
+    const { done } = await world.engine.containers.wait(id, condition, signal);
+    world.runtime.exit(id, 7);
+    assert.deepEqual(await done, { exitCode: 7 });
+    await until(() => world.state(id).status === 'running');
+  }
+  await world.engine.containers.stop(id, {});
+  assert.equal(world.state(id).status, 'exited');
+});

@@ -67,12 +67,15 @@ async function sendAndWait(
   byUser: boolean,
 ): Promise<boolean> {
   const exited = new AbortController();
-  const exit = context.waiters.exit(id, exited.signal);
-  exit.catch(() => undefined); // only ever rejected by our own abort
   try {
-    const sent = await context.queue.run(id, () => signalNow(context, id, signal, byUser));
+    // Within the queue, so that the exit is that of the run which gets the signal, not of the one before a restart.
+    const sent = await context.queue.run(id, async () => {
+      const exit = context.waiters.exit(id, exited.signal);
+      exit.catch(() => undefined); // only ever rejected by our own abort
+      return (await signalNow(context, id, signal, byUser)) ? { exit } : undefined;
+    });
     if (!sent) return true;
-    return (await withTimeLimit(exit, milliseconds)) !== undefined;
+    return (await withTimeLimit(sent.exit, milliseconds)) !== undefined;
   } finally {
     exited.abort(new Error('no longer waiting'));
   }

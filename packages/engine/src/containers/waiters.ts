@@ -11,7 +11,7 @@ export class Waiters {
   readonly #exits = new Map<string, Set<Listener>>();
   readonly #removals = new Map<string, Set<Listener>>();
 
-  /** Resolves at the next final exit (one that no restart follows) or removal. */
+  /** Resolves at the next exit, whether or not a restart follows, or at removal. */
   exit(id: string, signal?: AbortSignal): Promise<ExitResult> {
     return wait(this.#exits, id, signal);
   }
