@@ -15,6 +15,7 @@ const frame = (stream: number, text: string): string =>
   `${String.fromCharCode(stream)}\0\0\0\0\0\0${String.fromCharCode(text.length)}${text}`;
 
 const never = new Promise<void>(() => {});
+const checkStart = async (): Promise<void> => {};
 
 /** A process like cat: what comes in goes out, and its end of input is its end. */
 function cat(tty: boolean): Attachment {
@@ -30,6 +31,7 @@ test('exec: the body comes first, then both ways raw; half-closing ends the inpu
   let seen: unknown;
   const server = await serve(t, {
     exec: {
+      checkStart,
       start: async (id, { signal: _, ...options }) => {
         seen = { id, ...options };
         return cat(false);
@@ -48,22 +50,79 @@ test('exec: the body comes first, then both ways raw; half-closing ends the inpu
 
 test('exec: a tty is raw, an old client gets a 200 and the raw type', async (t) => {
   const server = await serve(t, {
-    exec: { start: async () => ({ tty: true, output: chunks(['stdout', 'hi']), stdin: undefined, detached: never }) },
+    exec: {
+      checkStart,
+      start: async () => ({ tty: true, output: chunks(['stdout', 'hi']), stdin: undefined, detached: never }),
+    },
   });
   const socket = await server.raw(upgrade('/v1.50/exec/e1/start', '{"Tty":true}'));
   const text = await readAll(socket);
   assert.match(text, /vnd\.docker\.raw-stream.*\r\n\r\nhi$/s);
-  const plain = await server.send('POST', '/v1.41/exec/e1/start', { body: {} });
+  const plain = await server.send('POST', '/v1.41/exec/e1/start', { body: { Tty: true } });
   assert.deepEqual([plain.status, plain.body], [200, 'hi']);
   assert.equal(plain.headers['content-type'], 'application/vnd.docker.raw-stream');
+});
+
+test('exec: the head goes out before the command starts', async (t) => {
+  const started = Promise.withResolvers<void>();
+  const server = await serve(t, {
+    exec: {
+      checkStart,
+      start: async () => {
+        await started.promise;
+        return { tty: false, output: chunks(['stdout', 'hi']), stdin: undefined, detached: never };
+      },
+    },
+  });
+  const socket = await server.raw(upgrade('/v1.50/exec/e1/start', '{"Tty":false}'));
+  assert.match(await readUntil(socket, /\r\n\r\n/), /^HTTP\/1\.1 101 UPGRADED\r\n.*\r\n\r\n$/s);
+  started.resolve();
+  assert.equal(await readAll(socket), frame(1, 'hi'));
+});
+
+test('exec: framing follows the Tty of start, not of create', async (t) => {
+  const attachment = (tty: boolean) => ({ tty, output: chunks(['stdout', 'hi']), stdin: undefined, detached: never });
+  const server = await serve(t, { exec: { checkStart, start: async (id) => attachment(id === 'tty') } });
+  const start = async (id: string, tty: boolean): Promise<string> =>
+    readAll(await server.raw(upgrade(`/v1.50/exec/${id}/start`, JSON.stringify({ Tty: tty }))));
+  assert.ok((await start('tty', false)).endsWith(`\r\n\r\n${frame(1, 'hi')}`));
+  assert.ok((await start('plain', true)).endsWith('\r\n\r\nhi'));
+});
+
+test('attach and exec: without `Connection: Upgrade` both ways are raw as well', async (t) => {
+  const server = await serve(t, {
+    exec: { checkStart, start: async () => cat(false) },
+    containers: { attach: async () => cat(false) },
+  });
+  const cases = [
+    ['Upgrade: tcp\r\n', '101 UPGRADED'],
+    ['', '200 OK'],
+  ] as const;
+  for (const [header, status] of cases)
+    for (const path of ['/v1.50/exec/e1/start', '/v1.50/containers/c1/attach?stream=1&stdin=1&stdout=1']) {
+      const body = path.includes('exec') ? '{}' : '';
+      const type = body === '' ? '' : 'Content-Type: application/json\r\n';
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${header}${type}Content-Length: ${body.length}\r\n\r\n`;
+      const socket = await server.raw(head + body);
+      const answer = await readUntil(socket, /\r\n\r\n/);
+      assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);
+      assert.equal(answer.includes('Transfer-Encoding'), false);
+      socket.write('GET / no HTTP');
+      await readUntil(socket, /no HTTP/);
+      socket.end('late');
+      assert.equal(await readAll(socket), frame(1, 'late') + frame(2, 'bye'));
+    }
 });
 
 test('exec: a command that cannot run is told in the stream, a missing exec by its status', async (t) => {
   const text = 'exec: "nope": executable file not found in $PATH';
   const server = await serve(t, {
     exec: {
-      start: async (id) => {
-        throw id === 'e1' ? new NetyardError('invalid', text) : new NetyardError('not-found', 'No such exec instance');
+      checkStart: async (id) => {
+        if (id !== 'e1') throw new NetyardError('not-found', 'No such exec instance');
+      },
+      start: async () => {
+        throw new NetyardError('invalid', text);
       },
     },
   });

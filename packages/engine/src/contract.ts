@@ -162,6 +162,8 @@ export interface ContainerStats {
 
 export interface ExecService {
   create(containerRef: string, config: ExecConfig): Promise<{ id: string }>;
+  /** `not-found` without such an exec, `conflict` unless its container takes commands: what is checked before a start. */
+  checkStart(id: string): Promise<void>;
   /** Detached: returns when it runs. Attached: output and stdin. Once only: `conflict` the second time. */
   start(
     id: string,

@@ -160,3 +160,48 @@ test('a health check makes a container healthy, and failures unhealthy', async (
   await until(() => saw('unhealthy'));
   assert.ok(((await health())?.failingStreak ?? 0) >= 2);
 });
+
+test('a client of stdin alone is served until its input ends, one of nothing until the start', async () => {
+  const id = await world.run();
+  const { exec } = world.engine;
+  world.runtime.onExec = (asked) => {
+    spec = asked;
+    if (asked.stdio.stdin !== '') openSync(asked.stdio.stdin, 'r+');
+  };
+  const nothing = { ...config, attachStdout: false, attachStderr: false };
+  const { id: silent } = await exec.create(id, nothing);
+  const unattached = await exec.start(silent, { detach: false, tty: false, signal });
+  assert.ok(unattached);
+  assert.equal(await text(unattached.output), '');
+  assert.deepEqual(spec?.stdio, { stdin: '', stdout: '', stderr: '' });
+  const { id: fed } = await exec.create(id, { ...nothing, attachStdin: true });
+  const attached = await exec.start(fed, { detach: false, tty: false, signal });
+  assert.ok(attached);
+  const ended = text(attached.output);
+  attached.stdin?.end('words');
+  assert.equal(await ended, '');
+  for (const each of [silent, fed]) {
+    assert.equal((await exec.inspect(each)).running, true);
+    world.runtime.exitExec(id, each, 0);
+  }
+});
+
+test('the container’s end is the end of its commands: not started ones are gone, running ones killed', async () => {
+  const id = await world.run();
+  const { exec } = world.engine;
+  const { id: waiting } = await exec.create(id, config);
+  const { id: running } = await exec.create(id, config);
+  const attached = await exec.start(running, { detach: false, tty: false, signal });
+  assert.ok(attached);
+  closeSync(openSync(spec?.stdio.stdout ?? '', constants.O_WRONLY | constants.O_NONBLOCK));
+  closeSync(openSync(spec?.stdio.stderr ?? '', constants.O_WRONLY | constants.O_NONBLOCK));
+  world.runtime.exit(id, 0);
+  await text(attached.output);
+  assert.equal((await exec.inspect(running)).exitCode, 137);
+  for (const work of [exec.inspect(waiting), exec.checkStart(waiting)])
+    await assert.rejects(
+      work,
+      (error) => isNetyardError(error, 'not-found') && /No such exec instance/.test(error.message),
+    );
+  await assert.rejects(exec.checkStart(running), (error) => isNetyardError(error, 'conflict'));
+});

@@ -3,9 +3,10 @@
  * over (`Upgrade: tcp`), which Node hands out without a response object.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { ApiVersion } from '../versions.ts';
 import { discardAfter, discardRest, restOf } from './request-body.ts';
+import { takeConnection } from './take-connection.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -24,8 +25,8 @@ export interface Answer {
   /** The head goes out at once; the body is written piece by piece. */
   open(status: number, headers: Headers): Writable;
   /**
-   * Takes the connection over. With `Upgrade` both ways are raw from here on; without it (old clients, curl) output is
-   * the body of a 200, and input what is left of the request's body.
+   * Takes the connection over: both ways are raw from here on. The head, which goes out at once, is a 101 when the
+   * client asked for an upgrade and a 200 when it did not (old clients, curl).
    */
   hijack(contentType: string): Connection;
 }
@@ -44,13 +45,14 @@ export interface Exchange {
 const UNREAD_ANSWER_MS = 300_000;
 
 export function answerWith(request: IncomingMessage, response: ServerResponse, common: Headers): Answer {
+  let taken = false;
   const begin = (status: number, headers: Headers): void => {
     response.writeHead(status, { ...common, ...headers });
   };
   discardAfter(response, request);
   return {
     get started() {
-      return response.headersSent;
+      return response.headersSent || taken;
     },
     send(status, headers, body) {
       const parting = restOf(request) === 'too much';
@@ -67,9 +69,8 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
       return response;
     },
     hijack(contentType) {
-      begin(200, { 'Content-Type': contentType, Connection: 'close' });
-      response.flushHeaders();
-      return { input: bodyOf(request), output: response };
+      taken = true;
+      return takeConnection(request, response, { ...common, 'Content-Type': contentType });
     },
   };
 }
@@ -82,11 +83,6 @@ function partSlowly(request: IncomingMessage, response: ServerResponse, content:
   if (content === '') response.flushHeaders();
   else response.write(content);
   void discardRest(request).then(() => response.end());
-}
-
-/** A body that was read already (exec start) has ended: there is no input then. */
-function bodyOf(request: IncomingMessage): Readable {
-  return request.readableEnded ? new PassThrough().end() : request;
 }
 
 const UPGRADE_PARTING_MS = 1_000;

@@ -1,7 +1,7 @@
 /** Docker's routes for further processes in a running container. */
-import { isNetyardError, messageOf } from '@netyard/core';
+import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
-import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
+import { type Connection, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readInteger } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -44,26 +44,25 @@ function start({ engine }: ApiOptions): Handler {
       ...(size && size[0] > 0 && size[1] > 0 ? { consoleSize: size } : {}),
       signal,
     };
+    if (body.Detach) {
+      await engine.exec.start(id, options);
+      return sendEmpty(exchange, 200);
+    }
+    await engine.exec.checkStart(id);
+    // The head precedes the start: output must never reach a client in the packet that its header parser reads.
+    const connection = answer.hijack(streamType(exchange, body.Tty));
     try {
       const attachment = await engine.exec.start(id, options);
-      if (!attachment) return sendEmpty(exchange, 200);
-      await serveAttachment(answer.hijack(streamType(exchange, attachment.tty)), attachment, signal);
+      if (attachment) await serveAttachment(connection, { ...attachment, tty: body.Tty }, signal);
     } catch (error) {
-      if (body.Detach || answer.started || !isFailedCommand(error)) throw error;
-      tellFailedCommand(exchange, error, body.Tty);
+      writeFailure(connection, error, body.Tty);
     }
   };
 }
 
-/** The command itself could not be run; not so an exec that is not there or ran already. */
-const isFailedCommand = (error: unknown): boolean => isNetyardError(error, 'invalid');
-
-/**
- * As Docker does, the client gets its stream, the message in it, and finds the exit code (126 or 127) by inspecting.
- */
-function tellFailedCommand(exchange: Exchange, error: unknown, tty: boolean): void {
-  const connection = exchange.answer.hijack(streamType(exchange, tty));
+/** As in Docker, the message is part of the stream; the exit code (126 or 127) is found by inspecting. */
+function writeFailure(connection: Connection, error: unknown, tty: boolean): void {
   const data = Buffer.from(`${messageOf(error)}\r\n`);
-  connection.output.write(tty ? data : encodeFrame({ stream: 'stdout', data }));
+  if (connection.output.writable) connection.output.write(tty ? data : encodeFrame({ stream: 'stdout', data }));
   closeGently(connection);
 }

@@ -9,6 +9,9 @@ import { hasProcess } from './container-index.ts';
 import { removeStopped } from './remove.ts';
 import { runContainer } from './start.ts';
 
+/** Of the commands that a container's end takes along: 128 + SIGKILL. */
+const killedExitCode = 137;
+
 /** For events of the runtime; those of other runs than the present one are none of ours. */
 export async function handleExit(
   context: EngineContext,
@@ -26,6 +29,7 @@ export async function settleExit(context: EngineContext, record: ContainerRecord
   const { index, restarts, waiters, clock } = context;
   context.health.stop(record.id);
   await tearDown(context, record);
+  context.execs.endContainer(record.id, { exitCode: killedExitCode, exitedAt: exit.exitedAt });
   const { config } = record;
   const { state } = index.get(record.id);
   const ran = exit.exitedAt - (state.startedAt ?? exit.exitedAt);
@@ -48,8 +52,8 @@ export async function settleExit(context: EngineContext, record: ContainerRecord
     exitCode: String(exit.exitCode),
     execDuration: String(seconds),
   });
-  if (delay !== undefined) return scheduleRestart(context, record.id, delay);
   waiters.exited(record.id, { exitCode: exit.exitCode });
+  if (delay !== undefined) return scheduleRestart(context, record.id, delay);
   if (config.autoRemove && !restarts.isRestartingByUser(record.id))
     await removeStopped(context, ended, { volumes: true });
 }

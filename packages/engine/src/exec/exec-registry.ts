@@ -73,6 +73,14 @@ export class ExecRegistry {
     this.#timers.add(timer);
   }
 
+  /** The container's process has ended: what was not started never will be, and nothing in it runs any more. */
+  endContainer(containerId: string, exit: ExitStatus): void {
+    for (const { id, exitCode } of [...this.#records.values()].filter((record) => record.containerId === containerId)) {
+      if (!this.#started.has(id)) this.#forget(id);
+      else if (exitCode === undefined) this.ended(id, exit);
+    }
+  }
+
   forgetContainer(containerId: string): void {
     for (const record of [...this.#records.values()]) if (record.containerId === containerId) this.#forget(record.id);
   }

@@ -3,13 +3,16 @@ import { notRunning } from '../containers/container-index.ts';
 import type { EngineContext } from '../context.ts';
 import type { ExecService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { createExec } from './create.ts';
+import { activeContainer, createExec } from './create.ts';
 import { startExec } from './start.ts';
 
 export function createExecService(context: EngineContext): ExecService {
   return {
     async create(ref, config) {
       return { id: createExec(context, ref, config).id };
+    },
+    async checkStart(id) {
+      activeContainer(context, context.execs.get(id).containerId);
     },
     start: (id, options) => startExec(context, id, options),
     async resize(id, rows, columns) {

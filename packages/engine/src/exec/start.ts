@@ -39,14 +39,14 @@ export async function startExec(
   const { attachStdin, attachStdout, attachStderr, tty } = exec.config;
   const wanted: ExecStreams = options.detach
     ? { stdin: false, stdout: false, stderr: false }
-    : { stdin: attachStdin, stdout: attachStdout || tty, stderr: attachStderr && !tty };
+    : { stdin: attachStdin, stdout: attachStdout, stderr: attachStderr && !tty };
   const size = options.consoleSize ?? exec.config.consoleSize;
   const running = await launchExec(context, record, exec, wanted, size);
   if (options.detach) {
     void consume(running.output);
     return undefined;
   }
-  return attachment(context, record, exec, running, options.signal);
+  return attachment(context, record, exec, { running, streams: wanted }, options.signal);
 }
 
 /** Runs it; a failure to do so is its end, with Docker's exit code. */
@@ -180,7 +180,7 @@ function attachment(
   context: EngineContext,
   record: ContainerRecord,
   exec: ExecRecord,
-  running: RunningExec,
+  { running, streams }: { running: RunningExec; streams: ExecStreams },
   signal: AbortSignal,
 ): Attachment {
   const { promise: detached, resolve: detach } = Promise.withResolvers<void>();
@@ -193,6 +193,11 @@ function attachment(
   const keys = parseDetachKeys(exec.config.detachKeys);
   const { tty } = exec.config;
   const stdin = running.stdin && tty ? watchedStdin(running.stdin, new DetachWatch(keys), leave) : running.stdin;
+  // As in Docker, a client without output is served until its input ends, and one without streams until the start.
+  if (!streams.stdout && !streams.stderr) {
+    if (running.stdin) running.stdin.once('close', () => leaving.abort());
+    else leaving.abort();
+  }
   return { tty, output: untilAborted(running.output, AbortSignal.any([signal, leaving.signal])), stdin, detached };
 }
 

@@ -25,10 +25,13 @@ export function nanosecondsOf(time: Timestamp | undefined): bigint {
   return time.seconds * 1_000_000_000n + BigInt(time.nanos);
 }
 
-/** The shim wants both outputs or none, but for a terminal, which has only one. */
+/**
+ * The shim copies a terminal's output to a file, always; without a terminal, it copies all streams or none. Given stdin
+ * without outputs it blocks in the start, and with it every later command of the container.
+ */
 export function completeStdio(stdio: TaskStdio, tty: boolean): TaskStdio {
   const { stdin, stdout, stderr } = stdio;
-  if (tty) return { stdin, stdout, stderr: '' };
-  if (stdout === '' && stderr === '') return stdio;
+  if (tty) return { stdin, stdout: stdout || '/dev/null', stderr: '' };
+  if (stdin === '' && stdout === '' && stderr === '') return stdio;
   return { stdin, stdout: stdout || '/dev/null', stderr: stderr || '/dev/null' };
 }
