@@ -3,8 +3,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@netyard/core';
 import { Database } from './database.ts';
+import { decodeRecord } from './encoding.ts';
 import type { DataRootFacts } from './judge.ts';
 import { bootId, listFolder, readRecords } from './record-files.ts';
+import { type Rows, specOf, tableNames } from './tables.ts';
 
 export const databasePath = (dataRoot: string): string => join(dataRoot, 'netyard.db');
 export const recordsPath = (dataRoot: string): string => join(dataRoot, 'records');
@@ -24,6 +26,22 @@ export function examineDataRoot(dataRoot: string): DataRootFacts {
   };
 }
 
+/** SQLite does not see damage inside of a text. */
+function findDamagedRow(rows: Rows): string | undefined {
+  for (const table of tableNames) {
+    const from = specOf(table).columns.findIndex((column) => ['record', 'config', 'state'].includes(column));
+    if (from < 0) continue;
+    for (const [key, row] of rows[table]) {
+      try {
+        for (const text of row.slice(from)) decodeRecord(text ?? 'null');
+      } catch (error) {
+        return `the row ${key} of ${table} is damaged: ${messageOf(error)}`;
+      }
+    }
+  }
+  return undefined;
+}
+
 export function examineDatabase(path: string): DataRootFacts['database'] {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return 'missing';
   let database: Database | undefined;
@@ -31,7 +49,9 @@ export function examineDatabase(path: string): DataRootFacts['database'] {
     database = new Database(path);
     const problem = database.check();
     if (problem !== undefined) return { problem };
-    return { identity: database.identity(), rows: database.read() };
+    const rows = database.read();
+    const damaged = findDamagedRow(rows);
+    return damaged === undefined ? { identity: database.identity(), rows } : { problem: damaged };
   } catch (error) {
     if (database === undefined && messageOf(error).includes('newer Netyard')) throw error;
     return { problem: messageOf(error) };

@@ -90,7 +90,7 @@ export class Database {
 
   /** SQLite's own check; undefined when nothing is wrong. */
   check(): string | undefined {
-    const found = this.#database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    const found = this.#database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
     return found === 'ok' ? undefined : String(found);
   }
 

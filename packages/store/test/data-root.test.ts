@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isNetyardError, newId, silentLogger } from '@netyard/core';
@@ -104,6 +105,12 @@ const damages: Record<string, (folder: string, old: string) => void> = {
   'the database overwritten': (folder) => {
     const path = join(folder, 'netyard.db');
     writeFileSync(path, Buffer.alloc(statSync(path).size, 0x5a));
+  },
+  'a text in the database overwritten': (folder) => {
+    const path = join(folder, 'netyard.db');
+    const database = new DatabaseSync(path);
+    database.exec("UPDATE containers SET record = substr(record, 1, 20) || char(7) WHERE name = 'two'");
+    database.close();
   },
   'the database of another daemon': (folder) => {
     const other = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
