@@ -1,5 +1,5 @@
 /** A backup copy of the database, checked before it takes the last one's place. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type Logger, messageOf } from '@netyard/core';
 
@@ -35,21 +35,33 @@ export interface BackupOptions {
 
 /** Keeps a copy that is at most that old, and the one before it. Returns how to end. */
 export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () => void {
+  let busy = false;
   const make = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
     const draft = `${path}.new`;
     try {
       rmSync(draft, { force: true });
       await copy(draft);
       const found = await check(draft);
       if (found !== 'ok') throw new Error(`the copy is not whole: ${found}`);
-      if (existsSync(path)) renameSync(path, `${path}.1`);
+      keepLast(path);
       renameSync(draft, path);
     } catch (error) {
       rmSync(draft, { force: true });
       logger.warn('the backup copy of the database could not be made', { error: messageOf(error) });
+    } finally {
+      busy = false;
     }
   };
   const timer = setInterval(() => void make(), everyMs);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** Under a second name; the first one is never missing. */
+function keepLast(path: string): void {
+  if (!existsSync(path)) return;
+  rmSync(`${path}.1`, { force: true });
+  linkSync(path, `${path}.1`);
 }

@@ -55,6 +55,7 @@ function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Ba
   const candidates = [
     { name: 'the database', found: facts.database },
     { name: 'the backup copy', found: examineDatabase(backupPath(dataRoot)) },
+    { name: 'the backup copy before', found: examineDatabase(`${backupPath(dataRoot)}.1`) },
   ];
   const usable = candidates.flatMap(({ name, found }) => {
     if (found === 'missing' || 'problem' in found) return [];

@@ -270,7 +270,6 @@ test('a backup copy is made, whole, and used when the database and a record file
   const deadline = Date.now() + 10_000;
   while (!existsSync(`${path}.1`) && Date.now() < deadline) await pause(20);
   store.close();
-  await pause(200);
   writeFileSync(join(root, 'netyard.db'), 'garbage'.repeat(2000));
   writeFileSync(join(root, 'records/containers', `${one}.json`), '');
   const { lines } = recoverState(root);
