@@ -10,7 +10,7 @@ type Propagation = (typeof propagations)[number];
 
 const isPropagation = (text: string): text is Propagation => (propagations as readonly string[]).includes(text);
 /** Accepted and without effect, as in Docker on Linux (SELinux labels where there is no SELinux, Mac consistency). */
-const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated', 'default'];
+const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated'];
 
 export function translateMounts(body: HostConfigBody): MountRequest[] {
   return [
@@ -20,30 +20,56 @@ export function translateMounts(body: HostConfigBody): MountRequest[] {
   ];
 }
 
-/** `source:target[:options]` of -v. Throws `invalid` with Docker's words. */
+/** `source:target[:options]` of -v. Throws `invalid` with Docker's messages, in Docker's order. */
 export function parseBind(text: string): MountRequest {
   const parts = text.split(':');
   const [source = '', target = '', mode = ''] = parts;
-  const wrong = (why: string): NetyardError => new NetyardError('invalid', why);
+  const refuse = (why = ''): NetyardError =>
+    new NetyardError('invalid', `invalid volume specification: '${text}'${why}`);
   if (parts.length === 1) return { type: 'volume', source: '', target: source, readOnly: false };
-  if (parts.length > 3 || source === '' || target === '') throw wrong(`invalid volume specification: '${text}'`);
-  if (!target.startsWith('/'))
-    throw wrong(`invalid volume specification: '${text}': invalid mount path: '${target}' mount path must be absolute`);
-  if (posix.normalize(target) === '/')
-    throw wrong(`invalid volume specification: '${text}': invalid specification: destination can't be '/'`);
+  if (parts.length > 3 || source === '') throw refuse();
+  if (parts.length === 2 && isMode(target)) throw refuse(); // `/path:ro`: a volume without a name has no mode
+  if (!isMode(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
+  const type = source.startsWith('/') ? 'bind' : 'volume';
   const options = mode === '' ? [] : mode.split(',');
-  const bind = source.startsWith('/');
-  const request: MountRequest = { type: bind ? 'bind' : 'volume', source, target, readOnly: options.includes('ro') };
-  if (bind) request.createSource = true;
-  else checkVolumeName(source);
-  const rest: string[] = [];
-  for (const option of options) {
-    if (isPropagation(option) && bind) request.propagation = option;
-    else if (option === 'nocopy' && !bind) request.noCopy = true;
-    else if (accepted.includes(option)) rest.push(option);
-    else if (option !== 'ro' && option !== 'rw') throw wrong(`invalid mode: ${mode}`);
-  }
-  return rest.length === 0 ? request : { ...request, options: rest };
+  const why = bindObjection(type, target, options);
+  if (why !== undefined) throw refuse(`: invalid mount config for type "${type}": ${why}`);
+  if (type === 'volume') checkVolumeName(source);
+  const propagation = options.find(isPropagation);
+  const others = options.filter((option) => accepted.includes(option));
+  return {
+    ...{ type, source, target, readOnly: options.includes('ro') },
+    ...(type === 'bind' ? { createSource: true } : {}),
+    ...(propagation === undefined ? {} : { propagation }),
+    ...(options.includes('nocopy') ? { noCopy: true } : {}),
+    ...(others.length === 0 ? {} : { options: others }),
+  };
+}
+
+function bindObjection(type: 'bind' | 'volume', target: string, options: readonly string[]): string | undefined {
+  if (type === 'volume' && options.some(isPropagation)) return 'field BindOptions must not be specified';
+  if (type === 'bind' && options.includes('nocopy')) return 'field VolumeOptions must not be specified';
+  if (target === '') return 'field Target must not be empty';
+  if (posix.normalize(`/${target}`).replace(/(.)\/$/, '$1') === '/')
+    return "invalid specification: destination can't be '/'";
+  if (!target.startsWith('/')) return `invalid mount path: '${target}' mount path must be absolute`;
+  return undefined;
+}
+
+/** Kinds of options of -v; a mode takes at most one of each. */
+const modeKinds: readonly (readonly string[])[] = [
+  ['ro', 'rw'],
+  ['z', 'Z'],
+  propagations,
+  ['nocopy'],
+  ['consistent', 'cached', 'delegated'],
+];
+
+function isMode(text: string): boolean {
+  if (text === '') return true;
+  const options = text.split(',');
+  if (!options.every((option) => modeKinds.some((kind) => kind.includes(option)))) return false;
+  return modeKinds.every((kind) => options.filter((option) => kind.includes(option)).length <= 1);
 }
 
 function checkVolumeName(name: string): void {
@@ -128,7 +154,7 @@ const isTmpfsFlag = (mount: MountRequest): boolean => mount.type === 'tmpfs' && 
 
 /** HostConfig.Mounts: those given by `--mount`. */
 export function formatMountRequests(config: ContainerConfig): Mount[] {
-  const bound = new Set(config.binds.map((bind) => parseBind(bind).target));
+  const bound = new Set(config.binds.map((bind) => bind.split(':')[1] ?? bind));
   return config.mounts
     .filter((mount) => !isTmpfsFlag(mount) && !bound.has(mount.target))
     .map((mount) => ({
