@@ -1,3 +1,4 @@
+export * from './capabilities.ts';
 export * from './clock.ts';
 export * from './compression.ts';
 export * from './errors.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { posix } from 'node:path';
-import { NetyardError } from '@netyard/core';
+import { NetyardError, parseCapability } from '@netyard/core';
 import { hasCode } from '../logs/file-errors.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, MountRequest, Resources } from '../model.ts';
@@ -28,6 +28,8 @@ export function checkRequest(config: ContainerConfig): string[] {
   checkNamespaces(config);
   checkSysctls(config);
   parseSecurityOptions(config.securityOptions);
+  for (const name of config.capAdd) parseCapability(name, 'CapAdd');
+  for (const name of config.capDrop) parseCapability(name, 'CapDrop');
   if (config.logDriver !== '') checkLogOptions(config.logDriver, config.logOptions);
   return warnings;
 }

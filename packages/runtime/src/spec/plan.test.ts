@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isNetyardError } from '@netyard/core';
+import { allCapabilities, isNetyardError } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { allowedSyscalls } from '../seccomp/syscalls.ts';
-import { allCapabilities, defaultCapabilities, parseCapabilityMask, planCapabilities } from './capabilities.ts';
+import { defaultCapabilities, parseCapabilityMask, planCapabilities } from './capabilities.ts';
 import { type HostFacts, planLimits, planSpec } from './plan.ts';
 import { resolveUser } from './user.ts';
 
