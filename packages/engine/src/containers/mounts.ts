@@ -32,8 +32,10 @@ export function planMounts(
     own.set(target, plan(request));
   }
   const planned = new Map([...inherited, ...own]);
-  for (const target of config.volumes.map(clean))
+  for (const target of config.volumes.map(clean)) {
+    if (target === '/') throw new NetyardError('invalid', "invalid specification: destination can't be '/'");
     if (!planned.has(target)) planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false }));
+  }
   return [...planned.values()];
 }
 

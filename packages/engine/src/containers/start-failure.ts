@@ -35,6 +35,7 @@ export function runtimeFailure(error: unknown, what: 'container' | 'exec'): Runt
   const invalid = (message: string, exitCode: number): RuntimeFailure =>
     new RuntimeFailure(new NetyardError('invalid', message, { cause: error }), exitCode);
   if (noSuchUser && what === 'exec') return invalid(text, invoked);
+  if (text.startsWith('error gathering device')) return invalid(text, unknown);
   if (lower.includes('permission denied')) return invalid(text, invoked);
   if (lower.includes('is a directory')) return invalid(`${text}: permission denied`, invoked);
   if (lower.includes('not a directory'))

@@ -1,5 +1,6 @@
 /** What the runtime is asked to run for a container. Pure: everything that had to be looked up comes in. */
 import { basename } from 'node:path';
+import { NetyardError } from '@netyard/core';
 import type { SandboxState } from '@netyard/network';
 import type { EngineSettings } from '../context.ts';
 import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
@@ -50,7 +51,7 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
     capDrop: config.capDrop,
     ...parseSecurityOptions(config.securityOptions),
     devices: config.devices,
-    sysctls: splitSysctls(config.sysctls).other,
+    sysctls: taskSysctls(record, network),
     ulimits: config.ulimits,
     oomScoreAdj: config.oomScoreAdj,
     resources: taskResources(config.resources),
@@ -64,14 +65,28 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
   };
 }
 
+/**
+ * `network` sets those of a network namespace that it creates; in another container's namespace the runtime sets them.
+ * Throws `invalid` where that container is on the host's network, which is known only now.
+ */
+function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record<string, string> {
+  const { net, other } = splitSysctls(config.sysctls);
+  if (config.networkDisabled || config.networkMode.kind !== 'container') return other;
+  const [first] = Object.keys(net);
+  if (first !== undefined && network.netnsPath === undefined)
+    throw new NetyardError('invalid', `sysctl "${first}" not allowed in host network namespace`);
+  return { ...net, ...other };
+}
+
 /** Parents before what is mounted inside them. */
 function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[] {
   const own = record.mounts.map(taskMount);
   const taken = new Set(own.map(({ target }) => target));
+  const options = ['rbind', record.config.readOnlyRootfs ? 'ro' : 'rw', 'rprivate'];
   const files = Object.values(network.files)
     .map((source) => ({ source, target: networkFileTarget(source) }))
     .filter(({ target }) => !taken.has(target))
-    .map(({ source, target }): TaskMount => ({ type: 'bind', source, target, options: ['rbind', 'rprivate'] }));
+    .map(({ source, target }): TaskMount => ({ type: 'bind', source, target, options }));
   const ipc = sharedMemory(record, taken);
   const depth = ({ target }: TaskMount): number => target.split('/').length;
   return [...own, ...files, ...ipc].sort((a, b) => depth(a) - depth(b));

@@ -19,6 +19,7 @@ import {
   readOomScoreAdj,
   readUserFiles,
 } from './host-facts.ts';
+import { checkMountTargets } from './mount-targets.ts';
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
@@ -90,6 +91,7 @@ async function createContainer(context: TaskContext, container: NewContainer): P
 }
 
 function planOf(context: TaskContext, spec: TaskSpec) {
+  checkMountTargets(spec.rootPath, spec.mounts);
   const user = resolveUser(spec.user, spec.groupAdd, readUserFiles(spec.rootPath));
   const facts = {
     available: readBoundingSet(),

@@ -106,7 +106,11 @@ function lookUp(path: string): HostDevice[] {
     new NetyardError('invalid', `error gathering device information while adding custom device "${path}": ${reason}`);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) throw complain('no such file or directory');
-  if (stat.isDirectory()) return below(path);
+  if (stat.isDirectory()) {
+    const inside = below(path);
+    if (inside.length === 0) throw complain('not a device node');
+    return inside;
+  }
   const device = asDevice(path, stat);
   if (!device) throw complain('not a device node');
   return [device];
