@@ -9,6 +9,9 @@ const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_IN_ROOT = 0x10;
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
+const SPLICE_F_NONBLOCK = 0x02;
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
 
 /**
  * Opens `path` as a process whose root folder is `root` would: `..` and absolute symbolic links end at `root`, and a
@@ -81,4 +84,21 @@ export function openFifo(path: string, way: 'read' | 'write' | 'both'): number {
 export function punchHole(fd: number, offset: number, length: number): void {
   const result = libc().fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
   checked(result, 'fallocate --punch-hole', `fd ${fd}`);
+}
+
+/**
+ * Moves up to `length` bytes from a pipe into a file at `offset`, without waiting for more. The bytes leave the pipe
+ * when they are in the file: of a process that is killed meanwhile, each is in exactly one of the two. splice(2).
+ *
+ * @returns the number of bytes; 0 when no process has the pipe open for writing; undefined when it is empty
+ */
+export function spliceToFile(pipe: number, file: number, offset: number, length: number): number | undefined {
+  const place = new Uint8Array(BigInt64Array.of(BigInt(offset)).buffer);
+  for (;;) {
+    const moved = libc().splice(pipe, null, file, place, length, SPLICE_F_NONBLOCK);
+    if (moved >= 0) return moved;
+    const errno = libc().errno();
+    if (errno === EAGAIN) return undefined;
+    if (errno !== EINTR) throw kernelError(errno, 'splice', `fd ${pipe} to fd ${file}`);
+  }
 }

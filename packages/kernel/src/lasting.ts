@@ -8,6 +8,7 @@
 import { constants } from 'node:fs';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { type Libc, libc } from './ffi/libc.ts';
+import { checked, closeFile } from './system.ts';
 
 export interface LastingProgram {
   /** Absolute path. */
@@ -17,30 +18,38 @@ export interface LastingProgram {
   environment: Readonly<Record<string, string>>;
   /** Absolute path of the folder that it works in. */
   folder: string;
-  /** Becomes its descriptor 3. 0, 1 and 2 are /dev/null; it gets no other. */
-  inherited: number;
+  /** Become its descriptors 3, 4, … 0, 1 and 2 are /dev/null; it gets no other. */
+  inherited: readonly number[];
 }
 
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
 const WNOHANG = 1;
+const F_DUPFD_CLOEXEC = 1030;
+const firstInherited = 3;
 /** Larger than glibc's posix_spawn_file_actions_t (80 bytes) and posix_spawnattr_t (336) on any 64-bit machine. */
 const opaqueBytes = 512;
 const signalSetBytes = 128;
 
-/** In a session of its own, with no signal blocked or ignored. Twin: `cd FOLDER && setsid --fork PROGRAM … 3<&FD`. */
+/** In a session of its own, with no signal blocked or ignored. Twin: `cd FOLDER && setsid --fork PROGRAM … 3<&FD 4<&FD`. */
 export function startLasting(wanted: LastingProgram): number {
   const c = libc();
   const succeeded = (errno: number): void => {
     if (errno !== 0) throw kernelError(errno, 'start', wanted.program);
   };
+  const inherited = movedAbove(c, wanted.inherited);
   const actions = new Uint8Array(opaqueBytes);
   const attributes = new Uint8Array(opaqueBytes);
   succeeded(c.posix_spawn_file_actions_init(actions));
   succeeded(c.posix_spawnattr_init(attributes));
   try {
-    fillActions(c, actions, wanted).forEach(succeeded);
+    fillActions(
+      c,
+      actions,
+      wanted.folder,
+      inherited.map(({ fd }) => fd),
+    ).forEach(succeeded);
     fillAttributes(c, attributes).forEach(succeeded);
     const pid = new Int32Array(1);
     const environment = Object.entries(wanted.environment).map(([name, value]) => `${name}=${value}`);
@@ -51,14 +60,24 @@ export function startLasting(wanted: LastingProgram): number {
   } finally {
     c.posix_spawn_file_actions_destroy(actions);
     c.posix_spawnattr_destroy(attributes);
+    for (const { fd, isCopy } of inherited) if (isCopy) closeFile(fd);
   }
 }
 
-function fillActions(c: Libc, actions: Uint8Array, { folder, inherited }: LastingProgram): number[] {
+/** A descriptor that has another one's number in the child would be overwritten before it is passed on: copied first. */
+function movedAbove(c: Libc, inherited: readonly number[]): { fd: number; isCopy: boolean }[] {
+  const free = firstInherited + inherited.length;
+  return inherited.map((fd) => {
+    if (fd >= free) return { fd, isCopy: false };
+    return { fd: checked(c.fcntl(fd, F_DUPFD_CLOEXEC, free), 'fcntl F_DUPFD_CLOEXEC', `fd ${fd}`), isCopy: true };
+  });
+}
+
+function fillActions(c: Libc, actions: Uint8Array, folder: string, inherited: readonly number[]): number[] {
   const { O_RDWR } = constants;
   return [
-    c.posix_spawn_file_actions_adddup2(actions, inherited, 3),
-    c.posix_spawn_file_actions_addclosefrom_np(actions, 4),
+    ...inherited.map((fd, index) => c.posix_spawn_file_actions_adddup2(actions, fd, firstInherited + index)),
+    c.posix_spawn_file_actions_addclosefrom_np(actions, firstInherited + inherited.length),
     ...[0, 1, 2].map((fd) => c.posix_spawn_file_actions_addopen(actions, fd, '/dev/null', O_RDWR, 0)),
     c.posix_spawn_file_actions_addchdir_np(actions, folder),
   ];

@@ -28,6 +28,7 @@ import {
   openInRoot,
   punchHole,
   removeTree,
+  spliceToFile,
   unmount,
 } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
@@ -85,6 +86,29 @@ test('a FIFO read without waiting ends when its writer does', host, async () => 
   for await (const chunk of reader) text += String(chunk);
   assert.equal(text, 'line');
   rmSync(folder, { recursive: true });
+});
+
+test('splice moves a pipe’s bytes into a file, and tells an empty pipe from one without a writer', host, () => {
+  withFolder((folder) => {
+    const path = join(folder, 'fifo');
+    makeFifo(path);
+    const reader = openFifo(path, 'read');
+    const file = openSync(join(folder, 'file'), 'w+');
+    assert.equal(spliceToFile(reader, file, 0, 100), 0);
+    const writer = openFifo(path, 'write');
+    assert.equal(spliceToFile(reader, file, 0, 100), undefined);
+    writeSync(writer, 'one two');
+    assert.equal(spliceToFile(reader, file, 0, 4), 4);
+    closeSync(writer);
+    assert.equal(spliceToFile(reader, file, 4, 100), 3);
+    assert.equal(spliceToFile(reader, file, 7, 100), 0);
+    assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'one two');
+    for (const fd of [reader, file]) closeSync(fd);
+    assert.throws(
+      () => spliceToFile(reader, file, 0, 1),
+      (error) => hasErrno(error, 'EBADF'),
+    );
+  });
 });
 
 test('a punched hole frees the disk and keeps the size', host, () => {

@@ -1,6 +1,6 @@
 /** Programs that outlive their parent: what they are given, what they are not, and that they are waited for. */
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const skip = existsSync('/usr/bin/perl') ? false : 'perl is not installed';
 const ended = async (pid: number): Promise<void> => {
   while (!hasEnded(pid)) await pause(5);
 };
-const start = (script: string, inherited: number): number => {
+const start = (script: string, ...inherited: number[]): number => {
   const environment = { PATH: '/usr/bin:/bin', WORD: 'a b' };
   return startLasting({ program: '/bin/sh', words: ['-c', script], environment, folder, inherited });
 };
@@ -36,6 +36,18 @@ test('it has its folder, environment, session and signals, and no descriptors bu
   assert.ok(hasEnded(pid), 'it stays so');
 });
 
+test('several descriptors keep their order, whatever their numbers are', async () => {
+  const names = ['first', 'second', 'third'];
+  for (const name of names) writeFileSync(join(folder, name), name);
+  const fds = names.map((name) => openSync(join(folder, name), 'r'));
+  const pid = start('cat <&3 > order; cat <&4 >> order; cat <&5 >> order', ...fds.toReversed());
+  const isOpen = fds.every((fd) => fstatSync(fd).isFile());
+  for (const fd of fds) closeSync(fd);
+  await ended(pid);
+  assert.equal(readFileSync(join(folder, 'order'), 'utf8'), 'thirdsecondfirst');
+  assert.ok(isOpen, 'the parent keeps its own');
+});
+
 test('who connects before it listens is answered by it', { skip }, async () => {
   const path = join(folder, 'two');
   const listener = openUnixListener(path);
@@ -50,7 +62,7 @@ test('who connects before it listens is answered by it', { skip }, async () => {
 });
 
 test('what cannot be done says so', () => {
-  const none = { program: '/no/such/program', words: [], environment: {}, folder, inherited: 0 };
+  const none = { program: '/no/such/program', words: [], environment: {}, folder, inherited: [0] };
   assert.throws(
     () => startLasting(none),
     (error) => hasErrno(error, 'ENOENT'),

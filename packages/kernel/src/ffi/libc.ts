@@ -47,6 +47,15 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
+  /** An offset is an int64_t in 8 bytes; null for a pipe, which has none. */
+  splice(
+    fdIn: number,
+    offsetIn: Uint8Array | null,
+    fdOut: number,
+    offsetOut: Uint8Array | null,
+    length: number,
+    flags: number,
+  ): number;
   listxattr(path: string, list: Uint8Array, size: number): number;
   getxattr(path: string, name: string, value: Uint8Array, size: number): number;
   setxattr(path: string, name: string, value: Uint8Array, size: number, flags: number): number;
@@ -132,6 +141,9 @@ function declareLibc(): Libc {
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    splice: c.declare(
+      'long splice(int fdIn, uint8_t *offsetIn, int fdOut, uint8_t *offsetOut, size_t length, unsigned int flags)',
+    ),
     listxattr: c.declare('long listxattr(const char *path, uint8_t *list, size_t size)'),
     getxattr: c.declare('long getxattr(const char *path, const char *name, uint8_t *value, size_t size)'),
     setxattr: c.declare(
