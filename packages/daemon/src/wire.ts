@@ -5,7 +5,7 @@ import type { Cluster } from '@netyard/cluster';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
 import { type ApiOptions, createApiServer } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
-import { type Kernel, makeFifo, openFifo, openKernel, punchHole } from '@netyard/kernel';
+import { type Kernel, makeFifo, openFifo, openKernel } from '@netyard/kernel';
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
 import { openDataRoot, type Store } from '@netyard/store';
@@ -142,7 +142,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     images: (neighbours) => createImageService({ store, content, registry, clock, logger, ...neighbours }),
     store,
     settings: engineSettings(config),
-    files: { makeFifo, openFifo, punchHole },
+    files: { makeFifo, openFifo },
     linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
     logger,
     clock,

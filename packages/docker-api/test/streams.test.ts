@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { Attachment, OutputChunk } from '@netyard/engine';
 import { readAll, readUntil, serve } from './client.ts';
-import { chunks, details, someTime } from './fake-engine.ts';
+import { chunks, details } from './fake-engine.ts';
 
 const upgrade = (path: string, body = ''): string =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body}`;
@@ -192,28 +192,29 @@ test('wait sends its head at once', async (t) => {
   assert.equal((await server.send('POST', '/v1.50/containers/c/wait?condition=never')).status, 400);
 });
 
-test('logs: frames, stamps and the parameters', async (t) => {
+test('logs: the engine’s chunks as they are, and the parameters', async (t) => {
   let seen: unknown;
   const server = await serve(t, {
     containers: {
       logs: async (_ref, { signal: _, ...options }) => {
         seen = options;
-        async function* entries() {
-          const attributes = { role: 'web server', A: '1' };
-          yield { stream: 'stdout' as const, data: Buffer.from('a\n'), time: someTime + 5n, attributes };
+        async function* output() {
+          yield Buffer.from('framed ');
+          yield Buffer.from('chunks');
         }
-        return { tty: false, entries: entries() };
+        return { tty: false, output: output() };
       },
     },
   });
   const query = 'stdout=1&timestamps=1&follow=1&tail=5&since=1795464000.5&until=0';
   const answer = await server.send('GET', `/v1.50/containers/c/logs?${query}`);
-  const line = '2026-11-23T20:00:00.000000005Z a\n';
-  assert.equal(answer.body, frame(1, line));
+  assert.equal(answer.body, 'framed chunks');
   const since = 1_795_464_000_500_000_000n;
-  assert.deepEqual(seen, { stdout: true, stderr: false, follow: true, tail: 5, since, until: undefined });
-  const detailed = await server.send('GET', '/containers/c/logs?stdout=1&details=1&timestamps=1');
-  assert.equal(detailed.body, frame(1, '2026-11-23T20:00:00.000000005Z A=1,role=web+server a\n'));
+  const dressed = { timestamps: true, details: false };
+  assert.deepEqual(seen, { stdout: true, stderr: false, follow: true, tail: 5, since, until: undefined, ...dressed });
+  await server.send('GET', '/containers/c/logs?stderr=1&details=1');
+  const plain = { follow: false, tail: undefined, since: undefined, until: undefined };
+  assert.deepEqual(seen, { stdout: false, stderr: true, ...plain, timestamps: false, details: true });
   const none = await server.send('GET', '/containers/c/logs');
   assert.equal(JSON.parse(none.body).message, 'Bad parameters: you must choose at least one stream');
 });

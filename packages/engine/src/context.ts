@@ -14,6 +14,7 @@ import type { Waiters } from './containers/waiters.ts';
 import type { EventLog } from './events/event-log.ts';
 import type { ExecRegistry } from './exec/exec-registry.ts';
 import type { Images } from './images/image-service.ts';
+import type { LogReader } from './logs/log-reader.ts';
 import type { Outputs } from './logs/outputs.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
@@ -42,7 +43,6 @@ export interface PipeFiles {
   makeFifo(path: string, mode?: number): void;
   /** Never waits for the other side; see fifo(7). */
   openFifo(path: string, way: 'read' | 'write' | 'both'): number;
-  punchHole(fd: number, offset: number, length: number): void;
 }
 
 export interface EngineContext {
@@ -59,6 +59,7 @@ export interface EngineContext {
   readonly volumes: VolumeIndex;
   readonly events: EventLog;
   readonly outputs: Outputs;
+  readonly logs: LogReader;
   readonly stdin: StdinPipes;
   readonly execs: ExecRegistry;
   readonly waiters: Waiters;

@@ -28,12 +28,6 @@ export interface OutputChunk {
   data: Uint8Array;
 }
 
-export interface LogEntry extends OutputChunk {
-  time: bigint;
-  /** The labels and variables that --log-opt asked for. */
-  attributes?: Readonly<Record<string, string>>;
-}
-
 export interface LogOptions {
   stdout: boolean;
   stderr: boolean;
@@ -42,6 +36,9 @@ export interface LogOptions {
   until: bigint | undefined;
   /** Last lines; undefined: all. */
   tail: number | undefined;
+  /** Before each entry: its time, and the labels and variables that --log-opt asked for. */
+  timestamps: boolean;
+  details: boolean;
   signal: AbortSignal;
 }
 
@@ -115,7 +112,8 @@ export interface ContainerService {
   ): Promise<{ done: Promise<{ exitCode: number; error?: string }> }>;
   list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<ContainerSummary[]>;
   inspect(ref: string, options: { size: boolean }): Promise<ContainerDetails>;
-  logs(ref: string, options: LogOptions): Promise<{ tty: boolean; entries: AsyncIterable<LogEntry> }>;
+  /** Whole entries, many in a chunk; without a terminal each in its frame (stdcopy.ts). */
+  logs(ref: string, options: LogOptions): Promise<{ tty: boolean; output: AsyncIterable<Uint8Array> }>;
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   resize(ref: string, rows: number, columns: number): Promise<void>;
   top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;

@@ -22,6 +22,7 @@ import { publishNetwork } from './events/network-events.ts';
 import { ExecRegistry } from './exec/exec-registry.ts';
 import { createExecService } from './exec/service.ts';
 import type { Images } from './images/image-service.ts';
+import { LogReader } from './logs/log-reader.ts';
 import { Outputs } from './logs/outputs.ts';
 import type { ContainerRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
@@ -79,7 +80,7 @@ export function openEngine(options: EngineOptions): Engine & { networksBox: Netw
       await context.departures.idle();
       for (const stop of listening.splice(0)) stop();
       context.health.stopAll();
-      context.outputs.abandonAll();
+      await Promise.all([context.outputs.close(), context.logs.close()]);
       context.stdin.disconnectAll();
       context.execs.close();
     },
@@ -106,7 +107,8 @@ function openContext(options: EngineOptions): EngineContext {
     index,
     volumes: new VolumeIndex({ store, settings, clock, containers }),
     events,
-    outputs: new Outputs({ settings, files, clock, logger }),
+    outputs: new Outputs({ settings, files, logger }),
+    logs: new LogReader(logger),
     stdin: new StdinPipes({ settings, files, runtime }),
     execs: new ExecRegistry(),
     waiters: new Waiters(),

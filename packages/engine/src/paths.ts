@@ -10,16 +10,21 @@ export const containersDirectory = (roots: Roots): string => join(roots.dataRoot
 
 /** Docker's name for it, so that log shippers find it. */
 export const logPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), `${id}-json.log`);
-/** How far the output files are in the log; see logs/position.ts. */
-export const positionPath = (roots: Roots, id: string): string =>
+/** Where daemons before the FIFOs wrote how far the output was in the log. */
+export const formerPositionPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), 'output.position');
 
-/** Output files and FIFOs of one running container. */
+/** FIFOs and spool files of one running container. */
 export const ioDirectory = (roots: Roots, id: string): string => join(roots.execRoot, 'containers', id);
 export const ioDirectories = (roots: Roots): string => join(roots.execRoot, 'containers');
 
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 export const ioPath = (roots: Roots, id: string, stream: StreamName): string => join(ioDirectory(roots, id), stream);
+/** What was read from the FIFO and waits; see logs/spooled-stream.ts. */
+export const spoolPath = (roots: Roots, id: string, stream: StreamName): string =>
+  join(ioDirectory(roots, id), `${stream}.spool`);
+/** How far the output is in the log; see logs/position.ts. */
+export const positionPath = (roots: Roots, id: string): string => join(ioDirectory(roots, id), 'position');
 export const execIoPath = (roots: Roots, id: string, execId: string, stream: StreamName): string =>
   join(ioDirectory(roots, id), `exec-${execId}-${stream}`);
 

@@ -149,8 +149,11 @@ export interface Runtime {
     runtimes: Record<string, { path: string; version: string }>;
     defaultRuntime: string;
   }>;
-  /** Begins what needs no more than the id and takes a while. `create` is to follow, or `delete`. Never fails. */
-  prepare(id: string): void;
+  /**
+   * Begins what needs no more than the id and takes a while. `create` is to follow, or `delete`. Never fails.
+   * @param held FIFOs to hold open for reading until `delete`, where the runtime can: what is in them outlives the writer
+   */
+  prepare(id: string, held?: readonly string[]): void;
   /** Ids for which something was prepared and not deleted, with a task or without: for clean-up after a crash. */
   prepared(): string[];
   /** Makes container and task; the process is made but does not run yet. Returns its pid. */

@@ -53,7 +53,13 @@ test('output, exit code, events, and no FIFO left', async () => {
   assert.deepEqual([...(await text(attached.output))].sort(), [...'outerr'].sort());
   const { running, exitCode } = await exec.inspect(execId);
   assert.deepEqual([running, exitCode], [false, 3]);
-  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), ['stderr', 'stdout']);
+  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), [
+    'position',
+    'stderr',
+    'stderr.spool',
+    'stdout',
+    'stdout.spool',
+  ]);
   await until(() => world.events.some((event) => event.action === 'exec_die'));
   const actions = world.events.map((event) => event.action).filter((action) => action.startsWith('exec'));
   assert.deepEqual(actions, ['exec_create: ls -l', 'exec_start: ls -l', 'exec_die']);
@@ -103,7 +109,13 @@ test('a missing command is 127, one that may not be run 126', async () => {
     });
     assert.equal((await exec.inspect(execId)).exitCode, exitCode);
   }
-  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), ['stderr', 'stdout']);
+  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), [
+    'position',
+    'stderr',
+    'stderr.spool',
+    'stdout',
+    'stdout.spool',
+  ]);
 });
 
 test('links to stopped containers are refused before anything else', async () => {

@@ -1,14 +1,13 @@
 /** Docker's routes for containers that go on for as long as the client or the container likes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatTime, NetyardError } from '@netyard/core';
-import type { ContainerStats, LogEntry } from '@netyard/engine';
+import { NetyardError } from '@netyard/core';
+import type { ContainerStats } from '@netyard/engine';
 import type { Exchange } from '../http/exchange.ts';
 import { readBoolean, readTail, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { multiplexedStream, rawStream, serveAttachment } from '../stream/hijack.ts';
 import { pump, writePiece } from '../stream/pump.ts';
-import { encodeFrame } from '../stream/stdcopy.ts';
 import { translateStats } from '../translate/stats.ts';
 import { speaks } from '../versions.ts';
 import { reference } from './reference.ts';
@@ -51,33 +50,21 @@ function logs({ engine }: ApiOptions): Handler {
     const stdout = readBoolean(query, 'stdout');
     const stderr = readBoolean(query, 'stderr');
     if (!stdout && !stderr) throw new NetyardError('invalid', 'Bad parameters: you must choose at least one stream');
-    const { tty, entries } = await engine.containers.logs(reference(exchange, 'id'), {
+    const { tty, output } = await engine.containers.logs(reference(exchange, 'id'), {
       stdout,
       stderr,
       follow: readBoolean(query, 'follow'),
       since: readTimestamp(query, 'since'),
       until: readTimestamp(query, 'until'),
       tail: readTail(query),
+      timestamps: readBoolean(query, 'timestamps'),
+      details: readBoolean(query, 'details'),
       signal,
     });
-    const stamped = readBoolean(query, 'timestamps');
-    const detailed = readBoolean(query, 'details');
-    const encode = (entry: LogEntry): Uint8Array => {
-      const stamp = stamped ? `${formatTime(entry.time)} ` : '';
-      const details = detailed ? `${formatDetails(entry.attributes)} ` : '';
-      const data = stamped || detailed ? Buffer.concat([Buffer.from(stamp + details), entry.data]) : entry.data;
-      return tty ? data : encodeFrame({ stream: entry.stream, data });
-    };
     const sink = answer.open(200, { 'Content-Type': streamType(exchange, tty) });
-    await pump(entries, sink, encode, signal);
+    await pump(output, sink, (chunk) => chunk, signal);
     sink.end();
   };
-}
-
-/** `key=value,key=value`, escaped as in a query; nothing but the space that follows where there are none. */
-function formatDetails(attributes: LogEntry['attributes'] = {}): string {
-  const pairs = Object.entries(attributes).map((pair) => new URLSearchParams([pair]).toString());
-  return pairs.sort().join(',');
 }
 
 const conditions = ['not-running', 'next-exit', 'removed'] as const;

@@ -4,9 +4,9 @@ import { NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import type { Attachment, AttachOptions, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
-import type { Capture, OutputStream } from '../logs/capture.ts';
-import { closeLive, type LiveReader, openLive, readLive } from '../logs/live-output.ts';
-import { readLog } from '../logs/read-log.ts';
+import type { Capture, LiveReader } from '../logs/capture.ts';
+import type { OutputStream } from '../logs/capture-state.ts';
+import { readLive } from '../logs/live-output.ts';
 import type { ContainerRecord } from '../model.ts';
 import { logPath } from '../paths.ts';
 import { DetachWatch, parseDetachKeys } from './detach-keys.ts';
@@ -68,25 +68,38 @@ function attachOutput(
   if (options.stdout) wanted.add('stdout');
   if (options.stderr) wanted.add('stderr');
   const capture = context.outputs.capture(record.id);
+  const isRunning = capture !== undefined && !capture.ended;
   const replays = options.logs && record.config.logDriver !== 'none';
-  const limit = capture?.log?.size;
   const live = options.stream
-    ? nextRun(context, record.id, capture, wanted, replays ? 'logged' : 'now', signal)
-    : undefined;
+    ? nextRun(context, record.id, capture, replays ? 'logged' : 'now', signal)
+    : Promise.resolve(undefined);
   return (async function* () {
-    if (replays) {
-      const all = { ...options, follow: false, since: undefined, until: undefined, tail: undefined, signal };
-      for await (const { stream, data } of readLog(logPath(context.settings, record.id), all, capture?.log, limit))
-        yield { stream, data };
-    }
+    if (replays) yield* replay(context, record.id, options, capture, signal, isRunning ? await live : undefined);
     const run = await live;
-    if (run) yield* readLive(run.capture, run.readers, signal);
+    if (run) yield* readLive(run.capture, run.reader, wanted, signal);
   })();
+}
+
+/** The log, up to where the live output goes on. */
+async function* replay(
+  context: EngineContext,
+  id: string,
+  { stdout, stderr }: AttachOptions,
+  capture: Capture | undefined,
+  signal: AbortSignal,
+  run: Run | undefined,
+): AsyncGenerator<OutputChunk> {
+  if (!run) await capture?.sync();
+  const end = (await run?.reader.opened)?.log;
+  const all = { since: undefined, until: undefined, tail: undefined, timestamps: false, details: false };
+  const path = logPath(context.settings, id);
+  const wanted = { ...all, path, stdout, stderr, framed: false, follow: false, end };
+  yield* await context.logs.open(wanted, capture?.state, signal);
 }
 
 interface Run {
   capture: Capture;
-  readers: LiveReader[];
+  reader: LiveReader;
 }
 
 /** The run that is on, or else the next one; undefined when there will be none. */
@@ -94,14 +107,13 @@ function nextRun(
   context: EngineContext,
   id: string,
   present: Capture | undefined,
-  wanted: ReadonlySet<OutputStream>,
   from: 'logged' | 'now',
   signal: AbortSignal,
 ): Promise<Run | undefined> {
   const open = (capture: Capture, place: 'start' | 'logged' | 'now'): Run => {
-    const readers = openLive(capture, wanted, place);
-    signal.addEventListener('abort', () => closeLive(readers), { once: true });
-    return { capture, readers };
+    const reader = capture.openReader(place);
+    signal.addEventListener('abort', () => reader.close(), { once: true });
+    return { capture, reader };
   };
   if (signal.aborted) return Promise.resolve(undefined);
   if (present && !present.ended) return Promise.resolve(open(present, from));

@@ -87,11 +87,13 @@ export async function tearDown(context: EngineContext, record: ContainerRecord):
     }
   };
   stdin.disconnect(record.id);
-  const deleting = attempt('deleting the task', () => runtime.delete(record.id));
   const isLeft = context.departures.isHurried(record.id) && !outputs.capture(record.id)?.isWatched;
+  // Before the shim goes, which holds the FIFOs open: a daemon killed meanwhile finds what it has not read.
+  const drained = isLeft ? undefined : attempt('reading the output', () => outputs.drain(record));
+  const deleting = Promise.resolve(drained).then(() => attempt('deleting the task', () => runtime.delete(record.id)));
   if (isLeft) context.departures.add(deleting);
   await Promise.all([
-    // Only when the task is deleted, the shim has written all it has read. A log that goes as well need not be whole.
+    // Only when the task is deleted, nobody writes any more. A log that goes as well need not be whole.
     isLeft ? undefined : deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),

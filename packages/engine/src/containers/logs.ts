@@ -1,15 +1,14 @@
 /** `docker logs`. */
 import { NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
-import type { LogEntry, LogOptions } from '../contract.ts';
-import { readLog } from '../logs/read-log.ts';
+import type { LogOptions, OutputChunk } from '../contract.ts';
 import { logPath } from '../paths.ts';
 
 export async function containerLogs(
   context: EngineContext,
   ref: string,
   options: LogOptions,
-): Promise<{ tty: boolean; entries: AsyncIterable<LogEntry> }> {
+): Promise<{ tty: boolean; output: AsyncIterable<Uint8Array> }> {
   if (!options.stdout && !options.stderr) throw new NetyardError('invalid', 'You must choose at least one stream');
   const record = context.index.get(ref);
   const { config, state, id } = record;
@@ -17,11 +16,21 @@ export async function containerLogs(
     throw new NetyardError('conflict', 'can not get logs from container which is dead or marked for removal');
   if (config.logDriver === 'none')
     throw new NetyardError('not-implemented', 'configured logging driver does not support reading');
-  const capture = context.outputs.capture(id);
-  capture?.pump(); // what the container has said by now belongs to the answer
+  await context.outputs.capture(id)?.sync(); // what the container has said by now belongs to the answer
+  const { signal: gone, ...wanted } = options;
   const signal = endingAt(options, context.clock.now());
-  const entries = readLog(logPath(context.settings, id), { ...options, signal }, capture?.log);
-  return { tty: config.tty, entries };
+  const capture = context.outputs.capture(id);
+  const read = { ...wanted, path: logPath(context.settings, id), framed: !config.tty, end: undefined };
+  const chunks = await context.logs.open(read, capture?.state, signal);
+  return { tty: config.tty, output: dataOf(chunks, options.follow ? capture?.follow(gone) : undefined) };
+}
+
+async function* dataOf(chunks: AsyncIterable<OutputChunk>, unfollow: (() => void) | undefined) {
+  try {
+    for await (const { data } of chunks) yield data;
+  } finally {
+    unfollow?.();
+  }
 }
 
 /** Following ends when `until` has come, also when nothing more is said. */

@@ -86,7 +86,8 @@ async function launch(
   networks.checkLinks(record.id);
   prepareSources(record);
   undo.push(() => runtime.delete(record.id).then(() => undefined)); // also what was only prepared
-  runtime.prepare(record.id);
+  undo.push(() => context.outputs.finish(record));
+  runtime.prepare(record.id, await context.outputs.prepare(record));
   const { network, rootPath, stdio } = await prepare(context, record, undo);
   const spec = planTask(record, {
     rootPath,
@@ -117,7 +118,6 @@ async function prepare(
   undo: UndoStack,
 ): Promise<{ network: SandboxState; rootPath: string; stdio: TaskSpec['stdio'] }> {
   const { networks, rootfs, outputs, stdin, settings } = context;
-  undo.push(() => outputs.finish(record));
   undo.push(() => stdin.disconnect(record.id));
   const mounting = rootfs.mount(record.id, record.layers).then((path) => {
     undo.push(() => rootfs.unmount(record.id));

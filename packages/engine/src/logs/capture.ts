@@ -1,217 +1,103 @@
-/**
- * Follows the output files of one run of a container, writes them into its log, and wakes those who watch the output
- * live. inotify tells of new output (one watch on the folder); nothing polls.
- *
- * Knows no containers' state: outputs.ts says when a run begins and ends.
- */
-import { type FSWatcher, watch } from 'node:fs';
-import { type Clock, type Logger, messageOf } from '@netyard/core';
-import { encodeLogLine, formatLogTime } from './json-file.ts';
-import { type Line, LineSplitter } from './line-splitter.ts';
-import type { LogFile } from './log-file.ts';
-import type { PositionFile } from './position.ts';
-import type { SourceFile } from './source-file.ts';
+/** The main thread's side of one run's output: it is collected in another thread (capture-thread.ts). */
+import { closeSync } from 'node:fs';
+import type { CaptureCommand, CaptureFiles, CaptureReport, ReaderOpened, ReaderPlace } from './capture-protocol.ts';
+import { CaptureState, ReaderState } from './capture-state.ts';
+import type { Thread } from './thread.ts';
 
-export type OutputStream = 'stdout' | 'stderr';
+export type CaptureThread = Thread<CaptureCommand, CaptureReport>;
 
-export interface CapturedStream {
-  name: OutputStream;
-  file: SourceFile;
-  /** Bytes that are in the log. */
-  logged: number;
-  /** Of the piece of a long line that was logged last: all pieces bear the time of the first. */
-  partialTime: string | undefined;
-  splitter: LineSplitter;
+/** One attached client's place in the output. */
+export interface LiveReader {
+  readonly state: ReaderState;
+  /** Undefined when the run ended before. */
+  readonly opened: Promise<ReaderOpened | undefined>;
+  /** To be called once it will not read any more; until then a slow one holds the container back. */
+  close(): void;
 }
-
-export interface CaptureOptions {
-  directory: string;
-  streams: { name: OutputStream; file: SourceFile; offset: number }[];
-  /** Undefined with log driver none: the output goes to those attached, and nowhere else. */
-  log: { file: LogFile; position: PositionFile; attributes: string } | undefined;
-  /** Read into, within one step: captures may share it. */
-  buffer: Buffer;
-  clock: Clock;
-  logger: Logger;
-}
-
-/** Bytes taken from one file before others have their turn. */
-const turnSize = 1024 * 1024;
-export const readSize = 128 * 1024;
 
 export class Capture {
-  readonly streams: readonly CapturedStream[];
-  readonly #options: CaptureOptions;
-  #watcher: FSWatcher | undefined;
-  #scheduled = false;
-  #ended = false;
-  #troubled = false;
-  #version = 0;
-  #wakers: (() => void)[] = [];
+  readonly files: CaptureFiles;
+  readonly state = new CaptureState();
+  readonly #key: number;
+  readonly #thread: CaptureThread;
+  readonly #readers = new Map<number, ReaderState>();
+  #nextReader = 0;
+  readonly #followers = new Set<object>();
 
-  constructor(options: CaptureOptions) {
-    this.#options = options;
-    this.streams = options.streams.map(({ name, file, offset }) => ({
-      name,
-      file,
-      logged: offset,
-      partialTime: undefined,
-      splitter: new LineSplitter(offset),
-    }));
-    this.#watcher = watch(options.directory, { persistent: false }, () => this.#schedule());
-    this.#watcher.on('error', (error) =>
-      options.logger.error('watching container output failed', { directory: options.directory, error: error.message }),
-    );
-    this.#schedule();
+  constructor(key: number, files: CaptureFiles, thread: CaptureThread) {
+    this.#key = key;
+    this.files = files;
+    this.#thread = thread;
   }
 
-  get log(): LogFile | undefined {
-    return this.#options.log?.file;
+  /** Resolves when its files are open. */
+  open(): Promise<void> {
+    return this.#thread.call({ type: 'open', key: this.#key, files: this.files, state: this.state.buffer });
   }
 
   /** No more output will come; what is there can still be read. */
   get ended(): boolean {
-    return this.#ended;
+    return this.state.ended;
   }
 
-  /** Somebody waits for more. */
+  /** Somebody reads. */
   get isWatched(): boolean {
-    return this.#wakers.length > 0;
+    return this.#readers.size > 0 || this.#followers.size > 0;
   }
 
-  /** Another number whenever there may be new output. */
-  get version(): number {
-    return this.#version;
+  /** Counts one who follows the log, until the signal or until what it returns is called. */
+  follow(signal: AbortSignal): () => void {
+    const follower = {};
+    this.#followers.add(follower);
+    const end = (): void => void this.#followers.delete(follower);
+    signal.addEventListener('abort', end, { once: true });
+    return end;
   }
 
-  /** Resolves when there may be new output, at the end, or with the signal. */
-  changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#wakers.push(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (this.#ended || signal.aborted) done();
-    });
+  /** Takes its place in order with what else is asked of the thread: nothing is missed from now on. */
+  openReader(place: ReaderPlace): LiveReader {
+    this.#nextReader += 1;
+    const reader = this.#nextReader;
+    const state = new ReaderState();
+    this.#readers.set(reader, state);
+    const command = { type: 'add-reader', key: this.#key, reader, place, offsets: state.buffer } as const;
+    const opened = this.#thread.call<ReaderOpened | undefined>(command).catch(() => undefined); // it failed: is logged
+    return { state, opened, close: () => void this.#closeReader(reader, opened) };
   }
 
-  /** Moves what has been written by now into the log. Returns true when there is more to do. */
-  pump(): boolean {
-    let more = false;
-    for (const stream of this.streams) more = this.#pumpStream(stream) || more;
-    if (this.#options.log) this.#options.log.file.wake();
-    return more;
+  /** After a failure of the thread: as `open`, with the readers where they are. */
+  async reopen(): Promise<void> {
+    const opened = this.open();
+    for (const [reader, state] of this.#readers)
+      this.#thread.post({ type: 'add-reader', key: this.#key, reader, place: 'present', offsets: state.buffer });
+    await opened;
   }
 
-  /** Takes the rest, also of an unfinished line, and closes. The container must be gone. */
-  async finish(): Promise<void> {
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    while (!this.#ended && this.pump()) await new Promise((resolve) => setImmediate(resolve)); // others have their turn
-    if (this.#ended) return;
-    for (const stream of this.streams) this.#store(stream, stream.splitter.end());
-    this.#close();
+  /** A reader has gone on: the container, if it is held back, may do so as well. */
+  advanced(): void {
+    if (this.state.held) this.#thread.post({ type: 'pump', key: this.#key });
   }
 
-  /** Stops following and leaves all as it is, for the next daemon to go on. */
-  abandon(): void {
-    if (this.#ended) return;
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    this.#close();
+  /** What the container has written by now is in the log afterwards. */
+  sync(): Promise<void> {
+    return this.#thread.call({ type: 'sync', key: this.#key });
   }
 
-  #close(): void {
-    this.#ended = true;
-    this.#options.log?.file.close();
-    this.#options.log?.position.close();
-    this.#wake();
-    for (const stream of this.streams) stream.file.close();
+  drain(): Promise<void> {
+    return this.#thread.call({ type: 'drain', key: this.#key });
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#ended) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (this.#ended) return;
-      if (this.pump()) this.#schedule();
-      this.#wake();
-    });
+  finish(): Promise<void> {
+    return this.#thread.call({ type: 'finish', key: this.#key });
   }
 
-  #wake(): void {
-    this.#version += 1;
-    const wakers = this.#wakers;
-    this.#wakers = [];
-    for (const waker of wakers) waker();
+  abandon(): Promise<void> {
+    return this.#thread.call({ type: 'abandon', key: this.#key });
   }
 
-  #pumpStream(stream: CapturedStream): boolean {
-    if (!this.#options.log) {
-      stream.file.free(stream.file.size);
-      return false;
-    }
-    const reader = { offset: stream.splitter.position };
-    let taken = 0;
-    for (let count = 1; count > 0 && taken < turnSize; taken += count) {
-      count = stream.file.read(reader, this.#options.buffer);
-      if (count > 0 && !this.#store(stream, stream.splitter.push(this.#options.buffer.subarray(0, count))))
-        return false;
-    }
-    stream.file.free(stream.logged);
-    return taken >= turnSize;
-  }
-
-  /** False when the log could not be written; the lines are read again with the next output. */
-  #store(stream: CapturedStream, lines: readonly Line[]): boolean {
-    const { log } = this.#options;
-    if (!log) return true;
-    try {
-      for (let rest = lines; rest.length > 0; ) rest = rest.slice(this.#append(log, stream, rest));
-      this.#troubled = false;
-      return true;
-    } catch (error) {
-      if (!this.#troubled)
-        this.#options.logger.error('writing a container log failed', { path: log.file.path, error: messageOf(error) });
-      this.#troubled = true;
-      stream.splitter = new LineSplitter(stream.logged);
-      return false;
-    }
-  }
-
-  /** Rotates when it is time, writes as many lines as the file takes, then the position. Returns how many. */
-  #append(log: NonNullable<CaptureOptions['log']>, stream: CapturedStream, lines: readonly Line[]): number {
-    if (log.file.room <= 0) log.file.rotate();
-    const now = formatLogTime(this.#options.clock.now());
-    const encoded: Buffer[] = [];
-    const room = log.file.room;
-    let size = 0;
-    let consumed = stream.logged;
-    for (const line of lines) {
-      if (size >= room) break;
-      const time = stream.partialTime ?? now;
-      stream.partialTime = line.complete ? undefined : time;
-      const bytes = encodeLogLine(line, stream.name, time, log.attributes);
-      encoded.push(bytes);
-      size += bytes.length;
-      consumed = line.consumed;
-    }
-    log.file.append(Buffer.concat(encoded, size));
-    stream.logged = consumed;
-    this.#savePosition(log);
-    return encoded.length;
-  }
-
-  #savePosition(log: NonNullable<CaptureOptions['log']>): void {
-    const logged = (name: OutputStream): number => this.streams.find((stream) => stream.name === name)?.logged ?? 0;
-    log.position.write({
-      logInode: log.file.inode,
-      logSize: log.file.size,
-      stdout: logged('stdout'),
-      stderr: logged('stderr'),
-    });
+  async #closeReader(reader: number, opened: LiveReader['opened']): Promise<void> {
+    if (!this.#readers.delete(reader)) return;
+    this.#thread.post({ type: 'drop-reader', key: this.#key, reader });
+    for (const { fd } of (await opened)?.files ?? []) closeSync(fd);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import { decodeLogLine, encodeLogLine, formatLogTime, parseLogTime } from './json-file.ts';
+import { formatLogTime, parseEntry, parseLogTime } from './json-file.ts';
 import { checkLogOptions, logAttributes, parseRotation } from './log-options.ts';
 
 test('times are printed as Go prints RFC3339Nano, and read back', () => {
@@ -18,16 +18,12 @@ test('times are printed as Go prints RFC3339Nano, and read back', () => {
   assert.equal(parseLogTime('yesterday'), undefined);
 });
 
-test('an entry is one line of JSON in Docker’s order; a piece has no newline', () => {
-  const time = '2023-11-14T22:13:20Z';
-  const line = encodeLogLine({ text: Buffer.from('say "hi"'), complete: true }, 'stdout', time, '');
-  assert.equal(line.toString(), `{"log":"say \\"hi\\"\\n","stream":"stdout","time":"${time}"}\n`);
-  assert.equal(Buffer.from(decodeLogLine(line.toString())?.data ?? []).toString(), 'say "hi"\n');
-  const piece = encodeLogLine({ text: Buffer.from('x'), complete: false }, 'stderr', time, '{"a":"b"}');
-  assert.equal(piece.toString(), `{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"${time}"}\n`);
-  assert.deepEqual(decodeLogLine(piece.toString())?.attributes, { a: 'b' });
+test('what is no entry is told from one', () => {
+  const line = '{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"2023-11-14T22:13:20Z"}';
+  const head = { stream: 'stderr', time: 1_700_000_000_000_000_000n, attributes: { a: 'b' } };
+  assert.deepEqual(parseEntry(line), { log: 'x', head });
   for (const bad of ['', '{', '[]', '{"log":"x","stream":"stdin","time":"x"}', 'null'])
-    assert.equal(decodeLogLine(bad), undefined);
+    assert.equal(parseEntry(bad), undefined);
 });
 
 test('log options', () => {

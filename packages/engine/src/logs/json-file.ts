@@ -1,5 +1,12 @@
-/** Docker's json-file format: one JSON object a line. Pure; the files are handled in log-file.ts and read-log.ts. */
-import type { LogEntry } from '../contract.ts';
+/** Times and entries of Docker's json-file format. Pure; lines are written by encode-lines.ts, read by decode-lines.ts. */
+
+export interface EntryHead {
+  stream: 'stdout' | 'stderr';
+  /** Nanoseconds since 1970. */
+  time: bigint;
+  /** The labels and variables that --log-opt asked for. */
+  attributes: Readonly<Record<string, string>> | undefined;
+}
 
 /** RFC 3339 with up to nine decimals, trailing zeros cut, as Go's RFC3339Nano prints. */
 export function formatLogTime(nanoseconds: bigint): string {
@@ -17,20 +24,8 @@ export function parseLogTime(text: string): bigint | undefined {
   return BigInt(milliseconds) * 1_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
 }
 
-/** @param attributes JSON text of the labels and variables asked for by --log-opt, or '' */
-export function encodeLogLine(
-  line: { text: Buffer; complete: boolean },
-  stream: 'stdout' | 'stderr',
-  time: string,
-  attributes: string,
-): Buffer {
-  const log = JSON.stringify(line.complete ? `${line.text.toString()}\n` : line.text.toString());
-  const extra = attributes === '' ? '' : `,"attrs":${attributes}`;
-  return Buffer.from(`{"log":${log},"stream":"${stream}"${extra},"time":"${time}"}\n`);
-}
-
 /** Undefined for a line that is no such object (a half-written or foreign one). */
-export function decodeLogLine(line: string): LogEntry | undefined {
+export function parseEntry(line: string): { log: string; head: EntryHead } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -38,11 +33,10 @@ export function decodeLogLine(line: string): LogEntry | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { log = '', stream, time, attrs } = value as Record<string, unknown>;
-  const parsed = typeof time === 'string' ? parseLogTime(time) : undefined;
-  if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr') || parsed === undefined) return undefined;
-  const attributes = readAttributes(attrs);
-  return { stream, data: Buffer.from(log), time: parsed, ...(attributes ? { attributes } : {}) };
+  const { log = '', stream, time: text, attrs } = value as Record<string, unknown>;
+  const time = typeof text === 'string' ? parseLogTime(text) : undefined;
+  if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr') || time === undefined) return undefined;
+  return { log, head: { stream, time, attributes: readAttributes(attrs) } };
 }
 
 function readAttributes(value: unknown): Record<string, string> | undefined {

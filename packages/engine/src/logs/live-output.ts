@@ -1,62 +1,49 @@
 /**
- * A container's output as it comes, for one who is attached. Reads the output files at its own pace: a slow one stalls
- * neither the log nor the others; one that falls 256 MiB behind is cut off.
+ * A container's output as it comes, for one who is attached. Reads the spool files at its own pace; one that is more
+ * than their bound behind holds the container back, as in Docker.
  */
+import { readSync } from 'node:fs';
 import type { OutputChunk } from '../contract.ts';
-import type { Capture, CapturedStream, OutputStream } from './capture.ts';
-import type { SourceReader } from './source-file.ts';
+import type { Capture, LiveReader } from './capture.ts';
+import type { OutputStream } from './capture-state.ts';
 
 const chunkSize = 64 * 1024;
 
-export interface LiveReader {
-  stream: CapturedStream;
-  reader: SourceReader;
-}
-
-/**
- * Takes its places at once, so that nothing is missed until it is read.
- * @param from `start`: of this run; `logged`: right after what is in the log; `now`: what comes from now on
- */
-export function openLive(
-  capture: Capture,
-  wanted: ReadonlySet<OutputStream>,
-  from: 'start' | 'logged' | 'now',
-): LiveReader[] {
-  return capture.streams
-    .filter((stream) => wanted.has(stream.name))
-    .map((stream) => {
-      const offset = { start: 0, logged: stream.logged, now: undefined }[from];
-      return { stream, reader: stream.file.reader(offset) };
-    });
-}
-
-export function closeLive(readers: readonly LiveReader[]): void {
-  for (const { stream, reader } of readers) stream.file.drop(reader);
-}
-
-/** Ends with the run, with the signal, or when it was cut off. */
+/** Ends with the run, or with the signal. The reader is closed at the end. */
 export async function* readLive(
   capture: Capture,
-  readers: readonly LiveReader[],
+  reader: LiveReader,
+  wanted: ReadonlySet<OutputStream>,
   signal: AbortSignal,
 ): AsyncGenerator<OutputChunk> {
   try {
-    for (;;) {
-      const { ended, version } = capture;
+    const { files } = (await reader.opened) ?? { files: [] };
+    while (files.length > 0 && !signal.aborted) {
+      const { ended } = capture;
+      const { version } = capture.state;
       let found = false;
-      for (const { stream, reader } of readers) {
-        if (signal.aborted || !stream.file.isReading(reader)) return;
-        const buffer = Buffer.allocUnsafe(chunkSize);
-        const count = stream.file.read(reader, buffer);
-        if (count === 0) continue;
+      for (const { name, fd } of files) {
+        const size = capture.state.spooled(name) - reader.state.offset(name);
+        if (size <= 0) continue;
         found = true;
-        yield { stream: stream.name, data: buffer.subarray(0, count) };
+        const data = wanted.has(name) ? readChunk(fd, reader.state.offset(name), size) : undefined;
+        reader.state.advance(name, reader.state.offset(name) + (data?.length ?? size));
+        capture.advanced();
+        if (data) yield { stream: name, data };
+        if (signal.aborted) return;
       }
       if (found) continue;
-      if (ended || signal.aborted) return;
-      if (version === capture.version) await capture.changed(signal);
+      if (ended) return;
+      await capture.state.changed(version, signal);
     }
   } finally {
-    closeLive(readers);
+    reader.close();
   }
+}
+
+/** Synchronous: these pages are in memory. */
+function readChunk(fd: number, offset: number, size: number): Buffer {
+  const buffer = Buffer.allocUnsafe(Math.min(size, chunkSize));
+  const count = readSync(fd, buffer, 0, buffer.length, offset);
+  return buffer.subarray(0, count);
 }

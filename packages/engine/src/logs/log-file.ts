@@ -1,7 +1,6 @@
 /**
- * The log of one container as it is written: appends, rotates (`x.log`, `x.log.1`, …) and tells followers. Writes are
- * made in place and in one step with the position, so that a killed daemon can find its way back; reading is in
- * read-log.ts.
+ * The log of one container as it is written: appends, rotates (`x.log`, `x.log.1`, …). Writes are made in place and
+ * together with the position, so that a killed daemon can find its way back; reading is in log-cursor.ts.
  */
 import {
   closeSync,
@@ -22,10 +21,6 @@ export class LogFile {
   #fd: number;
   #size: number;
   #inode: bigint;
-  #generation = 0;
-  #version = 0;
-  #closed = false;
-  #wakers: (() => void)[] = [];
 
   /** @param keep bytes to keep of the file with this inode; anything after them was written by a killed daemon */
   constructor(path: string, rotation: LogRotation, keep?: { inode: bigint; size: number }) {
@@ -46,20 +41,6 @@ export class LogFile {
     return this.#inode;
   }
 
-  /** Counts rotations: a follower that is at the end of an older file goes on with the next one. */
-  get generation(): number {
-    return this.#generation;
-  }
-
-  /** Another number after each `wake` and `close`. */
-  get version(): number {
-    return this.#version;
-  }
-
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Bytes until this file is full; the line that fills it still goes in, as Docker has it. */
   get room(): number {
     const { maximumSize } = this.#rotation;
@@ -78,45 +59,27 @@ export class LogFile {
     this.#size += bytes.length;
   }
 
+  /** After a failure (a full disk) it may be called again. */
   rotate(): void {
+    if (existsSync(this.path)) this.#shift();
+    const next = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);
+    closeSync(this.#fd);
+    this.#fd = next;
+    this.#inode = fstatSync(next, { bigint: true }).ino;
+    this.#size = 0;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #shift(): void {
     const { maximumFiles } = this.#rotation;
     rmSync(`${this.path}.${maximumFiles - 1}`, { force: true });
     for (let number = maximumFiles - 2; number >= 1; number -= 1)
       if (existsSync(`${this.path}.${number}`)) renameSync(`${this.path}.${number}`, `${this.path}.${number + 1}`);
     if (maximumFiles > 1) renameSync(this.path, `${this.path}.1`);
     else rmSync(this.path, { force: true });
-    closeSync(this.#fd);
-    this.#fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);
-    this.#inode = fstatSync(this.#fd, { bigint: true }).ino;
-    this.#size = 0;
-    this.#generation += 1;
-  }
-
-  /** Resolves at the next `wake` or `close`, or with the signal. */
-  changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#wakers.push(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (this.#closed || signal.aborted) done();
-    });
-  }
-
-  wake(): void {
-    this.#version += 1;
-    const wakers = this.#wakers;
-    this.#wakers = [];
-    for (const waker of wakers) waker();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    closeSync(this.#fd);
-    this.wake();
   }
 
   #cutTo(size: number): void {

@@ -1,23 +1,31 @@
 /**
- * Which containers' output is being captured: begins with a run, goes on after a restart of the daemon, ends with the
+ * Which containers' output is being collected: begins with a run, goes on after a restart of the daemon, ends with the
  * run. Owns the files below the exec root; the log itself lives below the data root and outlasts the runs.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock, Logger } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import type { EngineSettings, PipeFiles } from '../context.ts';
 import type { ContainerRecord } from '../model.ts';
-import { containerDirectory, ioDirectories, ioDirectory, ioPath, logPath, positionPath } from '../paths.ts';
-import { Capture, type OutputStream, readSize } from './capture.ts';
-import { LogFile } from './log-file.ts';
+import {
+  containerDirectory,
+  formerPositionPath,
+  ioDirectories,
+  ioDirectory,
+  ioPath,
+  logPath,
+  positionPath,
+  spoolPath,
+} from '../paths.ts';
+import { Capture, type CaptureThread } from './capture.ts';
+import type { CaptureCommand, CaptureFiles, CaptureReport, LogTarget } from './capture-protocol.ts';
+import type { OutputStream } from './capture-state.ts';
 import { logAttributes, parseRotation } from './log-options.ts';
-import { PositionFile, readPosition } from './position.ts';
-import { SourceFile } from './source-file.ts';
+import { Thread } from './thread.ts';
 
 export interface OutputsOptions {
   settings: EngineSettings;
-  files: PipeFiles;
-  clock: Clock;
+  files: Pick<PipeFiles, 'makeFifo'>;
   logger: Logger;
 }
 
@@ -26,12 +34,18 @@ type BeginListener = (capture: Capture | undefined) => void;
 
 export class Outputs {
   readonly #options: OutputsOptions;
-  readonly #buffer = Buffer.allocUnsafe(readSize);
+  readonly #thread: CaptureThread;
   readonly #captures = new Map<string, Capture>();
   readonly #listeners = new Map<string, Set<BeginListener>>();
+  #nextKey = 0;
 
   constructor(options: OutputsOptions) {
     this.#options = options;
+    this.#thread = new Thread<CaptureCommand, CaptureReport>({
+      entry: new URL('./capture-thread.ts', import.meta.url),
+      onReport: ({ level, message, fields }) => options.logger[level](message, fields),
+      onFailure: (error) => this.#startAgain(error),
+    });
   }
 
   /** Of the run that is on; undefined: none is. */
@@ -47,45 +61,63 @@ export class Outputs {
     return () => void listeners.delete(listener);
   }
 
-  /** Makes the output files of a new run, empty, and follows them. */
-  async begin(record: ContainerRecord): Promise<void> {
-    const { settings } = this.#options;
+  /** Makes the FIFOs of a new run. Returns their paths. */
+  async prepare(record: ContainerRecord): Promise<string[]> {
+    const { settings, files } = this.#options;
     await this.finish(record);
     mkdirSync(ioDirectory(settings, record.id), { recursive: true, mode: 0o700 });
-    for (const name of streamsOf(record)) closeSync(openSync(ioPath(settings, record.id, name), 'wx', 0o600));
-    this.#start(record, { stdout: 0, stderr: 0 }, undefined);
+    const paths = streamsOf(record).map((name) => ioPath(settings, record.id, name));
+    for (const path of paths) files.makeFifo(path);
+    return paths;
+  }
+
+  /** Collects the output of the run that was prepared. */
+  begin(record: ContainerRecord): Promise<void> {
+    return this.#start(record);
   }
 
   /** Goes on where a killed daemon stopped. Does nothing when the files are gone (after a reboot). */
   adopt(record: ContainerRecord): void {
-    const { settings } = this.#options;
+    const { settings, logger } = this.#options;
     if (!streamsOf(record).some((name) => existsSync(ioPath(settings, record.id, name)))) return;
-    const position = readPosition(positionPath(settings, record.id));
-    const keep = position && { inode: position.logInode, size: position.logSize };
-    this.#start(record, position ?? { stdout: 0, stderr: 0 }, keep);
+    this.#start(record).catch((error: unknown) =>
+      logger.error('collecting container output failed', { container: record.id, error: messageOf(error) }),
+    );
   }
 
-  /** Takes what is left into the log and removes the files. Also for a run whose end was missed. */
+  /** The process has ended: resolves when all it wrote has been read. Also for a run whose end was missed. */
+  async drain(record: ContainerRecord): Promise<void> {
+    if (!this.#captures.has(record.id)) this.adopt(record);
+    await this.#captures.get(record.id)?.drain();
+  }
+
+  /** Takes what is left into the log and removes the files. */
   async finish(record: ContainerRecord): Promise<void> {
     if (!this.#captures.has(record.id)) this.adopt(record);
-    await this.#captures.get(record.id)?.finish();
-    this.#captures.delete(record.id);
-    this.#forgetFiles(record.id);
+    try {
+      await this.#captures.get(record.id)?.finish();
+    } finally {
+      this.#captures.delete(record.id);
+      this.#removeFiles(record.id);
+    }
   }
 
   /** The container is removed: nobody needs to wait for its output any more. */
   remove(record: ContainerRecord): void {
-    const capture = this.#captures.get(record.id);
-    capture?.abandon();
+    void this.#captures
+      .get(record.id)
+      ?.abandon()
+      .catch(() => undefined); // the thread failed, which is logged
     this.#captures.delete(record.id);
-    this.#forgetFiles(record.id);
-    this.#tell(record.id, undefined);
+    this.#removeFiles(record.id);
+    this.#announce(record.id, undefined);
   }
 
   /** Leaves everything to the next daemon. */
-  abandonAll(): void {
-    for (const capture of this.#captures.values()) capture.abandon();
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#captures.values()].map((capture) => capture.abandon()));
     this.#captures.clear();
+    await this.#thread.close();
   }
 
   /** Ids that have files below the exec root. */
@@ -95,7 +127,7 @@ export class Outputs {
   }
 
   removeLeftover(id: string): void {
-    rmSync(ioDirectory(this.#options.settings, id), { recursive: true, force: true });
+    this.#removeFiles(id);
   }
 
   /** FIFOs of commands that ran when the daemon was killed: nobody can read them any more. */
@@ -105,50 +137,61 @@ export class Outputs {
     for (const name of readdirSync(directory)) if (name.startsWith('exec-')) rmSync(join(directory, name));
   }
 
-  #start(
-    record: ContainerRecord,
-    offsets: { stdout: number; stderr: number },
-    keep: { inode: bigint; size: number } | undefined,
-  ): void {
-    const { settings, files, clock, logger } = this.#options;
-    const log = this.#openLog(record, keep);
-    const streams = streamsOf(record).flatMap((name) => {
-      const file = SourceFile.open(ioPath(settings, record.id, name), offsets[name], files.punchHole);
-      return file ? [{ name, file, offset: offsets[name] }] : [];
-    });
-    log?.position.write({ logInode: log.file.inode, logSize: log.file.size, ...offsetsOf(streams) });
-    const capture = new Capture({
-      directory: ioDirectory(settings, record.id),
-      streams,
-      log,
-      buffer: this.#buffer,
-      clock,
-      logger,
-    });
+  #start(record: ContainerRecord): Promise<void> {
+    this.#nextKey += 1;
+    const capture = new Capture(this.#nextKey, this.#filesOf(record), this.#thread);
     this.#captures.set(record.id, capture);
-    this.#tell(record.id, capture);
+    const opened = capture.open();
+    this.#announce(record.id, capture);
+    return opened;
   }
 
-  #openLog(record: ContainerRecord, keep: { inode: bigint; size: number } | undefined) {
+  #filesOf(record: ContainerRecord): CaptureFiles {
     const { settings } = this.#options;
-    const { config, id } = record;
-    if (config.logDriver === 'none') return undefined;
-    mkdirSync(containerDirectory(settings, id), { recursive: true, mode: 0o710 });
+    const { id } = record;
     return {
-      file: new LogFile(logPath(settings, id), parseRotation(config.logOptions), keep),
-      position: new PositionFile(positionPath(settings, id)),
-      attributes: logAttributes(config.logOptions, config.labels, record.process.env),
+      streams: streamsOf(record)
+        .map((name) => ({ name, source: ioPath(settings, id, name), spool: spoolPath(settings, id, name) }))
+        .filter(({ source }) => existsSync(source)),
+      position: positionPath(settings, id),
+      formerPosition: formerPositionPath(settings, id),
+      log: this.#logTarget(record),
     };
   }
 
-  /** The output first: with a position and no files nothing is read twice, the other way round all would be. */
-  #forgetFiles(id: string): void {
+  #logTarget({ config, id, process }: ContainerRecord): LogTarget | undefined {
     const { settings } = this.#options;
-    rmSync(ioDirectory(settings, id), { recursive: true, force: true });
-    rmSync(positionPath(settings, id), { force: true });
+    if (config.logDriver === 'none') return undefined;
+    mkdirSync(containerDirectory(settings, id), { recursive: true, mode: 0o710 });
+    return {
+      path: logPath(settings, id),
+      rotation: parseRotation(config.logOptions),
+      attributes: logAttributes(config.logOptions, config.labels, process.env),
+    };
   }
 
-  #tell(id: string, capture: Capture | undefined): void {
+  /** Where each capture stopped is in its position file, as after a kill of the whole daemon. */
+  #startAgain(error: Error): void {
+    const { logger } = this.#options;
+    logger.error('the thread that collects container output failed, starting it again', { error: error.message });
+    for (const capture of this.#captures.values())
+      capture
+        .reopen()
+        .catch((failure: unknown) => logger.error('collecting container output failed', { error: messageOf(failure) }));
+  }
+
+  /** The output first: with a position and no output nothing is read twice, the other way round all would be. */
+  #removeFiles(id: string): void {
+    const { settings } = this.#options;
+    for (const name of ['stdout', 'stderr'] as const) {
+      rmSync(ioPath(settings, id, name), { force: true });
+      rmSync(spoolPath(settings, id, name), { force: true });
+    }
+    rmSync(ioDirectory(settings, id), { recursive: true, force: true });
+    rmSync(formerPositionPath(settings, id), { force: true });
+  }
+
+  #announce(id: string, capture: Capture | undefined): void {
     const listeners = this.#listeners.get(id);
     this.#listeners.delete(id);
     for (const listener of listeners ?? []) listener(capture);
@@ -158,9 +201,4 @@ export class Outputs {
 /** With a terminal there is one stream only. */
 export function streamsOf(record: ContainerRecord): OutputStream[] {
   return record.config.tty ? ['stdout'] : ['stdout', 'stderr'];
-}
-
-function offsetsOf(streams: readonly { name: OutputStream; offset: number }[]): { stdout: number; stderr: number } {
-  const offset = (name: OutputStream): number => streams.find((stream) => stream.name === name)?.offset ?? 0;
-  return { stdout: offset('stdout'), stderr: offset('stderr') };
 }

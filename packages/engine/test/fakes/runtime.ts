@@ -1,9 +1,12 @@
 /** A runtime whose processes the test speaks and ends for. */
-import { appendFileSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { NetyardError, systemClock } from '@netyard/core';
 import { openFifo } from '@netyard/kernel';
 import type { ExecSpec, Runtime, RuntimeEvent, TaskInfo, TaskSpec } from '../../src/index.ts';
 import { unexpected } from './unexpected.ts';
+
+/** The shim writes as much at a time, at most. */
+const pieceSize = 32 * 1024;
 
 export class FakeRuntime implements Runtime {
   readonly calls: string[] = [];
@@ -15,6 +18,9 @@ export class FakeRuntime implements Runtime {
   onExec: ((spec: ExecSpec) => void) | undefined;
   /** What a signal does; by default every one but 1 (HUP) ends the process with 128 + signal. */
   onKill: ((id: string, signal: number) => void) | undefined;
+  /** FIFOs that the shim holds open for reading until the task is deleted, by container. */
+  readonly #held = new Map<string, number[]>();
+  readonly #writers = new Map<string, Map<string, number>>();
   #nextPid = 1000;
   #listeners = new Set<(event: RuntimeEvent) => void>();
 
@@ -22,8 +28,12 @@ export class FakeRuntime implements Runtime {
     return { containerd: 'fake', runtimes: {}, defaultRuntime: 'fake' };
   }
 
-  prepare(id: string): void {
+  prepare(id: string, held: readonly string[] = []): void {
     this.preparedIds.add(id);
+    this.#held.set(
+      id,
+      held.map((path) => openFifo(path, 'read')),
+    );
   }
 
   prepared(): string[] {
@@ -35,6 +45,8 @@ export class FakeRuntime implements Runtime {
     this.onCreate?.(spec);
     const pid = this.#nextPid++;
     if (spec.stdio.stdin !== '') openFifo(spec.stdio.stdin, 'both');
+    const paths = [spec.stdio.stdout, spec.stdio.stderr].filter((path) => path !== '');
+    this.#writers.set(spec.id, new Map(paths.map((path) => [path, openSync(path, 'a')])));
     this.tasks.set(spec.id, { id: spec.id, status: 'created', pid, stdio: spec.stdio, spec });
     return { pid };
   }
@@ -75,6 +87,9 @@ export class FakeRuntime implements Runtime {
     const task = this.tasks.get(id);
     this.tasks.delete(id);
     this.preparedIds.delete(id);
+    this.#closeOutput(id);
+    for (const fd of this.#held.get(id) ?? []) closeSync(fd);
+    this.#held.delete(id);
     return task?.exit;
   }
 
@@ -111,7 +126,10 @@ export class FakeRuntime implements Runtime {
 
   /** The process writes. */
   say(id: string, text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
-    appendFileSync(this.#task(id).stdio[stream], text);
+    const path = this.#task(id).stdio[stream];
+    const fd = this.#writers.get(id)?.get(path) ?? -1;
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += pieceSize) writeSync(fd, bytes.subarray(at, at + pieceSize));
   }
 
   /** The process ends. */
@@ -120,6 +138,7 @@ export class FakeRuntime implements Runtime {
     const exit = { exitCode, exitedAt: systemClock.now() };
     task.status = 'stopped';
     task.exit = exit;
+    this.#closeOutput(id);
     this.tell({ type: 'exit', id, pid: task.pid, exit });
   }
 
@@ -129,6 +148,11 @@ export class FakeRuntime implements Runtime {
 
   tell(event: RuntimeEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  #closeOutput(id: string): void {
+    for (const fd of this.#writers.get(id)?.values() ?? []) closeSync(fd);
+    this.#writers.delete(id);
   }
 
   #task(id: string): TaskInfo & { spec: TaskSpec } {

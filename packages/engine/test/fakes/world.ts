@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@netyard/core';
-import { makeFifo, openFifo, punchHole } from '@netyard/kernel';
+import { makeFifo, openFifo } from '@netyard/kernel';
 import { openEngine } from '../../src/engine.ts';
 import type {
   ContainerConfig,
@@ -66,7 +66,7 @@ export async function openWorld(image = fakeImage()): Promise<World> {
       settings,
       networks: (containers) => parts.networks.build(containers),
       images: () => fakeImages(image),
-      files: { makeFifo, openFifo, punchHole },
+      files: { makeFifo, openFifo },
       linkStatistics: unexpected('linkStatistics'),
       logger: silentLogger,
       clock: systemClock,
@@ -122,4 +122,21 @@ export async function text(output: AsyncIterable<{ data: Uint8Array }>): Promise
   const chunks: Uint8Array[] = [];
   for await (const { data } of output) chunks.push(data);
   return Buffer.concat(chunks).toString();
+}
+
+/** What `docker logs` prints of a stream of frames. */
+export async function unframed(output: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of output) chunks.push(chunk);
+  return unframe(Buffer.concat(chunks));
+}
+
+export function unframe(bytes: Buffer): string {
+  let said = '';
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32BE(at + 4);
+    said += bytes.toString('utf8', at + 8, end);
+    at = end;
+  }
+  return said;
 }

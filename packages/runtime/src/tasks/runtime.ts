@@ -100,8 +100,8 @@ class ContainerdRuntime implements Runtime {
     return { containerd: version, runtimes: Object.fromEntries(runtimes), defaultRuntime: chosen.name };
   }
 
-  prepare(id: string): void {
-    this.#context.shims?.begin(id);
+  prepare(id: string, held: readonly string[] = []): void {
+    this.#context.shims?.begin(id, held);
   }
 
   prepared(): string[] {

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isFullId, type Logger, messageOf } from '@netyard/core';
-import { hasEnded, longestUnixPath, openUnixListener, startLasting } from '@netyard/kernel';
+import { hasEnded, longestUnixPath, openFifo, openUnixListener, startLasting } from '@netyard/kernel';
 import { findShims } from '../containerd/process.ts';
 import { readOomScoreAdj } from './host-facts.ts';
 import { findExecutable, works } from './runtimes.ts';
@@ -46,8 +46,11 @@ const shimProgram = 'containerd-shim-runc-v2';
 export interface ShimStarter {
   /** What containerd is to run: an absolute path. */
   readonly runtimeName: string;
-  /** Starts the shim of a container that is about to be made. A failure is logged; containerd starts it then. */
-  begin(id: string): void;
+  /**
+   * Starts the shim of a container that is about to be made. A failure is logged; containerd starts it then.
+   * @param held FIFOs that the shim is to hold open for reading until its end
+   */
+  begin(id: string, held: readonly string[]): void;
   /** Forgets it; `unused`: ends it as well, as containerd does not know it. */
   discard(id: string, options: { unused: boolean }): void;
   /** Ids that one was started for, and not forgotten. */
@@ -98,10 +101,10 @@ class Starter implements ShimStarter {
     this.#folder = join(dirname(options.socket), 'shims'); // where the script looks
   }
 
-  begin(id: string): void {
+  begin(id: string, held: readonly string[]): void {
     try {
       if (existsSync(this.#home(id))) this.discard(id, { unused: true }); // an earlier start was cut short
-      this.#start(id);
+      this.#start(id, held);
     } catch (error) {
       this.#options.logger.warn('starting a shim failed', { container: id, error: messageOf(error) });
       this.discard(id, { unused: true });
@@ -137,7 +140,7 @@ class Starter implements ShimStarter {
     return join(this.#folder, id);
   }
 
-  #start(id: string): void {
+  #start(id: string, held: readonly string[]): void {
     const { socket, namespace, runtimeRoot } = this.#options;
     const home = this.#home(id);
     // Another one each time: a shim of the same container that is about to end removes its own.
@@ -146,15 +149,17 @@ class Starter implements ShimStarter {
     writeFileSync(join(home, 'state'), `${join(runtimeRoot, namespace, id)}\n`);
     writeFileSync(join(home, 'log'), ''); // where a shim writes its troubles
     writeFileSync(join(home, 'address'), `unix://${address}`); // read by the script, and by the shim at its end
-    const inherited = openUnixListener(address);
     const words = ['-namespace', namespace, '-id', id, '-address', socket];
+    const inherited = [openUnixListener(address)];
     try {
+      // What nobody has read when the container ends stays in a FIFO as long as somebody has it open.
+      for (const path of held) inherited.push(openFifo(path, 'read'));
       const environment = this.#environment();
       const pid = startLasting({ program: this.#shim, words, environment, folder: home, inherited });
       this.#children.set(id, pid);
       spare(pid);
     } finally {
-      closeSync(inherited);
+      for (const fd of inherited) closeSync(fd);
     }
   }
 

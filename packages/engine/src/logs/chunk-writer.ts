@@ -1,0 +1,54 @@
+/** Entries of a log gathered into chunks, which are handed to another thread without being copied. */
+import type { OutputStream } from './capture-state.ts';
+import { LineDecoder } from './decode-lines.ts';
+
+const chunkSize = 64 * 1024;
+/** Less than this is copied, and the chunk used again. */
+const copiedSize = 16 * 1024;
+
+export class ChunkWriter {
+  readonly #decoder: LineDecoder;
+  readonly #framed: boolean;
+  readonly #send: (stream: OutputStream, data: Uint8Array) => void;
+  #chunk = Buffer.allocUnsafeSlow(chunkSize);
+  #used = 0;
+  #stream: OutputStream = 'stdout';
+
+  /** @param send gets the only reference to the memory of `data` */
+  constructor(decoder: LineDecoder, framed: boolean, send: (stream: OutputStream, data: Uint8Array) => void) {
+    this.#decoder = decoder;
+    this.#framed = framed;
+    this.#send = send;
+  }
+
+  /** Adds the line `source[from, to)`. Returns true when a chunk was sent. */
+  add(source: Buffer, from: number, to: number): boolean {
+    const needed = LineDecoder.needs(to - from);
+    const isFull = this.#used + needed > this.#chunk.length && this.#used > 0;
+    if (isFull) this.flush();
+    if (needed > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(needed);
+    const before = this.#used;
+    const { end, stream } = this.#decoder.decode(source, from, to, this.#chunk, before);
+    if (end === before) return isFull;
+    if (this.#framed || stream === this.#stream || before === 0) {
+      this.#stream = stream;
+      this.#used = end;
+      return isFull;
+    }
+    const entry = Buffer.from(this.#chunk.subarray(before, end)); // one chunk, one stream
+    this.flush();
+    this.#stream = stream;
+    this.#used = entry.copy(this.#chunk);
+    return true;
+  }
+
+  /** Sends what there is. */
+  flush(): void {
+    if (this.#used === 0) return;
+    const data = this.#chunk.subarray(0, this.#used);
+    this.#used = 0;
+    const isCopied = data.length < copiedSize;
+    if (!isCopied) this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
+    this.#send(this.#stream, isCopied ? Uint8Array.from(data) : data);
+  }
+}

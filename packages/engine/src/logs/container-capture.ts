@@ -1,0 +1,239 @@
+/** One run's output on its way from the FIFOs into the log. Lives in the collecting thread; never waits. */
+import { type Clock, messageOf } from '@netyard/core';
+import type { CaptureFiles, CaptureReport, LogTarget, ReaderOpened, ReaderPlace } from './capture-protocol.ts';
+import { CaptureState, type OutputStream, ReaderState } from './capture-state.ts';
+import { LineEncoder } from './encode-lines.ts';
+import { formatLogTime } from './json-file.ts';
+import { LogFile } from './log-file.ts';
+import { type OutputPosition, PositionFile, readPosition } from './position.ts';
+import { SpooledStream, spoolBound } from './spooled-stream.ts';
+
+/** Bytes taken from one stream before others have their turn. */
+const turnSize = 256 * 1024;
+const readSize = 128 * 1024;
+const retryAfterMs = 1000;
+
+/** Used within one step only, so all captures of a thread share them. */
+const source = Buffer.allocUnsafe(readSize);
+const target = Buffer.allocUnsafe(1024 * 1024);
+
+interface LoggedStream {
+  spooled: SpooledStream;
+  encoder: LineEncoder;
+}
+
+export class ContainerCapture {
+  readonly #files: CaptureFiles;
+  readonly #state: CaptureState;
+  readonly #clock: Clock;
+  readonly #report: (report: CaptureReport) => void;
+  readonly #streams: readonly LoggedStream[];
+  readonly #log: LogFile | undefined;
+  readonly #position: PositionFile;
+  readonly #target: Buffer;
+  readonly #readers = new Map<number, ReaderState>();
+  /** The log could not be written: when to try again, and what was dropped since. */
+  #trouble: { retryAt: number; dropped: number } | undefined;
+  #isDraining = false;
+
+  constructor(
+    files: CaptureFiles,
+    state: SharedArrayBuffer,
+    { clock, report }: { clock: Clock; report: (report: CaptureReport) => void },
+  ) {
+    this.#files = files;
+    this.#state = new CaptureState(state);
+    this.#clock = clock;
+    this.#report = report;
+    const position = readPosition(files.position) ?? readPosition(files.formerPosition);
+    this.#log = files.log && openLog(files.log, position);
+    this.#streams = files.streams.map((stream) => ({
+      spooled: new SpooledStream(stream, position?.[stream.name] ?? 0),
+      encoder: new LineEncoder(stream.name, files.log?.attributes ?? ''),
+    }));
+    this.#target = targetFor(this.#streams);
+    this.#position = new PositionFile(files.position);
+    this.#savePosition();
+    this.#publish();
+  }
+
+  /** When to pump again although nothing new came; undefined: not by itself. */
+  get retryAt(): number | undefined {
+    return this.#trouble?.retryAt;
+  }
+
+  /** Somebody may still write. */
+  get hasWriter(): boolean {
+    return this.#streams.some(({ spooled }) => spooled.hasWriter);
+  }
+
+  /** One turn. Returns true when there is more to do. */
+  pump(): boolean {
+    let moved = 0;
+    for (const stream of this.#streams) moved += this.#pumpStream(stream, false);
+    if (moved > 0) this.#publish();
+    this.#state.held = this.#streams.some(({ spooled }) => spooled.backlog >= spoolBound);
+    return moved > 0;
+  }
+
+  /** From now on attached clients that are slow hold nothing back: what is left must get into the spool files. */
+  beginDrain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Takes what the FIFOs hold, and gives where the log has to be for it to be in there. */
+  take(): number[] {
+    return this.#streams.map(({ spooled }) => {
+      spooled.take(turnSize, this.#isDraining);
+      return spooled.spooled;
+    });
+  }
+
+  hasLogged(places: readonly number[]): boolean {
+    return this.#streams.every(({ spooled }, index) => spooled.logged >= (places[index] ?? 0));
+  }
+
+  addReader(id: number, place: ReaderPlace, offsets: SharedArrayBuffer): ReaderOpened {
+    const reader = new ReaderState(offsets);
+    const files = this.#streams.flatMap(({ spooled }) => {
+      const present = reader.offset(spooled.name);
+      reader.advance(spooled.name, { start: 0, logged: spooled.logged, now: spooled.spooled, present }[place]);
+      spooled.readers.add(reader);
+      return place === 'present' ? [] : [{ name: spooled.name, fd: spooled.openSpool() }];
+    });
+    this.#readers.set(id, reader);
+    return { files, log: { inode: this.#log?.inode ?? 0n, size: this.#log?.size ?? 0 } };
+  }
+
+  dropReader(id: number): void {
+    const reader = this.#readers.get(id);
+    this.#readers.delete(id);
+    for (const { spooled } of this.#streams) if (reader) spooled.readers.delete(reader);
+  }
+
+  /** Logs the rest, also of an unfinished line. */
+  finish(): void {
+    this.#isDraining = true;
+    if (this.#trouble) this.#trouble.retryAt = 0;
+    for (const stream of this.#streams) while (this.#pumpStream(stream, true) > 0);
+    if (this.#trouble) this.#dropBacklog();
+    this.close();
+  }
+
+  close(): void {
+    for (const { spooled } of this.#streams) spooled.close();
+    this.#log?.close();
+    this.#position.close();
+    this.#publish();
+    this.#state.end();
+  }
+
+  /** Bytes that were moved on. */
+  #pumpStream({ spooled, encoder }: LoggedStream, isEnd: boolean): number {
+    let moved = 0;
+    try {
+      moved += spooled.take(turnSize, this.#isDraining);
+      moved += this.#log ? this.#write(this.#log, spooled, encoder, isEnd) : passOver(spooled);
+      spooled.free();
+    } catch (error) {
+      this.#fail(error);
+    }
+    return moved;
+  }
+
+  #write(log: LogFile, spooled: SpooledStream, encoder: LineEncoder, isEnd: boolean): number {
+    if (this.#trouble && performance.now() < this.#trouble.retryAt) return this.#dropIfFull(spooled);
+    let written = 0;
+    while (written < turnSize) {
+      const count = spooled.read(source);
+      if (count === 0) break;
+      if (log.room <= 0) log.rotate();
+      const isLast = isEnd && spooled.logged + count === spooled.spooled;
+      const time = formatLogTime(this.#clock.now());
+      const size = encoder.encode(source.subarray(0, count), this.#target, log.room, time, isLast);
+      if (encoder.consumed === 0) break; // an unfinished line
+      log.append(this.#target.subarray(0, size));
+      spooled.logged += encoder.consumed;
+      written += encoder.consumed;
+      this.#savePosition();
+    }
+    if (written > 0) this.#recover();
+    return written;
+  }
+
+  /** A disk that is full holds no container back, as in Docker: what does not fit into the spool file is dropped. */
+  #dropIfFull(spooled: SpooledStream): number {
+    const waiting = spooled.spooled - spooled.logged;
+    if (waiting < spoolBound || !this.#trouble) return 0;
+    this.#trouble.dropped += waiting;
+    return passOver(spooled);
+  }
+
+  #dropBacklog(): void {
+    let dropped = this.#trouble?.dropped ?? 0;
+    for (const { spooled } of this.#streams) dropped += passOver(spooled);
+    if (dropped > 0)
+      this.#report({
+        level: 'error',
+        message: 'container output was not logged',
+        fields: { ...this.#path(), bytes: dropped },
+      });
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#trouble)
+      this.#report({
+        level: 'error',
+        message: 'writing a container log failed',
+        fields: { ...this.#path(), error: messageOf(error) },
+      });
+    this.#trouble = { retryAt: performance.now() + retryAfterMs, dropped: this.#trouble?.dropped ?? 0 };
+  }
+
+  #recover(): void {
+    const { dropped } = this.#trouble ?? { dropped: 0 };
+    this.#trouble = undefined;
+    if (dropped > 0)
+      this.#report({
+        level: 'warn',
+        message: 'container output was not logged',
+        fields: { ...this.#path(), bytes: dropped },
+      });
+  }
+
+  #path(): { path: string | undefined } {
+    return { path: this.#files.log?.path };
+  }
+
+  #publish(): void {
+    for (const { spooled } of this.#streams) this.#state.setSpooled(spooled.name, spooled.spooled);
+    if (this.#log) this.#state.setLog(this.#log);
+    this.#state.announce();
+  }
+
+  #savePosition(): void {
+    const logged = (name: OutputStream): number =>
+      this.#streams.find(({ spooled }) => spooled.name === name)?.spooled.logged ?? 0;
+    this.#position.write({
+      logInode: this.#log?.inode ?? 0n,
+      logSize: this.#log?.size ?? 0,
+      stdout: logged('stdout'),
+      stderr: logged('stderr'),
+    });
+  }
+}
+
+function openLog({ path, rotation }: LogTarget, position: OutputPosition | undefined): LogFile {
+  return new LogFile(path, rotation, position && { inode: position.logInode, size: position.logSize });
+}
+
+function targetFor(streams: readonly LoggedStream[]): Buffer {
+  const longest = 2 * Math.max(0, ...streams.map(({ encoder }) => encoder.longestEntry));
+  return longest <= target.length ? target : Buffer.allocUnsafe(longest);
+}
+
+function passOver(spooled: SpooledStream): number {
+  const passed = spooled.spooled - spooled.logged;
+  spooled.logged = spooled.spooled;
+  return passed;
+}

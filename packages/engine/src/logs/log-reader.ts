@@ -1,0 +1,93 @@
+/** Logs for clients: read in another thread (log-thread.ts), at the pace of who takes the chunks. */
+import { type Logger, NetyardError } from '@netyard/core';
+import type { OutputChunk } from '../contract.ts';
+import type { CaptureState } from './capture-state.ts';
+import type { LogCommand, LogReadOptions, LogReport } from './log-protocol.ts';
+import { Thread } from './thread.ts';
+
+interface Reader {
+  reports: LogReport[];
+  wake: () => void;
+}
+
+export class LogReader {
+  readonly #thread: Thread<LogCommand, LogReport>;
+  readonly #readers = new Map<number, Reader>();
+  #next = 0;
+
+  constructor(logger: Logger) {
+    this.#thread = new Thread<LogCommand, LogReport>({
+      entry: new URL('./log-thread.ts', import.meta.url),
+      onReport: (report) => this.#receive(report),
+      onFailure: (error) => {
+        logger.error('the thread that reads logs failed', { error: error.message });
+        this.#endAll(error.message);
+      },
+    });
+  }
+
+  /**
+   * Entries in the order in which they were written; see LogReadOptions. Resolves when the log is open: a rotation
+   * takes nothing away from then on. Ends with the signal.
+   */
+  async open(
+    options: LogReadOptions,
+    live: CaptureState | undefined,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<OutputChunk>> {
+    this.#next += 1;
+    const id = this.#next;
+    const reader: Reader = { reports: [], wake: () => undefined };
+    this.#readers.set(id, reader);
+    const stop = (): void => this.#stop(id);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    await this.#thread.call({ type: 'read', reader: id, options, live: live?.buffer });
+    return this.#chunks(id, reader, signal);
+  }
+
+  async close(): Promise<void> {
+    this.#endAll(undefined);
+    await this.#thread.close();
+  }
+
+  async *#chunks(id: number, reader: Reader, signal: AbortSignal): AsyncGenerator<OutputChunk> {
+    try {
+      while (!signal.aborted) {
+        const report = await nextReport(reader, signal);
+        if (report?.end?.error !== undefined) throw new NetyardError('internal', report.end.error);
+        if (!report?.chunk) return;
+        yield report.chunk;
+        this.#thread.post({ type: 'next', reader: id });
+      }
+    } finally {
+      this.#stop(id);
+    }
+  }
+
+  #stop(id: number): void {
+    const reader = this.#readers.get(id);
+    if (!this.#readers.delete(id)) return;
+    reader?.wake();
+    this.#thread.post({ type: 'stop', reader: id });
+  }
+
+  #receive(report: LogReport): void {
+    const reader = this.#readers.get(report.reader);
+    reader?.reports.push(report);
+    reader?.wake();
+  }
+
+  #endAll(error: string | undefined): void {
+    for (const reader of this.#readers.keys()) this.#receive({ reader, end: { error } });
+  }
+}
+
+/** Undefined when the signal came. */
+async function nextReport(reader: Reader, signal: AbortSignal): Promise<LogReport | undefined> {
+  while (reader.reports.length === 0 && !signal.aborted)
+    await new Promise<void>((resolve) => {
+      reader.wake = resolve;
+    });
+  return signal.aborted ? undefined : reader.reports.shift();
+}

@@ -1,0 +1,117 @@
+/**
+ * One output stream of a running container, as the collecting thread sees it: a FIFO that the shim writes to, and a
+ * spool file in memory that its bytes are moved to by splice(2), so that a killed daemon has neither lost a byte nor
+ * two of them. At most `spoolBound` bytes wait in the spool file; the FIFO fills up behind it, and the container waits.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { openFifo, punchHole, spliceToFile } from '@netyard/kernel';
+import type { OutputStream, ReaderState } from './capture-state.ts';
+
+/** Bytes of one stream that wait for the log or for an attached client. */
+export const spoolBound = 2 * 1024 * 1024;
+/** Memory is given back in steps of this many bytes; a multiple of every page size. */
+const holeSize = 256 * 1024;
+
+export interface StreamFiles {
+  name: OutputStream;
+  /** The FIFO; a plain file where a daemon before the FIFOs has made one, which is its own spool file. */
+  source: string;
+  spool: string;
+}
+
+export class SpooledStream {
+  readonly name: OutputStream;
+  /** Bytes that are in the log (or passed over). */
+  logged: number;
+  readonly readers = new Set<ReaderState>();
+  readonly #spool: number;
+  readonly #spoolPath: string;
+  readonly #fifo: number | undefined;
+  #spooled: number;
+  #freed: number;
+  #hasWriter = true;
+
+  constructor(files: StreamFiles, logged: number) {
+    this.name = files.name;
+    this.#fifo = openIfFifo(files.source);
+    this.#spoolPath = this.#fifo === undefined ? files.source : files.spool;
+    this.#spool = openSync(this.#spoolPath, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#spooled = fstatSync(this.#spool).size;
+    this.logged = Math.min(logged, this.#spooled);
+    this.#freed = this.logged - (this.logged % holeSize);
+  }
+
+  get spooled(): number {
+    return this.#spooled;
+  }
+
+  /** False when the last look at the FIFO met nobody who could still write. */
+  get hasWriter(): boolean {
+    return this.#fifo !== undefined && this.#hasWriter;
+  }
+
+  /** Bytes that wait. */
+  get backlog(): number {
+    return this.#spooled - this.#slowest();
+  }
+
+  /**
+   * Moves what the FIFO holds, as far as the bound and `length` allow. Returns how many bytes.
+   * @param pastReaders only what is not logged counts for the bound, not what attached clients have still to read
+   */
+  take(length: number, pastReaders: boolean): number {
+    if (this.#fifo === undefined) return this.#measure();
+    let taken = 0;
+    while (taken < length) {
+      const waiting = pastReaders ? this.#spooled - this.logged : this.backlog;
+      const room = Math.min(length - taken, spoolBound - waiting);
+      if (room <= 0) break;
+      const moved = spliceToFile(this.#fifo, this.#spool, this.#spooled, room);
+      this.#hasWriter = moved !== 0;
+      if (!moved) break;
+      taken += moved;
+      this.#spooled += moved;
+    }
+    return taken;
+  }
+
+  /** What is not logged yet, into the buffer. Returns how many bytes. */
+  read(buffer: Buffer): number {
+    return readSync(this.#spool, buffer, 0, Math.min(buffer.length, this.#spooled - this.logged), this.logged);
+  }
+
+  /** Gives back what everybody has read. */
+  free(): void {
+    const slowest = this.#slowest();
+    const end = slowest - (slowest % holeSize);
+    if (end <= this.#freed) return;
+    punchHole(this.#spool, this.#freed, end - this.#freed);
+    this.#freed = end;
+  }
+
+  /** A descriptor of the spool file for a reader in another thread, who closes it. */
+  openSpool(): number {
+    return openSync(this.#spoolPath, 'r');
+  }
+
+  close(): void {
+    closeSync(this.#spool);
+    if (this.#fifo !== undefined) closeSync(this.#fifo);
+  }
+
+  #slowest(): number {
+    let slowest = this.logged;
+    for (const reader of this.readers) slowest = Math.min(slowest, reader.offset(this.name));
+    return slowest;
+  }
+
+  #measure(): number {
+    const before = this.#spooled;
+    this.#spooled = fstatSync(this.#spool).size;
+    return this.#spooled - before;
+  }
+}
+
+function openIfFifo(path: string): number | undefined {
+  return statSync(path).isFIFO() ? openFifo(path, 'read') : undefined;
+}

@@ -1,0 +1,26 @@
+/** The far side of thread.ts: takes commands one after the other and answers them. */
+import type { MessagePort, Transferable } from 'node:worker_threads';
+import { messageOf, NetyardError } from '@netyard/core';
+import type { Command, Message } from './thread.ts';
+
+export interface ThreadPort<R> {
+  report(report: R, moved?: Transferable[]): void;
+}
+
+/** @param handle may return a promise; what it throws is the answer to a call, or a failure of the thread */
+export function serveThread<C, R>(parent: MessagePort | null, handle: (command: C) => unknown): ThreadPort<R> {
+  if (!parent) throw new NetyardError('internal', 'this file runs in a worker thread only');
+  const send = (message: Message<R>, moved: Transferable[] = []): void => parent.postMessage(message, moved);
+  const answer = async (call: number, command: C): Promise<void> => {
+    try {
+      send({ call, answer: await handle(command) });
+    } catch (error) {
+      send({ call, answer: undefined, error: messageOf(error) });
+    }
+  };
+  parent.on('message', ({ call, command }: Command<C>) => {
+    if (call === undefined) handle(command);
+    else void answer(call, command);
+  });
+  return { report: (report, moved) => send({ report }, moved) };
+}
