@@ -24,7 +24,10 @@ export async function openAlone(): Promise<Place> {
   const kernel = openKernel();
   const own = (await kernel.listAddresses()).find(({ link }) => link === uplink);
   const local = own?.prefix.split('/')[0] ?? '';
-  const ground = [...planTables({ marks: false }), ...planTunnel({ local, mtu, inUse: false }, { ipv6: false })];
+  const ground = [
+    ...planTables({ marks: false, routesOnlyOwn: false }),
+    ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
+  ];
   await kernel.apply({ owner: 'bench', objects: ground });
   const timed = async (hosts: readonly PlayedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {
     const objects = hosts.flatMap((host) => planOf(host, local));

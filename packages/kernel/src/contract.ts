@@ -105,7 +105,19 @@ export interface PortReservation {
 }
 
 export type KernelEvent =
-  | { type: 'link'; action: 'new' | 'del'; name: string; index: number }
+  | {
+      type: 'link';
+      action: 'new' | 'del';
+      name: string;
+      index: number;
+      /** As the link is after the change; a name changes with the index kept. */
+      owner?: string;
+      up?: boolean;
+      mtu?: number;
+      masterIndex?: number;
+    }
+  /** IPv4 settings below net.ipv4.conf: of one link, or of all (-1) or of new ones (-2). */
+  | { type: 'netconf'; linkIndex: number; forwarding?: boolean }
   | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
   | { type: 'route'; action: 'new' | 'del'; to: string; table?: number; protocol?: number }
   /** An entry of the neighbour table; `permanent` ones were put there by somebody. */

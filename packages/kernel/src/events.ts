@@ -8,6 +8,11 @@ import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
 import { decodeNeighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './rtnl/neighbour.ts';
 import { decodeRoute, RTM_DELROUTE, RTM_NEWROUTE } from './rtnl/route.ts';
 
+/** linux/rtnetlink.h, linux/netconf.h. */
+const RTM_NEWNETCONF = 80;
+const NETCONFA = { IFINDEX: 1, FORWARDING: 2 } as const;
+const AF_INET = 2;
+
 const deletions: ReadonlySet<number> = new Set([RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH]);
 
 /** The event of a message of rtnetlink; undefined for what is of no interest, such as changes of bridge ports. */
@@ -18,8 +23,9 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
     case RTM_NEWLINK:
     case RTM_DELLINK: {
       if (payload[0] !== 0) return undefined; // AF_BRIDGE: the link as a port
-      const { name, index } = decodeLink(payload);
-      return { type: 'link', action, name, index };
+      const { name, index, up, mtu, masterIndex, alias } = decodeLink(payload);
+      const optional = { ...(alias === undefined ? {} : { owner: alias }), ...(masterIndex ? { masterIndex } : {}) };
+      return { type: 'link', action, name, index, up, mtu, ...optional };
     }
     case RTM_NEWADDR:
     case RTM_DELADDR: {
@@ -34,9 +40,20 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
       return payload[0] === AF_BRIDGE ? fdbEvent(action, payload) : neighbourEvent(action, payload);
+    case RTM_NEWNETCONF:
+      return netconfEvent(payload);
     default:
       return undefined;
   }
+}
+
+/** struct netconfmsg is one byte, padded to four. Undefined without a link: it is of the whole host. */
+function netconfEvent(payload: Uint8Array): KernelEvent | undefined {
+  const attributes = new Attributes(payload.subarray(4));
+  const linkIndex = attributes.s32(NETCONFA.IFINDEX);
+  if (payload[0] !== AF_INET || linkIndex === undefined) return undefined;
+  const forwarding = attributes.s32(NETCONFA.FORWARDING);
+  return { type: 'netconf', linkIndex, ...(forwarding === undefined ? {} : { forwarding: forwarding !== 0 }) };
 }
 
 /** Entries of bridges, which have no host behind them, are passed over. */

@@ -16,8 +16,8 @@ import { decodeMessages, type NetlinkMessage } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
 import { checked, closeFile } from './system.ts';
 
-/** linux/rtnetlink.h RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
-const routeGroups = [1, 3, 5, 7, 9, 11];
+/** linux/rtnetlink.h RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF. */
+const routeGroups = [1, 3, 5, 7, 9, 11, 24];
 /** linux/netfilter/nfnetlink.h NFNLGRP_NFTABLES. */
 const nftGroups = [7];
 const F_SETFL = 4;

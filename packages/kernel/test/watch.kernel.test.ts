@@ -25,11 +25,15 @@ async function watchUntil(work: () => void, enough: (event: KernelEvent) => bool
   return seen;
 }
 
+const linkOf = (events: readonly KernelEvent[], name: string): number | undefined =>
+  events.filter((event) => event.type === 'link').find((event) => event.name === name)?.index;
+
 test('links, addresses, routes and nftables of others are told of, made and deleted', host, async () => {
   const script = `ip link add w0 type bridge; ip address add 10.5.0.1/24 dev w0; ip link set w0 up
     ip route add 10.6.0.0/16 via 10.5.0.2; nft add table ip w; nft add chain ip w c; nft add rule ip w c accept
     nft 'add set ip w s { type ipv4_addr; }'; nft 'add element ip w s { 1.1.1.1 }'; nft 'delete element ip w s { 1.1.1.1 }'
     nft delete set ip w s; nft flush chain ip w c; nft delete table ip w; ip route del 10.6.0.0/16
+    sysctl -qw net.ipv4.conf.w0.forwarding=1; sysctl -qw net.ipv4.conf.w0.forwarding=0
     ip neighbour add 10.5.0.9 lladdr 02:00:00:00:00:09 dev w0; ip neighbour del 10.5.0.9 dev w0
     ip link add x0 type vxlan id 1 dstport 4789; bridge fdb add 02:00:00:00:00:08 dev x0 dst 10.5.0.8
     bridge fdb del 02:00:00:00:00:08 dev x0; ip link del x0
@@ -45,6 +49,7 @@ test('links, addresses, routes and nftables of others are told of, made and dele
       if (event.type === 'address') return `${event.action} address ${event.prefix}`;
       if (event.type === 'route') return `${event.action} route ${event.to}`;
       if (event.type === 'nft') return `${event.action} ${event.what} ${event.table}`;
+      if (event.type === 'netconf') return `netconf ${event.linkIndex} ${event.forwarding}`;
       return event.type === 'fdb' ? `${event.action} fdb ${event.mac}` : `${event.action} neighbour ${event.address}`;
     }),
   );
@@ -52,7 +57,13 @@ test('links, addresses, routes and nftables of others are told of, made and dele
     ...['new link w0', 'new address 10.5.0.1/24', 'new route 10.6.0.0/16', 'new table w', 'new chain w', 'new rule w'],
     ...['new set w', 'new element w', 'del element w', 'del set w', 'del rule w', 'del table w'],
     ...['new neighbour 10.5.0.9', 'del neighbour 10.5.0.9', 'new fdb 02:00:00:00:00:08', 'del fdb 02:00:00:00:00:08'],
-    ...['del route 10.6.0.0/16', 'del address 10.5.0.1/24', 'del link w0'],
+    ...[
+      `netconf ${linkOf(seen, 'w0')} true`,
+      `netconf ${linkOf(seen, 'w0')} false`,
+      'del route 10.6.0.0/16',
+      'del address 10.5.0.1/24',
+      'del link w0',
+    ],
   ])
     assert.ok(told.has(expected), `${expected} in ${[...told].join(', ')}`);
   sh('ip link del w1');

@@ -1,5 +1,5 @@
 /** Addresses, routes and neighbours as objects of a plan: what stands on a link. */
-import { formatIp, parseIp, parseMac, parsePrefix } from '@netyard/core';
+import { formatIp, formatPrefix, networkOf, parseIp, parseMac, parsePrefix } from '@netyard/core';
 import type { AddressObject, NeighbourObject, RouteObject } from '../desired.ts';
 import { hasErrno } from '../ffi/errno.ts';
 import { routeFamily } from '../identity.ts';
@@ -47,6 +47,29 @@ function findAddress(session: Session, object: AddressObject): addresses.Decoded
   });
 }
 
+/**
+ * With an IPv4 address on a link that is up comes a route to its subnet (`proto kernel scope link`). Somebody may delete
+ * that alone. Undefined where it is there, cannot be expected, or a policy or a narrower route hides it.
+ */
+function missingSubnetRoute(session: Session, object: AddressObject): routes.Route | undefined {
+  const prefix = parsePrefix(object.prefix);
+  if (prefix.family !== 4 || prefix.length > 30) return undefined;
+  const socket = session.route(object.ns);
+  const link = links.findLink(socket, object.link);
+  if (!link?.up) return undefined;
+  const subnet = networkOf(prefix);
+  const own = prefix.value === subnet.value + 1n ? 2n : 1n;
+  const match = matchOf(socket, `${formatIp({ ...subnet, value: subnet.value + own })}/32`);
+  if (match === 'unknown') return undefined;
+  const text = formatPrefix(subnet);
+  if (match !== 'none' && (match.table !== routes.mainTable || lengthOf(match.to) >= prefix.length)) return undefined;
+  const route = { to: text, linkIndex: link.index, source: formatIp(prefix), protocol: RTPROT_KERNEL } as const;
+  return { ...route, scope: 'link' };
+}
+
+/** linux/rtnetlink.h: made by the kernel. */
+const RTPROT_KERNEL = 2;
+
 export const addressHandler: ObjectHandler<AddressObject> = {
   check(object) {
     links.checkLinkName(object.link);
@@ -60,17 +83,28 @@ export const addressHandler: ObjectHandler<AddressObject> = {
       object.broadcast !== undefined &&
         found.broadcast !== object.broadcast &&
         `broadcast ${found.broadcast ?? 'none'}`,
+      missingSubnetRoute(session, object) !== undefined && 'without the route to its subnet',
     ]);
   },
   create(session, object) {
     const address = addressOn(session, object);
-    addresses.addAddress(session.route(object.ns), address);
+    try {
+      addresses.addAddress(session.route(object.ns), address);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      return addressHandler.change(session, object); // its link had another name when it was looked for
+    }
     return () => void unlessGone(() => addresses.deleteAddress(session.route(object.ns), address));
   },
   change(session, object) {
     const socket = session.route(object.ns);
     const address = addressOn(session, object);
     const former = findAddress(session, object);
+    const route = missingSubnetRoute(session, object);
+    if (route && (object.broadcast === undefined || former?.broadcast === object.broadcast)) {
+      routes.addRoute(socket, route);
+      return () => void unlessGone(() => routes.deleteRoute(socket, route));
+    }
     addresses.deleteAddress(socket, address);
     addresses.addAddress(socket, address);
     return () => {

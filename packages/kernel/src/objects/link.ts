@@ -81,6 +81,34 @@ export function order(session: Session, place: Place, { master, ...others }: lin
   if (Object.keys(others).length > 0) links.changeLink(session.route(place.ns), place.name, others);
 }
 
+/** A link under another name, found by what else it is; undefined without it or its namespace. Lists all links. */
+export function findRenamed(
+  session: Session,
+  ns: string | undefined,
+  isMeant: (link: links.Link) => boolean,
+): links.Link | undefined {
+  try {
+    return links.listLinks(session.route(ns)).find(isMeant);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Gives a link its name; before Linux 6.2 only a link that is down can be renamed. */
+export function rename(session: Session, ns: string | undefined, link: links.Link, name: string): Undo {
+  const socket = session.route(ns);
+  const former = link.name;
+  try {
+    links.changeLink(socket, link.index, { name });
+  } catch (error) {
+    if (!hasErrno(error, 'EBUSY')) throw error;
+    links.changeLink(socket, link.index, { up: false });
+    links.changeLink(socket, link.index, { name });
+  }
+  return () => links.changeLink(socket, link.index, { name: former });
+}
+
 export const canonicalMac = (mac: string): string => formatMac(parseMac(mac));
 
 /** Without blocking, for it takes the kernel some 20 ms. */

@@ -2,16 +2,18 @@
 import type { VethObject } from '../desired.ts';
 import * as links from '../rtnl/link.ts';
 import type { Session } from '../session.ts';
-import { absent, type ObjectHandler, observed } from './handler.ts';
+import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
 import {
   canonicalMac,
   change,
   checkSettings,
   differences,
   find,
+  findRenamed,
   type Place,
   refuseOtherKind,
   removeOurs,
+  rename,
   undoCreate,
 } from './link.ts';
 
@@ -46,6 +48,28 @@ function peerSettings({ mtu, peer }: VethObject): links.LinkSettings {
 const arePair = (near: links.Link | undefined, far: links.Link | undefined): boolean =>
   near?.kind === 'veth' && far?.kind === 'veth' && near.peerIndex === far.index && far.peerIndex === near.index;
 
+interface Ends {
+  near: links.Link | undefined;
+  far: links.Link | undefined;
+}
+
+/** Both ends by their names; an end that somebody renamed is found by its index, which the other end knows. */
+function findEnds(session: Session, veth: VethObject): Ends {
+  const near = find(session, veth);
+  const far = find(session, veth.peer);
+  if (near && far) return { near, far };
+  if (near?.kind === 'veth') return { near, far: findRenamed(session, veth.peer.ns, (link) => arePair(near, link)) };
+  if (far?.kind === 'veth') return { near: findRenamed(session, veth.ns, (link) => arePair(link, far)), far };
+  return { near, far };
+}
+
+function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): Undo[] {
+  return [
+    ...(near && near.name !== veth.name ? [rename(session, veth.ns, near, veth.name)] : []),
+    ...(far && far.name !== veth.peer.name ? [rename(session, veth.peer.ns, far, veth.peer.name)] : []),
+  ];
+}
+
 export const vethHandler: ObjectHandler<VethObject> = {
   check(veth) {
     checkSettings(veth);
@@ -53,13 +77,14 @@ export const vethHandler: ObjectHandler<VethObject> = {
     if (veth.master !== undefined) links.checkLinkName(veth.master);
   },
   observe(session, veth) {
-    const near = find(session, veth);
+    const { near, far } = findEnds(session, veth);
     if (!near) return absent;
-    const far = find(session, veth.peer);
     if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
     if (!far || !arePair(near, far)) return observed(['its other end is elsewhere']);
     const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
     return observed([
+      near.name !== veth.name && `named ${near.name}`,
+      far.name !== veth.peer.name && `its other end is named ${far.name}`,
       master !== undefined && near.masterIndex !== master && 'another master',
       ...differences(near, vethSettings(veth)),
       ...differences(far, peerSettings(veth)),
@@ -83,9 +108,10 @@ export const vethHandler: ObjectHandler<VethObject> = {
     return undoCreate(session, veth);
   },
   change(session, veth) {
+    const ends = findEnds(session, veth);
+    const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
     refuseOtherKind(session, veth, 'veth');
-    const far = find(session, veth.peer);
-    if (!arePair(find(session, veth), far)) {
+    if (!arePair(ends.near, ends.far)) {
       links.deleteLink(session.route(veth.ns), veth.name); // left by a crash: of no use to anybody
       return vethHandler.create(session, veth);
     }
@@ -95,6 +121,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
       return async () => {
         await undoFar();
         await undoNear();
+        for (const undo of undoNames) await undo();
       };
     } catch (error) {
       void undoNear();
