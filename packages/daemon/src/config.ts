@@ -35,6 +35,7 @@ export interface DaemonConfig {
   icc: boolean;
   ip: string;
   ipForward: boolean;
+  ipForwardNoDrop: boolean;
   ipMasquerade: boolean;
   mtu: number;
   dns: readonly string[];
@@ -152,6 +153,7 @@ export function planConfig(
     icc: flagSet('icc'),
     ip: parseAddress('ip', textOf('ip')),
     ipForward: flagSet('ip-forward'),
+    ipForwardNoDrop: flagSet('ip-forward-no-drop'),
     ipMasquerade: flagSet('ip-masq'),
     mtu: parseMtu(value('mtu')),
     dns: listOf('dns').map((address) => parseAddress('dns', address)),

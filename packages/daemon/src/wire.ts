@@ -191,6 +191,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     mtu: config.mtu,
     defaultHostAddress: config.ip,
     ipForward: config.ipForward,
+    dropStrangers: !config.ipForwardNoDrop,
     ipMasquerade: config.ipMasquerade,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
     dns: [...config.dns],

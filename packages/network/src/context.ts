@@ -69,7 +69,7 @@ export interface Context {
   facts: HostFacts;
   dynamicPorts: PortRange;
   emit(event: Omit<NetworkEvent, 'type'>): void;
-  /** Told after elements of ours were taken away on purpose, so that the watcher does not take it for a stranger's. */
+  /** Called when elements come or go on purpose, so that the watcher does not take it for another program's doing. */
   ownDeletion(): void;
 }
 

@@ -214,6 +214,11 @@ export interface NetworkSettings {
   defaultHostAddress: string;
   /** `--ip-forward`, `--ip-masq`. */
   ipForward: boolean;
+  /**
+   * Not `--ip-forward-no-drop`: where the daemon itself switched forwarding on, packets that neither come from nor go to
+   * containers are dropped. Default true.
+   */
+  dropStrangers?: boolean;
   ipMasquerade: boolean;
   fixedCidr?: string;
   dns: string[];

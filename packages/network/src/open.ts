@@ -249,7 +249,7 @@ function openContext(
     names,
     remoteLinks: new RemoteLinks(self, names, options.peerApis),
     queue: new KeyedQueue(),
-    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, ipForward: settings.ipForward },
+    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, ...forwardingFacts(settings) },
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
       const moved = event.action === 'connect' || event.action === 'disconnect';
@@ -261,6 +261,11 @@ function openContext(
   for (const record of context.networks.values()) openPool(context, record.id);
   return context;
 }
+
+/** Who switched forwarding on is looked up at the start. */
+const forwardingFacts = ({ ipForward, dropStrangers = true }: NetworkSettings) => ({
+  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers },
+});
 
 function openPool(context: Context, networkId: string): void {
   const pool = context.networks.get(networkId)?.ipam.pools[0];

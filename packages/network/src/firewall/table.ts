@@ -23,7 +23,7 @@ export const tableName = 'netyard';
 const publishedMark = '0x40000000';
 
 /**
- * Sets: `bridges` our bridges; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
+ * Sets: `bridges` our bridges; `switched_on` says that the daemon switched ip_forward on, for its next start; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
  * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` subnet and link of
  * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
  * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan/peer.ts:
@@ -39,6 +39,7 @@ const publishedMark = '0x40000000';
  */
 const body = `
 	set bridges { type ifname; }
+	set switched_on { type ifname; }
 	set open_bridges { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
@@ -137,10 +138,28 @@ const body = `
 	}
 `;
 
+/** Default names of the bridges of Docker, Podman, CNI, libvirt and LXD; they filter what they forward themselves. */
+const otherEngines = ['docker*', 'br-*', 'podman*', 'cni*', 'virbr*', 'lxdbr*'].map((name) => `"${name}"`).join(', ');
+
 const markPublished = `
 	chain mark_published {
 		type filter hook prerouting priority -90; policy accept;
 		ct status dnat iifname @bridges iifname . iifname != @open_bridges meta mark set meta mark | ${publishedMark}
+	}
+`;
+
+/**
+ * Where the daemon switched forwarding on, nothing else of the host's may use it as a router. Bridges of other engines
+ * are left to their own rules. The drop is last: our own chain and others' have had their say.
+ */
+const dropStrangers = `
+	chain strangers {
+		type filter hook forward priority 10; policy accept;
+		iifname @bridges accept comment "from containers"
+		oifname @bridges accept comment "to containers"
+		iifname { ${otherEngines} } accept comment "another engine's"
+		oifname { ${otherEngines} } accept comment "another engine's"
+		drop comment "the daemon switched forwarding on for containers only"
 	}
 `;
 
@@ -154,10 +173,14 @@ const bridgeBody = `
 	}
 `;
 
-/** `marks`: bridges that keep their containers apart see what is published, too (br_netfilter). */
-export function planTables({ marks }: { marks: boolean }): NftTableObject[] {
+/**
+ * `marks`: bridges that keep their containers apart see what is published, too (br_netfilter). `routesOnlyOwn`: packets
+ * between links that are not Netyard's are dropped.
+ */
+export function planTables({ marks, routesOnlyOwn }: { marks: boolean; routesOnlyOwn: boolean }): NftTableObject[] {
+  const whole = [body, marks ? markPublished : '', routesOnlyOwn ? dropStrangers : ''].join('');
   return [
-    { kind: 'nft-table', family: 'ip', name: tableName, body: marks ? body + markPublished : body },
+    { kind: 'nft-table', family: 'ip', name: tableName, body: whole },
     { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
   ];
 }
@@ -165,6 +188,7 @@ export function planTables({ marks }: { marks: boolean }): NftTableObject[] {
 export type NetyardSet =
   | 'isolated_ports'
   | 'bridges'
+  | 'switched_on'
   | 'themselves'
   | 'open_bridges'
   | 'gateways'

@@ -103,6 +103,7 @@ async function attach(context: Context, sandbox: Sandbox, before: Prepared, want
       storeEndpoint(context, containerId, after.endpoint);
     });
     const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
+    context.ownDeletion();
     await context.kernel.apply({ owner: `container ${before.config.name}`, objects });
     await dropOldGateway(context, before, after);
   } catch (error) {

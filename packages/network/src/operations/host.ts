@@ -2,8 +2,11 @@
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
-import { ownerPrefix } from '../plan/names.ts';
+import { forwardingKey } from '../plan/bridge-network.ts';
+import type { BridgeSettings } from '../plan/bridge-settings.ts';
+import { bridgeOwner, ownerPrefix } from '../plan/names.ts';
 import { parsePortRange } from '../ports/choose.ts';
+import { listElements } from './orphans.ts';
 
 const mainTable = 254;
 
@@ -12,8 +15,18 @@ export async function learnHost(context: Context): Promise<void> {
   const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
   const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
-  context.facts = { ...context.facts, ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates };
+  const switchedForwarding = context.settings.ipForward && (await switchesForwarding(context));
+  context.facts = {
+    ...context.facts,
+    ...{ ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates, switchedForwarding },
+  };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
+}
+
+/** Forwarding is off, or an element in our own table says that an earlier start of the daemon found it off. */
+async function switchesForwarding(context: Context): Promise<boolean> {
+  if ((await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '0') return true;
+  return (await listElements(context, 'switched_on')).some(({ key }) => key === forwardingKey);
 }
 
 /** Undefined when the kernel (or a module that is not loaded) has no such setting. */
@@ -39,16 +52,25 @@ export async function chooseMtu(context: Context): Promise<number> {
 const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/.test(route.to);
 
 /** Throws `conflict` when somebody else's link has the bridge's name, or a route of the host overlaps its subnet. */
-export async function checkBridgeFits(context: Context, link: string, subnet: string): Promise<void> {
-  const existing = (await context.kernel.listLinks()).find((candidate) => candidate.name === link);
+export async function checkBridgeFits(
+  context: Context,
+  { link, subnet, networkName: network }: BridgeSettings,
+): Promise<void> {
+  const links = await context.kernel.listLinks();
+  const existing = links.find((candidate) => candidate.name === link);
   if (existing && !existing.owner?.startsWith(ownerPrefix)) {
     throw new NetyardError('conflict', `a link named ${link} exists and is not Netyard's`, {
       hint: `choose another name for the default bridge, or remove it: ip link delete ${link}`,
     });
   }
   const wanted = parsePrefix(subnet);
+  // A bridge of ours that somebody renamed gets its name back.
+  const ours = new Set([
+    link,
+    ...links.filter((other) => other.kind === 'bridge' && other.owner === bridgeOwner(network)).map(({ name }) => name),
+  ]);
   const overlapping = (await context.kernel.listRoutes()).find(
-    (route) => route.table === mainTable && route.link !== link && overlaps(route, wanted),
+    (route) => route.table === mainTable && !ours.has(route.link ?? '') && overlaps(route, wanted),
   );
   if (overlapping) {
     const where = overlapping.link === undefined ? '' : ` dev ${overlapping.link}`;

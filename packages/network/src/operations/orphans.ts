@@ -100,7 +100,7 @@ async function orphanLinks(context: Context, keepWanted: boolean): Promise<Kerne
 }
 
 async function orphanTables(context: Context): Promise<KernelObject[]> {
-  const tables = planTables({ marks: false }); // found by their names
+  const tables = planTables({ marks: false, routesOnlyOwn: false }); // found by their names
   const observations = await context.kernel.observe(tables);
   return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }
@@ -120,6 +120,13 @@ async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[
     key,
     ...(value === undefined ? {} : { value }),
   }));
+}
+
+/** Elements in sets of networks and endpoints that nothing desired accounts for: somebody else added them. */
+export async function findForeignElements(context: Context): Promise<KernelObject[]> {
+  const found = await orphanElements(context);
+  const known = new Set(planEverything(context).map(identify));
+  return found.filter((object) => !known.has(identify(object)));
 }
 
 /** Empty when the table is gone. */

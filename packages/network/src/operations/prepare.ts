@@ -69,6 +69,7 @@ async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxS
     mkdirSync(config.filesDirectory, { recursive: true });
     storePrepared(context, prepared);
     const objects = planSandbox(planInput(context, prepared, { files: true }));
+    context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await forgetUdp(context, state.ports);
     context.names.settle(config.containerId);

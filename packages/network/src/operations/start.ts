@@ -3,7 +3,7 @@
  * what belongs to nobody. Doing it twice changes nothing.
  */
 import { messageOf, NetyardError } from '@netyard/core';
-import type { KernelObject } from '@netyard/kernel';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Context, Sandbox } from '../context.ts';
 import type { NetworkRecord } from '../contract.ts';
 import { planNetworkElements } from '../firewall/network.ts';
@@ -54,7 +54,7 @@ async function settleDefaultBridge(context: Context, alive: ReadonlySet<string>)
   const options = defaultBridgeOptions(context.settings, await chooseMtu(context));
   const next: NetworkRecord = { ...record, options, ipam: { ...record.ipam, pools: [parseBip(context.settings)] } };
   const after = bridgeSettings(next);
-  await checkBridgeFits(context, after.link, after.subnet);
+  await checkBridgeFits(context, after);
   const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
   if (moved) refuseWhileUsed(context, alive, before, after);
   context.store.putNetwork(next);
@@ -128,13 +128,13 @@ async function adopt(context: Context, sandbox: Sandbox): Promise<void> {
 }
 
 /** Makes a running container's kernel objects true again; its files are its own by now. Returns what was done. */
-export async function mendSandbox(context: Context, sandbox: Sandbox): Promise<void> {
+export async function mendSandbox(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
   const { config, state } = sandbox;
-  if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return;
+  if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
   const objects = planSandbox(planInput(context, { config, state }, { files: false }));
   const report = await context.kernel.apply({ owner: `container ${config.name}`, objects });
   const network = state.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
-  if (report.operations.length === 0 || !network) return;
+  if (report.operations.length === 0 || !network) return report.operations;
   context.emit({
     action: 'repair',
     networkId: network.id,
@@ -143,6 +143,7 @@ export async function mendSandbox(context: Context, sandbox: Sandbox): Promise<v
     containerId: config.containerId,
     detail: report.operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
   });
+  return report.operations;
 }
 
 /** One object in a few words, for messages. */

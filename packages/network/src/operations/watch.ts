@@ -2,24 +2,32 @@
  * Mends what others break, as soon as the kernel tells of it: our bridge, a container's link, our tables and their
  * elements. Events are gathered for a moment and then only what they name is compared; nothing polls.
  */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { messageOf } from '@netyard/core';
 import type { KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
-import { endpointSets, tableName } from '../firewall/table.ts';
+import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
-import { isHostLinkName } from '../plan/names.ts';
+import { isHostLinkName, ownerPrefix } from '../plan/names.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { type MendScope, mendPeers, widest } from './mend-peers.ts';
-import { listElements } from './orphans.ts';
+import { findForeignElements, listElements } from './orphans.ts';
+import { RepairPace } from './repair-pace.ts';
 import { planInput } from './sandbox-plan.ts';
 import { describe, mendSandbox } from './start.ts';
 
+type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
 
 const mainTable = 254;
 const gatherMilliseconds = 50;
+const sampleMilliseconds = 800;
+/** linux/rtnetlink.h RTPROT_KERNEL. */
+const kernelProtocol = 2;
+/** An element that is gone a moment later was on its way out. */
+const strangeMilliseconds = 200;
 /** Taking elements away ourselves raises the same event as a stranger doing it: then look, but not in a hurry. */
 const ownDeletionMilliseconds = 1000;
 
@@ -31,7 +39,12 @@ export class Mender {
   #timer: NodeJS.Timeout | undefined;
   #elementsTimer: NodeJS.Timeout | undefined;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
+  #sampler: NodeJS.Timeout | undefined;
+  readonly #pace = new RepairPace();
   readonly #containers = new Set<string>();
+  /** Host ends of containers' links that are not as they should be, and whose they are. */
+  readonly #driftedLinks = new Map<string, string>();
+  readonly #bridgeIndexes = new Set<number>();
   /** `links`: bridges with their addresses; `all`: our tables and their elements as well. */
   #networks: 'links' | 'all' | undefined;
   /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
@@ -43,6 +56,23 @@ export class Mender {
 
   start(): void {
     this.#watching = this.#follow();
+    this.#work = this.#attempt('the bridges', () => this.#learnBridges());
+    this.#sampler = setInterval(() => void this.#attempt('settings', () => this.#sampleSysctls()), sampleMilliseconds);
+    this.#sampler.unref();
+  }
+
+  async #learnBridges(): Promise<void> {
+    const names = this.#bridgeLinks();
+    for (const { name, index } of await this.#context.kernel.listLinks())
+      if (names.has(name)) this.#bridgeIndexes.add(index);
+  }
+
+  /** Most settings below /proc/sys change without an event: a handful of small files is read instead. */
+  async #sampleSysctls(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const desired = planNetworks(this.#context, [...this.#context.networks.keys()]);
+    const found = await this.#context.kernel.observe(desired.filter(({ kind }) => kind === 'sysctl'));
+    if (found.some(({ state }) => state === 'different')) this.#markNetworks('links');
   }
 
   /** Waits until no mending is under way. */
@@ -50,6 +80,7 @@ export class Mender {
     this.#stop.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#elementsTimer);
+    clearInterval(this.#sampler);
     await Promise.all([this.#watching, this.#work]);
   }
 
@@ -71,6 +102,7 @@ export class Mender {
     else if (event.type === 'link') this.#noteLink(event);
     else if (event.type === 'address') this.#noteAddress(event);
     else if (event.type === 'route') this.#noteRoute(event);
+    else if (event.type === 'netconf') this.#noteNetconf(event);
     else if (event.type === 'neighbour' || event.type === 'fdb') this.#noteTunnel(event);
     else {
       this.#markNetworks('all');
@@ -80,7 +112,7 @@ export class Mender {
   }
 
   #noteNft(event: NftEvent): void {
-    if (event.table !== tableName || event.action !== 'del') return;
+    if (event.table !== tableName) return;
     if (event.what === 'element') this.#noteElement(event);
     else {
       this.#markNetworks('all');
@@ -90,26 +122,70 @@ export class Mender {
 
   /** Of peers the event itself tells which it was; for others the sets are compared. */
   #noteElement(event: NftEvent): void {
-    if (endpointSets.some((set) => set === event.set)) this.#scheduleElements();
+    const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
+    if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#scheduleElements();
+    else if (event.action === 'new') return;
     else if (!isPeerSet(event.set)) this.#markNetworks('all');
     else for (const name of peersOfElement(this.#context.peers, event)) this.#markPeers(new Set([name]));
   }
 
-  #noteLink(event: Extract<KernelEvent, { type: 'link' }>): void {
+  #noteLink(event: LinkEvent): void {
     if (event.action === 'del') this.#context.departures.confirm(event.name);
     const containerId = this.#context.hostLinks.get(event.name);
-    if (containerId !== undefined && event.action === 'del') {
-      this.#containers.add(containerId);
-      this.#schedule();
-    }
-    const isBridge = [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.link === event.name);
+    if (containerId !== undefined) this.#noteHostLink(event, containerId);
+    else if (event.owner?.startsWith(ownerPrefix)) this.#noteRenamed(event);
+    const isBridge = this.#bridgeLinks().has(event.name);
     if (!isBridge) {
       if (containerId === undefined && !isHostLinkName(event.name)) this.#noteUplink(event.name);
       return;
     }
+    if (event.action === 'new') this.#bridgeIndexes.add(event.index);
     this.#markNetworks('links');
     // With the bridge all its ports are loose.
     if (event.action === 'del') this.#markAll();
+  }
+
+  #bridgeLinks(): Set<string> {
+    const bridges = [...this.#context.networks.keys()].map((id) => bridgeOf(this.#context, id)?.link);
+    return new Set(bridges.filter((link) => link !== undefined));
+  }
+
+  /** While a container starts its link passes through states that look wrong: the last one before the repair counts. */
+  #noteHostLink(event: LinkEvent, containerId: string): void {
+    const isLoose = event.masterIndex === undefined || this.#lacksBridge(event.masterIndex);
+    const isWrong = event.action === 'del' || event.up === false || isLoose || this.#hasOtherMtu(event, containerId);
+    if (!isWrong) this.#driftedLinks.delete(event.name);
+    else {
+      this.#driftedLinks.set(event.name, containerId);
+      this.#schedule();
+    }
+  }
+
+  #lacksBridge(masterIndex: number): boolean {
+    return this.#bridgeIndexes.size > 0 && !this.#bridgeIndexes.has(masterIndex);
+  }
+
+  #hasOtherMtu({ name, mtu }: LinkEvent, containerId: string): boolean {
+    const endpoints = this.#context.sandboxes.get(containerId)?.state?.endpoints;
+    const endpoint = endpoints?.find(({ hostLink }) => hostLink === name);
+    const bridge = endpoint && bridgeOf(this.#context, endpoint.networkId);
+    return mtu !== undefined && bridge !== undefined && mtu !== bridge.mtu;
+  }
+
+  /** The owner text of one of ours under a name that is none of ours: somebody renamed it. */
+  #noteRenamed({ name, owner = '' }: LinkEvent): void {
+    if (this.#context.departures.has(name) || this.#bridgeLinks().has(name)) return;
+    if (owner.startsWith(`${ownerPrefix}network `)) this.#markNetworks('links');
+    const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
+    const found = [...this.#context.sandboxes.keys()].find((containerId) => containerId.slice(0, 12) === id);
+    if (found === undefined) return;
+    this.#containers.add(found);
+    this.#schedule();
+  }
+
+  /** Written by somebody below net.ipv4.conf, or to net.ipv4.ip_forward, which is all of them. */
+  #noteNetconf({ linkIndex, forwarding }: Extract<KernelEvent, { type: 'netconf' }>): void {
+    if (forwarding === false && (linkIndex < 0 || this.#bridgeIndexes.has(linkIndex))) this.#markNetworks('links');
   }
 
   /** With a link that goes down its routes go too, of which the kernel does not tell. */
@@ -127,6 +203,7 @@ export class Mender {
 
   #noteRoute({ action, to, table, protocol }: Extract<KernelEvent, { type: 'route' }>): void {
     if (table !== undefined && table !== mainTable) return;
+    if (action === 'del' && protocol === kernelProtocol && this.#isSubnet(to)) this.#markNetworks('links');
     if (protocol !== peerProtocol) {
       this.#context.hostView = undefined;
       this.#markPeers('places');
@@ -156,6 +233,10 @@ export class Mender {
     });
   }
 
+  #isSubnet(prefix: string): boolean {
+    return [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.subnet === prefix);
+  }
+
   #markNetworks(scope: 'links' | 'all'): void {
     if (this.#networks !== 'all') this.#networks = scope;
     this.#schedule();
@@ -171,7 +252,7 @@ export class Mender {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work = this.#work.then(() => this.#mend());
-    }, gatherMilliseconds);
+    }, this.#pace.delay(performance.now()));
   }
 
   #scheduleElements(): void {
@@ -186,8 +267,9 @@ export class Mender {
 
   async #mend(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const containers = [...this.#containers];
+    const containers = new Set([...this.#containers, ...this.#driftedLinks.values()]);
     this.#containers.clear();
+    this.#driftedLinks.clear();
     const networks = this.#networks;
     this.#networks = undefined;
     if (networks !== undefined) await this.#attempt('the networks', () => this.#mendNetworks(networks));
@@ -199,7 +281,7 @@ export class Mender {
       await this.#attempt(`container ${id}`, () =>
         this.#context.queue.run(id, async () => {
           const sandbox = this.#context.sandboxes.get(id);
-          if (sandbox) await mendSandbox(this.#context, sandbox);
+          if (sandbox) this.#noteRepairs(await mendSandbox(this.#context, sandbox));
         }),
       );
     }
@@ -219,6 +301,7 @@ export class Mender {
 
   /** What all containers stand on is told as the default bridge's. */
   #tellRepair(operations: readonly KernelOperation[]): void {
+    this.#noteRepairs(operations);
     const bridge = [...this.#context.networks.values()].find((record) => record.driver === 'bridge');
     if (operations.length === 0 || !bridge) return;
     const detail = operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
@@ -229,6 +312,18 @@ export class Mender {
       driver: bridge.driver,
       detail,
     });
+  }
+
+  /** Whoever undoes repairs is not known to the kernel's events: the log names what is contested. */
+  #noteRepairs(operations: readonly KernelOperation[]): void {
+    const contested = this.#pace.note(
+      operations.map(({ object }) => describe(object)),
+      performance.now(),
+    );
+    for (const thing of contested)
+      this.#context.logger.warn('another program keeps undoing a repair: repairs are made once a second for now', {
+        thing,
+      });
   }
 
   /** One listing of each set tells whose elements are missing. */
@@ -245,8 +340,22 @@ export class Mender {
         const wanted = planSandbox(input).filter((object) => object.kind === 'nft-element');
         if (wanted.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#containers.add(id);
       }
+      await this.#removeForeignElements();
     });
     await this.#mend();
+  }
+
+  /** What a container takes along as it stops is listed for a moment: only what stays is somebody else's. */
+  async #removeForeignElements(): Promise<void> {
+    const first = await findForeignElements(this.#context);
+    if (first.length === 0) return;
+    await setTimeoutPromise(strangeMilliseconds);
+    if (this.#stop.signal.aborted) return;
+    const before = new Set(first.map(describe));
+    const objects = (await findForeignElements(this.#context)).filter((object) => before.has(describe(object)));
+    if (objects.length === 0) return;
+    const { operations } = await this.#context.kernel.remove({ owner: 'elements of others', objects });
+    this.#tellRepair(operations);
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {

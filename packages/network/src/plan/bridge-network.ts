@@ -5,9 +5,9 @@
 import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { planNetworkElements } from '../firewall/network.ts';
-import { planTables } from '../firewall/table.ts';
+import { element, planTables } from '../firewall/table.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
-import { ownerText, sysctlLink } from './names.ts';
+import { bridgeOwner, sysctlLink } from './names.ts';
 
 export interface HostFacts {
   /** The host's kernel has IPv6. */
@@ -21,16 +21,29 @@ export interface HostFacts {
   isolates: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
+  /** It was the daemon, not the host's administrator, that switched forwarding on. */
+  switchedForwarding: boolean;
+  /** Not with `--ip-forward-no-drop`: forwarding that the daemon switched on is for containers only. */
+  dropsStrangers: boolean;
 }
+
+/** The element of `switched_on` that remembers it. */
+export const forwardingKey = '"ip_forward"';
 
 /** Things of the host that all networks stand on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
-  return [...(facts.ipForward ? [forward] : []), ...planTables({ marks: facts.bridgeNetfilter && facts.isolates })];
+  const routesOnlyOwn = facts.switchedForwarding && facts.dropsStrangers;
+  return [
+    // The drop is there before the forwarding that it is for.
+    ...planTables({ marks: facts.bridgeNetfilter && facts.isolates, routesOnlyOwn }),
+    ...(facts.switchedForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
+    ...(facts.ipForward ? [forward] : []),
+  ];
 }
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
-  const owner = ownerText(`network ${bridge.networkName}`);
+  const owner = bridgeOwner(bridge.networkName);
   const mac = macFromIpv4(ipToBytes(parseIp(bridge.gateway)));
   return [
     { kind: 'bridge', name: bridge.link, mac, mtu: bridge.mtu, owner, up: true },
@@ -56,6 +69,7 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
   const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
   return [
     ...(facts.ipv6 && !bridge.ipv6 ? [set(`net.ipv6.conf.${link}.disable_ipv6`, '1')] : []),
+    ...(facts.ipForward ? [set(`net.ipv4.conf.${link}.forwarding`, '1')] : []),
     set(`net.ipv4.conf.${link}.route_localnet`, '1'),
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
     // Answers for others wait up to 0.8 s unless told (arp(7)): there is nobody here to let go first.

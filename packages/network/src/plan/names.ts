@@ -26,6 +26,9 @@ const trimmed = (bytes: Uint8Array): string =>
     .toString('utf8')
     .replace(/\ufffd$/, '');
 
+/** Of the bridge of a network; by it a bridge is found that somebody renamed. */
+export const bridgeOwner = (networkName: string): string => ownerText(`network ${networkName}`);
+
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 

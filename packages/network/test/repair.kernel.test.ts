@@ -1,0 +1,136 @@
+/** What others change of Netyard's kernel objects is put right within a second or two, on a real kernel. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = await inFreshHost(import.meta.url);
+
+const read = (key: string): string => sh(`sysctl -n ${key}`).trim();
+
+describe('repair', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let link = '';
+  let address = '';
+
+  before(async () => {
+    sh('sysctl -qw net.ipv4.ip_forward=0');
+    addUplink();
+    addNeighbour('neighbour', 9);
+    sh('ip -n neighbour route add default via 192.0.2.1');
+    await yard.networks.start([]);
+    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    link = web.endpoints[0]?.hostLink ?? '';
+    address = web.endpoints[0]?.ipv4Address ?? '';
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+  });
+
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  const reached = (): boolean => ask('/run/netns/neighbour', 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
+
+  const links: [string, () => string][] = [
+    ['is down', () => `ip link set ${link} down`],
+    ['is taken out of the bridge', () => `ip link set ${link} nomaster`],
+    ['is put into another bridge', () => `ip link add br9 type bridge && ip link set ${link} master br9`],
+    ['has another name', () => `ip link set ${link} down && ip link set ${link} name other9 && ip link set other9 up`],
+  ];
+  for (const [what, command] of links) {
+    test(`a container's link that ${what} is repaired`, async () => {
+      assert.ok(reached());
+      sh(command());
+      await eventually('the container is reached again', reached);
+      await eventually('it is a port of the bridge', () =>
+        / master docker0 /.test(sh(`ip -o link show ${link} || true`)),
+      );
+    });
+  }
+
+  test("a container's link with another MTU is repaired", async () => {
+    sh(`ip link set ${link} mtu 1300`);
+    await eventually('the MTU is 1500', () => sh(`ip -o link show ${link}`).includes(' mtu 1500 '));
+  });
+
+  const bridges: [string, string][] = [
+    ['loses its address', 'ip address flush dev docker0'],
+    ['loses the route to its subnet', 'ip route delete 172.17.0.0/16 dev docker0'],
+    ['is down', 'ip link set docker0 down'],
+    ['has another name', 'ip link set docker0 down && ip link set docker0 name other0 && ip link set other0 up'],
+    ['is deleted', 'ip link delete docker0'],
+  ];
+  for (const [what, command] of bridges) {
+    test(`a bridge that ${what} is repaired`, async () => {
+      sh(command);
+      await eventually('the host reaches the container', () => pings(undefined, address));
+      await eventually('the neighbour reaches the container', reached);
+    });
+  }
+
+  for (const key of ['ip_forward', 'conf.docker0.forwarding', 'conf.docker0.route_localnet']) {
+    test(`net.ipv4.${key} is set to 1 again`, async () => {
+      sh(`sysctl -qw net.ipv4.${key}=0`);
+      await eventually('it is 1', () => read(`net.ipv4.${key}`) === '1');
+    });
+  }
+
+  const additions: [string, string, RegExp][] = [
+    ['a rule', 'nft insert rule ip netyard to_bridge accept', /chain to_bridge \{\s+accept/],
+    ['a chain', 'nft add chain ip netyard foreign "{ type filter hook forward priority 0; }"', /chain foreign/],
+    ['a set', 'nft add set ip netyard foreign "{ type ipv4_addr; }"', /set foreign/],
+    ['an element of a network', `nft add element ip netyard gateways '{ 10.9.9.9 }'`, /10\.9\.9\.9/],
+    ['a published port', `nft add element ip netyard published_any '{ tcp . 9999 : 10.9.9.9 . 80 }'`, /9999/],
+  ];
+  for (const [what, command, trace] of additions) {
+    test(`${what} that others add to our table is taken out`, async () => {
+      sh(command);
+      await eventually('it is gone', () => !trace.test(sh('nft list table ip netyard')));
+      assert.ok(reached());
+    });
+  }
+
+  test('another program that keeps breaking the same thing is answered once a second, not in a storm', async () => {
+    const before = yard.events.filter(({ action }) => action === 'repair').length;
+    const end = Date.now() + 3000;
+    while (Date.now() < end) {
+      sh('sysctl -qw net.ipv4.ip_forward=0');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const repairs = yard.events.filter(({ action }) => action === 'repair').length - before;
+    assert.ok(repairs >= 3 && repairs <= 14, `${repairs} repairs in three seconds`);
+  });
+
+  test('a daemon that comes back gives a renamed bridge its name again, and leaves what is right alone', async () => {
+    await yard.networks.close();
+    sh('ip link set docker0 down && ip link set docker0 name other0 && ip link set other0 up');
+    sh('ip route delete 172.17.0.0/16');
+    await yard.open().start([...yard.containers.keys()]);
+    assert.ok(pings(undefined, address));
+    assert.ok(reached());
+    assert.doesNotMatch(sh('ip -o link'), /other0/);
+  });
+
+  test('the host is no router between its other links, also for a daemon that comes back', async () => {
+    sh('ip netns add neighbour2; ip link add far0 type veth peer name eth0 netns neighbour2');
+    sh('ip address add 198.51.100.1/24 dev far0; ip link set far0 up; ip -n neighbour2 link set eth0 up');
+    sh('ip -n neighbour2 address add 198.51.100.9/24 dev eth0; ip -n neighbour2 route add default via 198.51.100.1');
+    const crosses = (): boolean => pings('/run/netns/neighbour', '198.51.100.9');
+    assert.equal(crosses(), false);
+    await yard.networks.close();
+    await yard.open().start([...yard.containers.keys()]);
+    assert.equal(crosses(), false);
+    await yard.networks.close();
+    await yard.open({ dropStrangers: false }).start([...yard.containers.keys()]);
+    assert.ok(crosses());
+    await yard.networks.close();
+    sh('nft delete table ip netyard'); // forwarding is on, and nothing says that it was the daemon's doing
+    await yard.open().start([...yard.containers.keys()]);
+    assert.ok(crosses());
+    assert.ok(reached());
+  });
+});
