@@ -24,8 +24,13 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
     case RTM_DELLINK: {
       if (payload[0] !== 0) return undefined; // AF_BRIDGE: the link as a port
       const { name, index, up, mtu, masterIndex, alias } = decodeLink(payload);
-      const optional = { ...(alias === undefined ? {} : { owner: alias }), ...(masterIndex ? { masterIndex } : {}) };
-      return { type: 'link', action, name, index, up, mtu, ...optional };
+      const event = { type: 'link', action, name, index } as const;
+      if (action === 'del') return event;
+      return {
+        ...{ ...event, up, mtu },
+        ...(alias === undefined ? {} : { owner: alias }),
+        ...(masterIndex ? { masterIndex } : {}),
+      };
     }
     case RTM_NEWADDR:
     case RTM_DELADDR: {
