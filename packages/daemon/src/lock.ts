@@ -10,7 +10,10 @@ export interface Lock {
   release(): void;
 }
 
-/** Throws `conflict` when another process holds it. The file goes when the lock is released. */
+/** SQLITE_BUSY (sqlite.org/rescode.html). */
+const busy = 5;
+
+/** Throws `unavailable` when the file cannot be written, `conflict` when another process holds it. The file goes when the lock is released. */
 export function takeLock(path: string, whatFor: string): Lock {
   closeToOthers(path);
   const database = new DatabaseSync(path, { timeout: 0 });
@@ -20,6 +23,9 @@ export function takeLock(path: string, whatFor: string): Lock {
     if (!existsSync(path)) throw new Error('it is just ending');
   } catch (error) {
     database.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode !== busy) {
+      throw new NetyardError('unavailable', `cannot lock ${path}: ${error.message}`, { cause: error });
+    }
     throw new NetyardError('conflict', `another Netyard daemon uses ${whatFor}`, {
       hint: 'stop it first; a second daemon needs a host of its own, such as one of `netyard lab`',
       cause: error,

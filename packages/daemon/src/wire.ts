@@ -8,7 +8,7 @@ import { createImageService, type Engine, type EngineSettings, openEngine } from
 import { type Kernel, makeFifo, openFifo, openKernel } from '@netyard/kernel';
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
-import { openDataRoot, type Store } from '@netyard/store';
+import { makeRoom, openDataRoot, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import type { DaemonConfig } from './config.ts';
@@ -92,6 +92,7 @@ function openFolders(config: DaemonConfig, opened: UndoStack): void {
   for (const folder of [config.dataRoot, config.execRoot]) {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     chmodSync(folder, 0o711);
+    if (folder === config.dataRoot) makeRoom(folder); // the lock takes a page
     const lock = takeLock(join(folder, 'daemon.lock'), folder);
     opened.push(() => lock.release());
   }

@@ -11,7 +11,6 @@ import { type Rows, specOf, tableNames } from './tables.ts';
 export const databasePath = (dataRoot: string): string => join(dataRoot, 'netyard.db');
 export const recordsPath = (dataRoot: string): string => join(dataRoot, 'records');
 export const backupPath = (dataRoot: string): string => join(dataRoot, 'netyard.db.backup');
-export const reservePath = (dataRoot: string): string => join(dataRoot, 'netyard.reserve');
 
 export function examineDataRoot(dataRoot: string): DataRootFacts {
   return {

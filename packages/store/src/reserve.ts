@@ -1,9 +1,22 @@
 /** A file that only takes space, beside the database: given up when the disk is full, made again when there is room. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const reserveBytes = 4 * 1024 * 1024;
+const reserveName = 'netyard.reserve';
+
+export const reservePath = (dataRoot: string): string => join(dataRoot, reserveName);
+
+const freeBytes = (folder: string): number => {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+};
+
+/** Gives the reserve up when a data root has no room for a start of the daemon. */
+export function makeRoom(dataRoot: string): void {
+  if (freeBytes(dataRoot) < reserveBytes / 4) new Reserve(reservePath(dataRoot)).release();
+}
 
 export class Reserve {
   readonly #path: string;
@@ -22,8 +35,7 @@ export class Reserve {
   /** Only where it takes a small part of what is free. Random bytes: a file system may not store zeros. */
   restore(): void {
     if (existsSync(this.#path)) return;
-    const { bavail, bsize } = statfsSync(dirname(this.#path));
-    if (bavail * bsize < reserveBytes * 4) return;
+    if (freeBytes(dirname(this.#path)) < reserveBytes * 4) return;
     const file = openSync(this.#path, 'wx', 0o600);
     try {
       const block = randomBytes(256 * 1024);

@@ -27,14 +27,14 @@ import type {
   SandboxState,
 } from '@netyard/network';
 import { keepBackups } from './backup.ts';
-import { backupPath, databasePath, examineDataRoot, recordsPath, reservePath } from './data-root.ts';
+import { backupPath, databasePath, examineDataRoot, recordsPath } from './data-root.ts';
 import { Database, isDiskTrouble } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { judge } from './judge.ts';
 import { Persistence } from './persistence.ts';
 import { type FoundRecords, RecordWriter } from './record-files.ts';
 import { recoverState } from './recover.ts';
-import { Reserve } from './reserve.ts';
+import { Reserve, reservePath } from './reserve.ts';
 import { ownersOf, type RecordOwner, type Rows, rowsOf, type TableName } from './tables.ts';
 
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
