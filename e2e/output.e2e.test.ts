@@ -1,0 +1,155 @@
+/** Containers that write faster than anybody reads: what waits is bounded, nothing is lost, and others do not wait. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { apiSocket, call } from './support/api.ts';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
+
+const mebibyte = 1024 * 1024;
+/** What may wait for each container, in memory and in files in memory. */
+const bound = 16 * mebibyte;
+/** `netyard-test`'s shell counts some ten thousand lines a second. */
+const counted = 40_000;
+const rotation = ['--log-opt', 'max-size=4m', '--log-opt', 'max-file=2'];
+const flood = ['netyard-test', 'yes', 'a'.repeat(62)];
+
+describe('container output', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    host = await openHost('netyard', { images: ['netyard-test'] });
+  });
+  after(() => host.close());
+
+  const daemonPid = async (): Promise<string> =>
+    (await host.sh("ss -xlpH src /run/netyard/netyard.sock | sed -nE 's/.*pid=([0-9]+).*/\\1/p' | head -n 1")).trim();
+
+  const killDaemon = async (): Promise<void> => {
+    await host.sh(`kill -9 ${await daemonPid()}`);
+    await until(async () => (await host.tryDocker('version')).status !== 0, 'the daemon is gone');
+  };
+
+  const waitingBytes = async (): Promise<number> =>
+    Number(await host.sh('du -s --block-size=1 /run/netyard/containers | cut -f 1'));
+
+  const daemonMemory = async (): Promise<number> =>
+    1024 * Number(await host.sh(`sed -nE 's/^VmRSS:[^0-9]*([0-9]+) kB/\\1/p' /proc/${await daemonPid()}/status`));
+
+  const logSize = async (name: string): Promise<number> => {
+    const path = await host.docker('inspect', '-f', '{{.LogPath}}', name);
+    return Number(await host.sh(`stat -c %s ${path}`));
+  };
+
+  const assertCounted = async (name: string): Promise<void> => {
+    const lines = (await host.docker('logs', name)).split('\n');
+    assert.equal(lines.length, counted);
+    assert.equal(
+      lines.findIndex((line, index) => line !== String(index)),
+      -1,
+    );
+  };
+
+  test('a container inherits nothing from its shim', async () => {
+    for (const runtime of ['crun', 'runc']) {
+      // 3 is the folder that ls reads.
+      const listing = ['run', '--rm', '--runtime', runtime, 'netyard-test', 'ls', '/proc/self/fd'];
+      assert.equal((await host.docker(...listing)).replaceAll(/\s+/g, ' '), '0 1 2 3', runtime);
+    }
+  });
+
+  test('a flood stays within the bound while the daemon runs, and while it is away', async () => {
+    await host.docker('run', '-d', '--name', 'flood', ...rotation, ...flood);
+    await pause(500);
+    const memory = await daemonMemory();
+    for (let sample = 0; sample < 5; sample += 1) {
+      await pause(200);
+      assert.ok((await waitingBytes()) < bound);
+    }
+    assert.ok((await daemonMemory()) - memory < 64 * mebibyte, 'the daemon does not grow with the output');
+    await killDaemon();
+    await pause(1000);
+    const waiting = await waitingBytes();
+    assert.ok(waiting < bound);
+    await pause(1000);
+    assert.equal(await waitingBytes(), waiting, 'the writer is held back');
+    await host.restartDaemon();
+    const before = await logSize('flood');
+    await until(async () => (await logSize('flood')) !== before, 'the log goes on');
+  });
+
+  test('beside it, requests are answered, and it stops and goes at once', async () => {
+    const times: number[] = [];
+    for (let count = 0; count < 30; count += 1) {
+      const started = performance.now();
+      assert.equal((await call(host, 'GET', '/version')).status, 200);
+      times.push(performance.now() - started);
+    }
+    assert.ok((times.sort((a, b) => a - b)[15] ?? Number.NaN) < 250, `median ${times[15]} ms`);
+    await host.docker('run', '--rm', 'netyard-test', 'true');
+    const started = performance.now();
+    await host.docker('rm', '-f', 'flood');
+    assert.ok(performance.now() - started < 8000);
+    assert.equal(await host.sh('ls /run/netyard/containers'), '');
+  });
+
+  test('a daemon that is killed under a flood neither loses nor doubles a line', async () => {
+    const script = `i=0; while [ $i -lt ${counted} ]; do echo $i; i=$((i+1)); done`;
+    await host.docker('run', '-d', '--name', 'counter', 'netyard-test', 'sh', '-c', script);
+    for (let round = 0; round < 3; round += 1) {
+      await killDaemon();
+      await host.restartDaemon();
+    }
+    await host.docker('wait', 'counter');
+    await assertCounted('counter');
+  });
+
+  test('what a container said that ended while the daemon was away is logged, also without a newline', async () => {
+    const script = 'sleep 2; seq 1 15000; printf end';
+    await host.docker('run', '-d', '--name', 'away', 'netyard-test', 'sh', '-c', script);
+    const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'away');
+    await killDaemon();
+    await until(async () => (await host.run(['test', '-e', `/proc/${pid}`])).status !== 0, 'the container has ended');
+    await host.restartDaemon();
+    const lines = (await host.docker('logs', 'away')).split('\n');
+    assert.deepEqual([lines.length, lines[0], lines[14_999], lines[15_000]], [15_001, '1', '15000', 'end']);
+  });
+
+  test('a client that is attached and does not read holds the container back until it goes', async () => {
+    await host.docker('run', '-d', '--name', 'held', ...rotation, ...flood);
+    const client = connect({ path: apiSocket(host) });
+    client.pause();
+    client.write(
+      'POST /containers/held/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n',
+    );
+    const isStill = async (): Promise<boolean> => {
+      const position = (): Promise<string> => host.sh('od -A n -t u8 /run/netyard/containers/*/position');
+      const before = await position();
+      await pause(300);
+      return (await position()) === before;
+    };
+    await until(isStill, 'it is held back');
+    assert.ok((await waitingBytes()) < bound);
+    client.destroy();
+    await until(async () => !(await isStill()), 'it goes on');
+  });
+
+  test('a slow reader of the log holds nobody back, and leaves nothing open when it goes', async () => {
+    const openLogs = async (): Promise<number> =>
+      Number(await host.sh(`ls -l /proc/${await daemonPid()}/fd | grep -c 'json.log'`));
+    const before = await openLogs();
+    const clients = Array.from({ length: 10 }, () => {
+      const client = connect({ path: apiSocket(host) });
+      client.pause();
+      client.write('GET /containers/held/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n');
+      return client;
+    });
+    await until(async () => (await openLogs()) >= before + 10, 'ten follow the log');
+    const size = await logSize('held');
+    await until(async () => (await logSize('held')) !== size, 'the log goes on');
+    for (const client of clients) client.destroy();
+    await until(async () => (await openLogs()) <= before + 1, 'their files are closed');
+    await host.docker('stop', '-t', '0', 'held');
+    await host.removeContainers();
+  });
+});
