@@ -1,5 +1,6 @@
 /** Files in ways that node:fs lacks: confined to a root folder, FIFOs, holes. Descriptors are the caller's to close. */
 import { constants } from 'node:fs';
+import { cPath } from './c-path.ts';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 import { checked, closeFile, O_CLOEXEC, O_PATH, openFile } from './system.ts';
@@ -25,7 +26,7 @@ const EINTR = errnoOf('EINTR');
 export function openInRoot(root: string, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
   const folder = openFile(root, O_PATH | constants.O_DIRECTORY);
   try {
-    return openBelow(folder, path, openHow(flags | O_CLOEXEC, mode), `${path} in ${root}`);
+    return openBelow(folder, cPath(path), openHow(flags | O_CLOEXEC, mode), `${path} in ${root}`);
   } finally {
     closeFile(folder);
   }
@@ -38,7 +39,7 @@ function openHow(flags: number, mode: number): Uint8Array {
   return new Uint8Array(how.buffer);
 }
 
-function openBelow(folder: number, path: string, how: Uint8Array, object: string): number {
+function openBelow(folder: number, path: string | Uint8Array, how: Uint8Array, object: string): number {
   const retried = [errnoOf('EAGAIN'), errnoOf('EINTR')]; // EAGAIN: something was renamed while `..` was resolved
   for (let attempt = 1; ; attempt += 1) {
     const fd = libc().syscallOpenat2(SYS_openat2, folder, path, how, how.length);
@@ -50,7 +51,7 @@ function openBelow(folder: number, path: string, how: Uint8Array, object: string
 
 /** mkfifo(3). Twin: `mkfifo -m MODE PATH`. */
 export function makeFifo(path: string, mode = 0o600): void {
-  checked(libc().mkfifo(path, mode), 'mkfifo', path);
+  checked(libc().mkfifo(cPath(path), mode), 'mkfifo', path);
 }
 
 /** mknod(2) of a device. Twin: `mknod PATH b|c MAJOR MINOR`. */
@@ -62,7 +63,21 @@ export function makeDevice(
   mode = 0o600,
 ): void {
   const kind = type === 'block' ? constants.S_IFBLK : constants.S_IFCHR;
-  checked(libc().mknod(path, kind | mode, deviceNumber(major, minor)), 'mknod', path);
+  checked(libc().mknod(cPath(path), kind | mode, deviceNumber(major, minor)), 'mknod', path);
+}
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+/**
+ * Sets both times of a name in a held folder, itself if it is a symbolic link. utimensat(2); node:fs takes doubles,
+ * which have no room for nanoseconds. Twin: `touch -h -d @SECONDS.NANOSECONDS NAME`.
+ */
+export function setTimes(folder: number, name: string, time: bigint): void {
+  const nanoseconds = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (time - nanoseconds) / 1_000_000_000n;
+  const times = new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]);
+  const result = libc().utimensat(folder, cPath(name), new Uint8Array(times.buffer), AT_SYMLINK_NOFOLLOW);
+  checked(result, 'utimensat', name);
 }
 
 /** glibc's makedev(3). Pure. */

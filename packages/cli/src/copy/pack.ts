@@ -1,34 +1,44 @@
 /** A local file or folder as a tar stream. Links are packed as links unless the first one is to be followed. */
-import { createReadStream, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type Pack, pack } from 'tar-stream';
+import { type BigIntStats, createReadStream, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { encodeEnd, encodeHeader, encodePadding, fsPath, NetyardError, tarHeader, textOf } from '@netyard/core';
 
 /** `name`: what the first entry is called. */
 export function packPath(path: string, name: string, followLink: boolean): Readable {
-  const archive = pack();
-  const work = async (): Promise<void> => {
-    const first = followLink ? statSync(path) : lstatSync(path);
-    await packEntry(archive, path, name, first);
-    archive.finalize();
-  };
-  work().catch((error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))));
-  return archive as unknown as Readable;
+  return Readable.from(archiveOf(path, name, followLink), { objectMode: false });
 }
 
-async function packEntry(archive: Pack, path: string, name: string, stat: Stats): Promise<void> {
-  const header = { name, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: stat.mtime };
+async function* archiveOf(path: string, name: string, followLink: boolean): AsyncGenerator<Uint8Array> {
+  const first = (followLink ? statSync : lstatSync)(path, { bigint: true });
+  yield* packEntry(path, name, first);
+  yield encodeEnd();
+}
+
+async function* packEntry(path: string, name: string, stat: BigIntStats): AsyncGenerator<Uint8Array> {
+  const { uid, gid, mtimeNs: mtime } = stat;
+  const common = { name, mode: Number(stat.mode) & 0o7777, uid: Number(uid), gid: Number(gid), mtime };
   if (stat.isDirectory()) {
-    archive.entry({ ...header, name: `${name}/`, type: 'directory' });
-    for (const child of readdirSync(path).sort()) {
-      const below = join(path, child);
-      await packEntry(archive, below, `${name}/${child}`, lstatSync(below));
+    yield encodeHeader(tarHeader({ ...common, name: `${name}/`, type: 'directory' }));
+    const names = readdirSync(fsPath(path), 'buffer').map((each) => textOf(each));
+    for (const child of names.sort()) {
+      const below = `${path.replace(/\/$/, '')}/${child}`;
+      yield* packEntry(below, `${name}/${child}`, lstatSync(fsPath(below), { bigint: true }));
     }
   } else if (stat.isSymbolicLink()) {
-    archive.entry({ ...header, type: 'symlink', linkname: readlinkSync(path) });
-  } else if (stat.isFile()) {
-    const entry = archive.entry({ ...header, size: stat.size, type: 'file' });
-    await pipeline(createReadStream(path, { end: Math.max(stat.size - 1, 0) }), entry);
-  } else if (stat.isFIFO()) archive.entry({ ...header, type: 'fifo' });
+    const linkname = textOf(readlinkSync(fsPath(path), 'buffer'));
+    yield encodeHeader(tarHeader({ ...common, type: 'symlink', linkname }));
+  } else if (stat.isFile()) yield* packFile(path, common, Number(stat.size));
+  else if (stat.isFIFO()) yield encodeHeader(tarHeader({ ...common, type: 'fifo' }));
+}
+
+async function* packFile(path: string, common: { name: string }, size: number): AsyncGenerator<Uint8Array> {
+  yield encodeHeader(tarHeader({ ...common, size }));
+  if (size === 0) return;
+  let length = 0;
+  for await (const chunk of createReadStream(fsPath(path), { end: size - 1 }) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    yield chunk;
+  }
+  if (length < size) throw new NetyardError('conflict', `${common.name} became shorter while it was read`);
+  yield encodePadding(size);
 }

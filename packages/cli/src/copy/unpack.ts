@@ -29,12 +29,11 @@ export async function unpack(
     const { header } = entry;
     const inside = safePath(rename(header.name), links);
     const path = join(folder, inside);
-    const mtime = header.mtime ?? new Date(0);
-    const mode = (header.mode ?? 0o644) & 0o7777;
+    const mtime = new Date(Number(header.mtime / 1_000_000n));
+    const mode = header.mode & 0o7777;
     if (header.type === 'directory') {
       makeFolder(path);
       folders.push({ path, mode, mtime });
-      entry.skip();
     } else await unpackOne(entry, { path, inside, folder, mode, mtime, links, rename });
   }
   // Last, as files put into a folder change its time, and a folder may forbid writing.
@@ -80,17 +79,15 @@ async function unpackOne(entry: TarEntry, placed: Placed): Promise<void> {
   rmSync(path, { force: true });
   links.delete(placed.inside);
   if (type === 'symlink') {
-    symlinkSync(linkname ?? '', path);
+    symlinkSync(linkname, path);
     lutimesSync(path, mtime, mtime);
     links.add(placed.inside);
-    entry.skip();
   } else if (type === 'link') {
-    const target = safePath(placed.rename(linkname ?? ''), links);
+    const target = safePath(placed.rename(linkname), links);
     linkSync(join(folder, target), path);
-    entry.skip();
-  } else if (type === 'file' || type === 'contiguous-file' || type === undefined) {
+  } else if (type === 'file' || type === 'contiguous-file') {
     await pipeline(entry.body, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
     chmodSync(path, mode);
     utimesSync(path, mtime, mtime);
-  } else entry.skip();
+  }
 }

@@ -42,9 +42,10 @@ export async function writeContainerArchive(
 ): Promise<void> {
   const record = context.index.get(ref);
   await withPlace(context, record, path, async (place) => {
-    const found = await context.rootfs.statInRoot(place.root, place.path);
-    if (!found) throw missing(record, path);
-    if (!isDirectory(found)) throw new NetyardError('invalid', 'extraction point is not a directory');
+    // A last link is followed: `cp F C:/link/new` unpacks into what /link points to.
+    if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
+    const found = await context.rootfs.statInRoot(place.root, `${place.path}/.`);
+    if (!found) throw new NetyardError('invalid', 'extraction point is not a directory');
     if (place.readOnly) throw new NetyardError('invalid', 'container rootfs is marked read-only');
     await context.rootfs.writeArchive(place.root, place.path, stream, options);
   });

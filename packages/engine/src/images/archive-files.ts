@@ -32,10 +32,7 @@ export class ArchiveFiles {
   async #add(entry: TarEntry, adding: Adding): Promise<void> {
     const { header } = entry;
     const path = memberPath(header.name);
-    if (header.type === 'directory' || path === '') {
-      entry.skip();
-      return;
-    }
+    if (header.type === 'directory' || path === '') return;
     if (this.#files.has(path)) throw refused(`"${header.name}" is there twice`);
     if (this.#files.size >= mostEntries) throw refused('it has too many entries');
     this.#files.set(path, await readEntry(path, entry, adding));
@@ -77,18 +74,16 @@ async function readEntry(path: string, entry: TarEntry, adding: Adding): Promise
       if (described.includes(path)) return { kind: 'text', bytes: await readText(path, entry) };
       return { kind: 'blob', blob: await writeBlob(path, entry, adding) };
     case 'symlink':
-      entry.skip();
-      return { kind: 'link', to: linkTarget(path, header.linkname ?? '') };
+      return { kind: 'link', to: linkTarget(path, header.linkname) };
     case 'link':
-      entry.skip();
-      return { kind: 'link', to: memberPath(header.linkname ?? '') };
+      return { kind: 'link', to: memberPath(header.linkname) };
     default:
       throw refused(`"${header.name}" is neither a file nor a folder`);
   }
 }
 
 async function readText(path: string, entry: TarEntry): Promise<Uint8Array> {
-  if ((entry.header.size ?? 0) > longestJson) throw refused(`${path} is larger than ${longestJson} bytes`);
+  if (entry.header.size > longestJson) throw refused(`${path} is larger than ${longestJson} bytes`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of entry.body) chunks.push(chunk);
   return Buffer.concat(chunks);
@@ -100,7 +95,7 @@ async function writeBlob(path: string, entry: TarEntry, adding: Adding): Promise
   const { head, stream } = await peek(entry.body);
   const expected = {
     mediaType: layerTypeOf(head),
-    size: entry.header.size ?? 0,
+    size: entry.header.size,
     ...(digest === undefined ? {} : { digest: `sha256:${digest}` }),
   };
   return await adding.write(expected, stream);

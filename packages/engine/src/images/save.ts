@@ -1,7 +1,6 @@
 /** `docker save`: one archive that is both Docker's format and an OCI layout, as Docker writes it since 25. */
 import { Readable } from 'node:stream';
-import { NetyardError } from '@netyard/core';
-import { pack } from 'tar-stream';
+import { encodeEnd, encodeHeader, encodePadding, NetyardError, tarHeader } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent } from '../ports.ts';
 import { findImage } from './image-lookup.ts';
@@ -42,40 +41,46 @@ function namedAll(images: readonly ImageRecord[], ref: string): SavedImage[] {
     .filter(({ tags }) => tags.length > 0);
 }
 
-/** The archive as a stream; blobs that images share are in it once. */
+/** The archive as a stream; blobs that images share are in it once. Reads no faster than it is read. */
 export function saveArchive(content: ImageContent, images: readonly SavedImage[]): Readable {
   if (images.length === 0) throw new NetyardError('invalid', 'no images given');
-  const archive = pack().on('error', told);
-  const output = Readable.from(archive as AsyncIterable<Uint8Array>, { objectMode: false });
-  fill(archive, content, images).then(
-    () => archive.finalize(),
-    (error: Error) => archive.destroy(error),
-  );
-  return output;
+  return Readable.from(archiveOf(content, images), { objectMode: false });
 }
 
-type Pack = ReturnType<typeof pack>;
-
-async function fill(archive: Pack, content: ImageContent, images: readonly SavedImage[]): Promise<void> {
+async function* archiveOf(content: ImageContent, images: readonly SavedImage[]): AsyncGenerator<Uint8Array> {
   const written = new Set<string>();
   const manifests: Descriptor[] = [];
-  const once = async (digest: string, add: (path: string) => Promise<void>): Promise<void> => {
-    if (!written.has(digest)) await add(blobPath(digest));
-    written.add(digest);
-  };
+  const isNew = (digest: string): boolean => !written.has(digest) && written.add(digest) !== undefined;
   for (const { record } of images) {
     for (const { digest, size } of record.layers) {
-      await once(digest, (path) => addStream(archive, path, size, content.read(digest)));
+      if (isNew(digest)) yield* blobEntry(blobPath(digest), size, content.read(digest));
     }
     const config = await content.readAll(record.configDigest, longestJson);
-    await once(record.configDigest, (path) => addFile(archive, path, config));
+    if (isNew(record.configDigest)) yield fileEntry(blobPath(record.configDigest), config);
     const configBlob = { mediaType: mediaTypes.ociConfig, digest: record.configDigest, size: config.length };
     const manifest = encodeManifest({ config: configBlob, layers: record.layers }, 'oci');
-    await once(manifest.digest, (path) => addFile(archive, path, manifest.body));
+    if (isNew(manifest.digest)) yield fileEntry(blobPath(manifest.digest), manifest.body);
     manifests.push(manifest);
   }
   const files = describe(images, manifests);
-  for (const [name, value] of Object.entries(files)) await addFile(archive, name, Buffer.from(JSON.stringify(value)));
+  for (const [name, value] of Object.entries(files)) yield fileEntry(name, Buffer.from(JSON.stringify(value)));
+  yield encodeEnd();
+}
+
+function fileEntry(name: string, body: Uint8Array): Buffer {
+  return Buffer.concat([encodeHeader(tarHeader({ name, size: body.length })), body, encodePadding(body.length)]);
+}
+
+/** Fails when the blob is not as long as its header says: all that follows would be misread. */
+async function* blobEntry(name: string, size: number, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield encodeHeader(tarHeader({ name, size }));
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    yield chunk;
+  }
+  if (length !== size) throw new NetyardError('internal', `${name} has ${length} bytes, expected ${size}`);
+  yield encodePadding(size);
 }
 
 const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
@@ -118,37 +123,4 @@ function namesOf(tag: string): Record<string, string> {
     'io.containerd.image.name': canonicalString(reference),
     'org.opencontainers.image.ref.name': reference.tag ?? '',
   };
-}
-
-/** Failures end the whole archive, and are told there; without a listener they would end the process. */
-const told = (): void => undefined;
-
-const plainFile = { mtime: new Date(0), mode: 0o644 };
-
-async function addFile(archive: Pack, name: string, body: Uint8Array): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const end = (error?: Error | null): void => (error ? reject(error) : resolve());
-    archive.entry({ ...plainFile, name }, Buffer.from(body), end).on('error', told);
-  });
-}
-
-/** Reads no faster than the archive is fetched. */
-async function addStream(archive: Pack, name: string, size: number, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const done = Promise.withResolvers<void>();
-  const sink = archive.entry({ ...plainFile, name, size }, (error) => (error ? done.reject(error) : done.resolve()));
-  done.promise.catch(() => undefined); // also when the body fails first
-  let wake = (): void => undefined;
-  sink.on('error', told);
-  sink.on('drain', () => wake());
-  sink.on('close', () => wake());
-  for await (const chunk of body) {
-    if (sink.destroying) break;
-    if (sink.write(chunk)) continue;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      if (sink.destroyed) resolve();
-    });
-  }
-  sink.end(null);
-  await done.promise;
 }

@@ -42,8 +42,10 @@ export interface Libc {
   umount2(target: string, flags: number): number;
   /** On another thread; this one's errno() says nothing of it. */
   umount2Later(target: string, flags: number, done: (error: unknown, result: number) => void): void;
-  mkfifo(path: string, mode: number): number;
-  mknod(path: string, mode: number, device: number | bigint): number;
+  /** Paths and names of attributes may be bytes that end in NUL, too. */
+  mkfifo(path: string | Uint8Array, mode: number): number;
+  mknod(path: string | Uint8Array, mode: number, device: number | bigint): number;
+  utimensat(folder: number, path: string | Uint8Array, times: Uint8Array, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
@@ -57,8 +59,8 @@ export interface Libc {
     flags: number,
   ): number;
   listxattr(path: string, list: Uint8Array, size: number): number;
-  getxattr(path: string, name: string, value: Uint8Array, size: number): number;
-  setxattr(path: string, name: string, value: Uint8Array, size: number, flags: number): number;
+  getxattr(path: string, name: string | Uint8Array, value: Uint8Array, size: number): number;
+  setxattr(path: string, name: string | Uint8Array, value: Uint8Array, size: number, flags: number): number;
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
@@ -117,7 +119,7 @@ export interface Libc {
   memcpy(target: Uint8Array, source: bigint, length: number): unknown;
   free(address: bigint): void;
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
-  syscallOpenat2(number: number, folder: number, path: string, how: Uint8Array, size: number): number;
+  syscallOpenat2(number: number, folder: number, path: string | Uint8Array, how: Uint8Array, size: number): number;
 }
 
 const sendto =
@@ -138,6 +140,7 @@ function declareLibc(): Libc {
     umount2Later: c.declareAsync('int umount2(const char *target, int flags)'),
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
+    utimensat: c.declare('int utimensat(int folder, const char *path, const uint8_t *times, int flags)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),

@@ -1,32 +1,29 @@
 /**
  * Makes a tar archive of a file or folder in a container's root (`docker cp`, `export`, volumes) while the container
- * may be changing it: folders are held by descriptor, links are stored and never followed, a file that shrinks while it
- * is read is filled up with zeros. Attributes whose values are not text are left out (tar-stream writes text only).
+ * may be changing it: folders are held by descriptor, links are stored and never followed. What a descriptor's stat
+ * says of a small file is not believed: it is read first, as files of proc and sysfs have no size of their own.
  */
-import { closeSync, fstatSync, read, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { NetyardError, paxXattr, type TarHeader } from '@netyard/core';
+import { encodeEnd, NetyardError, Turn } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
-import { getXattr, hasErrno, listXattrs } from '@netyard/kernel';
-import { type Pack, pack } from 'tar-stream';
+import { hasErrno } from '@netyard/kernel';
+import { entryOf, HardLinks } from './archive-entry.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
-import { atFd, openFolder, openName, openRegular, splitPath } from './root-paths.ts';
+import { namesIn, openFolder, openName, type Place, splitPath } from './root-paths.ts';
 
-const readLater = promisify(read);
+/** Small pieces are put together up to this size: one message per header would be slow. */
 const chunkSize = 256 * 1024;
-/** So much may wait to be fetched before reading goes on. */
-const highWater = 1024 * 1024;
 
 /** The archive of a path and what `statInRoot` says of it. Throws `not-found`. */
-export function readArchive(root: string, path: string): { stat: PathStat; stream: Readable } {
+export async function readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: Readable }> {
   const stat = statInRoot(root, path);
   if (stat === undefined) throw new NetyardError('not-found', `no such file or directory: ${path}`);
   const fd = openPath(root, path);
   const isFolder = fstatSync(fd).isDirectory();
   closeSync(fd);
   if (isFolder || wantsFolder(path)) return { stat, stream: readTree(root, path, baseName(path)) };
-  return { stat, stream: readFile(root, path) };
+  return { stat, stream: await started(fileArchive(root, path)) };
 }
 
 /**
@@ -34,208 +31,104 @@ export function readArchive(root: string, path: string): { stat: PathStat; strea
  * and gives plain relative names.
  */
 export function readTree(root: string, path: string, base: string): Readable {
-  return archiveOf(async (archive) => {
-    const folder = openFolder(root, path);
+  return Readable.from(joined(treeArchive(root, path, base)), { objectMode: false });
+}
+
+/** The stream, once its first piece is there: a file that cannot be read fails before anything is answered. */
+async function started(parts: AsyncGenerator<Uint8Array>): Promise<Readable> {
+  const chunks = joined(parts);
+  const first = await chunks.next();
+  const all = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      if (base !== '') await archive.add(base, folder);
-      const prefix = base === '' || base === '/' ? base : `${base}/`;
-      await addChildren(archive, folder, prefix);
+      if (!first.done) yield first.value;
+      yield* chunks;
     } finally {
-      closeSync(folder);
-    }
-  });
-}
-
-function readFile(root: string, path: string): Readable {
-  return archiveOf(async (archive) => {
-    const { parent, name } = splitPath(path);
-    const folder = openFolder(root, parent);
-    try {
-      await addName(archive, folder, name, name);
-    } finally {
-      closeSync(folder);
-    }
-  });
-}
-
-async function addChildren(archive: ArchiveWriter, folder: number, prefix: string): Promise<void> {
-  for (const name of readdirSync(atFd(folder)).sort()) await addName(archive, folder, name, prefix + name);
-}
-
-async function addName(archive: ArchiveWriter, folder: number, name: string, as: string): Promise<void> {
-  let held: number;
-  try {
-    held = openName(folder, name);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return; // removed meanwhile
-    throw error;
-  }
-  try {
-    await archive.add(as, held, { folder, name });
-    if (fstatSync(held).isDirectory()) await addChildren(archive, held, `${as}/`);
-  } finally {
-    closeSync(held);
-  }
-}
-
-/** A stream that runs `fill` as it is read; given up early, `fill` ends with an error at its next step. */
-function archiveOf(fill: (archive: ArchiveWriter) => Promise<void>): Readable {
-  const archive = new ArchiveWriter();
-  const generate = async function* (): AsyncGenerator<Uint8Array> {
-    const filling = fill(archive).then(
-      () => archive.end(),
-      (error: unknown) => archive.fail(error),
-    );
-    try {
-      yield* archive.chunks();
-    } finally {
-      archive.fail(new NetyardError('internal', 'nobody reads the archive any more'));
-      await filling;
+      await chunks.return(undefined);
     }
   };
-  return Readable.from(generate(), { objectMode: false });
+  return Readable.from(all(), { objectMode: false });
 }
 
-/** tar-stream's packer with a limit on what it holds in memory. */
-class ArchiveWriter {
-  readonly #pack: Pack = pack();
-  readonly #seen = new Map<string, string>();
-  /** Bytes packed and not fetched. */
-  #waiting = 0;
-  #wake: (() => void) | undefined;
-  #failure: unknown;
-
-  constructor() {
-    const push = this.#pack.push.bind(this.#pack);
-    this.#pack.push = (chunk?: unknown) => {
-      this.#waiting += chunk instanceof Uint8Array ? chunk.length : 0;
-      return push(chunk);
-    };
-  }
-
-  async *chunks(): AsyncGenerator<Uint8Array> {
+async function* fileArchive(root: string, path: string): AsyncGenerator<Uint8Array> {
+  const { parent, name } = splitPath(path);
+  const folder = openFolder(root, parent);
+  try {
+    const held = openName(folder, name);
     try {
-      for await (const chunk of this.#pack as AsyncIterable<Uint8Array>) {
-        this.#waiting -= chunk.length;
-        this.#wake?.();
-        yield chunk;
-      }
-    } catch (error) {
-      throw this.#failure ?? error;
-    }
-  }
-
-  end(): void {
-    this.#pack.finalize();
-  }
-
-  fail(error: unknown): void {
-    this.#failure ??= error;
-    this.#wake?.();
-    this.#pack.destroy(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  /** Adds what a descriptor holds; `source` is where a regular file's content can be opened. */
-  async add(as: string, held: number, source?: Place): Promise<void> {
-    const stat = fstatSync(held);
-    const header = this.#headerOf(as, held, stat, source);
-    if (header === undefined) return;
-    if (header.type === 'file' && source !== undefined) await this.#addContent(header, source, stat.size);
-    else this.#pack.entry(header).on('error', told);
-    await this.#room();
-  }
-
-  #headerOf(as: string, held: number, stat: Stats, source?: Place): TarHeader | undefined {
-    const type = typeOf(stat);
-    if (type === undefined) return undefined; // a socket: tar has none
-    const key = `${stat.dev}:${stat.ino}`;
-    const first = stat.nlink > 1 && type === 'file' ? this.#seen.get(key) : undefined;
-    if (first === undefined) this.#seen.set(key, as);
-    const attributes = paxRecords(held, stat);
-    const header: TarHeader = {
-      name: type === 'directory' && !as.endsWith('/') ? `${as}/` : as,
-      mode: stat.mode & 0o7777,
-      uid: stat.uid,
-      gid: stat.gid,
-      mtime: stat.mtime,
-      type: first === undefined ? type : 'link',
-      ...(attributes ? { pax: attributes } : {}),
-    };
-    if (first !== undefined) header.linkname = first;
-    else if (type === 'symlink' && source) header.linkname = readlinkSync(atFd(source.folder, source.name));
-    else if (type === 'file') header.size = stat.size;
-    else if (type.endsWith('-device')) Object.assign(header, splitDevice(stat.rdev));
-    return header;
-  }
-
-  async #addContent(header: TarHeader, source: Place, size: number): Promise<void> {
-    const fd = openRegular(source.folder, source.name);
-    const sink = this.#pack.entry(header).on('error', told);
-    const buffer = Buffer.alloc(Math.min(chunkSize, size));
-    try {
-      for (let position = 0; position < size; ) {
-        const wanted = Math.min(buffer.length, size - position);
-        const { bytesRead } = await readLater(fd, buffer, 0, wanted, position);
-        if (bytesRead === 0) buffer.fill(0, 0, wanted); // it shrank
-        const length = bytesRead === 0 ? wanted : bytesRead;
-        sink.write(Buffer.from(buffer.subarray(0, length)));
-        position += length;
-        await this.#room();
-      }
-      sink.end(null);
+      yield* entryOf(name, held, { folder, name }, new HardLinks());
     } finally {
-      closeSync(fd);
+      closeSync(held);
     }
+  } finally {
+    closeSync(folder);
   }
-
-  /** Waits while too much of what was packed has not been fetched. */
-  async #room(): Promise<void> {
-    while (this.#failure === undefined && this.#waiting > highWater) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-  }
+  yield encodeEnd();
 }
 
-/** Failures end the whole archive, and are told there; without a listener they would end the process. */
-const told = (): void => undefined;
-
-/** A name in a held folder. */
-interface Place {
+/** A held folder whose names are being gone through. */
+interface Level {
   folder: number;
-  name: string;
+  prefix: string;
+  names: string[];
 }
 
-function typeOf(stat: Stats): NonNullable<TarHeader['type']> | undefined {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'directory';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isFIFO()) return 'fifo';
-  if (stat.isCharacterDevice()) return 'character-device';
-  if (stat.isBlockDevice()) return 'block-device';
-  return undefined;
-}
-
-/** glibc's major(3) and minor(3), as far as 32 bits go. */
-function splitDevice(device: number): { devmajor: number; devminor: number } {
-  return { devmajor: (device >>> 8) & 0xfff, devminor: (device & 0xff) | ((device >>> 12) & 0xfff00) };
-}
-
-const largestOctalId = 0o7777777;
-
-/** What a plain header has no place for. */
-function paxRecords(held: number, stat: Stats): Record<string, string> | undefined {
-  const records: Record<string, string> = {};
-  if (stat.uid > largestOctalId) records['uid'] = String(stat.uid);
-  if (stat.gid > largestOctalId) records['gid'] = String(stat.gid);
-  if (stat.isFile() || stat.isDirectory()) {
-    for (const name of listXattrs(atFd(held)).filter((each) => !each.startsWith('trusted.'))) {
-      const value = getXattr(atFd(held), name);
-      const text = value && Buffer.from(value).toString();
-      if (text !== undefined && Buffer.from(text).equals(value ?? Buffer.alloc(0))) records[paxXattr(name)] = text;
+async function* treeArchive(root: string, path: string, base: string): AsyncGenerator<Uint8Array> {
+  const links = new HardLinks();
+  const levels: Level[] = [];
+  const turn = new Turn();
+  const enter = (folder: number, prefix: string): void => {
+    levels.push({ folder, prefix, names: [] });
+    levels.at(-1)?.names.push(...namesIn(folder).reverse());
+  };
+  try {
+    const top = openFolder(root, path);
+    enter(top, base === '' || base === '/' ? base : `${base}/`);
+    if (base !== '') yield* entryOf(base, top, undefined, links);
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      if (turn.isOver) await turn.next();
+      const name = level.names.pop();
+      if (name === undefined) closeSync(levels.pop()?.folder ?? -1);
+      else yield* visit({ folder: level.folder, name }, level.prefix, links, enter);
     }
+  } finally {
+    for (const { folder } of levels) closeSync(folder);
   }
-  return Object.keys(records).length === 0 ? undefined : records;
+  yield encodeEnd();
+}
+
+async function* visit(
+  place: Place,
+  prefix: string,
+  links: HardLinks,
+  enter: (folder: number, prefix: string) => void,
+): AsyncGenerator<Uint8Array> {
+  const as = prefix + place.name;
+  let held: number | undefined;
+  try {
+    held = openName(place.folder, place.name);
+    yield* entryOf(as, held, place, links);
+    if (!fstatSync(held).isDirectory()) return;
+    const folder = held;
+    held = undefined;
+    enter(folder, `${as}/`);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error; // else removed meanwhile
+  } finally {
+    if (held !== undefined) closeSync(held);
+  }
+}
+
+/** The same bytes in fewer pieces. */
+async function* joined(parts: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of parts) {
+    waiting.push(part);
+    length += part.length;
+    if (length < chunkSize) continue;
+    yield waiting.length === 1 ? part : Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(waiting);
 }

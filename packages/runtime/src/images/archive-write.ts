@@ -1,16 +1,16 @@
 /**
  * Unpacks a tar archive into a folder of a container (`docker cp`, volumes) while the container may be changing it.
  * Every entry's folder is resolved anew inside the root, and nothing is ever followed at an entry's own name, so no
- * link, old or just made, leads out. Owners, modes, times and attributes are the archive's.
+ * link, old or just made, leads out. Owners, modes, times and attributes are the archive's; holes stay holes.
  */
 import {
   chmodSync,
   chownSync,
   closeSync,
   constants,
+  ftruncateSync,
   lchownSync,
   linkSync,
-  lutimesSync,
   mkdirSync,
   openSync,
   symlinkSync,
@@ -20,15 +20,26 @@ import type { Readable } from 'node:stream';
 import { getSystemErrorMap, promisify } from 'node:util';
 import {
   decompress,
+  fsPath,
   memberPath,
   NetyardError,
   type TarEntry,
   type TarHeader,
+  Turn,
   tarEntries,
-  xattrsOf,
 } from '@netyard/core';
-import { hasErrno, makeDevice, makeFifo, setXattr } from '@netyard/kernel';
-import { atFd, lstatName, makeFolders, openFolder, openName, removeName, splitPath, withFd } from './root-paths.ts';
+import { hasErrno, makeDevice, makeFifo, setTimes, setXattr } from '@netyard/kernel';
+import {
+  atFd,
+  inFd,
+  lstatName,
+  makeFolders,
+  openFolder,
+  openName,
+  removeName,
+  splitPath,
+  withFd,
+} from './root-paths.ts';
 
 const writeLater = promisify(write);
 
@@ -52,12 +63,17 @@ export async function writeArchive(
   checkFolder(root, path);
   const target: Target = { root, path, options, folders: [] };
   const { stream: plain } = await decompress(stream as AsyncIterable<Uint8Array>);
+  const turn = new Turn();
   for await (const entry of tarEntries(plain)) {
+    if (turn.isOver) await turn.next();
     await writeEntry(target, entry).catch((error: unknown) => {
       throw explained(error, `${path}/${entry.header.name}`);
     });
   }
-  for (const { place, header } of target.folders.toReversed()) setTimes(target, place, header);
+  for (const { place, mtime } of target.folders.toReversed()) {
+    if (turn.isOver) await turn.next();
+    setFolderTime(target, place, mtime);
+  }
 }
 
 /** Node's own errors name the descriptor; the reader knows the path. */
@@ -73,7 +89,7 @@ interface Target {
   path: string;
   options: WriteArchiveOptions;
   /** Times of folders are set last: what is made in them would change them. */
-  folders: { place: string; header: TarHeader }[];
+  folders: { place: string; mtime: bigint }[];
 }
 
 function checkFolder(root: string, path: string): void {
@@ -96,27 +112,22 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
   }
   if (member === '') {
     if (target.options.ownRoot) withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
-    entry.skip();
     return;
   }
   const { parent, name } = splitPath(`${target.path}/${member}`);
   const folder = makeFolders(target.root, parent);
   try {
-    prepareName(target, folder, name, header);
-    if (header.type === 'file' || header.type === 'contiguous-file') {
-      await writeFile(folder, name, entry);
-      return;
-    }
-    makeNode(target, folder, name, header);
-    entry.skip();
+    await prepareName(target, folder, name, header);
+    if (header.type === 'file' || header.type === 'contiguous-file') await writeFile(folder, name, entry);
+    else makeNode(target, folder, name, header);
   } finally {
     closeSync(folder);
   }
-  if (header.type === 'directory') target.folders.push({ place: `${target.path}/${member}`, header });
+  if (header.type === 'directory') target.folders.push({ place: `${target.path}/${member}`, mtime: header.mtime });
 }
 
 /** Takes away what the entry replaces. */
-function prepareName(target: Target, folder: number, name: string, header: TarHeader): void {
+async function prepareName(target: Target, folder: number, name: string, header: TarHeader): Promise<void> {
   const present = lstatName(folder, name);
   if (present === undefined) return;
   const isFolder = header.type === 'directory';
@@ -127,20 +138,21 @@ function prepareName(target: Target, folder: number, name: string, header: TarHe
   if (target.options.noOverwriteDirNonDir && isFolder) {
     throw new NetyardError('invalid', `cannot overwrite non-directory "${name}" with directory "${target.path}"`);
   }
-  removeName(folder, name);
+  await removeName(folder, name);
 }
 
-async function writeFile(folder: number, name: string, entry: TarEntry): Promise<void> {
+async function writeFile(folder: number, name: string, { header, pieces }: TarEntry): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const fd = openSync(atFd(folder, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const fd = openSync(inFd(folder, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    for await (const chunk of entry.body) {
-      for (let done = 0; done < chunk.length; ) {
-        done += (await writeLater(fd, chunk, done, chunk.length - done, null)).bytesWritten;
+    for await (const { position, data } of pieces) {
+      for (let done = 0; done < data.length; ) {
+        done += (await writeLater(fd, data, done, data.length - done, position + done)).bytesWritten;
       }
     }
-    own(atFd(fd), entry.header);
-    lutimesSync(atFd(folder, name), timeOf(entry.header), timeOf(entry.header));
+    if (header.sparse !== undefined) ftruncateSync(fd, header.size);
+    own(atFd(fd), header);
+    setTimes(folder, name, header.mtime);
   } finally {
     closeSync(fd);
   }
@@ -148,53 +160,50 @@ async function writeFile(folder: number, name: string, entry: TarEntry): Promise
 
 /** Everything but regular files. */
 function makeNode(target: Target, folder: number, name: string, header: TarHeader): void {
-  const place = atFd(folder, name);
+  const place = inFd(folder, name);
   switch (header.type) {
     case 'directory':
       if (lstatName(folder, name) === undefined) mkdirSync(place, { mode: 0o700 });
       ownName(folder, name, header);
       return;
     case 'symlink':
-      symlinkSync(header.linkname ?? '', place);
-      lchownSync(place, header.uid ?? 0, header.gid ?? 0);
+      symlinkSync(fsPath(header.linkname), place);
+      lchownSync(place, header.uid, header.gid);
       break;
     case 'link':
-      linkMember(target, place, header);
+      linkMember(target, folder, name, header);
       return;
     case 'fifo':
-      makeFifo(place);
+      makeFifo(`${atFd(folder)}/${name}`);
       ownName(folder, name, header);
       break;
     case 'character-device':
-    case 'block-device':
-      makeDevice(
-        place,
-        header.type === 'block-device' ? 'block' : 'character',
-        header.devmajor ?? 0,
-        header.devminor ?? 0,
-      );
+    case 'block-device': {
+      const kind = header.type === 'block-device' ? 'block' : 'character';
+      makeDevice(`${atFd(folder)}/${name}`, kind, header.devmajor, header.devminor);
       ownName(folder, name, header);
       break;
+    }
     default:
       throw new NetyardError('invalid', `${header.name} is of a kind that cannot be unpacked`);
   }
-  lutimesSync(place, timeOf(header), timeOf(header));
+  setTimes(folder, name, header.mtime);
 }
 
-function linkMember(target: Target, place: string, header: TarHeader): void {
-  const member = memberPath(header.linkname ?? '');
+function linkMember(target: Target, folder: number, name: string, header: TarHeader): void {
+  const member = memberPath(header.linkname);
   if (member === undefined || member === '') {
-    throw new NetyardError('invalid', `invalid hardlink "${header.name}" -> "${header.linkname ?? ''}"`);
+    throw new NetyardError('invalid', `invalid hardlink "${header.name}" -> "${header.linkname}"`);
   }
-  const { parent, name } = splitPath(`${target.path}/${member}`);
-  withFd(openFolder(target.root, parent), (folder) => linkSync(atFd(folder, name), place));
+  const source = splitPath(`${target.path}/${member}`);
+  withFd(openFolder(target.root, source.parent), (from) => linkSync(inFd(from, source.name), inFd(folder, name)));
 }
 
 /** Owner before mode: a change of owner takes the set-user-id bit away. `place` is the path of a descriptor. */
-function own(place: string, header: TarHeader): void {
-  chownSync(place, header.uid ?? 0, header.gid ?? 0);
-  chmodSync(place, (header.mode ?? 0) & 0o7777);
-  for (const { name, value } of xattrsOf(header)) setXattr(place, name, Buffer.from(value));
+function own(place: string, { uid, gid, mode, xattrs }: TarHeader): void {
+  chownSync(place, uid, gid);
+  chmodSync(place, mode & 0o7777);
+  for (const [name, value] of xattrs) setXattr(place, name, value);
 }
 
 /** The same for what must not be opened: held without opening. */
@@ -202,11 +211,9 @@ function ownName(folder: number, name: string, header: TarHeader): void {
   withFd(openName(folder, name), (fd) => own(atFd(fd), header));
 }
 
-function setTimes(target: Target, place: string, header: TarHeader): void {
+function setFolderTime(target: Target, place: string, mtime: bigint): void {
   const { parent, name } = splitPath(place);
   withFd(openFolder(target.root, parent), (folder) => {
-    if (lstatName(folder, name)?.isDirectory()) lutimesSync(atFd(folder, name), timeOf(header), timeOf(header));
+    if (lstatName(folder, name)?.isDirectory()) setTimes(folder, name, mtime);
   });
 }
-
-const timeOf = (header: TarHeader): Date => header.mtime ?? new Date(0);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { TarHeader } from '@netyard/core';
+import { tarHeader } from '@netyard/core';
 import { pack } from 'tar-stream';
 import { checkLayerEntry, inspectLayer } from './layer-check.ts';
 import { baseName, goFileMode, wantsFolder } from './path-stat.ts';
@@ -12,7 +12,8 @@ import { refusalOf } from './registry/errors.ts';
 import { splitPath } from './root-paths.ts';
 
 test('entries of layers', () => {
-  const fine: TarHeader[] = [
+  type Values = Parameters<typeof tarHeader>[0];
+  const fine: Values[] = [
     { name: './etc/passwd', type: 'file' },
     { name: '/abs', type: 'file' },
     { name: 'a/../b', type: 'file' },
@@ -21,10 +22,10 @@ test('entries of layers', () => {
     { name: 'l', type: 'link', linkname: '/etc/passwd' },
     { name: 'dev/tty0', type: 'character-device', devmajor: 4, devminor: 0 },
     { name: 'dev/net/tun', type: 'character-device', devmajor: 10, devminor: 200 },
-    { name: 'x', type: 'file', pax: { 'SCHILY.xattr.security.capability': 'x' } },
+    { name: 'x', type: 'file', xattrs: new Map([['security.capability', Buffer.from('x')]]) },
   ];
-  for (const header of fine) checkLayerEntry(header);
-  const bad: TarHeader[] = [
+  for (const values of fine) checkLayerEntry(tarHeader(values));
+  const bad: Values[] = [
     { name: '..', type: 'directory' },
     { name: 'a/../../b', type: 'file' },
     { name: 'a/l', type: 'symlink', linkname: '../../etc' },
@@ -32,10 +33,11 @@ test('entries of layers', () => {
     { name: 'dev/kmem', type: 'character-device', devmajor: 1, devminor: 2 },
     { name: 'dev/null', type: 'block-device', devmajor: 1, devminor: 3 },
     { name: 'wh', type: 'character-device' },
-    { name: 'x', type: 'directory', pax: { 'SCHILY.xattr.trusted.overlay.opaque': 'y' } },
-    { name: 'x' },
+    { name: 'x', type: 'directory', xattrs: new Map([['trusted.overlay.opaque', Buffer.from('y')]]) },
+    { name: 'x', type: 'unknown' },
   ];
-  for (const header of bad) assert.throws(() => checkLayerEntry(header), { code: 'invalid' }, JSON.stringify(header));
+  for (const values of bad)
+    assert.throws(() => checkLayerEntry(tarHeader(values)), { code: 'invalid' }, JSON.stringify(values));
 });
 
 test('a layer is read through its compression', async () => {

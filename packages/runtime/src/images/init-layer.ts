@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { unmount } from '@netyard/kernel';
 import type { OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
-import { atFd, lstatName, makeFolders, splitPath, withFd } from './root-paths.ts';
+import { inFd, lstatName, makeFolders, splitPath, withFd } from './root-paths.ts';
 
 const wanted: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
   { path: '/dev/pts', kind: 'folder' },
@@ -61,7 +61,7 @@ function fill(root: string): void {
     const { parent, name } = splitPath(path);
     withFd(makeFolders(root, parent), (folder) => {
       if (lstatName(folder, name) !== undefined) return;
-      const place = atFd(folder, name);
+      const place = inFd(folder, name);
       if (kind === 'folder') mkdirSync(place, { mode: 0o755 });
       else if (kind === 'file')
         closeSync(openSync(place, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o755));

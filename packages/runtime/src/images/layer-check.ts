@@ -5,7 +5,7 @@
  * names and links that lead out.
  */
 import { createHash } from 'node:crypto';
-import { decompress, memberPath, NetyardError, type TarHeader, tarEntries, xattrsOf } from '@netyard/core';
+import { decompress, memberPath, NetyardError, type TarHeader, tarEntries } from '@netyard/core';
 
 export interface LayerReport {
   /** Digest of the uncompressed tar. */
@@ -21,8 +21,7 @@ export async function inspectLayer(stream: AsyncIterable<Uint8Array>): Promise<L
   let size = 0;
   for await (const entry of tarEntries(hashed(plain, hash))) {
     checkLayerEntry(entry.header);
-    size += entry.header.type === 'file' || entry.header.type === 'contiguous-file' ? (entry.header.size ?? 0) : 0;
-    entry.skip();
+    size += entry.header.size;
   }
   return { diffId: `sha256:${hash.digest('hex')}`, size };
 }
@@ -41,8 +40,9 @@ async function* hashed(
 export function checkLayerEntry(header: TarHeader): void {
   const member = memberPath(header.name);
   if (member === undefined) throw refused(`"${header.name}" leads out of the layer`);
-  const forbidden = xattrsOf(header).find(({ name }) => /^(?:trusted|user)\.overlay\./.test(name));
-  if (forbidden) throw refused(`"${header.name}" has the attribute ${forbidden.name}, which is overlayfs' own`);
+  const forbidden = [...header.xattrs.keys()].find((name) => /^(?:trusted|user)\.overlay\./.test(name));
+  if (forbidden !== undefined)
+    throw refused(`"${header.name}" has the attribute ${forbidden}, which is overlayfs' own`);
   switch (header.type) {
     case 'file':
     case 'contiguous-file':
@@ -53,8 +53,8 @@ export function checkLayerEntry(header: TarHeader): void {
       checkSymlink(member, header);
       return;
     case 'link':
-      if (memberPath(header.linkname ?? '') !== undefined) return;
-      throw refused(`invalid hardlink "${header.name}" -> "${header.linkname ?? ''}"`);
+      if (memberPath(header.linkname) !== undefined) return;
+      throw refused(`invalid hardlink "${header.name}" -> "${header.linkname}"`);
     case 'character-device':
     case 'block-device':
       if (isHarmlessDevice(header)) return;
@@ -66,14 +66,14 @@ export function checkLayerEntry(header: TarHeader): void {
 
 /** An absolute target is the container's own; a relative one may not climb over the top. */
 function checkSymlink(member: string, header: TarHeader): void {
-  const target = header.linkname ?? '';
+  const target = header.linkname;
   if (target.startsWith('/')) return;
   const folder = member.split('/').slice(0, -1).join('/');
   if (memberPath(`${folder}/${target}`) === undefined) throw refused(`invalid symlink "${header.name}" -> "${target}"`);
 }
 
 /** Devices that containers may open by default, and terminals, of which old images have nodes. */
-function isHarmlessDevice({ type, devmajor = 0, devminor = 0 }: TarHeader): boolean {
+function isHarmlessDevice({ type, devmajor, devminor }: TarHeader): boolean {
   if (type !== 'character-device') return false;
   const memory = [3, 5, 7, 8, 9, 11]; // null, zero, full, random, urandom, kmsg
   if (devmajor === 1) return memory.includes(devminor);
@@ -81,7 +81,7 @@ function isHarmlessDevice({ type, devmajor = 0, devminor = 0 }: TarHeader): bool
   return devmajor === 4 || devmajor === 5 || devmajor === 136;
 }
 
-const deviceText = ({ type, devmajor = 0, devminor = 0 }: TarHeader): string =>
+const deviceText = ({ type, devmajor, devminor }: TarHeader): string =>
   `${type === 'block-device' ? 'b' : 'c'} ${devmajor}:${devminor}`;
 
 const refused = (reason: string): NetyardError => new NetyardError('invalid', `invalid layer: ${reason}`);

@@ -1,9 +1,10 @@
 /** What `docker cp` asks about a path: the X-Docker-Container-Path-Stat header, with Go's idea of file modes. */
 import { constants, fstatSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { textOf } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
-import { atFd, openFolder, openName, splitPath, withFd } from './root-paths.ts';
+import { atFd, inFd, openFolder, openName, splitPath, withFd } from './root-paths.ts';
 
 /** Go's os.FileMode keeps the kind of file in its upper bits. https://pkg.go.dev/io/fs#FileMode */
 const goMode = {
@@ -69,17 +70,20 @@ export function openPath(root: string, path: string): number {
   return withFd(openFolder(root, parent), (folder) => openName(folder, name));
 }
 
+/** The text of a symbolic link, or the path of what a descriptor holds. */
+const linkText = (path: string | Buffer): string => textOf(readlinkSync(path, 'buffer'));
+
 /** Where a link leads in the end, as a path inside the root; for a broken one as far as its own text says. */
 function linkTarget(root: string, path: string): string {
-  const top = withFd(openFolder(root, '/'), (fd) => readlinkSync(atFd(fd)));
+  const top = withFd(openFolder(root, '/'), (fd) => linkText(atFd(fd)));
   const inside = (host: string): string => (host === top ? '/' : host.slice(top === '/' ? 0 : top.length));
   try {
-    return withFd(openInRoot(root, path, O_PATH), (fd) => inside(readlinkSync(atFd(fd))));
+    return withFd(openInRoot(root, path, O_PATH), (fd) => inside(linkText(atFd(fd))));
   } catch (error) {
     if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
     const { parent, name } = splitPath(path);
     return withFd(openFolder(root, parent), (folder) =>
-      resolve(inside(readlinkSync(atFd(folder))), readlinkSync(atFd(folder, name))),
+      resolve(inside(linkText(atFd(folder))), linkText(inFd(folder, name))),
     );
   }
 }

@@ -15,7 +15,7 @@ import {
   type Stats,
   unlinkSync,
 } from 'node:fs';
-import { NetyardError } from '@netyard/core';
+import { fsPath, NetyardError, Turn, textOf } from '@netyard/core';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -26,9 +26,27 @@ export interface SplitPath {
   name: string;
 }
 
-/** The path of what a descriptor holds, or of a name in it, good for node:fs. */
-export function atFd(fd: number, name?: string): string {
-  return name === undefined ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`;
+/** A name in a held folder. */
+export interface Place {
+  folder: number;
+  name: string;
+}
+
+/** The path of what a descriptor holds, good for node:fs. */
+export function atFd(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/** The path of a name in a held folder, good for node:fs, in bytes where the name is not UTF-8. */
+export function inFd(fd: number, name: string): string | Buffer {
+  return fsPath(`${atFd(fd)}/${name}`);
+}
+
+/** Names in a held folder, in order. */
+export function namesIn(folder: number): string[] {
+  return readdirSync(atFd(folder), 'buffer')
+    .map((name) => textOf(name))
+    .sort();
 }
 
 /** Runs and closes the descriptor; `work` must be synchronous. */
@@ -56,11 +74,11 @@ export function openFolder(root: string, path: string): number {
 
 /** A name in a held folder, itself if it is a symbolic link. */
 export function openName(folder: number, name: string, flags = 0): number {
-  return openSync(atFd(folder, name), O_PATH | O_NOFOLLOW | flags);
+  return openSync(inFd(folder, name), O_PATH | O_NOFOLLOW | flags);
 }
 
 export function lstatName(folder: number, name: string): Stats | undefined {
-  return lstatSync(atFd(folder, name), { throwIfNoEntry: false });
+  return lstatSync(inFd(folder, name), { throwIfNoEntry: false });
 }
 
 /** Opens a folder, making what is missing of the way to it. Links on the way are followed inside the root. */
@@ -73,30 +91,36 @@ export function makeFolders(root: string, path: string, mode = 0o755): number {
   const { parent, name } = splitPath(path);
   if (name === '') throw new NetyardError('internal', `root folder ${root} is gone`);
   return withFd(makeFolders(root, parent, mode), (folder) => {
-    if (lstatName(folder, name) === undefined) mkdirSync(atFd(folder, name), { mode });
+    if (lstatName(folder, name) === undefined) mkdirSync(inFd(folder, name), { mode });
     return openFolder(root, path);
   });
 }
 
 /** Removes a name and all below it, never leaving the held folder. Fine when it is gone. */
-export function removeName(folder: number, name: string): void {
+export async function removeName(folder: number, name: string, turn = new Turn()): Promise<void> {
   try {
-    unlinkSync(atFd(folder, name));
+    unlinkSync(inFd(folder, name));
     return;
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return;
     if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
   }
-  withFd(openName(folder, name, O_DIRECTORY), (child) => {
-    for (const entry of readdirSync(atFd(child))) removeName(child, entry);
-  });
-  rmdirSync(atFd(folder, name));
+  const child = openName(folder, name, O_DIRECTORY);
+  try {
+    for (const entry of namesIn(child)) {
+      if (turn.isOver) await turn.next();
+      await removeName(child, entry, turn);
+    }
+  } finally {
+    closeSync(child);
+  }
+  rmdirSync(inFd(folder, name));
 }
 
 /** Opens a regular file for reading; anything else that has taken its place meanwhile is refused, unopened. */
 export function openRegular(folder: number, name: string): number {
   return withFd(openName(folder, name), (held) => {
     if (!fstatSync(held).isFile()) throw new NetyardError('conflict', `${name} is no longer a regular file`);
-    return openSync(atFd(held), constants.O_RDONLY);
+    return openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would wait for ever
   });
 }

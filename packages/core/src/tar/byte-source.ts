@@ -1,0 +1,48 @@
+/** Bytes of an async iterable, taken in the portions that a format asks for. */
+export class ByteSource {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  #chunk: Uint8Array = new Uint8Array(0);
+  #ended = false;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#iterator = source[Symbol.asyncIterator]();
+  }
+
+  /** Exactly so many, or fewer at the end of the source. */
+  async take(length: number): Promise<Uint8Array> {
+    if (this.#chunk.length >= length) return this.#cut(length);
+    const parts: Uint8Array[] = [];
+    let left = length;
+    while (left > 0 && (await this.#fill())) {
+      const part = this.#cut(Math.min(left, this.#chunk.length));
+      parts.push(part);
+      left -= part.length;
+    }
+    return Buffer.concat(parts);
+  }
+
+  /** At least one and at most so many, as they come; none at the end. */
+  async some(most: number): Promise<Uint8Array> {
+    if (!(await this.#fill())) return new Uint8Array(0);
+    return this.#cut(Math.min(most, this.#chunk.length));
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
+  async #fill(): Promise<boolean> {
+    while (this.#chunk.length === 0 && !this.#ended) {
+      const next = await this.#iterator.next();
+      if (next.done) this.#ended = true;
+      else this.#chunk = next.value;
+    }
+    return this.#chunk.length > 0;
+  }
+
+  #cut(length: number): Uint8Array {
+    const part = this.#chunk.subarray(0, length);
+    this.#chunk = this.#chunk.subarray(length);
+    return part;
+  }
+}

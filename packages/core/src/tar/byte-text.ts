@@ -1,0 +1,58 @@
+/**
+ * Names of files are bytes, JavaScript's strings are not: bytes that are no UTF-8 become lone surrogates U+DC80 to
+ * U+DCFF, one per byte, and turn back into the same bytes (the scheme of Python's PEP 383). Pure.
+ */
+
+const firstEscape = 0xdc80;
+const lastEscape = 0xdcff;
+
+/** Any bytes as text that `bytesOf` turns back into exactly these bytes. */
+export function textOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  return text.includes('\ufffd') && !Buffer.from(text).equals(bytes) ? escaped(bytes) : text;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function escaped(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceAt(bytes, at);
+    text +=
+      length === 0
+        ? String.fromCharCode(firstEscape - 0x80 + (bytes[at] ?? 0))
+        : decoder.decode(bytes.subarray(at, at + length));
+    at += Math.max(1, length);
+  }
+  return text;
+}
+
+/** Length of the valid UTF-8 sequence that begins here; 0 when there is none. */
+function sequenceAt(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (length === 0 || at + length > bytes.length) return 0;
+  try {
+    decoder.decode(bytes.subarray(at, at + length));
+    return length;
+  } catch {
+    return 0;
+  }
+}
+
+export function bytesOf(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    const isEscape = code >= firstEscape && code <= lastEscape;
+    parts.push(isEscape ? Buffer.from([code - firstEscape + 0x80]) : Buffer.from(character));
+  }
+  return Buffer.concat(parts);
+}
+
+/** A path for node:fs, which writes strings as UTF-8. */
+export const fsPath = (text: string): string | Buffer => (text.isWellFormed() ? text : bytesOf(text));
+
+/** The bytes with the NUL that ends a string of C. */
+export const cString = (text: string): Buffer => Buffer.concat([bytesOf(text), Buffer.alloc(1)]);

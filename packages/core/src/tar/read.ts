@@ -1,0 +1,234 @@
+/**
+ * Reading tar archives entry by entry; what is done with an entry is the caller's. Reads ustar, GNU (long names, base
+ * 256, old sparse) and pax (GNU sparse 0.0, 0.1, 1.0). Global pax headers are ignored, as dockerd and containerd do.
+ */
+import { ByteSource } from './byte-source.ts';
+import { textOf } from './byte-text.ts';
+import {
+  applyPax,
+  checkSparse,
+  cText,
+  decodeHeader,
+  decodeOldSparse,
+  decodePax,
+  decodeSparseMap,
+  isZeroBlock,
+  numberAt,
+  oldSparse,
+  type PaxRecords,
+  type RawHeader,
+  sparseNumber,
+} from './decode.ts';
+import { blockSize, invalidTar, isHeaderOnly, padding, type Segment, type TarHeader } from './header.ts';
+
+/** Bytes at a place of the file. */
+export interface Piece {
+  position: number;
+  data: Uint8Array;
+}
+
+export interface TarEntry {
+  header: TarHeader;
+  /** The content, holes as zeros. What is not read of it is skipped. */
+  body: AsyncIterable<Uint8Array>;
+  /** In place of `body`: the content without its holes. */
+  pieces: AsyncIterable<Piece>;
+}
+
+export interface TarLimits {
+  /** Headers, those that only describe the next one included. */
+  entries: number;
+}
+
+/** Go's limit for what stands before an entry: long names, pax records. */
+const longestExtension = 1024 * 1024;
+const mostSegments = 100_000;
+const defaultLimits: TarLimits = { entries: 10_000_000 };
+
+/**
+ * Entries in their order. Damaged or cut-off archives end in `invalid`, a failure of the source in that failure;
+ * leaving early closes the source. What follows the end of the archive is read and dropped.
+ */
+export async function* tarEntries(
+  source: AsyncIterable<Uint8Array>,
+  limits: TarLimits = defaultLimits,
+): AsyncGenerator<TarEntry> {
+  const parser = new Parser(new ByteSource(source), limits);
+  try {
+    for (let header = await parser.next(); header !== undefined; header = await parser.next()) {
+      yield parser.entry(header);
+      await parser.skipContent();
+    }
+    await parser.drain();
+  } finally {
+    await parser.close();
+  }
+}
+
+class Parser {
+  readonly #source: ByteSource;
+  readonly #limits: TarLimits;
+  #count = 0;
+  /** Stored bytes of the present entry that have not been read. */
+  #left = 0;
+  #padding = 0;
+
+  constructor(source: ByteSource, limits: TarLimits) {
+    this.#source = source;
+    this.#limits = limits;
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+
+  async drain(): Promise<void> {
+    while ((await this.#source.some(Number.MAX_SAFE_INTEGER)).length > 0);
+  }
+
+  /** The next entry's header, with all that stands before it applied; undefined at the end. */
+  async next(): Promise<TarHeader | undefined> {
+    let pax: PaxRecords = new Map();
+    let longName = '';
+    let longLink = '';
+    for (;;) {
+      const raw = await this.#rawHeader();
+      if (raw === undefined) return undefined;
+      if (raw.flag === 'x' || raw.flag === 'X') pax = decodePax(await this.#extension(raw));
+      else if (raw.flag === 'g') await this.#extension(raw);
+      else if (raw.flag === 'L') longName = cText(await this.#extension(raw));
+      else if (raw.flag === 'K') longLink = cText(await this.#extension(raw));
+      else return await this.#complete(raw, pax, longName, longLink);
+    }
+  }
+
+  async #rawHeader(): Promise<RawHeader | undefined> {
+    const block = await this.#source.take(blockSize);
+    if (block.length === 0) return undefined;
+    if (block.length < blockSize) throw cutOff();
+    if (isZeroBlock(block)) return undefined;
+    this.#count += 1;
+    if (this.#count > this.#limits.entries) {
+      throw invalidTar(`it has more than ${this.#limits.entries} entries`);
+    }
+    return decodeHeader(block);
+  }
+
+  async #extension({ header }: RawHeader): Promise<Uint8Array> {
+    if (header.size < 0 || header.size > longestExtension) throw invalidTar('a name or a pax header is too long');
+    const bytes = await this.#exactly(header.size);
+    await this.#exactly(padding(header.size));
+    return bytes;
+  }
+
+  async #exactly(length: number): Promise<Uint8Array> {
+    const bytes = await this.#source.take(length);
+    if (bytes.length < length) throw cutOff();
+    return bytes;
+  }
+
+  async #complete(raw: RawHeader, pax: PaxRecords, longName: string, longLink: string): Promise<TarHeader> {
+    const header = applyPax(raw.header, pax);
+    if (longName !== '') header.name = longName;
+    if (longLink !== '') header.linkname = longLink;
+    if (raw.flag === '\0' && header.name.endsWith('/')) header.type = 'directory';
+    if (header.size < 0) throw invalidTar('invalid tar header');
+    this.#left = isHeaderOnly(header.type) ? 0 : header.size;
+    this.#padding = padding(this.#left);
+    if (isHeaderOnly(header.type)) return { ...header, size: 0 };
+    if (raw.flag === 'S') return this.#sparse(header, header.name, ...(await this.#oldSparse(raw)));
+    return await this.#paxSparse(header, pax);
+  }
+
+  async #oldSparse({ block }: RawHeader): Promise<[number, Segment[]]> {
+    const segments = decodeOldSparse(block, oldSparse.inHeader, oldSparse.headerCount);
+    for (let more = block[oldSparse.headerMore] !== 0; more; ) {
+      const next = await this.#exactly(blockSize);
+      segments.push(...decodeOldSparse(next, 0, oldSparse.blockCount));
+      if (segments.length > mostSegments) throw invalidTar('a sparse map is too long');
+      more = next[oldSparse.blockMore] !== 0;
+    }
+    return [numberAt(block, oldSparse.realSize, 12), segments];
+  }
+
+  async #paxSparse(header: TarHeader, pax: PaxRecords): Promise<TarHeader> {
+    const record = (key: string): string => textOf(pax.get(`GNU.sparse.${key}`) ?? new Uint8Array(0));
+    const version = `${record('major')}.${record('minor')}`;
+    const isInside = version === '1.0';
+    if (!isInside && version !== '0.0' && version !== '0.1' && record('map') === '') return header;
+    const name = record('name') === '' ? header.name : record('name');
+    const size = record('size') === '' ? record('realsize') : record('size');
+    const segments = isInside ? await this.#sparseTable() : decodeSparseMap(record('map'));
+    return this.#sparse(header, name, size === '' ? header.size : sparseNumber(size), segments);
+  }
+
+  #sparse(header: TarHeader, name: string, size: number, segments: Segment[]): TarHeader {
+    checkSparse(segments, size, this.#left);
+    return { ...header, name, size, sparse: segments.filter(({ length }) => length > 0) };
+  }
+
+  /** Sparse 1.0: decimal lines at the beginning of the content, filled up to a block: their count, then the pairs. */
+  async #sparseTable(): Promise<Segment[]> {
+    const numbers: number[] = [];
+    let rest = '';
+    while (numbers.length === 0 || numbers.length < (numbers[0] ?? 0) * 2 + 1) {
+      if (this.#left < blockSize) throw invalidTar('invalid sparse map');
+      const lines = (rest + Buffer.from(await this.#exactly(blockSize)).toString('latin1')).split('\n');
+      this.#left -= blockSize;
+      rest = lines.pop() ?? '';
+      for (const line of lines) numbers.push(sparseNumber(line));
+      if ((numbers[0] ?? 0) > mostSegments || rest.length > blockSize) throw invalidTar('a sparse map is too long');
+    }
+    const [count = 0, ...pairs] = numbers;
+    return Array.from({ length: count }, (_, index) => ({
+      offset: pairs[index * 2] ?? 0,
+      length: pairs[index * 2 + 1] ?? 0,
+    }));
+  }
+
+  entry(header: TarHeader): TarEntry {
+    const pieces = this.#pieces(header);
+    return { header, pieces, body: dense(header, pieces) };
+  }
+
+  async *#pieces(header: TarHeader): AsyncGenerator<Piece> {
+    for (const { offset, length } of header.sparse ?? [{ offset: 0, length: this.#left }]) {
+      for (let position = offset; position < offset + length; ) {
+        const data = await this.#content(offset + length - position);
+        yield { position, data };
+        position += data.length;
+      }
+    }
+  }
+
+  async #content(most: number): Promise<Uint8Array> {
+    const data = await this.#source.some(Math.min(most, this.#left));
+    if (data.length === 0) throw cutOff();
+    this.#left -= data.length;
+    return data;
+  }
+
+  async skipContent(): Promise<void> {
+    while (this.#left > 0) await this.#content(this.#left);
+    await this.#exactly(this.#padding);
+    this.#padding = 0;
+  }
+}
+
+const cutOff = () => invalidTar('Unexpected end of data');
+
+const zeros = new Uint8Array(256 * 1024);
+
+async function* dense({ size, sparse }: TarHeader, pieces: AsyncIterable<Piece>): AsyncGenerator<Uint8Array> {
+  let end = 0;
+  for await (const { position, data } of pieces) {
+    yield* hole(position - end);
+    yield data;
+    end = position + data.length;
+  }
+  if (sparse !== undefined) yield* hole(size - end);
+}
+
+function* hole(length: number): Generator<Uint8Array> {
+  for (let left = length; left > 0; left -= zeros.length) yield zeros.subarray(0, Math.min(left, zeros.length));
+}

@@ -1,0 +1,175 @@
+/** One entry of an archive, from what a descriptor holds: header, content, padding. */
+
+import { randomUUID } from 'node:crypto';
+import { type BigIntStats, closeSync, fstatSync, openSync, read, readlinkSync, unlinkSync, write } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  encodeHeader,
+  encodePadding,
+  NetyardError,
+  type TarHeader,
+  type TarType,
+  tarHeader,
+  textOf,
+} from '@netyard/core';
+import { getXattr, listXattrs } from '@netyard/kernel';
+import { atFd, inFd, openRegular, type Place } from './root-paths.ts';
+
+const readLater = promisify(read);
+const writeLater = promisify(write);
+
+/** Files up to this size are read before their header is written. */
+const smallFile = 256 * 1024;
+const chunkSize = 256 * 1024;
+/** The most that a file without a size of its own may hold; it waits on disk. */
+const largestUnsized = 256 * 1024 * 1024;
+
+/** The first names of files that have several. */
+export class HardLinks {
+  readonly #names = new Map<string, string>();
+
+  /** The name that the file has in the archive already; else `as` becomes it. */
+  first(stat: BigIntStats, as: string): string | undefined {
+    if (stat.nlink < 2n) return undefined;
+    const key = `${stat.dev}:${stat.ino}`;
+    const found = this.#names.get(key);
+    if (found === undefined) this.#names.set(key, as);
+    return found;
+  }
+}
+
+/** @param source where a regular file's content and a link's text can be read */
+export async function* entryOf(
+  as: string,
+  held: number,
+  source: Place | undefined,
+  links: HardLinks,
+): AsyncGenerator<Uint8Array> {
+  const stat = fstatSync(held, { bigint: true });
+  const type = typeOf(stat);
+  if (type === undefined) return; // a socket: tar has none
+  const base = headerOf(as, held, stat, type);
+  if (type === 'file' && source !== undefined) {
+    const first = links.first(stat, as);
+    if (first === undefined) yield* fileEntry(base, source, stat);
+    else yield encodeHeader({ ...base, type: 'link', linkname: first, xattrs: new Map() });
+  } else if (type === 'symlink' && source !== undefined) {
+    yield encodeHeader({ ...base, linkname: textOf(readlinkSync(inFd(source.folder, source.name), 'buffer')) });
+  } else yield encodeHeader(base);
+}
+
+function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): TarHeader {
+  const isDevice = type.endsWith('-device');
+  const device = Number(stat.rdev);
+  return tarHeader({
+    name: type === 'directory' && !as.endsWith('/') ? `${as}/` : as,
+    type,
+    mode: Number(stat.mode) & 0o7777,
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    mtime: stat.mtimeNs,
+    // glibc's major(3) and minor(3), as far as 32 bits go
+    devmajor: isDevice ? (device >>> 8) & 0xfff : 0,
+    devminor: isDevice ? (device & 0xff) | ((device >>> 12) & 0xfff00) : 0,
+    xattrs: type === 'file' || type === 'directory' ? xattrsOf(held) : new Map(),
+  });
+}
+
+function typeOf(stat: BigIntStats): TarType | undefined {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isCharacterDevice()) return 'character-device';
+  if (stat.isBlockDevice()) return 'block-device';
+  return undefined;
+}
+
+function xattrsOf(held: number): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  for (const name of listXattrs(atFd(held))) {
+    const value = name.startsWith('trusted.') ? undefined : getXattr(atFd(held), name);
+    if (value !== undefined) found.set(name, value);
+  }
+  return found;
+}
+
+async function* fileEntry(base: TarHeader, source: Place, stat: BigIntStats): AsyncGenerator<Uint8Array> {
+  const fd = openRegular(source.folder, source.name);
+  try {
+    const size = Number(stat.size);
+    // Without blocks on disk the size may be made up: 0 in proc, a page in sysfs.
+    const isUnsized = stat.blocks === 0n && size <= 4096;
+    if (size <= smallFile) yield* smallEntry(base, fd, size, isUnsized);
+    else yield* largeEntry(base, fd, size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Read first, so that the header has the size that was read. */
+async function* smallEntry(base: TarHeader, fd: number, size: number, isUnsized: boolean): AsyncGenerator<Uint8Array> {
+  const most = isUnsized ? smallFile : size;
+  const content = await readUpTo(fd, most);
+  if (isUnsized && content.length === smallFile) {
+    yield* spooledEntry(base, fd, content);
+    return;
+  }
+  yield encodeHeader({ ...base, size: content.length });
+  yield content;
+  yield encodePadding(content.length);
+}
+
+/** Files of proc have no offset that another read could rely on, so all reads follow each other. */
+async function readUpTo(fd: number, most: number): Promise<Buffer> {
+  if (most === 0) return Buffer.alloc(0);
+  const buffer = Buffer.allocUnsafe(most);
+  let length = 0;
+  while (length < most) {
+    const { bytesRead } = await readLater(fd, buffer, length, most - length, null);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return length < most / 2 ? Buffer.from(buffer.subarray(0, length)) : buffer.subarray(0, length);
+}
+
+async function* largeEntry(base: TarHeader, fd: number, size: number): AsyncGenerator<Uint8Array> {
+  yield encodeHeader({ ...base, size });
+  for (let left = size; left > 0; ) {
+    const content = await readUpTo(fd, Math.min(chunkSize, left));
+    if (content.length === 0) {
+      throw new NetyardError('conflict', `${base.name} became shorter while it was read`);
+    }
+    yield content;
+    left -= content.length;
+  }
+  yield encodePadding(size);
+}
+
+/** A long file without a size is written to disk to learn it. */
+async function* spooledEntry(base: TarHeader, fd: number, head: Buffer): AsyncGenerator<Uint8Array> {
+  const path = join(tmpdir(), `netyard-spool-${randomUUID()}`);
+  const spool = openSync(path, 'wx+', 0o600);
+  try {
+    unlinkSync(path);
+    let size = 0;
+    for (let content = head; content.length > 0; content = await readUpTo(fd, chunkSize)) {
+      for (let done = 0; done < content.length; )
+        done += (await writeLater(spool, content, done, content.length - done, size + done)).bytesWritten;
+      size += content.length;
+      if (size > largestUnsized) throw new NetyardError('invalid', `${base.name} has no end that could be found`);
+    }
+    yield encodeHeader({ ...base, size });
+    const buffer = Buffer.alloc(chunkSize);
+    for (let position = 0; position < size; ) {
+      const { bytesRead } = await readLater(spool, buffer, 0, Math.min(chunkSize, size - position), position);
+      yield Buffer.from(buffer.subarray(0, bytesRead));
+      position += bytesRead;
+    }
+    yield encodePadding(size);
+  } finally {
+    closeSync(spool);
+  }
+}
