@@ -200,6 +200,13 @@ export interface RootFilesystems {
   remove(containerId: string): Promise<void>;
   /** Runs with the merged view mounted, also for a stopped container. */
   withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T>;
+  /** The same for a stopped container, with its mounts in their places; see them as the container would. */
+  withMounts<T>(
+    containerId: string,
+    layers: readonly string[],
+    view: { mounts: readonly ViewMount[]; readOnlyRoot: boolean },
+    work: (root: string) => Promise<T>,
+  ): Promise<T>;
   /** `docker diff`: what the container changed against its image. */
   changes(
     containerId: string,
@@ -227,6 +234,14 @@ export interface RootFilesystems {
   exportTree(root: string): Promise<NodeJS.ReadableStream>;
   /** A new volume gets what the image has at its mount point. */
   copyTree(root: string, path: string, destination: string): Promise<void>;
+}
+
+/** A volume, bind mount or network file of a stopped container. */
+export interface ViewMount {
+  source: string;
+  /** Absolute, inside the container. */
+  target: string;
+  readOnly: boolean;
 }
 
 export interface PathStat {

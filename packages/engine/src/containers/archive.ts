@@ -1,12 +1,15 @@
 /** `docker cp`, `docker diff`, `docker export`: what is in a container's root file system, running or not. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
-import type { ContainerRecord, ResolvedMount } from '../model.ts';
-import type { PathStat } from '../ports.ts';
+import type { ContainerRecord } from '../model.ts';
+import { containerDirectory } from '../paths.ts';
+import type { PathStat, ViewMount } from '../ports.ts';
 import { hasProcess } from './container-index.ts';
 
 export async function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
@@ -42,11 +45,7 @@ export async function writeContainerArchive(
 ): Promise<void> {
   const record = context.index.get(ref);
   await withPlace(context, record, path, async (place) => {
-    // A last link is followed: `cp F C:/link/new` unpacks into what /link points to.
     if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
-    const found = await context.rootfs.statInRoot(place.root, `${place.path}/.`);
-    if (!found) throw new NetyardError('invalid', 'extraction point is not a directory');
-    if (place.readOnly) throw new NetyardError('invalid', 'container rootfs is marked read-only');
     await context.rootfs.writeArchive(place.root, place.path, stream, options);
   });
   publishContainer(context.events, record, 'extract-to-dir');
@@ -75,12 +74,11 @@ export async function containerChanges(context: EngineContext, ref: string): Ret
 interface Place {
   root: string;
   path: string;
-  readOnly: boolean;
 }
 
 /**
- * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay and,
- * below a mount, through what would be mounted there.
+ * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay with
+ * the same mounts put in.
  */
 async function withPlace<T>(
   context: EngineContext,
@@ -89,18 +87,22 @@ async function withPlace<T>(
   work: (place: Place) => Promise<T>,
 ): Promise<T> {
   const absolute = path.startsWith('/') ? path : `/${path}`;
-  const mount = mountOf(record, absolute);
-  const readOnly = mount ? mount.readOnly : record.config.readOnlyRootfs;
-  if (hasProcess(record)) return work({ root: `/proc/${record.state.pid}/root`, path: absolute, readOnly });
-  if (mount && mount.source !== '')
-    return work({ root: mount.source, path: absolute.slice(mount.target.length) || '/', readOnly });
-  return context.rootfs.withMounted(record.id, record.layers, (root) => work({ root, path: absolute, readOnly }));
+  if (hasProcess(record)) return work({ root: `/proc/${record.state.pid}/root`, path: absolute });
+  const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
+  return context.rootfs.withMounts(record.id, record.layers, view, (root) => work({ root, path: absolute }));
 }
 
-function mountOf(record: ContainerRecord, path: string): ResolvedMount | undefined {
-  return record.mounts
-    .filter(({ target }) => path === target || path.startsWith(`${target}/`))
-    .sort((a, b) => b.target.length - a.target.length)[0];
+/** What a start mounts, but for what lives in memory; network files are there after the first start. */
+function viewMounts(context: EngineContext, record: ContainerRecord): ViewMount[] {
+  const own = record.mounts.filter(({ type, source }) => type !== 'tmpfs' && source !== '');
+  const taken = new Set(record.mounts.map(({ target }) => target));
+  const { networkMode } = record.config;
+  const owner = networkMode.kind === 'container' ? context.index.find(networkMode.ref)?.id : record.id;
+  const directory = containerDirectory(context.settings, owner ?? record.id);
+  const files = ['hosts', 'hostname', 'resolv.conf']
+    .map((name) => ({ source: join(directory, name), target: `/etc/${name}`, readOnly: false }))
+    .filter(({ source, target }) => !taken.has(target) && existsSync(source));
+  return [...own.map(({ source, target, readOnly }) => ({ source, target, readOnly })), ...files];
 }
 
 /** Hands a stream out of a scope, which stays open until the stream has ended. */
@@ -116,8 +118,6 @@ function whileStreaming<T>(
     scope(use).catch(reject);
   });
 }
-
-const isDirectory = (stat: PathStat): boolean => (stat.mode & 0x80000000) !== 0;
 
 const missing = (record: ContainerRecord, path: string): NetyardError =>
   new NetyardError('not-found', `Could not find the file ${path} in container ${record.name}`);

@@ -38,6 +38,7 @@ export class FakeRootfs implements RootFilesystems {
     return work(join(this.root, id));
   }
 
+  withMounts = unexpected('withMounts');
   changes = unexpected('changes');
 
   async size() {

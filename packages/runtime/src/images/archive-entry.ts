@@ -1,7 +1,17 @@
 /** One entry of an archive, from what a descriptor holds: header, content, padding. */
 
 import { randomUUID } from 'node:crypto';
-import { type BigIntStats, closeSync, fstatSync, openSync, read, readlinkSync, unlinkSync, write } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  openSync,
+  read,
+  readlinkSync,
+  statfsSync,
+  unlinkSync,
+  write,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -102,11 +112,26 @@ async function* fileEntry(base: TarHeader, source: Place, stat: BigIntStats): As
     const size = Number(stat.size);
     // Without blocks on disk the size may be made up: 0 in proc, a page in sysfs.
     const isUnsized = stat.blocks === 0n && size <= 4096;
+    if (isUnsized) checkReader(fd, base.name);
     if (size <= smallFile) yield* smallEntry(base, fd, size, isUnsized);
     else yield* largeEntry(base, fd, size);
   } finally {
     closeSync(fd);
   }
+}
+
+const PROC_SUPER_MAGIC = 0x9fa0;
+
+/**
+ * Some files of proc show the namespaces of who reads them (host name, sysctls of the network, System V IPC): read by
+ * the daemon they would be the host's.
+ */
+function checkReader(fd: number, name: string): void {
+  if (statfsSync(atFd(fd)).type !== PROC_SUPER_MAGIC) return;
+  if (!/\/proc\/(?:sys|sysvipc|keys)(?:\/|$)/.test(readlinkSync(atFd(fd)))) return;
+  throw new NetyardError('invalid', `${name} depends on the namespaces of its reader and cannot be copied`, {
+    hint: 'read it inside the container: docker exec CONTAINER cat FILE',
+  });
 }
 
 /** Read first, so that the header has the size that was read. */

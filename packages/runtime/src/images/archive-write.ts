@@ -4,10 +4,12 @@
  * link, old or just made, leads out. Owners, modes, times and attributes are the archive's; holes stay holes.
  */
 import {
+  accessSync,
   chmodSync,
   chownSync,
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
   lchownSync,
   linkSync,
@@ -94,13 +96,25 @@ interface Target {
 
 function checkFolder(root: string, path: string): void {
   try {
-    closeSync(openFolder(root, path));
+    withFd(openFolder(root, path), (folder) => checkWritable(root, folder));
   } catch (error) {
     if (hasErrno(error, 'ENOTDIR')) {
       throw new NetyardError('invalid', 'extraction point is not a directory', { cause: error });
     }
     if (!hasErrno(error, 'ENOENT')) throw error;
     throw new NetyardError('not-found', `no such directory: ${path}`, { cause: error });
+  }
+}
+
+/** Docker's words; what is no part of the root's own file system is a volume or a bind mount. */
+function checkWritable(root: string, folder: number): void {
+  try {
+    accessSync(atFd(folder), constants.W_OK);
+  } catch (error) {
+    if (!hasErrno(error, 'EROFS')) throw error;
+    const isRoot = withFd(openFolder(root, '/'), (top) => fstatSync(top).dev === fstatSync(folder).dev);
+    const reason = isRoot ? 'container rootfs is marked read-only' : 'mounted volume is marked read-only';
+    throw new NetyardError('invalid', reason, { cause: error });
   }
 }
 

@@ -11,6 +11,7 @@ import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
+import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
@@ -81,6 +82,15 @@ class OverlayRootFilesystems implements RootFilesystems {
     } finally {
       await this.#queue.run(containerId, () => this.#leave(containerId));
     }
+  }
+
+  withMounts<T>(
+    containerId: string,
+    layers: readonly string[],
+    view: ViewOptions,
+    work: (root: string) => Promise<T>,
+  ): Promise<T> {
+    return this.withMounted(containerId, layers, (merged) => withMountView(this.#folders, merged, view, work));
   }
 
   async #leave(containerId: string): Promise<void> {

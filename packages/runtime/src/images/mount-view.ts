@@ -1,0 +1,73 @@
+/**
+ * A stopped container's file system with its volumes, bind mounts and network files in their places, for `docker cp`.
+ * It is a private bind mount of the overlay, so nothing that is mounted in it shows in the overlay itself, which the
+ * container may be started from meanwhile.
+ */
+import { closeSync, constants, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { NetyardError } from '@netyard/core';
+import type { ViewMount } from '@netyard/engine';
+import { bindMount, hasErrno, mount, mountFlag, O_PATH, openInRoot, unmount } from '@netyard/kernel';
+import type { OverlayFolders } from './overlay-folders.ts';
+import { isMountPoint } from './overlay-folders.ts';
+import { atFd, inFd, makeFolders, splitPath, withFd } from './root-paths.ts';
+
+export interface ViewOptions {
+  mounts: readonly ViewMount[];
+  readOnlyRoot: boolean;
+}
+
+/** Runs with the view mounted. */
+export async function withMountView<T>(
+  folders: OverlayFolders,
+  merged: string,
+  options: ViewOptions,
+  work: (root: string) => Promise<T>,
+): Promise<T> {
+  const temporary = folders.makeTemporary();
+  const view = join(temporary, 'merged'); // the name by which a crash's leftovers are unmounted at the next start
+  mkdirSync(view, { mode: 0o700 });
+  try {
+    fill(view, merged, options);
+    return await work(view);
+  } finally {
+    if (isMountPoint(view)) unmount(view, { lazy: true });
+    rmdirSync(view); // never with what is in it: what is in it may be a volume
+    rmdirSync(temporary);
+  }
+}
+
+function fill(view: string, merged: string, { mounts, readOnlyRoot }: ViewOptions): void {
+  bindMount(merged, view);
+  mount({ target: view, flags: mountFlag.private });
+  const depth = ({ target }: ViewMount): number => target.split('/').length;
+  for (const each of [...mounts].sort((a, b) => depth(a) - depth(b))) placeMount(view, each);
+  if (readOnlyRoot) mount({ target: view, flags: mountFlag.bind | mountFlag.remount | mountFlag.readOnly });
+}
+
+function placeMount(view: string, { source, target, readOnly }: ViewMount): void {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new NetyardError('not-found', `the source of the mount ${target} is gone: ${source}`);
+  withFd(mountPoint(view, target, found.isDirectory()), (fd) => bindMount(source, atFd(fd), { recursive: true }));
+  // The descriptor above holds what is below the new mount; the path leads to the mount itself.
+  withFd(openInRoot(view, target, O_PATH), (fd) => {
+    mount({ target: atFd(fd), flags: mountFlag.private | mountFlag.recursive });
+    if (readOnly) mount({ target: atFd(fd), flags: mountFlag.bind | mountFlag.remount | mountFlag.readOnly });
+  });
+}
+
+/** Made when it is missing, as at a start. */
+function mountPoint(view: string, target: string, isFolder: boolean): number {
+  try {
+    return openInRoot(view, target, O_PATH);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  if (isFolder) return makeFolders(view, target);
+  const { parent, name } = splitPath(target);
+  const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+  withFd(makeFolders(view, parent), (folder) =>
+    closeSync(openSync(inFd(folder, name), O_WRONLY | O_CREAT | O_NOFOLLOW, 0o755)),
+  );
+  return openInRoot(view, target, O_PATH);
+}

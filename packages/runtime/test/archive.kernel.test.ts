@@ -1,0 +1,196 @@
+/** A tree of all kinds of entries goes in and out, beside GNU tar, and comes back identical. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { after, before, test } from 'node:test';
+import type { RootFilesystems } from '@netyard/engine';
+import { getXattr, listXattrs, mount, setXattr, unmount } from '@netyard/kernel';
+import { openRootFilesystems } from '@netyard/runtime';
+import { inFreshHost } from '@netyard/testkit';
+
+const host = inFreshHost(import.meta.url);
+let folder: string;
+let rootfs: RootFilesystems;
+
+before(() => {
+  if (host.skip !== false) return;
+  folder = mkdtempSync('/tmp/netyard-archive-');
+  mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
+  rootfs = openRootFilesystems({ dataRoot: folder });
+});
+after(() => {
+  if (host.skip !== false) return;
+  unmount(folder, { lazy: true });
+  rmSync(folder, { recursive: true });
+});
+
+/** The names are bytes: Latin-1 text as a shell in another locale would write it. */
+const latin1 = Buffer.from('caf\xe9', 'latin1');
+
+function makeTree(name: string): string {
+  const root = join(folder, name);
+  mkdirSync(join(root, 'top/deep'), { recursive: true });
+  const top = join(root, 'top');
+  writeFileSync(Buffer.concat([Buffer.from(`${top}/`), latin1]), 'bytes');
+  symlinkSync(latin1, join(top, 'link-to-bytes'));
+  writeFileSync(join(top, '文件'), 'unicode');
+  writeFileSync(join(top, 'n'.repeat(255)), 'long');
+  let deep = top;
+  for (let level = 0; level < 8; level += 1) {
+    deep = join(deep, `${level}`.repeat(60));
+    mkdirSync(deep);
+  }
+  writeFileSync(join(deep, 'file'), 'far down');
+  symlinkSync('t'.repeat(300), join(top, 'long-link'));
+  writeFileSync(join(top, 'empty'), '');
+  const holes = openSync(join(top, 'holes'), 'w');
+  writeSync(holes, 'middle', 5_000_000);
+  ftruncateSync(holes, 9_000_000);
+  closeSync(holes);
+  const script = `
+    ln empty hard; mkfifo -m 620 pipe; mknod null c 1 3; mknod disk b 8 300; chmod 4755 empty; chmod 1777 deep
+    chown 4000000000:3000000000 文件; chown -h 7:8 long-link;
+    touch -d '1960-01-02 03:04:05.123456789 UTC' deep; touch -h -d '2001-02-03 04:05:06.7 UTC' long-link
+    touch -d '2030-01-01 00:00:00.000000001 UTC' 文件; chmod 000 holes`;
+  execFileSync('sh', ['-c', script], { cwd: top });
+  return root;
+}
+
+/** All that an archive must keep, times in units of so many nanoseconds. */
+function snapshot(root: string, unit = 1n): string[] {
+  const lines: string[] = [];
+  const inodes = new Map<bigint, string>();
+  const visit = (path: Buffer, as: Buffer): void => {
+    const stat = lstatSync(path, { bigint: true });
+    const label = as.toString('latin1');
+    const first = stat.nlink > 1n && stat.isFile() ? (inodes.get(stat.ino) ?? label) : '';
+    if (stat.nlink > 1n) inodes.set(stat.ino, first);
+    const time = (stat.mtimeNs - (((stat.mtimeNs % unit) + unit) % unit)) / unit;
+    const content = stat.isFile() ? readFileSync(path).toString('base64').slice(-200) : '';
+    const link = stat.isSymbolicLink() ? readlinkSync(path, 'buffer').toString('latin1') : '';
+    const size = stat.isFile() ? stat.size : 0n;
+    lines.push(
+      [label, stat.mode.toString(8), stat.uid, stat.gid, size, time, stat.rdev, first, link, content].join(' '),
+    );
+    if (!stat.isDirectory()) return;
+    for (const name of readdirSync(path, 'buffer').sort(Buffer.compare))
+      visit(Buffer.concat([path, Buffer.from('/'), name]), Buffer.concat([as, Buffer.from('/'), name]));
+  };
+  visit(Buffer.from(join(root, 'top')), Buffer.from('top'));
+  return lines;
+}
+
+function emptyFolder(name: string): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  return path;
+}
+
+async function bytesOfStream(stream: NodeJS.ReadableStream): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream as Readable) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const plain = { noOverwriteDirNonDir: false, copyUidGid: false };
+
+test('out and in again, by cp and by export, and out to GNU tar', host, async () => {
+  const tree = makeTree('from');
+  const expected = snapshot(tree);
+  const copied = emptyFolder('copied');
+  await rootfs.writeArchive(copied, '/', (await rootfs.readArchive(tree, '/top')).stream, plain);
+  assert.deepEqual(snapshot(copied), expected);
+  assert.ok(statSync(join(copied, 'top/holes')).blocks * 512 < 9_000_000 + 4096);
+  const exported = emptyFolder('exported');
+  await rootfs.writeArchive(exported, '/', await rootfs.exportTree(tree), plain);
+  assert.deepEqual(snapshot(exported), expected);
+  const gnu = emptyFolder('gnu');
+  const archive = await bytesOfStream(await rootfs.exportTree(tree));
+  execFileSync('tar', ['-xpf', '-', '--numeric-owner'], { cwd: gnu, input: archive, stdio: ['pipe', 'pipe', 'pipe'] });
+  assert.deepEqual(snapshot(gnu), expected);
+});
+
+for (const options of [['--format=pax'], ['--format=pax', '-S'], ['--format=gnu'], ['--format=gnu', '-S']]) {
+  test(`in from GNU tar with ${options.join(' ')}`, host, async () => {
+    const tree = makeTree(`gnu-${options.join('')}`);
+    const archive = execFileSync('tar', [...options, '-cf', '-', 'top'], { cwd: tree, maxBuffer: 1e9 });
+    const copied = emptyFolder(`in-${options.join('')}`);
+    await rootfs.writeArchive(copied, '/', Readable.from([archive]), plain);
+    const unit = options[0] === '--format=gnu' ? 1_000_000_000n : 1n; // GNU's own format has whole seconds
+    assert.deepEqual(snapshot(copied, unit), snapshot(tree, unit));
+    if (options.includes('-S')) assert.ok(statSync(join(copied, 'top/holes')).blocks * 512 < 100_000);
+  });
+}
+
+test('attributes are bytes', host, async () => {
+  const tree = emptyFolder('attributes');
+  mkdirSync(join(tree, 'top'));
+  writeFileSync(join(tree, 'top/file'), 'x');
+  const value = Buffer.from([0, 0xff, 0x0a, 0x3d, 0]);
+  const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+  setXattr(join(tree, 'top/file'), 'security.netyard', value);
+  setXattr(join(tree, 'top/file'), 'security.capability', capability);
+  const copied = emptyFolder('attributes-copied');
+  await rootfs.writeArchive(copied, '/', (await rootfs.readArchive(tree, '/top')).stream, plain);
+  const file = join(copied, 'top/file');
+  assert.deepEqual(Buffer.from(getXattr(file, 'security.netyard') ?? []), value);
+  assert.deepEqual(Buffer.from(getXattr(file, 'security.capability') ?? []), capability);
+  assert.ok(listXattrs(file).length >= 2);
+});
+
+test('files of proc are what cat shows, or refused', host, async () => {
+  const read = async (path: string): Promise<string> => {
+    const copied = mkdtempSync(join(folder, 'proc-'));
+    await rootfs.writeArchive(copied, '/', (await rootfs.readArchive('/', path)).stream, plain);
+    return readFileSync(join(copied, path.split('/').at(-1) ?? ''), 'latin1');
+  };
+  for (const path of ['/proc/version', '/proc/filesystems', `/proc/${process.pid}/cmdline`])
+    assert.equal(await read(path), readFileSync(path, 'latin1'));
+  const symbols = await read('/proc/kallsyms');
+  assert.equal(symbols.length, readFileSync('/proc/kallsyms').length);
+  await assert.rejects(read('/proc/sys/kernel/hostname'), /depends on the namespaces of its reader/);
+});
+
+test('a file that shrinks breaks the archive off, one that grows is cut at its first size', host, async () => {
+  const tree = emptyFolder('changing');
+  mkdirSync(join(tree, 'top'));
+  const path = join(tree, 'top/file');
+  writeFileSync(path, Buffer.alloc(4_000_000, 'a'));
+  const stream = (await rootfs.readArchive(tree, '/top')).stream as Readable;
+  const reading = stream[Symbol.asyncIterator]();
+  await reading.next();
+  truncateSync(path, 10);
+  const rest = async (): Promise<void> => {
+    for (let next = await reading.next(); !next.done; next = await reading.next());
+  };
+  await assert.rejects(rest(), /became shorter/);
+});
+
+test('a socket is left out', host, async () => {
+  const tree = emptyFolder('sockets');
+  mkdirSync(join(tree, 'top'));
+  const server = createServer().listen(join(tree, 'top/socket'));
+  await new Promise((resolve) => server.once('listening', resolve));
+  const archive = await bytesOfStream((await rootfs.readArchive(tree, '/top')).stream);
+  await new Promise((resolve) => server.close(resolve));
+  assert.equal(execFileSync('tar', ['tf', '-'], { input: archive, encoding: 'utf8' }), 'top/\n');
+});
