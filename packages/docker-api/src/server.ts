@@ -67,6 +67,8 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     stream.once('close', () => {
       underWay.delete(socket);
       gone.abort();
+      // Of an upgraded connection Node does not end the request: whoever reads its body would wait.
+      if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
     serve(router, { request, answer, signal: gone.signal, logger });
