@@ -1,0 +1,192 @@
+/** One fuzz run against the daemon of a lab host: sends the requests, cleans up now and then, and counts. */
+import { readFileSync } from 'node:fs';
+import { hostPlaces } from '@netyard/lab';
+import { apiSocket, call } from '../e2e/support/api.ts';
+import type { TestHost } from '../e2e/support/host.ts';
+import { archivePath } from '../e2e/support/images.ts';
+import { allRoutes } from '../packages/docker-api/src/server.ts';
+import { fakeOptions } from '../packages/docker-api/test/fake-engine.ts';
+import { networkNames, volumeNames } from './bodies.ts';
+import { exchange, type FuzzAnswer } from './client.ts';
+import { Random } from './random.ts';
+import { type FuzzRequest, makeRequest } from './requests.ts';
+
+export interface FuzzOptions {
+  requests: number;
+  seed: number;
+  /** Requests at a time. */
+  parallel: number;
+  report: (line: string) => void;
+}
+
+export interface Usage {
+  descriptors: number;
+  rssMegabytes: number;
+}
+
+export interface FuzzSummary {
+  requests: number;
+  /** By class: 2xx …; `none` = no answer, `left` = ended by the client. */
+  answers: Record<string, number>;
+  /** Times nobody listened any more or the daemon had another process id. */
+  crashes: number;
+  unexpected: string[];
+  /** Exceptions that the daemon logged as uncaught. */
+  exceptions: string[];
+  start: Usage;
+  end: Usage;
+}
+
+/** Docker answers these with 500 as well: a container that cannot be run, a registry that is not there. */
+const expectedFailures: readonly RegExp[] = [
+  /^failed to create task for container/,
+  /(connection refused|ECONNREFUSED)/i,
+  /OCI runtime/,
+];
+
+/** Words that only JavaScript, Node or a schema library has; and folders of the daemon's inside. */
+const internalWords =
+  /\/proc\/self\/fd\/|Unexpected (token|end|non-white)|is not a function|undefined|Cannot read|Invalid input|internal error: see/;
+
+const CLEAN_EVERY = 1_000;
+const KEPT_EXAMPLES = 20;
+/** What a daemon may have grown by at the end: caches, the heap's slack. */
+const GROWTH = { descriptors: 20, rssMegabytes: 150 };
+
+export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<FuzzSummary> {
+  const { report } = options;
+  const routes = allRoutes(fakeOptions({})).filter(({ path }) => path !== '/networks/');
+  const random = new Random(options.seed);
+  const pid = await daemonPid(host);
+  // The first requests fill caches and compile code: growth is counted from after them.
+  const summary: FuzzSummary = {
+    requests: 0,
+    answers: {},
+    crashes: 0,
+    unexpected: [],
+    exceptions: [],
+    start: await usage(host, pid),
+    end: { descriptors: 0, rssMegabytes: 0 },
+  };
+  const warmUp = Math.min(2_000, Math.floor(options.requests / 4));
+  while (summary.requests < options.requests && summary.crashes === 0) {
+    const block = Math.min(CLEAN_EVERY, options.requests - summary.requests);
+    await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), summary);
+    await cleanUp(host);
+    if (summary.requests >= warmUp && summary.requests - block < warmUp) summary.start = await usage(host, pid);
+    report(`${summary.requests} requests: ${formatAnswers(summary)}`);
+  }
+  if ((await daemonPid(host).catch(() => '')) !== pid) summary.crashes += 1;
+  else summary.end = await settledUsage(host, pid, summary.start);
+  summary.exceptions = readExceptions(host);
+  return summary;
+}
+
+async function sendBlock(
+  host: TestHost,
+  count: number,
+  parallel: number,
+  next: () => FuzzRequest,
+  summary: FuzzSummary,
+): Promise<void> {
+  const path = apiSocket(host);
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0 && summary.crashes === 0) {
+      left -= 1;
+      const request = next();
+      note(summary, request, await exchange(path, request));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
+function note(summary: FuzzSummary, request: FuzzRequest, answer: FuzzAnswer): void {
+  summary.requests += 1;
+  if (answer.refused) summary.crashes += 1;
+  const kind = answer.status > 0 ? `${Math.floor(answer.status / 100)}xx` : answer.left ? 'left' : 'none';
+  summary.answers[kind] = (summary.answers[kind] ?? 0) + 1;
+  const problem = describeProblem(request, answer);
+  if (problem !== undefined && summary.unexpected.length < KEPT_EXAMPLES) summary.unexpected.push(problem);
+}
+
+function describeProblem(request: FuzzRequest, { status, text, late }: FuzzAnswer): string | undefined {
+  const answered = `${status} ${JSON.stringify(text.trim().slice(0, 300))}`;
+  const example = `${request.line.slice(0, 200)} → ${answered}, body ${JSON.stringify(request.body.slice(0, 600))}`;
+  if (late) return `no answer in time: ${example}`;
+  const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? '';
+  if (status >= 400 && internalWords.test(message)) return `internal words: ${example}`;
+  if (status !== 500 || expectedFailures.some((known) => known.test(message))) return undefined;
+  return `status 500: ${example}`;
+}
+
+/** Objects that the requests made go, so that they stay few. */
+async function cleanUp(host: TestHost): Promise<void> {
+  const answer = await call(host, 'GET', '/containers/json?all=1').catch(() => undefined);
+  if (answer?.status !== 200) return;
+  const containers = JSON.parse(answer.body) as { Id: string }[];
+  await Promise.all(containers.map(({ Id }) => call(host, 'DELETE', `/containers/${Id}?force=1&v=1`)));
+  for (const name of networkNames.slice(0, 2)) await call(host, 'DELETE', `/networks/${name}`);
+  for (const name of volumeNames) await call(host, 'DELETE', `/volumes/${name}`);
+  await call(host, 'POST', '/networks/prune');
+  await call(host, 'POST', '/volumes/prune?filters={"all":["1"]}');
+  await call(host, 'DELETE', '/netyard/v1/peers/p');
+  // Without the image every creation is only refused.
+  const image = await call(host, 'GET', '/images/netyard-test/json');
+  if (image.status !== 200) await host.docker('load', '-q', '-i', archivePath('netyard-test'));
+}
+
+async function daemonPid(host: TestHost): Promise<string> {
+  return (await host.sh('cat /run/netyard/netyard.pid && kill -0 "$(cat /run/netyard/netyard.pid)"')).trim();
+}
+
+async function usage(host: TestHost, pid: string): Promise<Usage> {
+  const text = await host.sh(`ls /proc/${pid}/fd | wc -l; awk '/^VmRSS/ { print $2 }' /proc/${pid}/status`);
+  const [descriptors = 0, kilobytes = 0] = text.trim().split('\n').map(Number);
+  return { descriptors, rssMegabytes: Math.round(kilobytes / 1024) };
+}
+
+/** Connections and processes of the last requests end within seconds. */
+async function settledUsage(host: TestHost, pid: string, start: Usage): Promise<Usage> {
+  let now = await usage(host, pid);
+  for (let tries = 0; tries < 20 && now.descriptors > start.descriptors; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    now = await usage(host, pid);
+  }
+  return now;
+}
+
+function readExceptions(host: TestHost): string[] {
+  const log = readFileSync(hostPlaces(host.lab, 'server1').daemonLog, 'utf8');
+  return log.split('\n').filter((line) => /uncaught exception|unhandled rejection/.test(line));
+}
+
+const formatAnswers = ({ answers }: FuzzSummary): string =>
+  Object.entries(answers)
+    .sort()
+    .map(([kind, count]) => `${kind} ${count}`)
+    .join(', ');
+
+/** What is wrong, in words; empty when the run is good. */
+export function findFaults({ crashes, unexpected, exceptions, start, end }: FuzzSummary): string[] {
+  const faults = [...unexpected, ...exceptions];
+  if (crashes > 0) faults.push('the daemon ended');
+  else {
+    if (end.descriptors > start.descriptors + GROWTH.descriptors) faults.push('descriptors grew');
+    if (end.rssMegabytes > start.rssMegabytes + GROWTH.rssMegabytes) faults.push('memory grew');
+  }
+  return faults;
+}
+
+export function formatSummary(summary: FuzzSummary): string {
+  const { requests, crashes, unexpected, exceptions, start, end } = summary;
+  return [
+    `requests            ${requests}`,
+    `answers             ${formatAnswers(summary)}`,
+    `crashes             ${crashes}`,
+    `unexpected answers  ${unexpected.length}${unexpected.length === KEPT_EXAMPLES ? ' or more' : ''}`,
+    `uncaught exceptions ${exceptions.length}`,
+    `descriptors         ${start.descriptors} → ${end.descriptors}`,
+    `memory              ${start.rssMegabytes} → ${end.rssMegabytes} MiB`,
+  ].join('\n');
+}
