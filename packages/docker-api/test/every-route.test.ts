@@ -14,7 +14,7 @@ import type { Attachment, ContainerSummary, OutputChunk } from '@netyard/engine'
 import type { Route } from '../src/http/router.ts';
 import { allRoutes } from '../src/server.ts';
 import { serve } from './client.ts';
-import { type FakeEngine, fakeOptions, someSummary, someTime } from './fake-engine.ts';
+import { type FakeEngine, fakeOptions, someSummary } from './fake-engine.ts';
 
 const refusal = new NetyardError('not-found', 'no such thing');
 const piece = Buffer.alloc(65_536, 'x');
@@ -54,7 +54,7 @@ const services: FakeEngine = {
     attach: attachment,
     export: async () => archive(),
     list: async () => many,
-    logs: async () => ({ tty: true, entries: endless({ ...output, time: someTime }) }),
+    logs: async () => ({ tty: true, output: endless(piece) }),
     writeArchive: async (_ref, path, body) => {
       if (path === '/read') await refuseAfterReading(body).next();
       throw refusal;
