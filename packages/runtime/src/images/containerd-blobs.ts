@@ -38,11 +38,18 @@ export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff
     async apply(layer, mounts) {
       const diff = { mediaType: detectedLayerType, digest: layer.digest, size: BigInt(layer.size) };
       const { applied } = await client.diff.apply({ diff, mounts }).catch((error: unknown) => {
-        throw containerdError(error, `unpack the layer ${layer.digest}`);
+        throw unpackError(error, layer.digest);
       });
       return { digest: applied?.digest ?? '' };
     },
   };
+}
+
+/** containerd calls a damaged archive its own fault; it is the fault of whoever made the layer. */
+function unpackError(error: unknown, digest: string): NetyardError {
+  const failure = containerdError(error, `unpack the layer ${digest}`);
+  if (failure.code !== 'internal' || !/archive\/tar: |unexpected EOF/.test(failure.message)) return failure;
+  return new NetyardError('invalid', failure.message, { cause: error });
 }
 
 const mostAborts = 50;
