@@ -35,6 +35,16 @@ export const damages: readonly Damage[] = [
       'rm -f $D/netyard.db-wal; cp $OLD/netyard.db $D/; [ ! -f $OLD/netyard.db-wal ] || cp $OLD/netyard.db-wal $D/',
   },
   { name: 'database cut', line: (chance) => cut('$D/netyard.db', chance) },
+  // The first pages hold the rows; most of the others are spare.
+  {
+    name: 'database cut near its beginning',
+    line: (chance) => `rm -f $D/netyard.db-wal; truncate -s ${Math.floor(chance() * 100_000)} $D/netyard.db`,
+  },
+  {
+    name: 'database overwritten near its beginning',
+    line: (chance) =>
+      `dd if=/dev/urandom of=$D/netyard.db bs=512 count=4 seek=${Math.floor(chance() * 150)} conv=notrunc 2>/dev/null`,
+  },
   { name: 'database emptied', line: () => ': > $D/netyard.db' },
   { name: 'database overwritten', line: (chance) => overwrite('$D/netyard.db', chance) },
   { name: 'database removed', line: () => 'rm -f $D/netyard.db' },
