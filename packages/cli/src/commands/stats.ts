@@ -97,7 +97,8 @@ async function watch(
       watched.push(one);
       follow(one);
     }
-    context.write(`\x1b[H\x1b[J${print()}`);
+    context.stdout.write('\x1b[H\x1b[J');
+    context.write(print());
     if (!again && following.size === 0) stop.abort();
   }
   return end;

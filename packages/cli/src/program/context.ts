@@ -1,6 +1,7 @@
 /** All that a command may touch of the outside: streams, environment, clock, the daemon. Made once, by `main`. */
 import { type NetyardClient, openClient } from '@netyard/client';
 import type { Clock } from '@netyard/core';
+import { textFor } from '../terminal/escape.ts';
 import type { Flags } from './flags.ts';
 
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(on: boolean): unknown; unref?(): unknown };
@@ -20,10 +21,11 @@ export interface Context extends Outside {
   configDirectory: string;
   /** Opened when first asked for. */
   client(): NetyardClient;
-  /** A line on stdout. */
+  /** A line on stdout. Here and below control characters are escaped where the output is a terminal. */
   print(line: string): void;
   /** A line on stderr. */
   warn(line: string): void;
+  /** Bytes are written as they are. */
   write(text: string | Uint8Array): void;
   close(): void;
 }
@@ -38,9 +40,9 @@ export function makeContext(outside: Outside, globals: Flags): Context {
       client ??= openClient({ host: globals.list('host').at(-1), tls: tlsOf(globals), env: outside.env });
       return client;
     },
-    print: (line) => void outside.stdout.write(`${line}\n`),
-    warn: (line) => void outside.stderr.write(`${line}\n`),
-    write: (text) => void outside.stdout.write(text),
+    print: (line) => void outside.stdout.write(textFor(outside.stdout, `${line}\n`)),
+    warn: (line) => void outside.stderr.write(textFor(outside.stderr, `${line}\n`)),
+    write: (text) => void outside.stdout.write(typeof text === 'string' ? textFor(outside.stdout, text) : text),
     close: () => client?.close(),
   };
 }

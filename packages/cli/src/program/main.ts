@@ -1,4 +1,5 @@
 /** One command line from words to exit code. */
+import { textFor } from '../terminal/escape.ts';
 import { HelpRequested, runCommandLine } from './command.ts';
 import type { Outside } from './context.ts';
 import { describeError, Failure } from './failure.ts';
@@ -14,7 +15,7 @@ export async function main(argv: string[], outside: Outside): Promise<number> {
       return 0;
     }
     const text = error instanceof Failure ? error.message : describeError(error);
-    if (text !== '') outside.stderr.write(`${text}\n`);
+    if (text !== '') outside.stderr.write(textFor(outside.stderr, `${text}\n`));
     return error instanceof Failure ? error.exitCode : 1;
   }
 }

@@ -3,6 +3,7 @@ import type { JSONMessage } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { humanSize } from '../format/human.ts';
 import type { Output } from '../program/context.ts';
+import { escapeControls } from './escape.ts';
 
 /** Prints until the stream ends; throws its error message, if it has one. `onAux` gets what is meant for programs. */
 export async function showProgress(
@@ -43,7 +44,7 @@ class Screen {
   show(message: JSONMessage): void {
     if (message.id === undefined || message.id === '') {
       this.#lines.clear();
-      this.#output.write(plainLine(message));
+      this.#output.write(escapeControls(plainLine(message)));
       return;
     }
     let line = this.#lines.get(message.id);
@@ -53,7 +54,8 @@ class Screen {
       this.#output.write('\n');
     }
     const up = this.#lines.size - line;
-    const text = `${message.id}: ${message.status ?? ''} ${bar(message, this.#output.columns ?? 80)}`.trimEnd();
+    const title = `${message.id}: ${message.status ?? ''}`.replaceAll('\n', ' ');
+    const text = `${escapeControls(title)} ${bar(message, this.#output.columns ?? 80)}`.trimEnd();
     this.#output.write(`\x1b[${up}A\x1b[2K\r${text}\r\x1b[${up}B`);
   }
 }

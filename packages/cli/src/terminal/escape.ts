@@ -1,0 +1,25 @@
+/**
+ * Makes text safe to show on a terminal. Labels, names of images, commands and error messages come from strangers;
+ * control characters in them could rewrite the screen, hide a line, set the window's title or, on some terminals, type
+ * commands. Pure.
+ */
+
+/**
+ * C0 but for tab and line feed, DEL, C1 (8-bit escape sequences), line and paragraph separators, and the characters
+ * that change the direction of text (Unicode UAX #9): those show a text in another order than it has.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Each such character as `\x1b` or `\u202e`; the rest as it is. */
+export function escapeControls(text: string): string {
+  return text.replace(unsafe, (char) => {
+    const code = char.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Text for an output: escaped for a terminal, as it is for files and pipes, which programs read. */
+export function textFor(output: { isTTY?: boolean }, text: string): string {
+  return output.isTTY ? escapeControls(text) : text;
+}
