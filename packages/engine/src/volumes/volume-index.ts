@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { type Clock, isName, NetyardError, newId } from '@netyard/core';
 import type { EngineSettings } from '../context.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
-import { volumeDirectory, volumeMountpoint } from '../paths.ts';
+import { volumeDirectory, volumeMountpoint, volumesDirectory } from '../paths.ts';
 import type { VolumeStore } from '../ports.ts';
 
 export interface VolumeRequest {
@@ -82,6 +82,8 @@ export class VolumeIndex {
       anonymous,
     };
     mkdirSync(record.mountpoint, { recursive: true, mode: 0o755 });
+    // Files of a volume have whatever modes its containers gave them: the host's other users do not get that far.
+    chmodSync(volumesDirectory(this.#settings), 0o700);
     chmodSync(volumeDirectory(this.#settings, name), 0o701);
     this.#store.putVolume(record);
     this.#records.set(name, record);
