@@ -2,14 +2,17 @@
 import { parseArgs } from 'node:util';
 import { cluster } from './cluster/index.ts';
 import { oneHost } from './one-host.ts';
+import { stall } from './stall/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|traffic|cluster]
+const usage = `Usage: script/bench [OPTIONS] [one-host|stall|traffic|cluster]
 
 Measures Netyard on this machine beside what else does the same, all in one run and in turns, in a lab that is gone
 afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
 
   one-host   docker run, rm, network connect and memory, beside dockerd; one endpoint beside plain system calls
+  stall      GET /version and docker run --rm while 1, 4 and 8 containers write as fast as they can and 20 clients
+             follow their logs, beside the same when it is quiet and beside dockerd; how fast output is taken
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, beside host to host, the same made
              by hand with ip and iptables, and dockerd's Swarm overlay; VXLAN through a router; of one bridge; through a
              published port
@@ -17,7 +20,7 @@ afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
              beside a few and beside many, memory; beside one ip -batch and the kernel's part alone
 
 Options:
-  --rounds N     rounds that count (default 20; traffic: 15; cluster: 50)
+  --rounds N     rounds that count (default 20; stall: 10; traffic: 15; cluster: 50)
   --crowd N      one-host: containers at once (default 200)
   --hosts N      cluster: hosts at once (default 1000)
   --seconds N    traffic: seconds of throughput in each round (default 2)
@@ -27,9 +30,10 @@ Examples:
   script/bench
   script/bench traffic --rounds 5 --seconds 1
   script/bench one-host --crowd 50
+  script/bench stall --rounds 3
   script/bench cluster --hosts 500`;
 
-const parts = ['one-host', 'traffic', 'cluster'] as const;
+const parts = ['one-host', 'stall', 'traffic', 'cluster'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -60,6 +64,7 @@ async function main(): Promise<void> {
   const hosts = number(values.hosts, 'hosts');
   const work = {
     'one-host': () => oneHost({ rounds: rounds(20), crowd, archive }),
+    stall: () => stall({ rounds: rounds(10), archive }),
     traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
   };

@@ -1,0 +1,56 @@
+/** Containers that write as fast as they can, and clients that follow them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { docker, type Engine } from '../engine.ts';
+import { output } from '../in-lab.ts';
+import { image } from '../scenarios.ts';
+
+export const kinds = ['empty lines', 'short lines', '64 KiB blocks'] as const;
+export type Kind = (typeof kinds)[number];
+
+const blocks =
+  'yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | head -c 65536 > /b; while :; do cat $(yes /b | head -n 500); done';
+const commands: Record<Kind, readonly string[]> = {
+  'empty lines': ['yes', ''],
+  'short lines': ['yes', 'aaaa'],
+  '64 KiB blocks': ['sh', '-c', blocks],
+};
+/** The disk is not what is measured, and must not fill. */
+const rotation = ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=2'];
+
+export interface Noise {
+  /** Bytes that the containers have written so far. */
+  written(): Promise<number>;
+  end(): Promise<void>;
+}
+
+export async function makeNoise(engine: Engine, kind: Kind, count: number, followers: number): Promise<Noise> {
+  const ids: string[] = [];
+  for (let made = 0; made < count; made += 1)
+    ids.push(await docker(engine, 'run', '-d', ...rotation, image, ...commands[kind]));
+  const following = await startFollowers(engine, ids, followers);
+  const state = await docker(engine, 'inspect', '-f', '{{.State.Pid}}', ...ids);
+  return {
+    async written() {
+      const files = state.split('\n').map((pid) => `/proc/${pid}/io`);
+      const counters = await output(engine.handle, ['grep', '-h', '^wchar', ...files]);
+      return counters.split('\n').reduce((sum, line) => sum + Number(line.split(' ')[1] ?? 0), 0);
+    },
+    async end() {
+      following.kill('SIGKILL');
+      await docker(engine, 'rm', '-f', ...ids);
+    },
+  };
+}
+
+async function startFollowers(engine: Engine, ids: readonly string[], count: number): Promise<ChildProcess> {
+  const followed = Array.from({ length: count }, (_, index) => ids[index % ids.length] ?? '');
+  const script = join(import.meta.dirname, 'followers.ts');
+  const child = spawn(process.execPath, [script, engine.socket, ...followed], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve, reject) => {
+    child.stdout.once('data', resolve);
+    child.once('exit', () => reject(new Error(`${engine.name}: following logs failed`)));
+  });
+  child.removeAllListeners('exit');
+  return child;
+}

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatStalls, quantile } from './report.ts';
+
+test('quantiles are samples, and the last is the largest', () => {
+  const samples = Array.from({ length: 100 }, (_, index) => 99 - index);
+  assert.deepEqual([quantile(samples, 0.5), quantile(samples, 0.99), quantile([7], 0.99)], [50, 99, 7]);
+});
+
+test('each row is compared with dockerd and with the quiet one', () => {
+  const latencies = (ms: number, throughput?: number) => ({ version: [ms], run: [10 * ms], throughput });
+  const table = formatStalls([
+    { name: 'nothing', netyard: latencies(2), dockerd: latencies(4) },
+    { name: '4 x noise', netyard: latencies(3, 100), dockerd: latencies(6, 40) },
+  ]);
+  assert.match(
+    table,
+    /^4 x noise +GET \/version +3\.0 \/ 3\.0 \/ 3\.0 +6\.0 .* 0\.50 \/ 0\.50 +1\.50 \/ 1\.50 +1\.50 /m,
+  );
+  assert.match(table, /^4 x noise +output, MB\/s +100\.0 +40\.0 +2\.50$/m);
+  assert.equal(table.split('\n').length, 6);
+});
