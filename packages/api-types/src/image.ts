@@ -13,6 +13,8 @@ export interface ImageSummary {
   RepoTags: string[] | null;
   SharedSize: number;
   Size: number;
+  /** Until API 1.43. */
+  VirtualSize?: number;
 }
 
 /** GET /images/{name}/json */
@@ -30,6 +32,8 @@ export interface ImageInspect {
   Variant?: string;
   Os: string;
   Size: number;
+  /** Until API 1.43. */
+  VirtualSize?: number;
   GraphDriver: { Data: Record<string, string> | null; Name: string };
   RootFS: { Type: string; Layers?: string[] };
   Metadata: { LastTagTime: string };

@@ -29,6 +29,7 @@ import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { netyardRoutes } from './routes/netyard.ts';
 import { peerRoutes } from './routes/peers.ts';
+import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
@@ -97,6 +98,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
 export function allRoutes(options: ApiOptions): Route[] {
   return [
     ...systemRoutes(options),
+    ...swarmRoutes(),
     ...containerRoutes(options),
     ...containerStreamRoutes(options),
     ...containerArchiveRoutes(options),

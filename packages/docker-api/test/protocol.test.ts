@@ -58,8 +58,13 @@ test('what Docker has and Netyard has not says so', async (t) => {
   const server = await serve(t, {});
   for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/build', '/v1.51/commit'])
     assert.equal((await server.send('POST', path)).status, 501, path);
-  assert.equal((await server.send('GET', '/v1.51/plugins')).status, 501);
-  for (const path of ['/services', '/secrets', '/configs', '/tasks'])
+  const plugins = await server.send('GET', '/v1.51/plugins');
+  assert.deepEqual([plugins.status, JSON.parse(plugins.body)], [200, []]);
+  const plugin = await server.send('GET', '/plugins/vieux/sshfs/json');
+  assert.deepEqual([plugin.status, JSON.parse(plugin.body).message], [404, 'plugin "vieux/sshfs" not found']);
+  const leave = await server.send('POST', '/swarm/leave');
+  assert.deepEqual([leave.status, JSON.parse(leave.body).message], [503, 'This node is not part of a swarm']);
+  for (const path of ['/services', '/secrets', '/configs', '/tasks', '/nodes/self', '/services/x/logs'])
     assert.match((await server.send('GET', path)).body, /^\{"message":"This node is not a swarm manager\. /, path);
 });
 

@@ -127,6 +127,9 @@ export interface ContainerConfig {
   logDriver: string; // '' | json-file | none
   logOptions: Record<string, string>;
   runtime: string;
+  /** For inspect only: Linux has one kind of isolation, and volumes one driver. */
+  isolation?: string;
+  volumeDriver?: string;
   maskedPaths?: string[];
   readonlyPaths?: string[];
   annotations: Record<string, string>;

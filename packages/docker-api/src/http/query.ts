@@ -20,6 +20,19 @@ export function readInteger(query: URLSearchParams, name: string): number | unde
   return Number(value);
 }
 
+/** One side of a terminal: a number of 32 bits that must be there. Throws `invalid` with Docker's words. */
+export function readTerminalSize(query: URLSearchParams): { rows: number; columns: number } {
+  const side = (name: string, what: string): number => {
+    const value = query.get(name) ?? '';
+    const wrong = (why: string): NetyardError =>
+      new NetyardError('invalid', `invalid resize ${what} ${JSON.stringify(value)}: ${why}`);
+    if (!/^-?\d+$/.test(value)) throw wrong('invalid syntax');
+    if (value.startsWith('-') || Number(value) > 0xffff_ffff) throw wrong('value out of range');
+    return Number(value);
+  };
+  return { rows: side('h', 'height'), columns: side('w', 'width') };
+}
+
 /** Seconds since 1970 with up to nine decimals (`1136073600.000000001`) as nanoseconds; undefined for '' and '0'. */
 export function readTimestamp(query: URLSearchParams, name: string): bigint | undefined {
   const value = query.get(name);

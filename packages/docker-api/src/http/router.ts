@@ -33,7 +33,7 @@ export interface Router {
   match(request: IncomingMessage): Match;
 }
 
-const folded = ['containers', 'images', 'distribution', 'networks', 'volumes'];
+const folded = ['containers', 'images', 'distribution', 'networks', 'volumes', 'plugins'];
 const fixed = ['/images/json', '/containers/json'];
 
 /** `/images/a/b/json` → `/images/a%2Fb/json`; `DELETE /containers/a/b` → `/containers/a%2Fb`. Pure. */

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import type { ContainerStats } from '@netyard/engine';
-import type { Exchange } from '../http/exchange.ts';
+import { statusOf } from '../errors.ts';
+import { type Exchange, sendText } from '../http/exchange.ts';
 import { readBoolean, readTail, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -31,7 +32,7 @@ export function streamType({ version }: Exchange, tty: boolean): string {
 function attach({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, signal, answer } = exchange;
-    const attachment = await engine.containers.attach(reference(exchange, 'id'), {
+    const work = engine.containers.attach(reference(exchange, 'id'), {
       stdin: readBoolean(query, 'stdin'),
       stdout: readBoolean(query, 'stdout'),
       stderr: readBoolean(query, 'stderr'),
@@ -40,8 +41,20 @@ function attach({ engine }: ApiOptions): Handler {
       detachKeys: query.get('detachKeys') || undefined,
       signal,
     });
-    await serveAttachment(answer.hijack(streamType(exchange, attachment.tty)), attachment, signal);
+    const attachment = await refusedAsText(exchange, work);
+    if (attachment) await serveAttachment(answer.hijack(streamType(exchange, attachment.tty)), attachment, signal);
   };
+}
+
+/** Docker refuses an attach in plain text, not in JSON. Undefined when it was refused. */
+async function refusedAsText<T>(exchange: Exchange, work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof NetyardError)) throw error;
+    sendText(exchange, statusOf(error), rawStream, `${error.message}\r\n`);
+    return undefined;
+  }
 }
 
 function logs({ engine }: ApiOptions): Handler {

@@ -2,7 +2,7 @@
 import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
 import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
-import { readBoolean, readFilters, readInteger } from '../http/query.ts';
+import { readBoolean, readFilters, readInteger, readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { containerCreateSchema, containerUpdateSchema } from '../schemas/container.ts';
@@ -33,8 +33,8 @@ export function containerRoutes(options: ApiOptions): Route[] {
     verb('unpause', (ref) => containers.unpause(ref)),
     verb('rename', (ref, { query }) => containers.rename(ref, readName(query))),
     route('POST', '/containers/:id/resize', async (exchange) => {
-      const { query } = exchange;
-      await containers.resize(reference(exchange, 'id'), readInteger(query, 'h') ?? 0, readInteger(query, 'w') ?? 0);
+      const { rows, columns } = readTerminalSize(exchange.query);
+      await containers.resize(reference(exchange, 'id'), rows, columns);
       sendEmpty(exchange, 200);
     }),
     route('POST', '/containers/:id/update', update(options)),

@@ -2,7 +2,7 @@
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import { type Connection, sendEmpty, sendJson } from '../http/exchange.ts';
-import { readInteger } from '../http/query.ts';
+import { readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { execCreateSchema, execStartSchema } from '../schemas/container.ts';
@@ -22,8 +22,8 @@ export function execRoutes(options: ApiOptions): Route[] {
     }),
     route('POST', '/exec/:id/start', start(options)),
     route('POST', '/exec/:id/resize', async (exchange) => {
-      const { query } = exchange;
-      await exec.resize(reference(exchange, 'id'), readInteger(query, 'h') ?? 0, readInteger(query, 'w') ?? 0);
+      const { rows, columns } = readTerminalSize(exchange.query);
+      await exec.resize(reference(exchange, 'id'), rows, columns);
       sendEmpty(exchange, 200);
     }),
     route('GET', '/exec/:id/json', async (exchange) => {

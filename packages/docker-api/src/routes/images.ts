@@ -24,7 +24,7 @@ export function imageRoutes(options: ApiOptions): Route[] {
   return [
     route('GET', '/images/json', list(options)),
     route('GET', '/images/:name/json', async (exchange) => {
-      sendJson(exchange, 200, translateImageInspect(await images.get(reference(exchange, 'name'))));
+      sendJson(exchange, 200, translateImageInspect(await images.get(reference(exchange, 'name')), exchange.version));
     }),
     route('GET', '/images/:name/history', async (exchange) => {
       sendJson(exchange, 200, (await images.history(reference(exchange, 'name'))).map(translateHistory));
@@ -36,7 +36,9 @@ export function imageRoutes(options: ApiOptions): Route[] {
     }),
     route('DELETE', '/images/:name', async (exchange) => {
       const { query } = exchange;
-      const removed = await images.remove(reference(exchange, 'name'), {
+      const name = reference(exchange, 'name');
+      if (name.trim() === '') throw new NetyardError('invalid', 'image name cannot be blank');
+      const removed = await images.remove(name, {
         force: readBoolean(query, 'force'),
         noPrune: readBoolean(query, 'noprune'),
       });
@@ -67,7 +69,7 @@ function list({ engine }: ApiOptions): Handler {
     sendJson(
       exchange,
       200,
-      found.map(({ record }) => translateImageSummary({ record, containers: -1 })),
+      found.map(({ record }) => translateImageSummary({ record, containers: -1 }, exchange.version)),
     );
   };
 }
@@ -178,8 +180,6 @@ function absentRoutes(): Route[] {
       throw new NetyardError('not-implemented', `Netyard does not ${what}`, { hint });
     };
   };
-  const noSwarm = absent('have Swarm', 'each host runs by itself; `netyard peer` joins the networks of several');
-  const noPlugins = absent('have plugins', 'its drivers are built in: `docker info` lists them');
   const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
   return [
     // The docker CLI listens to an answer only when its context has been taken.
@@ -191,12 +191,6 @@ function absentRoutes(): Route[] {
     route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     route('POST', '/session', absent('build images', build)),
     route('POST', '/commit', absent('make images from containers', 'use `docker export` and `docker import`')),
-    route('POST', '/swarm/init', noSwarm),
-    route('POST', '/swarm/join', noSwarm),
-    route('POST', '/swarm/leave', noSwarm),
-    route('GET', '/plugins', noPlugins),
-    route('GET', '/plugins/privileges', noPlugins),
-    route('POST', '/plugins/create', noPlugins),
     route('GET', '/images/search', absent('search registries', 'use the page of the registry itself')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
   ];

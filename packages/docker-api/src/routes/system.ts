@@ -1,6 +1,6 @@
 /** Docker's routes about the daemon itself. */
 import { systemClock } from '@netyard/core';
-import { type Exchange, sendJson } from '../http/exchange.ts';
+import { sendJson } from '../http/exchange.ts';
 import { readFilters, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -33,7 +33,6 @@ export function systemRoutes(options: ApiOptions): Route[] {
     }),
     route('GET', '/events', events(options)),
     route('GET', '/system/df', diskUsage(options)),
-    ...['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs'].map((path) => route('GET', path, noSwarm)),
   ];
 }
 
@@ -60,7 +59,7 @@ function diskUsage({ engine }: ApiOptions): Handler {
     const usage = await engine.system.diskUsage();
     sendJson(exchange, 200, {
       LayersSize: usage.layersSize,
-      Images: wants('image') ? usage.images.map(translateImageSummary) : null,
+      Images: wants('image') ? usage.images.map((each) => translateImageSummary(each, exchange.version)) : null,
       Containers: wants('container') ? usage.containers.map(translateContainerSummary) : null,
       Volumes: wants('volume')
         ? usage.volumes.map(({ record, size, references }) => ({
@@ -71,10 +70,4 @@ function diskUsage({ engine }: ApiOptions): Handler {
       BuildCache: wants('build-cache') ? [] : null,
     });
   };
-}
-
-function noSwarm(exchange: Exchange): void {
-  const message =
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
-  sendJson(exchange, 503, { message });
 }

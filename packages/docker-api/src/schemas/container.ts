@@ -91,6 +91,8 @@ const hostConfig = z.object({
   ShmSize: whole,
   Sysctls: textMap,
   Runtime: text,
+  Isolation: text,
+  VolumeDriver: text,
   Mounts: list(mount),
   MaskedPaths: z.array(z.string()).nullish(),
   ReadonlyPaths: z.array(z.string()).nullish(),
@@ -106,7 +108,9 @@ const healthcheck = z
 
 export type HealthcheckBody = NonNullable<z.output<typeof healthcheck>>;
 
-export const containerCreateSchema = z.object({
+const createBody = z.object({
+  /** True when the body has no field of the container's own configuration. */
+  hasNoConfig: flag,
   Hostname: text,
   Domainname: text,
   User: text,
@@ -132,6 +136,14 @@ export const containerCreateSchema = z.object({
   HostConfig: hostConfig.nullish().transform((value) => value ?? hostConfig.parse({})),
   NetworkingConfig: z.object({ EndpointsConfig: z.record(z.string(), endpointSchema).nullish() }).nullish(),
 });
+
+/** Fields beside the configuration, which is the rest of the body. */
+const besideConfig = ['HostConfig', 'NetworkingConfig'];
+
+export const containerCreateSchema = z.preprocess((body) => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return { ...body, hasNoConfig: Object.keys(body).every((key) => besideConfig.includes(key)) };
+}, createBody);
 
 export type ContainerCreateBody = z.output<typeof containerCreateSchema>;
 

@@ -25,9 +25,15 @@ export function translateContainerCreate(
   defaults: CreateDefaults,
 ): TranslatedCreate {
   const host = body.HostConfig;
+  if (body.hasNoConfig) throw new NetyardError('invalid', 'config cannot be empty in order to create a container');
+  if (body.Image === '' && !body.Cmd?.length && !body.Entrypoint?.length)
+    throw new NetyardError('invalid', 'no command specified');
   refuseUnsupported(host);
   const { endpoints, warnings } = translateEndpoints(body, version);
-  return { config: { ...processPart(body), ...networkPart(body, endpoints), ...hostPart(host, defaults) }, warnings };
+  return {
+    config: { ...processPart(body), ...networkPart(body, endpoints), ...hostPart(host, version, defaults) },
+    warnings,
+  };
 }
 
 function refuseUnsupported(host: HostConfigBody): void {
@@ -149,7 +155,7 @@ function translateEndpoints(
   const endpoints = given.map(([name, settings]) => translateEndpointRequest(name, settings));
   if (body.MacAddress === '') return { endpoints, warnings: [] };
   checkMac(body.MacAddress);
-  refuseMacMode(body.HostConfig.NetworkMode, version);
+  refuseMacMode(body.HostConfig.NetworkMode);
   const mode = body.HostConfig.NetworkMode || 'default';
   if (/^(host|none|container:.*)$/.test(mode)) return { endpoints, warnings: [] };
   return {
@@ -166,8 +172,8 @@ function checkMac(text: string): void {
     throw new NetyardError('invalid', `invalid MAC address: ${text}`);
 }
 
-function refuseMacMode(mode: string, version: ApiVersion): void {
-  if (!speaks(version, 44) && /^(host|container:)/.test(mode))
+function refuseMacMode(mode: string): void {
+  if (/^(host$|container:)/.test(mode))
     throw new NetyardError('invalid', 'conflicting options: mac-address and the network mode');
 }
 
@@ -180,9 +186,9 @@ function withMac(endpoints: EndpointConfig[], mode: string, macAddress: string):
 
 type HostPart = Omit<ContainerConfig, keyof ProcessPart | keyof NetworkPart>;
 
-function hostPart(host: HostConfigBody, defaults: CreateDefaults): HostPart {
+function hostPart(host: HostConfigBody, version: ApiVersion, defaults: CreateDefaults): HostPart {
   return {
-    mounts: translateMounts(host),
+    mounts: translateMounts(host, version),
     volumesFrom: host.VolumesFrom,
     binds: host.Binds,
     autoRemove: host.AutoRemove,
@@ -205,6 +211,8 @@ function hostPart(host: HostConfigBody, defaults: CreateDefaults): HostPart {
     logDriver: host.LogConfig?.Type ?? '',
     logOptions: host.LogConfig?.Config ?? {},
     runtime: host.Runtime,
+    ...(host.Isolation === '' ? {} : { isolation: host.Isolation }),
+    ...(host.VolumeDriver === '' ? {} : { volumeDriver: host.VolumeDriver }),
     annotations: host.Annotations,
   };
 }

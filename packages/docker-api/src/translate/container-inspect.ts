@@ -145,7 +145,7 @@ function translateHostConfig({ record, linkTexts }: ContainerDetails): HostConfi
     PortBindings: formatPortRequests(config.ports),
     RestartPolicy: { Name: config.restartPolicy.name, MaximumRetryCount: config.restartPolicy.maximumRetryCount },
     AutoRemove: config.autoRemove,
-    VolumeDriver: '',
+    VolumeDriver: config.volumeDriver ?? '',
     VolumesFrom: list(config.volumesFrom),
     ConsoleSize: config.consoleSize ?? [0, 0],
     ...(Object.keys(config.annotations).length > 0 ? { Annotations: config.annotations } : {}),
@@ -183,7 +183,7 @@ function hostNamespaces(
     PidMode: config.pidMode,
     UTSMode: config.utsMode,
     UsernsMode: config.usernsMode,
-    Isolation: '',
+    Isolation: config.isolation ?? '',
   };
 }
 

@@ -2,19 +2,19 @@
 import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSummary } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ImageRecord, ImageService } from '@netyard/engine';
+import { type ApiVersion, speaks } from '../versions.ts';
 import { formatExposed } from './ports.ts';
 
 const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);
 
-export function translateImageSummary({
-  record,
-  containers,
-  sharedSize = -1,
-}: {
-  record: ImageRecord;
-  containers: number;
-  sharedSize?: number;
-}): ImageSummary {
+/** Until API 1.43, a second name for the size. */
+const virtualSize = ({ size }: ImageRecord, version: ApiVersion): { VirtualSize?: number } =>
+  speaks(version, 44) ? {} : { VirtualSize: size };
+
+export function translateImageSummary(
+  { record, containers, sharedSize = -1 }: { record: ImageRecord; containers: number; sharedSize?: number },
+  version: ApiVersion,
+): ImageSummary {
   return {
     Containers: containers,
     Created: seconds(record.created),
@@ -25,10 +25,11 @@ export function translateImageSummary({
     RepoTags: record.tags,
     SharedSize: sharedSize,
     Size: record.size,
+    ...virtualSize(record, version),
   };
 }
 
-export function translateImageInspect(record: ImageRecord): ImageInspect {
+export function translateImageInspect(record: ImageRecord, version: ApiVersion): ImageInspect {
   const { config } = record;
   return {
     Id: record.id,
@@ -44,6 +45,7 @@ export function translateImageInspect(record: ImageRecord): ImageInspect {
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,
     Size: record.size,
+    ...virtualSize(record, version),
     GraphDriver: { Data: null, Name: 'overlay2' },
     RootFS: { Type: 'layers', Layers: config.diffIds },
     Metadata: { LastTagTime: record.lastTagged > 0n ? formatTime(record.lastTagged) : zeroTime },

@@ -4,6 +4,7 @@ import type { Mount, MountPoint } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ContainerConfig, MountRequest, ResolvedMount } from '@netyard/engine';
 import type { HostConfigBody, MountBody } from '../schemas/container.ts';
+import { type ApiVersion, speaks } from '../versions.ts';
 
 const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
 type Propagation = (typeof propagations)[number];
@@ -12,13 +13,33 @@ const isPropagation = (text: string): text is Propagation => (propagations as re
 /** Accepted and without effect, as in Docker on Linux (SELinux labels where there is no SELinux, Mac consistency). */
 const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated'];
 
-export function translateMounts(body: HostConfigBody): MountRequest[] {
+export function translateMounts(body: HostConfigBody, version: ApiVersion): MountRequest[] {
+  for (const mount of body.Mounts) refuseForeignOptions(mount, version);
   return [
     ...body.Binds.map(parseBind),
     ...Object.entries(body.Tmpfs).map(([target, options]) => tmpfsOf(target, options)),
     ...body.Mounts.map(mountOf),
   ];
 }
+
+/** Options of another mount type. Before API 1.42 Docker has other words, and passes over the harmless ones. */
+function refuseForeignOptions(body: MountBody, version: ApiVersion): void {
+  const kinds = [
+    ['VolumeOptions', 'volume', ['bind']],
+    ['BindOptions', 'bind', ['volume', 'tmpfs']],
+    ['TmpfsOptions', 'tmpfs', []],
+  ] as const;
+  for (const [field, type, refusedBefore] of kinds) {
+    if (!body[field] || body.Type === type) continue;
+    if (speaks(version, 42))
+      throw new NetyardError('invalid', `${field} must not be specified on mount type "${body.Type}"`);
+    if (refusedBefore.some((refused) => refused === body.Type))
+      throw invalidMount(body.Type, `field ${field} must not be specified`);
+  }
+}
+
+const invalidMount = (type: string, why: string): NetyardError =>
+  new NetyardError('invalid', `invalid mount config for type "${type}": ${why}`);
 
 /** `source:target[:options]` of -v. Throws `invalid` with Docker's messages, in Docker's order. */
 export function parseBind(text: string): MountRequest {
@@ -108,10 +129,7 @@ function mountOf(body: MountBody): MountRequest {
       };
     }
     default:
-      throw new NetyardError(
-        'invalid',
-        `invalid mount config for type "${body.Type}": mount type unknown: "${body.Type}"`,
-      );
+      throw invalidMount(body.Type, 'mount type unknown');
   }
 }
 
@@ -120,7 +138,7 @@ type Common = Pick<MountRequest, 'source' | 'target' | 'readOnly'>;
 function bindMount(body: MountBody, common: Common): MountRequest {
   const propagation = body.BindOptions?.Propagation ?? '';
   if (propagation !== '' && !isPropagation(propagation))
-    throw new NetyardError('invalid', `invalid propagation mode: ${propagation}`);
+    throw invalidMount('bind', `invalid propagation mode: ${propagation}`);
   return {
     ...common,
     type: 'bind',
@@ -134,6 +152,7 @@ function volumeMount(body: MountBody, common: Common): MountRequest {
   if (options?.Subpath)
     throw new NetyardError('not-implemented', 'Netyard does not mount a part of a volume (volume-subpath)');
   if (common.source !== '') checkVolumeName(common.source);
+  else if (common.readOnly) throw invalidMount('volume', 'must not set ReadOnly mode when using anonymous volumes');
   return {
     ...common,
     type: 'volume',

@@ -4,7 +4,6 @@ import { posix } from 'node:path';
 import { NetyardError, shortId } from '@netyard/core';
 import type { EngineSettings } from '../context.ts';
 import type { ContainerConfig, ContainerRecord, ImageConfig, ResolvedProcess } from '../model.ts';
-import { mergeEnv } from './env.ts';
 
 /** The request with the image's part filled in, and daemon defaults. Throws `invalid`: `no command specified`. */
 export function mergeConfig(
@@ -59,10 +58,13 @@ function mergeCommand(request: ContainerConfig, image: ImageConfig): Pick<Contai
   return { entrypoint: entrypoint.length === 0 ? undefined : entrypoint, command };
 }
 
-/** The request's variables first, then those of the image that it does not set. */
+/**
+ * The request's variables first, then those of the image that it does not name. An entry without a value stays, as in
+ * Docker: it removes the variable from what the process gets (`processEnv`).
+ */
 function mergeImageEnv(request: readonly string[], image: readonly string[]): string[] {
   const names = new Set(request.map((entry) => entry.split('=', 1)[0]));
-  return mergeEnv([], [...request, ...image.filter((entry) => !names.has(entry.split('=', 1)[0]))]);
+  return [...request, ...image.filter((entry) => !names.has(entry.split('=', 1)[0]))];
 }
 
 function mergeHealthcheck(

@@ -18,14 +18,20 @@ import { type PlannedMount, planMounts } from './mounts.ts';
 import { claimName } from './names.ts';
 import { readPublishName } from './publish-name.ts';
 import { splitSysctls } from './sysctls.ts';
+import { discardUnsupported } from './unsupported-resources.ts';
 
 type Request = Parameters<ContainerService['create']>[0];
 
 export async function createContainer(
   context: EngineContext,
-  request: Request,
+  asked: Request,
 ): Promise<{ id: string; warnings: string[] }> {
-  const warnings = checkRequest(request.config);
+  const supported =
+    context.settings.cgroupVersion === '1'
+      ? discardUnsupported(asked.config.resources)
+      : { resources: asked.config.resources, warnings: [] };
+  const request = { ...asked, config: { ...asked.config, resources: supported.resources } };
+  const warnings = [...supported.warnings, ...checkRequest(request.config)];
   try {
     return await context.images.use(request.config.image, (image) => createFrom(context, request, image, warnings));
   } catch (error) {

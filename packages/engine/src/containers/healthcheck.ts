@@ -93,6 +93,16 @@ function interval(check: Healthcheck, startedAt: bigint, now: bigint): number {
   return Math.min(defaults.startInterval, wanted);
 }
 
+/** As Go prints a duration: `1.5s`, `1m0s`, `200ms`. Pure. */
+export function formatDuration(nanoseconds: number): string {
+  if (nanoseconds < 1e6) return nanoseconds < 1e3 ? `${nanoseconds}ns` : `${nanoseconds / 1e3}µs`;
+  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
+  const minutes = Math.floor(nanoseconds / 60e9);
+  const seconds = `${(nanoseconds - minutes * 60e9) / 1e9}s`;
+  if (minutes === 0) return seconds;
+  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
+}
+
 /** The health that a container begins with: none without a check. */
 export function healthAtStart(record: ContainerRecord): Pick<ContainerState, 'health'> {
   return probeCommand(record.config.healthcheck, ['/bin/sh', '-c']) ? { health: initialHealth } : {};
@@ -134,7 +144,7 @@ export async function runProbe(
     if (exit) return end(exit.exitCode, text());
     await context.runtime.kill(record.id, SIGKILL, { execId: exec.id });
     const said = text() === '' ? '' : `: ${text()}`;
-    return end(-1, `Health check exceeded timeout (${nanoseconds / 1e9}s)${said}`);
+    return end(-1, `Health check exceeded timeout (${formatDuration(nanoseconds)})${said}`);
   } catch (error) {
     return end(-1, messageOf(error));
   }

@@ -32,10 +32,12 @@ export async function containerStats(context: EngineContext, ref: string): Promi
 async function networkCounters(context: EngineContext, record: ContainerRecord): Promise<ContainerStats['networks']> {
   const state = context.networks.state(record.id);
   if (!state?.netnsPath) return {};
-  const counted = state.endpoints.map(async ({ link }) => {
-    const counters = await context.linkStatistics(link, state.netnsPath);
-    return [link, counters] as const;
-  });
+  const counted = state.endpoints
+    .filter(({ link }) => link !== '')
+    .map(async ({ link }) => {
+      const counters = await context.linkStatistics(link, state.netnsPath);
+      return [link, counters] as const;
+    });
   return Object.fromEntries(await Promise.all(counted));
 }
 

@@ -39,7 +39,7 @@ export async function startExec(
   const { attachStdin, attachStdout, attachStderr, tty } = exec.config;
   const wanted: ExecStreams = options.detach
     ? { stdin: false, stdout: false, stderr: false }
-    : { stdin: attachStdin, stdout: attachStdout, stderr: attachStderr && !tty };
+    : { stdin: attachStdin, stdout: attachStdout, stderr: attachStderr && !tty && !options.tty };
   const size = options.consoleSize ?? exec.config.consoleSize;
   const running = await launchExec(context, record, exec, wanted, size);
   if (options.detach) {

@@ -18,7 +18,7 @@ export function createVolumeService(context: EngineContext): VolumeService {
         .filter(
           (record) =>
             matchesPattern(filters.get('name'), record.name) &&
-            matchesPattern(filters.get('driver'), record.driver) &&
+            (filters.get('driver')?.includes(record.driver) ?? true) &&
             matchesKeyValues(filters.get('label'), record.labels) &&
             (dangling === undefined || dangling === (volumes.users(record.name).length === 0)),
         );

@@ -115,6 +115,10 @@ function checkVolumeRequest(request: VolumeRequest): void {
       'not-found',
       `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
     );
+  if (name.length === 1) {
+    const least = 'volume name is too short, names should be at least two alphanumeric characters';
+    throw new NetyardError('invalid', `create ${name}: ${least}`);
+  }
   if (name !== '' && !isName(name)) {
     const message =
       `create ${name}: "${name}" includes invalid characters for a local volume name, only ` +

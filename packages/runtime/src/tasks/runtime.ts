@@ -21,6 +21,7 @@ import { readCgroupMounts } from './cgroups.ts';
 import { createTask, type TaskContext } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
+import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics } from './metrics.ts';
 import { guardCrun } from './read-only-program.ts';
 import { findOciRuntimes, type OciRuntimes } from './runtimes.ts';
@@ -78,6 +79,11 @@ async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
 }
 
 class ContainerdRuntime implements Runtime {
+  /**
+   * The shim of containerd 1.6 blocks for ever when more than 32 of a container's processes end while it starts one;
+   * each start has up to three that end.
+   */
+  readonly #execStarts = new KeyedLimit(8);
   readonly #context: TaskContext;
   readonly #events: TaskEvents;
   readonly #removeMounts: () => void;
@@ -157,7 +163,7 @@ class ContainerdRuntime implements Runtime {
   }
 
   exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
-    return execInTask(this.#context, id, spec);
+    return this.#execStarts.run(id, () => execInTask(this.#context, id, spec));
   }
 
   deleteExec(id: string, execId: string): Promise<ExitStatus | undefined> {

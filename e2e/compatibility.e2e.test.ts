@@ -1,0 +1,232 @@
+/** Bytes and statuses where clients see a difference: each scenario runs on Netyard and on dockerd, and is compared. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { apiSocket, call, messageIn, sendRaw } from './support/api.ts';
+import { cannotRun, type EngineName } from './support/engines.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
+
+const engines: EngineName[] = ['netyard', 'dockerd'];
+const version = '/v1.41';
+const missing = engines.map(cannotRun).find((reason) => reason !== false) ?? false;
+
+interface ExecBody {
+  Cmd: string[];
+  AttachStdin?: boolean;
+  AttachStdout?: boolean;
+  AttachStderr?: boolean;
+  Tty?: boolean;
+}
+
+async function createExec(host: TestHost, body: ExecBody): Promise<string> {
+  const answer = await call(host, 'POST', `${version}/containers/target/exec`, body);
+  assert.equal(answer.status, 201, answer.body);
+  return JSON.parse(answer.body).Id;
+}
+
+function startBytes(id: string, body: object, upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'): string {
+  const text = JSON.stringify(body);
+  const head = `POST ${version}/exec/${id}/start HTTP/1.1\r\nHost: x\r\n${upgrade}`;
+  return `${head}Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+}
+
+async function exitCode(host: TestHost, id: string): Promise<number> {
+  let inspected: { Running: boolean; ExitCode: number } = { Running: true, ExitCode: -1 };
+  await until(async () => {
+    inspected = JSON.parse((await call(host, 'GET', `${version}/exec/${id}/json`)).body);
+    return !inspected.Running;
+  }, 'the command ends');
+  return inspected.ExitCode;
+}
+
+/** Head by head and body as bytes, the way SDKs read: one byte at a time until the empty line, then the rest. */
+function readSplit(host: TestHost, bytes: string): Promise<{ head: string; body: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path: apiSocket(host) });
+    let head = '';
+    const chunks: Buffer[] = [];
+    socket.once('error', reject);
+    socket.on('readable', () => {
+      while (!head.endsWith('\r\n\r\n')) {
+        const byte: Buffer | null = socket.read(1);
+        if (byte === null) return;
+        head += byte.toString('latin1');
+      }
+      for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+    });
+    socket.once('end', () => resolve({ head, body: Buffer.concat(chunks).toString('latin1') }));
+    socket.write(bytes);
+  });
+}
+
+describe('as dockerd answers', { skip: missing }, () => {
+  const hosts = new Map<EngineName, TestHost>();
+  const on = (engine: EngineName): TestHost => {
+    const host = hosts.get(engine);
+    assert.ok(host);
+    return host;
+  };
+  /** Runs on both engines and compares; gives what both came to. */
+  const same = async <T>(scenario: (host: TestHost) => Promise<T>): Promise<T> => {
+    const [netyard, dockerd] = await Promise.all(engines.map((engine) => scenario(on(engine))));
+    assert.deepEqual(netyard, dockerd);
+    return netyard as T;
+  };
+  before(async () => {
+    for (const engine of engines) hosts.set(engine, await openHost(engine, { images: ['netyard-test'] }));
+    for (const host of hosts.values())
+      await host.docker('run', '-d', '--name', 'target', 'netyard-test', 'sleep', '1000');
+  });
+  after(async () => {
+    for (const host of hosts.values()) await host.close();
+  });
+
+  test('exec: every combination of attached streams and terminals at create and start', async () => {
+    const Cmd = ['sh', '-c', 'echo out; sleep 0.2; echo err >&2; exit 3'];
+    for (const Tty of [false, true])
+      for (const startTty of [false, true])
+        for (const streams of [0, 1, 2, 4, 6, 7])
+          await same(async (host) => {
+            const attached = {
+              AttachStdin: streams % 2 === 1,
+              AttachStdout: (streams & 2) > 0,
+              AttachStderr: streams > 3,
+            };
+            const id = await createExec(host, { Cmd, Tty, ...attached });
+            const answer = await sendRaw(host, startBytes(id, { Tty: startTty }), {
+              keepOpen: !attached.AttachStdin || streams > 1,
+            });
+            const [head = '', body] = answer.split(/\r\n\r\n(.*)/s);
+            return { streams, Tty, startTty, status: head.split('\r\n')[0], body, exitCode: await exitCode(host, id) };
+          });
+  });
+
+  test('exec: detached, also with a terminal; the head for those who do not upgrade', async () => {
+    for (const Tty of [false, true]) {
+      const code = await same(async (host) => {
+        const id = await createExec(host, { Cmd: ['sh', '-c', 'echo out; exit 5'], AttachStdout: true, Tty });
+        const answer = await call(host, 'POST', `${version}/exec/${id}/start`, { Detach: true, Tty });
+        return [answer.status, answer.body, await exitCode(host, id)];
+      });
+      assert.deepEqual(code, [200, '', 5]);
+    }
+    for (const upgrade of ['', 'Upgrade: tcp\r\n', 'Upgrade: tcp\r\nConnection: Upgrade\r\n'])
+      await same(async (host) => {
+        const id = await createExec(host, { Cmd: ['echo', 'hi'], AttachStdout: true });
+        const { head, body } = await readSplit(host, startBytes(id, {}, upgrade));
+        return [head.split('\r\n')[0], head.includes('Transfer-Encoding'), body];
+      });
+  });
+
+  test('exec: what was not started is gone when the container has stopped, a paused container takes none', async () => {
+    await same(async (host) => {
+      const waiting = await createExec(host, { Cmd: ['true'] });
+      await host.docker('pause', 'target');
+      const paused = await call(host, 'POST', `${version}/containers/target/exec`, { Cmd: ['true'] });
+      const start = await call(host, 'POST', `${version}/exec/${waiting}/start`, {});
+      await host.docker('unpause', 'target');
+      await host.docker('restart', '-t', '0', 'target');
+      const gone = await call(host, 'POST', `${version}/exec/${waiting}/start`, {});
+      assert.equal(messageIn(gone), `No such exec instance: ${waiting}`);
+      return [paused.status, messageIn(paused), start.status, gone.status];
+    });
+  });
+
+  test('exec: two hundred at once, each with all of its output', async () => {
+    const host = on('netyard');
+    const runs = Array.from({ length: 200 }, async (_, index) => {
+      const id = await createExec(host, { Cmd: ['echo', `word ${index}`], AttachStdout: true });
+      const { head, body } = await readSplit(host, startBytes(id, { Tty: true }));
+      assert.match(head, /^HTTP\/1\.1 101 UPGRADED\r\n/);
+      assert.equal(body, `word ${index}\n`);
+    });
+    await Promise.all(runs);
+  });
+
+  test('exec: a client that leaves does not end the command', async () => {
+    await same(async (host) => {
+      const id = await createExec(host, {
+        Cmd: ['sh', '-c', 'sleep 1; exit 4'],
+        AttachStdin: true,
+        AttachStdout: true,
+      });
+      await sendRaw(host, startBytes(id, {}), { keepOpen: true, waitMs: 300 });
+      return exitCode(host, id);
+    });
+  });
+
+  test('wait wakes at each exit of a container that restarts', async () => {
+    const code = await same(async (host) => {
+      const command = ['sh', '-c', 'sleep 1; exit 7'];
+      await host.docker('run', '-d', '--name', 'again', '--restart', 'always', 'netyard-test', ...command);
+      const waited = await host.run(['timeout', '20', 'docker', 'wait', 'again']);
+      await host.docker('rm', '-f', 'again');
+      return waited.stdout.trim();
+    });
+    assert.equal(code, '7');
+  });
+
+  test('statuses and messages of the small routes', async () => {
+    const requests: [string, string, unknown?][] = [
+      ['GET', '/plugins'],
+      ['GET', '/plugins/vieux/sshfs/json'],
+      ['POST', '/swarm/leave'],
+      ...['swarm', 'nodes', 'services', 'tasks/x', 'secrets/x', 'configs'].map((path): [string, string] => [
+        'GET',
+        `/${path}`,
+      ]),
+      ['POST', '/containers/nobody/attach?stream=1'],
+      ['DELETE', '/images/%20'],
+      ['GET', '/volumes?filters=%7B%22driver%22:%5B%22loca%22%5D%7D'],
+      ['POST', '/volumes/create', { Name: 't' }],
+      ['POST', '/containers/target/rename?name=target'],
+      ['GET', '/containers/target/top?ps_args=-o%20comm'],
+    ];
+    for (const [method, path, body] of requests)
+      await same(async (host) => ({ path, ...(await call(host, method, version + path, body)) }));
+  });
+
+  test('what create refuses', async () => {
+    const bind = { Type: 'bind', Source: '/tmp', Target: '/a' };
+    const mounts = [
+      { ...bind, VolumeOptions: { NoCopy: true } },
+      { ...bind, BindOptions: { Propagation: 'sideways' } },
+      { Type: 'volume', Source: 'data', Target: '/a', BindOptions: {} },
+      { Type: 'volume', Target: '/a', ReadOnly: true },
+      { Type: 'tmpfs', Target: '/a', BindOptions: {} },
+      { Type: 'other', Source: '/tmp', Target: '/a' },
+    ];
+    const bodies = [
+      {},
+      { Image: '' },
+      { Image: 'netyard-test', MacAddress: '02:42:ac:11:00:09', HostConfig: { NetworkMode: 'host' } },
+      ...mounts.map((mount) => ({ Image: 'netyard-test', HostConfig: { Mounts: [mount] } })),
+    ];
+    for (const body of bodies)
+      await same(async (host) => {
+        const answer = await call(host, 'POST', `${version}/containers/create`, body);
+        return [JSON.stringify(body), answer.status, messageIn(answer).toLowerCase()];
+      });
+  });
+
+  test('a variable without a value is removed from the process and stays in inspect; no network, no counters', async () => {
+    await same(async (host) => {
+      const Env = ['HOSTNAME', 'Foo', 'A=1'];
+      const config = { Image: 'netyard-test', Env, Cmd: ['env'], NetworkDisabled: true };
+      const { body } = await call(host, 'POST', `${version}/containers/create?name=bare`, config);
+      await host.docker('start', 'bare');
+      await host.docker('wait', 'bare');
+      const environment = (await host.docker('logs', 'bare')).split('\n').sort();
+      const inspected = JSON.parse((await call(host, 'GET', `${version}/containers/bare/json`)).body);
+      await host.docker('rm', 'bare');
+      assert.match(body, /"Id"/);
+      return { environment, env: inspected.Config.Env };
+    });
+    const host = on('netyard');
+    const config = { Image: 'netyard-test', Cmd: ['sleep', '1000'], NetworkDisabled: true };
+    await call(host, 'POST', `${version}/containers/create?name=bare`, config);
+    await host.docker('start', 'bare');
+    assert.equal((await call(host, 'GET', `${version}/containers/bare/stats?stream=0&one-shot=1`)).status, 200);
+    await host.docker('rm', '-f', 'bare');
+  });
+});

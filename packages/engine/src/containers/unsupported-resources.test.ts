@@ -1,0 +1,33 @@
+/** Limits without a file in the cgroup hierarchy are discarded with a warning, the others stay. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { unlimited } from '../default-config.ts';
+import { discardUnsupported } from './unsupported-resources.ts';
+
+test('a limit is discarded when its controller is there and its file is not', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'netyard-cgroup-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const asked = {
+    ...unlimited,
+    memory: 64 << 20,
+    memorySwap: 0,
+    memoryReservation: 32 << 20,
+    cpuShares: 5,
+    blkioWeight: 500,
+  };
+  assert.deepEqual(discardUnsupported(asked, root), { resources: asked, warnings: [] });
+  for (const controller of ['memory', 'cpu', 'blkio']) mkdirSync(join(root, controller));
+  writeFileSync(join(root, 'memory/memory.soft_limit_in_bytes'), '');
+  const { resources, warnings } = discardUnsupported(asked, root);
+  assert.deepEqual(resources, { ...asked, memorySwap: -1, cpuShares: 0, blkioWeight: 0 });
+  assert.deepEqual(
+    warnings.map((warning) => warning.replace(/^Your kernel does not support /, '').split(' or ')[0]),
+    ['swap limit capabilities', 'CPU shares', 'Block I/O weight'],
+  );
+  writeFileSync(join(root, 'blkio/blkio.bfq.weight'), '');
+  assert.equal(discardUnsupported(asked, root).resources.blkioWeight, 500);
+  assert.deepEqual(discardUnsupported(unlimited, root), { resources: unlimited, warnings: [] });
+});
