@@ -121,14 +121,12 @@ const commonHeaders = (version: string): Headers => ({
 });
 
 const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|netyard\/v1\/capture)(\?|$)/;
-const websocketPath = /^(\/v[\d.]+)?\/containers\/.+\/attach\/ws(\?|$)/;
 
 /**
  * Upgrade is for attach, exec and captures, whatever protocol it names; whoever asks it of another path (buildkit's h2c)
  * gets that path's ordinary answer.
  */
-function isHijack({ method, headers, url = '' }: IncomingMessage): boolean {
-  if (method === 'GET') return headers.upgrade?.toLowerCase() === 'websocket' && websocketPath.test(url);
+function isHijack({ method, url = '' }: IncomingMessage): boolean {
   return method === 'POST' && hijackPaths.test(url);
 }
 
