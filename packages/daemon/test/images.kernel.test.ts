@@ -144,7 +144,7 @@ const badArchives: [string, () => Promise<Buffer> | Buffer, RegExp][] = [
   [
     'one cut off',
     async () => (await tarOf(dockerArchive({ layers: [await goodLayer()] }))).subarray(0, 1800),
-    /Unexpected end of data/,
+    /unexpected EOF/,
   ],
   [
     'one whose gzip is cut off',

@@ -215,7 +215,7 @@ class Parser {
   }
 }
 
-const cutOff = () => invalidTar('Unexpected end of data');
+const cutOff = () => invalidTar('unexpected EOF');
 
 const zeros = new Uint8Array(256 * 1024);
 
