@@ -46,7 +46,7 @@ const expectedFailures: readonly RegExp[] = [
 
 /** Words that only JavaScript, Node or a schema library has; and folders of the daemon's inside. */
 const internalWords =
-  /\/proc\/self\/fd\/|Unexpected (token|end|non-white)|is not a function|undefined|Cannot read|Invalid input|internal error: see/;
+  /\/proc\/self\/fd\/|Unexpected (token|end|non-white)|is not a function|of undefined|is undefined|Cannot read|Invalid input|internal error: see/;
 
 const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
