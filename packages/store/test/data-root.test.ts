@@ -267,7 +267,7 @@ test('a backup copy is made, whole, and used when the database and a record file
   const store = openDataRoot(root, { logger: silentLogger, backupEveryMs: 20 });
   const [one = ''] = fill(store, ['one', 'two']);
   const path = join(root, 'netyard.db.backup');
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!existsSync(`${path}.1`) && Date.now() < deadline) await pause(20);
   store.close();
   writeFileSync(join(root, 'netyard.db'), 'garbage'.repeat(2000));
