@@ -1,6 +1,6 @@
 /** `docker push`: the blobs that the registry lacks, the configuration, and a manifest made of them, for each tag. */
 
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { NetyardError } from '@netyard/core';
 import type { ImageLayer, ImageRecord } from '../model.ts';
@@ -123,7 +123,7 @@ async function compressed({ parts, adding }: Pushing, layer: ImageLayer): Promis
     return { digest: layer.digest, size: layer.size, mediaType: layer.mediaType };
   }
   const source = Readable.from(parts.content.read(layer.digest), { objectMode: false });
-  const gzip = createGzip();
-  source.on('error', (error) => gzip.destroy(error));
-  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, source.pipe(gzip));
+  // Whichever of the two fails or is given up, the other ends as well; the reader of the second gets the error.
+  const compressed = pipeline(source, createGzip(), () => undefined);
+  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, compressed);
 }
