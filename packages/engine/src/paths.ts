@@ -30,4 +30,8 @@ export const execIoPath = (roots: Roots, id: string, execId: string, stream: Str
 
 export const volumesDirectory = (roots: Roots): string => join(roots.dataRoot, 'volumes');
 export const volumeDirectory = (roots: Roots, name: string): string => join(volumesDirectory(roots), name);
+/** Where a removed volume's folder goes before it is deleted; no volume can have that name. */
+export const removedVolumeDirectory = (roots: Roots, id: string): string =>
+  join(volumesDirectory(roots), `.removed-${id}`);
+export const isRemovedVolume = (entry: string): boolean => entry.startsWith('.removed-');
 export const volumeMountpoint = (roots: Roots, name: string): string => join(volumeDirectory(roots, name), '_data');

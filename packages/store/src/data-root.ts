@@ -18,7 +18,7 @@ export function examineDataRoot(dataRoot: string): DataRootFacts {
     records: readRecords(recordsPath(dataRoot)),
     folders: {
       containers: listFolder(join(dataRoot, 'overlay', 'containers')),
-      volumes: listFolder(join(dataRoot, 'volumes')),
+      volumes: listFolder(join(dataRoot, 'volumes')).filter((name) => !name.startsWith('.')), // .removed-ID: being deleted
       layers: listFolder(join(dataRoot, 'overlay', 'layers')).length,
     },
     boot: bootId(),

@@ -30,6 +30,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   ]);
   await removeRemains(context, tasks);
   reportUnknown(context, unknown);
+  await finishVolumeRemovals(context);
   await restartAtBoot(context);
 }
 
@@ -133,6 +134,14 @@ async function removeRemains(context: EngineContext, tasks: ReadonlyMap<string, 
   for (const id of await remains(context, tasks)) {
     context.logger.warn('removing what an interrupted start left', { container: id });
     await attempt(context, id, () => removeUnknown(context, id));
+  }
+}
+
+async function finishVolumeRemovals({ volumes, logger }: EngineContext): Promise<void> {
+  try {
+    await volumes.finishRemovals();
+  } catch (error) {
+    logger.warn('deleting the folder of a removed volume failed', { error: messageOf(error) });
   }
 }
 

@@ -1,10 +1,18 @@
 /** All volumes, in memory and in the store, with their folders below the data root. The `local` driver only. */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, isName, NetyardError, newId } from '@netyard/core';
 import type { EngineSettings } from '../context.ts';
+import { hasCode } from '../logs/file-errors.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
-import { volumeDirectory, volumeMountpoint, volumesDirectory } from '../paths.ts';
+import {
+  isRemovedVolume,
+  removedVolumeDirectory,
+  volumeDirectory,
+  volumeMountpoint,
+  volumesDirectory,
+} from '../paths.ts';
 import type { VolumeStore } from '../ports.ts';
 
 export interface VolumeRequest {
@@ -93,7 +101,23 @@ export class VolumeIndex {
   /** The record first: a folder that a crash leaves is found and removed by name, a record without one is worse. */
   async remove(name: string): Promise<void> {
     this.#forget(name);
-    await rm(volumeDirectory(this.#settings, name), { recursive: true, force: true });
+    const removed = removedVolumeDirectory(this.#settings, newId());
+    try {
+      // Out of the way at once: a volume of that name may be created again while this one is deleted.
+      renameSync(volumeDirectory(this.#settings, name), removed);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return;
+      throw error;
+    }
+    await rm(removed, { recursive: true, force: true });
+  }
+
+  /** Deletes folders of removed volumes whose deletion was cut short. */
+  async finishRemovals(): Promise<void> {
+    const folder = volumesDirectory(this.#settings);
+    const entries = existsSync(folder) ? readdirSync(folder) : [];
+    for (const entry of entries.filter(isRemovedVolume))
+      await rm(join(folder, entry), { recursive: true, force: true });
   }
 
   /** For undoing a creation. */
