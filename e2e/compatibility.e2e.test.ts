@@ -1,6 +1,7 @@
 /** Bytes and statuses where clients see a difference: each scenario runs on Netyard and on dockerd, and is compared. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { apiSocket, call, messageIn, sendRaw } from './support/api.ts';
 import { cannotRun, type EngineName } from './support/engines.ts';
@@ -57,6 +58,24 @@ function readSplit(host: TestHost, bytes: string): Promise<{ head: string; body:
     socket.once('end', () => resolve({ head, body: Buffer.concat(chunks).toString('latin1') }));
     socket.write(bytes);
   });
+}
+
+/** Node's WebSocket client connects by TCP: a relay on loopback leads to the engine's socket. */
+async function withWebSocket(host: TestHost, path: string, use: (socket: WebSocket) => Promise<void>): Promise<void> {
+  const relay = createServer((client) => {
+    const engine = connect(apiSocket(host));
+    for (const end of [client, engine]) end.on('error', () => {});
+    client.pipe(engine).pipe(client);
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  try {
+    const socket = new WebSocket(`ws://127.0.0.1:${(relay.address() as AddressInfo).port}${path}`);
+    socket.binaryType = 'arraybuffer';
+    await use(socket);
+  } finally {
+    relay.close();
+  }
 }
 
 describe('as dockerd answers', { skip: missing }, () => {
@@ -184,6 +203,30 @@ describe('as dockerd answers', { skip: missing }, () => {
     ];
     for (const [method, path, body] of requests)
       await same(async (host) => ({ path, ...(await call(host, method, version + path, body)) }));
+  });
+
+  test('attach/ws: input, both outputs and logs as binary messages without framing, and the end', async () => {
+    const script = 'echo first; read line; echo "out $line"; sleep 0.3; echo "err $line" >&2; exit 4';
+    const text = await same(async (host) => {
+      await host.docker('run', '-d', '-i', '--name', 'socket', 'netyard-test', 'sh', '-c', script);
+      await until(async () => (await host.docker('logs', 'socket')) === 'first', 'the first line');
+      const received: Buffer[] = [];
+      await withWebSocket(host, `${version}/containers/socket/attach/ws?stream=1&logs=1`, async (socket) => {
+        socket.addEventListener('message', ({ data }) => {
+          assert.ok(data instanceof ArrayBuffer);
+          received.push(Buffer.from(data));
+        });
+        const closed = once(socket, 'close');
+        await once(socket, 'open');
+        socket.send('line\n');
+        await closed;
+      });
+      const code = await host.docker('wait', 'socket');
+      await host.docker('rm', 'socket');
+      return [Buffer.concat(received).toString(), code];
+    });
+    assert.deepEqual(text, ['first\nout line\nerr line\n', '4']);
+    await same((host) => call(host, 'GET', `${version}/containers/nobody/attach/ws?stream=1`));
   });
 
   test('what create refuses', async () => {

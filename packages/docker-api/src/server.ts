@@ -18,6 +18,7 @@ import { errorBody, HttpError, statusOf } from './errors.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
 import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
+import { asksForWebSocket } from './http/web-socket.ts';
 import type { ApiOptions } from './options.ts';
 import { captureRoutes } from './routes/capture.ts';
 import { clusterRoutes } from './routes/cluster.ts';
@@ -84,7 +85,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
     // What came in one packet with the head and the body is already the process's input.
     if (early.length > 0) connection.unshift(early);
-    start(request, answerUpgrade(connection, common), connection);
+    start(request, answerUpgrade(request, connection, common), connection);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, connection) => {
     // Bytes in the middle of an answer would be taken for a part of it.
@@ -122,12 +123,15 @@ const commonHeaders = (version: string): Headers => ({
 
 const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|netyard\/v1\/capture)(\?|$)/;
 
+const webSocketPath = /^(\/v[\d.]+)?\/containers\/.+\/attach\/ws(\?|$)/;
+
 /**
- * Upgrade is for attach, exec and captures, whatever protocol it names; whoever asks it of another path (buildkit's h2c)
- * gets that path's ordinary answer.
+ * Upgrade is for attach, exec and captures, whatever protocol it names, and to a WebSocket for `attach/ws`; whoever asks
+ * it of another path (buildkit's h2c) gets that path's ordinary answer.
  */
-function isHijack({ method, url = '' }: IncomingMessage): boolean {
-  return method === 'POST' && hijackPaths.test(url);
+function isHijack(request: IncomingMessage): boolean {
+  const { method, url = '' } = request;
+  return asksForWebSocket(request) ? webSocketPath.test(url) : method === 'POST' && hijackPaths.test(url);
 }
 
 interface Call {

@@ -14,7 +14,7 @@ import type { Attachment, ContainerSummary, OutputChunk } from '@netyard/engine'
 import type { Route } from '../src/http/router.ts';
 import { allRoutes } from '../src/server.ts';
 import { serve } from './client.ts';
-import { type FakeEngine, fakeOptions, someSummary } from './fake-engine.ts';
+import { details, type FakeEngine, fakeOptions, someSummary } from './fake-engine.ts';
 
 const refusal = new NetyardError('not-found', 'no such thing');
 const piece = Buffer.alloc(65_536, 'x');
@@ -52,6 +52,7 @@ const many: ContainerSummary[] = Array.from({ length: 2_000 }, () => someSummary
 const services: FakeEngine = {
   containers: {
     attach: attachment,
+    inspect: async () => details,
     export: async () => archive(),
     list: async () => many,
     logs: async () => ({ tty: true, output: endless(piece) }),
@@ -89,6 +90,12 @@ const head = (route: Route, lines: readonly string[]): string =>
   );
 
 const upgrade = ['Connection: Upgrade', 'Upgrade: tcp'];
+const webSocket = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
+];
 
 type Misbehaviour = (socket: Socket, route: Route) => Promise<void>;
 
@@ -128,6 +135,14 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
   'asks for an upgrade and goes away in the middle of the body': async (socket, route) => {
     socket.write(`${head(route, [...upgrade, 'Content-Length: 1000'])}{`);
     await pause(5);
+  },
+  'opens a WebSocket and never reads': async (socket, route) => {
+    socket.write(head(route, webSocket));
+    await pause(20);
+  },
+  'opens a WebSocket, sends garbage and goes away': async (socket, route) => {
+    socket.write(`${head(route, webSocket)}garbage that is no frame`);
+    await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
   'sends two requests at once': async (socket, route) => {
     const one = head(route, []);

@@ -4,9 +4,11 @@
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { NetyardError } from '@netyard/core';
 import type { ApiVersion } from '../versions.ts';
 import { discardAfter, discardRest, restOf } from './request-body.ts';
 import { takeConnection } from './take-connection.ts';
+import { acceptWebSocket } from './web-socket.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -29,6 +31,8 @@ export interface Answer {
    * client asked for an upgrade and a 200 when it did not (old clients, curl).
    */
   hijack(contentType: string): Connection;
+  /** Takes the connection over as a WebSocket. Throws `invalid` when the request is not a handshake for one. */
+  webSocket(): Connection;
 }
 
 export interface Exchange {
@@ -72,6 +76,9 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
       taken = true;
       return takeConnection(request, response, { ...common, 'Content-Type': contentType });
     },
+    webSocket() {
+      throw new NetyardError('invalid', 'bad WebSocket handshake: the request does not ask for an upgrade');
+    },
   };
 }
 
@@ -87,7 +94,7 @@ function partSlowly(request: IncomingMessage, response: ServerResponse, content:
 
 const UPGRADE_PARTING_MS = 1_000;
 
-export function answerUpgrade(connection: Duplex, common: Headers): Answer {
+export function answerUpgrade(request: IncomingMessage, connection: Duplex, common: Headers): Answer {
   let started = false;
   const begin = (status: number, reason: string, headers: Headers): void => {
     started = true;
@@ -110,6 +117,11 @@ export function answerUpgrade(connection: Duplex, common: Headers): Answer {
     hijack(contentType) {
       begin(101, 'UPGRADED', { 'Content-Type': contentType, Connection: 'Upgrade', Upgrade: 'tcp' });
       return { input: connection, output: connection };
+    },
+    webSocket() {
+      const accepted = acceptWebSocket(request, connection);
+      started = true;
+      return accepted;
     },
   };
 }

@@ -40,7 +40,7 @@ const fixed = ['/images/json', '/containers/json'];
 export function foldReference(method: string, path: string): string {
   const [, resource = '', ...rest] = path.split('/');
   if (!folded.includes(resource) || rest.length < 2 || fixed.includes(path)) return path;
-  const verb = method === 'DELETE' ? [] : rest.slice(-1);
+  const verb = method === 'DELETE' ? [] : rest.slice(path.endsWith('/attach/ws') ? -2 : -1);
   const reference = rest.slice(0, rest.length - verb.length).filter((part, index) => part !== '' || index > 0);
   return ['', resource, reference.join('%2F'), ...verb].join('/');
 }

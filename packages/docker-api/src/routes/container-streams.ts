@@ -1,4 +1,5 @@
 /** Docker's routes for containers that go on for as long as the client or the container likes. */
+import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import type { ContainerStats } from '@netyard/engine';
@@ -6,8 +7,9 @@ import { statusOf } from '../errors.ts';
 import { type Exchange, sendText } from '../http/exchange.ts';
 import { readBoolean, readTail, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
+import { checkHandshake } from '../http/web-socket.ts';
 import type { ApiOptions } from '../options.ts';
-import { multiplexedStream, rawStream, serveAttachment } from '../stream/hijack.ts';
+import { bytesOf, type EncodeChunk, multiplexedStream, rawStream, serveAttachment } from '../stream/hijack.ts';
 import { pump, writePiece } from '../stream/pump.ts';
 import { translateStats } from '../translate/stats.ts';
 import { speaks } from '../versions.ts';
@@ -18,6 +20,7 @@ const STATS_INTERVAL_MS = 1_000;
 export function containerStreamRoutes(options: ApiOptions): Route[] {
   return [
     route('POST', '/containers/:id/attach', attach(options)),
+    route('GET', '/containers/:id/attach/ws', attachWebSocket(options)),
     route('GET', '/containers/:id/logs', logs(options)),
     route('POST', '/containers/:id/wait', wait(options)),
     route('GET', '/containers/:id/stats', stats(options)),
@@ -44,6 +47,34 @@ function attach({ engine }: ApiOptions): Handler {
     const attachment = await refusedAsText(exchange, work);
     if (attachment) await serveAttachment(answer.hijack(streamType(exchange, attachment.tty)), attachment, signal);
   };
+}
+
+/** Output without framing, whatever the container's terminal. Clients before 1.42 get every stream, before 1.28 text. */
+function attachWebSocket({ engine }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { request, query, signal, answer, version } = exchange;
+    const ref = reference(exchange, 'id');
+    await engine.containers.inspect(ref, { size: false }); // a missing container is reported before a bad handshake
+    checkHandshake(request);
+    const selects = speaks(version, 42);
+    const attachment = await engine.containers.attach(ref, {
+      stdin: selects ? readBoolean(query, 'stdin') : true,
+      stdout: selects ? readBoolean(query, 'stdout') : true,
+      stderr: selects ? readBoolean(query, 'stderr') : true,
+      logs: readBoolean(query, 'logs'),
+      stream: readBoolean(query, 'stream'),
+      detachKeys: query.get('detachKeys') || undefined,
+      signal,
+    });
+    const encode = speaks(version, 28) ? bytesOf : textEncoding();
+    await serveAttachment(answer.webSocket(), attachment, signal, encode);
+  };
+}
+
+/** A character that is split between two chunks goes out with the second. */
+function textEncoding(): EncodeChunk {
+  const decoder = new StringDecoder();
+  return ({ data }) => decoder.write(Buffer.from(data));
 }
 
 /** Docker refuses an attach in plain text, not in JSON. Undefined when it was refused. */

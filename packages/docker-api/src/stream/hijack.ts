@@ -11,14 +11,19 @@ const LINGER_MS = 2_000;
 export const rawStream = 'application/vnd.docker.raw-stream';
 export const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
 
+export type EncodeChunk = (chunk: OutputChunk) => Uint8Array | string;
+
+/** Without framing: of a terminal, which has one stream, and over a WebSocket. */
+export const bytesOf: EncodeChunk = ({ data }) => data;
+
 /** Runs until the process's output has ended, the client has gone or the detach keys were typed. */
 export async function serveAttachment(
   connection: Connection,
   attachment: Attachment,
   signal: AbortSignal,
+  encode: EncodeChunk = attachment.tty ? bytesOf : encodeFrame,
 ): Promise<void> {
   feedStdin(connection, attachment);
-  const encode = attachment.tty ? (chunk: OutputChunk): Uint8Array => chunk.data : encodeFrame;
   try {
     await pump(attachment.output, connection.output, encode, signal);
   } finally {
