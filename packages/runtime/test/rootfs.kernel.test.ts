@@ -371,3 +371,46 @@ test('a new volume gets what the image has there', host, async () => {
   assert.equal(lstatSync(volume).mode & 0o7777, 0o2770);
   assert.equal(Buffer.from(getXattr(join(volume, 'a/b'), 'security.netyard') ?? []).toString(), 'kept');
 });
+
+test('a stopped container is seen with its mounts in their places, and nothing of them stays', host, async () => {
+  await withContainer({ 'etc/hosts': 'from the image', 'real/x': 'x' }, async (root, layers) => {
+    await rootfs.unmount(id);
+    const volume = join(folder, 'a-volume');
+    mkdirSync(volume);
+    writeFileSync(join(volume, 'inside'), 'volume');
+    symlinkSync('/real', join(volume, 'link'));
+    const hosts = join(folder, 'hosts');
+    writeFileSync(hosts, 'ours');
+    const mounts = [
+      { source: hosts, target: '/etc/hosts', readOnly: false },
+      { source: volume, target: '/new/place', readOnly: false },
+      { source: volume, target: '/locked', readOnly: true },
+    ];
+    await rootfs.withMounts(id, layers, { mounts, readOnlyRoot: false }, async (view) => {
+      assert.equal(readFileSync(join(view, 'etc/hosts'), 'utf8'), 'ours');
+      const listed = await listing((await rootfs.readArchive(view, '/new/place')).stream);
+      assert.deepEqual(
+        listed.map((line) => line.split(' ')[2]),
+        ['place/', 'place/inside', 'place/link'],
+      );
+      await rootfs.writeArchive(view, '/new/place/link', await tar([{ name: 'through' }]), plain);
+      await assert.rejects(
+        rootfs.writeArchive(view, '/locked', await tar([{ name: 'x' }]), plain),
+        /^NetyardError: mounted volume is marked read-only$/,
+      );
+    });
+    await rootfs.withMounts(id, layers, { mounts, readOnlyRoot: true }, async (view) => {
+      await assert.rejects(
+        rootfs.writeArchive(view, '/real', await tar([{ name: 'x' }]), plain),
+        /container rootfs is marked read-only/,
+      );
+      await rootfs.writeArchive(view, '/new/place', await tar([{ name: 'more' }]), plain);
+    });
+    assert.deepEqual(readdirSync(volume).sort(), ['inside', 'link', 'more']);
+    assert.deepEqual(readdirSync(join(folder, 'overlay/temporary')), []);
+    assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes('overlay/temporary'));
+    await rootfs.mount(id, layers);
+    assert.equal(readFileSync(join(root, 'real/through'), 'utf8'), 'new');
+    assert.equal(readFileSync(join(root, 'etc/hosts'), 'utf8'), 'from the image');
+  });
+});

@@ -119,7 +119,7 @@ class ContainerdImageContent implements ImageContent {
 
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }> {
     return this.#queue.run(chainId, async () => {
-      const { diffId, size } = await inspectLayer(this.#blobs.read(layer.digest));
+      const { diffId, size } = await inspectLayer(this.#blobs.read(layer.digest), this.#folders.freeBytes());
       const found = chainIdOf(parents.at(-1), diffId);
       if (found !== chainId) {
         throw new NetyardError('invalid', `the layer ${layer.digest} holds ${diffId}, which is not what was announced`);

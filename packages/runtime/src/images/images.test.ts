@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { tarHeader } from '@netyard/core';
+import { encodeHeader, tarHeader } from '@netyard/core';
 import { pack } from 'tar-stream';
 import { checkLayerEntry, inspectLayer } from './layer-check.ts';
 import { baseName, goFileMode, wantsFolder } from './path-stat.ts';
@@ -38,6 +38,13 @@ test('entries of layers', () => {
   ];
   for (const values of bad)
     assert.throws(() => checkLayerEntry(tarHeader(values)), { code: 'invalid' }, JSON.stringify(values));
+});
+
+test('a layer with more than the disk has is refused, also when it is all holes', async () => {
+  const archive = async function* () {
+    yield encodeHeader(tarHeader({ name: 'huge', size: 2 ** 50 }));
+  };
+  await assert.rejects(inspectLayer(archive(), 2 ** 40), /more than the 1099511627776 bytes that are free/);
 });
 
 test('a layer is read through its compression', async () => {

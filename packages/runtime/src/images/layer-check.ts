@@ -14,14 +14,21 @@ export interface LayerReport {
   size: number;
 }
 
-/** Reads to the end. Throws `invalid`, naming the entry. */
-export async function inspectLayer(stream: AsyncIterable<Uint8Array>): Promise<LayerReport> {
+/**
+ * Reads to the end. Throws `invalid`, naming the entry.
+ * @param mostBytes what its files may have together, holes included: unpacking writes holes out
+ */
+export async function inspectLayer(
+  stream: AsyncIterable<Uint8Array>,
+  mostBytes = Number.MAX_SAFE_INTEGER,
+): Promise<LayerReport> {
   const { stream: plain } = await decompress(stream);
   const hash = createHash('sha256');
   let size = 0;
   for await (const entry of tarEntries(hashed(plain, hash))) {
     checkLayerEntry(entry.header);
     size += entry.header.size;
+    if (size > mostBytes) throw refused(`its files have more than the ${mostBytes} bytes that are free on the disk`);
   }
   return { diffId: `sha256:${hash.digest('hex')}`, size };
 }

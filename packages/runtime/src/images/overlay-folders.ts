@@ -9,7 +9,16 @@
  * Folders appear under their final name, and leave it, by one rename. Nothing is mounted here.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
@@ -33,6 +42,12 @@ export class OverlayFolders {
     for (const name of ['layers', 'init', 'containers', 'temporary']) {
       mkdirSync(join(this.root, name), { recursive: true, mode: 0o700 });
     }
+  }
+
+  /** What the file system of layers has left. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.root);
+    return bavail * bsize;
   }
 
   layer(chainId: string): string {
