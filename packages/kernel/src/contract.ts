@@ -73,6 +73,23 @@ export interface ObservedElement {
   bytes?: bigint;
 }
 
+/** A rule as `nft -s list` prints it, without its comment. */
+export interface ObservedNftRule {
+  text: string;
+  handle?: number;
+  comment?: string;
+}
+
+/** A chain of any table; `hook` and `policy` only of base chains. */
+export interface ObservedNftChain {
+  family: NftFamily;
+  table: string;
+  chain: string;
+  hook?: string;
+  policy?: 'accept' | 'drop';
+  rules: ObservedNftRule[];
+}
+
 /** Connections by where their first packet went. */
 export interface ConnectionMatch {
   protocol: PortProtocol;
@@ -162,6 +179,11 @@ export interface Kernel {
   readSysctl(key: string, ns?: string): Promise<string>;
   /** Elements of one of our sets or maps, in the syntax of `NftElementObject`. */
   listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;
+
+  /** Base chains that IPv4 packets pass at a hook, of all tables in this process's namespace, with their rules. */
+  listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]>;
+  /** Undefined without the chain. */
+  listNftChain(name: { family: NftFamily; table: string; chain: string }): Promise<ObservedNftChain | undefined>;
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;

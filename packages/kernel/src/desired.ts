@@ -166,6 +166,21 @@ export interface NftElementObject {
   comment?: string;
 }
 
+/** A rule in a chain that belongs to another program, such as iptables' `ip filter FORWARD`; found by its comment. */
+export interface NftRuleObject {
+  kind: 'nft-rule';
+  ns?: string;
+  family: NftFamily;
+  table: string;
+  chain: string;
+  /** nft(8) syntax as `nft -s list` prints it, such as `iifname "docker0" accept`. */
+  rule: string;
+  /** At most 127 bytes, no quotes; no two rules of ours in one chain have the same. */
+  comment: string;
+  /** At the head of the chain (`first`, the default), at its end, or before the rule with this handle. */
+  place?: 'first' | 'last' | { before: number };
+}
+
 /** A text file wanted with exactly this content, rewritten in place (same inode: containers bind-mount it). */
 export interface FileObject {
   kind: 'file';
@@ -188,6 +203,7 @@ export type KernelObject =
   | SysctlObject
   | NftTableObject
   | NftElementObject
+  | NftRuleObject
   | FileObject;
 
 /** Wanted objects in the order in which they can be made. */

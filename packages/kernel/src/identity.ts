@@ -38,6 +38,9 @@ export function identityOf(object: KernelObject): string {
       break;
     case 'nft-element':
       parts.push(object.kind, object.family, object.table, object.set, object.key);
+      break;
+    case 'nft-rule':
+      parts.push(object.kind, object.family, object.table, object.chain, object.comment);
   }
   return parts.join('\0');
 }
@@ -73,6 +76,8 @@ function nameOf(object: KernelObject): string {
       return `${object.family} ${object.name}`;
     case 'nft-element':
       return `${object.family} ${object.table} ${object.set} { ${object.key} }`;
+    case 'nft-rule':
+      return `${object.family} ${object.table} ${object.chain} { ${object.rule} }`;
     default:
       return object.name;
   }

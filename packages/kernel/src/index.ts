@@ -23,6 +23,7 @@ export {
   openInNetns,
   type PinnedNetns,
 } from './netns.ts';
+export { parseChains } from './nft/chain.ts';
 export { spawnInPidNamespace } from './pidns.ts';
 export { removeTree } from './remove-tree.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './shell.ts';

@@ -17,13 +17,16 @@ import type {
   ObservedFdbEntry,
   ObservedLink,
   ObservedNeighbour,
+  ObservedNftChain,
   ObservedRoute,
   PortProtocol,
   PortReservation,
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, Observation } from './desired.ts';
 import { listElements } from './nft/batch.ts';
+import { listBaseChains, listChain } from './nft/chain.ts';
 import { setWords } from './nft/element.ts';
+import type { NftChainName } from './nft/rule.ts';
 import { checkObject } from './objects/index.ts';
 import { observeAll } from './observe.ts';
 import { reservePort } from './port.ts';
@@ -132,6 +135,14 @@ class LinuxKernel implements Kernel {
   }): Promise<ObservedElement[]> {
     const words = setWords(wanted);
     return await this.#inSession((session) => listElements(session, wanted.ns, words));
+  }
+
+  async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
+    return await this.#inSession((session) => listBaseChains(session.nft(), hook));
+  }
+
+  async listNftChain(name: NftChainName): Promise<ObservedNftChain | undefined> {
+    return await this.#inSession((session) => listChain(session.nft(), name));
   }
 
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {

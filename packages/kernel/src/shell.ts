@@ -14,12 +14,14 @@ import type {
   NeighbourObject,
   NetnsObject,
   NftElementObject,
+  NftRuleObject,
   NftTableObject,
   RouteObject,
   SysctlObject,
 } from './desired.ts';
 import { routeFamily } from './identity.ts';
 import { printElement, setWords } from './nft/element.ts';
+import { chainWords, printRule } from './nft/rule.ts';
 import { printReplacement, printTable, tableWords } from './nft/table.ts';
 import { bridgeTwin, fdbTwin, linkStateTwin, vethTwin, vxlanTwin } from './shell/links.ts';
 import { inside, line, netnsName, option, quoteWord, type Twin, tool } from './shell/words.ts';
@@ -123,6 +125,22 @@ const elementTwin: Twin<NftElementObject> = {
   delete: (element) => [elementLine('delete', element)],
 };
 
+const ruleLine = (rule: NftRuleObject): string => line(...inside(rule.ns), 'nft', printRule(rule));
+
+/** nft(8) deletes a rule by its handle only. */
+function deleteRuleLine(object: NftRuleObject): string {
+  const words = chainWords(object);
+  const nft = line(...inside(object.ns), 'nft');
+  const handle = `$(${nft} -a list chain ${words} | sed -n 's/.* comment "${object.comment}" # handle //p')`;
+  return `${nft} delete rule ${words} handle ${handle}`;
+}
+
+const ruleTwin: Twin<NftRuleObject> = {
+  create: (rule) => [ruleLine(rule)],
+  change: (rule) => [deleteRuleLine(rule), ruleLine(rule)],
+  delete: (rule) => [deleteRuleLine(rule)],
+};
+
 function writeFile({ path, content, mode }: FileObject): string[] {
   const target = quoteWord(path);
   const write = content.endsWith('\n')
@@ -150,6 +168,7 @@ const twins: { [K in KernelObject['kind']]: Twin<Extract<KernelObject, { kind: K
   sysctl: sysctlTwin,
   'nft-table': tableTwin,
   'nft-element': elementTwin,
+  'nft-rule': ruleTwin,
   file: fileTwin,
 };
 

@@ -37,6 +37,7 @@ import {
   type ObservedFdbEntry,
   type ObservedLink,
   type ObservedNeighbour,
+  type ObservedNftChain,
   type ObservedRoute,
   type PacketCapture,
   type PacketCaptureRequest,
@@ -58,6 +59,8 @@ export class FakeKernel implements Kernel {
   readonly done: KernelOperation[] = [];
   /** By `SET KEY`: what a set that counts has counted there. Nothing unless told. */
   readonly counted = new Map<string, { packets: bigint; bytes: bigint }>();
+  /** Chains of other programs at the forward hook, or jumped to from there; with the rules of plans before theirs. */
+  readonly chains: ObservedNftChain[] = [];
   /** `forgetConnections` calls. */
   readonly forgotten: ConnectionMatch[] = [];
   /** `forgetConnectionsOf` calls. */
@@ -228,6 +231,15 @@ export class FakeKernel implements Kernel {
       }));
   }
 
+  async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
+    return this.chains.filter((chain) => chain.hook === hook).map((chain) => this.#withRules(chain));
+  }
+
+  async listNftChain({ family, table, chain }: { family: NftFamily; table: string; chain: string }) {
+    const found = this.chains.find((one) => one.family === family && one.table === table && one.chain === chain);
+    return found && this.#withRules(found);
+  }
+
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
     const isAny = (text: string): boolean => text === '0.0.0.0' || text === '::';
     const sameFamily = (a: string, b: string): boolean => a.includes(':') === b.includes(':');
@@ -289,6 +301,16 @@ export class FakeKernel implements Kernel {
   }
 
   // Inside
+
+  /** Rules of plans come first, wherever the plan places them. */
+  #withRules(chain: ObservedNftChain): ObservedNftChain {
+    const ours = this.objects()
+      .filter((object) => object.kind === 'nft-rule')
+      .filter(({ family, table }) => family === chain.family && table === chain.table)
+      .filter((object) => object.chain === chain.chain)
+      .map(({ rule, comment }, index) => ({ text: rule, comment, handle: 1000 + index }));
+    return { ...chain, rules: [...ours, ...chain.rules] };
+  }
 
   #observeOne(object: KernelObject): Observation {
     if (object.kind === 'link-state') return this.#observeLinkState(object);

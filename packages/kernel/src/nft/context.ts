@@ -17,7 +17,7 @@ export interface NftPurpose {
 }
 
 /** Flags of nft_ctx_output_set_flags, in libnftables.h. */
-export const nftOutput = { stateless: 1 << 2, terse: 1 << 11 } as const;
+export const nftOutput = { stateless: 1 << 2, handle: 1 << 3, terse: 1 << 11 } as const;
 
 export class NftContext {
   readonly #pointer: NftContextPointer;

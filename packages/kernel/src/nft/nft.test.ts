@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import type { NftElementObject, NftTableObject } from '../desired.ts';
+import type { NftElementObject, NftRuleObject, NftTableObject } from '../desired.ts';
+import { parseChains } from './chain.ts';
 import { nftError } from './context.ts';
 import { parseElements, printAdd, printDelete, printElement } from './element.ts';
+import { checkRule, printRule } from './rule.ts';
 import { digestComment, printKeptElements, printTable } from './table.ts';
 
 const element = (set: string, key: string, more: Partial<NftElementObject> = {}): NftElementObject => ({
@@ -124,6 +126,66 @@ test('elements are kept for sets that stay, as long as their type does', () => {
     'set stays { type ipv4_addr . inet_service; }\nset changes { type ipv6_addr; }\nmap new { type mark : verdict; }';
   const kept = printKeptElements({ kind: 'nft-table', family: 'ip', name: 't', body }, former);
   assert.equal(kept, 'add element ip t stays { 1.1.1.1 . 80 comment "a }" }\n');
+});
+
+test('chains are read from a listing: hooks, policies, rules with handles and comments', () => {
+  const listing = `table ip filter {
+	set s {
+		type ipv4_addr
+		elements = { 1.1.1.1 }
+	}
+	chain FORWARD { # handle 1
+		comment "mine"
+		type filter hook forward priority filter; policy drop;
+		iifname "docker0"  counter accept comment "netyard: a # handle 9" # handle 8
+		 counter log prefix "x } " # handle 7
+	}
+	chain other {
+		accept
+	}
+}
+table bridge t {
+	chain f {
+		type filter hook forward priority filter; policy accept;
+	}
+}`;
+  assert.deepEqual(parseChains(listing), [
+    {
+      ...{ family: 'ip', table: 'filter', chain: 'FORWARD', hook: 'forward', policy: 'drop' },
+      rules: [
+        { text: 'iifname "docker0" counter accept', handle: 8, comment: 'netyard: a # handle 9' },
+        { text: 'counter log prefix "x } "', handle: 7 },
+      ],
+    },
+    { family: 'ip', table: 'filter', chain: 'other', rules: [{ text: 'accept' }] },
+    { family: 'bridge', table: 't', chain: 'f', hook: 'forward', policy: 'accept', rules: [] },
+  ]);
+});
+
+test('a rule for a chain of another program ends neither its quotes nor its line', () => {
+  const rule: NftRuleObject = {
+    ...{ kind: 'nft-rule', family: 'ip', table: 'filter', chain: 'FORWARD' },
+    ...{ rule: 'iifname "docker0" accept', comment: 'netyard: from docker0' },
+  };
+  const text = 'iifname "docker0" accept comment "netyard: from docker0"';
+  assert.equal(printRule(rule), `insert rule ip filter FORWARD ${text}`);
+  assert.equal(printRule({ ...rule, place: 'last' }), `add rule ip filter FORWARD ${text}`);
+  assert.equal(printRule({ ...rule, place: { before: 7 } }), `insert rule ip filter FORWARD position 7 ${text}`);
+  const bad: Partial<NftRuleObject>[] = [
+    { rule: 'accept; flush ruleset' },
+    { rule: 'accept\nflush ruleset' },
+    { rule: '' },
+    { comment: 'a"b' },
+    { comment: '' },
+    { comment: 'x'.repeat(128) },
+    { chain: 'a b' },
+    { table: '{' },
+  ];
+  for (const part of bad)
+    assert.throws(
+      () => checkRule({ ...rule, ...part }),
+      (error) => isNetyardError(error, 'invalid'),
+    );
 });
 
 test('complaints of nft become errors with errno, message and line', () => {

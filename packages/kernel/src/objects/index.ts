@@ -11,6 +11,7 @@ import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
 import { linkStateHandler } from './link.ts';
 import { netnsHandler } from './netns.ts';
+import { nftRuleHandler } from './nft-rule.ts';
 import { vethHandler } from './veth.ts';
 import { vxlanHandler } from './vxlan.ts';
 
@@ -27,6 +28,7 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   route: routeHandler,
   neighbour: neighbourHandler,
   sysctl: sysctlHandler,
+  'nft-rule': nftRuleHandler,
   file: fileHandler,
 };
 
