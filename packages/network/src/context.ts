@@ -3,7 +3,7 @@
  * only be held by a living process: port sockets and queues). One value made by open.ts; nothing here is global.
  */
 import { type Clock, type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
-import type { Kernel } from '@netyard/kernel';
+import type { Kernel, NftRuleObject } from '@netyard/kernel';
 import type {
   ContainerDirectory,
   LinkRecord,
@@ -53,6 +53,8 @@ export interface Context {
   tunnelIndex: number | undefined;
   /** No link of a container carries more, so that what it sends fits through the tunnel. */
   mtuLimit: number | undefined;
+  /** Accept rules in other programs' forward chains, and which of those chains cut the bridges off nevertheless. */
+  foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly links: LinkIndex;
   /** Links whose target is gone: a container of the same name takes its place. */
   readonly dangling: Set<LinkRecord>;

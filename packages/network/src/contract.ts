@@ -220,6 +220,10 @@ export interface NetworkSettings {
    */
   dropStrangers?: boolean;
   ipMasquerade: boolean;
+  /**
+   * `--foreign-firewall`: accept rules for the bridges in forward chains of other programs that drop. Default true.
+   */
+  foreignFirewall?: boolean;
   fixedCidr?: string;
   dns: string[];
   dnsSearch: string[];
@@ -311,6 +315,9 @@ export interface Networks {
   removePeer(name: string): Promise<void>;
   peers(): Promise<PeerState[]>;
   peer(name: string): Promise<PeerState>;
+
+  /** Why containers are cut off on this host, such as another program's forward chain with policy drop. */
+  warnings(): string[];
 
   // Glass box
   /** Everything that stands for a container, a network or a peer: see `printShell` of kernel. */

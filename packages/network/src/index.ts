@@ -1,6 +1,7 @@
 /** The door of the network box. */
 export * from './capture/contract.ts';
 export * from './contract.ts';
+export { findBlocks, selectForeignChains } from './firewall/foreign.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
 export { parsePeerText } from './peers/parse.ts';

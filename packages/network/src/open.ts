@@ -20,6 +20,7 @@ import { setClusterPeers } from './operations/cluster-peers.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
+import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
@@ -77,6 +78,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     ...linkMethods(context),
     ...peerMethods(context, options.peerApis),
     explain: (ref) => explain(context, ref),
+    warnings: () => foreignWarnings(context),
     capture: (request) => capture(context, request),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
     planDisconnect: (networkRef, containerId, force) => planDisconnect(context, networkRef, containerId, force),
@@ -98,6 +100,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.names.close();
       await traffic.close();
       await mender.close();
+      if (started) await releaseForeignRules(context);
       await context.departures.close();
       context.ports.close();
     },
@@ -240,6 +243,7 @@ function openContext(
     tunnel: undefined,
     tunnelIndex: undefined,
     mtuLimit: undefined,
+    foreign: { rules: [], blocks: [] },
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),
     pools: new Map(),

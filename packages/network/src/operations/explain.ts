@@ -22,7 +22,7 @@ export function explain(context: Context, ref: string): KernelPlan {
   const peer = context.peers.get(ref);
   if (peer) return explainPeer(context, peer);
   const record = findNetwork(context, ref);
-  return { owner: `network ${record.name}`, objects: planNetworks(context, [record.id]) };
+  return { owner: `network ${record.name}`, objects: withForeignRules(context, planNetworks(context, [record.id])) };
 }
 
 /** What is not there may have been meant as a container, a network or a peer: none of them is. */
@@ -46,6 +46,10 @@ function explainPeer(context: Context, { record, path, problem }: Peer): KernelP
   return { owner, objects: [...tunnel, ...planPeer(record, path)] };
 }
 
+/** With the bridge come its accept rules in chains of other programs. */
+const withForeignRules = (context: Context, networks: KernelObject[]): KernelObject[] =>
+  networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
+
 /** Our table and the given networks' bridges; nothing for networks without one. */
 export function planNetworks(context: Context, networkIds: readonly string[]): KernelObject[] {
   const bridges = networkIds.flatMap((id) => bridgeOf(context, id) ?? []);
@@ -63,10 +67,8 @@ function explainContainer(context: Context, containerId: string): KernelPlan {
     const owner = context.sandboxes.get(state.sharedWith);
     if (owner?.state) return explainContainer(context, state.sharedWith);
   }
-  const networks = planNetworks(
-    context,
-    state.endpoints.map((endpoint) => endpoint.networkId),
-  );
+  const networkIds = state.endpoints.map((endpoint) => endpoint.networkId);
+  const networks = withForeignRules(context, planNetworks(context, networkIds));
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
   return { owner: `container ${config.name}`, objects: [...networks, ...own.map(asItIs)] };
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { KernelError } from '@netyard/core';
 import type { KernelObject, ObservedElement } from '@netyard/kernel';
 import type { Context } from '../context.ts';
+import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
+import { readForeignChains } from './foreign-rules.ts';
 import { findPeerObjects, planPeers } from './peer-objects.ts';
 import { planInput } from './sandbox-plan.ts';
 import { planTunnelOf } from './tunnel.ts';
@@ -22,6 +24,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
     ...(await orphanLinks(context, options.keepWanted)),
     ...(options.keepWanted && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
     ...(options.keepWanted ? await orphanElements(context) : []),
+    ...findStaleRules(await readForeignChains(context), options.keepWanted ? context.foreign.rules : []),
   ];
   const orphans = found.filter((object) => !has.has(identify(object)));
   // A sharer's namespace belongs to an owner that may be stopped: no plan names it.
@@ -49,6 +52,8 @@ function identify(object: KernelObject): string {
       return `netns ${object.path}`;
     case 'nft-element':
       return `element ${object.set} ${object.key}`;
+    case 'nft-rule':
+      return `rule ${object.family} ${object.table} ${object.chain} ${object.comment}`;
     case 'nft-table':
       return `table ${object.family} ${object.name}`;
     case 'bridge':

@@ -11,6 +11,7 @@ import { checkResolvConfWishes } from '../files/resolv-conf.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
+import { foreignWarnings } from './foreign-rules.ts';
 import { attachDangling, resolveLinks } from './link-targets.ts';
 import { hostGateway } from './sandbox-plan.ts';
 
@@ -26,6 +27,7 @@ export async function register(context: Context, wanted: SandboxConfig): Promise
   warnings.push(...checkPublishing(context, config));
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await forwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
+  if (config.mode.kind !== 'host' && config.mode.kind !== 'none') warnings.push(...foreignWarnings(context));
   commit(context, config, links);
   return { warnings };
 }

@@ -11,6 +11,7 @@ import { AddressPool } from '../ipam/pool.ts';
 import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../plan/bridge-settings.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
+import { reconcileForeignRules } from './foreign-rules.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
 import { mendPeers } from './mend-peers.ts';
 import { loadLeases } from './networks.ts';
@@ -33,6 +34,7 @@ export async function start(
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
   await mendPeers(context, 'all');
+  await settleForeignChains(context);
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
   // A target may have got its address just before the crash, and its parents have not heard of it.
@@ -44,6 +46,15 @@ export async function start(
       objects: orphans.map(describe),
     });
   } else await removeOrphans(context, orphans);
+}
+
+/** Another program's chain that cannot be read or changed is no reason not to start. */
+async function settleForeignChains(context: Context): Promise<void> {
+  try {
+    await reconcileForeignRules(context);
+  } catch (error) {
+    context.logger.error('chains of other firewalls could not be read or changed', { error: messageOf(error) });
+  }
 }
 
 /** The flags may have changed since the last start. */
@@ -164,6 +175,8 @@ export function describe(object: KernelObject): string {
       return `sysctl ${object.key}`;
     case 'nft-table':
       return `nft table ${object.family} ${object.name}`;
+    case 'nft-rule':
+      return `nft rule ${object.family} ${object.table} ${object.chain} { ${object.rule} }`;
     case 'nft-element':
       return `nft element ${object.set} { ${object.key} }`;
     default:

@@ -12,6 +12,7 @@ import { isHostLinkName, ownerPrefix } from '../plan/names.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
+import { reconcileForeignRules } from './foreign-rules.ts';
 import { type MendScope, mendPeers, widest } from './mend-peers.ts';
 import { findForeignElements, listElements } from './orphans.ts';
 import { RepairPace } from './repair-pace.ts';
@@ -38,6 +39,9 @@ export class Mender {
   #work: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #elementsTimer: NodeJS.Timeout | undefined;
+  #foreignTimer: NodeJS.Timeout | undefined;
+  /** Milliseconds that the last check of foreign chains took. */
+  #foreignCost = 0;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
   #sampler: NodeJS.Timeout | undefined;
   readonly #pace = new RepairPace();
@@ -80,6 +84,7 @@ export class Mender {
     this.#stop.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#elementsTimer);
+    clearTimeout(this.#foreignTimer);
     clearInterval(this.#sampler);
     await Promise.all([this.#watching, this.#work]);
   }
@@ -108,11 +113,16 @@ export class Mender {
       this.#markNetworks('all');
       this.#markAll();
       this.#markPeers('all');
+      this.#scheduleForeign();
     }
   }
 
   #noteNft(event: NftEvent): void {
-    if (event.table !== tableName) return;
+    if (event.table !== tableName) {
+      // Sets and their elements have no say in where a chain leads.
+      if (event.what !== 'set' && event.what !== 'element') this.#scheduleForeign();
+      return;
+    }
     if (event.what === 'element') this.#noteElement(event);
     else {
       this.#markNetworks('all');
@@ -263,6 +273,24 @@ export class Mender {
       this.#elementsTimer = undefined;
       this.#work = this.#work.then(() => this.#findMissingElements());
     }, wait);
+  }
+
+  /** Other programs rewrite long chains at once: what a check costs is waited ten times before the next one. */
+  #scheduleForeign(): void {
+    if (this.#foreignTimer !== undefined || this.#stop.signal.aborted) return;
+    const wait = Math.max(this.#pace.delay(performance.now()), this.#foreignCost * 10);
+    this.#foreignTimer = setTimeout(() => {
+      this.#foreignTimer = undefined;
+      this.#work = this.#work.then(() => this.#attempt('chains of other programs', () => this.#checkForeign()));
+    }, wait);
+  }
+
+  async #checkForeign(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const begin = performance.now();
+    const operations = await reconcileForeignRules(this.#context);
+    this.#foreignCost = performance.now() - begin;
+    this.#tellRepair(operations);
   }
 
   async #mend(): Promise<void> {

@@ -1,0 +1,157 @@
+/**
+ * Forward chains of other programs (Docker, ufw, firewalld, iptables). Every base chain has to accept a packet, so a
+ * foreign chain that drops what it does not know cuts containers off; two accept rules for each bridge prevent that.
+ * They accept in that chain only: our own forward chain still drops what is not published. Pure.
+ */
+import type { NftRuleObject, ObservedNftChain, ObservedNftRule } from '@netyard/kernel';
+import { ownerPrefix } from '../plan/names.ts';
+import { tableName } from './table.ts';
+
+export interface ForeignChains {
+  /** All base chains at the forward hook. */
+  bases: readonly ObservedNftChain[];
+  /** Docker's chain for rules of the host's administrator, `ip filter DOCKER-USER`. */
+  dockerUser: ObservedNftChain | undefined;
+}
+
+export const dockerUserChain = { family: 'ip', table: 'filter', chain: 'DOCKER-USER' } as const;
+
+/** Those that matter of a whole ruleset. */
+export const selectForeignChains = (chains: readonly ObservedNftChain[]): ForeignChains => ({
+  bases: chains.filter(({ hook, family }) => hook === 'forward' && (family === 'ip' || family === 'inet')),
+  dockerUser: chains.find(
+    ({ family, table, chain }) =>
+      family === dockerUserChain.family && table === dockerUserChain.table && chain === dockerUserChain.chain,
+  ),
+});
+
+const chainName = ({ family, table, chain }: ObservedNftChain): string => `${family} ${table} ${chain}`;
+
+/** Chains that are not ours. */
+export const foreignBases = ({ bases }: ForeignChains): ObservedNftChain[] =>
+  bases.filter(({ table }) => table !== tableName);
+
+// Rules
+
+export const isMarked = ({ comment }: ObservedNftRule): boolean => comment?.startsWith(ownerPrefix) ?? false;
+
+/** Without counter and log, which decide nothing. */
+const essence = ({ text }: ObservedNftRule): string =>
+  text
+    .replace(/\blog( (prefix "[^"]*"|level \S+|flags \S+( \S+)?|group \d+))*/g, '')
+    .replace(/\bcounter\b( packets \d+ bytes \d+)?/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+const isStop = (rule: ObservedNftRule): boolean => /^(?:drop|reject\b.*)$/.test(essence(rule));
+
+/** May end a packet's way: by itself, or in a chain or program that it hands the packet to. */
+const mayStop = (rule: ObservedNftRule): boolean =>
+  !isMarked(rule) && /\b(?:drop|reject|jump|goto|queue|vmap|xt)\b/.test(rule.text.replace(/"[^"]*"/g, ''));
+
+const mayDrop = (chain: ObservedNftChain): boolean => chain.policy === 'drop' || chain.rules.some(mayStop);
+
+/** Index of the first match, or past the end. */
+function firstIndex(rules: readonly ObservedNftRule[], matches: (rule: ObservedNftRule) => boolean): number {
+  const index = rules.findIndex(matches);
+  return index < 0 ? rules.length : index;
+}
+
+// Decisions
+
+/** The accept rules of these bridges, for each foreign forward chain that may drop. */
+export function planForeignRules(view: ForeignChains, bridges: readonly string[]): NftRuleObject[] {
+  return foreignBases(view)
+    .filter(mayDrop)
+    .flatMap((base) => {
+      const { chain, place } = placeIn(view, base);
+      const effective = chain.rules.slice(0, firstIndex(chain.rules, isStop));
+      return bridges
+        .flatMap((bridge) => rulesOf(bridge))
+        .filter(({ rule }) => !effective.some((other) => !isMarked(other) && essence(other) === rule))
+        .map((rule) => ({ ...nameOf(chain), ...rule, place }));
+    });
+}
+
+const nameOf = ({ family, table, chain }: ObservedNftChain) => ({ kind: 'nft-rule', family, table, chain }) as const;
+
+const rulesOf = (bridge: string): { rule: string; comment: string }[] => [
+  { rule: `iifname "${bridge}" accept`, comment: `${ownerPrefix}from ${bridge}` },
+  { rule: `oifname "${bridge}" accept`, comment: `${ownerPrefix}to ${bridge}` },
+];
+
+/**
+ * DOCKER-USER, behind what the administrator wrote there, where the chain hands packets to it; else the head of the
+ * chain itself.
+ */
+function placeIn(
+  { dockerUser }: ForeignChains,
+  base: ObservedNftChain,
+): { chain: ObservedNftChain; place: NonNullable<NftRuleObject['place']> } {
+  const jump = base.rules.findIndex(isDockerJump);
+  const isReached = jump >= 0 && jump < firstIndex(base.rules, isStop);
+  if (!dockerUser || !isReached || !isDockers(base)) return { chain: base, place: 'first' };
+  const end = dockerUser.rules.find((rule) => essence(rule) === 'return')?.handle;
+  return { chain: dockerUser, place: end === undefined ? 'last' : { before: end } };
+}
+
+const isDockerJump = (rule: ObservedNftRule): boolean => essence(rule) === `jump ${dockerUserChain.chain}`;
+
+const isDockers = ({ family, table }: ObservedNftChain): boolean =>
+  family === dockerUserChain.family && table === dockerUserChain.table;
+
+/**
+ * Marked rules that are not desired, and desired ones that stand behind an unconditional drop. Somebody's own drop in
+ * DOCKER-USER is respected.
+ */
+export function findStaleRules(view: ForeignChains, desired: readonly NftRuleObject[]): NftRuleObject[] {
+  const chains = [...foreignBases(view), ...(view.dockerUser ? [view.dockerUser] : [])];
+  return chains.flatMap((chain) => {
+    const stop = firstIndex(chain.rules, isStop);
+    return chain.rules.flatMap((rule, index) => {
+      if (!isMarked(rule)) return [];
+      const object = { ...nameOf(chain), rule: rule.text, comment: rule.comment ?? '' };
+      const isDesired = desired.some((one) => sameRule(one, object));
+      return isDesired && (index < stop || chain === view.dockerUser) ? [] : [object];
+    });
+  });
+}
+
+const sameRule = (one: NftRuleObject, other: NftRuleObject): boolean =>
+  one.family === other.family &&
+  one.table === other.table &&
+  one.chain === other.chain &&
+  one.comment === other.comment;
+
+/** What cuts the bridges off, in words: `ip filter FORWARD drops what docker0 forwards (policy drop)`. */
+export function findBlocks(view: ForeignChains, bridges: readonly string[]): string[] {
+  return foreignBases(view).flatMap((base) =>
+    bridges.flatMap((bridge) => {
+      const reason = blockOf(view, base, bridge);
+      return reason === undefined ? [] : [`${chainName(base)} drops what ${bridge} forwards (${reason})`];
+    }),
+  );
+}
+
+/** Undefined where packets from and to the bridge get through, as far as rules without further conditions tell. */
+function blockOf(view: ForeignChains, base: ObservedNftChain, bridge: string): string | undefined {
+  const wanted = new Set([`iifname "${bridge}"`, `oifname "${bridge}"`]);
+  const jumps = isDockers(base) ? (view.dockerUser?.rules ?? []) : [];
+  const rules = base.rules.flatMap((rule) => (isDockerJump(rule) ? untilReturn(jumps) : [rule]));
+  for (const rule of rules) {
+    const text = essence(rule);
+    if (text === 'accept') return undefined;
+    if (isStop(rule)) return `rule "${text}"`;
+    const [, match = '', verdict = ''] = /^([io]ifname "[^"]*") (accept|drop|reject\b.*)$/.exec(text) ?? [];
+    if (verdict === 'accept') wanted.delete(match);
+    else if (verdict !== '' && wanted.has(match)) return `rule "${text}"`;
+    if (wanted.size === 0) return undefined;
+  }
+  return base.policy === 'drop' ? 'policy drop' : undefined;
+}
+
+const untilReturn = (rules: readonly ObservedNftRule[]): readonly ObservedNftRule[] =>
+  rules.slice(
+    0,
+    firstIndex(rules, (rule) => essence(rule) === 'return'),
+  );

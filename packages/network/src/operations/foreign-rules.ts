@@ -1,0 +1,63 @@
+/** Keeps the accept rules for our bridges in other programs' forward chains, and knows which of those cut us off. */
+import { messageOf } from '@netyard/core';
+import type { KernelOperation } from '@netyard/kernel';
+import { bridgeOf, type Context } from '../context.ts';
+import {
+  dockerUserChain,
+  type ForeignChains,
+  findBlocks,
+  findStaleRules,
+  planForeignRules,
+} from '../firewall/foreign.ts';
+
+export async function readForeignChains({ kernel }: Context): Promise<ForeignChains> {
+  return {
+    bases: await kernel.listNftBaseChains('forward'),
+    dockerUser: await kernel.listNftChain(dockerUserChain),
+  };
+}
+
+const bridgesOf = (context: Context): string[] =>
+  [...context.networks.keys()].flatMap((id) => bridgeOf(context, id)?.link ?? []);
+
+/** Adds what is missing, deletes what is stale, and logs a chain that newly cuts us off. Returns what it did. */
+export async function reconcileForeignRules(context: Context): Promise<KernelOperation[]> {
+  const { kernel, settings } = context;
+  const view = await readForeignChains(context);
+  const bridges = bridgesOf(context);
+  const rules = settings.foreignFirewall === false ? [] : planForeignRules(view, bridges);
+  const stale = findStaleRules(view, rules);
+  const removed =
+    stale.length === 0 ? [] : (await kernel.remove({ owner: 'foreign chains', objects: stale })).operations;
+  const added = rules.length === 0 ? [] : (await kernel.apply({ owner: 'foreign chains', objects: rules })).operations;
+  const operations = [...removed, ...added];
+  const after = operations.length === 0 ? view : await readForeignChains(context);
+  noteBlocks(context, findBlocks(after, bridges));
+  context.foreign = { rules, blocks: findBlocks(after, bridges) };
+  return operations;
+}
+
+function noteBlocks(context: Context, blocks: readonly string[]): void {
+  const isOff = context.settings.foreignFirewall === false;
+  for (const block of blocks.filter((one) => !context.foreign.blocks.includes(one)))
+    context.logger.warn('containers are cut off by a chain of another firewall', {
+      chain: block,
+      hint: isOff ? 'start the daemon without --foreign-firewall=false' : 'accept the bridge in that chain',
+    });
+}
+
+/** For `docker info` and for whoever creates a container. */
+export const foreignWarnings = ({ foreign }: Context): string[] =>
+  foreign.blocks.map((block) => `Published ports and outgoing traffic may not work: ${block}.`);
+
+/** At the daemon's end, unless containers go on and need them. */
+export async function releaseForeignRules(context: Context): Promise<void> {
+  const isUsed = [...context.sandboxes.values()].some(({ state }) => state !== undefined);
+  if (isUsed || context.foreign.rules.length === 0) return;
+  try {
+    const stale = findStaleRules(await readForeignChains(context), []);
+    if (stale.length > 0) await context.kernel.remove({ owner: 'foreign chains', objects: stale });
+  } catch (error) {
+    context.logger.error('rules in chains of other firewalls could not be removed', { error: messageOf(error) });
+  }
+}

@@ -1,0 +1,178 @@
+/** Forward chains of other programs that drop do not cut containers off: rules and packets on a real kernel. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { openKernel, printCommands, printShell } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = await inFreshHost(import.meta.url);
+const neighbour = '/run/netns/neighbour';
+
+describe('forward chains of other programs', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let client = '';
+  let target = '';
+
+  before(async () => {
+    addUplink();
+    addNeighbour('neighbour', 9);
+    sh('ip -n neighbour route add default via 192.0.2.1');
+    await yard.networks.start([]);
+    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    const other = await yard.run('client');
+    client = other.netnsPath ?? '';
+    target = web.endpoints[0]?.ipv4Address ?? '';
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+  });
+
+  afterEach(async () => {
+    sh('nft delete table ip filter 2>/dev/null; nft delete table inet firewalld 2>/dev/null; true');
+    await eventually('nothing cuts containers off', () => yard.networks.warnings().length === 0);
+  });
+
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  const published = (): boolean => ask(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
+  const count = (): string => sh('nft list ruleset | grep -c "comment \\"netyard: [ft].*docker0\\"" || true').trim();
+
+  /** With so many rules of ours; packets that are lost before they are there would cost a second each. */
+  async function passes(rules = '2'): Promise<void> {
+    await eventually(`there are ${rules} rules`, () => count() === rules);
+    await eventually('the published port is reached from outside', published);
+    assert.equal(ask(client, 'tcp', '192.0.2.1', 8801), 'web 172.17.0.3', 'through the host’s address');
+    assert.ok(pings(client, '192.0.2.9'), 'outwards');
+    assert.ok(pings(client, target), 'to each other');
+    assert.deepEqual(yard.networks.warnings(), []);
+  }
+
+  const chains: [string, string][] = [
+    ['iptables with policy DROP', 'iptables -P FORWARD DROP'],
+    ['iptables with a last rule that drops', 'iptables -A FORWARD -j DROP'],
+    ['iptables with a first rule that rejects', 'iptables -A FORWARD -j ACCEPT; iptables -I FORWARD -j REJECT'],
+    [
+      "Docker's chains",
+      'iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -A FORWARD -j DOCKER-USER',
+    ],
+    [
+      "firewalld's table",
+      'nft "table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; ct state { established, related } accept; jump zones; reject with icmpx admin-prohibited; }; chain zones { }; }"',
+    ],
+  ];
+  for (const [what, commands] of chains) {
+    test(`containers are reached and reach out through ${what}`, async () => {
+      sh(commands);
+      await passes();
+    });
+  }
+
+  test('iptables lists the rules and keeps them through save and restore, without doubling them', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    assert.match(sh('iptables -S FORWARD'), /-i docker0 .*--comment "netyard: from docker0" -j ACCEPT/);
+    sh('iptables-save > /run/netns/saved && iptables-restore < /run/netns/saved && rm /run/netns/saved');
+    await passes('0'); // without the mark
+    assert.equal(sh('iptables -S FORWARD | grep -c -- "-j ACCEPT"').trim(), '2');
+  });
+
+  test('the rules open no port that is not published', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    assert.equal(ask(neighbour, 'tcp', target, 80), '');
+    assert.equal(pings(neighbour, target), false);
+  });
+
+  const upsets: [string, string][] = [
+    ['flushed', 'iptables -F FORWARD'],
+    ['made anew', 'nft delete table ip filter; iptables -P FORWARD DROP'],
+    ['reloaded with a drop before our rules', 'iptables -I FORWARD -j DROP'],
+  ];
+  for (const [what, command] of upsets) {
+    test(`a chain that is ${what} gets the rules again`, async () => {
+      sh('iptables -P FORWARD DROP');
+      await passes();
+      sh(command);
+      await passes();
+    });
+  }
+
+  test('with nothing left to drop the rules are taken out', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    sh('iptables -P FORWARD ACCEPT');
+    await eventually('no rule is left', () => count() === '0');
+    assert.ok(published());
+  });
+
+  test('a drop of this very bridge is respected, and named', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    sh('iptables -I FORWARD -o docker0 -j DROP');
+    await eventually('it is named', () => yard.networks.warnings().length === 1);
+    assert.match(yard.networks.warnings()[0] ?? '', /ip filter FORWARD drops what docker0 forwards/);
+  });
+
+  test('explain prints the rules as commands', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    const script = printShell(yard.networks.explain('web'));
+    assert.match(
+      script,
+      /nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'/,
+    );
+    const rules = yard.networks.explain('web').objects.filter(({ kind }) => kind === 'nft-rule');
+    await yard.networks.close();
+    for (const object of rules) sh(printCommands({ action: 'delete', object }).join(' && '));
+    assert.equal(count(), '0');
+    for (const object of rules) sh(printCommands({ action: 'create', object }).join(' && '));
+    assert.equal(count(), '2');
+    await yard.open().start([...yard.containers.keys()]);
+    await passes();
+  });
+
+  test('the rules stay while containers go on without the daemon, and go when none does', async () => {
+    sh('iptables -P FORWARD DROP');
+    await passes();
+    const ids = [...yard.containers.keys()];
+    await yard.networks.close();
+    assert.equal(count(), '2');
+    assert.ok(published());
+    await yard.open().start(ids);
+    assert.equal(count(), '2');
+    for (const id of ids) await yard.networks.release(id);
+    await yard.networks.close();
+    assert.equal(count(), '0');
+    await yard.open().start([]);
+    assert.equal(count(), '2');
+  });
+
+  test('cleanup without the daemon takes them', async () => {
+    sh('iptables -P FORWARD DROP');
+    await eventually('they are there', () => count() === '2');
+    await yard.networks.close();
+    sh(`nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'`); // a killed daemon
+    const other = yard.open();
+    assert.ok((await other.cleanup({ dryRun: false })).some((text) => /nft rule ip filter FORWARD/.test(text)));
+    assert.equal(count(), '0');
+    await other.start([]);
+  });
+
+  test('switched off, nothing is added; a warning names the chain', async () => {
+    sh('iptables -P FORWARD DROP');
+    await yard.networks.close();
+    const off = yard.open({ foreignFirewall: false });
+    await off.start([]);
+    assert.equal(count(), '0');
+    const expected =
+      'Published ports and outgoing traffic may not work: ip filter FORWARD drops what docker0 forwards (policy drop).';
+    assert.deepEqual(off.warnings(), [expected]);
+    assert.deepEqual((await off.register(yard.config('late'))).warnings, [expected]);
+    assert.deepEqual((await off.register(yard.config('hosts', { mode: { kind: 'host' } }))).warnings, []);
+    sh('iptables -P FORWARD ACCEPT');
+    await eventually('the warning ends', () => off.warnings().length === 0);
+  });
+});
