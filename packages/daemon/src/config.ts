@@ -36,6 +36,7 @@ export interface DaemonConfig {
   ip: string;
   ipForward: boolean;
   ipForwardNoDrop: boolean;
+  foreignFirewall: boolean;
   ipMasquerade: boolean;
   mtu: number;
   dns: readonly string[];
@@ -154,6 +155,7 @@ export function planConfig(
     ip: parseAddress('ip', textOf('ip')),
     ipForward: flagSet('ip-forward'),
     ipForwardNoDrop: flagSet('ip-forward-no-drop'),
+    foreignFirewall: flagSet('foreign-firewall'),
     ipMasquerade: flagSet('ip-masq'),
     mtu: parseMtu(value('mtu')),
     dns: listOf('dns').map((address) => parseAddress('dns', address)),

@@ -74,6 +74,7 @@ export const daemonOptions: readonly DaemonOption[] = [
   text('ip', '0.0.0.0', 'ADDRESS', 'address that ports are published on when -p names none'),
   toggle('ip-forward', true, 'switch net.ipv4.ip_forward on'),
   toggle('ip-forward-no-drop', false, 'let the host route between its other links, where the daemon switched it on'),
+  toggle('foreign-firewall', true, 'accept containers’ packets in forward chains of other firewalls that drop'),
   toggle('ip-masq', true, 'hide containers’ addresses behind the host’s outside'),
   { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of containers’ links (0: the uplink’s)' },
   list('dns', 'dns', 'ADDRESS', 'name server for containers'),

@@ -194,6 +194,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     ipForward: config.ipForward,
     dropStrangers: !config.ipForwardNoDrop,
     ipMasquerade: config.ipMasquerade,
+    foreignFirewall: config.foreignFirewall,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
     dns: [...config.dns],
     dnsSearch: [...config.dnsSearch],

@@ -32,7 +32,7 @@ async function systemInfo(context: EngineContext): Promise<SystemInfo> {
     defaultRuntime: version.defaultRuntime,
     cgroupVersion: settings.cgroupVersion,
     storageDriver: settings.storageDriver,
-    warnings: context.stateTrouble(),
+    warnings: [...context.stateTrouble(), ...context.networks.warnings().map((warning) => `WARNING: ${warning}`)],
   };
 }
 
