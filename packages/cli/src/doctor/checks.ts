@@ -191,41 +191,48 @@ const bridgeNetfilter: Check = (host) => {
   ];
 };
 
-/** Somebody else's rules that drop what is forwarded drop our packets too: a verdict of drop is final. */
+/** Every base chain has to accept a packet: forward chains of other programs that drop cut containers off. */
 const forwardPolicy: Check = async (host) => {
-  const rules = await host.output('nft', 'list', 'chains');
+  const listing = await host.output('nft', '-s', '-t', 'list', 'ruleset');
   const legacy = await host.output('iptables-legacy', '-S', 'FORWARD');
-  if (rules === undefined && legacy === undefined) {
+  if (listing === undefined && legacy === undefined) {
     return [ok('forward policy', host.isRoot ? 'no tool to look with (nft, iptables)' : 'not to be seen without root')];
   }
-  const chains = droppingChains(rules ?? '');
-  const dropped = legacy?.includes('-P FORWARD DROP') ? [...chains, 'iptables-legacy FORWARD'] : chains;
-  if (dropped.length === 0) return [ok('forward policy', 'nothing drops what is forwarded')];
-  const docker = (await host.output('nft', 'list', 'chain', 'ip', 'filter', 'DOCKER-USER')) !== undefined;
-  const who = docker ? "dockerd's doing" : 'a firewall on this host';
+  const { findBlocks, selectForeignChains } = await import('@netyard/network');
+  const { parseChains } = await import('@netyard/kernel');
+  const bridges = ownBridges(host);
+  const blocks = findBlocks(selectForeignChains(parseChains(listing ?? '')), bridges);
+  const all = legacy && dropsLegacy(legacy, bridges) ? [...blocks, 'iptables-legacy FORWARD: policy drop'] : blocks;
+  if (all.length === 0) return [ok('forward policy', 'nothing drops what containers forward')];
   return [
     warning(
       'forward policy',
-      `${dropped.join(', ')}: policy drop (${who}); packets between containers of other bridges, or from other hosts, end there`,
-      docker
-        ? 'iptables -I DOCKER-USER -i docker0 -j ACCEPT; iptables -I DOCKER-USER -o docker0 -j ACCEPT (with the name of the bridge)'
-        : 'accept what goes to and from the bridge in that chain, or set its policy to accept',
+      `${all.join('; ')}: published ports and outgoing traffic may not work`,
+      adviceFor(all, bridges[0] ?? 'docker0'),
     ),
   ];
 };
 
-/** Base chains at the forward hook with policy drop, from `nft list chains`; our own are not meant. Pure. */
-export function droppingChains(text: string): string[] {
-  const found: string[] = [];
-  let table = '';
-  let chain = '';
-  for (const line of text.split('\n')) {
-    const head = /^table (\S+ \S+) \{/.exec(line);
-    if (head?.[1] !== undefined) table = head[1];
-    chain = /^\s+chain (\S+) \{/.exec(line)?.[1] ?? chain;
-    if (/hook forward .*policy drop/.test(line) && !/ netyard/.test(table)) found.push(`${table} ${chain}`);
-  }
-  return found;
+function adviceFor(blocks: readonly string[], bridge: string): string {
+  if (blocks.every((block) => block.endsWith('(policy drop)')))
+    return 'start the daemon, without --foreign-firewall=false: it adds rules that accept';
+  const tool = blocks.some((block) => block.startsWith('iptables-legacy')) ? 'iptables-legacy' : 'iptables';
+  const accept = (option: string): string => `${tool} -I FORWARD ${option} ${bridge} -j ACCEPT`;
+  return `accept the bridge in that chain, such as: ${accept('-i')}; ${accept('-o')}`;
+}
+
+/** By the alias that Netyard gives its bridges; before its first start the default one. */
+function ownBridges(host: Host): string[] {
+  const names = host.list('/sys/class/net');
+  const own = names.filter((name) => host.read(`/sys/class/net/${name}/ifalias`)?.startsWith('netyard: network '));
+  return own.length === 0 ? ['docker0'] : own;
+}
+
+/** `iptables-legacy -S FORWARD`; its rules are another set than those of nft and iptables-nft. */
+function dropsLegacy(rules: string, bridges: readonly string[]): boolean {
+  const accepts = (option: string): boolean =>
+    bridges.every((bridge) => rules.includes(`-A FORWARD ${option} ${bridge} -j ACCEPT`));
+  return rules.includes('-P FORWARD DROP') && !(accepts('-i') && accepts('-o'));
 }
 
 const otherFirewalls: Check = async (host) => {

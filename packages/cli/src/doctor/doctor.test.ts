@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checks, droppingChains } from './checks.ts';
+import { checks } from './checks.ts';
 import { renderFindings } from './finding.ts';
 import type { Host } from './host.ts';
 
@@ -18,11 +18,6 @@ table inet netyard {
 	}
 }
 `;
-
-test('chains that drop what is forwarded; ours are not meant', () => {
-  assert.deepEqual(droppingChains(listing), ['ip filter FORWARD']);
-  assert.deepEqual(droppingChains(''), []);
-});
 
 /** A host of files and programs that are told. */
 function fakeHost(files: Record<string, string>, programs: Record<string, string>): Host {
@@ -80,19 +75,50 @@ test('what only captures need is missing', async () => {
   assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], ['libpcap', 'tcpdump']]);
 });
 
+test('a forward chain that cuts the bridge off is named, until it accepts; ours is not meant', async () => {
+  const list = 'nft -s -t list ruleset';
+  const finding = async (rules: string, files: Record<string, string> = {}) => {
+    const host = fakeHost({ ...healthy, ...files }, { ...programs, [list]: rules });
+    const known = { ...host, list: (path: string) => (path === '/sys/class/net' ? ['lo', 'ny0'] : []) };
+    return (await examine(known)).find(({ check }) => check === 'forward policy');
+  };
+  const dropped = await finding(listing);
+  assert.equal(dropped?.severity, 'warning');
+  assert.match(dropped.message, /^ip filter FORWARD drops what docker0 forwards \(policy drop\): /);
+  assert.match(dropped.cure ?? '', /--foreign-firewall/);
+  const accepts = (bridge: string): string =>
+    listing.replace(
+      'policy drop;\n',
+      `policy drop;\n\t\tiifname "${bridge}" accept comment "netyard: from ${bridge}"\n\t\toifname "${bridge}" accept\n`,
+    );
+  assert.equal((await finding(accepts('docker0')))?.severity, 'ok');
+  const alias = { '/sys/class/net/ny0/ifalias': 'netyard: network bridge' };
+  assert.equal((await finding(accepts('ny0'), alias))?.severity, 'ok');
+  assert.match((await finding(accepts('docker0'), alias))?.message ?? '', /drops what ny0 forwards/);
+});
+
+test('iptables-legacy has rules of its own', async () => {
+  const legacy = async (rules: string) => {
+    const host = fakeHost(healthy, { ...programs, 'iptables-legacy -S FORWARD': rules });
+    return (await examine(host)).find(({ check }) => check === 'forward policy');
+  };
+  const dropped = await legacy('-P FORWARD DROP');
+  assert.match(dropped?.message ?? '', /^iptables-legacy FORWARD: policy drop/);
+  assert.match(dropped?.cure ?? '', /iptables-legacy -I FORWARD -i docker0 -j ACCEPT/);
+  const accepted = '-P FORWARD DROP\n-A FORWARD -i docker0 -j ACCEPT\n-A FORWARD -o docker0 -j ACCEPT';
+  assert.equal((await legacy(accepted))?.severity, 'ok');
+});
+
 test('dockerd beside, firewalls, and bridged packets seen by iptables', async () => {
   const host = fakeHost(
     { ...healthy, '/proc/sys/net/bridge/bridge-nf-call-iptables': '1', '/proc/sys/net/ipv4/ip_forward': '0' },
     {
       ...programs,
-      'nft list chains': listing,
-      'nft list chain ip filter DOCKER-USER': 'x',
+      'nft -s -t list ruleset': listing,
       'ufw status': 'Status: active',
       'firewall-cmd --state': 'running',
     },
   );
   const warned = await severities(host, 'warning');
   assert.deepEqual(warned, ['ip_forward', 'forward policy', 'br_netfilter', 'ufw', 'firewalld']);
-  const policy = (await examine(host)).find(({ check }) => check === 'forward policy');
-  assert.match(policy?.cure ?? '', /DOCKER-USER/);
 });

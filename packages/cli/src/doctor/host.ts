@@ -29,7 +29,9 @@ export function openHost(env: Readonly<Record<string, string | undefined>>): Hos
       const path = find(program);
       if (path === undefined) return Promise.resolve(undefined);
       return new Promise((resolve) => {
-        execFile(path, args, { timeout: 5000 }, (error, stdout) => resolve(error ? undefined : stdout.trimEnd()));
+        execFile(path, args, { timeout: 5000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout) =>
+          resolve(error ? undefined : stdout.trimEnd()),
+        );
       });
     },
     isRoot: process.getuid?.() === 0,
