@@ -45,3 +45,9 @@ test('a deletion that was cut short is finished, and nothing else is deleted', a
   assert.deepEqual(readdirSync(join(dataRoot, 'volumes')).sort(), ['data', 'unknown']);
   assert.ok(existsSync(join(record.mountpoint, 'file')));
 });
+
+test('a name that no file could have is refused', () => {
+  const volumes = openIndex('/nonexistent');
+  volumes.check({ ...request, name: 'v'.repeat(250) });
+  assert.throws(() => volumes.check({ ...request, name: 'v'.repeat(251) }), /volume name is longer than 250 bytes/);
+});

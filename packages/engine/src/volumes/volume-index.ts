@@ -15,6 +15,9 @@ import {
 } from '../paths.ts';
 import type { VolumeStore } from '../ports.ts';
 
+/** A file system takes 255 bytes (NAME_MAX), of which the name of the record file needs five. */
+const maximumNameLength = 250;
+
 export interface VolumeRequest {
   /** '' for an anonymous one. */
   name: string;
@@ -139,6 +142,8 @@ function checkVolumeRequest(request: VolumeRequest): void {
       'not-found',
       `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
     );
+  if (name.length > maximumNameLength)
+    throw new NetyardError('invalid', `create ${name}: volume name is longer than ${maximumNameLength} bytes`);
   if (name.length === 1) {
     const least = 'volume name is too short, names should be at least two alphanumeric characters';
     throw new NetyardError('invalid', `create ${name}: ${least}`);
