@@ -115,6 +115,30 @@ test('folders without a record are kept, listed, and go only when that is asked 
   assert.deepEqual(readdirSync(join(world.directory, 'rootfs')), []);
 });
 
+test('a clean-up leaves containers alone that are being made or started', async () => {
+  const { containers, system } = world.engine;
+  const cleanUp = (): Promise<string[]> => system.cleanup({ dryRun: false, unknownData: true });
+  const makeFolder = world.rootfs.create.bind(world.rootfs);
+  world.rootfs.create = async (id) => {
+    await makeFolder(id);
+    assert.deepEqual(await cleanUp(), []);
+  };
+  const { id } = await containers.create({ name: undefined, config: configOf() });
+  assert.ok(existsSync(join(world.directory, 'rootfs', id)));
+
+  let cleaning: Promise<string[]> | undefined;
+  const create = world.runtime.create.bind(world.runtime);
+  world.runtime.create = async (spec) => {
+    cleaning = cleanUp();
+    for (let turns = 0; turns < 50; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(existsSync(spec.stdio.stdout), 'its pipes are there');
+    return create(spec);
+  };
+  await containers.start(id);
+  assert.deepEqual(await cleaning, []);
+  assert.equal(world.state(id).status, 'running');
+});
+
 test('a lost database kills no container and deletes no layer', async () => {
   const id = await world.run();
   world.store.records.clear();

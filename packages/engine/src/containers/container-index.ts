@@ -10,6 +10,7 @@ export class ContainerIndex {
   readonly #records = new Map<string, ContainerRecord>();
   /** Includes names of containers that are being made. */
   readonly #names = new Map<string, string>();
+  readonly #intents = new Set<string>();
   readonly #store: ContainerStore;
   /** Finds the target of `parent/alias`; links belong to the network box. */
   readonly #linkTarget: (name: string) => string | undefined;
@@ -75,11 +76,18 @@ export class ContainerIndex {
   /** A record that a crash may leave behind, not to be seen yet; reconcile removes what it names. */
   putIntent(record: ContainerRecord): void {
     this.#store.putContainer(record);
+    this.#intents.add(record.id);
+  }
+
+  /** Also of a container that is being made. */
+  hasRecord(id: string): boolean {
+    return this.#records.has(id) || this.#intents.has(id);
   }
 
   put(record: ContainerRecord): ContainerRecord {
     this.#store.putContainer(record);
     this.#records.set(record.id, record);
+    this.#intents.delete(record.id);
     return record;
   }
 
@@ -103,6 +111,7 @@ export class ContainerIndex {
 
   forgetIntent(id: string): void {
     this.#store.deleteContainer(id);
+    this.#intents.delete(id);
   }
 }
 

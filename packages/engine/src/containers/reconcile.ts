@@ -127,7 +127,7 @@ export async function remains(context: EngineContext, tasks: ReadonlyMap<string,
 }
 
 function unrecorded({ index }: EngineContext, ids: readonly string[]): string[] {
-  return [...new Set(ids)].filter((id) => isFullId(id) && !index.byId(id));
+  return [...new Set(ids)].filter((id) => isFullId(id) && !index.hasRecord(id));
 }
 
 async function removeRemains(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {

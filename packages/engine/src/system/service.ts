@@ -78,12 +78,21 @@ async function cleanup(
     report.push(unknownData ? `container ${id} and its data` : `kept: container ${id}, which has data but no record`);
   }
   report.push(...(await cleanContent(context, { dryRun, unknownData })));
-  for (const { id } of context.index.all().filter((record) => !hasProcess(record))) {
-    const left = context.outputs.leftovers().includes(id);
-    if (left && !dryRun) context.outputs.removeLeftover(id);
-    if (left) report.push(`output files of container ${id}`);
-  }
+  report.push(...(await cleanOutputFiles(context, dryRun)));
   return [...report, ...(await context.networks.cleanup({ dryRun }))];
+}
+
+/** In the container's queue: one that is about to start has files and no process yet. */
+async function cleanOutputFiles({ index, outputs, queue }: EngineContext, dryRun: boolean): Promise<string[]> {
+  const report: string[] = [];
+  for (const id of outputs.leftovers())
+    await queue.run(id, async () => {
+      const record = index.byId(id);
+      if (!record || hasProcess(record) || !outputs.leftovers().includes(id)) return;
+      if (!dryRun) outputs.removeLeftover(id);
+      report.push(`output files of container ${id}`);
+    });
+  return report;
 }
 
 async function cleanContent(
