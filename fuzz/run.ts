@@ -37,11 +37,14 @@ export interface FuzzSummary {
   end: Usage;
 }
 
-/** Docker answers these with 500 as well: a container that cannot be run, a registry that is not there. */
+/** Docker answers these with 500 as well: a container that cannot be run or paused, a registry that is not there. */
 const expectedFailures: readonly RegExp[] = [
   /^failed to create task for container/,
   /(connection refused|ECONNREFUSED)/i,
   /OCI runtime/,
+  /^Container \w+ is not paused$/,
+  /cannot (pause|update) a stopped container/,
+  /is not connected to the network/,
 ];
 
 /** Words that only JavaScript, Node or a schema library has; and folders of the daemon's inside. */
@@ -68,13 +71,14 @@ export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<Fuz
     start: await usage(host, pid),
     end: { descriptors: 0, rssMegabytes: 0 },
   };
-  const warmUp = Math.min(2_000, Math.floor(options.requests / 4));
+  const warmUp = Math.min(20_000, Math.floor(options.requests / 4));
   while (summary.requests < options.requests && summary.crashes === 0) {
     const block = Math.min(CLEAN_EVERY, options.requests - summary.requests);
     await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), summary);
     await cleanUp(host);
     if (summary.requests >= warmUp && summary.requests - block < warmUp) summary.start = await usage(host, pid);
-    report(`${summary.requests} requests: ${formatAnswers(summary)}`);
+    const { rssMegabytes } = await usage(host, pid).catch(() => ({ rssMegabytes: 0 }));
+    report(`${summary.requests} requests: ${formatAnswers(summary)}; ${rssMegabytes} MiB`);
   }
   if ((await daemonPid(host).catch(() => '')) !== pid) summary.crashes += 1;
   else summary.end = await settledUsage(host, pid, summary.start);
