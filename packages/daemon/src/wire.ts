@@ -5,7 +5,15 @@ import type { Cluster } from '@netyard/cluster';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
 import { type ApiOptions, createApiServer } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
-import { type Kernel, makeFifo, openFifo, openKernel } from '@netyard/kernel';
+import {
+  type Kernel,
+  makeFifo,
+  mountFileSystem,
+  mountPoints,
+  openFifo,
+  openKernel,
+  unmountFileSystem,
+} from '@netyard/kernel';
 import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
 import { makeRoom, openDataRoot, type Store } from '@netyard/store';
@@ -144,6 +152,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     store,
     settings: engineSettings(config),
     files: { makeFifo, openFifo },
+    mounts: { mountFileSystem, unmountFileSystem, mountPoints },
     linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
     logger,
     clock,

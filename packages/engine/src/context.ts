@@ -18,6 +18,7 @@ import type { LogReader } from './logs/log-reader.ts';
 import type { Outputs } from './logs/outputs.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
+import type { VolumeMounts } from './volumes/volume-mounts.ts';
 
 /** Settings from the daemon's flags; one frozen value. */
 export interface EngineSettings {
@@ -57,6 +58,7 @@ export interface EngineContext {
   readonly logger: Logger;
   readonly index: ContainerIndex;
   readonly volumes: VolumeIndex;
+  readonly volumeMounts: VolumeMounts;
   readonly events: EventLog;
   readonly outputs: Outputs;
   readonly logs: LogReader;

@@ -24,12 +24,13 @@ import { createExecService } from './exec/service.ts';
 import type { Images } from './images/image-service.ts';
 import { LogReader } from './logs/log-reader.ts';
 import { Outputs } from './logs/outputs.ts';
-import type { ContainerRecord } from './model.ts';
+import type { ContainerRecord, VolumeRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
 import type { ContainerStore, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
 import { createSystemService } from './system/service.ts';
 import { createVolumeService } from './volumes/service.ts';
 import { VolumeIndex } from './volumes/volume-index.ts';
+import { type FileSystemMounts, VolumeMounts } from './volumes/volume-mounts.ts';
 
 /** What the image service asks about containers, and tells. */
 export interface ImageNeighbours {
@@ -46,6 +47,7 @@ export interface EngineOptions {
   store: ContainerStore & VolumeStore & { trouble?(): string | undefined };
   settings: EngineSettings;
   files: PipeFiles;
+  mounts: FileSystemMounts;
   /** `Kernel.linkStatistics`. */
   linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
   logger: Logger;
@@ -94,6 +96,9 @@ function openContext(options: EngineOptions): EngineContext {
   const networks = options.networks(containerDirectory(index));
   const events = new EventLog(clock);
   const containers = (): ContainerRecord[] => index.all();
+  const find = (name: string): VolumeRecord | undefined => volumes.find(name);
+  const volumeMounts = new VolumeMounts({ mounts: options.mounts, find, containers, logger });
+  const volumes: VolumeIndex = new VolumeIndex({ store, settings, clock, containers, mounts: volumeMounts });
   const context: EngineContext = {
     runtime,
     rootfs,
@@ -105,7 +110,8 @@ function openContext(options: EngineOptions): EngineContext {
     clock,
     logger,
     index,
-    volumes: new VolumeIndex({ store, settings, clock, containers }),
+    volumes,
+    volumeMounts,
     events,
     outputs: new Outputs({ settings, files, logger }),
     logs: new LogReader(logger),

@@ -3,13 +3,14 @@ export * from './contract.ts';
 export * from './desired.ts';
 export { diff, diffRemoval } from './diff.ts';
 export { EventQueue } from './event-queue.ts';
-export { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
+export { errnoOf, errnoText, hasErrno, kernelError } from './ffi/errno.ts';
 export * from './files.ts';
 export { standingAlone } from './ground.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export { openKernel } from './kernel.ts';
 export { hasEnded, type LastingProgram, startLasting } from './lasting.ts';
 export { moveLink, renameLink } from './link-changes.ts';
+export * from './mount-options.ts';
 export * from './mounts.ts';
 export {
   checkNetnsName,

@@ -10,12 +10,20 @@ export const mountFlag = {
   noSuid: 0x2,
   noDev: 0x4,
   noExec: 0x8,
+  synchronous: 0x10,
   remount: 0x20,
+  mandatoryLocks: 0x40,
+  synchronousFolders: 0x80,
+  noAccessTimes: 0x400,
+  noFolderAccessTimes: 0x800,
   bind: 0x1000,
   recursive: 0x4000,
+  unbindable: 0x20000,
   private: 0x40000,
   slave: 0x80000,
   shared: 0x100000,
+  relativeAccessTimes: 0x200000,
+  strictAccessTimes: 0x1000000,
 } as const;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;

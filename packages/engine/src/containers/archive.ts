@@ -89,7 +89,9 @@ async function withPlace<T>(
   const absolute = path.startsWith('/') ? path : `/${path}`;
   if (hasProcess(record)) return work({ root: `/proc/${record.state.pid}/root`, path: absolute });
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
-  return context.rootfs.withMounts(record.id, record.layers, view, (root) => work({ root, path: absolute }));
+  return context.volumeMounts.whileMounted(record, () =>
+    context.rootfs.withMounts(record.id, record.layers, view, (root) => work({ root, path: absolute })),
+  );
 }
 
 /** What a start mounts, but for what lives in memory; network files are there after the first start. */

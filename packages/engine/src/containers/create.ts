@@ -238,8 +238,9 @@ async function fillVolumes(
       if (!found) continue;
       if (!isDirectory(found.mode))
         throw new NetyardError('invalid', `cannot mount volume over existing file, file exists ${mount.target}`);
-      if ((await readdir(mount.source)).length > 0) continue;
-      await rootfs.copyTree(root, mount.target, mount.source);
+      await context.volumeMounts.whileMounted({ mounts: [mount] }, async () => {
+        if ((await readdir(mount.source)).length === 0) await rootfs.copyTree(root, mount.target, mount.source);
+      });
     }
   });
 }

@@ -98,6 +98,8 @@ export async function tearDown(context: EngineContext, record: ContainerRecord):
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),
   ]);
+  await deleting; // the container's mount namespace goes with the task
+  await attempt('releasing the volumes', () => context.volumeMounts.releaseStopped(record));
   for (const mount of record.mounts)
     if (mount.type === 'volume') publishVolume(events, mount.name ?? '', 'unmount', { container: record.id });
 }

@@ -28,6 +28,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
     ...running.map((record) => attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)))),
     ...stopped.map((record) => attempt(context, record.id, () => settle(context, record, tasks.get(record.id)))),
   ]);
+  await context.volumeMounts.releaseUnused(context.volumes.all());
   await removeRemains(context, tasks);
   reportUnknown(context, unknown);
   await finishVolumeRemovals(context);

@@ -44,7 +44,7 @@ export async function runContainer(
     throw new NetyardError('conflict', 'container is marked for removal and cannot be started');
   const undo = new UndoStack();
   try {
-    const { pid, startedAt } = await launch(context, record, undo);
+    const { pid, startedAt, releaseVolumes } = await launch(context, record, undo);
     undo.commit();
     const started = context.index.setState(record.id, {
       status: 'running',
@@ -57,6 +57,7 @@ export async function runContainer(
       stoppedByUser: false,
       ...healthAtStart(record),
     });
+    await releaseVolumes(); // from here on the record is what holds them
     publishContainer(context.events, started, 'start');
     context.health.start(started);
   } catch (error) {
@@ -80,11 +81,13 @@ async function launch(
   context: EngineContext,
   record: ContainerRecord,
   undo: UndoStack,
-): Promise<{ pid: number; startedAt: bigint }> {
+): Promise<{ pid: number; startedAt: bigint; releaseVolumes: () => Promise<void> }> {
   const { runtime, networks } = context;
   const namespaces = sharedNamespaces(context, record);
   networks.checkLinks(record.id);
   prepareSources(record);
+  const releaseVolumes = await context.volumeMounts.acquire(record);
+  undo.push(releaseVolumes);
   undo.push(() => runtime.delete(record.id).then(() => undefined)); // also what was only prepared
   undo.push(() => context.outputs.finish(record));
   runtime.prepare(record.id, await context.outputs.prepare(record));
@@ -108,7 +111,7 @@ async function launch(
     throw runtimeFailure(error, 'container');
   });
   for (const mount of record.mounts) if (mount.type === 'volume') publishMount(context, record, mount);
-  return { pid, startedAt };
+  return { pid, startedAt, releaseVolumes };
 }
 
 /** Network, root file system and output files: independent of each other, and each undone on its own. */

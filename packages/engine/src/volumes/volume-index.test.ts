@@ -9,8 +9,9 @@ import { VolumeIndex } from './volume-index.ts';
 
 function openIndex(dataRoot: string): VolumeIndex {
   const store = { volumes: () => [], putVolume: () => undefined, deleteVolume: () => undefined };
+  const mounts = { mountedBelow: () => [], unmountFileSystem: async () => undefined };
   const settings = { dataRoot } as EngineSettings;
-  return new VolumeIndex({ store, settings, clock: systemClock, containers: () => [] });
+  return new VolumeIndex({ store, settings, clock: systemClock, containers: () => [], mounts });
 }
 
 const request = { name: 'data', driver: '', options: {}, labels: {} };

@@ -1,8 +1,8 @@
 /** All volumes, in memory and in the store, with their folders below the data root. The `local` driver only. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, isName, NetyardError, newId } from '@netyard/core';
+import { type Clock, isName, messageOf, NetyardError, newId } from '@netyard/core';
 import type { EngineSettings } from '../context.ts';
 import { hasCode } from '../logs/file-errors.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
@@ -14,6 +14,8 @@ import {
   volumesDirectory,
 } from '../paths.ts';
 import type { VolumeStore } from '../ports.ts';
+import { checkLocalOptions, needsMount } from './local-options.ts';
+import type { VolumeMounts } from './volume-mounts.ts';
 
 /** A file system takes 255 bytes (NAME_MAX), of which the name of the record file needs five. */
 const maximumNameLength = 250;
@@ -28,21 +30,26 @@ export interface VolumeRequest {
 
 export class VolumeIndex {
   readonly #records = new Map<string, VolumeRecord>();
+  /** Being removed, while their file systems are unmounted. */
+  readonly #unmounting = new Set<string>();
   readonly #store: VolumeStore;
   readonly #settings: EngineSettings;
   readonly #clock: Clock;
   readonly #containers: () => readonly ContainerRecord[];
+  readonly #mounts: Pick<VolumeMounts, 'mountedBelow' | 'unmountFileSystem'>;
 
   constructor(options: {
     store: VolumeStore;
     settings: EngineSettings;
     clock: Clock;
     containers: () => readonly ContainerRecord[];
+    mounts: Pick<VolumeMounts, 'mountedBelow' | 'unmountFileSystem'>;
   }) {
     this.#store = options.store;
     this.#settings = options.settings;
     this.#clock = options.clock;
     this.#containers = options.containers;
+    this.#mounts = options.mounts;
     for (const record of options.store.volumes()) this.#records.set(record.name, record);
   }
 
@@ -79,6 +86,7 @@ export class VolumeIndex {
   /** An existing one of that name is as good as a new one. Returns whether it is new. */
   ensure(request: VolumeRequest): { record: VolumeRecord; created: boolean } {
     this.check(request);
+    this.#checkNotUnmounting(request.name, 'create');
     const present = this.#records.get(request.name);
     if (present) return { record: present, created: false };
     const anonymous = request.name === '';
@@ -103,6 +111,8 @@ export class VolumeIndex {
 
   /** The record first: a folder that a crash leaves is found and removed by name, a record without one is worse. */
   async remove(name: string): Promise<void> {
+    // Without a mount nothing is awaited: whoever creates a volume of that name next gets a new one.
+    if (this.#mounts.mountedBelow(volumeDirectory(this.#settings, name)).length > 0) await this.#unmount(name);
     this.#forget(name);
     const removed = removedVolumeDirectory(this.#settings, newId());
     try {
@@ -123,10 +133,27 @@ export class VolumeIndex {
       await rm(join(folder, entry), { recursive: true, force: true });
   }
 
-  /** For undoing a creation. */
-  removeNow(name: string): void {
-    this.#forget(name);
-    rmSync(volumeDirectory(this.#settings, name), { recursive: true, force: true });
+  /** Throws `conflict` when something stays mounted in the volume: its files are not the volume's to delete. */
+  async #unmount(name: string): Promise<void> {
+    this.#checkNotUnmounting(name, 'remove');
+    const record = this.#records.get(name);
+    this.#unmounting.add(name);
+    try {
+      if (record && needsMount(record.options)) await this.#mounts.unmountFileSystem(record.mountpoint);
+    } catch (cause) {
+      throw new NetyardError('conflict', `remove ${name}: ${messageOf(cause)}`, { cause });
+    } finally {
+      this.#unmounting.delete(name);
+    }
+    const [left] = this.#mounts.mountedBelow(volumeDirectory(this.#settings, name));
+    if (left === undefined) return;
+    const hint = `run \`umount ${left}\` first`;
+    throw new NetyardError('conflict', `remove ${name}: a file system is mounted on ${left}`, { hint });
+  }
+
+  #checkNotUnmounting(name: string, verb: 'create' | 'remove'): void {
+    if (!this.#unmounting.has(name)) return;
+    throw new NetyardError('conflict', `${verb} ${name}: removal of the volume is already in progress`);
   }
 
   #forget(name: string): void {
@@ -154,12 +181,5 @@ function checkVolumeRequest(request: VolumeRequest): void {
       '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path';
     throw new NetyardError('invalid', message);
   }
-  for (const key of Object.keys(options)) {
-    if (['type', 'o', 'device', 'size'].includes(key))
-      throw new NetyardError(
-        'not-implemented',
-        `create ${name}: option "${key}" of the local volume driver is not supported`,
-      );
-    throw new NetyardError('invalid', `create ${name}: invalid option: "${key}"`);
-  }
+  checkLocalOptions(name, options);
 }

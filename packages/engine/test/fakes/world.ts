@@ -16,6 +16,7 @@ import type {
 } from '../../src/index.ts';
 import { configOf } from './container-config.ts';
 import { fakeImage, fakeImages } from './images.ts';
+import { FakeMounts } from './mounts.ts';
 import { FakeNetworks } from './networks.ts';
 import { FakeRootfs } from './rootfs.ts';
 import { FakeRuntime } from './runtime.ts';
@@ -28,6 +29,7 @@ export interface World {
   runtime: FakeRuntime;
   rootfs: FakeRootfs;
   networks: FakeNetworks;
+  mounts: FakeMounts;
   settings: EngineSettings;
   events: EngineEvent[];
   engine: Engine;
@@ -57,6 +59,7 @@ export async function openWorld(image = fakeImage()): Promise<World> {
     runtime: new FakeRuntime(),
     rootfs: new FakeRootfs(join(directory, 'rootfs')),
     networks: new FakeNetworks(),
+    mounts: new FakeMounts(),
   };
   const abandoned: Engine[] = [];
   const events: EngineEvent[] = [];
@@ -67,6 +70,7 @@ export async function openWorld(image = fakeImage()): Promise<World> {
       networks: (containers) => parts.networks.build(containers),
       images: () => fakeImages(image),
       files: { makeFifo, openFifo },
+      mounts: parts.mounts,
       linkStatistics: unexpected('linkStatistics'),
       logger: silentLogger,
       clock: systemClock,

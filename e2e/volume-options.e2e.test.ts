@@ -1,0 +1,141 @@
+/** Volumes with options of the local driver, on Netyard and on dockerd: what is refused, mounted, counted and left. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, type EngineName } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+
+const engines: EngineName[] = ['netyard', 'dockerd'];
+const missing = engines.map(cannotRun).find((reason) => reason !== false) ?? false;
+
+const tmpfs = ['-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=size=10m,uid=1000'];
+const mountpoint = (host: TestHost, name: string): Promise<string> =>
+  host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', name);
+/** File systems mounted for a volume, seen from the host. */
+const mounted = async (host: TestHost, name: string): Promise<number> =>
+  Number(await host.sh(`grep -c ' ${await mountpoint(host, name)} ' /proc/self/mountinfo || true`));
+/** Without what differs by engine: the folder, and the words around it. */
+const shown = (text: string): string =>
+  text
+    .replace(/^docker: /, '')
+    .replaceAll(/\/[\w/.-]*\/volumes\//g, 'VOLUMES/')
+    .replaceAll(/\.\nSee 'docker run --help'\./g, '')
+    .trim();
+
+describe('volumes with options', { skip: missing }, () => {
+  const hosts = new Map<EngineName, TestHost>();
+  const same = async <T>(scenario: (host: TestHost) => Promise<T>): Promise<T> => {
+    const results = await Promise.all([...hosts.values()].map(scenario));
+    assert.deepEqual(results[0], results[1]);
+    return results[0] as T;
+  };
+  before(async () => {
+    for (const engine of engines) hosts.set(engine, await openHost(engine, { images: ['netyard-test'] }));
+  });
+  after(async () => {
+    for (const host of hosts.values()) await host.close();
+  });
+
+  test('what create refuses', async () => {
+    const wrong = [
+      ['-o', 'type=tmpfs'],
+      ['-o', 'device=tmpfs'],
+      ['-o', 'o=size=1m'],
+      ['-o', 'other=1'],
+      [...tmpfs, '-o', 'size=1m'],
+      ['-o', 'size=much'],
+    ];
+    for (const options of wrong)
+      await same(async (host) => {
+        const { status, stderr } = await host.tryDocker('volume', 'create', ...options, 'wrong');
+        assert.equal(status, 1, options.join(' '));
+        return stderr;
+      });
+  });
+
+  test('tmpfs: mounted while a container runs, seen by cp before, unmounted and empty after the last', async () => {
+    const seen = await same(async (host) => {
+      await host.docker('volume', 'create', ...tmpfs, 'memory');
+      const use = ['-v', 'memory:/data', 'netyard-test'];
+      await host.docker('create', '--name', 'first', ...use, 'sh', '-c', 'echo kept > /data/file; sleep 1000');
+      const steps = [await mounted(host, 'memory')];
+      const owner = await host.sh('docker cp first:/data - | tar -tvn --numeric-owner');
+      steps.push(await mounted(host, 'memory'));
+      await host.docker('start', 'first');
+      await host.docker('run', '-d', '--name', 'second', ...use, 'sleep', '1000');
+      const size = await host.docker('exec', 'second', 'sh', '-c', "df -k /data | tail -1 | awk '{print $2}'");
+      await host.docker('stop', '-t', '0', 'first');
+      const file = await host.docker('exec', 'second', 'cat', '/data/file');
+      steps.push(await mounted(host, 'memory'));
+      await host.docker('rm', '-f', 'second');
+      steps.push(await mounted(host, 'memory'));
+      const files = await host.docker('run', '--rm', ...use, 'ls', '/data');
+      await host.docker('rm', 'first');
+      await host.docker('volume', 'rm', 'memory');
+      return { steps, owner: owner.includes('1000/0'), size, file, files };
+    });
+    assert.deepEqual(seen, { steps: [0, 0, 1, 0], owner: true, size: '10240', file: 'kept', files: '' });
+  });
+
+  test('bind: the folder is shown, and survives the removal of the volume; read-only where asked for', async () => {
+    const seen = await same(async (host) => {
+      await host.sh('mkdir -p /run/shared && echo mine > /run/shared/file');
+      const bind = ['-o', 'type=none', '-o', 'device=/run/shared'];
+      await host.docker('volume', 'create', ...bind, '-o', 'o=bind', 'folder');
+      await host.docker('volume', 'create', ...bind, '-o', 'o=bind,ro', 'fixed');
+      await host.docker('run', '--rm', '-v', 'folder:/data', 'netyard-test', 'sh', '-c', 'echo new > /data/new');
+      await host.docker('run', '-d', '--name', 'reader', '-v', 'fixed:/data', 'netyard-test', 'sleep', '1000');
+      const line = await host.sh(`grep ' ${await mountpoint(host, 'fixed')} ' /proc/self/mountinfo`);
+      await host.docker('rm', '-f', 'reader');
+      await host.docker('volume', 'rm', 'folder', 'fixed');
+      return { files: await host.sh('cat /run/shared/*'), readOnly: /^ro\b/.test(line.split(' ')[5] ?? '') };
+    });
+    assert.deepEqual(seen, { files: 'mine\nnew\n', readOnly: true });
+  });
+
+  test('a file system that cannot be mounted fails the start, and leaves nothing', async () => {
+    const wrong = [
+      ['-o', 'type=none', '-o', 'device=/nowhere', '-o', 'o=bind'],
+      ['-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=nodev,unknown=1'],
+      ['-o', 'type=notafilesystem', '-o', 'device=/dev/null', '-o', 'o=user=me'],
+      ['-o', 'type=tmpfs', '-o', 'device='],
+    ];
+    for (const options of wrong)
+      await same(async (host) => {
+        await host.docker('volume', 'create', ...options, 'wrong');
+        const run = await host.tryDocker('run', '--name', 'failed', '-v', 'wrong:/data', 'netyard-test', 'true');
+        const state = await host.docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'failed');
+        await host.docker('rm', 'failed');
+        await host.docker('volume', 'rm', 'wrong');
+        return { status: run.status, text: shown(run.stderr), state };
+      });
+  });
+
+  test('a daemon that starts again goes on with what is mounted, and unmounts it after the last container', async (t) => {
+    const host = hosts.get('netyard');
+    if (!host) return t.skip();
+    await host.docker('volume', 'create', ...tmpfs, 'lasting');
+    await host.docker('run', '-d', '--name', 'user', '-v', 'lasting:/data', 'netyard-test', 'sleep', '1000');
+    await host.docker('exec', 'user', 'sh', '-c', 'echo kept > /data/file');
+    const refused = await host.tryDocker('volume', 'rm', 'lasting');
+    assert.match(refused.stderr, /volume is in use/);
+    await host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await host.restartDaemon();
+    assert.equal(await mounted(host, 'lasting'), 1);
+    assert.equal(await host.docker('exec', 'user', 'cat', '/data/file'), 'kept');
+    await host.docker('rm', '-f', 'user');
+    assert.equal(await mounted(host, 'lasting'), 0);
+    await host.docker('volume', 'rm', 'lasting');
+  });
+
+  test('a volume with a foreign file system in it is not removed, nor is what is in that', async (t) => {
+    const host = hosts.get('netyard');
+    if (!host) return t.skip();
+    await host.docker('volume', 'create', 'plain');
+    const folder = await mountpoint(host, 'plain');
+    await host.sh(`mkdir -p ${folder}/in /run/other && touch /run/other/file && mount --bind /run/other ${folder}/in`);
+    const refused = await host.tryDocker('volume', 'rm', 'plain');
+    assert.match(refused.stderr, /remove plain: a file system is mounted on/);
+    await host.sh(`test -e /run/other/file && umount ${folder}/in`);
+    await host.docker('volume', 'rm', 'plain');
+  });
+});

@@ -1,0 +1,62 @@
+/** Options of the `local` volume driver: `type`, `device`, `o` as for mount(8), and `size`. Checked at create. Pure. */
+import { isIPv4 } from 'node:net';
+import { NetyardError } from '@netyard/core';
+import { type MountCall, parseMountOptions } from '@netyard/kernel';
+
+type Options = Readonly<Record<string, string>>;
+
+const known = ['type', 'o', 'device', 'size'];
+/** What each option requires, in the order in which it is reported. */
+const required: readonly (readonly [option: string, needs: readonly string[]])[] = [
+  ['device', ['type']],
+  ['type', ['device']],
+  ['o', ['device', 'type']],
+];
+
+/** Throws `invalid` with Docker's text. */
+export function checkLocalOptions(volume: string, options: Options): void {
+  const refuse = (text: string): never => {
+    throw new NetyardError('invalid', `create ${volume}: ${text}`);
+  };
+  for (const key of Object.keys(options)) if (!known.includes(key)) refuse(`invalid option: ${JSON.stringify(key)}`);
+  if (options['type'] === 'cifs' && /^(\w+:)?\/\/[^/]*:\d+(\/|$)/.test(options['device'] ?? ''))
+    refuse("port not allowed in CIFS device URL, include 'port' in 'o='");
+  const { size } = options;
+  if (size !== undefined) {
+    const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?i?b?)$/i.exec(size);
+    if (!match) refuse(`invalid size: '${size}'`);
+    else if (Number(match[1]) > 0) refuse('quota size requested but no quota support');
+  }
+  for (const [option, needs] of required)
+    for (const need of needs)
+      if (options[option] !== undefined && options[need] === undefined)
+        refuse(`missing required option: ${JSON.stringify(need)}`);
+}
+
+/** Whether a file system is mounted for a volume with these options while it is in use. */
+export const needsMount = (options: Options): boolean => Boolean(options['device'] || options['type']);
+
+/** The host name of a network file system's `addr=` that is to be resolved. */
+export function addressToResolve({ type = '', o = '' }: Options): string | undefined {
+  if (type !== 'nfs' && type !== 'cifs') return undefined;
+  const address = /(?:^|,)addr=([^,]*)/.exec(o)?.[1];
+  return address && !isIPv4(address) ? address : undefined;
+}
+
+/** @param address what `addressToResolve` came to */
+export function planVolumeMount(options: Options, address?: string): MountCall {
+  const { type = '', device = '', o = '' } = options;
+  if (device === '') throw new NetyardError('internal', 'missing device in volume options');
+  const named = addressToResolve(options);
+  const text = named !== undefined && address !== undefined ? o.replace(`addr=${named}`, `addr=${address}`) : o;
+  return { source: device, type, ...parseMountOptions(text) };
+}
+
+/** Docker's description of a mount that failed; a password is not shown. */
+export function describeMount(target: string, { source, flags, data }: MountCall): string {
+  const shown = data.replace(/(^|,)password=[^,]*/, '$1password=********');
+  const parts = [`mount ${source}:${target}`];
+  if (flags !== 0) parts.push(`flags: 0x${flags.toString(16)}`);
+  if (shown !== '') parts.push(`data: ${shown}`);
+  return parts.join(', ');
+}

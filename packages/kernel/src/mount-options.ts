@@ -1,0 +1,112 @@
+/**
+ * File systems mounted as mount(8) does it: options as in fstab(5), one call of mount(2) for the file system, one for
+ * the propagation and one that makes a bind mount read-only. On a thread of its own: a server that does not answer
+ * blocks mount(2) for minutes.
+ */
+import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { kernelError } from './ffi/errno.ts';
+import { mountFlag, unmount, unmountAside } from './mounts.ts';
+
+const { recursive, unbindable, shared, slave } = mountFlag;
+const priv = mountFlag.private;
+
+/** Options of mount(8) that are flags of mount(2): the flag, and false where the option clears it. */
+const flagOptions: ReadonlyMap<string, readonly [flag: number, sets: boolean]> = new Map([
+  ['ro', [mountFlag.readOnly, true]],
+  ['rw', [mountFlag.readOnly, false]],
+  ['nosuid', [mountFlag.noSuid, true]],
+  ['suid', [mountFlag.noSuid, false]],
+  ['nodev', [mountFlag.noDev, true]],
+  ['dev', [mountFlag.noDev, false]],
+  ['noexec', [mountFlag.noExec, true]],
+  ['exec', [mountFlag.noExec, false]],
+  ['sync', [mountFlag.synchronous, true]],
+  ['async', [mountFlag.synchronous, false]],
+  ['dirsync', [mountFlag.synchronousFolders, true]],
+  ['remount', [mountFlag.remount, true]],
+  ['mand', [mountFlag.mandatoryLocks, true]],
+  ['nomand', [mountFlag.mandatoryLocks, false]],
+  ['noatime', [mountFlag.noAccessTimes, true]],
+  ['atime', [mountFlag.noAccessTimes, false]],
+  ['nodiratime', [mountFlag.noFolderAccessTimes, true]],
+  ['diratime', [mountFlag.noFolderAccessTimes, false]],
+  ['relatime', [mountFlag.relativeAccessTimes, true]],
+  ['norelatime', [mountFlag.relativeAccessTimes, false]],
+  ['strictatime', [mountFlag.strictAccessTimes, true]],
+  ['nostrictatime', [mountFlag.strictAccessTimes, false]],
+  ['bind', [mountFlag.bind, true]],
+  ['rbind', [mountFlag.bind | recursive, true]],
+  ['unbindable', [unbindable, true]],
+  ['runbindable', [unbindable | recursive, true]],
+  ['private', [priv, true]],
+  ['rprivate', [priv | recursive, true]],
+  ['shared', [shared, true]],
+  ['rshared', [shared | recursive, true]],
+  ['slave', [slave, true]],
+  ['rslave', [slave | recursive, true]],
+]);
+
+/** Splits `ro,noatime,size=1m` into the flags and what is left for the file system. Pure. */
+export function parseMountOptions(options: string): { flags: number; data: string } {
+  let flags = 0;
+  const data: string[] = [];
+  for (const option of options.split(',')) {
+    const found = flagOptions.get(option);
+    if (!found) data.push(option);
+    else flags = found[1] ? flags | found[0] : flags & ~found[0];
+  }
+  return { flags, data: data.filter((option) => option !== 'defaults').join(',') };
+}
+
+export interface MountCall {
+  source: string;
+  type: string;
+  flags: number;
+  data: string;
+}
+
+/** The calls of mount(2), in their order. Pure. */
+export function planMountCalls({ source, type, flags, data }: MountCall): MountCall[] {
+  const kinds = unbindable | priv | shared | slave;
+  const own = flags & ~kinds;
+  const readOnlyBind = mountFlag.bind | mountFlag.readOnly;
+  const none = { source: '', type: '', data: '' };
+  return [
+    { source, type, flags: own, data },
+    ...((flags & kinds) === 0 ? [] : [{ ...none, flags: flags & (kinds | recursive) }]),
+    ...((own & readOnlyBind) === readOnlyBind ? [{ ...none, flags: own | mountFlag.remount }] : []),
+  ];
+}
+
+/** Equivalent command: `mount -t TYPE -o OPTIONS SOURCE TARGET`. Throws the KernelError of the call that failed. */
+export async function mountFileSystem(target: string, call: MountCall): Promise<void> {
+  const worker = new Worker(new URL('./mount-thread.ts', import.meta.url), {
+    workerData: { target, calls: planMountCalls(call) },
+  });
+  const errno = await new Promise<number>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the mount thread ended with code ${code}`)));
+  });
+  if (errno !== 0) throw kernelError(errno, `mount -t ${call.type}`, target);
+}
+
+/** Unmounts on another thread, for the same reason; throws why it failed. */
+export async function unmountFileSystem(target: string): Promise<void> {
+  if (!(await unmountAside(target))) unmount(target);
+}
+
+/** Targets of this mount namespace's mounts, in the order in which they were made. */
+export const mountPoints = (): string[] => parseMountPoints(readFileSync('/proc/self/mountinfo', 'utf8'));
+
+/** The fifth field of each line; proc(5) writes blanks and backslashes in octal. Pure. */
+export function parseMountPoints(mountinfo: string): string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const target = line.split(' ', 5)[4];
+    return target === undefined ? [] : [unescapeOctal(target)];
+  });
+}
+
+const unescapeOctal = (text: string): string =>
+  text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
