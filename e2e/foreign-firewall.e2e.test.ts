@@ -1,0 +1,62 @@
+/** A host whose FORWARD chain drops, as Docker, ufw and administrators leave it: containers stay reachable, or a warning says why not. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { cannotRun } from './support/engines.ts';
+import { openHost, openHosts, type TestHost } from './support/host.ts';
+
+const hasTables = (host: TestHost): Promise<boolean> =>
+  host.run(['iptables', '--version']).then(({ stdout }) => stdout.includes('nf_tables'));
+
+describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  let neighbour: TestHost;
+  before(async () => {
+    const [first, second] = await openHosts('netyard', ['server1', 'server2'], { images: ['nginx-app01'] });
+    assert.ok(first && second);
+    [host, neighbour] = [first, second];
+  });
+  after(() => host.close());
+
+  test('cuts nobody off: published ports answer, by every way, also after a flush', async (t) => {
+    if (!(await hasTables(host))) return t.skip('no iptables that writes to nf_tables');
+    await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
+    for (const command of ['iptables -P FORWARD DROP', 'iptables -F FORWARD', 'iptables -I FORWARD -j REJECT']) {
+      await host.sh(command);
+      const url = 'http://172.16.2.101:8801/';
+      const retry = '--max-time 8 --connect-timeout 1 --retry 6 --retry-delay 1 --retry-all-errors';
+      assert.match(await neighbour.sh(`curl -s ${retry} ${url}`), /nginx-app01/, command);
+      assert.match(await host.docker('exec', 'web', 'wget', '-T', '3', '-qO-', url), /nginx-app01/, command);
+    }
+    const created = await host.run(['docker', 'create', '--name', 'quiet', 'nginx-app01']);
+    assert.doesNotMatch(created.stderr, /WARNING/);
+    assert.match(await host.netyard('explain', 'web'), /nft 'insert rule ip filter FORWARD iifname "docker0" accept/);
+    assert.match(await host.netyard('doctor', '--format', 'json'), /nothing drops what containers forward/);
+    await host.docker('rm', '-f', 'web', 'quiet');
+  });
+});
+
+describe('the same with --foreign-firewall=false', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    host = await openHost('netyard', { images: ['nginx-app01'], daemonOptions: ['--foreign-firewall=false'] });
+  });
+  after(() => host.close());
+
+  test('is warned of by create, info and doctor, and nothing is added', async (t) => {
+    if (!(await hasTables(host))) return t.skip('no iptables that writes to nf_tables');
+    await host.sh('iptables -P FORWARD DROP');
+    const warning = /WARNING: Published ports and outgoing traffic may not work: ip filter FORWARD drops what docker0 /;
+    const info = async (): Promise<string> => {
+      const { stdout, stderr } = await host.run(['docker', 'info']);
+      return stdout + stderr;
+    };
+    for (let attempt = 0; attempt < 20 && !warning.test(await info()); attempt += 1) await pause(100);
+    assert.match(await info(), warning);
+    const created = await host.run(['docker', 'run', '-d', '--name', 'web', 'nginx-app01', 'nginx']);
+    assert.equal(created.status, 0, created.stderr);
+    assert.match(created.stderr, warning);
+    assert.match(await host.netyard('doctor'), /forward policy .*ip filter FORWARD drops what docker0 forwards/);
+    assert.equal(await host.sh('iptables -S FORWARD'), '-P FORWARD DROP\n');
+  });
+});
