@@ -19,7 +19,8 @@ const LAST_CHUNK = '\r\n0\r\n\r\n';
 const KEEP_BYTES = 8_192;
 /** Answers that go on until the client leaves are left after this long. */
 const STREAM_MS = 200;
-const ANSWER_MS = 30_000;
+/** More than the daemon waits for a body that does not come (30 s). */
+const ANSWER_MS = 45_000;
 
 const streams = /\/(attach|wait|stats|start|events|logs|capture)$/;
 
