@@ -194,7 +194,7 @@ const bridgeNetfilter: Check = (host) => {
 /** Every base chain has to accept a packet: forward chains of other programs that drop cut containers off. */
 const forwardPolicy: Check = async (host) => {
   const listing = await host.output('nft', '-s', '-t', 'list', 'ruleset');
-  const legacy = await host.output('iptables-legacy', '-S', 'FORWARD');
+  const legacy = await legacyForward(host);
   if (listing === undefined && legacy === undefined) {
     return [ok('forward policy', host.isRoot ? 'no tool to look with (nft, iptables)' : 'not to be seen without root')];
   }
@@ -219,6 +219,12 @@ function adviceFor(blocks: readonly string[], bridge: string): string {
   const tool = blocks.some((block) => block.startsWith('iptables-legacy')) ? 'iptables-legacy' : 'iptables';
   const accept = (option: string): string => `${tool} -I FORWARD ${option} ${bridge} -j ACCEPT`;
   return `accept the bridge in that chain, such as: ${accept('-i')}; ${accept('-o')}`;
+}
+
+/** Only where the legacy table is in use: asking for it would create it. */
+async function legacyForward(host: Host): Promise<string | undefined> {
+  const tables = host.read('/proc/net/ip_tables_names')?.split('\n') ?? [];
+  return tables.includes('filter') ? await host.output('iptables-legacy', '-S', 'FORWARD') : undefined;
 }
 
 /** By the alias that Netyard gives its bridges; before its first start the default one. */

@@ -99,7 +99,8 @@ test('a forward chain that cuts the bridge off is named, until it accepts; ours 
 
 test('iptables-legacy has rules of its own', async () => {
   const legacy = async (rules: string) => {
-    const host = fakeHost(healthy, { ...programs, 'iptables-legacy -S FORWARD': rules });
+    const files = { ...healthy, '/proc/net/ip_tables_names': 'nat\nfilter' };
+    const host = fakeHost(files, { ...programs, 'iptables-legacy -S FORWARD': rules });
     return (await examine(host)).find(({ check }) => check === 'forward policy');
   };
   const dropped = await legacy('-P FORWARD DROP');
@@ -107,6 +108,16 @@ test('iptables-legacy has rules of its own', async () => {
   assert.match(dropped?.cure ?? '', /iptables-legacy -I FORWARD -i docker0 -j ACCEPT/);
   const accepted = '-P FORWARD DROP\n-A FORWARD -i docker0 -j ACCEPT\n-A FORWARD -o docker0 -j ACCEPT';
   assert.equal((await legacy(accepted))?.severity, 'ok');
+  const asked: string[] = [];
+  const unused = fakeHost(healthy, programs);
+  await examine({
+    ...unused,
+    output: async (program, ...args) => {
+      asked.push(program);
+      return await unused.output(program, ...args);
+    },
+  });
+  assert.ok(asked.includes('nft') && !asked.includes('iptables-legacy'), 'asking would create the table');
 });
 
 test('dockerd beside, firewalls, and bridged packets seen by iptables', async () => {
