@@ -1,9 +1,10 @@
 /** Forward chains of other programs that drop do not cut containers off: rules and packets on a real kernel. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { silentLogger } from '@netyard/core';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh, succeeds } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -174,5 +175,15 @@ describe('forward chains of other programs', host, () => {
     assert.deepEqual((await off.register(yard.config('hosts', { mode: { kind: 'host' } }))).warnings, []);
     sh('iptables -P FORWARD ACCEPT');
     await eventually('the warning ends', () => off.warnings().length === 0);
+  });
+
+  test('the log names tables of iptables-legacy, whose rules nftables does not show', async (t) => {
+    if (!succeeds(undefined, 'iptables-legacy', '-P', 'FORWARD', 'DROP')) return t.skip('no iptables-legacy here');
+    const warned: string[] = [];
+    const other = new Yard({ kernel, logger: { ...silentLogger, warn: (message) => warned.push(message) } });
+    await other.networks.start([]);
+    await other.close();
+    sh('iptables-legacy -P FORWARD ACCEPT');
+    assert.match(warned.join('; '), /iptables-legacy/);
   });
 });

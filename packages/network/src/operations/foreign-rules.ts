@@ -1,4 +1,5 @@
 /** Keeps the accept rules for our bridges in other programs' forward chains, and knows which of those cut us off. */
+import { readFileSync } from 'node:fs';
 import { messageOf } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
@@ -44,6 +45,22 @@ function noteBlocks(context: Context, blocks: readonly string[]): void {
       chain: block,
       hint: isOff ? 'start the daemon without --foreign-firewall=false' : 'accept the bridge in that chain',
     });
+}
+
+/** nftables does not show the rules of iptables-legacy, which the kernel asks as well: only their presence is known. */
+export function warnOfLegacyTables({ logger }: Context): void {
+  if (!readTableNames().includes('filter')) return;
+  logger.warn('rules of iptables-legacy are in use: their FORWARD chain may cut containers off', {
+    hint: 'run `netyard doctor`, which shows whether it does',
+  });
+}
+
+function readTableNames(): string[] {
+  try {
+    return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n');
+  } catch {
+    return []; // without the legacy modules there is no such file
+  }
 }
 
 /** For `docker info` and for whoever creates a container. */

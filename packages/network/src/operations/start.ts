@@ -11,7 +11,7 @@ import { AddressPool } from '../ipam/pool.ts';
 import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../plan/bridge-settings.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
-import { reconcileForeignRules } from './foreign-rules.ts';
+import { reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
 import { mendPeers } from './mend-peers.ts';
 import { loadLeases } from './networks.ts';
@@ -51,6 +51,7 @@ export async function start(
 /** Another program's chain that cannot be read or changed is no reason not to start. */
 async function settleForeignChains(context: Context): Promise<void> {
   try {
+    warnOfLegacyTables(context);
     await reconcileForeignRules(context);
   } catch (error) {
     context.logger.error('chains of other firewalls could not be read or changed', { error: messageOf(error) });
