@@ -134,7 +134,7 @@ describe('container output', { skip: cannotRun('netyard') }, () => {
     await until(async () => !(await isStill()), 'it goes on');
   });
 
-  test('a slow reader of the log holds nobody back, and leaves nothing open when it goes', async () => {
+  test('a slow reader of the log holds no other back, and leaves nothing open when it disconnects', async () => {
     const openLogs = async (): Promise<number> =>
       Number(await host.sh(`ls -l /proc/${await daemonPid()}/fd | grep -c 'json.log'`));
     const before = await openLogs();

@@ -11,7 +11,7 @@ export interface FuzzAnswer {
   left: boolean;
   /** No answer in time. */
   late: boolean;
-  /** Nobody listens. */
+  /** No process listens. */
   refused: boolean;
 }
 

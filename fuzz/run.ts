@@ -28,7 +28,7 @@ export interface FuzzSummary {
   requests: number;
   /** By class: 2xx …; `none` = no answer, `left` = ended by the client. */
   answers: Record<string, number>;
-  /** Times nobody listened any more or the daemon had another process id. */
+  /** Times no process listened any more or the daemon had another process id. */
   crashes: number;
   unexpected: string[];
   /** Exceptions that the daemon logged as uncaught. */

@@ -147,7 +147,7 @@ function readPem(path: string): Buffer {
   }
 }
 
-/** Throws `invalid` for a key that others could read: whoever has it can pose as this daemon. As ssh(1) does. */
+/** Throws `invalid` for a key that other users can read: with it they can pose as this daemon. ssh(1) refuses it as well. */
 function readPrivateKey(path: string): Buffer {
   const key = readPem(path);
   const { mode, uid } = statSync(path);

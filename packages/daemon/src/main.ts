@@ -48,10 +48,10 @@ async function run(flags: DaemonFlags): Promise<number> {
 }
 
 /**
- * An exception that nobody caught ends the request it was thrown for. One that belongs to no request is logged with its
+ * An uncaught exception ends the request it was thrown for. One that belongs to no request is logged with its
  * stack and the daemon goes on: what a callback left half done is found by the next reconciliation, whereas an exit would
  * cut off every client's attach, logs and uploads, and would do so again at each repetition. Before the daemon is ready
- * an exception ends it, as nobody depends on it yet.
+ * an exception ends it, as no client depends on it yet.
  */
 function surviveExceptions(logger: Logger): void {
   const onError = (what: string) => (error: unknown) => {

@@ -69,7 +69,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     stream.once('close', () => {
       underWay.delete(socket);
       gone.abort();
-      // Of an upgraded connection Node does not end the request: whoever reads its body would wait.
+      // Node does not end the request of an upgraded connection: a reader of its body would wait.
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());

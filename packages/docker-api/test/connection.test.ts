@@ -94,7 +94,7 @@ test('an upgrade that is refused while its body comes ends the connection after 
   assert.match(await readAll(socket), /^HTTP\/1\.1 400 /);
 });
 
-test('an exception that nobody catches fails its own request, and says nothing of the inside', async (t) => {
+test('an uncaught exception fails its own request only and reveals no internals', async (t) => {
   const catchAll = (error: unknown): void => assert.ok(failCurrentRequest(error), String(error));
   // The test runner has listeners of its own, which would fail the test.
   const runners = process.listeners('uncaughtException');

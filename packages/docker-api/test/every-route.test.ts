@@ -157,7 +157,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-describe('a client that misbehaves on any route harms nobody', () => {
+describe('a client that misbehaves on any route affects no other', () => {
   const uncaught: unknown[] = [];
   const note = (error: unknown): void => void uncaught.push(error);
   before(() => process.on('uncaughtExceptionMonitor', note));

@@ -29,7 +29,7 @@ export class Database {
   constructor(path: string) {
     this.#database = openFile(path);
     try {
-      // Nobody else reads the file while it is open. Without shared memory a full disk cannot keep it from opening.
+      // No other process reads the file while it is open. Without shared memory a full disk cannot keep it from opening.
       this.#database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
         PRAGMA wal_autocheckpoint = ${sparePages};`);
       migrate(this.#database, path);

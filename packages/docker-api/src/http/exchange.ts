@@ -45,7 +45,7 @@ export interface Exchange {
   signal: AbortSignal;
 }
 
-/** A whole answer that nobody has taken after this long is not waited for: it is memory that a client holds. */
+/** How long a complete answer waits for its client to read it: until then it occupies memory. */
 const UNREAD_ANSWER_MS = 300_000;
 
 export function answerWith(request: IncomingMessage, response: ServerResponse, common: Headers): Answer {

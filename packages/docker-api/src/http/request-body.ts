@@ -18,7 +18,7 @@ const DISCARD_MS = 1_000;
  */
 export function uploadOf(request: IncomingMessage): Readable {
   const body = new PassThrough();
-  // Whoever reads it gets the error from the read; without a reader it has no further consequence.
+  // A reader gets the error from its read; without a reader it has no further consequence.
   body.on('error', () => {});
   const onGone = (): void => {
     if (!request.complete) body.destroy(request.errored ?? new Error('the client went away while it was sending'));

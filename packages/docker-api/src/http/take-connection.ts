@@ -8,7 +8,7 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 
 const rawStream = 'application/vnd.docker.raw-stream';
 
-/** Answers at once; 101 to whoever sent an Upgrade header, which is all that Docker looks at. */
+/** Answers at once; 101 when the request has an Upgrade header, the only one that Docker checks. */
 export function takeConnection(
   request: IncomingMessage,
   response: ServerResponse,

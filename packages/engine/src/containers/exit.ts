@@ -93,7 +93,7 @@ export async function tearDown(context: EngineContext, record: ContainerRecord):
   const deleting = Promise.resolve(drained).then(() => attempt('deleting the task', () => runtime.delete(record.id)));
   if (isLeft) context.departures.add(deleting);
   await Promise.all([
-    // Only when the task is deleted, nobody writes any more. A log that goes as well need not be whole.
+    // Output is complete when the task is deleted. A log that is deleted as well need not be.
     isLeft ? undefined : deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),

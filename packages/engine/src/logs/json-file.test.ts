@@ -18,7 +18,7 @@ test('times are printed as Go prints RFC3339Nano, and read back', () => {
   assert.equal(parseLogTime('yesterday'), undefined);
 });
 
-test('what is no entry is told from one', () => {
+test('a line that is no entry is recognised', () => {
   const line = '{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"2023-11-14T22:13:20Z"}';
   const head = { stream: 'stderr', time: 1_700_000_000_000_000_000n, attributes: { a: 'b' } };
   assert.deepEqual(parseEntry(line), { log: 'x', head });

@@ -31,7 +31,7 @@ export class LogCursor {
   readonly #places: Place[];
 
   /**
-   * @param live of the run that writes to the log; undefined: nobody writes
+   * @param live of the run that writes to the log; undefined: no run does
    * @param until `growing`: also what is written later; `present`: what is there now; or to this place
    */
   constructor(path: string, live: CaptureState | undefined, until: 'growing' | 'present' | LogPlace) {

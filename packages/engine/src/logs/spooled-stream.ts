@@ -45,7 +45,7 @@ export class SpooledStream {
     return this.#spooled;
   }
 
-  /** False when the last look at the FIFO met nobody who could still write. */
+  /** False when the last read of the FIFO found no open writer. */
   get hasWriter(): boolean {
     return this.#fifo !== undefined && this.#hasWriter;
   }

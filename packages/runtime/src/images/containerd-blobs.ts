@@ -45,7 +45,7 @@ export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff
   };
 }
 
-/** containerd calls a damaged archive its own fault; it is the fault of whoever made the layer. */
+/** containerd reports a damaged archive as an internal error; it is an invalid layer. */
 function unpackError(error: unknown, digest: string): NetyardError {
   const failure = containerdError(error, `unpack the layer ${digest}`);
   if (failure.code !== 'internal' || !/archive\/tar: |unexpected EOF/.test(failure.message)) return failure;

@@ -196,7 +196,7 @@ test('ids out of range are refused wherever they come from', () => {
   for (const group of ['4294967296', '-5', 'g'])
     assert.throws(() => resolveUser('1', [group], files), /uids and gids must be in range/, group);
   assert.equal(resolveUser('2147483647:2147483647', [], files).uid, 2147483647);
-  assert.throws(() => resolveUser('neg', [], files), /unable to find user neg/); // no number: the line names nobody
+  assert.throws(() => resolveUser('neg', [], files), /unable to find user neg/); // no number: the line is invalid
 });
 
 test('odd lines of passwd and group neither make anybody root nor get in the way', () => {

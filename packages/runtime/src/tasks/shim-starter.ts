@@ -152,7 +152,7 @@ class Starter implements ShimStarter {
     const words = ['-namespace', namespace, '-id', id, '-address', socket];
     const inherited = [openUnixListener(address)];
     try {
-      // What nobody has read when the container ends stays in a FIFO as long as somebody has it open.
+      // Unread output of a container that has ended stays in a FIFO as long as a process has it open.
       for (const path of held) inherited.push(openFifo(path, 'read'));
       const environment = this.#environment();
       const pid = startLasting({ program: this.#shim, words, environment, folder: home, inherited });

@@ -79,7 +79,7 @@ async function sendBody(sent: ClientRequest, body: HttpRequest['body']): Promise
   }
 }
 
-/** More of a body that nobody needs is not worth the connection that reading it would keep. */
+/** Bytes of an unused body that are read to keep the connection; beyond that it is closed. */
 const longestDiscarded = 64 * 1024;
 
 /** Drops a body: a short one is read, so that its connection can be used again; a longer one is cut off. */
