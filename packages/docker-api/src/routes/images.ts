@@ -78,7 +78,7 @@ function archiveRoutes({ engine: { images } }: ApiOptions): Route[] {
   return [
     route('POST', '/images/load', async (exchange) => {
       const quiet = readBoolean(exchange.query, 'quiet');
-      await serveProgress(exchange, images.load(uploadOf(exchange.request), { quiet }));
+      await serveProgress(exchange, images.load(uploadOf(exchange.request), { quiet }), { alwaysOk: true });
     }),
     route('GET', '/images/get', async (exchange) => {
       await sendTar(exchange, await images.save(exchange.query.getAll('names')), {});

@@ -32,13 +32,20 @@ function drawBar(current: number, total: number | undefined): string {
   return `[${bar.padEnd(50)}]  ${amount(current)}/${amount(total)}`;
 }
 
-export async function serveProgress(exchange: Exchange, source: AsyncIterable<Progress>): Promise<void> {
+/** @param options.alwaysOk a failure before the first line is a line too, as Docker's load has it */
+export async function serveProgress(
+  exchange: Exchange,
+  source: AsyncIterable<Progress>,
+  options: { alwaysOk?: boolean } = {},
+): Promise<void> {
   const iterator = source[Symbol.asyncIterator]();
-  let next = await iterator.next();
+  const first = iterator.next();
+  await (options.alwaysOk ? first.catch(() => undefined) : first);
   const sink = exchange.answer.open(200, { 'Content-Type': 'application/json' });
   const line = (message: JSONMessage): Promise<boolean> =>
     writePiece(sink, `${JSON.stringify(message)}\r\n`, exchange.signal);
   try {
+    let next = await first;
     while (!next.done) {
       if (!(await line(translateProgress(next.value)))) {
         await iterator.return?.();
