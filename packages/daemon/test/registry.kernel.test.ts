@@ -293,6 +293,21 @@ test('a download that breaks off goes on where it was', options, async () => {
   await removeAll();
 });
 
+test('a registry that breaks off each time, a byte further on, is given up after five attempts', options, async () => {
+  const image = await fakeImage();
+  let served = 0;
+  await using fake = await startFake((request, response) => {
+    if (!request.url?.endsWith(sha256(image.layer))) return serve(image, request, response);
+    const from = Number(/(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    served += 1;
+    response.writeHead(from > 0 ? 206 : 200, { 'content-length': image.layer.length - from });
+    response.write(image.layer.subarray(from, from + 1), () => response.destroy());
+  });
+  await assert.rejects(collect(host.images.pull(fake.name, '', {}, never)), /aborted/);
+  assert.equal(served, 5);
+  await removeAll();
+});
+
 test('content that is not what its digest says is refused and not kept', options, async () => {
   const image = await fakeImage();
   const blob = `sha256:${sha256(image.layer)}`;

@@ -38,7 +38,8 @@ export function openRegistry(options: RegistryOptions = {}): Registry & Registry
 /** As in containerd and Docker. */
 const longestManifest = 4 * 1024 * 1024;
 const longestRefusal = 64 * 1024;
-const mostRetries = 5;
+/** Of one blob, however much each of them brought: a registry that breaks off for ever must not hold a pull for ever. */
+const mostAttempts = 5;
 
 const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
@@ -96,8 +97,7 @@ class HttpRegistry implements Registry, RegistryLogin {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     let offset = 0;
-    for (let failures = 0; ; ) {
-      const before = offset;
+    for (let attempt = 1; ; attempt += 1) {
       try {
         for await (const chunk of await this.#openBlob(ref, digest, offset, { credentials, signal })) {
           offset += chunk.length;
@@ -105,10 +105,9 @@ class HttpRegistry implements Registry, RegistryLogin {
         }
         return;
       } catch (error) {
-        failures = offset > before ? 1 : failures + 1;
         signal.throwIfAborted();
-        if (!isBroken(error) || failures > mostRetries) throw error;
-        await sleep(this.#retryDelay * failures, undefined, { signal });
+        if (!isBroken(error) || attempt === mostAttempts) throw error;
+        await sleep(this.#retryDelay * attempt, undefined, { signal });
       }
     }
   }
