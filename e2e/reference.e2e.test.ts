@@ -80,6 +80,8 @@ const lines: readonly string[] = [
   'docker kill -s TERM aa && docker wait aa > /dev/null; docker inspect -f "{{.State.Status}}" aa',
   '! docker rm aa cc short nobody',
   'docker create --name made netyard-test true; docker cp /etc/debian_version made:/copied && docker cp made:/copied - | tar -xO',
+  'docker create --name worker -w /made/at/create netyard-test true; docker cp worker:/made - | tar -tv --numeric-owner | awk "{print \\$1, \\$2, \\$6}"; docker rm worker',
+  '! docker create --name misplaced -w /etc/passwd netyard-test true; docker rm misplaced',
   '! docker cp made:/not/there /tmp',
   'docker rm made',
   'docker tag netyard-test other:v1 && docker images --format "{{.Repository}}:{{.Tag}}" | sort',

@@ -223,13 +223,21 @@ export interface RootFilesystems {
   statInRoot(root: string, path: string): Promise<PathStat | undefined>;
   /** A tar stream of the file or folder, its own name first, as GET /containers/x/archive gives. */
   readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
-  /** Unpacks a tar into an existing folder. */
+  /**
+   * Unpacks a tar into an existing folder.
+   * @param options.owner `user[:group]`, resolved in the root's own files: owns all entries, whatever the archive says
+   */
   writeArchive(
     root: string,
     path: string,
     stream: NodeJS.ReadableStream,
-    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+    options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
   ): Promise<void>;
+  /**
+   * Makes a folder and those on the way to it, for root, where they are missing. Below a link that leads nowhere nothing
+   * is made; for a file in its place it throws in Docker's words.
+   */
+  makeFolder(root: string, path: string): Promise<void>;
   /** The whole tree, for export and commit. */
   exportTree(root: string): Promise<NodeJS.ReadableStream>;
   /** A new volume gets what the image has at its mount point. */

@@ -111,7 +111,7 @@ async function bytesOfStream(stream: NodeJS.ReadableStream): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const plain = { noOverwriteDirNonDir: false, copyUidGid: false };
+const plain = { noOverwriteDirNonDir: false };
 
 test('out and in again, by cp and by export, and out to GNU tar', host, async () => {
   const tree = makeTree('from');

@@ -196,7 +196,7 @@ async function listing(stream: NodeJS.ReadableStream): Promise<string[]> {
     .map((line) => line.replace(/\s+\d+ \d{4}-\d\d-\d\d \d\d:\d\d /, ' '));
 }
 
-const plain = { noOverwriteDirNonDir: false, copyUidGid: false };
+const plain = { noOverwriteDirNonDir: false };
 
 test('archives out: names, kinds, owners, hard links', host, async () => {
   await withContainer({ 'srv/dir/file': 'content', 'srv/empty': '' }, async (root) => {
@@ -271,6 +271,45 @@ test('archives in: owners, modes, times, kinds, attributes', host, async () => {
     assert.equal(readFileSync(join(root, 'target/old'), 'utf8'), 'old');
     const note = getXattr(join(root, 'target/d/f'), 'user.note');
     if (note) assert.equal(Buffer.from(note).toString(), 'hello'); // tmpfs has them since Linux 6.6
+  });
+});
+
+test('archives in for an owner: each entry is of that user, as the root itself names it', host, async () => {
+  const files = { 'etc/passwd': 'web:x:1033:1044::/:/bin/sh\n', 'etc/group': 'staff:x:50:\n', 'target/old': 'old' };
+  await withContainer(files, async (root) => {
+    const ownersFor = async (owner: string | undefined): Promise<string[]> => {
+      const members = await tar([
+        { name: 'd', type: 'directory', uid: 5, gid: 6 },
+        { name: 'd/f', mode: 0o4755, uid: 7, gid: 8 },
+        { name: 'd/l', type: 'symlink', linkname: 'f', uid: 9, gid: 9 },
+      ]);
+      await rootfs.writeArchive(root, '/target', members, { ...plain, owner });
+      return ['d', 'd/f', 'd/l', 'old'].map((path) => {
+        const { uid, gid } = lstatSync(join(root, 'target', path));
+        return `${uid}:${gid}`;
+      });
+    };
+    assert.deepEqual(await ownersFor(undefined), ['5:6', '7:8', '9:9', '0:0']);
+    assert.deepEqual(await ownersFor('web'), ['1033:1044', '1033:1044', '1033:1044', '0:0']);
+    assert.deepEqual((await ownersFor('1033:staff'))[1], '1033:50');
+    assert.deepEqual((await ownersFor('77'))[1], '77:0');
+    assert.equal(lstatSync(join(root, 'target/d/f')).mode & 0o7777, 0o4755);
+    await assert.rejects(ownersFor('nobody-here'), { code: 'invalid', message: /unable to find user nobody-here/ });
+  });
+});
+
+test('a folder is made inside the root, for root, and never in place of a file', host, async () => {
+  await withContainer({ 'srv/file': '', 'etc/x': '' }, async (root) => {
+    symlinkSync('/srv', join(root, 'link'));
+    await rootfs.makeFolder(root, '/link/a/b');
+    await rootfs.makeFolder(root, '/link/a/b');
+    const made = lstatSync(join(root, 'srv/a/b'));
+    assert.deepEqual([made.isDirectory(), made.mode & 0o777, made.uid, made.gid], [true, 0o755, 0, 0]);
+    symlinkSync('/nowhere', join(root, 'srv/astray'));
+    await rootfs.makeFolder(root, '/srv/astray/c');
+    assert.equal(lstatSync(join(root, 'nowhere'), { throwIfNoEntry: false }), undefined);
+    await assert.rejects(rootfs.makeFolder(root, '/srv/file'), /^NetyardError: Cannot mkdir: \/srv\/file is not a/);
+    await assert.rejects(rootfs.makeFolder(root, '/srv/file/below'), /Cannot mkdir: \/srv\/file\/below is not a/);
   });
 });
 

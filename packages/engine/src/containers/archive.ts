@@ -46,7 +46,10 @@ export async function writeContainerArchive(
   const record = context.index.get(ref);
   await withPlace(context, record, path, async (place) => {
     if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
-    await context.rootfs.writeArchive(place.root, place.path, stream, options);
+    const { noOverwriteDirNonDir, copyUidGid } = options;
+    // As Docker: despite the parameter's name the owner is the container's user; without one the archive's stays.
+    const owner = copyUidGid && record.config.user !== '' ? record.config.user : undefined;
+    await context.rootfs.writeArchive(place.root, place.path, stream, { noOverwriteDirNonDir, owner });
   });
   publishContainer(context.events, record, 'extract-to-dir');
 }

@@ -199,6 +199,7 @@ async function makeFiles(
   undo.push(() => rm(directory, { recursive: true, force: true }));
   await rootfs.create(draft.id, draft.layers);
   undo.push(() => rootfs.remove(draft.id));
+  await makeWorkingDirectory(context, draft);
   const mounts = planned.map((plan) => makeVolume(context, plan, undo));
   const record = { ...draft, mounts };
   const copied = planned.map((plan, at) => ({ copy: plan.copy, mount: mounts[at] }));
@@ -208,6 +209,13 @@ async function makeFiles(
     await fillVolumes(context, record, volumes);
   }
   return record;
+}
+
+/** Before the first start too, so that `docker cp` finds it; what a volume has at its place is the start's to make. */
+async function makeWorkingDirectory({ rootfs }: EngineContext, record: ContainerRecord): Promise<void> {
+  const { workingDirectory } = record.config;
+  if (workingDirectory === '' || workingDirectory === '/') return;
+  await rootfs.withMounted(record.id, record.layers, (root) => rootfs.makeFolder(root, workingDirectory));
 }
 
 function volumeRequest({ request }: PlannedMount): VolumeRequest {

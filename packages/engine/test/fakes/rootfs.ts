@@ -58,6 +58,7 @@ export class FakeRootfs implements RootFilesystems {
 
   readArchive = unexpected('readArchive');
   writeArchive = unexpected('writeArchive');
+  makeFolder = async (): Promise<void> => {};
   exportTree = unexpected('exportTree');
 
   async copyTree(_root: string, path: string, destination: string): Promise<void> {

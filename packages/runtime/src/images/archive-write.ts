@@ -31,6 +31,8 @@ import {
   tarEntries,
 } from '@netyard/core';
 import { hasErrno, makeDevice, makeFifo, setTimes, setXattr } from '@netyard/kernel';
+import { resolveUser } from '../spec/user.ts';
+import { readUserFiles } from '../tasks/host-facts.ts';
 import {
   atFd,
   inFd,
@@ -48,6 +50,8 @@ const writeLater = promisify(write);
 export interface WriteArchiveOptions {
   /** A folder is never replaced by something else, nor something else by a folder. */
   noOverwriteDirNonDir: boolean;
+  /** `user[:group]` as the root's own passwd and group have it: owns every entry instead of whom the archive names. */
+  owner?: string | undefined;
   /** The archive's entry for its top sets owner and mode of the folder itself. */
   ownRoot?: boolean;
 }
@@ -63,11 +67,13 @@ export async function writeArchive(
   options: WriteArchiveOptions,
 ): Promise<void> {
   checkFolder(root, path);
+  const owner = options.owner === undefined ? undefined : resolveUser(options.owner, [], readUserFiles(root));
   const target: Target = { root, path, options, folders: [] };
   const { stream: plain } = await decompress(stream as AsyncIterable<Uint8Array>);
   const turn = new Turn();
   for await (const entry of tarEntries(plain)) {
     if (turn.isOver) await turn.next();
+    if (owner !== undefined) Object.assign(entry.header, { uid: owner.uid, gid: owner.gid });
     await writeEntry(target, entry).catch((error: unknown) => {
       throw explained(error, `${path}/${entry.header.name}`);
     });

@@ -3,9 +3,9 @@
  * `RootFilesystems`). A mount is made by `mount`, or for the length of `withMounted`; a mount that an earlier daemon
  * left for a running container is taken over, and only `unmount` or `remove` ends it.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeyedQueue, type Logger, silentLogger } from '@netyard/core';
+import { KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
 import { readArchive, readTree } from './archive-read.ts';
@@ -16,6 +16,7 @@ import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
+import { makeFolders } from './root-paths.ts';
 
 export interface RootFilesystemsOptions {
   /** Absolute; `overlay` is made below it. */
@@ -186,9 +187,19 @@ class OverlayRootFilesystems implements RootFilesystems {
     root: string,
     path: string,
     stream: NodeJS.ReadableStream,
-    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+    options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
   ): Promise<void> {
     return writeArchive(root, path, stream, options);
+  }
+
+  async makeFolder(root: string, path: string): Promise<void> {
+    try {
+      closeSync(makeFolders(root, path));
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return;
+      if (!hasErrno(error, 'ENOTDIR')) throw error;
+      throw new NetyardError('internal', `Cannot mkdir: ${path} is not a directory`, { cause: error });
+    }
   }
 
   async exportTree(root: string): Promise<NodeJS.ReadableStream> {
