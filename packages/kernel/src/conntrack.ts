@@ -22,7 +22,9 @@ import type { Session } from './session.ts';
 const IPCTNL_MSG_CT_GET = 0x0101; // subsystem CTNETLINK, message 1
 const IPCTNL_MSG_CT_DELETE = 0x0102;
 const NLA_F_NESTED = 0x8000;
-const CTA = { TUPLE_ORIG: 1, ZONE: 18, FILTER: 25 } as const;
+const CTA = { TUPLE_ORIG: 1, STATUS: 3, ZONE: 18, FILTER: 25 } as const;
+/** linux/netfilter/nf_conntrack_common.h. */
+const IPS_DST_NAT = 1 << 5;
 const CTA_TUPLE = { IP: 1, PROTO: 2 } as const;
 const CTA_IP = { V4_SRC: 1, V4_DST: 2, V6_SRC: 3, V6_DST: 4 } as const;
 const CTA_PROTO = { NUM: 1, DST_PORT: 3 } as const;
@@ -66,6 +68,12 @@ export function isConnectionOf(payload: Uint8Array, subnets: PrefixIndex<unknown
   });
 }
 
+/** Whether a rule has changed the connection's destination. Pure. */
+function isTranslated(payload: Uint8Array): boolean {
+  const status = firstAttribute(payload.subarray(4), CTA.STATUS) ?? nothing;
+  return ((status[3] ?? 0) & IPS_DST_NAT) !== 0; // big endian, the lowest byte last
+}
+
 /** Behind struct nfgenmsg: the first packet's addresses and ports. */
 const firstTuple = (payload: Uint8Array): Uint8Array => firstAttribute(payload.subarray(4), CTA.TUPLE_ORIG) ?? nothing;
 
@@ -79,7 +87,11 @@ export function encodeForget(payload: Uint8Array): Uint8Array {
 }
 
 /** Twin: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each. Answers how many were forgotten. */
-export async function forgetConnections(session: Session, matches: readonly ConnectionMatch[]): Promise<number> {
+export async function forgetConnections(
+  session: Session,
+  matches: readonly ConnectionMatch[],
+  { untranslated = false }: { untranslated?: boolean } = {},
+): Promise<number> {
   if (matches.length === 0) return 0;
   const ports = indexPorts(matches);
   const object = matches.slice(0, 5).map(({ protocol, address, port }) => `${protocol} to ${address} port ${port}`);
@@ -88,7 +100,7 @@ export async function forgetConnections(session: Session, matches: readonly Conn
   return await forgetMatching(session, {
     ...{ object: object.join(', '), families: familiesOf(matches.map(({ address }) => parseIp(address))) },
     filter: only === undefined ? [] : filterProtocol(only),
-    matches: (payload) => isConnectionTo(payload, ports),
+    matches: (payload) => isConnectionTo(payload, ports) && !(untranslated && isTranslated(payload)),
   });
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Logger } from '@netyard/core';
 import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
-import type { KernelObject, KernelOperation, KernelPlan, NftFamily, Observation } from './desired.ts';
+import type { KernelObject, KernelOperation, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
 
 export interface ApplyOptions {
   /** Take the difference and return it, change nothing. */
@@ -121,6 +121,11 @@ export interface PortReservation {
   close(): void;
 }
 
+/** Tables of `Kernel.holdTables`. */
+export interface HeldTables {
+  close(): void;
+}
+
 export type KernelEvent =
   | {
       type: 'link';
@@ -184,11 +189,22 @@ export interface Kernel {
   listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]>;
   /** Undefined without the chain. */
   listNftChain(name: { family: NftFamily; table: string; chain: string }): Promise<ObservedNftChain | undefined>;
+  /**
+   * Makes tables in this process's namespace that no other program can change, delete or flush, until `close` of what
+   * is returned or the end of the process: then the kernel takes them away. They are no part of any plan. Throws
+   * KernelError EPERM when another process holds one of them.
+   */
+  holdTables(tables: readonly NftTableObject[]): Promise<HeldTables>;
+  /** Whether the kernel knows such tables (Linux 5.12). */
+  canHoldTables(): Promise<boolean>;
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
-  /** Forgets conntrack entries towards published ports: their next packets take the new way. Many cost as one. */
-  forgetConnections(matches: readonly ConnectionMatch[]): Promise<void>;
+  /**
+   * Forgets conntrack entries towards published ports: their next packets take the new way. Many cost as one.
+   * `untranslated`: only those whose destination no rule has changed.
+   */
+  forgetConnections(matches: readonly ConnectionMatch[], options?: { untranslated?: boolean }): Promise<void>;
   /** Forgets all connections that a subnet has a part in: their next packets are judged anew. Many cost as one. */
   forgetConnectionsOf(subnets: string | readonly string[]): Promise<void>;
 

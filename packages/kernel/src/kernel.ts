@@ -8,6 +8,7 @@ import type {
   ApplyOptions,
   ApplyReport,
   ConnectionMatch,
+  HeldTables,
   Kernel,
   KernelEvent,
   KernelOptions,
@@ -22,11 +23,12 @@ import type {
   PortProtocol,
   PortReservation,
 } from './contract.ts';
-import type { KernelObject, KernelPlan, NftFamily, Observation } from './desired.ts';
+import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
 import { listElements } from './nft/batch.ts';
 import { listBaseChains, listChain } from './nft/chain.ts';
 import { setWords } from './nft/element.ts';
 import type { NftChainName } from './nft/rule.ts';
+import { canHoldTables, holdTables } from './nft/held.ts';
 import { checkObject } from './objects/index.ts';
 import { observeAll } from './observe.ts';
 import { reservePort } from './port.ts';
@@ -50,6 +52,7 @@ class LinuxKernel implements Kernel {
   readonly #own: OwnHandles;
   readonly #closing = new AbortController();
   readonly #captures = new Captures();
+  #canHoldTables: boolean | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -149,8 +152,21 @@ class LinuxKernel implements Kernel {
     return reservePort(protocol, address, port);
   }
 
-  async forgetConnections(matches: readonly ConnectionMatch[]): Promise<void> {
-    const forgotten = await this.#inSession((session) => forgetConnections(session, matches));
+  async holdTables(tables: readonly NftTableObject[]): Promise<HeldTables> {
+    for (const table of tables) checkObject(table);
+    return holdTables(tables);
+  }
+
+  async canHoldTables(): Promise<boolean> {
+    this.#canHoldTables ??= canHoldTables();
+    return this.#canHoldTables;
+  }
+
+  async forgetConnections(
+    matches: readonly ConnectionMatch[],
+    options: { untranslated?: boolean } = {},
+  ): Promise<void> {
+    const forgotten = await this.#inSession((session) => forgetConnections(session, matches, options));
     if (forgotten > 0) this.#logger.debug('connections forgotten', { ports: matches.slice(0, 5), forgotten });
   }
 

@@ -20,6 +20,7 @@ import {
   diffRemoval,
   EventQueue,
   errnoOf,
+  type HeldTables,
   identityOf,
   type Kernel,
   type KernelEvent,
@@ -61,6 +62,8 @@ export class FakeKernel implements Kernel {
   readonly counted = new Map<string, { packets: bigint; bytes: bigint }>();
   /** Chains of other programs at the forward hook, or jumped to from there; with the rules of plans before theirs. */
   readonly chains: ObservedNftChain[] = [];
+  /** What `holdTables` holds. */
+  held: readonly NftTableObject[] = [];
   /** `forgetConnections` calls. */
   readonly forgotten: ConnectionMatch[] = [];
   /** `forgetConnectionsOf` calls. */
@@ -257,6 +260,19 @@ export class FakeKernel implements Kernel {
     const held = { protocol, address, port: chosen };
     this.#reserved.add(held);
     return { ...held, close: () => void this.#reserved.delete(held) };
+  }
+
+  async holdTables(tables: readonly NftTableObject[]): Promise<HeldTables> {
+    this.held = [...tables];
+    return {
+      close: () => {
+        this.held = [];
+      },
+    };
+  }
+
+  async canHoldTables(): Promise<boolean> {
+    return true;
   }
 
   async forgetConnections(matches: readonly ConnectionMatch[]): Promise<void> {

@@ -4,11 +4,13 @@
  * The context's netlink socket belongs to the namespace in which it was opened; but libnftables opens another one,
  * where the thread is, when it has to know the names of interfaces. So commands run inside the namespace too.
  */
+import { readdirSync, readlinkSync } from 'node:fs';
 import type { KernelError } from '@netyard/core';
 import { errnoOf, kernelError } from '../ffi/errno.ts';
+import { libc } from '../ffi/libc.ts';
 import { libnftables, type NftContextPointer } from '../ffi/nftables.ts';
 import { openInNetns, openInNewNetns } from '../netns.ts';
-import { withoutSignals } from '../system.ts';
+import { checked, withoutSignals } from '../system.ts';
 
 /** What an error should speak of: `nft add element`, `ip netyard publish`. */
 export interface NftPurpose {
@@ -18,6 +20,9 @@ export interface NftPurpose {
 
 /** Flags of nft_ctx_output_set_flags, in libnftables.h. */
 export const nftOutput = { stateless: 1 << 2, handle: 1 << 3, terse: 1 << 11 } as const;
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 
 export class NftContext {
   readonly #pointer: NftContextPointer;
@@ -30,7 +35,7 @@ export class NftContext {
 
   static open(ns?: string): NftContext {
     return new NftContext(
-      openInNetns(ns, () => newPointer()),
+      openInNetns(ns, () => (ns === undefined ? closingOnExec(newPointer) : newPointer())),
       ns,
     );
   }
@@ -38,7 +43,7 @@ export class NftContext {
   /** In a new, empty namespace without a name, which ends with the context. */
   static openScratch(): NftContext {
     return new NftContext(
-      openInNewNetns(() => newPointer()),
+      openInNewNetns(() => closingOnExec(newPointer)),
       undefined,
     );
   }
@@ -59,6 +64,31 @@ export class NftContext {
 
   close(): void {
     libnftables().nft_ctx_free(this.#pointer);
+  }
+}
+
+/**
+ * libmnl opens its socket without SOCK_CLOEXEC. Contexts that stay open set it here: a program that is started
+ * meanwhile would keep the socket, and with it the tables that the socket owns, beyond the end of this process.
+ */
+function closingOnExec<T>(open: () => T): T {
+  const before = new Set(socketFds().map(({ socket }) => socket));
+  const opened = open();
+  for (const { fd, socket } of socketFds())
+    if (!before.has(socket)) checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
+  return opened;
+}
+
+function socketFds(): { fd: number; socket: string }[] {
+  const found = readdirSync('/proc/self/fd').map((fd) => ({ fd: Number(fd), socket: linkOf(fd) }));
+  return found.filter(({ socket }) => socket.startsWith('socket:'));
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // the listing's own descriptor, or another thread's: closed by now
   }
 }
 
