@@ -27,12 +27,16 @@ export async function dumpNetwork(host: TestHost, netns?: string): Promise<Netwo
     links: (await rows('ip -j -d link')).map(describeLink).toSorted(byText),
     addresses: (await rows('ip -j address')).flatMap(describeAddresses).toSorted(byText),
     routes: (await rows('ip -j route')).map(({ flags: _flags, ...route }) => route).toSorted(byText),
-    nftables: ruleset.nftables.filter((one) => !('metainfo' in one)).map((one) => canonical(one)),
+    nftables: ruleset.nftables.filter((one) => !('metainfo' in one) && !isGuard(one)).map((one) => canonical(one)),
     sysctls: await host.sh(
       `cd /proc/sys && ${enter}sh -c ${quote(`cd /proc/sys && ${sysctls.replaceAll('/proc/sys/', '')}`)}`,
     ),
   };
 }
+
+/** Of the tables that live and end with the daemon, no part of any plan. */
+const isGuard = (one: Row): boolean =>
+  Object.values(one).some((inner) => [(inner as Row)['table'], (inner as Row)['name']].includes('netyard_guard'));
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);

@@ -27,8 +27,8 @@ import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation }
 import { listElements } from './nft/batch.ts';
 import { listBaseChains, listChain } from './nft/chain.ts';
 import { setWords } from './nft/element.ts';
-import type { NftChainName } from './nft/rule.ts';
 import { canHoldTables, holdTables } from './nft/held.ts';
+import type { NftChainName } from './nft/rule.ts';
 import { checkObject } from './objects/index.ts';
 import { observeAll } from './observe.ts';
 import { reservePort } from './port.ts';

@@ -21,6 +21,7 @@ import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
+import { Guard } from './operations/guard.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
@@ -63,11 +64,13 @@ export function openNetworks(options: NetworksOptions): Networks {
   const context = openContext(options, listeners, () => mender.ownDeletion());
   const mender: Mender = new Mender(context);
   const traffic = new TrafficWatch(context);
+  const guard = new Guard(context);
   let started = false;
   return {
     async start(running, options) {
       await start(context, running, options);
       if (!started) mender.start();
+      await guard.start();
       started = true;
       context.names.start();
       context.remoteLinks.start();
@@ -99,6 +102,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.remoteLinks.close();
       context.names.close();
       await traffic.close();
+      guard.close(); // before the repairs end that it waits for
       await mender.close();
       if (started) await releaseForeignRules(context);
       await context.departures.close();
@@ -268,7 +272,7 @@ function openContext(
 
 /** Who switched forwarding on is looked up at the start. */
 const forwardingFacts = ({ ipForward, dropStrangers = true }: NetworkSettings) => ({
-  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers },
+  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers, guarded: false },
 });
 
 function openPool(context: Context, networkId: string): void {

@@ -48,7 +48,7 @@ const from = (ns: string, source: string, address: string, options = ''): boolea
 
 const objects = (): string =>
   sh(
-    'ip route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset',
+    'ip route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset | sed "/^table .* netyard_guard/,/^}/d"',
   )
     .replaceAll(/packets \d+ bytes \d+/g, '')
     .replaceAll(/state \w+ | qlen \d+/g, '');

@@ -46,9 +46,10 @@ export async function serve(
   protocol: 'tcp' | 'udp',
   port: number,
   name: string,
+  { program = `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`, bind = '' } = {},
 ): Promise<void> {
-  const listen = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}-LISTEN:${port},fork,reuseaddr`;
-  const [command, rest] = inside(ns, ['socat', listen, `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`]);
+  const listen = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}-LISTEN:${port},fork,reuseaddr${bind === '' ? '' : `,bind=${bind}`}`;
+  const [command, rest] = inside(ns, ['socat', listen, program]);
   spawn(command, rest, { stdio: 'ignore' }).unref();
   const [ss, options] = inside(ns, ['ss', '-Hln', `--${protocol}`, 'sport', '=', `:${port}`]);
   for (let attempt = 0; attempt < 100; attempt += 1) {

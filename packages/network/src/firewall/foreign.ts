@@ -5,6 +5,7 @@
  */
 import type { NftRuleObject, ObservedNftChain, ObservedNftRule } from '@netyard/kernel';
 import { ownerPrefix } from '../plan/names.ts';
+import { guardName } from './guard.ts';
 import { tableName } from './table.ts';
 
 export interface ForeignChains {
@@ -29,7 +30,7 @@ const chainName = ({ family, table, chain }: ObservedNftChain): string => `${fam
 
 /** Chains that are not ours. */
 export const foreignBases = ({ bases }: ForeignChains): ObservedNftChain[] =>
-  bases.filter(({ table }) => table !== tableName);
+  bases.filter(({ table }) => table !== tableName && table !== guardName);
 
 // Rules
 

@@ -12,6 +12,7 @@
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
+import { markPassedBridge, markPassedForward } from './guard.ts';
 
 export const tableName = 'netyard';
 
@@ -173,15 +174,29 @@ const bridgeBody = `
 	}
 `;
 
-/**
- * `marks`: bridges that keep their containers apart see what is published, too (br_netfilter). `routesOnlyOwn`: packets
- * between links that are not Netyard's are dropped.
- */
-export function planTables({ marks, routesOnlyOwn }: { marks: boolean; routesOnlyOwn: boolean }): NftTableObject[] {
-  const whole = [body, marks ? markPublished : '', routesOnlyOwn ? dropStrangers : ''].join('');
+export interface TableOptions {
+  /** Bridges that keep their containers apart see what is published, too (br_netfilter). */
+  marks: boolean;
+  /** Packets between links that are not Netyard's are dropped. */
+  routesOnlyOwn: boolean;
+  /** The guard looks for what has passed these tables: see guard.ts. */
+  guarded: boolean;
+  /** Some bridge keeps its containers apart. */
+  isolates: boolean;
+}
+
+export function planTables(options: TableOptions): NftTableObject[] {
+  const { marks, routesOnlyOwn, guarded, isolates } = options;
+  const parts = [body, marks ? markPublished : '', routesOnlyOwn ? dropStrangers : ''];
+  const whole = [...parts, guarded ? markPassedForward : ''].join('');
   return [
     { kind: 'nft-table', family: 'ip', name: tableName, body: whole },
-    { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
+    {
+      kind: 'nft-table',
+      family: 'bridge',
+      name: tableName,
+      body: bridgeBody + (guarded && isolates ? markPassedBridge : ''),
+    },
   ];
 }
 

@@ -16,9 +16,10 @@ export async function learnHost(context: Context): Promise<void> {
   const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
   const switchedForwarding = context.settings.ipForward && (await switchesForwarding(context));
+  const guarded = await context.kernel.canHoldTables();
   context.facts = {
     ...context.facts,
-    ...{ ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates, switchedForwarding },
+    ...{ ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates, switchedForwarding, guarded },
   };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
 }

@@ -39,3 +39,19 @@ export async function forgetUdp(context: Context, ports: readonly PublishedPort[
     ofUdp.map(({ protocol, hostPort: port, hostAddress: address }) => ({ protocol, port, address })),
   );
 }
+
+/**
+ * What came for a published UDP port while a table was missing would stay with the host for as long as packets come.
+ * Only at addresses of the host: others are sent to the same port numbers elsewhere.
+ */
+export async function forgetUntranslated(context: Context): Promise<void> {
+  const ports = [...context.sandboxes.values()].flatMap(({ state }) => state?.ports ?? []);
+  const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
+  if (ofUdp.length === 0) return;
+  const prefixes = (await context.kernel.listAddresses()).map(({ prefix }) => prefix);
+  const own = prefixes.filter((prefix) => !prefix.includes(':')).map((prefix) => prefix.replace(/\/.*$/, ''));
+  const matches = ofUdp.flatMap(({ protocol, hostPort: port, hostAddress }) =>
+    (hostAddress === '0.0.0.0' ? own : [hostAddress]).map((address) => ({ protocol, port, address })),
+  );
+  await context.kernel.forgetConnections(matches, { untranslated: true });
+}

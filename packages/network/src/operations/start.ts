@@ -27,9 +27,9 @@ export async function start(
   running: readonly string[],
   options: { keepUnknown?: boolean } = {},
 ): Promise<void> {
-  await learnHost(context);
   const alive = new Set(running);
   await settleDefaultBridge(context, alive);
+  await learnHost(context); // also of the flags that the bridge has by now
   await adoptTunnel(context);
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });

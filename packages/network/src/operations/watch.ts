@@ -6,6 +6,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { messageOf } from '@netyard/core';
 import type { KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
+import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
 import { isHostLinkName, ownerPrefix } from '../plan/names.ts';
@@ -15,6 +16,7 @@ import { planNetworks } from './explain.ts';
 import { reconcileForeignRules } from './foreign-rules.ts';
 import { type MendScope, mendPeers, widest } from './mend-peers.ts';
 import { findForeignElements, listElements } from './orphans.ts';
+import { forgetUntranslated } from './ports.ts';
 import { RepairPace } from './repair-pace.ts';
 import { planInput } from './sandbox-plan.ts';
 import { describe, mendSandbox } from './start.ts';
@@ -53,6 +55,7 @@ export class Mender {
   #networks: 'links' | 'all' | undefined;
   /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
   #peers: MendScope | undefined;
+  #hasMadeTables = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -118,6 +121,7 @@ export class Mender {
   }
 
   #noteNft(event: NftEvent): void {
+    if (event.table === guardName) return;
     if (event.table !== tableName) {
       // Sets and their elements have no say in where a chain leads.
       if (event.what !== 'set' && event.what !== 'element') this.#scheduleForeign();
@@ -313,6 +317,8 @@ export class Mender {
         }),
       );
     }
+    if (this.#hasMadeTables) await this.#attempt('connections', () => forgetUntranslated(this.#context));
+    this.#hasMadeTables = false;
   }
 
   /** A bridge is told of whenever a container comes or goes, so it is not the time to look through the tables. */
@@ -322,6 +328,7 @@ export class Mender {
     const wanted = planNetworks(this.#context, [...networks.keys()]);
     const objects = scope === 'all' ? wanted : wanted.filter((object) => !isOfTables(object));
     const report = await kernel.apply({ owner: 'networks', objects });
+    if (report.operations.some(({ object }) => object.kind === 'nft-table')) this.#hasMadeTables = true;
     this.#tellRepair(report.operations);
     // Peers stand on the bridge's address and on the table.
     if (report.operations.length > 0) this.#peers = 'all';

@@ -25,6 +25,8 @@ export interface HostFacts {
   switchedForwarding: boolean;
   /** Not with `--ip-forward-no-drop`: forwarding that the daemon switched on is for containers only. */
   dropsStrangers: boolean;
+  /** The kernel can hold tables for the daemon: see firewall/guard.ts. */
+  guarded: boolean;
 }
 
 /** The element of `switched_on` that remembers it. */
@@ -33,10 +35,11 @@ export const forwardingKey = '"ip_forward"';
 /** Things of the host that all networks stand on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
+  const { guarded, isolates } = facts;
   const routesOnlyOwn = facts.switchedForwarding && facts.dropsStrangers;
   return [
     // The drop is there before the forwarding that it is for.
-    ...planTables({ marks: facts.bridgeNetfilter && facts.isolates, routesOnlyOwn }),
+    ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded, isolates }),
     ...(facts.switchedForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
     ...(facts.ipForward ? [forward] : []),
   ];

@@ -36,7 +36,8 @@ export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(n
  * Host side of an endpoint's link: 15 characters, the longest name a link can have (IFNAMSIZ). A new one at each
  * start, because the old one may still be on its way out.
  */
-export const hostLinkName = (endpointId: string): string => `ny-${shortId(endpointId)}`;
+export const hostLinkName = (endpointId: string): string => `${hostLinkPrefix}${shortId(endpointId)}`;
+export const hostLinkPrefix = 'ny-';
 
 export const isHostLinkName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 
