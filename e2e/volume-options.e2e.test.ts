@@ -19,6 +19,8 @@ const shown = (text: string): string =>
     .replace(/^docker: /, '')
     .replaceAll(/\/[\w/.-]*\/volumes\//g, 'VOLUMES/')
     .replaceAll(/\.\nSee 'docker run --help'\./g, '')
+    .replaceAll(/^time=.* msg="error waiting for container.*\n?/gm, '')
+    .replace(/^docker: /, '')
     .trim();
 
 describe('volumes with options', { skip: missing }, () => {
