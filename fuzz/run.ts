@@ -43,7 +43,6 @@ const expectedFailures: readonly RegExp[] = [
   /(connection refused|ECONNREFUSED)/i,
   /OCI runtime/,
   /^Container \w+ is not paused$/,
-  /cannot (pause|update) a stopped container/,
   /is not connected to the network/,
 ];
 
