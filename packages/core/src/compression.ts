@@ -1,5 +1,6 @@
 /** Streams that may be compressed: told by their first bytes, not by their name. Reads nothing but the stream. */
 import { Readable } from 'node:stream';
+import type { ArchiveMeter } from './archive-limits.ts';
 import { NetyardError } from './errors.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -49,9 +50,17 @@ async function* rejoin(chunks: Uint8Array[], rest: AsyncIterator<Uint8Array>): A
 
 /**
  * The stream itself, or what a gzip or zstd stream holds. Ends with an error when the compressed data are damaged or
- * cut off. Throws `invalid` for bzip2 and xz, which Node cannot read.
+ * cut off, or its meter's bounds are exceeded. Throws `invalid` for bzip2 and xz, which Node cannot read.
  */
 export async function decompress(
+  source: AsyncIterable<Uint8Array>,
+  meter?: ArchiveMeter,
+): Promise<{ compression: Compression; stream: AsyncIterable<Uint8Array> }> {
+  const inflated = await inflate(meter?.sent(source) ?? source);
+  return meter ? { ...inflated, stream: meter.expanded(inflated.stream) } : inflated;
+}
+
+async function inflate(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ compression: Compression; stream: AsyncIterable<Uint8Array> }> {
   const { head, stream } = await peek(source);
@@ -64,11 +73,11 @@ export async function decompress(
   }
   // Loaded when needed: it costs the command 10 ms at each start.
   const { createGunzip, createZstdDecompress } = await import('node:zlib');
-  const inflate = compression === 'gzip' ? createGunzip() : createZstdDecompress();
+  const inflater = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   const compressed = Readable.from(stream, { objectMode: false });
-  compressed.on('error', (error) => inflate.destroy(error));
-  inflate.on('close', () => compressed.destroy());
-  return { compression, stream: explained(compressed.pipe(inflate), compression) };
+  compressed.on('error', (error) => inflater.destroy(error));
+  inflater.on('close', () => compressed.destroy());
+  return { compression, stream: explained(compressed.pipe(inflater), compression) };
 }
 
 /** Damaged data are the sender's mistake. */

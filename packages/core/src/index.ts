@@ -1,3 +1,4 @@
+export * from './archive-limits.ts';
 export * from './capabilities.ts';
 export * from './clock.ts';
 export * from './compression.ts';
@@ -12,6 +13,6 @@ export * from './queue.ts';
 export * from './tar/byte-text.ts';
 export { encodeEnd, encodeHeader, encodePadding } from './tar/encode.ts';
 export { memberPath, type Segment, type TarHeader, type TarType, tarHeader } from './tar/header.ts';
-export { type Piece, type TarEntry, type TarLimits, tarEntries } from './tar/read.ts';
+export { type Piece, type TarEntry, tarEntries } from './tar/read.ts';
 export * from './turn.ts';
 export * from './undo.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isNetyardError } from '@netyard/core';
+import { defaultArchiveLimits, isNetyardError } from '@netyard/core';
 import { parseConfigFile, planConfig } from './config.ts';
 
 const refused = (pattern: RegExp) => (error: unknown) =>
@@ -64,6 +64,10 @@ test('bad values are refused', () => {
     [{ hosts: ['http://x'] }, /unable to parse docker host/],
     [{ hosts: ['tcp://0.0.0.0:2375'] }, /client certificates/],
     [{ hosts: [`unix:///${'x'.repeat(120)}`] }, /107 bytes/],
+    [{ 'max-archive-entries': 0 }, /--max-archive-entries: it is a whole number, 1 or more/],
+    [{ 'max-image-archive-files': 1.5 }, /--max-image-archive-files/],
+    [{ 'max-archive-size': '1x' }, /invalid size: '1x'/],
+    [{ 'max-archive-ratio': -1 }, /0 or more/],
     [{ tls: true }, /--tlsverify/],
     [{ tlsverify: true, tlscert: 'a' }, /needs --tlscacert, --tlskey/],
   ];
@@ -89,6 +93,14 @@ test('what a host of a cluster announces of its API, and what it shows to the AP
     () => planConfig({ ...cluster, ...some }, {}, {}),
     refused(/belong together: give --cluster-api-key too/),
   );
+});
+
+test('bounds on archives: the defaults, and values from the file', () => {
+  assert.deepEqual(planConfig({}, {}, {}).archiveLimits, defaultArchiveLimits);
+  const text =
+    '{"max-archive-entries": 5, "max-image-archive-files": 6, "max-archive-size": "2k", "max-archive-ratio": 7}';
+  const given = planConfig({}, parseConfigFile(text, 'daemon.json'), {}).archiveLimits;
+  assert.deepEqual(given, { entries: 5, imageFiles: 6, bytes: 2048, ratio: 7 });
 });
 
 test('tcp is taken when clients must have certificates', () => {

@@ -3,7 +3,7 @@
  * place of the daemon that knows the environment. Messages are dockerd's where it has one.
  */
 import { isAbsolute } from 'node:path';
-import { NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
+import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import { type PeerRequest, parseBip, parsePeerText } from '@netyard/network';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
@@ -48,6 +48,7 @@ export interface DaemonConfig {
   clusterPublishNames: boolean;
   insecureRegistries: readonly string[];
   tls: TlsFiles | undefined;
+  archiveLimits: Readonly<ArchiveLimits>;
   labels: readonly string[];
   logDriver: 'json-file' | 'none';
   logOptions: Readonly<Record<string, string>>;
@@ -166,6 +167,7 @@ export function planConfig(
     clusterPublishNames: flagSet('cluster-publish-names'),
     insecureRegistries: listOf('insecure-registries'),
     tls,
+    archiveLimits: planArchiveLimits(value),
     labels: listOf('labels').map(parseLabel),
     logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'none']),
     logOptions: value('log-opts') as Readonly<Record<string, string>>,
@@ -235,6 +237,22 @@ function parseBytes(key: string, text: string): number {
   const match = /^(\d+)([bkmg]?)b?$/i.exec(text);
   if (!match) throw invalid(`invalid value "${text}" for --${key}: invalid size: '${text}'`);
   return Number(match[1]) * 1024 ** Math.max(0, 'bkmg'.indexOf((match[2] ?? '').toLowerCase()));
+}
+
+function planArchiveLimits(value: (key: string) => unknown): ArchiveLimits {
+  const orAny = (limit: number): number => (limit === 0 ? Number.POSITIVE_INFINITY : limit);
+  return {
+    entries: parseCount('max-archive-entries', value('max-archive-entries'), 1),
+    imageFiles: parseCount('max-image-archive-files', value('max-image-archive-files'), 1),
+    bytes: orAny(parseBytes('max-archive-size', String(value('max-archive-size')))),
+    ratio: orAny(parseCount('max-archive-ratio', value('max-archive-ratio'), 0)),
+  };
+}
+
+function parseCount(key: string, value: unknown, least: number): number {
+  const count = Number(value);
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw invalid(`invalid value "${String(value)}" for --${key}: it is a whole number, ${least} or more`);
 }
 
 function parseSeconds(key: string, value: unknown): number {

@@ -124,6 +124,28 @@ export const daemonOptions: readonly DaemonOption[] = [
   text('tlscacert', '', 'FILE', 'certificates of the authorities that sign clients'),
   text('tlscert', '', 'FILE', 'the daemon’s certificate'),
   text('tlskey', '', 'FILE', 'the daemon’s key'),
+  {
+    key: 'max-archive-entries',
+    kind: 'number',
+    value: 'COUNT',
+    default: 10_000_000,
+    help: 'tar headers that an archive of cp, load, import or a layer may have',
+  },
+  {
+    key: 'max-image-archive-files',
+    kind: 'number',
+    value: 'COUNT',
+    default: 100_000,
+    help: 'files that an archive of load may have',
+  },
+  text('max-archive-size', '0', 'BYTES', 'what an archive may expand to, such as 20g (0: what the disk has)'),
+  {
+    key: 'max-archive-ratio',
+    kind: 'number',
+    value: 'FACTOR',
+    default: 0,
+    help: 'what an archive above 1 MiB may expand to, for each byte that is sent (0: any)',
+  },
   list('labels', 'label', 'KEY=VALUE', 'label of this daemon, for docker info'),
   text('log-driver', 'json-file', 'DRIVER', 'where containers’ output goes: json-file or none'),
   {

@@ -137,8 +137,9 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     logger,
   });
   opened.push(() => runtime.close());
-  const content = await openImageContent({ containerd: client, dataRoot: config.dataRoot });
-  const rootfs = openRootFilesystems({ dataRoot: config.dataRoot, logger });
+  const { dataRoot, archiveLimits } = config;
+  const content = await openImageContent({ containerd: client, dataRoot, archiveLimits });
+  const rootfs = openRootFilesystems({ dataRoot, archiveLimits, logger });
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
   const settings = networkSettings(config);
   const clock = systemClock;
@@ -148,7 +149,8 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     runtime,
     rootfs,
     networks: (containers) => openNetworks({ kernel, store, containers, settings, peerApis, ...names, logger, clock }),
-    images: (neighbours) => createImageService({ store, content, registry, clock, logger, ...neighbours }),
+    images: (neighbours) =>
+      createImageService({ store, content, registry, archiveLimits, clock, logger, ...neighbours }),
     store,
     settings: engineSettings(config),
     files: { makeFifo, openFifo },

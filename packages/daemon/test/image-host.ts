@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { systemClock } from '@netyard/core';
+import { type ArchiveLimits, systemClock } from '@netyard/core';
 import {
   type ContainerRecord,
   createImageService,
@@ -23,6 +23,8 @@ export interface ImageHost extends AsyncDisposable {
   images: Images;
   events: Omit<EngineEvent, 'time'>[];
   containers: ContainerRecord[];
+  /** Read for each archive: a test may change them. */
+  limits: Partial<ArchiveLimits>;
   rootfs: ReturnType<typeof openRootFilesystems>;
   /** What a daemon does first when it starts. */
   reopen(): Promise<unknown>;
@@ -33,7 +35,8 @@ export interface ImageHost extends AsyncDisposable {
 export async function startImageHost(): Promise<ImageHost> {
   const containerd = await startContainerd();
   const dataRoot = containerd.folder;
-  const content = await openImageContent({ containerd: containerd.client, dataRoot });
+  const limits: Partial<ArchiveLimits> = {};
+  const content = await openImageContent({ containerd: containerd.client, dataRoot, archiveLimits: limits });
   const records = new Map<string, ImageRecord>();
   const intents = new Set<string>();
   const events: ImageHost['events'] = [];
@@ -51,6 +54,7 @@ export async function startImageHost(): Promise<ImageHost> {
     registry: openRegistry({ certificates: join(dataRoot, 'certs'), retryDelay: 1 }),
     events: { publish: (event) => void events.push(event) },
     containers: () => containers,
+    archiveLimits: limits,
     clock: systemClock,
   });
   return {
@@ -59,6 +63,7 @@ export async function startImageHost(): Promise<ImageHost> {
     images,
     events,
     containers,
+    limits,
     rootfs: openRootFilesystems({ dataRoot }),
     reopen: () => openImageContent({ containerd: containerd.client, dataRoot }),
     async leftovers() {

@@ -246,6 +246,36 @@ test('one bad image among good ones: none is kept, and no name moves', fresh, as
   await removeAll();
 });
 
+for (const { what, limits, message } of [
+  { what: 'entries', limits: { entries: 3 }, message: /it has more than 3 entries/ },
+  { what: 'files', limits: { imageFiles: 2 }, message: /it has more than 2 files/ },
+  { what: 'bytes', limits: { bytes: 3_000_000 }, message: /more than 3000000 bytes/ },
+  { what: 'bytes for each byte sent', limits: { ratio: 50 }, message: /more than 50 times the bytes that were sent/ },
+]) {
+  test(`an archive with more ${what} than allowed is refused and leaves nothing`, fresh, async () => {
+    const layer = await tarOf([...'abcd'].map((name) => file(name, ' '.repeat(1_000_000))));
+    const archive = await tarOf(dockerArchive({ tags: ['big:1'], layers: [layer], stored: [gzipSync(layer)] }));
+    const importing = () => {
+      const request = { repository: 'big', tag: '1', message: '', changes: [] };
+      return collect(host.images.import(Readable.from([gzipSync(layer)]), request));
+    };
+    await load(host, archive);
+    await removeAll();
+    Object.assign(host.limits, limits);
+    try {
+      const refused = { code: 'invalid', message, hint: /option --max-(image-)?archive-/ };
+      await assert.rejects(load(host, archive), refused);
+      assert.deepEqual(await host.leftovers(), nothing);
+      if (what !== 'files') await assert.rejects(importing(), refused);
+      assert.deepEqual(await host.leftovers(), nothing);
+    } finally {
+      for (const name of Object.keys(limits)) Reflect.deleteProperty(host.limits, name);
+    }
+    await importing();
+    await removeAll();
+  });
+}
+
 test('a client that goes away in the middle leaves nothing', fresh, async () => {
   const upload = new PassThrough();
   const archive = await tarOf(dockerArchive({ tags: ['half:1'], layers: [Buffer.alloc(3_000_000)] }));

@@ -373,6 +373,38 @@ for (const [what, isEndless, message] of endless) {
   });
 }
 
+test('a pulled layer that exceeds a limit of archives leaves nothing', options, async () => {
+  const name = '127.0.0.1:5000/team/limits';
+  await loadApp(`${name}:1`, 5_000_000);
+  await collect(host.images.push(name, '1', {}, never));
+  await removeAll();
+  for (const [limits, message] of [
+    [{ entries: 0 }, /more than 0 entries/],
+    [{ bytes: 100_000 }, /more than 100000 bytes/],
+    [{ ratio: 1 }, /more than 1 times the bytes that were sent/],
+  ] as const) {
+    Object.assign(host.limits, limits);
+    const pulling = collect(host.images.pull(name, '1', {}, never));
+    await assert.rejects(pulling, { code: 'invalid', message }).finally(() => {
+      for (const key of Object.keys(limits)) Reflect.deleteProperty(host.limits, key);
+    });
+    assert.deepEqual(await host.leftovers(), nothing);
+  }
+  await collect(host.images.pull(name, '1', {}, never));
+  await removeAll();
+});
+
+test('a layer that is announced with more bytes than an archive may have is not fetched', options, async () => {
+  const image = await fakeImage(300_000);
+  await using fake = await startFake((request, response) => serve(image, request, response));
+  host.limits.bytes = 1000;
+  const pulling = collect(host.images.pull(fake.name, '', {}, never));
+  await assert.rejects(pulling, { code: 'invalid', message: /the layer sha256:\w+ has \d+ bytes, more than 1000/ });
+  Reflect.deleteProperty(host.limits, 'bytes');
+  assert.ok(!fake.requests.some(({ url }) => url?.endsWith(sha256(image.layer))));
+  assert.deepEqual(await host.leftovers(), nothing);
+});
+
 test('a manifest that announces a huge configuration is refused before the download', options, async () => {
   const image = await fakeImage();
   const manifest = JSON.parse(image.manifest.toString()) as { config: { size: number } };

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createGzip } from 'node:zlib';
 import type { RootFilesystems } from '@netyard/engine';
 import { getXattr, mount, setXattr, unmount } from '@netyard/kernel';
 import { openRootFilesystems } from '@netyard/runtime';
@@ -273,6 +274,41 @@ test('archives in: owners, modes, times, kinds, attributes', host, async () => {
     if (note) assert.equal(Buffer.from(note).toString(), 'hello'); // tmpfs has them since Linux 6.6
   });
 });
+
+for (const { what, limits, message } of [
+  { what: 'entries', limits: { entries: 5 }, message: /it has more than 5 entries/ },
+  { what: 'bytes', limits: { bytes: 2_500_000 }, message: /more than 2500000 bytes/ },
+  { what: 'bytes for each byte sent', limits: { ratio: 50 }, message: /more than 50 times the bytes that were sent/ },
+]) {
+  test(`an archive with more ${what} than allowed is refused and what it brought is removed`, host, async () => {
+    const limited = openRootFilesystems({ dataRoot: folder, archiveLimits: limits });
+    await withContainer({ 'target/old': 'old', 'target/kept/inside': 'inside' }, async (root) => {
+      const body = ' '.repeat(1_000_000);
+      const members = () => [
+        { name: 'new', type: 'directory' as const },
+        { name: 'new/deep/file' },
+        { name: 'kept', type: 'directory' as const },
+        { name: 'kept/more' },
+        { name: 'implied/deep/file' },
+        { name: 'last' },
+      ];
+      const before = () =>
+        execFileSync('find', ['.'], { cwd: join(root, 'target'), encoding: 'utf8' })
+          .split('\n')
+          .sort();
+      const names = before();
+      const archive = async (): Promise<Readable> => (await tar(members(), body)).pipe(createGzip());
+      await assert.rejects(limited.writeArchive(root, '/target', await archive(), plain), {
+        code: 'invalid',
+        message,
+      });
+      assert.deepEqual(before(), names);
+      assert.equal(readFileSync(join(root, 'target/kept/inside'), 'utf8'), 'inside');
+      await rootfs.writeArchive(root, '/target', await archive(), plain);
+      assert.equal(readFileSync(join(root, 'target/implied/deep/file'), 'utf8').length, 1_000_000);
+    });
+  });
+}
 
 test('archives in for an owner: each entry is of that user, as the root itself names it', host, async () => {
   const files = { 'etc/passwd': 'web:x:1033:1044::/:/bin/sh\n', 'etc/group': 'staff:x:50:\n', 'target/old': 'old' };

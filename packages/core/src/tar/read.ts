@@ -2,6 +2,7 @@
  * Reading tar archives entry by entry; what is done with an entry is the caller's. Reads ustar, GNU (long names, base
  * 256, old sparse) and pax (GNU sparse 0.0, 0.1, 1.0). Global pax headers are ignored, as dockerd and containerd do.
  */
+import { ArchiveMeter } from '../archive-limits.ts';
 import { ByteSource } from './byte-source.ts';
 import { textOf } from './byte-text.ts';
 import {
@@ -35,27 +36,22 @@ export interface TarEntry {
   pieces: AsyncIterable<Piece>;
 }
 
-export interface TarLimits {
-  /** Headers, those that only describe the next one included. */
-  entries: number;
-}
-
 /** Go's limit for what stands before an entry: long names, pax records. */
 const longestExtension = 1024 * 1024;
 const mostSegments = 100_000;
-const defaultLimits: TarLimits = { entries: 10_000_000 };
 
 /**
  * Entries in their order. Damaged or cut-off archives end in `invalid`, a failure of the source in that failure;
- * leaving early closes the source. What follows the end of the archive is read and dropped.
+ * leaving early closes the source. The meter's bounds end in its error. What follows the end of the archive is read and dropped.
  */
 export async function* tarEntries(
   source: AsyncIterable<Uint8Array>,
-  limits: TarLimits = defaultLimits,
+  meter: ArchiveMeter = new ArchiveMeter(),
 ): AsyncGenerator<TarEntry> {
-  const parser = new Parser(new ByteSource(source), limits);
+  const parser = new Parser(new ByteSource(source), meter);
   try {
     for (let header = await parser.next(); header !== undefined; header = await parser.next()) {
+      meter.addFile(header.size);
       yield parser.entry(header);
       await parser.skipContent();
     }
@@ -67,15 +63,14 @@ export async function* tarEntries(
 
 class Parser {
   readonly #source: ByteSource;
-  readonly #limits: TarLimits;
-  #count = 0;
+  readonly #meter: ArchiveMeter;
   /** Stored bytes of the present entry that have not been read. */
   #left = 0;
   #padding = 0;
 
-  constructor(source: ByteSource, limits: TarLimits) {
+  constructor(source: ByteSource, meter: ArchiveMeter) {
     this.#source = source;
-    this.#limits = limits;
+    this.#meter = meter;
   }
 
   close(): Promise<void> {
@@ -107,10 +102,7 @@ class Parser {
     if (block.length === 0) return undefined;
     if (block.length < blockSize) throw cutOff();
     if (isZeroBlock(block)) return undefined;
-    this.#count += 1;
-    if (this.#count > this.#limits.entries) {
-      throw invalidTar(`it has more than ${this.#limits.entries} entries`);
-    }
+    this.#meter.addEntry();
     return decodeHeader(block);
   }
 

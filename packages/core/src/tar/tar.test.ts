@@ -5,11 +5,14 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { type ArchiveLimits, ArchiveMeter } from '../archive-limits.ts';
+import { decompress } from '../compression.ts';
 import { bytesOf, textOf } from './byte-text.ts';
 import { decodeTime } from './decode.ts';
 import { encodeEnd, encodeHeader, encodePadding, encodeTime } from './encode.ts';
 import { type TarHeader, type TarType, tarHeader } from './header.ts';
-import { type TarLimits, tarEntries } from './read.ts';
+import { tarEntries } from './read.ts';
 
 /** A small generator of numbers, so that a failure can be repeated. */
 function numbers(seed: number): (below: number) => number {
@@ -29,10 +32,10 @@ async function* inPieces(archive: Uint8Array, size: number): AsyncGenerator<Uint
 
 async function readAll(
   archive: Uint8Array,
-  { size = 1000, limits }: { size?: number; limits?: TarLimits } = {},
+  { size = 1000, limits = {} }: { size?: number; limits?: Partial<ArchiveLimits> } = {},
 ): Promise<{ header: TarHeader; body: Buffer }[]> {
   const found: { header: TarHeader; body: Buffer }[] = [];
-  for await (const { header, body } of tarEntries(inPieces(archive, size), limits)) {
+  for await (const { header, body } of tarEntries(inPieces(archive, size), new ArchiveMeter(limits))) {
     const chunks: Uint8Array[] = [];
     for await (const chunk of body) chunks.push(chunk);
     found.push({ header, body: Buffer.concat(chunks) });
@@ -221,6 +224,38 @@ for (const [what, archive, message] of hostile) {
 test('headers without end count as entries', async () => {
   const endless = Buffer.concat(Array.from({ length: 30 }, () => raw({ name: 'x' }, 'x', record('path', 'p'))));
   await assert.rejects(readAll(endless, { limits: { entries: 20 } }), /more than 20 entries/);
+});
+
+test('the bytes of all files are bounded, holes included', async () => {
+  const two = Buffer.concat([file, file, encodeEnd()]);
+  assert.equal((await readAll(two, { limits: { bytes: 6 } })).length, 2);
+  await assert.rejects(readAll(two, { limits: { bytes: 5 } }), /its files have more than 5 bytes/);
+  const holes = Buffer.concat([
+    raw({ name: 'x' }, 'x', record('GNU.sparse.map', '0,3') + record('GNU.sparse.size', '9000')),
+    file,
+  ]);
+  await assert.rejects(readAll(holes, { limits: { bytes: 8999 } }), /its files have more than 8999 bytes/);
+});
+
+test('what compressed data expand to is bounded, in bytes and for each byte that was sent', async () => {
+  const zeros = Buffer.alloc(4 * 1024 * 1024);
+  const expand = async (sent: Uint8Array, limits: Partial<ArchiveLimits>): Promise<number> => {
+    const { stream } = await decompress(inPieces(sent, 1000), new ArchiveMeter(limits));
+    let size = 0;
+    for await (const chunk of stream) size += chunk.length;
+    return size;
+  };
+  for (const sent of [gzipSync(zeros), zstdCompressSync(zeros)]) {
+    assert.equal(await expand(sent, { bytes: zeros.length, ratio: 100_000 }), zeros.length);
+    await assert.rejects(expand(sent, { bytes: zeros.length - 1 }), /it expands to more than 4194303 bytes/);
+    await assert.rejects(expand(sent, { ratio: 20 }), {
+      code: 'invalid',
+      message: 'invalid archive: it expands to more than 20 times the bytes that were sent',
+      hint: "the daemon's option --max-archive-ratio sets this limit",
+    });
+  }
+  assert.equal(await expand(zeros, { ratio: 1 }), zeros.length);
+  assert.equal(await expand(gzipSync(Buffer.alloc(100_000)), { ratio: 1 }), 100_000);
 });
 
 test('what dockerd and containerd see: global headers ignored, links without content, names by their last word', async () => {

@@ -2,7 +2,18 @@
  * The outer tar of an image archive: its entries go to the content store one by one as they come, so that neither the
  * archive nor a layer is ever held in memory. Small files that only describe are held. Nothing in here is trusted.
  */
-import { decompress, detectCompression, NetyardError, peek, type TarEntry, tarEntries } from '@netyard/core';
+import {
+  ArchiveLimitError,
+  type ArchiveLimits,
+  ArchiveMeter,
+  decompress,
+  defaultArchiveLimits,
+  detectCompression,
+  NetyardError,
+  peek,
+  type TarEntry,
+  tarEntries,
+} from '@netyard/core';
 import type { Descriptor } from '../ports.ts';
 import type { Adding } from './content-ledger.ts';
 import { longestJson } from './json.ts';
@@ -15,17 +26,26 @@ type ArchiveFile =
   | { kind: 'link'; to: string };
 
 const described = ['manifest.json', 'index.json', 'oci-layout', 'repositories'];
-const mostEntries = 100_000;
 const deepestLinks = 8;
 
 export class ArchiveFiles {
   readonly #files = new Map<string, ArchiveFile>();
+  readonly #mostFiles: number;
+
+  private constructor(mostFiles: number) {
+    this.#mostFiles = mostFiles;
+  }
 
   /** Reads the whole archive. Throws `invalid`; what was written then is the ledger's to remove. */
-  static async read(archive: AsyncIterable<Uint8Array>, adding: Adding): Promise<ArchiveFiles> {
-    const files = new ArchiveFiles();
-    const { stream } = await decompress(archive);
-    for await (const entry of tarEntries(stream)) await files.#add(entry, adding);
+  static async read(
+    archive: AsyncIterable<Uint8Array>,
+    adding: Adding,
+    limits: Partial<ArchiveLimits> = {},
+  ): Promise<ArchiveFiles> {
+    const files = new ArchiveFiles(limits.imageFiles ?? defaultArchiveLimits.imageFiles);
+    const meter = new ArchiveMeter(limits);
+    const { stream } = await decompress(archive, meter);
+    for await (const entry of tarEntries(stream, meter)) await files.#add(entry, adding);
     return files;
   }
 
@@ -34,7 +54,9 @@ export class ArchiveFiles {
     const path = memberPath(header.name);
     if (header.type === 'directory' || path === '') return;
     if (this.#files.has(path)) throw refused(`"${header.name}" is there twice`);
-    if (this.#files.size >= mostEntries) throw refused('it has too many entries');
+    if (this.#files.size >= this.#mostFiles) {
+      throw new ArchiveLimitError(`it has more than ${this.#mostFiles} files`, 'max-image-archive-files');
+    }
     this.#files.set(path, await readEntry(path, entry, adding));
   }
 

@@ -1,6 +1,6 @@
 /** Images: the `ImageService` of the engine's contract, put together from one file per use-case. */
 import type { Readable } from 'node:stream';
-import { type Clock, type Logger, silentLogger } from '@netyard/core';
+import { type ArchiveLimits, type Clock, type Logger, silentLogger } from '@netyard/core';
 import type { EventStream, ImageService } from '../contract.ts';
 import type { ContainerRecord, ImageRecord } from '../model.ts';
 import type { ImageContent, ImageStore, Registry } from '../ports.ts';
@@ -27,6 +27,8 @@ export interface ImageServiceParts {
   /** Every container, running or not. */
   containers: () => readonly ContainerRecord[];
   clock: Clock;
+  /** Of what is loaded, imported and pulled; the defaults where not given. */
+  archiveLimits?: Partial<ArchiveLimits>;
   logger?: Logger;
   /** `process.arch` unless given. */
   architecture?: string;
@@ -53,7 +55,7 @@ export interface Images extends ImageService {
 }
 
 export function createImageService(parts: ImageServiceParts): Images {
-  const { store, content, clock, registry } = parts;
+  const { store, content, clock, registry, archiveLimits = {} } = parts;
   const containersUsing = (): ImageUse[] => parts.containers().map(useOf);
   const names = new ImageNames(parts);
   const ledger = new ContentLedger({
@@ -63,7 +65,7 @@ export function createImageService(parts: ImageServiceParts): Images {
     logger: parts.logger ?? silentLogger,
   });
   const platform = platformOf(parts.architecture ?? process.arch);
-  const shared = { store, content, ledger, names, platform, clock, registry, containersUsing };
+  const shared = { store, content, ledger, names, platform, clock, registry, archiveLimits, containersUsing };
   return {
     async list({ filters }) {
       const uses = containersUsing();

@@ -1,5 +1,5 @@
 /** `docker import`: a tar archive of files becomes an image of one layer. */
-import { type Clock, decompress, formatTime } from '@netyard/core';
+import { type ArchiveLimits, ArchiveMeter, type Clock, decompress, formatTime } from '@netyard/core';
 import type { ImageConfig, ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
 import type { ContentLedger } from './content-ledger.ts';
@@ -17,6 +17,7 @@ export interface ImportParts {
   names: ImageNames;
   clock: Clock;
   platform: Platform;
+  archiveLimits?: Partial<ArchiveLimits>;
 }
 
 export interface ImportRequest {
@@ -38,7 +39,7 @@ export async function importArchive(
   const name = request.repository === '' ? undefined : familiarString(referenceOf(request.repository, request.tag));
   const base = applyChanges(emptyConfig(parts, request), request.changes);
   return await parts.ledger.adding(async (adding) => {
-    const { stream } = await decompress(archive);
+    const { stream } = await decompress(archive, new ArchiveMeter(parts.archiveLimits));
     const layer = await adding.write({ mediaType: mediaTypes.dockerLayer }, stream);
     const config: ImageConfig = { ...base, diffIds: [layer.digest] };
     await adding.unpack(layer, [], layer.digest);

@@ -1,5 +1,5 @@
 /** `docker load`: archives that `docker save` writes (old and new) and OCI layouts. All of it is loaded, or nothing. */
-import { NetyardError } from '@netyard/core';
+import { type ArchiveLimits, NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
@@ -28,6 +28,7 @@ export interface LoadParts {
   ledger: ContentLedger;
   names: ImageNames;
   platform: Platform;
+  archiveLimits?: Partial<ArchiveLimits>;
 }
 
 /** An image as an archive describes it. Its configuration stays where it is until its turn: there may be many. */
@@ -54,7 +55,7 @@ export async function loadArchive(
   options: { quiet: boolean },
 ): Promise<void> {
   await parts.ledger.adding(async (adding) => {
-    const files = await ArchiveFiles.read(archive, adding);
+    const files = await ArchiveFiles.read(archive, adding, parts.archiveLimits);
     const images = await describeImages(parts, files);
     const known = knownLayers(parts);
     const loaded: { record: ImageRecord; tags: string[] }[] = [];

@@ -1,5 +1,5 @@
 /** `docker pull`: manifest, then the blobs that are missing, a few at a time, then the layers in their order. */
-import { NetyardError } from '@netyard/core';
+import { ArchiveLimitError, type ArchiveLimits, defaultArchiveLimits, NetyardError } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
 import type {
   Descriptor,
@@ -43,6 +43,7 @@ export interface PullParts {
   names: ImageNames;
   registry: Registry;
   platform: Platform;
+  archiveLimits?: Partial<ArchiveLimits>;
 }
 
 export interface TransferRequest {
@@ -120,6 +121,14 @@ async function chooseManifest(
   return manifest;
 }
 
+/** A layer that is larger than what it may expand to is not fetched. */
+function checkDownloadSize({ digest, size }: Descriptor, limits: Partial<ArchiveLimits> = {}): void {
+  const { bytes } = { ...defaultArchiveLimits, ...limits };
+  if (size > bytes) {
+    throw new ArchiveLimitError(`the layer ${digest} has ${size} bytes, more than ${bytes}`, 'max-archive-size');
+  }
+}
+
 interface Fetching {
   parts: PullParts;
   request: TransferRequest;
@@ -137,6 +146,7 @@ async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<Image
   await fetchBlob(fetching, manifest.config, () => undefined);
   const config = parseImageConfig(await parts.content.readAll(manifest.config.digest, longestJson));
   const layers = layersOf(config, manifest.layers);
+  for (const layer of layers) checkDownloadSize(layer, parts.archiveLimits);
   const downloads = startDownloads(fetching, layers);
   try {
     for (const [index, layer] of layers.entries()) {

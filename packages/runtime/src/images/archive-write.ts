@@ -21,6 +21,9 @@ import {
 import type { Readable } from 'node:stream';
 import { getSystemErrorMap, promisify } from 'node:util';
 import {
+  ArchiveLimitError,
+  type ArchiveLimits,
+  ArchiveMeter,
   decompress,
   fsPath,
   memberPath,
@@ -44,6 +47,7 @@ import {
   splitPath,
   withFd,
 } from './root-paths.ts';
+import { WrittenNames } from './written-names.ts';
 
 const writeLater = promisify(write);
 
@@ -54,11 +58,13 @@ export interface WriteArchiveOptions {
   owner?: string | undefined;
   /** The archive's entry for its top sets owner and mode of the folder itself. */
   ownRoot?: boolean;
+  limits?: Partial<ArchiveLimits>;
 }
 
 /**
  * @param path an existing folder in the root; a link to one is followed
- * Throws `not-found`; `invalid` when it is no folder, and for damaged archives and entries that lead out.
+ * Throws `not-found`; `invalid` when it is no folder, and for damaged archives and entries that lead out. What an
+ * archive that exceeds a limit has brought is removed; what it replaced does not come back.
  */
 export async function writeArchive(
   root: string,
@@ -68,14 +74,28 @@ export async function writeArchive(
 ): Promise<void> {
   checkFolder(root, path);
   const owner = options.owner === undefined ? undefined : resolveUser(options.owner, [], readUserFiles(root));
-  const target: Target = { root, path, options, folders: [] };
-  const { stream: plain } = await decompress(stream as AsyncIterable<Uint8Array>);
+  const target: Target = { root, path, options, folders: [], written: new WrittenNames(root) };
+  try {
+    await writeEntries(target, stream as AsyncIterable<Uint8Array>, owner);
+  } catch (error) {
+    if (error instanceof ArchiveLimitError) await target.written.remove();
+    throw error;
+  }
+}
+
+async function writeEntries(
+  target: Target,
+  stream: AsyncIterable<Uint8Array>,
+  owner: { uid: number; gid: number } | undefined,
+): Promise<void> {
+  const meter = new ArchiveMeter(target.options.limits);
+  const { stream: plain } = await decompress(stream, meter);
   const turn = new Turn();
-  for await (const entry of tarEntries(plain)) {
+  for await (const entry of tarEntries(plain, meter)) {
     if (turn.isOver) await turn.next();
     if (owner !== undefined) Object.assign(entry.header, { uid: owner.uid, gid: owner.gid });
     await writeEntry(target, entry).catch((error: unknown) => {
-      throw explained(error, `${path}/${entry.header.name}`);
+      throw explained(error, `${target.path}/${entry.header.name}`);
     });
   }
   for (const { place, mtime } of target.folders.toReversed()) {
@@ -98,6 +118,7 @@ interface Target {
   options: WriteArchiveOptions;
   /** Times of folders are set last: what is made in them would change them. */
   folders: { place: string; mtime: bigint }[];
+  written: WrittenNames;
 }
 
 function checkFolder(root: string, path: string): void {
@@ -134,6 +155,7 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
     if (target.options.ownRoot) withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
     return;
   }
+  target.written.note(`${target.path}/${member}`, header.type === 'directory');
   const { parent, name } = splitPath(`${target.path}/${member}`);
   const folder = makeFolders(target.root, parent);
   try {

@@ -8,7 +8,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeyedQueue, NetyardError } from '@netyard/core';
+import { type ArchiveLimits, KeyedQueue, NetyardError } from '@netyard/core';
 import type { Descriptor, ImageContent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import { containerdBlobs } from './containerd-blobs.ts';
@@ -49,6 +49,8 @@ export interface ImageContentOptions {
   containerd: Pick<ContainerdClient, 'content' | 'diff'>;
   /** Absolute; `overlay` is made below it. */
   dataRoot: string;
+  /** Of one layer; the defaults where not given. */
+  archiveLimits?: Partial<ArchiveLimits>;
 }
 
 const refPrefix = 'netyard-';
@@ -60,15 +62,17 @@ export async function openImageContent(options: ImageContentOptions): Promise<Im
   const folders = new OverlayFolders(options.dataRoot);
   const blobs = containerdBlobs(options.containerd);
   await Promise.all([folders.removeTemporary(), blobs.abandonWrites(refPrefix)]);
-  return new ContainerdImageContent(blobs, folders);
+  return new ContainerdImageContent(blobs, folders, options.archiveLimits ?? {});
 }
 
 class ContainerdImageContent implements ImageContent {
   readonly #blobs: BlobStore;
   readonly #folders: OverlayFolders;
+  readonly #limits: Partial<ArchiveLimits>;
   readonly #queue = new KeyedQueue();
 
-  constructor(blobs: BlobStore, folders: OverlayFolders) {
+  constructor(blobs: BlobStore, folders: OverlayFolders, limits: Partial<ArchiveLimits>) {
+    this.#limits = limits;
     this.#blobs = blobs;
     this.#folders = folders;
   }
@@ -119,7 +123,8 @@ class ContainerdImageContent implements ImageContent {
 
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }> {
     return this.#queue.run(chainId, async () => {
-      const { diffId, size } = await inspectLayer(this.#blobs.read(layer.digest), this.#folders.freeBytes());
+      const blob = this.#blobs.read(layer.digest);
+      const { diffId, size } = await inspectLayer(blob, this.#folders.freeBytes(), this.#limits);
       const found = chainIdOf(parents.at(-1), diffId);
       if (found !== chainId) {
         throw new NetyardError('invalid', `the layer ${layer.digest} holds ${diffId}, which is not what was announced`);

@@ -5,7 +5,15 @@
  * names and links that lead out.
  */
 import { createHash } from 'node:crypto';
-import { decompress, memberPath, NetyardError, type TarHeader, tarEntries } from '@netyard/core';
+import {
+  type ArchiveLimits,
+  ArchiveMeter,
+  decompress,
+  memberPath,
+  NetyardError,
+  type TarHeader,
+  tarEntries,
+} from '@netyard/core';
 
 export interface LayerReport {
   /** Digest of the uncompressed tar. */
@@ -15,17 +23,19 @@ export interface LayerReport {
 }
 
 /**
- * Reads to the end. Throws `invalid`, naming the entry.
+ * Reads to the end. Throws `invalid`, naming the entry or the limit.
  * @param mostBytes what its files may have together, holes included: unpacking writes holes out
  */
 export async function inspectLayer(
   stream: AsyncIterable<Uint8Array>,
   mostBytes = Number.MAX_SAFE_INTEGER,
+  limits: Partial<ArchiveLimits> = {},
 ): Promise<LayerReport> {
-  const { stream: plain } = await decompress(stream);
+  const meter = new ArchiveMeter(limits);
+  const { stream: plain } = await decompress(stream, meter);
   const hash = createHash('sha256');
   let size = 0;
-  for await (const entry of tarEntries(hashed(plain, hash))) {
+  for await (const entry of tarEntries(hashed(plain, hash), meter)) {
     checkLayerEntry(entry.header);
     size += entry.header.size;
     if (size > mostBytes) throw refused(`its files have more than the ${mostBytes} bytes that are free on the disk`);

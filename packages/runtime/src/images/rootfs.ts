@@ -5,7 +5,7 @@
  */
 import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
+import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
 import { readArchive, readTree } from './archive-read.ts';
@@ -21,22 +21,26 @@ import { makeFolders } from './root-paths.ts';
 export interface RootFilesystemsOptions {
   /** Absolute; `overlay` is made below it. */
   dataRoot: string;
+  /** Of an archive that `writeArchive` unpacks; the defaults where not given. */
+  archiveLimits?: Partial<ArchiveLimits>;
   logger?: Logger;
 }
 
 export function openRootFilesystems(options: RootFilesystemsOptions): RootFilesystems {
-  return new OverlayRootFilesystems(new OverlayFolders(options.dataRoot), options.logger ?? silentLogger);
+  return new OverlayRootFilesystems(options);
 }
 
 class OverlayRootFilesystems implements RootFilesystems {
   readonly #folders: OverlayFolders;
+  readonly #limits: Partial<ArchiveLimits>;
   readonly #logger: Logger;
   readonly #queue = new KeyedQueue();
   /** How many `withMounted` need the mount that they made themselves. */
   readonly #visitors = new Map<string, number>();
 
-  constructor(folders: OverlayFolders, logger: Logger) {
-    this.#folders = folders;
+  constructor({ dataRoot, archiveLimits = {}, logger = silentLogger }: RootFilesystemsOptions) {
+    this.#folders = new OverlayFolders(dataRoot);
+    this.#limits = archiveLimits;
     this.#logger = logger;
   }
 
@@ -189,7 +193,7 @@ class OverlayRootFilesystems implements RootFilesystems {
     stream: NodeJS.ReadableStream,
     options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
   ): Promise<void> {
-    return writeArchive(root, path, stream, options);
+    return writeArchive(root, path, stream, { ...options, limits: this.#limits });
   }
 
   async makeFolder(root: string, path: string): Promise<void> {
