@@ -168,6 +168,21 @@ test('an attacher that does not read holds nobody up', async () => {
   assert.equal(await text(sleeper.output), numbered(0, 1000));
 });
 
+test('an attacher hears all that is written once it is attached', async () => {
+  const id = await world.run();
+  const rounds = Array.from({ length: 200 }, (_, round) => `round ${round}\n`);
+  const attached: AsyncIterable<{ data: Uint8Array }>[] = [];
+  for (const line of rounds) {
+    attached.push((await world.engine.containers.attach(id, liveOutput)).output);
+    world.runtime.say(id, line);
+  }
+  world.runtime.exit(id, 0);
+  for (const [round, output] of attached.entries()) {
+    const heard = await text(output); // it may begin with what was on its way when it attached
+    assert.ok(heard.endsWith(rounds.slice(round).join('')), `attacher ${round} heard ${heard.slice(0, 20)}…`);
+  }
+});
+
 test('each run appends to the same log', async () => {
   const id = await world.run({ command: ['x'] });
   world.runtime.say(id, 'one\n');

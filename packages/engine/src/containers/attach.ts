@@ -24,7 +24,7 @@ export async function attachContainer(
     throw new NetyardError('conflict', `container ${ref} is restarting, wait until the container is running`);
   const leaving = new AbortController();
   const signal = AbortSignal.any([options.signal, leaving.signal]);
-  const output = attachOutput(context, record, options, signal);
+  const output = await attachOutput(context, record, options, signal);
   publishContainer(context.events, record, 'attach');
   const { promise: detached, resolve: detach } = Promise.withResolvers<void>();
   const leave = (): void => {
@@ -57,13 +57,16 @@ export function watchedStdin(target: Writable, watch: DetachWatch, leave: () => 
   });
 }
 
-/** Places are taken now, so that nothing said between this call and the first read is missed. */
-function attachOutput(
+/**
+ * Resolves when the reader has its place, so that nothing written from then on is missed: the thread that collects the
+ * output handles commands and output in no particular order.
+ */
+async function attachOutput(
   context: EngineContext,
   record: ContainerRecord,
   options: AttachOptions,
   signal: AbortSignal,
-): AsyncIterable<OutputChunk> {
+): Promise<AsyncIterable<OutputChunk>> {
   const wanted = new Set<OutputStream>();
   if (options.stdout) wanted.add('stdout');
   if (options.stderr) wanted.add('stderr');
@@ -73,6 +76,7 @@ function attachOutput(
   const live = options.stream
     ? nextRun(context, record.id, capture, replays ? 'logged' : 'now', signal)
     : Promise.resolve(undefined);
+  if (isRunning) await (await live)?.reader.opened;
   return (async function* () {
     if (replays) yield* replay(context, record.id, options, capture, signal, isRunning ? await live : undefined);
     const run = await live;
