@@ -196,8 +196,8 @@ async function startDockerd(host: TestHost, options: HostOptions): Promise<void>
   await until(async () => (await host.tryDocker('version')).status === 0, 'dockerd answers');
 }
 
-/** Waits for something that is known to come; fails after a generous while. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, patienceMs = 30_000): Promise<void> {
+/** Waits for something that is known to come; fails after a while that only a hang exceeds. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string, patienceMs = 60_000): Promise<void> {
   const deadline = Date.now() + patienceMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);

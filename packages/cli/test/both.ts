@@ -60,7 +60,7 @@ export class Both {
       env: this.#env(options.env),
       cwd: options.cwd,
       stdio: 'pipe',
-      timeout: 10_000,
+      timeout: 120_000,
     });
     child.stdin.on('error', () => undefined); // it may end without reading
     child.stdin.end(options.stdin ?? '');

@@ -38,7 +38,7 @@ function collect(log: TestHost['log']): Logger {
 }
 
 /** Waits for what changes bring about; fails after a while with what it waited for. */
-export async function until(host: TestHost, what: string, holds: () => boolean, patienceMs = 20_000): Promise<void> {
+export async function until(host: TestHost, what: string, holds: () => boolean, patienceMs = 60_000): Promise<void> {
   if (holds()) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(() => reject(new Error(`not within ${patienceMs} ms: ${what}`)), patienceMs);

@@ -109,7 +109,7 @@ test('completion: zsh completes', { skip: withoutZsh }, async (t) => {
     const result = spawnSync('zsh', ['-f', '-c', zshLines, 'zsh', file, ...lines], {
       encoding: 'utf8',
       env: environment,
-      timeout: 30_000,
+      timeout: 300_000,
     });
     return result.stdout.split('\n').slice(0, -1);
   };
