@@ -1,8 +1,8 @@
 /** The options of `--cluster` as one value, or an error before anything is touched. Reads no files. */
 import { type ApiListener, checkSettings } from '@netyard/cluster';
 import { formatPrefix, NetyardError, networkOf, parsePrefix } from '@netyard/core';
-import type { ListenAddress, RawOptions, TlsFiles } from './config.ts';
-import { daemonOptions, flagOf } from './options.ts';
+import type { ListenAddress, TlsFiles } from './listen-address.ts';
+import { daemonOptions, flagOf, type RawOptions } from './options.ts';
 
 export interface ClusterConfig {
   url: string;

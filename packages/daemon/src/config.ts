@@ -6,16 +6,8 @@ import { isAbsolute } from 'node:path';
 import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import { type PeerRequest, parseBip, parsePeerText } from '@netyard/network';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
-import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
-
-/** Raw values by key, as flags or file gave them; a key that was not given is not there. */
-export type RawOptions = Readonly<Record<string, unknown>>;
-
-export interface TlsFiles {
-  ca: string;
-  certificate: string;
-  key: string;
-}
+import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
+import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';
 
 export interface DaemonConfig {
   hosts: readonly ListenAddress[];
@@ -60,8 +52,6 @@ export interface DaemonConfig {
   /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1 */
   legacyLinkEnvironment: boolean;
 }
-
-export type ListenAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; host: string; port: number };
 
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
@@ -291,27 +281,4 @@ function planTls(tls: boolean, verify: boolean, ca: string, certificate: string,
   );
   if (missing.length > 0) throw invalid(`--tlsverify needs ${missing.map(([name]) => `--${name}`).join(', ')}`);
   return { ca, certificate, key };
-}
-
-/** `unix:///run/x.sock`, or `tcp://127.0.0.1:2376` where client certificates are checked. */
-export function parseListenAddress(text: string, tlsVerified: boolean): ListenAddress {
-  const unix = /^unix:\/\/(\/[^\0]+)$/.exec(text);
-  if (unix?.[1] !== undefined) {
-    if (Buffer.byteLength(unix[1]) > 107) throw invalid(`the path of the socket is longer than 107 bytes: ${unix[1]}`);
-    return { kind: 'unix', path: unix[1] };
-  }
-  const tcp = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]]*):(\d{1,5})\/?$/.exec(text);
-  if (tcp?.[1] === undefined || Number(tcp[2]) > 65535) {
-    throw invalid(
-      `unable to parse docker host \`${text}\``,
-      'write unix:///run/netyard/netyard.sock or tcp://127.0.0.1:2376',
-    );
-  }
-  if (!tlsVerified) {
-    throw invalid(
-      `${text}: the API on tcp without client certificates would give root on this host to whoever reaches the port`,
-      'add --tlsverify --tlscacert FILE --tlscert FILE --tlskey FILE',
-    );
-  }
-  return { kind: 'tcp', host: tcp[1].replace(/^\[|\]$/g, ''), port: Number(tcp[2]) };
 }

@@ -1,6 +1,6 @@
 /** `netyard daemon`'s command line, made from the table of options. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { RawOptions } from './config.ts';
+import type { RawOptions } from './options.ts';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
 
 export interface DaemonFlags {

@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { NetyardError, reasonOf } from '@netyard/core';
-import type { ListenAddress, TlsFiles } from './config.ts';
+import type { ListenAddress, TlsFiles } from './listen-address.ts';
 
 export interface Listeners {
   addresses: string[];

@@ -3,6 +3,9 @@
  * Names are dockerd's where dockerd has the option. Pure data.
  */
 
+/** Raw values by key, as flags or file gave them; a key that was not given is not there. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
 export type OptionKind = 'text' | 'list' | 'map' | 'switch' | 'number';
 
 export interface DaemonOption {
