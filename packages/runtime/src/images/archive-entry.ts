@@ -25,7 +25,7 @@ import {
   textOf,
 } from '@netyard/core';
 import { getXattr, listXattrs } from '@netyard/kernel';
-import { atFd, inFd, openRegular, type Place } from './root-paths.ts';
+import { atFd, inFd, openRegular, type Place } from '../rootfs/root-paths.ts';
 
 const readLater = promisify(read);
 const writeLater = promisify(write);

@@ -8,9 +8,9 @@ import { Readable } from 'node:stream';
 import { encodeEnd, NetyardError, Turn } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
+import { namesIn, openFolder, openName, type Place, splitPath } from '../rootfs/root-paths.ts';
 import { entryOf, HardLinks } from './archive-entry.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
-import { namesIn, openFolder, openName, type Place, splitPath } from './root-paths.ts';
 
 /** Small pieces are put together up to this size: one message per header would be slow. */
 const chunkSize = 256 * 1024;

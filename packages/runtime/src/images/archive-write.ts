@@ -34,8 +34,6 @@ import {
   tarEntries,
 } from '@netyard/core';
 import { hasErrno, makeDevice, makeFifo, setTimes, setXattr } from '@netyard/kernel';
-import { resolveUser } from '../spec/user.ts';
-import { readUserFiles } from '../tasks/host-facts.ts';
 import {
   atFd,
   inFd,
@@ -46,7 +44,9 @@ import {
   removeName,
   splitPath,
   withFd,
-} from './root-paths.ts';
+} from '../rootfs/root-paths.ts';
+import { resolveUser } from '../spec/user.ts';
+import { readUserFiles } from '../tasks/host-facts.ts';
 import { WrittenNames } from './written-names.ts';
 
 const writeLater = promisify(write);

@@ -10,7 +10,7 @@ import {
   isUnavailable,
 } from '../containerd/client.ts';
 import { WriteAction } from '../containerd/gen/content_pb.ts';
-import type { BlobInfo, BlobStore } from './content.ts';
+import type { BlobInfo, BlobStore } from './blob-store.ts';
 
 /** Bigger messages are faster, and containerd takes 16 MiB. */
 const messageSize = 1024 * 1024;

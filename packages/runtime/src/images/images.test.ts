@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encodeHeader, tarHeader } from '@netyard/core';
 import { pack } from 'tar-stream';
+import { splitPath } from '../rootfs/root-paths.ts';
 import { checkLayerEntry, inspectLayer } from './layer-check.ts';
 import { baseName, goFileMode, wantsFolder } from './path-stat.ts';
 import { parseChallenges } from './registry/challenge.ts';
 import { findEndpoint, parseInsecureRegistries } from './registry/endpoint.ts';
 import { refusalOf } from './registry/errors.ts';
-import { splitPath } from './root-paths.ts';
 
 test('entries of layers', () => {
   type Values = Parameters<typeof tarHeader>[0];

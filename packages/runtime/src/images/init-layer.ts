@@ -7,9 +7,9 @@
 import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { unmount } from '@netyard/kernel';
+import { inFd, lstatName, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
 import type { OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
-import { inFd, lstatName, makeFolders, splitPath, withFd } from './root-paths.ts';
 
 const wanted: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
   { path: '/dev/pts', kind: 'folder' },

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { ViewMount } from '@netyard/engine';
 import { bindMount, hasErrno, mount, mountFlag, O_PATH, openInRoot, unmount } from '@netyard/kernel';
+import { atFd, inFd, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
 import type { OverlayFolders } from './overlay-folders.ts';
 import { isMountPoint } from './overlay-folders.ts';
-import { atFd, inFd, makeFolders, splitPath, withFd } from './root-paths.ts';
 
 export interface ViewOptions {
   mounts: readonly ViewMount[];

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { textOf } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
-import { atFd, inFd, openFolder, openName, splitPath, withFd } from './root-paths.ts';
+import { atFd, inFd, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
 
 /** Go's os.FileMode keeps the kind of file in its upper bits. https://pkg.go.dev/io/fs#FileMode */
 const goMode = {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
+import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
@@ -16,7 +17,6 @@ import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
-import { makeFolders } from './root-paths.ts';
 
 export interface RootFilesystemsOptions {
   /** Absolute; `overlay` is made below it. */

@@ -5,7 +5,7 @@
 import { closeSync } from 'node:fs';
 import { Turn } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
-import { lstatName, openFolder, removeName, splitPath, withFd } from './root-paths.ts';
+import { lstatName, openFolder, removeName, splitPath, withFd } from '../rootfs/root-paths.ts';
 
 export class WrittenNames {
   readonly #root: string;

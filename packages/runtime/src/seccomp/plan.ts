@@ -4,7 +4,7 @@
  */
 import { messageOf, NetyardError } from '@netyard/core';
 import { z } from 'zod';
-import type { OciSeccomp, OciSeccompRule } from '../spec/oci.ts';
+import type { OciSeccomp, OciSeccompRule } from '../oci.ts';
 import { allowedSyscalls, syscallsByCapability } from './syscalls.ts';
 
 const EPERM = 1;

@@ -1,5 +1,5 @@
 /** Devices of a container, and what its device cgroup lets it open. Pure; numbers are those of devices.txt. */
-import type { OciDevice, OciDeviceRule } from './oci.ts';
+import type { OciDevice, OciDeviceRule } from '../oci.ts';
 
 /** A device node of the host, as stat(2) showed it. */
 export interface HostDevice {

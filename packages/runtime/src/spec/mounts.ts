@@ -1,6 +1,6 @@
 /** What is mounted in a container: Docker's default ones, then those asked for. Pure. */
 import type { TaskSpec } from '@netyard/engine';
-import type { OciMount } from './oci.ts';
+import type { OciMount } from '../oci.ts';
 
 const closed = ['nosuid', 'noexec', 'nodev'];
 const defaultShmSize = 64 * 1024 * 1024;

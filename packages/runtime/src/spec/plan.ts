@@ -4,11 +4,11 @@
  */
 import { defaultMaskedPaths, defaultReadonlyPaths, NetyardError } from '@netyard/core';
 import type { TaskResources, TaskSpec } from '@netyard/engine';
+import type { OciNamespace, OciProcess, OciResources, OciSpec } from '../oci.ts';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { planCapabilities } from './capabilities.ts';
 import { planDeviceRules, planDevices, type WantedDevice } from './devices.ts';
 import { initTarget, planMounts, planPropagation } from './mounts.ts';
-import type { OciNamespace, OciProcess, OciResources, OciSpec } from './oci.ts';
 import type { ProcessUser } from './user.ts';
 
 export interface HostFacts {

@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { type Any, AnySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 import type { TaskStdio } from '@netyard/engine';
 import { OptionsSchema } from '../containerd/gen/runc_options_pb.ts';
-import type { OciProcess, OciResources, OciSpec } from '../spec/oci.ts';
+import type { OciProcess, OciResources, OciSpec } from '../oci.ts';
 
 type JsonKind = { Spec: OciSpec; Process: OciProcess; LinuxResources: OciResources };
 

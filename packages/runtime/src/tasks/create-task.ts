@@ -1,15 +1,13 @@
 /** A container and its task, made: all of it, or nothing stays. */
 import { basename, join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type Logger, NetyardError, UndoStack } from '@netyard/core';
+import { NetyardError, UndoStack } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { isAlreadyExists } from '../containerd/client.ts';
 import type { ContainerSchema } from '../containerd/gen/containers_pb.ts';
-import { type CgroupFacts, planSpec } from '../spec/plan.ts';
+import { planSpec } from '../spec/plan.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson, packShimOptions } from './any.ts';
-import type { Calls } from './calls.ts';
-import type { CgroupMounts } from './cgroups.ts';
 import { deleteTask } from './delete-task.ts';
 import {
   findDevices,
@@ -21,26 +19,8 @@ import {
 } from './host-facts.ts';
 import { checkMountTargets } from './mount-targets.ts';
 import { processFailure } from './runtime-errors.ts';
-import { type OciRuntime, type OciRuntimes, pickRuntime } from './runtimes.ts';
-import type { SeccompCache } from './seccomp-cache.ts';
-import type { ShimStarter } from './shim-starter.ts';
-import type { TaskEvents } from './task-events.ts';
-
-/** What the parts of the runtime share. */
-export interface TaskContext {
-  calls: Calls;
-  events: Pick<TaskEvents, 'exitOf'>;
-  runtimes: OciRuntimes;
-  cgroups: CgroupMounts & CgroupFacts;
-  filters: SeccompCache;
-  /** Without it containerd starts the shims. */
-  shims: ShimStarter | undefined;
-  /** Where the OCI runtime keeps its state. */
-  runtimeRoot: string;
-  /** PATH of the daemon: for tini. */
-  searchPath: string;
-  logger: Logger;
-}
+import { type OciRuntime, pickRuntime } from './runtimes.ts';
+import type { TaskContext } from './task-context.ts';
 
 const shimName = 'io.containerd.runc.v2';
 /** Label that keeps `--group-add` for processes that are added later. */

@@ -6,8 +6,8 @@ import type { RuntimeEvent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import { Status } from '../containerd/gen/task_types_pb.ts';
 import { Calls } from './calls.ts';
-import type { TaskContext } from './create-task.ts';
 import { deleteTask } from './delete-task.ts';
+import type { TaskContext } from './task-context.ts';
 import { TaskEvents } from './task-events.ts';
 
 /** `kill` is what a kill does to the task; `tell` speaks as containerd's stream of events. */

@@ -5,10 +5,10 @@ import type { ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
 import { Status } from '../containerd/gen/task_types_pb.ts';
 import type { DeleteResponse } from '../containerd/gen/tasks_pb.ts';
-import type { OciSpec } from '../spec/oci.ts';
+import type { OciSpec } from '../oci.ts';
 import { nanosecondsOf } from './any.ts';
 import { removeCgroup } from './cgroups.ts';
-import type { TaskContext } from './create-task.ts';
+import type { TaskContext } from './task-context.ts';
 
 const SIGKILL = 9;
 const endsWithinMs = 10_000;

@@ -1,6 +1,6 @@
 /** `planExec`: one more process in a running container → the process part of the OCI specification. Pure. */
 import type { ExecSpec } from '@netyard/engine';
-import type { OciProcess } from '../spec/oci.ts';
+import type { OciProcess } from '../oci.ts';
 import { withHome } from '../spec/plan.ts';
 import type { ProcessUser } from '../spec/user.ts';
 

@@ -4,10 +4,11 @@ import type { ExecSpec, ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson } from './any.ts';
-import { explained, groupAddLabel, type TaskContext } from './create-task.ts';
+import { explained, groupAddLabel } from './create-task.ts';
 import { exitOf, readContainer } from './delete-task.ts';
 import { planExec } from './exec-process.ts';
 import { readBoundingSet, readUserFiles } from './host-facts.ts';
+import type { TaskContext } from './task-context.ts';
 
 export async function execInTask(context: TaskContext, id: string, spec: ExecSpec): Promise<{ pid: number }> {
   const container = await readContainer(context, id);

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
-import { atFd, withFd } from '../images/root-paths.ts';
+import { atFd, withFd } from '../rootfs/root-paths.ts';
 import { parseCapabilityMask } from '../spec/capabilities.ts';
 import type { HostDevice, WantedDevice } from '../spec/devices.ts';
 import { checkDevicePermissions } from '../spec/plan.ts';

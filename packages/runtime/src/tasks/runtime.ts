@@ -18,7 +18,7 @@ import { planLimits } from '../spec/plan.ts';
 import { nanosecondsOf, packJson } from './any.ts';
 import { Calls } from './calls.ts';
 import { readCgroupMounts } from './cgroups.ts';
-import { createTask, type TaskContext } from './create-task.ts';
+import { createTask } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { KeyedLimit } from './keyed-limit.ts';
@@ -28,6 +28,7 @@ import { findOciRuntimes, type OciRuntimes } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { openShimStarter } from './shim-starter.ts';
 import { signalProcess } from './signal-process.ts';
+import type { TaskContext } from './task-context.ts';
 import { TaskEvents } from './task-events.ts';
 
 export interface RuntimeOptions {

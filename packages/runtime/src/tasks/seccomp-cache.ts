@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
-import type { OciSpec } from '../spec/oci.ts';
+import type { OciSpec } from '../oci.ts';
 
 /** crun(1), "run.oci.seccomp_bpf_data": base64 of the filter, used in place of the profile. */
 const annotation = 'run.oci.seccomp_bpf_data';

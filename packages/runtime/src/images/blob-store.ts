@@ -1,0 +1,32 @@
+/** The content store that images need; `containerd-blobs.ts` implements it. */
+import type { Descriptor } from '@netyard/engine';
+
+/** What is needed of containerd's content store and diff service. */
+export interface BlobStore {
+  info(digest: string): Promise<BlobInfo | undefined>;
+  list(): Promise<BlobInfo[]>;
+  /** Ingests under `ref` and commits with these labels; fine when the blob is there already. Fails on a wrong digest or size. */
+  write(request: {
+    ref: string;
+    expectedDigest?: string;
+    expectedSize?: number;
+    labels: Record<string, string>;
+    stream: AsyncIterable<Uint8Array>;
+  }): Promise<{ digest: string; size: number }>;
+  read(digest: string): AsyncIterable<Uint8Array>;
+  /** Fine when it is gone. */
+  delete(digest: string): Promise<void>;
+  /** Gives up writes that nobody will finish, by the beginning of their `ref`. */
+  abandonWrites(refPrefix: string): Promise<void>;
+  /** Unpacks a layer into `mounts`; returns the digest of the uncompressed tar. */
+  apply(
+    layer: Descriptor,
+    mounts: { type: string; source: string; target: string; options: string[] }[],
+  ): Promise<{ digest: string }>;
+}
+
+export interface BlobInfo {
+  digest: string;
+  size: number;
+  labels: Record<string, string>;
+}

@@ -1,0 +1,24 @@
+/** What creating, deleting and entering tasks have in common. */
+import type { Logger } from '@netyard/core';
+import type { CgroupFacts } from '../spec/plan.ts';
+import type { Calls } from './calls.ts';
+import type { CgroupMounts } from './cgroups.ts';
+import type { OciRuntimes } from './runtimes.ts';
+import type { SeccompCache } from './seccomp-cache.ts';
+import type { ShimStarter } from './shim-starter.ts';
+import type { TaskEvents } from './task-events.ts';
+
+export interface TaskContext {
+  calls: Calls;
+  events: Pick<TaskEvents, 'exitOf'>;
+  runtimes: OciRuntimes;
+  cgroups: CgroupMounts & CgroupFacts;
+  filters: SeccompCache;
+  /** Without it containerd starts the shims. */
+  shims: ShimStarter | undefined;
+  /** Where the OCI runtime keeps its state. */
+  runtimeRoot: string;
+  /** PATH of the daemon: for tini. */
+  searchPath: string;
+  logger: Logger;
+}
