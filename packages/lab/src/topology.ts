@@ -15,7 +15,7 @@ import {
   prefixesOverlap,
 } from '@netyard/core';
 import { defaultBip, type LabDefinition, type LabHost, type LabSwitch, onlySwitch, uplinkName } from './definition.ts';
-import type { HostInFile, LabFile } from './lab-file.ts';
+import type { HostInFile, LabFile } from './lab-schema.ts';
 import { Misplaced, type Path } from './misplaced.ts';
 import { completeRoutes, type WrittenRoute } from './routing.ts';
 
