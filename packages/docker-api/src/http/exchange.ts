@@ -3,20 +3,15 @@
  * over (`Upgrade: tcp`), which Node hands out without a response object.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { NetyardError } from '@netyard/core';
 import type { ApiVersion } from '../versions.ts';
+import type { Connection } from './connection.ts';
 import { discardAfter, discardRest, restOf } from './request-body.ts';
 import { takeConnection } from './take-connection.ts';
 import { acceptWebSocket } from './web-socket.ts';
 
 export type Headers = Readonly<Record<string, string>>;
-
-/** Both ways of a connection that was taken over; one and the same stream after an upgrade. */
-export interface Connection {
-  input: Readable;
-  output: Writable;
-}
 
 /** How a handler answers. One of these is called, once. */
 export interface Answer {

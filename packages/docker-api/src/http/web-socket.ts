@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { NetyardError } from '@netyard/core';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import type { Connection } from './exchange.ts';
+import type { Connection } from './connection.ts';
 
 /** Input arrives in messages; a longer one closes the connection with status 1009. */
 const MAXIMUM_MESSAGE_BYTES = 1024 * 1024;

@@ -1,7 +1,8 @@
 /** Docker's routes for further processes in a running container. */
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
-import { type Connection, sendEmpty, sendJson } from '../http/exchange.ts';
+import type { Connection } from '../http/connection.ts';
+import { sendEmpty, sendJson } from '../http/exchange.ts';
 import { readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';

@@ -1,7 +1,7 @@
 /** A process's input and output over a connection that was taken over: attach and exec. */
 import { finished } from 'node:stream';
 import type { Attachment, OutputChunk } from '@netyard/engine';
-import type { Connection } from '../http/exchange.ts';
+import type { Connection } from '../http/connection.ts';
 import { pump } from './pump.ts';
 import { encodeFrame } from './stdcopy.ts';
 
