@@ -3,7 +3,7 @@
  *
  * `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`.
  */
-import { isMemberName } from './etcd/url.ts';
+import { isMemberName } from './member-name.ts';
 
 export type ClusterKey =
   | { kind: 'config' }

@@ -3,7 +3,8 @@ import { type Clock, type Logger, NetyardError, parseIp } from '@netyard/core';
 import type { HostAddresses } from './address.ts';
 import type { ApiListener } from './api.ts';
 import type { EtcdTls } from './etcd/session.ts';
-import { isMemberName, parseClusterUrl } from './etcd/url.ts';
+import { parseClusterUrl } from './etcd/url.ts';
+import { isMemberName } from './member-name.ts';
 import { checkPool, defaultPool } from './pool.ts';
 import type { Pool } from './values.ts';
 

@@ -4,6 +4,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { NetyardError } from '@netyard/core';
+import { isMemberName } from '../member-name.ts';
 
 export interface EtcdEndpoint {
   /** A name, or an address without brackets. */
@@ -24,9 +25,6 @@ export interface ClusterUrl {
 }
 
 const DEFAULT_PORT = 2379;
-
-/** Names of clusters and hosts stand in keys, logs and DNS names: no slash, no blank. */
-export const isMemberName = (text: string): boolean => /^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?$/.test(text);
 
 /** `172.16.2.101:2379`, `[fd00::1]:2379` */
 export function formatEndpoint({ host, port }: EtcdEndpoint): string {
