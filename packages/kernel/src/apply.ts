@@ -9,9 +9,9 @@ import type { ApplyOptions, ApplyReport } from './contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan } from './desired.ts';
 import { diff } from './diff.ts';
 import { describeObject, namespaceOf } from './identity.ts';
-import { applyBatch, type NftBatch } from './nft/batch.ts';
 import type { Undo } from './objects/handler.ts';
 import { checkObject, handlerOf, isNft } from './objects/index.ts';
+import { applyBatch, type NftBatch } from './objects/nft-batch.ts';
 import { observeAll } from './observe.ts';
 import type { Session } from './session.ts';
 

@@ -24,12 +24,12 @@ import type {
   PortReservation,
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
-import { listElements } from './nft/batch.ts';
 import { listBaseChains, listChain } from './nft/chain.ts';
 import { setWords } from './nft/element.ts';
 import { canHoldTables, holdTables } from './nft/held.ts';
 import type { NftChainName } from './nft/rule.ts';
 import { checkObject } from './objects/index.ts';
+import { listElements } from './objects/nft-batch.ts';
 import { observeAll } from './observe.ts';
 import { reservePort } from './port.ts';
 import { removePlan } from './remove.ts';

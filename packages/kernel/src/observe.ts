@@ -2,9 +2,9 @@
 import type { KernelObject, NftElementObject, Observation } from './desired.ts';
 import { Ground } from './ground.ts';
 import { namespaceOf } from './identity.ts';
-import { compareElement, findElements } from './nft/batch.ts';
 import { absent, isGone } from './objects/handler.ts';
 import { observeObject } from './objects/index.ts';
+import { compareElement, findElements } from './objects/nft-batch.ts';
 import type { Session } from './session.ts';
 
 export interface ObserveOptions {

@@ -10,9 +10,9 @@ import type { KernelObject, KernelOperation, KernelPlan } from './desired.ts';
 import { diffRemoval } from './diff.ts';
 import { standingAlone } from './ground.ts';
 import { describeObject, namespaceOf } from './identity.ts';
-import { type NftObject, removeBatch } from './nft/batch.ts';
 import { isGone } from './objects/handler.ts';
 import { checkObject, handlerOf, isNft, type PlainObject } from './objects/index.ts';
+import { type NftObject, removeBatch } from './objects/nft-batch.ts';
 import { observeAll } from './observe.ts';
 import type { Session } from './session.ts';
 

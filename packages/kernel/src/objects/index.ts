@@ -1,6 +1,5 @@
 /** The handler of each kind of object. Those of nftables are applied in batches: see nft/batch.ts. */
 import type { KernelObject, NftElementObject, NftTableObject, Observation } from '../desired.ts';
-import { compareElement, findElements, observeTable } from '../nft/batch.ts';
 import { printElement, setWords } from '../nft/element.ts';
 import { tableWords } from '../nft/table.ts';
 import type { Session } from '../session.ts';
@@ -11,6 +10,7 @@ import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
 import { linkStateHandler } from './link.ts';
 import { netnsHandler } from './netns.ts';
+import { compareElement, findElements, observeTable } from './nft-batch.ts';
 import { nftRuleHandler } from './nft-rule.ts';
 import { vethHandler } from './veth.ts';
 import { vxlanHandler } from './vxlan.ts';

@@ -7,11 +7,11 @@
  */
 import type { KernelOperation, NftElementObject, NftTableObject, Observation } from '../desired.ts';
 import { hasErrno } from '../ffi/errno.ts';
-import { absent, observed, present, type Undo } from '../objects/handler.ts';
+import { listBare } from '../nft/canonical.ts';
+import { type NftElement, parseElements, printAdd, printDelete, printGet, setWords } from '../nft/element.ts';
+import { digestComment, findTable, printKeptElements, printReplacement, printTable, tableWords } from '../nft/table.ts';
 import type { Session } from '../session.ts';
-import { listBare } from './canonical.ts';
-import { type NftElement, parseElements, printAdd, printDelete, printGet, setWords } from './element.ts';
-import { digestComment, findTable, printKeptElements, printReplacement, printTable, tableWords } from './table.ts';
+import { absent, observed, present, type Undo } from './handler.ts';
 
 export type NftObject = NftTableObject | NftElementObject;
 
