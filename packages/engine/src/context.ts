@@ -17,34 +17,9 @@ import type { Images } from './images/image-service.ts';
 import type { LogReader } from './logs/log-reader.ts';
 import type { Outputs } from './logs/outputs.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
+import type { EngineSettings, PipeFiles } from './settings.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
 import type { VolumeMounts } from './volumes/volume-mounts.ts';
-
-/** Settings from the daemon's flags; one frozen value. */
-export interface EngineSettings {
-  /** Survives a reboot: container folders, logs, volumes. */
-  dataRoot: string;
-  /** Gone after a reboot: output files and FIFOs of running containers. */
-  execRoot: string;
-  /** cgroup that containers are made below, such as `/netyard`. */
-  cgroupParent: string;
-  cgroupVersion: '1' | '2';
-  /** `--log-driver`, `--log-opt`. */
-  logDriver: 'json-file' | 'none';
-  logOptions: Record<string, string>;
-  /** `--shutdown-timeout` and the default of `docker stop`. */
-  stopTimeoutSeconds: number;
-  /** `--default-shm-size`, bytes. */
-  shmSize: number;
-  storageDriver: string;
-}
-
-/** Files in ways that node:fs lacks; the kernel box's functions of the same names. */
-export interface PipeFiles {
-  makeFifo(path: string, mode?: number): void;
-  /** Never waits for the other side; see fifo(7). */
-  openFifo(path: string, way: 'read' | 'write' | 'both'): number;
-}
 
 export interface EngineContext {
   readonly runtime: Runtime;

@@ -1,4 +1,3 @@
-export type { EngineSettings, PipeFiles } from './context.ts';
 export * from './contract.ts';
 export { plainConfig, unlimited } from './default-config.ts';
 export { type EngineOptions, type ImageNeighbours, openEngine } from './engine.ts';
@@ -6,3 +5,4 @@ export type { EventLog } from './events/event-log.ts';
 export { createImageService, type ImageServiceParts, type Images } from './images/image-service.ts';
 export * from './model.ts';
 export * from './ports.ts';
+export type { EngineSettings, PipeFiles } from './settings.ts';

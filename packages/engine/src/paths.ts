@@ -1,6 +1,6 @@
 /** Where the engine keeps its files, as pure functions of the settings. */
 import { join } from 'node:path';
-import type { EngineSettings } from './context.ts';
+import type { EngineSettings } from './settings.ts';
 
 type Roots = Pick<EngineSettings, 'dataRoot' | 'execRoot'>;
 

@@ -2,8 +2,8 @@
 import { hostname as hostHostname } from 'node:os';
 import { posix } from 'node:path';
 import { NetyardError, shortId } from '@netyard/core';
-import type { EngineSettings } from '../context.ts';
 import type { ContainerConfig, ContainerRecord, ImageConfig, ResolvedProcess } from '../model.ts';
+import type { EngineSettings } from '../settings.ts';
 
 /** The request with the image's part filled in, and daemon defaults. Throws `invalid`: `no command specified`. */
 export function mergeConfig(

@@ -5,10 +5,10 @@
 import { rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import type { EngineSettings, PipeFiles } from '../context.ts';
 import type { ContainerRecord } from '../model.ts';
 import { ioPath } from '../paths.ts';
 import type { Runtime } from '../ports.ts';
+import type { EngineSettings, PipeFiles } from '../settings.ts';
 
 export interface StdinOptions {
   settings: EngineSettings;

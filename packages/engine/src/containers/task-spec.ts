@@ -2,9 +2,9 @@
 import { basename } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { SandboxState } from '@netyard/network';
-import type { EngineSettings } from '../context.ts';
 import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
 import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
+import type { EngineSettings } from '../settings.ts';
 import { processEnv } from './env.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { splitSysctls } from './sysctls.ts';

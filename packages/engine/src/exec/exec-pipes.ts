@@ -1,9 +1,9 @@
 /** The FIFOs of one command: made, opened, and gone again when it has ended. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { EngineSettings, PipeFiles } from '../context.ts';
 import { execIoPath, ioDirectory, type StreamName } from '../paths.ts';
 import type { TaskStdio } from '../ports.ts';
+import type { EngineSettings, PipeFiles } from '../settings.ts';
 
 export interface ExecStreams {
   stdin: boolean;

@@ -5,7 +5,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, messageOf } from '@netyard/core';
-import type { EngineSettings, PipeFiles } from '../context.ts';
 import type { ContainerRecord } from '../model.ts';
 import {
   containerDirectory,
@@ -17,6 +16,7 @@ import {
   positionPath,
   spoolPath,
 } from '../paths.ts';
+import type { EngineSettings, PipeFiles } from '../settings.ts';
 import { Capture, type CaptureThread } from './capture.ts';
 import type { CaptureCommand, CaptureFiles, CaptureReport, LogTarget } from './capture-protocol.ts';
 import type { OutputStream } from './capture-state.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@netyard/core';
-import type { EngineSettings } from '../context.ts';
+import type { EngineSettings } from '../settings.ts';
 import { VolumeIndex } from './volume-index.ts';
 
 function openIndex(dataRoot: string): VolumeIndex {

@@ -3,7 +3,6 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, isName, messageOf, NetyardError, newId } from '@netyard/core';
-import type { EngineSettings } from '../context.ts';
 import { hasCode } from '../logs/file-errors.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
 import {
@@ -14,6 +13,7 @@ import {
   volumesDirectory,
 } from '../paths.ts';
 import type { VolumeStore } from '../ports.ts';
+import type { EngineSettings } from '../settings.ts';
 import { checkLocalOptions, needsMount } from './local-options.ts';
 import type { VolumeMounts } from './volume-mounts.ts';
 
