@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { rootEntry } from '../packages/cli/src/command-table.ts';
 import { parseFlags } from '../packages/cli/src/program/flags.ts';
-import { rootEntry } from '../packages/cli/src/program/registry.ts';
 import type { Entry, ForeignCommand } from '../packages/cli/src/program/spec.ts';
 
 const top = join(import.meta.dirname, '..');

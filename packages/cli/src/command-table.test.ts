@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { completionLines, completionScript } from '../commands/completion.ts';
-import { parseFlags } from './flags.ts';
-import { rootEntry } from './registry.ts';
-import type { CommandSpec, Entry } from './spec.ts';
+import { rootEntry } from './command-table.ts';
+import { completionLines, completionScript } from './commands/completion.ts';
+import { parseFlags } from './program/flags.ts';
+import type { CommandSpec, Entry } from './program/spec.ts';
 
 async function* commands(entry: Entry, path: string[] = []): AsyncGenerator<{ path: string[]; spec: CommandSpec }> {
   for (const child of entry.children ?? []) {

@@ -2,29 +2,29 @@
  * All commands: name, one line of help, and where the rest is. Nothing is loaded before it is called, so that
  * `netyard version` does not pay for `cp`.
  */
-import type { CommandSpec, Entry } from './spec.ts';
+import type { CommandSpec, Entry } from './program/spec.ts';
 
 type Load = () => Promise<CommandSpec>;
 
 const lifecycle =
   (name: 'stop' | 'restart' | 'kill' | 'pause' | 'unpause' | 'rename' | 'rm' | 'wait'): Load =>
   async () =>
-    (await import('../commands/lifecycle.ts'))[name];
+    (await import('./commands/lifecycle.ts'))[name];
 
-const run: Load = async () => (await import('../commands/run.ts')).run;
-const create: Load = async () => (await import('../commands/create.ts')).create;
-const start: Load = async () => (await import('../commands/attach.ts')).start;
-const attach: Load = async () => (await import('../commands/attach.ts')).attach;
-const exec: Load = async () => (await import('../commands/exec.ts')).exec;
-const ps: Load = async () => (await import('../commands/ps.ts')).ps;
-const logs: Load = async () => (await import('../commands/logs.ts')).logs;
-const top: Load = async () => (await import('../commands/top.ts')).top;
-const stats: Load = async () => (await import('../commands/stats.ts')).stats;
-const port: Load = async () => (await import('../commands/port.ts')).port;
-const cp: Load = async () => (await import('../commands/cp.ts')).cp;
-const diff: Load = async () => (await import('../commands/files.ts')).diff;
-const exportContainer: Load = async () => (await import('../commands/files.ts')).exportContainer;
-const update: Load = async () => (await import('../commands/update.ts')).update;
+const run: Load = async () => (await import('./commands/run.ts')).run;
+const create: Load = async () => (await import('./commands/create.ts')).create;
+const start: Load = async () => (await import('./commands/attach.ts')).start;
+const attach: Load = async () => (await import('./commands/attach.ts')).attach;
+const exec: Load = async () => (await import('./commands/exec.ts')).exec;
+const ps: Load = async () => (await import('./commands/ps.ts')).ps;
+const logs: Load = async () => (await import('./commands/logs.ts')).logs;
+const top: Load = async () => (await import('./commands/top.ts')).top;
+const stats: Load = async () => (await import('./commands/stats.ts')).stats;
+const port: Load = async () => (await import('./commands/port.ts')).port;
+const cp: Load = async () => (await import('./commands/cp.ts')).cp;
+const diff: Load = async () => (await import('./commands/files.ts')).diff;
+const exportContainer: Load = async () => (await import('./commands/files.ts')).exportContainer;
+const update: Load = async () => (await import('./commands/update.ts')).update;
 const stop = lifecycle('stop');
 const restart = lifecycle('restart');
 const kill = lifecycle('kill');
@@ -34,22 +34,22 @@ const rename = lifecycle('rename');
 const rm = lifecycle('rm');
 const wait = lifecycle('wait');
 
-const images: Load = async () => (await import('../commands/images.ts')).images;
-const history: Load = async () => (await import('../commands/images.ts')).history;
-const rmi: Load = async () => (await import('../commands/images.ts')).rmi;
-const tag: Load = async () => (await import('../commands/images.ts')).tag;
-const load: Load = async () => (await import('../commands/archives.ts')).load;
-const importImage: Load = async () => (await import('../commands/archives.ts')).importImage;
-const save: Load = async () => (await import('../commands/archives.ts')).save;
-const pull: Load = async () => (await import('../commands/registry.ts')).pull;
-const push: Load = async () => (await import('../commands/registry.ts')).push;
-const login: Load = async () => (await import('../commands/registry.ts')).login;
-const logout: Load = async () => (await import('../commands/registry.ts')).logout;
+const images: Load = async () => (await import('./commands/images.ts')).images;
+const history: Load = async () => (await import('./commands/images.ts')).history;
+const rmi: Load = async () => (await import('./commands/images.ts')).rmi;
+const tag: Load = async () => (await import('./commands/images.ts')).tag;
+const load: Load = async () => (await import('./commands/archives.ts')).load;
+const importImage: Load = async () => (await import('./commands/archives.ts')).importImage;
+const save: Load = async () => (await import('./commands/archives.ts')).save;
+const pull: Load = async () => (await import('./commands/registry.ts')).pull;
+const push: Load = async () => (await import('./commands/registry.ts')).push;
+const login: Load = async () => (await import('./commands/registry.ts')).login;
+const logout: Load = async () => (await import('./commands/registry.ts')).logout;
 
-const inspect: Load = async () => (await import('../commands/inspect.ts')).inspect;
-const events: Load = async () => (await import('../commands/events.ts')).events;
-const info: Load = async () => (await import('../commands/info.ts')).info;
-const version: Load = async () => (await import('../commands/version.ts')).version;
+const inspect: Load = async () => (await import('./commands/inspect.ts')).inspect;
+const events: Load = async () => (await import('./commands/events.ts')).events;
+const info: Load = async () => (await import('./commands/info.ts')).info;
+const version: Load = async () => (await import('./commands/version.ts')).version;
 
 const containerCommands: readonly Entry[] = [
   {
@@ -65,7 +65,7 @@ const containerCommands: readonly Entry[] = [
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more containers',
-    load: async () => (await import('../commands/inspect.ts')).containerInspect,
+    load: async () => (await import('./commands/inspect.ts')).containerInspect,
   },
   { name: 'kill', summary: 'Kill one or more running containers', load: kill },
   { name: 'logs', summary: 'Fetch the logs of a container', load: logs },
@@ -75,7 +75,7 @@ const containerCommands: readonly Entry[] = [
   {
     name: 'prune',
     summary: 'Remove all stopped containers',
-    load: async () => (await import('../commands/prune.ts')).containerPrune,
+    load: async () => (await import('./commands/prune.ts')).containerPrune,
   },
   { name: 'rename', summary: 'Rename a container', load: rename },
   { name: 'restart', summary: 'Restart one or more containers', load: restart },
@@ -96,14 +96,14 @@ const imageCommands: readonly Entry[] = [
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more images',
-    load: async () => (await import('../commands/inspect.ts')).imageInspect,
+    load: async () => (await import('./commands/inspect.ts')).imageInspect,
   },
   { name: 'load', summary: 'Load an image from a tar archive or STDIN', load },
   { name: 'ls', aliases: ['list'], summary: 'List images', load: images },
   {
     name: 'prune',
     summary: 'Remove unused images',
-    load: async () => (await import('../commands/prune.ts')).imagePrune,
+    load: async () => (await import('./commands/prune.ts')).imagePrune,
   },
   { name: 'pull', summary: 'Download an image from a registry', load: pull },
   { name: 'push', summary: 'Upload an image to a registry', load: push },
@@ -116,39 +116,39 @@ const networkCommands: readonly Entry[] = [
   {
     name: 'connect',
     summary: 'Connect a container to a network',
-    load: async () => (await import('../commands/networks.ts')).networkConnect,
+    load: async () => (await import('./commands/networks.ts')).networkConnect,
   },
   {
     name: 'create',
     summary: 'Create a network',
-    load: async () => (await import('../commands/networks.ts')).networkCreate,
+    load: async () => (await import('./commands/networks.ts')).networkCreate,
   },
   {
     name: 'disconnect',
     summary: 'Disconnect a container from a network',
-    load: async () => (await import('../commands/networks.ts')).networkDisconnect,
+    load: async () => (await import('./commands/networks.ts')).networkDisconnect,
   },
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more networks',
-    load: async () => (await import('../commands/inspect.ts')).networkInspect,
+    load: async () => (await import('./commands/inspect.ts')).networkInspect,
   },
   {
     name: 'ls',
     aliases: ['list'],
     summary: 'List networks',
-    load: async () => (await import('../commands/networks.ts')).networkLs,
+    load: async () => (await import('./commands/networks.ts')).networkLs,
   },
   {
     name: 'prune',
     summary: 'Remove all unused networks',
-    load: async () => (await import('../commands/prune.ts')).networkPrune,
+    load: async () => (await import('./commands/prune.ts')).networkPrune,
   },
   {
     name: 'rm',
     aliases: ['remove'],
     summary: 'Remove one or more networks',
-    load: async () => (await import('../commands/networks.ts')).networkRm,
+    load: async () => (await import('./commands/networks.ts')).networkRm,
   },
 ];
 
@@ -156,39 +156,39 @@ const clusterCommands: readonly Entry[] = [
   {
     name: 'leave',
     summary: 'Take this host out of its cluster and give its subnet back',
-    load: async () => (await import('../commands/cluster.ts')).clusterLeave,
+    load: async () => (await import('./commands/cluster.ts')).clusterLeave,
   },
   {
     name: 'ls',
     aliases: ['list'],
     summary: 'List the hosts of the cluster',
-    load: async () => (await import('../commands/cluster.ts')).clusterLs,
+    load: async () => (await import('./commands/cluster.ts')).clusterLs,
   },
   {
     name: 'release',
     summary: 'Give back the subnet of one or more hosts that are gone',
-    load: async () => (await import('../commands/cluster.ts')).clusterRelease,
+    load: async () => (await import('./commands/cluster.ts')).clusterRelease,
   },
 ];
 
 const peerCommands: readonly Entry[] = [
-  { name: 'add', summary: 'Write down a peer', load: async () => (await import('../commands/peers.ts')).peerAdd },
+  { name: 'add', summary: 'Write down a peer', load: async () => (await import('./commands/peers.ts')).peerAdd },
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more peers',
-    load: async () => (await import('../commands/inspect.ts')).peerInspect,
+    load: async () => (await import('./commands/inspect.ts')).peerInspect,
   },
   {
     name: 'ls',
     aliases: ['list'],
     summary: 'List peers',
-    load: async () => (await import('../commands/peers.ts')).peerLs,
+    load: async () => (await import('./commands/peers.ts')).peerLs,
   },
   {
     name: 'rm',
     aliases: ['remove'],
     summary: 'Forget one or more peers',
-    load: async () => (await import('../commands/peers.ts')).peerRm,
+    load: async () => (await import('./commands/peers.ts')).peerRm,
   },
 ];
 
@@ -196,29 +196,29 @@ const volumeCommands: readonly Entry[] = [
   {
     name: 'create',
     summary: 'Create a volume',
-    load: async () => (await import('../commands/volumes.ts')).volumeCreate,
+    load: async () => (await import('./commands/volumes.ts')).volumeCreate,
   },
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more volumes',
-    load: async () => (await import('../commands/inspect.ts')).volumeInspect,
+    load: async () => (await import('./commands/inspect.ts')).volumeInspect,
   },
   {
     name: 'ls',
     aliases: ['list'],
     summary: 'List volumes',
-    load: async () => (await import('../commands/volumes.ts')).volumeLs,
+    load: async () => (await import('./commands/volumes.ts')).volumeLs,
   },
   {
     name: 'prune',
     summary: 'Remove unused local volumes',
-    load: async () => (await import('../commands/prune.ts')).volumePrune,
+    load: async () => (await import('./commands/prune.ts')).volumePrune,
   },
   {
     name: 'rm',
     aliases: ['remove'],
     summary: 'Remove one or more volumes',
-    load: async () => (await import('../commands/volumes.ts')).volumeRm,
+    load: async () => (await import('./commands/volumes.ts')).volumeRm,
   },
 ];
 
@@ -226,63 +226,63 @@ const systemCommands: readonly Entry[] = [
   {
     name: 'cleanup',
     summary: 'Remove what belongs to no container',
-    load: async () => (await import('../commands/system.ts')).cleanup,
+    load: async () => (await import('./commands/system.ts')).cleanup,
   },
-  { name: 'df', summary: 'Show disk usage', load: async () => (await import('../commands/system.ts')).df },
+  { name: 'df', summary: 'Show disk usage', load: async () => (await import('./commands/system.ts')).df },
   { name: 'events', summary: 'Get real time events from the server', load: events },
   { name: 'info', summary: 'Display system-wide information', load: info },
   {
     name: 'prune',
     summary: 'Remove unused data',
-    load: async () => (await import('../commands/prune.ts')).systemPrune,
+    load: async () => (await import('./commands/prune.ts')).systemPrune,
   },
   {
     name: 'recover',
     summary: "Rebuild the database of a daemon that doesn't start",
-    load: async () => (await import('../commands/system.ts')).recover,
+    load: async () => (await import('./commands/system.ts')).recover,
   },
 ];
 
 const nsCommands: readonly Entry[] = [
-  { name: 'add', summary: 'Make network namespaces', load: async () => (await import('../ns/commands.ts')).nsAdd },
+  { name: 'add', summary: 'Make network namespaces', load: async () => (await import('./ns/commands.ts')).nsAdd },
   {
     name: 'addr',
     summary: 'Give a link an address',
-    load: async () => (await import('../ns/link-commands.ts')).nsAddr,
+    load: async () => (await import('./ns/link-commands.ts')).nsAddr,
   },
-  { name: 'exec', summary: 'Run a command in a namespace', load: async () => (await import('../ns/exec.ts')).nsExec },
+  { name: 'exec', summary: 'Run a command in a namespace', load: async () => (await import('./ns/exec.ts')).nsExec },
   {
     name: 'link',
     summary: 'Join two namespaces: pair, names, addresses and up, in one step',
-    load: async () => (await import('../ns/link-commands.ts')).nsLink,
+    load: async () => (await import('./ns/link-commands.ts')).nsLink,
   },
   {
     name: 'ls',
     aliases: ['list'],
     summary: 'List network namespaces',
-    load: async () => (await import('../ns/commands.ts')).nsLs,
+    load: async () => (await import('./ns/commands.ts')).nsLs,
   },
   {
     name: 'move',
     summary: 'Move a link into another namespace',
-    load: async () => (await import('../ns/link-commands.ts')).nsMove,
+    load: async () => (await import('./ns/link-commands.ts')).nsMove,
   },
-  { name: 'rename', summary: 'Rename a link', load: async () => (await import('../ns/link-commands.ts')).nsRename },
+  { name: 'rename', summary: 'Rename a link', load: async () => (await import('./ns/link-commands.ts')).nsRename },
   {
     name: 'rm',
     aliases: ['delete', 'remove'],
     summary: 'Delete network namespaces',
-    load: async () => (await import('../ns/commands.ts')).nsRm,
+    load: async () => (await import('./ns/commands.ts')).nsRm,
   },
   {
     name: 'up',
     summary: 'Set a link up, and give it an address',
-    load: async () => (await import('../ns/link-commands.ts')).nsUp,
+    load: async () => (await import('./ns/link-commands.ts')).nsUp,
   },
   {
     name: 'veth',
     summary: 'Make a pair of virtual Ethernet devices',
-    load: async () => (await import('../ns/link-commands.ts')).nsVeth,
+    load: async () => (await import('./ns/link-commands.ts')).nsVeth,
   },
 ];
 
@@ -319,7 +319,7 @@ const ownCommands: readonly Entry[] = [
     name: 'completion',
     group: 'netyard',
     summary: 'Print the completion script for bash or zsh',
-    load: async () => (await import('../commands/completion.ts')).completion,
+    load: async () => (await import('./commands/completion.ts')).completion(rootEntry),
   },
   {
     name: 'daemon',
@@ -333,25 +333,25 @@ const ownCommands: readonly Entry[] = [
     name: 'capture',
     group: 'netyard',
     summary: 'Show or save the packets of a container, a network or an uplink',
-    load: async () => (await import('../commands/capture.ts')).capture,
+    load: async () => (await import('./commands/capture.ts')).capture,
   },
   {
     name: 'doctor',
     group: 'netyard',
     summary: 'Look for what breaks container networking on this host',
-    load: async () => (await import('../doctor/command.ts')).doctor,
+    load: async () => (await import('./doctor/command.ts')).doctor,
   },
   {
     name: 'explain',
     group: 'netyard',
     summary: "Print the shell script that builds a container's network, a network, or the way to a peer",
-    load: async () => (await import('../commands/system.ts')).explain,
+    load: async () => (await import('./commands/system.ts')).explain,
   },
   {
     name: 'lab',
     group: 'netyard',
     summary: 'Make virtual hosts on this machine',
-    passThrough: async (_context, args) => (await import('../commands/lab.ts')).runLab(args),
+    passThrough: async (_context, args) => (await import('./commands/lab.ts')).runLab(args),
     foreign: async () => (await import('@netyard/lab')).labCommand(),
   },
   { name: 'ns', group: 'netyard', summary: 'Work with network namespaces, without a daemon', children: nsCommands },

@@ -1,6 +1,6 @@
 /** What `bin/netyard` starts: the process's streams, environment and exit code. */
 import { systemClock } from '@netyard/core';
-import { main } from './program/main.ts';
+import { main } from './netyard.ts';
 
 const { stdin, stdout, stderr, env } = process;
 

@@ -3,11 +3,11 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { JSONMessage } from '@netyard/api-types';
 import { systemClock } from '@netyard/core';
-import { globalFlags, makeContext, type Outside } from '../program/context.ts';
-import { Flags } from '../program/flags.ts';
-import { main } from '../program/main.ts';
-import { escapeControls } from './escape.ts';
-import { showProgress } from './progress.ts';
+import { escapeControls } from './format/escape.ts';
+import { main } from './netyard.ts';
+import { globalFlags, makeContext, type Outside } from './program/context.ts';
+import { Flags } from './program/flags.ts';
+import { showProgress } from './terminal/progress.ts';
 
 /** Sets the title, goes back a line, 8-bit CSI, hides what follows, turns the direction round. */
 const hostile = 'a\x1b]0;title\x07b\x1b[1A\rc\x08\x9b2Jd\x7f\u202ee\x00';

@@ -1,9 +1,10 @@
 /** One command line from words to exit code. */
-import { textFor } from '../terminal/escape.ts';
-import { HelpRequested, runCommandLine } from './command.ts';
-import type { Outside } from './context.ts';
+
+import { rootEntry } from './command-table.ts';
 import { describeError, Failure } from './failure.ts';
-import { rootEntry } from './registry.ts';
+import { textFor } from './format/escape.ts';
+import { HelpRequested, runCommandLine } from './program/command.ts';
+import type { Outside } from './program/context.ts';
 
 /** Runs one command line and resolves with its exit code; what went wrong is on stderr then. */
 export async function main(argv: string[], outside: Outside): Promise<number> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import type { Clock } from '@netyard/core';
-import { main } from '../src/program/main.ts';
+import { main } from '../src/netyard.ts';
 import { type FakeDaemon, openFakeDaemon, type Recorded } from './fake-daemon.ts';
 
 export interface Result {

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { reasonOf } from '@netyard/core';
 import { install } from '../doctor/finding.ts';
 import { openHost } from '../doctor/host.ts';
+import { Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import { writeAll } from '../terminal/stream.ts';
 
 export interface PacketSink {

@@ -3,9 +3,9 @@ import { createReadStream, createWriteStream, existsSync, statSync } from 'node:
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
+import { Failure } from '../failure.ts';
 import { parseReference } from '../options/reference.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { showProgress } from '../terminal/progress.ts';
 

@@ -1,7 +1,7 @@
 /** `attach` and `start -a`: this terminal on a container's own process. */
 import type { ContainerInspect } from '@netyard/api-types';
+import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { describeError, Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';

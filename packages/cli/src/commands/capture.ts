@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream';
 import { CaptureReader } from '@netyard/client';
 import { openSink, type PacketSink } from '../capture/sinks.ts';
 import { beginText, endText } from '../capture/words.ts';
+import { Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 

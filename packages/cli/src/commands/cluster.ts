@@ -2,9 +2,9 @@
 import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
 import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
+import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { forEach } from './each.ts';
-import { formatFlag } from './shared-flags.ts';
 
 const listing: Listing = {
   headers: {

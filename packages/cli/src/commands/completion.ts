@@ -2,12 +2,12 @@
  * `completion bash|zsh`: made from the command's own table, so that it cannot fall behind. Names of containers, images,
  * networks and namespaces are asked for when they are needed.
  */
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 import type { Completion, FlagSpec } from '../program/flags.ts';
-import { rootEntry } from '../program/registry.ts';
 import type { CommandSpec, Entry, ForeignCommand } from '../program/spec.ts';
 
-export const completion: CommandSpec = {
+/** `root`: the table to complete; given, since the table itself loads this command. */
+export const completion = (root: Entry): CommandSpec => ({
   usage: 'bash|zsh',
   args: [1, 1],
   flags: [],
@@ -15,10 +15,10 @@ export const completion: CommandSpec = {
   complete: 'none',
   run: async (context, { args: [shell = ''] }) => {
     if (shell !== 'bash' && shell !== 'zsh') throw new Failure(`unknown shell ${JSON.stringify(shell)}: bash or zsh`);
-    context.write(completionScript(shell, await completionLines(rootEntry)));
+    context.write(completionScript(shell, await completionLines(root)));
     return 0;
   },
-};
+});
 
 export interface CompletionLine {
   /** `network connect`; '' is the command itself. */

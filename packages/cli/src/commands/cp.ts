@@ -8,9 +8,9 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import { packPath } from '../copy/pack.ts';
 import { assertsDirectory, parseCopyPlace, planTarget, rebase, splitPath, type Target } from '../copy/paths.ts';
 import { unpack } from '../copy/unpack.ts';
+import { Failure } from '../failure.ts';
 import { humanSize } from '../format/human.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 
 interface CopyOptions {

@@ -4,11 +4,11 @@ import type { ContainerCreateRequest } from '@netyard/api-types';
 import { DaemonError } from '@netyard/client';
 import { isNetyardError, NetyardError, reasonOf } from '@netyard/core';
 import { readCredentials } from '../credentials.ts';
+import { describeError, Failure } from '../failure.ts';
 import { createFlags } from '../options/create-flags.ts';
 import { createRequest } from '../options/create-request.ts';
 import { authKey, familiarText, parseReference } from '../options/reference.ts';
 import type { Context, Output } from '../program/context.ts';
-import { describeError, Failure } from '../program/failure.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { showProgress } from '../terminal/progress.ts';
 

@@ -1,6 +1,7 @@
 /** The same verb on several objects, one after the other: the order of the answers is the order of the arguments. */
+
+import { throwAll } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { throwAll } from '../program/failure.ts';
 
 /** Each success prints its name, each failure its error, at the end exit code 1. */
 export function forEach(

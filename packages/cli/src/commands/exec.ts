@@ -1,9 +1,9 @@
 /** `exec`: a further process in a running container. */
 import { readFileSync } from 'node:fs';
 import type { ExecCreateRequest } from '@netyard/api-types';
+import { Failure } from '../failure.ts';
 import { readEnvironment } from '../options/environment.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { followSize, sizeOf } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';

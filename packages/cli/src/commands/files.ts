@@ -1,7 +1,7 @@
 /** `diff` and `export`: a container's own files. */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 
 export const diff: CommandSpec = {

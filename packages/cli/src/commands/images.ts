@@ -1,14 +1,14 @@
 /** `images`, `history`, `rmi`, `tag`: what images there are, and their names. */
 
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { describeError, throwAll } from '../failure.ts';
 import { historyListing, historyRow, imageListing, imageRows } from '../format/images.ts';
 import { renderListing } from '../format/listing.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
 import { type ImageReference, parseReference } from '../options/reference.ts';
+import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
 import type { Context } from '../program/context.ts';
-import { describeError, throwAll } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { formatFlag, noTruncFlag } from './shared-flags.ts';
 
 const seconds = ({ clock }: Context): number => Number(clock.now() / 1_000_000n) / 1000;
 

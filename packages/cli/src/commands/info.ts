@@ -1,7 +1,7 @@
 /** `info`: what the daemon is, has and lacks. */
 import type { InfoResponse } from '@netyard/api-types';
+import { describeError, Failure } from '../failure.ts';
 import { binarySize } from '../format/human.ts';
-import { describeError, Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { compileTemplate } from '../template/evaluate.ts';
 import { packageVersion } from '../version.ts';

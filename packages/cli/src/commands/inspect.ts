@@ -1,8 +1,8 @@
 /** `inspect`: one object's JSON, or a template over it. Also the `… inspect` of each noun. */
 import type { NetyardClient } from '@netyard/client';
 import { isNetyardError } from '@netyard/core';
+import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { describeError, Failure } from '../program/failure.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { TemplateError } from '../template/error.ts';
 import { compileTemplate, type Template } from '../template/evaluate.ts';

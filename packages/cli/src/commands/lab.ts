@@ -1,6 +1,6 @@
 /** `lab`: virtual hosts. The words belong to the lab box; here they are only handed over. */
 import { CommanderError } from 'commander';
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 
 /** Resolves with the exit code. */
 export async function runLab(args: string[]): Promise<number> {

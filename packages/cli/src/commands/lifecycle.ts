@@ -1,6 +1,6 @@
 /** Verbs that change a container's state and print its name. */
 import { isNetyardError } from '@netyard/core';
-import { describeError, Failure } from '../program/failure.ts';
+import { describeError, Failure } from '../failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { dryRunEach, dryRunFlag } from './dry-run.ts';

@@ -1,8 +1,8 @@
 /** `logs`: what a container wrote. */
 import { demultiplex, rawOutput } from '@netyard/client';
 import { messageOf } from '@netyard/core';
+import { Failure } from '../failure.ts';
 import { timestampOf } from '../options/timestamp.ts';
-import { Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { writeAll } from '../terminal/stream.ts';
 

@@ -1,17 +1,17 @@
 /** `network ls`, `create`, `rm`, `connect`, `disconnect`. */
 import type { EndpointSettings, IPAMPoolConfig, Network, NetworkCreateRequest } from '@netyard/api-types';
 import { isNetyardError, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
+import { describeError, Failure } from '../failure.ts';
 import { labelsText } from '../format/containers.ts';
 import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { keyValues, readLabels } from '../options/environment.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
 import { endpointOf } from '../options/network.ts';
-import { describeError, Failure } from '../program/failure.ts';
+import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { printDryRun } from './dry-run.ts';
-import { formatFlag, noTruncFlag } from './shared-flags.ts';
 
 const listing: Listing = {
   headers: {

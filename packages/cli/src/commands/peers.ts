@@ -2,14 +2,14 @@
 import { resolve } from 'node:path';
 import type { Peer, PeerAddRequest } from '@netyard/api-types';
 import { parseIp, parsePrefix } from '@netyard/core';
+import { Failure } from '../failure.ts';
 import { goTime, humanDuration, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
-import { Failure } from '../program/failure.ts';
+import { formatFlag } from '../options/shared-flags.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { printDryRun } from './dry-run.ts';
 import { forEach } from './each.ts';
-import { formatFlag } from './shared-flags.ts';
 
 const listing: Listing = {
   headers: {

@@ -1,8 +1,9 @@
 /** `port`: where a container's ports are published. */
+
+import { Failure } from '../failure.ts';
 import { joinHostPort } from '../format/containers.ts';
 import { naturalCompare } from '../format/human.ts';
 import { splitProtocol } from '../options/ports.ts';
-import { Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 
 export const port: CommandSpec = {

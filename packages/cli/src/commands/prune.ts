@@ -2,13 +2,13 @@
 import { createInterface } from 'node:readline/promises';
 import type { ImageDeleteItem } from '@netyard/api-types';
 import type { Filters } from '@netyard/client';
+import { Failure } from '../failure.ts';
 import { humanSize } from '../format/human.ts';
 import { parseFilter, parseFilters } from '../options/filters.ts';
+import { forceFlag } from '../options/shared-flags.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { FlagSpec, Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { forceFlag } from './shared-flags.ts';
 
 interface Pruned {
   text: string;

@@ -2,8 +2,8 @@
 import { containerListing, containerRow } from '../format/containers.ts';
 import { renderListing } from '../format/listing.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
+import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { formatFlag, noTruncFlag } from './shared-flags.ts';
 
 export const ps: CommandSpec = {
   usage: '[OPTIONS]',

@@ -1,9 +1,9 @@
 /** `run`: create, attach, start, and stay until the end. */
 import type { ContainerCreateRequest } from '@netyard/api-types';
 import { messageOf } from '@netyard/core';
+import { Failure } from '../failure.ts';
 import { createFlags } from '../options/create-flags.ts';
 import type { Context } from '../program/context.ts';
-import { Failure } from '../program/failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals, sizeOf } from '../terminal/signals.ts';

@@ -2,9 +2,9 @@
 import type { ContainerStats } from '@netyard/api-types';
 import { renderListing } from '../format/listing.ts';
 import { statsListing, statsRow } from '../format/stats.ts';
+import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { formatFlag, noTruncFlag } from './shared-flags.ts';
 
 interface Watched {
   ref: string;

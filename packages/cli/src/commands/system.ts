@@ -3,9 +3,9 @@ import { containerListing, containerRow } from '../format/containers.ts';
 import { diskUsageListing, diskUsageRows } from '../format/disk-usage.ts';
 import { imageListing, imageUsageRow } from '../format/images.ts';
 import { renderListing } from '../format/listing.ts';
+import { formatFlag } from '../options/shared-flags.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { formatFlag } from './shared-flags.ts';
 import { volumeListing, volumeRow } from './volumes.ts';
 
 export const df: CommandSpec = {

@@ -1,10 +1,10 @@
 /** `update`: other limits, or another restart policy, for containers that exist. */
 import type { ContainerUpdateRequest } from '@netyard/api-types';
+import { Failure } from '../failure.ts';
 import { createFlags } from '../options/create-flags.ts';
-import { parseBytes, parseCpus, parseRestart, parseSwap } from '../options/values.ts';
-import { Failure } from '../program/failure.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
+import { parseBytes, parseCpus, parseRestart, parseSwap } from '../program/values.ts';
 
 const names = [
   'blkio-weight',

@@ -1,7 +1,7 @@
 /** `version`: of this command and of the daemon. */
 import type { VersionResponse } from '@netyard/api-types';
+import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import { describeError, Failure } from '../program/failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { compileTemplate } from '../template/evaluate.ts';
 import { packageVersion } from '../version.ts';

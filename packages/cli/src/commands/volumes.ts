@@ -1,15 +1,15 @@
 /** `volume create`, `ls`, `rm`. */
 import type { Volume } from '@netyard/api-types';
 import { isNetyardError } from '@netyard/core';
+import { Failure } from '../failure.ts';
 import { labelsText } from '../format/containers.ts';
 import { humanSize, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { keyValues, readLabels } from '../options/environment.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
-import { Failure } from '../program/failure.ts';
+import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { forEach } from './each.ts';
-import { formatFlag } from './shared-flags.ts';
 
 export const volumeListing: Listing = {
   headers: {

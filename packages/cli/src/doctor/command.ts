@@ -1,5 +1,5 @@
 /** `doctor`: what on this host would break container networking, or is missing, and what to do about it. */
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { checks } from './checks.ts';
 import { renderFindings } from './finding.ts';

@@ -1,6 +1,6 @@
 /** Lists as the docker command prints them: a default table, `--format table …`, `json`, or a template a row. Pure. */
 
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 import { TemplateError } from '../template/error.ts';
 import { compileTemplate, type Template, type TemplateOptions } from '../template/evaluate.ts';
 import { headerFunctions } from '../template/functions.ts';

@@ -1,8 +1,8 @@
 /** `ns ls`, `ns add`, `ns rm`: network namespaces, the same that `ip netns` makes and shows. */
 import { NetyardError } from '@netyard/core';
-import { formatFlag } from '../commands/shared-flags.ts';
+import { throwAll } from '../failure.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
-import { throwAll } from '../program/failure.ts';
+import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { carryOutChange, planFlags } from './work.ts';
 

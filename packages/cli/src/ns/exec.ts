@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { NetyardError } from '@netyard/core';
-import { Failure } from '../program/failure.ts';
+import { Failure } from '../failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { namespaces } from './work.ts';
 

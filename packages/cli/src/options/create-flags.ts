@@ -1,11 +1,11 @@
 /** The flags that `run` and `create` share, as a table. */
 import type { FlagSpec } from '../program/flags.ts';
+import { parseBytes, parseCpus, parseDuration, parseSwap } from '../program/values.ts';
 import { parseSysctl } from './host-resources.ts';
 import { parseDnsSearch, parseExtraHost, parseIpAddress, parseLink } from './hosts.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetwork } from './network.ts';
 import { parseUlimit } from './ulimit.ts';
-import { parseBytes, parseCpus, parseDuration, parseSwap } from './values.ts';
 
 const text = (name: string, help: string, more: Partial<FlagSpec> = {}): FlagSpec => ({
   name,

@@ -2,6 +2,7 @@
 import type { ContainerConfig, ContainerCreateRequest, HealthConfig, HostConfig, Resources } from '@netyard/api-types';
 import { NetyardError, parseMac } from '@netyard/core';
 import type { Flags } from '../program/flags.ts';
+import { parseBytes, parseCpus, parseDuration, parseRestart, parseSwap } from '../program/values.ts';
 import { keyValues, readEnvironment, readLabels, type TextFile } from './environment.ts';
 import { parseCapabilities, parseDevice, parseLogging, parseSecurity } from './host-resources.ts';
 import { parseExtraHost } from './hosts.ts';
@@ -9,7 +10,6 @@ import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
 import { parseNetwork, planEndpoints } from './network.ts';
 import { parsePorts } from './ports.ts';
 import { parseUlimit } from './ulimit.ts';
-import { parseBytes, parseCpus, parseDuration, parseRestart, parseSwap } from './values.ts';
 
 export interface CreateInput {
   flags: Flags;

@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import type { Mount } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
+import { parseBool, parseBytes } from '../program/values.ts';
 import { splitCsv } from './csv.ts';
-import { parseBool, parseBytes } from './values.ts';
 
 const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
 

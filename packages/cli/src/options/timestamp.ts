@@ -1,6 +1,6 @@
 /** `--since` and `--until`: a time, seconds since 1970, or a duration before now; as the API wants it. Pure. */
 import { type Clock, NetyardError } from '@netyard/core';
-import { parseDuration } from './values.ts';
+import { parseDuration } from '../program/values.ts';
 
 /** `SECONDS[.NANOSECONDS]`, or undefined for ''. Local time unless the text names a zone. */
 export function timestampOf(text: string, clock: Clock): string | undefined {

@@ -4,9 +4,9 @@
  * A command's table is loaded when it is called, not before: the tree itself is made of the registry's lines.
  */
 import { Command, type ParseOptionsResult } from 'commander';
+import { Failure } from '../failure.ts';
 import type { Context, Outside } from './context.ts';
 import { globalFlags, makeContext } from './context.ts';
-import { Failure } from './failure.ts';
 import { FlagError, Flags, parseFlags } from './flags.ts';
 import { commandHelp, groupHelp, rootHelp, usageLine } from './help.ts';
 import type { CommandSpec, Entry } from './spec.ts';

@@ -1,7 +1,7 @@
 /** All that a command may touch of the outside: streams, environment, clock, the daemon. Made once, by `main`. */
 import { type NetyardClient, openClient } from '@netyard/client';
 import type { Clock } from '@netyard/core';
-import { textFor } from '../terminal/escape.ts';
+import { textFor } from '../format/escape.ts';
 import type { Flags } from './flags.ts';
 
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(on: boolean): unknown; unref?(): unknown };

@@ -2,7 +2,7 @@
  * Flags as the docker command takes them (the grammar of Go's pflag): `--name x`, `--name=x`, `-n x`, `-nx`, `-n=x`,
  * combined `-itd`, `--bool=false`, `--`. Pure.
  */
-import { parseBool, parseInteger } from '../options/values.ts';
+import { parseBool, parseInteger } from './values.ts';
 
 /** What shell completion offers for an argument, or for the value of a flag. */
 export type Completion =

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { systemClock } from '@netyard/core';
-import { main } from './main.ts';
+import { main } from '../netyard.ts';
 
 async function run(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];

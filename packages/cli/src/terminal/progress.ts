@@ -1,9 +1,9 @@
 /** Progress of pull, push, load and import: lines that move on a terminal, plain lines elsewhere. */
 import type { JSONMessage } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
+import { escapeControls } from '../format/escape.ts';
 import { humanSize } from '../format/human.ts';
 import type { Output } from '../program/context.ts';
-import { escapeControls } from './escape.ts';
 
 /** Prints until the stream ends; throws its error message, if it has one. `onAux` gets what is meant for programs. */
 export async function showProgress(
