@@ -137,6 +137,34 @@ test('pause, resume, and deletion in every state', host, async () => {
   assert.deepEqual(await yard.runtime.list(), []);
 });
 
+test('calls about a process that ends meanwhile say so, whatever the runtime’s words', host, async () => {
+  const rounds = 12;
+  for (let round = 0; round < rounds; round += 1) {
+    const id = await start(['sh', '-c', `sleep 0.0${round}; exit 4`]);
+    const calls = [
+      () => yard.runtime.pause(id).then(() => yard.runtime.resume(id)),
+      () => yard.runtime.update(id, { cpuShares: 512 }),
+      () => yard.runtime.pids(id),
+      () => yard.runtime.kill(id, 0, { all: true }),
+      () => yard.runtime.resize(id, 24, 80),
+      () => yard.runtime.exec(id, { ...plainExec, execId: `e${round}`, args: ['true'], stdio: noStdio }),
+    ];
+    const call = calls[round % calls.length];
+    for (;;) {
+      const failure: unknown = await call?.().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined && (await yard.runtime.get(id))?.status !== 'stopped') continue;
+      if (failure !== undefined)
+        assert.ok(isNetyardError(failure, 'conflict') || isNetyardError(failure, 'not-found'), String(failure));
+      break;
+    }
+    assert.equal((await yard.exited(id)).exitCode, 4);
+    await yard.runtime.delete(id);
+  }
+});
+
 test('signals reach the process; a task that is not there is not found', host, async () => {
   const id = await start(['sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done']);
   while (yard.output(id) === '') await new Promise((resolve) => setTimeout(resolve, 10));

@@ -1,11 +1,12 @@
 /** One more process in a running container. */
-import { NetyardError } from '@netyard/core';
+import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExecSpec, ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson } from './any.ts';
 import { explained, groupAddLabel } from './create-task.ts';
 import { exitOf, readContainer } from './delete-task.ts';
+import { explainEnded, readProcess } from './ended-process.ts';
 import { planExec } from './exec-process.ts';
 import { readBoundingSet, readUserFiles } from './host-facts.ts';
 import type { TaskContext } from './task-context.ts';
@@ -19,19 +20,19 @@ export async function execInTask(context: TaskContext, id: string, spec: ExecSpe
   const { calls } = context;
   const { tasks } = calls.client;
   const ids = { containerId: id, execId: spec.execId };
-  await calls.once(`add a process to ${id}`, () =>
-    tasks.exec({
-      ...ids,
-      ...completeStdio(spec.stdio, spec.tty),
-      terminal: spec.tty,
-      spec: packJson('Process', process),
-    }),
-  );
+  const request = { ...ids, ...completeStdio(spec.stdio, spec.tty), terminal: spec.tty };
+  const ended = (error: unknown): Promise<unknown> => explainEnded(error, () => readProcess(calls, id, ''));
+  try {
+    await calls.once(`add a process to ${id}`, () => tasks.exec({ ...request, spec: packJson('Process', process) }));
+  } catch (error) {
+    throw await ended(error);
+  }
   try {
     return await calls.once(`start a process in ${id}`, () => tasks.start(ids));
   } catch (error) {
+    const failure = await ended(error);
     await deleteProcess(context, id, spec.execId);
-    throw explained(error, spec);
+    throw isNetyardError(failure, 'conflict') ? failure : explained(failure, spec);
   }
 }
 

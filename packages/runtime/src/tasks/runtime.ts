@@ -20,6 +20,7 @@ import { Calls } from './calls.ts';
 import { readCgroupMounts } from './cgroups.ts';
 import { createTask } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
+import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics } from './metrics.ts';
@@ -120,7 +121,7 @@ class ContainerdRuntime implements Runtime {
   }
 
   async start(id: string): Promise<void> {
-    await this.#tasks('start', id, (tasks) => tasks.start({ containerId: id }));
+    await this.#calls.once(`start ${id}`, () => this.#calls.client.tasks.start({ containerId: id }));
   }
 
   async kill(
@@ -131,32 +132,33 @@ class ContainerdRuntime implements Runtime {
     const { execId = '', all = false } = options;
     const running = execId === '' && !all ? (options.pid ?? (await this.#runningPid(id))) : undefined;
     if (running !== undefined && (await signalProcess(id, running, signal))) return;
-    await this.#tasks('signal', id, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
+    await this.#onProcess('signal', { id, execId }, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
   }
 
   async pause(id: string): Promise<void> {
-    await this.#tasks('pause', id, (tasks) => tasks.pause({ containerId: id }));
+    await this.#onProcess('pause', { id }, (tasks) => tasks.pause({ containerId: id }));
   }
 
   async resume(id: string): Promise<void> {
-    await this.#tasks('resume', id, (tasks) => tasks.resume({ containerId: id }));
+    await this.#onProcess('resume', { id }, (tasks) => tasks.resume({ containerId: id }));
   }
 
   async update(id: string, resources: TaskResources): Promise<void> {
     const limits = packJson('LinuxResources', planLimits(resources, this.#context.cgroups));
-    await this.#tasks('update', id, (tasks) => tasks.update({ containerId: id, resources: limits }));
+    await this.#onProcess('update', { id }, (tasks) => tasks.update({ containerId: id, resources: limits }));
   }
 
   async resize(id: string, rows: number, columns: number, execId = ''): Promise<void> {
-    const size = { width: columns, height: rows };
-    await this.#tasks('resize the terminal of', id, (tasks) => tasks.resizePty({ containerId: id, execId, ...size }));
+    const request = { containerId: id, execId, width: columns, height: rows };
+    await this.#onProcess('resize the terminal of', { id, execId }, (tasks) => tasks.resizePty(request));
   }
 
   /** For a terminal this does nothing: the shim would end the session instead. */
   async closeStdin(id: string, execId = ''): Promise<void> {
     const process = await this.#process(id, execId);
     if (!process || process.terminal) return;
-    await this.#tasks('close stdin of', id, (tasks) => tasks.closeIO({ containerId: id, execId, stdin: true }));
+    const request = { containerId: id, execId, stdin: true };
+    await this.#onProcess('close stdin of', { id, execId }, (tasks) => tasks.closeIO(request));
   }
 
   delete(id: string): Promise<ExitStatus | undefined> {
@@ -172,7 +174,7 @@ class ContainerdRuntime implements Runtime {
   }
 
   async pids(id: string): Promise<number[]> {
-    const { processes } = await this.#tasks('list the processes of', id, (tasks) =>
+    const { processes } = await this.#onProcess('list the processes of', { id }, (tasks) =>
       tasks.listPids({ containerId: id }),
     );
     return processes.map(({ pid }) => pid);
@@ -210,21 +212,21 @@ class ContainerdRuntime implements Runtime {
     return process?.status === Status.RUNNING ? process.pid : undefined;
   }
 
-  async #process(id: string, execId: string): Promise<Process | undefined> {
-    try {
-      const { client } = this.#calls;
-      const answer = await this.#calls.repeatable(`look at the task of ${id}`, () =>
-        client.tasks.get({ containerId: id, execId }),
-      );
-      return answer.process;
-    } catch (error) {
-      if (error instanceof NetyardError && error.code === 'not-found') return undefined;
-      throw error;
-    }
+  #process(id: string, execId: string): Promise<Process | undefined> {
+    return readProcess(this.#calls, id, execId);
   }
 
-  #tasks<T>(doing: string, id: string, call: (tasks: ContainerdClient['tasks']) => Promise<T>): Promise<T> {
-    return this.#calls.once(`${doing} ${id}`, () => call(this.#calls.client.tasks));
+  /** A call about a process that runs; `conflict` or `not-found` when it has ended meanwhile. */
+  async #onProcess<T>(
+    doing: string,
+    { id, execId = '' }: { id: string; execId?: string },
+    call: (tasks: ContainerdClient['tasks']) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#calls.once(`${doing} ${id}`, () => call(this.#calls.client.tasks));
+    } catch (error) {
+      throw await explainEnded(error, () => this.#process(id, execId));
+    }
   }
 }
 

@@ -1,0 +1,44 @@
+/**
+ * Whether a container's process has ended, asked after a call about it failed: the OCI runtimes say that in as many
+ * texts as there are calls (`container not running`, `cgroup deleted`, an exit status alone), so its state decides.
+ */
+import { readFile } from 'node:fs/promises';
+import { NetyardError } from '@netyard/core';
+import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
+import type { Calls } from './calls.ts';
+
+/** What containerd reports of a process; undefined: there is no such process. */
+type ReportedProcess = Pick<Process, 'status' | 'pid'> | undefined;
+
+/** `execId` is '' for the container's own process. */
+export async function readProcess(calls: Calls, id: string, execId: string): Promise<Process | undefined> {
+  try {
+    const answer = await calls.repeatable(`look at the task of ${id}`, () =>
+      calls.client.tasks.get({ containerId: id, execId }),
+    );
+    return answer.process;
+  } catch (error) {
+    if (error instanceof NetyardError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The same failure as `conflict` when the process has ended. The shim learns of an end after the kernel: a process that
+ * it reports as running may be a zombie already, see proc_pid_stat(5).
+ */
+export async function explainEnded(error: unknown, report: () => Promise<ReportedProcess>): Promise<unknown> {
+  if (!(error instanceof NetyardError) || error.code !== 'internal') return error;
+  const process = await report().catch(() => 'unknown' as const);
+  if (process === 'unknown' || !(await hasEnded(process))) return error;
+  return new NetyardError('conflict', `the process has ended: ${error.message}`, { cause: error });
+}
+
+async function hasEnded(process: ReportedProcess): Promise<boolean> {
+  if (process === undefined || process.status === Status.STOPPED) return true;
+  if (process.status === Status.UNKNOWN || process.pid <= 1) return false;
+  return isGone(await readFile(`/proc/${process.pid}/stat`, 'utf8').catch(() => ''));
+}
+
+/** From the text of a stat file, '' where there is none; the command's name may hold anything. Pure. */
+export const isGone = (stat: string): boolean => stat === '' || /^[ZXx]/.test(stat.slice(stat.lastIndexOf(')') + 2));
