@@ -10,15 +10,15 @@ import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
 import type { PathStat, ViewMount } from '../ports.ts';
-import { hasProcess } from './container-index.ts';
+import { hasProcess, notRunning } from './container-index.ts';
+import { withTimeLimit } from './waiters.ts';
+
+/** How long the exit event of a process that is gone may take. */
+const exitMilliseconds = 10_000;
 
 export async function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
   const record = context.index.get(ref);
-  return withPlace(context, record, path, async (place) => {
-    const found = await context.rootfs.statInRoot(place.root, place.path);
-    if (found) return found;
-    throw missing(record, path);
-  });
+  return withPlace(context, record, path, async (_, stat) => stat);
 }
 
 type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
@@ -27,7 +27,6 @@ export async function readContainerArchive(context: EngineContext, ref: string, 
   const record = context.index.get(ref);
   const answer = await whileStreaming<Archive>((use) =>
     withPlace(context, record, path, async (place) => {
-      if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
       const archive = await context.rootfs.readArchive(place.root, place.path);
       await use(archive, archive.stream);
     }),
@@ -45,7 +44,6 @@ export async function writeContainerArchive(
 ): Promise<void> {
   const record = context.index.get(ref);
   await withPlace(context, record, path, async (place) => {
-    if (!(await context.rootfs.statInRoot(place.root, place.path))) throw missing(record, path);
     const { noOverwriteDirNonDir, copyUidGid } = options;
     // As Docker: despite the parameter's name the owner is the container's user; without one the archive's stays.
     const owner = copyUidGid && record.config.user !== '' ? record.config.user : undefined;
@@ -79,22 +77,45 @@ interface Place {
   path: string;
 }
 
+type Work<T> = (place: Place, stat: PathStat) => Promise<T>;
+
 /**
  * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay with
- * the same mounts put in.
+ * the same mounts put in. Throws `not-found` when the path is missing.
  */
-async function withPlace<T>(
-  context: EngineContext,
-  record: ContainerRecord,
-  path: string,
-  work: (place: Place) => Promise<T>,
-): Promise<T> {
+async function withPlace<T>(context: EngineContext, record: ContainerRecord, path: string, work: Work<T>): Promise<T> {
   const absolute = path.startsWith('/') ? path : `/${path}`;
-  if (hasProcess(record)) return work({ root: `/proc/${record.state.pid}/root`, path: absolute });
+  if (hasProcess(record)) {
+    const root = `/proc/${record.state.pid}/root`;
+    const stat = await context.rootfs.statInRoot(root, absolute);
+    if (stat) return work({ root, path: absolute }, stat);
+    if (existsSync(root)) throw missing(record, path);
+    return withPlace(context, await afterExit(context, record), path, work);
+  }
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
   return context.volumeMounts.whileMounted(record, () =>
-    context.rootfs.withMounts(record.id, record.layers, view, (root) => work({ root, path: absolute })),
+    context.rootfs.withMounts(record.id, record.layers, view, async (root) => {
+      const stat = await context.rootfs.statInRoot(root, absolute);
+      if (!stat) throw missing(record, path);
+      return work({ root, path: absolute }, stat);
+    }),
   );
+}
+
+/** The record of a container whose process has ended a moment ago, when its exit event has been handled. */
+async function afterExit(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
+  const waiting = new AbortController();
+  const isSameRun = ({ state }: ContainerRecord): boolean => state.pid === record.state.pid;
+  try {
+    const exit = context.waiters.exit(record.id, waiting.signal);
+    exit.catch(() => undefined); // only rejected by the abort below
+    if (isSameRun(context.index.get(record.id))) await withTimeLimit(exit, exitMilliseconds);
+  } finally {
+    waiting.abort();
+  }
+  const now = context.index.get(record.id);
+  if (isSameRun(now)) throw notRunning(now);
+  return now;
 }
 
 /** What a start mounts, but for what lives in memory; network files are there after the first start. */

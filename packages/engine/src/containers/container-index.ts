@@ -2,7 +2,7 @@
  * All containers by id and name, in memory and in the store, and how a reference finds one. Records are immutable:
  * a change is a new record, written to the store before anybody sees it. Does no other I/O and no waiting.
  */
-import { isIdPrefix, NetyardError } from '@netyard/core';
+import { isIdPrefix, isNetyardError, NetyardError } from '@netyard/core';
 import type { ContainerRecord, ContainerState } from '../model.ts';
 import type { ContainerStore } from '../ports.ts';
 
@@ -134,6 +134,19 @@ export function hasProcess(record: ContainerRecord): boolean {
 
 export function notRunning(record: ContainerRecord): NetyardError {
   return new NetyardError('conflict', `container ${record.id} is not running`);
+}
+
+/**
+ * The runtime's answer about a process that has ended since the engine looked: its exit event is on the way, and the
+ * container counts as stopped.
+ */
+export function hasEnded(error: unknown): boolean {
+  return isNetyardError(error, 'not-found') || isNetyardError(error, 'conflict');
+}
+
+/** For changes that a stopped container takes without the runtime. */
+export function passOverEnded(error: unknown): void {
+  if (!hasEnded(error)) throw error;
 }
 
 export function isRestarting(record: ContainerRecord): NetyardError {

@@ -2,7 +2,7 @@
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { isRestarting, notRunning } from './container-index.ts';
+import { hasEnded, isRestarting, notRunning } from './container-index.ts';
 
 export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
@@ -12,7 +12,7 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
     if (status === 'paused') throw new NetyardError('conflict', `container ${id} is already paused`);
     if (status === 'restarting') throw isRestarting(record);
     if (status !== 'running') throw notRunning(record);
-    await context.runtime.pause(id).catch(explain(`cannot pause container ${id}`));
+    await context.runtime.pause(id).catch(explain(`cannot pause container ${id}`, notRunning(record)));
     publishContainer(context.events, context.index.setState(id, { status: 'paused' }), 'pause');
   });
 }
@@ -20,15 +20,17 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
 export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, async () => {
-    if (context.index.get(id).state.status !== 'paused')
-      throw new NetyardError('internal', `Container ${id} is not paused`);
-    await context.runtime.resume(id).catch(explain(`Cannot unpause container ${id}`));
+    const notPaused = new NetyardError('internal', `Container ${id} is not paused`);
+    if (context.index.get(id).state.status !== 'paused') throw notPaused;
+    await context.runtime.resume(id).catch(explain(`Cannot unpause container ${id}`, notPaused));
     publishContainer(context.events, context.index.setState(id, { status: 'running' }), 'unpause');
   });
 }
 
-function explain(what: string): (cause: unknown) => never {
+/** `ended`: the answer when the process ended meanwhile. */
+function explain(what: string, ended: NetyardError): (cause: unknown) => never {
   return (cause) => {
+    if (hasEnded(cause)) throw ended;
     throw new NetyardError(isNetyardError(cause) ? cause.code : 'internal', `${what}: ${messageOf(cause)}`, { cause });
   };
 }

@@ -101,7 +101,8 @@ async function launch(
     ...namespaces,
     settings: context.settings,
   });
-  const { pid } = await runtime.create(spec).catch((error: unknown) => {
+  const { pid } = await runtime.create(spec).catch(async (error: unknown) => {
+    await checkDonors(context, record);
     throw runtimeFailure(error, 'container');
   });
   undo.push(() => runtime.delete(record.id).then(() => undefined));
@@ -190,6 +191,15 @@ function sharedNamespace(
   if (!isAlive(target)) throw notRunning(target);
   if (kind === 'ipc' && ['private', 'none'].includes(target.config.ipcMode)) throw isPrivate(target);
   return { path: `/proc/${target.state.pid}/ns/${kind}` };
+}
+
+/** After a failed start: throws `conflict` when a container whose namespace is to be joined has ended meanwhile. */
+async function checkDonors(context: EngineContext, { config }: ContainerRecord): Promise<void> {
+  for (const mode of [config.pidMode, config.ipcMode].filter((text) => text.startsWith('container:'))) {
+    const donor = context.index.get(mode.slice('container:'.length));
+    const task = await context.runtime.get(donor.id);
+    if (task?.status !== 'running' && task?.status !== 'paused') throw notRunning(donor);
+  }
 }
 
 const isPrivate = ({ id }: ContainerRecord): NetyardError =>

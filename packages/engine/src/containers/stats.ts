@@ -4,28 +4,42 @@ import { cpus } from 'node:os';
 import type { EngineContext } from '../context.ts';
 import type { ContainerStats } from '../contract.ts';
 import type { ContainerRecord } from '../model.ts';
-import { hasProcess } from './container-index.ts';
+import { hasEnded, hasProcess } from './container-index.ts';
 
 /** USER_HZ, which is 100 on every architecture Linux runs containers on; see time(7). */
 const nanosecondsPerTick = 10_000_000;
 
 export async function containerStats(context: EngineContext, ref: string): Promise<ContainerStats> {
   const record = context.index.get(ref);
-  const runs = hasProcess(record);
-  const [metrics, networks, systemCpu] = await Promise.all([
-    runs ? context.runtime.metrics(record.id) : undefined,
-    runs ? networkCounters(context, record) : {},
-    hostCpu(),
-  ]);
+  const [counters, systemCpu] = await Promise.all([processCounters(context, record), hostCpu()]);
   return {
     id: record.id,
     name: record.name,
     read: context.clock.now(),
-    metrics,
     systemCpu,
     onlineCpus: cpus().length,
-    networks,
+    ...counters,
   };
+}
+
+/** None of a container without a process, also when that ends while its files and links are read. */
+async function processCounters(
+  context: EngineContext,
+  record: ContainerRecord,
+): Promise<Pick<ContainerStats, 'metrics' | 'networks'>> {
+  const none = { metrics: undefined, networks: {} };
+  if (!hasProcess(record)) return none;
+  try {
+    const [metrics, networks] = await Promise.all([
+      context.runtime.metrics(record.id),
+      networkCounters(context, record),
+    ]);
+    return { metrics, networks };
+  } catch (error) {
+    const now = context.index.byId(record.id);
+    if (hasEnded(error) || now?.state.pid !== record.state.pid) return none;
+    throw error;
+  }
 }
 
 /** By the links' names inside: what the container received. */

@@ -1,10 +1,10 @@
 /** `docker stop`: the stop signal, then SIGKILL when the time is over. */
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { messageOf, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord } from '../model.ts';
-import { hasProcess, isAlive } from './container-index.ts';
+import { hasProcess, isAlive, passOverEnded } from './container-index.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
 import { withTimeLimit } from './waiters.ts';
 
@@ -95,15 +95,10 @@ export async function signalNow(context: EngineContext, id: string, signal: numb
   publishContainer(context.events, record, 'kill', { signal: String(signal) });
   // A frozen process gets its signal when it thaws. Docker thaws for the signals that are to end it.
   if (record.state.status === 'paused') {
-    await context.runtime.resume(id);
+    await context.runtime.resume(id).catch(passOverEnded);
     context.index.setState(id, { status: 'running' });
   }
   return true;
-}
-
-/** It ended a moment ago: the runtime's word of that is on its way. */
-function passOverEnded(error: unknown): void {
-  if (!isNetyardError(error, 'not-found') && !isNetyardError(error, 'conflict')) throw error;
 }
 
 /** It was waiting for its next start, which will not come. */

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { hasProcess, isRestarting, notRunning } from './container-index.ts';
+import { hasEnded, hasProcess, isRestarting, notRunning } from './container-index.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +19,9 @@ export async function topContainer(context: EngineContext, ref: string, psArgume
   const record = context.index.get(ref);
   if (record.state.status === 'restarting') throw isRestarting(record);
   if (!hasProcess(record)) throw notRunning(record);
-  const pids = await context.runtime.pids(record.id);
+  const pids = await context.runtime.pids(record.id).catch((error: unknown) => {
+    throw hasEnded(error) ? notRunning(record) : error;
+  });
   const table = parsePs(await ps(options.split(' '), pids), new Set(pids));
   publishContainer(context.events, record, 'top');
   return table;

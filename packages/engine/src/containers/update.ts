@@ -4,7 +4,7 @@ import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { ContainerRecord, Resources } from '../model.ts';
-import { hasProcess } from './container-index.ts';
+import { hasProcess, passOverEnded } from './container-index.ts';
 import { checkResources, checkRestartPolicy } from './create-check.ts';
 import { taskResources } from './task-spec.ts';
 
@@ -45,7 +45,7 @@ async function updateNow(
       'Restart policy cannot be updated because AutoRemove is enabled for the container',
     );
   if (hasProcess(record) && Object.keys(change.resources).length > 0)
-    await context.runtime.update(record.id, changedLimits(record.config.resources, resources));
+    await context.runtime.update(record.id, changedLimits(record.config.resources, resources)).catch(passOverEnded);
   const updated = context.index.put({ ...record, config: { ...record.config, resources, restartPolicy } });
   publishContainer(context.events, updated, 'update');
   return { warnings };

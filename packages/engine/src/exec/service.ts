@@ -1,10 +1,14 @@
 /** The exec verbs of the engine. */
-import { notRunning } from '../containers/container-index.ts';
+import { NetyardError } from '@netyard/core';
+import { hasEnded, notRunning } from '../containers/container-index.ts';
 import type { EngineContext } from '../context.ts';
 import type { ExecService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import { activeContainer, createExec } from './create.ts';
 import { startExec } from './start.ts';
+
+const noProcess = (id: string): NetyardError =>
+  new NetyardError('not-found', `process does not exist ${id}: not found`);
 
 export function createExecService(context: EngineContext): ExecService {
   return {
@@ -18,8 +22,11 @@ export function createExecService(context: EngineContext): ExecService {
     async resize(id, rows, columns) {
       const exec = context.execs.get(id);
       const record = context.index.get(exec.containerId);
+      if (exec.exitCode !== undefined) throw noProcess(id);
       if (!exec.running) throw notRunning(record);
-      await context.runtime.resize(record.id, rows, columns, id);
+      await context.runtime.resize(record.id, rows, columns, id).catch((error: unknown) => {
+        throw hasEnded(error) ? noProcess(id) : error;
+      });
       const attributes = { execID: id, height: String(rows), width: String(columns) };
       publishContainer(context.events, record, 'exec_resize', attributes);
     },

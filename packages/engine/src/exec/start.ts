@@ -2,10 +2,11 @@
 import { Writable } from 'node:stream';
 import { isNetyardError, messageOf } from '@netyard/core';
 import { watchedStdin } from '../containers/attach.ts';
+import { hasEnded, notRunning } from '../containers/container-index.ts';
 import { hostnameOf } from '../containers/create-config.ts';
 import { DetachWatch, parseDetachKeys } from '../containers/detach-keys.ts';
 import { processEnv } from '../containers/env.ts';
-import { failureAnswer, runtimeFailure } from '../containers/start-failure.ts';
+import { failureAnswer, RuntimeFailure, runtimeFailure } from '../containers/start-failure.ts';
 import type { EngineContext } from '../context.ts';
 import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
@@ -72,7 +73,7 @@ export async function launchExec(
   } catch (error) {
     release();
     pipes.destroy();
-    const failure = runtimeFailure(error, 'exec');
+    const failure = hasEnded(error) ? new RuntimeFailure(notRunning(record), 128) : runtimeFailure(error, 'exec');
     execs.put({ ...exec, running: false, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode });
     execs.forgetLater(exec.id);
     throw failureAnswer(failure);

@@ -38,7 +38,15 @@ export class FakeRootfs implements RootFilesystems {
     return work(join(this.root, id));
   }
 
-  withMounts = unexpected('withMounts');
+  async withMounts<T>(
+    id: string,
+    _layers: readonly string[],
+    _view: unknown,
+    work: (root: string) => Promise<T>,
+  ): Promise<T> {
+    return work(join(this.root, id));
+  }
+
   changes = unexpected('changes');
 
   async size() {

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { NetyardError, systemClock } from '@netyard/core';
 import { openFifo } from '@netyard/kernel';
-import type { ExecSpec, Runtime, RuntimeEvent, TaskInfo, TaskSpec } from '../../src/index.ts';
+import type { ExecSpec, Runtime, RuntimeEvent, TaskInfo, TaskMetrics, TaskSpec } from '../../src/index.ts';
 import { unexpected } from './unexpected.ts';
 
 /** The shim writes as much at a time, at most. */
@@ -18,10 +18,13 @@ export class FakeRuntime implements Runtime {
   onExec: ((spec: ExecSpec) => void) | undefined;
   /** What a signal does; by default every one but 1 (HUP) ends the process with 128 + signal. */
   onKill: ((id: string, signal: number) => void) | undefined;
+  /** Processes end at the next call about them, which fails; their exit events have not come yet. */
+  endsNow = false;
   /** FIFOs that the shim holds open for reading until the task is deleted, by container. */
   readonly #held = new Map<string, number[]>();
   readonly #writers = new Map<string, Map<string, number>>();
-  #nextPid = 1000;
+  /** Above what Linux gives (2^22): no process of the machine is mistaken for a container's. */
+  #nextPid = 5_000_000;
   #listeners = new Set<(event: RuntimeEvent) => void>();
 
   async version() {
@@ -57,25 +60,27 @@ export class FakeRuntime implements Runtime {
 
   async kill(id: string, signal: number, options?: { execId?: string }): Promise<void> {
     this.calls.push(`kill ${signal}`);
-    this.#task(id);
+    this.#running(id);
     if (options?.execId !== undefined) return this.exitExec(id, options.execId, 128 + signal);
     if (this.onKill) this.onKill(id, signal);
     else if (signal !== 1) this.exit(id, 128 + signal);
   }
 
   async pause(id: string): Promise<void> {
-    this.#task(id).status = 'paused';
+    this.#running(id).status = 'paused';
   }
 
   async resume(id: string): Promise<void> {
-    this.#task(id).status = 'running';
+    this.#running(id).status = 'running';
   }
 
-  async update(): Promise<void> {
+  async update(id: string): Promise<void> {
+    this.#running(id);
     this.calls.push('update');
   }
 
-  async resize(_id: string, rows: number, columns: number): Promise<void> {
+  async resize(id: string, rows: number, columns: number): Promise<void> {
+    this.#running(id);
     this.calls.push(`resize ${rows}x${columns}`);
   }
 
@@ -93,7 +98,8 @@ export class FakeRuntime implements Runtime {
     return task?.exit;
   }
 
-  async exec(_id: string, spec: ExecSpec): Promise<{ pid: number }> {
+  async exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
+    this.#running(id);
     this.onExec?.(spec);
     this.execs.set(spec.execId, spec);
     return { pid: this.#nextPid++ };
@@ -104,10 +110,13 @@ export class FakeRuntime implements Runtime {
   }
 
   async pids(id: string): Promise<number[]> {
-    return [this.#task(id).pid];
+    return [this.#running(id).pid];
   }
 
-  metrics = unexpected('metrics');
+  async metrics(id: string): Promise<TaskMetrics> {
+    this.#running(id);
+    return unexpected('metrics')();
+  }
 
   async get(id: string): Promise<TaskInfo | undefined> {
     return this.tasks.get(id);
@@ -153,6 +162,17 @@ export class FakeRuntime implements Runtime {
   #closeOutput(id: string): void {
     for (const fd of this.#writers.get(id)?.values() ?? []) closeSync(fd);
     this.#writers.delete(id);
+  }
+
+  check(id: string): void {
+    this.#running(id);
+  }
+
+  #running(id: string): TaskInfo & { spec: TaskSpec } {
+    const task = this.#task(id);
+    if (!this.endsNow) return task;
+    task.status = 'stopped';
+    throw new NetyardError('conflict', `the process has ended: ${id}`);
   }
 
   #task(id: string): TaskInfo & { spec: TaskSpec } {

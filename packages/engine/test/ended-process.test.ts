@@ -1,0 +1,136 @@
+/** Requests about a container whose process ends between the check and the act: Docker's answers for a stopped one. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import type { ExecConfig } from '../src/index.ts';
+import { configOf } from './fakes/container-config.ts';
+import { openWorld, until, type World } from './fakes/world.ts';
+
+let world: World;
+let id: string;
+beforeEach(async () => {
+  world = await openWorld();
+  id = await world.run({}, 'ending');
+});
+afterEach(() => world.close());
+
+const command: ExecConfig = {
+  command: ['ls'],
+  env: [],
+  user: '',
+  workingDirectory: '',
+  tty: true,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  privileged: false,
+  detachKeys: '',
+};
+const { signal } = new AbortController();
+
+async function rejects(work: Promise<unknown>, code: string, message: string): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.ok(isNetyardError(error), String(error));
+    assert.deepEqual([error.code, error.message], [code, message]);
+    return true;
+  });
+}
+
+/** The exit event comes, after the request. */
+async function end(): Promise<void> {
+  world.runtime.endsNow = false;
+  world.runtime.exit(id, 7);
+  await until(() => world.state(id).status === 'exited');
+  assert.equal(world.state(id).exitCode, 7);
+}
+
+test('pause, resize and top: the container is not running', async () => {
+  const { containers } = world.engine;
+  const notRunning = `container ${id} is not running`;
+  world.runtime.endsNow = true;
+  await rejects(containers.pause(id), 'conflict', notRunning);
+  await rejects(containers.resize(id, 24, 80), 'conflict', notRunning);
+  await rejects(containers.top(id, ''), 'conflict', notRunning);
+  await end();
+});
+
+test('unpause: the container is not paused', async () => {
+  await world.engine.containers.pause(id);
+  world.runtime.endsNow = true;
+  await rejects(world.engine.containers.unpause(id), 'internal', `Container ${id} is not paused`);
+  await end();
+});
+
+test('update: the new limits are kept for the next start', async () => {
+  const { containers } = world.engine;
+  world.runtime.endsNow = true;
+  assert.deepEqual(await containers.update(id, { resources: { cpuShares: 512 } }), { warnings: [] });
+  await end();
+  await containers.start(id);
+  assert.equal(world.runtime.tasks.get(id)?.spec.resources.cpuShares, 512);
+});
+
+test('kill, with any signal, also of a paused container: it has its way', async () => {
+  const { containers } = world.engine;
+  world.runtime.endsNow = true;
+  await containers.kill(id, 'HUP');
+  await containers.kill(id, 'TERM');
+  await end();
+  await containers.start(id);
+  await containers.pause(id);
+  world.runtime.endsNow = true;
+  const killed = containers.kill(id, '');
+  await until(() => world.runtime.calls.includes('kill 9'));
+  await end();
+  await killed;
+});
+
+test('stats: no counters', async () => {
+  world.runtime.endsNow = true;
+  const { metrics, networks } = await world.engine.containers.stats(id);
+  assert.deepEqual([metrics, networks], [undefined, {}]);
+  await end();
+});
+
+test('exec: the start is refused, a terminal of an ended command cannot be resized', async () => {
+  const { exec } = world.engine;
+  const waiting = await exec.create(id, command);
+  const running = await exec.create(id, command);
+  await exec.start(running.id, { detach: true, tty: true, signal });
+  world.runtime.endsNow = true;
+  await rejects(
+    exec.start(waiting.id, { detach: true, tty: true, signal }),
+    'conflict',
+    `container ${id} is not running`,
+  );
+  assert.equal((await exec.inspect(waiting.id)).exitCode, 126);
+  await rejects(exec.resize(running.id, 24, 80), 'not-found', `process does not exist ${running.id}: not found`);
+  await end();
+  await rejects(exec.resize(running.id, 24, 80), 'not-found', `process does not exist ${running.id}: not found`);
+});
+
+test('start in the PID namespace of a container that ends: that one is not running', async () => {
+  const { containers } = world.engine;
+  const joining = await containers.create({ name: 'joining', config: configOf({ pidMode: 'container:ending' }) });
+  world.runtime.onCreate = () => {
+    world.runtime.endsNow = true;
+    assert.throws(() => world.runtime.check(id));
+    throw new Error('open /proc/5000000/ns/pid: no such file or directory');
+  };
+  await rejects(containers.start(joining.id), 'conflict', `container ${id} is not running`);
+  await end();
+});
+
+test('cp: files are seen as in a stopped container, once its end is settled', async () => {
+  mkdirSync(join(world.rootfs.root, id, 'kept'));
+  const stat = world.engine.containers.statPath(id, '/kept');
+  await end();
+  assert.equal((await stat).name, '/kept');
+  await rejects(
+    world.engine.containers.statPath(id, '/missing'),
+    'not-found',
+    'Could not find the file /missing in container ending',
+  );
+});
