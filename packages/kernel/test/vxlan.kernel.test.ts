@@ -31,8 +31,8 @@ function towards(ns: string | undefined, number: number): KernelObject[] {
 const there = '/run/netns/there';
 const here = [tunnel(undefined, 1), ...towards(undefined, 2)];
 const plan = { owner: 'tunnel', objects: [...here, tunnel(there, 2), ...towards(there, 1)] };
-const pings = (options = ''): boolean =>
-  sh(`ping -c 1 -W 1 ${options} -I 10.0.1.1 10.0.2.1 >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
+const pings = (options = '-w 60'): boolean =>
+  sh(`ping -c 1 ${options} -I 10.0.1.1 10.0.2.1 >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
 
 before(() => {
   if (host.skip) return;
@@ -45,8 +45,8 @@ after(() => kernel.close());
 test('two hosts speak through it, in packets of its size, and applying twice does nothing', host, async () => {
   assert.equal((await kernel.apply(plan)).operations.length, plan.objects.length);
   assert.ok(pings());
-  assert.ok(pings('-M do -s 1422'));
-  assert.ok(!pings('-M do -s 1423'));
+  assert.ok(pings('-w 60 -M do -s 1422'));
+  assert.ok(!pings('-W 1 -M do -s 1423'));
   assert.deepEqual((await kernel.apply(plan)).operations, []);
   assert.match(
     sh('ip -d link show ny-vxlan'),

@@ -4,7 +4,18 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, eventually, pings, serve, sh, succeeds } from './wire.ts';
+import {
+  addNeighbour,
+  addUplink,
+  ask,
+  askBriefly,
+  eventually,
+  pings,
+  pingsBriefly,
+  serve,
+  sh,
+  succeeds,
+} from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -38,7 +49,7 @@ describe('forward chains of other programs', host, () => {
     kernel.close();
   });
 
-  const published = (): boolean => ask(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
+  const published = (): boolean => askBriefly(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
   const count = (): string => sh('nft list ruleset | grep -c "comment \\"netyard: [ft].*docker0\\"" || true').trim();
 
   /** With so many rules of ours; packets that are lost before they are there would cost a second each. */
@@ -83,8 +94,8 @@ describe('forward chains of other programs', host, () => {
   test('the rules open no port that is not published', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
-    assert.equal(ask(neighbour, 'tcp', target, 80), '');
-    assert.equal(pings(neighbour, target), false);
+    assert.equal(askBriefly(neighbour, 'tcp', target, 80), '');
+    assert.equal(pingsBriefly(neighbour, target), false);
   });
 
   const upsets: [string, string][] = [
@@ -106,7 +117,7 @@ describe('forward chains of other programs', host, () => {
     await passes();
     sh('iptables -P FORWARD ACCEPT');
     await eventually('no rule is left', () => count() === '0');
-    assert.ok(published());
+    await eventually('the published port is reached', published);
   });
 
   test('a drop of this very bridge is respected, and named', async () => {
@@ -141,7 +152,7 @@ describe('forward chains of other programs', host, () => {
     const ids = [...yard.containers.keys()];
     await yard.networks.close();
     assert.equal(count(), '2');
-    assert.ok(published());
+    await eventually('the published port is reached', published);
     await yard.open().start(ids);
     assert.equal(count(), '2');
     for (const id of ids) await yard.networks.release(id);

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { ask, pings, serve, sh, succeeds } from './wire.ts';
+import { ask, askBriefly, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 
@@ -16,12 +16,12 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     await serve(web.netnsPath, 'tcp', 80, 'web');
     const address = web.endpoints[0]?.ipv4Address ?? '';
     const own = other.endpoints[0]?.ipv4Address ?? '';
-    assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
-    assert.ok(!pings(other.netnsPath, address));
+    assert.equal(askBriefly(other.netnsPath, 'tcp', address, 80), '');
+    assert.ok(!pingsBriefly(other.netnsPath, address));
     // A static neighbour entry is what a liar would use: the frame itself must not pass either.
     sh(`nsenter --net=${other.netnsPath} ip neighbour replace ${address} lladdr ${web.endpoints[0]?.mac} dev eth0`);
-    assert.ok(!pings(other.netnsPath, address));
-    assert.equal(ask(other.netnsPath, 'tcp', address, 80), '');
+    assert.ok(!pingsBriefly(other.netnsPath, address));
+    assert.equal(askBriefly(other.netnsPath, 'tcp', address, 80), '');
     assert.ok(pings(other.netnsPath, '172.17.0.1'));
     assert.ok(pings(other.netnsPath, '192.0.2.9'));
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8803), 'web 192.0.2.9');
@@ -40,7 +40,7 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     const address = db.endpoints[0]?.ipv4Address ?? '';
     const own = app.endpoints[0]?.ipv4Address ?? '';
     assert.equal(ask(app.netnsPath, 'tcp', address, 80), `db ${own}`);
-    assert.equal(ask(app.netnsPath, 'tcp', address, 81), '', 'not exposed');
+    assert.equal(askBriefly(app.netnsPath, 'tcp', address, 81), '', 'not exposed');
     assert.ok(!succeeds(db.netnsPath, 'socat', '-u', '/dev/null', `TCP4:${own}:80,connect-timeout=1`), 'one way');
 
     const inode = statSync(app.files.hosts).ino;
@@ -55,7 +55,7 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     assert.doesNotMatch(sh('nft list set ip netyard link_holes'), new RegExp(`${address} `));
 
     await yard.networks.removeLink('/app/store');
-    assert.equal(ask(app.netnsPath, 'tcp', moved, 80), '');
+    assert.equal(askBriefly(app.netnsPath, 'tcp', moved, 80), '');
     assert.doesNotMatch(readFileSync(app.files.hosts, 'utf8'), /store/);
     await yard.remove(app.containerId);
     await yard.remove(db.containerId);

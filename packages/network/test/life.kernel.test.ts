@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { openKernel, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { ask, eventually, pings, serve, sh } from './wire.ts';
+import { ask, askBriefly, eventually, pings, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -66,7 +66,7 @@ test('what strangers break is mended at once', host, async () => {
   const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
   const web = await yard.run('web', { ports });
   await serve(web.netnsPath, 'tcp', 80, 'web');
-  const answers = (): boolean => ask(undefined, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.1';
+  const answers = (): boolean => askBriefly(undefined, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.1';
   assert.ok(answers());
   const breakages = [
     'nft flush ruleset',
@@ -122,7 +122,7 @@ test('none has only lo; connected to bridge it gets everything', host, async () 
   await yard.networks.disconnect('bridge', none.containerId, false);
   assert.equal(sh(`nsenter --net=${none.netnsPath} ip -o link | wc -l`).trim(), '1');
   assert.doesNotMatch(readFileSync(none.files.hosts, 'utf8'), /172\.17/);
-  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8804), '');
+  assert.equal(askBriefly(undefined, 'tcp', '192.0.2.1', 8804), '');
   await yard.remove(none.containerId);
 });
 

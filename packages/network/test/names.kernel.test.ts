@@ -81,13 +81,13 @@ async function getent(of: Started, database: string, name: string): Promise<stri
   const line = `mount --bind ${hosts} /etc/hosts; mount --bind ${resolvConf} /etc/resolv.conf; exec getent ${database} ${name}`;
   const inside = ['nsenter', `--net=${of.netnsPath}`, 'unshare', '--mount', 'sh', '-c', line];
   const [command = '', ...args] = inside;
-  const { stdout } = await run(command, args, { timeout: 20_000 }).catch((error: { stdout?: string }) => error);
+  const { stdout } = await run(command, args, { timeout: 120_000 }).catch((error: { stdout?: string }) => error);
   return (stdout ?? '').trim().replace(/\s+/g, ' ');
 }
 
 /** Node's own resolver (c-ares) inside the namespace, which goes on to TCP by itself; prints addresses or the error. */
 async function ask(of: Started, expression: string): Promise<string> {
-  const program = `const { Resolver } = require('node:dns').promises; const r = new Resolver({ timeout: 3000, tries: 1 });
+  const program = `const { Resolver } = require('node:dns').promises; const r = new Resolver({ timeout: 60_000, tries: 1 });
     r.setServers(['127.0.0.11']); (async () => ${expression})().then((x) => console.log(JSON.stringify(x)), (e) => console.log(e.code));`;
   const { stdout } = await run('nsenter', [`--net=${of.netnsPath}`, process.execPath, '-e', program]);
   return stdout.trim();

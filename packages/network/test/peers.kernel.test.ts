@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
-import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, ask, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -17,8 +17,8 @@ function addHost(name: string, number: number, container: string): string {
   return ns;
 }
 
-const from = (ns: string, source: string, address: string): boolean =>
-  sh(`nsenter --net=${ns} ping -c 1 -W 1 -I ${source} ${address} >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
+const from = (ns: string, source: string, address: string): boolean => pings(ns, address, '-I', source);
+const fromBriefly = (ns: string, source: string, address: string): boolean => pingsBriefly(ns, address, '-I', source);
 
 const dump = (): string => sh('ip route; nft list ruleset');
 
@@ -47,20 +47,21 @@ describe('a peer on the same wire', host, () => {
   });
 
   const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
-  const reachable = (): boolean => from(server2, '192.168.12.2', address()) && pings(web.netnsPath, '192.168.12.2');
+  const reachable = (): boolean =>
+    fromBriefly(server2, '192.168.12.2', address()) && pingsBriefly(web.netnsPath, '192.168.12.2');
 
   test('not reachable before, both ways after, with sources kept; nobody else', async () => {
-    assert.ok(!from(server2, '192.168.12.2', address()));
-    assert.ok(!pings(web.netnsPath, '192.168.12.2'));
+    assert.ok(!fromBriefly(server2, '192.168.12.2', address()));
+    assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
     await yard.networks.addPeer(peer);
     assert.ok(from(server2, '192.168.12.2', address()));
     assert.ok(pings(web.netnsPath, '192.168.12.2'));
     assert.equal(ask(server2, 'tcp', address(), 80, ',bind=192.168.12.2'), 'web 192.168.12.2');
     assert.equal(ask(web.netnsPath, 'tcp', '192.168.12.2', 81), `far ${address()}`);
     assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1', 'the host, from its bridge');
-    assert.ok(!from(server2, '192.0.2.2', address()), 'the other host itself is not its containers');
-    assert.ok(!pings(stranger, address()));
-    assert.ok(!from(stranger, '192.168.13.2', address()));
+    assert.ok(!fromBriefly(server2, '192.0.2.2', address()), 'the other host itself is not its containers');
+    assert.ok(!pingsBriefly(stranger, address()));
+    assert.ok(!fromBriefly(stranger, '192.168.13.2', address()));
   });
 
   test('published ports and masquerade go on beside it', () => {
@@ -113,8 +114,8 @@ describe('a peer on the same wire', host, () => {
     await yard.networks.removePeer('server2');
     assert.equal(tracked(), '');
     assert.doesNotMatch(dump(), /192\.168\.12|proto 78|server2/);
-    assert.ok(!pings(web.netnsPath, '192.168.12.2'));
-    assert.ok(!from(server2, '192.168.12.2', address()));
+    assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
+    assert.ok(!fromBriefly(server2, '192.168.12.2', address()));
     assert.equal(ask(stranger, 'tcp', '192.0.2.7', 8801), 'web 192.0.2.3');
   });
 });
@@ -138,7 +139,7 @@ describe('without icc', host, () => {
     const arrived = (): string =>
       sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
     sh(`nsenter --net=${thief.netnsPath} ip address add 192.168.12.9/32 dev lo`);
-    const ask = () => from(thief.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
+    const ask = () => fromBriefly(thief.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
     assert.ok(!ask());
     assert.equal(arrived(), '0\n');
     sh(`nft 'add element ip netyard peer_paths { 192.168.12.9 . "docker0" }'`);

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { PeerRequest, SandboxState } from '../src/index.ts';
-import { ask, eventually, pings, serve, sh, succeeds } from './wire.ts';
+import { ask, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -42,9 +42,10 @@ function tunnelFrom(ns: string, address: string, mac: string, container: string)
     ip -n ${ns} route add 172.17.0.0/16 via 192.0.2.1 dev v0 onlink src ${container}`);
 }
 
-const from = (ns: string, source: string, address: string, options = ''): boolean =>
-  sh(`nsenter --net=${ns} ping -c 1 -W 1 ${options} -I ${source} ${address} >/dev/null 2>&1 && echo yes || echo no`) ===
-  'yes\n';
+const from = (ns: string, source: string, address: string, ...options: string[]): boolean =>
+  pings(ns, address, '-I', source, ...options);
+const fromBriefly = (ns: string, source: string, address: string, ...options: string[]): boolean =>
+  pingsBriefly(ns, address, '-I', source, ...options);
 
 const objects = (): string =>
   sh(
@@ -75,7 +76,8 @@ describe('a peer behind a router', host, () => {
   });
 
   const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
-  const reachable = (): boolean => from(farNs, '192.168.12.2', address()) && pings(web.netnsPath, '192.168.12.2');
+  const reachable = (): boolean =>
+    fromBriefly(farNs, '192.168.12.2', address()) && pingsBriefly(web.netnsPath, '192.168.12.2');
   const mtu = (link: string, ns?: string): string =>
     sh(`ip ${ns === undefined ? '' : `-n ${ns.split('/').pop()}`} -o link show ${link} | grep -o 'mtu [0-9]*'`).trim();
 
@@ -91,7 +93,7 @@ describe('a peer behind a router', host, () => {
       ...{ uplink: 'up0', local: '192.0.2.1', shared: false, mtu: 1450 },
     });
     assert.ok(planned.some(({ action, object }) => action === 'create' && object.kind === 'vxlan'));
-    assert.ok(reachable());
+    await eventually('both ways', reachable);
   });
 
   test('sources are kept both ways, and from the host itself', () => {
@@ -106,19 +108,18 @@ describe('a peer behind a router', host, () => {
       assert.equal(mtu(link, ns), 'mtu 1450', link);
     assert.equal(mtu(web.endpoints[0]?.hostLink ?? ''), 'mtu 1450');
     assert.equal(mtu('up0'), 'mtu 1500');
-    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s 1400 -M do'));
-    assert.ok(from(farNs, '192.168.12.2', address(), '-s 1422 -M do'), 'to the last byte');
-    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s 5000'), 'and in pieces');
+    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '1400', '-M', 'do'));
+    assert.ok(from(farNs, '192.168.12.2', address(), '-s', '1422', '-M', 'do'), 'to the last byte');
+    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '5000'), 'and in pieces');
     await yard.remove(late.containerId);
   });
 
   test('TCP is fitted to the tunnel even where a container has a longer MTU', async () => {
     sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1500; ip link set ${web.endpoints[0]?.hostLink} mtu 1500`);
     await serve(farNs, 'tcp', 82, 'sized');
-    const capture = `nsenter --net=${farNs} timeout 5 tcpdump -c 1 -nn -l -i v0 'tcp[tcpflags] & tcp-syn != 0 and dst port 82' 2>/dev/null`;
-    const mss = sh(
-      `(${capture}) & sleep 1; nsenter --net=${web.netnsPath} socat -u OPEN:/dev/null TCP4:192.168.12.2:82; wait`,
-    );
+    const capture = `nsenter --net=${farNs} timeout 60 tcpdump -c 1 -nn -l -i v0 'tcp[tcpflags] & tcp-syn != 0 and dst port 82' 2>/dev/null`;
+    const open = `nsenter --net=${web.netnsPath} socat -u OPEN:/dev/null TCP4:192.168.12.2:82`;
+    const mss = sh(`(${capture}) & p=$!; while kill -0 $p 2>/dev/null; do ${open}; sleep 0.1; done; wait`);
     assert.match(mss, /mss 1410/);
     sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1450; ip link set ${web.endpoints[0]?.hostLink} mtu 1450`);
   });
@@ -126,16 +127,16 @@ describe('a peer behind a router', host, () => {
   test('nobody else gets in: not plain, not through a tunnel of his own, not as a peer into other networks', async () => {
     const seen = (): string => sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
     const before = seen();
-    assert.ok(!from(thirdNs, '192.168.13.2', address()), 'through his own tunnel, with his own address');
-    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'with an address of the peer');
+    assert.ok(!fromBriefly(thirdNs, '192.168.13.2', address()), 'through his own tunnel, with his own address');
+    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'with an address of the peer');
     sh('ip -n third route replace 172.17.0.0/16 via 198.51.100.254');
     sh('ip -n router route replace 172.17.0.0/16 via 192.0.2.1');
-    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'plain, through the router');
+    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'plain, through the router');
     sh('ip -n far address add 192.168.77.1/32 dev lo');
-    assert.ok(!from(farNs, '192.168.77.1', address()), 'the peer, with an address that is not its containers');
+    assert.ok(!fromBriefly(farNs, '192.168.77.1', address()), 'the peer, with an address that is not its containers');
     assert.equal(seen(), before, 'nothing of it came to the container');
     sh('ip -n far route add 203.0.113.0/24 via 192.0.2.1 dev v0 onlink; ip address add 203.0.113.1/32 dev lo');
-    assert.ok(!from(farNs, '192.168.77.1', '203.0.113.1'), 'nor to the host');
+    assert.ok(!fromBriefly(farNs, '192.168.77.1', '203.0.113.1'), 'nor to the host');
     assert.ok(from(farNs, '192.168.12.2', '172.17.0.1'), 'which its containers do reach');
     sh('ip address delete 203.0.113.1/32 dev lo');
   });
@@ -160,13 +161,18 @@ describe('a peer behind a router', host, () => {
     return { in: packets.in - before.in, out: packets.out - before.out };
   };
 
+  const threePings = (): boolean =>
+    succeeds(farNs, 'ping', '-c', '3', '-i', '0.2', '-W', '60', '-I', '192.168.12.2', address());
+
   test('packets are counted in and out, with those that open a connection, without those that are not let in', async () => {
-    const ping = (source: string): boolean => from(farNs, source, address(), '-c 3 -i 0.2');
-    assert.deepEqual(await counted(() => assert.ok(ping('192.168.12.2'))), { in: 3n, out: 3n });
-    const back = (): boolean => succeeds(web.netnsPath, 'ping', '-c', '2', '-i', '0.2', '-W', '1', '192.168.12.2');
+    assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
+    const back = (): boolean => succeeds(web.netnsPath, 'ping', '-c', '2', '-i', '0.2', '-W', '60', '192.168.12.2');
     assert.deepEqual(await counted(() => assert.ok(back())), { in: 2n, out: 2n });
     assert.equal((await yard.networks.peer('far')).lastSeen, 1_700_000_000_000_000_000n);
-    assert.deepEqual(await counted(() => assert.ok(!ping('192.168.77.1'))), { in: 0n, out: 0n });
+    assert.deepEqual(
+      await counted(() => assert.ok(!fromBriefly(farNs, '192.168.77.1', address(), '-c', '3', '-i', '0.2'))),
+      { in: 0n, out: 0n },
+    );
     const other = (): string => ask(thirdNs, 'tcp', '192.0.2.1', 8801);
     assert.deepEqual(await counted(() => assert.equal(other(), 'web 198.51.100.3')), { in: 0n, out: 0n });
   });
@@ -240,7 +246,7 @@ describe('a peer behind a router', host, () => {
     await yard.networks.close();
     await yard.open().start([web.containerId]);
     assert.equal(objects(), before);
-    assert.ok(reachable());
+    await eventually('both ways', reachable);
     await yard.networks.close();
     sh(`bridge fdb add 02:6e:00:00:00:09 dev ny-vxlan dst 198.51.100.9; nft 'add element ip netyard tunnel_peers { 1.2.3.4 comment "peer gone" }'
       ip neighbour add 198.51.100.9 lladdr 02:6e:00:00:00:09 dev ny-vxlan nud permanent
@@ -252,12 +258,11 @@ describe('a peer behind a router', host, () => {
   test('a subnet of another length: let in, counted and mended as well', async () => {
     await yard.networks.removePeer('far');
     await yard.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
-    const ping = (): boolean => from(farNs, '192.168.12.2', address(), '-c 3 -i 0.2');
-    assert.deepEqual(await counted(() => assert.ok(ping())), { in: 3n, out: 3n });
+    assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
     sh(`nft 'delete element ip netyard peer_paths { 192.168.12.0/25 . "ny-vxlan" }'`);
     await eventually('mended', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
-    assert.ok(reachable());
-    assert.ok(!from(thirdNs, '192.168.12.3', address()), 'nobody else');
+    await eventually('both ways', reachable);
+    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'nobody else');
   });
 
   test('removed, nothing is left', async () => {
@@ -265,7 +270,7 @@ describe('a peer behind a router', host, () => {
     assert.equal(objects(), bare);
     assert.equal(mtu('eth0', web.netnsPath), 'mtu 1500');
     assert.ok(!reachable());
-    assert.ok(succeeds(web.netnsPath, 'ping', '-c', '1', '-W', '1', '198.51.100.3'));
+    assert.ok(pings(web.netnsPath, '198.51.100.3'));
   });
 
   test('cleanup without any state finds the tunnel', async () => {

@@ -9,35 +9,50 @@ export const sh = (command: string): string =>
 const inside = (ns: string | undefined, args: string[]): [string, string[]] =>
   ns === undefined ? [args[0] ?? '', args.slice(1)] : ['nsenter', [`--net=${ns}`, ...args]];
 
+/** Seconds that only a hang exceeds. */
+const patience = 60;
+
 /** Exit code 0 or not. */
 export function succeeds(ns: string | undefined, ...args: string[]): boolean {
   const [command, rest] = inside(ns, args);
-  return spawnSync(command, rest, { stdio: 'ignore', timeout: 5000 }).status === 0;
+  return spawnSync(command, rest, { stdio: 'ignore', timeout: 2 * patience * 1000 }).status === 0;
 }
 
-export const pings = (ns: string | undefined, address: string): boolean =>
-  succeeds(ns, 'ping', '-c', '1', '-W', '1', address);
+/** An answer comes, however long it takes: for what must be reachable. */
+export const pings = (ns: string | undefined, address: string, ...options: string[]): boolean =>
+  succeeds(ns, 'ping', '-c', '1', '-w', `${patience}`, ...options, address);
 
-/** What the server at the other end answers; '' when there is no answer within a second. */
-export function ask(
+/** The answer to one packet comes within a second: for what must not be reachable, and for `eventually`. */
+export const pingsBriefly = (ns: string | undefined, address: string, ...options: string[]): boolean =>
+  succeeds(ns, 'ping', '-c', '1', '-W', '1', ...options, address);
+
+/** What the TCP server at the other end answers, however long it takes: for what must be reachable. */
+export const ask = (ns: string | undefined, protocol: 'tcp', address: string, port: number, options = ''): string =>
+  askFor(patience, ns, protocol, address, port, options);
+
+/** '' when there is no answer within a second: for what must not be reachable, and for `eventually`. */
+export const askBriefly = (
   ns: string | undefined,
   protocol: 'tcp' | 'udp',
   address: string,
   port: number,
   options = '',
+): string => askFor(1, ns, protocol, address, port, options);
+
+function askFor(
+  seconds: number,
+  ns: string | undefined,
+  protocol: 'tcp' | 'udp',
+  address: string,
+  port: number,
+  options: string,
 ): string {
-  const target = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}:${address}:${port}${options}`;
-  const [command, rest] = inside(ns, [
-    'socat',
-    '-T',
-    '1',
-    '-t',
-    '1',
-    '-',
-    `${target}${protocol === 'tcp' ? ',connect-timeout=1' : ''}`,
-  ]);
-  const result = spawnSync(command, rest, { encoding: 'utf8', input: 'hello\n', timeout: 5000 });
-  return result.stdout.trim();
+  const connecting =
+    protocol === 'tcp' ? `TCP4:${address}:${port},connect-timeout=${seconds}` : `UDP4:${address}:${port}`;
+  const waiting = ['-T', `${seconds}`, '-t', `${seconds}`];
+  const [command, rest] = inside(ns, ['socat', ...waiting, '-', `${connecting}${options}`]);
+  const timeout = 4 * patience * 1000;
+  return spawnSync(command, rest, { encoding: 'utf8', input: 'hello\n', timeout }).stdout.trim();
 }
 
 /** A server that answers with `NAME ADDRESS-OF-CLIENT`. Resolves once it listens; ends with the test's host. */
@@ -49,14 +64,11 @@ export async function serve(
   { program = `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`, bind = '' } = {},
 ): Promise<void> {
   const listen = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}-LISTEN:${port},fork,reuseaddr${bind === '' ? '' : `,bind=${bind}`}`;
-  const [command, rest] = inside(ns, ['socat', listen, program]);
+  // The client ends its side at once: without -t the program would have half a second to answer.
+  const [command, rest] = inside(ns, ['socat', '-t', `${patience}`, listen, program]);
   spawn(command, rest, { stdio: 'ignore' }).unref();
   const [ss, options] = inside(ns, ['ss', '-Hln', `--${protocol}`, 'sport', '=', `:${port}`]);
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (execFileSync(ss, options, { encoding: 'utf8' }) !== '') return;
-    await setTimeout(20);
-  }
-  throw new Error(`${name} does not listen`);
+  await eventually(`${name} listens`, () => execFileSync(ss, options, { encoding: 'utf8' }) !== '');
 }
 
 /** A neighbouring host: namespace `name`, address 192.0.2.N/24, on one wire with this host's `up0` (192.0.2.1). */
@@ -71,11 +83,11 @@ export function addNeighbour(name: string, number: number): string {
   return `/run/netns/${name}`;
 }
 
-/** Waits for what the kernel or the mender brings about; fails after two seconds. */
+/** Waits for what the kernel or the repair brings about; fails after a while that only a hang exceeds. */
 export async function eventually(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (holds()) return;
+  const deadline = performance.now() + patience * 1000;
+  while (!holds()) {
+    if (performance.now() > deadline) assert.fail(what);
     await setTimeout(20);
   }
-  assert.fail(what);
 }
