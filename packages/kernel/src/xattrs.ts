@@ -10,9 +10,9 @@ const longestValue = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limit
 /** listxattr(2); none on file systems that have no attributes. Twin: `getfattr -m - PATH`. */
 export function listXattrs(path: string): string[] {
   // most files have none: the question for the length needs no buffer of 64 KiB
-  if (libc().listxattr(path, new Uint8Array(0), 0) === 0) return [];
+  if (libc().listxattr(cPath(path), new Uint8Array(0), 0) === 0) return [];
   const buffer = new Uint8Array(longestValue);
-  const length = libc().listxattr(path, buffer, buffer.length);
+  const length = libc().listxattr(cPath(path), buffer, buffer.length);
   if (length < 0 && libc().errno() === errnoOf('EOPNOTSUPP')) return [];
   const names = textOf(buffer.subarray(0, checked(length, 'listxattr', path)));
   return names.split('\0').filter((name) => name !== '');
@@ -21,7 +21,7 @@ export function listXattrs(path: string): string[] {
 /** getxattr(2); undefined when there is no such attribute. Twin: `getfattr -n NAME PATH`. */
 export function getXattr(path: string, name: string): Uint8Array | undefined {
   const buffer = new Uint8Array(longestValue);
-  const length = libc().getxattr(path, cPath(name), buffer, buffer.length);
+  const length = libc().getxattr(cPath(path), cPath(name), buffer, buffer.length);
   try {
     return buffer.slice(0, checked(length, `getxattr ${name}`, path));
   } catch (error) {
@@ -32,5 +32,5 @@ export function getXattr(path: string, name: string): Uint8Array | undefined {
 
 /** setxattr(2). Twin: `setfattr -n NAME -v VALUE PATH`. */
 export function setXattr(path: string, name: string, value: Uint8Array): void {
-  checked(libc().setxattr(path, cPath(name), value, value.length, 0), `setxattr ${name}`, path);
+  checked(libc().setxattr(cPath(path), cPath(name), value, value.length, 0), `setxattr ${name}`, path);
 }

@@ -58,9 +58,15 @@ export interface Libc {
     length: number,
     flags: number,
   ): number;
-  listxattr(path: string, list: Uint8Array, size: number): number;
-  getxattr(path: string, name: string | Uint8Array, value: Uint8Array, size: number): number;
-  setxattr(path: string, name: string | Uint8Array, value: Uint8Array, size: number, flags: number): number;
+  listxattr(path: string | Uint8Array, list: Uint8Array, size: number): number;
+  getxattr(path: string | Uint8Array, name: string | Uint8Array, value: Uint8Array, size: number): number;
+  setxattr(
+    path: string | Uint8Array,
+    name: string | Uint8Array,
+    value: Uint8Array,
+    size: number,
+    flags: number,
+  ): number;
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
