@@ -36,21 +36,24 @@ const chunkSize = 256 * 1024;
 /** The most that a file without a size of its own may hold; it waits on disk. */
 const largestUnsized = 256 * 1024 * 1024;
 
-/** The first names of files that have several. */
+/** The first names of files, links, pipes and devices that have several. */
 export class HardLinks {
   readonly #names = new Map<string, string>();
 
-  /** The name that the file has in the archive already; else `as` becomes it. */
-  first(stat: BigIntStats, as: string): string | undefined {
-    if (stat.nlink < 2n) return undefined;
-    const key = `${stat.dev}:${stat.ino}`;
-    const found = this.#names.get(key);
-    if (found === undefined) this.#names.set(key, as);
-    return found;
+  /** The name that the file has in the archive already. */
+  find(stat: BigIntStats): string | undefined {
+    return stat.nlink < 2n ? undefined : this.#names.get(keyOf(stat));
+  }
+
+  /** Call it when the archive has the file: one that is removed before is in it under none of its names. */
+  add(stat: BigIntStats, as: string): void {
+    if (stat.nlink > 1n) this.#names.set(keyOf(stat), as);
   }
 }
 
-/** @param source where a regular file's content and a link's text can be read */
+const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
+
+/** @param source where a regular file's content and a link's text can be read; undefined for a folder */
 export async function* entryOf(
   as: string,
   held: number,
@@ -61,14 +64,22 @@ export async function* entryOf(
   const type = typeOf(stat);
   if (type === undefined) return; // a socket: tar has none
   const base = headerOf(as, held, stat, type);
-  if (type === 'file' && source !== undefined) {
-    const first = links.first(stat, as);
-    if (first === undefined) yield* fileEntry(base, source, stat);
-    else yield encodeHeader({ ...base, type: 'link', linkname: first, xattrs: new Map() });
-  } else if (type === 'symlink' && source !== undefined) {
-    yield encodeHeader({ ...base, linkname: textOf(readlinkSync(inFd(source.folder, source.name), 'buffer')) });
-  } else yield encodeHeader(base);
+  if (type === 'directory' || source === undefined) {
+    yield encodeHeader(base);
+    return;
+  }
+  const first = links.find(stat);
+  if (first !== undefined) {
+    yield encodeHeader({ ...base, type: 'link', linkname: first, xattrs: new Map() });
+    return;
+  }
+  if (type === 'file') yield* fileEntry(base, source, stat);
+  else if (type === 'symlink') yield encodeHeader({ ...base, linkname: textAt(source) });
+  else yield encodeHeader(base);
+  links.add(stat, as);
 }
+
+const textAt = ({ folder, name }: Place): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
 
 function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): TarHeader {
   const isDevice = type.endsWith('-device');

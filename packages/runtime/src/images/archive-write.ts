@@ -56,7 +56,7 @@ export interface WriteArchiveOptions {
   noOverwriteDirNonDir: boolean;
   /** `user[:group]` as the root's own passwd and group have it: owns every entry instead of whom the archive names. */
   owner?: string | undefined;
-  /** The archive's entry for its top sets owner and mode of the folder itself. */
+  /** The archive's entry for its top sets owner, mode and time of the folder itself. */
   ownRoot?: boolean;
   limits?: Partial<ArchiveLimits>;
 }
@@ -152,7 +152,9 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
     throw new NetyardError('invalid', `"${header.name}" is outside of "${target.path}"`);
   }
   if (member === '') {
-    if (target.options.ownRoot) withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
+    if (!target.options.ownRoot) return;
+    withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
+    target.folders.push({ place: target.path, mtime: header.mtime });
     return;
   }
   target.written.note(`${target.path}/${member}`, header.type === 'directory');
@@ -245,7 +247,17 @@ function linkMember(target: Target, folder: number, name: string, header: TarHea
 function own(place: string, { uid, gid, mode, xattrs }: TarHeader): void {
   chownSync(place, uid, gid);
   chmodSync(place, mode & 0o7777);
-  for (const [name, value] of xattrs) setXattr(place, name, value);
+  for (const [name, value] of xattrs) setXattrIfPossible(place, name, value);
+}
+
+/** Attributes of `trusted.` are the host's and overlayfs' own; a file system without attributes takes the file alone. */
+function setXattrIfPossible(place: string, name: string, value: Uint8Array): void {
+  if (name.startsWith('trusted.')) return;
+  try {
+    setXattr(place, name, value);
+  } catch (error) {
+    if (!hasErrno(error, 'EOPNOTSUPP')) throw error;
+  }
 }
 
 /** The same for what must not be opened: held without opening. */
@@ -256,6 +268,7 @@ function ownName(folder: number, name: string, header: TarHeader): void {
 function setFolderTime(target: Target, place: string, mtime: bigint): void {
   const { parent, name } = splitPath(place);
   withFd(openFolder(target.root, parent), (folder) => {
-    if (lstatName(folder, name)?.isDirectory()) setTimes(folder, name, mtime);
+    const entry = name === '' ? '.' : name;
+    if (lstatName(folder, entry)?.isDirectory()) setTimes(folder, entry, mtime);
   });
 }
