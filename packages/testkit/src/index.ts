@@ -1,3 +1,6 @@
 export * from './fake-kernel.ts';
 export * from './golden.ts';
 export * from './netns.ts';
+export * from './trees/describe-tree.ts';
+export * from './trees/make-tree.ts';
+export * from './trees/random.ts';
