@@ -31,7 +31,7 @@ import {
   spliceToFile,
   unmount,
 } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, makeTree } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
 
@@ -175,4 +175,11 @@ test('a tree goes with all that is in it, whether small or large, and what links
   }
   assert.ok(existsSync(join(kept, 'file')));
   rmSync(kept, { recursive: true });
+});
+
+test('a tree goes whose paths are longer than the kernel takes, and whose names are bytes', host, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-deep-'));
+  makeTree(join(folder, 'tree'), { seed: 1, longestPath: 7000 });
+  await removeTree(folder);
+  assert.ok(!existsSync(folder));
 });
