@@ -25,7 +25,7 @@ import { createGzip } from 'node:zlib';
 import type { RootFilesystems } from '@netyard/engine';
 import { getXattr, mount, setXattr, unmount } from '@netyard/kernel';
 import { openRootFilesystems } from '@netyard/runtime';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, makeTree } from '@netyard/testkit';
 import { pack } from 'tar-stream';
 
 const host = inFreshHost(import.meta.url);
@@ -80,6 +80,17 @@ test('what engines mount over is there and no change of the container', host, as
     assert.equal(readFileSync(join(root, 'etc/hosts'), 'utf8'), 'from the image');
     assert.equal(readlinkSync(join(root, 'etc/mtab')), '/proc/mounts');
     assert.deepEqual(await rootfs.changes(id, layers), []);
+  });
+});
+
+test('changes and size of a container with names of any bytes and paths that are too long', host, async () => {
+  await withContainer({ x: '' }, async (root, layers) => {
+    makeTree(join(root, 'tree'), { seed: 1, longestPath: 7000, plain: true });
+    const changes = await rootfs.changes(id, layers);
+    const paths = changes.map(({ path }) => path);
+    assert.ok(paths.includes('/tree/caf\udce9'));
+    assert.ok(paths.some((path) => path.length > 3500));
+    assert.ok((await rootfs.size(id, layers)).writable > 1_000_000);
   });
 });
 

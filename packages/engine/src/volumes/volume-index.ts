@@ -1,8 +1,8 @@
 /** All volumes, in memory and in the store, with their folders below the data root. The `local` driver only. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, isName, messageOf, NetyardError, newId } from '@netyard/core';
+import { removeTree } from '@netyard/kernel';
 import { hasCode } from '../logs/file-errors.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
 import {
@@ -122,15 +122,14 @@ export class VolumeIndex {
       if (hasCode(error, 'ENOENT')) return;
       throw error;
     }
-    await rm(removed, { recursive: true, force: true });
+    await removeTree(removed);
   }
 
   /** Deletes folders of removed volumes whose deletion was cut short. */
   async finishRemovals(): Promise<void> {
     const folder = volumesDirectory(this.#settings);
     const entries = existsSync(folder) ? readdirSync(folder) : [];
-    for (const entry of entries.filter(isRemovedVolume))
-      await rm(join(folder, entry), { recursive: true, force: true });
+    for (const entry of entries.filter(isRemovedVolume)) await removeTree(join(folder, entry));
   }
 
   /** Throws `conflict` when something stays mounted in the volume: its files are not the volume's to delete. */

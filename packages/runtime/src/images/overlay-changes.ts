@@ -7,7 +7,7 @@
  */
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { Turn } from '@netyard/core';
+import { fsPath, Turn, textOf } from '@netyard/core';
 import { getXattr, hasErrno } from '@netyard/kernel';
 
 export interface FileChange {
@@ -70,15 +70,18 @@ function isOpaque(folder: string): boolean {
   return value !== undefined && Buffer.from(value).toString() === 'y';
 }
 
-const lstat = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
+const lstat = (path: string): Stats | undefined =>
+  unlessGone(() => lstatSync(fsPath(path), { throwIfNoEntry: false }), undefined);
 
-const namesIn = (folder: string): string[] => unlessGone(() => readdirSync(folder), []);
+const namesIn = (folder: string): string[] =>
+  unlessGone(() => readdirSync(fsPath(folder), 'buffer').map((name) => textOf(name)), []);
 
+/** What a container hides below more folders than a path can name is not counted, as in Docker. */
 function unlessGone<T>(look: () => T, otherwise: T): T {
   try {
     return look();
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return otherwise;
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return otherwise;
     throw error;
   }
 }

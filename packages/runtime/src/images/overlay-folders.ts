@@ -19,7 +19,6 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
 import { removeTree, unmount } from '@netyard/kernel';
@@ -81,7 +80,7 @@ export class OverlayFolders {
       renameSync(unpacked, this.layer(chainId));
     } catch (error) {
       if (!this.hasLayer(chainId)) throw error;
-      await rm(unpacked, { recursive: true, force: true });
+      await removeTree(unpacked);
     }
   }
 
@@ -119,7 +118,7 @@ export class OverlayFolders {
       const folder = join(this.root, 'temporary', name);
       const merged = join(folder, 'merged');
       while (isMountPoint(merged)) unmount(merged, { lazy: true });
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
     }
   }
 
