@@ -25,7 +25,7 @@ export async function openAlone(): Promise<Place> {
   const own = (await kernel.listAddresses()).find(({ link }) => link === uplink);
   const local = own?.prefix.split('/')[0] ?? '';
   const ground = [
-    ...planTables({ marks: false, routesOnlyOwn: false, guarded: false, isolates: false }),
+    ...planTables({ marks: false, routesOnlyOwn: false, guarded: false }),
     ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
   ];
   await kernel.apply({ owner: 'bench', objects: ground });

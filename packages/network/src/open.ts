@@ -272,7 +272,7 @@ function openContext(
 
 /** Who switched forwarding on is looked up at the start. */
 const forwardingFacts = ({ ipForward, dropStrangers = true }: NetworkSettings) => ({
-  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers, guarded: false },
+  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers, engineBridges: [], guarded: false },
 });
 
 function openPool(context: Context, networkId: string): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, askBriefly, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -69,6 +69,7 @@ describe('repair', host, () => {
       sh(command);
       await eventually('the host reaches the container', () => pingsBriefly(undefined, address));
       await eventually('the neighbour reaches the container', reached);
+      await eventually('it has its name', () => succeeds(undefined, 'ip', 'link', 'show', 'docker0'));
     });
   }
 

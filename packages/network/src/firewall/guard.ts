@@ -1,79 +1,124 @@
 /**
- * Tables `ip netyard_guard` and `bridge netyard_guard`, for the moment between another program's deletion of ours
- * (`nft flush ruleset`) and the repair. They belong to the daemon's socket, so that no other program can take them
- * away, and they end with the daemon: see Kernel.holdTables.
+ * Tables `ip netyard_guard` and `bridge netyard_guard`: the policy of ours once more, for the time between another
+ * program's change of them (`nft flush ruleset`, `nft flush chain …`, a deleted rule or set) and the repair. They
+ * belong to the daemon's socket, so that no other program can change them, and end with the daemon: see
+ * Kernel.holdTables.
  *
- * What has passed our own forward chains carries a mark that later chains of ours put on and take off; between the two
- * stands the guard. Without the mark our table is missing: then connections go on that were let in before, and nothing
- * else passes to a bridge or from one (what left untranslated would stay so for the connection's life). The chain
- * `translations` is empty: it keeps the kernel's translation of addresses registered, and `ct state` keeps connections
- * tracked. Without the two the packets of a connection through a published port would be answered by the host itself,
- * with a reset. Pure.
+ * Rules of ours that accept a new connection put a mark on the packet. The guard stands behind them and drops what is
+ * on its way to a bridge of ours without the mark. Connections that were let in before go on. What would leave
+ * untranslated for want of our rules is dropped too, as it would stay untranslated for the connection's life.
+ *
+ * The chain `translations` also keeps the kernel's translation of addresses registered, and `ct state` keeps
+ * connections tracked. Without the two the packets of a connection through a published port would be answered by the
+ * host itself, with a reset. Pure.
  */
 import type { NftTableObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../plan/bridge-settings.ts';
 import { hostLinkPrefix } from '../plan/names.ts';
+import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
+import { allButAllowedMark, allowedMark, publishedMark } from './marks.ts';
 
 export const guardName = 'netyard_guard';
-const passedMark = '0x20000000';
-const allButPassedMark = '0xdfffffff';
 
-/** For a table of ours: puts the mark on before the guard's priority and takes it off behind it. */
-const markPassed = (priority: number): string => `
-	chain passed {
-		type filter hook forward priority ${priority - 1}; policy accept;
-		meta mark set meta mark | ${passedMark} comment "for the guard: the table is there"
-	}
+/** Before the guard. */
+const forwardPriority = 1;
+/** Behind our own translation. */
+const translationPriority = 110;
+/** Behind `bridge netyard`. */
+const bridgePriority = -189;
 
-	chain passed_end {
-		type filter hook forward priority ${priority + 1}; policy accept;
-		meta mark set meta mark & ${allButPassedMark}
+const isAllowed = `meta mark & ${allowedMark} != 0`;
+const clearMark = `meta mark set meta mark & ${allButAllowedMark}`;
+
+/** Begins the statements of a rule of ours that accepts. */
+export const setAllowed = `meta mark set meta mark | ${allowedMark} `;
+
+/** For our own table: nothing but the guard sees the mark. */
+export const clearAllowed = `
+	chain clear_mark {
+		type filter hook forward priority ${forwardPriority + 1}; policy accept;
+		${isAllowed} ${clearMark}
 	}
 `;
 
-const forwardPriority = 21;
-const bridgePriority = -189;
+export interface GuardOptions {
+  /** As for our own tables. */
+  routesOnlyOwn: boolean;
+}
 
-export const markPassedForward = markPassed(forwardPriority);
-export const markPassedBridge = markPassed(bridgePriority);
-
-/** `isolates`: some bridge keeps its containers apart; then the bridge's own table carries the mark, too. */
-export function planGuard(bridges: readonly BridgeSettings[], isolates: boolean): NftTableObject[] {
+export function planGuard(bridges: readonly BridgeSettings[], { routesOnlyOwn }: GuardOptions): NftTableObject[] {
   if (bridges.length === 0) return [];
-  const links = bridges.map(({ link }) => `"${link}"`).join(', ');
-  return [table('ip', forwardBody(`{ ${links} }`)), ...(isolates ? [table('bridge', bridgeBody)] : [])];
+  const body = inputBody(bridges) + translationsBody(bridges) + forwardBody(bridges, routesOnlyOwn);
+  return [table('ip', body), ...(bridges.some(({ icc }) => icc) ? [] : [table('bridge', bridgeBody)])];
 }
 
 const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
   ...{ kind: 'nft-table', family, name: guardName, body },
 });
 
-/** Containers reach the host's loopback no more than with our own table: route_localnet stays on. */
-const forwardBody = (links: string): string => `
+const setOf = (elements: readonly string[]): string => `{ ${elements.join(', ')} }`;
+const linksOf = (bridges: readonly BridgeSettings[]): string => setOf(bridges.map(({ link }) => `"${link}"`));
+
+/** Containers reach the host's loopback no more than with our own table, as route_localnet stays on. */
+const inputBody = (bridges: readonly BridgeSettings[]): string => `
 	chain input {
 		type filter hook input priority 0; policy accept;
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto marked
+		iifname "${tunnelLink}" goto marked
 		ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.0/8 accept
 		ct status dnat accept comment "sent there by another rule"
-		iifname ${links} drop comment "loopback from a container"
+		iifname ${linksOf(bridges)} drop comment "loopback from a container"
 	}
 
-	chain translations {
-		type nat hook postrouting priority 110; policy accept;
-	}
-
-	chain forward {
-		type filter hook forward priority ${forwardPriority}; policy accept;
-		meta mark & ${passedMark} != 0 accept comment "table netyard is there"
-		ct state established,related accept comment "let in before"
-		oifname ${links} drop comment "table netyard is missing"
-		iifname ${links} drop comment "table netyard is missing"
+	chain marked {
+		${isAllowed} ${clearMark} accept
+		drop comment "not accepted by table netyard"
 	}
 `;
 
+/** Only the first packet of a connection comes here, and only if no earlier chain translates it. */
+function translationsBody(bridges: readonly BridgeSettings[]): string {
+  const links = linksOf(bridges);
+  const open = bridges.filter(({ icc }) => icc).map(({ link }) => `"${link}" . "${link}"`);
+  const masqueraded = bridges.filter(({ masquerade }) => masquerade).map(({ subnet }) => subnet);
+  const neighbours = `
+		ct status dnat iifname . oifname ${setOf(open)} drop comment "published port of a neighbour"`;
+  const outwards = `
+		${isAllowed} ${clearMark} accept comment "to other hosts' containers"
+		ip saddr ${setOf(masqueraded)} oifname != ${links} drop comment "outwards"`;
+  return `
+	chain translations {
+		type nat hook postrouting priority ${translationPriority}; policy accept;
+		ip saddr 127.0.0.0/8 oifname ${links} drop comment "host through 127.0.0.1"${open.length > 0 ? neighbours : ''}${masqueraded.length > 0 ? outwards : ''}
+	}
+`;
+}
+
+const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean): string => `
+	chain forward {
+		type filter hook forward priority ${forwardPriority}; policy accept;
+		ct state established,related accept comment "let in before"
+		oifname ${linksOf(bridges)} goto to_bridge${routesOnlyOwn ? strangers(linksOf(bridges)) : ''}
+	}
+
+	chain to_bridge {
+		ct original ip daddr 127.0.0.0/8 drop comment "loopback from outside"
+		ip saddr 127.0.0.0/8 drop comment "loopback from outside"
+		${isAllowed} accept comment "let in by table netyard"
+		drop comment "neither published nor linked"
+	}
+`;
+
+const strangers = (links: string): string => `
+		iifname != ${links} meta mark & ${allowedMark} == 0 drop comment "the daemon switched forwarding on for containers only"`;
+
+/**
+ * Where every bridge keeps its containers apart. A rule for some bridges only would need `meta ibrname`, which not
+ * every kernel has (NFT_BRIDGE_META).
+ */
 const bridgeBody = `
 	chain forward {
 		type filter hook forward priority ${bridgePriority}; policy accept;
-		meta mark & ${passedMark} != 0 accept comment "table netyard is there"
-		iifname "${hostLinkPrefix}*" oifname "${hostLinkPrefix}*" drop comment "table netyard is missing"
+		iifname "${hostLinkPrefix}*" oifname "${hostLinkPrefix}*" meta mark & ${publishedMark} == 0 drop comment "icc=false"
 	}
 `;

@@ -12,19 +12,14 @@
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
-import { markPassedBridge, markPassedForward } from './guard.ts';
+import { clearAllowed, setAllowed } from './guard.ts';
+import { publishedMark } from './marks.ts';
 
 export const tableName = 'netyard';
 
 /**
- * With br_netfilter, what is published and lies on the bridge it came from is sent there by the bridge itself rather
- * than routed. This bit of the packet's mark tells the bridge that it may: nobody but us sets marks here, as the
- * kernel clears them when a packet leaves its namespace.
- */
-const publishedMark = '0x40000000';
-
-/**
- * Sets: `bridges` our bridges; `switched_on` says that the daemon switched ip_forward on, for its next start; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
+ * Sets: `bridges` our bridges; `switched_on` says that the daemon switched ip_forward on, for its next start;
+ * `engine_bridges` those of other container engines; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
  * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` subnet and link of
  * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
  * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan/peer.ts:
@@ -38,9 +33,10 @@ const publishedMark = '0x40000000';
  * go straight over the bridge, unless br_netfilter is at work: it has no input interface in postrouting, so that the
  * rule does not match there.
  */
-const body = `
+const planBody = ({ allow, strangers }: { allow: string; strangers: string }): string => `
 	set bridges { type ifname; }
 	set switched_on { type ifname; }
+	set engine_bridges { type ifname; }
 	set open_bridges { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
@@ -90,15 +86,31 @@ const body = `
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "host through 127.0.0.1"
 		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
 		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
-		oifname . ip daddr & 255.255.255.0 @peer_targets_24 return comment "to other hosts' containers"
-		ip daddr . oifname @peer_targets return comment "to other hosts' containers"
-		ip saddr @masqueraded oifname != @bridges ip daddr != @peers masquerade comment "outwards"
+		oifname . ip daddr & 255.255.255.0 @peer_targets_24 goto untranslated
+		ip daddr . oifname @peer_targets goto untranslated
+		ip saddr @masqueraded oifname != @bridges ip daddr @peers goto untranslated
+		ip saddr @masqueraded oifname != @bridges masquerade comment "outwards"
+	}
+
+	chain untranslated {
+		${allow}accept comment "to other hosts' containers"
 	}
 
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
-		udp dport ${tunnelPort} @th,96,24 ${tunnelId} ip saddr != @tunnel_peers drop comment "no peer's tunnel"
-		iifname "${tunnelLink}" iifname . ip saddr & 255.255.255.0 != @peer_paths_24 ip saddr . iifname != @peer_paths drop comment "of no peer's containers"
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto tunnel_packet
+		iifname "${tunnelLink}" goto tunnel_content
+	}
+
+	chain tunnel_packet {
+		ip saddr @tunnel_peers ${allow}accept
+		drop comment "no peer's tunnel"
+	}
+
+	chain tunnel_content {
+		iifname . ip saddr & 255.255.255.0 @peer_paths_24 ${allow}accept
+		ip saddr . iifname @peer_paths ${allow}accept
+		drop comment "of no peer's containers"
 	}
 
 	chain fit {
@@ -111,7 +123,7 @@ const body = `
 		tcp flags & (syn | rst) == syn jump fit
 		ct state established,related goto known
 		iifname "${tunnelLink}" oifname != @bridges drop comment "the tunnel leads to containers only"
-		oifname @bridges goto to_bridge
+		oifname @bridges goto to_bridge${strangers}
 		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
 	}
 
@@ -124,12 +136,12 @@ const body = `
 	}
 
 	chain to_bridge {
-		ct status dnat accept comment "published ports"
-		iifname . oifname @open_bridges accept comment "icc"
-		iifname . ip saddr & 255.255.255.0 @peer_paths_24 goto known comment "other hosts' containers"
-		ip saddr . iifname @peer_paths accept comment "other hosts' containers"
-		ip saddr @peers iifname != @bridges accept comment "other hosts, by hand"
-		ip saddr . ip daddr . meta l4proto . th dport @link_holes accept comment "links"
+		ct status dnat ${allow}accept comment "published ports"
+		iifname . oifname @open_bridges ${allow}accept comment "icc"
+		iifname . ip saddr & 255.255.255.0 @peer_paths_24 ${allow}goto known comment "other hosts' containers"
+		ip saddr . iifname @peer_paths ${allow}accept comment "other hosts' containers"
+		ip saddr @peers iifname != @bridges ${allow}accept comment "other hosts, by hand"
+		ip saddr . ip daddr . meta l4proto . th dport @link_holes ${allow}accept comment "links"
 		drop comment "neither published nor linked"
 	}
 
@@ -139,9 +151,6 @@ const body = `
 	}
 `;
 
-/** Default names of the bridges of Docker, Podman, CNI, libvirt and LXD; they filter what they forward themselves. */
-const otherEngines = ['docker*', 'br-*', 'podman*', 'cni*', 'virbr*', 'lxdbr*'].map((name) => `"${name}"`).join(', ');
-
 const markPublished = `
 	chain mark_published {
 		type filter hook prerouting priority -90; policy accept;
@@ -150,16 +159,16 @@ const markPublished = `
 `;
 
 /**
- * Where the daemon switched forwarding on, nothing else of the host's may use it as a router. Bridges of other engines
- * are left to their own rules. The drop is last: our own chain and others' have had their say.
+ * Where the daemon switched forwarding on, nothing else of the host's may use it as a router: only what containers of
+ * other engines send, answers to it, and what another program's rules publish (dnat).
  */
-const dropStrangers = `
+const goToStrangers = `
+		iifname != @bridges goto strangers`;
+
+const planStrangers = (allow: string): string => `
 	chain strangers {
-		type filter hook forward priority 10; policy accept;
-		iifname @bridges accept comment "from containers"
-		oifname @bridges accept comment "to containers"
-		iifname { ${otherEngines} } accept comment "another engine's"
-		oifname { ${otherEngines} } accept comment "another engine's"
+		ct status dnat ${allow}accept comment "published by another program"
+		iifname @engine_bridges ${allow}accept comment "from another engine's containers"
 		drop comment "the daemon switched forwarding on for containers only"
 	}
 `;
@@ -179,24 +188,18 @@ export interface TableOptions {
   marks: boolean;
   /** Packets between links that are not Netyard's are dropped. */
   routesOnlyOwn: boolean;
-  /** The guard looks for what has passed these tables: see guard.ts. */
+  /** The guard drops what these tables have not accepted: see guard.ts. */
   guarded: boolean;
-  /** Some bridge keeps its containers apart. */
-  isolates: boolean;
 }
 
 export function planTables(options: TableOptions): NftTableObject[] {
-  const { marks, routesOnlyOwn, guarded, isolates } = options;
-  const parts = [body, marks ? markPublished : '', routesOnlyOwn ? dropStrangers : ''];
-  const whole = [...parts, guarded ? markPassedForward : ''].join('');
+  const { marks, routesOnlyOwn, guarded } = options;
+  const allow = guarded ? setAllowed : '';
+  const body = planBody({ allow, strangers: routesOnlyOwn ? goToStrangers : '' });
+  const parts = [routesOnlyOwn ? planStrangers(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
   return [
-    { kind: 'nft-table', family: 'ip', name: tableName, body: whole },
-    {
-      kind: 'nft-table',
-      family: 'bridge',
-      name: tableName,
-      body: bridgeBody + (guarded && isolates ? markPassedBridge : ''),
-    },
+    { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join('') },
+    { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
   ];
 }
 
@@ -204,6 +207,7 @@ export type NetyardSet =
   | 'isolated_ports'
   | 'bridges'
   | 'switched_on'
+  | 'engine_bridges'
   | 'themselves'
   | 'open_bridges'
   | 'gateways'
@@ -229,7 +233,13 @@ export const endpointSets: readonly NetyardSet[] = [
   'published_any',
 ];
 /** Sets whose elements belong to networks. */
-export const networkSets: readonly NetyardSet[] = ['bridges', 'open_bridges', 'gateways', 'masqueraded'];
+export const networkSets: readonly NetyardSet[] = [
+  'bridges',
+  'open_bridges',
+  'gateways',
+  'masqueraded',
+  'engine_bridges',
+];
 
 export const familyOf = (set: NetyardSet): 'ip' | 'bridge' => (set === 'isolated_ports' ? 'bridge' : 'ip');
 

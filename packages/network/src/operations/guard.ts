@@ -3,6 +3,7 @@ import { messageOf } from '@netyard/core';
 import type { HeldTables } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
 import { planGuard } from '../firewall/guard.ts';
+import { routesOnlyContainers } from '../plan/bridge-network.ts';
 
 export class Guard {
   readonly #context: Context;
@@ -16,7 +17,7 @@ export class Guard {
   async start(): Promise<void> {
     const { kernel, networks, facts, logger } = this.#context;
     const bridges = [...networks.keys()].flatMap((id) => bridgeOf(this.#context, id) ?? []);
-    const tables = planGuard(bridges, facts.isolates);
+    const tables = planGuard(bridges, { routesOnlyOwn: routesOnlyContainers(facts) });
     if (this.#held || tables.length === 0) return;
     if (!facts.guarded) {
       logger.info('the kernel cannot keep a table from being flushed: connections break when others flush the rules');

@@ -2,6 +2,7 @@
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
+import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { forwardingKey } from '../plan/bridge-network.ts';
 import type { BridgeSettings } from '../plan/bridge-settings.ts';
 import { bridgeOwner, ownerPrefix } from '../plan/names.ts';
@@ -17,11 +18,28 @@ export async function learnHost(context: Context): Promise<void> {
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
   const switchedForwarding = context.settings.ipForward && (await switchesForwarding(context));
   const guarded = await context.kernel.canHoldTables();
+  const engineBridges = await findEngineBridges(context);
   context.facts = {
     ...context.facts,
-    ...{ ipv6: ipv6 !== undefined, bridgeNetfilter: bridged === '1', isolates, switchedForwarding, guarded },
+    ...{
+      ipv6: ipv6 !== undefined,
+      bridgeNetfilter: bridged === '1',
+      isolates,
+      switchedForwarding,
+      engineBridges,
+      guarded,
+    },
   };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
+}
+
+/** Bridges that carry another engine's name. */
+export async function findEngineBridges({ kernel }: Pick<Context, 'kernel'>): Promise<string[]> {
+  const links = await kernel.listLinks();
+  return links
+    .filter(({ kind, owner }) => kind === 'bridge' && !owner?.startsWith(ownerPrefix))
+    .map(({ name }) => name)
+    .filter(isEngineBridge);
 }
 
 /** Forwarding is off, or an element in our own table says that an earlier start of the daemon found it off. */

@@ -105,7 +105,7 @@ async function orphanLinks(context: Context, keepWanted: boolean): Promise<Kerne
 }
 
 async function orphanTables(context: Context): Promise<KernelObject[]> {
-  const tables = planTables({ marks: false, routesOnlyOwn: false, guarded: false, isolates: false }); // found by their names
+  const tables = planTables({ marks: false, routesOnlyOwn: false, guarded: false }); // found by their names
   const observations = await context.kernel.observe(tables);
   return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }

@@ -6,6 +6,7 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { messageOf } from '@netyard/core';
 import type { KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
 import { bridgeOf, type Context } from '../context.ts';
+import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
@@ -14,6 +15,7 @@ import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planNetworks } from './explain.ts';
 import { reconcileForeignRules } from './foreign-rules.ts';
+import { findEngineBridges } from './host.ts';
 import { type MendScope, mendPeers, widest } from './mend-peers.ts';
 import { findForeignElements, listElements } from './orphans.ts';
 import { forgetUntranslated } from './ports.ts';
@@ -56,6 +58,7 @@ export class Mender {
   /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
   #peers: MendScope | undefined;
   #hasMadeTables = false;
+  #hasNewEngineBridge = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -150,6 +153,7 @@ export class Mender {
     else if (event.owner?.startsWith(ownerPrefix)) this.#noteRenamed(event);
     const isBridge = this.#bridgeLinks().has(event.name);
     if (!isBridge) {
+      if (event.action === 'new' && isEngineBridge(event.name)) this.#noteEngineBridge(event.name);
       if (containerId === undefined && !isHostLinkName(event.name)) this.#noteUplink(event.name);
       return;
     }
@@ -157,6 +161,13 @@ export class Mender {
     this.#markNetworks('links');
     // With the bridge all its ports are loose.
     if (event.action === 'del') this.#markAll();
+  }
+
+  /** Another engine made a network: its containers reach out through this host. */
+  #noteEngineBridge(name: string): void {
+    if (this.#context.facts.engineBridges.includes(name)) return;
+    this.#hasNewEngineBridge = true;
+    this.#markNetworks('all');
   }
 
   #bridgeLinks(): Set<string> {
@@ -324,6 +335,9 @@ export class Mender {
   /** A bridge is told of whenever a container comes or goes, so it is not the time to look through the tables. */
   async #mendNetworks(scope: 'links' | 'all'): Promise<void> {
     const { kernel, networks } = this.#context;
+    if (this.#hasNewEngineBridge)
+      this.#context.facts = { ...this.#context.facts, engineBridges: await findEngineBridges(this.#context) };
+    this.#hasNewEngineBridge = false;
     const isOfTables = ({ kind }: KernelObject): boolean => kind === 'nft-table' || kind === 'nft-element';
     const wanted = planNetworks(this.#context, [...networks.keys()]);
     const objects = scope === 'all' ? wanted : wanted.filter((object) => !isOfTables(object));

@@ -25,6 +25,8 @@ export interface HostFacts {
   switchedForwarding: boolean;
   /** Not with `--ip-forward-no-drop`: forwarding that the daemon switched on is for containers only. */
   dropsStrangers: boolean;
+  /** Links of the bridges of other engines. */
+  engineBridges: readonly string[];
   /** The kernel can hold tables for the daemon: see firewall/guard.ts. */
   guarded: boolean;
 }
@@ -32,18 +34,25 @@ export interface HostFacts {
 /** The element of `switched_on` that remembers it. */
 export const forwardingKey = '"ip_forward"';
 
+/** Packets between links that are not Netyard's are dropped. */
+export const routesOnlyContainers = (facts: HostFacts): boolean => facts.switchedForwarding && facts.dropsStrangers;
+
 /** Things of the host that all networks stand on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
   const { guarded, isolates } = facts;
-  const routesOnlyOwn = facts.switchedForwarding && facts.dropsStrangers;
+  const routesOnlyOwn = routesOnlyContainers(facts);
   return [
     // The drop is there before the forwarding that it is for.
-    ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded, isolates }),
+    ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded }),
     ...(facts.switchedForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
+    ...(routesOnlyOwn ? facts.engineBridges.map(planEngineBridge) : []),
     ...(facts.ipForward ? [forward] : []),
   ];
 }
+
+const planEngineBridge = (link: string): KernelObject =>
+  element('engine_bridges', `"${link}"`, { comment: 'of another engine' });
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const owner = bridgeOwner(bridge.networkName);

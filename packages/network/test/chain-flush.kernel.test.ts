@@ -1,0 +1,92 @@
+/** Another program flushes single chains, sets and rules of our tables: nothing opens, connections go on. */
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { Echo } from './echo.ts';
+import { addNeighbour, addUplink, ask, eventually, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = await inFreshHost(import.meta.url);
+const neighbour = '/run/netns/neighbour';
+const arrivals = '/run/netns/arrivals';
+const rounds = 200;
+
+describe('a change of single chains', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let address = '';
+  let other = '';
+
+  /** Each packet or connection that gets there is written down. */
+  const record = (ns: string, protocol: 'tcp' | 'udp', port: number, what: string): Promise<void> =>
+    serve(ns, protocol, port, what, { program: `SYSTEM:echo ${what} >> ${arrivals}` });
+
+  before(async () => {
+    sh('sysctl -qw net.ipv4.ip_forward=0'); // so that the daemon switches it on, for containers only
+    addUplink();
+    addNeighbour('neighbour', 9);
+    sh(
+      'ip netns add far; ip link add far0 type veth peer name eth0 netns far; ip address add 198.51.100.1/24 dev far0',
+    );
+    sh('ip link set far0 up; ip -n far link set eth0 up; ip -n far address add 198.51.100.9/24 dev eth0');
+    sh('ip -n neighbour route add default via 192.0.2.1; ip -n far route add default via 198.51.100.1');
+    await yard.networks.start([]);
+    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    address = web.endpoints[0]?.ipv4Address ?? '';
+    other = (await yard.run('other')).netnsPath ?? '';
+    appendFileSync(arrivals, '');
+    await serve(web.netnsPath, 'tcp', 80, 'web', { program: 'EXEC:cat' });
+    await record(web.netnsPath ?? '', 'tcp', 81, 'tcp');
+    await record(web.netnsPath ?? '', 'udp', 53, 'udp');
+    await record('/run/netns/far', 'udp', 53, 'routed');
+  });
+
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  /** What the neighbour must not reach: an unpublished port by TCP and UDP, and a host behind this one. */
+  const probe = (ns: string): string =>
+    `nsenter --net=${ns} bash -c 'echo x >/dev/udp/${address}/53; echo x >/dev/udp/198.51.100.9/53; timeout 0.05 bash -c "echo x >/dev/tcp/${address}/81"' || true`;
+
+  const names = (listing: string, kind: string): string[] =>
+    [...listing.matchAll(new RegExp(`^\\t(?:${kind}) (\\S+) \\{`, 'gm'))].map((match) => match[1] ?? '');
+
+  /** Flushes each chain, set and map, and makes what somebody may add by mistake. */
+  const changes = (): string[] => {
+    const listing = sh('nft list table ip netyard');
+    return [
+      ...names(listing, 'chain').map((chain) => `flush chain ip netyard ${chain}`),
+      ...names(listing, 'set').map((set) => `flush set ip netyard ${set}`),
+      ...names(listing, 'map').map((map) => `flush map ip netyard ${map}`),
+      ...['to_bridge', 'forward', 'strangers'].map((chain) => `insert rule ip netyard ${chain} accept`),
+    ];
+  };
+
+  test('what counts arrivals counts them', async () => {
+    sh(probe(other));
+    await eventually('they are counted', () => readFileSync(arrivals, 'utf8').split('\n').length === 4);
+    sh(`: > ${arrivals}`);
+  });
+
+  test(`${rounds} of them open no port and cut no connection`, async () => {
+    const known = changes();
+    assert.ok(known.length > 30, known.join('; '));
+    const echo = new Echo(neighbour, '192.0.2.1', 8801);
+    await echo.answers();
+    for (let round = 0; round < rounds; round += 1) {
+      const change = known[round % known.length] ?? '';
+      // This process, which repairs, waits meanwhile.
+      sh(`nft '${change}' && ${probe(neighbour)}`);
+      assert.equal(readFileSync(arrivals, 'utf8'), '', change);
+      await echo.answers();
+    }
+    await echo.end();
+    await eventually('the port is published again', () => /8801/.test(sh('nft list map ip netyard published_any')));
+    await eventually('it is reached', () => ask(neighbour, 'tcp', '192.0.2.1', 8801) === 'hello');
+    assert.equal(readFileSync(arrivals, 'utf8'), '');
+  });
+});

@@ -1,0 +1,96 @@
+/** Where the daemon switched forwarding on: what other engines on the host may still forward, with real packets. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const host = await inFreshHost(import.meta.url);
+const neighbour = '/run/netns/neighbour';
+
+/** A bridge with one host on it, `10.88.N.2`; answers its namespace. */
+function addBridge(link: string, number: number): string {
+  const name = `on-${number}`;
+  sh(`ip link add ${link} type bridge && ip address add 10.88.${number}.1/24 dev ${link} && ip link set ${link} up`);
+  sh(`ip netns add ${name} && ip link add port${number} type veth peer name eth0 netns ${name}`);
+  sh(`ip link set port${number} master ${link} up && ip -n ${name} link set eth0 up`);
+  sh(
+    `ip -n ${name} address add 10.88.${number}.2/24 dev eth0 && ip -n ${name} route add default via 10.88.${number}.1`,
+  );
+  return `/run/netns/${name}`;
+}
+
+describe('containers of other engines', host, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  const engines: { link: string; number: number; ns: string }[] = [];
+  let lan = '';
+
+  const addEngine = (link: string, number: number): void => {
+    engines.push({ link, number, ns: addBridge(link, number) });
+  };
+
+  before(async () => {
+    sh('sysctl -qw net.ipv4.ip_forward=0');
+    addUplink();
+    addNeighbour('neighbour', 9);
+    sh('ip -n neighbour route add default via 192.0.2.1');
+    addEngine('br-0123456789ab', 1);
+    lan = addBridge('br-lan', 3);
+    await yard.networks.start([]);
+    await yard.run('web');
+    addEngine('podman0', 2); // made while the daemon is at work
+    for (const { ns } of engines) await serve(ns, 'tcp', 80, 'theirs');
+  });
+
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  test('reach out, and answers come back', async () => {
+    for (const { link, ns } of engines) await eventually(`${link} reaches out`, () => pings(ns, '192.0.2.9'));
+  });
+
+  test('reach the containers of another network of theirs, if its own engine lets them', async () => {
+    assert.ok(pings(engines[0]?.ns, '10.88.2.2'));
+  });
+
+  test('are reached from outside by what their engine publishes and by nothing else', () => {
+    sh('nft add table ip theirs; nft add chain ip theirs pre "{ type nat hook prerouting priority -100; }"');
+    for (const { number } of engines) {
+      sh(`nft add rule ip theirs pre tcp dport 900${number} dnat to 10.88.${number}.2:80`);
+      assert.equal(ask(neighbour, 'tcp', `10.88.${number}.2`, 80), '');
+      assert.ok(!pings(neighbour, `10.88.${number}.2`));
+      assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 9000 + number), 'theirs 192.0.2.9');
+    }
+  });
+
+  test('a bridge that an administrator named br-lan is no engine’s: the host does not route for it', () => {
+    assert.ok(pings(lan, '10.88.3.1'));
+    assert.ok(!pings(lan, '192.0.2.9'));
+    assert.ok(!pings(neighbour, '10.88.3.2'));
+  });
+
+  test('a link that is gone takes its rule along', async () => {
+    sh('ip link delete podman0');
+    sh('ip link add podman1 type bridge');
+    await eventually('podman1 is known', () => /podman1/.test(sh('nft list set ip netyard engine_bridges')));
+    await eventually('podman0 is not', () => !/podman0/.test(sh('nft list set ip netyard engine_bridges')));
+  });
+
+  test('the guard knows them too', async () => {
+    sh('nft flush chain ip netyard strangers');
+    assert.ok(!pings(neighbour, '10.88.1.2'));
+    await eventually('they reach out again', () => pings(engines[0]?.ns, '192.0.2.9'));
+  });
+
+  test('forwarding that was on already stays as it was', async () => {
+    await yard.networks.close();
+    sh('nft delete table ip netyard');
+    await yard.open().start([...yard.containers.keys()]);
+    assert.ok(pings(neighbour, '10.88.1.2'));
+    assert.ok(pings(lan, '192.0.2.9'));
+  });
+});
