@@ -14,7 +14,8 @@ export interface AllowedImports {
 export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   core: { boxes: [] },
   kernel: { boxes: ['core'] },
-  network: { boxes: ['core', 'kernel'] },
+  dns: { boxes: ['core'] },
+  network: { boxes: ['core', 'kernel', 'dns'] },
   engine: { boxes: ['core', 'kernel', 'network'] },
   'api-types': { boxes: ['core'] },
   'docker-api': { boxes: ['core', 'api-types', 'network', 'engine'] },

@@ -1,6 +1,6 @@
 /** Which names other hosts may resolve, and what a container asks for. Pure. */
-import { isIdPrefix, isName, NetyardError, parseIp } from '@netyard/core';
-import type { RemoteName, SandboxConfig } from '../contract.ts';
+import { NetyardError } from '@netyard/core';
+import type { SandboxConfig } from '../contract.ts';
 
 /** One label of a DNS name (RFC 1035, 2.3.4: 63 bytes); underscores as Docker's names have them. */
 const label = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
@@ -18,20 +18,4 @@ export function checkPublishable(name: string): void {
 /** Whether it asks for it, or the default does. Only names that can be are published by default. */
 export function asksToPublish(config: Pick<SandboxConfig, 'name' | 'publishName'>, byDefault: boolean): boolean {
   return (config.publishName ?? byDefault) && isPublishable(config.name);
-}
-
-/** `NAME.HOST`, as other hosts ask for it. */
-export const fullName = ({ name, host }: Pick<RemoteName, 'name' | 'host'>): string => `${name}.${host}`;
-
-/** Whether what another host tells can stand in a hosts file and in an answer. */
-export function isSound({ host, name, containerId, address }: RemoteName): boolean {
-  return isName(host) && isName(name) && isIdPrefix(containerId) && isIpv4(address);
-}
-
-function isIpv4(text: string): boolean {
-  try {
-    return parseIp(text).family === 4;
-  } catch {
-    return false;
-  }
 }

@@ -1,10 +1,10 @@
 /** Which containers ask our name server, and whom it asks in turn. Pure. */
+import { dnsPort } from '@netyard/dns';
 import type { SandboxConfig } from '../contract.ts';
 import { parseResolvConf } from '../files/resolv-conf.ts';
 
 /** Where containers find their name server. */
 export const serverAddress = '127.0.0.11';
-export const dnsPort = 53;
 
 const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address);
 

@@ -5,16 +5,22 @@
  */
 import { closeSync } from 'node:fs';
 import { messageOf } from '@netyard/core';
+import {
+  bareAnswer,
+  decideAnswer,
+  dnsPort,
+  Forwarder,
+  isValidRemoteName,
+  NameIndex,
+  NameServer,
+  rcodes,
+  type Transport,
+} from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
 import type { Context, Sandbox } from '../context.ts';
 import type { RemoteDirectory, RemoteName } from '../contract.ts';
-import { decideAnswer } from '../names/answer.ts';
-import { Forwarder, type Transport } from '../names/forwarder.ts';
-import { bareAnswer, rcodes } from '../names/message.ts';
-import { NameIndex } from '../names/name-index.ts';
-import { asksToPublish, isSound } from '../names/published-name.ts';
-import { asksOurServer, dnsPort, serverAddress, upstreamsOf } from '../names/resolvers.ts';
-import { NameServer } from '../names/server.ts';
+import { asksToPublish } from '../names/published-name.ts';
+import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts';
 import { linkEndpoint, readIfThere } from './sandbox-plan.ts';
 import { sharersOf } from './shared.ts';
 
@@ -114,7 +120,9 @@ export class Names {
     const names = directory?.names() ?? [];
     return names.filter(
       (name) =>
-        name.host !== directory?.hostName && isSound(name) && peers.behind(name.address)?.record.name === name.host,
+        name.host !== directory?.hostName &&
+        isValidRemoteName(name) &&
+        peers.behind(name.address)?.record.name === name.host,
     );
   }
 

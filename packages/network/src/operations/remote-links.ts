@@ -3,11 +3,12 @@
  * the target is, or was last, is kept with the link, so that it is known also while nobody can be asked. The hosts file
  * of a running parent is rewritten line by line, as for links within a host; a target that is gone leaves its line.
  */
+
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isValidRemoteName } from '@netyard/dns';
 import type { Context } from '../context.ts';
 import type { LinkRecord, PeerApi, PeerApis, PeerContainers, RemoteName, RemoteTarget } from '../contract.ts';
 import { ownNames, updateRemoteLine } from '../files/hosts.ts';
-import { isSound } from '../names/published-name.ts';
 import type { Names } from './names.ts';
 import { editHosts } from './parents.ts';
 import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
@@ -131,7 +132,7 @@ export class RemoteLinks {
     if (!found) return undefined;
     const named = { ...found, host };
     const isPlaced = found.address === '' || this.#context().peers.behind(found.address)?.record.name === host;
-    if (isPlaced && isSound({ ...named, address: found.address || '0.0.0.0' })) return named;
+    if (isPlaced && isValidRemoteName({ ...named, address: found.address || '0.0.0.0' })) return named;
     throw new NetyardError('invalid', `peer ${host} tells of its container ${ref} what cannot be`, {
       hint: `its address ${JSON.stringify(found.address)} is in none of the peer's subnets, or its name is none`,
     });

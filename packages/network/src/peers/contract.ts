@@ -1,4 +1,7 @@
 /** Other hosts, as the network box has them: peers and the ways to them, their containers' names, who is asked for both. */
+import type { RemoteName } from '@netyard/dns';
+
+export type { RemoteName } from '@netyard/dns';
 
 /** How a peer is reached: by a plain route on a shared link, through a tunnel, or whichever is possible. */
 export type PeerVia = 'auto' | 'route' | 'vxlan';
@@ -78,16 +81,6 @@ export interface RemoteTarget {
   /** Who tells of it: the cluster's names, or the API of a peer that was written down. */
   source: 'cluster' | 'peer';
   at: RemoteName;
-}
-
-/** A container as other hosts know it. */
-export interface RemoteName {
-  host: string;
-  /** Of the container, without the leading slash. */
-  name: string;
-  containerId: string;
-  /** IPv4, without prefix length. */
-  address: string;
 }
 
 /** Names across hosts, as a cluster keeps them. The daemon makes it from its membership. */

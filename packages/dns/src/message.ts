@@ -1,14 +1,16 @@
 /**
- * DNS messages (RFC 1035, 4.1): what is read of a query, and the answers we make ourselves. What is forwarded is never
- * taken apart further than its header and question, so that any extension passes. Pure.
+ * DNS messages (RFC 1035, 4.1): reads queries and builds our own answers. Of a forwarded message only the header and
+ * the question are parsed, so that every extension passes unchanged. Pure.
  */
 import { AUTHORITATIVE_ANSWER, decode, encode, type Packet, RECURSION_AVAILABLE, RECURSION_DESIRED } from 'dns-packet';
 
+/** Port of DNS servers (RFC 1035, 4.2). */
+export const dnsPort = 53;
 export const headerLength = 12;
 const responseBit = 0x80;
 const recursionDesiredBit = 0x01;
 const opcodeMask = 0x78;
-/** What we can take over UDP, in the OPT record of our own answers (RFC 9715). */
+/** Largest UDP payload that we accept, in the OPT record of our own answers (RFC 9715). */
 const udpPayloadSize = 1232;
 
 export const rcodes = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 };
@@ -34,20 +36,21 @@ export function withId(message: Buffer, id: number): Buffer {
   return copy;
 }
 
-/** The one question of a query; undefined when its bytes are none. */
+/** The question of a query; undefined when it cannot be parsed. */
 export function readQuestion(message: Buffer): Question | undefined {
-  const alone = Buffer.from(message);
-  alone.writeUInt16BE(1, 4);
-  alone.fill(0, 6, headerLength);
+  // Without the counts of the other sections, which are not parsed.
+  const header = Buffer.from(message);
+  header.writeUInt16BE(1, 4);
+  header.fill(0, 6, headerLength);
   try {
-    const question = decode(alone).questions?.[0];
+    const question = decode(header).questions?.[0];
     return question && { name: question.name, type: question.type, class: question.class ?? 'IN' };
   } catch {
     return undefined;
   }
 }
 
-/** Header and question as bytes; undefined for a question that is cut off or compressed, which a first one cannot be. */
+/** The question's bytes; undefined when it is truncated or compressed, which is invalid in a first question. */
 function questionBytes(message: Buffer): Buffer | undefined {
   let at = headerLength;
   for (;;) {
@@ -59,20 +62,20 @@ function questionBytes(message: Buffer): Buffer | undefined {
   return at + 4 <= message.length ? message.subarray(headerLength, at + 4) : undefined;
 }
 
-/** Whether a message can be the answer to a query that was sent under that id (RFC 5452, 4). */
+/** Whether a message is a valid response to the query: same id, same question (RFC 5452, 4). */
 export function answers(message: Buffer, query: Buffer): boolean {
   if (message.length < headerLength || !isResponse(message) || messageId(message) !== messageId(query)) return false;
   if (questionCount(message) === 0) return rcodeOf(message) !== rcodes.noError;
   const asked = questionBytes(query);
-  const told = questionBytes(message);
+  const answered = questionBytes(message);
   return (
     asked !== undefined &&
-    told !== undefined &&
-    asked.toString('latin1').toLowerCase() === told.toString('latin1').toLowerCase()
+    answered !== undefined &&
+    asked.toString('latin1').toLowerCase() === answered.toString('latin1').toLowerCase()
   );
 }
 
-/** An answer without records, made from the query's own bytes. */
+/** An answer without records, built from the query's own bytes. */
 export function bareAnswer(query: Buffer, rcode: number): Buffer {
   const question = questionCount(query) === 1 ? questionBytes(query) : undefined;
   const answer = Buffer.concat([query.subarray(0, headerLength), question ?? Buffer.alloc(0)]);
@@ -89,7 +92,7 @@ export interface OwnAnswer {
   records: readonly { type: 'A' | 'PTR'; data: string; ttl: number }[];
 }
 
-/** An answer of our own authority. Undefined when the query's further records cannot be read. */
+/** An authoritative answer. Undefined when the query's other sections cannot be parsed. */
 export function ownAnswer(query: Buffer, { rcode, question, records }: OwnAnswer): Buffer | undefined {
   let asked: Packet;
   try {

@@ -1,7 +1,6 @@
 /**
- * The name server of one container: two sockets that were opened inside its namespace, UDP and TCP, served from here.
- * What is answered is decided by whoever made it; here are only the bounds that keep one container from taking the
- * daemon's time and descriptors.
+ * The name server of one container: serves a UDP and a TCP socket that were opened inside the container's namespace.
+ * The caller decides the answers; this file bounds what one container can take of the daemon's time and descriptors.
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -9,16 +8,16 @@ import { type Logger, messageOf } from '@netyard/core';
 import type { Transport } from './forwarder.ts';
 import { frame, MessageReader } from './framing.ts';
 
-/** Of one container: queries that wait for others' answers, and connections. */
-const mostWaiting = 64;
-const mostConnections = 16;
+/** Per container: pending forwarded queries, and TCP connections. */
+const maximumPending = 64;
+const maximumConnections = 16;
 const idleMilliseconds = 10_000;
 
-/** The answer to one query, at once or later; undefined: none at all. */
+/** Returns the answer to one query, possibly as a promise; undefined: no answer is sent. */
 export type Answerer = (query: Buffer, transport: Transport) => Promise<Buffer | undefined> | Buffer | undefined;
 
 export interface NameServerOptions {
-  /** Descriptors of a bound and a listening socket; the server's from now on. */
+  /** Descriptors of a bound and a listening socket; owned by the server from now on. */
   udp: number;
   tcp: number;
   answer: Answerer;
@@ -32,7 +31,7 @@ export class NameServer {
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
   readonly #connections = new Set<Socket>();
-  #waiting = 0;
+  #pending = 0;
   #open = true;
 
   constructor(options: NameServerOptions) {
@@ -41,9 +40,9 @@ export class NameServer {
       this.#answer(query, 'udp', (message) => this.#udp.send(message, port, address));
     });
     this.#tcp = createServer((connection) => this.#serve(connection));
-    this.#tcp.maxConnections = mostConnections;
-    this.#udp.on('error', (error) => this.#tell('its UDP socket failed', error));
-    this.#tcp.on('error', (error) => this.#tell('its TCP socket failed', error));
+    this.#tcp.maxConnections = maximumConnections;
+    this.#udp.on('error', (error) => this.#logFailure('its UDP socket failed', error));
+    this.#tcp.on('error', (error) => this.#logFailure('its TCP socket failed', error));
     this.#udp.bind({ fd: options.udp });
     this.#tcp.listen({ fd: options.tcp });
   }
@@ -57,31 +56,31 @@ export class NameServer {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #tell(what: string, error: unknown): void {
+  #logFailure(what: string, error: unknown): void {
     const { logger, container } = this.#options;
     logger.warn(`a container's name server: ${what}`, { container, error: messageOf(error) });
   }
 
   #answer(query: Buffer, transport: Transport, reply: (message: Buffer) => void): void {
-    if (this.#waiting >= mostWaiting) return;
+    if (this.#pending >= maximumPending) return;
     try {
       const answer = this.#options.answer(query, transport);
       if (answer instanceof Promise) this.#replyLater(answer, reply);
       else if (answer) reply(answer);
     } catch (error) {
-      this.#tell('a query could not be answered', error);
+      this.#logFailure('a query could not be answered', error);
     }
   }
 
   #replyLater(answer: Promise<Buffer | undefined>, reply: (message: Buffer) => void): void {
-    this.#waiting += 1;
+    this.#pending += 1;
     answer
       .then((message) => {
         if (message && this.#open) reply(message);
       })
-      .catch((error: unknown) => this.#tell('a query could not be passed on', error))
+      .catch((error: unknown) => this.#logFailure('a query could not be forwarded', error))
       .finally(() => {
-        this.#waiting -= 1;
+        this.#pending -= 1;
       });
   }
 
@@ -89,7 +88,7 @@ export class NameServer {
     const reader = new MessageReader();
     this.#connections.add(connection);
     connection.setTimeout(idleMilliseconds, () => connection.destroy());
-    connection.on('error', () => connection.destroy()); // the container's side went away
+    connection.on('error', () => connection.destroy()); // the client disconnected
     connection.on('close', () => this.#connections.delete(connection));
     connection.on('data', (data) => {
       for (const query of reader.take(data))

@@ -1,5 +1,4 @@
-/** Decides what becomes of one DNS query: answered from the published names, passed on, or dropped. Pure. */
-import type { RemoteName } from '../contract.ts';
+/** Decides about one DNS query: answer it from the published names, forward it, or drop it. Pure. */
 import {
   bareAnswer,
   headerLength,
@@ -11,16 +10,16 @@ import {
   rcodes,
   readQuestion,
 } from './message.ts';
+import { fullName, type RemoteName } from './name.ts';
 import type { NameIndex } from './name-index.ts';
-import { fullName } from './published-name.ts';
 
-/** How long a resolver may keep an answer: containers move, and asking us costs nothing. */
+/** Seconds that a resolver may cache an answer: containers move, and asking again is cheap. */
 const ttl = 5;
 
 export type Decision =
   | { kind: 'answer'; message: Buffer; ambiguous?: { name: string; of: readonly RemoteName[] } }
   | { kind: 'forward' }
-  /** No query at all: whoever sent it is not told anything. */
+  /** Not a query: its sender gets no answer. */
   | { kind: 'drop' };
 
 export function decideAnswer(query: Buffer, names: NameIndex): Decision {

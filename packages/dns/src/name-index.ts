@@ -1,9 +1,8 @@
 /**
- * All published names, looked up as resolvers ask: `NAME.HOST`, `NAME` and by address. Names know no case (RFC 4343).
- * Made anew when something changed; holds no sockets and asks nobody. Pure.
+ * Index of all published names: by `NAME.HOST`, by `NAME` and by address. Names are case-insensitive (RFC 4343). Built
+ * anew after each change. Pure.
  */
-import type { RemoteName } from '../contract.ts';
-import { fullName } from './published-name.ts';
+import { fullName, type RemoteName } from './name.ts';
 
 export class NameIndex {
   readonly #full = new Map<string, RemoteName[]>();
@@ -20,7 +19,7 @@ export class NameIndex {
     }
   }
 
-  /** All that bear the name, written either way, without the dot at its end: one is an answer, several are none. */
+  /** All containers of that name, in either form, with or without a trailing dot. More than one means ambiguous. */
   named(text: string): readonly RemoteName[] {
     const key = text.toLowerCase().replace(/\.$/, '');
     return this.#full.get(key) ?? this.#short.get(key) ?? [];
@@ -39,8 +38,8 @@ export class NameIndex {
   }
 
   /**
-   * Where the target of a link to `host/name` is now: the same container whatever it is called, else the named host's
-   * container of that name, else the only one of that name anywhere.
+   * Finds the present target of a link to `host/name`: the same container under any name, else that host's container
+   * of the name, else the only container of the name on any host.
    */
   follow(target: { host: string; name: string; containerId: string }): RemoteName | undefined {
     const elsewhere = this.#short.get(target.name.toLowerCase()) ?? [];
@@ -53,7 +52,7 @@ export class NameIndex {
 }
 
 function add(map: Map<string, RemoteName[]>, key: string, name: RemoteName): void {
-  const there = map.get(key);
-  if (there) there.push(name);
+  const entries = map.get(key);
+  if (entries) entries.push(name);
   else map.set(key, [name]);
 }

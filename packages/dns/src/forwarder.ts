@@ -1,24 +1,23 @@
 /**
- * Passes queries on to other name servers and brings their answers back, byte for byte but for the id. Each goes out
- * from a port of its own, chosen by the kernel, under a random id, and only an answer from where it was sent to, with
- * that id and that question, is taken (RFC 5452). Sockets are made where the process is, not in containers.
+ * Forwards queries to upstream name servers and returns their answers unchanged except for the id. Each query leaves
+ * from its own ephemeral port with a random id; an answer must come from the queried server and match id and question
+ * (RFC 5452). Sockets are opened in the namespace of this process, not in a container's.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createConnection, isIPv6 } from 'node:net';
 import { frame, MessageReader } from './framing.ts';
-import { answers, messageId, rcodeOf, rcodes, withId } from './message.ts';
-import { dnsPort } from './resolvers.ts';
+import { answers, dnsPort, messageId, rcodeOf, rcodes, withId } from './message.ts';
 
 export type Transport = 'udp' | 'tcp';
 
-/** Some resolvers wait five seconds for us: two servers of ours are asked meanwhile. */
-const patienceMilliseconds = 2000;
-/** As many as resolv.conf(5) has. */
-const mostServers = 3;
+/** Resolvers wait five seconds by default: enough for two upstream servers. */
+const timeoutMilliseconds = 2000;
+/** MAXNS of resolv.conf(5). */
+const maximumServers = 3;
 
 export interface ForwarderOptions {
-  /** Queries on their way at one time. */
+  /** Maximum of pending queries. */
   limit: number;
   port?: number;
 }
@@ -34,15 +33,15 @@ export class Forwarder {
   }
 
   /**
-   * One server after the other until one answers for good: `server failure` and `refused` are not the last word while
-   * there is another to ask. Undefined when nobody answered, or too many wait already.
+   * Asks one server after the other. SERVFAIL and REFUSED are returned only when no later server answers. Undefined
+   * when no server answered, or when too many queries are pending.
    */
   async ask(query: Buffer, servers: readonly string[], transport: Transport): Promise<Buffer | undefined> {
     if (this.#waiting >= this.#limit) return undefined;
     this.#waiting += 1;
     try {
       let last: Buffer | undefined;
-      for (const server of servers.slice(0, mostServers)) {
+      for (const server of servers.slice(0, maximumServers)) {
         const answer = await this.#askOne(query, server, transport);
         if (answer && ![rcodes.serverFailure, rcodes.refused].includes(rcodeOf(answer))) return answer;
         last = answer ?? last;
@@ -70,12 +69,12 @@ function askUdp(sent: Buffer, server: string, port: number): Promise<Buffer | un
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(end, patienceMilliseconds, undefined);
+    const timer = setTimeout(end, timeoutMilliseconds, undefined);
     socket.on('error', () => end(undefined)); // refused, unreachable: the next one is asked at once
     socket.on('message', (message) => {
       if (answers(message, sent)) end(message);
     });
-    // Connected, so that the kernel takes packets of that server only and tells when nobody listens there.
+    // Connected, so that the kernel takes packets of that server only and reports a closed port.
     socket.connect(port, server, () => socket.send(sent));
   });
 }
@@ -88,7 +87,7 @@ function askTcp(sent: Buffer, server: string, port: number): Promise<Buffer | un
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(patienceMilliseconds, () => end(undefined));
+    socket.setTimeout(timeoutMilliseconds, () => end(undefined));
     socket.on('error', () => end(undefined));
     socket.on('close', () => end(undefined));
     socket.on('data', (data) => {

@@ -1,4 +1,4 @@
-/** DNS over TCP: each message after its length in two bytes (RFC 1035, 4.2.2). Pure. */
+/** DNS over TCP: each message is preceded by its length in two bytes (RFC 1035, 4.2.2). Pure. */
 
 export function frame(message: Buffer): Buffer {
   const length = Buffer.alloc(2);
@@ -6,7 +6,7 @@ export function frame(message: Buffer): Buffer {
   return Buffer.concat([length, message]);
 }
 
-/** Gathers a connection's bytes into messages, however they are cut. Holds one message at most, 64 KiB. */
+/** Reassembles messages from a TCP stream. Buffers at most one message, 64 KiB. */
 export class MessageReader {
   #rest: Buffer = Buffer.alloc(0);
 
