@@ -1,8 +1,11 @@
 /** The tutorial's chapter 4: bridge, host, none and container mode, their rules and their conflicts. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
+
+const dockerIn = join(import.meta.dirname, '../examples/docker-in.sh');
 
 for (const engine of enginesUnderTest())
   describe(`modes on ${engine}`, { skip: cannotRun(engine) }, () => {
@@ -12,8 +15,12 @@ for (const engine of enginesUnderTest())
     });
     after(() => host.close());
 
-    /** What a command inside a container prints: the tutorial's `docker-in.sh NAME`. */
-    const inside = (name: string, line: string): Promise<string> => host.docker('exec', name, 'sh', '-c', line);
+    /** What a command prints that is typed into the tutorial's `bash docker-in.sh NAME`. */
+    const inside = async (name: string, line: string): Promise<string> => {
+      const { status, stdout, stderr } = await host.run(['bash', dockerIn, name], { stdin: `${line}\n` });
+      assert.equal(status, 0, stderr);
+      return stdout.trimEnd();
+    };
 
     test('docker rm -f `docker ps -a -q`', async () => {
       await host.docker('run', '-d', '--name', 'old', 'nginx-app01', 'nginx');
