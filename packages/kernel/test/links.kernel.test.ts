@@ -54,3 +54,22 @@ test('a file keeps its inode and gets its mode', host, async () => {
   await kernel.remove(plan(''));
   assert.ok(!existsSync(path));
 });
+
+test('a route that others put before ours is left alone', host, async () => {
+  const ns = '/run/netns/c9';
+  const route = { kind: 'route', ns, to: 'default', via: '10.1.1.1' } as const;
+  const plan: KernelPlan = {
+    owner: 'x',
+    objects: [
+      { kind: 'netns', path: ns },
+      { kind: 'bridge', ns, name: 'br0', up: true },
+      { kind: 'address', ns, link: 'br0', prefix: '10.1.1.2/24' },
+      route,
+    ],
+  };
+  await kernel.apply(plan);
+  sh('ip -n c9 route prepend default via 10.1.1.9');
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  assert.match(sh('ip -n c9 route'), /default via 10\.1\.1\.9.*\ndefault via 10\.1\.1\.1 /);
+  await kernel.remove(plan);
+});

@@ -123,7 +123,7 @@ function routeOn(session: Session, object: RouteObject): routes.Route {
   return link === undefined ? route : { ...route, linkIndex: indexOf(session, link, ns) };
 }
 
-/** The route with the same destination, table and metric: only one can be. */
+/** The route with the same destination, table and metric; of several that others added beside ours, ours. */
 function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
   const family = routeFamily(object);
   const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
@@ -140,9 +140,13 @@ function findRoute(session: Session, object: RouteObject): routes.DecodedRoute |
       if (match !== 'unknown' && isWanted(match)) return match;
       if (match !== 'unknown' && match.table === table && lengthOf(match.to) < lengthOf(to)) return undefined;
     }
-    return routes.listRoutes(socket, family, table).find(isWanted);
+    const candidates = routes.listRoutes(socket, family, table).filter(isWanted);
+    return candidates.find(({ via }) => via === canonicalAddress(object.via)) ?? candidates[0];
   });
 }
+
+const canonicalAddress = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : formatIp(parseIp(text));
 
 const lengthOf = (to: string): number => (to === 'default' ? 0 : parsePrefix(to).length);
 
