@@ -40,7 +40,14 @@ export interface VethObject {
   hairpin?: boolean;
   isolated?: boolean;
   up: boolean;
-  peer: { ns?: string; name: string; mac?: string; up: boolean };
+  peer: {
+    ns?: string;
+    name: string;
+    mac?: string;
+    up: boolean;
+    /** Name, namespace, MAC, MTU and state of this end are given when the pair is made, and others may change them. */
+    keep?: boolean;
+  };
 }
 
 /**

@@ -55,6 +55,26 @@ test('a file keeps its inode and gets its mode', host, async () => {
   assert.ok(!existsSync(path));
 });
 
+test('an end of a pair that others may change is made and then left alone', host, async () => {
+  const ns = '/run/netns/c9';
+  const veth = {
+    ...{ kind: 'veth', name: 'ny9', mtu: 1400, up: true },
+    peer: { ns, name: 'eth0', mac: '02:42:ac:11:00:09', up: true, keep: true },
+  } as const;
+  const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'netns', path: ns }, veth] };
+  await kernel.apply(plan);
+  assert.match(sh('ip -n c9 -o link show eth0'), /<.*UP.*mtu 1400 .*02:42:ac:11:00:09/);
+  sh('ip -n c9 link set eth0 down; ip -n c9 link set eth0 name other mtu 1300 address 02:42:ac:11:00:08');
+  sh('ip netns add c8; ip -n c9 link set other netns c8');
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  sh('ip link set ny9 down mtu 1200');
+  assert.equal((await kernel.apply(plan)).operations.length, 1);
+  assert.match(sh('ip -o link show ny9'), /<.*UP.*mtu 1400 /);
+  assert.match(sh('ip -n c8 -o link show other'), /mtu 1300 .*state DOWN.*02:42:ac:11:00:08/);
+  await kernel.remove(plan);
+  sh('ip netns delete c8');
+});
+
 test('a route that others put before ours is left alone', host, async () => {
   const ns = '/run/netns/c9';
   const route = { kind: 'route', ns, to: 'default', via: '10.1.1.1' } as const;

@@ -35,7 +35,7 @@ function masterSetting(session: Session, { master, ns }: VethObject): { master?:
 /** A name and the namespace where it means something. */
 const withNs = (name: string, ns: string | undefined): Place => (ns === undefined ? { name } : { name, ns });
 
-/** What the pair's far end should be like. */
+/** What the pair's far end should be like, when it is made. */
 function peerSettings({ mtu, peer }: VethObject): links.LinkSettings {
   return {
     up: peer.up,
@@ -64,10 +64,17 @@ function findEnds(session: Session, veth: VethObject): Ends {
 }
 
 function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): Undo[] {
+  const isRenamed = far && !veth.peer.keep && far.name !== veth.peer.name;
   return [
     ...(near && near.name !== veth.name ? [rename(session, veth.ns, near, veth.name)] : []),
-    ...(far && far.name !== veth.peer.name ? [rename(session, veth.peer.ns, far, veth.peer.name)] : []),
+    ...(isRenamed ? [rename(session, veth.peer.ns, far, veth.peer.name)] : []),
   ];
+}
+
+/** What of the far end is not as it should be. */
+function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
+  if (veth.peer.keep) return [];
+  return [far.name !== veth.peer.name && `its other end is named ${far.name}`, ...differences(far, peerSettings(veth))];
 }
 
 export const vethHandler: ObjectHandler<VethObject> = {
@@ -80,14 +87,13 @@ export const vethHandler: ObjectHandler<VethObject> = {
     const { near, far } = findEnds(session, veth);
     if (!near) return absent;
     if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
-    if (!far || !arePair(near, far)) return observed(['its other end is elsewhere']);
+    if (!veth.peer.keep && !arePair(near, far)) return observed(['its other end is elsewhere']);
     const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
     return observed([
       near.name !== veth.name && `named ${near.name}`,
-      far.name !== veth.peer.name && `its other end is named ${far.name}`,
       master !== undefined && near.masterIndex !== master && 'another master',
       ...differences(near, vethSettings(veth)),
-      ...differences(far, peerSettings(veth)),
+      ...(far ? farDifferences(veth, far) : []),
     ]);
   },
   create(session, veth) {
@@ -111,13 +117,13 @@ export const vethHandler: ObjectHandler<VethObject> = {
     const ends = findEnds(session, veth);
     const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
     refuseOtherKind(session, veth, 'veth');
-    if (!arePair(ends.near, ends.far)) {
+    if (!veth.peer.keep && !arePair(ends.near, ends.far)) {
       links.deleteLink(session.route(veth.ns), veth.name); // left by a crash: of no use to anybody
       return vethHandler.create(session, veth);
     }
     const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });
     try {
-      const undoFar = change(session, veth.peer, peerSettings(veth));
+      const undoFar = veth.peer.keep ? () => undefined : change(session, veth.peer, peerSettings(veth));
       return async () => {
         await undoFar();
         await undoNear();
