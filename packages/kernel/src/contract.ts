@@ -158,6 +158,19 @@ export type KernelEvent =
   /** Events were lost (the socket's buffer ran over): what you know may be out of date, observe again. */
   | { type: 'resync' };
 
+/** Namespaces of `Kernel.watchNamespaces`; each costs one descriptor. */
+export interface NamespaceWatch {
+  /**
+   * Reports the namespace at `path` from now on, once. Its socket keeps the namespace alive until `remove`.
+   * Throws KernelError ENOENT, EMFILE.
+   */
+  add(path: string): void;
+  remove(path: string): void;
+  /** After a report, and before the namespace is observed: reports its next change. */
+  rearm(path: string): void;
+  close(): void;
+}
+
 export interface KernelOptions {
   /** Told of what goes on beneath, such as a repeated dump. Silent unless given. */
   logger?: Logger;
@@ -210,6 +223,12 @@ export interface Kernel {
 
   /** Changes made by anybody in this process's namespace. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
+  /**
+   * Reports namespaces whose links, addresses, routes or netconf settings somebody changed, this process included. What
+   * changed is not reported, and after a report there is none until `rearm`: however often a namespace changes, it costs
+   * no more than the caller observes it.
+   */
+  watchNamespaces(report: (path: string) => void): NamespaceWatch;
   /**
    * Packets of one link, from the moment this resolves on. Throws `invalid` with the filter compiler's own words,
    * KernelError ENODEV, `unavailable` without libpcap. `close` of the kernel ends captures, too.

@@ -13,6 +13,7 @@ import type {
   KernelEvent,
   KernelOptions,
   LinkStatistics,
+  NamespaceWatch,
   ObservedAddress,
   ObservedElement,
   ObservedFdbEntry,
@@ -24,6 +25,7 @@ import type {
   PortReservation,
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
+import { watchNamespaces } from './namespace-watch.ts';
 import { listBaseChains, listChain } from './nft/chain.ts';
 import { setWords } from './nft/element.ts';
 import { canHoldTables, holdTables } from './nft/held.ts';
@@ -178,6 +180,10 @@ class LinuxKernel implements Kernel {
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
     return watchKernel(AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  watchNamespaces(report: (path: string) => void): NamespaceWatch {
+    return watchNamespaces(report);
   }
 
   async capture(request: PacketCaptureRequest): Promise<PacketCapture> {

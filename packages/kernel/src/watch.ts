@@ -1,11 +1,8 @@
 /**
  * Notifications of the kernel as an async iterable: links, addresses, routes and nftables of the own namespace.
  *
- * Node cannot wait for a netlink socket. So the kernel is asked to send SIGIO when one has something to read (fcntl
- * F_SETOWN, O_ASYNC; see fcntl(2)), which costs neither a thread nor a timer that looks again and again. Signals reach
- * the main thread only: in a Worker `watch` throws.
+ * SIGIO says when one of the sockets has something to read (see readable-signal.ts). In a Worker `watch` throws.
  */
-import { isMainThread } from 'node:worker_threads';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { KernelEvent } from './contract.ts';
 import { EventQueue } from './event-queue.ts';
@@ -14,28 +11,19 @@ import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 import { decodeMessages, type NetlinkMessage } from './netlink/message.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
-import { checked, closeFile } from './system.ts';
+import { checkMainThread, onReadable, signalWhenReadable } from './readable-signal.ts';
+import { closeFile } from './system.ts';
 
 /** linux/rtnetlink.h RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF. */
 const routeGroups = [1, 3, 5, 7, 9, 11, 24];
 /** linux/netfilter/nfnetlink.h NFNLGRP_NFTABLES. */
 const nftGroups = [7];
-const F_SETFL = 4;
-const F_SETOWN = 8;
-const O_ASYNC = 0o20000;
-const O_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const receiveBuffer = 1 << 20;
 const bufferLength = 65536;
 /** Longest time that a timer can sleep: it only keeps the process alive while somebody watches. */
 const farAway = 2 ** 31 - 1;
-
-/**
- * Stays for the process's life once anybody has watched: a signal may still be on its way when the last watcher ends,
- * and without a handler it would end the process. It keeps nothing alive.
- */
-const passOver = (): void => undefined;
 
 class NotificationSocket {
   readonly #fd: number;
@@ -49,8 +37,7 @@ class NotificationSocket {
     this.#fd = openNetlink(protocol, undefined, groups);
     this.#decode = decode;
     setIntegerOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer);
-    this.#control(F_SETOWN, process.pid);
-    this.#control(F_SETFL, O_ASYNC | O_NONBLOCK);
+    signalWhenReadable(this.#fd);
   }
 
   /** Everything that has come. Lost notifications give one `resync`. */
@@ -73,15 +60,11 @@ class NotificationSocket {
   close(): void {
     closeFile(this.#fd);
   }
-
-  #control(command: number, argument: number): void {
-    checked(libc().fcntl(this.#fd, command, argument), 'fcntl', 'netlink socket');
-  }
 }
 
 /** See `Kernel.watch`. Notifications count from the call on, not from the first `next`. */
 export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
-  if (!isMainThread) throw new NetyardError('internal', 'watch works in the main thread only');
+  checkMainThread('watch');
   const queue = new EventQueue<KernelEvent>();
   if (signal.aborted) {
     queue.end();
@@ -102,12 +85,11 @@ export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
     signal.removeEventListener('abort', onAbort);
     for (const socket of sockets) socket.close();
     sockets.length = 0;
-    process.removeListener('SIGIO', read);
+    stopReading();
     queue.end(error);
   };
   const onAbort = (): void => end();
-  if (!process.listeners('SIGIO').includes(passOver)) process.on('SIGIO', passOver);
-  process.on('SIGIO', read);
+  const stopReading = onReadable(read);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     sockets.push(new NotificationSocket(NETLINK_ROUTE, routeGroups, decodeRouteEvent));

@@ -58,7 +58,8 @@ test('a file keeps its inode and gets its mode', host, async () => {
 test('an end of a pair that others may change is made and then left alone', host, async () => {
   const ns = '/run/netns/c9';
   const veth = {
-    ...{ kind: 'veth', name: 'ny9', mtu: 1400, up: true },
+    kind: 'veth',
+    ...{ name: 'ny9', mtu: 1400, up: true },
     peer: { ns, name: 'eth0', mac: '02:42:ac:11:00:09', up: true, keep: true },
   } as const;
   const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'netns', path: ns }, veth] };

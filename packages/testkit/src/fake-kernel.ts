@@ -29,6 +29,7 @@ import {
   type KernelPlan,
   kernelError,
   type LinkStatistics,
+  type NamespaceWatch,
   type NftFamily,
   type NftTableObject,
   namespaceOf,
@@ -48,6 +49,7 @@ import {
 } from '@netyard/kernel';
 
 import { dependentsOf, FakeLinks } from './fake-links.ts';
+import { FakeNamespaceWatch } from './fake-namespace-watch.ts';
 
 export interface FakeKernelOptions {
   /** Links that are there before any plan, in the process's own namespace. Default `lo` and `eth0`. */
@@ -76,6 +78,8 @@ export class FakeKernel implements Kernel {
   readonly #links: FakeLinks;
   readonly #reserved = new Set<{ protocol: PortProtocol; address: string; port: number }>();
   readonly #watchers = new Set<EventQueue<KernelEvent>>();
+  /** `watchNamespaces` calls. */
+  readonly namespaceWatches: FakeNamespaceWatch[] = [];
   readonly #logger: Logger;
   #stepsUntilFailure = Number.POSITIVE_INFINITY;
 
@@ -293,6 +297,12 @@ export class FakeKernel implements Kernel {
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
     return queue;
+  }
+
+  watchNamespaces(report: (path: string) => void): NamespaceWatch {
+    const watch = new FakeNamespaceWatch(report);
+    this.namespaceWatches.push(watch);
+    return watch;
   }
 
   /** Gives `packets` and ends. Filters are not looked at. */

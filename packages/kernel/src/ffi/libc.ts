@@ -96,6 +96,11 @@ export interface Libc {
   /** `fds` is an array of struct pollfd; waits up to `timeout` milliseconds, -1 for ever. */
   poll(fds: Uint8Array, count: number, timeout: number): number;
   eventfd(initial: number, flags: number): number;
+  epoll_create1(flags: number): number;
+  /** `event` is a struct epoll_event. */
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  /** `events` is an array of `count` struct epoll_event. */
+  epoll_wait(epoll: number, events: Uint8Array, count: number, timeout: number): number;
   /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
   pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
   /** posix_spawn(3) and its helpers give an error number; they do not set errno. */
@@ -170,6 +175,7 @@ function declareLibc(): Libc {
     setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),
     poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
     eventfd: c.declare('int eventfd(unsigned int initial, int flags)'),
+    ...declareEpoll(c),
     pthread_sigmask: c.declare('int pthread_sigmask(int how, const uint8_t *set, uint8_t *former)'),
     ...declareSpawn(c),
     open_memstream: c.declare('void *open_memstream(uint8_t *buffer, uint8_t *size)'),
@@ -181,6 +187,12 @@ function declareLibc(): Libc {
     ),
   };
 }
+
+const declareEpoll = (c: Library) => ({
+  epoll_create1: c.declare<Libc['epoll_create1']>('int epoll_create1(int flags)'),
+  epoll_ctl: c.declare<Libc['epoll_ctl']>('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)'),
+  epoll_wait: c.declare<Libc['epoll_wait']>('int epoll_wait(int epoll, uint8_t *events, int count, int timeout)'),
+});
 
 /** The lists of words end with a null. */
 const posixSpawn =

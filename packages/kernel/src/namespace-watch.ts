@@ -1,0 +1,126 @@
+/**
+ * Which of many network namespaces changed: one rtnetlink socket inside each, all of them in one epoll set.
+ *
+ * A socket's buffer holds no more than a few messages, and nobody reads them before `rearm`: once it is full the kernel
+ * drops what comes and sends no further signal. So a namespace that changes without end costs this process nothing.
+ * NETLINK_LISTEN_ALL_NSID would need one socket for all, but that one would also carry what other engines' namespaces and
+ * containers that may change their network send, and its overrun would hide who changed.
+ */
+import type { NamespaceWatch } from './contract.ts';
+import { errnoOf, kernelError } from './ffi/errno.ts';
+import { libc } from './ffi/libc.ts';
+import { hostIsLittleEndian, viewOf } from './netlink/attribute.ts';
+import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
+import { checkMainThread, onReadable, signalWhenReadable } from './readable-signal.ts';
+import { checked, closeFile, O_CLOEXEC } from './system.ts';
+
+/**
+ * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF. Not
+ * of neighbours, which come and go with traffic.
+ */
+const groups = [1, 5, 7, 9, 11, 24, 25];
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
+const EPOLLIN = 1;
+const EPOLLONESHOT = 1 << 30;
+/** struct epoll_event is packed on x86-64 alone. */
+const eventSize = process.arch === 'x64' ? 12 : 16;
+const dataOffset = eventSize - 8;
+const eventsAtOnce = 64;
+/** More than the smallest buffer holds: who writes faster than this reads comes again later. */
+const mostMessages = 256;
+
+/** See `Kernel.watchNamespaces`. */
+export function watchNamespaces(report: (path: string) => void): NamespaceWatch {
+  checkMainThread('watchNamespaces');
+  return new SocketPerNamespace(report);
+}
+
+class SocketPerNamespace implements NamespaceWatch {
+  readonly #report: (path: string) => void;
+  readonly #epoll: number;
+  readonly #stop: () => void;
+  readonly #sockets = new Map<string, number>();
+  readonly #paths = new Map<number, string>();
+  readonly #events = new Uint8Array(eventSize * eventsAtOnce);
+  readonly #scrap = new Uint8Array(8192);
+
+  constructor(report: (path: string) => void) {
+    this.#report = report;
+    this.#epoll = checked(libc().epoll_create1(O_CLOEXEC), 'epoll_create1', 'namespaces');
+    this.#stop = onReadable(() => this.#reportReadable());
+  }
+
+  add(path: string): void {
+    if (this.#sockets.has(path)) return;
+    const fd = openNetlink(NETLINK_ROUTE, path, groups);
+    try {
+      setIntegerOption(fd, SOL_SOCKET, SO_RCVBUF, 0); // the kernel's least
+      signalWhenReadable(fd);
+      this.#control(EPOLL_CTL_ADD, fd);
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+    this.#sockets.set(path, fd);
+    this.#paths.set(fd, path);
+  }
+
+  remove(path: string): void {
+    const fd = this.#sockets.get(path);
+    if (fd === undefined) return;
+    this.#sockets.delete(path);
+    this.#paths.delete(fd);
+    closeFile(fd); // leaves the epoll set with it
+  }
+
+  rearm(path: string): void {
+    const fd = this.#sockets.get(path);
+    if (fd === undefined) return;
+    const isEmpty = this.#discard(fd);
+    this.#control(EPOLL_CTL_MOD, fd);
+    if (!isEmpty) setImmediate(() => this.#reportReadable()); // a full buffer sends no signal
+  }
+
+  close(): void {
+    this.#stop();
+    for (const path of [...this.#sockets.keys()]) this.remove(path);
+    closeFile(this.#epoll);
+  }
+
+  #control(operation: number, fd: number): void {
+    const event = new Uint8Array(eventSize);
+    const view = viewOf(event);
+    view.setUint32(0, EPOLLIN | EPOLLONESHOT, hostIsLittleEndian);
+    view.setInt32(dataOffset, fd, hostIsLittleEndian);
+    checked(libc().epoll_ctl(this.#epoll, operation, fd, event), 'epoll_ctl', 'netlink socket');
+  }
+
+  /** Reads what has come, whatever it says. False when there was no end to it. */
+  #discard(fd: number): boolean {
+    for (let count = 0; count < mostMessages; count += 1) {
+      if (libc().recv(fd, this.#scrap, this.#scrap.length, 0) >= 0) continue;
+      const errno = libc().errno();
+      if (errno === errnoOf('EAGAIN')) return true;
+      if (errno !== errnoOf('EINTR') && errno !== errnoOf('ENOBUFS')) throw kernelError(errno, 'recv', 'notifications');
+    }
+    return false;
+  }
+
+  #reportReadable(): void {
+    const view = viewOf(this.#events);
+    for (;;) {
+      const count = libc().epoll_wait(this.#epoll, this.#events, eventsAtOnce, 0);
+      const fds = Array.from({ length: Math.max(count, 0) }, (_, index) =>
+        view.getInt32(index * eventSize + dataOffset, hostIsLittleEndian),
+      );
+      for (const fd of fds) {
+        const path = this.#paths.get(fd);
+        if (path !== undefined) this.#report(path);
+      }
+      if (count < eventsAtOnce) return;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** The fake kernel's watch on namespaces: a test says which one changes. */
+import type { NamespaceWatch } from '@netyard/kernel';
+
+export class FakeNamespaceWatch implements NamespaceWatch {
+  /** Watched namespaces, and whether their next change is reported. */
+  readonly armed = new Map<string, boolean>();
+  readonly #report: (path: string) => void;
+
+  constructor(report: (path: string) => void) {
+    this.#report = report;
+  }
+
+  /** As somebody's change inside would. */
+  change(path: string): void {
+    if (!this.armed.get(path)) return;
+    this.armed.set(path, false);
+    this.#report(path);
+  }
+
+  add(path: string): void {
+    this.armed.set(path, true);
+  }
+
+  remove(path: string): void {
+    this.armed.delete(path);
+  }
+
+  rearm(path: string): void {
+    if (this.armed.has(path)) this.armed.set(path, true);
+  }
+
+  close(): void {
+    this.armed.clear();
+  }
+}
