@@ -54,6 +54,7 @@ test('bad values are refused', () => {
     [{ 'fixed-cidr': '10.0.0.0/24' }, /not a part of/],
     [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
     [{ mtu: 67 }, /--mtu/],
+    [{ 'repair-containers': 'yes' }, /invalid value "yes" for --repair-containers: it is one of auto, always, never/],
     [{ peers: ['server2'] }, /invalid peer "server2" write NAME=ADDRESS/],
     [{ peers: ['a=10.0.0.1,0.0.0.0/0'] }, /is no subnet/],
     [{ mtu: Number.NaN }, /--mtu/],

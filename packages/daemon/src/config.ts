@@ -4,7 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
-import { type PeerRequest, parseBip, parsePeerText } from '@netyard/network';
+import { type PeerRequest, parseBip, parsePeerText, type RepairPolicy } from '@netyard/network';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
 import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';
@@ -29,6 +29,7 @@ export interface DaemonConfig {
   ipForward: boolean;
   ipForwardNoDrop: boolean;
   foreignFirewall: boolean;
+  repairContainers: RepairPolicy;
   ipMasquerade: boolean;
   mtu: number;
   dns: readonly string[];
@@ -147,6 +148,7 @@ export function planConfig(
     ipForward: flagSet('ip-forward'),
     ipForwardNoDrop: flagSet('ip-forward-no-drop'),
     foreignFirewall: flagSet('foreign-firewall'),
+    repairContainers: oneOf('repair-containers', textOf('repair-containers'), ['auto', 'always', 'never']),
     ipMasquerade: flagSet('ip-masq'),
     mtu: parseMtu(value('mtu')),
     dns: listOf('dns').map((address) => parseAddress('dns', address)),

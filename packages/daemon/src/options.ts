@@ -78,6 +78,12 @@ export const daemonOptions: readonly DaemonOption[] = [
   toggle('ip-forward', true, 'switch net.ipv4.ip_forward on'),
   toggle('ip-forward-no-drop', false, 'let the host route between its other links, where the daemon switched it on'),
   toggle('foreign-firewall', true, 'accept containers’ packets in forward chains of other firewalls that drop'),
+  text(
+    'repair-containers',
+    'auto',
+    'WHEN',
+    'undo changes inside containers: always, never, or auto (without CAP_NET_ADMIN)',
+  ),
   toggle('ip-masq', true, 'hide containers’ addresses behind the host’s outside'),
   { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of containers’ links (0: the uplink’s)' },
   list('dns', 'dns', 'ADDRESS', 'name server for containers'),

@@ -206,6 +206,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     dropStrangers: !config.ipForwardNoDrop,
     ipMasquerade: config.ipMasquerade,
     foreignFirewall: config.foreignFirewall,
+    repairContainers: config.repairContainers,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
     dns: [...config.dns],
     dnsSearch: [...config.dnsSearch],

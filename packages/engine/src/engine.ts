@@ -7,6 +7,7 @@ import { hostnameOf } from './containers/create-config.ts';
 import { Departures } from './containers/departures.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, runProbe, settleProbe } from './containers/healthcheck.ts';
+import { hasNetAdmin, readRepair } from './containers/network-repair.ts';
 import { reconcile, resync } from './containers/reconcile.ts';
 import { collectGarbage } from './containers/remove.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
@@ -143,7 +144,8 @@ function containerDirectory(index: ContainerIndex): ContainerDirectory {
       const record = index.byId(id);
       if (!record) return undefined;
       const { name, state, config } = record;
-      return { name, state: state.status, env: config.env, hostname: hostnameOf(record) };
+      const repair = { netAdmin: hasNetAdmin(config), repair: readRepair(config.labels) };
+      return { name, state: state.status, env: config.env, hostname: hostnameOf(record), ...repair };
     },
   };
 }

@@ -17,6 +17,7 @@ import type {
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Departures } from './operations/departures.ts';
+import type { Insides } from './operations/inside.ts';
 import type { Names } from './operations/names.ts';
 import type { Traffic } from './operations/peer-traffic.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
@@ -64,6 +65,7 @@ export interface Context {
   /** Host side of each endpoint's link, and whose it is. */
   readonly hostLinks: Map<string, string>;
   readonly departures: Departures;
+  readonly insides: Insides;
   readonly names: Names;
   readonly remoteLinks: RemoteLinks;
   /** One piece of work at a time per container. */

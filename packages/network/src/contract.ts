@@ -10,8 +10,10 @@
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type { CaptureRequest, CaptureSession } from './capture/contract.ts';
 import type { PeerRecord, PeerRequest, PeerState, RefusedPeer, RemoteTarget } from './peers/contract.ts';
+import type { RepairPolicy } from './plan/inside.ts';
 
 export type * from './peers/contract.ts';
+export type { RepairPolicy } from './plan/inside.ts';
 
 export type NetworkMode =
   | { kind: 'default' } // Docker's "default", that is bridge
@@ -151,6 +153,8 @@ export interface SandboxState {
   netnsPath?: string;
   /** In `container:` mode the id of the container whose namespace it is. */
   sharedWith?: string;
+  /** A container with CAP_NET_ADMIN shares or shared the namespace: what is changed in there may be meant. */
+  sharedWithAdmin?: boolean;
   files: { hosts: string; hostname: string; resolvConf: string };
   endpoints: EndpointState[];
   ports: PublishedPort[];
@@ -224,6 +228,11 @@ export interface NetworkSettings {
    * `--foreign-firewall`: accept rules for the bridges in forward chains of other programs that drop. Default true.
    */
   foreignFirewall?: boolean;
+  /**
+   * `--repair-containers`: whether changes inside containers are undone. `auto`, the default: unless the container has
+   * CAP_NET_ADMIN. The container's own label decides before it.
+   */
+  repairContainers?: RepairPolicy;
   fixedCidr?: string;
   dns: string[];
   dnsSearch: string[];
@@ -368,6 +377,10 @@ export interface ContainerDirectory {
         /** Config.Env, for legacy link variables. */
         env: readonly string[];
         hostname: string;
+        /** It has CAP_NET_ADMIN and may change its own network. */
+        netAdmin: boolean;
+        /** Label `netyard.repair`: whether changes inside its namespace are undone; undefined: as the daemon decides. */
+        repair: boolean | undefined;
       }
     | undefined;
 }

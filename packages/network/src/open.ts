@@ -19,9 +19,11 @@ import { LinkIndex } from './links/index.ts';
 import { setClusterPeers } from './operations/cluster-peers.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
+import { describe } from './operations/describe.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
 import { Guard } from './operations/guard.ts';
+import { Insides } from './operations/inside.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
@@ -34,7 +36,7 @@ import { register, unregister } from './operations/register.ts';
 import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
-import { describe, start } from './operations/start.ts';
+import { start } from './operations/start.ts';
 import { Mender } from './operations/watch.ts';
 import { checkPeerApi } from './peers/api.ts';
 import { checkPeerRequest } from './peers/parse.ts';
@@ -68,6 +70,7 @@ export function openNetworks(options: NetworksOptions): Networks {
   let started = false;
   return {
     async start(running, options) {
+      context.insides.start();
       await start(context, running, options);
       if (!started) mender.start();
       await guard.start();
@@ -103,7 +106,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.names.close();
       await traffic.close();
       guard.close(); // before the repairs end that it waits for
-      await mender.close();
+      await Promise.all([mender.close(), context.insides.close()]);
       if (started) await releaseForeignRules(context);
       await context.departures.close();
       context.ports.close();
@@ -254,6 +257,7 @@ function openContext(
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
     departures: new Departures(kernel, logger),
+    insides: new Insides(self),
     names,
     remoteLinks: new RemoteLinks(self, names, options.peerApis),
     queue: new KeyedQueue(),

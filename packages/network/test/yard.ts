@@ -27,7 +27,11 @@ interface FakeContainer {
   name: string;
   state: State;
   env: string[];
+  netAdmin: boolean;
+  repair: boolean | undefined;
 }
+
+type Nature = Partial<Pick<FakeContainer, 'netAdmin' | 'repair'>>;
 
 export interface YardOptions {
   kernel: Kernel;
@@ -105,7 +109,9 @@ export class Yard {
       },
       info: (id) => {
         const container = this.containers.get(id);
-        return container && { name: container.name, state: container.state, env: container.env, hostname: '' };
+        if (!container) return undefined;
+        const { name, state, env, netAdmin, repair } = container;
+        return { name, state, env, netAdmin, repair, hostname: '' };
       },
     };
   }
@@ -133,10 +139,14 @@ export class Yard {
   }
 
   /** Returns the new container's id. */
-  async create(name: string, wanted: Partial<SandboxConfig> = {}): Promise<string> {
+  async create(name: string, wanted: Partial<SandboxConfig> = {}, nature: Nature = {}): Promise<string> {
     const config = this.config(name, wanted);
     await this.networks.register(config);
-    this.containers.set(config.containerId, { id: config.containerId, name, state: 'created', env: [] });
+    const container: FakeContainer = {
+      ...{ id: config.containerId, name, state: 'created', env: [], netAdmin: false, repair: undefined },
+      ...nature,
+    };
+    this.containers.set(config.containerId, container);
     return config.containerId;
   }
 
@@ -146,8 +156,12 @@ export class Yard {
     return state;
   }
 
-  async run(name: string, wanted: Partial<SandboxConfig> = {}): Promise<SandboxState & { containerId: string }> {
-    const containerId = await this.create(name, wanted);
+  async run(
+    name: string,
+    wanted: Partial<SandboxConfig> = {},
+    nature: Nature = {},
+  ): Promise<SandboxState & { containerId: string }> {
+    const containerId = await this.create(name, wanted, nature);
     return { ...(await this.start(containerId)), containerId };
   }
 

@@ -48,7 +48,7 @@ import {
   standingAlone,
 } from '@netyard/kernel';
 
-import { dependentsOf, FakeLinks } from './fake-links.ts';
+import { asMade, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from './fake-links.ts';
 import { FakeNamespaceWatch } from './fake-namespace-watch.ts';
 
 export interface FakeKernelOptions {
@@ -340,6 +340,7 @@ export class FakeKernel implements Kernel {
 
   #observeOne(object: KernelObject): Observation {
     if (object.kind === 'link-state') return this.#observeLinkState(object);
+    if (isLoopbackAddress(object)) return this.#observeLinkState(loopbackUp(object.ns));
     const found = this.#objects.get(identityOf(object));
     if (!found) return { state: 'absent' };
     return sameObject(found, object)
@@ -351,7 +352,9 @@ export class FakeKernel implements Kernel {
     const there = this.#isPinned(object.ns) && this.#links.exists(this.objects(), object.name, object.ns);
     if (!there) return { state: 'absent' };
     const found = this.#objects.get(identityOf(object));
-    return found && sameObject(found, object) ? { state: 'present' } : { state: 'different', found: 'another state' };
+    return found && sameObject(found, asMade(object))
+      ? { state: 'present' }
+      : { state: 'different', found: 'another state' };
   }
 
   #perform(operation: KernelOperation): void {

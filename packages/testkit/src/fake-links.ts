@@ -1,5 +1,11 @@
 /** The links of the fake kernel: which exist in which namespace, what stands on them, what goes with them. */
-import { type KernelObject, namespaceOf, type ObservedLink } from '@netyard/kernel';
+import {
+  type AddressObject,
+  type KernelObject,
+  type LinkStateObject,
+  namespaceOf,
+  type ObservedLink,
+} from '@netyard/kernel';
 
 export class FakeLinks {
   readonly #atStart: readonly string[];
@@ -76,4 +82,19 @@ function standsOn(object: KernelObject, link: FakeLink): boolean {
     return object.link === link.name;
   if (object.kind === 'sysctl') return /^net\.ipv[46]\.(?:conf|neigh)\.(.+)\.\w+$/.exec(object.key)?.[1] === link.name;
   return object.kind === 'link-state' && object.name === link.name;
+}
+
+/** `lo` has it as soon as it is up. */
+export const isLoopbackAddress = (object: KernelObject): object is AddressObject =>
+  object.kind === 'address' && object.link === 'lo' && object.prefix === '127.0.0.1/8';
+
+export const loopbackUp = (ns: string | undefined): LinkStateObject => ({
+  ...{ kind: 'link-state', name: 'lo', up: true },
+  ...(ns === undefined ? {} : { ns }),
+});
+
+/** Without what `lo` has of itself. */
+export function asMade(object: LinkStateObject): LinkStateObject {
+  const { mtu, ...others } = object;
+  return object.name === 'lo' && mtu === 65536 ? others : object;
 }

@@ -16,6 +16,7 @@ import { checkRequest } from './create-check.ts';
 import { mergeConfig, resolveProcess } from './create-config.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { claimName } from './names.ts';
+import { checkRepair } from './network-repair.ts';
 import { readPublishName } from './publish-name.ts';
 import { splitSysctls } from './sysctls.ts';
 import { discardUnsupported } from './unsupported-resources.ts';
@@ -50,6 +51,7 @@ async function createFrom(
   const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
   checkLogOptions(config.logDriver, config.logOptions);
   readPublishName(config.labels);
+  checkRepair(config.labels);
   const planned = planMounts(config, (ref) => index.find(ref));
   for (const plan of planned) if (plan.mount.type === 'volume') context.volumes.check(volumeRequest(plan));
   const id = newId();

@@ -12,6 +12,7 @@ import { allocateSandbox, freeSandbox } from './allocate.ts';
 import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
 import { checkLinks } from './links.ts';
 import { checkTogether } from './register.ts';
+import { isRepairedInside } from './repair-sandbox.ts';
 import { planInput, readIfThere } from './sandbox-plan.ts';
 import { joinedState } from './shared.ts';
 
@@ -70,7 +71,9 @@ function explainContainer(context: Context, containerId: string): KernelPlan {
   const networkIds = state.endpoints.map((endpoint) => endpoint.networkId);
   const networks = withForeignRules(context, planNetworks(context, networkIds));
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
-  return { owner: `container ${config.name}`, objects: [...networks, ...own.map(asItIs)] };
+  const isLeft = state.netnsPath !== undefined && !isRepairedInside(context, { config, state });
+  const owner = `container ${config.name}${isLeft ? '; what changes inside it is not repaired' : ''}`;
+  return { owner, objects: [...networks, ...own.map(asItIs)] };
 }
 
 /** Files are shown as they are: lines of links that were updated since, and what the user wrote. */

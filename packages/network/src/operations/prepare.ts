@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
-import { type Context, type Sandbox, sandboxOf } from '../context.ts';
+import { type Context, type Sandbox, sandboxOf, save } from '../context.ts';
 import type { SandboxState } from '../contract.ts';
 import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
@@ -21,6 +21,7 @@ import { joinedState, sharersOf } from './shared.ts';
 
 export async function prepare(context: Context, containerId: string): Promise<SandboxState> {
   const state = await context.queue.run(containerId, () => prepareSandbox(context, sandboxOf(context, containerId)));
+  if (state.sharedWith !== undefined) await noteSharer(context, containerId, state.sharedWith);
   // Outside of the own queue: parents wait for theirs, and two containers may link to each other.
   await refreshParents(context, containerId);
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'connect', networkId, containerId);
@@ -44,6 +45,24 @@ async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<Sandb
       cause: error,
     });
   }
+}
+
+/**
+ * In the owner's queue, and before the sharer's process runs: one that may change the namespace makes that its own matter
+ * for as long as the owner runs, and `--sysctl` settings that it brings are desired from now on.
+ */
+async function noteSharer(context: Context, sharerId: string, ownerId: string): Promise<void> {
+  const isAdmin = context.containers.info(sharerId)?.netAdmin === true;
+  if (!isAdmin && Object.keys(sandboxOf(context, sharerId).config.sysctls).length === 0) return;
+  await context.queue.run(ownerId, () => {
+    const owner = context.sandboxes.get(ownerId);
+    if (!owner?.state) return;
+    if (isAdmin) {
+      owner.state = { ...owner.state, sharedWithAdmin: true };
+      save(context, owner);
+    }
+    context.insides.settle(ownerId);
+  });
 }
 
 /** A container's `--sysctl net.*` changes the namespace that it joins, as with Docker; never the host's own. */
@@ -73,6 +92,7 @@ async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxS
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await forgetUdp(context, state.ports);
     context.names.settle(config.containerId);
+    context.insides.settle(config.containerId);
     return state;
   } catch (error) {
     await undo(context, sandbox, prepared);
@@ -96,6 +116,7 @@ async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Pro
   }
   sandbox.state = undefined;
   context.names.settle(prepared.config.containerId);
+  context.insides.settle(prepared.config.containerId);
   freeSandbox(context, prepared.config, prepared.state);
   context.store.transaction(() => {
     for (const endpoint of prepared.state.endpoints) unstoreEndpoint(context, endpoint);

@@ -38,6 +38,7 @@ export async function releaseSandbox(context: Context, sandbox: Sandbox): Promis
   try {
     const objects = takeReleased(context, sandbox, state);
     context.names.settle(config.containerId, state.sharedWith); // its name server goes first: open sockets would keep the namespace
+    context.insides.settle(config.containerId);
     context.ownDeletion();
     for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
     await context.kernel.remove({ owner: `container ${config.name}`, objects });

@@ -13,6 +13,12 @@ export class RepairPace {
   /** When each thing was repaired. */
   readonly #repairs = new Map<string, number[]>();
   readonly #contested = new Set<string>();
+  readonly #limit: number;
+
+  /** @param limit so many repairs of one thing within ten seconds make it contested */
+  constructor(limit = repairsInWindow) {
+    this.#limit = limit;
+  }
 
   /** Notes repairs at `now`. Answers those that are contested from here on, for the log: each once in a contest. */
   note(things: readonly string[], now: number): string[] {
@@ -20,7 +26,7 @@ export class RepairPace {
     return things.filter((thing) => {
       const times = this.#repairs.get(thing) ?? [];
       this.#repairs.set(thing, [...times, now]);
-      if (this.#contested.has(thing) || times.length + 1 < repairsInWindow) return false;
+      if (this.#contested.has(thing) || times.length + 1 < this.#limit) return false;
       this.#contested.add(thing);
       return true;
     });

@@ -3,13 +3,13 @@
  * what belongs to nobody. Doing it twice changes nothing.
  */
 import { messageOf, NetyardError } from '@netyard/core';
-import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { KernelObject } from '@netyard/kernel';
 import type { Context, Sandbox } from '../context.ts';
 import type { NetworkRecord } from '../contract.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { AddressPool } from '../ipam/pool.ts';
 import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../plan/bridge-settings.ts';
-import { planSandbox } from '../plan/sandbox.ts';
+import { describe } from './describe.ts';
 import { planNetworks } from './explain.ts';
 import { reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
@@ -19,7 +19,7 @@ import { findOrphans } from './orphans.ts';
 import { refreshParents } from './parents.ts';
 import { unregister } from './register.ts';
 import { releaseSandbox } from './release.ts';
-import { planInput } from './sandbox-plan.ts';
+import { repairSandbox } from './repair-sandbox.ts';
 import { adoptTunnel } from './tunnel.ts';
 
 export async function start(
@@ -133,55 +133,10 @@ async function adopt(context: Context, sandbox: Sandbox): Promise<void> {
     if (failure) tellFailure(context, 'a published port could not be reserved again', sandbox, failure);
   }
   try {
-    await mendSandbox(context, sandbox);
+    await repairSandbox(context, sandbox);
+    context.insides.settle(config.containerId);
   } catch (error) {
     tellFailure(context, 'a running container could not be mended', sandbox, error);
-  }
-}
-
-/** Makes a running container's kernel objects true again; its files are its own by now. Returns what was done. */
-export async function mendSandbox(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
-  const { config, state } = sandbox;
-  if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
-  const objects = planSandbox(planInput(context, { config, state }, { files: false }));
-  const report = await context.kernel.apply({ owner: `container ${config.name}`, objects });
-  const network = state.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
-  if (report.operations.length === 0 || !network) return report.operations;
-  context.emit({
-    action: 'repair',
-    networkId: network.id,
-    networkName: network.name,
-    driver: network.driver,
-    containerId: config.containerId,
-    detail: report.operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
-  });
-  return report.operations;
-}
-
-/** One object in a few words, for messages. */
-export function describe(object: KernelObject): string {
-  switch (object.kind) {
-    case 'netns':
-    case 'file':
-      return `${object.kind} ${object.path}`;
-    case 'address':
-      return `address ${object.prefix} on ${object.link}`;
-    case 'route':
-      return `route ${object.to}`;
-    case 'neighbour':
-      return `neighbour ${object.address}`;
-    case 'fdb':
-      return `fdb entry ${object.mac} dst ${object.remote}`;
-    case 'sysctl':
-      return `sysctl ${object.key}`;
-    case 'nft-table':
-      return `nft table ${object.family} ${object.name}`;
-    case 'nft-rule':
-      return `nft rule ${object.family} ${object.table} ${object.chain} { ${object.rule} }`;
-    case 'nft-element':
-      return `nft element ${object.set} { ${object.key} }`;
-    default:
-      return `${object.kind} ${object.name}`;
   }
 }
 

@@ -13,6 +13,7 @@ import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../pe
 import { isHostLinkName, ownerPrefix } from '../plan/names.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import { describe } from './describe.ts';
 import { planNetworks } from './explain.ts';
 import { reconcileForeignRules } from './foreign-rules.ts';
 import { findEngineBridges } from './host.ts';
@@ -20,8 +21,8 @@ import { type MendScope, mendPeers, widest } from './mend-peers.ts';
 import { findForeignElements, listElements } from './orphans.ts';
 import { forgetUntranslated } from './ports.ts';
 import { RepairPace } from './repair-pace.ts';
+import { repairSandbox } from './repair-sandbox.ts';
 import { planInput } from './sandbox-plan.ts';
-import { describe, mendSandbox } from './start.ts';
 
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
@@ -324,7 +325,7 @@ export class Mender {
       await this.#attempt(`container ${id}`, () =>
         this.#context.queue.run(id, async () => {
           const sandbox = this.#context.sandboxes.get(id);
-          if (sandbox) this.#noteRepairs(await mendSandbox(this.#context, sandbox));
+          if (sandbox) this.#noteRepairs(await repairSandbox(this.#context, sandbox));
         }),
       );
     }

@@ -2,7 +2,7 @@
  * The plan of one container's network side: its namespace, its endpoints, what is published, its files. What
  * `prepare` applies, `explain` prints and `release` takes away. Pure.
  */
-import type { FileObject, KernelObject, NftElementObject } from '@netyard/kernel';
+import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import { planPublishedPort, planThemselves } from '../firewall/publish.ts';
 import type { HostFacts } from './bridge-network.ts';
@@ -70,9 +70,9 @@ function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
 }
 
 /** `--sysctl net.*` in the namespace at `ns`; also of a container that joins another one's namespace. */
-export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string): KernelObject[] {
+export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string): SysctlObject[] {
   const sysctls = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
-  return sysctls.map(([key, value]): KernelObject => ({ kind: 'sysctl', ns, key, value }));
+  return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
 }
 
 export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {

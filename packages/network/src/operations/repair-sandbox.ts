@@ -1,0 +1,66 @@
+/** Repairs a running container's kernel objects; inside its namespace only where that is not left to the container. */
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { Context, Sandbox } from '../context.ts';
+import { isInside, leaveInside, repairsInside, restoreInside } from '../plan/inside.ts';
+import { planSandbox } from '../plan/sandbox.ts';
+import { describe } from './describe.ts';
+import { type Prepared, planInput } from './sandbox-plan.ts';
+import { sharersOf } from './shared.ts';
+
+/** Whether what others change inside the container's own namespace is undone. */
+export function isRepairedInside(context: Context, { config, state }: Sandbox): boolean {
+  const info = context.containers.info(config.containerId);
+  if (!info || state?.netnsPath === undefined || state.sharedWith !== undefined) return false;
+  const mayChange = (): boolean =>
+    info.netAdmin || state.sharedWithAdmin === true || sharersOf(context, config.containerId).some(isAdmin(context));
+  const policy = context.settings.repairContainers ?? 'auto';
+  const asks = policy === 'auto' && info.repair === undefined;
+  return repairsInside({ policy, label: info.repair, mayChange: asks && mayChange() });
+}
+
+const isAdmin =
+  (context: Context) =>
+  ({ config }: Sandbox): boolean =>
+    context.containers.info(config.containerId)?.netAdmin === true;
+
+/** Applies a running container's plan again, without its files, which are its own by now. Returns what was done. */
+export async function repairSandbox(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
+  const { config, state } = sandbox;
+  if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
+  const objects = await planRepair(context, { config, state }, state.netnsPath);
+  const { operations } = await context.kernel.apply({ owner: `container ${config.name}`, objects });
+  const network = state.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
+  if (operations.length === 0 || !network) return operations;
+  context.emit({
+    action: 'repair',
+    networkId: network.id,
+    networkName: network.name,
+    driver: network.driver,
+    containerId: config.containerId,
+    detail: operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
+  });
+  return operations;
+}
+
+/** Observes the inside alone, and repairs the container where that is not as desired. */
+export async function repairInside(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
+  const { config, state } = sandbox;
+  const ns = state?.netnsPath;
+  if (!state || ns === undefined) return [];
+  const plan = await planRepair(context, { config, state }, ns);
+  const objects = plan.filter((object) => object.kind === 'netns' || isInside(object, ns));
+  const found = await context.kernel.observe(objects);
+  const isGone = objects.some(({ kind }, index) => kind === 'netns' && found[index]?.state === 'absent');
+  if (isGone || found.every(({ state }) => state === 'present')) return [];
+  return await repairSandbox(context, sandbox);
+}
+
+async function planRepair(context: Context, sandbox: Prepared, ns: string): Promise<KernelObject[]> {
+  const objects = planSandbox(planInput(context, sandbox, { files: false }));
+  if (isRepairedInside(context, sandbox))
+    return restoreInside(objects, ns, context.insides.settingsOf(sandbox.config.containerId));
+  const pairs = objects.filter((object) => object.kind === 'veth');
+  const found = await context.kernel.observe(pairs);
+  const missing = pairs.filter((_pair, index) => found[index]?.state === 'absent').map(({ name }) => name);
+  return leaveInside(objects, ns, new Set(missing));
+}
