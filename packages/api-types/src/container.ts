@@ -1,172 +1,29 @@
-/** Containers of the Docker Engine API: what clients send and get. Types only; fields stand in Docker's own spelling. */
-import type { EndpointSettings, NetworkingConfig } from './network.ts';
-
-export interface PortBinding {
-  HostIp: string;
-  HostPort: string;
-}
+/** Containers of the Docker Engine API: what clients send and get. Requests and configurations come from `fields/`. */
+import type { containerConfig, containerCreate, healthcheck } from './fields/container.ts';
+import type { hostConfig, logConfig } from './fields/host-config.ts';
+import type { mount } from './fields/mount.ts';
+import type { containerUpdate, deviceMapping, resources, ulimit } from './fields/resources.ts';
+import type { Answer, AnswerOf, InOf, Input } from './fields/shape.ts';
+import type { EndpointSettings } from './network.ts';
 
 /** Key: `80/tcp`. A null value says: exposed, but not published. */
-export type PortMap = Record<string, PortBinding[] | null>;
-
-export interface RestartPolicy {
-  /** '' | no | always | unless-stopped | on-failure */
-  Name: string;
-  MaximumRetryCount: number;
-}
-
-export interface LogConfig {
-  Type: string;
-  Config: Record<string, string>;
-}
-
-export interface DeviceMapping {
-  PathOnHost: string;
-  PathInContainer: string;
-  CgroupPermissions: string;
-}
-
-export interface Ulimit {
-  Name: string;
-  Soft: number;
-  Hard: number;
-}
-
+export type PortMap = Record<string, { HostIp: string; HostPort: string }[] | null>;
+export type LogConfig = AnswerOf<typeof logConfig>;
+export type DeviceMapping = AnswerOf<typeof deviceMapping>;
+export type Ulimit = AnswerOf<typeof ulimit>;
 /** `--mount` */
-export interface Mount {
-  Type: 'bind' | 'volume' | 'tmpfs';
-  Source?: string;
-  Target: string;
-  ReadOnly?: boolean;
-  Consistency?: string;
-  BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean };
-  VolumeOptions?: {
-    NoCopy?: boolean;
-    Labels?: Record<string, string> | null;
-    DriverConfig?: { Name?: string; Options?: Record<string, string> | null };
-    Subpath?: string;
-  };
-  TmpfsOptions?: { SizeBytes?: number; Mode?: number; Options?: string[][] };
-}
-
+export type Mount = InOf<typeof mount>;
 /** Durations are nanoseconds. */
-export interface HealthConfig {
-  Test?: string[];
-  Interval?: number;
-  Timeout?: number;
-  StartPeriod?: number;
-  StartInterval?: number;
-  Retries?: number;
-}
+export type HealthConfig = InOf<typeof healthcheck>;
 
-export interface ContainerConfig {
-  Hostname: string;
-  Domainname: string;
-  User: string;
-  AttachStdin: boolean;
-  AttachStdout: boolean;
-  AttachStderr: boolean;
-  ExposedPorts?: Record<string, Record<string, never>> | null;
-  Tty: boolean;
-  OpenStdin: boolean;
-  StdinOnce: boolean;
-  Env: string[] | null;
-  Cmd: string[] | null;
-  Healthcheck?: HealthConfig | null;
-  Image: string;
-  Volumes: Record<string, Record<string, never>> | null;
-  WorkingDir: string;
-  Entrypoint: string[] | null;
-  NetworkDisabled?: boolean;
-  MacAddress?: string;
-  OnBuild?: string[] | null;
-  Labels: Record<string, string> | null;
-  StopSignal?: string;
-  StopTimeout?: number | null;
-  Shell?: string[] | null;
-}
-
-/** Bytes, unless the name says otherwise. */
-export interface Resources {
-  CpuShares: number;
-  Memory: number;
-  NanoCpus: number;
-  CgroupParent: string;
-  BlkioWeight: number;
-  BlkioWeightDevice: unknown[] | null;
-  BlkioDeviceReadBps: unknown[] | null;
-  BlkioDeviceWriteBps: unknown[] | null;
-  BlkioDeviceReadIOps: unknown[] | null;
-  BlkioDeviceWriteIOps: unknown[] | null;
-  CpuPeriod: number;
-  CpuQuota: number;
-  CpuRealtimePeriod: number;
-  CpuRealtimeRuntime: number;
-  CpusetCpus: string;
-  CpusetMems: string;
-  Devices: DeviceMapping[] | null;
-  DeviceCgroupRules: string[] | null;
-  DeviceRequests: unknown[] | null;
-  MemoryReservation: number;
-  MemorySwap: number;
-  MemorySwappiness: number | null;
-  OomKillDisable: boolean | null;
-  PidsLimit: number | null;
-  Ulimits: Ulimit[] | null;
-  CpuCount: number;
-  CpuPercent: number;
-  IOMaximumIOps: number;
-  IOMaximumBandwidth: number;
-}
-
-export interface HostConfig extends Resources {
-  Binds: string[] | null;
-  ContainerIDFile: string;
-  LogConfig: LogConfig;
-  NetworkMode: string;
-  PortBindings: PortMap | null;
-  RestartPolicy: RestartPolicy;
-  AutoRemove: boolean;
-  VolumeDriver: string;
-  VolumesFrom: string[] | null;
-  ConsoleSize: [number, number];
-  Annotations?: Record<string, string>;
-  CapAdd: string[] | null;
-  CapDrop: string[] | null;
-  CgroupnsMode: string;
-  Dns: string[] | null;
-  DnsOptions: string[] | null;
-  DnsSearch: string[] | null;
-  ExtraHosts: string[] | null;
-  GroupAdd: string[] | null;
-  IpcMode: string;
-  Cgroup: string;
-  Links: string[] | null;
-  OomScoreAdj: number;
-  PidMode: string;
-  Privileged: boolean;
-  PublishAllPorts: boolean;
-  ReadonlyRootfs: boolean;
-  SecurityOpt: string[] | null;
-  StorageOpt?: Record<string, string>;
-  Tmpfs?: Record<string, string>;
-  UTSMode: string;
-  UsernsMode: string;
-  ShmSize: number;
-  Sysctls?: Record<string, string>;
-  Runtime: string;
-  Isolation: string;
-  Mounts?: Mount[];
-  MaskedPaths: string[] | null;
-  ReadonlyPaths: string[] | null;
-  Init?: boolean | null;
-}
+/** Limits as inspect shows them, among the rest of HostConfig. */
+export type Resources = Answer<typeof resources>;
+/** What inspect shows of a container's own configuration, and of what it has from its host. */
+export type ContainerConfig = Answer<typeof containerConfig>;
+export type HostConfig = Answer<typeof hostConfig>;
 
 /** POST /containers/create?name=&platform=&dryRun= . Missing fields are zero values. */
-export type ContainerCreateRequest = Partial<ContainerConfig> & {
-  HostConfig?: Partial<HostConfig> | null;
-  NetworkingConfig?: NetworkingConfig | null;
-};
+export type ContainerCreateRequest = Input<typeof containerCreate>;
 
 export interface ContainerCreateResponse {
   Id: string;
@@ -284,7 +141,7 @@ export interface ContainerInspect {
 }
 
 /** POST /containers/{id}/update */
-export type ContainerUpdateRequest = Partial<Resources> & { RestartPolicy?: RestartPolicy };
+export type ContainerUpdateRequest = Input<typeof containerUpdate>;
 
 export interface ContainerUpdateResponse {
   Warnings: string[];

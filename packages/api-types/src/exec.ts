@@ -1,30 +1,16 @@
 /** Exec of the Docker Engine API: further processes in a running container. Types only. */
+import type { execCreate, execStart } from './fields/exec.ts';
+import type { Input } from './fields/shape.ts';
 
 /** POST /containers/{id}/exec */
-export interface ExecCreateRequest {
-  User?: string;
-  Privileged?: boolean;
-  Tty?: boolean;
-  ConsoleSize?: [number, number] | null;
-  AttachStdin?: boolean;
-  AttachStdout?: boolean;
-  AttachStderr?: boolean;
-  DetachKeys?: string;
-  Env?: string[] | null;
-  WorkingDir?: string;
-  Cmd: string[];
-}
+export type ExecCreateRequest = Input<typeof execCreate>;
 
 export interface ExecCreateResponse {
   Id: string;
 }
 
 /** POST /exec/{id}/start */
-export interface ExecStartRequest {
-  Detach?: boolean;
-  Tty?: boolean;
-  ConsoleSize?: [number, number] | null;
-}
+export type ExecStartRequest = Input<typeof execStart>;
 
 /** GET /exec/{id}/json */
 export interface ExecInspect {

@@ -1,7 +1,20 @@
-/** The door of api-types: the JSON of the Docker Engine API and of Netyard's own routes, as types and nothing else. */
+/**
+ * The JSON of the Docker Engine API and of Netyard's own routes: types, and for what requests hold the one table of
+ * each object's fields (plain data), from which the types are inferred.
+ */
 export type * from './cluster.ts';
 export type * from './container.ts';
 export type * from './exec.ts';
+export { type ClientFlag, clientFlags } from './fields/client-flags.ts';
+export { containerConfig, containerCreate } from './fields/container.ts';
+export { endpointRequest, endpointState, networkConnect, networkDisconnect } from './fields/endpoint.ts';
+export { execCreate, execStart } from './fields/exec.ts';
+export { hostConfig } from './fields/host-config.ts';
+export { networkCreate } from './fields/network.ts';
+export { containerUpdate, resources } from './fields/resources.ts';
+export type * from './fields/shape.ts';
+export { flag, zero } from './fields/shape.ts';
+export { volumeCreate } from './fields/volume.ts';
 export type * from './image.ts';
 export type * from './network.ts';
 export type * from './netyard.ts';

@@ -1,44 +1,17 @@
 /** Networks of the Docker Engine API. Types only. */
+import type { endpointRequest, endpointState, networkConnect, networkDisconnect } from './fields/endpoint.ts';
+import type { ipamPool, networkCreate } from './fields/network.ts';
+import type { Answer, AnswerOf, InOf, Input } from './fields/shape.ts';
 
-export interface EndpointIPAMConfig {
-  IPv4Address?: string;
-  IPv6Address?: string;
-  LinkLocalIPs?: string[] | null;
-}
-
-export interface EndpointSettings {
-  IPAMConfig: EndpointIPAMConfig | null;
-  Links: string[] | null;
-  Aliases: string[] | null;
-  MacAddress: string;
-  DriverOpts: Record<string, string> | null;
-  GwPriority: number;
-  NetworkID: string;
-  EndpointID: string;
-  Gateway: string;
-  IPAddress: string;
-  IPPrefixLen: number;
-  IPv6Gateway: string;
-  GlobalIPv6Address: string;
-  GlobalIPv6PrefixLen: number;
-  DNSNames: string[] | null;
-}
-
-export interface NetworkingConfig {
-  EndpointsConfig?: Record<string, Partial<EndpointSettings> | null> | null;
-}
-
-export interface IPAMPoolConfig {
-  Subnet?: string;
-  IPRange?: string;
-  Gateway?: string;
-  AuxiliaryAddresses?: Record<string, string>;
-}
+/** As inspect shows it. */
+export type EndpointSettings = Answer<typeof endpointRequest & typeof endpointState>;
+export type EndpointRequest = Input<typeof endpointRequest>;
+export type IPAMPoolConfig = InOf<typeof ipamPool>;
 
 export interface IPAM {
   Driver: string;
   Options: Record<string, string> | null;
-  Config: IPAMPoolConfig[] | null;
+  Config: AnswerOf<typeof ipamPool>[] | null;
 }
 
 export interface EndpointResource {
@@ -69,20 +42,8 @@ export interface Network {
   Labels: Record<string, string>;
 }
 
-export interface NetworkCreateRequest {
-  Name: string;
-  Driver?: string;
-  Scope?: string;
-  EnableIPv4?: boolean | null;
-  EnableIPv6?: boolean | null;
-  IPAM?: Partial<IPAM> | null;
-  Internal?: boolean;
-  Attachable?: boolean;
-  Ingress?: boolean;
-  ConfigOnly?: boolean;
-  Options?: Record<string, string> | null;
-  Labels?: Record<string, string> | null;
-}
+/** POST /networks/create */
+export type NetworkCreateRequest = Input<typeof networkCreate>;
 
 export interface NetworkCreateResponse {
   Id: string;
@@ -90,16 +51,10 @@ export interface NetworkCreateResponse {
 }
 
 /** POST /networks/{id}/connect */
-export interface NetworkConnectRequest {
-  Container: string;
-  EndpointConfig?: Partial<EndpointSettings> | null;
-}
+export type NetworkConnectRequest = Input<typeof networkConnect>;
 
 /** POST /networks/{id}/disconnect */
-export interface NetworkDisconnectRequest {
-  Container: string;
-  Force?: boolean;
-}
+export type NetworkDisconnectRequest = Input<typeof networkDisconnect>;
 
 export interface NetworkPruneResponse {
   NetworksDeleted: string[] | null;

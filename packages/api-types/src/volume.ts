@@ -1,4 +1,6 @@
 /** Volumes of the Docker Engine API. Types only. */
+import type { Input } from './fields/shape.ts';
+import type { volumeCreate } from './fields/volume.ts';
 
 export interface Volume {
   CreatedAt: string;
@@ -16,12 +18,8 @@ export interface VolumeListResponse {
   Warnings: string[] | null;
 }
 
-export interface VolumeCreateRequest {
-  Name?: string;
-  Driver?: string;
-  DriverOpts?: Record<string, string> | null;
-  Labels?: Record<string, string> | null;
-}
+/** POST /volumes/create */
+export type VolumeCreateRequest = Input<typeof volumeCreate>;
 
 export interface VolumePruneResponse {
   VolumesDeleted: string[] | null;

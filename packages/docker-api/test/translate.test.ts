@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { readFilters, readTimestamp } from '../src/http/query.ts';
 import { foldReference } from '../src/http/router.ts';
-import { containerCreateSchema } from '../src/schemas/container.ts';
+import { containerCreateSchema } from '../src/schemas/bodies.ts';
 import { encodeFrame } from '../src/stream/stdcopy.ts';
 import { translateContainerCreate } from '../src/translate/container-create.ts';
 import { translateContainerInspect } from '../src/translate/container-inspect.ts';

@@ -16,7 +16,7 @@ import type {
   ImageRecord,
   MountRequest,
   Resources,
-  RestartPolicy,
+  RestartRule,
   VolumeRecord,
 } from './model.ts';
 import type { PathStat, RegistryCredentials, TaskMetrics } from './ports.ts';
@@ -130,7 +130,7 @@ export interface ContainerService {
   export(ref: string): Promise<NodeJS.ReadableStream>;
   update(
     ref: string,
-    change: { resources: Partial<Resources>; restartPolicy?: RestartPolicy },
+    change: { resources: Partial<Resources>; restartPolicy?: RestartRule },
   ): Promise<{ warnings: string[] }>;
   prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }>;
 }

@@ -6,7 +6,7 @@ import type { EndpointConfig, ExposedPort, NetworkMode, PortRequest } from '@net
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
-export type RestartPolicy = { name: 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
+export type RestartRule = { name: 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
 
 export type MountRequest = {
   type: 'bind' | 'volume' | 'tmpfs';
@@ -18,6 +18,8 @@ export type MountRequest = {
   /** bind given with -v: make the folder when it is missing. With --mount: an error. */
   createSource?: boolean;
   propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
+  /** bind: without the mounts below the source. */
+  nonRecursive?: boolean;
   /** volume: do not copy the image's files into a new volume. */
   noCopy?: boolean;
   driver?: string;
@@ -42,6 +44,22 @@ export interface Resources {
   pidsLimit: number; // 0 or -1: no limit
   oomKillDisable: boolean;
   blkioWeight: number;
+  // Absent in records of older versions.
+  cpuRealtimePeriod?: number; // microseconds, 0: none
+  cpuRealtimeRuntime?: number;
+  /** 0 to 100; undefined: as the kernel has it. */
+  swappiness?: number;
+  weightDevices?: DeviceLimit[];
+  readBytesPerSecond?: DeviceLimit[];
+  writeBytesPerSecond?: DeviceLimit[];
+  readsPerSecond?: DeviceLimit[];
+  writesPerSecond?: DeviceLimit[];
+}
+
+/** A limit for one block device of the host, given by the path of its node. */
+export interface DeviceLimit {
+  path: string;
+  value: number;
 }
 
 export interface Ulimit {
@@ -56,6 +74,8 @@ export interface Healthcheck {
   intervalNanoseconds: number;
   timeoutNanoseconds: number;
   startPeriodNanoseconds: number;
+  /** Between checks within the start period; 0 or absent: five seconds. */
+  startIntervalNanoseconds?: number;
   retries: number;
 }
 
@@ -79,6 +99,8 @@ export interface ContainerConfig {
   attachStderr: boolean;
   stopSignal: string;
   stopTimeoutSeconds: number | undefined;
+  /** For the health checks of kind CMD-SHELL. */
+  shell?: string[];
   healthcheck?: Healthcheck;
   volumes: string[]; // Config.Volumes: anonymous volumes by target
   exposed: ExposedPort[];
@@ -104,7 +126,7 @@ export interface ContainerConfig {
   /** For inspect: -v as given. */
   binds: string[];
   autoRemove: boolean;
-  restartPolicy: RestartPolicy;
+  restartPolicy: RestartRule;
   init: boolean;
   privileged: boolean;
   capAdd: string[];
@@ -112,6 +134,8 @@ export interface ContainerConfig {
   securityOptions: string[];
   readOnlyRootfs: boolean;
   devices: { pathOnHost: string; pathInContainer: string; permissions: string }[];
+  /** `c 1:3 rwm`: what the device cgroup allows besides. */
+  deviceRules?: string[];
   groupAdd: string[];
   resources: Resources;
   ulimits: Ulimit[];
@@ -127,9 +151,12 @@ export interface ContainerConfig {
   logDriver: string; // '' | json-file | none
   logOptions: Record<string, string>;
   runtime: string;
-  /** For inspect only: Linux has one kind of isolation, and volumes one driver. */
+  /** For inspect only: Linux has one kind of isolation. */
   isolation?: string;
+  /** Of the volumes of -v and of the image. */
   volumeDriver?: string;
+  /** For inspect only: the client wrote the id there. */
+  idFile?: string;
   maskedPaths?: string[];
   readonlyPaths?: string[];
   annotations: Record<string, string>;

@@ -3,7 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { NetyardError } from '@netyard/core';
 import type { RegistryCredentials } from '@netyard/engine';
 import { z } from 'zod';
-import { text } from '../schemas/parts.ts';
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
 
 export const credentialsSchema = z.object({
   username: text,

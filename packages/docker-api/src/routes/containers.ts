@@ -5,12 +5,12 @@ import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters, readInteger, readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { containerCreateSchema, containerUpdateSchema } from '../schemas/container.ts';
+import { containerCreateSchema, containerUpdateSchema } from '../schemas/bodies.ts';
 import { translateContainerCreate } from '../translate/container-create.ts';
 import { translateContainerInspect } from '../translate/container-inspect.ts';
 import { translateContainerSummary } from '../translate/container-summary.ts';
 import { translateOperations } from '../translate/plan.ts';
-import { translateResourceChange, translateRestartPolicy } from '../translate/resources.ts';
+import { readUpdate } from '../translate/resource-fields.ts';
 import { reference } from './reference.ts';
 
 export function containerRoutes(options: ApiOptions): Route[] {
@@ -149,11 +149,7 @@ function readName(query: URLSearchParams): string {
 function update({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const body = await readJson(exchange.request, containerUpdateSchema);
-    const change = {
-      resources: translateResourceChange(body),
-      ...(body.RestartPolicy?.Name ? { restartPolicy: translateRestartPolicy(body.RestartPolicy) } : {}),
-    };
-    const { warnings } = await engine.containers.update(reference(exchange, 'id'), change);
+    const { warnings } = await engine.containers.update(reference(exchange, 'id'), readUpdate(body));
     sendJson(exchange, 200, { Warnings: warnings });
   };
 }

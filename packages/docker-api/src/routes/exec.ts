@@ -6,7 +6,7 @@ import { sendEmpty, sendJson } from '../http/exchange.ts';
 import { readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { execCreateSchema, execStartSchema } from '../schemas/container.ts';
+import { execCreateSchema, execStartSchema } from '../schemas/bodies.ts';
 import { closeGently, serveAttachment } from '../stream/hijack.ts';
 import { encodeFrame } from '../stream/stdcopy.ts';
 import { translateExecCreate, translateExecInspect } from '../translate/exec.ts';

@@ -5,14 +5,8 @@ import { sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import {
-  connectSchema,
-  disconnectSchema,
-  networkCreateSchema,
-  translateEndpointRequest,
-  translateNetwork,
-  translateNetworkCreate,
-} from '../translate/network.ts';
+import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
+import { translateEndpointRequest, translateNetwork, translateNetworkCreate } from '../translate/network.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
 
@@ -54,7 +48,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
 function connect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;
-    const body = await readJson(request, connectSchema);
+    const body = await readJson(request, networkConnectSchema);
     const network = reference(exchange, 'id');
     const endpoint = translateEndpointRequest(network, body.EndpointConfig);
     if (!readBoolean(query, 'dryRun')) {
@@ -69,7 +63,7 @@ function connect({ engine, networks, shell }: ApiOptions): Handler {
 /** `?dryRun=1` as above. */
 function disconnect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
-    const { Container, Force } = await readJson(exchange.request, disconnectSchema);
+    const { Container, Force } = await readJson(exchange.request, networkDisconnectSchema);
     const network = reference(exchange, 'id');
     if (!readBoolean(exchange.query, 'dryRun')) {
       await engine.networks.disconnect(network, Container, Force);

@@ -1,15 +1,12 @@
 /** Docker's routes for volumes. */
-import { z } from 'zod';
 import { readJson } from '../http/body.ts';
 import { sendEmpty, sendJson } from '../http/exchange.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { text, textMap } from '../schemas/parts.ts';
+import { volumeCreateSchema } from '../schemas/bodies.ts';
 import { translateVolume } from '../translate/volume.ts';
 import { reference } from './reference.ts';
-
-const createSchema = z.object({ Name: text, Driver: text, DriverOpts: textMap, Labels: textMap });
 
 export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
   return [
@@ -21,7 +18,7 @@ export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
       sendJson(exchange, 200, translateVolume(await volumes.get(reference(exchange, 'name'))));
     }),
     route('POST', '/volumes/create', async (exchange) => {
-      const body = await readJson(exchange.request, createSchema);
+      const body = await readJson(exchange.request, volumeCreateSchema);
       const record = await volumes.create({
         name: body.Name,
         driver: body.Driver,

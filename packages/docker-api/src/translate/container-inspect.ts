@@ -1,17 +1,12 @@
 /** `docker inspect` of a container. Pure. */
-import type {
-  ContainerInspect,
-  ContainerConfig as DockerConfig,
-  ContainerState as DockerState,
-  HostConfig,
-  NetworkSettings,
-} from '@netyard/api-types';
-import { defaultMaskedPaths, defaultReadonlyPaths, formatTime, zeroTime } from '@netyard/core';
-import type { ContainerConfig, ContainerDetails, ContainerRecord, ContainerState, Healthcheck } from '@netyard/engine';
+import type { ContainerInspect, ContainerState as DockerState, NetworkSettings } from '@netyard/api-types';
+import { formatTime, zeroTime } from '@netyard/core';
+import type { ContainerDetails, ContainerState } from '@netyard/engine';
+import { showConfig } from './config-fields.ts';
 import { hasOwnPorts, translateEndpoints } from './container-summary.ts';
-import { formatMountPoints, formatMountRequests, formatTmpfs } from './mounts.ts';
-import { formatExposed, formatPortRequests, formatPublished } from './ports.ts';
-import { formatResources } from './resources.ts';
+import { showHost } from './host-fields.ts';
+import { formatMountPoints } from './mounts.ts';
+import { formatPublished } from './ports.ts';
 
 const time = (nanoseconds: bigint | undefined): string =>
   nanoseconds === undefined ? zeroTime : formatTime(nanoseconds);
@@ -39,7 +34,7 @@ export function translateContainerInspect(details: ContainerDetails): ContainerI
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: list(details.execIds),
-    HostConfig: translateHostConfig(details),
+    HostConfig: showHost(details),
     GraphDriver: {
       Data: {
         ID: record.id,
@@ -52,7 +47,7 @@ export function translateContainerInspect(details: ContainerDetails): ContainerI
     },
     ...(details.sizes ? { SizeRw: details.sizes.writable, SizeRootFs: details.sizes.total } : {}),
     Mounts: formatMountPoints(record.mounts, record.config),
-    Config: translateConfig(record),
+    Config: showConfig(record),
     NetworkSettings: translateNetworkSettings(details),
   };
 }
@@ -85,105 +80,6 @@ export function translateState(state: ContainerState): DockerState {
           },
         }
       : {}),
-  };
-}
-
-function translateConfig(record: ContainerRecord): DockerConfig {
-  const { config } = record;
-  return {
-    Hostname: hostnameOf(record),
-    Domainname: config.domainname,
-    User: config.user,
-    AttachStdin: config.attachStdin,
-    AttachStdout: config.attachStdout,
-    AttachStderr: config.attachStderr,
-    ...(config.exposed.length > 0 ? { ExposedPorts: formatExposed(config.exposed) } : {}),
-    Tty: config.tty,
-    OpenStdin: config.openStdin,
-    StdinOnce: config.stdinOnce,
-    Env: config.env,
-    Cmd: list(config.command),
-    ...(config.healthcheck ? { Healthcheck: translateHealthcheck(config.healthcheck) } : {}),
-    Image: config.image,
-    Volumes: config.volumes.length > 0 ? Object.fromEntries(config.volumes.map((path) => [path, {}])) : null,
-    WorkingDir: config.workingDirectory,
-    Entrypoint: list(config.entrypoint ?? []),
-    ...(config.networkDisabled ? { NetworkDisabled: true } : {}),
-    ...(config.macAddress === '' ? {} : { MacAddress: config.macAddress }),
-    OnBuild: null,
-    Labels: config.labels,
-    ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
-    ...(config.stopTimeoutSeconds === undefined ? {} : { StopTimeout: config.stopTimeoutSeconds }),
-  };
-}
-
-/** Docker shows the short id where no name was given; a shared network has the other's hostname, shown as ''. */
-function hostnameOf({ id, config }: ContainerRecord): string {
-  if (config.hostname !== '') return config.hostname;
-  return config.networkMode.kind === 'container' ? '' : id.slice(0, 12);
-}
-
-const translateHealthcheck = (check: Healthcheck): NonNullable<DockerConfig['Healthcheck']> => ({
-  Test: check.test,
-  ...(check.intervalNanoseconds > 0 ? { Interval: check.intervalNanoseconds } : {}),
-  ...(check.timeoutNanoseconds > 0 ? { Timeout: check.timeoutNanoseconds } : {}),
-  ...(check.startPeriodNanoseconds > 0 ? { StartPeriod: check.startPeriodNanoseconds } : {}),
-  ...(check.retries > 0 ? { Retries: check.retries } : {}),
-});
-
-function translateHostConfig({ record, linkTexts }: ContainerDetails): HostConfig {
-  const { config } = record;
-  const mounts = formatMountRequests(config);
-  const tmpfs = formatTmpfs(config);
-  return {
-    ...formatResources(config),
-    ...hostNamespaces(config),
-    Binds: list(config.binds),
-    ContainerIDFile: '',
-    LogConfig: { Type: config.logDriver, Config: config.logOptions },
-    NetworkMode: config.networkModeText,
-    PortBindings: formatPortRequests(config.ports),
-    RestartPolicy: { Name: config.restartPolicy.name, MaximumRetryCount: config.restartPolicy.maximumRetryCount },
-    AutoRemove: config.autoRemove,
-    VolumeDriver: config.volumeDriver ?? '',
-    VolumesFrom: list(config.volumesFrom),
-    ConsoleSize: config.consoleSize ?? [0, 0],
-    ...(Object.keys(config.annotations).length > 0 ? { Annotations: config.annotations } : {}),
-    CapAdd: list(config.capAdd),
-    CapDrop: list(config.capDrop),
-    Dns: config.dns,
-    DnsOptions: config.dnsOptions,
-    DnsSearch: config.dnsSearch,
-    ExtraHosts: list(config.extraHosts),
-    GroupAdd: list(config.groupAdd),
-    Links: list(linkTexts),
-    OomScoreAdj: config.oomScoreAdj,
-    Privileged: config.privileged,
-    PublishAllPorts: config.publishAll,
-    ReadonlyRootfs: config.readOnlyRootfs,
-    SecurityOpt: list(config.securityOptions),
-    ...(Object.keys(tmpfs).length > 0 ? { Tmpfs: tmpfs } : {}),
-    ShmSize: config.shmSize,
-    ...(Object.keys(config.sysctls).length > 0 ? { Sysctls: config.sysctls } : {}),
-    Runtime: config.runtime,
-    ...(mounts.length > 0 ? { Mounts: mounts } : {}),
-    MaskedPaths: config.privileged ? null : (config.maskedPaths ?? [...defaultMaskedPaths]),
-    ReadonlyPaths: config.privileged ? null : (config.readonlyPaths ?? [...defaultReadonlyPaths]),
-    ...(config.init ? { Init: true } : {}),
-  };
-}
-
-function hostNamespaces(
-  config: ContainerConfig,
-): Pick<HostConfig, 'CgroupnsMode' | 'IpcMode' | 'Cgroup' | 'PidMode' | 'UTSMode' | 'UsernsMode' | 'Isolation'> {
-  return {
-    CgroupnsMode: config.cgroupnsMode,
-    IpcMode: config.ipcMode,
-    Cgroup: '',
-    PidMode: config.pidMode,
-    UTSMode: config.utsMode,
-    UsernsMode: config.usernsMode,
-    Isolation: config.isolation ?? '',
   };
 }
 

@@ -2,7 +2,7 @@
 import type { ExecInspect } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ExecConfig, ExecRecord } from '@netyard/engine';
-import type { ExecCreateBody } from '../schemas/container.ts';
+import type { ExecCreateBody } from '../schemas/bodies.ts';
 
 export function translateExecCreate(body: ExecCreateBody): ExecConfig {
   if (!body.Cmd || body.Cmd.length === 0) throw new NetyardError('invalid', 'No exec command specified');

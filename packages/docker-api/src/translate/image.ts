@@ -3,7 +3,7 @@ import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSummary } fr
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ImageRecord, ImageService } from '@netyard/engine';
 import { type ApiVersion, speaks } from '../versions.ts';
-import { formatExposed } from './ports.ts';
+import { exposedKey } from './ports.ts';
 
 const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);
 
@@ -55,7 +55,9 @@ export function translateImageInspect(record: ImageRecord, version: ApiVersion):
 function translateImageConfig(config: ImageRecord['config']): ImageInspect['Config'] {
   return {
     User: config.user,
-    ...(config.exposed.length > 0 ? { ExposedPorts: formatExposed(config.exposed) } : {}),
+    ...(config.exposed.length > 0
+      ? { ExposedPorts: Object.fromEntries(config.exposed.map((port) => [exposedKey(port), {}])) }
+      : {}),
     Env: config.env,
     Cmd: config.command.length > 0 ? config.command : null,
     Image: '',

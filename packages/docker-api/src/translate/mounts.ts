@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Mount, MountPoint } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ContainerConfig, MountRequest, ResolvedMount } from '@netyard/engine';
-import type { HostConfigBody, MountBody } from '../schemas/container.ts';
+import type { HostConfigBody, MountBody } from '../schemas/bodies.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
 
 const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;

@@ -3,45 +3,10 @@ import type { EndpointSettings, Network } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
 import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, NetworkRecord } from '@netyard/network';
-import { z } from 'zod';
-import { flag, strings, text, textMap, whole } from '../schemas/parts.ts';
-
-export const endpointSchema = z
-  .object({
-    IPAMConfig: z.object({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: strings }).nullish(),
-    Links: strings,
-    Aliases: strings,
-    MacAddress: text,
-    DriverOpts: textMap,
-    GwPriority: whole,
-  })
-  .nullish();
-
-const ipamSchema = z
-  .object({
-    Driver: text,
-    Config: z.array(z.object({ Subnet: text, IPRange: text, Gateway: text, AuxiliaryAddresses: textMap })).nullish(),
-  })
-  .nullish();
-
-export const networkCreateSchema = z.object({
-  Name: text,
-  Driver: text,
-  EnableIPv6: z.boolean().nullish(),
-  IPAM: ipamSchema,
-  Internal: flag,
-  Attachable: flag,
-  Ingress: flag,
-  ConfigOnly: flag,
-  Options: textMap,
-  Labels: textMap,
-});
-
-export const connectSchema = z.object({ Container: text, EndpointConfig: endpointSchema });
-export const disconnectSchema = z.object({ Container: text, Force: flag });
+import type { EndpointBody, NetworkCreateBody } from '../schemas/bodies.ts';
 
 /** `default`, as the docker CLI names the network of no `--network`, is the bridge. */
-export function translateEndpointRequest(network: string, settings: z.output<typeof endpointSchema>): EndpointConfig {
+export function translateEndpointRequest(network: string, settings: EndpointBody): EndpointConfig {
   const given: Record<string, string> = {
     ipv4Address: settings?.IPAMConfig?.IPv4Address ?? '',
     ipv6Address: settings?.IPAMConfig?.IPv6Address ?? '',
@@ -58,7 +23,7 @@ export function translateEndpointRequest(network: string, settings: z.output<typ
   };
 }
 
-export function translateNetworkCreate(body: z.output<typeof networkCreateSchema>): CreateNetworkRequest {
+export function translateNetworkCreate(body: NetworkCreateBody): CreateNetworkRequest {
   return {
     name: body.Name,
     driver: body.Driver === '' ? 'bridge' : body.Driver,
@@ -71,7 +36,7 @@ export function translateNetworkCreate(body: z.output<typeof networkCreateSchema
   };
 }
 
-type PoolRequest = NonNullable<NonNullable<z.output<typeof ipamSchema>>['Config']>[number];
+type PoolRequest = NonNullable<NetworkCreateBody['IPAM']>['Config'][number];
 
 function translatePoolRequest(pool: PoolRequest): IpamPool {
   return {

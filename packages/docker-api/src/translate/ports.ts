@@ -1,8 +1,9 @@
-/** Ports, both ways: `80/tcp` keys, PortBindings, the Ports of inspect and of `docker ps`. Pure. */
+/** Ports, both ways: `80/tcp` keys, those to publish, the Ports of inspect and of `docker ps`. Pure. */
 import type { PortMap, PortSummary } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ExposedPort, PortRequest, PublishedPort } from '@netyard/network';
 
+type PortBinding = NonNullable<PortMap[string]>[number];
 type Protocol = ExposedPort['protocol'];
 
 const protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
@@ -27,9 +28,7 @@ export function parsePortKey(key: string): ExposedPort[] {
   return Array.from({ length: last - first + 1 }, (_, index) => ({ protocol, port: first + index }));
 }
 
-export function translatePortBindings(
-  bindings: Readonly<Record<string, readonly { HostIp: string; HostPort: string }[]>>,
-): PortRequest[] {
+export function translatePortBindings(bindings: Readonly<Record<string, readonly PortBinding[]>>): PortRequest[] {
   return Object.entries(bindings).flatMap(([key, hosts]) =>
     parsePortKey(key).flatMap(({ protocol, port }) =>
       hosts.map((host): PortRequest => {
@@ -46,14 +45,15 @@ export function translatePortBindings(
   );
 }
 
-const keyOf = (port: ExposedPort): string => `${port.port}/${port.protocol}`;
+/** `80/tcp` */
+export const exposedKey = (port: ExposedPort): string => `${port.port}/${port.protocol}`;
 
-/** HostConfig.PortBindings as asked for. */
-export function formatPortRequests(ports: readonly PortRequest[]): PortMap {
-  const map: PortMap = {};
+/** As asked for. */
+export function formatPortRequests(ports: readonly PortRequest[]): Record<string, PortBinding[]> {
+  const map: Record<string, PortBinding[]> = {};
   for (const port of ports) {
     const end = port.hostPortEnd === undefined ? '' : `-${port.hostPortEnd}`;
-    const key = keyOf({ port: port.containerPort, protocol: port.protocol });
+    const key = exposedKey({ port: port.containerPort, protocol: port.protocol });
     map[key] = [
       ...(map[key] ?? []),
       { HostIp: port.hostAddress ?? '', HostPort: port.hostPort ? `${port.hostPort}${end}` : '' },
@@ -64,9 +64,9 @@ export function formatPortRequests(ports: readonly PortRequest[]): PortMap {
 
 /** NetworkSettings.Ports: what is published now; exposed ports that are not have null. */
 export function formatPublished(published: readonly PublishedPort[], exposed: readonly ExposedPort[]): PortMap {
-  const map: PortMap = Object.fromEntries(exposed.map((port) => [keyOf(port), null]));
+  const map: PortMap = Object.fromEntries(exposed.map((port) => [exposedKey(port), null]));
   for (const port of published) {
-    const key = keyOf({ port: port.containerPort, protocol: port.protocol });
+    const key = exposedKey({ port: port.containerPort, protocol: port.protocol });
     map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress || '0.0.0.0', HostPort: String(port.hostPort) }];
   }
   return map;
@@ -83,10 +83,7 @@ export function summarizePorts(published: readonly PublishedPort[], exposed: rea
       Type: port.protocol,
     })),
     ...exposed
-      .filter((port) => !open.has(keyOf(port)))
+      .filter((port) => !open.has(exposedKey(port)))
       .map((port) => ({ PrivatePort: port.port, Type: port.protocol })),
   ];
 }
-
-export const formatExposed = (exposed: readonly ExposedPort[]): Record<string, Record<string, never>> =>
-  Object.fromEntries(exposed.map((port) => [keyOf(port), {}]));

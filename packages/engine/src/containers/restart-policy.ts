@@ -1,12 +1,12 @@
 /** Whether and when a container that ended is started again. Pure; the timers are in restart-timers.ts. */
-import type { RestartPolicy } from '../model.ts';
+import type { RestartRule } from '../model.ts';
 
 const firstDelay = 100;
 const longestDelay = 60_000;
 const longEnough = 10_000_000_000n;
 
 export interface EndedRun {
-  policy: RestartPolicy;
+  policy: RestartRule;
   exitCode: number;
   stoppedByUser: boolean;
   /** Restarts since a user started it. */

@@ -1,0 +1,36 @@
+/** Flags that fill no field of a request's body: the client's own, and those of the request's query. */
+import { boolFlag, creating, stringFlag } from './flags.ts';
+import type { FlagCommand, FlagFacts, Status } from './shape.ts';
+
+export interface ClientFlag extends FlagFacts {
+  readonly status?: Status;
+  readonly remark?: string;
+}
+
+const running: readonly FlagCommand[] = ['run'];
+
+export const clientFlags: readonly ClientFlag[] = [
+  stringFlag('name', 'Assign a name to the container'),
+  { ...stringFlag('platform', 'Set platform if server is multi-platform capable'), remark: 'linux/ARCH of an image' },
+  {
+    ...stringFlag('pull', 'Pull image before creating ("always", "missing", "never")', {
+      default: 'missing',
+      complete: ['always', 'missing', 'never'],
+      on: ['create'],
+    }),
+  },
+  stringFlag('pull', 'Pull image before running ("always", "missing", "never")', {
+    default: 'missing',
+    complete: ['always', 'missing', 'never'],
+    on: running,
+  }),
+  boolFlag('quiet', 'Suppress the pull output', { short: 'q' }),
+  boolFlag('detach', 'Run container in background and print container ID', { short: 'd', on: running }),
+  stringFlag('detach-keys', 'Override the key sequence for detaching a container', { on: running }),
+  boolFlag('dry-run', 'Print what would be done, as shell commands; do nothing', { on: ['run', 'network connect'] }),
+  boolFlag('sig-proxy', 'Proxy received signals to the process', { default: 'true', on: running }),
+  {
+    ...boolFlag('disable-content-trust', 'Skip image verification', { default: 'true', hidden: true, on: creating }),
+    status: { ignored: 'image signatures are not verified' },
+  },
+];

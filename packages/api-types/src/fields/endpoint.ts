@@ -1,0 +1,81 @@
+/** A container's end of a network: in a create request, and in `network connect`. */
+import { creating, intFlag, listFlag, stringFlag, stringsFlag } from './flags.ts';
+import { type FlagCommand, flag, list, map, none, object, text, whole, zero } from './shape.ts';
+
+const connecting: readonly FlagCommand[] = ['network connect'];
+const both: readonly FlagCommand[] = [...creating, ...connecting];
+
+export const endpointIpam = object({
+  IPv4Address: zero(text, {
+    omitEmpty: true,
+    flags: [stringFlag('ip', 'IPv4 address (e.g., 172.30.100.104)', { on: both })],
+    remark: 'user-defined networks only, as in Docker',
+  }),
+  IPv6Address: zero(text, {
+    omitEmpty: true,
+    flags: [stringFlag('ip6', 'IPv6 address (e.g., 2001:db8::33)', { on: both })],
+    remark: 'user-defined networks only, as in Docker',
+  }),
+  LinkLocalIPs: zero(list(text), {
+    omitEmpty: true,
+    flags: [
+      listFlag('link-local-ip', 'Container IPv4/IPv6 link-local addresses'),
+      stringsFlag('link-local-ip', 'Add a link-local address for the container', { on: connecting }),
+    ],
+  }),
+});
+
+/** What a request can say. */
+export const endpointRequest = {
+  IPAMConfig: none(endpointIpam),
+  Links: zero(list(text), {
+    flags: [listFlag('link', 'Add link to another container', { on: connecting })],
+    also: ['link'],
+    remark: 'user-defined networks; on the default bridge `run --link` counts',
+  }),
+  Aliases: zero(list(text), {
+    flags: [
+      listFlag('network-alias', 'Add network-scoped alias for the container'),
+      stringsFlag('alias', 'Add network-scoped alias for the container', { on: connecting }),
+    ],
+    remark: 'user-defined networks only, as in Docker',
+  }),
+  MacAddress: zero(text, { since: 44, also: ['mac-address', 'network'] }),
+  DriverOpts: zero(map(text), {
+    flags: [stringsFlag('driver-opt', 'driver options for the network', { on: connecting })],
+    also: ['network'],
+  }),
+  GwPriority: zero(whole, {
+    since: 48,
+    flags: [
+      intFlag(
+        'gw-priority',
+        'Highest gw-priority provides the default gateway. Accepts positive and negative values.',
+        { on: connecting },
+      ),
+    ],
+    also: ['network'],
+  }),
+} as const;
+
+/** What inspect shows besides. */
+export const endpointState = {
+  NetworkID: zero(text),
+  EndpointID: zero(text),
+  Gateway: zero(text),
+  IPAddress: zero(text),
+  IPPrefixLen: zero(whole),
+  IPv6Gateway: zero(text),
+  GlobalIPv6Address: zero(text),
+  GlobalIPv6PrefixLen: zero(whole),
+  DNSNames: zero(list(text)),
+} as const;
+
+export const networkConnect = {
+  Container: zero(text, { required: true }),
+  EndpointConfig: none(object(endpointRequest)),
+} as const;
+export const networkDisconnect = {
+  Container: zero(text, { required: true }),
+  Force: zero(flag),
+} as const;

@@ -1,0 +1,49 @@
+/** `--mount`: one element of HostConfig.Mounts. */
+import { flag, list, map, none, object, oneOf, text, whole, zero } from './shape.ts';
+
+const notForced = {
+  rejected: 'Netyard does not make the mounts below a bind mount read-only (ReadOnlyForceRecursive)',
+  code: 'not-implemented',
+} as const;
+
+export const bindOptions = object({
+  Propagation: zero(text, { omitEmpty: true }),
+  NonRecursive: zero(flag, { omitEmpty: true, since: 40 }),
+  CreateMountpoint: zero(flag, { omitEmpty: true, since: 42 }),
+  ReadOnlyNonRecursive: zero(flag, {
+    omitEmpty: true,
+    since: 44,
+    status: { ignored: 'a read-only bind mount is never recursive' },
+  }),
+  ReadOnlyForceRecursive: zero(flag, { omitEmpty: true, since: 44, status: notForced }),
+});
+
+export const volumeOptions = object({
+  NoCopy: zero(flag, { omitEmpty: true }),
+  Labels: zero(map(text), { omitEmpty: true }),
+  DriverConfig: none(object({ Name: zero(text, { omitEmpty: true }), Options: zero(map(text), { omitEmpty: true }) }), {
+    omitEmpty: true,
+  }),
+  Subpath: zero(text, {
+    omitEmpty: true,
+    since: 45,
+    status: { rejected: 'Netyard does not mount a part of a volume (volume-subpath)', code: 'not-implemented' },
+  }),
+});
+
+export const tmpfsOptions = object({
+  SizeBytes: zero(whole, { omitEmpty: true }),
+  Mode: zero(whole, { omitEmpty: true }),
+  Options: zero(list(list(text)), { omitEmpty: true, since: 46 }),
+});
+
+export const mount = object({
+  Type: zero(oneOf<'bind' | 'volume' | 'tmpfs'>(), { required: true }),
+  Source: zero(text, { omitEmpty: true }),
+  Target: zero(text, { required: true }),
+  ReadOnly: zero(flag, { omitEmpty: true }),
+  Consistency: zero(text, { omitEmpty: true, status: { ignored: 'a cache setting of Docker for Mac' } }),
+  BindOptions: none(bindOptions, { omitEmpty: true }),
+  VolumeOptions: none(volumeOptions, { omitEmpty: true }),
+  TmpfsOptions: none(tmpfsOptions, { omitEmpty: true }),
+});

@@ -1,0 +1,43 @@
+/** The schemas of request bodies. What a field means is the translators' matter. */
+import {
+  containerCreate,
+  containerUpdate,
+  execCreate,
+  execStart,
+  flag,
+  networkConnect,
+  networkCreate,
+  networkDisconnect,
+  type Output,
+  volumeCreate,
+  zero,
+} from '@netyard/api-types';
+import { z } from 'zod';
+import { schemaOf } from './schema-of.ts';
+
+export type MountBody = HostConfigBody['Mounts'][number];
+export type ContainerUpdateBody = Output<typeof containerUpdate>;
+export type ExecCreateBody = Output<typeof execCreate>;
+export type NetworkCreateBody = Output<typeof networkCreate>;
+export type EndpointBody = Output<typeof networkConnect>['EndpointConfig'];
+
+/** `hasNoConfig`: the body has no field of the container's own configuration. */
+export const createFields = { ...containerCreate, hasNoConfig: zero(flag) } as const;
+export type ContainerCreateBody = Output<typeof createFields>;
+export type HostConfigBody = ContainerCreateBody['HostConfig'];
+
+/** Fields beside the configuration, which is the rest of the body. */
+const besideConfig = ['HostConfig', 'NetworkingConfig'];
+
+export const containerCreateSchema = z.preprocess((body) => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return { ...body, hasNoConfig: Object.keys(body).every((key) => besideConfig.includes(key)) };
+}, schemaOf(createFields));
+
+export const containerUpdateSchema = schemaOf(containerUpdate);
+export const execCreateSchema = schemaOf(execCreate);
+export const execStartSchema = schemaOf(execStart);
+export const networkCreateSchema = schemaOf(networkCreate);
+export const networkConnectSchema = schemaOf(networkConnect);
+export const networkDisconnectSchema = schemaOf(networkDisconnect);
+export const volumeCreateSchema = schemaOf(volumeCreate);

@@ -1,0 +1,65 @@
+/** Validation of request bodies, made from the tables of fields in api-types. Unknown fields are passed over. */
+import type { FieldTable, Output, Shape } from '@netyard/api-types';
+import { z } from 'zod';
+
+/** The schema of a body with these fields: it gives zero values where nothing was sent. */
+export const schemaOf = <T extends FieldTable>(fields: T): z.ZodType<Output<T>> =>
+  objectOf(fields) as unknown as z.ZodType<Output<T>>;
+
+const objectOf = (fields: FieldTable): z.ZodType =>
+  z.object(
+    Object.fromEntries(
+      Object.entries(fields).map(([name, field]) => {
+        const value = valueSchema(field.shape).nullish();
+        if (field.missing === 'none') return [name, value];
+        const zero = zeroOf(field.shape);
+        return [name, value.transform((given) => given ?? zero())];
+      }),
+    ),
+  );
+
+function valueSchema(shape: Shape): z.ZodType {
+  switch (shape.kind) {
+    case 'text':
+      return z.string();
+    case 'flag':
+      return z.boolean();
+    case 'whole':
+      return z.int();
+    case 'any':
+      return z.unknown();
+    case 'words':
+      return z.union([z.array(z.string()), z.string().transform((word) => [word])]);
+    case 'size':
+      return z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
+    case 'keys':
+      return z.record(z.string(), z.unknown()).transform((value) => Object.keys(value));
+    case 'list':
+      return z.array(itemOf(shape));
+    case 'map':
+      return z.record(z.string(), itemOf(shape));
+    case 'object':
+      return objectOf(shape.fields ?? {});
+  }
+}
+
+/** As an element: a list or map that is null is an empty one. */
+function itemOf({ item }: Shape): z.ZodType {
+  if (!item) throw new Error('a list or a map without a shape for its elements');
+  const value = valueSchema(item);
+  if (item.kind !== 'list' && item.kind !== 'map') return item.nullable ? value.nullish() : value;
+  const zero = zeroOf(item);
+  return value.nullish().transform((given) => given ?? zero());
+}
+
+const zeros = { text: '', flag: false, whole: 0 } as const;
+
+/** A new value each time: bodies are changed by nobody, but are not to share their parts either. */
+function zeroOf(shape: Shape): () => unknown {
+  const { kind } = shape;
+  if (kind === 'text' || kind === 'flag' || kind === 'whole') return () => zeros[kind];
+  if (kind === 'map') return () => ({});
+  if (kind !== 'object') return () => [];
+  const schema = objectOf(shape.fields ?? {});
+  return () => schema.parse({});
+}

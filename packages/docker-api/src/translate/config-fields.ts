@@ -1,0 +1,93 @@
+/** A container's own configuration (Config of inspect): Docker's fields, both ways. Pure. */
+import { type ContainerConfig as Answer, containerConfig, type Output } from '@netyard/api-types';
+import type { ContainerConfig, ContainerRecord, Healthcheck } from '@netyard/engine';
+import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { exposedKey, parsePortKey } from './ports.ts';
+
+type ConfigCodec<Value> = Codec<Value, ContainerConfig, ContainerRecord>;
+type ConfigBody = Output<typeof containerConfig>;
+type HealthBody = NonNullable<ConfigBody['Healthcheck']>;
+
+/** A value that the engine keeps as it came. */
+const same = <K extends keyof ContainerConfig>(key: K): ConfigCodec<ContainerConfig[K]> => ({
+  read: (value) => ({ [key]: value }) as Partial<ContainerConfig>,
+  show: ({ config }) => config[key],
+});
+/** A field that the table of fields calls ignored. */
+const unused = <Value>(zero: Value): ConfigCodec<Value> => ({ read: () => ({}), show: () => zero });
+
+const readHealthcheck = (body: HealthBody): Healthcheck => ({
+  test: body.Test,
+  intervalNanoseconds: body.Interval,
+  timeoutNanoseconds: body.Timeout,
+  startPeriodNanoseconds: body.StartPeriod,
+  startIntervalNanoseconds: body.StartInterval,
+  retries: body.Retries,
+});
+
+const showHealthcheck = (check: Healthcheck): HealthBody => ({
+  Test: check.test,
+  Interval: check.intervalNanoseconds,
+  Timeout: check.timeoutNanoseconds,
+  StartPeriod: check.startPeriodNanoseconds,
+  StartInterval: check.startIntervalNanoseconds ?? 0,
+  Retries: check.retries,
+});
+
+const orNothing = (words: readonly string[] | undefined): string[] | null => (words?.length ? [...words] : null);
+
+const configCodecs: Codecs<typeof containerConfig, ContainerConfig, ContainerRecord> = {
+  ArgsEscaped: unused(false),
+  AttachStderr: same('attachStderr'),
+  AttachStdin: same('attachStdin'),
+  AttachStdout: same('attachStdout'),
+  Cmd: {
+    read: (words) => ({ command: words ?? [] }),
+    show: ({ config }) => orNothing(config.command),
+  },
+  Domainname: same('domainname'),
+  Entrypoint: {
+    read: (words) => ({ entrypoint: words ?? undefined }),
+    show: ({ config }) => orNothing(config.entrypoint),
+  },
+  Env: same('env'),
+  ExposedPorts: {
+    read: (keys) => ({ exposed: keys.flatMap(parsePortKey) }),
+    show: ({ config }) => config.exposed.map(exposedKey),
+  },
+  Healthcheck: {
+    read: (check) => (check ? { healthcheck: readHealthcheck(check) } : {}),
+    show: ({ config }) => (config.healthcheck ? showHealthcheck(config.healthcheck) : undefined),
+  },
+  Hostname: { read: (hostname) => ({ hostname }), show: hostnameOf },
+  Image: same('image'),
+  Labels: same('labels'),
+  MacAddress: same('macAddress'),
+  NetworkDisabled: same('networkDisabled'),
+  OnBuild: unused(null),
+  OpenStdin: same('openStdin'),
+  Shell: {
+    read: (words) => (words?.length ? { shell: words } : {}),
+    show: ({ config }) => config.shell,
+  },
+  StdinOnce: same('stdinOnce'),
+  StopSignal: same('stopSignal'),
+  StopTimeout: {
+    read: (seconds) => ({ stopTimeoutSeconds: seconds ?? undefined }),
+    show: ({ config }) => config.stopTimeoutSeconds,
+  },
+  Tty: same('tty'),
+  User: same('user'),
+  Volumes: same('volumes'),
+  WorkingDir: same('workingDirectory'),
+};
+
+export const readConfig = (body: ConfigBody): Partial<ContainerConfig> => readFields(configCodecs, body);
+
+export const showConfig = (record: ContainerRecord): Answer => showFields(containerConfig, configCodecs, record);
+
+/** Docker shows the short id where no name was given; a shared network has the other's hostname, shown as ''. */
+function hostnameOf({ id, config }: ContainerRecord): string {
+  if (config.hostname !== '') return config.hostname;
+  return config.networkMode.kind === 'container' ? '' : id.slice(0, 12);
+}

@@ -1,0 +1,159 @@
+/** HostConfig: Docker's fields, both ways. Pure. */
+import { type FieldTable, type HostConfig, hostConfig, type Output } from '@netyard/api-types';
+import { defaultMaskedPaths, defaultReadonlyPaths } from '@netyard/core';
+import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
+import { parseNetworkMode } from '@netyard/network';
+import type { ApiVersion } from '../versions.ts';
+import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { formatMountRequests, formatTmpfs, translateMounts } from './mounts.ts';
+import { formatPortRequests, translatePortBindings } from './ports.ts';
+import { limitFields, readLimits, restartCodec, showLimits } from './resource-fields.ts';
+
+type HostCodec<Value> = Codec<Value, ContainerConfig, ContainerDetails>;
+
+/** A value that the engine keeps as it came. */
+const same = <K extends keyof ContainerConfig>(key: K): HostCodec<ContainerConfig[K]> => ({
+  read: (value) => ({ [key]: value }) as Partial<ContainerConfig>,
+  show: ({ record }) => record.config[key],
+});
+/** The same for values that are kept only when there are any. */
+const kept = <K extends 'isolation' | 'volumeDriver' | 'idFile'>(key: K): HostCodec<string> => ({
+  read: (value) => (value === '' ? {} : { [key]: value }),
+  show: ({ record }) => record.config[key] ?? '',
+});
+/** A field that the table of fields rejects, warns about or calls ignored. */
+const unused = <Value>(zero: Value): HostCodec<Value> => ({ read: () => ({}), show: () => zero });
+
+const hidden = (
+  key: 'maskedPaths' | 'readonlyPaths',
+  defaults: readonly string[],
+): HostCodec<string[] | null | undefined> => ({
+  read: (paths) => (paths ? { [key]: paths } : {}),
+  show: ({ record: { config } }) => (config.privileged ? null : (config[key] ?? [...defaults])),
+});
+
+const devices: HostCodec<Output<typeof hostConfig>['Devices']> = {
+  read: (given) => ({
+    devices: given.map(({ PathOnHost, PathInContainer, CgroupPermissions }) => ({
+      pathOnHost: PathOnHost,
+      pathInContainer: PathInContainer || PathOnHost,
+      permissions: CgroupPermissions || 'rwm',
+    })),
+  }),
+  show: ({ record }) =>
+    record.config.devices.map(({ pathOnHost, pathInContainer, permissions }) => ({
+      PathOnHost: pathOnHost,
+      PathInContainer: pathInContainer,
+      CgroupPermissions: permissions,
+    })),
+};
+
+const ulimits: HostCodec<Output<typeof hostConfig>['Ulimits']> = {
+  read: (given) => ({ ulimits: given.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })) }),
+  show: ({ record }) => record.config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+};
+
+/** All but the limits, and three whose values several fields make together. */
+const { Mounts, Tmpfs, Init, ...others } = hostConfig;
+const fields = without(others, limitFields);
+
+type Without<T, U> = { [K in Exclude<keyof T, keyof U>]: T[K] };
+function without<T extends FieldTable, U extends FieldTable>(all: T, some: U): Without<T, U> {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !(name in some))) as Without<T, U>;
+}
+
+const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
+  Annotations: same('annotations'),
+  AutoRemove: same('autoRemove'),
+  Binds: same('binds'),
+  CapAdd: same('capAdd'),
+  CapDrop: same('capDrop'),
+  Capabilities: unused([]),
+  Cgroup: unused(''),
+  CgroupnsMode: same('cgroupnsMode'),
+  CgroupParent: same('cgroupParent'),
+  ConsoleSize: {
+    read: (size) => (size && size[0] > 0 && size[1] > 0 ? { consoleSize: size } : {}),
+    show: ({ record }) => record.config.consoleSize ?? [0, 0],
+  },
+  ContainerIDFile: kept('idFile'),
+  CpuCount: unused(0),
+  CpuPercent: unused(0),
+  DeviceCgroupRules: {
+    read: (rules) => (rules.length === 0 ? {} : { deviceRules: rules }),
+    show: ({ record }) => record.config.deviceRules ?? [],
+  },
+  DeviceRequests: unused([]),
+  Devices: devices,
+  Dns: same('dns'),
+  DnsOptions: same('dnsOptions'),
+  DnsSearch: same('dnsSearch'),
+  ExtraHosts: same('extraHosts'),
+  GroupAdd: same('groupAdd'),
+  IOMaximumBandwidth: unused(0),
+  IOMaximumIOps: unused(0),
+  IpcMode: same('ipcMode'),
+  Isolation: kept('isolation'),
+  KernelMemory: unused(0),
+  Links: { read: (links) => ({ links }), show: ({ linkTexts }) => linkTexts },
+  LogConfig: {
+    read: (log) => ({ logDriver: log?.Type ?? '', logOptions: log?.Config ?? {} }),
+    show: ({ record: { config } }) => ({ Type: config.logDriver, Config: config.logOptions }),
+  },
+  MaskedPaths: hidden('maskedPaths', defaultMaskedPaths),
+  NetworkMode: {
+    read: (mode) => ({
+      networkMode: parseNetworkMode(mode),
+      networkModeText: ['', 'default'].includes(mode) ? 'bridge' : mode,
+    }),
+    show: ({ record }) => record.config.networkModeText,
+  },
+  OomScoreAdj: same('oomScoreAdj'),
+  PidMode: same('pidMode'),
+  PortBindings: {
+    read: (bindings) => ({ ports: translatePortBindings(bindings) }),
+    show: ({ record }) => formatPortRequests(record.config.ports),
+  },
+  Privileged: same('privileged'),
+  PublishAllPorts: same('publishAll'),
+  ReadonlyPaths: hidden('readonlyPaths', defaultReadonlyPaths),
+  ReadonlyRootfs: same('readOnlyRootfs'),
+  RestartPolicy: { read: restartCodec.read, show: ({ record }) => restartCodec.show(record.config) },
+  Runtime: same('runtime'),
+  SecurityOpt: same('securityOptions'),
+  ShmSize: same('shmSize'),
+  StorageOpt: unused({}),
+  Sysctls: same('sysctls'),
+  Ulimits: ulimits,
+  UsernsMode: same('usernsMode'),
+  UTSMode: same('utsMode'),
+  VolumeDriver: kept('volumeDriver'),
+  VolumesFrom: same('volumesFrom'),
+};
+
+type HostBody = Output<typeof hostConfig>;
+
+/** @param defaults what the daemon's own options say for containers that do not */
+export const readHost = (
+  host: HostBody,
+  version: ApiVersion,
+  defaults: { init: boolean },
+): Partial<ContainerConfig> => ({
+  ...readFields(hostCodecs, host),
+  resources: readLimits(host),
+  mounts: translateMounts(host, version),
+  init: host.Init ?? defaults.init,
+});
+
+export function showHost(details: ContainerDetails): HostConfig {
+  const { config } = details.record;
+  const mounts = formatMountRequests(config);
+  const tmpfs = formatTmpfs(config);
+  return {
+    ...showLimits(config.resources),
+    ...showFields(fields, hostCodecs, details),
+    ...(mounts.length > 0 ? { Mounts: mounts } : {}),
+    ...(Object.keys(tmpfs).length > 0 ? { Tmpfs: tmpfs } : {}),
+    ...(config.init ? { Init: true } : {}),
+  };
+}

@@ -1,0 +1,98 @@
+/** Limits and restart policy: Docker's fields, both ways. Pure. */
+import { containerUpdate, type Output, resources } from '@netyard/api-types';
+import { type DeviceLimit, type Resources, type RestartRule, unlimited } from '@netyard/engine';
+import { type Codec, type Codecs, isZero, readFields, showFields } from './field-codec.ts';
+
+const { RestartPolicy: restartField, ...updatable } = containerUpdate;
+
+/** A value that was not asked for is left out: the docker CLI sends 0 and ''. */
+const limit = <K extends 'cpusetCpus' | 'cpusetMems' | 'oomKillDisable' | NumberLimit>(
+  key: K,
+): Codec<Resources[K] | null | undefined, Resources, Resources> => ({
+  read: (value) => (isZero(value) ? {} : ({ [key]: value } as Partial<Resources>)),
+  show: (limits) => limits[key] ?? unlimited[key],
+});
+type NumberLimit = {
+  [K in keyof Resources]-?: NonNullable<Resources[K]> extends number ? K : never;
+}[keyof Resources];
+
+/** What an update can change: what it says takes the place of what was. */
+const updatableCodecs: Codecs<typeof updatable, Resources, Resources> = {
+  CpuShares: limit('cpuShares'),
+  Memory: limit('memory'),
+  NanoCpus: limit('nanoCpus'),
+  BlkioWeight: limit('blkioWeight'),
+  CpuPeriod: limit('cpuPeriod'),
+  CpuQuota: limit('cpuQuota'),
+  CpuRealtimePeriod: limit('cpuRealtimePeriod'),
+  CpuRealtimeRuntime: limit('cpuRealtimeRuntime'),
+  CpusetCpus: limit('cpusetCpus'),
+  CpusetMems: limit('cpusetMems'),
+  MemoryReservation: limit('memoryReservation'),
+  MemorySwap: limit('memorySwap'),
+  OomKillDisable: limit('oomKillDisable'),
+  PidsLimit: { read: limit('pidsLimit').read, show: ({ pidsLimit }) => (pidsLimit > 0 ? pidsLimit : null) },
+};
+
+type DeviceKey = {
+  [K in keyof Resources]-?: NonNullable<Resources[K]> extends DeviceLimit[] ? K : never;
+}[keyof Resources];
+
+const throttles = (key: DeviceKey): Codec<{ Path: string; Rate: number }[], Resources, Resources> => ({
+  read: (devices) =>
+    devices.length === 0 ? {} : { [key]: devices.map(({ Path, Rate }) => ({ path: Path, value: Rate })) },
+  show: (limits) => (limits[key] ?? []).map(({ path, value }) => ({ Path: path, Rate: value })),
+});
+
+const { CgroupParent, Devices, DeviceCgroupRules, DeviceRequests, KernelMemory, Ulimits, ...more } = resources;
+const { CpuCount, CpuPercent, IOMaximumIOps, IOMaximumBandwidth, ...limits } = more;
+/** The fields of HostConfig that are the engine's `resources`. */
+export const limitFields = limits;
+
+const limitCodecs: Codecs<typeof limitFields, Resources, Resources> = {
+  ...updatableCodecs,
+  BlkioWeightDevice: {
+    read: (devices) =>
+      devices.length === 0 ? {} : { weightDevices: devices.map(({ Path, Weight }) => ({ path: Path, value: Weight })) },
+    show: ({ weightDevices = [] }) => weightDevices.map(({ path, value }) => ({ Path: path, Weight: value })),
+  },
+  BlkioDeviceReadBps: throttles('readBytesPerSecond'),
+  BlkioDeviceWriteBps: throttles('writeBytesPerSecond'),
+  BlkioDeviceReadIOps: throttles('readsPerSecond'),
+  BlkioDeviceWriteIOps: throttles('writesPerSecond'),
+  /** -1 is what the docker CLI sends for nothing. */
+  MemorySwappiness: {
+    read: (value) => (value === null || value === undefined || value === -1 ? {} : { swappiness: value }),
+    show: ({ swappiness }) => swappiness,
+  },
+};
+
+type LimitsBody = Output<typeof limitFields>;
+
+export const readLimits = (body: LimitsBody): Resources => ({ ...unlimited, ...readFields(limitCodecs, body) });
+export const showLimits = (limits: Resources): ReturnType<typeof show> => show(limits);
+const show = (limits: Resources) => showFields(limitFields, limitCodecs, limits);
+
+type RestartBody = Output<typeof containerUpdate>['RestartPolicy'];
+
+/** What Docker calls '' is `no`. Unknown names are the engine's to reject. */
+export const restartCodec: Codec<RestartBody, { restartPolicy: RestartRule }, { restartPolicy: RestartRule }> = {
+  read: (body) => ({
+    restartPolicy: {
+      name: (body?.Name || 'no') as RestartRule['name'],
+      maximumRetryCount: body?.MaximumRetryCount ?? 0,
+    },
+  }),
+  show: ({ restartPolicy: { name, maximumRetryCount } }) => ({ Name: name, MaximumRetryCount: maximumRetryCount }),
+};
+
+/** The change that the body of an update asks for. */
+export function readUpdate(body: Output<typeof containerUpdate>): {
+  resources: Partial<Resources>;
+  restartPolicy?: RestartRule;
+} {
+  return {
+    resources: readFields(updatableCodecs, body),
+    ...(body.RestartPolicy?.Name ? restartCodec.read(body.RestartPolicy) : {}),
+  };
+}
