@@ -122,6 +122,29 @@ export function daemonMemory(handle: HostHandle): number {
   return sizes.reduce((sum, size) => sum + size, 0) / 1024;
 }
 
+/** CPU that the engine's processes have used so far, in seconds; those inside containers and those that have ended not. */
+export function engineCpu(engine: Engine): number {
+  const own = readlinkSync(`/proc/${engine.handle.init.pid}/ns/pid`);
+  const ticks = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => processTicks(pid, own));
+  return ticks.reduce((sum, count) => sum + count, 0) / ticksPerSecond;
+}
+
+/** USER_HZ, which is the same on every architecture that Netyard runs on; see proc(5). */
+const ticksPerSecond = 100;
+
+function processTicks(pid: string, pidNamespace: string): number {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace || !isEngine(pid)) return 0;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(fields[11]) + Number(fields[12]); // utime and stime
+  } catch {
+    return 0; // it ended while we looked
+  }
+}
+
 function isEngine(pid: string): boolean {
   const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   return command !== 'tini' && command !== 'sleep';

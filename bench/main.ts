@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { cluster } from './cluster/index.ts';
 import { oneHost } from './one-host.ts';
 import { stall } from './stall/index.ts';
+import { kinds } from './stall/noise.ts';
 import { traffic } from './traffic/index.ts';
 
 const usage = `Usage: script/bench [OPTIONS] [one-host|stall|traffic|cluster]
@@ -20,17 +21,22 @@ afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
              beside a few and beside many, memory; beside one ip -batch and the kernel's part alone
 
 Options:
-  --rounds N     rounds that count (default 20; stall: 10; traffic: 15; cluster: 50)
+  --rounds N     rounds that count (default 20; traffic: 15; cluster: 50); stall: docker runs in each row, and ten
+                 times as many GET /version
   --crowd N      one-host: containers at once (default 200)
   --hosts N      cluster: hosts at once (default 1000)
   --seconds N    traffic: seconds of throughput in each round (default 2)
+  --containers N,…   stall: noisy containers, a row for each number (default 1,4,8)
+  --noise KIND,…     stall: what they write: empty, short, blocks (default all)
+  --engine NAME,…    stall: netyard, dockerd (default both)
   --help         this text
 
 Examples:
   script/bench
   script/bench traffic --rounds 5 --seconds 1
   script/bench one-host --crowd 50
-  script/bench stall --rounds 3
+  script/bench stall --containers 8 --noise short
+  script/bench stall --engine netyard
   script/bench cluster --hosts 500`;
 
 const parts = ['one-host', 'stall', 'traffic', 'cluster'] as const;
@@ -40,6 +46,18 @@ function number(text: string, name: string): number {
   throw new Error(`--${name}: ${text} is not a number from 1 to 999999`);
 }
 
+/** The parts of a list with commas, each one of `known`. */
+function choices<T extends string>(text: string, known: readonly T[], name: string): T[] {
+  return text.split(',').map((word) => {
+    const choice = known.find((one) => one === word);
+    if (choice === undefined) throw new Error(`--${name}: ${word} is none of ${known.join(', ')}`);
+    return choice;
+  });
+}
+
+const engines = ['netyard', 'dockerd'] as const;
+const noiseNames = ['empty', 'short', 'blocks'] as const;
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
@@ -47,6 +65,9 @@ async function main(): Promise<void> {
       crowd: { type: 'string', default: '200' },
       hosts: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '2' },
+      containers: { type: 'string', default: '1,4,8' },
+      noise: { type: 'string', default: noiseNames.join() },
+      engine: { type: 'string', default: engines.join() },
       archive: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
@@ -62,9 +83,12 @@ async function main(): Promise<void> {
   const crowd = number(values.crowd, 'crowd');
   const seconds = number(values.seconds, 'seconds');
   const hosts = number(values.hosts, 'hosts');
+  const counts = values.containers.split(',').map((text) => number(text, 'containers'));
+  const noises = choices(values.noise, noiseNames, 'noise').map((word) => kinds[word]);
+  const names = choices(values.engine, engines, 'engine');
   const work = {
     'one-host': () => oneHost({ rounds: rounds(20), crowd, archive }),
-    stall: () => stall({ rounds: rounds(10), archive }),
+    stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
     traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
   };

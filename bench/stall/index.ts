@@ -4,7 +4,7 @@ import { api, docker, type Engine, engineIn, startDockerd } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { timed } from '../measure.ts';
 import { image } from '../scenarios.ts';
-import { type Kind, kinds, makeNoise } from './noise.ts';
+import { type Kind, makeNoise } from './noise.ts';
 import { formatStalls, type Latencies, type Row } from './report.ts';
 
 const lab = 'bench';
@@ -15,58 +15,73 @@ hosts:
   netyard: { address: 172.30.0.1/16 }
   dockerd: { address: 172.30.0.2/16, daemon: false }
 `;
-const counts = [1, 4, 8];
 const followers = 20;
-const requestsPerRun = 10;
+const requestsPerRound = 10;
 const betweenRequestsMs = 5;
+/** A `docker run` that comes alone, not in the wake of the requests before it. */
+const beforeRunMs = 300;
+/** Noise without a request: until it is steady, and while it counts. */
+const settleMs = 1_000;
+const undisturbedMs = 5_000;
 
 export interface StallOptions {
   /** `docker run`s that count for each row; ten times as many `GET /version`. */
   rounds: number;
   archive: string;
+  counts: readonly number[];
+  kinds: readonly Kind[];
+  names: readonly Engine['name'][];
 }
 
 async function sample(engine: Engine, rounds: number): Promise<Latencies> {
   const version: number[] = [];
   const run: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (let count = 0; count < requestsPerRun; count += 1) {
+    for (let count = 0; count < requestsPerRound; count += 1) {
       version.push(await timed(() => api(engine, 'GET', '/version')));
       await pause(betweenRequestsMs);
     }
+    await pause(beforeRunMs);
     run.push(await timed(() => docker(engine, 'run', '--rm', image, 'true')));
   }
-  return { version, run, throughput: undefined };
+  return { version, run };
 }
 
 async function besideNoise(engine: Engine, kind: Kind, count: number, rounds: number): Promise<Latencies> {
   const noise = await makeNoise(engine, kind, count, followers);
   try {
-    const before = await noise.written();
-    const started = performance.now();
-    const latencies = await sample(engine, rounds);
-    const seconds = (performance.now() - started) / 1000;
-    return { ...latencies, throughput: ((await noise.written()) - before) / seconds / 1e6 };
+    await pause(settleMs);
+    const alone = await noise.during(() => pause(undisturbedMs));
+    let latencies: Latencies = { version: [], run: [] };
+    const beside = await noise.during(async () => {
+      latencies = await sample(engine, rounds);
+    });
+    return { ...latencies, output: { alone, beside } };
   } finally {
     await noise.end();
   }
 }
 
 /** One engine after the other: noise of one would be measured at the other. */
-async function rowOf(name: string, engines: PerName, once: (engine: Engine) => Promise<Latencies>): Promise<Row> {
-  say(`${name} …`);
-  const netyard = await once(engines.netyard);
-  return { name, netyard, dockerd: await once(engines.dockerd) };
+async function rowOf(
+  name: string,
+  engines: readonly Engine[],
+  once: (engine: Engine) => Promise<Latencies>,
+): Promise<Row> {
+  const row: Row = { name };
+  for (const engine of engines) {
+    say(`${name}: ${engine.name} …`);
+    row[engine.name] = await once(engine);
+  }
+  return row;
 }
 
-type PerName = Record<Engine['name'], Engine>;
-
 /** Prints its table. */
-export async function stall({ rounds, archive }: StallOptions): Promise<void> {
+export async function stall({ rounds, archive, counts, kinds, names }: StallOptions): Promise<void> {
   const rows = await inLab(definition, async () => {
-    const engines: PerName = { netyard: engineIn(lab, 'netyard'), dockerd: engineIn(lab, 'dockerd') };
-    await startDockerd(engines.dockerd);
-    for (const engine of Object.values(engines)) {
+    const engines = names.map((name) => engineIn(lab, name));
+    for (const engine of engines) {
+      if (engine.name === 'dockerd') await startDockerd(engine);
       await docker(engine, 'load', '-q', '-i', archive);
       await sample(engine, 3); // to warm up
     }
@@ -77,7 +92,8 @@ export async function stall({ rounds, archive }: StallOptions): Promise<void> {
     return found;
   });
   console.log(
-    `Stalls: p50 / p99 / maximum beside noisy containers with ${followers} followers; ratios of p50 / p99.\n`,
+    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound} GET /version and ${rounds} docker run beside noisy ` +
+      `containers with ${followers} followers; ratios of p50 / p99.\n`,
   );
   console.log(formatStalls(rows));
 }

@@ -1,12 +1,14 @@
 /** Containers that write as fast as they can, and clients that follow them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { docker, type Engine } from '../engine.ts';
+import { docker, type Engine, engineCpu } from '../engine.ts';
 import { output } from '../in-lab.ts';
 import { image } from '../scenarios.ts';
+import type { OutputRate } from './report.ts';
 
-export const kinds = ['empty lines', 'short lines', '64 KiB blocks'] as const;
-export type Kind = (typeof kinds)[number];
+/** As the command line and as the table has them. */
+export const kinds = { empty: 'empty lines', short: 'short lines', blocks: '64 KiB blocks' } as const;
+export type Kind = (typeof kinds)[keyof typeof kinds];
 
 const blocks =
   'yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | head -c 65536 > /b; while :; do cat $(yes /b | head -n 500); done';
@@ -19,8 +21,8 @@ const commands: Record<Kind, readonly string[]> = {
 const rotation = ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=2'];
 
 export interface Noise {
-  /** Bytes that the containers have written so far. */
-  written(): Promise<number>;
+  /** What the containers write while something else is done. */
+  during(work: () => Promise<void>): Promise<OutputRate>;
   end(): Promise<void>;
 }
 
@@ -30,11 +32,21 @@ export async function makeNoise(engine: Engine, kind: Kind, count: number, follo
     ids.push(await docker(engine, 'run', '-d', ...rotation, image, ...commands[kind]));
   const following = await startFollowers(engine, ids, followers);
   const state = await docker(engine, 'inspect', '-f', '{{.State.Pid}}', ...ids);
+  const files = state.split('\n').map((pid) => `/proc/${pid}/io`);
+  const written = async (): Promise<number> => {
+    const counters = await output(engine.handle, ['grep', '-h', '^wchar', ...files]);
+    return counters.split('\n').reduce((sum, line) => sum + Number(line.split(' ')[1] ?? 0), 0);
+  };
   return {
-    async written() {
-      const files = state.split('\n').map((pid) => `/proc/${pid}/io`);
-      const counters = await output(engine.handle, ['grep', '-h', '^wchar', ...files]);
-      return counters.split('\n').reduce((sum, line) => sum + Number(line.split(' ')[1] ?? 0), 0);
+    async during(work) {
+      const bytesBefore = await written();
+      const cpuBefore = engineCpu(engine);
+      const started = performance.now();
+      await work();
+      const seconds = (performance.now() - started) / 1000;
+      const cpu = engineCpu(engine) - cpuBefore;
+      const megabytes = ((await written()) - bytesBefore) / 1e6;
+      return { megabytesPerSecond: megabytes / seconds, cpuPerGigabyte: (cpu / megabytes) * 1000 };
     },
     async end() {
       following.kill('SIGKILL');

@@ -1,17 +1,25 @@
 /** The table of the stall bench. Pure. */
 import { formatColumns, type Samples } from '../measure.ts';
 
+/** What noisy containers write, and the CPU that the engine needs for it. */
+export interface OutputRate {
+  megabytesPerSecond: number;
+  /** Seconds. */
+  cpuPerGigabyte: number;
+}
+
 export interface Latencies {
   version: Samples;
   run: Samples;
-  /** MB/s that the noisy containers get rid of; undefined when it is quiet. */
-  throughput: number | undefined;
+  /** While nothing is asked of the engine, and while the samples are taken; undefined when it is quiet. */
+  output?: { alone: OutputRate; beside: OutputRate };
 }
 
+/** An engine that was not measured is left out. */
 export interface Row {
   name: string;
-  netyard: Latencies;
-  dockerd: Latencies;
+  netyard?: Latencies;
+  dockerd?: Latencies;
 }
 
 export function quantile(samples: Samples, share: number): number {
@@ -23,33 +31,52 @@ const spread = (samples: Samples): string =>
   [quantile(samples, 0.5), quantile(samples, 0.99), Math.max(...samples)].map((ms) => ms.toFixed(1)).join(' / ');
 
 /** Ratios of p50 and p99. */
-function ratio(ours: Samples, theirs: Samples): string {
-  return [0.5, 0.99].map((share) => (quantile(ours, share) / quantile(theirs, share)).toFixed(2)).join(' / ');
-}
+const ratio = (ours: Samples, theirs: Samples): string =>
+  [0.5, 0.99].map((share) => (quantile(ours, share) / quantile(theirs, share)).toFixed(2)).join(' / ');
 
-const head = ['beside', 'what', 'netyard ms', 'dockerd ms', 'to dockerd', 'to quiet', 'dockerd to quiet'];
+const head = ['beside', 'what', 'netyard', 'dockerd', 'to dockerd', 'to quiet', 'dockerd to quiet'];
 
 /** The first row is the quiet one, that the others are compared with. */
 export function formatStalls(rows: readonly Row[]): string {
   const [quiet] = rows;
   if (!quiet) return '';
   const lines = rows.flatMap((row) => [
-    ...(['version', 'run'] as const).map((what) => [
-      row.name,
-      what === 'version' ? 'GET /version' : 'docker run --rm',
-      spread(row.netyard[what]),
-      spread(row.dockerd[what]),
-      ratio(row.netyard[what], row.dockerd[what]),
-      ratio(row.netyard[what], quiet.netyard[what]),
-      ratio(row.dockerd[what], quiet.dockerd[what]),
-    ]),
-    ...throughputLine(row),
+    latencyLine(row, quiet, 'version', 'GET /version, ms'),
+    latencyLine(row, quiet, 'run', 'docker run --rm, ms'),
+    ...(row === quiet ? [] : outputLines(row)),
   ]);
   return formatColumns([head, ...lines]);
 }
 
-function throughputLine({ name, netyard, dockerd }: Row): string[][] {
-  if (netyard.throughput === undefined || dockerd.throughput === undefined) return [];
-  const times = (netyard.throughput / dockerd.throughput).toFixed(2);
-  return [[name, 'output, MB/s', netyard.throughput.toFixed(1), dockerd.throughput.toFixed(1), times, '', '']];
+/** `-` where an engine was not measured. */
+const each = <T>(format: (...values: T[]) => string, ...values: (T | undefined)[]): string => {
+  const known = values.filter((value) => value !== undefined);
+  return known.length < values.length ? '-' : format(...known);
+};
+
+function latencyLine({ name, netyard, dockerd }: Row, quiet: Row, what: 'version' | 'run', title: string): string[] {
+  const [ours, theirs] = [netyard?.[what], dockerd?.[what]];
+  return [
+    name,
+    title,
+    each(spread, ours),
+    each(spread, theirs),
+    each(ratio, ours, theirs),
+    each(ratio, ours, quiet.netyard?.[what]),
+    each(ratio, theirs, quiet.dockerd?.[what]),
+  ];
+}
+
+function outputLines({ name, netyard, dockerd }: Row): string[][] {
+  const line = (title: string, pick: (rates: NonNullable<Latencies['output']>) => number): string[] => {
+    const [ours, theirs] = [netyard, dockerd].map((one) => one?.output && pick(one.output));
+    const figure = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
+    return [name, title, each(figure, ours), each(figure, theirs), each((a, b) => (a / b).toFixed(2), ours, theirs)];
+  };
+  return [
+    line('output alone, MB/s', ({ alone }) => alone.megabytesPerSecond),
+    line('output beside requests, MB/s', ({ beside }) => beside.megabytesPerSecond),
+    line('output alone, CPU s/GB', ({ alone }) => alone.cpuPerGigabyte),
+    line('output beside requests, CPU s/GB', ({ beside }) => beside.cpuPerGigabyte),
+  ];
 }
