@@ -51,6 +51,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const router = openRouter(allRoutes(options));
   const common = commonHeaders(options.info.version);
   const { logger } = options;
+  const noteRequest = (): void => options.engine.noteRequest();
   /** Connections with a request that is being answered. */
   const underWay = new WeakSet<Duplex>();
   const serverOptions: ServerOptions = {
@@ -73,7 +74,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
-    serve(router, { request, answer, signal: gone.signal, logger });
+    serve(router, { request, answer, signal: gone.signal, logger, noteRequest });
   };
   const onRequest: RequestListener = (request, response) => {
     start(request, answerWith(request, response, common), response);
@@ -139,7 +140,11 @@ interface Call {
   answer: Answer;
   signal: AbortSignal;
   logger: Logger;
+  noteRequest: () => void;
 }
+
+/** Reading a log is the work that makes room for other requests. */
+const logsPath = /\/containers\/.+\/logs(\?|$)/;
 
 function serve(router: Router, call: Call): void {
   const { method = '', url = '' } = call.request;
@@ -153,7 +158,9 @@ function serve(router: Router, call: Call): void {
 async function run(router: Router, call: Call): Promise<void> {
   const { request, answer, signal, logger } = call;
   const began = performance.now();
+  const comesFirst = !logsPath.test(request.url ?? '');
   try {
+    if (comesFirst) call.noteRequest();
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
     const { handler, ...match } = router.match(request);
     const exchange: Exchange = { request, answer, signal, ...match };
@@ -161,6 +168,7 @@ async function run(router: Router, call: Call): Promise<void> {
   } catch (error) {
     refuse(error, call);
   } finally {
+    if (comesFirst) call.noteRequest();
     const milliseconds = Math.round(performance.now() - began);
     logger.debug('request', { method: request.method, url: request.url, milliseconds });
   }

@@ -33,6 +33,7 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
     volumes: strict('volumes', services.volumes),
     networks: strict('networks', services.networks),
     events: strict('events', services.events),
+    noteRequest: () => undefined,
     system: strict('system', services.system),
     start: async () => {},
     stop: async () => {},

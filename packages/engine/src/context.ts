@@ -16,6 +16,7 @@ import type { ExecRegistry } from './exec/exec-registry.ts';
 import type { Images } from './images/image-service.ts';
 import type { LogReader } from './logs/log-reader.ts';
 import type { Outputs } from './logs/outputs.ts';
+import type { RequestActivity } from './logs/request-activity.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
 import type { EngineSettings, PipeFiles } from './settings.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
@@ -35,6 +36,7 @@ export interface EngineContext {
   readonly volumes: VolumeIndex;
   readonly volumeMounts: VolumeMounts;
   readonly events: EventLog;
+  readonly requests: RequestActivity;
   readonly outputs: Outputs;
   readonly logs: LogReader;
   readonly stdin: StdinPipes;

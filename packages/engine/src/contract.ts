@@ -272,6 +272,8 @@ export interface Engine {
   volumes: VolumeService;
   networks: NetworkService;
   events: EventStream;
+  /** A request has come or was answered: the output of containers that write as fast as they can makes room for a while. */
+  noteRequest(): void;
   system: {
     info(): Promise<SystemInfo>;
     diskUsage(): Promise<DiskUsage>;

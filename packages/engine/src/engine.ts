@@ -25,6 +25,7 @@ import { createExecService } from './exec/service.ts';
 import type { Images } from './images/image-service.ts';
 import { LogReader } from './logs/log-reader.ts';
 import { Outputs } from './logs/outputs.ts';
+import { RequestActivity } from './logs/request-activity.ts';
 import type { ContainerRecord, VolumeRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
 import type { ContainerStore, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
@@ -68,6 +69,7 @@ export function openEngine(options: EngineOptions): Engine & { networksBox: Netw
     volumes: createVolumeService(context),
     networks: createNetworkService(context),
     events: context.events,
+    noteRequest: () => context.requests.note(),
     system: createSystemService(context),
     networksBox: context.networks,
     async start() {
@@ -101,6 +103,7 @@ function openContext(options: EngineOptions): EngineContext {
   const find = (name: string): VolumeRecord | undefined => volumes.find(name);
   const volumeMounts = new VolumeMounts({ mounts: options.mounts, find, containers, logger });
   const volumes: VolumeIndex = new VolumeIndex({ store, settings, clock, containers, mounts: volumeMounts });
+  const requests = new RequestActivity();
   const context: EngineContext = {
     runtime,
     rootfs,
@@ -115,8 +118,9 @@ function openContext(options: EngineOptions): EngineContext {
     volumes,
     volumeMounts,
     events,
-    outputs: new Outputs({ settings, files, logger }),
-    logs: new LogReader(logger),
+    requests,
+    outputs: new Outputs({ settings, files, logger, requests }),
+    logs: new LogReader(logger, requests),
     stdin: new StdinPipes({ settings, files, runtime }),
     execs: new ExecRegistry(),
     waiters: new Waiters(),

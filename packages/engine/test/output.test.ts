@@ -157,6 +157,23 @@ test('much output arrives whole, and the memory of what was read is given back',
   assert.equal((await logOf(id)).length, 8 * block.length);
 });
 
+test('beside requests, output of a fast writer arrives whole, also at a follower, and so do the lines of others', async () => {
+  const fast = await world.run();
+  const other = await world.run();
+  const { output } = await world.engine.containers.logs(fast, { ...everything, follow: true });
+  const followed = unframed(output);
+  const lines = numbered(0, 100_000);
+  for (let count = 0; count < 5; count += 1) {
+    world.engine.noteRequest();
+    world.runtime.say(fast, lines);
+    world.runtime.say(other, `${count}\n`);
+  }
+  assert.equal(await logOf(other), '0\n1\n2\n3\n4\n');
+  assert.ok((await logOf(fast)) === lines.repeat(5));
+  world.runtime.exit(fast, 0);
+  assert.ok((await followed) === lines.repeat(5));
+});
+
 test('an attacher that does not read holds nobody up', async () => {
   const id = await world.run();
   const sleeper = await world.engine.containers.attach(id, liveOutput);

@@ -3,11 +3,13 @@
  * container that has something a turn, and answers the main thread's commands (capture-protocol.ts).
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { setPriority } from 'node:os';
-import { parentPort } from 'node:worker_threads';
+import { availableParallelism, setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@netyard/core';
 import type { CaptureCommand, CaptureReport } from './capture-protocol.ts';
 import { ContainerCapture } from './container-capture.ts';
+import { Allowance, Pacer, shareFor } from './pace.ts';
+import { RequestActivity } from './request-activity.ts';
 import { serveThread } from './thread-port.ts';
 
 /** Between two looks at a FIFO whose end is awaited: Node reports no event when a writer closes it. */
@@ -28,11 +30,19 @@ interface Running {
   /** What waits for the log to get somewhere. */
   syncs: { places: readonly number[]; done: () => void }[];
   retry: NodeJS.Timeout | undefined;
+  allowance: Allowance;
+  /** It writes faster than its allowance. */
+  isFast: boolean;
 }
 
 const running = new Map<number, Running>();
+/** In the order of their turns. */
 const ready = new Set<Running>();
 let isScheduled = false;
+const pacer = new Pacer();
+let isResuming = false;
+const requests = new RequestActivity(workerData as SharedArrayBuffer);
+const cpus = availableParallelism();
 
 const port = serveThread<CaptureCommand, CaptureReport>(parentPort, handle);
 setInterval(scheduleAll, backstopEveryMs).unref();
@@ -70,7 +80,8 @@ function handle(command: CaptureCommand): unknown {
 
 function open({ key, files, state }: Extract<CaptureCommand, { type: 'open' }>): void {
   const capture = new ContainerCapture(files, state, { clock: systemClock, report: port.report });
-  const one: Running = { capture, watchers: [], syncs: [], retry: undefined };
+  const allowance = new Allowance(performance.now());
+  const one: Running = { capture, watchers: [], syncs: [], retry: undefined, allowance, isFast: false };
   running.set(key, one);
   for (const { source } of files.streams) one.watchers.push(watchSource(source, one));
   schedule(one);
@@ -102,25 +113,60 @@ function forget(key: number, one: Running): void {
 
 function schedule(one: Running): void {
   ready.add(one);
-  if (isScheduled) return;
-  isScheduled = true;
-  setImmediate(giveTurns);
+  scheduleTurn();
 }
 
-/** One turn for each that has something to do; messages come in between. */
-function giveTurns(): void {
+function scheduleTurn(): void {
+  if (isScheduled) return;
+  isScheduled = true;
+  setImmediate(giveTurn);
+}
+
+/** One turn for the next that has something to do; messages come in between. */
+function giveTurn(): void {
   isScheduled = false;
-  for (const one of [...ready]) {
-    const hasMore = one.capture.pump();
-    one.syncs = one.syncs.filter(({ places, done }) => {
-      const isDone = !hasMore || one.capture.hasLogged(places);
-      if (isDone) done();
-      return !isDone;
-    });
-    if (!hasMore) ready.delete(one);
-    if (one.capture.retryAt !== undefined) retryLater(one, one.capture.retryAt);
+  const wait = pacer.waitMs(performance.now());
+  const one = nextReady(wait > 0);
+  if (!one) {
+    if (ready.size > 0) resumeLater(wait);
+    return;
   }
-  if (ready.size > 0) for (const one of ready) schedule(one);
+  ready.delete(one);
+  const hasMore = pump(one);
+  one.syncs = one.syncs.filter(({ places, done }) => {
+    const isDone = !hasMore || one.capture.hasLogged(places);
+    if (isDone) done();
+    return !isDone;
+  });
+  if (hasMore) ready.add(one);
+  if (one.capture.retryAt !== undefined) retryLater(one, one.capture.retryAt);
+  if (ready.size > 0) scheduleTurn();
+}
+
+function nextReady(isPausing: boolean): Running | undefined {
+  for (const one of ready) if (!isPausing || !isPaced(one)) return one;
+  return undefined;
+}
+
+/** Nobody waits for its output: neither an attached client nor a reader of the log. */
+const isPaced = ({ isFast, syncs, capture }: Running): boolean => isFast && syncs.length === 0 && !capture.isAttached;
+
+function pump(one: Running): boolean {
+  const began = performance.now();
+  const hasMore = one.capture.pump();
+  const now = performance.now();
+  one.isFast = one.allowance.spend(now - began, now);
+  if (isPaced(one)) pacer.spend(now - began, now, shareFor(cpus, requests.sinceMs()));
+  return hasMore;
+}
+
+function resumeLater(wait: number): void {
+  if (isResuming) return;
+  isResuming = true;
+  setTimeout(() => {
+    isResuming = false;
+    scheduleTurn();
+  }, wait);
 }
 
 function retryLater(one: Running, at: number): void {

@@ -10,6 +10,8 @@ import { SpooledStream, spoolBound } from './spooled-stream.ts';
 
 /** Bytes taken from one stream before others have their turn. */
 const turnSize = 256 * 1024;
+/** Bytes written to the log in one turn: an entry of an empty line is seventy times as long. */
+const turnLogSize = 1024 * 1024;
 const readSize = 128 * 1024;
 const retryAfterMs = 1000;
 
@@ -65,6 +67,11 @@ export class ContainerCapture {
   /** Somebody may still write. */
   get hasWriter(): boolean {
     return this.#streams.some(({ spooled }) => spooled.hasWriter);
+  }
+
+  /** Clients are attached and wait for what comes. */
+  get isAttached(): boolean {
+    return this.#readers.size > 0;
   }
 
   /** One turn. Returns true when there is more to do. */
@@ -144,7 +151,8 @@ export class ContainerCapture {
   #write(log: LogFile, spooled: SpooledStream, encoder: LineEncoder, isEnd: boolean): number {
     if (this.#trouble && performance.now() < this.#trouble.retryAt) return this.#dropIfFull(spooled);
     let written = 0;
-    while (written < turnSize) {
+    let logged = 0;
+    while (written < turnSize && logged < turnLogSize) {
       const count = spooled.read(source);
       if (count === 0) break;
       if (log.room <= 0) log.rotate();
@@ -155,6 +163,7 @@ export class ContainerCapture {
       log.append(this.#target.subarray(0, size));
       spooled.logged += encoder.consumed;
       written += encoder.consumed;
+      logged += size;
       this.#savePosition();
     }
     if (written > 0) this.#recover();

@@ -3,6 +3,7 @@ import { type Logger, NetyardError } from '@netyard/core';
 import type { OutputChunk } from '../contract.ts';
 import type { CaptureState } from './capture-state.ts';
 import type { LogCommand, LogReadOptions, LogReport } from './log-protocol.ts';
+import type { RequestActivity } from './request-activity.ts';
 import { Thread } from './thread.ts';
 
 interface Reader {
@@ -15,9 +16,10 @@ export class LogReader {
   readonly #readers = new Map<number, Reader>();
   #next = 0;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, requests: RequestActivity) {
     this.#thread = new Thread<LogCommand, LogReport>({
       entry: new URL('./log-thread.ts', import.meta.url),
+      data: requests.buffer,
       onReport: (report) => this.#receive(report),
       onFailure: (error) => {
         logger.error('the thread that reads logs failed', { error: error.message });

@@ -1,12 +1,14 @@
 /** The thread that reads logs for clients: decodes and frames entries, and sends chunks no faster than they are taken. */
-import { setPriority } from 'node:os';
-import { parentPort } from 'node:worker_threads';
+import { availableParallelism, setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@netyard/core';
 import { CaptureState, type OutputStream } from './capture-state.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { LineDecoder } from './decode-lines.ts';
 import { LogCursor } from './log-cursor.ts';
 import { chunksInFlight, type LogCommand, type LogReadOptions, type LogReport } from './log-protocol.ts';
+import { Pacer, shareFor } from './pace.ts';
+import { RequestActivity } from './request-activity.ts';
 import { serveThread } from './thread-port.ts';
 
 /** Behind the main thread, which answers requests, and the one that collects output. */
@@ -23,6 +25,10 @@ interface Reader {
 }
 
 const readers = new Map<number, Reader>();
+/** Of those who follow fast writers. */
+const pacer = new Pacer();
+const requests = new RequestActivity(workerData as SharedArrayBuffer);
+const cpus = availableParallelism();
 const port = serveThread<LogCommand, LogReport>(parentPort, handle);
 
 try {
@@ -70,9 +76,9 @@ async function passOn(
     const ended = live === undefined || live.ended;
     const seen = live?.version ?? 0n;
     if (block.fill(cursor)) {
-      for (let line = block.next(); line && !decoder.isOver; line = block.next())
-        if (writer.add(block.bytes, line.from, line.to)) await credit(reader);
+      const workedMs = await decodeBlock(reader, block, decoder, writer);
       await new Promise((resolve) => setImmediate(resolve)); // others have their turn between blocks
+      if (options.follow && block.isFull) await paced(workedMs, signal);
       continue;
     }
     writer.flush();
@@ -81,6 +87,31 @@ async function passOn(
     await live?.changed(seen, signal);
   }
   writer.flush();
+}
+
+/** Returns how long it worked, without the time for which it waited for the client. */
+async function decodeBlock(
+  reader: Reader,
+  block: LineBlock,
+  decoder: LineDecoder,
+  writer: ChunkWriter,
+): Promise<number> {
+  let workedMs = 0;
+  let began = performance.now();
+  for (let line = block.next(); line && !decoder.isOver; line = block.next()) {
+    if (!writer.add(block.bytes, line.from, line.to)) continue;
+    workedMs += performance.now() - began;
+    await credit(reader);
+    began = performance.now();
+  }
+  return workedMs + performance.now() - began;
+}
+
+/** A follower of a fast writer waits until it may go on. */
+async function paced(workedMs: number, signal: AbortSignal): Promise<void> {
+  pacer.spend(workedMs, performance.now(), shareFor(cpus, requests.sinceMs()));
+  for (let wait = pacer.waitMs(performance.now()); wait > 0 && !signal.aborted; wait = pacer.waitMs(performance.now()))
+    await new Promise((resolve) => setTimeout(resolve, wait));
 }
 
 function send({ id }: Reader, stream: OutputStream, data: Uint8Array): void {
@@ -111,6 +142,11 @@ class LineBlock {
     const count = cursor.read(this.bytes, this.#end);
     this.#end += count;
     return count > 0;
+  }
+
+  /** There may be more to read. */
+  get isFull(): boolean {
+    return this.#end === this.bytes.length;
   }
 
   next(): { from: number; to: number } | undefined {

@@ -21,12 +21,14 @@ import { Capture, type CaptureThread } from './capture.ts';
 import type { CaptureCommand, CaptureFiles, CaptureReport, LogTarget } from './capture-protocol.ts';
 import type { OutputStream } from './capture-state.ts';
 import { logAttributes, parseRotation } from './log-options.ts';
+import type { RequestActivity } from './request-activity.ts';
 import { Thread } from './thread.ts';
 
 export interface OutputsOptions {
   settings: EngineSettings;
   files: Pick<PipeFiles, 'makeFifo'>;
   logger: Logger;
+  requests: RequestActivity;
 }
 
 /** Told of the next run's capture; undefined: there will be none. */
@@ -43,6 +45,7 @@ export class Outputs {
     this.#options = options;
     this.#thread = new Thread<CaptureCommand, CaptureReport>({
       entry: new URL('./capture-thread.ts', import.meta.url),
+      data: options.requests.buffer,
       onReport: ({ level, message, fields }) => options.logger[level](message, fields),
       onFailure: (error) => this.#startAgain(error),
     });

@@ -14,6 +14,8 @@ export type Message<R> = { call: number; answer: unknown; error?: string } | { r
 export interface ThreadOptions<R> {
   /** The file that runs in it. */
   entry: URL;
+  /** What it finds as `workerData`. */
+  data: unknown;
   onReport: (report: R) => void;
   /** It ended by itself, which it never should; the next command starts another one. */
   onFailure: (error: Error) => void;
@@ -59,7 +61,7 @@ export class Thread<C, R> {
 
   #start(): Worker {
     // Descriptors are passed between the threads, so none belongs to the one that opened it.
-    const worker = new Worker(this.#options.entry, { trackUnmanagedFds: false });
+    const worker = new Worker(this.#options.entry, { trackUnmanagedFds: false, workerData: this.#options.data });
     worker.on('message', (message: Message<R>) => this.#receive(message));
     worker.on('error', (error: Error) => this.#fail(worker, error));
     worker.on('exit', (code) => this.#fail(worker, new Error(`the thread ended with code ${code}`)));
