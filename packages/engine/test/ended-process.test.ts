@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import type { ExecConfig } from '../src/index.ts';
 import { configOf } from './fakes/container-config.ts';
@@ -133,4 +133,21 @@ test('cp: files are seen as in a stopped container, once its end is settled', as
     'not-found',
     'Could not find the file /missing in container ending',
   );
+});
+
+test('cp, diff and export of a container that is removed meanwhile: there is none', async () => {
+  const { containers } = world.engine;
+  const calls = [
+    ['withMounts', () => containers.statPath('leaving', '/')],
+    ['withMounted', () => containers.export('leaving')],
+    ['changes', () => containers.changes('leaving')],
+  ] as const;
+  for (const [method, call] of calls) {
+    await containers.create({ name: 'leaving', config: configOf() });
+    mock.method(world.rootfs, method, async () => {
+      await containers.remove('leaving', { force: false, volumes: false, link: false });
+      throw new Error('mount -t overlay: ENOENT: no such file or directory');
+    });
+    await rejects(call(), 'not-found', 'No such container: leaving');
+  }
 });

@@ -62,14 +62,14 @@ export async function exportContainer(context: EngineContext, ref: string): Prom
       const tree = await context.rootfs.exportTree(root);
       await use(tree, tree);
     }),
-  );
+  ).catch(explainRemoval(context, record));
   publishContainer(context.events, record, 'export');
   return stream;
 }
 
 export async function containerChanges(context: EngineContext, ref: string): ReturnType<ContainerService['changes']> {
   const record = context.index.get(ref);
-  return context.rootfs.changes(record.id, record.layers);
+  return context.rootfs.changes(record.id, record.layers).catch(explainRemoval(context, record));
 }
 
 interface Place {
@@ -93,13 +93,23 @@ async function withPlace<T>(context: EngineContext, record: ContainerRecord, pat
     return withPlace(context, await afterExit(context, record), path, work);
   }
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
-  return context.volumeMounts.whileMounted(record, () =>
+  const visit = context.volumeMounts.whileMounted(record, () =>
     context.rootfs.withMounts(record.id, record.layers, view, async (root) => {
       const stat = await context.rootfs.statInRoot(root, absolute);
       if (!stat) throw missing(record, path);
       return work({ root, path: absolute }, stat);
     }),
   );
+  return visit.catch(explainRemoval(context, record));
+}
+
+/** Its files may be removed meanwhile: then it is that there is no such container, whatever failed first. */
+function explainRemoval(context: EngineContext, { id, name }: ContainerRecord): (error: unknown) => never {
+  return (error) => {
+    const status = context.index.byId(id)?.state.status;
+    const isGone = status === undefined || status === 'removing' || status === 'dead';
+    throw isGone ? new NetyardError('not-found', `No such container: ${name}`, { cause: error }) : error;
+  };
 }
 
 /** The record of a container whose process has ended a moment ago, when its exit event has been handled. */
