@@ -78,11 +78,15 @@ async function list({ content }: Content): Promise<BlobInfo[]> {
   return blobs;
 }
 
+/** A reader that leaves early ends the call: connect would keep the stream and what has arrived on it for ever. */
 async function* read({ content }: Content, digest: string): AsyncGenerator<Uint8Array> {
+  const call = new AbortController();
   try {
-    for await (const { data } of content.read({ digest })) yield data;
+    for await (const { data } of content.read({ digest }, { signal: call.signal })) yield data;
   } catch (error) {
     throw containerdError(error, `read the blob ${digest}`);
+  } finally {
+    call.abort();
   }
 }
 
