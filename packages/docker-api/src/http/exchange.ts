@@ -43,6 +43,12 @@ export interface Exchange {
 /** How long a complete answer waits for its client to read it: until then it occupies memory. */
 const UNREAD_ANSWER_MS = 300_000;
 
+/** Not for a response that is closed already: the timer would hold it, with its connection, for all that time. */
+function endUnread(response: ServerResponse): void {
+  const timer = setTimeout(() => response.destroy(), UNREAD_ANSWER_MS).unref();
+  response.once('close', () => clearTimeout(timer));
+}
+
 export function answerWith(request: IncomingMessage, response: ServerResponse, common: Headers): Answer {
   let taken = false;
   const begin = (status: number, headers: Headers): void => {
@@ -56,8 +62,7 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
     send(status, headers, body) {
       const parting = restOf(request) === 'too much';
       begin(status, { ...headers, ...(parting ? { Connection: 'close' } : {}), ...lengthOf(status, body) });
-      const timer = setTimeout(() => response.destroy(), UNREAD_ANSWER_MS).unref();
-      response.once('close', () => clearTimeout(timer));
+      if (!response.closed) endUnread(response);
       const content = request.method === 'HEAD' ? '' : body;
       if (parting) partSlowly(request, response, content);
       else response.end(content);
