@@ -108,7 +108,7 @@ export function mutate(value: Json, random: Random): Json {
   return key === undefined ? value : { ...value, [key]: mutate(value[key] ?? null, random) };
 }
 
-/** Bytes of a text changed, cut or repeated, so that it is mostly no JSON any more. */
+/** Bytes, one a character, changed, cut or repeated, so that it is mostly no JSON any more. */
 export function corrupt(text: string, random: Random): string {
   const at = random.below(text.length + 1);
   const kinds: readonly (() => string)[] = [

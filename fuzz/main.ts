@@ -6,8 +6,10 @@ import { findFaults, formatSummary, runFuzz } from './run.ts';
 const usage = `Usage: script/fuzz [OPTIONS]
 
 Sends valid and mutated requests over all routes to a daemon in a lab host of its own, which is gone afterwards, and
-prints what was answered. Fails when the daemon ends, answers with an unexpected 500 or with words of its inside, has an
-uncaught exception, or grows in memory or descriptors. Needs root. Nothing leaves the lab: no folder, device or process of
+prints what was answered. All answers with status 500 are listed by route and message, with the reason where Docker gives the
+same. Fails when the daemon ends, answers with another 500 or with words of its inside, has an uncaught exception, or
+grows in descriptors or memory (median of the last quarter and of the idle daemon against that of the second quarter;
+from 40000 requests on). Needs root. Nothing leaves the lab: no folder, device or process of
 the machine is given to a container, and registries are on loopback.
 
 Options:

@@ -1,7 +1,7 @@
 /** Makes one request after the other: a route, its parameters, query, headers and body, valid or mutated. */
 import * as bodies from './bodies.ts';
 import type { Random } from './random.ts';
-import { onLoopback, restrictBody } from './restrict.ts';
+import { bytesOf, onLoopback, restrictBytes } from './restrict.ts';
 
 export interface FuzzRoute {
   method: string;
@@ -13,6 +13,7 @@ export interface FuzzRequest {
   /** First line without the version of HTTP. */
   line: string;
   head: string;
+  /** Bytes, one a character. */
   body: string;
   /** Bytes of the body that are sent before the client goes away; undefined = all, and the answer is read. */
   abortAfter?: number;
@@ -77,8 +78,8 @@ function bodyOf(route: FuzzRoute, random: Random): string {
   let value = bodies.validBody(route.path, random);
   for (let times = random.chance(0.6) ? 1 + random.below(3) : 0; times > 0; times -= 1)
     value = bodies.mutate(value, random);
-  const text = JSON.stringify(restrictBody(value));
-  return random.chance(0.1) ? bodies.corrupt(text, random) : text;
+  const text = bytesOf(JSON.stringify(value));
+  return restrictBytes(random.chance(0.1) ? bodies.corrupt(text, random) : text);
 }
 
 /** A tar header of a plain file, with some bytes wrong; names stay what they are. */

@@ -26,5 +26,22 @@ export function restrictBody(value: Json, field = ''): Json {
   return field === 'IpcMode' && value === 'host' ? 'private' : value;
 }
 
+/** Text as the bytes that are sent, one a character. */
+export const bytesOf = (text: string): string => Buffer.from(text).toString('latin1');
+
+/**
+ * The same for a body as it is sent: to be called last, so that no change of the bytes can undo it. What the daemon's
+ * parser (`readJson`) makes of them is restricted; what is no JSON it refuses whole.
+ */
+export function restrictBytes(bytes: string): string {
+  let value: Json;
+  try {
+    value = JSON.parse(new TextDecoder().decode(Buffer.from(bytes, 'latin1')));
+  } catch {
+    return bytes;
+  }
+  return bytesOf(JSON.stringify(restrictBody(value)));
+}
+
 /** `name` of an image to pull or push: on loopback, whatever it was. */
 export const onLoopback = (name: string): string => (name.startsWith(`${registry}/`) ? name : `${registry}/${name}`);

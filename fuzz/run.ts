@@ -8,6 +8,8 @@ import { allRoutes } from '../packages/docker-api/src/server.ts';
 import { fakeOptions } from '../packages/docker-api/test/fake-engine.ts';
 import { networkNames, volumeNames } from './bodies.ts';
 import { exchange, type FuzzAnswer } from './client.ts';
+import { type FailureGroup, Failures } from './failures.ts';
+import { formatMemory, judgeMemory, type MemoryVerdict } from './memory.ts';
 import { Random } from './random.ts';
 import { type FuzzRequest, makeRequest } from './requests.ts';
 
@@ -30,21 +32,16 @@ export interface FuzzSummary {
   answers: Record<string, number>;
   /** Times no process listened any more or the daemon had another process id. */
   crashes: number;
+  /** Answers that show the daemon's inside, and requests without an answer. */
   unexpected: string[];
+  /** All answers with status 500. */
+  failures: FailureGroup[];
   /** Exceptions that the daemon logged as uncaught. */
   exceptions: string[];
   start: Usage;
   end: Usage;
+  memory: MemoryVerdict;
 }
-
-/** Docker answers these with 500 as well: a container that cannot be run or paused, a registry that is not there. */
-const expectedFailures: readonly RegExp[] = [
-  /^failed to create task for container/,
-  /(connection refused|ECONNREFUSED)/i,
-  /OCI runtime/,
-  /^Container \w+ is not paused$/,
-  /is not connected to the network/,
-];
 
 /** Words that only JavaScript, Node or a schema library has; and folders of the daemon's inside. */
 const internalWords =
@@ -52,8 +49,9 @@ const internalWords =
 
 const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
-/** What a daemon may have grown by at the end: caches, the heap's slack. */
+/** What a daemon may have grown by at the end of any run, also one too short to judge: caches, the heap's slack. */
 const GROWTH = { descriptors: 20, rssMegabytes: 150 };
+const IDLE_SAMPLES = 10;
 
 export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<FuzzSummary> {
   const { report } = options;
@@ -61,28 +59,44 @@ export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<Fuz
   const random = new Random(options.seed);
   const pid = await daemonPid(host);
   // The first requests fill caches and compile code: growth is counted from after them.
-  const summary: FuzzSummary = {
-    requests: 0,
-    answers: {},
-    crashes: 0,
-    unexpected: [],
-    exceptions: [],
-    start: await usage(host, pid),
-    end: { descriptors: 0, rssMegabytes: 0 },
-  };
+  const summary = emptySummary(await usage(host, pid));
+  const failures = new Failures();
+  const samples: number[] = [];
   const warmUp = Math.min(20_000, Math.floor(options.requests / 4));
   while (summary.requests < options.requests && summary.crashes === 0) {
     const block = Math.min(CLEAN_EVERY, options.requests - summary.requests);
-    await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), summary);
+    await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), { summary, failures });
     await cleanUp(host);
     if (summary.requests >= warmUp && summary.requests - block < warmUp) summary.start = await usage(host, pid);
     const { rssMegabytes } = await usage(host, pid).catch(() => ({ rssMegabytes: 0 }));
+    samples.push(rssMegabytes);
     report(`${summary.requests} requests: ${formatAnswers(summary)}; ${rssMegabytes} MiB`);
   }
   if ((await daemonPid(host).catch(() => '')) !== pid) summary.crashes += 1;
-  else summary.end = await settledUsage(host, pid, summary.start);
+  else {
+    summary.end = await settledUsage(host, pid, summary.start);
+    summary.memory = judgeMemory(samples, await idleSamples(host, pid));
+  }
+  summary.failures = failures.groups();
   summary.exceptions = readExceptions(host);
   return summary;
+}
+
+const emptySummary = (start: Usage): FuzzSummary => ({
+  requests: 0,
+  answers: {},
+  crashes: 0,
+  unexpected: [],
+  failures: [],
+  exceptions: [],
+  start,
+  end: { descriptors: 0, rssMegabytes: 0 },
+  memory: judgeMemory([], []),
+});
+
+interface Notes {
+  summary: FuzzSummary;
+  failures: Failures;
 }
 
 async function sendBlock(
@@ -90,37 +104,43 @@ async function sendBlock(
   count: number,
   parallel: number,
   next: () => FuzzRequest,
-  summary: FuzzSummary,
+  notes: Notes,
 ): Promise<void> {
+  const { summary } = notes;
   const path = apiSocket(host);
   let left = count;
   const worker = async (): Promise<void> => {
     while (left > 0 && summary.crashes === 0) {
       left -= 1;
       const request = next();
-      note(summary, request, await exchange(path, request));
+      note(notes, request, await exchange(path, request));
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
 }
 
-function note(summary: FuzzSummary, request: FuzzRequest, answer: FuzzAnswer): void {
+function note({ summary, failures }: Notes, request: FuzzRequest, answer: FuzzAnswer): void {
   summary.requests += 1;
   if (answer.refused) summary.crashes += 1;
   const kind = answer.status > 0 ? `${Math.floor(answer.status / 100)}xx` : answer.left ? 'left' : 'none';
   summary.answers[kind] = (summary.answers[kind] ?? 0) + 1;
-  const problem = describeProblem(request, answer);
-  if (problem !== undefined && summary.unexpected.length < KEPT_EXAMPLES) summary.unexpected.push(problem);
+  const example = describe(request, answer);
+  if (answer.status === 500) failures.add(request, messageOf(answer), example);
+  const problem = problemOf(answer);
+  if (problem !== undefined && summary.unexpected.length < KEPT_EXAMPLES)
+    summary.unexpected.push(`${problem}: ${example}`);
 }
 
-function describeProblem(request: FuzzRequest, { status, text, late }: FuzzAnswer): string | undefined {
+function describe(request: FuzzRequest, { status, text }: FuzzAnswer): string {
   const answered = `${status} ${JSON.stringify(text.trim().slice(0, 300))}`;
-  const example = `${request.line.slice(0, 200)} → ${answered}, body ${JSON.stringify(request.body.slice(0, 600))}`;
-  if (late) return `no answer in time: ${example}`;
-  const message = /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? '';
-  if (status >= 400 && internalWords.test(message)) return `internal words: ${example}`;
-  if (status !== 500 || expectedFailures.some((known) => known.test(message))) return undefined;
-  return `status 500: ${example}`;
+  return `${request.line.slice(0, 200)} → ${answered}, body ${JSON.stringify(request.body.slice(0, 600))}`;
+}
+
+const messageOf = ({ text }: FuzzAnswer): string => /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? '';
+
+function problemOf(answer: FuzzAnswer): string | undefined {
+  if (answer.late) return 'no answer in time';
+  return answer.status >= 400 && internalWords.test(messageOf(answer)) ? 'internal words' : undefined;
 }
 
 /** Objects that the requests made go, so that they stay few. */
@@ -159,6 +179,15 @@ async function settledUsage(host: TestHost, pid: string, start: Usage): Promise<
   return now;
 }
 
+async function idleSamples(host: TestHost, pid: string): Promise<number[]> {
+  const samples: number[] = [];
+  while (samples.length < IDLE_SAMPLES) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    samples.push((await usage(host, pid)).rssMegabytes);
+  }
+  return samples;
+}
+
 function readExceptions(host: TestHost): string[] {
   const log = readFileSync(hostPlaces(host.lab, 'server1').daemonLog, 'utf8');
   return log.split('\n').filter((line) => /uncaught exception|unhandled rejection/.test(line));
@@ -171,18 +200,21 @@ const formatAnswers = ({ answers }: FuzzSummary): string =>
     .join(', ');
 
 /** What is wrong, in words; empty when the run is good. */
-export function findFaults({ crashes, unexpected, exceptions, start, end }: FuzzSummary): string[] {
-  const faults = [...unexpected, ...exceptions];
+export function findFaults({ crashes, unexpected, failures, exceptions, start, end, memory }: FuzzSummary): string[] {
+  const unaccepted = failures.filter(({ reason }) => reason === undefined);
+  const failed = unaccepted.map(({ count, example }) => `status 500, ${count} times: ${example}`);
+  const faults = [...unexpected, ...failed, ...exceptions];
   if (crashes > 0) faults.push('the daemon ended');
   else {
     if (end.descriptors > start.descriptors + GROWTH.descriptors) faults.push('descriptors grew');
-    if (end.rssMegabytes > start.rssMegabytes + GROWTH.rssMegabytes) faults.push('memory grew');
+    const isTooMuch = end.rssMegabytes > start.rssMegabytes + GROWTH.rssMegabytes;
+    if (isTooMuch || memory.verdict === 'grew') faults.push('memory grew');
   }
   return faults;
 }
 
 export function formatSummary(summary: FuzzSummary): string {
-  const { requests, crashes, unexpected, exceptions, start, end } = summary;
+  const { requests, crashes, unexpected, failures, exceptions, start, end, memory } = summary;
   return [
     `requests            ${requests}`,
     `answers             ${formatAnswers(summary)}`,
@@ -190,6 +222,10 @@ export function formatSummary(summary: FuzzSummary): string {
     `unexpected answers  ${unexpected.length}${unexpected.length === KEPT_EXAMPLES ? ' or more' : ''}`,
     `uncaught exceptions ${exceptions.length}`,
     `descriptors         ${start.descriptors} → ${end.descriptors}`,
-    `memory              ${start.rssMegabytes} → ${end.rssMegabytes} MiB`,
+    `memory              ${start.rssMegabytes} → ${end.rssMegabytes} MiB; ${formatMemory(memory)}`,
+    `answers with 500    ${failures.reduce((sum, { count }) => sum + count, 0)}`,
+    ...failures.map(
+      ({ route, message, count, reason }) => `  ${count} ${route}: ${message}\n    ${reason ?? 'NOT ACCEPTED'}`,
+    ),
   ].join('\n');
 }

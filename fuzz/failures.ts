@@ -1,0 +1,76 @@
+/** The answers with status 500 of a run, by route and message, and the reasons why some of them are Docker's as well. */
+import type { FuzzRequest } from './requests.ts';
+
+export interface FailureGroup {
+  /** Method and route. */
+  route: string;
+  /** Ids and numbers replaced, so that one cause is one line. */
+  message: string;
+  count: number;
+  /** Why it is right; undefined: it is a fault. */
+  reason: string | undefined;
+  /** The first of them. */
+  example: string;
+}
+
+interface Accepted {
+  message: RegExp;
+  routes: RegExp;
+  reason: string;
+}
+
+/** Each was seen with status 500 on dockerd 20.10. */
+const acceptedFailures: readonly Accepted[] = [
+  {
+    message: /^(Cannot restart container \S+: )?failed to create task for container: .*OCI runtime create failed: /,
+    routes: /^POST \/containers\/:id\/(start|restart)$/,
+    reason: 'the OCI runtime cannot make the container, such as a mount on a read-only root',
+  },
+  {
+    message: /(connect: connection refused|ECONNREFUSED)/,
+    routes: /^POST \/(images\/create|images\/:name\/push|auth)$/,
+    reason: 'the registry is a closed port on loopback',
+  },
+  {
+    message: /^Container \w+ is not paused$/,
+    routes: /^POST \/containers\/:id\/unpause$/,
+    reason: 'dockerd 20.10 answers 500 to unpause of a container that is not paused',
+  },
+  {
+    message: /is not connected to the network/,
+    routes: /^POST \/networks\/:id\/disconnect$/,
+    reason: 'dockerd 20.10 answers 500 to disconnect of a container that is not connected',
+  },
+];
+
+const names = /\b(c[0-3]|n[01]|v[01])\b/g;
+
+/** One cause, one text. Pure. */
+export const generalise = (message: string): string =>
+  message
+    .replace(/\b[0-9a-f]{64}\b/g, 'ID')
+    .replace(/\b[0-9a-f]{12}\b/g, 'ID')
+    .replace(names, 'NAME')
+    .replace(/\d+/g, 'N')
+    .slice(0, 300);
+
+export class Failures {
+  readonly #groups = new Map<string, FailureGroup>();
+
+  add({ route: { method, path } }: FuzzRequest, message: string, example: string): void {
+    const route = `${method} ${path}`;
+    const general = generalise(message);
+    const key = `${route}\n${general}`;
+    const known = this.#groups.get(key);
+    if (known) known.count += 1;
+    else this.#groups.set(key, { route, message: general, count: 1, reason: reasonOf(route, message), example });
+  }
+
+  /** The most frequent first. */
+  groups(): FailureGroup[] {
+    return [...this.#groups.values()].sort((a, b) => b.count - a.count);
+  }
+}
+
+const reasonOf = (route: string, message: string): string | undefined =>
+  acceptedFailures.find((known) => known.routes.test(route) && known.message.test(message))?.reason;
