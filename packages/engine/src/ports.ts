@@ -149,6 +149,8 @@ export interface Runtime {
     runtimes: Record<string, { path: string; version: string }>;
     defaultRuntime: string;
   }>;
+  /** The name of the runtime that a container is made with, for '' the default one's. Throws `invalid`. */
+  resolveRuntime(name: string): string;
   /**
    * Begins what needs no more than the id and takes a while. `create` is to follow, or `delete`. Never fails.
    * @param held FIFOs to hold open for reading until `delete`, where the runtime can: what is in them outlives the writer

@@ -16,11 +16,15 @@ const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated'];
 export function translateMounts(body: HostConfigBody, version: ApiVersion): MountRequest[] {
   for (const mount of body.Mounts) refuseForeignOptions(mount, version);
   return [
-    ...body.Binds.map(parseBind),
+    ...body.Binds.map((text) => withDriver(parseBind(text), body.VolumeDriver)),
     ...Object.entries(body.Tmpfs).map(([target, options]) => tmpfsOf(target, options)),
     ...body.Mounts.map(mountOf),
   ];
 }
+
+/** `--volume-driver` is that of the volumes of -v; those of --mount name their own. */
+const withDriver = (request: MountRequest, driver: string): MountRequest =>
+  request.type === 'volume' && driver !== '' ? { ...request, driver } : request;
 
 /** Options of another mount type. Before API 1.42 Docker has other words, and passes over the harmless ones. */
 function refuseForeignOptions(body: MountBody, version: ApiVersion): void {

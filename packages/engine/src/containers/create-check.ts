@@ -26,6 +26,11 @@ export function checkRequest(config: ContainerConfig): string[] {
   for (const mount of config.mounts) checkMount(mount);
   const warnings = checkResources(config.resources);
   checkNamespaces(config);
+  const isolation = config.isolation ?? '';
+  refuse(
+    !['', 'default'].includes(isolation.toLowerCase()),
+    `invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`,
+  );
   checkSysctls(config);
   parseSecurityOptions(config.securityOptions);
   for (const name of config.capAdd) parseCapability(name, 'CapAdd');

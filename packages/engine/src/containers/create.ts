@@ -27,11 +27,9 @@ export async function createContainer(
   context: EngineContext,
   asked: Request,
 ): Promise<{ id: string; warnings: string[] }> {
-  const supported =
-    context.settings.cgroupVersion === '1'
-      ? discardUnsupported(asked.config.resources)
-      : { resources: asked.config.resources, warnings: [] };
-  const request = { ...asked, config: { ...asked.config, resources: supported.resources } };
+  const supported = discardUnsupported(asked.config.resources, context.settings.cgroupVersion);
+  const runtime = context.runtime.resolveRuntime(asked.config.runtime);
+  const request = { ...asked, config: { ...asked.config, runtime, resources: supported.resources } };
   const warnings = [...supported.warnings, ...checkRequest(request.config)];
   try {
     return await context.images.use(request.config.image, (image) => createFrom(context, request, image, warnings));

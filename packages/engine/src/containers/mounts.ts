@@ -32,9 +32,11 @@ export function planMounts(
     own.set(target, plan(request));
   }
   const planned = new Map([...inherited, ...own]);
+  const driver = config.volumeDriver === undefined ? {} : { driver: config.volumeDriver };
   for (const target of config.volumes.map(clean)) {
     if (target === '/') throw new NetyardError('invalid', "invalid specification: destination can't be '/'");
-    if (!planned.has(target)) planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false }));
+    if (!planned.has(target))
+      planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false, ...driver }));
   }
   return [...planned.values()];
 }

@@ -18,16 +18,18 @@ test('a limit is discarded when its controller is there and its file is not', (t
     cpuShares: 5,
     blkioWeight: 500,
   };
-  assert.deepEqual(discardUnsupported(asked, root), { resources: asked, warnings: [] });
+  assert.deepEqual(discardUnsupported(asked, '1', root), { resources: asked, warnings: [] });
   for (const controller of ['memory', 'cpu', 'blkio']) mkdirSync(join(root, controller));
   writeFileSync(join(root, 'memory/memory.soft_limit_in_bytes'), '');
-  const { resources, warnings } = discardUnsupported(asked, root);
+  const { resources, warnings } = discardUnsupported(asked, '1', root);
   assert.deepEqual(resources, { ...asked, memorySwap: -1, cpuShares: 0, blkioWeight: 0 });
   assert.deepEqual(
     warnings.map((warning) => warning.replace(/^Your kernel does not support /, '').split(' or ')[0]),
     ['swap limit capabilities', 'CPU shares', 'Block I/O weight'],
   );
   writeFileSync(join(root, 'blkio/blkio.bfq.weight'), '');
-  assert.equal(discardUnsupported(asked, root).resources.blkioWeight, 500);
-  assert.deepEqual(discardUnsupported(unlimited, root), { resources: unlimited, warnings: [] });
+  assert.equal(discardUnsupported(asked, '1', root).resources.blkioWeight, 500);
+  assert.deepEqual(discardUnsupported(unlimited, '1', root), { resources: unlimited, warnings: [] });
+  rmSync(join(root, 'blkio/blkio.bfq.weight'));
+  assert.deepEqual(discardUnsupported(asked, '2', root), { resources: asked, warnings: [] });
 });

@@ -60,13 +60,15 @@ const limits: readonly Limit[] = [
 ];
 
 /**
- * For cgroup version 1. A controller whose hierarchy is not below `root` is not judged: the OCI runtime then says what
+ * Version 2 has all of them. A controller whose hierarchy is not below `root` is not judged: the OCI runtime then says what
  * it lacks.
  */
 export function discardUnsupported(
   resources: Resources,
+  cgroupVersion: '1' | '2',
   root = '/sys/fs/cgroup',
 ): { resources: Resources; warnings: string[] } {
+  if (cgroupVersion === '2') return { resources, warnings: [] };
   const missing = limits.filter(({ controller, files, isSet }) => {
     const folder = join(root, controller);
     return isSet(resources) && existsSync(folder) && !files.some((file) => existsSync(join(folder, file)));

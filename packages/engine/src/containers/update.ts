@@ -7,6 +7,7 @@ import type { ContainerRecord, Resources } from '../model.ts';
 import { hasProcess, passOverEnded } from './container-index.ts';
 import { checkResources, checkRestartPolicy } from './create-check.ts';
 import { taskResources } from './task-spec.ts';
+import { discardUnsupported } from './unsupported-resources.ts';
 
 type Change = Parameters<ContainerService['update']>[1];
 
@@ -35,8 +36,12 @@ async function updateNow(
   const { status } = record.state;
   if (status === 'removing' || status === 'dead')
     throw new NetyardError('conflict', 'container is marked for removal and cannot be "update"');
-  const resources = mergeResources(record.config.resources, change.resources);
-  const warnings = checkResources(resources, true);
+  const asked = discardUnsupported(
+    mergeResources(record.config.resources, change.resources),
+    context.settings.cgroupVersion,
+  );
+  const { resources } = asked;
+  const warnings = [...asked.warnings, ...checkResources(resources, true)];
   const restartPolicy = change.restartPolicy ?? record.config.restartPolicy;
   checkRestartPolicy(restartPolicy);
   if (record.config.autoRemove && restartPolicy.name !== 'no')

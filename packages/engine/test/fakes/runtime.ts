@@ -31,6 +31,11 @@ export class FakeRuntime implements Runtime {
     return { containerd: 'fake', runtimes: {}, defaultRuntime: 'fake' };
   }
 
+  resolveRuntime(name: string): string {
+    if (name === 'nosuch') throw new NetyardError('invalid', `unknown or invalid runtime name: ${name}`);
+    return name || 'fake';
+  }
+
   prepare(id: string, held: readonly string[] = []): void {
     this.preparedIds.add(id);
     this.#held.set(

@@ -25,7 +25,7 @@ import { deleteProcess, execInTask } from './exec-task.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics } from './metrics.ts';
 import { guardCrun } from './read-only-program.ts';
-import { findOciRuntimes, type OciRuntimes } from './runtimes.ts';
+import { findOciRuntimes, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { openShimStarter } from './shim-starter.ts';
 import { signalProcess } from './signal-process.ts';
@@ -106,6 +106,11 @@ class ContainerdRuntime implements Runtime {
     const { version } = await this.#calls.repeatable('ask for its version', () => client.version.version({}));
     const runtimes = [...available].map(([name, { path, version }]) => [name, { path, version }] as const);
     return { containerd: version, runtimes: Object.fromEntries(runtimes), defaultRuntime: chosen.name };
+  }
+
+  resolveRuntime(name: string): string {
+    const { name: found } = pickRuntime(this.#context.runtimes, name);
+    return name === '' ? found : name;
   }
 
   prepare(id: string, held: readonly string[] = []): void {
