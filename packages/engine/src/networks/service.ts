@@ -6,6 +6,7 @@ import type { Filters, NetworkService } from '../contract.ts';
 import {
   booleanFilter,
   checkFilterKeys,
+  matchesExactly,
   matchesKeyValues,
   matchesPattern,
   matchesPruneLabels,
@@ -69,11 +70,11 @@ function listNetworks(networks: Networks, filters: Filters): ReturnType<NetworkS
   return networks.list().filter((record) => {
     const unused = !record.predefined && networks.uses(record.id).length === 0;
     return (
-      (filters.get('driver') ?? [record.driver]).includes(record.driver) &&
+      matchesExactly(filters.get('driver'), record.driver) &&
       matchesPattern(filters.get('name'), record.name) &&
       matchesPattern(filters.get('id'), record.id) &&
       matchesKeyValues(filters.get('label'), record.labels) &&
-      (filters.get('scope') ?? ['local']).includes('local') &&
+      matchesExactly(filters.get('scope'), 'local') &&
       (types.length === 0 || types.includes(record.predefined ? 'builtin' : 'custom')) &&
       (dangling === undefined || dangling === unused)
     );

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import type { Filters, VolumeService } from '../contract.ts';
-import { booleanFilter, checkFilterKeys, matchesKeyValues, matchesPattern, matchesPruneLabels } from '../filters.ts';
+import {
+  booleanFilter,
+  checkFilterKeys,
+  matchesExactly,
+  matchesKeyValues,
+  matchesPattern,
+  matchesPruneLabels,
+} from '../filters.ts';
 import { publishVolume } from './volume-events.ts';
 
 export function createVolumeService(context: EngineContext): VolumeService {
@@ -18,7 +25,7 @@ export function createVolumeService(context: EngineContext): VolumeService {
         .filter(
           (record) =>
             matchesPattern(filters.get('name'), record.name) &&
-            (filters.get('driver')?.includes(record.driver) ?? true) &&
+            matchesExactly(filters.get('driver'), record.driver) &&
             matchesKeyValues(filters.get('label'), record.labels) &&
             (dangling === undefined || dangling === (volumes.users(record.name).length === 0)),
         );

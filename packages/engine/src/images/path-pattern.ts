@@ -1,0 +1,65 @@
+/** Patterns as Go's path.Match has them, in which Docker writes names of images. Pure. */
+import { NetyardError } from '@netyard/core';
+
+/**
+ * `*` and `?` match no slash, `[a-z]` and `[^a]` anything; a backslash takes the next character as it is. Braces and
+ * `**` mean nothing special. Throws `invalid`: `syntax error in pattern`.
+ */
+export function pathPattern(pattern: string): RegExp {
+  const characters = [...pattern];
+  let source = '';
+  for (let at = 0; at < characters.length; ) {
+    const character = characters[at] ?? '';
+    if (character === '[') {
+      const { text, next } = characterClass(characters, at + 1);
+      source += text;
+      at = next;
+    } else if (character === '*' || character === '?') {
+      source += character === '*' ? '[^/]*' : '[^/]';
+      at += 1;
+    } else {
+      const { character: literal, next } = oneCharacter(characters, at);
+      source += literalOf(literal);
+      at = next;
+    }
+  }
+  return new RegExp(`^${source}$`, 'su');
+}
+
+const syntaxError = (): NetyardError => new NetyardError('invalid', 'syntax error in pattern');
+
+/** Safe in a regular expression, inside of brackets and outside. */
+const literalOf = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+
+function oneCharacter(characters: readonly string[], at: number): { character: string; next: number } {
+  const start = characters[at] === '\\' ? at + 1 : at;
+  const character = characters[start];
+  if (character === undefined) throw syntaxError();
+  return { character, next: start + 1 };
+}
+
+/** From after the bracket on. */
+function characterClass(characters: readonly string[], start: number): { text: string; next: number } {
+  const negated = characters[start] === '^';
+  const ranges: string[] = [];
+  let at = negated ? start + 1 : start;
+  const bound = (): string => {
+    if (characters[at] === '-' || characters[at] === ']') throw syntaxError();
+    const { character, next } = oneCharacter(characters, at);
+    at = next;
+    return character;
+  };
+  while (ranges.length === 0 || characters[at] !== ']') {
+    const low = bound();
+    const isRange = characters[at] === '-';
+    if (isRange) at += 1;
+    const high = isRange ? bound() : low;
+    // As in Go, a range that is the wrong way round holds nothing.
+    ranges.push(codeOf(low) <= codeOf(high) ? `${literalOf(low)}-${literalOf(high)}` : '');
+  }
+  const held = ranges.join('');
+  if (held === '') return { text: negated ? '.' : '(?!)', next: at + 1 };
+  return { text: `[${negated ? '^' : ''}${held}]`, next: at + 1 };
+}
+
+const codeOf = (character: string): number => character.codePointAt(0) ?? 0;
