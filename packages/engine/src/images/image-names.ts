@@ -31,11 +31,17 @@ export class ImageNames {
     return stored;
   }
 
-  /** Puts `name:tag` on an image, taking it from another; returns the other one. */
+  /** As `assignTag`, with the event `tag`. */
   tag(id: string, name: string): ImageRecord | undefined {
+    const before = this.assignTag(id, name);
+    this.tell('tag', id, name);
+    return before;
+  }
+
+  /** Puts `name:tag` on an image, taking it from another; returns the other one. */
+  assignTag(id: string, name: string): ImageRecord | undefined {
     const before = this.#take(id, name);
     this.#change(id, (record) => withTag(record, name, this.#clock.now()));
-    this.tell('tag', id, name);
     return before;
   }
 

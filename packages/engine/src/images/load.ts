@@ -176,7 +176,7 @@ function knownLayers(parts: LoadParts): Map<string, Descriptor> {
 function nameImage(names: ImageNames, record: ImageRecord, tags: readonly string[], report: Report): void {
   names.put(record);
   for (const tag of tags) {
-    const before = names.tag(record.id, tag);
+    const before = names.assignTag(record.id, tag);
     if (before) {
       report({
         stream: `The image ${tag} already exists, renaming the old one with ID ${before.id} to empty string\n`,

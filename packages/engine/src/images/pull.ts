@@ -72,7 +72,7 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
       const manifest = await chooseManifest(parts, remote, request, resolved);
       const record = parts.names.put(await fetchImage({ parts, request, remote, adding, report }, manifest));
       parts.names.addDigest(record.id, `${name}@${resolved.digest}`);
-      if (reference.digest === undefined && before?.id !== record.id) parts.names.tag(record.id, shown);
+      if (reference.digest === undefined && before?.id !== record.id) parts.names.assignTag(record.id, shown);
       return record;
     });
     parts.names.tell('pull', shown, name);
