@@ -70,7 +70,8 @@ function parse(text: string): unknown {
 }
 
 function checkShape<T>(value: unknown, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(value, { reportInput: true });
+  // Go's decoder leaves a struct as it is where the JSON says null.
+  const result = schema.safeParse(value ?? {}, { reportInput: true });
   if (result.success) return result.data;
   throw new NetyardError('invalid', `invalid JSON: ${describeShapeError(result.error.issues)}`);
 }

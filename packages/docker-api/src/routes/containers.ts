@@ -142,7 +142,7 @@ function readStop(query: URLSearchParams): { timeoutSeconds?: number; signal?: s
 
 function readName(query: URLSearchParams): string {
   const name = query.get('name') ?? '';
-  if (name === '' || name === '/') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
+  if (name === '') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
   return name;
 }
 

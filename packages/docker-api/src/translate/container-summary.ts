@@ -45,7 +45,7 @@ export function translateEndpoints(
   config: ContainerConfig,
   state: SandboxState | undefined,
 ): Record<string, EndpointSettings> {
-  if (config.networkMode.kind === 'container') return {};
+  if (config.networkMode.kind === 'container' || config.networkDisabled) return {};
   const running = (state?.endpoints ?? []).map((endpoint) => [
     endpoint.networkName,
     translateEndpoint(endpoint.config, endpoint, endpoint.networkId),

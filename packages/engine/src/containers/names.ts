@@ -45,9 +45,12 @@ export function claimName(index: ContainerIndex, wanted: string | undefined, id:
   return shortId(id);
 }
 
-/** The name without its slash. Throws `invalid`. */
-export function checkName(text: string): string {
+/** The name without its slash. Throws `invalid`, with `what` before the message. */
+export function checkName(text: string, what = ''): string {
   const name = text.startsWith('/') ? text.slice(1) : text;
   if (isName(name)) return name;
-  throw new NetyardError('invalid', `Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  throw new NetyardError(
+    'invalid',
+    `${what}Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  );
 }

@@ -5,6 +5,8 @@ import { NetyardError } from '@netyard/core';
 const RTMIN = 34;
 const RTMAX = 64;
 
+const otherNames: Readonly<Record<string, string>> = { CLD: 'CHLD' };
+
 /** Throws `invalid`: `invalid signal: X`. */
 export function parseSignal(text: string): number {
   const invalid = (): NetyardError => new NetyardError('invalid', `invalid signal: ${text}`);
@@ -21,7 +23,7 @@ export function parseSignal(text: string): number {
     if (number < RTMIN || number > RTMAX) throw invalid();
     return number;
   }
-  const number = (constants.signals as Readonly<Record<string, number>>)[`SIG${name}`];
+  const number = (constants.signals as Readonly<Record<string, number>>)[`SIG${otherNames[name] ?? name}`];
   if (number === undefined) throw invalid();
   return number;
 }
