@@ -187,6 +187,8 @@ test('limits are the cgroup’s, can be changed, and metrics tell of them', host
   while ((await yard.runtime.pids(id)).length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   const metrics = await yard.runtime.metrics(id);
   assert.deepEqual([metrics.pids, metrics.pidsLimit, metrics.memoryLimit], [3, 50, 96 << 20]);
+  await yard.runtime.update(id, { pidsLimit: -1 });
+  assert.equal((await yard.runtime.metrics(id)).pidsLimit, 0);
   assert.ok(metrics.memoryUsage > 0 && metrics.cpuTotal > 0);
   await yard.runtime.delete(id);
   await assert.rejects(yard.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));

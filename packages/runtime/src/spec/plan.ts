@@ -150,10 +150,16 @@ export function planLimits(wanted: TaskResources, cgroups: CgroupFacts): Omit<Oc
   return {
     ...(Object.keys(memory).length > 0 ? { memory } : {}),
     ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
-    ...(wanted.pidsLimit === undefined || wanted.pidsLimit === 0 ? {} : { pids: { limit: wanted.pidsLimit } }),
+    ...(wanted.pidsLimit ? { pids: { limit: wanted.pidsLimit < 0 ? mostPids : wanted.pidsLimit } } : {}),
     ...(positive(wanted.blkioWeight) === undefined ? {} : { blockIO: { weight: wanted.blkioWeight ?? 0 } }),
   };
 }
+
+/**
+ * PID_MAX_LIMIT, as many as there can be: what takes a limit away. crun 1.8 writes the -1 of the specification to
+ * pids.max, which takes `max` or a number up to this one.
+ */
+export const mostPids = 4_194_304;
 
 const positive = (value: number | undefined): number | undefined =>
   value !== undefined && value > 0 ? value : undefined;

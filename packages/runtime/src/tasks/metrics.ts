@@ -7,6 +7,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { TaskMetrics } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
+import { mostPids } from '../spec/plan.ts';
 import { type CgroupMounts, cgroupFolder } from './cgroups.ts';
 import { blockCounters, flatKeyed, ioStat, limitOf, numberOf, numbersOf } from './metrics-text.ts';
 
@@ -30,7 +31,8 @@ export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Pro
   };
   const [pids, limit] = await Promise.all([read('pids', 'pids.current'), read('pids', 'pids.max')]);
   const rest = mounts.version === '2' ? await readUnified(read) : await readLegacy(read);
-  return { pids: numberOf(pids), pidsLimit: limitOf(limit, 0), ...rest };
+  const pidsLimit = limitOf(limit, 0);
+  return { pids: numberOf(pids), pidsLimit: pidsLimit < mostPids ? pidsLimit : 0, ...rest };
 }
 
 type Figures = Omit<TaskMetrics, 'pids' | 'pidsLimit'>;
