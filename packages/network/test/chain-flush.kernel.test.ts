@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import { Echo } from './echo.ts';
-import { addNeighbour, addUplink, ask, eventually, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, askBriefly, eventually, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -86,7 +86,7 @@ describe('a change of single chains', host, () => {
     }
     await echo.end();
     await eventually('the port is published again', () => /8801/.test(sh('nft list map ip netyard published_any')));
-    await eventually('it is reached', () => ask(neighbour, 'tcp', '192.0.2.1', 8801) === 'hello');
+    await eventually('it is reached', () => askBriefly(neighbour, 'tcp', '192.0.2.1', 8801) === 'hello');
     assert.equal(readFileSync(arrivals, 'utf8'), '');
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, eventually, pings, serve, sh } from './wire.ts';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -50,7 +50,7 @@ describe('containers of other engines', host, () => {
   });
 
   test('reach out, and answers come back', async () => {
-    for (const { link, ns } of engines) await eventually(`${link} reaches out`, () => pings(ns, '192.0.2.9'));
+    for (const { link, ns } of engines) await eventually(`${link} reaches out`, () => pingsBriefly(ns, '192.0.2.9'));
   });
 
   test('reach the containers of another network of theirs, if its own engine lets them', async () => {
@@ -61,16 +61,16 @@ describe('containers of other engines', host, () => {
     sh('nft add table ip theirs; nft add chain ip theirs pre "{ type nat hook prerouting priority -100; }"');
     for (const { number } of engines) {
       sh(`nft add rule ip theirs pre tcp dport 900${number} dnat to 10.88.${number}.2:80`);
-      assert.equal(ask(neighbour, 'tcp', `10.88.${number}.2`, 80), '');
-      assert.ok(!pings(neighbour, `10.88.${number}.2`));
+      assert.equal(askBriefly(neighbour, 'tcp', `10.88.${number}.2`, 80), '');
+      assert.ok(!pingsBriefly(neighbour, `10.88.${number}.2`));
       assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 9000 + number), 'theirs 192.0.2.9');
     }
   });
 
   test('a bridge that an administrator named br-lan is no engine’s: the host does not route for it', () => {
     assert.ok(pings(lan, '10.88.3.1'));
-    assert.ok(!pings(lan, '192.0.2.9'));
-    assert.ok(!pings(neighbour, '10.88.3.2'));
+    assert.ok(!pingsBriefly(lan, '192.0.2.9'));
+    assert.ok(!pingsBriefly(neighbour, '10.88.3.2'));
   });
 
   test('a link that is gone takes its rule along', async () => {
@@ -82,8 +82,8 @@ describe('containers of other engines', host, () => {
 
   test('the guard knows them too', async () => {
     sh('nft flush chain ip netyard strangers');
-    assert.ok(!pings(neighbour, '10.88.1.2'));
-    await eventually('they reach out again', () => pings(engines[0]?.ns, '192.0.2.9'));
+    assert.ok(!pingsBriefly(neighbour, '10.88.1.2'));
+    await eventually('they reach out again', () => pingsBriefly(engines[0]?.ns, '192.0.2.9'));
   });
 
   test('forwarding that was on already stays as it was', async () => {
