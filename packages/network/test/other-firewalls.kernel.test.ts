@@ -1,0 +1,145 @@
+/**
+ * ufw and firewalld as Debian ships them, on a host with containers. They are taken from a folder that
+ * `script/unpack-firewalls DIR` filled, named by NETYARD_FIREWALLS=DIR; laid over /etc and /usr of the test's own host.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+import type { SandboxState } from '../src/index.ts';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
+import { Yard } from './yard.ts';
+
+const unpacked = `${process.env['NETYARD_FIREWALLS'] ?? ''}/root`;
+const host = await inFreshHost(import.meta.url);
+const neighbour = '/run/netns/neighbour';
+const missing = 'NETYARD_FIREWALLS names no folder that script/unpack-firewalls filled';
+const options = existsSync(`${unpacked}/usr/sbin/ufw`) ? host : { skip: host.skip || missing };
+
+const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/>
+</policy></busconfig>`;
+
+/** Nothing that the firewalls write reaches the machine. */
+function layOver(): void {
+  sh('mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock /run/dbus /run/firewalld /run/etc /run/etc-work');
+  sh(`mount -t overlay overlay -o lowerdir=${unpacked}/etc:/etc,upperdir=/run/etc,workdir=/run/etc-work /etc`);
+  sh(`mount -t overlay overlay -o lowerdir=${unpacked}/usr:/usr /usr && mount -t tmpfs tmpfs /var/log`);
+  writeFileSync('/run/dbus.conf', busConfig);
+}
+
+interface Firewall {
+  name: string;
+  start(): Promise<void>;
+  reload(): void;
+  stop(): Promise<void>;
+}
+
+const ufw: Firewall = {
+  name: 'ufw',
+  start: async () => void sh('ufw --force enable'),
+  reload: () => sh('ufw reload'),
+  stop: async () => void sh('ufw disable'),
+};
+
+let firewalldProcess: ReturnType<typeof spawn> | undefined;
+const firewalld: Firewall = {
+  name: 'firewalld',
+  start: async () => {
+    if (!existsSync('/run/dbus/system_bus_socket')) sh('dbus-daemon --config-file=/run/dbus.conf --fork --nopidfile');
+    firewalldProcess = spawn('firewalld', ['--nofork', '--nopid'], { stdio: 'ignore' });
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      if (sh('firewall-cmd --state 2>/dev/null || true').trim() === 'running') return;
+    }
+    throw new Error('firewalld does not start');
+  },
+  reload: () => sh('firewall-cmd --reload'),
+  stop: async () => {
+    const ended = firewalldProcess && once(firewalldProcess, 'close');
+    firewalldProcess?.kill();
+    await ended;
+  },
+};
+
+describe('with another firewall', options, () => {
+  const kernel = openKernel();
+  const yard = new Yard({ kernel });
+  let web = '';
+  let other = '';
+  let client: SandboxState;
+  let target = '';
+
+  before(async () => {
+    layOver();
+    addUplink();
+    addNeighbour('neighbour', 9);
+    sh('ip -n neighbour route add default via 192.0.2.1');
+    await yard.networks.start([]);
+    web = await yard.create('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    other = await yard.create('client');
+    await startContainers();
+  });
+
+  async function startContainers(): Promise<void> {
+    const { endpoints, netnsPath } = await yard.start(web);
+    client = await yard.start(other);
+    target = endpoints[0]?.ipv4Address ?? '';
+    await serve(netnsPath, 'tcp', 80, 'web');
+  }
+
+  after(async () => {
+    await yard.close();
+    kernel.close();
+  });
+
+  const marked = (): string => sh('nft list ruleset | grep -c "comment \\"netyard: [ft].*docker0\\"" || true').trim();
+
+  async function passes(): Promise<void> {
+    const published = (): boolean => askBriefly(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
+    await eventually('the published port is reached from outside', published);
+    await eventually('containers reach out', () => pingsBriefly(client.netnsPath, '192.0.2.9'));
+    const own = client.endpoints[0]?.ipv4Address;
+    assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.1', 8801), `web ${own}`, 'through the host’s address');
+    assert.ok(pings(client.netnsPath, target), 'to each other');
+    assert.equal(askBriefly(neighbour, 'tcp', target, 80), '', 'not published');
+    assert.deepEqual(yard.networks.warnings(), []);
+  }
+
+  for (const firewall of [ufw, firewalld]) {
+    test(`${firewall.name}: containers are reached and reach out, after each reload and restart of both`, async () => {
+      await firewall.start();
+      await eventually('the rules are there', () => marked() === '2');
+      await passes();
+      firewall.reload();
+      await passes();
+      await yard.networks.close();
+      await yard.open().start([...yard.containers.keys()]);
+      await passes();
+      await firewall.stop();
+      await passes();
+      await firewall.start();
+      await passes();
+      const ids = [...yard.containers.keys()];
+      await yard.networks.close();
+      firewall.reload(); // while no daemon is there to put the rules back
+      await yard.open().start(ids);
+      await passes();
+    });
+
+    test(`${firewall.name}: without a container the end of the daemon takes the rules out`, async () => {
+      await yard.networks.close();
+      assert.equal(marked(), '2', 'containers go on');
+      await yard.open().start([]);
+      await yard.networks.close();
+      assert.equal(marked(), '0');
+      await yard.open().start([]);
+      await startContainers();
+      await firewall.stop();
+    });
+  }
+});
