@@ -5,8 +5,9 @@ import { peerSets } from '../plan/peer.ts';
 import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
 import type { Peer, PeerTable } from './table.ts';
 
-/** Bytes of a link's name in a key (IFNAMSIZ), before the address. */
+/** Bytes of a link's name in a key (IFNAMSIZ): before the address, or behind it where subnets have any length. */
 const nameLength = 16;
+const addressFirst: readonly (string | undefined)[] = ['peer_paths', 'peer_targets'];
 
 export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);
 
@@ -14,7 +15,8 @@ export const isPeerSet = (set: string | undefined): boolean => peerSets.some((kn
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
   return (keys ?? []).flatMap((key) => {
     if (set === 'tunnel_peers') return peers.withAddress(formatIp(ipFromBytes(key)))?.record.name ?? [];
-    const address = key.length === 4 ? key : key.subarray(nameLength, nameLength + 4);
+    const start = key.length === 4 || addressFirst.includes(set) ? 0 : nameLength;
+    const address = key.subarray(start, start + 4);
     if (address.length !== 4) return [];
     return peers.behind(formatIp(ipFromBytes(address)))?.record.name ?? [];
   });

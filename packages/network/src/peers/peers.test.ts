@@ -6,6 +6,7 @@ import type { PeerPath, PeerRequest, PeerVia } from '../contract.ts';
 import { chooseTunnel } from '../operations/tunnel.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
 import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
+import { peersOfElement } from './events.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { findPath } from './path.ts';
 import { checkPlace, type HostView } from './place.ts';
@@ -267,4 +268,39 @@ test('peers do not collide with one another', () => {
   table.delete('server2');
   check({ name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.128/25'] });
   assert.equal(table.behind('192.168.12.77'), undefined);
+});
+
+test("the kernel's event of an element names the peer, in each order of link and address", () => {
+  const table = new PeerTable([], { awaitsCluster: false });
+  for (const [name, last, length] of [
+    ['whole', 12, 24],
+    ['half', 13, 25],
+  ] as const) {
+    const subnets = [`192.168.${last}.0/${length}`];
+    table.add({ record: { ...server2, name, address: `172.16.2.${last}`, subnets, created: 0n }, origin: 'request' });
+  }
+  const link = Buffer.alloc(16, 0);
+  link.write('ny-vxlan');
+  const of = (set: string, ...parts: Uint8Array[]): string[] =>
+    peersOfElement(table, {
+      type: 'nft',
+      action: 'del',
+      what: 'element',
+      table: 'netyard',
+      set,
+      keys: [Buffer.concat(parts)],
+    });
+  const [whole, half] = [Uint8Array.of(192, 168, 12, 0), Uint8Array.of(192, 168, 13, 0)];
+  for (const set of ['peer_paths_24', 'peer_targets_24']) assert.deepEqual(of(set, link, whole), ['whole'], set);
+  for (const set of ['peer_paths', 'peer_targets']) assert.deepEqual(of(set, half, link), ['half'], set);
+  assert.deepEqual(of('peer_packets_in_24', whole), ['whole']);
+  assert.deepEqual(of('tunnel_peers', Uint8Array.of(172, 16, 2, 13)), ['half']);
+  assert.deepEqual(
+    of(
+      'peer_paths',
+      whole.map((byte) => byte + 1),
+      link,
+    ),
+    [],
+  );
 });
