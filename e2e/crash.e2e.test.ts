@@ -13,7 +13,7 @@ const askForEver = (url: string): string => `
   const ask = async () => {
     while (!stop) {
       try {
-        const answer = await fetch('${url}', { headers: { connection: 'close' }, signal: AbortSignal.timeout(5000) });
+        const answer = await fetch('${url}', { headers: { connection: 'close' }, signal: AbortSignal.timeout(60_000) });
         if (answer.status === 200 && (await answer.text()).includes('nginx-app01')) right += 1; else wrong += 1;
       } catch (error) { wrong += 1; console.error(String(error.cause ?? error)); }
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -88,11 +88,12 @@ for (const engine of enginesUnderTest())
         await until(async () => (await host.tryDocker('version')).status !== 0, 'the daemon is gone');
         await pause(3000); // `short` ends and `counter` goes on while nobody looks
         await host.restartDaemon();
-        assert.ok((await lines()).length > lastSeen + 50, 'the log goes on');
+        await until(async () => (await lines()).length > lastSeen + 50, 'the log goes on');
       });
       assertNoGap(await lines());
       assert.equal(await host.docker('ps', '-a', '--format', '{{.Names}}', '--filter', 'name=web'), 'web');
-      assert.equal(await host.docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'short'), 'exited 3');
+      const ended = ['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'short'];
+      await until(async () => (await host.docker(...ended)) === 'exited 3', 'it has ended with its code');
       assert.equal(await host.docker('logs', 'short'), 'last word');
     });
 
@@ -104,7 +105,7 @@ for (const engine of enginesUnderTest())
       await host.docker('restart', '-t', '0', 'web');
       assert.match(await host.docker('exec', 'linked', 'wget', '-qO-', 'http://alias/'), /nginx-app01/);
       assert.match(
-        await neighbour.sh('curl -s --retry 3 --retry-connrefused http://172.16.2.101:8801/'),
+        await neighbour.sh('curl -s --retry 20 --retry-connrefused http://172.16.2.101:8801/'),
         /nginx-app01/,
       );
     });

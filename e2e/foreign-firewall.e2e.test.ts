@@ -1,9 +1,8 @@
 /** A host whose FORWARD chain drops, as Docker, ufw and administrators leave it: containers stay reachable, or a warning says why not. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { cannotRun } from './support/engines.ts';
-import { openHost, openHosts, type TestHost } from './support/host.ts';
+import { openHost, openHosts, type TestHost, until } from './support/host.ts';
 
 const hasTables = (host: TestHost): Promise<boolean> =>
   host.run(['iptables', '--version']).then(({ stdout }) => stdout.includes('nf_tables'));
@@ -51,8 +50,7 @@ describe('the same with --foreign-firewall=false', { skip: cannotRun('netyard') 
       const { stdout, stderr } = await host.run(['docker', 'info']);
       return stdout + stderr;
     };
-    for (let attempt = 0; attempt < 20 && !warning.test(await info()); attempt += 1) await pause(100);
-    assert.match(await info(), warning);
+    await until(async () => warning.test(await info()), 'info warns');
     const created = await host.run(['docker', 'run', '-d', '--name', 'web', 'nginx-app01', 'nginx']);
     assert.equal(created.status, 0, created.stderr);
     assert.match(created.stderr, warning);

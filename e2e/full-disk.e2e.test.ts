@@ -16,7 +16,7 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
   const start = async (root = data): Promise<string> =>
     (
       await host.sh(`netyard daemon --data-root ${root} --pidfile /run/small.pid >/run/small.log 2>&1 & pid=$!
-        for _ in $(seq 200); do docker version >/dev/null 2>&1 && { echo ready; exit; }; kill -0 $pid || break; sleep 0.1; done
+        for _ in $(seq 600); do docker version >/dev/null 2>&1 && { echo ready; exit; }; kill -0 $pid || break; sleep 0.1; done
         cat /run/small.log`)
     ).trim();
   const end = (signal: string): Promise<string> =>

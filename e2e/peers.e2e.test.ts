@@ -52,7 +52,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     const { stdout } = await captured;
     assert.match(stdout, /IP 192\.168\.11\.2 > 192\.168\.12\.2: ICMP echo request/);
     assert.match(stdout, /IP 192\.168\.12\.2 > 192\.168\.11\.2: ICMP echo request/);
-    await server1.sh('ping -c 1 -W 1 192.168.12.2');
+    await server1.sh('ping -c 1 -w 60 192.168.12.2');
   });
 
   test('ls, inspect and explain', async () => {
@@ -87,7 +87,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
   test('published ports, links and masquerade still work beside it', async () => {
     const serve = 'mkdir /www && echo hello > /www/index.html && exec httpd -f -p 80 -h /www';
     await server1.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'netyard-test', 'sh', '-c', serve);
-    const curl = 'curl -s --max-time 5 --retry 5 --retry-connrefused http://172.16.2.101:8801/';
+    const curl = 'curl -s --max-time 60 --retry 20 --retry-connrefused http://172.16.2.101:8801/';
     assert.equal(await stranger.sh(curl), 'hello\n');
     const ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80";
     const linked = ['run', '--rm', '--link', 'web:db', 'netyard-test', 'sh', '-c', ask];
@@ -114,7 +114,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
   test('a killed daemon leaves the way open, and finds its peers again', async () => {
     const pid = (await server1.sh('cat /run/netyard/netyard.pid')).trim();
     await server1.sh(`kill -9 ${pid}`);
-    await server1.sh('ping -c 1 -W 1 192.168.12.2');
+    await server1.sh('ping -c 1 -w 60 192.168.12.2');
     await server1.sh('ip route delete 192.168.12.0/24');
     await server1.restartDaemon();
     assert.ok(await bothWays());

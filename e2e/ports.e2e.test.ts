@@ -9,7 +9,7 @@ import { udpClient, udpServer } from './support/udp.ts';
 const listenOn = (port: number): string[] => [
   process.execPath,
   '-e',
-  `require('node:net').createServer().listen(${port}).once('error', () => process.exit(1)); setTimeout(() => process.exit(), 30_000)`,
+  `require('node:net').createServer().listen(${port}).once('error', () => process.exit(1)); setTimeout(() => process.exit(), 300_000)`,
 ];
 
 for (const engine of enginesUnderTest())
@@ -26,7 +26,7 @@ for (const engine of enginesUnderTest())
     after(() => host.close());
 
     const fetched = (from: TestHost, url: string): Promise<string> =>
-      from.sh(`curl -s --max-time 5 --retry 3 --retry-connrefused ${url}`);
+      from.sh(`curl -s --max-time 60 --retry 20 --retry-connrefused ${url}`);
     const refused = async (from: TestHost, url: string): Promise<void> => {
       const result = await from.run(['curl', '-s', '--max-time', '2', url]);
       assert.notEqual(result.status, 0, `${url} answered: ${result.stdout}`);
@@ -102,7 +102,7 @@ for (const engine of enginesUnderTest())
 
     test('a port that another process has is refused, and the other way round', async () => {
       const taken = host.start(listenOn(8899));
-      await host.sh('for i in $(seq 100); do ss -tnl | grep -q :8899 && exit 0; sleep 0.05; done; exit 1');
+      await host.sh('for i in $(seq 600); do ss -tnl | grep -q :8899 && exit 0; sleep 0.1; done; exit 1');
       const result = await host.tryDocker('run', '-d', '--name', 'third', '-p', '8899:80', 'nginx-app01', 'nginx');
       assert.equal(result.status, 125);
       assert.match(result.stderr, /address already in use|port is already allocated/);

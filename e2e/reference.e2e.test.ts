@@ -35,7 +35,7 @@ const lines: readonly string[] = [
   'docker exec bb sort /etc/hosts',
   'docker exec aa ip route',
   'docker exec aa cat /sys/class/net/eth0/address',
-  'docker exec bb ping -c 1 -W 2 web > /dev/null && docker exec aa wget -qO- http://127.0.0.1/ | head -n 2',
+  'docker exec bb ping -c 1 -W 30 web > /dev/null && docker exec aa wget -qO- http://127.0.0.1/ | head -n 2',
   `docker ps --format '{{.Names}} {{.Image}} {{.Command}} {{.Ports}} {{.Status}}' --filter name=b`,
   `docker ps --format '{{.Image}} {{.Ports}}' --filter label=team=x`,
   'docker ps -aq --filter status=exited',

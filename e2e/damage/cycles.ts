@@ -36,7 +36,7 @@ const variables = `PATH=${join(import.meta.dirname, '../../bin')}:$PATH
 const startLine = `${variables}
   setsid netyard daemon --bip 192.168.77.1/24 --data-root $D --exec-root /run/damage/exec --pidfile /run/damage/pid -H $DOCKER_HOST >/run/damage/log 2>&1 & pid=$!
   echo $pid > /run/damage/daemon
-  for _ in $(seq 300); do docker version >/dev/null 2>&1 && { echo ready; exit 0; }; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
+  for _ in $(seq 600); do docker version >/dev/null 2>&1 && { echo ready; exit 0; }; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
   tail -n 4 /run/damage/log`;
 
 /** Containers that come and go. Each line of the list: \`+ID\` when docker had answered, \`-ID\` before its removal. */

@@ -37,18 +37,19 @@ export function messageIn(answer: ApiAnswer): string {
   throw new Error(`no message in ${answer.body}`);
 }
 
-/** Sends bytes and half-closes (unless told to keep open); gives what came back until the end or the time is over. */
+/** Sends bytes and half-closes (unless told to keep open); gives what came back until the end, the text to leave after, or the end of the time. */
 export function sendRaw(
   host: TestHost,
   bytes: string,
-  options: { keepOpen?: boolean; waitMs?: number } = {},
+  options: { keepOpen?: boolean; waitMs?: number; leaveAfter?: string } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
     const socket = connect({ path: apiSocket(host), allowHalfOpen: true });
-    const timer = setTimeout(() => socket.destroy(), options.waitMs ?? 5000);
+    const timer = setTimeout(() => socket.destroy(), options.waitMs ?? 60_000);
     socket.setEncoding('utf8').on('data', (text) => {
       said += text;
+      if (options.leaveAfter !== undefined && said.includes(options.leaveAfter)) socket.destroy();
     });
     socket.once('error', (error) => (said === '' ? reject(error) : undefined));
     socket.once('close', () => {

@@ -28,8 +28,8 @@ test('a plan is made true, twice changes nothing, and containers reach each othe
     assert.deepEqual((await kernel.apply(planOf(number))).operations, []);
     assert.ok((await kernel.observe(container(number))).every((found) => found.state === 'present'));
   }
-  sh('ip netns exec c2 ping -c 1 -W 5 172.17.0.3');
-  sh('ping -c 1 -W 5 172.17.0.2');
+  sh('ip netns exec c2 ping -c 1 -w 60 172.17.0.3');
+  sh('ping -c 1 -w 60 172.17.0.2');
   assert.match(sh('ip netns exec c2 ip route'), /^default via 172.17.0.1 dev eth0 \n172.17.0.0\/16 dev eth0 /);
   assert.equal(await kernel.readSysctl('net.ipv4.conf.eth0.arp_ignore', '/run/netns/c2'), '1');
   assert.match(sh('ip netns exec c3 ip neighbour'), /172.17.0.1 dev eth0 lladdr 02:42:00:00:00:01 PERMANENT/);
@@ -51,7 +51,7 @@ test('a plan is made true, twice changes nothing, and containers reach each othe
 test('a published port leads to the container', host, async () => {
   await kernel.apply(host2);
   await kernel.apply(planOf(2));
-  const server = `ip netns exec c2 ${process.execPath} -e 'require("net").createServer((c) => c.end("hello")).listen(80, () => console.log("up")); setTimeout(() => process.exit(), 20000)'`;
+  const server = `ip netns exec c2 ${process.execPath} -e 'require("net").createServer((c) => c.end("hello")).listen(80, () => console.log("up")); setTimeout(() => process.exit(), 300_000)'`;
   const { spawn } = await import('node:child_process');
   const child = spawn('sh', ['-c', `exec ${server}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => child.stdout.once('data', resolve));
@@ -152,7 +152,7 @@ test('what others changed is mended, and only that', host, async () => {
     operations.map(({ action, object }) => `${action} ${object.kind}`),
     ['create veth', 'create address', 'create route', 'create neighbour', 'create sysctl'],
   );
-  sh('ping -c 1 -W 5 172.17.0.2');
+  sh('ping -c 1 -w 60 172.17.0.2');
   await kernel.remove(planOf(2));
   await kernel.remove(host2);
 });

@@ -26,7 +26,7 @@ for (const [index, expected] of outputs.entries()) {
   test(`example ${index + 1}`, host, () => {
     const arguments_ = ['--input-type=module-typescript', '-e', blocks('ts')[index] ?? ''];
     const cwd = new URL('..', import.meta.url);
-    assert.equal(execFileSync(process.execPath, arguments_, { cwd, encoding: 'utf8', timeout: 30000 }), expected);
+    assert.equal(execFileSync(process.execPath, arguments_, { cwd, encoding: 'utf8', timeout: 300_000 }), expected);
     const left = execFileSync('sh', ['-c', 'ip -o link; ip netns; nft list ruleset'], { encoding: 'utf8' });
     assert.match(left, /^1: lo: .*\n$/);
   });

@@ -172,7 +172,7 @@ test('traffic is counted', host, () => {
     links.changeLink(there, 'b', { up: true });
     addresses.addAddress(here, { linkIndex: links.linkIndex(here, 'a'), prefix: '10.1.1.1/24' });
     addresses.addAddress(there, { linkIndex: links.linkIndex(there, 'b'), prefix: '10.1.1.2/24' });
-    sh('ping -c 1 -W 5 10.1.1.2');
+    sh('ping -c 1 -w 60 10.1.1.2');
     assert.ok(links.linkStatistics(here, 'a').txPackets >= 1n);
     assert.ok(links.linkStatistics(there, 'b').rxBytes >= 84n);
   });

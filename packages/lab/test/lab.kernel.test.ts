@@ -54,7 +54,7 @@ test('two hosts see each other, each with its own name, /etc, processes and cgro
     assert.equal(inside('hostname; cat /etc/hostname'), 'server1\nserver1\n');
     assert.match(inside('ip -br address'), /ens33@\S+ +UP +172\.16\.2\.101\/16/);
     assert.match(inside('ip route'), /^172\.16\.0\.0\/16 dev ens33 [^\n]*\n$/, 'no way out of the lab');
-    assert.match(inside('ping -c 1 -W 2 server2'), /1 received/);
+    assert.match(inside('ping -c 1 -w 60 server2'), /1 received/);
     assert.match(inside('cat /etc/hosts'), /^172\.16\.2\.102\tserver2$/m);
     assert.match(inside('ps -eo pid,args'), /^ *1 tini/m);
     assert.equal(inside('cut -d: -f3 /proc/self/cgroup | sort -u | grep -v "^/$"'), '/init\n');
