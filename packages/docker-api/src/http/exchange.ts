@@ -41,7 +41,7 @@ export interface Exchange {
 }
 
 /** How long a complete answer waits for its client to read it: until then it occupies memory. */
-const UNREAD_ANSWER_MS = 300_000;
+export const UNREAD_ANSWER_MS = 300_000;
 
 /** Not for a response that is closed already: the timer would hold it, with its connection, for all that time. */
 function endUnread(response: ServerResponse): void {
@@ -135,10 +135,6 @@ function endWithin(connection: Duplex, milliseconds: number): void {
 
 const lengthOf = (status: number, body: string): Headers =>
   status === 204 || status === 304 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-
-export function sendJson({ answer }: Exchange, status: number, value: unknown): void {
-  answer.send(status, { 'Content-Type': 'application/json' }, `${JSON.stringify(value)}\n`);
-}
 
 export function sendEmpty({ answer }: Exchange, status: 200 | 201 | 204): void {
   answer.send(status, {}, '');

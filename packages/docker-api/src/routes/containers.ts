@@ -1,7 +1,9 @@
 /** Docker's routes for containers that answer with one JSON value or nothing. */
 import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
-import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
+import { type Exchange, sendEmpty } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
+import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters, readInteger, readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -59,11 +61,7 @@ function processRoutes({ engine: { containers } }: ApiOptions): Route[] {
     }),
     route('GET', '/containers/:id/changes', async (exchange) => {
       const changes = await containers.changes(reference(exchange, 'id'));
-      sendJson(
-        exchange,
-        200,
-        changes.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })),
-      );
+      sendJson(exchange, 200, new LazyList(changes, ({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
     }),
   ];
 }
@@ -77,7 +75,7 @@ function list({ engine }: ApiOptions): Handler {
       size: readBoolean(query, 'size'),
       filters: readFilters(query),
     });
-    sendJson(exchange, 200, summaries.map(translateContainerSummary));
+    sendJson(exchange, 200, new LazyList(summaries, translateContainerSummary));
   };
 }
 

@@ -2,7 +2,8 @@
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import type { Connection } from '../http/connection.ts';
-import { sendEmpty, sendJson } from '../http/exchange.ts';
+import { sendEmpty } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
 import { readTerminalSize } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';

@@ -4,7 +4,9 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
 import { readJson } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
-import { type Exchange, sendEmpty, sendJson } from '../http/exchange.ts';
+import { type Exchange, sendEmpty } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
+import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { uploadOf } from '../http/request-body.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
@@ -66,11 +68,9 @@ function list({ engine }: ApiOptions): Handler {
       filters,
       digests: readBoolean(query, 'digests'),
     });
-    sendJson(
-      exchange,
-      200,
-      found.map(({ record }) => translateImageSummary({ record, containers: -1 }, exchange.version)),
-    );
+    const translate = ({ record }: (typeof found)[number]): unknown =>
+      translateImageSummary({ record, containers: -1 }, exchange.version);
+    sendJson(exchange, 200, new LazyList(found, translate));
   };
 }
 

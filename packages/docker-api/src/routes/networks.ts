@@ -1,7 +1,9 @@
 /** Docker's routes for networks. */
 import type { Network } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
-import { sendEmpty, sendJson } from '../http/exchange.ts';
+import { sendEmpty } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
+import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -14,11 +16,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
   const { engine, networks } = options;
   const list: Handler = (exchange) => {
     const records = engine.networks.list(readFilters(exchange.query));
-    sendJson(
-      exchange,
-      200,
-      records.map((record): Network => translateNetwork(record)),
-    );
+    sendJson(exchange, 200, new LazyList(records, (record): Network => translateNetwork(record)));
   };
   return [
     route('GET', '/networks', list),

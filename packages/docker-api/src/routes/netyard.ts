@@ -1,5 +1,6 @@
 /** Netyard's own routes: the glass box and clean-up. */
-import { sendJson, sendText } from '../http/exchange.ts';
+import { sendText } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
 import { readBoolean } from '../http/query.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';

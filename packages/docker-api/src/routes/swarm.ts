@@ -1,6 +1,7 @@
 /** Swarm and plugins, which Netyard has not: its answers are those of a Docker that uses neither. */
 import { NetyardError } from '@netyard/core';
-import { type Exchange, sendJson } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
 import { type Handler, type Method, type Route, route } from '../http/router.ts';
 import { reference } from './reference.ts';
 

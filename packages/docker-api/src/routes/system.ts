@@ -1,6 +1,7 @@
 /** Docker's routes about the daemon itself. */
 import { systemClock } from '@netyard/core';
-import { sendJson } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
+import { LazyList } from '../http/json-pieces.ts';
 import { readFilters, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -59,10 +60,12 @@ function diskUsage({ engine }: ApiOptions): Handler {
     const usage = await engine.system.diskUsage();
     sendJson(exchange, 200, {
       LayersSize: usage.layersSize,
-      Images: wants('image') ? usage.images.map((each) => translateImageSummary(each, exchange.version)) : null,
-      Containers: wants('container') ? usage.containers.map(translateContainerSummary) : null,
+      Images: wants('image')
+        ? new LazyList(usage.images, (each) => translateImageSummary(each, exchange.version))
+        : null,
+      Containers: wants('container') ? new LazyList(usage.containers, translateContainerSummary) : null,
       Volumes: wants('volume')
-        ? usage.volumes.map(({ record, size, references }) => ({
+        ? new LazyList(usage.volumes, ({ record, size, references }) => ({
             ...translateVolume(record),
             UsageData: { Size: size, RefCount: references },
           }))

@@ -1,6 +1,8 @@
 /** Docker's routes for volumes. */
 import { readJson } from '../http/body.ts';
-import { sendEmpty, sendJson } from '../http/exchange.ts';
+import { sendEmpty } from '../http/exchange.ts';
+import { sendJson } from '../http/json-answer.ts';
+import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -12,7 +14,7 @@ export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
   return [
     route('GET', '/volumes', async (exchange) => {
       const records = await volumes.list(readFilters(exchange.query));
-      sendJson(exchange, 200, { Volumes: records.map(translateVolume), Warnings: null });
+      sendJson(exchange, 200, { Volumes: new LazyList(records, translateVolume), Warnings: null });
     }),
     route('GET', '/volumes/:name', async (exchange) => {
       sendJson(exchange, 200, translateVolume(await volumes.get(reference(exchange, 'name'))));

@@ -1,4 +1,5 @@
 /** `docker ps`. */
+import { Turn } from '@netyard/core';
 import type { EngineContext } from '../context.ts';
 import type { ContainerService, ContainerSummary, Filters } from '../contract.ts';
 import type { ContainerRecord } from '../model.ts';
@@ -18,7 +19,9 @@ export async function listContainers(
     .sort((a, b) => (a.created < b.created ? 1 : -1));
   const listed: ContainerSummary[] = [];
   const shownAs = imageNames(context);
+  const turn = new Turn();
   for (const record of records) {
+    if (turn.isOver) await turn.next();
     if (options.limit > 0 && listed.length === options.limit) break;
     const summary = await summarize(context, record, { size: false });
     if (!accepts(summary)) continue;

@@ -68,11 +68,10 @@ export function createImageService(parts: ImageServiceParts): Images {
   const shared = { store, content, ledger, names, platform, clock, registry, archiveLimits, containersUsing };
   return {
     async list({ filters }) {
-      const uses = containersUsing();
-      return filterImages(store.images(), filters, clock.now()).map((record) => ({
-        record,
-        containers: uses.filter(({ imageId }) => imageId === record.id).length,
-      }));
+      const uses = new Map<string, number>();
+      for (const { imageId } of parts.containers()) uses.set(imageId, (uses.get(imageId) ?? 0) + 1);
+      const listed = filterImages(store.images(), filters, clock.now());
+      return listed.map((record) => ({ record, containers: uses.get(record.id) ?? 0 }));
     },
     get: async (ref) => findImage(store.images(), ref).record,
     history: async (ref) => await historyOf(content, findImage(store.images(), ref).record),

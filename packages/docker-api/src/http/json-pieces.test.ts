@@ -1,0 +1,39 @@
+/** Large JSON answers: the bytes are JSON.stringify's, other work runs meanwhile, an unread answer waits. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jsonPieces, LazyList } from './json-pieces.ts';
+
+const joined = (value: unknown): string => [...jsonPieces(value)].join('');
+
+test('the pieces are what JSON.stringify gives', () => {
+  const many = <T>(make: (index: number) => T): T[] => Array.from({ length: 200 }, (_, index) => make(index));
+  const map = (make: (index: number) => unknown) => Object.fromEntries(many((index) => [`k"${index}`, make(index)]));
+  const values: unknown[] = [
+    null,
+    'text\u2028"\ud800',
+    12.5,
+    [],
+    {},
+    { a: undefined, b: [undefined, null] },
+    many((index) => ({ index, nested: { list: many(() => 'x') } })),
+    many(() => undefined),
+    map((index) => (index % 2 ? undefined : { index })),
+    { Containers: map(() => ({ Name: 'n' })), After: 'x' },
+    { deep: { deeper: { deepest: many((index) => index) } } },
+    { only: many(() => []), nothing: map(() => undefined) },
+  ];
+  for (const value of values) assert.equal(joined(value), JSON.stringify(value));
+});
+
+test('a lazy list makes each item when it is written', () => {
+  const made: number[] = [];
+  const list = new LazyList([1, 2, 3], (item) => {
+    made.push(item);
+    return { item };
+  });
+  const pieces = jsonPieces({ list, rest: true });
+  while (!pieces.next().value?.startsWith('{"item":2'));
+  assert.deepEqual(made, [1, 2]);
+  assert.equal(joined({ list, rest: true }), '{"list":[{"item":1},{"item":2},{"item":3}],"rest":true}');
+  assert.equal(joined(new LazyList([], String)), '[]');
+});

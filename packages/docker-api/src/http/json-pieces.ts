@@ -1,0 +1,58 @@
+/**
+ * The text of JSON values in pieces, so that a value of any size is written without holding up the event loop. Joined,
+ * the pieces are what JSON.stringify gives. Pure.
+ */
+
+/** A collection with more members than this is taken apart; anything smaller is one piece. */
+const LARGE = 64;
+/** How deep a large collection is looked for: a network's containers, a usage's images. */
+const DEPTH = 3;
+
+/** A list whose items are made when they are written. */
+export class LazyList<T> implements Iterable<unknown> {
+  readonly #items: readonly T[];
+  readonly #translate: (item: T) => unknown;
+
+  constructor(items: readonly T[], translate: (item: T) => unknown) {
+    this.#items = items;
+    this.#translate = translate;
+  }
+
+  *[Symbol.iterator](): Generator<unknown> {
+    for (const item of this.#items) yield this.#translate(item);
+  }
+}
+
+export function* jsonPieces(value: unknown): Generator<string> {
+  if (!isLarge(value, 0)) yield JSON.stringify(value) ?? 'null';
+  else if (value instanceof LazyList || Array.isArray(value)) yield* listPieces(value);
+  else yield* objectPieces(value as object);
+}
+
+function* listPieces(list: Iterable<unknown>): Generator<string> {
+  let before = '[';
+  for (const item of list) {
+    yield before;
+    yield* jsonPieces(item);
+    before = ',';
+  }
+  yield before === '[' ? '[]' : ']';
+}
+
+function* objectPieces(value: object): Generator<string> {
+  let before = '{';
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue;
+    yield `${before}${JSON.stringify(key)}:`;
+    yield* jsonPieces(item);
+    before = ',';
+  }
+  yield before === '{' ? '{}' : '}';
+}
+
+function isLarge(value: unknown, depth: number): boolean {
+  if (value instanceof LazyList) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const members = Object.values(value);
+  return members.length > LARGE || (depth < DEPTH && members.some((member) => isLarge(member, depth + 1)));
+}
