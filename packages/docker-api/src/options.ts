@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@netyard/core';
 import type { Engine, RegistryCredentials } from '@netyard/engine';
 import type { CaptureRequest, Networks, PeerApi } from '@netyard/network';
+import type { ApiLimits } from './http/limits.ts';
 
 /** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */
 export interface DaemonInfo {
@@ -93,5 +94,7 @@ export interface ApiOptions {
   capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
   /** Of a host of the cluster: where it listens and what to show it. Throws `conflict` with what is to be done where. */
   clusterApi?: (host: string) => PeerApi;
+  /** The defaults where not given. */
+  limits?: Partial<ApiLimits>;
   logger: Logger;
 }

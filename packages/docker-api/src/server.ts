@@ -15,7 +15,10 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import { errorBody, HttpError, statusOf } from './errors.ts';
+import { Connections } from './http/connections.ts';
 import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
+import { type ApiLimits, defaultLimits } from './http/limits.ts';
+import { Pipeline } from './http/pipeline.ts';
 import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import { asksForWebSocket } from './http/web-socket.ts';
@@ -35,15 +38,6 @@ import { systemRoutes } from './routes/system.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
 
-/** Time for a TLS handshake, and for the head of a request: counted from the connection's or the request's first moment. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-const HEADERS_TIMEOUT_MS = 20_000;
-const KEEP_ALIVE_TIMEOUT_MS = 60_000;
-const CHECK_INTERVAL_MS = 5_000;
-/** X-Registry-Config holds the credentials of every registry a user has. */
-const MAXIMUM_HEADER_BYTES = 256 * 1024;
-/** Over TCP strangers may connect: before a client is known it must not be able to take all descriptors. */
-const MAXIMUM_TCP_CONNECTIONS = 1_024;
 const PARTING_MS = 1_000;
 
 /** One listener's server; with TLS when given what it needs. */
@@ -52,13 +46,16 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const common = commonHeaders(options.info.version);
   const { logger } = options;
   const noteRequest = (): void => options.engine.noteRequest();
+  const limits: ApiLimits = { ...defaultLimits, ...options.limits };
+  const connections = new Connections(tls ? limits.tcpConnections : limits.unixConnections);
+  const pipeline = new Pipeline();
   /** Connections with a request that is being answered. */
   const underWay = new WeakSet<Duplex>();
   const serverOptions: ServerOptions = {
-    maxHeaderSize: MAXIMUM_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
     // Uploads (load, cp) take as long as they take; JSON bodies have a limit of their own.
     requestTimeout: 0,
     shouldUpgradeCallback: isHijack,
@@ -67,26 +64,33 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     const gone = new AbortController();
     const { socket } = request;
     underWay.add(socket);
+    connections.begin(socket);
     stream.once('close', () => {
       underWay.delete(socket);
+      connections.end(socket);
+      pipeline.leave(socket);
       gone.abort();
       // Node does not end the request of an upgraded connection: a reader of its body would wait.
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
-    serve(router, { request, answer, signal: gone.signal, logger, noteRequest });
+    serve(router, { request, answer, signal: gone.signal, logger, limits, noteRequest });
   };
   const onRequest: RequestListener = (request, response) => {
-    start(request, answerWith(request, response, common), response);
+    const answer = answerWith(request, response, common);
+    pipeline.enter(request.socket, () => start(request, answer, response));
   };
   const server = tls
-    ? createTlsServer({ ...serverOptions, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...tls }, onRequest)
+    ? createTlsServer({ ...serverOptions, handshakeTimeout: limits.handshakeMs, ...tls }, onRequest)
     : createServer(serverOptions, onRequest);
-  if (tls) server.maxConnections = MAXIMUM_TCP_CONNECTIONS;
+  // One more than is allowed, so that a request with too many is refused rather than cut.
+  server.maxHeadersCount = limits.headerCount + 1;
+  connections.watch(server, tls !== undefined);
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
     // What came in one packet with the head and the body is already the process's input.
     if (early.length > 0) connection.unshift(early);
-    start(request, answerUpgrade(request, connection, common), connection);
+    const answer = answerUpgrade(request, connection, common);
+    pipeline.enter(request.socket, () => start(request, answer, connection));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, connection) => {
     // Bytes in the middle of an answer would be taken for a part of it.
@@ -141,6 +145,7 @@ interface Call {
   signal: AbortSignal;
   logger: Logger;
   noteRequest: () => void;
+  limits: ApiLimits;
 }
 
 /** Reading a log is the work that makes room for other requests. */
@@ -152,15 +157,16 @@ function serve(router: Router, call: Call): void {
     call.logger.error('uncaught exception in a request', { method, url, ...describe(error) });
     refuse(error, call);
   };
-  withRequestScope({ method, url, fail }, () => void run(router, call));
+  withRequestScope({ method, url, limits: call.limits, fail }, () => void run(router, call));
 }
 
 async function run(router: Router, call: Call): Promise<void> {
-  const { request, answer, signal, logger } = call;
+  const { request, answer, signal, logger, limits } = call;
   const began = performance.now();
   const comesFirst = !logsPath.test(request.url ?? '');
   try {
     if (comesFirst) call.noteRequest();
+    checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
     const { handler, ...match } = router.match(request);
     const exchange: Exchange = { request, answer, signal, ...match };
@@ -172,6 +178,10 @@ async function run(router: Router, call: Call): Promise<void> {
     const milliseconds = Math.round(performance.now() - began);
     logger.debug('request', { method: request.method, url: request.url, milliseconds });
   }
+}
+
+function checkHeaders({ rawHeaders }: IncomingMessage, { headerCount }: ApiLimits): void {
+  if (rawHeaders.length > headerCount * 2) throw new HttpError(431, `more than ${headerCount} header fields`);
 }
 
 function refuse(error: unknown, { request, answer, signal, logger }: Call): void {
@@ -216,6 +226,7 @@ function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
 }
 
 const clientErrors: Readonly<Record<string, string>> = {
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };

@@ -8,10 +8,9 @@ import type { z } from 'zod';
 import { HttpError } from '../errors.ts';
 import { describeJsonError, describeShapeError } from './json-error.ts';
 import { uploadOf } from './request-body.ts';
+import { currentLimits } from './request-scope.ts';
 
 const JSON_LIMIT = 4 * 1024 * 1024;
-/** A body this small comes in one go; whoever takes longer is not sending it. */
-const BODY_TIMEOUT_MS = 30_000;
 
 const isEmpty = (request: IncomingMessage): boolean =>
   request.headers['content-length'] === '0' ||
@@ -30,7 +29,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const body = uploadOf(request);
-  const timer = setTimeout(() => body.destroy(new HttpError(408, 'request body timed out')), BODY_TIMEOUT_MS);
+  const timer = setTimeout(() => body.destroy(new HttpError(408, 'request body timed out')), currentLimits().bodyMs);
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       size += chunk.length;

@@ -5,6 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
+import { HttpError } from '../errors.ts';
+import { currentLimits } from './request-scope.ts';
 
 /** More than this announced and unread: the connection is not worth keeping. */
 const KEEP_BYTES = 1024 * 1024;
@@ -14,7 +16,7 @@ const DISCARD_MS = 1_000;
 
 /**
  * The body as a stream that may be given up before its end without ending the connection, which still carries the
- * answer. Fails when the client goes away.
+ * answer. Fails when the client goes away, or sends nothing for `uploadIdleMs` while its bytes are awaited.
  */
 export function uploadOf(request: IncomingMessage): Readable {
   const body = new PassThrough();
@@ -24,12 +26,26 @@ export function uploadOf(request: IncomingMessage): Readable {
     if (!request.complete) body.destroy(request.errored ?? new Error('the client went away while it was sending'));
   };
   request.once('error', onGone).once('close', onGone);
+  const idle = watchIdle(request, body, currentLimits().uploadIdleMs);
   body.once('close', () => {
+    clearInterval(idle);
     request.unpipe(body);
     request.off('error', onGone).off('close', onGone);
   });
   if (request.destroyed) onGone();
   return request.pipe(body);
+}
+
+/** What waits in `body` is the reader's to take: only an empty body is the sender's doing. */
+function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: number): NodeJS.Timeout {
+  let received = request.socket.bytesRead;
+  const check = (): void => {
+    const isSilent = request.socket.bytesRead === received && body.readableLength === 0 && !request.complete;
+    received = request.socket.bytesRead;
+    if (isSilent)
+      body.destroy(new HttpError(408, `nothing of the request body came for ${milliseconds / 1000} seconds`));
+  };
+  return setInterval(check, milliseconds).unref();
 }
 
 export type Rest = 'none' | 'some' | 'too much';
