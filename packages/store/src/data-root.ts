@@ -10,12 +10,13 @@ import { type Rows, specOf, tableNames } from './tables.ts';
 
 export const databasePath = (dataRoot: string): string => join(dataRoot, 'netyard.db');
 export const recordsPath = (dataRoot: string): string => join(dataRoot, 'records');
+export const layersPath = (dataRoot: string): string => join(dataRoot, 'overlay');
 export const backupPath = (dataRoot: string): string => join(dataRoot, 'netyard.db.backup');
 
 export function examineDataRoot(dataRoot: string): DataRootFacts {
   return {
     database: examineDatabase(databasePath(dataRoot)),
-    records: readRecords(recordsPath(dataRoot)),
+    records: readRecords(recordsPath(dataRoot), layersPath(dataRoot)),
     folders: {
       containers: listFolder(join(dataRoot, 'overlay', 'containers')),
       volumes: listFolder(join(dataRoot, 'volumes')).filter((name) => !name.startsWith('.')), // .removed-ID: being deleted

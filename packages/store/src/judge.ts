@@ -1,6 +1,6 @@
 /** Decides from what a data root holds whether its database may be used as it is. Pure. */
 import type { Identity } from './database.ts';
-import type { FoundRecords } from './record-files.ts';
+import { type FoundRecords, markersOf } from './record-files.ts';
 import { type RecordOwner, type Rows, rowsOf } from './tables.ts';
 
 export interface DataRootFacts {
@@ -28,12 +28,10 @@ export function judge(facts: DataRootFacts): Verdict {
     return content === '' ? { use: 'new' } : none(`the database is missing or empty, but ${content}`);
   if ('problem' in database) return none(`the database cannot be read: ${database.problem}`);
   const { identity, rows } = database;
-  const known = Math.max(records.marker?.generation ?? 0, ...records.files.map(({ generation }) => generation));
+  const marked = [...markersOf(records), ...records.files];
+  const known = Math.max(0, ...marked.map(({ generation }) => generation));
   if (!identity) return judgeUnnumbered(facts, rows, known > 0);
-  const epochs = new Set([
-    ...records.files.map(({ epoch }) => epoch),
-    ...(records.marker ? [records.marker.epoch] : []),
-  ]);
+  const epochs = new Set(marked.map(({ epoch }) => epoch));
   epochs.delete(identity.epoch);
   if (epochs.size > 0) return none('the database is not the one that the record files belong to');
   if (identity.generation < known) return judgeOlder(facts, identity, known);
@@ -47,7 +45,7 @@ export function judge(facts: DataRootFacts): Verdict {
 
 /** Everything up to `synced` was forced to the disk: less than that is no power failure. */
 function judgeOlder({ records, boot }: DataRootFacts, identity: Identity, known: number): Verdict {
-  const { marker } = records;
+  const marker = markersOf(records).toSorted((a, b) => b.generation - a.generation)[0];
   if (marker && marker.boot !== boot && identity.generation >= marker.synced) return { use: 'catch-up' };
   return none(
     `the database is older than the containers' records (transaction ${identity.generation} of ${known}): a part of it was lost, or a copy was put back`,

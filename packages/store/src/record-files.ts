@@ -4,6 +4,7 @@
  *
  *     records/generation            epoch, generation, generation that is safe on the disk, boot id
  *     records/KIND/NAME.json        epoch, generation, rows, digest of the rows
+ *     overlay/generation            the same as records/generation, beside the layers: found when all of records is lost
  */
 import { createHash } from 'node:crypto';
 import {
@@ -39,7 +40,12 @@ export interface FoundRecords {
   /** Files that cannot be read, with the reason. */
   damaged: { owner: RecordOwner; path: string; reason: string }[];
   marker: Marker | undefined;
+  /** The copy beside the layers. */
+  layerMarker: Marker | undefined;
 }
+
+export const markersOf = ({ marker, layerMarker }: FoundRecords): Marker[] =>
+  [marker, layerMarker].filter((found) => found !== undefined);
 
 const digestOf = (rows: unknown): string => createHash('sha256').update(JSON.stringify(rows)).digest('hex');
 
@@ -68,8 +74,13 @@ const folderOf = (folder: string, kind: RecordKind): string => join(folder, kind
 const pathOf = (folder: string, { kind, name }: RecordOwner): string =>
   join(folderOf(folder, kind), `${encodeURIComponent(name)}.json`);
 
-export function readRecords(folder: string): FoundRecords {
-  const found: FoundRecords = { files: [], damaged: [], marker: readMarker(folder) };
+export function readRecords(folder: string, layers: string): FoundRecords {
+  const found: FoundRecords = {
+    files: [],
+    damaged: [],
+    marker: readMarker(folder),
+    layerMarker: readMarker(layers),
+  };
   for (const kind of recordKinds) {
     for (const entry of listFolder(folderOf(folder, kind))) {
       if (!entry.endsWith('.json')) continue;
@@ -107,20 +118,20 @@ export function listFolder(path: string): string[] {
 export class RecordWriter {
   readonly #folder: string;
   readonly #boot = bootId();
-  readonly #marker: number;
+  readonly #markers: readonly number[];
   #syncs = 0;
   #made = 0;
 
-  constructor(folder: string) {
+  /** @param layers the folder of the layers, which has a copy of the marker */
+  constructor(folder: string, layers: string) {
     this.#folder = folder;
     for (const kind of recordKinds) {
       mkdirSync(folderOf(folder, kind), { recursive: true, mode: 0o700 });
       for (const entry of listFolder(folderOf(folder, kind)))
         if (entry.endsWith('.new')) rmSync(join(folder, kind, entry), { force: true });
     }
-    this.#marker = openSync(join(folder, 'generation'), 'a+', 0o600);
-    closeSync(this.#marker);
-    this.#marker = openSync(join(folder, 'generation'), 'r+', 0o600);
+    mkdirSync(layers, { recursive: true, mode: 0o700 });
+    this.#markers = [folder, layers].map(openMarker);
   }
 
   write(owner: RecordOwner, content: Omit<RecordFile, 'owner'>): void {
@@ -155,11 +166,19 @@ export class RecordWriter {
   /** In place and of one length: it takes no space. */
   mark({ epoch, generation }: Identity, synced: number): void {
     const text = `${epoch} ${String(generation).padStart(16)} ${String(synced).padStart(16)} ${this.#boot}\n`;
-    writeSync(this.#marker, text, 0);
-    ftruncateSync(this.#marker, Buffer.byteLength(text));
+    for (const marker of this.#markers) {
+      writeSync(marker, text, 0);
+      ftruncateSync(marker, Buffer.byteLength(text));
+    }
   }
 
   close(): void {
-    closeSync(this.#marker);
+    for (const marker of this.#markers) closeSync(marker);
   }
+}
+
+function openMarker(folder: string): number {
+  const path = join(folder, 'generation');
+  closeSync(openSync(path, 'a+', 0o600));
+  return openSync(path, 'r+', 0o600);
 }

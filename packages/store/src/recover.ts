@@ -14,6 +14,7 @@ import { Database, type Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { type DataRootFacts, judge, nameOf } from './judge.ts';
 import { mergeRecords } from './merge.ts';
+import { type FoundRecords, markersOf } from './record-files.ts';
 import { type Rows, tableNames } from './tables.ts';
 
 export interface RecoverReport {
@@ -51,7 +52,7 @@ export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {
 
 /** The newest database that can be read whole and belongs to the record files. */
 function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Base | undefined {
-  const epoch = facts.records.marker?.epoch ?? facts.records.files[0]?.epoch;
+  const epoch = epochOf(facts.records);
   const candidates = [
     { name: 'the database', found: facts.database },
     { name: 'the backup copy', found: examineDatabase(backupPath(dataRoot)) },
@@ -74,13 +75,17 @@ function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Ba
   return best;
 }
 
+/** The record files' own marker first: what lies beside the layers is of use when those are lost. */
+const epochOf = ({ marker, files, layerMarker }: FoundRecords): string | undefined =>
+  marker?.epoch ?? files[0]?.epoch ?? layerMarker?.epoch;
+
 function nextIdentity({ records }: DataRootFacts, base: Base | undefined): Identity {
   const generations = [
     base?.identity.generation ?? 0,
-    records.marker?.generation ?? 0,
+    ...markersOf(records).map(({ generation }) => generation),
     ...records.files.map(({ generation }) => generation),
   ];
-  const epoch = records.marker?.epoch ?? records.files[0]?.epoch ?? base?.identity.epoch ?? randomUUID();
+  const epoch = epochOf(records) ?? base?.identity.epoch ?? randomUUID();
   // Files of another epoch than the one chosen are merged as well; the next start writes them anew.
   return { epoch, generation: Math.max(...generations) + 1 };
 }

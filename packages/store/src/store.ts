@@ -27,7 +27,7 @@ import type {
   SandboxState,
 } from '@netyard/network';
 import { keepBackups } from './backup.ts';
-import { backupPath, databasePath, examineDataRoot, recordsPath } from './data-root.ts';
+import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath } from './data-root.ts';
 import { Database, isDiskTrouble } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { judge } from './judge.ts';
@@ -111,7 +111,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
 /** A full disk must not keep the daemon from starting. */
 function openFiles(dataRoot: string, path: string, reserve: Reserve): { database: Database; records: RecordWriter } {
   const open = (): { database: Database; records: RecordWriter } => {
-    const records = new RecordWriter(recordsPath(dataRoot));
+    const records = new RecordWriter(recordsPath(dataRoot), layersPath(dataRoot));
     return { records, database: new Database(path) };
   };
   try {

@@ -150,6 +150,37 @@ describe('a damaged database is refused, and recovered with everything that was 
   }
 });
 
+test('an older database without any record file is refused, and no layer is lost', () => {
+  const store = open();
+  fill(store, ['one']);
+  const old = killed();
+  const [later = ''] = fill(store, ['later']);
+  const folder = killed();
+  store.close();
+  damages['the database replaced by an older copy']?.(folder, old);
+  rmSync(join(folder, 'records'), { recursive: true });
+  const layers = readdirSync(join(folder, 'overlay/containers')).sort();
+  assert.throws(() => open(folder), refusal);
+  assert.throws(() => open(folder), /older than the containers' records \(transaction \d+ of \d+\)/);
+  assert.match(
+    recoverState(folder).lines.join('\n'),
+    new RegExp(`container ${later}: no record is left; its files stay`),
+  );
+  open(folder).close();
+  assert.deepEqual(readdirSync(join(folder, 'overlay/containers')).sort(), layers);
+});
+
+test('a data root of a Netyard without the copy of the marker is used, and gets it', () => {
+  const store = open();
+  fill(store, ['one']);
+  store.close();
+  const copy = join(root, 'overlay/generation');
+  const marker = readFileSync(join(root, 'records/generation'), 'utf8');
+  rmSync(copy);
+  open().close();
+  assert.equal(readFileSync(copy, 'utf8').split(' ')[0], marker.split(' ')[0]);
+});
+
 test('a killed daemon’s data root is used as it is, again and again', () => {
   let store = open();
   fill(store, ['one']);
