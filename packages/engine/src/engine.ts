@@ -53,6 +53,8 @@ export interface EngineOptions {
   mounts: FileSystemMounts;
   /** `Kernel.linkStatistics`. */
   linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
+  /** For tests: in place of the thread that collects output. */
+  captureEntry?: URL;
   logger: Logger;
   clock: Clock;
 }
@@ -119,7 +121,7 @@ function openContext(options: EngineOptions): EngineContext {
     volumeMounts,
     events,
     requests,
-    outputs: new Outputs({ settings, files, logger, requests }),
+    outputs: new Outputs({ settings, files, logger, requests, entry: options.captureEntry }),
     logs: new LogReader(logger, requests),
     stdin: new StdinPipes({ settings, files, runtime }),
     execs: new ExecRegistry(),

@@ -23,6 +23,8 @@ export class Capture {
   readonly #readers = new Map<number, ReaderState>();
   #nextReader = 0;
   readonly #followers = new Set<object>();
+  /** Since the thread failed. */
+  #reopened: Promise<void> | undefined;
 
   constructor(key: number, files: CaptureFiles, thread: CaptureThread) {
     this.#key = key;
@@ -31,7 +33,15 @@ export class Capture {
   }
 
   /** Resolves when its files are open. */
-  open(): Promise<void> {
+  async open(): Promise<void> {
+    const before = this.#reopened;
+    await this.#open().catch((error: unknown) => {
+      if (this.#reopened === before) throw error;
+      return this.#reopened;
+    });
+  }
+
+  #open(): Promise<void> {
     return this.#thread.call({ type: 'open', key: this.#key, files: this.files, state: this.state.buffer });
   }
 
@@ -67,7 +77,8 @@ export class Capture {
 
   /** After a failure of the thread: as `open`, with the readers where they are. */
   async reopen(): Promise<void> {
-    const opened = this.open();
+    const opened = this.#open();
+    this.#reopened = opened;
     for (const [reader, state] of this.#readers)
       this.#thread.post({ type: 'add-reader', key: this.#key, reader, place: 'present', offsets: state.buffer });
     await opened;
@@ -80,19 +91,28 @@ export class Capture {
 
   /** What the container has written by now is in the log afterwards. */
   sync(): Promise<void> {
-    return this.#thread.call({ type: 'sync', key: this.#key });
+    return this.#ask({ type: 'sync', key: this.#key });
   }
 
   drain(): Promise<void> {
-    return this.#thread.call({ type: 'drain', key: this.#key });
+    return this.#ask({ type: 'drain', key: this.#key });
   }
 
   finish(): Promise<void> {
-    return this.#thread.call({ type: 'finish', key: this.#key });
+    return this.#ask({ type: 'finish', key: this.#key });
   }
 
   abandon(): Promise<void> {
     return this.#thread.call({ type: 'abandon', key: this.#key });
+  }
+
+  /** Asks once more when the thread fails meanwhile: it has been started again by then, and no output must be lost. */
+  #ask(command: CaptureCommand): Promise<void> {
+    const before = this.#reopened;
+    return this.#thread.call<void>(command).catch((error: unknown) => {
+      if (this.#reopened === before) throw error;
+      return this.#thread.call(command);
+    });
   }
 
   async #closeReader(reader: number, opened: LiveReader['opened']): Promise<void> {

@@ -29,6 +29,8 @@ export interface OutputsOptions {
   files: Pick<PipeFiles, 'makeFifo'>;
   logger: Logger;
   requests: RequestActivity;
+  /** Tests put a thread with a fault in place of capture-thread.ts. */
+  entry?: URL | undefined;
 }
 
 /** Told of the next run's capture; undefined: there will be none. */
@@ -44,7 +46,7 @@ export class Outputs {
   constructor(options: OutputsOptions) {
     this.#options = options;
     this.#thread = new Thread<CaptureCommand, CaptureReport>({
-      entry: new URL('./capture-thread.ts', import.meta.url),
+      entry: options.entry ?? new URL('./capture-thread.ts', import.meta.url),
       data: options.requests.buffer,
       onReport: ({ level, message, fields }) => options.logger[level](message, fields),
       onFailure: (error) => this.#startAgain(error),

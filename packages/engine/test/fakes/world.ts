@@ -41,7 +41,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function openWorld(image = fakeImage()): Promise<World> {
+export async function openWorld(image = fakeImage(), more: { captureEntry?: URL } = {}): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'netyard-engine-'));
   const settings: EngineSettings = {
     dataRoot: join(directory, 'data'),
@@ -66,6 +66,7 @@ export async function openWorld(image = fakeImage()): Promise<World> {
   const open = (): Engine => {
     const engine = openEngine({
       ...parts,
+      ...more,
       settings,
       networks: (containers) => parts.networks.build(containers),
       images: () => fakeImages(image),
