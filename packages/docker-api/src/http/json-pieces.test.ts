@@ -1,7 +1,7 @@
 /** Large JSON answers: the bytes are JSON.stringify's, other work runs meanwhile, an unread answer waits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonPieces, LazyList } from './json-pieces.ts';
+import { jsonPieces, LazyList, LazyMap } from './json-pieces.ts';
 
 const joined = (value: unknown): string => [...jsonPieces(value)].join('');
 
@@ -36,4 +36,7 @@ test('a lazy list makes each item when it is written', () => {
   assert.deepEqual(made, [1, 2]);
   assert.equal(joined({ list, rest: true }), '{"list":[{"item":1},{"item":2},{"item":3}],"rest":true}');
   assert.equal(joined(new LazyList([], String)), '[]');
+  const map = new LazyMap(['a"', 'b'], (name) => [name, { name }]);
+  assert.equal(joined({ map }), '{"map":{"a\\"":{"name":"a\\""},"b":{"name":"b"}}}');
+  assert.equal(joined(new LazyMap([], () => ['', 0])), '{}');
 });

@@ -23,10 +23,25 @@ export class LazyList<T> implements Iterable<unknown> {
   }
 }
 
+/** An object whose members are made when they are written. */
+export class LazyMap<T> {
+  readonly #items: readonly T[];
+  readonly #translate: (item: T) => [key: string, value: unknown];
+
+  constructor(items: readonly T[], translate: (item: T) => [key: string, value: unknown]) {
+    this.#items = items;
+    this.#translate = translate;
+  }
+
+  *entries(): Generator<[key: string, value: unknown]> {
+    for (const item of this.#items) yield this.#translate(item);
+  }
+}
+
 export function* jsonPieces(value: unknown): Generator<string> {
   if (!isLarge(value, 0)) yield JSON.stringify(value) ?? 'null';
   else if (value instanceof LazyList || Array.isArray(value)) yield* listPieces(value);
-  else yield* objectPieces(value as object);
+  else yield* objectPieces(value instanceof LazyMap ? value.entries() : Object.entries(value as object));
 }
 
 function* listPieces(list: Iterable<unknown>): Generator<string> {
@@ -39,9 +54,9 @@ function* listPieces(list: Iterable<unknown>): Generator<string> {
   yield before === '[' ? '[]' : ']';
 }
 
-function* objectPieces(value: object): Generator<string> {
+function* objectPieces(entries: Iterable<[string, unknown]>): Generator<string> {
   let before = '{';
-  for (const [key, item] of Object.entries(value)) {
+  for (const [key, item] of entries) {
     if (item === undefined) continue;
     yield `${before}${JSON.stringify(key)}:`;
     yield* jsonPieces(item);
@@ -51,7 +66,7 @@ function* objectPieces(value: object): Generator<string> {
 }
 
 function isLarge(value: unknown, depth: number): boolean {
-  if (value instanceof LazyList) return true;
+  if (value instanceof LazyList || value instanceof LazyMap) return true;
   if (typeof value !== 'object' || value === null) return false;
   const members = Object.values(value);
   return members.length > LARGE || (depth < DEPTH && members.some((member) => isLarge(member, depth + 1)));

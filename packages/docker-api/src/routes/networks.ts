@@ -3,12 +3,17 @@ import type { Network } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
 import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
-import { LazyList } from '../http/json-pieces.ts';
+import { LazyList, LazyMap } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
-import { translateEndpointRequest, translateNetwork, translateNetworkCreate } from '../translate/network.ts';
+import {
+  translateEndpointRequest,
+  translateNetwork,
+  translateNetworkCreate,
+  translateUse,
+} from '../translate/network.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
 
@@ -23,7 +28,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
     route('GET', '/networks/', list),
     route('GET', '/networks/:id', (exchange) => {
       const { record, uses } = engine.networks.get(reference(exchange, 'id'));
-      sendJson(exchange, 200, translateNetwork(record, uses));
+      sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse) });
     }),
     route('POST', '/networks/create', async (exchange) => {
       const body = await readJson(exchange.request, networkCreateSchema);

@@ -69,21 +69,24 @@ export function translateNetwork(record: NetworkRecord, uses: Uses = []): Networ
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: Object.fromEntries(
-      uses.map((use) => [
-        use.containerId,
-        {
-          Name: use.name,
-          EndpointID: use.endpointId,
-          MacAddress: use.mac,
-          IPv4Address: use.ipv4,
-          IPv6Address: use.ipv6,
-        },
-      ]),
-    ),
+    Containers: Object.fromEntries(uses.map(translateUse)),
     Options: record.options,
     Labels: record.labels,
   };
+}
+
+/** One of the network's `Containers`. */
+export function translateUse(use: Uses[number]): [string, NonNullable<Network['Containers']>[string]] {
+  return [
+    use.containerId,
+    {
+      Name: use.name,
+      EndpointID: use.endpointId,
+      MacAddress: use.mac,
+      IPv4Address: use.ipv4,
+      IPv6Address: use.ipv6,
+    },
+  ];
 }
 
 function translatePool(pool: IpamPool): NonNullable<Network['IPAM']['Config']>[number] {
