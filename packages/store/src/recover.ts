@@ -13,6 +13,7 @@ import { backupPath, databasePath, examineDatabase, examineDataRoot } from './da
 import { Database, type Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { type DataRootFacts, judge, nameOf } from './judge.ts';
+import { describeLostImages } from './lost-images.ts';
 import { mergeRecords } from './merge.ts';
 import { type FoundRecords, markersOf } from './record-files.ts';
 import { type Rows, tableNames } from './tables.ts';
@@ -45,7 +46,8 @@ export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {
   });
   lines.push(...merged.lines, ...addVolumes(dataRoot, merged.rows, facts.folders.volumes));
   deriveLeases(merged.rows);
-  lines.push(...reportUnknown(dataRoot, merged.rows, facts), ...summary(merged.rows));
+  lines.push(...reportUnknown(dataRoot, merged.rows, facts), ...describeLostImages(dataRoot, merged.rows));
+  lines.push(...summary(merged.rows));
   if (!options.dryRun) lines.push(...replaceDatabase(dataRoot, merged.rows, nextIdentity(facts, base)));
   return { needed: true, lines };
 }

@@ -1,5 +1,6 @@
 /** Data roots whose database, log or record files were damaged: nothing is taken for true that is not, and it comes back. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
@@ -168,6 +169,34 @@ test('an older database without any record file is refused, and no layer is lost
   );
   open(folder).close();
   assert.deepEqual(readdirSync(join(folder, 'overlay/containers')).sort(), layers);
+});
+
+test('images whose records are lost are listed from the content store, with the names that containers have for them', () => {
+  const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+  const diffIds = ['one', 'two'].map((text) => `sha256:${digest(text)}`);
+  const config = JSON.stringify({ created: '2026-01-02T03:04:05Z', rootfs: { type: 'layers', diff_ids: diffIds } });
+  const id = `sha256:${digest(config)}`;
+  const store = open();
+  const [used = ''] = fill(store, ['one']);
+  store.putContainer({ ...container(used, 'one'), imageId: id, config: { image: 'web:1' } } as ContainerRecord);
+  store.close();
+  const blobs = join(root, 'containerd/io.containerd.content.v1.content/blobs/sha256');
+  mkdirSync(blobs, { recursive: true });
+  writeFileSync(join(blobs, digest(config)), config);
+  writeFileSync(join(blobs, digest('one')), 'one');
+  writeFileSync(join(blobs, digest('{')), '{');
+  mkdirSync(join(root, 'overlay/layers', digest('one')), { recursive: true });
+  mkdirSync(join(root, 'overlay/layers', digest(diffIds.join(' '))), { recursive: true });
+  for (const path of ['netyard.db', 'netyard.db-wal', 'records/images'])
+    rmSync(join(root, path), { recursive: true, force: true });
+  const report = recoverState(root).lines.join('\n');
+  assert.match(
+    report,
+    new RegExp(`image ${id} of 2026-01-02T03:04:05Z: no record is left.*2 of its 2 layers are there`),
+  );
+  assert.match(report, /containers call it web:1$/m);
+  assert.equal(report.match(/^image /gm)?.length, 1);
+  open().close();
 });
 
 test('a data root of a Netyard without the copy of the marker is used, and gets it', () => {
