@@ -1,7 +1,7 @@
 /** Images on a real containerd: what `docker load`, `save`, `import`, `rmi` keep, and that bad archives leave nothing. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
@@ -20,6 +20,7 @@ import {
 } from './image-host.ts';
 
 const fresh = inFreshHost(import.meta.url);
+const needsCtr = fresh.skip || existsSync('/usr/bin/ctr') ? fresh : { skip: 'needs ctr' };
 let host: ImageHost;
 before(async () => {
   if (fresh.skip === false) host = await startImageHost();
@@ -350,6 +351,29 @@ test('import makes an image of a tar', fresh, async () => {
   const bad = host.images.import(Readable.from([]), { ...request, changes: ['RUN rm -rf /'] });
   await assert.rejects(collect(bad), /run is not a valid change command/);
   await removeAll();
+});
+
+test('what other namespaces of containerd have is not listed and not removed', needsCtr, async () => {
+  const layer = await tarOf([file('shared')]);
+  const archive = await tarOf(dockerArchive({ tags: ['shared:1'], layers: [layer] }));
+  const path = join(host.containerd.folder, 'shared.tar');
+  writeFileSync(path, archive);
+  const ctr = (...args: string[]): Buffer =>
+    execFileSync('ctr', ['--address', host.containerd.socket, '--namespace', 'foreign', ...args]);
+  ctr('images', 'import', '--no-unpack', path);
+  const foreign = (): string => ctr('content', 'ls', '--quiet').toString().split('\n').sort().join(' ');
+  const before = foreign();
+  assert.match(before, new RegExp(sha256(layer)));
+  assert.deepEqual(await host.leftovers(), nothing);
+  assert.deepEqual(await host.images.unnamedContent(), []);
+  // The same blobs here: they go from this namespace only.
+  await load(host, archive);
+  await removeAll();
+  await host.images.collectGarbage(await host.images.unnamedContent());
+  await host.reopen();
+  assert.equal(foreign(), before);
+  assert.deepEqual(ctr('content', 'get', `sha256:${sha256(layer)}`), layer);
+  assert.match(ctr('images', 'ls', '--quiet').toString(), /shared:1/);
 });
 
 test('layers that containers stand on outlive their image', fresh, async () => {

@@ -9,6 +9,7 @@ import { type ContainerdClient, connectContainerd } from '@netyard/runtime';
 
 export interface PrivateContainerd extends AsyncDisposable {
   folder: string;
+  socket: string;
   client: ContainerdClient;
 }
 
@@ -32,6 +33,7 @@ export async function startContainerd(): Promise<PrivateContainerd> {
   await untilAnswers(client, process);
   return {
     folder,
+    socket,
     client,
     async [Symbol.asyncDispose]() {
       client.close();
