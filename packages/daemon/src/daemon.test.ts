@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { parseFlags } from './flags.ts';
+import { planConnections, readProcessLimits } from './host-facts.ts';
 import { listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import { openLogger } from './log.ts';
@@ -21,6 +22,15 @@ async function flags(...words: string[]): Promise<Record<string, unknown>> {
   });
   return seen ?? {};
 }
+
+test('connections take no more than their part of the descriptors', () => {
+  const limits = (hard: string): string =>
+    `Max processes  100  200  processes\nMax open files            1024   ${hard}     files\n`;
+  assert.deepEqual(planConnections(limits('4096')), { unixConnections: 2048, tcpConnections: 512 });
+  assert.deepEqual(planConnections(limits('1048576')), { unixConnections: 16_384, tcpConnections: 1024 });
+  assert.deepEqual(planConnections(limits('unlimited')), { unixConnections: 16_384, tcpConnections: 1024 });
+  assert.ok(planConnections(readProcessLimits()).unixConnections > 0);
+});
 
 test('flags are dockerd’s: singular lists, =false switches, short forms', async () => {
   assert.deepEqual(

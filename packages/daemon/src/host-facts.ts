@@ -66,6 +66,20 @@ function readDaemonId(path: string): string {
   return id;
 }
 
+/**
+ * Connections that a listener may have: a client's must never take the descriptors that containers need. Node raises
+ * the soft limit to the hard one when it starts.
+ */
+export function planConnections(limits: string): { unixConnections: number; tcpConnections: number } {
+  const hard = Number(/^Max open files +\S+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  return {
+    unixConnections: Math.min(16_384, Math.floor(hard / 2)),
+    tcpConnections: Math.min(1_024, Math.floor(hard / 8)),
+  };
+}
+
+export const readProcessLimits = (): string => readFileSync('/proc/self/limits', 'utf8');
+
 const CGROUP2_SUPER_MAGIC = 0x63677270; // <linux/magic.h>
 
 /** Hybrid hosts, with version 2 beside the controllers, count as 1. */

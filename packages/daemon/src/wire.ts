@@ -21,7 +21,7 @@ import { followCluster, joinCluster, remoteDirectory, watchAddresses, withCluste
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
-import { readCgroupVersion, readHostFacts } from './host-facts.ts';
+import { planConnections, readCgroupVersion, readHostFacts, readProcessLimits } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import { openPeerApis } from './peer-apis.ts';
@@ -175,6 +175,7 @@ async function openApi(
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
     capturePeer,
+    limits: planConnections(readProcessLimits()),
     ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,
   };
