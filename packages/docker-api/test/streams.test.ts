@@ -219,6 +219,33 @@ test('logs: the engine’s chunks as they are, and the parameters', async (t) =>
   assert.equal(JSON.parse(none.body).message, 'Bad parameters: you must choose at least one stream');
 });
 
+test('progress: a client that does not read holds the work back, and ends it when it goes', async (t) => {
+  let told = 0;
+  let ended = false;
+  const server = await serve(t, {
+    images: {
+      async *pull() {
+        try {
+          for (; told < 100_000; told += 1)
+            yield { id: 'l1', status: 'x'.repeat(1_000), current: told, total: 100_000 };
+        } finally {
+          ended = true;
+        }
+      },
+    },
+  });
+  const socket = await server.raw('POST /images/create?fromImage=a&tag=latest HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'readable');
+  for (let round = 0; round < 50; round += 1) await server.send('GET', '/_ping');
+  const waiting = told;
+  assert.ok(waiting < 50_000, `${waiting} lines while nobody reads`);
+  for (let round = 0; round < 50; round += 1) await server.send('GET', '/_ping');
+  assert.equal(told, waiting);
+  assert.equal(ended, false);
+  socket.destroy();
+  while (!ended) await server.send('GET', '/_ping');
+});
+
 test('progress: lines, and an error after the first line as a line', async (t) => {
   const server = await serve(t, {
     images: {
