@@ -72,6 +72,25 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     assert.notEqual((await host.sh('df --output=avail /small | tail -n 1')).trim(), '0');
   });
 
+  test('what a container writes while the disk is full is logged when there is room again', async () => {
+    await named('talker');
+    const say = (line: string): Promise<string> => host.docker('exec', 'talker', 'sh', '-c', `${line} > /proc/1/fd/1`);
+    const failures = (): Promise<string> => host.sh("grep -c 'writing a container log failed' /run/small.log || true");
+    await say('echo before');
+    await until(async () => (await host.docker('logs', 'talker')) === 'before', 'it is logged');
+    const failed = Number(await failures());
+    await host.sh(fillLine);
+    await say('echo $(seq 20000)'); // more than a file's last block takes
+    await until(async () => Number(await failures()) > failed, 'the log cannot be written');
+    await say('echo during');
+    await host.sh(freeLine);
+    await say('echo after');
+    const numbers = Array.from({ length: 20_000 }, (_, index) => index + 1).join(' ');
+    const expected = ['before', numbers, 'during', 'after'].join('\n');
+    await until(async () => (await host.docker('logs', 'talker')) === expected, 'all is logged, once and in order');
+    await host.docker('rm', '-f', 'talker');
+  });
+
   for (const signal of ['TERM', '9']) {
     test(`after kill -${signal} the daemon starts on a full disk`, async () => {
       await host.sh(fillLine);
