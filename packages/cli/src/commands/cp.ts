@@ -100,7 +100,8 @@ async function copyOut(context: Context, options: CopyOptions): Promise<void> {
   }
   const counted = meter();
   const { base } = splitPath(source);
-  await unpack(stream.pipe(counted.stream), folder, (member) => rebase(member, base, name));
+  const leftOut = await unpack(stream.pipe(counted.stream), folder, (member) => rebase(member, base, name));
+  for (const member of leftOut) context.warn(`WARNING: left out ${JSON.stringify(member)}: a device of the container`);
   report(context, options, counted.bytes(), path.replace(/(.)\/$/, '$1'));
 }
 

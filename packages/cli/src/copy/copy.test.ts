@@ -87,6 +87,15 @@ test('an archive cannot write outside', async (t) => {
     unpack(through as AsyncIterable<Uint8Array>, inside, (name) => name),
     /goes through a link/,
   );
+  const twice = pack();
+  twice.entry({ name: 'gate', type: 'symlink', linkname: '..' });
+  twice.entry({ name: 'second-name', type: 'link', linkname: 'gate' });
+  twice.entry({ name: 'second-name/escaped' }, 'x');
+  twice.finalize();
+  await assert.rejects(
+    unpack(twice as AsyncIterable<Uint8Array>, inside, (name) => name),
+    /goes through a link/,
+  );
   const absolute = pack();
   absolute.entry({ name: '/placed' }, 'x');
   absolute.finalize();

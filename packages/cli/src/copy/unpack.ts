@@ -1,46 +1,65 @@
 /**
  * A tar stream onto the local disk. Nothing leaves the folder: neither by `..`, nor through a link that the archive
- * itself brought. Owners stay those of who copies; devices are left out.
+ * itself brought. Owners stay those of who copies; devices are left out. Times are exact to about a microsecond, before
+ * 1970 to a millisecond, as node:fs takes them.
  */
 import {
   chmodSync,
-  createWriteStream,
+  closeSync,
+  ftruncateSync,
   linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   rmSync,
   symlinkSync,
   utimesSync,
+  write,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { memberPath, NetyardError, type TarEntry, tarEntries } from '@netyard/core';
+import { promisify } from 'node:util';
+import { fsPath, memberPath, NetyardError, type TarEntry, tarEntries } from '@netyard/core';
 
-/** `rename`: new name of each member. */
+const writeLater = promisify(write);
+
+/**
+ * @param rename new name of each member
+ * @returns names of the members that were left out
+ */
 export async function unpack(
   source: AsyncIterable<Uint8Array>,
   folder: string,
   rename: (name: string) => string,
-): Promise<void> {
+): Promise<string[]> {
   const links = new Set<string>();
-  const folders: { path: string; mode: number; mtime: Date }[] = [];
+  const folders: { path: string | Buffer; mode: number; mtime: number | Date }[] = [];
+  const leftOut: string[] = [];
   for await (const entry of tarEntries(source)) {
     const { header } = entry;
     const inside = safePath(rename(header.name), links);
-    const path = join(folder, inside);
-    const mtime = new Date(Number(header.mtime / 1_000_000n));
+    const path = fsPath(join(folder, inside));
+    const mtime = fileTime(header.mtime);
     const mode = header.mode & 0o7777;
     if (header.type === 'directory') {
       makeFolder(path);
       folders.push({ path, mode, mtime });
-    } else await unpackOne(entry, { path, inside, folder, mode, mtime, links, rename });
+    } else if (!(await unpackOne(entry, { path, inside, folder, mode, mtime, links, rename }))) {
+      leftOut.push(header.name);
+    }
   }
   // Last, as files put into a folder change its time, and a folder may forbid writing.
   for (const { path, mode, mtime } of folders.reverse()) {
     chmodSync(path, mode);
     utimesSync(path, mtime, mtime);
   }
+  return leftOut;
+}
+
+/** Seconds for node:fs, which takes a negative number for the present; a Date counts milliseconds. Pure. */
+function fileTime(nanoseconds: bigint): number | Date {
+  if (nanoseconds < 0n) return new Date(Math.round(Number(nanoseconds) / 1e6));
+  return Number(nanoseconds / 1_000_000_000n) + Number(nanoseconds % 1_000_000_000n) / 1e9;
 }
 
 function safePath(name: string, links: ReadonlySet<string>): string {
@@ -54,40 +73,62 @@ function safePath(name: string, links: ReadonlySet<string>): string {
   return inside;
 }
 
-function makeFolder(path: string): void {
+function makeFolder(path: string | Buffer): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   rmSync(path, { force: true });
   mkdirSync(path, { recursive: true });
 }
 
 interface Placed {
-  path: string;
+  path: string | Buffer;
   inside: string;
   folder: string;
   mode: number;
-  mtime: Date;
+  mtime: number | Date;
   links: Set<string>;
   rename: (name: string) => string;
 }
 
-async function unpackOne(entry: TarEntry, placed: Placed): Promise<void> {
+/** @returns false for what is left out */
+async function unpackOne(entry: TarEntry, placed: Placed): Promise<boolean> {
   const { path, folder, mode, mtime, links } = placed;
   const { type, linkname } = entry.header;
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new NetyardError('conflict', `cannot overwrite directory ${JSON.stringify(path)} with non-directory`);
+    const shown = JSON.stringify(join(folder, placed.inside));
+    throw new NetyardError('conflict', `cannot overwrite directory ${shown} with non-directory`);
   }
   rmSync(path, { force: true });
   links.delete(placed.inside);
   if (type === 'symlink') {
-    symlinkSync(linkname, path);
+    symlinkSync(fsPath(linkname), path);
     lutimesSync(path, mtime, mtime);
     links.add(placed.inside);
   } else if (type === 'link') {
     const target = safePath(placed.rename(linkname), links);
-    linkSync(join(folder, target), path);
+    linkSync(fsPath(join(folder, target)), path);
+    if (links.has(target)) links.add(placed.inside);
   } else if (type === 'file' || type === 'contiguous-file') {
-    await pipeline(entry.body, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await writeFile(path, entry);
     chmodSync(path, mode);
     utimesSync(path, mtime, mtime);
+  } else if (type === 'fifo') {
+    const { makeFifo } = await import('@netyard/kernel');
+    makeFifo(join(folder, placed.inside));
+    chmodSync(path, mode);
+    utimesSync(path, mtime, mtime);
+  } else return false;
+  return true;
+}
+
+async function writeFile(path: string | Buffer, { header, pieces }: TarEntry): Promise<void> {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    for await (const { position, data } of pieces) {
+      for (let done = 0; done < data.length; )
+        done += (await writeLater(fd, data, done, data.length - done, position + done)).bytesWritten;
+    }
+    if (header.sparse !== undefined) ftruncateSync(fd, header.size);
+  } finally {
+    closeSync(fd);
   }
 }
