@@ -94,6 +94,24 @@ describe('volumes with options', { skip: missing }, () => {
     assert.deepEqual(seen, { files: 'mine\nnew\n', readOnly: true });
   });
 
+  test('a volume over a link of the image is mounted where the link leads, and filled from there', async () => {
+    const seen = await same(async (host) => {
+      const links = 'mkdir /real; echo content > /real/file; ln -s real /link; ln -s /link /twice';
+      await host.docker('run', '--name', 'links', 'netyard-test', 'sh', '-c', links);
+      await host.sh('docker export links | docker import - links:1');
+      const script = 'grep -c "^[^ ]* [^ ]* [^ ]* [^ ]* $1 " /proc/self/mountinfo; cat $1/file';
+      const run = async (volume: string, link: string, real: string): Promise<string> => {
+        const use = ['-v', `${volume}:${link}`, 'links:1', '/bin/sh', '-c', script, 'sh', real];
+        const { status, stdout } = await host.tryDocker('run', '--rm', ...use);
+        return `${status} ${stdout}`;
+      };
+      const results = [await run('through', '/link', '/real'), await run('twice', '/twice', '/real')];
+      await host.docker('rm', 'links');
+      return results;
+    });
+    assert.deepEqual(seen, ['0 1\ncontent\n', '0 1\ncontent\n']);
+  });
+
   test('a file system that cannot be mounted fails the start, and leaves nothing', async () => {
     const wrong = [
       ['-o', 'type=none', '-o', 'device=/nowhere', '-o', 'o=bind'],

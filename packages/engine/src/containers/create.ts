@@ -242,7 +242,9 @@ async function fillVolumes(
   const { rootfs } = context;
   await rootfs.withMounted(record.id, record.layers, async (root) => {
     for (const mount of mounts) {
-      const found = await rootfs.statInRoot(root, mount.target);
+      const named = await rootfs.statInRoot(root, mount.target);
+      // The volume is mounted where a link of the image leads, and takes what is there.
+      const found = named?.linkTarget ? await rootfs.statInRoot(root, named.linkTarget) : named;
       if (!found) continue;
       if (!isDirectory(found.mode))
         throw new NetyardError('invalid', `cannot mount volume over existing file, file exists ${mount.target}`);
