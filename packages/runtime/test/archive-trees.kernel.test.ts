@@ -12,10 +12,17 @@ import { after, before, test } from 'node:test';
 import type { RootFilesystems } from '@netyard/engine';
 import { listXattrs, mount, unmount } from '@netyard/kernel';
 import { openRootFilesystems } from '@netyard/runtime';
-import { type DescribeOptions, describeTree, differencesOf, inFreshHost, makeTree } from '@netyard/testkit';
+import {
+  type DescribeOptions,
+  describeTree,
+  differencesOf,
+  inFreshHost,
+  makeTree,
+  wholeSeconds,
+} from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const seeds = (process.env['NETYARD_TREE_SEEDS'] ?? '1,2,3').split(',').map(Number);
+const seeds = (process.env['NETYARD_TREE_SEEDS'] ?? '1,2').split(',').map(Number);
 let folder: string;
 let rootfs: RootFilesystems;
 
@@ -116,7 +123,7 @@ for (const seed of seeds) {
       await rootfs.writeArchive(copied, '/', child.stdout, plain);
       const hasXattrs = options.includes('--xattrs');
       assertSame(copied, tree, {
-        unit: options.includes('--format=gnu') ? 1_000_000_000n : 1n,
+        timeOf: options.includes('--format=gnu') ? wholeSeconds : (time) => time,
         skip: (path) => path.startsWith('hard/pipe'), // GNU tar makes two FIFOs of one with two names
         hasXattr: (attribute) => hasXattrs && /^(?:user\.|security\.capability$)/.test(attribute),
       });

@@ -155,17 +155,20 @@ async function* messages(
   }
 }
 
-/** The same bytes in pieces of about a message's size. */
+/** The same bytes in pieces of about a message's size: gRPC takes no message above 16 MiB. */
 async function* pieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of stream) {
-    waiting.push(chunk);
-    length += chunk.length;
-    if (length < messageSize) continue;
-    yield Buffer.concat(waiting);
-    waiting = [];
-    length = 0;
+    for (let at = 0; at < chunk.length; at += messageSize) {
+      const part = chunk.subarray(at, at + messageSize);
+      waiting.push(part);
+      length += part.length;
+      if (length < messageSize) continue;
+      yield Buffer.concat(waiting);
+      waiting = [];
+      length = 0;
+    }
   }
   if (length > 0) yield Buffer.concat(waiting);
 }

@@ -13,7 +13,8 @@ import type { Descriptor, ImageContent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import type { BlobStore } from './blob-store.ts';
 import { containerdBlobs } from './containerd-blobs.ts';
-import { inspectLayer } from './layer-check.ts';
+import { inspectLayer, type LayerReport } from './layer-check.ts';
+import { punchHoles } from './layer-holes.ts';
 import { OverlayFolders } from './overlay-folders.ts';
 
 export interface ImageContentOptions {
@@ -95,22 +96,20 @@ class ContainerdImageContent implements ImageContent {
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }> {
     return this.#queue.run(chainId, async () => {
       const blob = this.#blobs.read(layer.digest);
-      const { diffId, size } = await inspectLayer(blob, this.#folders.freeBytes(), this.#limits);
-      const found = chainIdOf(parents.at(-1), diffId);
+      const checked = await inspectLayer(blob, this.#folders.freeBytes(), this.#limits);
+      const found = chainIdOf(parents.at(-1), checked.diffId);
       if (found !== chainId) {
-        throw new NetyardError('invalid', `the layer ${layer.digest} holds ${diffId}, which is not what was announced`);
+        throw new NetyardError(
+          'invalid',
+          `the layer ${layer.digest} holds ${checked.diffId}, which is not what was announced`,
+        );
       }
-      if (!this.#folders.hasLayer(chainId)) await this.#apply(layer, parents, chainId, { diffId, size });
-      return { diffId };
+      if (!this.#folders.hasLayer(chainId)) await this.#apply(layer, parents, chainId, checked);
+      return { diffId: checked.diffId };
     });
   }
 
-  async #apply(
-    layer: Descriptor,
-    parents: readonly string[],
-    chainId: string,
-    checked: { diffId: string; size: number },
-  ): Promise<void> {
+  async #apply(layer: Descriptor, parents: readonly string[], chainId: string, checked: LayerReport): Promise<void> {
     const temporary = this.#folders.makeTemporary();
     try {
       const diff = join(temporary, 'diff');
@@ -123,6 +122,7 @@ class ContainerdImageContent implements ImageContent {
       if (applied.digest !== checked.diffId) {
         throw new NetyardError('internal', `containerd unpacked ${applied.digest} where ${checked.diffId} was checked`);
       }
+      await punchHoles(diff, checked.sparse);
       await this.#folders.commitLayer(temporary, chainId, checked.size);
     } finally {
       await this.#folders.discard(temporary);

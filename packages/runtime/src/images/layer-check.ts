@@ -14,17 +14,19 @@ import {
   type TarHeader,
   tarEntries,
 } from '@netyard/core';
+import { type SparseFile, SparseFiles } from './layer-holes.ts';
 
 export interface LayerReport {
   /** Digest of the uncompressed tar. */
   diffId: string;
   /** Bytes of all files in it. */
   size: number;
+  sparse: readonly SparseFile[];
 }
 
 /**
  * Reads to the end. Throws `invalid`, naming the entry or the limit.
- * @param mostBytes what its files may have together, holes included: unpacking writes holes out
+ * @param mostBytes what its files may have together, holes included: unpacking writes holes out first
  */
 export async function inspectLayer(
   stream: AsyncIterable<Uint8Array>,
@@ -34,13 +36,15 @@ export async function inspectLayer(
   const meter = new ArchiveMeter(limits);
   const { stream: plain } = await decompress(stream, meter);
   const hash = createHash('sha256');
+  const sparse = new SparseFiles();
   let size = 0;
   for await (const entry of tarEntries(hashed(plain, hash), meter)) {
     checkLayerEntry(entry.header);
+    sparse.add(entry.header);
     size += entry.header.size;
     if (size > mostBytes) throw refused(`its files have more than the ${mostBytes} bytes that are free on the disk`);
   }
-  return { diffId: `sha256:${hash.digest('hex')}`, size };
+  return { diffId: `sha256:${hash.digest('hex')}`, size, sparse: sparse.files };
 }
 
 async function* hashed(
