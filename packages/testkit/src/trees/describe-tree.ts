@@ -15,8 +15,10 @@ import { fsPath, textOf } from '@netyard/core';
 import { getXattr, listXattrs, O_PATH } from '@netyard/kernel';
 
 export interface DescribeOptions {
-  /** Nanoseconds that the format counts times in. */
-  unit?: bigint;
+  /** What the way makes of a time in nanoseconds; the same unless given. */
+  timeOf?: (nanoseconds: bigint) => bigint;
+  /** Whether owners count; true unless given. */
+  owners?: boolean;
   /** Which attributes count; none of `trusted.` ever does. */
   hasXattr?: (name: string) => boolean;
   /** Entries that the way leaves out, by their path. */
@@ -71,8 +73,8 @@ class Describer {
   #add(path: string, stat: BigIntStats, place: string): void {
     const fields = {
       mode: stat.mode.toString(8),
-      owner: `${stat.uid}:${stat.gid}`,
-      time: floor(stat.mtimeNs, this.#options.unit ?? 1n),
+      ...(this.#options.owners === false ? {} : { owner: `${stat.uid}:${stat.gid}` }),
+      time: this.#options.timeOf?.(stat.mtimeNs) ?? stat.mtimeNs,
       ...(stat.isFile() ? { size: stat.size, content: digestOf(place) } : {}),
       ...(stat.isSymbolicLink() ? { to: readlinkSync(fsPath(place), 'buffer').toString('latin1') } : {}),
       ...(stat.isCharacterDevice() || stat.isBlockDevice() ? { device: stat.rdev } : {}),
@@ -110,7 +112,11 @@ class Describer {
   }
 }
 
-const floor = (value: bigint, unit: bigint): bigint => (value - (((value % unit) + unit) % unit)) / unit;
+/** Whole seconds, rounded down as tar does. */
+export function wholeSeconds(nanoseconds: bigint): bigint {
+  const second = 1_000_000_000n;
+  return (nanoseconds - (((nanoseconds % second) + second) % second)) / second;
+}
 
 function digestOf(place: string): string {
   const fd = openSync(fsPath(place), constants.O_RDONLY);

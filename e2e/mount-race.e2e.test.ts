@@ -1,0 +1,148 @@
+/**
+ * Mount destinations, copies and working folders below a shared volume in which somebody swaps folders and files for
+ * symbolic links all the time: nothing outside a container's root is made, mounted, read or changed.
+ * NETYARD_RACE_ROUNDS=2000 for the long version.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+
+const skip = cannotRun('netyard');
+const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '15');
+const copies = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '50');
+let host: TestHost;
+const flippers: ChildProcess[] = [];
+let untouched = '';
+
+/** What a symbolic link in a container may hope to reach on the host. */
+const ways = [
+  '/run/victim',
+  '../../../../../../../../run/victim',
+  '/proc/self/root/run/victim',
+  '/proc/1/root/run/victim',
+];
+
+/** A process that puts each link in the place of `NAME`, and the real thing back, as fast as it can. */
+const flip = `
+  const { renameSync } = require('node:fs');
+  const [folder, name, count] = process.argv.slice(1);
+  process.chdir(folder);
+  let junk = 0;
+  const put = (from) => {
+    try { renameSync(from, name); } catch { renameSync(name, 'junk' + junk++); renameSync(from, name); }
+  };
+  for (;;) for (let way = 0; way < Number(count); way++) {
+    try {
+      renameSync(name, 'real'); put('link' + way); renameSync(name, 'link' + way); put('real');
+    } catch {}
+  }`;
+
+/** Fills a volume's folder and starts to swap `name` in it; what the links lead to is `suffix` of the victim. */
+async function startFlipper(volume: string, name: string, kind: 'file' | 'folder'): Promise<void> {
+  await host.docker('volume', 'create', volume);
+  const folder = await host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', volume);
+  if (kind === 'folder') mkdirSync(join(folder, name));
+  else writeFileSync(join(folder, name), 'inside\n');
+  const suffix = kind === 'file' ? '/file' : '';
+  for (const [index, way] of ways.entries()) symlinkSync(`${way}${suffix}`, join(folder, `link${index}`));
+  flippers.push(spawn(process.execPath, ['-e', flip, folder, name, String(ways.length)], { stdio: 'ignore' }));
+}
+
+/** The victim with its attributes, and all mounts of the host that have to do with it. */
+const state = (): Promise<string> =>
+  host.sh('cd /run/victim; cat file; stat -c "%n %a %u:%g %s %h %y %i" . *; grep victim /proc/self/mountinfo; ls -A');
+
+before(async () => {
+  if (skip !== false) return;
+  host = await openHost('netyard', { images: ['netyard-test'] });
+  await host.sh(
+    'mkdir -p /run/victim /run/bound && echo of-the-host > /run/victim/file && echo planted > /run/planted',
+  );
+  await host.sh(
+    'cd /run && mkdir t && cp planted t/planted && cp planted t/file && tar -C t -cf planted.tar planted file',
+  );
+  untouched = await state();
+});
+after(async () => {
+  for (const flipper of flippers) flipper.kill('SIGKILL');
+  await host?.close();
+});
+
+test(`${rounds} starts with mounts below a volume whose folders turn into links`, { skip }, async () => {
+  await startFlipper('shared', 'dir', 'folder');
+  await startFlipper('settings', 'hosts', 'file');
+  await startFlipper('resolver', 'resolv.conf', 'file');
+  const mounts = '-v shared:/x -v other:/x/dir/volume -v /run/bound:/x/dir/bound --tmpfs /x/dir/tmpfs -w /x/dir/here';
+  const script = `
+    i=0
+    while [ $i -lt ${rounds} ]; do
+      docker run --rm ${mounts} netyard-test true >> /run/said 2>&1; echo $?
+      docker run --rm -v settings:/etc netyard-test true >> /run/said 2>&1
+      docker run --rm -v resolver:/etc -v /run/planted:/etc/hosts netyard-test true >> /run/said 2>&1
+      i=$((i+1))
+    done | sort | uniq -c`;
+  const said = await host.sh(script);
+  assert.equal(await state(), untouched, said);
+  assert.deepEqual(
+    flippers.map(({ exitCode }) => exitCode),
+    [null, null, null],
+  );
+});
+
+test(`${copies} copies into and out of a stopped container with that volume`, { skip }, async () => {
+  await host.docker('create', '--name', 'still', '-v', 'shared:/x', '-v', 'other:/x/dir/sub', 'netyard-test', 'true');
+  const curl = (path: string, options: string): string =>
+    `curl -s --unix-socket /run/netyard/netyard.sock ${options} ` +
+    `'http://d/containers/still/archive?path=${encodeURIComponent(path)}&round=[1-${copies}]'`;
+  for (const path of ['/x/dir', '/x/dir/sub', '/x']) {
+    await host.sh(`${curl(path, '-X PUT --data-binary @/run/planted.tar -o /dev/null')} || true`);
+    await host.sh(`${curl(path, '')} > /run/copied || true`);
+    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);
+    assert.equal(await state(), untouched, path);
+  }
+  const view = await host.sh('grep -c /overlay/temporary/ /proc/self/mountinfo || true');
+  assert.equal(view, '0\n', 'no view stays mounted');
+});
+
+test('a link of the image is no way out: volumes filled from it, working folders, copies', { skip }, async () => {
+  for (const [index, way] of ['/run/victim', '/proc/self/root/run/victim', '/proc/1/root/run/victim'].entries()) {
+    const image = `link${index}`;
+    await host.docker('run', '--name', image, 'netyard-test', 'ln', '-s', way, '/data');
+    await host.sh(`docker export ${image} | docker import - ${image}:1`);
+    await host.tryDocker('create', '--name', `c${index}`, '-v', `filled${index}:/data`, `${image}:1`, '/bin/true');
+    await host.tryDocker('run', '--rm', '-v', `filled${index}:/data`, '-w', '/data/new', `${image}:1`, '/bin/true');
+    await host.tryDocker('create', '-w', '/data/new', `${image}:1`, '/bin/true');
+    const folder = await host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', `filled${index}`);
+    assert.equal(await host.sh(`ls -A ${folder} | grep -c file || true`), '0\n', way);
+    await host.sh(
+      `docker cp ${image}:/data/file - > /run/copied 2>&1; docker cp /run/planted ${image}:/data/file || true`,
+    );
+    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', way);
+    assert.equal(await state(), untouched, way);
+  }
+});
+
+test('what proc offers of the host is no way out: cp, working folders of run and exec', { skip }, async () => {
+  await host.docker('run', '-d', '--name', 'runs', 'netyard-test', 'sleep', '1000');
+  const roots = ['/proc/self/root', '/proc/1/root', '/proc/thread-self/root', '/proc/self/cwd', '/proc/self/fd/7'];
+  for (const root of roots) {
+    await host.sh(`docker cp runs:${root}/run/victim/file - > /run/copied 2>&1 || true`);
+    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', root);
+    await host.sh(`docker cp /run/planted runs:${root}/run/victim/file > /dev/null 2>&1 || true`);
+    assert.equal(await state(), untouched, root);
+  }
+  const up = ['.', '..', '../..', '../../..', '../../../..', '../../../../../../..'];
+  const read = `cat ${up.map((path) => `${path}/run/victim/file`).join(' ')} 2>/dev/null; true`;
+  for (let fd = 0; fd < 24; fd += 1) {
+    const exec = await host.tryDocker('exec', '-w', `/proc/self/fd/${fd}`, 'runs', 'sh', '-c', read);
+    assert.doesNotMatch(exec.stdout, /of-the-host/, `exec -w /proc/self/fd/${fd}`);
+    if (fd % 3 !== 0) continue;
+    const run = await host.tryDocker('run', '--rm', '-w', `/proc/self/fd/${fd}`, 'netyard-test', 'sh', '-c', read);
+    assert.doesNotMatch(run.stdout, /of-the-host/, `run -w /proc/self/fd/${fd}`);
+  }
+  assert.equal(await state(), untouched);
+});
