@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mount, unmount } from '@netyard/kernel';
 import { describeTree, differencesOf, inFreshHost, makeTree } from '@netyard/testkit';
 import { packPath } from '../src/copy/pack.ts';
 import { unpack } from '../src/copy/unpack.ts';
@@ -12,6 +11,7 @@ const host = inFreshHost(import.meta.url);
 const seed = Number((process.env['NETYARD_TREE_SEEDS'] ?? '1').split(',')[0]);
 
 test('a tree goes through the archives of netyard cp', host, async (t) => {
+  const { mount, unmount } = await import('@netyard/kernel');
   const folder = mkdtempSync('/tmp/netyard-copy-trees-');
   mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
   t.after(() => {
