@@ -1,12 +1,13 @@
 /** The words of script/bench: which part, and with how much effort. */
 import { parseArgs } from 'node:util';
+import { archives } from './archives.ts';
 import { cluster } from './cluster/index.ts';
 import { oneHost } from './one-host.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|stall|traffic|cluster]
+const usage = `Usage: script/bench [OPTIONS] [one-host|stall|traffic|cluster|archives]
 
 Measures Netyard on this machine beside what else does the same, all in one run and in turns, in a lab that is gone
 afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
@@ -19,9 +20,10 @@ afterwards. All parts unless one is named. Needs root, and Debian's docker.io.
              published port
   cluster    a daemon beside many hosts of a cluster on Debian's etcd: all at once, one joining and one leaving
              beside a few and beside many, memory; beside one ip -batch and the kernel's part alone
+  archives   docker cp, export, save and load of 300 MB and of 10,000 files, beside dockerd
 
 Options:
-  --rounds N     rounds that count (default 20; traffic: 15; cluster: 50); stall: docker runs in each row, and ten
+  --rounds N     rounds that count (default 20; traffic: 15; cluster: 50; archives: 7); stall: docker runs in each row, and ten
                  times as many GET /version
   --crowd N      one-host: containers at once (default 200)
   --hosts N      cluster: hosts at once (default 1000)
@@ -39,7 +41,7 @@ Examples:
   script/bench stall --engine netyard
   script/bench cluster --hosts 500`;
 
-const parts = ['one-host', 'stall', 'traffic', 'cluster'] as const;
+const parts = ['one-host', 'stall', 'traffic', 'cluster', 'archives'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
     stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
     traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
+    archives: () => archives({ rounds: rounds(7), archive }),
   };
   for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
     if (index > 0) console.log('');

@@ -13,7 +13,7 @@ const warmUpRounds = 25;
 const uncountedRounds = 5;
 
 /** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
-async function inTurns(
+export async function inTurns(
   engines: readonly Engine[],
   rounds: number,
   once: (engine: Engine, round: number) => Promise<number>,
