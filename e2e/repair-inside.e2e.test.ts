@@ -1,0 +1,97 @@
+/** What somebody on the host changes inside a container is repaired; not in a container that may change its network itself. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { cannotRun } from './support/engines.ts';
+import { openHosts, type TestHost, until } from './support/host.ts';
+
+const image = 'nginx-app01';
+const neighbour = '172.16.2.102';
+/** Longer than a repair takes. */
+const patience = 2000;
+
+describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    const [first] = await openHosts('netyard', ['server1', 'server2'], { images: [image] });
+    assert.ok(first);
+    host = first;
+  });
+  after(() => host.close());
+
+  const run = async (name: string, ...options: string[]): Promise<void> =>
+    void (await host.docker('run', '-d', '--name', name, ...options, image, 'sleep', '1000'));
+  /** As root of the host does it, with `nsenter -t PID -n`. */
+  const inside = async (name: string, command: string): Promise<string> =>
+    host.sh(`nsenter -t ${await host.docker('inspect', '-f', '{{.State.Pid}}', name)} -n ${command}`);
+  const reachesOut = async (name: string): Promise<boolean> =>
+    (await host.tryDocker('exec', name, 'ping', '-c', '1', '-W', '1', neighbour)).status === 0;
+  const hasRoute = async (name: string): Promise<boolean> => /default/.test(await inside(name, 'ip route'));
+
+  test('a default route, an address and a link that are taken away come back, and events say so', async () => {
+    await run('web');
+    assert.ok(await reachesOut('web'));
+    const since = await host.sh('date +%s.%N');
+    for (const command of [
+      'ip route del default',
+      'ip address flush dev eth0',
+      'ip link set eth0 down',
+      'ip link del eth0',
+    ]) {
+      await inside('web', command);
+      await until(() => reachesOut('web'), `${command}: the container reaches out again`);
+    }
+    const upTo = await host.sh('date +%s.%N');
+    const events = await host.docker(
+      'events',
+      '--since',
+      since.trim(),
+      '--until',
+      upTo.trim(),
+      '--filter',
+      'type=network',
+    );
+    assert.match(events, /network repair .*create route default/);
+    await host.docker('rm', '-f', 'web');
+  });
+
+  test('a container with NET_ADMIN keeps what it changes, also through a restart of the daemon', async () => {
+    await run('vpn', '--cap-add', 'NET_ADMIN');
+    await run('watched', '--cap-add', 'NET_ADMIN', '--label', 'netyard.repair=true');
+    await run('loose', '--label', 'netyard.repair=false');
+    for (const name of ['vpn', 'watched', 'loose']) await inside(name, 'ip route del default');
+    await until(() => hasRoute('watched'), 'the route of the container whose label asks for it');
+    await pause(patience);
+    assert.deepEqual([await hasRoute('vpn'), await hasRoute('loose')], [false, false]);
+    assert.match(await host.netyard('explain', 'vpn'), /^# container vpn; what changes inside it is not repaired$/m);
+    assert.match(await host.netyard('explain', 'watched'), /^# container watched$/m);
+    const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'watched');
+    await host.sh(`kill -9 "$(cat /run/netyard/netyard.pid)"; nsenter -t ${pid} -n ip route del default`);
+    await host.restartDaemon();
+    await until(() => hasRoute('watched'), 'the route that was deleted while the daemon was away');
+    assert.deepEqual([await hasRoute('vpn'), await hasRoute('loose')], [false, false]);
+    await inside('watched', 'ip route del default');
+    await until(() => hasRoute('watched'), 'the route that was deleted after the restart');
+    await host.docker('rm', '-f', 'vpn', 'watched', 'loose');
+  });
+
+  test('another value of the label is refused', async () => {
+    const bad = await host.tryDocker('create', '--label', 'netyard.repair=maybe', image);
+    assert.match(bad.stderr, /invalid value "maybe" of the label netyard\.repair/);
+  });
+
+  test('containers that end while they are broken leave nothing', async () => {
+    const count = async (): Promise<string> => host.sh('ls /proc/$(cat /run/netyard/netyard.pid)/fd | wc -l');
+    await run('warm');
+    await host.docker('rm', '-f', 'warm');
+    await pause(patience);
+    const before = Number(await count());
+    for (let round = 0; round < 3; round += 1) {
+      await run('gone');
+      await inside('gone', 'ip route del default');
+      await host.docker('rm', '-f', 'gone');
+    }
+    await until(async () => Number(await count()) <= before, 'no more descriptors than before');
+    await until(async () => !/ny-/.test(await host.sh('ip -o link; ip netns')), 'no link and no namespace');
+  });
+});
