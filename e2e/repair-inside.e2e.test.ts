@@ -86,12 +86,13 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', '-f', 'warm');
     await pause(patience);
     const before = Number(await count());
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 6; round += 1) {
       await run('gone');
       await inside('gone', 'ip route del default');
       await host.docker('rm', '-f', 'gone');
     }
-    await until(async () => Number(await count()) <= before, 'no more descriptors than before');
+    // The daemon's own come and go.
+    await until(async () => Number(await count()) <= before + 3, 'not a descriptor more for each container');
     await until(async () => !/ny-/.test(await host.sh('ip -o link; ip netns')), 'no link and no namespace');
   });
 });

@@ -8,7 +8,7 @@ import type { Logger } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { RepairPolicy, SandboxState } from '../src/index.ts';
-import { addNeighbour, addUplink, pings, sh, succeeds } from './wire.ts';
+import { addNeighbour, addUplink, sh, succeeds } from './wire.ts';
 import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -59,17 +59,15 @@ describe('the inside of containers', host, () => {
 
   const address = (): string => `${web.endpoints[0]?.ipv4Address}`;
   const isWhole = (): boolean => {
-    const links = inside('ip -o link');
-    const routes = inside('ip route');
+    const state = inside("sh -c 'ip -o link; ip -o -4 address; ip route; ping -c 1 -W 1 192.0.2.9; true'");
     return (
-      /: eth0@\S+ <[^>]*\bUP\b[^>]*> mtu 1500 /.test(links) &&
-      links.includes(`${web.endpoints[0]?.mac}`) &&
-      /: lo: <[^>]*\bUP\b[^>]*> mtu 65536 /.test(links) &&
-      inside('ip -o -4 address show dev eth0').includes(` ${address()}/16 brd 172.17.255.255 `) &&
-      inside('ip -o -4 address show dev lo').includes(' 127.0.0.1/8 ') &&
-      routes.includes('default via 172.17.0.1 dev eth0') &&
-      routes.includes('172.17.0.0/16 dev eth0') &&
-      pings(web.netnsPath, '192.0.2.9')
+      new RegExp(`: eth0@\\S+ <[^>]*\\bUP\\b[^>]*> mtu 1500 .*${web.endpoints[0]?.mac}`).test(state) &&
+      /: lo: <[^>]*\bUP\b[^>]*> mtu 65536 /.test(state) &&
+      state.includes(` eth0    inet ${address()}/16 brd 172.17.255.255 `) &&
+      state.includes(' lo    inet 127.0.0.1/8 ') &&
+      state.includes('default via 172.17.0.1 dev eth0') &&
+      state.includes('172.17.0.0/16 dev eth0') &&
+      / 0% packet loss/.test(state)
     );
   };
 
@@ -115,6 +113,13 @@ describe('the inside of containers', host, () => {
       assert.equal(inside('sysctl -n net.core.somaxconn net.ipv6.conf.eth0.disable_ipv6'), '1000\n1\n');
     });
   }
+
+  test('lo of a container without a network is repaired', async () => {
+    const none = await yard.run('none', { mode: { kind: 'none' } });
+    inside('ip link set lo down', none);
+    await until('lo is up', () => /<[^>]*\bUP\b/.test(inside('ip -o link show lo', none)));
+    await yard.remove(none.containerId);
+  });
 
   test('additions are left alone, and give no repair', async () => {
     await pause(patienceMilliseconds);
@@ -243,8 +248,8 @@ describe('the inside of containers', host, () => {
     warnings.length = 0;
     const count = repairs();
     const begin = performance.now();
-    for (let round = 0; round < 100; round += 1) {
-      const flaps = Array.from({ length: 10 }, () => 'link set eth0 down\nlink set eth0 up').join('\n');
+    for (let round = 0; round < 40; round += 1) {
+      const flaps = Array.from({ length: 25 }, () => 'link set eth0 down\nlink set eth0 up').join('\n');
       execFileSync('nsenter', [`--net=${one.netnsPath}`, 'ip', '-batch', '-'], { input: flaps });
       await pause(20);
     }
