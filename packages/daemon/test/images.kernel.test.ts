@@ -5,6 +5,7 @@ import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { inFreshHost } from '@netyard/testkit';
 import {
@@ -435,6 +436,7 @@ test('what a killed daemon left half-made goes at the next start', fresh, async 
   // a write that nobody will finish
   const unfinished = async function* () {
     yield { action: 1 as const, ref: 'netyard-killed', offset: 0n, data: new Uint8Array(10) };
+    while ((await content.listStatuses({})).statuses.length === 0) await pause(5); // or the failure would overtake it
     throw new Error('killed');
   };
   await assert.rejects(async () => {
