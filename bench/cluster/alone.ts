@@ -7,7 +7,7 @@ import { type KernelObject, openKernel } from '@netyard/kernel';
 import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
 import { planTables } from '../../packages/network/src/firewall/table.ts';
 import { peerProtocol, planPeer } from '../../packages/network/src/plan/peer.ts';
-import { planTunnel } from '../../packages/network/src/plan/tunnel.ts';
+import { planTunnel } from '../../packages/network/src/tunnel.ts';
 import type { Answer, Place } from './in-host.ts';
 import { uplink } from './played.ts';
 

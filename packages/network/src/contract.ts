@@ -8,12 +8,10 @@
  * Nothing here knows HTTP. References (`ref`) are a name, an id or an unambiguous id prefix.
  */
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
-import type { CaptureRequest, CaptureSession } from './capture/contract.ts';
-import type { PeerRecord, PeerRequest, PeerState, RefusedPeer, RemoteTarget } from './peers/contract.ts';
-import type { RepairPolicy } from './plan/inside.ts';
+import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
+import type { PeerRecord, PeerRequest, PeerState, RefusedPeer, RemoteTarget } from './peer-contract.ts';
 
-export type * from './peers/contract.ts';
-export type { RepairPolicy } from './plan/inside.ts';
+export type * from './peer-contract.ts';
 
 export type NetworkMode =
   | { kind: 'default' } // Docker's "default", that is bridge
@@ -203,6 +201,9 @@ export interface CreateNetworkRequest {
   options?: Record<string, string>;
   labels?: Record<string, string>;
 }
+
+/** `--repair-containers`. */
+export type RepairPolicy = 'auto' | 'always' | 'never';
 
 /** Settings from the daemon's flags; one frozen value. */
 export interface NetworkSettings {

@@ -1,8 +1,9 @@
 /** The door of the network box. */
-export * from './capture/contract.ts';
+
+export { parseBip } from './bridge-settings.ts';
+export * from './capture-contract.ts';
 export * from './contract.ts';
 export { findBlocks, selectForeignChains } from './firewall/foreign.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
 export { parsePeerText } from './peers/parse.ts';
-export { parseBip } from './plan/bridge-settings.ts';

@@ -1,9 +1,9 @@
 /** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
+import { defaultBridgeOptions, parseBip } from './bridge-settings.ts';
 import { capture } from './capture/open.ts';
 import type { Context } from './context.ts';
-import { networkOf } from './context.ts';
 import type {
   ContainerDirectory,
   NetworkEvent,
@@ -16,6 +16,7 @@ import type {
 } from './contract.ts';
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
+import { networkOf } from './lookup.ts';
 import { setClusterPeers } from './operations/cluster-peers.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { Departures } from './operations/departures.ts';
@@ -41,7 +42,6 @@ import { Mender } from './operations/watch.ts';
 import { checkPeerApi } from './peers/api.ts';
 import { checkPeerRequest } from './peers/parse.ts';
 import { type Peer, PeerTable } from './peers/table.ts';
-import { defaultBridgeOptions, parseBip } from './plan/bridge-settings.ts';
 import { PortTable } from './ports/table.ts';
 import { drawTopology } from './topology.ts';
 

@@ -1,10 +1,18 @@
 /** Opens a capture on what a target means. */
 import { NetyardError } from '@netyard/core';
-import type { Context } from '../context.ts';
-import type { CaptureRequest, CaptureSession } from './contract.ts';
+import type { Kernel } from '@netyard/kernel';
+import type { CaptureRequest, CaptureSession } from '../capture-contract.ts';
+import type { Sandbox } from '../lookup.ts';
+import type { PlaceDependencies } from './place.ts';
 import { findPlace } from './place.ts';
 
-export async function capture(context: Context, request: CaptureRequest): Promise<CaptureSession> {
+/** What the functions of this file work on. */
+export interface CaptureOpenDependencies extends PlaceDependencies {
+  readonly kernel: Kernel;
+  readonly sandboxes: Map<string, Sandbox>;
+}
+
+export async function capture(context: CaptureOpenDependencies, request: CaptureRequest): Promise<CaptureSession> {
   if (request.target === '') throw new NetyardError('invalid', 'a capture needs a target');
   const { ns, ...place } = await findPlace(context, request);
   const { filter, snapLength, count } = request;
@@ -19,7 +27,7 @@ export async function capture(context: Context, request: CaptureRequest): Promis
 }
 
 /** By address; a container with several has its name at each. */
-function containerNames({ sandboxes }: Context): CaptureSession['names'] {
+function containerNames({ sandboxes }: CaptureOpenDependencies): CaptureSession['names'] {
   return [...sandboxes.values()].flatMap(({ config: { name }, state }) =>
     (state?.endpoints ?? [])
       .flatMap(({ ipv4Address, ipv6Address }) => [ipv4Address, ipv6Address])

@@ -1,10 +1,23 @@
 /** Finds the link that a capture's target means: which namespace, which link, what is known of it. */
 import { NetyardError } from '@netyard/core';
-import type { ObservedLink } from '@netyard/kernel';
-import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
-import type { EndpointState, NetworkRecord } from '../contract.ts';
-import { ownerPrefix } from '../plan/names.ts';
-import type { CapturePlace, CaptureRequest } from './contract.ts';
+import type { Kernel, ObservedLink } from '@netyard/kernel';
+import type { CapturePlace, CaptureRequest } from '../capture-contract.ts';
+import type { ContainerDirectory, EndpointState, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
+import { bridgeOf, networkOf, sandboxOf } from '../lookup.ts';
+import { ownerPrefix } from '../object-names.ts';
+import type { PeerTable } from '../peers/table.ts';
+
+/** What the functions of this file work on. */
+export interface PlaceDependencies {
+  readonly kernel: Kernel;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  mtuLimit: number | undefined;
+}
 
 /** The uplink's name as a target. */
 export const uplinkTarget = 'uplink';
@@ -29,7 +42,7 @@ export interface FoundPlace extends CapturePlace {
 }
 
 /** Throws `not-found`, and `conflict` for what has no link now; all with a hint where there is a way. */
-export async function findPlace(context: Context, { target, link }: CaptureRequest): Promise<FoundPlace> {
+export async function findPlace(context: PlaceDependencies, { target, link }: CaptureRequest): Promise<FoundPlace> {
   const { links, usual, words, ...found } = await findCandidates(context, target);
   const chosen = link ?? usual;
   if (chosen === undefined) throw new NetyardError('conflict', `${words} is not to be told`, chooseHint(links));
@@ -50,14 +63,14 @@ const chooseHint = (links: readonly ObservedLink[]): { hint: string } => ({
   hint: `name one with -i: ${links.map(({ name }) => name).join(', ')}`,
 });
 
-async function findCandidates(context: Context, target: string): Promise<Candidates> {
+async function findCandidates(context: PlaceDependencies, target: string): Promise<Candidates> {
   if (target === uplinkTarget) return await findUplink(context);
   const containerId = context.containers.find(target);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return await ofContainer(context, containerId);
   return await ofNetwork(context, target);
 }
 
-async function ofContainer(context: Context, containerId: string): Promise<Candidates> {
+async function ofContainer(context: PlaceDependencies, containerId: string): Promise<Candidates> {
   const { config, state } = sandboxOf(context, containerId);
   const named = { kind: 'container', name: config.name, id: containerId, words: `container ${config.name}` } as const;
   if (!state)
@@ -78,7 +91,7 @@ function usualLink(links: readonly ObservedLink[], endpoints: readonly EndpointS
   return wanted.find((name) => names.includes(name));
 }
 
-async function ofNetwork(context: Context, target: string): Promise<Candidates> {
+async function ofNetwork(context: PlaceDependencies, target: string): Promise<Candidates> {
   const record = networkNamed(context, target);
   const bridge = bridgeOf(context, record.id);
   if (!bridge)
@@ -92,7 +105,7 @@ async function ofNetwork(context: Context, target: string): Promise<Candidates> 
   };
 }
 
-function networkNamed(context: Context, target: string): NetworkRecord {
+function networkNamed(context: PlaceDependencies, target: string): NetworkRecord {
   try {
     return networkOf(context, target);
   } catch (cause) {
@@ -108,7 +121,7 @@ const unknownTarget = (target: string, cause: unknown): NetyardError =>
   });
 
 /** `PEER/NAME` with a peer that is none: whoever is one was asked before. */
-function unknownPeer({ peers }: Context, name: string, cause: unknown): NetyardError {
+function unknownPeer({ peers }: PlaceDependencies, name: string, cause: unknown): NetyardError {
   const refused = peers.refused.get(name);
   if (refused) return new NetyardError('conflict', `peer ${name} is refused: ${refused.problem}`, { cause });
   return new NetyardError('not-found', `No such peer: ${name}`, {
@@ -118,7 +131,7 @@ function unknownPeer({ peers }: Context, name: string, cause: unknown): NetyardE
 }
 
 /** The link of the default route; without one, the only link with an address that is not ours. */
-async function findUplink({ kernel }: Context): Promise<Candidates> {
+async function findUplink({ kernel }: PlaceDependencies): Promise<Candidates> {
   const links = await kernel.listLinks();
   const routes = await kernel.listRoutes();
   const defaults = routes.filter(({ table, to, link }) => table === mainTable && isDefault(to) && link !== undefined);

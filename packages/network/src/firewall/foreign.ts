@@ -4,7 +4,7 @@
  * They accept in that chain only: our own forward chain still drops what is not published. Pure.
  */
 import type { NftRuleObject, ObservedNftChain, ObservedNftRule } from '@netyard/kernel';
-import { ownerPrefix } from '../plan/names.ts';
+import { ownerPrefix } from '../object-names.ts';
 import { guardName } from './guard.ts';
 import { tableName } from './table.ts';
 

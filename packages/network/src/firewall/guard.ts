@@ -13,9 +13,9 @@
  * host itself, with a reset. Pure.
  */
 import type { NftTableObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../plan/bridge-settings.ts';
-import { hostLinkPrefix } from '../plan/names.ts';
-import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
+import type { BridgeSettings } from '../bridge-settings.ts';
+import { hostLinkPrefix } from '../object-names.ts';
+import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
 import { allButAllowedMark, allowedMark, publishedMark } from './marks.ts';
 
 export const guardName = 'netyard_guard';

@@ -11,7 +11,7 @@
  * comparing four bytes of the packet stands before looking up a link's name, which costs several times as much. Pure.
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
-import { tunnelId, tunnelLink, tunnelPort } from '../plan/tunnel.ts';
+import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
 import { clearAllowed, setAllowed } from './guard.ts';
 import { publishedMark } from './marks.ts';
 

@@ -1,14 +1,31 @@
 /** What a container takes in memory when it starts, and gives back when it stops or when starting failed. */
 import { join } from 'node:path';
 import { newId } from '@netyard/core';
-import { type Context, networkOf } from '../context.ts';
-import type { EndpointState, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
-import { netnsName } from '../plan/names.ts';
+import type {
+  EndpointState,
+  NetworkRecord,
+  NetworkSettings,
+  PublishedPort,
+  SandboxConfig,
+  SandboxState,
+} from '../contract.ts';
+import { networkOf } from '../lookup.ts';
+import { netnsName } from '../object-names.ts';
+import type { PortTable } from '../ports/table.ts';
+import type { EndpointDependencies } from './endpoint.ts';
 import { allocateEndpoint, freeEndpoint } from './endpoint.ts';
+import type { PortsDependencies } from './ports.ts';
 import { publishPorts } from './ports.ts';
 
+/** What the functions of this file work on. */
+export interface AllocateDependencies extends EndpointDependencies, PortsDependencies {
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly ports: PortTable;
+}
+
 /** Takes addresses, link names and ports in memory; synchronous, so that nobody comes in between. */
-export function allocateSandbox(context: Context, config: SandboxConfig): SandboxState {
+export function allocateSandbox(context: AllocateDependencies, config: SandboxConfig): SandboxState {
   const endpoints: EndpointState[] = [];
   const ports: PublishedPort[] = [];
   const isHost = config.mode.kind === 'host';
@@ -30,7 +47,7 @@ export function allocateSandbox(context: Context, config: SandboxConfig): Sandbo
   }
 }
 
-function withNetwork<T extends { network: string }>(context: Context, endpoint: T): T {
+function withNetwork<T extends { network: string }>(context: AllocateDependencies, endpoint: T): T {
   return { ...endpoint, network: networkOf(context, endpoint.network).name };
 }
 
@@ -41,7 +58,7 @@ export const filePaths = (directory: string): SandboxState['files'] => ({
 });
 
 /** Gives back in memory what `allocateSandbox` took. */
-export function freeSandbox(context: Context, config: SandboxConfig, state: SandboxState): void {
+export function freeSandbox(context: AllocateDependencies, config: SandboxConfig, state: SandboxState): void {
   for (const port of state.ports) context.ports.release(port, config.containerId);
   for (const endpoint of state.endpoints) freeEndpoint(context, config.containerId, endpoint);
 }

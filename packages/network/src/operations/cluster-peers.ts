@@ -2,22 +2,39 @@
  * Peers that the cluster announces: what comes and goes is made and taken away, the others are not looked at. Nobody is
  * believed: who announces what it may not is refused alone, told of, and tried again when something has changed.
  */
+
+import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import { isNetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
-import type { PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
+import type { NetworkEvent, NetworkRecord, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import { checkPlace, type HostView } from '../peers/place.ts';
-import type { Peer, RefusedRecord } from '../peers/table.ts';
+import type { Peer, PeerTable, RefusedRecord } from '../peers/table.ts';
+import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyPeers, forgetConnections, peersQueue, planOf, removePeerObjects, removeStrays } from './peer-objects.ts';
+import type { PeerPlacesDependencies } from './peer-places.ts';
 import { settle, viewHost } from './peer-places.ts';
+import type { TunnelDependencies } from './tunnel.ts';
 import { settleTunnel } from './tunnel.ts';
+
+/** What the functions of this file work on. */
+export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerPlacesDependencies, TunnelDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly peers: PeerTable;
+  readonly queue: KeyedQueue;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+}
 
 /** One peer with more has a plan of its own. */
 const objectsInOnePlan = 100;
 
 /** See `Networks.setClusterPeers`. */
-export async function setClusterPeers(context: Context, requests: readonly PeerRequest[]): Promise<RefusedPeer[]> {
+export async function setClusterPeers(
+  context: ClusterPeersDependencies,
+  requests: readonly PeerRequest[],
+): Promise<RefusedPeer[]> {
   return context.queue.run(peersQueue, async () => {
     const { peers } = context;
     const isFirst = peers.awaitsCluster;
@@ -46,7 +63,7 @@ export async function setClusterPeers(context: Context, requests: readonly PeerR
  * Nothing of them is there, and it need not be looked for: with more elements in one plan than these the kernel box would
  * read the whole sets first, each time that some more come to many.
  */
-async function applyNewcomers(context: Context, joining: readonly Peer[]): Promise<void> {
+async function applyNewcomers(context: ClusterPeersDependencies, joining: readonly Peer[]): Promise<void> {
   let part: Peer[] = [];
   let size = 0;
   for (const peer of joining) {
@@ -62,7 +79,7 @@ async function applyNewcomers(context: Context, joining: readonly Peer[]): Promi
 }
 
 /** Those refused before whose way is free now. */
-export async function admitRefused(context: Context): Promise<KernelOperation[]> {
+export async function admitRefused(context: ClusterPeersDependencies): Promise<KernelOperation[]> {
   const { refused } = context.peers;
   if (refused.size === 0) return [];
   const former = new Map(refused);
@@ -77,7 +94,7 @@ export async function admitRefused(context: Context): Promise<KernelOperation[]>
 }
 
 /** The peer that is new, or nothing: known already, or refused, which is written down. */
-function admit(context: Context, request: PeerRequest, host: HostView): Peer | undefined {
+function admit(context: ClusterPeersDependencies, request: PeerRequest, host: HostView): Peer | undefined {
   const { peers } = context;
   const known = peers.get(request.name);
   if (known?.origin === 'cluster' && isSame(known.record, request)) return undefined;
@@ -108,7 +125,7 @@ function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
 }
 
 /** Once for each refusal and each new reason. */
-function tellRefusals(context: Context, former: ReadonlyMap<string, RefusedRecord>): void {
+function tellRefusals(context: ClusterPeersDependencies, former: ReadonlyMap<string, RefusedRecord>): void {
   const bridge = [...context.networks.values()].find((record) => record.driver === 'bridge');
   for (const [name, { record, problem }] of context.peers.refused) {
     if (former.get(name)?.problem === problem) continue;

@@ -1,9 +1,20 @@
 /** `network connect` and `disconnect`: the list of wanted endpoints, and for a running container its links as well. */
+
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { messageOf, NetyardError } from '@netyard/core';
-import type { KernelObject } from '@netyard/kernel';
-import { type Context, networkOf, type Sandbox, sandboxOf, save } from '../context.ts';
-import type { EndpointConfig, EndpointState, NetworkRecord, SandboxConfig } from '../contract.ts';
+import type { Kernel, KernelObject } from '@netyard/kernel';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  EndpointState,
+  NetworkRecord,
+  NetworkStore,
+  SandboxConfig,
+} from '../contract.ts';
 import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
+import type { AddressPool } from '../ipam/pool.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { planEndpoint } from '../plan/endpoint.ts';
 import {
   endpointInput,
@@ -13,15 +24,43 @@ import {
   planPorts,
   type SandboxPlanInput,
 } from '../plan/sandbox.ts';
+import type { PortTable } from '../ports/table.ts';
+import type { EndpointDependencies } from './endpoint.ts';
 import { allocateEndpoint, freeEndpoint, storeEndpoint, unstoreEndpoint } from './endpoint.ts';
+import type { NotifyDependencies } from './notify.ts';
 import { emitEndpoint } from './notify.ts';
+import type { ParentsDependencies } from './parents.ts';
 import { editHosts, refreshParents } from './parents.ts';
+import type { PortsDependencies } from './ports.ts';
 import { forgetUdp, publishPorts } from './ports.ts';
+import type { RegisterDependencies } from './register.ts';
 import { checkEndpoint } from './register.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { hostnameOf, linkEntries, linkHolesOf, ownEntries, type Prepared, planInput } from './sandbox-plan.ts';
 
+/** What the functions of this file work on. */
+export interface ConnectDependencies
+  extends EndpointDependencies,
+    NotifyDependencies,
+    ParentsDependencies,
+    PortsDependencies,
+    RegisterDependencies,
+    SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly pools: Map<string, AddressPool>;
+  readonly ports: PortTable;
+  readonly queue: KeyedQueue;
+  ownDeletion(): void;
+}
+
 export async function connect(
-  context: Context,
+  context: ConnectDependencies,
   networkRef: string,
   containerId: string,
   wanted: EndpointConfig,
@@ -40,7 +79,7 @@ export async function connect(
 
 /** Docker's rules, in Docker's order. Throws `invalid`, `forbidden` or `not-found`. */
 export function checkConnect(
-  context: Context,
+  context: ConnectDependencies,
   sandbox: Sandbox,
   networkRef: string,
   endpoint: EndpointConfig,
@@ -70,7 +109,7 @@ export function checkConnect(
   return record;
 }
 
-function checkNotLeaving(context: Context, containerId: string): void {
+function checkNotLeaving(context: ConnectDependencies, containerId: string): void {
   const state = context.containers.info(containerId)?.state;
   if (state === 'dead' || state === 'removing')
     throw new NetyardError(
@@ -80,7 +119,7 @@ function checkNotLeaving(context: Context, containerId: string): void {
 }
 
 /** A stopped container: remembered, with a static address reserved from now on. Twice is once, as in Docker. */
-function want(context: Context, sandbox: Sandbox, record: NetworkRecord, endpoint: EndpointConfig): void {
+function want(context: ConnectDependencies, sandbox: Sandbox, record: NetworkRecord, endpoint: EndpointConfig): void {
   const { containerId, endpoints } = sandbox.config;
   if (endpoints.some((other) => other.network === record.name)) return;
   const address = endpoint.ipv4Address;
@@ -92,7 +131,12 @@ function want(context: Context, sandbox: Sandbox, record: NetworkRecord, endpoin
   });
 }
 
-async function attach(context: Context, sandbox: Sandbox, before: Prepared, wanted: EndpointConfig): Promise<void> {
+async function attach(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  before: Prepared,
+  wanted: EndpointConfig,
+): Promise<void> {
   const { containerId } = before.config;
   const after = allocateAttached(context, before, wanted);
   sandbox.config = after.config;
@@ -122,7 +166,7 @@ async function attach(context: Context, sandbox: Sandbox, before: Prepared, want
 }
 
 /** Own lines at the end; on the default bridge the links' lines above them. */
-async function addHostsLines(context: Context, { config, endpoint }: Attached): Promise<void> {
+async function addHostsLines(context: ConnectDependencies, { config, endpoint }: Attached): Promise<void> {
   const entries = ownEntries(config, [endpoint]);
   if (entries.length === 0) return;
   const links = endpoint.networkName === 'bridge' ? context.links.ofParent(config.containerId) : [];
@@ -134,7 +178,11 @@ async function addHostsLines(context: Context, { config, endpoint }: Attached): 
 }
 
 /** The endpoint is there (or gone) whatever becomes of the file, which is the container's own by now. */
-async function editOwnHosts(context: Context, config: SandboxConfig, edit: (text: string) => string): Promise<void> {
+async function editOwnHosts(
+  context: ConnectDependencies,
+  config: SandboxConfig,
+  edit: (text: string) => string,
+): Promise<void> {
   try {
     await editHosts(context, config.containerId, edit);
   } catch (error) {
@@ -143,7 +191,7 @@ async function editOwnHosts(context: Context, config: SandboxConfig, edit: (text
 }
 
 /** Ports moved to another endpoint keep their keys in the maps, but the old address is no longer one of `themselves`. */
-async function dropOldGateway(context: Context, before: Prepared, after: Prepared): Promise<void> {
+async function dropOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
   const kept = new Set(planPorts(planInput(context, after, { files: false })).map(({ key }) => key));
   const objects = planPorts(planInput(context, before, { files: false })).filter(({ key }) => !kept.has(key));
   if (objects.length === 0) return;
@@ -154,7 +202,7 @@ async function dropOldGateway(context: Context, before: Prepared, after: Prepare
 type Attached = Prepared & { endpoint: EndpointState };
 
 /** Takes address, link name and (when this endpoint leads outside) ports; gives all back when that fails. */
-export function allocateAttached(context: Context, before: Prepared, wanted: EndpointConfig): Attached {
+export function allocateAttached(context: ConnectDependencies, before: Prepared, wanted: EndpointConfig): Attached {
   const endpoint = allocateEndpoint(context, before.config, wanted, before.state.endpoints);
   const after: Attached = {
     config: { ...before.config, endpoints: [...before.config.endpoints, wanted] },
@@ -173,7 +221,7 @@ export function allocateAttached(context: Context, before: Prepared, wanted: End
 const newPorts = (before: Prepared, after: Prepared): Prepared['state']['ports'] =>
   after.state.ports.filter((port) => !before.state.ports.includes(port));
 
-export function giveBack(context: Context, before: Prepared, after: Attached): void {
+export function giveBack(context: ConnectDependencies, before: Prepared, after: Attached): void {
   const { containerId } = before.config;
   for (const port of newPorts(before, after)) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, after.endpoint);
@@ -192,7 +240,7 @@ export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: 
 }
 
 export async function disconnect(
-  context: Context,
+  context: ConnectDependencies,
   networkRef: string,
   containerId: string,
   force: boolean,
@@ -207,7 +255,7 @@ export async function disconnect(
 
 /** Docker's rules. Throws `invalid`, `not-found` or `internal`. `record` is missing only for a network that is gone. */
 export function checkDisconnect(
-  context: Context,
+  context: ConnectDependencies,
   { config }: Sandbox,
   networkRef: string,
   force: boolean,
@@ -228,7 +276,7 @@ export function checkDisconnect(
 }
 
 /** With `force` a network that is gone may be taken off the list. */
-function findForDisconnect(context: Context, ref: string, force: boolean): NetworkRecord | undefined {
+function findForDisconnect(context: ConnectDependencies, ref: string, force: boolean): NetworkRecord | undefined {
   try {
     return networkOf(context, ref);
   } catch (error) {
@@ -237,7 +285,7 @@ function findForDisconnect(context: Context, ref: string, force: boolean): Netwo
   }
 }
 
-async function detach(context: Context, sandbox: Sandbox, wanted: EndpointConfig): Promise<void> {
+async function detach(context: ConnectDependencies, sandbox: Sandbox, wanted: EndpointConfig): Promise<void> {
   const { config, state } = sandbox;
   const { containerId } = config;
   const record = [...context.networks.values()].find((network) => network.name === wanted.network);
@@ -264,7 +312,7 @@ export interface Detachment {
 }
 
 /** What goes and comes with one endpoint of a running container. Changes nothing. */
-export function planDetach(context: Context, before: Prepared, endpoint: EndpointState): Detachment {
+export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
   const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
   const input = planInput(context, before, { files: false });
   const holes = endpoint.networkName === 'bridge' ? linkHolesOf(context, before.config.containerId) : [];
@@ -278,7 +326,12 @@ export function planDetach(context: Context, before: Prepared, endpoint: Endpoin
   return { after, wasGateway, gone, made: [...planGatewayChange(next), ...planPorts(next)] };
 }
 
-async function takeDown(context: Context, sandbox: Sandbox, before: Prepared, endpoint: EndpointState): Promise<void> {
+async function takeDown(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  before: Prepared,
+  endpoint: EndpointState,
+): Promise<void> {
   const { containerId, name } = before.config;
   const { after, wasGateway, gone, made } = planDetach(context, before, endpoint);
   sandbox.state = after.state;
@@ -291,7 +344,11 @@ async function takeDown(context: Context, sandbox: Sandbox, before: Prepared, en
   await dropOwnLines(context, before, endpoint);
 }
 
-async function dropOwnLines(context: Context, { config }: Prepared, endpoint: EndpointState): Promise<void> {
+async function dropOwnLines(
+  context: ConnectDependencies,
+  { config }: Prepared,
+  endpoint: EndpointState,
+): Promise<void> {
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
   const addresses = [endpoint.ipv4Address, endpoint.ipv6Address].filter((address) => address !== '');
   if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));

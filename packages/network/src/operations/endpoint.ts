@@ -1,13 +1,31 @@
 /** Allocates what an endpoint has while it lives: link names, address, MAC. Gives it back as well. */
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac, shortId } from '@netyard/core';
-import { bridgeOf, type Context, networkOf } from '../context.ts';
-import type { EndpointConfig, EndpointState, NetworkRecord, SandboxConfig } from '../contract.ts';
-import { hostLinkName } from '../plan/names.ts';
+import type {
+  EndpointConfig,
+  EndpointState,
+  NetworkRecord,
+  NetworkSettings,
+  NetworkStore,
+  SandboxConfig,
+} from '../contract.ts';
+import type { AddressPool } from '../ipam/pool.ts';
+import { bridgeOf, networkOf } from '../lookup.ts';
+import { hostLinkName } from '../object-names.ts';
 import { hostnameOf } from './sandbox-plan.ts';
+
+/** What the functions of this file work on. */
+export interface EndpointDependencies {
+  readonly store: NetworkStore;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  mtuLimit: number | undefined;
+  readonly pools: Map<string, AddressPool>;
+  readonly hostLinks: Map<string, string>;
+}
 
 /** Takes address and link name in memory; the caller stores them (`storeEndpoint`) and frees them after a failure. */
 export function allocateEndpoint(
-  context: Context,
+  context: EndpointDependencies,
   config: SandboxConfig,
   endpointConfig: EndpointConfig,
   others: readonly EndpointState[],
@@ -62,7 +80,7 @@ export function dnsNames(config: SandboxConfig, aliases: readonly string[]): str
 }
 
 function takeAddress(
-  context: Context,
+  context: EndpointDependencies,
   record: NetworkRecord,
   config: SandboxConfig,
   endpointConfig: EndpointConfig,
@@ -89,21 +107,21 @@ function freeLink(others: readonly EndpointState[]): string {
 }
 
 /** Inside a store transaction. */
-export function storeEndpoint(context: Context, containerId: string, endpoint: EndpointState): void {
+export function storeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
   if (endpoint.ipv4Address === '') return;
   context.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
   if (!endpoint.config.ipv4Address) context.store.putCursor(endpoint.networkId, endpoint.ipv4Address);
 }
 
 /** An address that was asked for by number stays reserved as long as the container exists. */
-export function freeEndpoint(context: Context, containerId: string, endpoint: EndpointState): void {
+export function freeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
   if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
   if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
   context.pools.get(endpoint.networkId)?.free(endpoint.ipv4Address, containerId);
 }
 
 /** Inside a store transaction. */
-export function unstoreEndpoint(context: Context, endpoint: EndpointState): void {
+export function unstoreEndpoint(context: EndpointDependencies, endpoint: EndpointState): void {
   if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
   context.store.deleteLease(endpoint.networkId, endpoint.ipv4Address);
 }

@@ -1,23 +1,57 @@
 /** The glass box: the plan that stands for a container a network or a peer, and what connect or start would do. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
-import { bridgeOf, type Context, networkOf, sandboxOf } from '../context.ts';
-import type { EndpointConfig, NetworkRecord } from '../contract.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
+import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { AddressPool } from '../ipam/pool.ts';
+import type { Sandbox } from '../lookup.ts';
+import { bridgeOf, networkOf, sandboxOf } from '../lookup.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
+import type { HostFacts } from '../plan/bridge-network.ts';
 import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { planTunnel } from '../plan/tunnel.ts';
+import type { Tunnel } from '../tunnel.ts';
+import { planTunnel } from '../tunnel.ts';
+import type { AllocateDependencies } from './allocate.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
+import type { ConnectDependencies } from './connect.ts';
 import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
+import type { LinksDependencies } from './links.ts';
 import { checkLinks } from './links.ts';
 import { checkTogether } from './register.ts';
+import type { RepairSandboxDependencies } from './repair-sandbox.ts';
 import { isRepairedInside } from './repair-sandbox.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput, readIfThere } from './sandbox-plan.ts';
+import type { SharedDependencies } from './shared.ts';
 import { joinedState } from './shared.ts';
 
+/** What the functions of this file work on. */
+export interface ExplainDependencies
+  extends AllocateDependencies,
+    ConnectDependencies,
+    LinksDependencies,
+    RepairSandboxDependencies,
+    SandboxPlanDependencies,
+    SharedDependencies {
+  readonly kernel: Kernel;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  tunnel: Tunnel | undefined;
+  mtuLimit: number | undefined;
+  foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
+  readonly pools: Map<string, AddressPool>;
+  readonly queue: KeyedQueue;
+  facts: HostFacts;
+}
+
 /** A container's plan is complete: run on an empty host, it also makes the networks that the container is in. */
-export function explain(context: Context, ref: string): KernelPlan {
+export function explain(context: ExplainDependencies, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
   const peer = context.peers.get(ref);
@@ -27,7 +61,7 @@ export function explain(context: Context, ref: string): KernelPlan {
 }
 
 /** What is not there may have been meant as a container, a network or a peer: none of them is. */
-function findNetwork(context: Context, ref: string): NetworkRecord {
+function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
   try {
     return networkOf(context, ref);
   } catch (error) {
@@ -39,7 +73,7 @@ function findNetwork(context: Context, ref: string): NetworkRecord {
 }
 
 /** The tutorial's two steps, and the tunnel where the peer may use it. They stand on the default bridge and the table, which `explain bridge` prints. */
-function explainPeer(context: Context, { record, path, problem }: Peer): KernelPlan {
+function explainPeer(context: ExplainDependencies, { record, path, problem }: Peer): KernelPlan {
   const { name, address, subnets } = record;
   if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'it was not looked for yet'}`);
   const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; stands on the network bridge`;
@@ -48,17 +82,17 @@ function explainPeer(context: Context, { record, path, problem }: Peer): KernelP
 }
 
 /** With the bridge come its accept rules in chains of other programs. */
-const withForeignRules = (context: Context, networks: KernelObject[]): KernelObject[] =>
+const withForeignRules = (context: ExplainDependencies, networks: KernelObject[]): KernelObject[] =>
   networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
 
 /** Our table and the given networks' bridges; nothing for networks without one. */
-export function planNetworks(context: Context, networkIds: readonly string[]): KernelObject[] {
+export function planNetworks(context: ExplainDependencies, networkIds: readonly string[]): KernelObject[] {
   const bridges = networkIds.flatMap((id) => bridgeOf(context, id) ?? []);
   if (bridges.length === 0) return [];
   return [...planHost(context.facts), ...bridges.flatMap((bridge) => planBridgeNetwork(bridge, context.facts))];
 }
 
-function explainContainer(context: Context, containerId: string): KernelPlan {
+function explainContainer(context: ExplainDependencies, containerId: string): KernelPlan {
   const { config, state } = sandboxOf(context, containerId);
   if (!state)
     throw new NetyardError('conflict', `Container ${config.name} is not running`, {
@@ -82,7 +116,7 @@ function asItIs(object: KernelObject): KernelObject {
 }
 
 /** Allocates for a rehearsal: the next address handed out is still the one that it would have been. */
-function rehearse<T>(context: Context, allocate: () => T): T {
+function rehearse<T>(context: ExplainDependencies, allocate: () => T): T {
   const cursors = [...context.pools.values()].map((pool) => ({ pool, cursor: pool.cursor }));
   try {
     return allocate();
@@ -93,7 +127,7 @@ function rehearse<T>(context: Context, allocate: () => T): T {
 
 /** Takes what connect would take, asks the kernel for the difference, and gives it back. */
 export async function planConnect(
-  context: Context,
+  context: ExplainDependencies,
   networkRef: string,
   containerId: string,
   wanted: EndpointConfig,
@@ -117,7 +151,7 @@ export async function planConnect(
 
 /** What disconnect would take away, and what would take its place. */
 export async function planDisconnect(
-  context: Context,
+  context: ExplainDependencies,
   networkRef: string,
   containerId: string,
   force: boolean,
@@ -135,7 +169,7 @@ export async function planDisconnect(
   });
 }
 
-export async function planPrepare(context: Context, containerId: string): Promise<KernelOperation[]> {
+export async function planPrepare(context: ExplainDependencies, containerId: string): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const { config, state } = sandboxOf(context, containerId);
     if (state) return [];
@@ -155,6 +189,6 @@ export async function planPrepare(context: Context, containerId: string): Promis
   });
 }
 
-async function dryRun(context: Context, plan: KernelPlan): Promise<KernelOperation[]> {
+async function dryRun(context: ExplainDependencies, plan: KernelPlan): Promise<KernelOperation[]> {
   return (await context.kernel.apply(plan, { dryRun: true })).operations;
 }

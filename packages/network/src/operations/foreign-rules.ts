@@ -1,8 +1,9 @@
 /** Keeps the accept rules for our bridges in other programs' forward chains, and knows which of those cut us off. */
 import { readFileSync } from 'node:fs';
+import type { Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { KernelOperation } from '@netyard/kernel';
-import { bridgeOf, type Context } from '../context.ts';
+import type { Kernel, KernelOperation, NftRuleObject } from '@netyard/kernel';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import {
   dockerUserChain,
   type ForeignChains,
@@ -10,19 +11,32 @@ import {
   findStaleRules,
   planForeignRules,
 } from '../firewall/foreign.ts';
+import type { Sandbox } from '../lookup.ts';
+import { bridgeOf } from '../lookup.ts';
 
-export async function readForeignChains({ kernel }: Context): Promise<ForeignChains> {
+/** What the functions of this file work on. */
+export interface ForeignRulesDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  mtuLimit: number | undefined;
+  foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
+}
+
+export async function readForeignChains({ kernel }: ForeignRulesDependencies): Promise<ForeignChains> {
   return {
     bases: await kernel.listNftBaseChains('forward'),
     dockerUser: await kernel.listNftChain(dockerUserChain),
   };
 }
 
-const bridgesOf = (context: Context): string[] =>
+const bridgesOf = (context: ForeignRulesDependencies): string[] =>
   [...context.networks.keys()].flatMap((id) => bridgeOf(context, id)?.link ?? []);
 
 /** Adds what is missing, deletes what is stale, and logs a chain that newly cuts us off. Returns what it did. */
-export async function reconcileForeignRules(context: Context): Promise<KernelOperation[]> {
+export async function reconcileForeignRules(context: ForeignRulesDependencies): Promise<KernelOperation[]> {
   const { kernel, settings } = context;
   const view = await readForeignChains(context);
   const bridges = bridgesOf(context);
@@ -38,7 +52,7 @@ export async function reconcileForeignRules(context: Context): Promise<KernelOpe
   return operations;
 }
 
-function noteBlocks(context: Context, blocks: readonly string[]): void {
+function noteBlocks(context: ForeignRulesDependencies, blocks: readonly string[]): void {
   const isOff = context.settings.foreignFirewall === false;
   for (const block of blocks.filter((one) => !context.foreign.blocks.includes(one)))
     context.logger.warn('containers are cut off by a chain of another firewall', {
@@ -48,7 +62,7 @@ function noteBlocks(context: Context, blocks: readonly string[]): void {
 }
 
 /** nftables does not show the rules of iptables-legacy, which the kernel asks as well: only their presence is known. */
-export function warnOfLegacyTables({ logger }: Context): void {
+export function warnOfLegacyTables({ logger }: ForeignRulesDependencies): void {
   if (!readTableNames().includes('filter')) return;
   logger.warn('rules of iptables-legacy are in use: their FORWARD chain may cut containers off', {
     hint: 'run `netyard doctor`, which shows whether it does',
@@ -64,11 +78,11 @@ function readTableNames(): string[] {
 }
 
 /** For `docker info` and for whoever creates a container. */
-export const foreignWarnings = ({ foreign }: Context): string[] =>
+export const foreignWarnings = ({ foreign }: ForeignRulesDependencies): string[] =>
   foreign.blocks.map((block) => `Published ports and outgoing traffic may not work: ${block}.`);
 
 /** At the daemon's end, unless containers go on and need them. */
-export async function releaseForeignRules(context: Context): Promise<void> {
+export async function releaseForeignRules(context: ForeignRulesDependencies): Promise<void> {
   const isUsed = [...context.sandboxes.values()].some(({ state }) => state !== undefined);
   if (isUsed || context.foreign.rules.length === 0) return;
   try {

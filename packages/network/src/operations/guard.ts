@@ -1,15 +1,29 @@
 /** Holds the guard's tables while the daemon's networks are open: see firewall/guard.ts. */
+
+import type { Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { HeldTables } from '@netyard/kernel';
-import { bridgeOf, type Context } from '../context.ts';
+import type { HeldTables, Kernel } from '@netyard/kernel';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { planGuard } from '../firewall/guard.ts';
+import { bridgeOf } from '../lookup.ts';
+import type { HostFacts } from '../plan/bridge-network.ts';
 import { routesOnlyContainers } from '../plan/bridge-network.ts';
 
+/** What the functions of this file work on. */
+export interface GuardDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  mtuLimit: number | undefined;
+  facts: HostFacts;
+}
+
 export class Guard {
-  readonly #context: Context;
+  readonly #context: GuardDependencies;
   #held: HeldTables | undefined;
 
-  constructor(context: Context) {
+  constructor(context: GuardDependencies) {
     this.#context = context;
   }
 

@@ -1,18 +1,31 @@
 /** What start has to know of the host, and what it must refuse there: foreign bridges and overlapping routes. */
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
-import { bridgeOf, type Context } from '../context.ts';
+import type { BridgeSettings } from '../bridge-settings.ts';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
+import { bridgeOf } from '../lookup.ts';
+import { bridgeOwner, ownerPrefix } from '../object-names.ts';
+import type { HostFacts } from '../plan/bridge-network.ts';
 import { forwardingKey } from '../plan/bridge-network.ts';
-import type { BridgeSettings } from '../plan/bridge-settings.ts';
-import { bridgeOwner, ownerPrefix } from '../plan/names.ts';
+import type { PortRange } from '../ports/choose.ts';
 import { parsePortRange } from '../ports/choose.ts';
-import { listElements } from './orphans.ts';
+import { listElements } from './table-elements.ts';
+
+/** What the functions of this file work on. */
+export interface HostDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  mtuLimit: number | undefined;
+  facts: HostFacts;
+  dynamicPorts: PortRange;
+}
 
 const mainTable = 254;
 
 /** Reads what the kernel has, and the range that free ports come from. */
-export async function learnHost(context: Context): Promise<void> {
+export async function learnHost(context: HostDependencies): Promise<void> {
   const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
   const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
@@ -34,7 +47,7 @@ export async function learnHost(context: Context): Promise<void> {
 }
 
 /** Bridges that carry another engine's name. */
-export async function findEngineBridges({ kernel }: Pick<Context, 'kernel'>): Promise<string[]> {
+export async function findEngineBridges({ kernel }: Pick<HostDependencies, 'kernel'>): Promise<string[]> {
   const links = await kernel.listLinks();
   return links
     .filter(({ kind, owner }) => kind === 'bridge' && !owner?.startsWith(ownerPrefix))
@@ -43,9 +56,9 @@ export async function findEngineBridges({ kernel }: Pick<Context, 'kernel'>): Pr
 }
 
 /** Forwarding is off, or an element in our own table says that an earlier start of the daemon found it off. */
-async function switchesForwarding(context: Context): Promise<boolean> {
+async function switchesForwarding(context: HostDependencies): Promise<boolean> {
   if ((await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '0') return true;
-  return (await listElements(context, 'switched_on')).some(({ key }) => key === forwardingKey);
+  return (await listElements(context.kernel, 'switched_on')).some(({ key }) => key === forwardingKey);
 }
 
 /** Undefined when the kernel (or a module that is not loaded) has no such setting. */
@@ -59,7 +72,7 @@ async function readIfThere(kernel: Kernel, key: string): Promise<string | undefi
 }
 
 /** `--mtu`, or that of the link which the default route uses, or Ethernet's. */
-export async function chooseMtu(context: Context): Promise<number> {
+export async function chooseMtu(context: HostDependencies): Promise<number> {
   if (context.settings.mtu > 0) return context.settings.mtu;
   const routes = await context.kernel.listRoutes();
   const uplink = routes.find((route) => route.table === mainTable && isDefault(route) && route.link !== undefined);
@@ -72,7 +85,7 @@ const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/
 
 /** Throws `conflict` when somebody else's link has the bridge's name, or a route of the host overlaps its subnet. */
 export async function checkBridgeFits(
-  context: Context,
+  context: HostDependencies,
   { link, subnet, networkName: network }: BridgeSettings,
 ): Promise<void> {
   const links = await context.kernel.listLinks();

@@ -4,13 +4,24 @@
  * with the container's plan in the container's queue, so never while an operation changes it. `--sysctl` settings change
  * without a report: they are sampled.
  */
+
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { KernelOperation, NamespaceWatch, SysctlObject } from '@netyard/kernel';
-import type { Context, Sandbox } from '../context.ts';
+import type { Kernel, KernelOperation, NamespaceWatch, SysctlObject } from '@netyard/kernel';
+import type { Sandbox } from '../lookup.ts';
 import { planSysctls } from '../plan/sandbox.ts';
 import { describe } from './describe.ts';
 import { RepairPace } from './repair-pace.ts';
+import type { RepairSandboxDependencies } from './repair-sandbox.ts';
 import { isRepairedInside, repairInside } from './repair-sandbox.ts';
+
+/** What the functions of this file work on. */
+export interface InsideDependencies extends RepairSandboxDependencies {
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly queue: KeyedQueue;
+}
 
 const sampleMilliseconds = 800;
 /** Settings read at once; each costs some tens of microseconds. Those of further containers follow at the next time. */
@@ -46,7 +57,7 @@ class Inside {
 const none: ReadonlyMap<string, string> = new Map();
 
 export class Insides {
-  readonly #context: () => Context;
+  readonly #context: () => InsideDependencies;
   readonly #byContainer = new Map<string, Inside>();
   readonly #byPath = new Map<string, Inside>();
   readonly #work = new Set<Promise<void>>();
@@ -55,7 +66,7 @@ export class Insides {
   /** Containers whose settings were sampled in this round. */
   readonly #sampled = new Set<Inside>();
 
-  constructor(context: () => Context) {
+  constructor(context: () => InsideDependencies) {
     this.#context = context;
   }
 

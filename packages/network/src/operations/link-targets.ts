@@ -1,13 +1,25 @@
 /** Finds the containers that links mean, at create time and when a removed target comes back under its name. */
+
+import type { Logger } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
-import type { Context } from '../context.ts';
-import type { LinkRecord, SandboxConfig } from '../contract.ts';
+import type { ContainerDirectory, LinkRecord, SandboxConfig } from '../contract.ts';
 import { parseLink } from '../links/parse.ts';
+import type { Sandbox } from '../lookup.ts';
 import { hasLegacyLinks } from '../modes.ts';
+import type { RemoteLinks } from './remote-links.ts';
 import { splitRemoteName } from './remote-links.ts';
 
+/** What the functions of this file work on. */
+export interface LinkTargetsDependencies {
+  readonly containers: ContainerDirectory;
+  readonly logger: Logger;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly dangling: Set<LinkRecord>;
+  readonly remoteLinks: RemoteLinks;
+}
+
 /** In the order given; of several links with one alias the first wins, as in Docker. Throws `invalid`. */
-export async function resolveLinks(context: Context, config: SandboxConfig): Promise<LinkRecord[]> {
+export async function resolveLinks(context: LinkTargetsDependencies, config: SandboxConfig): Promise<LinkRecord[]> {
   const links: LinkRecord[] = [];
   for (const text of config.links) {
     const { target, alias } = parseLink(text);
@@ -32,7 +44,7 @@ export async function resolveLinks(context: Context, config: SandboxConfig): Pro
 type Target = Pick<LinkRecord, 'childId' | 'targetName' | 'remote'>;
 
 /** On this host, `parent/alias` included; else `HOST/NAME` on another one. */
-async function findTarget(context: Context, config: SandboxConfig, target: string): Promise<Target> {
+async function findTarget(context: LinkTargetsDependencies, config: SandboxConfig, target: string): Promise<Target> {
   const remote = splitRemoteName(target);
   if (!remote || context.containers.find(target) !== undefined) {
     const { containerId, name } = findLocal(context, config, target);
@@ -43,7 +55,7 @@ async function findTarget(context: Context, config: SandboxConfig, target: strin
 }
 
 /** Follows `container:` mode to the owner of the namespace. The statuses are Docker's: 400 also for a missing one. */
-function findLocal(context: Context, config: SandboxConfig, target: string): SandboxConfig {
+function findLocal(context: LinkTargetsDependencies, config: SandboxConfig, target: string): SandboxConfig {
   let ref = target;
   for (;;) {
     const id = context.containers.find(ref);
@@ -61,7 +73,10 @@ function findLocal(context: Context, config: SandboxConfig, target: string): San
 }
 
 /** Links of others whose target is gone and had, or was asked for by, this container's name: as they are to become. */
-export function attachDangling(context: Context, config: SandboxConfig): { before: LinkRecord; after: LinkRecord }[] {
+export function attachDangling(
+  context: LinkTargetsDependencies,
+  config: SandboxConfig,
+): { before: LinkRecord; after: LinkRecord }[] {
   if (!hasLegacyLinks(config.mode)) return [];
   return [...context.dangling]
     .filter((link) => link.targetName === config.name || link.targetRef === config.name)

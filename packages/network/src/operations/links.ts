@@ -1,17 +1,38 @@
 /** Links while containers live: the check before start and exec, variables, lookup by name, and `rm --link`. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
-import type { KernelOperation, NftElementObject } from '@netyard/kernel';
-import { type Context, sandboxOf } from '../context.ts';
-import type { LinkRecord, RemoteTarget } from '../contract.ts';
+import type { Kernel, KernelOperation, NftElementObject } from '@netyard/kernel';
+import type { ContainerDirectory, LinkRecord, NetworkSettings, NetworkStore, RemoteTarget } from '../contract.ts';
 import { removeLinkLines } from '../files/hosts.ts';
 import { checkLink } from '../links/check.ts';
 import { linkEnvironment as environmentOf } from '../links/environment.ts';
+import type { LinkIndex } from '../links/index.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
+import type { Sandbox } from '../lookup.ts';
+import { sandboxOf } from '../lookup.ts';
+import type { ParentsDependencies } from './parents.ts';
 import { editHosts, planHosts } from './parents.ts';
+import type { RemoteLinks } from './remote-links.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { linkEndpoint, linkHoles } from './sandbox-plan.ts';
 
+/** What the functions of this file work on. */
+export interface LinksDependencies extends ParentsDependencies, SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly dangling: Set<LinkRecord>;
+  readonly remoteLinks: RemoteLinks;
+  readonly queue: KeyedQueue;
+  ownDeletion(): void;
+}
+
 /** Links mean something on the default bridge only; a parent that is not on it has none to check. */
-export function checkLinks(context: Context, containerId: string): void {
+export function checkLinks(context: LinksDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   if (!config.endpoints.some((endpoint) => endpoint.network === 'bridge')) return;
   for (const link of context.links.ofParent(containerId)) {
@@ -38,7 +59,7 @@ function checkRemote(parent: string, alias: string, { host, name, at }: RemoteTa
   throw new NetyardError('internal', `Cannot link to a non running container: /${host}/${name} AS /${parent}/${alias}`);
 }
 
-export function linkEnvironment(context: Context, containerId: string): string[] {
+export function linkEnvironment(context: LinksDependencies, containerId: string): string[] {
   if (!context.settings.legacyLinkEnvironment || !linkEndpoint(context, containerId)) return [];
   const parentName = sandboxOf(context, containerId).config.name;
   return context.links.ofParent(containerId).flatMap((link) => {
@@ -55,23 +76,23 @@ export function linkEnvironment(context: Context, containerId: string): string[]
   });
 }
 
-export function findLink(context: Context, name: string): LinkRecord | undefined {
+export function findLink(context: LinksDependencies, name: string): LinkRecord | undefined {
   const parts = splitLinkName(name);
   const parentId = parts && parentIdOf(context, parts.parent);
   return parts && parentId !== undefined ? context.links.get(parentId, parts.alias) : undefined;
 }
 
-function parentIdOf(context: Context, name: string): string | undefined {
+function parentIdOf(context: LinksDependencies, name: string): string | undefined {
   return context.containers.find(name);
 }
 
 /** The other links' lines stay, and the link does not come back later: it leaves the saved config as well. */
-export async function removeLink(context: Context, name: string): Promise<void> {
+export async function removeLink(context: LinksDependencies, name: string): Promise<void> {
   await withOwnLink(context, name, (link) => dropLink(context, link));
 }
 
 /** What that would take away, and the line that would leave the hosts file. */
-export async function planRemoveLink(context: Context, name: string): Promise<KernelOperation[]> {
+export async function planRemoveLink(context: LinksDependencies, name: string): Promise<KernelOperation[]> {
   return withOwnLink(context, name, async (link) => {
     const owner = `link ${link.alias}`;
     const hosts = planHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
@@ -82,7 +103,11 @@ export async function planRemoveLink(context: Context, name: string): Promise<Ke
 }
 
 /** Finds the link that is to go, within its parent's queue. Docker's words and statuses. */
-async function withOwnLink<T>(context: Context, name: string, work: (link: LinkRecord) => Promise<T>): Promise<T> {
+async function withOwnLink<T>(
+  context: LinksDependencies,
+  name: string,
+  work: (link: LinkRecord) => Promise<T>,
+): Promise<T> {
   const parts = splitLinkName(name);
   if (!parts) {
     throw new NetyardError('internal', 'Conflict, cannot remove the default link name of the container', {
@@ -102,7 +127,7 @@ async function withOwnLink<T>(context: Context, name: string, work: (link: LinkR
   });
 }
 
-async function dropLink(context: Context, link: LinkRecord): Promise<void> {
+async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<void> {
   const sandbox = sandboxOf(context, link.parentId);
   const objects = ownHoles(context, link);
   const config = {
@@ -125,7 +150,7 @@ async function dropLink(context: Context, link: LinkRecord): Promise<void> {
 }
 
 /** The holes that go with a link: another alias for the same target keeps the way open. */
-function ownHoles(context: Context, link: LinkRecord): NftElementObject[] {
+function ownHoles(context: LinksDependencies, link: LinkRecord): NftElementObject[] {
   const others = context.links.ofParent(link.parentId).filter((other) => other !== link);
   const stillNeeded = new Set(others.flatMap((other) => linkHoles(context, other)).map((hole) => hole.key));
   return linkHoles(context, link).filter((hole) => !stillNeeded.has(hole.key));

@@ -1,11 +1,26 @@
 /** Peers kept true: looked for again, their objects compared and made, those of nobody taken away. */
+
+import type { KeyedQueue } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
+import type { ClusterPeersDependencies } from './cluster-peers.ts';
 import { admitRefused } from './cluster-peers.ts';
+import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyPeers, peersQueue, removeStrays } from './peer-objects.ts';
+import type { PeerPlacesDependencies } from './peer-places.ts';
 import { settle, viewHost } from './peer-places.ts';
+import type { TunnelDependencies } from './tunnel.ts';
 import { settleTunnel } from './tunnel.ts';
+
+/** What the functions of this file work on. */
+export interface MendPeersDependencies
+  extends ClusterPeersDependencies,
+    PeerObjectsDependencies,
+    PeerPlacesDependencies,
+    TunnelDependencies {
+  readonly peers: PeerTable;
+  readonly queue: KeyedQueue;
+}
 
 /**
  * `all`: everything is compared. `places`: somebody's route or address changed, so only the peers that are found elsewhere
@@ -21,7 +36,7 @@ export function widest(a: MendScope | undefined, b: MendScope): MendScope {
 }
 
 /** Answers what it did. A peer that cannot be reached now is told of and waits for the kernel's next event. */
-export async function mendPeers(context: Context, scope: MendScope): Promise<KernelOperation[]> {
+export async function mendPeers(context: MendPeersDependencies, scope: MendScope): Promise<KernelOperation[]> {
   return context.queue.run(peersQueue, async () => {
     if (scope === 'all') {
       settleAll(context, await viewHost(context, { fresh: true }));
@@ -48,7 +63,7 @@ export async function mendPeers(context: Context, scope: MendScope): Promise<Ker
 }
 
 /** Those that have another path than before. Who stands in the configuration comes first, so that nobody takes its place. */
-function settleAll(context: Context, host: Parameters<typeof settle>[2]): Peer[] {
+function settleAll(context: MendPeersDependencies, host: Parameters<typeof settle>[2]): Peer[] {
   const rank = { config: 0, request: 1, cluster: 2 } as const;
   const peers = [...context.peers.values()].sort((a, b) => rank[a.origin] - rank[b.origin]);
   return peers.filter((peer) => settle(context, peer, host));

@@ -4,6 +4,7 @@
  * there. Without a directory (no cluster) nothing of this exists.
  */
 import { closeSync } from 'node:fs';
+import type { Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
 import {
   bareAnswer,
@@ -17,12 +18,23 @@ import {
   type Transport,
 } from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
-import type { Context, Sandbox } from '../context.ts';
-import type { RemoteDirectory, RemoteName } from '../contract.ts';
+import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
 import { asksToPublish } from '../names/published-name.ts';
 import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts';
+import type { PeerTable } from '../peers/table.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { linkEndpoint, readIfThere } from './sandbox-plan.ts';
+import type { SharedDependencies } from './shared.ts';
 import { sharersOf } from './shared.ts';
+
+/** What the functions of this file work on. */
+export interface NamesDependencies extends SandboxPlanDependencies, SharedDependencies {
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+}
 
 /** Queries of all containers that wait for other name servers; each holds a socket. */
 const mostForwarded = 512;
@@ -35,7 +47,7 @@ export interface NamesOptions {
 
 export class Names {
   readonly directory: RemoteDirectory | undefined;
-  readonly #context: () => Context;
+  readonly #context: () => NamesDependencies;
   readonly #listen: typeof openListenerInNetns;
   readonly #forwarder = new Forwarder({ limit: mostForwarded });
   /** By the container that owns the namespace. */
@@ -46,7 +58,7 @@ export class Names {
   #index: NameIndex | undefined;
   #started = false;
 
-  constructor(context: () => Context, { directory, listen }: NamesOptions) {
+  constructor(context: () => NamesDependencies, { directory, listen }: NamesOptions) {
     this.#context = context;
     this.directory = directory;
     this.#listen = listen;

@@ -1,8 +1,23 @@
 /** The networks themselves: the three that are always there, lookup, and what may not be done to them. */
 import { NetyardError, newId } from '@netyard/core';
-import { type Context, networkOf } from '../context.ts';
-import type { CreateNetworkRequest, IpamPool, NetworkDriver, NetworkRecord, NetworkUse } from '../contract.ts';
+import type {
+  CreateNetworkRequest,
+  IpamPool,
+  NetworkDriver,
+  NetworkRecord,
+  NetworkStore,
+  NetworkUse,
+} from '../contract.ts';
 import type { AddressPool } from '../ipam/pool.ts';
+import type { Sandbox } from '../lookup.ts';
+import { networkOf } from '../lookup.ts';
+
+/** What the functions of this file work on. */
+export interface NetworksDependencies {
+  readonly store: NetworkStore;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+}
 
 const predefined: readonly { name: string; driver: NetworkDriver }[] = [
   { name: 'bridge', driver: 'bridge' },
@@ -35,7 +50,7 @@ export function missingNetworks(
 }
 
 /** User-defined networks are not there yet; what Docker refuses is refused with its words all the same. */
-export function refuseCreate(context: Context, request: CreateNetworkRequest): never {
+export function refuseCreate(context: NetworksDependencies, request: CreateNetworkRequest): never {
   if (predefined.some(({ name }) => name === request.name) || request.name === 'default') {
     const message = `operation is not permitted on predefined ${request.name} network `;
     throw new NetyardError('forbidden', message);
@@ -49,13 +64,13 @@ export function refuseCreate(context: Context, request: CreateNetworkRequest): n
   });
 }
 
-export function refuseRemove(context: Context, ref: string): never {
+export function refuseRemove(context: NetworksDependencies, ref: string): never {
   const record = networkOf(context, ref);
   throw new NetyardError('forbidden', `${record.name} is a pre-defined network and cannot be removed`);
 }
 
 /** Containers that have a live endpoint in the network. */
-export function usesOf(context: Context, networkId: string): NetworkUse[] {
+export function usesOf(context: NetworksDependencies, networkId: string): NetworkUse[] {
   return [...context.sandboxes.values()].flatMap(({ config, state }) =>
     (state?.endpoints ?? [])
       .filter((endpoint) => endpoint.networkId === networkId)
@@ -64,7 +79,7 @@ export function usesOf(context: Context, networkId: string): NetworkUse[] {
 }
 
 /** Fills a pool with what the store says is taken. Leases outside of the subnet (it was changed) are skipped. */
-export function loadLeases(context: Context, networkId: string, pool: AddressPool): void {
+export function loadLeases(context: NetworksDependencies, networkId: string, pool: AddressPool): void {
   for (const { address, containerId } of context.store.leases(networkId)) {
     if (pool.contains(address) && pool.holder(address) === undefined) pool.take(address, containerId);
   }

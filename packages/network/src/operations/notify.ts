@@ -1,8 +1,14 @@
+import type { NetworkEvent, NetworkRecord } from '../contract.ts';
+
+/** What the functions of this file work on. */
+export interface NotifyDependencies {
+  readonly networks: Map<string, NetworkRecord>;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+}
 /** Tells listeners what happened to an endpoint. */
-import type { Context } from '../context.ts';
 
 export function emitEndpoint(
-  context: Context,
+  context: NotifyDependencies,
   action: 'connect' | 'disconnect',
   networkId: string,
   containerId: string,

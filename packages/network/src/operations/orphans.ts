@@ -1,21 +1,49 @@
 /** Finds what bears our marks but is wanted by nobody: after a crash, and for `system cleanup` without any state. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { KernelError } from '@netyard/core';
-import type { KernelObject, ObservedElement } from '@netyard/kernel';
-import type { Context } from '../context.ts';
+import type { Kernel, KernelObject, NftRuleObject } from '@netyard/kernel';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
-import { isHostLinkName, isNetnsName, ownerPrefix } from '../plan/names.ts';
+import type { Sandbox } from '../lookup.ts';
+import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
+import type { PeerTable } from '../peers/table.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import type { Departures } from './departures.ts';
+import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
+import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { readForeignChains } from './foreign-rules.ts';
+import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { findPeerObjects, planPeers } from './peer-objects.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput } from './sandbox-plan.ts';
+import { listElements } from './table-elements.ts';
+import type { TunnelDependencies } from './tunnel.ts';
 import { planTunnelOf } from './tunnel.ts';
 
+/** What the functions of this file work on. */
+export interface OrphansDependencies
+  extends ExplainDependencies,
+    ForeignRulesDependencies,
+    PeerObjectsDependencies,
+    SandboxPlanDependencies,
+    TunnelDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
+  readonly departures: Departures;
+  ownDeletion(): void;
+}
+
 /** In the order of making, so that `remove` takes them away in the right one. */
-export async function findOrphans(context: Context, options: { keepWanted: boolean }): Promise<KernelObject[]> {
+export async function findOrphans(
+  context: OrphansDependencies,
+  options: { keepWanted: boolean },
+): Promise<KernelObject[]> {
   const wanted = options.keepWanted ? planEverything(context) : [];
   const has = new Set(wanted.map(identify));
   const found = [
@@ -34,7 +62,7 @@ export async function findOrphans(context: Context, options: { keepWanted: boole
   return orphans.filter((object) => object.kind !== 'netns' || !shared.has(object.path));
 }
 
-function planEverything(context: Context): KernelObject[] {
+function planEverything(context: OrphansDependencies): KernelObject[] {
   const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
     state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
   );
@@ -71,7 +99,7 @@ function identify(object: KernelObject): string {
   }
 }
 
-function orphanNamespaces(context: Context): KernelObject[] {
+function orphanNamespaces(context: OrphansDependencies): KernelObject[] {
   const directory = context.settings.netnsDirectory;
   return listDirectory(directory)
     .filter(isNetnsName)
@@ -87,7 +115,7 @@ function listDirectory(path: string): string[] {
   }
 }
 
-async function orphanLinks(context: Context, keepWanted: boolean): Promise<KernelObject[]> {
+async function orphanLinks(context: OrphansDependencies, keepWanted: boolean): Promise<KernelObject[]> {
   const links = await context.kernel.listLinks();
   const ours = links.filter((link) => link.owner?.startsWith(ownerPrefix));
   const bridges = ours.filter((link) => link.kind === 'bridge');
@@ -104,19 +132,19 @@ async function orphanLinks(context: Context, keepWanted: boolean): Promise<Kerne
   ];
 }
 
-async function orphanTables(context: Context): Promise<KernelObject[]> {
+async function orphanTables(context: OrphansDependencies): Promise<KernelObject[]> {
   const tables = planTables({ marks: false, routesOnlyOwn: false, guarded: false }); // found by their names
   const observations = await context.kernel.observe(tables);
   return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }
 
-async function orphanElements(context: Context): Promise<KernelObject[]> {
+async function orphanElements(context: OrphansDependencies): Promise<KernelObject[]> {
   const lists = await Promise.all([...networkSets, ...endpointSets].map((set) => listSet(context, set)));
   return lists.flat();
 }
 
-async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[]> {
-  const elements = await listElements(context, set);
+async function listSet(context: OrphansDependencies, set: NetyardSet): Promise<KernelObject[]> {
+  const elements = await listElements(context.kernel, set);
   return elements.map(({ key, value }) => ({
     kind: 'nft-element',
     family: familyOf(set),
@@ -128,25 +156,15 @@ async function listSet(context: Context, set: NetyardSet): Promise<KernelObject[
 }
 
 /** Elements in sets of networks and endpoints that nothing desired accounts for: somebody else added them. */
-export async function findForeignElements(context: Context): Promise<KernelObject[]> {
+export async function findForeignElements(context: OrphansDependencies): Promise<KernelObject[]> {
   const found = await orphanElements(context);
   const known = new Set(planEverything(context).map(identify));
   return found.filter((object) => !known.has(identify(object)));
 }
 
-/** Empty when the table is gone. */
-export async function listElements(context: Context, set: NetyardSet): Promise<ObservedElement[]> {
-  try {
-    return await context.kernel.listNftElements({ family: familyOf(set), table: tableName, set });
-  } catch (error) {
-    if (error instanceof KernelError && error.errnoName === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 /** Everything that Netyard made here; with the daemon at work, only what belongs to nobody. Returns it in words. */
 export async function cleanup(
-  context: Context,
+  context: OrphansDependencies,
   options: { dryRun: boolean; keepWanted: boolean },
   words: (object: KernelObject) => string,
 ): Promise<string[]> {

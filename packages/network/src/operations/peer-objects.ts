@@ -1,12 +1,22 @@
 /** What stands in the kernel for peers: made for some or all of them at once, taken away, and found by its marks. */
+
+import type { Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
 import { identityOf, type KernelObject, type KernelOperation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
 import { tableName } from '../firewall/table.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
 import { isPeerComment, peerProtocol, peerSets, planPeer } from '../plan/peer.ts';
-import { tunnelLink } from '../plan/tunnel.ts';
-import { listElements } from './orphans.ts';
+import { tunnelLink } from '../tunnel.ts';
+import { listElements } from './table-elements.ts';
+
+/** What the functions of this file work on. */
+export interface PeerObjectsDependencies {
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  readonly peers: PeerTable;
+  ownDeletion(): void;
+}
 
 /** All pieces of work on peers wait for one another under this key. */
 export const peersQueue = 'peers';
@@ -17,13 +27,14 @@ const mainTable = 254;
 export const planOf = ({ record, path }: Peer): KernelObject[] => (path ? planPeer(record, path) : []);
 
 /** The kernel objects of all peers that have a path. */
-export const planPeers = (context: Context): KernelObject[] => [...context.peers.values()].flatMap(planOf);
+export const planPeers = (context: PeerObjectsDependencies): KernelObject[] =>
+  [...context.peers.values()].flatMap(planOf);
 
 /**
  * Makes these peers' objects, all in one plan. When that is refused each is tried alone, so that one keeps no other:
  * who fails is told of, and what the others need is there.
  */
-export async function applyPeers(context: Context, peers: readonly Peer[]): Promise<KernelOperation[]> {
+export async function applyPeers(context: PeerObjectsDependencies, peers: readonly Peer[]): Promise<KernelOperation[]> {
   if (peers.length === 0) return [];
   try {
     return await applyTogether(context, peers);
@@ -40,7 +51,10 @@ export async function applyPeers(context: Context, peers: readonly Peer[]): Prom
 }
 
 /** Throws, with nothing of it done, when any is refused. Answers what was done; what they had elsewhere is taken away. */
-export async function applyTogether(context: Context, peers: readonly Peer[]): Promise<KernelOperation[]> {
+export async function applyTogether(
+  context: PeerObjectsDependencies,
+  peers: readonly Peer[],
+): Promise<KernelOperation[]> {
   const plans = peers.map((peer) => ({ peer, objects: planOf(peer) }));
   const owner = peers.length === 1 ? `peer ${peers[0]?.record.name}` : `${peers.length} peers`;
   const { operations } = await context.kernel.apply({ owner, objects: plans.flatMap(({ objects }) => objects) });
@@ -54,21 +68,27 @@ export async function applyTogether(context: Context, peers: readonly Peer[]): P
 }
 
 /** Takes away what was made for these peers, known to this process or not. */
-export async function removePeerObjects(context: Context, peers: readonly Peer[]): Promise<KernelOperation[]> {
+export async function removePeerObjects(
+  context: PeerObjectsDependencies,
+  peers: readonly Peer[],
+): Promise<KernelOperation[]> {
   const objects = peers.flatMap((peer) => [...(peer.made ?? []), ...planOf(peer)]);
   const operations = await removeObjects(context, [...new Map(objects.map((o) => [identityOf(o), o])).values()]);
   for (const peer of peers) peer.made = [];
   return operations;
 }
 
-async function removeObjects(context: Context, objects: readonly KernelObject[]): Promise<KernelOperation[]> {
+async function removeObjects(
+  context: PeerObjectsDependencies,
+  objects: readonly KernelObject[],
+): Promise<KernelOperation[]> {
   if (objects.length === 0) return [];
   context.ownDeletion();
   return (await context.kernel.remove({ owner: 'peers', objects })).operations;
 }
 
 /** What goes on from before, masqueraded, and what would go on afterwards, as it was let in once. */
-export async function forgetConnections(context: Context, peers: readonly Peer[]): Promise<void> {
+export async function forgetConnections(context: PeerObjectsDependencies, peers: readonly Peer[]): Promise<void> {
   const subnets = peers.flatMap(({ record }) => record.subnets);
   if (subnets.length === 0) return;
   try {
@@ -80,7 +100,7 @@ export async function forgetConnections(context: Context, peers: readonly Peer[]
 }
 
 /** Takes away what bears the marks of peers and belongs to none of them. */
-export async function removeStrays(context: Context): Promise<KernelOperation[]> {
+export async function removeStrays(context: PeerObjectsDependencies): Promise<KernelOperation[]> {
   if (context.peers.awaitsCluster) return [];
   const wanted = new Set(planPeers(context).map(identityOf));
   const strays = (await findPeerObjects(context)).filter((object) => !wanted.has(identityOf(object)));
@@ -88,13 +108,13 @@ export async function removeStrays(context: Context): Promise<KernelOperation[]>
 }
 
 /** What bears the marks of peers: routes by their protocol, elements by their comment, all that is on our tunnel. */
-export async function findPeerObjects(context: Context): Promise<KernelObject[]> {
+export async function findPeerObjects(context: PeerObjectsDependencies): Promise<KernelObject[]> {
   const routes = (await context.kernel.listRoutes()).filter(
     ({ protocol, table }) => protocol === peerProtocol && table === mainTable,
   );
   const elements = await Promise.all(
     peerSets.map(async (set) =>
-      (await listElements(context, set))
+      (await listElements(context.kernel, set))
         .filter(({ comment }) => isPeerComment(comment))
         .map(({ key }) => ({ kind: 'nft-element', family: 'ip', table: tableName, set, key }) as const),
     ),

@@ -2,15 +2,30 @@
  * Where peers are, as the host is now. What the kernel tells of the host is kept until it says that something changed,
  * so that one more peer among many asks for no lists.
  */
+
+import type { Logger } from '@netyard/core';
 import { isNetyardError } from '@netyard/core';
-import { bridgeOf, type Context } from '../context.ts';
+import type { Kernel } from '@netyard/kernel';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import { bridgeOf } from '../lookup.ts';
 import { findPath } from '../peers/path.ts';
 import { checkPlace, type HostView } from '../peers/place.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
+/** What the functions of this file work on. */
+export interface PeerPlacesDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly peers: PeerTable;
+  hostView: HostView | undefined;
+  mtuLimit: number | undefined;
+}
+
 /** `fresh`: whatever is known is asked for again. */
-export async function viewHost(context: Context, options: { fresh: boolean }): Promise<HostView> {
+export async function viewHost(context: PeerPlacesDependencies, options: { fresh: boolean }): Promise<HostView> {
   const known = context.hostView;
   if (known !== undefined && !options.fresh) return known;
   const { kernel, networks } = context;
@@ -25,7 +40,7 @@ export async function viewHost(context: Context, options: { fresh: boolean }): P
 }
 
 /** Finds a known peer's path anew. Answers whether it changed; tells of what begins or ends to be wrong. */
-export function settle(context: Context, peer: Peer, host: HostView): boolean {
+export function settle(context: PeerPlacesDependencies, peer: Peer, host: HostView): boolean {
   const { path, problem } = peer;
   try {
     context.peers.claim(peer);
@@ -46,7 +61,7 @@ export function settle(context: Context, peer: Peer, host: HostView): boolean {
   return JSON.stringify(path) !== JSON.stringify(peer.path);
 }
 
-function tell({ logger }: Context, { record, problem }: Peer, former: string | undefined): void {
+function tell({ logger }: PeerPlacesDependencies, { record, problem }: Peer, former: string | undefined): void {
   if (problem !== undefined && problem !== former)
     logger.warn('a peer cannot be reached', { peer: record.name, problem });
   if (problem === undefined && former !== undefined) logger.info('a peer is in place again', { peer: record.name });

@@ -1,21 +1,28 @@
 /** Peers told of: what is wanted and what is found, side by side. */
-import type { KernelObject, Observation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
+import type { Kernel, KernelObject, Observation } from '@netyard/kernel';
 import type { PeerState } from '../contract.ts';
-import type { Peer } from '../peers/table.ts';
-import type { Tunnel } from '../plan/tunnel.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
+import type { Tunnel } from '../tunnel.ts';
 import { planOf } from './peer-objects.ts';
+import type { PeerTrafficDependencies } from './peer-traffic.ts';
 import { lookAtTraffic, noTraffic, type Traffic } from './peer-traffic.ts';
 
+/** What the functions of this file work on. */
+export interface PeerStatesDependencies extends PeerTrafficDependencies {
+  readonly kernel: Kernel;
+  readonly peers: PeerTable;
+  tunnel: Tunnel | undefined;
+}
+
 /** All of them, in one look at the kernel; those of the cluster that are refused come last. */
-export async function listPeers(context: Context): Promise<PeerState[]> {
+export async function listPeers(context: PeerStatesDependencies): Promise<PeerState[]> {
   const refused = [...context.peers.refused.values()].map(
     ({ record, problem }): Peer => ({ record, origin: 'cluster', problem }),
   );
   return await statesOf(context, [...context.peers.values(), ...refused]);
 }
 
-export async function stateOf(context: Context, peer: Peer): Promise<PeerState> {
+export async function stateOf(context: PeerStatesDependencies, peer: Peer): Promise<PeerState> {
   const [state] = await statesOf(context, [peer]);
   if (state) return state;
   throw new RangeError('every peer has a state');
@@ -28,7 +35,7 @@ interface Look {
   traffic: ReadonlyMap<string, Traffic>;
 }
 
-async function statesOf(context: Context, peers: readonly Peer[]): Promise<PeerState[]> {
+async function statesOf(context: PeerStatesDependencies, peers: readonly Peer[]): Promise<PeerState[]> {
   if (peers.length === 0) return [];
   const plans = peers.map((peer) => ({ peer, objects: planOf(peer) }));
   const all = plans.flatMap(({ objects }) => objects);

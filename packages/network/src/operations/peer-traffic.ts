@@ -3,12 +3,23 @@
  * no time there, so a peer was seen between two looks when the counter of what it sends has grown, and the later one is
  * told. `TrafficWatch` looks now and then, so that nobody has to ask twice.
  */
+
+import type { Clock, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { ObservedElement } from '@netyard/kernel';
-import type { Context } from '../context.ts';
+import type { Kernel, ObservedElement } from '@netyard/kernel';
 import type { NetyardSet } from '../firewall/table.ts';
+import type { PeerTable } from '../peers/table.ts';
 import { countingIn, countingOut, isPeerComment, nameOfComment } from '../plan/peer.ts';
-import { listElements } from './orphans.ts';
+import { listElements } from './table-elements.ts';
+
+/** What the functions of this file work on. */
+export interface PeerTrafficDependencies {
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly peers: PeerTable;
+  traffic: ReadonlyMap<string, Traffic>;
+}
 
 interface Count {
   in: bigint;
@@ -28,7 +39,7 @@ export const noTraffic: Traffic = { packets: none, lastSeen: undefined };
 const lookMilliseconds = 15_000;
 
 /** By name of the peer; one listing of each set, however many they are. */
-export async function lookAtTraffic(context: Context): Promise<ReadonlyMap<string, Traffic>> {
+export async function lookAtTraffic(context: PeerTrafficDependencies): Promise<ReadonlyMap<string, Traffic>> {
   const [incoming, outgoing] = [await sumUp(context, countingIn), await sumUp(context, countingOut)];
   const now = context.clock.now();
   const names = new Set([...incoming.keys(), ...outgoing.keys()]);
@@ -44,10 +55,10 @@ export async function lookAtTraffic(context: Context): Promise<ReadonlyMap<strin
   return traffic;
 }
 
-async function sumUp(context: Context, sets: readonly NetyardSet[]): Promise<Map<string, bigint>> {
+async function sumUp(context: PeerTrafficDependencies, sets: readonly NetyardSet[]): Promise<Map<string, bigint>> {
   const sums = new Map<string, bigint>();
   const elements: ObservedElement[] = [];
-  for (const set of sets) elements.push(...(await listElements(context, set)));
+  for (const set of sets) elements.push(...(await listElements(context.kernel, set)));
   for (const { comment, packets = 0n } of elements) {
     if (comment === undefined || !isPeerComment(comment)) continue;
     const name = nameOfComment(comment);
@@ -57,11 +68,11 @@ async function sumUp(context: Context, sets: readonly NetyardSet[]): Promise<Map
 }
 
 export class TrafficWatch {
-  readonly #context: Context;
+  readonly #context: PeerTrafficDependencies;
   #timer: NodeJS.Timeout | undefined;
   #look: Promise<void> = Promise.resolve();
 
-  constructor(context: Context) {
+  constructor(context: PeerTrafficDependencies) {
     this.#context = context;
   }
 

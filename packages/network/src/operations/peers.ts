@@ -2,21 +2,43 @@
  * Peers written down by a request: added and removed. One piece of work at a time (queue `peers`), so that the watcher
  * never meets an add half-way.
  */
+
+import type { Clock, KeyedQueue } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
-import type { KernelOperation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
-import type { PeerRequest, PeerState } from '../contract.ts';
+import type { Kernel, KernelOperation } from '@netyard/kernel';
+import type { NetworkStore, PeerRequest, PeerState } from '../contract.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import { findPath } from '../peers/path.ts';
 import { checkPlace } from '../peers/place.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
+import type { Tunnel } from '../tunnel.ts';
+import type { ClusterPeersDependencies } from './cluster-peers.ts';
 import { admitRefused } from './cluster-peers.ts';
+import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyTogether, forgetConnections, peersQueue, planOf, removePeerObjects } from './peer-objects.ts';
+import type { PeerPlacesDependencies } from './peer-places.ts';
 import { viewHost } from './peer-places.ts';
+import type { PeerStatesDependencies } from './peer-states.ts';
 import { stateOf } from './peer-states.ts';
+import type { TunnelDependencies } from './tunnel.ts';
 import { chooseTunnel, planTunnelOf, settleTunnel } from './tunnel.ts';
 
-export async function addPeer(context: Context, request: PeerRequest): Promise<PeerState> {
+/** What the functions of this file work on. */
+export interface PeersDependencies
+  extends ClusterPeersDependencies,
+    PeerObjectsDependencies,
+    PeerPlacesDependencies,
+    PeerStatesDependencies,
+    TunnelDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly clock: Clock;
+  readonly peers: PeerTable;
+  tunnel: Tunnel | undefined;
+  readonly queue: KeyedQueue;
+}
+
+export async function addPeer(context: PeersDependencies, request: PeerRequest): Promise<PeerState> {
   return context.queue.run(peersQueue, async () => {
     const peer = await place(context, request);
     const { record } = peer;
@@ -38,7 +60,7 @@ export async function addPeer(context: Context, request: PeerRequest): Promise<P
 }
 
 /** What `addPeer` would do; throws what it would throw. */
-export async function planAddPeer(context: Context, request: PeerRequest): Promise<KernelOperation[]> {
+export async function planAddPeer(context: PeersDependencies, request: PeerRequest): Promise<KernelOperation[]> {
   const peer = await place(context, request);
   const tunnel = chooseTunnel([...context.peers.values(), peer], context.tunnel);
   const objects = [...planTunnelOf({ ...context, tunnel }), ...planOf(peer)];
@@ -47,7 +69,7 @@ export async function planAddPeer(context: Context, request: PeerRequest): Promi
 }
 
 /** All checks, before anything is touched. */
-async function place(context: Context, request: PeerRequest): Promise<Peer> {
+async function place(context: PeersDependencies, request: PeerRequest): Promise<Peer> {
   const wanted = checkPeerRequest(request);
   context.peers.check(wanted);
   const host = await viewHost(context, { fresh: true });
@@ -56,7 +78,7 @@ async function place(context: Context, request: PeerRequest): Promise<Peer> {
   return { record: { ...wanted, created: context.clock.now() }, origin: 'request', path };
 }
 
-export async function removePeer(context: Context, name: string): Promise<void> {
+export async function removePeer(context: PeersDependencies, name: string): Promise<void> {
   await context.queue.run(peersQueue, async () => {
     const peer = removable(context, name);
     context.peers.delete(name);
@@ -73,7 +95,7 @@ export async function removePeer(context: Context, name: string): Promise<void> 
   });
 }
 
-export async function planRemovePeer(context: Context, name: string): Promise<KernelOperation[]> {
+export async function planRemovePeer(context: PeersDependencies, name: string): Promise<KernelOperation[]> {
   const peer = removable(context, name);
   const others = [...context.peers.values()].filter((other) => other !== peer);
   const tunnel = chooseTunnel(others, context.tunnel) ? [] : planTunnelOf(context);
@@ -86,7 +108,7 @@ const elsewhere = {
   cluster: { where: 'is a host of the cluster', hint: 'it goes when that host leaves: netyard cluster leave, there' },
 } as const;
 
-function removable(context: Context, name: string): Peer {
+function removable(context: PeersDependencies, name: string): Peer {
   const peer = peerOf(context, name);
   if (peer.origin === 'request') return peer;
   const { where, hint } = elsewhere[peer.origin];
@@ -94,7 +116,7 @@ function removable(context: Context, name: string): Peer {
 }
 
 /** Throws `not-found`: `peer X not found`. */
-export function peerOf(context: Context, name: string): Peer {
+export function peerOf(context: PeersDependencies, name: string): Peer {
   const peer = context.peers.get(name);
   if (peer) return peer;
   throw new NetyardError('not-found', `peer ${name} not found`);

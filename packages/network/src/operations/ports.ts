@@ -1,15 +1,27 @@
 /** Published ports of one container: taking them, and forgetting what went the old way. */
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { Context } from '../context.ts';
-import type { PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import type { Kernel } from '@netyard/kernel';
+import type { NetworkSettings, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
+import type { PortRange } from '../ports/choose.ts';
 import { allocationOrder, wantedPorts } from '../ports/choose.ts';
+import type { PortTable } from '../ports/table.ts';
+
+/** What the functions of this file work on. */
+export interface PortsDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly ports: PortTable;
+  dynamicPorts: PortRange;
+}
 
 /**
  * Reserves what is asked for on the endpoint that leads outside; without one (none, host) nothing is published. What is
  * in `state.ports` when this throws is for the caller to release.
  */
-export function publishPorts(context: Context, config: SandboxConfig, state: SandboxState): void {
+export function publishPorts(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
   const gateway = gatewayEndpoint(state.endpoints);
   if (!gateway) return;
   const { defaultHostAddress } = context.settings;
@@ -32,7 +44,7 @@ export function publishPorts(context: Context, config: SandboxConfig, state: San
 }
 
 /** Old UDP "connections" would keep going the old way for as long as packets come. */
-export async function forgetUdp(context: Context, ports: readonly PublishedPort[]): Promise<void> {
+export async function forgetUdp(context: PortsDependencies, ports: readonly PublishedPort[]): Promise<void> {
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;
   await context.kernel.forgetConnections(
@@ -44,7 +56,7 @@ export async function forgetUdp(context: Context, ports: readonly PublishedPort[
  * What came for a published UDP port while a table was missing would stay with the host for as long as packets come.
  * Only at addresses of the host: others are sent to the same port numbers elsewhere.
  */
-export async function forgetUntranslated(context: Context): Promise<void> {
+export async function forgetUntranslated(context: PortsDependencies): Promise<void> {
   const ports = [...context.sandboxes.values()].flatMap(({ state }) => state?.ports ?? []);
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;

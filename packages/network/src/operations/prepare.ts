@@ -4,22 +4,58 @@
  * gives all of it back.
  */
 import { mkdirSync } from 'node:fs';
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
-import { type Context, type Sandbox, sandboxOf, save } from '../context.ts';
-import type { SandboxState } from '../contract.ts';
+import type { Kernel } from '@netyard/kernel';
+import type { ContainerDirectory, NetworkStore, SandboxState } from '../contract.ts';
+import { type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
+import type { ContainerNames, InsideRepairs } from '../services.ts';
+import type { AllocateDependencies } from './allocate.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
+import type { Departures } from './departures.ts';
+import type { EndpointDependencies } from './endpoint.ts';
 import { storeEndpoint, unstoreEndpoint } from './endpoint.ts';
+import type { LinksDependencies } from './links.ts';
 import { checkLinks } from './links.ts';
+import type { NotifyDependencies } from './notify.ts';
 import { emitEndpoint } from './notify.ts';
+import type { ParentsDependencies } from './parents.ts';
 import { refreshParents } from './parents.ts';
+import type { PortsDependencies } from './ports.ts';
 import { forgetUdp } from './ports.ts';
 import { checkTogether } from './register.ts';
+import type { ReleaseDependencies } from './release.ts';
 import { releaseSandbox } from './release.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
+import type { SharedDependencies } from './shared.ts';
 import { joinedState, sharersOf } from './shared.ts';
 
-export async function prepare(context: Context, containerId: string): Promise<SandboxState> {
+/** What the functions of this file work on. */
+export interface PrepareDependencies
+  extends AllocateDependencies,
+    EndpointDependencies,
+    LinksDependencies,
+    NotifyDependencies,
+    ParentsDependencies,
+    PortsDependencies,
+    ReleaseDependencies,
+    SandboxPlanDependencies,
+    SharedDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly logger: Logger;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly departures: Departures;
+  readonly insides: InsideRepairs;
+  readonly names: ContainerNames;
+  readonly queue: KeyedQueue;
+  ownDeletion(): void;
+}
+
+export async function prepare(context: PrepareDependencies, containerId: string): Promise<SandboxState> {
   const state = await context.queue.run(containerId, () => prepareSandbox(context, sandboxOf(context, containerId)));
   if (state.sharedWith !== undefined) await noteSharer(context, containerId, state.sharedWith);
   // Outside of the own queue: parents wait for theirs, and two containers may link to each other.
@@ -28,7 +64,7 @@ export async function prepare(context: Context, containerId: string): Promise<Sa
   return state;
 }
 
-async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {
+async function prepareSandbox(context: PrepareDependencies, sandbox: Sandbox): Promise<SandboxState> {
   if (sandbox.state) await releaseSandbox(context, sandbox);
   if (sandbox.config.mode.kind === 'container') {
     return joinSandbox(context, sandbox, sandbox.config.mode.ref);
@@ -51,7 +87,7 @@ async function prepareSandbox(context: Context, sandbox: Sandbox): Promise<Sandb
  * In the owner's queue, and before the sharer's process runs: one that may change the namespace makes that its own matter
  * for as long as the owner runs, and `--sysctl` settings that it brings are desired from now on.
  */
-async function noteSharer(context: Context, sharerId: string, ownerId: string): Promise<void> {
+async function noteSharer(context: PrepareDependencies, sharerId: string, ownerId: string): Promise<void> {
   const isAdmin = context.containers.info(sharerId)?.netAdmin === true;
   if (!isAdmin && Object.keys(sandboxOf(context, sharerId).config.sysctls).length === 0) return;
   await context.queue.run(ownerId, () => {
@@ -66,7 +102,7 @@ async function noteSharer(context: Context, sharerId: string, ownerId: string): 
 }
 
 /** A container's `--sysctl net.*` changes the namespace that it joins, as with Docker; never the host's own. */
-async function joinSandbox(context: Context, sandbox: Sandbox, ref: string): Promise<SandboxState> {
+async function joinSandbox(context: PrepareDependencies, sandbox: Sandbox, ref: string): Promise<SandboxState> {
   const { config } = sandbox;
   const state = joinedState(context, config, ref);
   const [key] = Object.keys(config.sysctls);
@@ -79,7 +115,7 @@ async function joinSandbox(context: Context, sandbox: Sandbox, ref: string): Pro
   return state;
 }
 
-async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxState> {
+async function makeSandbox(context: PrepareDependencies, sandbox: Sandbox): Promise<SandboxState> {
   const { config } = sandbox;
   const state = allocateSandbox(context, config);
   sandbox.state = state;
@@ -101,7 +137,7 @@ async function makeSandbox(context: Context, sandbox: Sandbox): Promise<SandboxS
 }
 
 /** Link holes towards containers that started meanwhile are part of what is taken away again. */
-async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Promise<void> {
+async function undo(context: PrepareDependencies, sandbox: Sandbox, prepared: Prepared): Promise<void> {
   const keepNamespace = sharersOf(context, prepared.config.containerId).length > 0;
   const objects = planRemoval(planInput(context, prepared, { files: false }), { keepNamespace });
   for (const { hostLink } of prepared.state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
@@ -124,7 +160,7 @@ async function undo(context: Context, sandbox: Sandbox, prepared: Prepared): Pro
   });
 }
 
-function storePrepared(context: Context, { config, state }: Prepared): void {
+function storePrepared(context: PrepareDependencies, { config, state }: Prepared): void {
   context.store.transaction(() => {
     context.store.putSandbox(config, state);
     for (const endpoint of state.endpoints) storeEndpoint(context, config.containerId, endpoint);

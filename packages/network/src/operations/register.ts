@@ -3,19 +3,53 @@
  * writes it all down in one transaction. Nothing in the kernel changes.
  */
 import { isNetyardError, messageOf, NetyardError, parseIp, parseMac } from '@netyard/core';
-import { type Context, networkOf, type Sandbox, sandboxOf } from '../context.ts';
-import type { EndpointConfig, LinkRecord, SandboxConfig } from '../contract.ts';
+import type { Kernel } from '@netyard/kernel';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  LinkRecord,
+  NetworkRecord,
+  NetworkSettings,
+  NetworkStore,
+  SandboxConfig,
+} from '../contract.ts';
 import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfWishes } from '../files/resolv-conf.ts';
+import type { AddressPool } from '../ipam/pool.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
+import type { ContainerNames } from '../services.ts';
+import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { foreignWarnings } from './foreign-rules.ts';
+import type { LinkTargetsDependencies } from './link-targets.ts';
 import { attachDangling, resolveLinks } from './link-targets.ts';
+import type { RemoteLinks } from './remote-links.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { hostGateway } from './sandbox-plan.ts';
 
-export async function register(context: Context, wanted: SandboxConfig): Promise<{ warnings: string[] }> {
+/** What the functions of this file work on. */
+export interface RegisterDependencies
+  extends ForeignRulesDependencies,
+    LinkTargetsDependencies,
+    SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly dangling: Set<LinkRecord>;
+  readonly pools: Map<string, AddressPool>;
+  readonly names: ContainerNames;
+  readonly remoteLinks: RemoteLinks;
+}
+
+export async function register(context: RegisterDependencies, wanted: SandboxConfig): Promise<{ warnings: string[] }> {
   if (context.sandboxes.has(wanted.containerId))
     throw new NetyardError('conflict', `container ${wanted.containerId} is registered already`);
   const warnings = checkModeConflicts({ ...wanted, exposed: wanted.requestedExposed ?? [] });
@@ -33,7 +67,7 @@ export async function register(context: Context, wanted: SandboxConfig): Promise
 }
 
 /** A wish that cannot come true is refused; one that means nothing here is warned of. */
-function checkPublishing(context: Context, config: SandboxConfig): string[] {
+function checkPublishing(context: RegisterDependencies, config: SandboxConfig): string[] {
   if (config.publishName !== true) {
     const skipped = context.names.directory && asksByDefault(context, config) && !isPublishable(config.name);
     return skipped ? [`The name ${config.name} is not published: it is no name that other hosts could resolve.`] : [];
@@ -44,10 +78,10 @@ function checkPublishing(context: Context, config: SandboxConfig): string[] {
   return ['The name is not published: the container has no address on the default bridge.'];
 }
 
-const asksByDefault = (context: Context, config: SandboxConfig): boolean =>
+const asksByDefault = (context: RegisterDependencies, config: SandboxConfig): boolean =>
   config.publishName === undefined && context.settings.publishNames === true && networkOfMode(config.mode) === 'bridge';
 
-function checkTexts(context: Context, config: SandboxConfig): void {
+function checkTexts(context: RegisterDependencies, config: SandboxConfig): void {
   checkHostname(config.hostname);
   checkHostname(config.domainname ?? '');
   for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
@@ -56,7 +90,7 @@ function checkTexts(context: Context, config: SandboxConfig): void {
 }
 
 /** A found `container:` target is kept by its id, and the list of endpoints becomes complete. */
-function normalise(context: Context, config: SandboxConfig): SandboxConfig {
+function normalise(context: RegisterDependencies, config: SandboxConfig): SandboxConfig {
   const { mode } = config;
   if (mode.kind === 'container') {
     return { ...config, mode: { ...mode, ref: context.containers.find(mode.ref) ?? mode.ref }, endpoints: [] };
@@ -84,7 +118,7 @@ export function checkTogether({ mode, endpoints }: SandboxConfig): void {
 }
 
 /** A network's name for a name, id or `default`; unknown ones stay as they are: `start` tells of them. */
-function nameOf(context: Context, ref: string): string {
+function nameOf(context: RegisterDependencies, ref: string): string {
   try {
     return networkOf(context, ref).name;
   } catch (error) {
@@ -94,7 +128,7 @@ function nameOf(context: Context, ref: string): string {
 }
 
 /** Docker's checks of one endpoint's settings: static addresses and aliases are for networks that users made. */
-export function checkEndpoint(context: Context, endpoint: EndpointConfig): void {
+export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
   if (problems.length === 0) return;
@@ -105,7 +139,7 @@ export function checkEndpoint(context: Context, endpoint: EndpointConfig): void 
   );
 }
 
-function endpointProblems(context: Context, networkId: string, endpoint: EndpointConfig): string[] {
+function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
   const problems: string[] = [];
   const record = context.networks.get(networkId);
   const pool = context.pools.get(networkId);
@@ -138,11 +172,11 @@ function isIpv4(text: string): boolean {
   }
 }
 
-async function forwarding(context: Context): Promise<boolean> {
+async function forwarding(context: RegisterDependencies): Promise<boolean> {
   return (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1';
 }
 
-function commit(context: Context, config: SandboxConfig, links: readonly LinkRecord[]): void {
+function commit(context: RegisterDependencies, config: SandboxConfig, links: readonly LinkRecord[]): void {
   const sandbox: Sandbox = { config, state: undefined };
   const reserved = reserveStatic(context, config);
   const attached = attachDangling(context, config);
@@ -169,7 +203,7 @@ function commit(context: Context, config: SandboxConfig, links: readonly LinkRec
   if (links.some(({ remote }) => remote)) context.remoteLinks.settle();
 }
 
-function reserveStatic(context: Context, config: SandboxConfig): { networkId: string; address: string }[] {
+function reserveStatic(context: RegisterDependencies, config: SandboxConfig): { networkId: string; address: string }[] {
   const reserved: { networkId: string; address: string }[] = [];
   try {
     for (const endpoint of config.endpoints) {
@@ -186,7 +220,7 @@ function reserveStatic(context: Context, config: SandboxConfig): { networkId: st
 }
 
 /** Forgets the container: config, static addresses, its own links. Links to it wait for one of the same name. */
-export function unregister(context: Context, containerId: string): void {
+export function unregister(context: RegisterDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   const own = context.links.ofParent(containerId);
   const leases = config.endpoints.flatMap((endpoint) => {

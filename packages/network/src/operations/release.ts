@@ -1,16 +1,44 @@
 /** Stop time: takes down what `prepare` made and gives addresses, ports and link names back. */
-import type { KernelObject, KernelOperation } from '@netyard/kernel';
-import type { Context, Sandbox } from '../context.ts';
-import type { SandboxState } from '../contract.ts';
+
+import type { KeyedQueue } from '@netyard/core';
+import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { NetworkStore, SandboxState } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
 import { planRemoval } from '../plan/sandbox.ts';
+import type { ContainerNames, InsideRepairs } from '../services.ts';
+import type { AllocateDependencies } from './allocate.ts';
 import { freeSandbox } from './allocate.ts';
+import type { Departures } from './departures.ts';
+import type { EndpointDependencies } from './endpoint.ts';
 import { unstoreEndpoint } from './endpoint.ts';
+import type { NotifyDependencies } from './notify.ts';
 import { emitEndpoint } from './notify.ts';
+import type { PortsDependencies } from './ports.ts';
 import { forgetUdp } from './ports.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
+import type { SharedDependencies } from './shared.ts';
 import { sharersOf } from './shared.ts';
 
-export async function release(context: Context, containerId: string): Promise<void> {
+/** What the functions of this file work on. */
+export interface ReleaseDependencies
+  extends AllocateDependencies,
+    EndpointDependencies,
+    NotifyDependencies,
+    PortsDependencies,
+    SandboxPlanDependencies,
+    SharedDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly departures: Departures;
+  readonly insides: InsideRepairs;
+  readonly names: ContainerNames;
+  readonly queue: KeyedQueue;
+  ownDeletion(): void;
+}
+
+export async function release(context: ReleaseDependencies, containerId: string): Promise<void> {
   await context.queue.run(containerId, async () => {
     const sandbox = context.sandboxes.get(containerId);
     if (sandbox?.state) await releaseSandbox(context, sandbox);
@@ -18,7 +46,7 @@ export async function release(context: Context, containerId: string): Promise<vo
 }
 
 /** What `release` would take away. */
-export async function planRelease(context: Context, containerId: string): Promise<KernelOperation[]> {
+export async function planRelease(context: ReleaseDependencies, containerId: string): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const sandbox = context.sandboxes.get(containerId);
     if (!sandbox?.state) return [];
@@ -32,7 +60,7 @@ export async function planRelease(context: Context, containerId: string): Promis
  * Inside the container's queue. A failure to plan or in the kernel does not keep the container: what it left is found
  * as an orphan at start.
  */
-export async function releaseSandbox(context: Context, sandbox: Sandbox): Promise<void> {
+export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
   try {
@@ -54,7 +82,7 @@ export async function releaseSandbox(context: Context, sandbox: Sandbox): Promis
 }
 
 /** From here on the container has no network, for everybody who looks while the kernel takes it away. */
-function takeReleased(context: Context, sandbox: Sandbox, state: SandboxState): KernelObject[] {
+function takeReleased(context: ReleaseDependencies, sandbox: Sandbox, state: SandboxState): KernelObject[] {
   try {
     return releasedObjects(context, { config: sandbox.config, state });
   } finally {
@@ -63,7 +91,7 @@ function takeReleased(context: Context, sandbox: Sandbox, state: SandboxState): 
 }
 
 /** Not for a sharer, nor while others share: their namespace stays, and the owner comes back into it. */
-function releasedObjects(context: Context, sandbox: Prepared): KernelObject[] {
+function releasedObjects(context: ReleaseDependencies, sandbox: Prepared): KernelObject[] {
   const { config, state } = sandbox;
   if (state.sharedWith !== undefined) return planOrphanedNamespace(context, config.containerId, state);
   const keepNamespace = sharersOf(context, config.containerId).length > 0;
@@ -71,7 +99,7 @@ function releasedObjects(context: Context, sandbox: Prepared): KernelObject[] {
 }
 
 /** The last sharer to leave takes the namespace along when its owner is gone already. */
-function planOrphanedNamespace(context: Context, containerId: string, state: SandboxState): KernelObject[] {
+function planOrphanedNamespace(context: ReleaseDependencies, containerId: string, state: SandboxState): KernelObject[] {
   const { netnsPath, sharedWith } = state;
   if (netnsPath === undefined || sharedWith === undefined) return [];
   const others = sharersOf(context, sharedWith).some((sandbox) => sandbox.config.containerId !== containerId);

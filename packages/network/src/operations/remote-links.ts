@@ -4,14 +4,37 @@
  * of a running parent is rewritten line by line, as for links within a host; a target that is gone leaves its line.
  */
 
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { isValidRemoteName } from '@netyard/dns';
-import type { Context } from '../context.ts';
-import type { LinkRecord, PeerApi, PeerApis, PeerContainers, RemoteName, RemoteTarget } from '../contract.ts';
+import type {
+  LinkRecord,
+  NetworkStore,
+  PeerApi,
+  PeerApis,
+  PeerContainers,
+  RemoteName,
+  RemoteTarget,
+} from '../contract.ts';
 import { ownNames, updateRemoteLine } from '../files/hosts.ts';
+import type { LinkIndex } from '../links/index.ts';
+import type { Sandbox } from '../lookup.ts';
+import type { PeerTable } from '../peers/table.ts';
 import type { Names } from './names.ts';
+import type { ParentsDependencies } from './parents.ts';
 import { editHosts } from './parents.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
+
+/** What the functions of this file work on. */
+export interface RemoteLinksDependencies extends ParentsDependencies, SandboxPlanDependencies {
+  readonly store: NetworkStore;
+  readonly logger: Logger;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  readonly links: LinkIndex;
+  readonly queue: KeyedQueue;
+}
 
 type RemoteLink = LinkRecord & { remote: RemoteTarget };
 
@@ -30,7 +53,7 @@ interface Followed {
 }
 
 export class RemoteLinks {
-  readonly #context: () => Context;
+  readonly #context: () => RemoteLinksDependencies;
   readonly #names: Names;
   readonly #apis: PeerApis | undefined;
   /** Peers that links of ours point to, by name. */
@@ -39,7 +62,7 @@ export class RemoteLinks {
   #refreshing: NodeJS.Immediate | undefined;
   #started = false;
 
-  constructor(context: () => Context, names: Names, apis: PeerApis | undefined) {
+  constructor(context: () => RemoteLinksDependencies, names: Names, apis: PeerApis | undefined) {
     this.#context = context;
     this.#names = names;
     this.#apis = apis;

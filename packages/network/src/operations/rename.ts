@@ -2,15 +2,33 @@
  * Renaming. Links are kept by ids, so aliases go on working and `/old/alias` becomes `/new/alias` by itself; the new
  * name appears in a parent's hosts file at its next start, as in Docker.
  */
+
+import type { KeyedQueue } from '@netyard/core';
 import { isName, NetyardError } from '@netyard/core';
-import { type Context, sandboxOf } from '../context.ts';
+import type { Kernel } from '@netyard/kernel';
+import type { NetworkStore } from '../contract.ts';
+import type { LinkIndex } from '../links/index.ts';
+import type { Sandbox } from '../lookup.ts';
+import { sandboxOf } from '../lookup.ts';
 import { checkPublishable } from '../names/published-name.ts';
 import { planVeth } from '../plan/endpoint.ts';
 import { endpointInput, type SandboxPlanInput } from '../plan/sandbox.ts';
+import type { ContainerNames } from '../services.ts';
 import { dnsNames } from './endpoint.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput } from './sandbox-plan.ts';
 
-export async function rename(context: Context, containerId: string, name: string): Promise<void> {
+/** What the functions of this file work on. */
+export interface RenameDependencies extends SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly names: ContainerNames;
+  readonly queue: KeyedQueue;
+}
+
+export async function rename(context: RenameDependencies, containerId: string, name: string): Promise<void> {
   if (!isName(name)) throw new NetyardError('invalid', `Invalid container name (${name})`);
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
@@ -36,7 +54,7 @@ export async function rename(context: Context, containerId: string, name: string
 }
 
 /** The owner text on the host's end of each link names the container. */
-async function relabel(context: Context, input: SandboxPlanInput): Promise<void> {
+async function relabel(context: RenameDependencies, input: SandboxPlanInput): Promise<void> {
   const objects = input.state.endpoints.flatMap((endpoint) => {
     const one = endpointInput(input, endpoint);
     return one ? [planVeth(one)] : [];

@@ -1,14 +1,28 @@
 /** Repairs a running container's kernel objects; inside its namespace only where that is not left to the container. */
-import type { KernelObject, KernelOperation } from '@netyard/kernel';
-import type { Context, Sandbox } from '../context.ts';
+import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { ContainerDirectory, NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
 import { isInside, leaveInside, repairsInside, restoreInside } from '../plan/inside.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import type { InsideRepairs } from '../services.ts';
 import { describe } from './describe.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
+import type { SharedDependencies } from './shared.ts';
 import { sharersOf } from './shared.ts';
 
+/** What the functions of this file work on. */
+export interface RepairSandboxDependencies extends SandboxPlanDependencies, SharedDependencies {
+  readonly kernel: Kernel;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly insides: InsideRepairs;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+}
+
 /** Whether what others change inside the container's own namespace is undone. */
-export function isRepairedInside(context: Context, { config, state }: Sandbox): boolean {
+export function isRepairedInside(context: RepairSandboxDependencies, { config, state }: Sandbox): boolean {
   const info = context.containers.info(config.containerId);
   if (!info || state?.netnsPath === undefined || state.sharedWith !== undefined) return false;
   const mayChange = (): boolean =>
@@ -19,12 +33,12 @@ export function isRepairedInside(context: Context, { config, state }: Sandbox): 
 }
 
 const isAdmin =
-  (context: Context) =>
+  (context: RepairSandboxDependencies) =>
   ({ config }: Sandbox): boolean =>
     context.containers.info(config.containerId)?.netAdmin === true;
 
 /** Applies a running container's plan again, without its files, which are its own by now. Returns what was done. */
-export async function repairSandbox(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
+export async function repairSandbox(context: RepairSandboxDependencies, sandbox: Sandbox): Promise<KernelOperation[]> {
   const { config, state } = sandbox;
   if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
   const objects = await planRepair(context, { config, state }, state.netnsPath);
@@ -43,7 +57,7 @@ export async function repairSandbox(context: Context, sandbox: Sandbox): Promise
 }
 
 /** Observes the inside alone, and repairs the container where that is not as desired. */
-export async function repairInside(context: Context, sandbox: Sandbox): Promise<KernelOperation[]> {
+export async function repairInside(context: RepairSandboxDependencies, sandbox: Sandbox): Promise<KernelOperation[]> {
   const { config, state } = sandbox;
   const ns = state?.netnsPath;
   if (!state || ns === undefined) return [];
@@ -55,7 +69,7 @@ export async function repairInside(context: Context, sandbox: Sandbox): Promise<
   return await repairSandbox(context, sandbox);
 }
 
-async function planRepair(context: Context, sandbox: Prepared, ns: string): Promise<KernelObject[]> {
+async function planRepair(context: RepairSandboxDependencies, sandbox: Prepared, ns: string): Promise<KernelObject[]> {
   const objects = planSandbox(planInput(context, sandbox, { files: false }));
   if (isRepairedInside(context, sandbox))
     return restoreInside(objects, ns, context.insides.settingsOf(sandbox.config.containerId));

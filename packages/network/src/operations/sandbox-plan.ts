@@ -3,14 +3,36 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
-import { bridgeOf, type Context, type Sandbox } from '../context.ts';
-import type { EndpointState, LinkRecord, RemoteName, SandboxConfig, SandboxState } from '../contract.ts';
+import type {
+  EndpointState,
+  LinkRecord,
+  NetworkRecord,
+  NetworkSettings,
+  RemoteName,
+  SandboxConfig,
+  SandboxState,
+} from '../contract.ts';
 import { formatHostname } from '../files/hostname.ts';
 import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
 import { planLinkHole } from '../firewall/link-hole.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { bridgeOf, type Sandbox } from '../lookup.ts';
 import { asksOurServer, serverAddress } from '../names/resolvers.ts';
+import type { HostFacts } from '../plan/bridge-network.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
+import type { ContainerNames } from '../services.ts';
+
+/** What the functions of this file work on. */
+export interface SandboxPlanDependencies {
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  mtuLimit: number | undefined;
+  readonly links: LinkIndex;
+  readonly names: ContainerNames;
+  facts: HostFacts;
+}
 
 export type Prepared = Sandbox & { state: SandboxState };
 
@@ -20,12 +42,16 @@ export function hostnameOf(config: SandboxConfig): string {
 }
 
 /** The endpoint on the default bridge, where links live; undefined when the container has none there now. */
-export function linkEndpoint(context: Context, containerId: string): EndpointState | undefined {
+export function linkEndpoint(context: SandboxPlanDependencies, containerId: string): EndpointState | undefined {
   const endpoints = context.sandboxes.get(containerId)?.state?.endpoints;
   return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.ipv4Address !== '');
 }
 
-export function planInput(context: Context, sandbox: Prepared, options: { files: boolean }): SandboxPlanInput {
+export function planInput(
+  context: SandboxPlanDependencies,
+  sandbox: Prepared,
+  options: { files: boolean },
+): SandboxPlanInput {
   const bridges = new Map(
     sandbox.state.endpoints.flatMap((endpoint) => {
       const bridge = bridgeOf(context, endpoint.networkId);
@@ -43,12 +69,12 @@ export function planInput(context: Context, sandbox: Prepared, options: { files:
 }
 
 /** Elements for all links from and to this container whose both ends are on an isolated bridge now. */
-export function linkHolesOf(context: Context, containerId: string): NftElementObject[] {
+export function linkHolesOf(context: SandboxPlanDependencies, containerId: string): NftElementObject[] {
   const links = [...context.links.ofParent(containerId), ...context.links.ofChild(containerId)];
   return links.flatMap((link) => linkHoles(context, link));
 }
 
-export function linkHoles(context: Context, link: LinkRecord): NftElementObject[] {
+export function linkHoles(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
   const parent = linkEndpoint(context, link.parentId);
   const child = linkEndpoint(context, link.childId);
   const childSandbox = context.sandboxes.get(link.childId);
@@ -64,7 +90,7 @@ export function linkHoles(context: Context, link: LinkRecord): NftElementObject[
 }
 
 /** The hosts entries that a link has now: none while its target has no address. */
-export function linkEntries(context: Context, link: LinkRecord): HostsEntry[] {
+export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord): HostsEntry[] {
   if (link.remote) return remoteEntries(link.alias, link.remote.at);
   const endpoint = linkEndpoint(context, link.childId);
   const child = context.sandboxes.get(link.childId)?.config;
@@ -89,7 +115,7 @@ export function ownEntries(config: SandboxConfig, endpoints: readonly EndpointSt
     .map((address) => ({ address, names }));
 }
 
-function fileContents(context: Context, sandbox: Prepared): FileContents {
+function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): FileContents {
   const { config } = sandbox;
   return {
     hosts: hostsContent(context, sandbox),
@@ -106,7 +132,7 @@ function fileContents(context: Context, sandbox: Prepared): FileContents {
   };
 }
 
-function hostsContent(context: Context, { config, state }: Prepared): string {
+function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepared): string {
   const isHost = config.mode.kind === 'host';
   if (isHost && config.extraHosts.length === 0) return readIfThere(context.settings.hostHosts) ?? '';
   const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
@@ -119,7 +145,7 @@ function hostsContent(context: Context, { config, state }: Prepared): string {
 }
 
 /** What the word `host-gateway` of `--add-host` stands for: the default bridge's address. */
-export function hostGateway(context: Context): string | undefined {
+export function hostGateway(context: SandboxPlanDependencies): string | undefined {
   const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
   return bridge?.ipam.pools[0]?.gateway;
 }
@@ -127,7 +153,7 @@ export function hostGateway(context: Context): string | undefined {
 /** systemd-resolved's stub on 127.0.0.53 is the host's alone; the file beside it names the real servers. */
 const resolvedFile = '/run/systemd/resolve/resolv.conf';
 
-function readHostResolvConf(context: Context): string {
+function readHostResolvConf(context: SandboxPlanDependencies): string {
   const text = readIfThere(context.settings.hostResolvConf) ?? '';
   const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
   const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');

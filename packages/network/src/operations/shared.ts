@@ -3,11 +3,17 @@
  * process, so it outlives its owner as long as somebody shares it, and the owner's restart goes back into it.
  */
 import { NetyardError, newId } from '@netyard/core';
-import type { Context, Sandbox } from '../context.ts';
-import type { SandboxConfig, SandboxState } from '../contract.ts';
+import type { ContainerDirectory, SandboxConfig, SandboxState } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
+
+/** What the functions of this file work on. */
+export interface SharedDependencies {
+  readonly containers: ContainerDirectory;
+  readonly sandboxes: Map<string, Sandbox>;
+}
 
 /** Docker's start-time checks in Docker's order; the statuses (500, 500, 409, 409) are Docker's as well. */
-export function joinedState(context: Context, config: SandboxConfig, ref: string): SandboxState {
+export function joinedState(context: SharedDependencies, config: SandboxConfig, ref: string): SandboxState {
   const ownerId = context.containers.find(ref);
   const info = ownerId === undefined ? undefined : context.containers.info(ownerId);
   const owner = ownerId === undefined ? undefined : context.sandboxes.get(ownerId);
@@ -32,6 +38,6 @@ export function joinedState(context: Context, config: SandboxConfig, ref: string
 }
 
 /** Containers that run in this one's namespace. */
-export function sharersOf(context: Context, ownerId: string): Sandbox[] {
+export function sharersOf(context: SharedDependencies, ownerId: string): Sandbox[] {
   return [...context.sandboxes.values()].filter((sandbox) => sandbox.state?.sharedWith === ownerId);
 }

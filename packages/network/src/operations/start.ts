@@ -2,28 +2,69 @@
  * The daemon's start: makes tables and bridges true, adopts what still runs, takes down what does not, and removes
  * what belongs to nobody. Doing it twice changes nothing.
  */
+
+import type { Logger } from '@netyard/core';
 import { messageOf, NetyardError } from '@netyard/core';
-import type { KernelObject } from '@netyard/kernel';
-import type { Context, Sandbox } from '../context.ts';
-import type { NetworkRecord } from '../contract.ts';
+import type { Kernel, KernelObject } from '@netyard/kernel';
+import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../bridge-settings.ts';
+import type { ContainerDirectory, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { AddressPool } from '../ipam/pool.ts';
-import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../plan/bridge-settings.ts';
+import type { Sandbox } from '../lookup.ts';
+import type { PortTable } from '../ports/table.ts';
+import type { InsideRepairs } from '../services.ts';
 import { describe } from './describe.ts';
+import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
+import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
+import type { HostDependencies } from './host.ts';
 import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
+import type { MendPeersDependencies } from './mend-peers.ts';
 import { mendPeers } from './mend-peers.ts';
+import type { NetworksDependencies } from './networks.ts';
 import { loadLeases } from './networks.ts';
+import type { OrphansDependencies } from './orphans.ts';
 import { findOrphans } from './orphans.ts';
+import type { ParentsDependencies } from './parents.ts';
 import { refreshParents } from './parents.ts';
+import type { RegisterDependencies } from './register.ts';
 import { unregister } from './register.ts';
+import type { ReleaseDependencies } from './release.ts';
 import { releaseSandbox } from './release.ts';
+import type { RepairSandboxDependencies } from './repair-sandbox.ts';
 import { repairSandbox } from './repair-sandbox.ts';
+import type { TunnelDependencies } from './tunnel.ts';
 import { adoptTunnel } from './tunnel.ts';
 
+/** What the functions of this file work on. */
+export interface StartDependencies
+  extends ExplainDependencies,
+    ForeignRulesDependencies,
+    HostDependencies,
+    MendPeersDependencies,
+    NetworksDependencies,
+    OrphansDependencies,
+    ParentsDependencies,
+    RegisterDependencies,
+    ReleaseDependencies,
+    RepairSandboxDependencies,
+    TunnelDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly pools: Map<string, AddressPool>;
+  readonly ports: PortTable;
+  readonly hostLinks: Map<string, string>;
+  readonly insides: InsideRepairs;
+}
+
 export async function start(
-  context: Context,
+  context: StartDependencies,
   running: readonly string[],
   options: { keepUnknown?: boolean } = {},
 ): Promise<void> {
@@ -49,7 +90,7 @@ export async function start(
 }
 
 /** Another program's chain that cannot be read or changed is no reason not to start. */
-async function settleForeignChains(context: Context): Promise<void> {
+async function settleForeignChains(context: StartDependencies): Promise<void> {
   try {
     warnOfLegacyTables(context);
     await reconcileForeignRules(context);
@@ -59,7 +100,7 @@ async function settleForeignChains(context: Context): Promise<void> {
 }
 
 /** The flags may have changed since the last start. */
-async function settleDefaultBridge(context: Context, alive: ReadonlySet<string>): Promise<void> {
+async function settleDefaultBridge(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
   const record = [...context.networks.values()].find((network) => network.name === 'bridge');
   if (!record) throw new NetyardError('internal', 'the default bridge has no record');
   const before = bridgeSettings(record);
@@ -78,7 +119,7 @@ async function settleDefaultBridge(context: Context, alive: ReadonlySet<string>)
 }
 
 function refuseWhileUsed(
-  context: Context,
+  context: StartDependencies,
   alive: ReadonlySet<string>,
   before: BridgeSettings,
   after: BridgeSettings,
@@ -96,7 +137,11 @@ function refuseWhileUsed(
   );
 }
 
-async function removeOldBridge(context: Context, before: BridgeSettings, after: BridgeSettings): Promise<void> {
+async function removeOldBridge(
+  context: StartDependencies,
+  before: BridgeSettings,
+  after: BridgeSettings,
+): Promise<void> {
   const wanted = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
   const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !wanted.has(`${set} ${key}`));
   const prefix = `${before.gateway}/${before.prefixLength}`;
@@ -107,7 +152,7 @@ async function removeOldBridge(context: Context, before: BridgeSettings, after: 
 }
 
 /** Sharers first: an owner's namespace goes only when nobody shares it any more. */
-async function dropStopped(context: Context, alive: ReadonlySet<string>): Promise<void> {
+async function dropStopped(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
   const stopped = [...context.sandboxes.values()].filter(({ config }) => !alive.has(config.containerId));
   const sharers = stopped.filter(({ state }) => state?.sharedWith !== undefined);
   const owners = stopped.filter(({ state }) => state !== undefined && state.sharedWith === undefined);
@@ -123,7 +168,7 @@ async function dropStopped(context: Context, alive: ReadonlySet<string>): Promis
     if (!context.containers.info(config.containerId)) unregister(context, config.containerId);
 }
 
-async function adopt(context: Context, sandbox: Sandbox): Promise<void> {
+async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
   for (const endpoint of state.endpoints)
@@ -140,7 +185,7 @@ async function adopt(context: Context, sandbox: Sandbox): Promise<void> {
   }
 }
 
-async function removeOrphans(context: Context, objects: readonly KernelObject[]): Promise<void> {
+async function removeOrphans(context: StartDependencies, objects: readonly KernelObject[]): Promise<void> {
   context.logger.warn('removing what belongs to no container', { objects: objects.map(describe) });
   try {
     await context.kernel.remove({ owner: 'leftovers', objects });
@@ -149,6 +194,6 @@ async function removeOrphans(context: Context, objects: readonly KernelObject[])
   }
 }
 
-function tellFailure(context: Context, what: string, sandbox: Sandbox, error: unknown): void {
+function tellFailure(context: StartDependencies, what: string, sandbox: Sandbox, error: unknown): void {
   context.logger.error(what, { container: sandbox.config.name, error: messageOf(error) });
 }

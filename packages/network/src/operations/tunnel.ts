@@ -2,15 +2,34 @@
  * The tunnel's link kept true: there while any peer may be reached, or may reach us, through it; from our address, as
  * long as its uplink carries. Containers' links carry no more than it does.
  */
+
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { KernelObject, KernelOperation } from '@netyard/kernel';
-import type { Context } from '../context.ts';
-import type { Peer } from '../peers/table.ts';
+import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { Sandbox } from '../lookup.ts';
+import type { Peer, PeerTable } from '../peers/table.ts';
 import { planVeth } from '../plan/endpoint.ts';
 import { endpointInput } from '../plan/sandbox.ts';
-import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../plan/tunnel.ts';
+import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
+import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput } from './sandbox-plan.ts';
+
+/** What the functions of this file work on. */
+export interface TunnelDependencies extends ExplainDependencies, SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  tunnel: Tunnel | undefined;
+  tunnelIndex: number | undefined;
+  mtuLimit: number | undefined;
+  readonly queue: KeyedQueue;
+}
 
 /**
  * What the tunnel has to be for these peers; undefined when none needs it. One link has one address of ours: that by
@@ -37,7 +56,10 @@ export function chooseTunnel(peers: Iterable<Peer>, present: Tunnel | undefined)
  * Makes the link what the present peers need, or takes it away. Where it cannot be made, those that are reached through it
  * are told to have no path. Throws only with `strict`.
  */
-export async function settleTunnel(context: Context, options: { strict: boolean }): Promise<KernelOperation[]> {
+export async function settleTunnel(
+  context: TunnelDependencies,
+  options: { strict: boolean },
+): Promise<KernelOperation[]> {
   const { kernel, peers } = context;
   const wanted = chooseTunnel(peers.values(), context.tunnel);
   if (!wanted && peers.awaitsCluster) return [];
@@ -60,7 +82,7 @@ export async function settleTunnel(context: Context, options: { strict: boolean 
 const deviceOnly: KernelObject = { kind: 'vxlan', name: tunnelLink, id: 0, port: 1, owner: '', up: false };
 
 /** A daemon that comes back: what was in force stays so until the peers are known. */
-export async function adoptTunnel(context: Context): Promise<void> {
+export async function adoptTunnel(context: TunnelDependencies): Promise<void> {
   const links = await context.kernel.listLinks();
   const tunnel = links.find(({ name, kind }) => name === tunnelLink && kind === 'vxlan');
   if (!tunnel) return;
@@ -71,14 +93,14 @@ export async function adoptTunnel(context: Context): Promise<void> {
 }
 
 /** The tunnel's objects as they are wanted now. */
-export const planTunnelOf = ({ tunnel, facts }: Pick<Context, 'tunnel' | 'facts'>): KernelObject[] =>
+export const planTunnelOf = ({ tunnel, facts }: Pick<TunnelDependencies, 'tunnel' | 'facts'>): KernelObject[] =>
   tunnel ? planTunnel(tunnel, facts) : [];
 
-async function findIndex({ kernel }: Context): Promise<number | undefined> {
+async function findIndex({ kernel }: TunnelDependencies): Promise<number | undefined> {
   return (await kernel.listLinks()).find(({ name }) => name === tunnelLink)?.index;
 }
 
-function refuseTunnelled(context: Context, reason: string): void {
+function refuseTunnelled(context: TunnelDependencies, reason: string): void {
   context.logger.error('the tunnel to peers cannot be made', { link: tunnelLink, error: reason });
   for (const peer of context.peers.values()) {
     if (peer.path?.kind !== 'vxlan') continue;
@@ -88,7 +110,7 @@ function refuseTunnelled(context: Context, reason: string): void {
 }
 
 /** Containers, running ones too, get what fits through the tunnel while it is in use, and else what they had. */
-async function settleMtu(context: Context): Promise<KernelOperation[]> {
+async function settleMtu(context: TunnelDependencies): Promise<KernelOperation[]> {
   const limit = context.tunnel?.inUse ? context.tunnel.mtu : undefined;
   const isUnknown = limit === undefined && context.peers.awaitsCluster;
   if (limit === context.mtuLimit || isUnknown) return [];
@@ -101,7 +123,7 @@ async function settleMtu(context: Context): Promise<KernelOperation[]> {
   return operations;
 }
 
-async function settleContainer(context: Context, containerId: string): Promise<void> {
+async function settleContainer(context: TunnelDependencies, containerId: string): Promise<void> {
   const sandbox = context.sandboxes.get(containerId);
   if (!sandbox?.state || sandbox.state.sharedWith !== undefined) return;
   const input = planInput(context, { config: sandbox.config, state: sandbox.state }, { files: false });

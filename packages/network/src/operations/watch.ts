@@ -3,26 +3,68 @@
  * elements. Events are gathered for a moment and then only what they name is compared; nothing polls.
  */
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
-import { bridgeOf, type Context } from '../context.ts';
+import type { Kernel, KernelEvent, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
+import type { Sandbox } from '../lookup.ts';
+import { bridgeOf } from '../lookup.ts';
+import { isHostLinkName, ownerPrefix } from '../object-names.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
-import { isHostLinkName, ownerPrefix } from '../plan/names.ts';
+import type { HostView } from '../peers/place.ts';
+import type { PeerTable } from '../peers/table.ts';
+import type { HostFacts } from '../plan/bridge-network.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import type { Departures } from './departures.ts';
 import { describe } from './describe.ts';
+import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
+import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { reconcileForeignRules } from './foreign-rules.ts';
+import type { HostDependencies } from './host.ts';
 import { findEngineBridges } from './host.ts';
+import type { MendPeersDependencies } from './mend-peers.ts';
 import { type MendScope, mendPeers, widest } from './mend-peers.ts';
-import { findForeignElements, listElements } from './orphans.ts';
+import type { OrphansDependencies } from './orphans.ts';
+import { findForeignElements } from './orphans.ts';
+import type { PortsDependencies } from './ports.ts';
 import { forgetUntranslated } from './ports.ts';
 import { RepairPace } from './repair-pace.ts';
+import type { RepairSandboxDependencies } from './repair-sandbox.ts';
 import { repairSandbox } from './repair-sandbox.ts';
+import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput } from './sandbox-plan.ts';
+import { listElements } from './table-elements.ts';
+
+/** What the functions of this file work on. */
+export interface WatchDependencies
+  extends ExplainDependencies,
+    ForeignRulesDependencies,
+    HostDependencies,
+    MendPeersDependencies,
+    OrphansDependencies,
+    PortsDependencies,
+    RepairSandboxDependencies,
+    SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly settings: NetworkSettings;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly peers: PeerTable;
+  hostView: HostView | undefined;
+  tunnelIndex: number | undefined;
+  mtuLimit: number | undefined;
+  readonly hostLinks: Map<string, string>;
+  readonly departures: Departures;
+  readonly queue: KeyedQueue;
+  facts: HostFacts;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+}
 
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
@@ -38,7 +80,7 @@ const strangeMilliseconds = 200;
 const ownDeletionMilliseconds = 1000;
 
 export class Mender {
-  readonly #context: Context;
+  readonly #context: WatchDependencies;
   readonly #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
   #work: Promise<void> = Promise.resolve();
@@ -61,7 +103,7 @@ export class Mender {
   #hasMadeTables = false;
   #hasNewEngineBridge = false;
 
-  constructor(context: Context) {
+  constructor(context: WatchDependencies) {
     this.#context = context;
   }
 
@@ -380,7 +422,7 @@ export class Mender {
   async #findMissingElements(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     await this.#attempt('elements', async () => {
-      const lists = await Promise.all(endpointSets.map((set) => listElements(this.#context, set)));
+      const lists = await Promise.all(endpointSets.map((set) => listElements(this.#context.kernel, set)));
       const present = new Set(
         endpointSets.flatMap((set, index) => (lists[index] ?? []).map(({ key }) => `${set} ${key}`)),
       );

@@ -2,7 +2,7 @@
 import { formatIp, ipFromBytes, parsePrefix } from '@netyard/core';
 import type { KernelEvent } from '@netyard/kernel';
 import { peerSets } from '../plan/peer.ts';
-import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
+import { addressOfMac, tunnelMac } from '../tunnel.ts';
 import type { Peer, PeerTable } from './table.ts';
 
 /** Bytes of a link's name in a key (IFNAMSIZ): before the address, or behind it where subnets have any length. */

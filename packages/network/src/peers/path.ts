@@ -16,7 +16,7 @@ import {
 } from '@netyard/core';
 import type { ObservedRoute } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from '../contract.ts';
-import { tunnelLink, tunnelOverhead } from '../plan/tunnel.ts';
+import { tunnelLink, tunnelOverhead } from '../tunnel.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './place.ts';
 
 type Wanted = Pick<PeerRecord, 'address' | 'via'>;

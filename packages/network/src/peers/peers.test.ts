@@ -5,7 +5,7 @@ import type { ObservedLink } from '@netyard/kernel';
 import type { PeerPath, PeerRequest, PeerVia } from '../contract.ts';
 import { chooseTunnel } from '../operations/tunnel.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
-import { addressOfMac, tunnelMac } from '../plan/tunnel.ts';
+import { addressOfMac, tunnelMac } from '../tunnel.ts';
 import { peersOfElement } from './events.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { findPath } from './path.ts';

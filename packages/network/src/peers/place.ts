@@ -4,8 +4,8 @@
  */
 import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
+import type { BridgeSettings } from '../bridge-settings.ts';
 import type { PeerRecord } from '../contract.ts';
-import type { BridgeSettings } from '../plan/bridge-settings.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
 /** What the kernel said, and which bridges are ours. */

@@ -4,10 +4,10 @@
  */
 import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
+import type { BridgeSettings } from '../bridge-settings.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { element, planTables } from '../firewall/table.ts';
-import type { BridgeSettings } from './bridge-settings.ts';
-import { bridgeOwner, sysctlLink } from './names.ts';
+import { bridgeOwner, sysctlLink } from '../object-names.ts';
 
 export interface HostFacts {
   /** The host's kernel has IPv6. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BridgeSettings } from '../bridge-settings.ts';
 import type { EndpointState } from '../contract.ts';
-import type { BridgeSettings } from './bridge-settings.ts';
+import { ownerText } from '../object-names.ts';
 import { planVeth } from './endpoint.ts';
-import { ownerText } from './names.ts';
 
 const vethOf = (containerName: string, networkName: string) =>
   planVeth({

@@ -1,11 +1,11 @@
 /** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
 import { shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
+import type { BridgeSettings } from '../bridge-settings.ts';
 import type { EndpointState } from '../contract.ts';
 import { element } from '../firewall/table.ts';
+import { ownerText, sysctlLink } from '../object-names.ts';
 import type { HostFacts } from './bridge-network.ts';
-import type { BridgeSettings } from './bridge-settings.ts';
-import { ownerText, sysctlLink } from './names.ts';
 
 export interface EndpointPlanInput {
   containerId: string;

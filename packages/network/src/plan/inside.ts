@@ -1,11 +1,10 @@
 /**
  * The inside of a container's namespace: whether a repair restores it, and what of a container's plan is inside. Pure.
  */
-import type { KernelObject, VethObject } from '@netyard/kernel';
-import { sysctlLink } from './names.ts';
 
-/** `--repair-containers`. */
-export type RepairPolicy = 'auto' | 'always' | 'never';
+import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { RepairPolicy } from '../contract.ts';
+import { sysctlLink } from '../object-names.ts';
 
 export interface RepairFacts {
   policy: RepairPolicy;

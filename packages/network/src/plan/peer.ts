@@ -7,7 +7,7 @@
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from '../contract.ts';
 import { element, type NetyardSet } from '../firewall/table.ts';
-import { tunnelLink, tunnelMac } from './tunnel.ts';
+import { tunnelLink, tunnelMac } from '../tunnel.ts';
 
 /** Tells our routes (rtm_protocol); nobody in iproute2's rt_protos has it. */
 export const peerProtocol = 78;

@@ -3,10 +3,10 @@
  * `prepare` applies, `explain` prints and `release` takes away. Pure.
  */
 import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
+import type { BridgeSettings } from '../bridge-settings.ts';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import { planPublishedPort, planThemselves } from '../firewall/publish.ts';
 import type { HostFacts } from './bridge-network.ts';
-import type { BridgeSettings } from './bridge-settings.ts';
 import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
 
 export interface FileContents {

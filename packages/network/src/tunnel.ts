@@ -5,7 +5,7 @@
  */
 import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
-import { ownerPrefix } from './names.ts';
+import { ownerPrefix } from './object-names.ts';
 
 export const tunnelLink = 'ny-vxlan';
 /** `ny` in ASCII; others' VXLAN on the same port has other numbers. */

@@ -1,6 +1,6 @@
 /** A bridge network's record read once into what the plans need: Docker's driver options, typed. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parsePrefix } from '@netyard/core';
-import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { NetworkRecord, NetworkSettings } from './contract.ts';
 
 export interface BridgeSettings {
   networkId: string;
