@@ -4,26 +4,40 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
-import type { PathStat, ViewMount } from '../ports.ts';
-import { hasProcess, notRunning } from './container-index.ts';
+import type { PathStat, RootFilesystems, ViewMount } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess, notRunning } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
+import type { Waiters } from './waiters.ts';
 import { withTimeLimit } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface ArchiveDependencies {
+  readonly rootfs: RootFilesystems;
+  readonly settings: EngineSettings;
+  readonly index: ContainerIndex;
+  readonly volumeMounts: VolumeMounts;
+  readonly events: EventLog;
+  readonly waiters: Waiters;
+}
 
 /** How long the exit event of a process that is gone may take. */
 const exitMilliseconds = 10_000;
 
-export async function statContainerPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
+export async function statContainerPath(context: ArchiveDependencies, ref: string, path: string): Promise<PathStat> {
   const record = context.index.get(ref);
   return withPlace(context, record, path, async (_, stat) => stat);
 }
 
 type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
 
-export async function readContainerArchive(context: EngineContext, ref: string, path: string): Promise<Archive> {
+export async function readContainerArchive(context: ArchiveDependencies, ref: string, path: string): Promise<Archive> {
   const record = context.index.get(ref);
   const answer = await whileStreaming<Archive>((use) =>
     withPlace(context, record, path, async (place) => {
@@ -36,7 +50,7 @@ export async function readContainerArchive(context: EngineContext, ref: string, 
 }
 
 export async function writeContainerArchive(
-  context: EngineContext,
+  context: ArchiveDependencies,
   ref: string,
   path: string,
   stream: Readable,
@@ -52,7 +66,7 @@ export async function writeContainerArchive(
   publishContainer(context.events, record, 'extract-to-dir');
 }
 
-export async function exportContainer(context: EngineContext, ref: string): Promise<NodeJS.ReadableStream> {
+export async function exportContainer(context: ArchiveDependencies, ref: string): Promise<NodeJS.ReadableStream> {
   const record = context.index.get(ref);
   const { status } = record.state;
   if (status === 'removing' || status === 'dead')
@@ -67,7 +81,10 @@ export async function exportContainer(context: EngineContext, ref: string): Prom
   return stream;
 }
 
-export async function containerChanges(context: EngineContext, ref: string): ReturnType<ContainerService['changes']> {
+export async function containerChanges(
+  context: ArchiveDependencies,
+  ref: string,
+): ReturnType<ContainerService['changes']> {
   const record = context.index.get(ref);
   return context.rootfs.changes(record.id, record.layers).catch(explainRemoval(context, record));
 }
@@ -83,7 +100,12 @@ type Work<T> = (place: Place, stat: PathStat) => Promise<T>;
  * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay with
  * the same mounts put in. Throws `not-found` when the path is missing.
  */
-async function withPlace<T>(context: EngineContext, record: ContainerRecord, path: string, work: Work<T>): Promise<T> {
+async function withPlace<T>(
+  context: ArchiveDependencies,
+  record: ContainerRecord,
+  path: string,
+  work: Work<T>,
+): Promise<T> {
   const absolute = path.startsWith('/') ? path : `/${path}`;
   if (hasProcess(record)) {
     const root = `/proc/${record.state.pid}/root`;
@@ -104,7 +126,7 @@ async function withPlace<T>(context: EngineContext, record: ContainerRecord, pat
 }
 
 /** Its files may be removed meanwhile: then it is that there is no such container, whatever failed first. */
-function explainRemoval(context: EngineContext, { id, name }: ContainerRecord): (error: unknown) => never {
+function explainRemoval(context: ArchiveDependencies, { id, name }: ContainerRecord): (error: unknown) => never {
   return (error) => {
     const status = context.index.byId(id)?.state.status;
     const isGone = status === undefined || status === 'removing' || status === 'dead';
@@ -113,7 +135,7 @@ function explainRemoval(context: EngineContext, { id, name }: ContainerRecord): 
 }
 
 /** The record of a container whose process has ended a moment ago, when its exit event has been handled. */
-async function afterExit(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
+async function afterExit(context: ArchiveDependencies, record: ContainerRecord): Promise<ContainerRecord> {
   const waiting = new AbortController();
   const isSameRun = ({ state }: ContainerRecord): boolean => state.pid === record.state.pid;
   try {
@@ -129,7 +151,7 @@ async function afterExit(context: EngineContext, record: ContainerRecord): Promi
 }
 
 /** What a start mounts, but for what lives in memory; network files are there after the first start. */
-function viewMounts(context: EngineContext, record: ContainerRecord): ViewMount[] {
+function viewMounts(context: ArchiveDependencies, record: ContainerRecord): ViewMount[] {
   const own = record.mounts.filter(({ type, source }) => type !== 'tmpfs' && source !== '');
   const taken = new Set(record.mounts.map(({ target }) => target));
   const { networkMode } = record.config;

@@ -1,18 +1,33 @@
 /** `docker attach`, and what `docker run` attaches to before the start: one run's output and stdin. */
-import { Writable } from 'node:stream';
 import { NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { Attachment, AttachOptions, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Capture, LiveReader } from '../logs/capture.ts';
 import type { OutputStream } from '../logs/capture-state.ts';
 import { readLive } from '../logs/live-output.ts';
+import type { LogReader } from '../logs/log-reader.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { logPath } from '../paths.ts';
-import { DetachWatch, parseDetachKeys } from './detach-keys.ts';
+import { DetachWatch, parseDetachKeys } from '../processes/detach-keys.ts';
+import { watchedStdin } from '../processes/watched-stdin.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+import type { StdinPipes } from './stdin.ts';
+
+/** What the functions of this file work on. */
+export interface AttachDependencies {
+  readonly settings: EngineSettings;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly outputs: Outputs;
+  readonly logs: LogReader;
+  readonly stdin: StdinPipes;
+}
 
 export async function attachContainer(
-  context: EngineContext,
+  context: AttachDependencies,
   ref: string,
   options: AttachOptions,
 ): Promise<Attachment> {
@@ -38,31 +53,12 @@ export async function attachContainer(
   return { tty: record.config.tty, output, stdin, detached };
 }
 
-/** Passes on what is typed, but for the detach keys. */
-export function watchedStdin(target: Writable, watch: DetachWatch, leave: () => void): Writable {
-  let left = false;
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      if (left) return done();
-      const { pass, detached } = watch.push(chunk);
-      left = detached;
-      if (detached) leave();
-      if (pass.length === 0) return done();
-      target.write(pass, () => done());
-    },
-    final(done) {
-      if (left) return done();
-      target.end(() => done());
-    },
-  });
-}
-
 /**
  * Resolves when the reader has its place, so that nothing written from then on is missed: the thread that collects the
  * output handles commands and output in no particular order.
  */
 async function attachOutput(
-  context: EngineContext,
+  context: AttachDependencies,
   record: ContainerRecord,
   options: AttachOptions,
   signal: AbortSignal,
@@ -86,7 +82,7 @@ async function attachOutput(
 
 /** The log, up to where the live output goes on. */
 async function* replay(
-  context: EngineContext,
+  context: AttachDependencies,
   id: string,
   { stdout, stderr }: AttachOptions,
   capture: Capture | undefined,
@@ -108,7 +104,7 @@ interface Run {
 
 /** The run that is on, or else the next one; undefined when there will be none. */
 function nextRun(
-  context: EngineContext,
+  context: AttachDependencies,
   id: string,
   present: Capture | undefined,
   from: 'logged' | 'now',

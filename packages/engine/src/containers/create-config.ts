@@ -1,8 +1,6 @@
-/** What a create request and its image come to together, as Docker merges them. Pure. */
-import { hostname as hostHostname } from 'node:os';
 import { posix } from 'node:path';
-import { NetyardError, shortId } from '@netyard/core';
-import type { ContainerConfig, ContainerRecord, ImageConfig, ResolvedProcess } from '../model.ts';
+import { NetyardError } from '@netyard/core';
+import type { ContainerConfig, ImageConfig, ResolvedProcess } from '../model.ts';
 import type { EngineSettings } from '../settings.ts';
 
 /** The request with the image's part filled in, and daemon defaults. Throws `invalid`: `no command specified`. */
@@ -89,13 +87,6 @@ export function resolveProcess(config: ContainerConfig): ResolvedProcess {
     workingDirectory: config.workingDirectory,
     user: config.user,
   };
-}
-
-/** What `hostname` prints in the container, unless it shares another one's network. */
-export function hostnameOf(record: Pick<ContainerRecord, 'id' | 'config'>): string {
-  const { config, id } = record;
-  if (config.hostname !== '') return config.hostname;
-  return config.networkMode.kind === 'host' || config.utsMode === 'host' ? hostHostname() : shortId(id);
 }
 
 function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {

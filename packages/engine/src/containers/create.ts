@@ -1,17 +1,23 @@
 /** `docker create`: checks everything, then makes the container's folders, volumes and network registration. */
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
+import type { Clock } from '@netyard/core';
 import { isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
-import type { SandboxConfig } from '@netyard/network';
-import type { EngineContext } from '../context.ts';
+import type { Networks, SandboxConfig } from '@netyard/network';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Images } from '../images/image-service.ts';
 import { isForPlatform } from '../images/manifest.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, ContainerRecord, ImageRecord, ResolvedMount } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
+import type { RootFilesystems, Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
-import type { VolumeRequest } from '../volumes/volume-index.ts';
+import type { VolumeIndex, VolumeRequest } from '../volumes/volume-index.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { checkRequest } from './create-check.ts';
 import { mergeConfig, resolveProcess } from './create-config.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
@@ -21,10 +27,24 @@ import { readPublishName } from './publish-name.ts';
 import { splitSysctls } from './sysctls.ts';
 import { discardUnsupported } from './unsupported-resources.ts';
 
+/** What the functions of this file work on. */
+export interface CreateDependencies {
+  readonly runtime: Runtime;
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly images: Images;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+  readonly volumes: VolumeIndex;
+  readonly volumeMounts: VolumeMounts;
+  readonly events: EventLog;
+}
+
 type Request = Parameters<ContainerService['create']>[0];
 
 export async function createContainer(
-  context: EngineContext,
+  context: CreateDependencies,
   asked: Request,
 ): Promise<{ id: string; warnings: string[] }> {
   const supported = discardUnsupported(asked.config.resources, context.settings.cgroupVersion);
@@ -39,7 +59,7 @@ export async function createContainer(
 }
 
 async function createFrom(
-  context: EngineContext,
+  context: CreateDependencies,
   request: Request,
   image: ImageRecord,
   warnings: readonly string[],
@@ -79,7 +99,7 @@ function checkPlatform({ config, platform }: Request, image: ImageRecord): void 
 }
 
 /** A container's name where an image belongs is a common slip: the hint says what was probably meant. */
-function withHint(context: EngineContext, ref: string, error: unknown): unknown {
+function withHint(context: CreateDependencies, ref: string, error: unknown): unknown {
   const isImage = isNetyardError(error, 'not-found') && error.message.startsWith('No such image');
   if (!isImage || !context.index.find(ref)) return error;
   const hint = `${ref} is a container, not an image; for a shell in it: \`docker exec -it ${ref} bash\``;
@@ -87,7 +107,7 @@ function withHint(context: EngineContext, ref: string, error: unknown): unknown 
 }
 
 /** `container:NAME` becomes `container:ID`, so that a rename later does not matter. */
-function shareById(context: EngineContext, config: ContainerConfig): ContainerConfig {
+function shareById(context: CreateDependencies, config: ContainerConfig): ContainerConfig {
   const byId = (mode: string): string => {
     const ref = mode.startsWith('container:') ? mode.slice('container:'.length) : '';
     const found = ref === '' ? undefined : context.index.find(ref);
@@ -105,7 +125,7 @@ function shareById(context: EngineContext, config: ContainerConfig): ContainerCo
 }
 
 function draftRecord(
-  context: EngineContext,
+  context: CreateDependencies,
   parts: { id: string; name: string; config: ContainerConfig; image: ImageRecord; mounts: ResolvedMount[] },
 ): ContainerRecord {
   return {
@@ -132,7 +152,7 @@ function draftRecord(
 }
 
 async function registerNetwork(
-  context: EngineContext,
+  context: CreateDependencies,
   record: ContainerRecord,
   asked: ContainerConfig,
   undo: UndoStack,
@@ -142,7 +162,7 @@ async function registerNetwork(
   return registered;
 }
 
-function sandboxConfig(context: EngineContext, record: ContainerRecord, asked: ContainerConfig): SandboxConfig {
+function sandboxConfig(context: CreateDependencies, record: ContainerRecord, asked: ContainerConfig): SandboxConfig {
   const { config } = record;
   const publishName = readPublishName(config.labels);
   return {
@@ -182,13 +202,13 @@ function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
 }
 
 /** A daemon killed while it makes a container leaves a record that is to be removed, and so nothing else. */
-function keepIntent(context: EngineContext, record: ContainerRecord): void {
+function keepIntent(context: CreateDependencies, record: ContainerRecord): void {
   context.index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
 }
 
 /** Folders and volumes. */
 async function makeFiles(
-  context: EngineContext,
+  context: CreateDependencies,
   draft: ContainerRecord,
   planned: readonly PlannedMount[],
   undo: UndoStack,
@@ -212,7 +232,7 @@ async function makeFiles(
 }
 
 /** Before the first start too, so that `docker cp` finds it; what a volume has at its place is the start's to make. */
-async function makeWorkingDirectory({ rootfs }: EngineContext, record: ContainerRecord): Promise<void> {
+async function makeWorkingDirectory({ rootfs }: CreateDependencies, record: ContainerRecord): Promise<void> {
   const { workingDirectory } = record.config;
   if (workingDirectory === '' || workingDirectory === '/') return;
   await rootfs.withMounted(record.id, record.layers, (root) => rootfs.makeFolder(root, workingDirectory));
@@ -223,7 +243,7 @@ function volumeRequest({ request }: PlannedMount): VolumeRequest {
   return { name: source, driver, options: driverOptions, labels };
 }
 
-function makeVolume(context: EngineContext, plan: PlannedMount, undo: UndoStack): ResolvedMount {
+function makeVolume(context: CreateDependencies, plan: PlannedMount, undo: UndoStack): ResolvedMount {
   if (plan.mount.type !== 'volume') return plan.mount;
   const { record, created } = context.volumes.ensure(volumeRequest(plan));
   if (created) {
@@ -235,7 +255,7 @@ function makeVolume(context: EngineContext, plan: PlannedMount, undo: UndoStack)
 
 /** An empty volume gets what the image has at its place. */
 async function fillVolumes(
-  context: EngineContext,
+  context: CreateDependencies,
   record: ContainerRecord,
   mounts: readonly ResolvedMount[],
 ): Promise<void> {

@@ -1,20 +1,54 @@
 /** A container's process has ended: tidies up, keeps the exit code, and restarts or removes as asked for. */
+
+import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ExecRegistry } from '../exec/exec-registry.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
-import type { ExitStatus, RuntimeEvent } from '../ports.ts';
+import type { ExitStatus, RootFilesystems, Runtime, RuntimeEvent } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess } from '../records/container-index.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
-import { hasProcess } from './container-index.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
+import type { Departures } from './departures.ts';
+import type { HealthMonitors } from './healthcheck.ts';
+import type { RemoveDependencies } from './remove.ts';
 import { removeStopped } from './remove.ts';
+import type { RestartTimers } from './restart-timers.ts';
+import type { StartDependencies } from './start.ts';
 import { runContainer } from './start.ts';
+import type { StdinPipes } from './stdin.ts';
+import type { Waiters } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface ExitDependencies extends RemoveDependencies, StartDependencies {
+  readonly runtime: Runtime;
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly volumeMounts: VolumeMounts;
+  readonly events: EventLog;
+  readonly outputs: Outputs;
+  readonly stdin: StdinPipes;
+  readonly execs: ExecRegistry;
+  readonly waiters: Waiters;
+  readonly restarts: RestartTimers;
+  readonly departures: Departures;
+  readonly health: HealthMonitors;
+  readonly queue: KeyedQueue;
+}
 
 /** Of the commands that a container's end takes along: 128 + SIGKILL. */
 const killedExitCode = 137;
 
 /** For events of the runtime; those of other runs than the present one are none of ours. */
 export async function handleExit(
-  context: EngineContext,
+  context: ExitDependencies,
   event: Extract<RuntimeEvent, { type: 'exit' }>,
 ): Promise<void> {
   await context.queue.run(event.id, async () => {
@@ -25,7 +59,7 @@ export async function handleExit(
 }
 
 /** Within the container's queue. Also for ends that happened while the daemon was away. */
-export async function settleExit(context: EngineContext, record: ContainerRecord, exit: ExitStatus): Promise<void> {
+export async function settleExit(context: ExitDependencies, record: ContainerRecord, exit: ExitStatus): Promise<void> {
   const { index, restarts, waiters, clock } = context;
   context.health.stop(record.id);
   await tearDown(context, record);
@@ -58,11 +92,11 @@ export async function settleExit(context: EngineContext, record: ContainerRecord
     await removeStopped(context, ended, { volumes: true });
 }
 
-export function scheduleRestart(context: EngineContext, id: string, delay: number): void {
+export function scheduleRestart(context: ExitDependencies, id: string, delay: number): void {
   context.restarts.schedule(id, delay, () => void context.queue.run(id, () => restartByPolicy(context, id)));
 }
 
-async function restartByPolicy(context: EngineContext, id: string): Promise<void> {
+async function restartByPolicy(context: ExitDependencies, id: string): Promise<void> {
   const record = context.index.byId(id);
   if (record?.state.status !== 'restarting') return;
   try {
@@ -77,7 +111,7 @@ async function restartByPolicy(context: EngineContext, id: string): Promise<void
 }
 
 /** Goes on after a failure: a mount that is stuck is no reason to keep an address. */
-export async function tearDown(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function tearDown(context: ExitDependencies, record: ContainerRecord): Promise<void> {
   const { runtime, rootfs, networks, outputs, stdin, logger, events } = context;
   const attempt = async (what: string, work: () => unknown): Promise<void> => {
     try {

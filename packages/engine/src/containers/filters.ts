@@ -3,7 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ContainerSummary, Filters } from '../contract.ts';
 import { booleanFilter, checkFilterKeys, matchesKeyValues, matchesPattern } from '../filters.ts';
 import type { ContainerRecord } from '../model.ts';
-import { hasProcess } from './container-index.ts';
+import { hasProcess } from '../records/container-index.ts';
 
 const keys = [
   'ancestor',

@@ -3,14 +3,28 @@
  * The verdict is pure (`applyProbe`); the monitors hold the timers.
  */
 import { type Clock, messageOf } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ExecCreateDependencies } from '../exec/create.ts';
 import { createExec } from '../exec/create.ts';
+import type { ExecRegistry } from '../exec/exec-registry.ts';
+import type { ExecStartDependencies } from '../exec/start.ts';
 import { launchExec } from '../exec/start.ts';
 import type { ContainerRecord, ContainerState, Healthcheck, HealthResult } from '../model.ts';
-import { hasProcess } from './container-index.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess } from '../records/container-index.ts';
 import { SIGKILL } from './signals.ts';
 import { withTimeLimit } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface HealthcheckDependencies extends ExecCreateDependencies, ExecStartDependencies {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly execs: ExecRegistry;
+}
 
 type Health = NonNullable<ContainerState['health']>;
 
@@ -110,7 +124,7 @@ export function healthAtStart(record: ContainerRecord): Pick<ContainerState, 'he
 
 /** Runs the check once; never throws: what goes wrong is a failed check. */
 export async function runProbe(
-  context: EngineContext,
+  context: HealthcheckDependencies,
   record: ContainerRecord,
   command: string[],
 ): Promise<HealthResult> {
@@ -163,7 +177,7 @@ async function collect(
 }
 
 /** Kept in memory: the next change of state writes it down, as in Docker. */
-export function settleProbe(context: EngineContext, id: string, result: HealthResult): void {
+export function settleProbe(context: HealthcheckDependencies, id: string, result: HealthResult): void {
   const record = context.index.byId(id);
   const check = record?.config.healthcheck;
   if (!record || !check || !hasProcess(record)) return;

@@ -1,13 +1,26 @@
 /** `docker kill`. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { hasProcess, isAlive, notRunning, passOverEnded } from './container-index.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
+import type { StopDependencies } from './stop.ts';
 import { killAndWait, signalNow } from './stop.ts';
 
+/** What the functions of this file work on. */
+export interface KillDependencies extends StopDependencies {
+  readonly runtime: Runtime;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly queue: KeyedQueue;
+}
+
 /** SIGKILL returns when the container has ended, other signals when they were sent. */
-export async function killContainer(context: EngineContext, ref: string, text: string): Promise<void> {
+export async function killContainer(context: KillDependencies, ref: string, text: string): Promise<void> {
   const signal = parseSignal(text === '' ? 'SIGKILL' : text);
   try {
     const record = context.index.get(ref);

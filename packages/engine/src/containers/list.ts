@@ -1,14 +1,26 @@
 /** `docker ps`. */
 import { Turn } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import type { ContainerService, ContainerSummary, Filters } from '../contract.ts';
+import type { Images } from '../images/image-service.ts';
 import type { ContainerRecord } from '../model.ts';
-import { isAlive } from './container-index.ts';
+import type { RootFilesystems } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive } from '../records/container-index.ts';
 import { containerFilter, type FilterQuestions } from './filters.ts';
+import type { SummaryDependencies } from './summary.ts';
 import { summarize } from './summary.ts';
 
+/** What the functions of this file work on. */
+export interface ListDependencies extends SummaryDependencies {
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly images: Images;
+  readonly index: ContainerIndex;
+}
+
 export async function listContainers(
-  context: EngineContext,
+  context: ListDependencies,
   options: Parameters<ContainerService['list']>[0],
 ): Promise<ContainerSummary[]> {
   const accepts = await containerFilter(options.filters, questions(context));
@@ -41,7 +53,7 @@ function showsStopped(filters: Filters): boolean {
 }
 
 /** The image's name as long as it still means the same image, then the image's id. */
-function imageNames(context: EngineContext): (record: ContainerRecord) => Promise<ContainerRecord> {
+function imageNames(context: ListDependencies): (record: ContainerRecord) => Promise<ContainerRecord> {
   const found = new Map<string, Promise<string | undefined>>();
   return async (record) => {
     const { image } = record.config;
@@ -57,7 +69,7 @@ function imageNames(context: EngineContext): (record: ContainerRecord) => Promis
   };
 }
 
-function questions(context: EngineContext): FilterQuestions {
+function questions(context: ListDependencies): FilterQuestions {
   return {
     container: (ref) => context.index.get(ref),
     networksOf: (record) => networksOf(context, record),
@@ -66,7 +78,7 @@ function questions(context: EngineContext): FilterQuestions {
 }
 
 /** What it is attached to, or, when it does not run, is going to be. */
-function networksOf(context: EngineContext, record: ContainerRecord): { name: string; id: string }[] {
+function networksOf(context: ListDependencies, record: ContainerRecord): { name: string; id: string }[] {
   const { networks } = context;
   const refs = networks.config(record.id)?.endpoints.map((endpoint) => endpoint.network) ?? [];
   const known = networks.list();
@@ -76,7 +88,7 @@ function networksOf(context: EngineContext, record: ContainerRecord): { name: st
 }
 
 /** An image is an ancestor of all that begin with its layers. */
-async function imageFamily(context: EngineContext, ref: string): Promise<string[]> {
+async function imageFamily(context: ListDependencies, ref: string): Promise<string[]> {
   const ancestor = await context.images.get(ref).catch(() => undefined);
   if (!ancestor) return [];
   const last = ancestor.layers.at(-1)?.chainId;

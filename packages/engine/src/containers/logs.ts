@@ -1,11 +1,25 @@
 /** `docker logs`. */
+
+import type { Clock } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { LogOptions, OutputChunk } from '../contract.ts';
+import type { LogReader } from '../logs/log-reader.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import { logPath } from '../paths.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+
+/** What the functions of this file work on. */
+export interface LogsDependencies {
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+  readonly outputs: Outputs;
+  readonly logs: LogReader;
+}
 
 export async function containerLogs(
-  context: EngineContext,
+  context: LogsDependencies,
   ref: string,
   options: LogOptions,
 ): Promise<{ tty: boolean; output: AsyncIterable<Uint8Array> }> {

@@ -1,7 +1,7 @@
 /** Names for containers that were given none: an adjective and the surname of somebody who moved computing or networks. */
 import { randomInt } from 'node:crypto';
 import { isName, NetyardError, shortId } from '@netyard/core';
-import type { ContainerIndex } from './container-index.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
 
 const adjectives =
   `able agile airy alert amber ample apt arctic azure balanced bold brave breezy bright brisk calm candid

@@ -1,10 +1,22 @@
 /** `docker pause` and `docker unpause`: the freezer. */
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
-import { publishContainer } from '../events/container-events.ts';
-import { hasEnded, isRestarting, notRunning } from './container-index.ts';
 
-export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
+import type { KeyedQueue } from '@netyard/core';
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, isRestarting, notRunning } from '../records/container-index.ts';
+
+/** What the functions of this file work on. */
+export interface PauseDependencies {
+  readonly runtime: Runtime;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly queue: KeyedQueue;
+}
+
+export async function pauseContainer(context: PauseDependencies, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, async () => {
     const record = context.index.get(id);
@@ -17,7 +29,7 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
   });
 }
 
-export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
+export async function unpauseContainer(context: PauseDependencies, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, async () => {
     const notPaused = new NetyardError('internal', `Container ${id} is not paused`);

@@ -1,13 +1,27 @@
 /** `docker container prune`. */
+
+import type { Clock, Logger } from '@netyard/core';
 import { messageOf } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { Filters } from '../contract.ts';
+import type { EventLog } from '../events/event-log.ts';
 import { checkFilterKeys, matchesPruneLabels, untilFilter } from '../filters.ts';
-import { isAlive } from './container-index.ts';
+import type { RootFilesystems } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive } from '../records/container-index.ts';
+import type { RemoveDependencies } from './remove.ts';
 import { removeContainer } from './remove.ts';
 
+/** What the functions of this file work on. */
+export interface PruneDependencies extends RemoveDependencies {
+  readonly rootfs: RootFilesystems;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+}
+
 export async function pruneContainers(
-  context: EngineContext,
+  context: PruneDependencies,
   filters: Filters,
 ): Promise<{ deleted: string[]; reclaimed: number }> {
   checkFilterKeys(filters, ['label', 'label!', 'until']);

@@ -5,19 +5,49 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import { isFullId, messageOf } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
+import type { ExecRegistry } from '../exec/exec-registry.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, containersDirectory } from '../paths.ts';
-import type { ExitStatus, TaskInfo } from '../ports.ts';
-import { hasProcess, isAlive } from './container-index.ts';
+import type { ExitStatus, RootFilesystems, Runtime, TaskInfo } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess, isAlive } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+import type { VolumeIndex } from '../volumes/volume-index.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
+import type { ExitDependencies } from './exit.ts';
 import { settleExit, tearDown } from './exit.ts';
+import type { HealthMonitors } from './healthcheck.ts';
+import type { RemoveDependencies } from './remove.ts';
 import { removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
 import { restartsAtBoot } from './restart-policy.ts';
+import type { StartDependencies } from './start.ts';
 import { runContainer } from './start.ts';
+import type { StdinPipes } from './stdin.ts';
+
+/** What the functions of this file work on. */
+export interface ReconcileDependencies extends ExitDependencies, RemoveDependencies, StartDependencies {
+  readonly runtime: Runtime;
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly volumes: VolumeIndex;
+  readonly volumeMounts: VolumeMounts;
+  readonly outputs: Outputs;
+  readonly stdin: StdinPipes;
+  readonly execs: ExecRegistry;
+  readonly health: HealthMonitors;
+  readonly queue: KeyedQueue;
+}
 
 /** At the daemon's start. Network repair (`networks.start`) is part of it, once it is known what runs. */
-export async function reconcile(context: EngineContext): Promise<void> {
+export async function reconcile(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
   const ids = new Set(running.map(({ id }) => id));
@@ -36,7 +66,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
 }
 
 /** When the stream of the runtime's events was broken: nothing that happened meanwhile was told. */
-export async function resync(context: EngineContext): Promise<void> {
+export async function resync(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   for (const { id } of context.index.all()) {
     await attempt(context, id, () => settleExecs(context, id));
@@ -54,7 +84,7 @@ export async function resync(context: EngineContext): Promise<void> {
 }
 
 /** Commands that ended unheard: those that can be deleted, for one that runs cannot. */
-async function settleExecs(context: EngineContext, containerId: string): Promise<void> {
+async function settleExecs(context: ReconcileDependencies, containerId: string): Promise<void> {
   for (const { id } of context.execs.running(containerId)) {
     const exit = await context.runtime.deleteExec(containerId, id).catch(() => undefined);
     if (exit) context.execs.ended(id, exit);
@@ -66,7 +96,11 @@ const isDoomed = (record: ContainerRecord): boolean =>
   record.state.status === 'removing' || record.state.status === 'dead';
 
 /** It runs. Also one whose start was not written down any more: it is there, so it is started. */
-async function adopt(context: EngineContext, record: ContainerRecord, task: TaskInfo | undefined): Promise<void> {
+async function adopt(
+  context: ReconcileDependencies,
+  record: ContainerRecord,
+  task: TaskInfo | undefined,
+): Promise<void> {
   const { index, outputs, stdin, clock } = context;
   const startedAt = hasProcess(record) ? record.state.startedAt : clock.now();
   const adopted = index.setState(record.id, {
@@ -83,7 +117,11 @@ async function adopt(context: EngineContext, record: ContainerRecord, task: Task
 }
 
 /** It does not run. */
-async function settle(context: EngineContext, record: ContainerRecord, task: TaskInfo | undefined): Promise<void> {
+async function settle(
+  context: ReconcileDependencies,
+  record: ContainerRecord,
+  task: TaskInfo | undefined,
+): Promise<void> {
   if (isDoomed(record)) return finishRemoval(context, record);
   if (hasProcess(record)) {
     context.outputs.adopt(record);
@@ -94,12 +132,12 @@ async function settle(context: EngineContext, record: ContainerRecord, task: Tas
   if (record.config.autoRemove) await removeStopped(context, record, { volumes: true }); // nobody else would
 }
 
-function exitOf(context: EngineContext, task: TaskInfo | undefined): ExitStatus {
+function exitOf(context: ReconcileDependencies, task: TaskInfo | undefined): ExitStatus {
   return task?.exit ?? { exitCode: 255, exitedAt: context.clock.now() }; // Docker's code for "we do not know"
 }
 
 /** Volumes of one that was being made go as well: its client never heard of them. */
-async function finishRemoval(context: EngineContext, record: ContainerRecord): Promise<void> {
+async function finishRemoval(context: ReconcileDependencies, record: ContainerRecord): Promise<void> {
   await context.runtime.delete(record.id);
   await removeTraces(context, record);
   context.index.delete(record.id);
@@ -112,7 +150,7 @@ async function finishRemoval(context: EngineContext, record: ContainerRecord): P
  * record; so these are containers whose record was lost, and nothing of them is ever removed unasked.
  */
 export async function unknownContainers(
-  context: EngineContext,
+  context: ReconcileDependencies,
   tasks: ReadonlyMap<string, TaskInfo>,
 ): Promise<string[]> {
   const folder = containersDirectory(context.settings);
@@ -121,24 +159,24 @@ export async function unknownContainers(
 }
 
 /** Ids without a record of which nothing is there but what a start makes in memory: pipes and prepared shims. */
-export async function remains(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
+export async function remains(context: ReconcileDependencies, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
   const unknown = new Set(await unknownContainers(context, tasks));
   const left = [...context.outputs.leftovers(), ...context.runtime.prepared()];
   return unrecorded(context, left).filter((id) => !unknown.has(id));
 }
 
-function unrecorded({ index }: EngineContext, ids: readonly string[]): string[] {
+function unrecorded({ index }: ReconcileDependencies, ids: readonly string[]): string[] {
   return [...new Set(ids)].filter((id) => isFullId(id) && !index.hasRecord(id));
 }
 
-async function removeRemains(context: EngineContext, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {
+async function removeRemains(context: ReconcileDependencies, tasks: ReadonlyMap<string, TaskInfo>): Promise<void> {
   for (const id of await remains(context, tasks)) {
     context.logger.warn('removing what an interrupted start left', { container: id });
     await attempt(context, id, () => removeUnknown(context, id));
   }
 }
 
-async function finishVolumeRemovals({ volumes, logger }: EngineContext): Promise<void> {
+async function finishVolumeRemovals({ volumes, logger }: ReconcileDependencies): Promise<void> {
   try {
     await volumes.finishRemovals();
   } catch (error) {
@@ -146,7 +184,7 @@ async function finishVolumeRemovals({ volumes, logger }: EngineContext): Promise
   }
 }
 
-function reportUnknown({ logger }: EngineContext, ids: readonly string[]): void {
+function reportUnknown({ logger }: ReconcileDependencies, ids: readonly string[]): void {
   for (const id of ids)
     logger.warn('keeping a container without a record; see `netyard system recover` and `netyard system cleanup`', {
       container: id,
@@ -154,7 +192,7 @@ function reportUnknown({ logger }: EngineContext, ids: readonly string[]): void 
 }
 
 /** Everything of an id without a record, its data as well. */
-export async function removeUnknown(context: EngineContext, id: string): Promise<void> {
+export async function removeUnknown(context: ReconcileDependencies, id: string): Promise<void> {
   const { runtime, rootfs, networks, outputs, settings } = context;
   await runtime.delete(id);
   await networks.unregister(id);
@@ -164,7 +202,7 @@ export async function removeUnknown(context: EngineContext, id: string): Promise
 }
 
 /** Targets of links, and of shared networks, before those that need them. */
-async function restartAtBoot(context: EngineContext): Promise<void> {
+async function restartAtBoot(context: ReconcileDependencies): Promise<void> {
   const wanted = context.index.all().filter((record) => {
     const { exitCode, stoppedByUser, restartCount, startedAt } = record.state;
     if (isAlive(record) || isDoomed(record) || startedAt === undefined) return false;
@@ -190,7 +228,7 @@ async function restartAtBoot(context: EngineContext): Promise<void> {
 }
 
 /** One container's trouble is not the others'. */
-async function attempt(context: EngineContext, id: string, work: () => Promise<void>): Promise<void> {
+async function attempt(context: ReconcileDependencies, id: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {

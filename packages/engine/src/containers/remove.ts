@@ -1,16 +1,48 @@
 /** `docker rm`: the link, or the container with all that is its own. */
+
+import type { KeyedQueue, Logger } from '@netyard/core';
 import { messageOf, NetyardError } from '@netyard/core';
 import { type KernelOperation, removeTree } from '@netyard/kernel';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ExecRegistry } from '../exec/exec-registry.ts';
+import type { Images } from '../images/image-service.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
+import type { RootFilesystems } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
-import { isAlive } from './container-index.ts';
+import type { VolumeIndex } from '../volumes/volume-index.ts';
+import type { Departures } from './departures.ts';
+import type { RestartTimers } from './restart-timers.ts';
+import type { StopDependencies } from './stop.ts';
 import { killAndWait } from './stop.ts';
+import type { Waiters } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface RemoveDependencies extends StopDependencies {
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly images: Images;
+  readonly settings: EngineSettings;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly volumes: VolumeIndex;
+  readonly events: EventLog;
+  readonly outputs: Outputs;
+  readonly execs: ExecRegistry;
+  readonly waiters: Waiters;
+  readonly restarts: RestartTimers;
+  readonly departures: Departures;
+  readonly queue: KeyedQueue;
+}
 
 export async function removeContainer(
-  context: EngineContext,
+  context: RemoveDependencies,
   ref: string,
   options: { force: boolean; volumes: boolean; link: boolean },
 ): Promise<void> {
@@ -29,7 +61,7 @@ export async function removeContainer(
 
 /** What it would do to the network. */
 export async function planRemove(
-  context: EngineContext,
+  context: RemoveDependencies,
   ref: string,
   options: { force: boolean; link: boolean },
 ): Promise<KernelOperation[]> {
@@ -41,7 +73,7 @@ export async function planRemove(
 }
 
 /** The name of a link finds its target, but not one of another host. */
-const leadsElsewhere = (context: EngineContext, ref: string): boolean =>
+const leadsElsewhere = (context: RemoveDependencies, ref: string): boolean =>
   context.networks.findLink(ref)?.remote !== undefined;
 
 function checkRemovable(record: ContainerRecord, ref: string, { force }: { force: boolean }): void {
@@ -61,7 +93,7 @@ function refusal(record: ContainerRecord): NetyardError {
 
 /** Within the container's queue. A removal that a crash cuts short goes on at the next start. */
 export async function removeStopped(
-  context: EngineContext,
+  context: RemoveDependencies,
   record: ContainerRecord,
   options: { volumes: boolean },
 ): Promise<void> {
@@ -85,7 +117,7 @@ export async function removeStopped(
 }
 
 /** Everything but the record, which is what a next attempt starts from. */
-export async function removeTraces(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function removeTraces(context: RemoveDependencies, record: ContainerRecord): Promise<void> {
   const { networks, rootfs, outputs, execs, settings } = context;
   const { id } = record;
   outputs.remove(record);
@@ -94,7 +126,7 @@ export async function removeTraces(context: EngineContext, record: ContainerReco
 }
 
 /** An image that was removed (by force) before its container leaves its layers to the container. */
-async function hasImage(context: EngineContext, imageId: string): Promise<boolean> {
+async function hasImage(context: RemoveDependencies, imageId: string): Promise<boolean> {
   return context.images.get(imageId).then(
     () => true,
     () => false,
@@ -102,14 +134,14 @@ async function hasImage(context: EngineContext, imageId: string): Promise<boolea
 }
 
 /** In the background. */
-export function collectGarbage(context: EngineContext, layers: readonly string[] = []): void {
+export function collectGarbage(context: RemoveDependencies, layers: readonly string[] = []): void {
   context.images.collectGarbage(layers.map((chainId) => `layer ${chainId}`)).catch((error: unknown) => {
     context.logger.error('removing unused layers failed', { error: messageOf(error) });
   });
 }
 
 /** Only those nobody else has. */
-export async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function removeAnonymousVolumes(context: RemoveDependencies, record: ContainerRecord): Promise<void> {
   for (const { name } of record.mounts) {
     const volume = name === undefined ? undefined : context.volumes.find(name);
     if (!volume?.anonymous || context.volumes.users(volume.name).length > 0) continue;

@@ -1,12 +1,24 @@
 /** `docker rename`: the name, and with it the names of links that begin with it. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { NetyardError, withUndo } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
 import { checkName } from './names.ts';
+
+/** What the functions of this file work on. */
+export interface RenameDependencies {
+  readonly networks: Networks;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly queue: KeyedQueue;
+}
 
 const allocating = 'Error when allocating new name: ';
 
-export async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {
+export async function renameContainer(context: RenameDependencies, ref: string, wanted: string): Promise<void> {
   const { index, networks, events } = context;
   if (ref === '' || wanted === '') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
   const { id } = index.get(ref);
@@ -27,7 +39,7 @@ export async function renameContainer(context: EngineContext, ref: string, wante
   });
 }
 
-function takeName(context: EngineContext, name: string, id: string): void {
+function takeName(context: RenameDependencies, name: string, id: string): void {
   try {
     context.index.reserveName(name, id);
   } catch (error) {

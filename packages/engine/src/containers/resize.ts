@@ -1,10 +1,19 @@
 /** The size of a container's terminal. */
-import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { hasEnded, hasProcess, notRunning } from './container-index.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, hasProcess, notRunning } from '../records/container-index.ts';
+
+/** What the functions of this file work on. */
+export interface ResizeDependencies {
+  readonly runtime: Runtime;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+}
 
 export async function resizeContainer(
-  context: EngineContext,
+  context: ResizeDependencies,
   ref: string,
   rows: number,
   columns: number,

@@ -1,12 +1,26 @@
 /** `docker restart`. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { isAlive } from './container-index.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive } from '../records/container-index.ts';
+import type { RestartTimers } from './restart-timers.ts';
+import type { StartDependencies } from './start.ts';
 import { startNow } from './start.ts';
+import type { StopDependencies } from './stop.ts';
 import { type StopOptions, stopAndWait } from './stop.ts';
 
-export async function restartContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
+/** What the functions of this file work on. */
+export interface RestartDependencies extends StartDependencies, StopDependencies {
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly restarts: RestartTimers;
+  readonly queue: KeyedQueue;
+}
+
+export async function restartContainer(context: RestartDependencies, ref: string, options: StopOptions): Promise<void> {
   const { id } = context.index.get(ref);
   try {
     await context.restarts.restartingByUser(id, async () => {

@@ -3,28 +3,55 @@
  * whole; the container keeps the exit code and the message.
  */
 import { existsSync, mkdirSync } from 'node:fs';
+import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import { messageOf, NetyardError, UndoStack } from '@netyard/core';
-import type { SandboxState } from '@netyard/network';
-import type { EngineContext } from '../context.ts';
+import type { Networks, SandboxState } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { ioPath } from '../paths.ts';
-import type { TaskSpec } from '../ports.ts';
+import type { RootFilesystems, Runtime, TaskSpec } from '../ports.ts';
+import { hostnameOf } from '../processes/hostname.ts';
+import { failureAnswer, failureExitCode, runtimeFailure } from '../processes/start-failure.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive, isRestarting, notRunning } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
-import { isAlive, isRestarting, notRunning } from './container-index.ts';
-import { hostnameOf } from './create-config.ts';
+import type { VolumeMounts } from '../volumes/volume-mounts.ts';
+import type { HealthMonitors } from './healthcheck.ts';
 import { healthAtStart } from './healthcheck.ts';
+import type { RemoveDependencies } from './remove.ts';
 import { removeStopped } from './remove.ts';
-import { failureAnswer, failureExitCode, runtimeFailure } from './start-failure.ts';
+import type { RestartTimers } from './restart-timers.ts';
+import type { StdinPipes } from './stdin.ts';
 import { planTask } from './task-spec.ts';
 
-export async function startContainer(context: EngineContext, ref: string): Promise<void> {
+/** What the functions of this file work on. */
+export interface StartDependencies extends RemoveDependencies {
+  readonly runtime: Runtime;
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly volumeMounts: VolumeMounts;
+  readonly events: EventLog;
+  readonly outputs: Outputs;
+  readonly stdin: StdinPipes;
+  readonly restarts: RestartTimers;
+  readonly health: HealthMonitors;
+  readonly queue: KeyedQueue;
+}
+
+export async function startContainer(context: StartDependencies, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, () => startNow(context, id));
 }
 
 /** Within the container's queue. A user's start begins to count restarts anew. */
-export async function startNow(context: EngineContext, id: string): Promise<void> {
+export async function startNow(context: StartDependencies, id: string): Promise<void> {
   const record = context.index.get(id);
   const { status } = record.state;
   if (status === 'paused') throw new NetyardError('conflict', 'cannot start a paused container, try unpause instead');
@@ -35,7 +62,7 @@ export async function startNow(context: EngineContext, id: string): Promise<void
 
 /** Within the container's queue, for a start and for a restart by policy. */
 export async function runContainer(
-  context: EngineContext,
+  context: StartDependencies,
   record: ContainerRecord,
   options: { restartCount: number },
 ): Promise<void> {
@@ -68,7 +95,7 @@ export async function runContainer(
   }
 }
 
-async function keepFailure(context: EngineContext, record: ContainerRecord, error: unknown): Promise<void> {
+async function keepFailure(context: StartDependencies, record: ContainerRecord, error: unknown): Promise<void> {
   const failed = context.index.setState(record.id, {
     pid: 0,
     exitCode: failureExitCode(error),
@@ -78,7 +105,7 @@ async function keepFailure(context: EngineContext, record: ContainerRecord, erro
 }
 
 async function launch(
-  context: EngineContext,
+  context: StartDependencies,
   record: ContainerRecord,
   undo: UndoStack,
 ): Promise<{ pid: number; startedAt: bigint; releaseVolumes: () => Promise<void> }> {
@@ -117,7 +144,7 @@ async function launch(
 
 /** Network, root file system and output files: independent of each other, and each undone on its own. */
 async function prepare(
-  context: EngineContext,
+  context: StartDependencies,
   record: ContainerRecord,
   undo: UndoStack,
 ): Promise<{ network: SandboxState; rootPath: string; stdio: TaskSpec['stdio'] }> {
@@ -160,14 +187,14 @@ function prepareSources(record: ContainerRecord): void {
 }
 
 /** A container that shares another one's network shows that one's name. */
-function names(context: EngineContext, record: ContainerRecord): { hostname: string; domainname: string } {
+function names(context: StartDependencies, record: ContainerRecord): { hostname: string; domainname: string } {
   const { networkMode } = record.config;
   const shown = networkMode.kind === 'container' ? (context.index.find(networkMode.ref) ?? record) : record;
   return { hostname: hostnameOf(shown), domainname: shown.config.domainname };
 }
 
 function sharedNamespaces(
-  context: EngineContext,
+  context: StartDependencies,
   record: ContainerRecord,
 ): Pick<TaskSpec, 'pidNamespace' | 'ipcNamespace'> {
   const { pidMode, ipcMode } = record.config;
@@ -178,7 +205,7 @@ function sharedNamespaces(
 }
 
 function sharedNamespace(
-  context: EngineContext,
+  context: StartDependencies,
   record: ContainerRecord,
   mode: string,
   kind: 'pid' | 'ipc',
@@ -194,7 +221,7 @@ function sharedNamespace(
 }
 
 /** After a failed start: throws `conflict` when a container whose namespace is to be joined has ended meanwhile. */
-async function checkDonors(context: EngineContext, { config }: ContainerRecord): Promise<void> {
+async function checkDonors(context: StartDependencies, { config }: ContainerRecord): Promise<void> {
   for (const mode of [config.pidMode, config.ipcMode].filter((text) => text.startsWith('container:'))) {
     const donor = context.index.get(mode.slice('container:'.length));
     const task = await context.runtime.get(donor.id);
@@ -208,7 +235,11 @@ const isPrivate = ({ id }: ContainerRecord): NetyardError =>
     `can't join IPC of container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
   );
 
-function publishMount(context: EngineContext, record: ContainerRecord, mount: ContainerRecord['mounts'][number]): void {
+function publishMount(
+  context: StartDependencies,
+  record: ContainerRecord,
+  mount: ContainerRecord['mounts'][number],
+): void {
   publishVolume(context.events, mount.name ?? '', 'mount', {
     container: record.id,
     destination: mount.target,

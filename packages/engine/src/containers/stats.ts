@@ -1,15 +1,28 @@
 /** One reading of a container's counters, for `docker stats`. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import type { EngineContext } from '../context.ts';
+import type { Clock } from '@netyard/core';
+import type { LinkStatistics } from '@netyard/kernel';
+import type { Networks } from '@netyard/network';
 import type { ContainerStats } from '../contract.ts';
 import type { ContainerRecord } from '../model.ts';
-import { hasEnded, hasProcess } from './container-index.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, hasProcess } from '../records/container-index.ts';
+
+/** What the functions of this file work on. */
+export interface StatsDependencies {
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+}
 
 /** USER_HZ, which is 100 on every architecture Linux runs containers on; see time(7). */
 const nanosecondsPerTick = 10_000_000;
 
-export async function containerStats(context: EngineContext, ref: string): Promise<ContainerStats> {
+export async function containerStats(context: StatsDependencies, ref: string): Promise<ContainerStats> {
   const record = context.index.get(ref);
   const [counters, systemCpu] = await Promise.all([processCounters(context, record), hostCpu()]);
   return {
@@ -24,7 +37,7 @@ export async function containerStats(context: EngineContext, ref: string): Promi
 
 /** None of a container without a process, also when that ends while its files and links are read. */
 async function processCounters(
-  context: EngineContext,
+  context: StatsDependencies,
   record: ContainerRecord,
 ): Promise<Pick<ContainerStats, 'metrics' | 'networks'>> {
   const none = { metrics: undefined, networks: {} };
@@ -43,7 +56,10 @@ async function processCounters(
 }
 
 /** By the links' names inside: what the container received. */
-async function networkCounters(context: EngineContext, record: ContainerRecord): Promise<ContainerStats['networks']> {
+async function networkCounters(
+  context: StatsDependencies,
+  record: ContainerRecord,
+): Promise<ContainerStats['networks']> {
   const state = context.networks.state(record.id);
   if (!state?.netnsPath) return {};
   const counted = state.endpoints

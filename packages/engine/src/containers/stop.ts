@@ -1,12 +1,32 @@
 /** `docker stop`: the stop signal, then SIGKILL when the time is over. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
-import { hasProcess, isAlive, passOverEnded } from './container-index.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess, isAlive, passOverEnded } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+import type { RestartTimers } from './restart-timers.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
+import type { Waiters } from './waiters.ts';
 import { withTimeLimit } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface StopDependencies {
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly settings: EngineSettings;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly waiters: Waiters;
+  readonly restarts: RestartTimers;
+  readonly queue: KeyedQueue;
+}
 
 export interface StopOptions {
   /** Negative: wait as long as it takes. */
@@ -17,7 +37,7 @@ export interface StopOptions {
 /** How long a killed process may take to be gone. */
 const killMilliseconds = 10_000;
 
-export async function stopContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
+export async function stopContainer(context: StopDependencies, ref: string, options: StopOptions): Promise<void> {
   const record = context.index.get(ref);
   if (!isAlive(record)) throw new NetyardError('not-modified', 'container is already stopped');
   if (options.signal) parseSignal(options.signal);
@@ -29,7 +49,11 @@ export async function stopContainer(context: EngineContext, ref: string, options
 }
 
 /** What it would do to the network. One that is stopped already has nothing more to lose. */
-export async function planStop(context: EngineContext, ref: string, options: StopOptions): Promise<KernelOperation[]> {
+export async function planStop(
+  context: StopDependencies,
+  ref: string,
+  options: StopOptions,
+): Promise<KernelOperation[]> {
   const record = context.index.get(ref);
   if (!isAlive(record)) return [];
   if (options.signal) parseSignal(options.signal);
@@ -38,7 +62,7 @@ export async function planStop(context: EngineContext, ref: string, options: Sto
 
 /** Returns when it has ended (and, with --rm, may still be being removed). */
 export async function stopAndWait(
-  context: EngineContext,
+  context: StopDependencies,
   id: string,
   options: StopOptions & { byUser?: boolean },
 ): Promise<void> {
@@ -53,14 +77,14 @@ export async function stopAndWait(
 }
 
 /** SIGKILL. Fine when it has ended already. */
-export async function killAndWait(context: EngineContext, id: string, byUser = true): Promise<void> {
+export async function killAndWait(context: StopDependencies, id: string, byUser = true): Promise<void> {
   if (await sendAndWait(context, id, SIGKILL, killMilliseconds, byUser)) return;
   throw new NetyardError('internal', 'tried to kill container, but did not receive an exit event');
 }
 
 /** True when it has ended within the time. */
 async function sendAndWait(
-  context: EngineContext,
+  context: StopDependencies,
   id: string,
   signal: number,
   milliseconds: number,
@@ -82,7 +106,12 @@ async function sendAndWait(
 }
 
 /** Within the container's queue. False when there is no process to signal (any more). */
-export async function signalNow(context: EngineContext, id: string, signal: number, byUser: boolean): Promise<boolean> {
+export async function signalNow(
+  context: StopDependencies,
+  id: string,
+  signal: number,
+  byUser: boolean,
+): Promise<boolean> {
   const record = context.index.byId(id);
   if (!record || !isAlive(record)) return false;
   if (byUser && !record.state.stoppedByUser) context.index.setState(id, { stoppedByUser: true });
@@ -102,7 +131,7 @@ export async function signalNow(context: EngineContext, id: string, signal: numb
 }
 
 /** It was waiting for its next start, which will not come. */
-function endRestarting(context: EngineContext, record: ContainerRecord): void {
+function endRestarting(context: StopDependencies, record: ContainerRecord): void {
   context.restarts.cancel(record.id);
   const { exitCode } = context.index.setState(record.id, { status: 'exited' }).state;
   context.waiters.exited(record.id, { exitCode });

@@ -1,12 +1,30 @@
 /** What `docker ps` and `docker inspect` show of a container, put together from its record and its network. */
-import type { EngineContext } from '../context.ts';
+
+import type { Clock } from '@netyard/core';
+import type { Networks } from '@netyard/network';
 import type { ContainerDetails, ContainerSummary } from '../contract.ts';
+import type { ExecRegistry } from '../exec/exec-registry.ts';
+import type { Images } from '../images/image-service.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, logPath } from '../paths.ts';
+import type { RootFilesystems } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
 import { statusText } from './status-text.ts';
 
+/** What the functions of this file work on. */
+export interface SummaryDependencies {
+  readonly rootfs: RootFilesystems;
+  readonly networks: Networks;
+  readonly images: Images;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+  readonly execs: ExecRegistry;
+}
+
 export async function summarize(
-  context: EngineContext,
+  context: SummaryDependencies,
   record: ContainerRecord,
   options: { size: boolean },
 ): Promise<ContainerSummary> {
@@ -21,7 +39,7 @@ export async function summarize(
 }
 
 /** Its own, then those that links give it. */
-export function namesOf(context: EngineContext, record: ContainerRecord): string[] {
+export function namesOf(context: SummaryDependencies, record: ContainerRecord): string[] {
   const links = context.networks.linksTo(record.id).flatMap(({ parentId, alias }) => {
     const parent = context.index.byId(parentId);
     return parent ? [`/${parent.name}/${alias}`] : [];
@@ -30,7 +48,7 @@ export function namesOf(context: EngineContext, record: ContainerRecord): string
 }
 
 export async function inspectContainer(
-  context: EngineContext,
+  context: SummaryDependencies,
   ref: string,
   options: { size: boolean },
 ): Promise<ContainerDetails> {
@@ -57,7 +75,7 @@ export async function inspectContainer(
 const noFolders = { lower: [], upper: '', work: '', merged: '' };
 
 /** `/child:/parent/alias`, as HostConfig.Links has them. */
-function linkTexts(context: EngineContext, record: ContainerRecord): string[] {
+function linkTexts(context: SummaryDependencies, record: ContainerRecord): string[] {
   return context.networks.links(record.id).map((link) => {
     const child = context.index.byId(link.childId)?.name ?? link.targetName ?? link.childId;
     return `/${child}:/${record.name}/${link.alias}`;

@@ -4,8 +4,8 @@ import { NetyardError } from '@netyard/core';
 import type { SandboxState } from '@netyard/network';
 import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
 import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
+import { processEnv } from '../processes/env.ts';
 import type { EngineSettings } from '../settings.ts';
-import { processEnv } from './env.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { splitSysctls } from './sysctls.ts';
 

@@ -2,9 +2,18 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { messageOf, NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import { publishContainer } from '../events/container-events.ts';
-import { hasEnded, hasProcess, isRestarting, notRunning } from './container-index.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, hasProcess, isRestarting, notRunning } from '../records/container-index.ts';
+
+/** What the functions of this file work on. */
+export interface TopDependencies {
+  readonly runtime: Runtime;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+}
 
 const run = promisify(execFile);
 
@@ -13,7 +22,7 @@ export interface ProcessTable {
   processes: string[][];
 }
 
-export async function topContainer(context: EngineContext, ref: string, psArguments: string): Promise<ProcessTable> {
+export async function topContainer(context: TopDependencies, ref: string, psArguments: string): Promise<ProcessTable> {
   const options = psArguments === '' ? '-ef' : psArguments;
   checkPsArguments(options);
   const record = context.index.get(ref);

@@ -1,18 +1,32 @@
 /** `docker update`: limits and restart policy of a container, running or not. */
+
+import type { KeyedQueue } from '@netyard/core';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, Resources } from '../model.ts';
-import { hasProcess, passOverEnded } from './container-index.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess, passOverEnded } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
 import { checkResources, checkRestartPolicy } from './create-check.ts';
 import { taskResources } from './task-spec.ts';
 import { discardUnsupported } from './unsupported-resources.ts';
 
+/** What the functions of this file work on. */
+export interface UpdateDependencies {
+  readonly runtime: Runtime;
+  readonly settings: EngineSettings;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly queue: KeyedQueue;
+}
+
 type Change = Parameters<ContainerService['update']>[1];
 
 export async function updateContainer(
-  context: EngineContext,
+  context: UpdateDependencies,
   ref: string,
   change: Change,
 ): Promise<{ warnings: string[] }> {
@@ -29,7 +43,7 @@ export async function updateContainer(
 }
 
 async function updateNow(
-  context: EngineContext,
+  context: UpdateDependencies,
   record: ContainerRecord,
   change: Change,
 ): Promise<{ warnings: string[] }> {

@@ -1,10 +1,17 @@
 /** `docker wait`, and what `docker run` waits for. */
-import type { EngineContext } from '../context.ts';
 import type { ContainerService } from '../contract.ts';
-import { isAlive } from './container-index.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isAlive } from '../records/container-index.ts';
+import type { Waiters } from './waiters.ts';
+
+/** What the functions of this file work on. */
+export interface WaitDependencies {
+  readonly index: ContainerIndex;
+  readonly waiters: Waiters;
+}
 
 export async function waitContainer(
-  context: EngineContext,
+  context: WaitDependencies,
   ...[ref, condition, signal]: Parameters<ContainerService['wait']>
 ): ReturnType<ContainerService['wait']> {
   const record = context.index.get(ref);

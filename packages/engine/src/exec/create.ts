@@ -1,12 +1,23 @@
 /** `docker exec`, first half: checks that the container can take a command, and writes the command down. */
 import { NetyardError, newId } from '@netyard/core';
-import { isRestarting, notRunning } from '../containers/container-index.ts';
-import { parseDetachKeys } from '../containers/detach-keys.ts';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, ExecConfig, ExecRecord } from '../model.ts';
+import { parseDetachKeys } from '../processes/detach-keys.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { isRestarting, notRunning } from '../records/container-index.ts';
+import type { ExecRegistry } from './exec-registry.ts';
 
-export function createExec(context: EngineContext, ref: string, config: ExecConfig): ExecRecord {
+/** What the functions of this file work on. */
+export interface ExecCreateDependencies {
+  readonly networks: Networks;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly execs: ExecRegistry;
+}
+
+export function createExec(context: ExecCreateDependencies, ref: string, config: ExecConfig): ExecRecord {
   const record = activeContainer(context, ref);
   if (config.command.length === 0) throw new NetyardError('invalid', 'No exec command specified');
   parseDetachKeys(config.detachKeys);
@@ -30,7 +41,7 @@ export function createExec(context: EngineContext, ref: string, config: ExecConf
 export const commandText = ({ command: [name, ...args] }: ExecConfig): string => `${name} ${args.join(' ')}`;
 
 /** Throws `conflict` unless the container runs and is neither paused nor about to be restarted. */
-export function activeContainer(context: EngineContext, ref: string): ContainerRecord {
+export function activeContainer(context: ExecCreateDependencies, ref: string): ContainerRecord {
   const record = context.index.get(ref);
   const { status } = record.state;
   if (status === 'paused')

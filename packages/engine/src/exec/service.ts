@@ -1,16 +1,29 @@
 /** The exec verbs of the engine. */
 import { NetyardError } from '@netyard/core';
-import { hasEnded, notRunning } from '../containers/container-index.ts';
-import type { EngineContext } from '../context.ts';
 import type { ExecService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, notRunning } from '../records/container-index.ts';
+import type { ExecCreateDependencies } from './create.ts';
 import { activeContainer, createExec } from './create.ts';
+import type { ExecRegistry } from './exec-registry.ts';
+import type { ExecStartDependencies } from './start.ts';
 import { startExec } from './start.ts';
+
+/** What the functions of this file work on. */
+export interface ExecServiceDependencies extends ExecCreateDependencies, ExecStartDependencies {
+  readonly runtime: Runtime;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly execs: ExecRegistry;
+}
 
 const noProcess = (id: string): NetyardError =>
   new NetyardError('not-found', `process does not exist ${id}: not found`);
 
-export function createExecService(context: EngineContext): ExecService {
+export function createExecService(context: ExecServiceDependencies): ExecService {
   return {
     async create(ref, config) {
       return { id: createExec(context, ref, config).id };

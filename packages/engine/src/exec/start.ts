@@ -1,20 +1,38 @@
 /** `docker exec`, second half: runs the command and connects its streams. */
 import { Writable } from 'node:stream';
+import type { Logger } from '@netyard/core';
 import { isNetyardError, messageOf } from '@netyard/core';
-import { watchedStdin } from '../containers/attach.ts';
-import { hasEnded, notRunning } from '../containers/container-index.ts';
-import { hostnameOf } from '../containers/create-config.ts';
-import { DetachWatch, parseDetachKeys } from '../containers/detach-keys.ts';
-import { processEnv } from '../containers/env.ts';
-import { failureAnswer, RuntimeFailure, runtimeFailure } from '../containers/start-failure.ts';
-import type { EngineContext } from '../context.ts';
+import type { Networks } from '@netyard/network';
 import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, ExecRecord } from '../model.ts';
-import type { ExecSpec, ExitStatus } from '../ports.ts';
+import type { ExecSpec, ExitStatus, Runtime } from '../ports.ts';
+import { DetachWatch, parseDetachKeys } from '../processes/detach-keys.ts';
+import { processEnv } from '../processes/env.ts';
+import { hostnameOf } from '../processes/hostname.ts';
+import { failureAnswer, RuntimeFailure, runtimeFailure } from '../processes/start-failure.ts';
+import { watchedStdin } from '../processes/watched-stdin.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasEnded, notRunning } from '../records/container-index.ts';
+import type { EngineSettings, PipeFiles } from '../settings.ts';
+import type { ExecCreateDependencies } from './create.ts';
 import { activeContainer, commandText } from './create.ts';
 import { ExecPipes, type ExecStreams } from './exec-pipes.ts';
+import type { ExecRegistry } from './exec-registry.ts';
 import { mergeOutput } from './merge-output.ts';
+
+/** What the functions of this file work on. */
+export interface ExecStartDependencies extends ExecCreateDependencies {
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly files: PipeFiles;
+  readonly settings: EngineSettings;
+  readonly logger: Logger;
+  readonly index: ContainerIndex;
+  readonly events: EventLog;
+  readonly execs: ExecRegistry;
+}
 
 /** How long the end of the output may lag behind the end of the command; containerd's shim waits as long. */
 const drainMilliseconds = 2000;
@@ -30,7 +48,7 @@ export interface RunningExec {
 }
 
 export async function startExec(
-  context: EngineContext,
+  context: ExecStartDependencies,
   id: string,
   options: StartOptions,
 ): Promise<Attachment | undefined> {
@@ -52,7 +70,7 @@ export async function startExec(
 
 /** Runs it; a failure to do so is its end, with Docker's exit code. */
 export async function launchExec(
-  context: EngineContext,
+  context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,
   wanted: ExecStreams,
@@ -81,7 +99,7 @@ export async function launchExec(
 }
 
 function execSpec(
-  context: EngineContext,
+  context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,
   pipes: ExecPipes,
@@ -106,7 +124,7 @@ function execSpec(
 
 /** The exit code is known first; then the shim lets go of the FIFOs, and their readers come to the end. */
 async function settleExec(
-  context: EngineContext,
+  context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,
   pipes: ExecPipes,
@@ -154,7 +172,7 @@ async function* execOutput(
 }
 
 /** Its end is the end of the command's stdin, but for a terminal's. */
-function execStdin(context: EngineContext, exec: ExecRecord, pipe: Writable): Writable {
+function execStdin(context: ExecStartDependencies, exec: ExecRecord, pipe: Writable): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
       if (pipe.destroyed) return done();
@@ -178,7 +196,7 @@ function execStdin(context: EngineContext, exec: ExecRecord, pipe: Writable): Wr
 }
 
 function attachment(
-  context: EngineContext,
+  context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,
   { running, streams }: { running: RunningExec; streams: ExecStreams },

@@ -1,7 +1,8 @@
 /** `docker network …`: what the network box does, with containers found by name and their names shown. */
+
+import type { Clock, KeyedQueue } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
 import type { EndpointState, Networks } from '@netyard/network';
-import type { EngineContext } from '../context.ts';
 import type { Filters, NetworkService } from '../contract.ts';
 import {
   booleanFilter,
@@ -12,8 +13,17 @@ import {
   matchesPruneLabels,
   untilFilter,
 } from '../filters.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
 
-export function createNetworkService(context: EngineContext): NetworkService {
+/** What the functions of this file work on. */
+export interface NetworksServiceDependencies {
+  readonly networks: Networks;
+  readonly clock: Clock;
+  readonly index: ContainerIndex;
+  readonly queue: KeyedQueue;
+}
+
+export function createNetworkService(context: NetworksServiceDependencies): NetworkService {
   const { networks, index, queue } = context;
   return {
     list: (filters) => listNetworks(networks, filters),
@@ -81,7 +91,7 @@ function listNetworks(networks: Networks, filters: Filters): ReturnType<NetworkS
   });
 }
 
-async function pruneNetworks(context: EngineContext, filters: Filters): Promise<string[]> {
+async function pruneNetworks(context: NetworksServiceDependencies, filters: Filters): Promise<string[]> {
   const { networks, clock } = context;
   checkFilterKeys(filters, ['label', 'label!', 'until']);
   const until = untilFilter(filters, clock.now());

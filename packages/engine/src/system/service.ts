@@ -1,12 +1,37 @@
 /** `docker info`, `docker system df`, and what `netyard system cleanup` takes away. */
-import { hasProcess } from '../containers/container-index.ts';
-import { remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
-import { summarize } from '../containers/summary.ts';
-import type { EngineContext } from '../context.ts';
-import type { DiskUsage, Engine, SystemInfo } from '../contract.ts';
-import { treeSize } from '../volumes/service.ts';
 
-export function createSystemService(context: EngineContext): Engine['system'] {
+import type { KeyedQueue } from '@netyard/core';
+import type { Networks } from '@netyard/network';
+import type { Departures } from '../containers/departures.ts';
+import type { ReconcileDependencies } from '../containers/reconcile.ts';
+import { remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
+import type { SummaryDependencies } from '../containers/summary.ts';
+import { summarize } from '../containers/summary.ts';
+import type { DiskUsage, Engine, SystemInfo } from '../contract.ts';
+import type { Images } from '../images/image-service.ts';
+import type { Outputs } from '../logs/outputs.ts';
+import type { Runtime } from '../ports.ts';
+import type { ContainerIndex } from '../records/container-index.ts';
+import { hasProcess } from '../records/container-index.ts';
+import type { EngineSettings } from '../settings.ts';
+import { treeSize } from '../volumes/service.ts';
+import type { VolumeIndex } from '../volumes/volume-index.ts';
+
+/** What the functions of this file work on. */
+export interface SystemServiceDependencies extends ReconcileDependencies, SummaryDependencies {
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly images: Images;
+  readonly settings: EngineSettings;
+  readonly index: ContainerIndex;
+  readonly volumes: VolumeIndex;
+  readonly outputs: Outputs;
+  readonly departures: Departures;
+  readonly stateTrouble: () => string[];
+  readonly queue: KeyedQueue;
+}
+
+export function createSystemService(context: SystemServiceDependencies): Engine['system'] {
   return {
     info: () => systemInfo(context),
     diskUsage: () => diskUsage(context),
@@ -14,7 +39,7 @@ export function createSystemService(context: EngineContext): Engine['system'] {
   };
 }
 
-async function systemInfo(context: EngineContext): Promise<SystemInfo> {
+async function systemInfo(context: SystemServiceDependencies): Promise<SystemInfo> {
   const { runtime, images, index, settings } = context;
   const [version, imageList] = await Promise.all([
     runtime.version(),
@@ -36,7 +61,7 @@ async function systemInfo(context: EngineContext): Promise<SystemInfo> {
   };
 }
 
-async function diskUsage(context: EngineContext): Promise<DiskUsage> {
+async function diskUsage(context: SystemServiceDependencies): Promise<DiskUsage> {
   const { images, index, volumes } = context;
   const listed = await images.list({ all: true, filters: new Map(), digests: false });
   const containers = await Promise.all(index.all().map((record) => summarize(context, record, { size: true })));
@@ -63,7 +88,7 @@ async function diskUsage(context: EngineContext): Promise<DiskUsage> {
  * layers) is listed, and goes only with `unknownData`.
  */
 async function cleanup(
-  context: EngineContext,
+  context: SystemServiceDependencies,
   { dryRun, unknownData = false }: { dryRun: boolean; unknownData?: boolean },
 ): Promise<string[]> {
   await context.departures.idle();
@@ -83,7 +108,10 @@ async function cleanup(
 }
 
 /** In the container's queue: one that is about to start has files and no process yet. */
-async function cleanOutputFiles({ index, outputs, queue }: EngineContext, dryRun: boolean): Promise<string[]> {
+async function cleanOutputFiles(
+  { index, outputs, queue }: SystemServiceDependencies,
+  dryRun: boolean,
+): Promise<string[]> {
   const report: string[] = [];
   for (const id of outputs.leftovers())
     await queue.run(id, async () => {
@@ -96,7 +124,7 @@ async function cleanOutputFiles({ index, outputs, queue }: EngineContext, dryRun
 }
 
 async function cleanContent(
-  { images }: EngineContext,
+  { images }: SystemServiceDependencies,
   { dryRun, unknownData }: { dryRun: boolean; unknownData: boolean },
 ): Promise<string[]> {
   const unnamed = await images.unnamedContent();

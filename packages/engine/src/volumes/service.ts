@@ -2,8 +2,8 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { EngineContext } from '../context.ts';
 import type { Filters, VolumeService } from '../contract.ts';
+import type { EventLog } from '../events/event-log.ts';
 import {
   booleanFilter,
   checkFilterKeys,
@@ -13,8 +13,15 @@ import {
   matchesPruneLabels,
 } from '../filters.ts';
 import { publishVolume } from './volume-events.ts';
+import type { VolumeIndex } from './volume-index.ts';
 
-export function createVolumeService(context: EngineContext): VolumeService {
+/** What the functions of this file work on. */
+export interface VolumesServiceDependencies {
+  readonly volumes: VolumeIndex;
+  readonly events: EventLog;
+}
+
+export function createVolumeService(context: VolumesServiceDependencies): VolumeService {
   const { volumes, events } = context;
   return {
     async list(filters) {
@@ -53,7 +60,7 @@ export function createVolumeService(context: EngineContext): VolumeService {
 
 /** Volumes that no container has: the anonymous ones, with `all=true` every one. */
 async function pruneVolumes(
-  context: EngineContext,
+  context: VolumesServiceDependencies,
   filters: Filters,
 ): Promise<{ deleted: string[]; reclaimed: number }> {
   const { volumes, events } = context;

@@ -8,8 +8,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KernelError, KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { errnoText, type MountCall } from '@netyard/kernel';
-import { hasProcess } from '../containers/container-index.ts';
 import type { ContainerRecord, VolumeRecord } from '../model.ts';
+import { hasProcess } from '../records/container-index.ts';
 import { addressToResolve, describeMount, needsMount, planVolumeMount } from './local-options.ts';
 
 /** The kernel package's functions of these names. */

@@ -5,7 +5,6 @@
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
-import type { ContainerIndex } from './containers/container-index.ts';
 import type { Departures } from './containers/departures.ts';
 import type { HealthMonitors } from './containers/healthcheck.ts';
 import type { RestartTimers } from './containers/restart-timers.ts';
@@ -18,6 +17,7 @@ import type { LogReader } from './logs/log-reader.ts';
 import type { Outputs } from './logs/outputs.ts';
 import type { RequestActivity } from './logs/request-activity.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
+import type { ContainerIndex } from './records/container-index.ts';
 import type { EngineSettings, PipeFiles } from './settings.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
 import type { VolumeMounts } from './volumes/volume-mounts.ts';
