@@ -35,7 +35,7 @@ test('lets through what the table allows', () => {
     ['packages/network/src/plan.ts', "import { parseIp } from '@netyard/core';"],
     ['packages/runtime/src/spec.ts', "import type { Runtime } from '@netyard/engine';"],
     ['packages/cli/src/commands/lab.ts', "const lab = await import('@netyard/lab');"],
-    ['packages/kernel/src/ffi/libc.ts', "import koffi from 'koffi';"],
+    ['packages/kernel/src/system/ffi/libc.ts', "import koffi from 'koffi';"],
     ['packages/kernel/test/netns.kernel.test.ts', "import { inFreshHost } from '@netyard/testkit';"],
     ['packages/kernel/test/netns.kernel.test.ts', "import { createNetns } from '@netyard/kernel';"],
     ['packages/kernel/test/rtnl.kernel.test.ts', "import { encode } from '../src/netlink/message.ts';"],

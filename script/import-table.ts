@@ -36,7 +36,7 @@ export const allowedInTests: readonly string[] = ['testkit'];
 
 /** Modules with a home: whoever is not below one of these folders may not import them. */
 export const homes: Readonly<Record<string, readonly string[]>> = {
-  koffi: ['packages/kernel/src/ffi/'],
+  koffi: ['packages/kernel/src/system/ffi/'],
 };
 
 /** Modules that a box must never know. */

@@ -10,12 +10,12 @@ import { Buffer } from 'node:buffer';
 import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { KernelObject } from '../src/desired.ts';
-import { libc } from '../src/ffi/libc.ts';
 import { openKernel } from '../src/index.ts';
+import { addAddress } from '../src/netlink/rtnl/address.ts';
+import { changeLink, createBridge, createVeth, linkIndex } from '../src/netlink/rtnl/link.ts';
+import { addRoute } from '../src/netlink/rtnl/route.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../src/netlink/socket.ts';
-import { addAddress } from '../src/rtnl/address.ts';
-import { changeLink, createBridge, createVeth, linkIndex } from '../src/rtnl/link.ts';
-import { addRoute } from '../src/rtnl/route.ts';
+import { libc } from '../src/system/ffi/libc.ts';
 
 const rounds = Number(process.argv[2] ?? 40);
 const CLONE_NEWNET = 0x40000000;

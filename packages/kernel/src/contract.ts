@@ -5,8 +5,8 @@
  * All errors are `KernelError` (errno kept) or `NetyardError('invalid', …)`.
  */
 import type { Logger } from '@netyard/core';
-import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
+import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 
 export interface ApplyOptions {
   /** Take the difference and return it, change nothing. */

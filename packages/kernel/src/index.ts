@@ -1,17 +1,20 @@
-export * from './capture/contract.ts';
 export * from './contract.ts';
 export * from './desired.ts';
-export { diff, diffRemoval } from './diff.ts';
-export { EventQueue } from './event-queue.ts';
-export { errnoOf, errnoText, hasErrno, kernelError } from './ffi/errno.ts';
-export * from './files.ts';
-export { standingAlone } from './ground.ts';
-export { describeObject, identityOf, namespaceOf, routeFamily } from './identity.ts';
 export { openKernel } from './kernel.ts';
-export { hasEnded, type LastingProgram, startLasting } from './lasting.ts';
-export { moveLink, renameLink } from './link-changes.ts';
-export * from './mount-options.ts';
-export * from './mounts.ts';
+export { EventQueue } from './netlink/event-queue.ts';
+export { moveLink, renameLink } from './netlink/link-changes.ts';
+export { parseChains } from './netlink/nft/chain.ts';
+export * from './packet-capture.ts';
+export { diff, diffRemoval } from './state/diff.ts';
+export { standingAlone } from './state/ground.ts';
+export { printCommands, printOperation, printShell, quoteWord } from './state/shell.ts';
+export { O_PATH } from './system/calls.ts';
+export { errnoOf, errnoText, hasErrno, kernelError } from './system/ffi/errno.ts';
+export * from './system/files.ts';
+export { describeObject, identityOf, namespaceOf, routeFamily } from './system/identity.ts';
+export { hasEnded, type LastingProgram, startLasting } from './system/lasting.ts';
+export * from './system/mount-options.ts';
+export * from './system/mounts.ts';
 export {
   checkNetnsName,
   createNetns,
@@ -23,17 +26,14 @@ export {
   netnsPath,
   openInNetns,
   type PinnedNetns,
-} from './netns.ts';
-export { parseChains } from './nft/chain.ts';
-export { spawnInPidNamespace } from './pidns.ts';
-export { removeTree } from './remove-tree.ts';
-export { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
+} from './system/netns.ts';
+export { spawnInPidNamespace } from './system/pidns.ts';
+export { removeTree } from './system/remove-tree.ts';
 export {
   type BoundSocket,
   longestUnixPath,
   openListenerInNetns,
   openUnixListener,
   type SocketRequest,
-} from './sockets.ts';
-export { O_PATH } from './system.ts';
-export * from './xattrs.ts';
+} from './system/sockets.ts';
+export * from './system/xattrs.ts';

@@ -1,9 +1,5 @@
 /** The kernel box's door on Linux: `openKernel()` gives the `Kernel` of contract.ts. */
 import { type Logger, silentLogger } from '@netyard/core';
-import { applyPlan } from './apply.ts';
-import { Captures } from './capture/capture.ts';
-import type { PacketCapture, PacketCaptureRequest } from './capture/contract.ts';
-import { forgetConnections, forgetConnectionsOf } from './conntrack.ts';
 import type {
   ApplyOptions,
   ApplyReport,
@@ -26,23 +22,27 @@ import type {
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
 import { watchNamespaces } from './namespace-watch.ts';
-import { listBaseChains, listChain } from './nft/chain.ts';
-import { setWords } from './nft/element.ts';
-import { canHoldTables, holdTables } from './nft/held.ts';
-import type { NftChainName } from './nft/rule.ts';
-import { checkObject } from './objects/index.ts';
-import { listElements } from './objects/nft-batch.ts';
-import { observeAll } from './observe.ts';
-import { reservePort } from './port.ts';
-import { removePlan } from './remove.ts';
-import { listAddresses } from './rtnl/address.ts';
-import { listFdb } from './rtnl/fdb.ts';
-import { linkStatistics, listLinks } from './rtnl/link.ts';
-import { listNeighbours } from './rtnl/neighbour.ts';
-import { listRoutes } from './rtnl/route.ts';
-import { OwnHandles, Session } from './session.ts';
-import { readSysctl } from './sysctl.ts';
-import { watchKernel } from './watch.ts';
+import { Captures } from './netlink/capture/capture.ts';
+import { forgetConnections, forgetConnectionsOf } from './netlink/conntrack.ts';
+import { listBaseChains, listChain } from './netlink/nft/chain.ts';
+import { setWords } from './netlink/nft/element.ts';
+import { canHoldTables, holdTables } from './netlink/nft/held.ts';
+import type { NftChainName } from './netlink/nft/rule.ts';
+import { listAddresses } from './netlink/rtnl/address.ts';
+import { listFdb } from './netlink/rtnl/fdb.ts';
+import { linkStatistics, listLinks } from './netlink/rtnl/link.ts';
+import { listNeighbours } from './netlink/rtnl/neighbour.ts';
+import { listRoutes } from './netlink/rtnl/route.ts';
+import { OwnHandles, Session } from './netlink/session.ts';
+import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
+import { applyPlan } from './state/apply.ts';
+import { checkObject } from './state/objects/index.ts';
+import { listElements } from './state/objects/nft-batch.ts';
+import { observeAll } from './state/observe.ts';
+import { removePlan } from './state/remove.ts';
+import { watchKernel } from './state/watch.ts';
+import { reservePort } from './system/port.ts';
+import { readSysctl } from './system/sysctl.ts';
 
 /** Opens nothing yet: libraries and sockets come with the first use. `close()` when done. */
 export function openKernel(options: KernelOptions = {}): Kernel {

@@ -7,12 +7,12 @@
  * containers that may change their network send, and its overrun would hide who changed.
  */
 import type { NamespaceWatch } from './contract.ts';
-import { errnoOf, kernelError } from './ffi/errno.ts';
-import { libc } from './ffi/libc.ts';
 import { hostIsLittleEndian, viewOf } from './netlink/attribute.ts';
 import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
 import { checkMainThread, onReadable, signalWhenReadable } from './readable-signal.ts';
-import { checked, closeFile, O_CLOEXEC } from './system.ts';
+import { checked, closeFile, O_CLOEXEC } from './system/calls.ts';
+import { errnoOf, kernelError } from './system/ffi/errno.ts';
+import { libc } from './system/ffi/libc.ts';
 
 /**
  * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF. Not

@@ -4,12 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createNetns, deleteNetns, hasErrno, openInNetns } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import * as addresses from '../src/netlink/rtnl/address.ts';
+import * as links from '../src/netlink/rtnl/link.ts';
+import * as neighbours from '../src/netlink/rtnl/neighbour.ts';
+import * as routes from '../src/netlink/rtnl/route.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../src/netlink/socket.ts';
-import * as addresses from '../src/rtnl/address.ts';
-import * as links from '../src/rtnl/link.ts';
-import * as neighbours from '../src/rtnl/neighbour.ts';
-import * as routes from '../src/rtnl/route.ts';
-import { closeFile, openFile } from '../src/system.ts';
+import { closeFile, openFile } from '../src/system/calls.ts';
 
 const host = inFreshHost(import.meta.url);
 const sh = (line: string): string =>

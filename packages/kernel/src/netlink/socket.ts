@@ -5,10 +5,10 @@
  * A socket belongs to the namespace in which it was opened, wherever it is used from.
  */
 import { type Logger, silentLogger, Turn } from '@netyard/core';
-import { errnoOf, kernelError } from '../ffi/errno.ts';
-import { libc } from '../ffi/libc.ts';
-import { openInNetns } from '../netns.ts';
-import { checked, checkedRetrying, closeFile } from '../system.ts';
+import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
+import { errnoOf, kernelError } from '../system/ffi/errno.ts';
+import { libc } from '../system/ffi/libc.ts';
+import { openInNetns } from '../system/netns.ts';
 import { hostIsLittleEndian, viewOf } from './attribute.ts';
 import {
   decodeAcknowledgement,

@@ -1,0 +1,136 @@
+/**
+ * Captures of packets, each on one link of one namespace. The kernel's filter and ring do the work; this file waits
+ * for SIGIO, takes what lies ready a little at a time, and lets the process do other things in between.
+ */
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { isMainThread } from 'node:worker_threads';
+import { NetyardError } from '@netyard/core';
+import type { CapturedPacket, CaptureStatistics, PacketCapture, PacketCaptureRequest } from '../../packet-capture.ts';
+import { blockTimeoutMs, PcapHandle, ringBytes } from './handle.ts';
+
+/** At most this many in one turn of the event loop: well below a millisecond, and 8 MiB when they are of the largest. */
+const packetsPerTurn = 128;
+const longestFilter = 65536;
+/** Longest time that a timer can sleep: it only keeps the process alive while somebody captures. */
+const farAway = 2 ** 31 - 1;
+
+/** All captures of one kernel: one listener for the signal, whatever their number. */
+export class Captures {
+  readonly #open = new Set<LinkCapture>();
+  readonly #wake = (): void => {
+    for (const capture of this.#open) capture.wake();
+  };
+
+  /**
+   * Throws `invalid` with the filter compiler's own words, KernelError ENODEV or EPERM, `unavailable` where libpcap is
+   * missing or the link cannot be captured on; nothing is left then.
+   */
+  async open(request: PacketCaptureRequest): Promise<PacketCapture> {
+    checkRequest(request);
+    if (!isMainThread) throw new NetyardError('internal', 'captures work in the main thread only');
+    // Stays for the process's life, as with `watch`: a late signal without a handler would end the process.
+    if (!process.listeners('SIGIO').includes(this.#wake)) process.on('SIGIO', this.#wake);
+    const handle = new PcapHandle(request);
+    try {
+      if (request.filter) await handle.setFilter(request.filter);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+    const capture = new LinkCapture(handle, request.count, () => this.#open.delete(capture));
+    this.#open.add(capture);
+    return capture;
+  }
+
+  close(): void {
+    for (const capture of this.#open) capture.close();
+  }
+}
+
+function checkRequest({ filter = '', count, snapLength }: PacketCaptureRequest): void {
+  if (filter.includes('\0') || Buffer.byteLength(filter) > longestFilter)
+    throw new NetyardError('invalid', 'invalid filter: it has a NUL or is too long');
+  if (count !== undefined && (!Number.isSafeInteger(count) || count < 1))
+    throw new NetyardError('invalid', `invalid packet count ${count}`);
+  if (snapLength !== undefined && (!Number.isSafeInteger(snapLength) || snapLength < 1))
+    throw new NetyardError('invalid', `invalid snapshot length ${snapLength}`);
+}
+
+class LinkCapture implements PacketCapture {
+  readonly linkType: number;
+  readonly snapLength: number;
+  readonly #handle: PcapHandle;
+  readonly #count: number;
+  readonly #forget: () => void;
+  readonly #keepAlive = setInterval(() => undefined, farAway);
+  #captured = 0;
+  #stopping = false;
+  #ready = Promise.withResolvers<void>();
+  /** Set when the handle is closed: what it had counted. */
+  #final: { received: number; dropped: number } | undefined;
+
+  constructor(handle: PcapHandle, count: number | undefined, forget: () => void) {
+    this.#handle = handle;
+    this.#count = count ?? Number.POSITIVE_INFINITY;
+    this.#forget = forget;
+    this.linkType = handle.linkType;
+    this.snapLength = handle.snapLength;
+  }
+
+  wake(): void {
+    this.#ready.resolve();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.wake();
+  }
+
+  async *packets(): AsyncGenerator<readonly CapturedPacket[]> {
+    try {
+      while (this.#captured < this.#count && !this.#final) {
+        this.#ready = Promise.withResolvers();
+        const packets = this.#read();
+        if (packets.length > 0) yield packets;
+        if (packets.length > 0) await nextTurn();
+        else if (this.#stopping) break;
+        else await this.#ready.promise;
+      }
+      if (this.#stopping) yield* this.#rest();
+    } finally {
+      this.close();
+    }
+  }
+
+  /** What lies in the ring, and no more: its last block is handed over by a timer. */
+  async *#rest(): AsyncGenerator<readonly CapturedPacket[]> {
+    await pause(2 * blockTimeoutMs);
+    let room = ringBytes;
+    while (room > 0 && this.#captured < this.#count && !this.#final) {
+      const packets = this.#read();
+      if (packets.length === 0) return;
+      room -= packets.reduce((sum, { data }) => sum + data.length, 0);
+      yield packets;
+      await nextTurn();
+    }
+  }
+
+  #read(): CapturedPacket[] {
+    const packets = this.#handle.read(Math.min(packetsPerTurn, this.#count - this.#captured));
+    this.#captured += packets.length;
+    return packets;
+  }
+
+  statistics(): CaptureStatistics {
+    return { captured: this.#captured, ...(this.#final ?? this.#handle.statistics()) };
+  }
+
+  close(): void {
+    if (this.#final) return;
+    this.#final = this.#handle.statistics();
+    this.#handle.close();
+    clearInterval(this.#keepAlive);
+    this.#forget();
+    this.wake();
+  }
+}

@@ -1,0 +1,75 @@
+/** Chains of any table as nft(8) lists them: base chains at a hook, and the rules of one chain with their handles. */
+import { isNetyardError } from '@netyard/core';
+import type { ObservedNftChain, ObservedNftRule } from '../../contract.ts';
+import type { NftFamily } from '../../desired.ts';
+import { hasErrno } from '../../system/ffi/errno.ts';
+import { type NftContext, nftOutput } from './context.ts';
+import { chainWords, type NftChainName } from './rule.ts';
+
+const printableFamilies: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
+
+/** Reads what `nft list chains`, `nft list chain` or `nft list ruleset` prints, with `-a` or without. Pure. */
+export function parseChains(listing: string): ObservedNftChain[] {
+  const chains: ObservedNftChain[] = [];
+  let table: { family: NftFamily; name: string } | undefined;
+  let current: ObservedNftChain | undefined;
+  for (const text of listing.split('\n')) {
+    const opened = /^table (\S+) (\S+) \{/.exec(text);
+    if (opened) table = toTable(opened[1], opened[2]);
+    const chain = /^\tchain (\S+) \{/.exec(text)?.[1];
+    if (chain !== undefined && table) {
+      current = { family: table.family, table: table.name, chain, rules: [] };
+      chains.push(current);
+    } else if (/^\t\S/.test(text)) current = undefined;
+    else if (current && text.startsWith('\t\t')) readLine(current, text.trim());
+  }
+  return chains;
+}
+
+const toTable = (family = '', name = ''): { family: NftFamily; name: string } | undefined =>
+  printableFamilies.includes(family) ? { family: family as NftFamily, name } : undefined;
+
+function readLine(chain: ObservedNftChain, line: string): void {
+  const hook = /^type \S+ hook (\S+) .*?(?:policy (accept|drop);)?$/.exec(line);
+  if (hook) {
+    chain.hook = hook[1] ?? '';
+    chain.policy = hook[2] === 'drop' ? 'drop' : 'accept';
+    return;
+  }
+  if (/^comment "/.test(line)) return;
+  chain.rules.push(parseRule(line));
+}
+
+function parseRule(line: string): ObservedNftRule {
+  const handle = / # handle (\d+)$/.exec(line);
+  const bare = handle ? line.slice(0, handle.index) : line;
+  const comment = / comment "([^"]*)"$/.exec(bare);
+  // Rules that went through iptables-restore are printed with a double space where an xt comment is.
+  const text = (comment ? bare.slice(0, comment.index) : bare).replace(/\s+/g, ' ').trim();
+  return {
+    text,
+    ...(handle ? { handle: Number(handle[1]) } : {}),
+    ...(comment ? { comment: comment[1] ?? '' } : {}),
+  };
+}
+
+/** Base chains of IPv4 at a hook, in all tables, with their rules. Equivalent: `nft -a -s list chain …` for each. */
+export function listBaseChains(context: NftContext, hook: string): ObservedNftChain[] {
+  const listing = context.run('list chains', { operation: 'nft list chains', object: hook }, nftOutput.terse);
+  return parseChains(listing)
+    .filter((chain) => chain.hook === hook && (chain.family === 'ip' || chain.family === 'inet'))
+    .flatMap((chain) => listChain(context, chain) ?? []);
+}
+
+/** Undefined without the chain, and for names that nft could not read back. */
+export function listChain(context: NftContext, name: NftChainName): ObservedNftChain | undefined {
+  try {
+    const words = chainWords(name);
+    const flags = nftOutput.stateless | nftOutput.handle | nftOutput.terse;
+    const listing = context.run(`list chain ${words}`, { operation: 'nft list chain', object: words }, flags);
+    return parseChains(listing).find(({ chain }) => chain === name.chain);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || isNetyardError(error, 'invalid')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A libnftables context: runs nft(8) commands of one namespace, each call one transaction, without a process.
+ *
+ * The context's netlink socket belongs to the namespace in which it was opened; but libnftables opens another one,
+ * where the thread is, when it has to know the names of interfaces. So commands run inside the namespace too.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import type { KernelError } from '@netyard/core';
+import { checked, withoutSignals } from '../../system/calls.ts';
+import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
+import { libc } from '../../system/ffi/libc.ts';
+import { libnftables, type NftContextPointer } from '../../system/ffi/nftables.ts';
+import { openInNetns, openInNewNetns } from '../../system/netns.ts';
+
+/** What an error should speak of: `nft add element`, `ip netyard publish`. */
+export interface NftPurpose {
+  operation: string;
+  object: string;
+}
+
+/** Flags of nft_ctx_output_set_flags, in libnftables.h. */
+export const nftOutput = { stateless: 1 << 2, handle: 1 << 3, terse: 1 << 11 } as const;
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+export class NftContext {
+  readonly #pointer: NftContextPointer;
+  readonly #ns: string | undefined;
+
+  private constructor(pointer: NftContextPointer, ns: string | undefined) {
+    this.#pointer = pointer;
+    this.#ns = ns;
+  }
+
+  static open(ns?: string): NftContext {
+    return new NftContext(
+      openInNetns(ns, () => (ns === undefined ? closingOnExec(newPointer) : newPointer())),
+      ns,
+    );
+  }
+
+  /** In a new, empty namespace without a name, which ends with the context. */
+  static openScratch(): NftContext {
+    return new NftContext(
+      openInNewNetns(() => closingOnExec(newPointer)),
+      undefined,
+    );
+  }
+
+  /** Runs commands, all or none of them, and returns what they print. Throws KernelError. */
+  run(commands: string, purpose: NftPurpose, outputFlags = 0): string {
+    const nft = libnftables();
+    nft.nft_ctx_output_set_flags(this.#pointer, outputFlags);
+    const input = Buffer.from(`${commands}\0`, 'utf8');
+    // It waits for answers with select(2), and an interrupted one makes it report a failure of what the kernel has done.
+    const run = () => withoutSignals(() => nft.nft_run_cmd_from_buffer(this.#pointer, input));
+    const status = openInNetns(this.#ns, run);
+    const output = nft.nft_ctx_get_output_buffer(this.#pointer);
+    const complaint = nft.nft_ctx_get_error_buffer(this.#pointer);
+    if (status !== 0) throw nftError(complaint, purpose);
+    return output;
+  }
+
+  close(): void {
+    libnftables().nft_ctx_free(this.#pointer);
+  }
+}
+
+/**
+ * libmnl opens its socket without SOCK_CLOEXEC. Contexts that stay open set it here: a program that is started
+ * meanwhile would keep the socket, and with it the tables that the socket owns, beyond the end of this process.
+ */
+function closingOnExec<T>(open: () => T): T {
+  const before = new Set(socketFds().map(({ socket }) => socket));
+  const opened = open();
+  for (const { fd, socket } of socketFds())
+    if (!before.has(socket)) checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
+  return opened;
+}
+
+function socketFds(): { fd: number; socket: string }[] {
+  const found = readdirSync('/proc/self/fd').map((fd) => ({ fd: Number(fd), socket: linkOf(fd) }));
+  return found.filter(({ socket }) => socket.startsWith('socket:'));
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // the listing's own descriptor, or another thread's: closed by now
+  }
+}
+
+function newPointer(): NftContextPointer {
+  const nft = libnftables();
+  const pointer = nft.nft_ctx_new(0);
+  if (!pointer) throw kernelError(errnoOf('ENOMEM'), 'nft', 'new context');
+  nft.nft_ctx_buffer_output(pointer);
+  nft.nft_ctx_buffer_error(pointer);
+  return pointer;
+}
+
+/** glibc's words that end libnftables's messages, for it tells no numbers. */
+const errnoByWords: readonly [string, string][] = [
+  ['No such file or directory', 'ENOENT'],
+  ['File exists', 'EEXIST'],
+  ['Device or resource busy', 'EBUSY'],
+  ['Operation not permitted', 'EPERM'],
+  ['Operation not supported', 'EOPNOTSUPP'],
+  ['No buffer space available', 'ENOBUFS'],
+  ['Numerical result out of range', 'ERANGE'],
+  ['Too many open files in system', 'ENFILE'],
+  ['Cannot allocate memory', 'ENOMEM'],
+  ['Too many links', 'EMLINK'],
+  ['Interrupted system call', 'EINTR'],
+];
+
+/** Turns libnftables's text (message, the line, carets below it) into an error with errno. Pure. */
+export function nftError(complaint: string, purpose: NftPurpose): KernelError {
+  const lines = complaint.split('\n');
+  const position = lines.findIndex((line) => line.includes('Error: '));
+  const words = (lines[position] ?? complaint).trim().replace(/^.*?Error: /, '');
+  const line = position < 0 ? '' : (lines[position + 1] ?? '').trim().slice(0, 200);
+  const text = `${words.replace(/^Could not process rule: /, '')}${line === '' ? '' : ` (${line})`}`;
+  const [, name = 'EINVAL'] = errnoByWords.find(([known]) => words.includes(known)) ?? [];
+  return kernelError(errnoOf(name), purpose.operation, purpose.object, text);
+}

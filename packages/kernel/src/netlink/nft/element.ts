@@ -1,0 +1,123 @@
+/**
+ * Elements of nftables sets and maps: written as nft(8) commands, read from what it prints. Pure.
+ *
+ * Whatever becomes part of a command is checked first: a key cannot end its braces and begin another command.
+ */
+import { NetyardError } from '@netyard/core';
+import type { NftElementObject } from '../../desired.ts';
+import { checkNftName } from './name.ts';
+
+export interface NftElement {
+  key: string;
+  value?: string;
+  comment?: string;
+  packets?: bigint;
+  bytes?: bigint;
+}
+
+/** One set or map; `ns` is where it lives. */
+export interface NftSetName {
+  family: string;
+  table: string;
+  set: string;
+}
+
+/** `ip netyard publish`, names checked. */
+export function setWords({ family, table, set }: NftSetName): string {
+  for (const name of [family, table, set]) checkNftName(name);
+  return `${family} ${table} ${set}`;
+}
+
+/** An element as it stands between braces: `192.168.1.1 . tcp . 80 comment "nginx" : 172.17.0.2 . 80`. */
+export function printElement(element: NftElement): string {
+  const comment = element.comment === undefined ? '' : ` comment "${checkedComment(element.comment)}"`;
+  const value = element.value === undefined ? '' : ` : ${checkedExpression(element.value)}`;
+  return `${checkedExpression(element.key)}${comment}${value}`;
+}
+
+function checkedExpression(expression: string): string {
+  const outsideQuotes = expression.replace(/"[^"\\\n]*"/g, '');
+  if (expression.trim() === '' || /[{};#$\\"\n\r\0]/.test(outsideQuotes))
+    throw new NetyardError('invalid', `invalid nftables expression ${JSON.stringify(expression)}`);
+  return expression;
+}
+
+/** Comments of elements: NFTNL_UDATA allows 128 bytes, the closing NUL included. */
+function checkedComment(comment: string): string {
+  if (/["\\\n\r\0]/.test(comment) || Buffer.byteLength(comment) > 127)
+    throw new NetyardError('invalid', `invalid nftables comment ${JSON.stringify(comment)}`);
+  return comment;
+}
+
+/** `add element …` for many elements, one line for each set; `create` fails (EEXIST) where one is there already. */
+export function printAdd(elements: readonly NftElementObject[], verb: 'add' | 'create' = 'add'): string {
+  return bySet(elements)
+    .map(({ words, members }) => `${verb} element ${words} { ${members.map(printElement).join(', ')} }\n`)
+    .join('');
+}
+
+/** `delete element …` by key. */
+export function printDelete(elements: readonly NftElementObject[]): string {
+  return bySet(elements)
+    .map(
+      ({ words, members }) =>
+        `delete element ${words} { ${members.map(({ key }) => checkedExpression(key)).join(', ')} }\n`,
+    )
+    .join('');
+}
+
+function bySet(elements: readonly NftElementObject[]): { words: string; members: NftElementObject[] }[] {
+  const sets = new Map<string, NftElementObject[]>();
+  for (const element of elements) {
+    const words = setWords(element);
+    const members = sets.get(words);
+    if (members) members.push(element);
+    else sets.set(words, [element]);
+  }
+  return [...sets].map(([words, members]) => ({ words, members }));
+}
+
+export const printGet = (element: NftElementObject): string =>
+  `get element ${setWords(element)} { ${checkedExpression(element.key)} }`;
+
+/** All elements of the sets and maps that `nft list` or `nft get` printed. */
+export function parseElements(listing: string): NftElement[] {
+  const elements: NftElement[] = [];
+  for (const match of listing.matchAll(/\belements = \{/g)) {
+    for (const text of splitElements(listing, match.index + match[0].length)) elements.push(parseElement(text));
+  }
+  return elements;
+}
+
+/** Cuts at commas until the closing brace; quoted text is passed over. */
+function splitElements(listing: string, start: number): string[] {
+  const parts: string[] = [];
+  let begin = start;
+  let quoted = false;
+  for (let position = start; position < listing.length; position += 1) {
+    const character = listing[position];
+    if (character === '"') quoted = !quoted;
+    if (quoted || (character !== ',' && character !== '}')) continue;
+    parts.push(listing.slice(begin, position));
+    begin = position + 1;
+    if (character === '}') break;
+  }
+  return parts.map((part) => part.trim().replace(/\s+/g, ' ')).filter((part) => part !== '');
+}
+
+function parseElement(text: string): NftElement {
+  const quotes: string[] = [];
+  const bare = text.replace(/"[^"]*"/g, (quote) => `"${quotes.push(quote) - 1}"`);
+  const restore = (part: string): string => part.replace(/"(\d+)"/g, (_all, index) => quotes[Number(index)] ?? '');
+  const [left = '', ...right] = bare.split(' : ');
+  const comment = / comment ("\d+")/.exec(left)?.[1];
+  const counter = / counter packets (\d+) bytes (\d+)/.exec(left);
+  // What a set may tell of an element beside its key: counters, life time, comment.
+  const key = left.replace(/ (?:counter packets|timeout|expires|comment|limit rate|quota) .*$/, '');
+  return {
+    key: restore(key),
+    ...(right.length === 0 ? {} : { value: restore(right.join(' : ')) }),
+    ...(comment === undefined ? {} : { comment: restore(comment).slice(1, -1) }),
+    ...(counter === null ? {} : { packets: BigInt(counter[1] ?? 0), bytes: BigInt(counter[2] ?? 0) }),
+  };
+}

@@ -1,0 +1,106 @@
+/** Addresses of links over rtnetlink. See rtnetlink(7), linux/if_addr.h. */
+import { formatIp, ipFromBytes, ipToBytes, parseIp, parsePrefix } from '@netyard/core';
+import {
+  type Attribute,
+  Attributes,
+  bytes,
+  concatBytes,
+  encodeAttributes,
+  hostIsLittleEndian,
+  u32,
+  viewOf,
+} from '../attribute.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
+import type { NetlinkSocket } from '../socket.ts';
+
+export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
+const RTM_GETADDR = 22;
+const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
+const IFA_F_NODAD = 0x02;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+const RT_SCOPE_HOST = 254;
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const familyNumber = (family: 4 | 6): number => (family === 4 ? AF_INET : AF_INET6);
+
+export interface LinkAddress {
+  linkIndex: number;
+  /** `172.17.0.2/16`, with host bits. */
+  prefix: string;
+  broadcast?: string;
+}
+
+/** struct ifaddrmsg. */
+function encodeHead(family: number, length: number, scope: number, index: number): Uint8Array {
+  const head = Uint8Array.of(family, length, 0, scope, 0, 0, 0, 0);
+  viewOf(head).setUint32(4, index, hostIsLittleEndian);
+  return head;
+}
+
+/** The scope that ip-address(8) gives without being told: host for loopback, link for IPv6 link-local. */
+function scopeOf(text: string): number {
+  if (text.startsWith('127.') || text === '::1/128') return RT_SCOPE_HOST;
+  return /^fe[89ab]/i.test(text) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+}
+
+/**
+ * Payload of RTM_NEWADDR and RTM_DELADDR. IPv6 addresses are made without duplicate address detection, which would
+ * keep them unusable for a second: whoever gives them out knows that they are free.
+ */
+export function encodeAddress(address: LinkAddress): Uint8Array {
+  const prefix = parsePrefix(address.prefix);
+  const local = ipToBytes(prefix);
+  const attributes: Attribute[] = [bytes(IFA.LOCAL, local), bytes(IFA.ADDRESS, local)];
+  if (address.broadcast !== undefined) attributes.push(bytes(IFA.BROADCAST, ipToBytes(parseIp(address.broadcast))));
+  if (prefix.family === 6) attributes.push(u32(IFA.FLAGS, IFA_F_NODAD));
+  const head = encodeHead(familyNumber(prefix.family), prefix.length, scopeOf(address.prefix), address.linkIndex);
+  return concatBytes([head, encodeAttributes(attributes)]);
+}
+
+export interface DecodedAddress {
+  linkIndex: number;
+  prefix: string;
+  scope: number;
+  broadcast?: string;
+}
+
+/** Decodes the payload of RTM_NEWADDR and RTM_DELADDR; undefined for families other than IP. */
+export function decodeAddress(payload: Uint8Array): DecodedAddress | undefined {
+  const attributes = new Attributes(payload.subarray(8));
+  const local = attributes.bytes(IFA.LOCAL) ?? attributes.bytes(IFA.ADDRESS);
+  if (!local || (payload[0] !== AF_INET && payload[0] !== AF_INET6)) return undefined;
+  const broadcast = attributes.bytes(IFA.BROADCAST);
+  return {
+    linkIndex: viewOf(payload).getUint32(4, hostIsLittleEndian),
+    prefix: `${formatIp(ipFromBytes(local))}/${payload[1] ?? 0}`,
+    scope: payload[3] ?? 0,
+    ...(broadcast ? { broadcast: formatIp(ipFromBytes(broadcast)) } : {}),
+  };
+}
+
+/** Twin: `ip address add PREFIX [broadcast B] dev LINK`. Throws EEXIST. */
+export function addAddress(socket: NetlinkSocket, address: LinkAddress): void {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  const payload = encodeAddress(address);
+  socket.order({ type: RTM_NEWADDR, flags, payload, operation: 'ip address add', object: address.prefix });
+}
+
+/** Twin: `ip address delete PREFIX dev LINK`. Throws EADDRNOTAVAIL. */
+export function deleteAddress(socket: NetlinkSocket, address: LinkAddress): void {
+  const payload = encodeAddress({ linkIndex: address.linkIndex, prefix: address.prefix });
+  socket.order({ type: RTM_DELADDR, payload, operation: 'ip address delete', object: address.prefix });
+}
+
+/** Twin: `ip address show [dev LINK]`. The kernel itself leaves out the other links (strict checking, Linux 5.0). */
+export function listAddresses(socket: NetlinkSocket, index = 0): DecodedAddress[] {
+  const payload = encodeHead(0, 0, 0, index);
+  const messages = socket.dump({ type: RTM_GETADDR, payload, operation: 'ip address show', object: 'addresses' });
+  return messages
+    .filter((message) => message.type === RTM_NEWADDR)
+    .map((message) => decodeAddress(message.payload))
+    .filter((address) => address !== undefined)
+    .filter((address) => index === 0 || address.linkIndex === index);
+}

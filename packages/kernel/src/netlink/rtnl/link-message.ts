@@ -1,0 +1,275 @@
+/**
+ * Messages of links (network devices) for rtnetlink: encoders and decoders. Pure. See rtnetlink(7), linux/if_link.h.
+ *
+ * What sends them is in link.ts.
+ */
+import { formatMac, NetyardError, parseMac } from '@netyard/core';
+import type { LinkStatistics } from '../../contract.ts';
+import {
+  type Attribute,
+  Attributes,
+  bytes,
+  concatBytes,
+  encodeAttributes,
+  hostIsLittleEndian,
+  nested,
+  text,
+  u8,
+  u32,
+  viewOf,
+} from '../attribute.ts';
+import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
+
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
+
+const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  MASTER: 10,
+  LINKINFO: 18,
+  IFALIAS: 20,
+  STATS64: 23,
+  GROUP: 27,
+  NET_NS_FD: 28,
+  EXT_MASK: 29,
+  LINK_NETNSID: 37,
+} as const;
+const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
+const IFLA_BR = { STP_STATE: 5, VLAN_FILTERING: 7 } as const;
+const IFLA_BRPORT = { MODE: 4, ISOLATED: 33 } as const;
+const VETH_INFO_PEER = 1;
+const RTEXT_FILTER_SKIP_STATS = 8;
+const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
+
+/** Checks a name as the kernel does: 1 to 15 bytes, no slash, colon or space, not `.` or `..`. Throws `invalid`. */
+export function checkLinkName(name: string): void {
+  const bad = !/^[^\s/:\0]+$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 15;
+  if (bad) throw new NetyardError('invalid', `invalid link name ${JSON.stringify(name)}`);
+}
+
+/** Payload of RTM_GETLINK for one link; statistics and more only when told. */
+export function encodeLinkQuestion(name: string, statistics = false): Uint8Array {
+  checkLinkName(name);
+  const mask = u32(IFLA.EXT_MASK, statistics ? 0 : RTEXT_FILTER_SKIP_STATS);
+  return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), mask])]);
+}
+
+/** Payload of RTM_GETLINK for a dump of all links. */
+export const encodeLinksQuestion = (): Uint8Array =>
+  concatBytes([encodeHead(0), encodeAttributes([u32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS)])]);
+
+/** Payload of RTM_DELLINK: one link by its name, or all of a group. */
+export function encodeLinkDeletion(link: string | { group: number }): Uint8Array {
+  if (typeof link === 'string') checkLinkName(link);
+  const attribute = typeof link === 'string' ? text(IFLA.IFNAME, link) : u32(IFLA.GROUP, link.group);
+  return concatBytes([encodeHead(0), encodeAttributes([attribute])]);
+}
+
+/** What can be said of a link when it is made, and changed later. */
+export interface LinkSettings {
+  name?: string;
+  mac?: string;
+  mtu?: number;
+  up?: boolean;
+  /** Index of the bridge; 0: none. */
+  master?: number;
+  /** Descriptor of the namespace to live in. */
+  netnsFd?: number;
+  alias?: string;
+  /** `ip link set group`: 0 unless told. */
+  group?: number;
+  /** Of a bridge's port. */
+  hairpin?: boolean;
+  isolated?: boolean;
+}
+
+/** struct ifinfomsg: family any, index, flags with their mask. */
+function encodeHead(index: number, up?: boolean): Uint8Array {
+  const head = new Uint8Array(16);
+  const view = viewOf(head);
+  view.setInt32(4, index, hostIsLittleEndian);
+  view.setUint32(8, up ? IFF_UP : 0, hostIsLittleEndian);
+  view.setUint32(12, up === undefined ? 0 : IFF_UP, hostIsLittleEndian);
+  return head;
+}
+
+function encodeSettings(settings: LinkSettings): Attribute[] {
+  const attributes: Attribute[] = [];
+  if (settings.name !== undefined) {
+    checkLinkName(settings.name);
+    attributes.push(text(IFLA.IFNAME, settings.name));
+  }
+  if (settings.mac !== undefined) attributes.push(bytes(IFLA.ADDRESS, parseMac(settings.mac)));
+  if (settings.mtu !== undefined) attributes.push(u32(IFLA.MTU, settings.mtu));
+  if (settings.master !== undefined) attributes.push(u32(IFLA.MASTER, settings.master));
+  if (settings.netnsFd !== undefined) attributes.push(u32(IFLA.NET_NS_FD, settings.netnsFd));
+  if (settings.group !== undefined) attributes.push(u32(IFLA.GROUP, settings.group));
+  if (settings.alias !== undefined) attributes.push(bytes(IFLA.IFALIAS, Buffer.from(settings.alias))); // 255 bytes (IFALIASZ) without a NUL
+  const port = encodePort(settings);
+  if (port.length > 0) {
+    const info = [text(IFLA_INFO.SLAVE_KIND, 'bridge'), nested(IFLA_INFO.SLAVE_DATA, port)];
+    attributes.push(nested(IFLA.LINKINFO, info));
+  }
+  return attributes;
+}
+
+function encodePort(settings: LinkSettings): Attribute[] {
+  const port: Attribute[] = [];
+  if (settings.hairpin !== undefined) port.push(u8(IFLA_BRPORT.MODE, settings.hairpin ? 1 : 0));
+  if (settings.isolated !== undefined) port.push(u8(IFLA_BRPORT.ISOLATED, settings.isolated ? 1 : 0));
+  return port;
+}
+
+export interface BridgeSettings extends LinkSettings {
+  name: string;
+  stp?: boolean;
+  vlanFiltering?: boolean;
+}
+
+/** Payload of RTM_NEWLINK for a bridge. */
+export function encodeBridge(bridge: BridgeSettings): Uint8Array {
+  const data: Attribute[] = [];
+  if (bridge.stp !== undefined) data.push(u32(IFLA_BR.STP_STATE, bridge.stp ? 1 : 0));
+  if (bridge.vlanFiltering !== undefined) data.push(u8(IFLA_BR.VLAN_FILTERING, bridge.vlanFiltering ? 1 : 0));
+  const info = [text(IFLA_INFO.KIND, 'bridge'), ...(data.length > 0 ? [nested(IFLA_INFO.DATA, data)] : [])];
+  const attributes = [...encodeSettings(bridge), nested(IFLA.LINKINFO, info)];
+  return concatBytes([encodeHead(0, bridge.up), encodeAttributes(attributes)]);
+}
+
+export interface VethSettings extends LinkSettings {
+  name: string;
+  peer: Omit<LinkSettings, 'up'> & { name: string };
+}
+
+/**
+ * Payload of RTM_NEWLINK for a pair; the peer is born under its name, in its namespace. It is born down, for a veth
+ * cannot come up before it knows its peer (ENOTCONN): set it up afterwards, over there.
+ */
+export function encodeVeth(veth: VethSettings): Uint8Array {
+  const peer = nested(VETH_INFO_PEER, encodeSettings(veth.peer), encodeHead(0));
+  const info = [text(IFLA_INFO.KIND, 'veth'), nested(IFLA_INFO.DATA, [peer])];
+  const attributes = [...encodeSettings(veth), nested(IFLA.LINKINFO, info)];
+  return concatBytes([encodeHead(0, veth.up), encodeAttributes(attributes)]);
+}
+
+/** Payload of RTM_NEWLINK for a VXLAN link. */
+export function encodeVxlanLink(link: LinkSettings & { name: string }, vxlan: VxlanSettings): Uint8Array {
+  return concatBytes([
+    encodeHead(0, link.up),
+    encodeAttributes([...encodeSettings(link), vxlanInfo(encodeVxlan(vxlan))]),
+  ]);
+}
+
+/** Payload of RTM_NEWLINK that gives a VXLAN link another address of its own. */
+export function encodeVxlanMove(name: string, local: string): Uint8Array {
+  checkLinkName(name);
+  return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), vxlanInfo(encodeLocal(local))])]);
+}
+
+const vxlanInfo = (data: readonly Attribute[]): Attribute =>
+  nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'vxlan'), nested(IFLA_INFO.DATA, data)]);
+
+/**
+ * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. A link addressed by its name saves a question,
+ * but cannot be renamed that way.
+ */
+export function encodeLinkChange(link: string | number, settings: LinkSettings): Uint8Array {
+  if (typeof link === 'number')
+    return concatBytes([encodeHead(link, settings.up), encodeAttributes(encodeSettings(settings))]);
+  checkLinkName(link);
+  const { name: _rename, ...rest } = settings;
+  return concatBytes([
+    encodeHead(0, settings.up),
+    encodeAttributes([text(IFLA.IFNAME, link), ...encodeSettings(rest)]),
+  ]);
+}
+
+/** A link as the kernel has it. */
+export interface Link {
+  index: number;
+  name: string;
+  /** `veth`, `bridge`, …; none for lo and hardware. */
+  kind?: string;
+  mac?: string;
+  mtu: number;
+  /** Wanted up (IFF_UP). */
+  up: boolean;
+  /** Up and with a carrier (IFF_RUNNING). */
+  running: boolean;
+  masterIndex?: number;
+  /** For veth: its peer, in namespace `peerNsId` when that is another one. */
+  peerIndex?: number;
+  peerNsId?: number;
+  alias?: string;
+  group?: number;
+  hairpin?: boolean;
+  isolated?: boolean;
+  vxlan?: VxlanSettings;
+}
+
+/** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
+export function decodeLink(payload: Uint8Array): Link {
+  const view = viewOf(payload);
+  const flags = view.getUint32(8, hostIsLittleEndian);
+  const attributes = new Attributes(payload.subarray(16));
+  const info = attributes.nested(IFLA.LINKINFO);
+  const mac = attributes.bytes(IFLA.ADDRESS);
+  const optional: Partial<Link> = withoutUndefined({
+    kind: info.text(IFLA_INFO.KIND),
+    mac: mac?.length === 6 ? formatMac(mac) : undefined,
+    masterIndex: attributes.u32(IFLA.MASTER),
+    peerIndex: attributes.u32(IFLA.LINK),
+    peerNsId: attributes.s32(IFLA.LINK_NETNSID),
+    alias: attributes.text(IFLA.IFALIAS),
+    group: attributes.u32(IFLA.GROUP) || undefined,
+    ...decodePort(info),
+    vxlan: info.text(IFLA_INFO.KIND) === 'vxlan' ? decodeVxlan(info.nested(IFLA_INFO.DATA)) : undefined,
+  });
+  return {
+    index: view.getInt32(4, hostIsLittleEndian),
+    name: attributes.text(IFLA.IFNAME) ?? '',
+    mtu: attributes.u32(IFLA.MTU) ?? 0,
+    up: (flags & IFF_UP) !== 0,
+    running: (flags & IFF_RUNNING) !== 0,
+    ...optional,
+  };
+}
+
+function decodePort(info: Attributes): { hairpin?: boolean; isolated?: boolean } {
+  if (info.text(IFLA_INFO.SLAVE_KIND) !== 'bridge') return {};
+  const port = info.nested(IFLA_INFO.SLAVE_DATA);
+  return { hairpin: port.u8(IFLA_BRPORT.MODE) === 1, isolated: port.u8(IFLA_BRPORT.ISOLATED) === 1 };
+}
+
+/** Leaves out keys without a value. */
+export function withoutUndefined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** The struct rtnl_link_stats64 in the payload of RTM_NEWLINK. */
+export function decodeLinkStatistics(payload: Uint8Array): LinkStatistics {
+  const statistics = new Attributes(payload.subarray(16)).bytes(IFLA.STATS64);
+  if (!statistics) throw new NetyardError('internal', 'ip -s link show: the kernel told no statistics');
+  return decodeStatistics(statistics);
+}
+
+/** struct rtnl_link_stats64. */
+export function decodeStatistics(statistics: Uint8Array): LinkStatistics {
+  const view = viewOf(statistics);
+  const counter = (position: number): bigint => view.getBigUint64(8 * position, hostIsLittleEndian);
+  return {
+    rxPackets: counter(0),
+    txPackets: counter(1),
+    rxBytes: counter(2),
+    txBytes: counter(3),
+    rxErrors: counter(4),
+    txErrors: counter(5),
+    rxDropped: counter(6),
+    txDropped: counter(7),
+  };
+}

@@ -1,0 +1,131 @@
+/** Links (network devices) made, read, changed, moved and deleted, in a socket's namespace. Each says its twin. */
+import type { LinkStatistics } from '../../contract.ts';
+import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
+import type { NetlinkSocket } from '../socket.ts';
+
+import {
+  type BridgeSettings,
+  checkLinkName,
+  decodeLink,
+  decodeLinkStatistics,
+  encodeBridge,
+  encodeLinkChange,
+  encodeLinkDeletion,
+  encodeLinkQuestion,
+  encodeLinksQuestion,
+  encodeVeth,
+  encodeVxlanLink,
+  encodeVxlanMove,
+  type Link,
+  type LinkSettings,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  type VethSettings,
+  withoutUndefined,
+} from './link-message.ts';
+import type { VxlanSettings } from './vxlan-message.ts';
+
+export * from './link-message.ts';
+
+/** Twin: `ip link add NAME type bridge`. */
+export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): void {
+  create(socket, encodeBridge(bridge), bridge.name);
+  describe(socket, bridge);
+}
+
+/** Twin: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
+export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
+  create(socket, encodeVeth(withoutPort(veth)), veth.name);
+  describe(socket, veth);
+}
+
+/** Twin: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
+export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: string }, vxlan: VxlanSettings): void {
+  create(socket, encodeVxlanLink(link, vxlan), link.name);
+  describe(socket, link);
+}
+
+/** Twin: `ip link set NAME type vxlan local LOCAL`. */
+export function moveVxlan(socket: NetlinkSocket, name: string, local: string): void {
+  const payload = encodeVxlanMove(name, local);
+  socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+}
+
+function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  socket.order({ type: RTM_NEWLINK, flags, payload, operation: 'ip link add', object: name });
+}
+
+/** The kernel ignores an alias, and settings of a port, in the message that makes the link: they follow at once. */
+function describe(socket: NetlinkSocket, { name, alias, hairpin, isolated }: LinkSettings & { name: string }): void {
+  if (alias === undefined && hairpin === undefined && isolated === undefined) return;
+  const settings = withoutUndefined<LinkSettings>({ alias, hairpin, isolated });
+  try {
+    changeLink(socket, name, settings);
+  } catch (error) {
+    deleteLink(socket, name);
+    throw error;
+  }
+}
+
+function withoutPort(veth: VethSettings): VethSettings {
+  const { hairpin: _hairpin, isolated: _isolated, ...rest } = veth;
+  return rest;
+}
+
+/** Twin: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
+export function changeLink(socket: NetlinkSocket, link: string | number, settings: LinkSettings): void {
+  const target = typeof link === 'string' && settings.name !== undefined ? linkIndex(socket, link) : link;
+  const payload = encodeLinkChange(target, settings);
+  socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
+}
+
+/** Twin: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until nobody uses the link. */
+export function deleteLink(socket: NetlinkSocket, name: string): void {
+  const payload = encodeLinkDeletion(name);
+  socket.order({ type: RTM_DELLINK, payload, operation: 'ip link delete', object: name });
+}
+
+/** The same without blocking, for one link or a whole group; `socket` may not be used for anything else meanwhile. */
+export async function deleteLinkSlowly(socket: NetlinkSocket, link: string | { group: number }): Promise<void> {
+  const object = typeof link === 'string' ? link : `group ${link.group}`;
+  const payload = encodeLinkDeletion(link);
+  await socket.orderSlowly({ type: RTM_DELLINK, payload, operation: 'ip link delete', object });
+}
+
+/** Twin: `ip link show NAME`; undefined when there is none of that name. */
+export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
+  checkLinkName(name);
+  if (socket.findLinkIndex(name) === undefined) return undefined;
+  try {
+    return decodeLink(askLink(socket, name, encodeLinkQuestion(name)));
+  } catch (error) {
+    if (hasErrno(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
+const askLink = (socket: NetlinkSocket, name: string, payload: Uint8Array): Uint8Array =>
+  socket.ask({ type: RTM_GETLINK, payload, operation: 'ip link show', object: name }).payload;
+
+/** Index of a link. Throws ENODEV. */
+export function linkIndex(socket: NetlinkSocket, name: string): number {
+  checkLinkName(name);
+  const index = socket.findLinkIndex(name);
+  if (index === undefined) throw kernelError(errnoOf('ENODEV'), 'ip link show', socket.placed(name));
+  return index;
+}
+
+/** Twin: `ip link show`. */
+export function listLinks(socket: NetlinkSocket): Link[] {
+  const payload = encodeLinksQuestion();
+  const messages = socket.dump({ type: RTM_GETLINK, payload, operation: 'ip link show', object: 'all links' });
+  return messages.filter((message) => message.type === RTM_NEWLINK).map((message) => decodeLink(message.payload));
+}
+
+/** Counters since the link was made. Twin: `ip -s link show NAME`. Throws ENODEV. */
+export function linkStatistics(socket: NetlinkSocket, name: string): LinkStatistics {
+  return decodeLinkStatistics(askLink(socket, name, encodeLinkQuestion(name, true)));
+}

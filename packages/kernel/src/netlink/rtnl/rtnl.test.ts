@@ -1,0 +1,248 @@
+/** Requests as bytes, each beside the command that it stands for (little-endian, as all machines Node runs on). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
+import { assertBytes, type GoldenRow, goldenBytes } from '@netyard/testkit';
+import { Attributes, encodeAttributes, text, u32 } from '../attribute.ts';
+import { decodeAcknowledgement, decodeMessages, encodeMessage } from '../message.ts';
+import { decodeTableComment, encodeTableQuestion } from '../nft/table.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import { decodeLink, decodeStatistics, encodeBridge, encodeLinkChange, encodeVeth } from './link.ts';
+import { encodeNeighbour } from './neighbour.ts';
+import { decodeRoute, encodeRoute } from './route.ts';
+
+const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
+  [
+    'ip link add br0 address 02:42:00:00:00:01 mtu 1400 up type bridge stp_state 0',
+    encodeBridge({ name: 'br0', mac: '02:42:00:00:00:01', mtu: 1400, up: true, stp: false }),
+    [
+      ['00 00 0000 00000000 01000000 01000000', 'ifinfomsg: any family, new, IFF_UP of IFF_UP'],
+      ['0800 0300 62723000', 'IFLA_IFNAME br0'],
+      ['0a00 0100 024200000001 0000', 'IFLA_ADDRESS, padded'],
+      ['0800 0400 78050000', 'IFLA_MTU 1400'],
+      ['1c00 1280', 'IFLA_LINKINFO, nested'],
+      ['0b00 0100 62726964676500 00', 'IFLA_INFO_KIND bridge'],
+      ['0c00 0280', 'IFLA_INFO_DATA, nested'],
+      ['0800 0500 00000000', 'IFLA_BR_STP_STATE 0'],
+    ],
+  ],
+  [
+    'ip link add ny1 master #3 up type veth peer name eth0 address 02:42:ac:11:00:02 netns fd 7',
+    encodeVeth({ name: 'ny1', master: 3, up: true, peer: { name: 'eth0', mac: '02:42:ac:11:00:02', netnsFd: 7 } }),
+    [
+      ['00 00 0000 00000000 01000000 01000000', 'ifinfomsg: up'],
+      ['0800 0300 6e793100', 'IFLA_IFNAME ny1'],
+      ['0800 0a00 03000000', 'IFLA_MASTER 3'],
+      ['4800 1280', 'IFLA_LINKINFO, nested'],
+      ['0900 0100 7665746800 000000', 'IFLA_INFO_KIND veth'],
+      ['3800 0280', 'IFLA_INFO_DATA, nested'],
+      ['3400 0180', 'VETH_INFO_PEER, nested'],
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg of the peer: born down'],
+      ['0900 0300 6574683000 000000', 'IFLA_IFNAME eth0'],
+      ['0a00 0100 0242ac110002 0000', 'IFLA_ADDRESS'],
+      ['0800 1c00 07000000', 'IFLA_NET_NS_FD 7'],
+    ],
+  ],
+  [
+    'ip link set ny1 alias c; bridge link set dev ny1 hairpin on',
+    encodeLinkChange('ny1', { alias: 'c', hairpin: true }),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: no index, flags untouched'],
+      ['0800 0300 6e793100', 'IFLA_IFNAME ny1'],
+      ['0500 1400 63 000000', 'IFLA_IFALIAS c, without a NUL'],
+      ['1c00 1280', 'IFLA_LINKINFO, nested'],
+      ['0b00 0400 62726964676500 00', 'IFLA_INFO_SLAVE_KIND bridge'],
+      ['0c00 0580', 'IFLA_INFO_SLAVE_DATA, nested'],
+      ['0500 0400 01 000000', 'IFLA_BRPORT_MODE 1'],
+    ],
+  ],
+  [
+    'ip link set dev #5 name eth9 down',
+    encodeLinkChange(5, { name: 'eth9', up: false }),
+    [
+      ['00 00 0000 05000000 00000000 01000000', 'ifinfomsg: index 5, not IFF_UP'],
+      ['0900 0300 6574683900 000000', 'IFLA_IFNAME eth9'],
+    ],
+  ],
+  [
+    'ip address add 172.17.0.2/16 broadcast 172.17.255.255 dev #2',
+    encodeAddress({ linkIndex: 2, prefix: '172.17.0.2/16', broadcast: '172.17.255.255' }),
+    [
+      ['02 10 00 00 02000000', 'ifaddrmsg: AF_INET /16 universe, index 2'],
+      ['0800 0200 ac110002', 'IFA_LOCAL'],
+      ['0800 0100 ac110002', 'IFA_ADDRESS'],
+      ['0800 0400 ac11ffff', 'IFA_BROADCAST'],
+    ],
+  ],
+  [
+    'ip address add fe80::2/64 dev #2 nodad',
+    encodeAddress({ linkIndex: 2, prefix: 'fe80::2/64' }),
+    [
+      ['0a 40 00 fd 02000000', 'ifaddrmsg: AF_INET6 /64 link, index 2'],
+      ['1400 0200 fe800000000000000000000000000002', 'IFA_LOCAL'],
+      ['1400 0100 fe800000000000000000000000000002', 'IFA_ADDRESS'],
+      ['0800 0800 02000000', 'IFA_FLAGS: IFA_F_NODAD'],
+    ],
+  ],
+  [
+    'ip route add default via 172.17.0.1',
+    encodeRoute({ to: 'default', via: '172.17.0.1' }),
+    [
+      ['02 00 00 00 fe 03 00 01 00000000', 'rtmsg: AF_INET /0 main boot universe unicast'],
+      ['0800 0500 ac110001', 'RTA_GATEWAY'],
+      ['0800 0f00 fe000000', 'RTA_TABLE 254'],
+    ],
+  ],
+  [
+    'ip route add 10.8.0.0/24 via inet6 fd00::1 dev #2 metric 7 table 1000 onlink',
+    encodeRoute({ to: '10.8.0.0/24', via: 'fd00::1', linkIndex: 2, metric: 7, table: 1000, onlink: true }),
+    [
+      ['02 18 00 00 00 03 00 01 04000000', 'rtmsg: AF_INET /24, table in an attribute, RTNH_F_ONLINK'],
+      ['0800 0100 0a080000', 'RTA_DST'],
+      ['1600 1200 0a00 fd000000000000000000000000000001 0000', 'RTA_VIA: AF_INET6'],
+      ['0800 0400 02000000', 'RTA_OIF 2'],
+      ['0800 0600 07000000', 'RTA_PRIORITY 7'],
+      ['0800 0f00 e8030000', 'RTA_TABLE 1000'],
+    ],
+  ],
+  [
+    'ip route delete 10.8.0.0/24',
+    encodeRoute({ to: '10.8.0.0/24' }, 'delete'),
+    [
+      ['02 18 00 00 fe 00 ff 00 00000000', 'rtmsg: any protocol, scope and type'],
+      ['0800 0100 0a080000', 'RTA_DST'],
+      ['0800 0f00 fe000000', 'RTA_TABLE 254'],
+    ],
+  ],
+  [
+    'ip route delete 10.8.0.0/24 proto 78',
+    encodeRoute({ to: '10.8.0.0/24', protocol: 78 }, 'delete'),
+    [
+      ['02 18 00 00 fe 4e ff 00 00000000', 'rtmsg: protocol 78, any scope and type'],
+      ['0800 0100 0a080000', 'RTA_DST'],
+      ['0800 0f00 fe000000', 'RTA_TABLE 254'],
+    ],
+  ],
+  [
+    'ip neighbour replace 10.1.1.7 lladdr 02:00:00:00:00:07 dev #2 nud permanent',
+    encodeNeighbour({ linkIndex: 2, address: '10.1.1.7', mac: '02:00:00:00:00:07' }),
+    [
+      ['02 00 0000 02000000 8000 00 00', 'ndmsg: AF_INET, index 2, NUD_PERMANENT'],
+      ['0800 0100 0a010107', 'NDA_DST'],
+      ['0a00 0200 020000000007 0000', 'NDA_LLADDR'],
+    ],
+  ],
+  [
+    'nft list table inet netyard',
+    encodeTableQuestion({ family: 'inet', name: 'netyard' }),
+    [
+      ['01 00 0000', 'nfgenmsg: NFPROTO_INET'],
+      ['0c00 0100 6e65747961726400', 'NFTA_TABLE_NAME'],
+    ],
+  ],
+];
+
+for (const [command, bytes, rows] of golden) test(command, () => assertBytes(bytes, rows));
+
+test('a message is header, sequence and padded payload, and comes back so', () => {
+  const data = encodeMessage({ type: 18, flags: 0x301, sequence: 7, payload: Uint8Array.of(1, 2, 3) });
+  assertBytes(data, [
+    ['13000000', 'length 19'],
+    ['1200', 'RTM_GETLINK'],
+    ['0103', 'NLM_F_REQUEST | NLM_F_DUMP'],
+    ['07000000', 'sequence'],
+    ['00000000', 'port: the kernel sets it'],
+    ['010203 00', 'payload, padded'],
+  ]);
+  const two = decodeMessages(goldenBytes([[Buffer.from(data).toString('hex').repeat(2), 'twice']]));
+  assert.deepEqual(
+    two.map(({ type, sequence, payload }) => [type, sequence, [...payload]]),
+    [
+      [18, 7, [1, 2, 3]],
+      [18, 7, [1, 2, 3]],
+    ],
+  );
+  assert.deepEqual(decodeMessages(data.subarray(0, 18)), [], 'a message cut short is none');
+});
+
+test('a refusal gives errno and the kernel’s words', () => {
+  const payload = goldenBytes([
+    ['efffffff', 'minus EEXIST'],
+    ['20000000 1000 0500 01000000 00000000', 'header of the request'],
+    ['0e00 0100 6e6f742074686174 2100 0000', 'NLMSGERR_ATTR_MSG'],
+  ]);
+  assert.deepEqual(decodeAcknowledgement({ type: 2, flags: 0x300, sequence: 1, payload }), {
+    errno: 17,
+    text: 'not that!',
+  });
+  assert.deepEqual(decodeAcknowledgement({ type: 2, flags: 0, sequence: 1, payload: new Uint8Array(20) }), {
+    errno: 0,
+  });
+});
+
+test('links, addresses, routes as the kernel tells them', () => {
+  const link = goldenBytes([
+    ['00 00 0100 08000000 43100000 00000000', 'ifinfomsg: ARPHRD_ETHER, index 8, UP, BROADCAST, RUNNING'],
+    ['0800 0300 6e793100', 'IFLA_IFNAME'],
+    ['0800 0400 dc050000', 'IFLA_MTU'],
+    ['0800 0500 02000000', 'IFLA_LINK: the peer'],
+    ['0800 2500 01000000', 'IFLA_LINK_NETNSID'],
+    ['0800 0a00 03000000', 'IFLA_MASTER'],
+    ['0a00 0100 0242ac110002 0000', 'IFLA_ADDRESS'],
+    ['0600 1400 6300 0000', 'IFLA_IFALIAS'],
+    ['1000 1280 0900 0100 7665746800 000000', 'IFLA_LINKINFO: veth'],
+  ]);
+  assert.deepEqual(decodeLink(link), {
+    ...{ index: 8, name: 'ny1', kind: 'veth', mac: '02:42:ac:11:00:02', mtu: 1500, up: true, running: true },
+    ...{ masterIndex: 3, peerIndex: 2, peerNsId: 1, alias: 'c' },
+  });
+  assert.deepEqual(decodeAddress(encodeAddress({ linkIndex: 2, prefix: '10.0.0.1/8', broadcast: '10.255.255.255' })), {
+    ...{ linkIndex: 2, prefix: '10.0.0.1/8', scope: 0, broadcast: '10.255.255.255' },
+  });
+  const route = decodeRoute(encodeRoute({ to: 'fd00::/64', via: 'fe80::1', linkIndex: 2, metric: 9 }));
+  assert.deepEqual(
+    route && { to: route.to, via: route.via, family: route.family, metric: route.metric, table: route.table },
+    {
+      ...{ to: 'fd00::/64', via: 'fe80::1', family: 6, metric: 9, table: 254 },
+    },
+  );
+  const counters = new Uint8Array(200);
+  new BigUint64Array(counters.buffer).set([1n, 2n, 2n ** 63n, 4n, 5n, 6n, 7n, 8n]);
+  assert.deepEqual(decodeStatistics(counters), {
+    ...{ rxPackets: 1n, txPackets: 2n, rxBytes: 2n ** 63n, txBytes: 4n },
+    ...{ rxErrors: 5n, txErrors: 6n, rxDropped: 7n, txDropped: 8n },
+  });
+});
+
+test('a table’s comment is found among its user data', () => {
+  const payload = goldenBytes([
+    ['02 00 0000', 'nfgenmsg'],
+    ['0d00 0600', 'NFTA_TABLE_USERDATA'],
+    ['07 01 ff', 'some other kind'],
+    ['00 04 61626300', 'comment abc'],
+  ]);
+  assert.equal(decodeTableComment(payload), 'abc');
+});
+
+test('attributes survive any cut without a crash, and flags are no part of the type', () => {
+  const all = encodeAttributes([u32(0x8001, 5), text(2, 'name')]);
+  for (let length = 0; length <= all.length; length += 1) new Attributes(all.subarray(0, length));
+  assert.equal(new Attributes(all).u32(1), 5);
+  assert.equal(new Attributes(all).text(2), 'name');
+});
+
+test('what the kernel would misunderstand is refused before', () => {
+  const bad = [
+    () => encodeRoute({ to: '10.0.0.1/8' }),
+    () => encodeRoute({ to: 'fd00::/64', family: 4 }),
+    () => encodeRoute({ to: 'nowhere' }),
+    () => encodeAddress({ linkIndex: 1, prefix: '10.0.0.1' }),
+    () => encodeBridge({ name: '' }),
+    () => encodeBridge({ name: 'sixteen-letters-' }),
+    () => encodeBridge({ name: '..' }),
+    () => encodeBridge({ name: 'a b' }),
+    () => encodeBridge({ name: 'a/b' }),
+    () => encodeBridge({ name: 'ok', mac: '1:2:3:4:5:6' }),
+  ];
+  for (const make of bad) assert.throws(make, (error) => isNetyardError(error, 'invalid'));
+});

@@ -1,0 +1,119 @@
+/**
+ * The sockets, contexts and descriptors used during one call of the kernel interface.
+ *
+ * Those of the process's own namespace are kept for the kernel's life (`OwnHandles`); those of others are opened when
+ * first needed and closed with the session: kept longer, they would keep a deleted namespace alive, and meet another
+ * one that was made anew under the same path.
+ */
+import type { Logger } from '@netyard/core';
+import { closeFile, openFile } from '../system/calls.ts';
+import { LinkRemover } from './link-remover.ts';
+import { CanonicalTables } from './nft/canonical.ts';
+import { NftContext } from './nft/context.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
+
+/** Opened late, closed once. */
+class Handles {
+  readonly #ns: string | undefined;
+  readonly #logger: Logger;
+  #route: NetlinkSocket | undefined;
+  #netfilter: NetlinkSocket | undefined;
+  #nft: NftContext | undefined;
+
+  constructor(ns: string | undefined, logger: Logger) {
+    this.#ns = ns;
+    this.#logger = logger;
+  }
+
+  route(): NetlinkSocket {
+    this.#route ??= NetlinkSocket.open(NETLINK_ROUTE, { ns: this.#ns, logger: this.#logger });
+    return this.#route;
+  }
+
+  netfilter(): NetlinkSocket {
+    this.#netfilter ??= NetlinkSocket.open(NETLINK_NETFILTER, { ns: this.#ns, logger: this.#logger });
+    return this.#netfilter;
+  }
+
+  nft(): NftContext {
+    this.#nft ??= NftContext.open(this.#ns);
+    return this.#nft;
+  }
+
+  close(): void {
+    this.#route?.close();
+    this.#netfilter?.close();
+    this.#nft?.close();
+    this.#route = undefined;
+    this.#netfilter = undefined;
+    this.#nft = undefined;
+  }
+}
+
+export class OwnHandles extends Handles {
+  readonly remover: LinkRemover;
+  readonly canonicalTables = new CanonicalTables();
+
+  constructor(logger: Logger) {
+    super(undefined, logger);
+    this.remover = new LinkRemover(logger);
+  }
+
+  override close(): void {
+    super.close();
+    this.canonicalTables.close();
+  }
+}
+
+export class Session {
+  readonly #own: OwnHandles;
+  readonly #logger: Logger;
+  readonly #foreign = new Map<string, Handles>();
+  readonly #netnsFds = new Map<string, number>();
+
+  constructor(own: OwnHandles, logger: Logger) {
+    this.#own = own;
+    this.#logger = logger;
+  }
+
+  route = (ns?: string): NetlinkSocket => this.#in(ns).route();
+  netfilter = (ns?: string): NetlinkSocket => this.#in(ns).netfilter();
+  nft = (ns?: string): NftContext => this.#in(ns).nft();
+
+  remover = (): LinkRemover => this.#own.remover;
+  canonicalTables = (): CanonicalTables => this.#own.canonicalTables;
+
+  /** Sockets that nobody else uses; the caller closes them. */
+  privateRoute(ns?: string): NetlinkSocket {
+    return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger });
+  }
+  privateNetfilter(ns?: string): NetlinkSocket {
+    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger });
+  }
+
+  /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path that of this thread. */
+  netnsFd(ns?: string): number {
+    const path = ns ?? '/proc/thread-self/ns/net';
+    const known = this.#netnsFds.get(path);
+    if (known !== undefined) return known;
+    const fd = openFile(path);
+    this.#netnsFds.set(path, fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const handles of this.#foreign.values()) handles.close();
+    for (const fd of this.#netnsFds.values()) closeFile(fd);
+    this.#foreign.clear();
+    this.#netnsFds.clear();
+  }
+
+  #in(ns: string | undefined): Handles {
+    if (ns === undefined) return this.#own;
+    const known = this.#foreign.get(ns);
+    if (known) return known;
+    const handles = new Handles(ns, this.#logger);
+    this.#foreign.set(ns, handles);
+    return handles;
+  }
+}

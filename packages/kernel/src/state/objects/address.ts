@@ -1,0 +1,245 @@
+/** Addresses, routes and neighbours as objects of a plan: what stands on a link. */
+import { formatIp, formatPrefix, networkOf, parseIp, parseMac, parsePrefix } from '@netyard/core';
+import type { AddressObject, NeighbourObject, RouteObject } from '../../desired.ts';
+import * as addresses from '../../netlink/rtnl/address.ts';
+import * as links from '../../netlink/rtnl/link.ts';
+import * as neighbours from '../../netlink/rtnl/neighbour.ts';
+import * as routes from '../../netlink/rtnl/route.ts';
+import type { Session } from '../../netlink/session.ts';
+import { hasErrno } from '../../system/ffi/errno.ts';
+import { routeFamily } from '../../system/identity.ts';
+import { absent, isGone, type ObjectHandler, observed, unlessGone } from './handler.ts';
+
+const indexOf = (session: Session, name: string, ns: string | undefined): number =>
+  links.linkIndex(session.route(ns), name);
+
+/** `absent` when what the object stands on is not there. */
+function unlessGroundless<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+// Addresses
+
+/** The same prefix in canonical text. */
+function canonicalPrefix(text: string): string {
+  const prefix = parsePrefix(text);
+  return `${formatIp(prefix)}/${prefix.length}`;
+}
+
+function addressOn(session: Session, object: AddressObject): addresses.LinkAddress {
+  const { prefix, broadcast } = object;
+  const linkIndex = indexOf(session, object.link, object.ns);
+  return { linkIndex, prefix, ...(broadcast === undefined ? {} : { broadcast }) };
+}
+
+function findAddress(session: Session, object: AddressObject): addresses.DecodedAddress | undefined {
+  const wanted = canonicalPrefix(object.prefix);
+  return unlessGroundless(() => {
+    const socket = session.route(object.ns);
+    return addresses
+      .listAddresses(socket, indexOf(session, object.link, object.ns))
+      .find((address) => address.prefix === wanted);
+  });
+}
+
+/**
+ * With an IPv4 address on a link that is up comes a route to its subnet (`proto kernel scope link`). Somebody may delete
+ * that alone. Undefined where it is there, cannot be expected, or a policy or a narrower route hides it.
+ */
+function missingSubnetRoute(session: Session, object: AddressObject): routes.Route | undefined {
+  const prefix = parsePrefix(object.prefix);
+  if (prefix.family !== 4 || prefix.length > 30) return undefined;
+  const socket = session.route(object.ns);
+  const link = links.findLink(socket, object.link);
+  if (!link?.up) return undefined;
+  const subnet = networkOf(prefix);
+  const own = prefix.value === subnet.value + 1n ? 2n : 1n;
+  const match = matchOf(socket, `${formatIp({ ...subnet, value: subnet.value + own })}/32`);
+  if (match === 'unknown') return undefined;
+  const text = formatPrefix(subnet);
+  if (match !== 'none' && (match.table !== routes.mainTable || lengthOf(match.to) >= prefix.length)) return undefined;
+  const route = { to: text, linkIndex: link.index, source: formatIp(prefix), protocol: RTPROT_KERNEL } as const;
+  return { ...route, scope: 'link' };
+}
+
+/** linux/rtnetlink.h: made by the kernel. */
+const RTPROT_KERNEL = 2;
+
+export const addressHandler: ObjectHandler<AddressObject> = {
+  check(object) {
+    links.checkLinkName(object.link);
+    parsePrefix(object.prefix);
+    if (object.broadcast !== undefined) parseIp(object.broadcast);
+  },
+  observe(session, object) {
+    const found = findAddress(session, object);
+    if (!found) return absent;
+    return observed([
+      object.broadcast !== undefined &&
+        found.broadcast !== object.broadcast &&
+        `broadcast ${found.broadcast ?? 'none'}`,
+      missingSubnetRoute(session, object) !== undefined && 'without the route to its subnet',
+    ]);
+  },
+  create(session, object) {
+    const address = addressOn(session, object);
+    try {
+      addresses.addAddress(session.route(object.ns), address);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      return addressHandler.change(session, object); // its link had another name when it was looked for
+    }
+    return () => void unlessGone(() => addresses.deleteAddress(session.route(object.ns), address));
+  },
+  change(session, object) {
+    const socket = session.route(object.ns);
+    const address = addressOn(session, object);
+    const former = findAddress(session, object);
+    const route = missingSubnetRoute(session, object);
+    if (route && (object.broadcast === undefined || former?.broadcast === object.broadcast)) {
+      routes.addRoute(socket, route);
+      return () => void unlessGone(() => routes.deleteRoute(socket, route));
+    }
+    addresses.deleteAddress(socket, address);
+    addresses.addAddress(socket, address);
+    return () => {
+      unlessGone(() => addresses.deleteAddress(socket, address));
+      if (former) addresses.addAddress(socket, former);
+    };
+  },
+  delete: (session, object) =>
+    unlessGone(() => addresses.deleteAddress(session.route(object.ns), addressOn(session, object))),
+};
+
+// Routes
+
+function routeOn(session: Session, object: RouteObject): routes.Route {
+  const { link, ns, kind: _kind, ...route } = object;
+  return link === undefined ? route : { ...route, linkIndex: indexOf(session, link, ns) };
+}
+
+/** The route with the same destination, table and metric; of several that others added beside ours, ours. */
+function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
+  const family = routeFamily(object);
+  const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
+  return unlessGroundless(() => {
+    const socket = session.route(object.ns);
+    const table = object.table ?? routes.mainTable;
+    const isWanted = (route: routes.DecodedRoute): boolean =>
+      route.table === table &&
+      (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to) &&
+      (object.metric === undefined || route.metric === object.metric);
+    if (family === 4 && table === routes.mainTable) {
+      const match = matchOf(socket, to);
+      if (match === 'none') return undefined;
+      if (match !== 'unknown' && isWanted(match)) return match;
+      if (match !== 'unknown' && match.table === table && lengthOf(match.to) < lengthOf(to)) return undefined;
+    }
+    const candidates = routes.listRoutes(socket, family, table).filter(isWanted);
+    return candidates.find(({ via }) => via === canonicalAddress(object.via)) ?? candidates[0];
+  });
+}
+
+const canonicalAddress = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : formatIp(parseIp(text));
+
+const lengthOf = (to: string): number => (to === 'default' ? 0 : parsePrefix(to).length);
+
+/**
+ * The way to a prefix's first address. Where that is the wanted route, or a wider one of the same table, no list of all
+ * routes is needed; a narrower one, or a rule for another table, leaves it open.
+ */
+function matchOf(socket: ReturnType<Session['route']>, to: string): routes.DecodedRoute | 'none' | 'unknown' {
+  if (lengthOf(to) === 0) return 'unknown';
+  try {
+    return routes.matchRoute(socket, formatIp(parsePrefix(to))) ?? 'none';
+  } catch (error) {
+    if (hasErrno(error, 'EINVAL', 'EACCES', 'ENODEV', 'EOPNOTSUPP')) return 'unknown'; // of the kinds that lead nowhere
+    throw error;
+  }
+}
+
+export const routeHandler: ObjectHandler<RouteObject> = {
+  check(object) {
+    if (object.link !== undefined) links.checkLinkName(object.link);
+    const { link: _link, ns: _ns, kind: _kind, ...route } = object;
+    routes.encodeRoute(route);
+  },
+  observe(session, object) {
+    const found = findRoute(session, object);
+    if (!found) return absent;
+    const linkIndex =
+      object.link === undefined ? undefined : unlessGroundless(() => indexOf(session, object.link ?? '', object.ns));
+    return observed([
+      object.via !== undefined && found.via !== formatIp(parseIp(object.via)) && `via ${found.via ?? 'nothing'}`,
+      object.via === undefined && found.via !== undefined && `via ${found.via}`,
+      object.link !== undefined && found.linkIndex !== linkIndex && 'on another link',
+      object.source !== undefined && found.source !== object.source && `src ${found.source ?? 'none'}`,
+      object.protocol !== undefined && found.protocol !== object.protocol && `proto ${found.protocol}`,
+    ]);
+  },
+  create(session, object) {
+    const route = routeOn(session, object);
+    try {
+      routes.addRoute(session.route(object.ns), route);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      return routeHandler.change(session, object); // there, but dead: no packet would have taken it
+    }
+    return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));
+  },
+  change(session, object) {
+    const socket = session.route(object.ns);
+    const former = findRoute(session, object);
+    routes.replaceRoute(socket, routeOn(session, object));
+    return () => {
+      if (former) routes.replaceRoute(socket, { ...former, scope: former.scope === 0 ? 'global' : 'link' });
+    };
+  },
+  delete: (session, object) => unlessGone(() => routes.deleteRoute(session.route(object.ns), routeOn(session, object))),
+};
+
+// Neighbours
+
+const neighbourOn = (session: Session, { link, ns, address, mac }: NeighbourObject): neighbours.Neighbour => ({
+  linkIndex: indexOf(session, link, ns),
+  address,
+  mac,
+});
+
+const findNeighbour = (session: Session, object: NeighbourObject): { mac?: string; permanent: boolean } | undefined =>
+  unlessGroundless(() => neighbours.findNeighbour(session.route(object.ns), neighbourOn(session, object)));
+
+function replaceNeighbour(session: Session, object: NeighbourObject) {
+  const socket = session.route(object.ns);
+  const neighbour = neighbourOn(session, object);
+  const former = findNeighbour(session, object);
+  neighbours.replaceNeighbour(socket, neighbour);
+  return () => {
+    if (former?.permanent && former.mac !== undefined)
+      neighbours.replaceNeighbour(socket, { ...neighbour, mac: former.mac });
+    else unlessGone(() => neighbours.deleteNeighbour(socket, neighbour));
+  };
+}
+
+export const neighbourHandler: ObjectHandler<NeighbourObject> = {
+  check(object) {
+    links.checkLinkName(object.link);
+    parseIp(object.address);
+    parseMac(object.mac);
+  },
+  observe(session, object) {
+    const found = findNeighbour(session, object);
+    if (!found?.permanent) return absent; // learned entries come and go, and ours replaces them
+    return observed([found.mac !== object.mac.toLowerCase().replaceAll('-', ':') && `lladdr ${found.mac ?? 'none'}`]);
+  },
+  create: replaceNeighbour,
+  change: replaceNeighbour,
+  delete: (session, object) =>
+    unlessGone(() => neighbours.deleteNeighbour(session.route(object.ns), neighbourOn(session, object))),
+};

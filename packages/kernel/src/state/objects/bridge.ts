@@ -1,0 +1,61 @@
+/** Bridges as objects of a plan. */
+import type { BridgeObject } from '../../desired.ts';
+import * as links from '../../netlink/rtnl/link.ts';
+import type { Session } from '../../netlink/session.ts';
+import { absent, type ObjectHandler, observed } from './handler.ts';
+import {
+  canonicalMac,
+  change,
+  checkSettings,
+  differences,
+  find,
+  findRenamed,
+  refuseOtherKind,
+  removeOurs,
+  rename,
+  undoCreate,
+} from './link.ts';
+
+function bridgeSettings({ mac, mtu, owner, up }: BridgeObject): links.LinkSettings {
+  return {
+    up,
+    ...(mac === undefined ? {} : { mac: canonicalMac(mac) }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(owner === undefined ? {} : { alias: owner }),
+  };
+}
+
+/** Renamed by somebody: the owner text tells that it is the one. */
+const renamed = (session: Session, { ns, owner }: BridgeObject): links.Link | undefined =>
+  owner === undefined ? undefined : findRenamed(session, ns, ({ kind, alias }) => kind === 'bridge' && alias === owner);
+
+export const bridgeHandler: ObjectHandler<BridgeObject> = {
+  check: checkSettings,
+  observe(session, bridge) {
+    const link = find(session, bridge);
+    if (!link) {
+      const other = renamed(session, bridge);
+      return other ? observed([`named ${other.name}`]) : absent;
+    }
+    const kind = link.kind !== 'bridge' && `a ${link.kind ?? 'device'}`;
+    return observed([kind, ...differences(link, bridgeSettings(bridge))]);
+  },
+  create(session, bridge) {
+    links.createBridge(session.route(bridge.ns), { ...bridgeSettings(bridge), name: bridge.name });
+    return undoCreate(session, bridge);
+  },
+  change(session, bridge) {
+    const other = find(session, bridge) ? undefined : renamed(session, bridge);
+    if (other) {
+      const undoName = rename(session, bridge.ns, other, bridge.name);
+      const undoSettings = change(session, bridge, bridgeSettings(bridge));
+      return async () => {
+        await undoSettings();
+        await undoName();
+      };
+    }
+    refuseOtherKind(session, bridge, 'bridge');
+    return change(session, bridge, bridgeSettings(bridge));
+  },
+  delete: (session, bridge) => removeOurs(session, bridge, 'bridge'),
+};

@@ -1,0 +1,108 @@
+/** Sysctls and files as objects of a plan. */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { NetyardError } from '@netyard/core';
+import type { FileObject, SysctlObject } from '../../desired.ts';
+import { hasErrno } from '../../system/ffi/errno.ts';
+import { checkSysctlValue, readSysctl, sameSysctlValue, sysctlPath, writeSysctl } from '../../system/sysctl.ts';
+import { absent, type ObjectHandler, observed, type Undo, unlessGone } from './handler.ts';
+
+// Sysctls
+
+function setSysctl({ key, value, ns }: SysctlObject): Undo {
+  const former = readSysctl(key, ns);
+  writeSysctl(key, value, ns);
+  return () => writeSysctl(key, former, ns);
+}
+
+export const sysctlHandler: ObjectHandler<SysctlObject> = {
+  check({ key, value }) {
+    sysctlPath(key);
+    checkSysctlValue(value);
+  },
+  observe(_session, { key, value, ns }) {
+    try {
+      const found = readSysctl(key, ns);
+      return observed([!sameSysctlValue(found, value) && found]);
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return absent;
+      throw error;
+    }
+  },
+  create: (_session, object) => setSysctl(object),
+  change: (_session, object) => setSysctl(object),
+  delete: () => false,
+};
+
+// Files
+
+interface FileState {
+  content: string;
+  mode: number;
+}
+
+/** Undefined when there is none. A symbolic link is refused (ELOOP): it could lead anywhere. */
+function readState(path: string): FileState | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    return { content: readFileSync(fd, 'utf8'), mode: fstatSync(fd).mode & 0o7777 };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Same inode: the new text over the old, then the rest cut off, so that no reader ever finds an empty file. */
+function writeState(path: string, { content, mode }: { content: string; mode?: number }): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode ?? 0o644);
+  try {
+    const data = Buffer.from(content, 'utf8');
+    for (let offset = 0; offset < data.length; ) offset += writeSync(fd, data, offset, data.length - offset, offset);
+    ftruncateSync(fd, data.length);
+    if (mode !== undefined) fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export const fileHandler: ObjectHandler<FileObject> = {
+  check({ path }) {
+    if (!isAbsolute(path) || path.includes('\0'))
+      throw new NetyardError('invalid', `invalid file path ${JSON.stringify(path)}`);
+  },
+  observe(_session, file) {
+    const found = readState(file.path);
+    if (!found) return absent;
+    return observed([
+      found.content !== file.content && 'another content',
+      file.mode !== undefined && found.mode !== file.mode && `mode ${found.mode.toString(8)}`,
+    ]);
+  },
+  create(_session, file) {
+    writeState(file.path, { content: file.content, mode: file.mode ?? 0o644 });
+    return () => void unlessGone(() => unlinkSync(file.path));
+  },
+  change(_session, file) {
+    const former = readState(file.path);
+    writeState(file.path, file);
+    return () => {
+      if (former) writeState(file.path, former);
+    };
+  },
+  delete: (_session, { path }) => unlessGone(() => unlinkSync(path)),
+};

@@ -1,0 +1,61 @@
+/** The handler of each kind of object. Those of nftables are applied in batches: see nft/batch.ts. */
+import type { KernelObject, NftElementObject, NftTableObject, Observation } from '../../desired.ts';
+import { printElement, setWords } from '../../netlink/nft/element.ts';
+import { tableWords } from '../../netlink/nft/table.ts';
+import type { Session } from '../../netlink/session.ts';
+import { addressHandler, neighbourHandler, routeHandler } from './address.ts';
+import { bridgeHandler } from './bridge.ts';
+import { fdbHandler } from './fdb.ts';
+import { fileHandler, sysctlHandler } from './file.ts';
+import { absent, isGone, type ObjectHandler } from './handler.ts';
+import { linkStateHandler } from './link.ts';
+import { netnsHandler } from './netns.ts';
+import { compareElement, findElements, observeTable } from './nft-batch.ts';
+import { nftRuleHandler } from './nft-rule.ts';
+import { vethHandler } from './veth.ts';
+import { vxlanHandler } from './vxlan.ts';
+
+export type PlainObject = Exclude<KernelObject, NftTableObject | NftElementObject>;
+
+const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject, { kind: K }>> } = {
+  netns: netnsHandler,
+  bridge: bridgeHandler,
+  veth: vethHandler,
+  vxlan: vxlanHandler,
+  fdb: fdbHandler,
+  'link-state': linkStateHandler,
+  address: addressHandler,
+  route: routeHandler,
+  neighbour: neighbourHandler,
+  sysctl: sysctlHandler,
+  'nft-rule': nftRuleHandler,
+  file: fileHandler,
+};
+
+export const isNft = (object: KernelObject): object is NftTableObject | NftElementObject =>
+  object.kind === 'nft-table' || object.kind === 'nft-element';
+
+/** The table above pairs kinds and handlers; TypeScript cannot follow that through an index. */
+export const handlerOf = (object: PlainObject): ObjectHandler<PlainObject> =>
+  handlers[object.kind] as unknown as ObjectHandler<PlainObject>;
+
+/** Refuses an object that could never be made. Throws `invalid`. */
+export function checkObject(object: KernelObject): void {
+  if (object.kind === 'nft-table') tableWords(object);
+  else if (object.kind === 'nft-element') {
+    setWords(object);
+    printElement(object);
+  } else handlerOf(object).check(object);
+}
+
+/** What is there; `absent` also when its namespace is not. */
+export function observeObject(session: Session, object: KernelObject): Observation {
+  try {
+    if (object.kind === 'nft-table') return observeTable(session, object);
+    if (object.kind === 'nft-element') return compareElement(findElements(session, object.ns, [object])[0], object);
+    return handlerOf(object).observe(session, object);
+  } catch (error) {
+    if (isGone(error)) return absent;
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+/** Veth pairs as objects of a plan. */
+import type { VethObject } from '../../desired.ts';
+import * as links from '../../netlink/rtnl/link.ts';
+import type { Session } from '../../netlink/session.ts';
+import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
+import {
+  canonicalMac,
+  change,
+  checkSettings,
+  differences,
+  find,
+  findRenamed,
+  type Place,
+  refuseOtherKind,
+  removeOurs,
+  rename,
+  undoCreate,
+} from './link.ts';
+
+/** All but the master, which is known by its index. */
+function vethSettings({ mtu, owner, hairpin, isolated, up }: VethObject): links.LinkSettings {
+  return {
+    up,
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(owner === undefined ? {} : { alias: owner }),
+    ...(hairpin === undefined ? {} : { hairpin }),
+    ...(isolated === undefined ? {} : { isolated }),
+  };
+}
+
+function masterSetting(session: Session, { master, ns }: VethObject): { master?: number } {
+  return master === undefined ? {} : { master: links.linkIndex(session.route(ns), master) };
+}
+
+/** A name and the namespace where it means something. */
+const withNs = (name: string, ns: string | undefined): Place => (ns === undefined ? { name } : { name, ns });
+
+/** What the pair's far end should be like, when it is made. */
+function peerSettings({ mtu, peer }: VethObject): links.LinkSettings {
+  return {
+    up: peer.up,
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(peer.mac === undefined ? {} : { mac: canonicalMac(peer.mac) }),
+  };
+}
+
+/** Whether two links are the two ends of one pair. */
+const arePair = (near: links.Link | undefined, far: links.Link | undefined): boolean =>
+  near?.kind === 'veth' && far?.kind === 'veth' && near.peerIndex === far.index && far.peerIndex === near.index;
+
+interface Ends {
+  near: links.Link | undefined;
+  far: links.Link | undefined;
+}
+
+/** Both ends by their names; an end that somebody renamed is found by its index, which the other end knows. */
+function findEnds(session: Session, veth: VethObject): Ends {
+  const near = find(session, veth);
+  const far = find(session, veth.peer);
+  if (near && far) return { near, far };
+  if (near?.kind === 'veth') return { near, far: findRenamed(session, veth.peer.ns, (link) => arePair(near, link)) };
+  if (far?.kind === 'veth') return { near: findRenamed(session, veth.ns, (link) => arePair(link, far)), far };
+  return { near, far };
+}
+
+function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): Undo[] {
+  const isRenamed = far && !veth.peer.keep && far.name !== veth.peer.name;
+  return [
+    ...(near && near.name !== veth.name ? [rename(session, veth.ns, near, veth.name)] : []),
+    ...(isRenamed ? [rename(session, veth.peer.ns, far, veth.peer.name)] : []),
+  ];
+}
+
+/** What of the far end is not as it should be. */
+function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
+  if (veth.peer.keep) return [];
+  return [far.name !== veth.peer.name && `its other end is named ${far.name}`, ...differences(far, peerSettings(veth))];
+}
+
+export const vethHandler: ObjectHandler<VethObject> = {
+  check(veth) {
+    checkSettings(veth);
+    checkSettings(veth.peer);
+    if (veth.master !== undefined) links.checkLinkName(veth.master);
+  },
+  observe(session, veth) {
+    const { near, far } = findEnds(session, veth);
+    if (!near) return absent;
+    if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
+    if (!veth.peer.keep && !arePair(near, far)) return observed(['its other end is elsewhere']);
+    const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
+    return observed([
+      near.name !== veth.name && `named ${near.name}`,
+      master !== undefined && near.masterIndex !== master && 'another master',
+      ...differences(near, vethSettings(veth)),
+      ...(far ? farDifferences(veth, far) : []),
+    ]);
+  },
+  create(session, veth) {
+    const { up: peerUp = false, ...peer } = peerSettings(veth);
+    const elsewhere = veth.peer.ns === veth.ns ? {} : { netnsFd: session.netnsFd(veth.peer.ns) };
+    links.createVeth(session.route(veth.ns), {
+      ...vethSettings(veth),
+      ...masterSetting(session, veth),
+      name: veth.name,
+      peer: { ...peer, ...elsewhere, name: veth.peer.name },
+    });
+    try {
+      if (peerUp) links.changeLink(session.route(veth.peer.ns), veth.peer.name, { up: true });
+    } catch (error) {
+      links.deleteLink(session.route(veth.ns), veth.name);
+      throw error;
+    }
+    return undoCreate(session, veth);
+  },
+  change(session, veth) {
+    const ends = findEnds(session, veth);
+    const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
+    refuseOtherKind(session, veth, 'veth');
+    if (!veth.peer.keep && !arePair(ends.near, ends.far)) {
+      links.deleteLink(session.route(veth.ns), veth.name); // left by a crash: of no use to anybody
+      return vethHandler.create(session, veth);
+    }
+    const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });
+    try {
+      const undoFar = veth.peer.keep ? () => undefined : change(session, veth.peer, peerSettings(veth));
+      return async () => {
+        await undoFar();
+        await undoNear();
+        for (const undo of undoNames) await undo();
+      };
+    } catch (error) {
+      void undoNear();
+      throw error;
+    }
+  },
+  delete: (session, veth) => removeOurs(session, veth, 'veth'),
+};

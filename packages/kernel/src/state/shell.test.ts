@@ -1,0 +1,193 @@
+/** Each object beside the command that makes, changes and deletes it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KernelObject, KernelOperation } from '../desired.ts';
+import { digestComment } from '../netlink/nft/table.ts';
+import { printOperation, printShell, quoteWord } from './shell.ts';
+
+const ns = '/run/netns/r1';
+const veth: KernelObject = {
+  kind: 'veth',
+  name: 'ny1',
+  ...{ mtu: 1450, owner: "container it's", master: 'docker0', hairpin: true, up: true },
+  peer: { ns, name: 'eth0', mac: '02:42:ac:11:00:02', up: true },
+};
+
+const vxlan: KernelObject = {
+  kind: 'vxlan',
+  ...{ name: 'ny-vxlan', id: 28281, port: 4789, local: '172.16.2.101', mac: '02:6e:ac:10:02:65', mtu: 1450, up: true },
+};
+const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
+
+const cases: [KernelOperation['action'], KernelObject, string][] = [
+  ['create', { kind: 'netns', path: ns }, 'ip netns add r1'],
+  ['create', { kind: 'netns', path: '/x/y' }, 'mkdir -p /x && touch /x/y && unshare --net=/x/y true'],
+  ['delete', { kind: 'netns', path: ns }, 'ip netns delete r1'],
+  ['delete', { kind: 'netns', path: '/x/y' }, 'umount /x/y && rm /x/y'],
+  [
+    'create',
+    { kind: 'bridge', name: 'docker0', mac: '02:42:00:00:00:01', mtu: 1400, owner: 'network bridge', up: true },
+    "ip link add name docker0 address 02:42:00:00:00:01 mtu 1400 type bridge && ip link set dev docker0 alias 'network bridge' up",
+  ],
+  ['change', { kind: 'bridge', ns, name: 'b', mtu: 1400, up: false }, 'ip -n r1 link set dev b mtu 1400 down'],
+  [
+    'delete',
+    { kind: 'bridge', ns: '/proc/7/ns/net', name: 'b', up: true },
+    'nsenter --net=/proc/7/ns/net ip link delete b',
+  ],
+  [
+    'create',
+    veth,
+    [
+      'ip link add name ny1 mtu 1450 type veth peer name eth0 address 02:42:ac:11:00:02 mtu 1450 netns r1',
+      "ip link set dev ny1 alias 'container it'\\''s' master docker0",
+      'bridge link set dev ny1 hairpin on',
+      'ip link set dev ny1 up',
+      'ip -n r1 link set dev eth0 up',
+    ].join(' && '),
+  ],
+  ['delete', veth, 'ip link delete ny1'],
+  [
+    'create',
+    { kind: 'veth', ns, name: 'a', up: false, peer: { name: 'b', up: false } },
+    'ip -n r1 link add name a type veth peer name b netns /proc/$$/ns/net && ip -n r1 link set dev a down && ip link set dev b down',
+  ],
+  [
+    'create',
+    vxlan,
+    [
+      'ip link add name ny-vxlan address 02:6e:ac:10:02:65 mtu 1450 type vxlan id 28281 local 172.16.2.101 dstport 4789 nolearning',
+      'ip link set dev ny-vxlan up',
+    ].join(' && '),
+  ],
+  [
+    'change',
+    vxlan,
+    [
+      'ip link set dev ny-vxlan type vxlan local 172.16.2.101',
+      'ip link show dev ny-vxlan | grep -qF 02:6e:ac:10:02:65 || ip link set dev ny-vxlan address 02:6e:ac:10:02:65',
+      'ip link set dev ny-vxlan mtu 1450 up',
+    ].join(' && '),
+  ],
+  ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
+  ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
+  ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],
+  ['change', { kind: 'link-state', ns, name: 'lo', up: true }, 'ip -n r1 link set dev lo up'],
+  [
+    'create',
+    { kind: 'address', ns, link: 'eth0', prefix: '172.17.0.2/16', broadcast: '172.17.255.255' },
+    'ip -n r1 address add 172.17.0.2/16 broadcast 172.17.255.255 dev eth0',
+  ],
+  ['create', { kind: 'address', link: 'eth0', prefix: 'fd00::2/64' }, 'ip address add fd00::2/64 dev eth0 nodad'],
+  ['delete', { kind: 'address', link: 'eth0', prefix: 'fd00::2/64' }, 'ip address delete fd00::2/64 dev eth0'],
+  ['create', { kind: 'route', ns, to: 'default', via: '172.17.0.1' }, 'ip -n r1 route add default via 172.17.0.1'],
+  [
+    'delete',
+    { kind: 'route', to: '192.168.12.0/24', via: '172.16.2.102', link: 'ens33', protocol: 78 },
+    'ip route delete 192.168.12.0/24 via 172.16.2.102 dev ens33 proto 78',
+  ],
+  ['create', { kind: 'route', ns, to: 'default', via: 'fd00::1' }, 'ip -6 -n r1 route add default via fd00::1'],
+  [
+    'change',
+    {
+      kind: 'route',
+      to: '10.0.0.0/8',
+      via: 'fe80::1',
+      link: 'eth0',
+      source: '10.1.1.1',
+      metric: 5,
+      table: 100,
+      onlink: true,
+    },
+    'ip route replace 10.0.0.0/8 via inet6 fe80::1 dev eth0 src 10.1.1.1 metric 5 table 100 onlink',
+  ],
+  [
+    'delete',
+    { kind: 'route', to: '192.168.12.0/24', via: '172.16.2.102' },
+    'ip route delete 192.168.12.0/24 via 172.16.2.102',
+  ],
+  [
+    'create',
+    { kind: 'neighbour', ns, link: 'eth0', address: '172.17.0.1', mac: '02:42:00:00:00:01' },
+    'ip -n r1 neighbour replace 172.17.0.1 lladdr 02:42:00:00:00:01 dev eth0 nud permanent',
+  ],
+  ['change', { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1' }, 'sysctl -q -w net.ipv4.ip_forward=1'],
+  [
+    'create',
+    { kind: 'sysctl', ns, key: 'net.ipv4.ip_local_port_range', value: '1024 2048' },
+    "nsenter --net=/run/netns/r1 sysctl -q -w 'net.ipv4.ip_local_port_range=1024 2048'",
+  ],
+  [
+    'create',
+    { kind: 'nft-table', family: 'ip', name: 'netyard', body: 'chain c { }' },
+    'nft add table ip netyard { … }',
+  ],
+  ['delete', { kind: 'nft-table', family: 'ip', name: 'netyard', body: '' }, 'nft delete table ip netyard'],
+  [
+    'create',
+    {
+      kind: 'nft-element',
+      family: 'ip',
+      table: 't',
+      set: 'm',
+      key: 'tcp . 80',
+      value: '172.17.0.2 . 80',
+      comment: 'web',
+    },
+    `nft add element ip t m '{ tcp . 80 comment "web" : 172.17.0.2 . 80 }'`,
+  ],
+  [
+    'change',
+    { kind: 'nft-element', family: 'ip', table: 't', set: 's', key: '1.1.1.1' },
+    "nft delete element ip t s '{ 1.1.1.1 }' && nft add element ip t s '{ 1.1.1.1 }'",
+  ],
+  ['create', { kind: 'file', path: '/x/hosts', content: 'text\n' }, 'cat > /x/hosts'],
+  ['delete', { kind: 'file', path: '/x/hosts', content: '' }, 'rm -f /x/hosts'],
+];
+
+for (const [action, object, expected] of cases) {
+  test(`${action} ${object.kind}: ${expected.slice(0, 60)}`, () => {
+    assert.equal(printOperation({ action, object }), expected);
+  });
+}
+
+test('a script: tables readable, files as here-documents whose end they do not hold', () => {
+  const script = printShell({
+    owner: 'container nginx-3\nrm -rf /',
+    objects: [
+      { kind: 'nft-table', family: 'ip', name: 'netyard', body: '\n    set s {\n      type ipv4_addr;\n    }\n' },
+      { kind: 'file', path: '/x/a b', content: 'one\nEOF\n', mode: 0o600 },
+      { kind: 'file', path: '/x/hostname', content: "c'1" },
+    ],
+  });
+  assert.equal(
+    script,
+    `#!/bin/sh
+# container nginx-3 rm -rf /
+set -e
+
+nft -f - <<'NFT'
+table ip netyard {
+	comment "${digestComment('set s {\ntype ipv4_addr;\n}')}"
+	set s {
+	  type ipv4_addr;
+	}
+}
+NFT
+mkdir -p /x
+cat > '/x/a b' <<'EOF_'
+one
+EOF
+EOF_
+chmod 600 '/x/a b'
+printf %s 'c'\\''1' > /x/hostname
+`,
+  );
+});
+
+test('words are quoted when a shell would see more in them', () => {
+  assert.equal(quoteWord('eth0.100'), 'eth0.100');
+  for (const word of ['a b', '$HOME', '`id`', 'a;b', 'a*', "it's", '', 'ü', '~', '#']) {
+    assert.match(quoteWord(word), /^'[\s\S]*'$/);
+  }
+});

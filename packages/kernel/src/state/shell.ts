@@ -1,0 +1,202 @@
+/**
+ * Plans and operations as shell commands: the twin of every object, for `explain` and for whoever wants to see. Pure.
+ *
+ * The script uses ip(8), bridge(8), nft(8), sysctl(8), nsenter(1) and cat(1). Run on an empty host it gives the state
+ * that `apply` gives; run twice it fails where something is there already.
+ */
+import { dirname } from 'node:path';
+import type {
+  AddressObject,
+  FileObject,
+  KernelObject,
+  KernelOperation,
+  KernelPlan,
+  NeighbourObject,
+  NetnsObject,
+  NftElementObject,
+  NftRuleObject,
+  NftTableObject,
+  RouteObject,
+  SysctlObject,
+} from '../desired.ts';
+import { printElement, setWords } from '../netlink/nft/element.ts';
+import { chainWords, printRule } from '../netlink/nft/rule.ts';
+import { printReplacement, printTable, tableWords } from '../netlink/nft/table.ts';
+import { routeFamily } from '../system/identity.ts';
+import { bridgeTwin, fdbTwin, linkStateTwin, vethTwin, vxlanTwin } from './shell/links.ts';
+import { inside, line, netnsName, option, quoteWord, type Twin, tool } from './shell/words.ts';
+
+export { quoteWord };
+
+const netnsTwin: Twin<NetnsObject> = {
+  create({ path }) {
+    const name = netnsName(path);
+    if (name !== undefined) return [line('ip', 'netns', 'add', name)];
+    return [line('mkdir', '-p', dirname(path)), line('touch', path), line('unshare', `--net=${path}`, 'true')];
+  },
+  change: () => [],
+  delete({ path }) {
+    const name = netnsName(path);
+    return name === undefined ? [line('umount', path), line('rm', path)] : [line('ip', 'netns', 'delete', name)];
+  },
+};
+
+function addressLine(verb: 'add' | 'delete', { ns, link, prefix, broadcast }: AddressObject): string {
+  const options = verb === 'delete' ? [] : [...option('broadcast', broadcast)];
+  const noDad = verb === 'add' && prefix.includes(':') ? 'nodad' : undefined;
+  return line(...tool('ip', ns), 'address', verb, prefix, ...options, 'dev', link, noDad);
+}
+
+const addressTwin: Twin<AddressObject> = {
+  create: (address) => [addressLine('add', address)],
+  change: (address) => [addressLine('delete', address), addressLine('add', address)],
+  delete: (address) => [addressLine('delete', address)],
+};
+
+function routeLine(verb: 'add' | 'replace' | 'delete', route: RouteObject): string {
+  const family = routeFamily(route);
+  const [program = 'ip', ...place] = tool('ip', route.ns);
+  const six = family === 6 && !route.to.includes(':') ? '-6' : undefined;
+  const words = program === 'ip' ? [program, six, ...place] : [program, ...place, six];
+  const crossed = route.via !== undefined && route.via.includes(':') !== (family === 6);
+  const via =
+    route.via === undefined ? [] : ['via', crossed ? (family === 4 ? 'inet6' : 'inet') : undefined, route.via];
+  const options = [
+    ...option('dev', route.link),
+    ...option('src', route.source),
+    ...option('metric', route.metric),
+    ...option('table', route.table),
+    ...(verb === 'delete' ? [] : option('scope', route.scope)),
+    ...option('proto', route.protocol),
+    ...(route.onlink ? ['onlink'] : []),
+  ];
+  return line(...words, 'route', verb, route.to, ...via, ...options);
+}
+
+const routeTwin: Twin<RouteObject> = {
+  create: (route) => [routeLine('add', route)],
+  change: (route) => [routeLine('replace', route)],
+  delete: (route) => [routeLine('delete', route)],
+};
+
+const neighbourLine = ({ ns, address, mac, link }: NeighbourObject): string =>
+  line(...tool('ip', ns), 'neighbour', 'replace', address, 'lladdr', mac, 'dev', link, 'nud', 'permanent');
+
+const neighbourTwin: Twin<NeighbourObject> = {
+  create: (neighbour) => [neighbourLine(neighbour)],
+  change: (neighbour) => [neighbourLine(neighbour)],
+  delete: ({ ns, address, link }) => [line(...tool('ip', ns), 'neighbour', 'delete', address, 'dev', link)],
+};
+
+const sysctlLine = ({ ns, key, value }: SysctlObject): string =>
+  line(...inside(ns), 'sysctl', '-q', '-w', `${key}=${value}`);
+
+const sysctlTwin: Twin<SysctlObject> = {
+  create: (sysctl) => [sysctlLine(sysctl)],
+  change: (sysctl) => [sysctlLine(sysctl)],
+  delete: () => [],
+};
+
+/** A here-document whose end does not occur in it. */
+function hereDocument(command: string, text: string, end: string): string {
+  const lines = text.split('\n');
+  while (lines.includes(end)) end = `${end}_`;
+  return `${command} <<'${end}'\n${text}${text.endsWith('\n') ? '' : '\n'}${end}`;
+}
+
+const nftInput = (ns: string | undefined, text: string): string =>
+  hereDocument(line(...inside(ns), 'nft', '-f', '-'), text, 'NFT');
+
+const tableTwin: Twin<NftTableObject> = {
+  create: (table) => [nftInput(table.ns, printTable(table))],
+  change: (table) => [nftInput(table.ns, printReplacement(table, printTable(table)))],
+  delete: (table) => [line(...inside(table.ns), 'nft', 'delete', 'table', ...tableWords(table).split(' '))],
+};
+
+function elementLine(verb: 'add' | 'delete', element: NftElementObject): string {
+  const inBraces = verb === 'add' ? printElement(element) : element.key;
+  const words = setWords(element).split(' ');
+  return line(...inside(element.ns), 'nft', verb, 'element', ...words, `{ ${inBraces} }`);
+}
+
+const elementTwin: Twin<NftElementObject> = {
+  create: (element) => [elementLine('add', element)],
+  change: (element) => [elementLine('delete', element), elementLine('add', element)],
+  delete: (element) => [elementLine('delete', element)],
+};
+
+const ruleLine = (rule: NftRuleObject): string => line(...inside(rule.ns), 'nft', printRule(rule));
+
+/** nft(8) deletes a rule by its handle only. */
+function deleteRuleLine(object: NftRuleObject): string {
+  const words = chainWords(object);
+  const nft = line(...inside(object.ns), 'nft');
+  const handle = `$(${nft} -a list chain ${words} | sed -n 's/.* comment "${object.comment}" # handle //p')`;
+  return `${nft} delete rule ${words} handle ${handle}`;
+}
+
+const ruleTwin: Twin<NftRuleObject> = {
+  create: (rule) => [ruleLine(rule)],
+  change: (rule) => [deleteRuleLine(rule), ruleLine(rule)],
+  delete: (rule) => [deleteRuleLine(rule)],
+};
+
+function writeFile({ path, content, mode }: FileObject): string[] {
+  const target = quoteWord(path);
+  const write = content.endsWith('\n')
+    ? hereDocument(`cat > ${target}`, content, 'EOF')
+    : `printf %s ${content === '' ? "''" : quoteWord(content)} > ${target}`;
+  return [write, ...(mode === undefined ? [] : [line('chmod', mode.toString(8), path)])];
+}
+
+const fileTwin: Twin<FileObject> = {
+  create: (file) => [line('mkdir', '-p', dirname(file.path)), ...writeFile(file)],
+  change: writeFile,
+  delete: ({ path }) => [line('rm', '-f', path)],
+};
+
+const twins: { [K in KernelObject['kind']]: Twin<Extract<KernelObject, { kind: K }>> } = {
+  netns: netnsTwin,
+  bridge: bridgeTwin,
+  veth: vethTwin,
+  vxlan: vxlanTwin,
+  fdb: fdbTwin,
+  'link-state': linkStateTwin,
+  address: addressTwin,
+  route: routeTwin,
+  neighbour: neighbourTwin,
+  sysctl: sysctlTwin,
+  'nft-table': tableTwin,
+  'nft-element': elementTwin,
+  'nft-rule': ruleTwin,
+  file: fileTwin,
+};
+
+/** The commands of one operation, each perhaps with a here-document. */
+export function printCommands({ action, object }: KernelOperation): string[] {
+  const twin = twins[object.kind] as unknown as Twin<KernelObject>; // kinds and twins are paired by the table
+  return twin[action](object);
+}
+
+/** An operation in one line, for lists and messages: what a here-document would hold is left out. */
+export function printOperation(operation: KernelOperation): string {
+  const { object } = operation;
+  if (object.kind === 'nft-table' && operation.action !== 'delete') {
+    const verb = operation.action === 'create' ? 'add' : 'replace';
+    return `${line(...inside(object.ns), 'nft', verb, 'table', ...tableWords(object).split(' '))} { … }`;
+  }
+  if (object.kind === 'file' && operation.action !== 'delete') return `cat > ${quoteWord(object.path)}`;
+  return printCommands(operation).join(' && ');
+}
+
+/** A folder is made once, for the first of its files. */
+function withoutRepeats(commands: readonly string[]): string[] {
+  return commands.filter((command, index) => !command.startsWith('mkdir ') || commands.indexOf(command) === index);
+}
+
+/** The whole plan as a POSIX shell script. */
+export function printShell(plan: KernelPlan): string {
+  const commands = withoutRepeats(plan.objects.flatMap((object) => printCommands({ action: 'create', object })));
+  const title = `# ${plan.owner.replace(/[\r\n]+/g, ' ')}`;
+  return ['#!/bin/sh', title, 'set -e', '', ...commands, ''].join('\n');
+}

@@ -1,0 +1,104 @@
+/** Links, and what only VXLAN links have, as commands of ip(8) and bridge(8). Pure. */
+import type { BridgeObject, FdbObject, LinkStateObject, VethObject, VxlanObject } from '../../desired.ts';
+import { line, netnsName, onOff, option, quoteWord, type Twin, tool } from './words.ts';
+
+const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
+  line(...tool('ip', ns), 'link', 'delete', name),
+];
+
+function bridgeSettings({ ns, name, owner, up }: BridgeObject, more: string[] = []): string {
+  const state = up ? 'up' : 'down';
+  return line(...tool('ip', ns), 'link', 'set', 'dev', name, ...more, ...option('alias', owner), state);
+}
+
+export const bridgeTwin: Twin<BridgeObject> = {
+  create(bridge) {
+    const { ns, name, mac, mtu } = bridge;
+    const options = [...option('address', mac), ...option('mtu', mtu)];
+    return [line(...tool('ip', ns), 'link', 'add', 'name', name, ...options, 'type', 'bridge'), bridgeSettings(bridge)];
+  },
+  change: (bridge) => [bridgeSettings(bridge, [...option('address', bridge.mac), ...option('mtu', bridge.mtu)])],
+  delete: linkDeletion,
+};
+
+/** The far end's `netns …`: none in the same one; this shell's own is found by its process. */
+function peerNetns(veth: VethObject): string {
+  if (veth.peer.ns === veth.ns) return '';
+  if (veth.peer.ns === undefined) return ' netns /proc/$$/ns/net';
+  return ` netns ${quoteWord(netnsName(veth.peer.ns) ?? veth.peer.ns)}`;
+}
+
+/** Settings of both ends, in an order the kernel takes: port flags when there is a master, up last. */
+function vethSettings(veth: VethObject, near: string[] = [], far: string[] = []): string[] {
+  const { ns, name, owner, master, hairpin, isolated, up, peer } = veth;
+  const port = [...onOff('hairpin', hairpin), ...onOff('isolated', isolated)];
+  const settings = [...near, ...option('alias', owner), ...option('master', master)];
+  return [
+    ...(settings.length > 0 ? [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)] : []),
+    ...(port.length > 0 ? [line(...tool('bridge', ns), 'link', 'set', 'dev', name, ...port)] : []),
+    line(...tool('ip', ns), 'link', 'set', 'dev', name, up ? 'up' : 'down'),
+    line(...tool('ip', peer.ns), 'link', 'set', 'dev', peer.name, ...far, peer.up ? 'up' : 'down'),
+  ];
+}
+
+export const vethTwin: Twin<VethObject> = {
+  create(veth) {
+    const { ns, name, mtu, peer } = veth;
+    const far = ['peer', 'name', peer.name, ...option('address', peer.mac), ...option('mtu', mtu)];
+    const add = line(...tool('ip', ns), 'link', 'add', 'name', name, ...option('mtu', mtu), 'type', 'veth', ...far);
+    return [add + peerNetns(veth), ...vethSettings(veth)];
+  },
+  change(veth) {
+    const mtu = option('mtu', veth.mtu);
+    return vethSettings(veth, mtu, [...option('address', veth.peer.mac), ...mtu]);
+  },
+  delete: linkDeletion,
+};
+
+function vxlanLines(vxlan: VxlanObject, verb: 'add' | 'set'): string[] {
+  const { ns, name, id, port, local, learning, mac, mtu, owner, up } = vxlan;
+  const ip = tool('ip', ns);
+  const settings = [...option('address', mac), ...option('mtu', mtu)];
+  const fixed = ['id', String(id), ...option('local', local), 'dstport', String(port), learning ? '' : 'nolearning'];
+  const state = [...option('alias', owner), up ? 'up' : 'down'];
+  if (verb === 'add')
+    return [
+      line(...ip, 'link', 'add', 'name', name, ...settings, 'type', 'vxlan', ...fixed),
+      line(...ip, 'link', 'set', 'dev', name, ...state),
+    ];
+  return [
+    ...(local === undefined ? [] : [line(...ip, 'link', 'set', 'dev', name, 'type', 'vxlan', 'local', local)]),
+    ...(mac === undefined ? [] : [otherwise(vxlan, mac)]),
+    line(...ip, 'link', 'set', 'dev', name, ...option('mtu', mtu), ...state),
+  ];
+}
+
+/** Even the same MAC again would take the neighbours away. */
+const otherwise = ({ ns, name }: VxlanObject, mac: string): string => {
+  const ip = tool('ip', ns);
+  const set = line(...ip, 'link', 'set', 'dev', name, 'address', mac);
+  return `${line(...ip, 'link', 'show', 'dev', name)} | grep -qF ${quoteWord(mac)} || ${set}`;
+};
+
+export const vxlanTwin: Twin<VxlanObject> = {
+  create: (vxlan) => vxlanLines(vxlan, 'add'),
+  change: (vxlan) => vxlanLines(vxlan, 'set'),
+  delete: linkDeletion,
+};
+
+const fdbLine = (verb: 'add' | 'replace' | 'delete', { ns, link, mac, remote }: FdbObject): string =>
+  line(...tool('bridge', ns), 'fdb', verb, mac, 'dev', link, ...(verb === 'delete' ? [] : ['dst', remote]));
+
+export const fdbTwin: Twin<FdbObject> = {
+  create: (entry) => [fdbLine('add', entry)],
+  change: (entry) => [fdbLine('replace', entry)],
+  delete: (entry) => [fdbLine('delete', entry)],
+};
+
+function linkState({ ns, name, up, mtu, mac }: LinkStateObject): string[] {
+  const state = up === undefined ? [] : [up ? 'up' : 'down'];
+  const settings = [...option('address', mac), ...option('mtu', mtu), ...state];
+  return settings.length === 0 ? [] : [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)];
+}
+
+export const linkStateTwin: Twin<LinkStateObject> = { create: linkState, change: linkState, delete: () => [] };

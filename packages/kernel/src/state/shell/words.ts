@@ -1,0 +1,44 @@
+/** Words and options of command lines. Pure. */
+import { netnsDirectory } from '../../system/netns.ts';
+
+/** One word for sh(1), quoted when it has to be. */
+export function quoteWord(word: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A command line from words; empty ones are left out. */
+export const line = (...words: (string | undefined)[]): string =>
+  words
+    .filter((word) => word !== undefined && word !== '')
+    .map((word) => quoteWord(word ?? ''))
+    .join(' ');
+
+/** Name of a namespace that `ip -n` finds, or undefined. */
+export function netnsName(path: string): string | undefined {
+  const name = path.startsWith(`${netnsDirectory}/`) ? path.slice(netnsDirectory.length + 1) : '';
+  return name === '' || name.includes('/') ? undefined : name;
+}
+
+/** `ip` or `bridge` in a namespace. */
+export function tool(program: 'ip' | 'bridge', ns: string | undefined): string[] {
+  if (ns === undefined) return [program];
+  const name = netnsName(ns);
+  return name === undefined ? ['nsenter', `--net=${ns}`, program] : [program, '-n', name];
+}
+
+export const inside = (ns: string | undefined): string[] => (ns === undefined ? [] : ['nsenter', `--net=${ns}`]);
+
+/** `key value` when there is a value. */
+export const option = (key: string, value: string | number | undefined): string[] =>
+  value === undefined ? [] : [key, String(value)];
+
+export const onOff = (key: string, value: boolean | undefined): string[] =>
+  value === undefined ? [] : [key, value ? 'on' : 'off'];
+
+/** Commands that make, change and delete one kind of object. */
+export interface Twin<O> {
+  create(object: O): string[];
+  change(object: O): string[];
+  delete(object: O): string[];
+}

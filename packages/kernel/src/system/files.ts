@@ -1,0 +1,119 @@
+/** Files in ways that node:fs lacks: confined to a root folder, FIFOs, holes. Descriptors are the caller's to close. */
+import { constants } from 'node:fs';
+import { cPath } from './c-path.ts';
+import { checked, closeFile, O_CLOEXEC, O_PATH, openFile } from './calls.ts';
+import { errnoOf, kernelError } from './ffi/errno.ts';
+import { libc } from './ffi/libc.ts';
+
+const SYS_openat2 = 437; // the same on every architecture
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_IN_ROOT = 0x10;
+const FALLOC_FL_KEEP_SIZE = 0x01;
+const FALLOC_FL_PUNCH_HOLE = 0x02;
+const SPLICE_F_NONBLOCK = 0x02;
+const EAGAIN = errnoOf('EAGAIN');
+const EINTR = errnoOf('EINTR');
+
+/**
+ * Opens `path` as a process whose root folder is `root` would: `..` and absolute symbolic links end at `root`, and a
+ * container that swaps folders for links meanwhile cannot lead it out. openat2(2), RESOLVE_IN_ROOT.
+ * Twin: `chroot ROOT cat PATH`.
+ *
+ * @param flags open(2) flags from fs.constants, or O_PATH; O_CLOEXEC is added
+ * @param mode permissions of a file made by O_CREAT
+ * @returns a descriptor, usable as `/proc/self/fd/N`
+ */
+export function openInRoot(root: string, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
+  const folder = openFile(root, O_PATH | constants.O_DIRECTORY);
+  try {
+    return openBelow(folder, cPath(path), openHow(flags | O_CLOEXEC, mode), `${path} in ${root}`);
+  } finally {
+    closeFile(folder);
+  }
+}
+
+/** struct open_how of linux/openat2.h. */
+function openHow(flags: number, mode: number): Uint8Array {
+  const how = new BigUint64Array(3);
+  how.set([BigInt(flags), BigInt(mode), BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)]);
+  return new Uint8Array(how.buffer);
+}
+
+function openBelow(folder: number, path: string | Uint8Array, how: Uint8Array, object: string): number {
+  const retried = [errnoOf('EAGAIN'), errnoOf('EINTR')]; // EAGAIN: something was renamed while `..` was resolved
+  for (let attempt = 1; ; attempt += 1) {
+    const fd = libc().syscallOpenat2(SYS_openat2, folder, path, how, how.length);
+    if (fd >= 0) return fd;
+    const errno = libc().errno();
+    if (attempt >= 128 || !retried.includes(errno)) throw kernelError(errno, 'open', object);
+  }
+}
+
+/** mkfifo(3). Twin: `mkfifo -m MODE PATH`. */
+export function makeFifo(path: string, mode = 0o600): void {
+  checked(libc().mkfifo(cPath(path), mode), 'mkfifo', path);
+}
+
+/** mknod(2) of a device. Twin: `mknod PATH b|c MAJOR MINOR`. */
+export function makeDevice(
+  path: string,
+  type: 'block' | 'character',
+  major: number,
+  minor: number,
+  mode = 0o600,
+): void {
+  const kind = type === 'block' ? constants.S_IFBLK : constants.S_IFCHR;
+  checked(libc().mknod(cPath(path), kind | mode, deviceNumber(major, minor)), 'mknod', path);
+}
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+/**
+ * Sets both times of a name in a held folder, itself if it is a symbolic link. utimensat(2); node:fs takes doubles,
+ * which have no room for nanoseconds. Twin: `touch -h -d @SECONDS.NANOSECONDS NAME`.
+ */
+export function setTimes(folder: number, name: string, time: bigint): void {
+  const nanoseconds = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (time - nanoseconds) / 1_000_000_000n;
+  const times = new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]);
+  const result = libc().utimensat(folder, cPath(name), new Uint8Array(times.buffer), AT_SYMLINK_NOFOLLOW);
+  checked(result, 'utimensat', name);
+}
+
+/** glibc's makedev(3). Pure. */
+export function deviceNumber(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
+}
+
+/**
+ * Opens a FIFO without waiting for the other side. `read` always succeeds and sees the end when the last writer is
+ * gone; `write` throws ENXIO while nobody reads; `both` keeps the FIFO alive but never sees its end. See fifo(7).
+ */
+export function openFifo(path: string, way: 'read' | 'write' | 'both'): number {
+  const flags = { read: constants.O_RDONLY, write: constants.O_WRONLY, both: constants.O_RDWR }[way];
+  return openFile(path, flags | constants.O_NONBLOCK);
+}
+
+/** Gives the disk space of a stretch of a file back; it reads as zeros and the size stays. Twin: `fallocate -p`. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  const result = libc().fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+  checked(result, 'fallocate --punch-hole', `fd ${fd}`);
+}
+
+/**
+ * Moves up to `length` bytes from a pipe into a file at `offset`, without waiting for more. The bytes leave the pipe
+ * when they are in the file: of a process that is killed meanwhile, each is in exactly one of the two. splice(2).
+ *
+ * @returns the number of bytes; 0 when no process has the pipe open for writing; undefined when it is empty
+ */
+export function spliceToFile(pipe: number, file: number, offset: number, length: number): number | undefined {
+  const place = new Uint8Array(BigInt64Array.of(BigInt(offset)).buffer);
+  for (;;) {
+    const moved = libc().splice(pipe, null, file, place, length, SPLICE_F_NONBLOCK);
+    if (moved >= 0) return moved;
+    const errno = libc().errno();
+    if (errno === EAGAIN) return undefined;
+    if (errno !== EINTR) throw kernelError(errno, 'splice', `fd ${pipe} to fd ${file}`);
+  }
+}

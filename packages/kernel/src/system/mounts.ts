@@ -1,0 +1,122 @@
+/** Mounts of this process's mount namespace: bind, overlay, any; and taking them away. */
+import { NetyardError } from '@netyard/core';
+import { checked } from './calls.ts';
+import { hasErrno } from './ffi/errno.ts';
+import { libc } from './ffi/libc.ts';
+
+/** Flags of mount(2) and of umount2(2). */
+export const mountFlag = {
+  readOnly: 0x1,
+  noSuid: 0x2,
+  noDev: 0x4,
+  noExec: 0x8,
+  synchronous: 0x10,
+  remount: 0x20,
+  mandatoryLocks: 0x40,
+  synchronousFolders: 0x80,
+  noAccessTimes: 0x400,
+  noFolderAccessTimes: 0x800,
+  bind: 0x1000,
+  recursive: 0x4000,
+  unbindable: 0x20000,
+  private: 0x40000,
+  slave: 0x80000,
+  shared: 0x100000,
+  relativeAccessTimes: 0x200000,
+  strictAccessTimes: 0x1000000,
+} as const;
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+export interface Mount {
+  source?: string;
+  target: string;
+  /** `overlay`, `tmpfs`, …; none for bind mounts and changes of propagation. */
+  type?: string;
+  /** Sum of `mountFlag`s. */
+  flags?: number;
+  /** Comma separated options of the file system. */
+  data?: string;
+}
+
+/** mount(2). Twin: `mount -t TYPE -o DATA SOURCE TARGET`. */
+export function mount(wanted: Mount): void {
+  const { source, target, type, flags = 0, data } = wanted;
+  const result = libc().mount(source ?? null, target, type ?? null, flags, data ?? null);
+  checked(result, type === undefined ? 'mount' : `mount -t ${type}`, target);
+}
+
+/** Shows `source` at `target` as well. Twin: `mount --bind SOURCE TARGET` (`--rbind`, and `-o remount,ro,bind`). */
+export function bindMount(source: string, target: string, options: { readOnly?: boolean; recursive?: boolean } = {}) {
+  const flags = mountFlag.bind | (options.recursive ? mountFlag.recursive : 0);
+  mount({ source, target, flags });
+  if (!options.readOnly) return;
+  try {
+    mount({ target, flags: mountFlag.bind | mountFlag.remount | mountFlag.readOnly });
+  } catch (error) {
+    unmount(target, { lazy: true });
+    throw error;
+  }
+}
+
+export interface Overlay {
+  target: string;
+  /** Uppermost layer first. */
+  lower: readonly string[];
+  /** Both or none: without them the overlay is read-only. */
+  upper?: string;
+  work?: string;
+}
+
+/** Twin: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
+export function mountOverlay(overlay: Overlay): void {
+  mount({ source: 'overlay', target: overlay.target, type: 'overlay', data: overlayOptions(overlay) });
+}
+
+/**
+ * Options of an overlay mount, special characters escaped. The kernel takes one page of them: with long paths some
+ * forty layers; more throw `invalid` (use short paths, such as symbolic links in one folder). Pure.
+ */
+export function overlayOptions(overlay: Omit<Overlay, 'target'>): string {
+  const lower = overlay.lower.map((path) => escapeOption(path).replaceAll(':', '\\:')).join(':');
+  const options = [`lowerdir=${lower}`];
+  if (overlay.upper !== undefined && overlay.work !== undefined) {
+    options.push(`upperdir=${escapeOption(overlay.upper)}`, `workdir=${escapeOption(overlay.work)}`);
+  }
+  const data = options.join(',');
+  if (Buffer.byteLength(data) < 4096) return data;
+  throw new NetyardError('invalid', `options of an overlay mount of ${overlay.lower.length} layers exceed 4095 bytes`);
+}
+
+const escapeOption = (path: string): string => path.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
+
+/** umount2(2); `lazy` detaches a busy one at once. Never follows a symbolic link. Twin: `umount [-l] TARGET`. */
+export function unmount(target: string, options: { lazy?: boolean } = {}): void {
+  checked(libc().umount2(target, UMOUNT_NOFOLLOW | (options.lazy ? MNT_DETACH : 0)), 'umount', target);
+}
+
+/**
+ * The same on another thread: taking an overlay away writes out what it holds and waits for all processors, some
+ * milliseconds in which this thread has other work. @returns false when it failed; `unmount` says why.
+ */
+export function unmountAside(target: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    libc().umount2Later(target, UMOUNT_NOFOLLOW, (error, result) => (error ? reject(error) : resolve(result === 0)));
+  });
+}
+
+/**
+ * Makes a folder a mount point of its own with shared propagation, as `ip netns` does with /run/netns: a pin made
+ * in one mount namespace is then seen, and taken away, in those that share it.
+ */
+export function makeSharedMountPoint(folder: string): void {
+  const share = (): void =>
+    mount({ source: '', target: folder, type: 'none', flags: mountFlag.shared | mountFlag.recursive });
+  try {
+    share();
+  } catch (error) {
+    if (!hasErrno(error, 'EINVAL')) throw error; // EINVAL: no mount point yet
+    mount({ source: folder, target: folder, type: 'none', flags: mountFlag.bind | mountFlag.recursive });
+    share();
+  }
+}
