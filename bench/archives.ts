@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { docker, type Engine, engineIn, startDockerd } from './engine.ts';
 import { inLab, say } from './in-lab.ts';
 import { type Comparison, formatComparison, formatTable, timed } from './measure.ts';
-import { image, inTurns, type PerEngine } from './scenarios.ts';
+import { image, inTimeSlices, type PerEngine } from './scenarios.ts';
 
 const run = promisify(execFile);
 const lab = 'bench-archives';
@@ -46,7 +46,7 @@ async function measure(engines: readonly Engine[], rounds: number, folder: strin
       if (before !== undefined) await shell(engine, before);
       return await timed(() => shell(engine, line(join(folder, engine.name))));
     };
-    const samples: PerEngine = await inTurns(engines, rounds, once, 1);
+    const samples: PerEngine = await inTimeSlices(engines, rounds, once, 1);
     const names = { oursName: '', theirsName: 'dockerd', unit: 'ms', wanted: undefined };
     rows.push({ name, ours: samples.netyard, theirs: samples.dockerd, ...names });
   };

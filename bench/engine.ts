@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { enterHost, findHost, type HostHandle, hostPlaces } from '@netyard/lab';
+import { execInHost, findHost, type HostHandle, hostLayout } from '@netyard/lab';
 
 const run = promisify(execFile);
 
@@ -34,14 +34,14 @@ export function engineIn(lab: string, name: Engine['name'], host: string = name)
  */
 export async function startDockerd(engine: Engine): Promise<void> {
   if (existsSync(engine.socket) && (await answers(engine.socket))) return;
-  const { data } = hostPlaces(engine.handle.lab, engine.handle.host);
+  const { data } = hostLayout(engine.handle.lab, engine.handle.host);
   const flags = ['--data-root', data, '--exec-root', '/run/dockerd/exec', '--pidfile', '/run/dockerd/pid'];
   const script = [
     'set -e',
     'mkdir -p /run/dockerd',
     `setsid dockerd -H unix://${insideSocket.dockerd} ${flags.join(' ')} > /run/dockerd/log 2>&1 &`,
   ].join('\n');
-  const started = enterHost(engine.handle, ['sh', '-c', script], {
+  const started = execInHost(engine.handle, ['sh', '-c', script], {
     environment: process.env,
     folder: '/',
     stdio: ['ignore', 'inherit', 'inherit'],

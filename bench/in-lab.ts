@@ -1,5 +1,5 @@
 /** A lab for the time of some work; it goes down with the work's end, its failure, Ctrl-C and SIGTERM. */
-import { bringDown, bringUp, enterHost, type HostHandle, parseLab } from '@netyard/lab';
+import { bringDown, bringUp, execInHost, type HostHandle, parseLab } from '@netyard/lab';
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -26,7 +26,7 @@ export async function inLab<T>(definition: string, work: () => Promise<T>): Prom
 
 /** Runs a command in a lab host to its end and gives what it printed. Throws what it said when it failed. */
 export async function output(host: HostHandle, command: readonly string[]): Promise<string> {
-  const child = enterHost(host, command, { environment: process.env, folder: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = execInHost(host, command, { environment: process.env, folder: '/', stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   let complaint = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

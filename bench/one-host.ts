@@ -4,7 +4,7 @@
  */
 
 import { join } from 'node:path';
-import { enterHost } from '@netyard/lab';
+import { execInHost } from '@netyard/lab';
 import { docker, type Engine, engineIn, startDockerd } from './engine.ts';
 import { inLab, say } from './in-lab.ts';
 import { type Comparison, formatComparison, formatTable, type Samples } from './measure.ts';
@@ -32,7 +32,7 @@ const beside = (name: string, samples: PerEngine, wanted?: number): Comparison =
 /** One endpoint's kernel work, measured inside a host: see packages/kernel/bench/attach-floor.ts. */
 async function attachFloor(engine: Engine): Promise<Comparison> {
   const script = join(import.meta.dirname, '../packages/kernel/bench/attach-floor.ts');
-  const child = enterHost(engine.handle, [process.execPath, script, '60'], {
+  const child = execInHost(engine.handle, [process.execPath, script, '60'], {
     environment: process.env,
     folder: '/',
     stdio: ['ignore', 'pipe', 'inherit'],

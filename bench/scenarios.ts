@@ -13,7 +13,7 @@ const warmUpRounds = 25;
 const uncountedRounds = 5;
 
 /** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
-export async function inTurns(
+export async function inTimeSlices(
   engines: readonly Engine[],
   rounds: number,
   once: (engine: Engine, round: number) => Promise<number>,
@@ -35,7 +35,7 @@ export async function inTurns(
  * makes the figures that follow steady.
  */
 export async function warmUp(engines: readonly Engine[]): Promise<PerEngine> {
-  const first = await inTurns(engines, 1, async (engine) => {
+  const first = await inTimeSlices(engines, 1, async (engine) => {
     let id = '';
     const ms = await timed(async () => {
       id = await docker(engine, 'run', '-d', image, ...sleeper);
@@ -63,7 +63,7 @@ export async function runAndRemove(
     if (round >= uncountedRounds) remove[engine.name].push(removal);
     return ms;
   };
-  const run = await inTurns(engines, rounds, once, uncountedRounds);
+  const run = await inTimeSlices(engines, rounds, once, uncountedRounds);
   return { run, remove };
 }
 
@@ -80,12 +80,12 @@ export async function connect(
     await api(engine, 'POST', '/networks/bridge/disconnect', { Container: container });
     return await timed(() => api(engine, 'POST', '/networks/bridge/connect', { Container: container }));
   };
-  const samples = await inTurns(engines, rounds, once, uncountedRounds);
+  const samples = await inTimeSlices(engines, rounds, once, uncountedRounds);
   for (const engine of engines) await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
   return samples;
 }
 
-export interface Crowd {
+export interface SimulatedMembers {
   /** `docker run -d -p` of the first and of the last tenth. */
   first: PerEngine;
   last: PerEngine;
@@ -95,9 +95,9 @@ export interface Crowd {
 }
 
 /** Fills both engines with `count` containers, each with a published port. */
-export async function crowd(engines: readonly Engine[], count: number): Promise<Crowd> {
+export async function crowd(engines: readonly Engine[], count: number): Promise<SimulatedMembers> {
   const before = memoryOf(engines);
-  const all = await inTurns(engines, count, (engine, round) =>
+  const all = await inTimeSlices(engines, count, (engine, round) =>
     timed(() => docker(engine, 'run', '-d', '--name', `crowd${round}`, '-p', `${10000 + round}:80`, image, ...sleeper)),
   );
   const after = memoryOf(engines);

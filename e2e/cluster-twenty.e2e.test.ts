@@ -11,7 +11,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { killHost, setCable, startHost } from '@netyard/lab';
-import { ClusterLab, inTurns, seconds } from './support/cluster-lab.ts';
+import { ClusterLab, inTimeSlices, seconds } from './support/cluster-lab.ts';
 import { cannotRun } from './support/engines.ts';
 import { until } from './support/host.ts';
 
@@ -37,7 +37,7 @@ describe(`${count} hosts on etcd`, { skip: cannotRun('netyard') }, () => {
   test('every container reaches every other', async (t) => {
     const since = Date.now();
     t.diagnostic(`routes settled after: ${await lab.settle(names, since)}`);
-    await inTurns(names, (name) => lab.runBox(name));
+    await inTimeSlices(names, (name) => lab.runBox(name));
     for (const name of names) await lab.learn(name);
     t.diagnostic(`a container on each: ${seconds(since)}`);
     await lab.reachEachOther(names, 20);

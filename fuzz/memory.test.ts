@@ -41,6 +41,6 @@ test('what comes back when nothing is done is no growth', () => {
 });
 
 test('a short run is not judged', () => {
-  assert.equal(judgeMemory([100, 900], [900]).verdict, 'too short to judge');
-  assert.equal(judgeMemory([], []).verdict, 'too short to judge');
+  assert.equal(judgeMemory([100, 900], [900]).verdict, 'too short to checkState');
+  assert.equal(judgeMemory([], []).verdict, 'too short to checkState');
 });

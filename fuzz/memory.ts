@@ -9,7 +9,7 @@ export interface MemoryVerdict {
   idle: number;
   /** What the last quarter and the idle daemon may be above the second quarter. */
   tolerance: number;
-  verdict: 'flat' | 'grew' | 'too short to judge';
+  verdict: 'flat' | 'grew' | 'too short to checkState';
 }
 
 /** Fewer samples (one each 1,000 requests) say nothing: V8 and malloc give memory back late. */
@@ -29,7 +29,7 @@ export function judgeMemory(samples: readonly number[], idle: readonly number[])
   const tolerance = Math.round(secondQuarter * TOLERANCE.part + TOLERANCE.megabytes);
   // Both: work under way at the end is no growth, nor is a moment of rest in which the heap was not collected.
   const grew = Math.min(lastQuarter, atRest) > secondQuarter + tolerance;
-  const verdict = samples.length < ENOUGH_SAMPLES ? 'too short to judge' : grew ? 'grew' : 'flat';
+  const verdict = samples.length < ENOUGH_SAMPLES ? 'too short to checkState' : grew ? 'grew' : 'flat';
   return { secondQuarter, lastQuarter, peak: Math.max(0, ...samples), idle: atRest, tolerance, verdict };
 }
 

@@ -1,6 +1,6 @@
 /** One fuzz run against the daemon of a lab host: sends the requests, cleans up now and then, and counts. */
 import { readFileSync } from 'node:fs';
-import { hostPlaces } from '@netyard/lab';
+import { hostLayout } from '@netyard/lab';
 import { apiSocket, call } from '../e2e/support/api.ts';
 import type { TestHost } from '../e2e/support/host.ts';
 import { archivePath } from '../e2e/support/images.ts';
@@ -49,7 +49,7 @@ const internalWords =
 
 const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
-/** What a daemon may have grown by at the end of any run, also one too short to judge: caches, the heap's slack. */
+/** What a daemon may have grown by at the end of any run, also one too short to checkState: caches, the heap's slack. */
 const GROWTH = { descriptors: 20, rssMegabytes: 150 };
 const IDLE_SAMPLES = 10;
 
@@ -189,7 +189,7 @@ async function idleSamples(host: TestHost, pid: string): Promise<number[]> {
 }
 
 function readExceptions(host: TestHost): string[] {
-  const log = readFileSync(hostPlaces(host.lab, 'server1').daemonLog, 'utf8');
+  const log = readFileSync(hostLayout(host.lab, 'server1').daemonLog, 'utf8');
   return log.split('\n').filter((line) => /uncaught exception|unhandled rejection/.test(line));
 }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeImport, parseImports } from './check-imports.ts';
+import { checkImport, parseImports } from './check-imports.ts';
 
-const judge = (file: string, line: string): string | undefined => {
+const checkState = (file: string, line: string): string | undefined => {
   const [found] = parseImports(line);
   assert.ok(found, `no import found in ${line}`);
-  return judgeImport(file, found);
+  return checkImport(file, found);
 };
 
 test('finds every kind of import with its line and way', () => {
@@ -40,7 +40,7 @@ test('lets through what the table allows', () => {
     ['packages/kernel/test/netns.kernel.test.ts', "import { createNetns } from '@netyard/kernel';"],
     ['packages/kernel/test/rtnl.kernel.test.ts', "import { encode } from '../src/netlink/message.ts';"],
   ];
-  for (const [file, line] of allowed) assert.equal(judge(file, line), undefined, `${file}: ${line}`);
+  for (const [file, line] of allowed) assert.equal(checkState(file, line), undefined, `${file}: ${line}`);
 });
 
 test('refuses the rest and says what is allowed', () => {
@@ -58,5 +58,5 @@ test('refuses the rest and says what is allowed', () => {
     ['packages/docker-api/src/translate/container.ts', "import net from 'node:net';", /pure by its name/],
     ['packages/new/src/a.ts', "import net from 'node:net';", /not in script/],
   ];
-  for (const [file, line, message] of refused) assert.match(judge(file, line) ?? '', message, `${file}: ${line}`);
+  for (const [file, line, message] of refused) assert.match(checkState(file, line) ?? '', message, `${file}: ${line}`);
 });

@@ -2,7 +2,7 @@
  * Reads every import below packages/ and holds it against `import-table.ts`. Run by `npm run check:imports`.
  *
  * It reads text, not types: imports are found by their shape, so one written inside a string would be found as well.
- * It does not judge imports of npm packages, except those with a home in the table.
+ * It does not checkState imports of npm packages, except those with a home in the table.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -35,21 +35,21 @@ export function parseImports(source: string): FoundImport[] {
 }
 
 /** What is wrong with one import of one file (path from the repository's top), or undefined. Pure. */
-export function judgeImport(file: string, found: FoundImport): string | undefined {
+export function checkImport(file: string, found: FoundImport): string | undefined {
   const box = file.split('/')[1] ?? '';
   const allowed = allowedImports[box];
   if (!allowed) return `box ${box} is not in script/import-table.ts`;
   const isTest = /\.test\.ts$/.test(file) || file.split('/')[2] === 'test';
   return (
-    judgeRelative(file, found.module) ??
-    judgeBox(box, isTest, found) ??
-    judgeHome(file, found.module) ??
-    judgeForbidden(box, isTest, found.module) ??
-    judgePurity(file, isTest, found)
+    checkRelative(file, found.module) ??
+    checkPackage(box, isTest, found) ??
+    checkHome(file, found.module) ??
+    checkForbidden(box, isTest, found.module) ??
+    checkPurity(file, isTest, found)
   );
 }
 
-function judgeRelative(file: string, module: string): string | undefined {
+function checkRelative(file: string, module: string): string | undefined {
   if (!module.startsWith('.')) return undefined;
   if (!/\.(ts|json)$/.test(module)) return `${module} needs its ending: write ${module}.ts`;
   const home = file.split('/').slice(0, 2).join('/');
@@ -58,7 +58,7 @@ function judgeRelative(file: string, module: string): string | undefined {
   return `${module} leaves the box; another box is imported by its door, @netyard/NAME`;
 }
 
-function judgeBox(box: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
+function checkPackage(box: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
   const match = /^@netyard\/([^/]+)(\/.*)?$/.exec(module);
   const other = match?.[1];
   if (other === undefined) return undefined;
@@ -72,18 +72,18 @@ function judgeBox(box: string, isTest: boolean, { module, way }: FoundImport): s
   return `${box} may not import @netyard/${other} as a ${way}. ${describeAllowed(box)}`;
 }
 
-function judgeHome(file: string, module: string): string | undefined {
+function checkHome(file: string, module: string): string | undefined {
   const folders = homes[module];
   if (!folders || folders.some((folder) => file.startsWith(folder))) return undefined;
   return `${module} may be imported only below ${folders.join(', ')}`;
 }
 
-function judgeForbidden(box: string, isTest: boolean, module: string): string | undefined {
+function checkForbidden(box: string, isTest: boolean, module: string): string | undefined {
   if (isTest || !forbiddenModules[box]?.includes(module)) return undefined;
   return `${box} must not know ${module}`;
 }
 
-function judgePurity(file: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
+function checkPurity(file: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
   if (isTest || way === 'type' || !impureModules.includes(module)) return undefined;
   const inside = file.split('/').slice(3);
   const pure = inside.map((part) => basename(part, '.ts')).find((part) => pureNames.includes(part));
@@ -109,7 +109,7 @@ function main(): void {
   for (const file of files.sort()) {
     for (const found of parseImports(readFileSync(join(top, file), 'utf8'))) {
       count += 1;
-      const problem = judgeImport(file, found);
+      const problem = checkImport(file, found);
       if (problem === undefined) continue;
       wrong += 1;
       console.error(`${file}:${found.line}: ${problem}`);

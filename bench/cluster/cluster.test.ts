@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipToBytes, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { KernelEvent } from '@netyard/kernel';
-import { labSwitch, mostHosts, ownBip, playedHost, playedHosts, pool } from './played.ts';
+import { KernelObserver, type ObservedKernel } from './kernel-observer.ts';
 import { type ClusterSamples, formatCluster } from './report.ts';
-import { Told, type ToldKernel } from './told.ts';
+import { labSwitch, mostHosts, ownBip, pool, simulatedHost, simulatedHosts } from './simulated-hosts.ts';
 
 test('every played host has a name, an address on the switch and a subnet of the pool of its own, none the daemon’s', () => {
-  const hosts = playedHosts(1, mostHosts);
+  const hosts = simulatedHosts(1, mostHosts);
   for (const key of ['name', 'address', 'subnet'] as const)
     assert.equal(new Set(hosts.map((host) => host[key])).size, mostHosts, key);
   for (const { address, subnet } of hosts) {
@@ -15,12 +15,12 @@ test('every played host has a name, an address on the switch and a subnet of the
     assert.ok(prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(subnet)), subnet);
     assert.ok(!prefixesOverlap(parsePrefix(ownBip), parsePrefix(subnet)), subnet);
   }
-  assert.throws(() => playedHost(0), RangeError);
-  assert.throws(() => playedHost(mostHosts + 1), RangeError);
+  assert.throws(() => simulatedHost(0), RangeError);
+  assert.throws(() => simulatedHost(mostHosts + 1), RangeError);
 });
 
 test('a host is there with its route and its elements, and gone when both are gone', async () => {
-  const host = playedHost(7);
+  const host = simulatedHost(7);
   const keys = [ipToBytes(parseIp(host.address))];
   const route = (action: 'new' | 'del'): KernelEvent => ({ type: 'route', action, to: host.subnet, protocol: 78 });
   const element = (action: 'new' | 'del'): KernelEvent =>
@@ -39,8 +39,8 @@ test('a host is there with its route and its elements, and gone when both are go
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const kernel: ToldKernel = { watch: events, listRoutes: async () => [], listNftElements: async () => [] };
-  const told = new Told(kernel);
+  const kernel: ObservedKernel = { watch: events, listRoutes: async () => [], listNftElements: async () => [] };
+  const told = new KernelObserver(kernel);
   const there = told.until('there', [host], 0).then(() => said.join());
   const following = told.follow(new AbortController().signal);
   assert.equal(await there, 'element,route');
@@ -50,11 +50,11 @@ test('a host is there with its route and its elements, and gone when both are go
 });
 
 test('what was lost is listed', async () => {
-  const host = playedHost(1);
+  const host = simulatedHost(1);
   async function* events(): AsyncGenerator<KernelEvent> {
     yield { type: 'resync' };
   }
-  const told = new Told({
+  const told = new KernelObserver({
     watch: events,
     listRoutes: async () => [
       { to: host.subnet, table: 254, protocol: 78 },

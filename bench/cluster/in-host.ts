@@ -7,10 +7,10 @@
  */
 import { createInterface } from 'node:readline';
 import { openKernel } from '@netyard/kernel';
-import { openCrowd, type PlayedHost } from '../../packages/cluster/bench/crowd.ts';
-import { openAlone } from './alone.ts';
-import { playedHosts } from './played.ts';
-import { Told } from './told.ts';
+import { openSimulatedMembers, type SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
+import { KernelObserver } from './kernel-observer.ts';
+import { openAlone } from './kernel-only.ts';
+import { simulatedHosts } from './simulated-hosts.ts';
 
 export type Order =
   | { verb: 'join' | 'leave'; from: number; count: number }
@@ -30,10 +30,10 @@ export interface Answer {
 
 /** Milliseconds each, but for `count`. */
 export interface Place {
-  join(hosts: readonly PlayedHost[]): Promise<Answer>;
-  leave(hosts: readonly PlayedHost[]): Promise<Answer>;
+  join(hosts: readonly SimulatedHost[]): Promise<Answer>;
+  leave(hosts: readonly SimulatedHost[]): Promise<Answer>;
   echo(): Promise<number>;
-  batch(hosts: readonly PlayedHost[]): Promise<number>;
+  batch(hosts: readonly SimulatedHost[]): Promise<number>;
   count(): Promise<number>;
   close(): Promise<void>;
 }
@@ -41,11 +41,11 @@ export interface Place {
 /** Beside a daemon. */
 async function openBeside(url: string): Promise<Place> {
   const kernel = openKernel();
-  const crowd = await openCrowd(url);
-  const told = new Told(kernel);
+  const crowd = await openSimulatedMembers(url);
+  const told = new KernelObserver(kernel);
   const stop = new AbortController();
   const following = told.follow(stop.signal);
-  const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly PlayedHost[]) => {
+  const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly SimulatedHost[]) => {
     const began = performance.now();
     const [figure, written] = await Promise.all([
       told.until(state, hosts, began),
@@ -73,7 +73,7 @@ async function openBeside(url: string): Promise<Place> {
 
 async function obey(place: Place, order: Order): Promise<Answer> {
   if (order.verb === 'echo' || order.verb === 'count') return { figure: await place[order.verb](), written: 0 };
-  const hosts = playedHosts(order.from, order.count);
+  const hosts = simulatedHosts(order.from, order.count);
   return order.verb === 'batch' ? { figure: await place.batch(hosts), written: 0 } : await place[order.verb](hosts);
 }
 

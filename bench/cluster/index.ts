@@ -1,16 +1,16 @@
 /**
  * A daemon beside many hosts of a cluster: an etcd of Debian's in a lab host, two daemons, one with a few others and one
  * with many, whose keys are written as theirs would be; and twice what the daemons make, made by the kernel box alone.
- * Turn by turn, so that what else the machine does meets all alike.
+ * TimeSlice by turn, so that what else the machine does meets all alike.
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { enterHost, findHost, type HostHandle } from '@netyard/lab';
+import { execInHost, findHost, type HostHandle } from '@netyard/lab';
 import { daemonMemory } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import type { Answer, Order } from './in-host.ts';
-import { labSwitch, mostHosts, ownBip, pool } from './played.ts';
 import { type ClusterSamples, formatCluster } from './report.ts';
+import { labSwitch, mostHosts, ownBip, pool } from './simulated-hosts.ts';
 
 const lab = 'bench-cluster';
 const etcdAddress = '172.16.0.1';
@@ -60,7 +60,7 @@ type Ask = (order: Order) => Promise<Answer>;
 function openPlace(handle: HostHandle, url: string): Ask {
   const command = [process.execPath, `${import.meta.dirname}/in-host.ts`, url];
   const stdio = ['pipe', 'pipe', 'inherit'] as const;
-  const child = enterHost(handle, command, { environment: process.env, folder: '/', stdio: [...stdio] });
+  const child = execInHost(handle, command, { environment: process.env, folder: '/', stdio: [...stdio] });
   const { stdin, stdout } = child;
   if (!stdin || !stdout) throw new Error('no pipes');
   const ended = new Promise<never>((_, reject) =>

@@ -4,7 +4,7 @@
  */
 import type { HostHandle } from '@netyard/lab';
 import { output } from '../in-lab.ts';
-import type { Way } from './way.ts';
+import type { Way } from './path.ts';
 
 /** One host's side: its own subnet (192.168.N.0/24) and the other's, and the other's address. */
 export interface Side {

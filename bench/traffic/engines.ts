@@ -7,7 +7,7 @@ import type { HostHandle } from '@netyard/lab';
 import { docker, type Engine, startDockerd } from '../engine.ts';
 import { output } from '../in-lab.ts';
 import { image } from '../scenarios.ts';
-import { type Place, ports, type Way } from './way.ts';
+import { type Place, ports, type Way } from './path.ts';
 
 const netyard = join(import.meta.dirname, '../../bin/netyard');
 const container = 'far';

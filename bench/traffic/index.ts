@@ -7,9 +7,9 @@ import { type Engine, engineIn } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { guardedHost, guardedTunnel, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
 import { type Member, makeReady, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
+import type { Candidate, Way } from './path.ts';
 import { probeDelays, probeThroughput, startServers } from './probe.ts';
 import { formatReport, type Row, type Samplings } from './report.ts';
-import type { Candidate, Way } from './way.ts';
 
 const lab = 'bench-traffic';
 
@@ -137,8 +137,12 @@ async function openAll(all: readonly Candidate[]): Promise<Open[]> {
 /** Delays are short to measure, and what disturbs them is short as well: more rounds of less. */
 const delayRounds = 4;
 
-/** Turn by turn; each round starts with another way, so that none is always the first. The first round is not counted. */
-async function inTurns<T>(opened: readonly Open[], rounds: number, probe: (way: Way) => Promise<T>): Promise<T[][]> {
+/** TimeSlice by turn; each round starts with another way, so that none is always the first. The first round is not counted. */
+async function inTimeSlices<T>(
+  opened: readonly Open[],
+  rounds: number,
+  probe: (way: Way) => Promise<T>,
+): Promise<T[][]> {
   const samples: T[][] = opened.map(() => []);
   for (let round = -1; round < rounds; round += 1) {
     for (let turn = 0; turn < opened.length; turn += 1) {
@@ -154,9 +158,9 @@ async function inTurns<T>(opened: readonly Open[], rounds: number, probe: (way: 
 
 async function measure(opened: readonly Open[], rounds: number, seconds: number): Promise<Row[]> {
   say(`round trips and new connections, ${rounds * delayRounds} rounds …`);
-  const delays = await inTurns(opened, rounds * delayRounds, probeDelays);
+  const delays = await inTimeSlices(opened, rounds * delayRounds, probeDelays);
   say(`throughput, ${rounds} rounds …`);
-  const throughput = await inTurns(opened, rounds, (way) => probeThroughput(way, seconds));
+  const throughput = await inTimeSlices(opened, rounds, (way) => probeThroughput(way, seconds));
   return opened.map(({ candidate: { key, title }, absent }, place): Row => {
     const samplings: Samplings = {
       throughput: throughput[place]?.map((one) => one.throughput) ?? [],

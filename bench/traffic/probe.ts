@@ -2,9 +2,9 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { enterHost } from '@netyard/lab';
+import { execInHost } from '@netyard/lab';
 import { output } from '../in-lab.ts';
-import { commandAt, ports, type Way } from './way.ts';
+import { commandAt, ports, type Way } from './path.ts';
 
 const echo = join(import.meta.dirname, 'echo.pl');
 
@@ -39,7 +39,7 @@ export async function startServers(way: Way): Promise<void> {
     [processors.client, ['perl', echo, 'answer', ports.echo]],
   ];
   for (const [processor, command] of commands) {
-    const child = enterHost(way.server.host, commandAt(way.server, processor, command), {
+    const child = execInHost(way.server.host, commandAt(way.server, processor, command), {
       environment: process.env,
       folder: '/',
       stdio: 'ignore',

@@ -191,7 +191,7 @@ export class ClusterLab {
       'reach() { n=0; until ping -c 1 -W 1 $1 > /dev/null 2>&1; do',
       `n=$((n+1)); [ $n -lt ${attempts} ] || { echo $1; return; }; sleep 0.3; done; }`,
     ].join(' ');
-    await inTurns(names, async (name) => {
+    await inTimeSlices(names, async (name) => {
       const others = names.filter((other) => other !== name).map((other) => this.member(other));
       const targets = others.flatMap((other) => [other.container, `${boxOf(other.name)}.${other.name}`]);
       const line = `${reach}; for t in ${targets.join(' ')}; do reach $t & done; wait`;
@@ -203,7 +203,7 @@ export class ClusterLab {
   /** Waits until a name resolves, or does not, in the containers of these hosts; gives the seconds since. */
   async resolves(names: readonly string[], wanted: string, state: 'known' | 'unknown', since: number): Promise<string> {
     const line = `until ${state === 'known' ? '' : '! '}nslookup ${wanted} > /dev/null 2>&1; do sleep 0.1; done`;
-    await inTurns(names, async (name) => {
+    await inTimeSlices(names, async (name) => {
       await this.host(name).docker('exec', boxOf(name), 'timeout', '60', 'sh', '-c', line);
     });
     return seconds(since);
@@ -214,7 +214,7 @@ export class ClusterLab {
     const lists = 'ip route show table all; ip neigh show nud permanent; ip neigh show nud noarp; bridge fdb show';
     const words = [gone.subnet, gone.address, gone.container].map((word) => word.replaceAll('.', '\\.'));
     const pattern = new RegExp(`(?<![\\d.])(${words.join('|')})(?![\\d])`);
-    await inTurns(names, async (name) => {
+    await inTimeSlices(names, async (name) => {
       const said = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
       // A host that did not leave gets its subnet again: that it is kept for it is told, and is all.
       const stale = said.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet kept'));
@@ -264,7 +264,7 @@ export class ClusterLab {
 export const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(2)} s`;
 
 /** Some at a time: twenty docker clients at once would only wait for each other. */
-export async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+export async function inTimeSlices<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);

@@ -10,7 +10,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { bringDown, bringUp, enterHost, findHost, type HostHandle, type LabHost, startDaemon } from '@netyard/lab';
+import { bringDown, bringUp, execInHost, findHost, type HostHandle, type LabHost, startDaemon } from '@netyard/lab';
 import type { EngineName } from './engines.ts';
 import { archivePath, type ImageName } from './images.ts';
 
@@ -75,7 +75,7 @@ export class TestHost {
 
   /** Starts a command and leaves it running. */
   start(command: readonly string[], options: RunOptions = {}): ChildProcess {
-    return enterHost(this.#handle, command, {
+    return execInHost(this.#handle, command, {
       environment: { ...process.env, ...options.environment },
       folder: '/',
       stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -5,7 +5,7 @@ import type { JSONMessage } from '@netyard/api-types';
 import { systemClock } from '@netyard/core';
 import { escapeControls } from './format/escape.ts';
 import { main } from './netyard.ts';
-import { globalFlags, makeContext, type Outside } from './program/context.ts';
+import { type Environment, globalFlags, makeContext } from './program/context.ts';
 import { Flags } from './program/flags.ts';
 import { showProgress } from './terminal/progress.ts';
 
@@ -13,7 +13,7 @@ import { showProgress } from './terminal/progress.ts';
 const hostile = 'a\x1b]0;title\x07b\x1b[1A\rc\x08\x9b2Jd\x7f\u202ee\x00';
 const shown = String.raw`a\x1b]0;title\x07b\x1b[1A\x0dc\x08\x9b2Jd\x7f\u202ee\x00`;
 
-function outside(isTTY: boolean): { outside: Outside; said: () => string } {
+function outside(isTTY: boolean): { outside: Environment; said: () => string } {
   const output = Object.assign(new PassThrough(), { isTTY, columns: 80, rows: 24 });
   const given = { stdin: new PassThrough(), stdout: output, stderr: output, env: {}, clock: systemClock, cwd: '/' };
   const said = (): string => {

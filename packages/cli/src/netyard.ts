@@ -4,10 +4,10 @@ import { rootEntry } from './command-table.ts';
 import { describeError, Failure } from './failure.ts';
 import { textFor } from './format/escape.ts';
 import { HelpRequested, runCommandLine } from './program/command.ts';
-import type { Outside } from './program/context.ts';
+import type { Environment } from './program/context.ts';
 
 /** Runs one command line and resolves with its exit code; what went wrong is on stderr then. */
-export async function main(argv: string[], outside: Outside): Promise<number> {
+export async function main(argv: string[], outside: Environment): Promise<number> {
   try {
     return await runCommandLine(rootEntry, argv, outside);
   } catch (error) {

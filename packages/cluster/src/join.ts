@@ -62,7 +62,7 @@ export async function joinCluster(session: EtcdSession, request: JoinRequest): P
     const snapshot = await listPrefix(session, prefixOf(request.cluster));
     const records = readRecords(request.cluster, snapshot.entries);
     const pool = agreePool(records, request);
-    const old = refuseTwins(records, request);
+    const old = rejectDuplicates(records, request);
     const subnet = pickSubnet(records, pool, request);
     const holder = records.subnets.get(subnet);
     if (holder && holder.id !== request.id) {
@@ -94,7 +94,7 @@ function agreePool(records: Records, { pool, cluster }: JoinRequest): Pool {
 }
 
 /** Returns the keys of the same host under an earlier name. */
-function refuseTwins(records: Records, { id, hostName, address, cluster }: JoinRequest): Entry[] {
+function rejectDuplicates(records: Records, { id, hostName, address, cluster }: JoinRequest): Entry[] {
   const same = records.hosts.get(hostName);
   if (same && same.id !== id) throw namesake(cluster, hostName, same.address);
   const others = [...records.hosts].filter(([name, host]) => name !== hostName && host.id === id);

@@ -9,7 +9,7 @@ import { encodeKey, prefixOf } from './keys.ts';
 import { readRecords } from './records.ts';
 
 /** Host, names and subnet hang on the leases and go with them. */
-export async function surrender(session: EtcdSession, leases: NonNullable<Joined['leases']>): Promise<void> {
+export async function yieldSubnet(session: EtcdSession, leases: NonNullable<Joined['leases']>): Promise<void> {
   await revokeLease(session, leases.host);
   await revokeLease(session, leases.subnet);
 }

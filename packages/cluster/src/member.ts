@@ -8,19 +8,19 @@ import { announcedAddress, type HostAddresses, hostAddresses } from './address.t
 import { announcedApi } from './api.ts';
 import type { Cluster, ClusterChange, ClusterHost, ClusterView, PublishedName, Reservation } from './contract.ts';
 import { Directory } from './directory.ts';
-import { type Entered, enterCluster } from './enter.ts';
 import { keepLeases } from './etcd/lease.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { type ClusterUrl, type EtcdEndpoint, formatEndpoint, parseClusterUrl } from './etcd/url.ts';
 import type { KeyChange } from './etcd/watch.ts';
 import type { Joined } from './join.ts';
-import type { KeptFiles, KeptMembership } from './kept.ts';
-import { forgetPool, releaseSubnets, surrender } from './leave.ts';
+import { isForeign } from './key-ownership.ts';
+import { forgetPool, releaseSubnets, yieldSubnet } from './leave.ts';
+import type { MembershipFiles, SavedMembership } from './membership-file.ts';
 import type { ClusterOptions } from './options.ts';
-import { isForeign } from './own-keys.ts';
 import { defaultPool } from './pool.ts';
 import { Publisher } from './publisher.ts';
-import { combineErrors, delayAfter, pause, Rotation } from './rounds.ts';
+import { combineErrors, delayAfter, pause, Rotation } from './retry.ts';
+import { type StartedMembership, startMembership } from './start-membership.ts';
 
 /** A connection that lasted longer was a good one: the next is opened without delay. */
 const SOUND_MS = 5_000;
@@ -33,7 +33,7 @@ export class Member implements Cluster {
   readonly #options: ClusterOptions;
   readonly #logger: Logger;
   readonly #url: ClusterUrl;
-  readonly #kept: KeptFiles;
+  readonly #kept: MembershipFiles;
   readonly #directory: Directory;
   readonly #publisher: Publisher;
   readonly #rotation: Rotation<EtcdEndpoint>;
@@ -43,11 +43,11 @@ export class Member implements Cluster {
   readonly #closing = new AbortController();
   #left = false;
   #leaving: Promise<unknown> = Promise.resolve();
-  #membership: KeptMembership | undefined;
+  #membership: SavedMembership | undefined;
   /** The subnet is in use: another one cannot be taken any more. */
   #bound = false;
   #since: bigint;
-  #entered: Entered | undefined;
+  #entered: StartedMembership | undefined;
   #connection: ClusterView['connection'] = 'away';
   #reason = '';
   #problem = '';
@@ -59,7 +59,7 @@ export class Member implements Cluster {
   #looking: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: ClusterOptions, kept: KeptFiles) {
+  constructor(options: ClusterOptions, kept: MembershipFiles) {
     const { settings, logger, clock } = options;
     this.#options = options;
     this.#logger = logger;
@@ -76,7 +76,7 @@ export class Member implements Cluster {
   }
 
   /** Joins, or goes on with `usable`, the last membership, while nobody answers. Rejects when neither is possible. */
-  async start(usable: KeptMembership | undefined): Promise<void> {
+  async start(usable: SavedMembership | undefined): Promise<void> {
     this.#membership = usable;
     const deadline = performance.now() + START_PATIENCE_MS;
     for (;;) {
@@ -103,7 +103,7 @@ export class Member implements Cluster {
     this.#running = this.#run(undefined);
   }
 
-  async #run(first: Entered | undefined): Promise<void> {
+  async #run(first: StartedMembership | undefined): Promise<void> {
     let entered = first;
     for (let failures = first ? 0 : 1; ; failures++) {
       if (entered) {
@@ -116,17 +116,17 @@ export class Member implements Cluster {
       if (this.#isOver()) return;
       const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
       entered = 'entered' in round ? round.entered : undefined;
-      if ('errors' in round && !this.#isOver()) this.#tellConnection('away', messageOf(combineErrors(round.errors)));
+      if ('errors' in round && !this.#isOver()) this.#reportConnection('away', messageOf(combineErrors(round.errors)));
     }
   }
 
-  async #enter(endpoint: EtcdEndpoint): Promise<Entered> {
+  async #enter(endpoint: EtcdEndpoint): Promise<StartedMembership> {
     const { settings, clock } = this.#options;
     const addresses = this.#addresses;
     const { leaseSeconds, reservationSeconds, hostName, pool, wantedSubnet, tls, api: listeners = [] } = settings;
     const { user, name: cluster } = this.#url;
     const kept = this.#membership?.subnet;
-    return await enterCluster(
+    return await startMembership(
       endpoint,
       {
         ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, listeners },
@@ -158,13 +158,13 @@ export class Member implements Cluster {
   }
 
   /** Lives on the connection until it ends, and tells why. */
-  async #stay(entered: Entered): Promise<string> {
+  async #stay(entered: StartedMembership): Promise<string> {
     const { session, joined, watch, stop } = entered;
     const signal = AbortSignal.any([session.ended, stop.signal, this.#closing.signal]);
     this.#entered = entered;
     this.#publisher.reset(joined.snapshot);
     this.#tell(this.#directory.replace(joined.snapshot.entries));
-    this.#tellConnection('connected');
+    this.#reportConnection('connected');
     const work: Promise<unknown>[] = [this.#follow(watch.batches)];
     if (joined.leases) {
       const { leaseSeconds, reservationSeconds } = this.#options.settings;
@@ -211,7 +211,7 @@ export class Member implements Cluster {
     for (const change of changes) for (const listener of this.#listeners) listener(change);
   }
 
-  #tellConnection(state: ClusterView['connection'], reason = ''): void {
+  #reportConnection(state: ClusterView['connection'], reason = ''): void {
     const changed = this.#connection !== state;
     this.#connection = state;
     this.#reason = reason;
@@ -294,7 +294,7 @@ export class Member implements Cluster {
   async leave(): Promise<void> {
     const { session, joined } = this.#reach();
     this.#left = true; // whatever is told of our keys from now on is our own doing
-    const work = this.#giveBack(session, joined);
+    const work = this.#release(session, joined);
     this.#leaving = work.catch(() => undefined);
     try {
       await work;
@@ -306,11 +306,11 @@ export class Member implements Cluster {
     session.close(new Error('this host has left'));
     this.#publisher.want([]);
     this.#tell(this.#directory.replace([]));
-    this.#tellConnection('left');
+    this.#reportConnection('left');
   }
 
-  async #giveBack(session: EtcdSession, { leases }: Joined): Promise<void> {
-    if (leases) await surrender(session, leases);
+  async #release(session: EtcdSession, { leases }: Joined): Promise<void> {
+    if (leases) await yieldSubnet(session, leases);
     await forgetPool(session, this.#url.name);
   }
 
@@ -323,7 +323,7 @@ export class Member implements Cluster {
     }
   }
 
-  #reach(): Entered {
+  #reach(): StartedMembership {
     if (this.#entered) return this.#entered;
     if (this.#left) throw new NetyardError('conflict', `this host has left cluster ${this.#url.name}`);
     throw new NetyardError('unavailable', `etcd is away: ${this.#reason}`);

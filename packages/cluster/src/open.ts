@@ -2,8 +2,8 @@
 import { NetyardError } from '@netyard/core';
 import type { Cluster } from './contract.ts';
 import { parseClusterUrl } from './etcd/url.ts';
-import { type KeptMembership, openKept } from './kept.ts';
 import { Member } from './member.ts';
+import { openMembershipFiles, type SavedMembership } from './membership-file.ts';
 import { type ClusterOptions, type ClusterSettings, checkSettings } from './options.ts';
 
 /**
@@ -13,7 +13,7 @@ import { type ClusterOptions, type ClusterSettings, checkSettings } from './opti
  */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   checkSettings(options.settings);
-  const kept = openKept(options.folder, options.logger);
+  const kept = openMembershipFiles(options.folder, options.logger);
   const { membership } = kept.member();
   const member = new Member(options, kept);
   const usable = membership && fits(membership, options.settings) ? membership : undefined;
@@ -34,7 +34,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 /** Whether a host may begin with its last membership, unseen by etcd, under the settings of now. */
-function fits({ cluster, subnet, pool }: KeptMembership, settings: ClusterSettings): boolean {
+function fits({ cluster, subnet, pool }: SavedMembership, settings: ClusterSettings): boolean {
   return (
     cluster === parseClusterUrl(settings.url).name &&
     (settings.wantedSubnet ?? subnet) === subnet &&

@@ -14,5 +14,5 @@ export * from './tar/byte-text.ts';
 export { encodeEnd, encodeHeader, encodePadding } from './tar/encode.ts';
 export { memberPath, type Segment, type TarHeader, type TarType, tarHeader } from './tar/header.ts';
 export { type Piece, type TarEntry, tarEntries } from './tar/read.ts';
-export * from './turn.ts';
+export * from './time-slice.ts';
 export * from './undo.ts';

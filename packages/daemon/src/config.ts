@@ -97,7 +97,7 @@ function isTextMap(value: unknown): boolean {
 }
 
 /** A directive may stand in one place only, as with dockerd. */
-function refuseDoubles(flags: RawOptions, file: RawOptions): void {
+function rejectDuplicateMounts(flags: RawOptions, file: RawOptions): void {
   const doubles = daemonOptions
     .filter((option) => flags[option.key] !== undefined && file[option.key] !== undefined)
     .map((option) => {
@@ -119,7 +119,7 @@ export function planConfig(
   file: RawOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): DaemonConfig {
-  refuseDoubles(flags, file);
+  rejectDuplicateMounts(flags, file);
   const given: RawOptions = { ...file, ...flags };
   const value = (key: string): unknown =>
     given[key] ?? daemonOptions.find((option) => option.key === key)?.default ?? missingOption(key);

@@ -115,17 +115,17 @@ class FollowedPeer implements PeerContainers {
   async #follow(): Promise<void> {
     this.#following = true;
     let wait = pauseMilliseconds.first;
-    let isTold = false;
+    let isReported = false;
     while (!this.#end.signal.aborted) {
       const { opened, reason } = await this.#readEvents();
       if (this.#end.signal.aborted) return;
       if (opened) {
         wait = pauseMilliseconds.first;
-        isTold = false;
+        isReported = false;
       }
-      if (!isTold)
+      if (!isReported)
         this.#logger.warn("a peer's API is away; links to its containers stay", { peer: this.#peer, reason });
-      isTold = true;
+      isReported = true;
       await pause(wait, undefined, { signal: this.#end.signal }).catch(() => undefined); // closed meanwhile
       wait = Math.min(wait * 2, pauseMilliseconds.longest);
     }

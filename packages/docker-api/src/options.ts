@@ -49,7 +49,7 @@ export interface ShellPrinter {
 }
 
 /** The cluster box as this box, which does not know it, uses it. */
-export interface ClusterDoor {
+export interface ClusterAdapter {
   view(): {
     name: string;
     hostName: string;
@@ -82,7 +82,7 @@ export interface ApiOptions {
   engine: Engine;
   networks: Networks;
   /** Of a daemon that is a member of one. */
-  cluster?: ClusterDoor;
+  cluster?: ClusterAdapter;
   info: DaemonInfo;
   shell: ShellPrinter;
   /** Asks a registry (`host[:port]`) whether it takes these credentials; throws `unauthorized`. */

@@ -16,9 +16,9 @@ import type { TlsOptions } from 'node:tls';
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import { errorBody, HttpError, statusOf } from './errors.ts';
 import { Connections } from './http/connections.ts';
-import { type Answer, answerUpgrade, answerWith, type Exchange, type Headers } from './http/exchange.ts';
 import { type ApiLimits, defaultLimits } from './http/limits.ts';
 import { Pipeline } from './http/pipeline.ts';
+import { type Answer, answerUpgrade, answerWith, type Headers, type RequestContext } from './http/request-context.ts';
 import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import { asksForWebSocket } from './http/web-socket.ts';
@@ -169,7 +169,7 @@ async function run(router: Router, call: Call): Promise<void> {
     checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
     const { handler, ...match } = router.match(request);
-    const exchange: Exchange = { request, answer, signal, ...match };
+    const exchange: RequestContext = { request, answer, signal, ...match };
     await handler(exchange);
   } catch (error) {
     refuse(error, call);

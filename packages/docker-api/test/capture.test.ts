@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { CaptureRequest, CaptureSession, Networks } from '@netyard/network';
-import type { ClusterDoor } from '../src/options.ts';
+import type { ClusterAdapter } from '../src/options.ts';
 import { readAll, readUntil, serve } from './client.ts';
 
 const place: CaptureSession['place'] = {
@@ -132,7 +132,7 @@ test('a host of a cluster: at the API that it announces, or why not; the own hos
     {},
     { ...networks, peer: async (name) => (name === 'node2' ? state : await never(name)) },
     {
-      cluster: { view: () => ({ hostName: 'node1' }) } as ClusterDoor,
+      cluster: { view: () => ({ hostName: 'node1' }) } as ClusterAdapter,
       clusterApi: (host) => {
         if (api) return api;
         throw new NetyardError('conflict', `host ${host} announces no API to capture through`, { hint: 'do this' });

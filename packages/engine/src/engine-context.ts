@@ -5,7 +5,7 @@
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
-import type { Departures } from './containers/departures.ts';
+import type { Departures } from './containers/background-deletions.ts';
 import type { HealthMonitors } from './containers/healthcheck.ts';
 import type { RestartTimers } from './containers/restart-timers.ts';
 import type { StdinPipes } from './containers/stdin.ts';
@@ -46,7 +46,7 @@ export interface EngineContext {
   readonly departures: Departures;
   readonly health: HealthMonitors;
   /** Why the state is not written at the moment; empty when it is. */
-  readonly stateTrouble: () => string[];
+  readonly stateProblems: () => string[];
   /** One change of state at a time per container. */
   readonly queue: KeyedQueue;
 }

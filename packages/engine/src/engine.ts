@@ -2,9 +2,9 @@
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/network';
-import { Departures } from './containers/departures.ts';
+import { Departures } from './containers/background-deletions.ts';
 import { handleExit } from './containers/exit.ts';
-import { HealthMonitors, runProbe, settleProbe } from './containers/healthcheck.ts';
+import { HealthMonitors, recordProbe, runProbe } from './containers/healthcheck.ts';
 import { hasNetAdmin, readRepair } from './containers/network-repair.ts';
 import { reconcile, resync } from './containers/reconcile.ts';
 import { collectGarbage } from './containers/remove.ts';
@@ -131,10 +131,10 @@ function openContext(options: EngineOptions): EngineContext {
     health: new HealthMonitors(
       clock,
       (record, command) => runProbe(context, record, command),
-      (id, result) => settleProbe(context, id, result),
+      (id, result) => recordProbe(context, id, result),
     ),
     queue: new KeyedQueue(),
-    stateTrouble() {
+    stateProblems() {
       const trouble = store.trouble?.();
       return trouble === undefined ? [] : [`WARNING: the state cannot be written and is kept in memory: ${trouble}`];
     },

@@ -6,15 +6,15 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import type { ExecConfig } from '../src/index.ts';
 import { configOf } from './fakes/container-config.ts';
-import { openWorld, until, type World } from './fakes/world.ts';
+import { type Harness, openHarness, until } from './fakes/harness.ts';
 
-let world: World;
+let harness: Harness;
 let id: string;
 beforeEach(async () => {
-  world = await openWorld();
-  id = await world.run({}, 'ending');
+  harness = await openHarness();
+  id = await harness.run({}, 'ending');
 });
-afterEach(() => world.close());
+afterEach(() => harness.close());
 
 const command: ExecConfig = {
   command: ['ls'],
@@ -40,16 +40,16 @@ async function rejects(work: Promise<unknown>, code: string, message: string): P
 
 /** The exit event comes, after the request. */
 async function end(): Promise<void> {
-  world.runtime.endsNow = false;
-  world.runtime.exit(id, 7);
-  await until(() => world.state(id).status === 'exited');
-  assert.equal(world.state(id).exitCode, 7);
+  harness.runtime.endsNow = false;
+  harness.runtime.exit(id, 7);
+  await until(() => harness.state(id).status === 'exited');
+  assert.equal(harness.state(id).exitCode, 7);
 }
 
 test('pause, resize and top: the container is not running', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const notRunning = `container ${id} is not running`;
-  world.runtime.endsNow = true;
+  harness.runtime.endsNow = true;
   await rejects(containers.pause(id), 'conflict', notRunning);
   await rejects(containers.resize(id, 24, 80), 'conflict', notRunning);
   await rejects(containers.top(id, ''), 'conflict', notRunning);
@@ -57,49 +57,49 @@ test('pause, resize and top: the container is not running', async () => {
 });
 
 test('unpause: the container is not paused', async () => {
-  await world.engine.containers.pause(id);
-  world.runtime.endsNow = true;
-  await rejects(world.engine.containers.unpause(id), 'internal', `Container ${id} is not paused`);
+  await harness.engine.containers.pause(id);
+  harness.runtime.endsNow = true;
+  await rejects(harness.engine.containers.unpause(id), 'internal', `Container ${id} is not paused`);
   await end();
 });
 
 test('update: the new limits are kept for the next start', async () => {
-  const { containers } = world.engine;
-  world.runtime.endsNow = true;
+  const { containers } = harness.engine;
+  harness.runtime.endsNow = true;
   assert.deepEqual(await containers.update(id, { resources: { cpuShares: 512 } }), { warnings: [] });
   await end();
   await containers.start(id);
-  assert.equal(world.runtime.tasks.get(id)?.spec.resources.cpuShares, 512);
+  assert.equal(harness.runtime.tasks.get(id)?.spec.resources.cpuShares, 512);
 });
 
 test('kill, with any signal, also of a paused container: it has its way', async () => {
-  const { containers } = world.engine;
-  world.runtime.endsNow = true;
+  const { containers } = harness.engine;
+  harness.runtime.endsNow = true;
   await containers.kill(id, 'HUP');
   await containers.kill(id, 'TERM');
   await end();
   await containers.start(id);
   await containers.pause(id);
-  world.runtime.endsNow = true;
+  harness.runtime.endsNow = true;
   const killed = containers.kill(id, '');
-  await until(() => world.runtime.calls.includes('kill 9'));
+  await until(() => harness.runtime.calls.includes('kill 9'));
   await end();
   await killed;
 });
 
 test('stats: no counters', async () => {
-  world.runtime.endsNow = true;
-  const { metrics, networks } = await world.engine.containers.stats(id);
+  harness.runtime.endsNow = true;
+  const { metrics, networks } = await harness.engine.containers.stats(id);
   assert.deepEqual([metrics, networks], [undefined, {}]);
   await end();
 });
 
 test('exec: the start is refused, a terminal of an ended command cannot be resized', async () => {
-  const { exec } = world.engine;
+  const { exec } = harness.engine;
   const waiting = await exec.create(id, command);
   const running = await exec.create(id, command);
   await exec.start(running.id, { detach: true, tty: true, signal });
-  world.runtime.endsNow = true;
+  harness.runtime.endsNow = true;
   await rejects(
     exec.start(waiting.id, { detach: true, tty: true, signal }),
     'conflict',
@@ -112,11 +112,11 @@ test('exec: the start is refused, a terminal of an ended command cannot be resiz
 });
 
 test('start in the PID namespace of a container that ends: that one is not running', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const joining = await containers.create({ name: 'joining', config: configOf({ pidMode: 'container:ending' }) });
-  world.runtime.onCreate = () => {
-    world.runtime.endsNow = true;
-    assert.throws(() => world.runtime.check(id));
+  harness.runtime.onCreate = () => {
+    harness.runtime.endsNow = true;
+    assert.throws(() => harness.runtime.check(id));
     throw new Error('open /proc/5000000/ns/pid: no such file or directory');
   };
   await rejects(containers.start(joining.id), 'conflict', `container ${id} is not running`);
@@ -124,19 +124,19 @@ test('start in the PID namespace of a container that ends: that one is not runni
 });
 
 test('cp: files are seen as in a stopped container, once its end is settled', async () => {
-  mkdirSync(join(world.rootfs.root, id, 'kept'));
-  const stat = world.engine.containers.statPath(id, '/kept');
+  mkdirSync(join(harness.rootfs.root, id, 'kept'));
+  const stat = harness.engine.containers.statPath(id, '/kept');
   await end();
   assert.equal((await stat).name, '/kept');
   await rejects(
-    world.engine.containers.statPath(id, '/missing'),
+    harness.engine.containers.statPath(id, '/missing'),
     'not-found',
     'Could not find the file /missing in container ending',
   );
 });
 
 test('cp, diff and export of a container that is removed meanwhile: there is none', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const calls = [
     ['withMounts', () => containers.statPath('leaving', '/')],
     ['withMounted', () => containers.export('leaving')],
@@ -144,7 +144,7 @@ test('cp, diff and export of a container that is removed meanwhile: there is non
   ] as const;
   for (const [method, call] of calls) {
     await containers.create({ name: 'leaving', config: configOf() });
-    mock.method(world.rootfs, method, async () => {
+    mock.method(harness.rootfs, method, async () => {
       await containers.remove('leaving', { force: false, volumes: false, link: false });
       throw new Error('mount -t overlay: ENOENT: no such file or directory');
     });

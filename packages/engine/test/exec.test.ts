@@ -6,17 +6,17 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExecConfig, ExecSpec } from '../src/index.ts';
 import { ioDirectory } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
-import { openWorld, text, until, type World } from './fakes/world.ts';
+import { type Harness, openHarness, text, until } from './fakes/harness.ts';
 
-let world: World;
+let harness: Harness;
 let spec: ExecSpec | undefined;
 beforeEach(async () => {
-  world = await openWorld();
-  world.runtime.onExec = (asked) => {
+  harness = await openHarness();
+  harness.runtime.onExec = (asked) => {
     spec = asked;
   };
 });
-afterEach(() => world.close());
+afterEach(() => harness.close());
 
 const config: ExecConfig = {
   command: ['ls', '-l'],
@@ -39,29 +39,29 @@ function write(path: string | undefined, words: string): void {
 }
 
 test('output, exit code, events, and no FIFO left', async () => {
-  const id = await world.run();
-  const { exec } = world.engine;
+  const id = await harness.run();
+  const { exec } = harness.engine;
   const { id: execId } = await exec.create(id, config);
   const attached = await exec.start(execId, { detach: false, tty: false, signal });
   assert.ok(attached);
   assert.equal((await exec.inspect(execId)).running, true);
-  assert.deepEqual((await world.engine.containers.inspect(id, { size: false })).execIds, [execId]);
+  assert.deepEqual((await harness.engine.containers.inspect(id, { size: false })).execIds, [execId]);
   assert.deepEqual(spec?.env.slice(-2), ['FROM=image', 'MINE=1']);
   write(spec?.stdio.stdout, 'out');
   write(spec?.stdio.stderr, 'err');
-  world.runtime.exitExec(id, execId, 3);
+  harness.runtime.exitExec(id, execId, 3);
   assert.deepEqual([...(await text(attached.output))].sort(), [...'outerr'].sort());
   const { running, exitCode } = await exec.inspect(execId);
   assert.deepEqual([running, exitCode], [false, 3]);
-  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), [
+  assert.deepEqual(readdirSync(ioDirectory(harness.settings, id)).sort(), [
     'position',
     'stderr',
     'stderr.spool',
     'stdout',
     'stdout.spool',
   ]);
-  await until(() => world.events.some((event) => event.action === 'exec_die'));
-  const actions = world.events.map((event) => event.action).filter((action) => action.startsWith('exec'));
+  await until(() => harness.events.some((event) => event.action === 'exec_die'));
+  const actions = harness.events.map((event) => event.action).filter((action) => action.startsWith('exec'));
   assert.deepEqual(actions, ['exec_create: ls -l', 'exec_start: ls -l', 'exec_die']);
   await assert.rejects(
     exec.start(execId, { detach: false, tty: false, signal }),
@@ -70,10 +70,10 @@ test('output, exit code, events, and no FIFO left', async () => {
 });
 
 test('stdin reaches the command, and its end closes the shim’s', async () => {
-  const id = await world.run();
-  const { exec } = world.engine;
+  const id = await harness.run();
+  const { exec } = harness.engine;
   let stdin = -1;
-  world.runtime.onExec = (asked) => {
+  harness.runtime.onExec = (asked) => {
     spec = asked;
     stdin = openSync(asked.stdio.stdin, 'r+');
   };
@@ -82,20 +82,20 @@ test('stdin reaches the command, and its end closes the shim’s', async () => {
   await new Promise<void>((resolve) => attached?.stdin?.end('hello', resolve));
   const buffer = Buffer.alloc(16);
   assert.equal(buffer.toString('utf8', 0, readSync(stdin, buffer)), 'hello');
-  await until(() => world.runtime.calls.includes('closeStdin'));
+  await until(() => harness.runtime.calls.includes('closeStdin'));
   closeSync(stdin);
-  world.runtime.exitExec(id, execId, 0);
+  harness.runtime.exitExec(id, execId, 0);
 });
 
 test('a missing command is 127, one that may not be run 126', async () => {
-  const id = await world.run();
-  const { exec } = world.engine;
+  const id = await harness.run();
+  const { exec } = harness.engine;
   const cases: [string, number][] = [
     ['exec: "x": executable file not found in $PATH', 127],
     ['exec: "/etc": permission denied', 126],
   ];
   for (const [message, exitCode] of cases) {
-    world.runtime.onExec = () => {
+    harness.runtime.onExec = () => {
       throw new NetyardError('invalid', message);
     };
     const { id: execId } = await exec.create(id, config);
@@ -109,7 +109,7 @@ test('a missing command is 127, one that may not be run 126', async () => {
     });
     assert.equal((await exec.inspect(execId)).exitCode, exitCode);
   }
-  assert.deepEqual(readdirSync(ioDirectory(world.settings, id)).sort(), [
+  assert.deepEqual(readdirSync(ioDirectory(harness.settings, id)).sort(), [
     'position',
     'stderr',
     'stderr.spool',
@@ -119,26 +119,26 @@ test('a missing command is 127, one that may not be run 126', async () => {
 });
 
 test('links to stopped containers are refused before anything else', async () => {
-  const id = await world.run();
-  world.networks.onCheckLinks = () => {
+  const id = await harness.run();
+  harness.networks.onCheckLinks = () => {
     throw new NetyardError('conflict', 'Cannot link to a non running container: /a AS /b/a');
   };
-  await assert.rejects(world.engine.exec.create(id, config), /Cannot link to a non running container/);
+  await assert.rejects(harness.engine.exec.create(id, config), /Cannot link to a non running container/);
 });
 
 test('who leaves does not end the command, nor does its output block it', async () => {
-  const id = await world.run();
+  const id = await harness.run();
   const leaving = new AbortController();
-  const { id: execId } = await world.engine.exec.create(id, config);
-  const attached = await world.engine.exec.start(execId, { detach: false, tty: false, signal: leaving.signal });
+  const { id: execId } = await harness.engine.exec.create(id, config);
+  const attached = await harness.engine.exec.start(execId, { detach: false, tty: false, signal: leaving.signal });
   assert.ok(attached);
   const heard = text(attached.output);
   leaving.abort();
   await heard;
   write(spec?.stdio.stdout, 'x'.repeat(10_000));
-  assert.equal((await world.engine.exec.inspect(execId)).running, true);
-  world.runtime.exitExec(id, execId, 0);
-  await until(() => world.events.some((event) => event.action === 'exec_die'));
+  assert.equal((await harness.engine.exec.inspect(execId)).running, true);
+  harness.runtime.exitExec(id, execId, 0);
+  await until(() => harness.events.some((event) => event.action === 'exec_die'));
 });
 
 test('a health check makes a container healthy, and failures unhealthy', async () => {
@@ -150,22 +150,22 @@ test('a health check makes a container healthy, and failures unhealthy', async (
     retries: 2,
   };
   let exitCode = 0;
-  world.runtime.onExec = (asked) => {
+  harness.runtime.onExec = (asked) => {
     assert.deepEqual(asked.args, ['/bin/sh', '-c', 'probe']);
     setImmediate(() => {
       write(asked.stdio.stdout, 'fine');
       write(asked.stdio.stderr, '');
-      world.runtime.exitExec(id, asked.execId, exitCode);
+      harness.runtime.exitExec(id, asked.execId, exitCode);
     });
   };
-  const { id } = await world.engine.containers.create({
+  const { id } = await harness.engine.containers.create({
     name: undefined,
     config: configOf({ healthcheck }),
   });
-  await world.engine.containers.start(id);
-  const health = async () => (await world.engine.containers.inspect(id, { size: false })).record.state.health;
+  await harness.engine.containers.start(id);
+  const health = async () => (await harness.engine.containers.inspect(id, { size: false })).record.state.health;
   assert.equal((await health())?.status, 'starting');
-  const saw = (status: string) => world.events.some((event) => event.action === `health_status: ${status}`);
+  const saw = (status: string) => harness.events.some((event) => event.action === `health_status: ${status}`);
   await until(() => saw('healthy'));
   assert.equal((await health())?.log[0]?.output, 'fine');
   exitCode = 1;
@@ -174,9 +174,9 @@ test('a health check makes a container healthy, and failures unhealthy', async (
 });
 
 test('a client of stdin alone is served until its input ends, one of nothing until the start', async () => {
-  const id = await world.run();
-  const { exec } = world.engine;
-  world.runtime.onExec = (asked) => {
+  const id = await harness.run();
+  const { exec } = harness.engine;
+  harness.runtime.onExec = (asked) => {
     spec = asked;
     if (asked.stdio.stdin !== '') openSync(asked.stdio.stdin, 'r+');
   };
@@ -194,20 +194,20 @@ test('a client of stdin alone is served until its input ends, one of nothing unt
   assert.equal(await ended, '');
   for (const each of [silent, fed]) {
     assert.equal((await exec.inspect(each)).running, true);
-    world.runtime.exitExec(id, each, 0);
+    harness.runtime.exitExec(id, each, 0);
   }
 });
 
 test('the container’s end is the end of its commands: not started ones are gone, running ones killed', async () => {
-  const id = await world.run();
-  const { exec } = world.engine;
+  const id = await harness.run();
+  const { exec } = harness.engine;
   const { id: waiting } = await exec.create(id, config);
   const { id: running } = await exec.create(id, config);
   const attached = await exec.start(running, { detach: false, tty: false, signal });
   assert.ok(attached);
   closeSync(openSync(spec?.stdio.stdout ?? '', constants.O_WRONLY | constants.O_NONBLOCK));
   closeSync(openSync(spec?.stdio.stderr ?? '', constants.O_WRONLY | constants.O_NONBLOCK));
-  world.runtime.exit(id, 0);
+  harness.runtime.exit(id, 0);
   await text(attached.output);
   assert.equal((await exec.inspect(running)).exitCode, 137);
   for (const work of [exec.inspect(waiting), exec.checkStart(waiting)])

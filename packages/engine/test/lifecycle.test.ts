@@ -7,15 +7,15 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import { plainConfig } from '../src/index.ts';
 import { containerDirectory, ioDirectory } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
-import { openWorld, until, type World } from './fakes/world.ts';
+import { type Harness, openHarness, until } from './fakes/harness.ts';
 
-let world: World;
+let harness: Harness;
 beforeEach(async () => {
-  world = await openWorld();
+  harness = await openHarness();
 });
-afterEach(() => world.close());
+afterEach(() => harness.close());
 
-const actions = (): string[] => world.events.map((event) => event.action);
+const actions = (): string[] => harness.events.map((event) => event.action);
 const rejectsWith = (work: Promise<unknown>, code: string, message: RegExp | string): Promise<void> =>
   assert.rejects(work, (error) => {
     assert.ok(isNetyardError(error), String(error));
@@ -26,22 +26,22 @@ const rejectsWith = (work: Promise<unknown>, code: string, message: RegExp | str
   });
 
 function assertNothingLeft(): void {
-  assert.equal(world.store.records.size, 0);
-  assert.deepEqual([...world.runtime.tasks], []);
-  assert.deepEqual([...world.networks.configs], []);
-  assert.deepEqual([...world.networks.states], []);
-  assert.deepEqual([...world.rootfs.mounted], []);
+  assert.equal(harness.store.records.size, 0);
+  assert.deepEqual([...harness.runtime.tasks], []);
+  assert.deepEqual([...harness.networks.configs], []);
+  assert.deepEqual([...harness.networks.states], []);
+  assert.deepEqual([...harness.rootfs.mounted], []);
   for (const folder of ['rootfs', 'exec/containers', 'data/containers', 'data/volumes']) {
-    const path = join(world.directory, folder);
+    const path = join(harness.directory, folder);
     assert.deepEqual(existsSync(path) ? readdirSync(path) : [], [], folder);
   }
 }
 
 test('create, start, stop, remove leaves nothing behind and tells of each step', async () => {
-  const { containers } = world.engine;
-  const id = await world.run({}, 'nginx-1');
-  assert.equal(world.state(id).status, 'running');
-  const task = world.runtime.tasks.get(id)?.spec;
+  const { containers } = harness.engine;
+  const id = await harness.run({}, 'nginx-1');
+  assert.equal(harness.state(id).status, 'running');
+  const task = harness.runtime.tasks.get(id)?.spec;
   assert.deepEqual(task?.args, ['nginx']);
   assert.deepEqual(task?.env, ['PATH=/bin', `HOSTNAME=${id.slice(0, 12)}`, 'FROM=image']);
   assert.deepEqual(
@@ -49,14 +49,14 @@ test('create, start, stop, remove leaves nothing behind and tells of each step',
     ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'],
   );
   await containers.stop('nginx-1', {});
-  assert.equal(world.state(id).status, 'exited');
-  assert.equal(world.state(id).exitCode, 143);
-  assert.deepEqual([...world.networks.states], []);
+  assert.equal(harness.state(id).status, 'exited');
+  assert.equal(harness.state(id).exitCode, 143);
+  assert.deepEqual([...harness.networks.states], []);
   await containers.remove(id.slice(0, 6), { force: false, volumes: false, link: false });
   assertNothingLeft();
   await until(() => actions().includes('destroy'));
   assert.deepEqual(actions(), ['create', 'start', 'kill', 'die', 'stop', 'destroy']);
-  const die = world.events.find((event) => event.action === 'die');
+  const die = harness.events.find((event) => event.action === 'die');
   assert.deepEqual(die?.attributes, {
     of: 'image',
     exitCode: '143',
@@ -67,10 +67,10 @@ test('create, start, stop, remove leaves nothing behind and tells of each step',
 });
 
 test('a command that is not there leaves the container created, with code 127 and the runtime’s words', async () => {
-  world.runtime.onCreate = () => {
+  harness.runtime.onCreate = () => {
     throw new NetyardError('invalid', 'exec: "nginy": executable file not found in $PATH');
   };
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const { id } = await containers.create({ name: 'xx', config: configOf({ command: ['nginy'] }) });
   await rejectsWith(
     containers.start('xx'),
@@ -78,30 +78,30 @@ test('a command that is not there leaves the container created, with code 127 an
     'failed to create task for container: failed to create shim task: OCI runtime create failed: ' +
       'unable to start container process: exec: "nginy": executable file not found in $PATH: unknown',
   );
-  assert.equal(world.state(id).status, 'created');
-  assert.equal(world.state(id).exitCode, 127);
-  assert.deepEqual([...world.networks.states], []);
-  assert.deepEqual([...world.rootfs.mounted], []);
-  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
-  world.runtime.onCreate = undefined;
+  assert.equal(harness.state(id).status, 'created');
+  assert.equal(harness.state(id).exitCode, 127);
+  assert.deepEqual([...harness.networks.states], []);
+  assert.deepEqual([...harness.rootfs.mounted], []);
+  assert.equal(existsSync(ioDirectory(harness.settings, id)), false);
+  harness.runtime.onCreate = undefined;
   await containers.start('xx');
-  assert.equal(world.state(id).status, 'running');
-  assert.equal(world.state(id).error, '');
+  assert.equal(harness.state(id).status, 'running');
+  assert.equal(harness.state(id).error, '');
 });
 
 test('a network that cannot be made undoes the start, and --rm removes the container', async () => {
-  world.networks.onPrepare = () => {
+  harness.networks.onPrepare = () => {
     throw new NetyardError('internal', 'Bind for 0.0.0.0:80 failed: port is already allocated');
   };
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ autoRemove: true }) });
   await rejectsWith(containers.start(id), 'internal', /port is already allocated/);
   assertNothingLeft();
 });
 
 test('messages of states', async () => {
-  const { containers, exec } = world.engine;
-  const id = await world.run({}, 'aa');
+  const { containers, exec } = harness.engine;
+  const id = await harness.run({}, 'aa');
   await rejectsWith(containers.start('aa'), 'not-modified', 'container is already running');
   await rejectsWith(
     containers.remove('aa', { force: false, volumes: false, link: false }),
@@ -131,7 +131,7 @@ test('messages of states', async () => {
   );
   await containers.unpause('aa');
   await containers.kill('aa', 'KILL');
-  assert.equal(world.state(id).exitCode, 137);
+  assert.equal(harness.state(id).exitCode, 137);
   await rejectsWith(containers.kill('aa', ''), 'conflict', `cannot kill container: aa: container ${id} is not running`);
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is not running`);
   await rejectsWith(exec.create('aa', command), 'conflict', `container ${id} is not running`);
@@ -140,8 +140,8 @@ test('messages of states', async () => {
 });
 
 test('a dry run of stop and rm says what they would say and leaves the container alone', async () => {
-  const { containers } = world.engine;
-  const id = await world.run({}, 'aa');
+  const { containers } = harness.engine;
+  const id = await harness.run({}, 'aa');
   const netns = [{ action: 'delete', object: { kind: 'netns', path: '/run/netns/fake' } }];
   assert.deepEqual(await containers.planStop('aa', {}), netns);
   assert.deepEqual(await containers.planRemove('aa', { force: true, link: false }), netns);
@@ -152,9 +152,9 @@ test('a dry run of stop and rm says what they would say and leaves the container
   await rejectsWith(containers.remove('aa', { force: false, volumes: false, link: false }), 'conflict', refusal);
   await rejectsWith(containers.planStop('bb', {}), 'not-found', 'No such container: bb');
   await containers.planRemove('aa', { force: false, link: true });
-  assert.deepEqual(world.networks.calls.at(-1), 'planRemoveLink aa');
-  assert.equal(world.state(id).status, 'running');
-  assert.ok(world.networks.states.has(id));
+  assert.deepEqual(harness.networks.calls.at(-1), 'planRemoveLink aa');
+  assert.equal(harness.state(id).status, 'running');
+  assert.ok(harness.networks.states.has(id));
   await containers.stop('aa', {});
   assert.deepEqual(await containers.planStop('aa', {}), []);
   assert.deepEqual(await containers.planRemove('aa', { force: false, link: false }), []);
@@ -174,7 +174,7 @@ const execOf = (command: string[]) => ({
 });
 
 test('bad requests are refused before anything is touched', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const create = (change: Parameters<typeof configOf>[0]) =>
     containers.create({ name: undefined, config: configOf(change) });
   const resources = configOf().resources;
@@ -215,7 +215,7 @@ test('bad requests are refused before anything is touched', async () => {
 });
 
 test('an image of another platform than the one asked for is taken for a missing one', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const create = (platform: string) => containers.create({ name: undefined, config: configOf(), platform });
   await rejectsWith(
     create('linux/s390x'),
@@ -227,23 +227,23 @@ test('an image of another platform than the one asked for is taken for a missing
 });
 
 test('IPC is shared with those only that allow it', async () => {
-  const { containers } = world.engine;
-  const id = await world.run({}, 'private');
-  await world.run({ ipcMode: 'shareable' }, 'open');
+  const { containers } = harness.engine;
+  const id = await harness.run({}, 'private');
+  await harness.run({ ipcMode: 'shareable' }, 'open');
   await rejectsWith(
-    world.run({ ipcMode: 'container:private' }),
+    harness.run({ ipcMode: 'container:private' }),
     'conflict',
     `can't join IPC of container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
   );
-  const joined = await world.run({ ipcMode: 'container:open' });
-  const pid = world.state((await containers.inspect('open', { size: false })).record.id).pid;
-  assert.deepEqual(world.runtime.tasks.get(joined)?.spec.ipcNamespace, { path: `/proc/${pid}/ns/ipc` });
+  const joined = await harness.run({ ipcMode: 'container:open' });
+  const pid = harness.state((await containers.inspect('open', { size: false })).record.id).pid;
+  assert.deepEqual(harness.runtime.tasks.get(joined)?.spec.ipcNamespace, { path: `/proc/${pid}/ns/ipc` });
 });
 
 test('a container named where an image belongs gets a hint', async () => {
-  await world.run({}, 'nginx-1');
+  await harness.run({}, 'nginx-1');
   await assert.rejects(
-    world.engine.containers.create({ name: undefined, config: configOf({ image: 'nginx-1' }) }),
+    harness.engine.containers.create({ name: undefined, config: configOf({ image: 'nginx-1' }) }),
     (error) => {
       assert.ok(isNetyardError(error, 'not-found'));
       assert.equal(error.message, 'No such image: nginx-1:latest');
@@ -254,59 +254,59 @@ test('a container named where an image belongs gets a hint', async () => {
 });
 
 test('--rm removes the container and its anonymous volumes, and wakes who waits for that', async () => {
-  const id = await world.run({ autoRemove: true, volumes: ['/data'] });
-  assert.equal(world.store.volumeRecords.size, 1);
-  const { done } = await world.engine.containers.wait(id, 'removed', new AbortController().signal);
-  world.runtime.exit(id, 3);
+  const id = await harness.run({ autoRemove: true, volumes: ['/data'] });
+  assert.equal(harness.store.volumeRecords.size, 1);
+  const { done } = await harness.engine.containers.wait(id, 'removed', new AbortController().signal);
+  harness.runtime.exit(id, 3);
   assert.deepEqual(await done, { exitCode: 3 });
-  assert.equal(world.store.volumeRecords.size, 0);
+  assert.equal(harness.store.volumeRecords.size, 0);
   assertNothingLeft();
 });
 
 test('stop sends the image’s signal, then SIGKILL when the time is over', async () => {
-  world.runtime.onKill = (id, signal) => {
-    if (signal === 9) world.runtime.exit(id, 137);
+  harness.runtime.onKill = (id, signal) => {
+    if (signal === 9) harness.runtime.exit(id, 137);
   };
-  const id = await world.run({ stopSignal: 'SIGQUIT' });
-  await world.engine.containers.stop(id, { timeoutSeconds: 0 });
+  const id = await harness.run({ stopSignal: 'SIGQUIT' });
+  await harness.engine.containers.stop(id, { timeoutSeconds: 0 });
   assert.deepEqual(
-    world.runtime.calls.filter((call) => call.startsWith('kill')),
+    harness.runtime.calls.filter((call) => call.startsWith('kill')),
     ['kill 3', 'kill 9'],
   );
-  assert.equal(world.state(id).exitCode, 137);
+  assert.equal(harness.state(id).exitCode, 137);
 });
 
 test('restart policies restart what ended by itself, not what was stopped', async () => {
-  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
-  const pid = world.state(id).pid;
-  world.runtime.exit(id, 1);
-  await until(() => world.state(id).status === 'restarting');
-  assert.equal(world.state(id).exitCode, 1);
-  await until(() => world.state(id).status === 'running');
-  assert.notEqual(world.state(id).pid, pid);
-  assert.equal(world.state(id).restartCount, 1);
-  await world.engine.containers.stop(id, {});
-  assert.equal(world.state(id).status, 'exited');
+  const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  const pid = harness.state(id).pid;
+  harness.runtime.exit(id, 1);
+  await until(() => harness.state(id).status === 'restarting');
+  assert.equal(harness.state(id).exitCode, 1);
+  await until(() => harness.state(id).status === 'running');
+  assert.notEqual(harness.state(id).pid, pid);
+  assert.equal(harness.state(id).restartCount, 1);
+  await harness.engine.containers.stop(id, {});
+  assert.equal(harness.state(id).status, 'exited');
 });
 
 test('a container that waits for its restart can be stopped and removed', async () => {
-  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
-  world.runtime.exit(id, 1);
-  await until(() => world.state(id).status === 'restarting');
+  const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  harness.runtime.exit(id, 1);
+  await until(() => harness.state(id).status === 'restarting');
   await rejectsWith(
-    world.engine.exec.create(id, execOf(['ls'])),
+    harness.engine.exec.create(id, execOf(['ls'])),
     'conflict',
     `Container ${id} is restarting, wait until the container is running`,
   );
-  await world.engine.containers.stop(id, {});
-  assert.equal(world.state(id).status, 'exited');
-  await world.engine.containers.remove(id, { force: false, volumes: false, link: false });
+  await harness.engine.containers.stop(id, {});
+  assert.equal(harness.state(id).status, 'exited');
+  await harness.engine.containers.remove(id, { force: false, volumes: false, link: false });
   assertNothingLeft();
 });
 
 test('rename frees the old name', async () => {
-  const { containers } = world.engine;
-  const id = await world.run({}, 'old');
+  const { containers } = harness.engine;
+  const id = await harness.run({}, 'old');
   await containers.rename('old', 'new');
   assert.equal((await containers.inspect('/new', { size: false })).record.id, id);
   await containers.create({ name: 'old', config: configOf() });
@@ -315,28 +315,32 @@ test('rename frees the old name', async () => {
 });
 
 test('an anonymous volume is filled from the image, a used one is not removed', async () => {
-  world.rootfs.imageDirectories = ['/data'];
-  const id = await world.run({ volumes: ['/data'] });
-  const [mount] = world.store.records.get(id)?.mounts ?? [];
+  harness.rootfs.imageDirectories = ['/data'];
+  const id = await harness.run({ volumes: ['/data'] });
+  const [mount] = harness.store.records.get(id)?.mounts ?? [];
   assert.deepEqual(readdirSync(mount?.source ?? ''), ['copied']);
   const name = mount?.name ?? '';
-  await rejectsWith(world.engine.volumes.remove(name, false), 'conflict', `remove ${name}: volume is in use - [${id}]`);
-  await world.engine.containers.remove(id, { force: true, volumes: false, link: false });
-  const { deleted } = await world.engine.volumes.prune(new Map());
+  await rejectsWith(
+    harness.engine.volumes.remove(name, false),
+    'conflict',
+    `remove ${name}: volume is in use - [${id}]`,
+  );
+  await harness.engine.containers.remove(id, { force: true, volumes: false, link: false });
+  const { deleted } = await harness.engine.volumes.prune(new Map());
   assert.deepEqual(deleted, [name]);
-  await rejectsWith(world.engine.volumes.get(name), 'not-found', `get ${name}: no such volume`);
+  await rejectsWith(harness.engine.volumes.get(name), 'not-found', `get ${name}: no such volume`);
 });
 
 test('many at once: each gets its own name, and all go', async () => {
-  const ids = await Promise.all(Array.from({ length: 30 }, () => world.run()));
-  assert.equal(new Set(world.store.containers().map((record) => record.name)).size, 30);
-  await Promise.all(ids.map((id) => world.engine.containers.remove(id, { force: true, volumes: true, link: false })));
+  const ids = await Promise.all(Array.from({ length: 30 }, () => harness.run()));
+  assert.equal(new Set(harness.store.containers().map((record) => record.name)).size, 30);
+  await Promise.all(ids.map((id) => harness.engine.containers.remove(id, { force: true, volumes: true, link: false })));
   assertNothingLeft();
 });
 
 test('ps shows what runs, filtered', async () => {
-  const { containers } = world.engine;
-  const id = await world.run({ labels: { role: 'web' } }, 'one');
+  const { containers } = harness.engine;
+  const id = await harness.run({ labels: { role: 'web' } }, 'one');
   await containers.create({ name: 'two', config: configOf() });
   const list = async (filters: Record<string, string[]>, all = false) => {
     const found = await containers.list({ all, limit: 0, size: false, filters: new Map(Object.entries(filters)) });
@@ -350,18 +354,18 @@ test('ps shows what runs, filtered', async () => {
   assert.deepEqual(await list({ before: ['two'] }, true), ['one']);
   assert.deepEqual(await list({ ancestor: ['nginx-web01'] }, true), ['two', 'one']);
   await rejectsWith(list({ nonsense: ['x'] }), 'invalid', "invalid filter 'nonsense'");
-  assert.equal(existsSync(containerDirectory(world.settings, id)), true);
+  assert.equal(existsSync(containerDirectory(harness.settings, id)), true);
 });
 
 test('each exit wakes who waits for the next one, also when a restart follows', async () => {
-  const id = await world.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
   const { signal } = new AbortController();
   for (const condition of ['next-exit', 'not-running'] as const) {
-    const { done } = await world.engine.containers.wait(id, condition, signal);
-    world.runtime.exit(id, 7);
+    const { done } = await harness.engine.containers.wait(id, condition, signal);
+    harness.runtime.exit(id, 7);
     assert.deepEqual(await done, { exitCode: 7 });
-    await until(() => world.state(id).status === 'running');
+    await until(() => harness.state(id).status === 'running');
   }
-  await world.engine.containers.stop(id, {});
-  assert.equal(world.state(id).status, 'exited');
+  await harness.engine.containers.stop(id, {});
+  assert.equal(harness.state(id).status, 'exited');
 });

@@ -7,8 +7,8 @@ import { type TestContext, test } from 'node:test';
 import type { AttachOptions, LogOptions } from '../src/index.ts';
 import { formerPositionPath, ioPath, positionPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
+import { type Harness, openHarness, unframed, until } from './fakes/harness.ts';
 import { fakeImage } from './fakes/images.ts';
-import { openWorld, unframed, until, type World } from './fakes/world.ts';
 
 const { signal } = new AbortController();
 const everything: LogOptions = {
@@ -35,80 +35,80 @@ const liveOutput: AttachOptions = {
 const numbered = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
 
-const logOf = async (world: World, id: string): Promise<string> =>
-  unframed((await world.engine.containers.logs(id, everything)).output);
+const logOf = async (harness: Harness, id: string): Promise<string> =>
+  unframed((await harness.engine.containers.logs(id, everything)).output);
 
-/** A world whose collecting thread throws when `fail` is called. */
-async function failingWorld(t: TestContext): Promise<{ world: World; fail: () => Promise<void> }> {
+/** A harness whose collecting thread throws when `fail` is called. */
+async function failingWorld(t: TestContext): Promise<{ harness: Harness; fail: () => Promise<void> }> {
   const entry = new URL('./fakes/failing-capture-thread.ts', import.meta.url);
-  const world = await openWorld(fakeImage(), { captureEntry: entry });
-  t.after(() => world.close());
-  const fault = join(world.directory, 'fault');
+  const harness = await openHarness(fakeImage(), { captureEntry: entry });
+  t.after(() => harness.close());
+  const fault = join(harness.directory, 'fault');
   env['NETYARD_TEST_CAPTURE_FAULT'] = fault; // before the thread starts, which has its own copy
   const fail = async (): Promise<void> => {
     writeFileSync(fault, '');
     await until(() => !existsSync(fault));
   };
-  return { world, fail };
+  return { harness, fail };
 }
 
 test('a collecting thread that fails is started again: no line is lost or doubled, attached clients go on', async (t) => {
-  const { world, fail } = await failingWorld(t);
-  const { id } = await world.engine.containers.create({ name: undefined, config: configOf({}) });
-  const attachment = await world.engine.containers.attach(id, liveOutput);
+  const { harness, fail } = await failingWorld(t);
+  const { id } = await harness.engine.containers.create({ name: undefined, config: configOf({}) });
+  const attachment = await harness.engine.containers.attach(id, liveOutput);
   let live = '';
   const reading = (async () => {
     for await (const { data } of attachment.output) live += Buffer.from(data).toString();
   })();
-  await world.engine.containers.start(id);
+  await harness.engine.containers.start(id);
   for (let round = 0; round < 3; round += 1) {
-    world.runtime.say(id, numbered(round * 100, round * 100 + 50));
+    harness.runtime.say(id, numbered(round * 100, round * 100 + 50));
     await until(() => live.length === numbered(0, round * 100 + 50).length); // the client has its place
     await fail();
-    world.runtime.say(id, numbered(round * 100 + 50, round * 100 + 100));
-    assert.equal(await logOf(world, id), numbered(0, round * 100 + 100));
+    harness.runtime.say(id, numbered(round * 100 + 50, round * 100 + 100));
+    assert.equal(await logOf(harness, id), numbered(0, round * 100 + 100));
   }
-  world.runtime.exit(id, 0);
-  await until(() => world.state(id).status === 'exited');
+  harness.runtime.exit(id, 0);
+  await until(() => harness.state(id).status === 'exited');
   await reading;
   assert.equal(live, numbered(0, 300));
-  assert.equal(await logOf(world, id), numbered(0, 300));
+  assert.equal(await logOf(harness, id), numbered(0, 300));
 });
 
 test('a collecting thread that fails while a container ends loses none of its last words', async (t) => {
-  const { world, fail } = await failingWorld(t);
+  const { harness, fail } = await failingWorld(t);
   for (let round = 0; round < 10; round += 1) {
-    const id = await world.run();
-    world.runtime.say(id, `${numbered(0, 500)}last words`);
+    const id = await harness.run();
+    harness.runtime.say(id, `${numbered(0, 500)}last words`);
     const failing = fail();
-    world.runtime.exit(id, 3);
-    await Promise.all([failing, until(() => world.state(id).status === 'exited')]);
-    assert.equal(await logOf(world, id), `${numbered(0, 500)}last words`);
-    assert.equal(existsSync(ioPath(world.settings, id, 'stdout')), false);
+    harness.runtime.exit(id, 3);
+    await Promise.all([failing, until(() => harness.state(id).status === 'exited')]);
+    assert.equal(await logOf(harness, id), `${numbered(0, 500)}last words`);
+    assert.equal(existsSync(ioPath(harness.settings, id, 'stdout')), false);
   }
 });
 
 test('output files and positions of a daemon before the FIFOs are taken over', async (t) => {
-  const world = await openWorld();
-  t.after(() => world.close());
-  const id = await world.run();
-  world.runtime.say(id, numbered(0, 20));
-  assert.equal(await logOf(world, id), numbered(0, 20));
-  await world.engine.stop({ stopContainers: false });
+  const harness = await openHarness();
+  t.after(() => harness.close());
+  const id = await harness.run();
+  harness.runtime.say(id, numbered(0, 20));
+  assert.equal(await logOf(harness, id), numbered(0, 20));
+  await harness.engine.stop({ stopContainers: false });
   // Such a daemon had the shim write to a plain file, and kept the position beside the log.
-  const output = ioPath(world.settings, id, 'stdout');
+  const output = ioPath(harness.settings, id, 'stdout');
   rmSync(output);
   writeFileSync(output, numbered(0, 40));
-  renameSync(positionPath(world.settings, id), formerPositionPath(world.settings, id));
-  await world.restart();
-  assert.equal(await logOf(world, id), numbered(0, 40));
+  renameSync(positionPath(harness.settings, id), formerPositionPath(harness.settings, id));
+  await harness.restart();
+  assert.equal(await logOf(harness, id), numbered(0, 40));
   appendFileSync(output, numbered(40, 60));
-  assert.equal(await logOf(world, id), numbered(0, 60));
-  await world.restart();
+  assert.equal(await logOf(harness, id), numbered(0, 60));
+  await harness.restart();
   appendFileSync(output, 'last words');
-  world.runtime.exit(id, 0);
-  await until(() => world.state(id).status === 'exited');
-  assert.equal(await logOf(world, id), `${numbered(0, 60)}last words`);
-  for (const path of [output, positionPath(world.settings, id), formerPositionPath(world.settings, id)])
+  harness.runtime.exit(id, 0);
+  await until(() => harness.state(id).status === 'exited');
+  assert.equal(await logOf(harness, id), `${numbered(0, 60)}last words`);
+  for (const path of [output, positionPath(harness.settings, id), formerPositionPath(harness.settings, id)])
     assert.equal(existsSync(path), false, path);
 });

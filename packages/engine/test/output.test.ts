@@ -7,13 +7,13 @@ import { parseLogTime } from '../src/logs/json-file.ts';
 import { readPosition } from '../src/logs/position.ts';
 import { ioDirectory, ioPath, logPath, positionPath, spoolPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
-import { openWorld, text, unframe, unframed, until, type World } from './fakes/world.ts';
+import { type Harness, openHarness, text, unframe, unframed, until } from './fakes/harness.ts';
 
-let world: World;
+let harness: Harness;
 beforeEach(async () => {
-  world = await openWorld();
+  harness = await openHarness();
 });
-afterEach(() => world.close());
+afterEach(() => harness.close());
 
 const { signal } = new AbortController();
 const everything: LogOptions = {
@@ -40,93 +40,93 @@ const liveOutput: AttachOptions = {
 };
 
 const logOf = async (id: string, change: Partial<LogOptions> = {}): Promise<string> =>
-  unframed((await world.engine.containers.logs(id, { ...everything, ...change })).output);
+  unframed((await harness.engine.containers.logs(id, { ...everything, ...change })).output);
 
 const numbered = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
 
 test('what is written while no daemon runs is in the log once it is back, each line once', async () => {
-  const id = await world.run();
-  world.runtime.say(id, numbered(0, 100));
-  await until(() => existsSync(positionPath(world.settings, id)));
-  await world.engine.stop({ stopContainers: false });
-  world.runtime.say(id, numbered(100, 200));
-  await world.restart();
-  world.runtime.say(id, numbered(200, 300));
+  const id = await harness.run();
+  harness.runtime.say(id, numbered(0, 100));
+  await until(() => existsSync(positionPath(harness.settings, id)));
+  await harness.engine.stop({ stopContainers: false });
+  harness.runtime.say(id, numbered(100, 200));
+  await harness.restart();
+  harness.runtime.say(id, numbered(200, 300));
   assert.equal(await logOf(id), numbered(0, 300));
 });
 
 test('a container that ended while no daemon ran is settled with its code, time and last words', async () => {
-  const id = await world.run();
-  await world.engine.stop({ stopContainers: false });
-  world.runtime.say(id, 'last words');
-  world.runtime.exit(id, 7);
-  const exitedAt = world.runtime.tasks.get(id)?.exit?.exitedAt;
-  await world.restart();
-  assert.equal(world.state(id).status, 'exited');
-  assert.equal(world.state(id).exitCode, 7);
-  assert.equal(world.state(id).finishedAt, exitedAt);
+  const id = await harness.run();
+  await harness.engine.stop({ stopContainers: false });
+  harness.runtime.say(id, 'last words');
+  harness.runtime.exit(id, 7);
+  const exitedAt = harness.runtime.tasks.get(id)?.exit?.exitedAt;
+  await harness.restart();
+  assert.equal(harness.state(id).status, 'exited');
+  assert.equal(harness.state(id).exitCode, 7);
+  assert.equal(harness.state(id).finishedAt, exitedAt);
   assert.equal(await logOf(id), 'last words');
-  assert.deepEqual([...world.networks.states], []);
-  assert.equal(existsSync(ioPath(world.settings, id, 'stdout')), false);
+  assert.deepEqual([...harness.networks.states], []);
+  assert.equal(existsSync(ioPath(harness.settings, id, 'stdout')), false);
 });
 
 test('a daemon killed between writing the log and the position neither loses nor doubles a line', async () => {
-  const id = await world.run();
-  world.runtime.say(id, numbered(0, 10));
+  const id = await harness.run();
+  harness.runtime.say(id, numbered(0, 10));
   assert.equal(await logOf(id), numbered(0, 10));
-  const position = readFileSync(positionPath(world.settings, id));
-  world.runtime.say(id, numbered(10, 20));
+  const position = readFileSync(positionPath(harness.settings, id));
+  harness.runtime.say(id, numbered(10, 20));
   assert.equal(await logOf(id), numbered(0, 20));
-  await world.engine.stop({ stopContainers: false });
-  writeFileSync(positionPath(world.settings, id), position); // as if the second one had not been written
-  const log = logPath(world.settings, id);
+  await harness.engine.stop({ stopContainers: false });
+  writeFileSync(positionPath(harness.settings, id), position); // as if the second one had not been written
+  const log = logPath(harness.settings, id);
   truncateSync(log, statSync(log).size - 7); // and the log only in part
-  await world.restart();
+  await harness.restart();
   assert.equal(await logOf(id), numbered(0, 20));
 });
 
 test('a daemon killed right after a rotation goes on in the new file', async () => {
   const rotation = { 'max-size': '1k', 'max-file': '50' };
-  const id = await world.run({ logOptions: rotation });
-  world.runtime.say(id, numbered(0, 10));
+  const id = await harness.run({ logOptions: rotation });
+  harness.runtime.say(id, numbered(0, 10));
   assert.equal(await logOf(id), numbered(0, 10));
-  const before = readFileSync(positionPath(world.settings, id));
+  const before = readFileSync(positionPath(harness.settings, id));
   const files = (): number =>
-    Array.from({ length: 50 }, (_, n) => `${logPath(world.settings, id)}.${n}`).filter(existsSync).length;
-  world.runtime.say(id, numbered(10, 40));
+    Array.from({ length: 50 }, (_, n) => `${logPath(harness.settings, id)}.${n}`).filter(existsSync).length;
+  harness.runtime.say(id, numbered(10, 40));
   assert.equal(await logOf(id), numbered(0, 40));
   assert.ok(files() > 1);
-  assert.notDeepEqual(readFileSync(positionPath(world.settings, id)), before);
-  await world.restart();
-  world.runtime.say(id, numbered(40, 50));
+  assert.notDeepEqual(readFileSync(positionPath(harness.settings, id)), before);
+  await harness.restart();
+  harness.runtime.say(id, numbered(40, 50));
   assert.equal(await logOf(id), numbered(0, 50));
 });
 
 test('rotation keeps max-file files, and a follower sees every line', async () => {
-  const id = await world.run({ logOptions: { 'max-size': '1k', 'max-file': '2' } });
-  world.runtime.say(id, 'first\n');
-  const { output } = await world.engine.containers.logs(id, { ...everything, follow: true });
+  const id = await harness.run({ logOptions: { 'max-size': '1k', 'max-file': '2' } });
+  harness.runtime.say(id, 'first\n');
+  const { output } = await harness.engine.containers.logs(id, { ...everything, follow: true });
   const chunks: Uint8Array[] = [];
   const following = (async () => {
     for await (const chunk of output) chunks.push(chunk);
   })();
   for (let from = 0; from < 100; from += 5) {
-    world.runtime.say(id, numbered(from, from + 5));
+    harness.runtime.say(id, numbered(from, from + 5));
     await until(() => Buffer.concat(chunks).includes(`line ${from + 4}\n`)); // it keeps up with rotation, as it would
   }
-  world.runtime.exit(id, 0);
+  harness.runtime.exit(id, 0);
   await following;
   assert.equal(unframe(Buffer.concat(chunks)), `first\n${numbered(0, 100)}`);
-  assert.equal(existsSync(`${logPath(world.settings, id)}.1`), true);
-  assert.equal(existsSync(`${logPath(world.settings, id)}.2`), false);
+  assert.equal(existsSync(`${logPath(harness.settings, id)}.1`), true);
+  assert.equal(existsSync(`${logPath(harness.settings, id)}.2`), false);
   assert.ok((await logOf(id)).endsWith(numbered(90, 100)));
   assert.equal(await logOf(id, { tail: 15 }), numbered(85, 100));
 });
 
 test('since and until take a stretch of time', async () => {
-  const id = await world.run();
-  world.runtime.say(id, 'a\n');
+  const id = await harness.run();
+  harness.runtime.say(id, 'a\n');
   assert.equal(await logOf(id), 'a\n');
   const stamped = await logOf(id, { timestamps: true });
   const time = parseLogTime(stamped.slice(0, stamped.indexOf(' '))) ?? 0n;
@@ -137,8 +137,8 @@ test('since and until take a stretch of time', async () => {
 });
 
 test('much output arrives whole, and the memory of what was read is given back', async () => {
-  const id = await world.run();
-  const attached = await world.engine.containers.attach(id, { ...liveOutput, stderr: false });
+  const id = await harness.run();
+  const attached = await harness.engine.containers.attach(id, { ...liveOutput, stderr: false });
   let heard = 0;
   const live = (async () => {
     for await (const { data } of attached.output) heard += data.length;
@@ -146,54 +146,54 @@ test('much output arrives whole, and the memory of what was read is given back',
   const block = `${'x'.repeat(1000)}\n`.repeat(1024);
   for (let count = 0; count < 8; count += 1) {
     await until(() => heard === count * block.length); // this thread both speaks and listens
-    world.runtime.say(id, block);
+    harness.runtime.say(id, block);
   }
-  const path = spoolPath(world.settings, id, 'stdout');
-  await until(() => (readPosition(positionPath(world.settings, id))?.stdout ?? 0) === 8 * block.length);
+  const path = spoolPath(harness.settings, id, 'stdout');
+  await until(() => (readPosition(positionPath(harness.settings, id))?.stdout ?? 0) === 8 * block.length);
   await until(() => statSync(path).blocks * 512 < 1024 * 1024);
-  world.runtime.exit(id, 0);
+  harness.runtime.exit(id, 0);
   await live;
   assert.equal(heard, 8 * block.length);
   assert.equal((await logOf(id)).length, 8 * block.length);
 });
 
 test('beside requests, output of a fast writer arrives whole, also at a follower, and so do the lines of others', async () => {
-  const fast = await world.run();
-  const other = await world.run();
-  const { output } = await world.engine.containers.logs(fast, { ...everything, follow: true });
+  const fast = await harness.run();
+  const other = await harness.run();
+  const { output } = await harness.engine.containers.logs(fast, { ...everything, follow: true });
   const followed = unframed(output);
   const lines = numbered(0, 100_000);
   for (let count = 0; count < 5; count += 1) {
-    world.engine.noteRequest();
-    world.runtime.say(fast, lines);
-    world.runtime.say(other, `${count}\n`);
+    harness.engine.noteRequest();
+    harness.runtime.say(fast, lines);
+    harness.runtime.say(other, `${count}\n`);
   }
   assert.equal(await logOf(other), '0\n1\n2\n3\n4\n');
   assert.ok((await logOf(fast)) === lines.repeat(5));
-  world.runtime.exit(fast, 0);
+  harness.runtime.exit(fast, 0);
   assert.ok((await followed) === lines.repeat(5));
 });
 
 test('an attacher that does not read holds nobody up', async () => {
-  const id = await world.run();
-  const sleeper = await world.engine.containers.attach(id, liveOutput);
-  const awake = await world.engine.containers.attach(id, liveOutput);
+  const id = await harness.run();
+  const sleeper = await harness.engine.containers.attach(id, liveOutput);
+  const awake = await harness.engine.containers.attach(id, liveOutput);
   const heard = text(awake.output);
-  world.runtime.say(id, numbered(0, 1000));
-  world.runtime.exit(id, 0);
+  harness.runtime.say(id, numbered(0, 1000));
+  harness.runtime.exit(id, 0);
   assert.equal(await heard, numbered(0, 1000));
   assert.equal(await text(sleeper.output), numbered(0, 1000));
 });
 
 test('an attacher hears all that is written once it is attached', async () => {
-  const id = await world.run();
+  const id = await harness.run();
   const rounds = Array.from({ length: 200 }, (_, round) => `round ${round}\n`);
   const attached: AsyncIterable<{ data: Uint8Array }>[] = [];
   for (const line of rounds) {
-    attached.push((await world.engine.containers.attach(id, liveOutput)).output);
-    world.runtime.say(id, line);
+    attached.push((await harness.engine.containers.attach(id, liveOutput)).output);
+    harness.runtime.say(id, line);
   }
-  world.runtime.exit(id, 0);
+  harness.runtime.exit(id, 0);
   for (const [round, output] of attached.entries()) {
     const heard = await text(output); // it may begin with what was on its way when it attached
     assert.ok(heard.endsWith(rounds.slice(round).join('')), `attacher ${round} heard ${heard.slice(0, 20)}…`);
@@ -201,19 +201,19 @@ test('an attacher hears all that is written once it is attached', async () => {
 });
 
 test('each run appends to the same log', async () => {
-  const id = await world.run({ command: ['x'] });
-  world.runtime.say(id, 'one\n');
-  await world.engine.containers.restart(id, {});
-  world.runtime.say(id, 'two\n');
+  const id = await harness.run({ command: ['x'] });
+  harness.runtime.say(id, 'one\n');
+  await harness.engine.containers.restart(id, {});
+  harness.runtime.say(id, 'two\n');
   assert.equal(await logOf(id), 'one\ntwo\n');
-  assert.equal(world.state(id).status, 'running');
+  assert.equal(harness.state(id).status, 'running');
 });
 
 test('with a terminal there is one stream, resized and detached from', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ tty: true, openStdin: true }) });
   await containers.start(id);
-  assert.equal(world.runtime.tasks.get(id)?.stdio.stderr, '');
+  assert.equal(harness.runtime.tasks.get(id)?.stdio.stderr, '');
   const attached = await containers.attach(id, {
     stdin: true,
     stdout: true,
@@ -224,56 +224,56 @@ test('with a terminal there is one stream, resized and detached from', async () 
     signal,
   });
   const heard = text(attached.output);
-  world.runtime.say(id, 'prompt');
+  harness.runtime.say(id, 'prompt');
   await containers.resize(id, 24, 80);
-  assert.ok(world.runtime.calls.includes('resize 24x80'));
+  assert.ok(harness.runtime.calls.includes('resize 24x80'));
   attached.stdin?.write(Buffer.from([1]));
   attached.stdin?.write(Buffer.from('b'));
   await attached.detached;
   assert.ok('prompt'.startsWith(await heard));
-  assert.equal(world.state(id).status, 'running');
-  await until(() => world.events.some((event) => event.action === 'detach'));
+  assert.equal(harness.state(id).status, 'running');
+  await until(() => harness.events.some((event) => event.action === 'detach'));
 });
 
 test('output goes to the log and, live, to those attached before the start and later', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf() });
   const wanted = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
   const early = await containers.attach(id, { ...wanted, logs: false, stream: true });
   const heard = text(early.output);
   await containers.start(id);
-  world.runtime.say(id, 'one\ntwo\n');
+  harness.runtime.say(id, 'one\ntwo\n');
   const late = await containers.attach(id, { ...wanted, logs: true, stream: true });
   const replayed = text(late.output);
-  world.runtime.say(id, 'three', 'stderr');
-  world.runtime.exit(id, 0);
+  harness.runtime.say(id, 'three', 'stderr');
+  harness.runtime.exit(id, 0);
   assert.equal(await heard, 'one\ntwo\nthree');
   assert.equal(await replayed, 'one\ntwo\nthree');
   assert.equal(await logOf(id), 'one\ntwo\nthree');
   assert.equal(await logOf(id, { tail: 2 }), 'two\nthree');
-  assert.equal(existsSync(ioDirectory(world.settings, id)), false);
+  assert.equal(existsSync(ioDirectory(harness.settings, id)), false);
 });
 
 test('logs -f goes on until the container ends', async () => {
-  const id = await world.run();
-  world.runtime.say(id, 'before\n');
-  const { output } = await world.engine.containers.logs(id, { ...everything, follow: true, tail: 0 });
+  const id = await harness.run();
+  harness.runtime.say(id, 'before\n');
+  const { output } = await harness.engine.containers.logs(id, { ...everything, follow: true, tail: 0 });
   const iterator = output[Symbol.asyncIterator]();
   const next = iterator.next();
-  world.runtime.say(id, 'after\n');
+  harness.runtime.say(id, 'after\n');
   const first = await next;
   assert.equal(Buffer.from(first.value ?? []).toString('utf8', 8), 'after\n');
-  world.runtime.exit(id, 0);
+  harness.runtime.exit(id, 0);
   assert.equal((await iterator.next()).done, true);
 });
 
 test('log driver none gives live output only', async () => {
-  const { containers } = world.engine;
+  const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
   const attached = await containers.attach(id, liveOutput);
   await containers.start(id);
-  world.runtime.say(id, 'x');
-  world.runtime.exit(id, 0);
+  harness.runtime.say(id, 'x');
+  harness.runtime.exit(id, 0);
   assert.equal(await text(attached.output), 'x');
   const message = 'configured logging driver does not support reading';
   await assert.rejects(containers.logs(id, everything), { code: 'not-implemented', message });

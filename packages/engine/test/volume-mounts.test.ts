@@ -5,33 +5,33 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { kernelError } from '@netyard/kernel';
 import type { ContainerConfig } from '../src/index.ts';
-import { openWorld, until, type World } from './fakes/world.ts';
+import { type Harness, openHarness, until } from './fakes/harness.ts';
 
-let world: World;
+let harness: Harness;
 beforeEach(async () => {
-  world = await openWorld();
+  harness = await openHarness();
 });
-afterEach(() => world.close());
+afterEach(() => harness.close());
 
 const options = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,noexec' };
-const create = () => world.engine.volumes.create({ name: 'memory', driver: 'local', options, labels: {} });
+const create = () => harness.engine.volumes.create({ name: 'memory', driver: 'local', options, labels: {} });
 const using: Partial<ContainerConfig> = {
   mounts: [{ type: 'volume', source: 'memory', target: '/data', readOnly: false, noCopy: true }],
 };
-const mounted = (): string[] => [...world.mounts.mounted.keys()];
-const ended = (id: string): Promise<void> => until(() => world.state(id).status === 'exited');
-const remove = (id: string) => world.engine.containers.remove(id, { force: true, volumes: false, link: false });
+const mounted = (): string[] => [...harness.mounts.mounted.keys()];
+const ended = (id: string): Promise<void> => until(() => harness.state(id).status === 'exited');
+const remove = (id: string) => harness.engine.containers.remove(id, { force: true, volumes: false, link: false });
 
 test('the first container mounts, the last unmounts', async () => {
   const { mountpoint } = await create();
   assert.deepEqual(mounted(), []);
-  const first = await world.run(using);
+  const first = await harness.run(using);
   assert.deepEqual(
-    [...world.mounts.mounted],
+    [...harness.mounts.mounted],
     [[mountpoint, { source: 'tmpfs', type: 'tmpfs', flags: 8, data: 'size=1m' }]],
   );
-  const second = await world.run(using);
-  world.runtime.exit(first, 0);
+  const second = await harness.run(using);
+  harness.runtime.exit(first, 0);
   await ended(first);
   assert.deepEqual(mounted(), [mountpoint]);
   await remove(second);
@@ -40,46 +40,46 @@ test('the first container mounts, the last unmounts', async () => {
 
 test('a daemon that starts again goes on with a mount in use, and undoes one that nobody uses', async () => {
   const { mountpoint } = await create();
-  const id = await world.run(using);
-  await world.restart();
+  const id = await harness.run(using);
+  await harness.restart();
   assert.deepEqual(mounted(), [mountpoint]);
   await remove(id);
   assert.deepEqual(mounted(), []);
-  world.mounts.mounted.set(mountpoint, { source: '', type: '', flags: 0, data: '' });
-  await world.restart();
+  harness.mounts.mounted.set(mountpoint, { source: '', type: '', flags: 0, data: '' });
+  await harness.restart();
   assert.deepEqual(mounted(), []);
 });
 
 test('a mount that fails fails the start, and a start that fails unmounts', async () => {
   const { mountpoint } = await create();
-  world.mounts.mountFailure = kernelError(16, 'mount -t tmpfs', mountpoint);
+  harness.mounts.mountFailure = kernelError(16, 'mount -t tmpfs', mountpoint);
   const message =
     `error while mounting volume '${mountpoint}': failed to mount local volume: ` +
     `mount tmpfs:${mountpoint}, flags: 0x8, data: size=1m: device or resource busy`;
-  await assert.rejects(world.run(using, 'aa'), { message });
-  world.mounts.mountFailure = undefined;
-  const other = await world.engine.volumes.create({
+  await assert.rejects(harness.run(using, 'aa'), { message });
+  harness.mounts.mountFailure = undefined;
+  const other = await harness.engine.volumes.create({
     name: 'bad',
     driver: '',
     options: { ...options, device: '' },
     labels: {},
   });
   const both = { mounts: [...(using.mounts ?? []), { type: 'volume', source: 'bad', target: '/b', readOnly: false }] };
-  await assert.rejects(world.run(both as Partial<ContainerConfig>), /missing device in volume options/);
+  await assert.rejects(harness.run(both as Partial<ContainerConfig>), /missing device in volume options/);
   assert.ok(existsSync(other.mountpoint));
   assert.deepEqual(mounted(), []);
 });
 
 test('a volume that cannot be unmounted keeps its files and its record', async () => {
   const { mountpoint } = await create();
-  const id = await world.run(using);
+  const id = await harness.run(using);
   writeFileSync(join(mountpoint, 'file'), '');
-  world.mounts.unmountFailure = kernelError(16, 'umount', mountpoint);
+  harness.mounts.unmountFailure = kernelError(16, 'umount', mountpoint);
   await remove(id);
-  await assert.rejects(world.engine.volumes.remove('memory', false), /^NetyardError: remove memory: umount /);
+  await assert.rejects(harness.engine.volumes.remove('memory', false), /^NetyardError: remove memory: umount /);
   assert.ok(existsSync(join(mountpoint, 'file')));
-  world.mounts.unmountFailure = undefined;
-  await world.engine.volumes.remove('memory', false);
+  harness.mounts.unmountFailure = undefined;
+  await harness.engine.volumes.remove('memory', false);
   assert.ok(!existsSync(mountpoint));
   assert.deepEqual(mounted(), []);
 });

@@ -172,7 +172,7 @@ export interface NamespaceWatch {
 }
 
 export interface KernelOptions {
-  /** Told of what goes on beneath, such as a repeated dump. Silent unless given. */
+  /** KernelObserver of what goes on beneath, such as a repeated dump. Silent unless given. */
   logger?: Logger;
 }
 

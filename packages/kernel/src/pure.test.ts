@@ -10,7 +10,7 @@ import { indexPorts, isConnectionOf, isConnectionTo } from './netlink/conntrack.
 import { decodeNftEvent, decodeRouteEvent } from './netlink/events.ts';
 import { encodeLinkChange } from './netlink/rtnl/link.ts';
 import { diff, diffRemoval } from './state/diff.ts';
-import { Ground } from './state/ground.ts';
+import { Dependencies } from './state/ground.ts';
 import { errnoName, errnoOf, hasErrno, kernelError } from './system/ffi/errno.ts';
 import { deviceNumber } from './system/files.ts';
 import { describeObject, identityOf, routeFamily } from './system/identity.ts';
@@ -50,12 +50,12 @@ test('removal goes backwards and leaves what cannot be taken back', () => {
 });
 
 test('an object stands on its namespace and its link', () => {
-  const pair = new Ground();
+  const pair = new Dependencies();
   pair.add(veth);
   assert.ok(pair.carries(address));
   assert.ok(!pair.carries({ ...address, ns: '/run/netns/r2' }));
   assert.ok(!pair.carries(state));
-  const space = new Ground();
+  const space = new Dependencies();
   space.add({ kind: 'netns', path: ns });
   assert.ok(space.carries(address) && space.carries(state) && !space.carries(veth));
 });

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, NetyardError } from '@netyard/core';
-import { enterHost, type HostHandle } from './enter.ts';
+import { execInHost, type HostHandle } from './exec.ts';
 import { isAlive } from './process-table.ts';
 
 export interface BackgroundProgram {
@@ -46,7 +46,7 @@ export async function startInBackground(handle: HostHandle, program: BackgroundP
   const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', pidFile(program.name), ended, ...program.command];
   const log = openSync(program.log, 'a');
   try {
-    const child = enterHost(handle, command, {
+    const child = execInHost(handle, command, {
       environment: process.env,
       folder: '/',
       stdio: ['ignore', log, log],
@@ -85,7 +85,7 @@ export async function killInBackground(handle: HostHandle, name: string): Promis
   if (!runsInBackground(handle, name))
     throw new NetyardError('conflict', `${name} of lab host ${handle.lab}/${handle.host} does not run`);
   const command = ['sh', '-c', `kill -9 "-$(cat ${pidFile(name)})"`];
-  const child = enterHost(handle, command, { environment: process.env, folder: '/', stdio: 'ignore' });
+  const child = execInHost(handle, command, { environment: process.env, folder: '/', stdio: 'ignore' });
   if ((await exitOf(child)) !== 0) throw new NetyardError('internal', `could not kill ${name} of ${handle.host}`);
   while (runsInBackground(handle, name)) await pause(5);
 }
@@ -101,7 +101,7 @@ function readInside(handle: HostHandle, path: string): string | undefined {
   }
 }
 
-function exitOf(child: ReturnType<typeof enterHost>): Promise<number | null> {
+function exitOf(child: ReturnType<typeof execInHost>): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new NetyardError('internal', messageOf(error), { cause: error })));
     child.once('exit', (code) => resolve(code));

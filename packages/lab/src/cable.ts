@@ -2,11 +2,11 @@
 import { NetyardError } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import type { LabUplink } from './definition.ts';
+import { namespacesOf } from './layout.ts';
+import { planCable } from './link-plan.ts';
 import { type FoundHost, findLabHost } from './list.ts';
-import { namespacesOf } from './places.ts';
 import { isAlive } from './process-table.ts';
 import { readHostState, withHost, writeHostState } from './state.ts';
-import { planCable } from './wiring.ts';
 
 /**
  * `[LAB/]HOST` means its one cable, `[LAB/]HOST:SWITCH` that to a switch. The host keeps its address and sees its link

@@ -7,11 +7,11 @@ import { Argument, type Command } from 'commander';
 import { setCable } from './cable.ts';
 import type { LabDefinition } from './definition.ts';
 import { bringDown } from './down.ts';
-import { enterHost } from './enter.ts';
+import { execInHost } from './exec.ts';
+import { killHost, startHost } from './host-lifecycle.ts';
 import { LabCommand } from './lab-command.ts';
 import { parseLab } from './lab-file.ts';
 import { findHost, type ListedHost, listHosts } from './list.ts';
-import { killHost, startHost } from './power.ts';
 import { bringUp } from './up.ts';
 
 const examples = `
@@ -201,7 +201,7 @@ function rowOf(one: ListedHost): string[] {
 async function execute(host: string, words: readonly string[]): Promise<void> {
   const handle = findHost(host);
   const command = words[0] === '--' ? words.slice(1) : words;
-  const child = enterHost(handle, command.length > 0 ? command : [process.env['SHELL'] ?? 'sh'], {
+  const child = execInHost(handle, command.length > 0 ? command : [process.env['SHELL'] ?? 'sh'], {
     environment: process.env,
     folder: process.cwd(),
     stdio: 'inherit',

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, NetyardError } from '@netyard/core';
 import { deleteNetns, hasErrno, unmount } from '@netyard/kernel';
 import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups } from './cgroups.ts';
-import { cgroupRoot, dataRoot, labPlaces, runRoot, switchPin } from './places.ts';
+import { cgroupRoot, dataRoot, labLayout, runRoot, switchPin } from './layout.ts';
 import { isAlive, isInOtherPidNamespace, running } from './process-table.ts';
 import { readState, untilFree } from './state.ts';
 
@@ -19,7 +19,7 @@ const lookEveryMs = 10;
 
 /** `lab down`. Throws `not-found`, `conflict` while the lab is being made, `internal` naming what would not go. */
 export async function bringDown(lab: string): Promise<void> {
-  const { run, data } = labPlaces(lab);
+  const { run, data } = labLayout(lab);
   if (!existsSync(run) && !existsSync(data)) throw new NetyardError('not-found', `no such lab: ${lab}`);
   const state = readState(lab);
   if (state?.phase === 'starting' && state.maker.pid !== process.pid && isAlive(state.maker))
@@ -33,7 +33,7 @@ export async function bringDown(lab: string): Promise<void> {
 
 /** Goes on after a failure; returns all failures in words. */
 export async function takeDown(lab: string): Promise<string[]> {
-  const { run, data, cgroup } = labPlaces(lab);
+  const { run, data, cgroup } = labLayout(lab);
   const hierarchies = readHierarchies();
   const failures: string[] = [];
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {

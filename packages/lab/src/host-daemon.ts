@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { broken, type Started, seenFromOutside, startInBackground, whyNot } from './background.ts';
 import type { LabHost } from './definition.ts';
-import type { HostHandle } from './enter.ts';
-import { execRootInside, hostPlaces, netyardProgram, socketInside } from './places.ts';
+import type { HostHandle } from './exec.ts';
+import { execRootInside, hostLayout, netyardProgram, socketInside } from './layout.ts';
 
 /** How long a daemon may take before it is called broken; a loaded machine needs a few seconds. */
 const patienceMs = 60_000;
@@ -16,7 +16,7 @@ export function daemonCommand(lab: string, host: LabHost): string[] {
     netyardProgram,
     'daemon',
     ...(host.bip === undefined ? [] : ['--bip', host.bip]),
-    ...['--data-root', hostPlaces(lab, host.name).data, '--exec-root', execRootInside],
+    ...['--data-root', hostLayout(lab, host.name).data, '--exec-root', execRootInside],
     ...['-H', `unix://${socketInside}`],
     ...host.daemonOptions,
   ];
@@ -27,7 +27,7 @@ export async function startDaemon(handle: HostHandle, host: LabHost, signal?: Ab
   const started = await startInBackground(handle, {
     name: 'daemon',
     command: daemonCommand(handle.lab, host),
-    log: hostPlaces(handle.lab, handle.host).daemonLog,
+    log: hostLayout(handle.lab, handle.host).daemonLog,
   });
   await daemonAnswers(started, signal);
 }

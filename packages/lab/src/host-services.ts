@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { broken, type Started, startInBackground, whyNot } from './background.ts';
 import type { LabHost, LabService } from './definition.ts';
-import { enterHost, type HostHandle } from './enter.ts';
-import { serviceLog } from './places.ts';
+import { execInHost, type HostHandle } from './exec.ts';
+import { serviceLog } from './layout.ts';
 import { fillIn } from './service.ts';
 
 const patienceMs = 60_000;
@@ -47,7 +47,7 @@ async function isOfUse(started: Started, ready: string, signal: AbortSignal | un
 
 function succeeds(handle: HostHandle, line: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const child = enterHost(handle, ['sh', '-c', line], { environment: process.env, folder: '/', stdio: 'ignore' });
+    const child = execInHost(handle, ['sh', '-c', line], { environment: process.env, folder: '/', stdio: 'ignore' });
     child.once('error', reject);
     child.once('exit', (code) => resolve(code === 0));
   });

@@ -7,7 +7,7 @@ import { createGroups, groupFiles, type Hierarchy, leafFiles } from './cgroups.t
 import type { LabDefinition, LabHost } from './definition.ts';
 import { hostFiles } from './host-files.ts';
 import { outerScript, quote, readyLine } from './host-setup.ts';
-import { hostPlaces } from './places.ts';
+import { hostLayout } from './layout.ts';
 import { childrenOf, identifyProcess, type ProcessIdentity } from './process-table.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function createHost(
   host: LabHost,
   hierarchies: readonly Hierarchy[],
 ): Promise<ProcessIdentity> {
-  const places = hostPlaces(lab.name, host.name);
+  const places = hostLayout(lab.name, host.name);
   for (const folder of [places.etc, places.etcWork, places.data, places.state]) mkdirSync(folder, { recursive: true });
   writeHostFiles(places.etc, hostFiles(lab, host));
   createGroups(hierarchies, places.cgroup);

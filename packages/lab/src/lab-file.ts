@@ -6,8 +6,8 @@ import { NetyardError } from '@netyard/core';
 import { type Document, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import type { LabDefinition } from './definition.ts';
+import { LabFileError, type Path } from './lab-file-error.ts';
 import { labFileSchema } from './lab-schema.ts';
-import { Misplaced, type Path } from './misplaced.ts';
 
 import { defineLab } from './topology.ts';
 
@@ -38,7 +38,7 @@ export function parseLab(text: string, file: string): LabDefinition {
   try {
     return defineLab(parsed.data);
   } catch (error) {
-    if (error instanceof Misplaced) throw misplaced(error.path, error.message);
+    if (error instanceof LabFileError) throw misplaced(error.path, error.message);
     throw error;
   }
 }

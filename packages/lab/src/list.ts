@@ -3,12 +3,12 @@ import { NetyardError } from '@netyard/core';
 import { hasErrno, type Kernel, openKernel } from '@netyard/kernel';
 import { runsInBackground } from './background.ts';
 import type { LabHost, LabUplink } from './definition.ts';
-import type { HostHandle } from './enter.ts';
+import type { HostHandle } from './exec.ts';
 import { answers } from './host-daemon.ts';
-import { switchPin } from './places.ts';
+import { switchPin } from './layout.ts';
+import { portName } from './link-plan.ts';
 import { isAlive } from './process-table.ts';
 import { type LabState, labNames, readState } from './state.ts';
-import { portName } from './wiring.ts';
 
 export interface ListedLink {
   switch: string;

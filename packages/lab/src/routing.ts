@@ -4,7 +4,7 @@
  */
 import { formatIp, type Ip, lastOf, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import type { LabHost, LabRoute, LabSwitch } from './definition.ts';
-import { Misplaced, type Path } from './misplaced.ts';
+import { LabFileError, type Path } from './lab-file-error.ts';
 
 export interface WrittenRoute extends LabRoute {
   host: string;
@@ -81,7 +81,7 @@ function refuseLoops(
         const place = written.find((one) =>
           circle.some((step) => step.router.name === one.host && step.route.to === one.to),
         );
-        throw new Misplaced(place?.path ?? ['routers'], `packets to ${text} would go in a circle: ${words}`);
+        throw new LabFileError(place?.path ?? ['routers'], `packets to ${text} would go in a circle: ${words}`);
       }
     }
   }

@@ -1,7 +1,7 @@
 /** The words of a lab file's services: what stands for what in their lines. Pure. */
 import { formatIp, parsePrefix } from '@netyard/core';
 import type { LabHost } from './definition.ts';
-import { hostPlaces } from './places.ts';
+import { hostLayout } from './layout.ts';
 
 /** `{word}`, but not a shell's `${word}`. */
 const placeholder = /(?<!\$)\{([a-z]+)\}/g;
@@ -22,7 +22,7 @@ export function fillIn(line: string, lab: string, host: LabHost): string {
   const values: Record<string, string> = {
     host: host.name,
     address: uplink ? formatIp(parsePrefix(uplink.address)) : '',
-    state: hostPlaces(lab, host.name).state,
+    state: hostLayout(lab, host.name).state,
   };
   return line.replaceAll(placeholder, (whole, word: string) => values[word] ?? whole);
 }

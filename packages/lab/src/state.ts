@@ -9,7 +9,7 @@ import { NetyardError } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
 import { z } from 'zod';
 import type { LabDefinition } from './definition.ts';
-import { labPlaces, runRoot } from './places.ts';
+import { labLayout, runRoot } from './layout.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process-table.ts';
 
 const identity = z.object({ pid: z.number(), startTime: z.string() });
@@ -57,14 +57,14 @@ export interface LabState {
 /** How long another command may be at a host: a daemon's start, and more. */
 const patienceMs = 120_000;
 
-const statePath = (lab: string): string => join(labPlaces(lab).run, 'state.json');
-const hostsFolder = (lab: string): string => join(labPlaces(lab).run, 'hosts');
+const statePath = (lab: string): string => join(labLayout(lab).run, 'state.json');
+const hostsFolder = (lab: string): string => join(labLayout(lab).run, 'hosts');
 const lockPath = (lab: string, host: string): string => `${hostPath(lab, host)}.lock`;
 const hostPath = (lab: string, host: string): string => join(hostsFolder(lab), `${host}.json`);
 
 /** Takes the lab's name on this machine. Throws `conflict` when it is taken. */
 export function claimName(lab: LabDefinition): void {
-  const { run, data } = labPlaces(lab.name);
+  const { run, data } = labLayout(lab.name);
   mkdirSync(runRoot, { recursive: true, mode: 0o755 });
   const taken = (): NetyardError =>
     new NetyardError('conflict', `a lab called ${lab.name} is there already`, {

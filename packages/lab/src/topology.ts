@@ -15,8 +15,8 @@ import {
   prefixesOverlap,
 } from '@netyard/core';
 import { defaultBip, type LabDefinition, type LabHost, type LabSwitch, onlySwitch, uplinkName } from './definition.ts';
+import { LabFileError, type Path } from './lab-file-error.ts';
 import type { HostInFile, LabFile } from './lab-schema.ts';
-import { Misplaced, type Path } from './misplaced.ts';
 import { completeRoutes, type WrittenRoute } from './routing.ts';
 
 interface Wire {
@@ -54,15 +54,15 @@ export function defineLab(file: LabFile): LabDefinition {
 
 function readSwitches(file: LabFile): Wires {
   if (file.switch !== undefined && file.switches !== undefined)
-    throw new Misplaced(['switch'], 'either one switch, or switches with names');
+    throw new LabFileError(['switch'], 'either one switch, or switches with names');
   const wanted = Object.entries(file.switch ? { [onlySwitch]: file.switch } : (file.switches ?? {}));
   if (wanted.length === 0)
-    throw new Misplaced(['switches'], 'a lab needs a switch: `switch: PREFIX`, or `switches: { NAME: PREFIX, … }`');
+    throw new LabFileError(['switches'], 'a lab needs a switch: `switch: PREFIX`, or `switches: { NAME: PREFIX, … }`');
   const wires = new Map<string, Wire>();
   for (const [name, { prefix: text, mtu }] of wanted) {
     const prefix = networkOf(parsePrefix(text));
     const other = [...wires.values()].find((one) => prefixesOverlap(one.prefix, prefix))?.definition;
-    if (other) throw new Misplaced(['switches', name], `${text} overlaps the switch ${other.name}, ${other.prefix}`);
+    if (other) throw new LabFileError(['switches', name], `${text} overlaps the switch ${other.name}, ${other.prefix}`);
     const definition = { name, prefix: formatPrefix(prefix), ...(mtu === undefined ? {} : { mtu }) };
     wires.set(name, { definition, prefix });
   }
@@ -72,12 +72,12 @@ function readSwitches(file: LabFile): Wires {
 function draftHost(name: string, wanted: HostInFile, wires: Wires): Draft {
   const path = ['hosts', name];
   const on = wanted.switch ?? (wires.size === 1 ? [...wires.keys()][0] : undefined);
-  if (on === undefined) throw new Misplaced(path, `on which switch? ${[...wires.keys()].join(', ')}`);
+  if (on === undefined) throw new LabFileError(path, `on which switch? ${[...wires.keys()].join(', ')}`);
   const wire = findWire(on, wires, [...path, 'switch']);
   const address = readAddress(wanted.address, wire, [...path, 'address']);
   checkBip(path, wanted.bip, wires);
   const given = Array.isArray(wanted.daemon) ? wanted.daemon : undefined;
-  if (given && wanted.options) throw new Misplaced([...path, 'options'], 'the options stand at `daemon` already');
+  if (given && wanted.options) throw new LabFileError([...path, 'options'], 'the options stand at `daemon` already');
   const services = Object.entries(wanted.services ?? {}).map(([service, { run, ready }]) => ({
     name: service,
     run,
@@ -105,19 +105,19 @@ function draftRouter(name: string, wanted: NonNullable<LabFile['routers']>[strin
     const wire = findWire(on, wires, [...path, on]);
     return { switch: on, link: on, address: readAddress(text, wire, [...path, on]) };
   });
-  if (uplinks.length === 0) throw new Misplaced(path, 'on no switch: `SWITCH: ADDRESS` for each that it joins');
+  if (uplinks.length === 0) throw new LabFileError(path, 'on no switch: `SWITCH: ADDRESS` for each that it joins');
   return { path, routes: routes ?? {}, host: { name, uplinks, role: 'router', daemon: false, daemonOptions: [] } };
 }
 
 function findWire(name: string, wires: Wires, path: Path): Wire {
   const wire = wires.get(name);
   if (wire) return wire;
-  throw new Misplaced(path, `no switch is called ${name}; there are ${[...wires.keys()].join(', ')}`);
+  throw new LabFileError(path, `no switch is called ${name}; there are ${[...wires.keys()].join(', ')}`);
 }
 
 /** An address on a switch, with the switch's length, which may be left out. */
 function readAddress(text: string, { definition, prefix: wire }: Wire, path: Path): string {
-  const refuse = (message: string): Misplaced => new Misplaced(path, message);
+  const refuse = (message: string): LabFileError => new LabFileError(path, message);
   let address: Prefix;
   try {
     address = parsePrefix(text.includes('/') ? text : `${text}/${wire.length}`);
@@ -138,15 +138,15 @@ function checkBip(path: Path, bip: string | undefined, wires: Wires): void {
   const wanted = parsePrefix(bip ?? defaultBip);
   const wire = [...wires.values()].find((one) => prefixesOverlap(wanted, one.prefix));
   if (!wire) return;
-  if (bip !== undefined) throw new Misplaced([...path, 'bip'], `${bip} overlaps the ${nameOf(wire.definition)}`);
+  if (bip !== undefined) throw new LabFileError([...path, 'bip'], `${bip} overlaps the ${nameOf(wire.definition)}`);
   const net = formatPrefix(networkOf(wanted));
-  throw new Misplaced(path, `Docker's default network ${net} overlaps the ${nameOf(wire.definition)}: give a bip`);
+  throw new LabFileError(path, `Docker's default network ${net} overlaps the ${nameOf(wire.definition)}: give a bip`);
 }
 
 function checkNames(drafts: readonly Draft[]): void {
   const names = new Set<string>();
   for (const { host, path } of drafts) {
-    if (names.has(host.name)) throw new Misplaced(path, `a host is called ${host.name} already`);
+    if (names.has(host.name)) throw new LabFileError(path, `a host is called ${host.name} already`);
     names.add(host.name);
   }
 }
@@ -159,7 +159,7 @@ function addressHolders(drafts: readonly Draft[]): Map<string, Draft> {
       const address = formatIp(parsePrefix(uplink.address));
       const other = holders.get(address)?.host.name;
       const place = [...draft.path, draft.host.role === 'router' ? uplink.switch : 'address'];
-      if (other !== undefined) throw new Misplaced(place, `${address} is the address of ${other} already`);
+      if (other !== undefined) throw new LabFileError(place, `${address} is the address of ${other} already`);
       holders.set(address, draft);
     }
   }
@@ -179,7 +179,7 @@ function readRoutes(draft: Draft, drafts: readonly Draft[], holders: ReadonlyMap
   });
   if (draft.gateway === undefined) return routes;
   const path = [...draft.path, 'gateway'];
-  if (routes.some((one) => one.to === 'default')) throw new Misplaced(path, 'a default route is written already');
+  if (routes.some((one) => one.to === 'default')) throw new LabFileError(path, 'a default route is written already');
   const via = nextHop(routerAddress(draft.gateway, draft, drafts, path), draft, holders, path);
   return [...routes, { host: draft.host.name, path, to: 'default', via }];
 }
@@ -190,13 +190,13 @@ function readDestination(text: string, draft: Draft, path: Path): string {
   try {
     prefix = parsePrefix(text);
   } catch (error) {
-    throw new Misplaced(path, `${messageOf(error)}: write a prefix, or default`);
+    throw new LabFileError(path, `${messageOf(error)}: write a prefix, or default`);
   }
   const network = formatPrefix(networkOf(prefix));
-  if (formatPrefix(prefix) !== network) throw new Misplaced(path, `${text} has host bits set: write ${network}`);
-  if (prefix.length === 0) throw new Misplaced(path, 'write default');
+  if (formatPrefix(prefix) !== network) throw new LabFileError(path, `${text} has host bits set: write ${network}`);
+  if (prefix.length === 0) throw new LabFileError(path, 'write default');
   const own = draft.host.uplinks.find((uplink) => formatPrefix(networkOf(parsePrefix(uplink.address))) === network);
-  if (own) throw new Misplaced(path, `${draft.host.name} is on ${network} itself`);
+  if (own) throw new LabFileError(path, `${draft.host.name} is on ${network} itself`);
   return network;
 }
 
@@ -206,7 +206,7 @@ function routerAddress(text: string, draft: Draft, drafts: readonly Draft[], pat
   if (!router) return text;
   const shared = router.uplinks.find((theirs) => draft.host.uplinks.some((ours) => ours.switch === theirs.switch));
   const on = draft.host.uplinks.map((uplink) => uplink.switch).join(', ');
-  if (!shared) throw new Misplaced(path, `router ${text} is not on ${on}`);
+  if (!shared) throw new LabFileError(path, `router ${text} is not on ${on}`);
   return formatIp(parsePrefix(shared.address));
 }
 
@@ -216,13 +216,13 @@ function nextHop(text: string, draft: Draft, holders: ReadonlyMap<string, Draft>
   try {
     address = formatIp(parseIp(text));
   } catch (error) {
-    throw new Misplaced(path, messageOf(error));
+    throw new LabFileError(path, messageOf(error));
   }
   const uplink = draft.host.uplinks.find((one) => prefixContains(parsePrefix(one.address), parseIp(address)));
   const on = draft.host.uplinks.map((one) => one.switch).join(', ');
-  if (!uplink) throw new Misplaced(path, `${text} cannot be reached: it is not on ${on}`);
+  if (!uplink) throw new LabFileError(path, `${text} cannot be reached: it is not on ${on}`);
   const holder = holders.get(address);
-  if (!holder) throw new Misplaced(path, `nobody on ${uplink.switch} has the address ${address}`);
-  if (holder === draft) throw new Misplaced(path, `${address} is the address of ${draft.host.name} itself`);
+  if (!holder) throw new LabFileError(path, `nobody on ${uplink.switch} has the address ${address}`);
+  if (holder === draft) throw new LabFileError(path, `${address} is the address of ${draft.host.name} itself`);
   return address;
 }

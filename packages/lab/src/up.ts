@@ -5,19 +5,19 @@ import { createNetns, openKernel } from '@netyard/kernel';
 import { readHierarchies } from './cgroups.ts';
 import { defaultBip, type LabDefinition, type LabHost } from './definition.ts';
 import { takeDown } from './down.ts';
-import type { HostHandle } from './enter.ts';
+import type { HostHandle } from './exec.ts';
 import { createHost } from './host.ts';
 import { startDaemon } from './host-daemon.ts';
 import { startServices } from './host-services.ts';
+import { namespacesOf, switchPin } from './layout.ts';
+import { planLabLinks } from './link-plan.ts';
 import { inParallel } from './parallel.ts';
-import { namespacesOf, switchPin } from './places.ts';
 import { identifyProcess, type ProcessIdentity } from './process-table.ts';
 import { requireMachine } from './requirements.ts';
 import { claimName, writeHostState, writeLabState } from './state.ts';
-import { planWiring } from './wiring.ts';
 
 export interface BringUpOptions {
-  /** Told of each step in words. */
+  /** KernelObserver of each step in words. */
   say: (line: string) => void;
   /** Aborted: what was made so far is undone. */
   signal: AbortSignal;
@@ -104,7 +104,7 @@ async function layCables(lab: LabDefinition, inits: Inits): Promise<void> {
   const kernel = openKernel();
   try {
     await kernel.apply(
-      planWiring(
+      planLabLinks(
         lab,
         namespacesOf(lab.name, (host) => initOf(inits, host)),
       ),

@@ -6,7 +6,7 @@ import { isNetyardError } from '@netyard/core';
 import {
   bringDown,
   bringUp,
-  enterHost,
+  execInHost,
   findHost,
   killHost,
   type ListedHost,
@@ -30,7 +30,7 @@ interface Result {
 /** Runs a shell line in a host, whatever comes of it. */
 function run(host: string, line: string): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = enterHost(findHost(host), ['sh', '-c', line], {
+    const child = execInHost(findHost(host), ['sh', '-c', line], {
       environment: process.env,
       folder: '/',
       stdio: ['ignore', 'pipe', 'pipe'],

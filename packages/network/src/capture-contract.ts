@@ -15,7 +15,7 @@ export interface CaptureRequest {
 }
 
 /** The link that is captured on, in the words of those who asked. */
-export interface CapturePlace {
+export interface CaptureInterface {
   kind: 'container' | 'network' | 'uplink';
   /** Of the container or the network; of an uplink that of its link. */
   name: string;
@@ -30,7 +30,7 @@ export interface CapturePlace {
 }
 
 export interface CaptureSession {
-  place: CapturePlace;
+  place: CaptureInterface;
   packets: PacketCapture;
   /** Names of the containers that run now, for whoever reads addresses. */
   names: { address: string; name: string }[];

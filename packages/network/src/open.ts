@@ -19,12 +19,12 @@ import { LinkIndex } from './links/index.ts';
 import { networkOf } from './lookup.ts';
 import { setClusterPeers } from './operations/cluster-peers.ts';
 import { connect, disconnect } from './operations/connect.ts';
-import { Departures } from './operations/departures.ts';
 import { describe } from './operations/describe.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
 import { Guard } from './operations/guard.ts';
 import { Insides } from './operations/inside.ts';
+import { Departures } from './operations/link-deletions.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { Names } from './operations/names.ts';
 import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
@@ -33,12 +33,12 @@ import { listPeers, stateOf } from './operations/peer-states.ts';
 import { TrafficWatch } from './operations/peer-traffic.ts';
 import { addPeer, peerOf, planAddPeer, planRemovePeer, removePeer } from './operations/peers.ts';
 import { prepare } from './operations/prepare.ts';
+import { Reconciler } from './operations/reconciler.ts';
 import { register, unregister } from './operations/register.ts';
 import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { start } from './operations/start.ts';
-import { Mender } from './operations/watch.ts';
 import { checkPeerApi } from './peers/api.ts';
 import { checkPeerRequest } from './peers/parse.ts';
 import { type Peer, PeerTable } from './peers/table.ts';
@@ -63,8 +63,8 @@ export interface NetworksOptions {
 /** Throws `invalid` for settings that cannot be (`parse bip failed: …`). Touches only the store; `start` the kernel. */
 export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
-  const context = openContext(options, listeners, () => mender.ownDeletion());
-  const mender: Mender = new Mender(context);
+  const context = openContext(options, listeners, () => reconciler.ownDeletion());
+  const reconciler: Reconciler = new Reconciler(context);
   const traffic = new TrafficWatch(context);
   const guard = new Guard(context);
   let started = false;
@@ -72,7 +72,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     async start(running, options) {
       context.insides.start();
       await start(context, running, options);
-      if (!started) mender.start();
+      if (!started) reconciler.start();
       await guard.start();
       started = true;
       context.names.start();
@@ -106,12 +106,12 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.names.close();
       await traffic.close();
       guard.close(); // before the repairs end that it waits for
-      await Promise.all([mender.close(), context.insides.close()]);
+      await Promise.all([reconciler.close(), context.insides.close()]);
       if (started) await releaseForeignRules(context);
       await context.departures.close();
       context.ports.close();
     },
-    cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepWanted: started }, describe),
+    cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepDesired: started }, describe),
   };
 }
 

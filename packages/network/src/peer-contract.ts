@@ -93,7 +93,7 @@ export interface RemoteDirectory {
   names(): readonly RemoteName[];
   /** Makes what this host publishes exactly this. */
   publish(names: readonly Omit<RemoteName, 'host'>[]): void;
-  /** Told whenever `names` or `hosts` may answer something else. */
+  /** KernelObserver whenever `names` or `hosts` may answer something else. */
   changes(listener: () => void): () => void;
 }
 
@@ -121,7 +121,7 @@ export interface PeerContainers {
    * `unavailable` or `unauthorized` when the API does not answer or does not let us in.
    */
   find(ref: string): Promise<RemoteName | undefined>;
-  /** Told whenever a container may have come, gone or moved, and when the API answers again after it was away. */
+  /** KernelObserver whenever a container may have come, gone or moved, and when the API answers again after it was away. */
   changes(listener: () => void): () => void;
   close(): void;
 }

@@ -2,8 +2,8 @@
 import { after, before, describe } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import type { NetworkSettings } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 /**
  * The same tests twice: br_netfilter shows bridged packets to the `ip` chains too; hosts have it on or off, and it may
@@ -12,25 +12,25 @@ import { Yard } from './yard.ts';
 export function describeBridge(
   host: { skip: string | false },
   settings: Partial<NetworkSettings>,
-  tests: (yard: Yard, neighbour: string) => void,
+  tests: (testbed: Testbed, neighbour: string) => void,
 ): void {
   for (const bridgeNetfilter of ['1', '0']) {
     describe(`with bridge-nf-call-iptables=${bridgeNetfilter}`, host, () => {
       const kernel = openKernel();
-      const yard = new Yard({ kernel, settings });
+      const testbed = new Testbed({ kernel, settings });
       before(async () => {
         sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${bridgeNetfilter}`);
         addUplink();
         addNeighbour('neighbour', 9);
-        await yard.networks.start([]);
+        await testbed.networks.start([]);
       });
       after(async () => {
-        await yard.close();
+        await testbed.close();
         kernel.close();
         sh('ip netns delete neighbour; ip link delete n-neighbour; ip link delete up0; ip link delete docker0');
         sh('nft flush ruleset');
       });
-      tests(yard, '/run/netns/neighbour');
+      tests(testbed, '/run/netns/neighbour');
     });
   }
 }

@@ -8,9 +8,9 @@ import { ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './w
 
 const host = inFreshHost(import.meta.url);
 
-describeBridge(host, {}, (yard, neighbour) => {
+describeBridge(host, {}, (testbed, neighbour) => {
   test('a container gets namespace, address, route and files, and all of it goes again', async () => {
-    const state = await yard.run('web');
+    const state = await testbed.run('web');
     const ns = state.netnsPath ?? '';
     assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
     assert.ok(existsSync(ns));
@@ -22,14 +22,14 @@ describeBridge(host, {}, (yard, neighbour) => {
     assert.ok(pings(undefined, '172.17.0.2'));
     assert.match(readFileSync(state.files.hosts, 'utf8'), /^172\.17\.0\.2\t[0-9a-f]{12}$/m);
     assert.equal(readFileSync(state.files.resolvConf, 'utf8'), 'nameserver 192.0.2.53\nsearch example\n');
-    await yard.remove(state.containerId);
+    await testbed.remove(state.containerId);
     assert.ok(!existsSync(ns));
     await eventually('the link is gone', () => !/ny-/.test(sh('ip -o link')));
   });
 
   test('a published port answers neighbours, the host, 127.0.0.1 and other containers', async () => {
-    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-    const other = await yard.run('other');
+    const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    const other = await testbed.run('other');
     await serve(web.netnsPath, 'tcp', 80, 'web');
     const address = web.endpoints[0]?.ipv4Address ?? '';
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.9', 'the source address is kept');
@@ -43,15 +43,15 @@ describeBridge(host, {}, (yard, neighbour) => {
     sh('ip -n neighbour route add 172.17.0.0/16 via 192.0.2.1');
     assert.equal(askBriefly(neighbour, 'tcp', address, 80), '');
     assert.ok(!pingsBriefly(neighbour, address));
-    await yard.remove(web.containerId);
+    await testbed.remove(web.containerId);
     assert.equal(askBriefly(neighbour, 'tcp', '192.0.2.1', 8801), '');
-    await yard.remove(other.containerId);
+    await testbed.remove(other.containerId);
   });
 
   test('a port on 127.0.0.1 is for this host alone', async () => {
     const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8802, hostAddress: '127.0.0.1' }];
-    const web = await yard.run('web', { ports });
-    const other = await yard.run('other');
+    const web = await testbed.run('web', { ports });
+    const other = await testbed.run('other');
     await serve(web.netnsPath, 'tcp', 80, 'web');
     assert.match(ask(undefined, 'tcp', '127.0.0.1', 8802), /^web /);
     assert.equal(askBriefly(undefined, 'tcp', '192.0.2.1', 8802), '');
@@ -63,30 +63,30 @@ describeBridge(host, {}, (yard, neighbour) => {
       assert.equal(askBriefly(neighbour, 'tcp', target, 8802), '', `neighbour to ${target}`);
     for (const target of ['192.0.2.1', '172.17.0.1'])
       assert.equal(askBriefly(other.netnsPath, 'tcp', target, 8802), '', `container to ${target}`);
-    await yard.remove(web.containerId);
-    await yard.remove(other.containerId);
+    await testbed.remove(web.containerId);
+    await testbed.remove(other.containerId);
   });
 
   test('UDP is published, and forgets the container that had the port before', async () => {
     const ports = [{ protocol: 'udp' as const, containerPort: 53, hostPort: 5353 }];
-    const first = await yard.run('first', { ports });
+    const first = await testbed.run('first', { ports });
     await serve(first.netnsPath, 'udp', 53, 'first');
     await eventually('the first answers', () =>
       /^first/.test(askBriefly(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777')),
     );
-    await yard.remove(first.containerId);
-    const second = await yard.run('second', { ports });
+    await testbed.remove(first.containerId);
+    const second = await testbed.run('second', { ports });
     await serve(second.netnsPath, 'udp', 53, 'second');
     await eventually('the second answers', () =>
       /^second/.test(askBriefly(neighbour, 'udp', '192.0.2.1', 5353, ',sourceport=7777')),
     );
-    await yard.remove(second.containerId);
+    await testbed.remove(second.containerId);
   });
 
   test('what goes outwards is masqueraded', async () => {
-    const client = await yard.run('client');
+    const client = await testbed.run('client');
     await serve(neighbour, 'tcp', 9000, 'neighbour');
     assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.9', 9000), 'neighbour 192.0.2.1');
-    await yard.remove(client.containerId);
+    await testbed.remove(client.containerId);
   });
 });

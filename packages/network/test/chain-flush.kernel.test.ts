@@ -5,8 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import { Echo } from './echo.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, askBriefly, eventually, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
@@ -15,7 +15,7 @@ const rounds = 200;
 
 describe('a change of single chains', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let address = '';
   let other = '';
 
@@ -32,10 +32,10 @@ describe('a change of single chains', host, () => {
     );
     sh('ip link set far0 up; ip -n far link set eth0 up; ip -n far address add 198.51.100.9/24 dev eth0');
     sh('ip -n neighbour route add default via 192.0.2.1; ip -n far route add default via 198.51.100.1');
-    await yard.networks.start([]);
-    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await testbed.networks.start([]);
+    const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     address = web.endpoints[0]?.ipv4Address ?? '';
-    other = (await yard.run('other')).netnsPath ?? '';
+    other = (await testbed.run('other')).netnsPath ?? '';
     appendFileSync(arrivals, '');
     await serve(web.netnsPath, 'tcp', 80, 'web', { program: 'EXEC:cat' });
     await record(web.netnsPath ?? '', 'tcp', 81, 'tcp');
@@ -44,7 +44,7 @@ describe('a change of single chains', host, () => {
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 

@@ -4,8 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { PeerRequest } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { addUplink, eventually, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
 const peer = (number: number): PeerRequest => ({
@@ -17,14 +17,14 @@ const many = (count: number): PeerRequest[] => Array.from({ length: count }, (_,
 
 describe('a big cluster', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel, settings: { awaitClusterPeers: true } });
+  const testbed = new Testbed({ kernel, settings: { awaitClusterPeers: true } });
   before(async () => {
     addUplink();
     sh('ip address add 10.9.200.1/16 dev up0');
-    await yard.networks.start([]);
+    await testbed.networks.start([]);
   });
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -37,16 +37,16 @@ describe('a big cluster', host, () => {
   };
 
   test('all at once, then one more and one less', async (t) => {
-    t.diagnostic(`1000 hosts: ${(await time(() => yard.networks.setClusterPeers(many(1000)))).toFixed(0)} ms`);
+    t.diagnostic(`1000 hosts: ${(await time(() => testbed.networks.setClusterPeers(many(1000)))).toFixed(0)} ms`);
     assert.equal(routes(), 1000);
     for (const count of [1001, 1002, 1003, 1004, 1005])
-      t.diagnostic(`one more: ${(await time(() => yard.networks.setClusterPeers(many(count)))).toFixed(1)} ms`);
-    t.diagnostic(`one less: ${(await time(() => yard.networks.setClusterPeers(many(1004)))).toFixed(1)} ms`);
+      t.diagnostic(`one more: ${(await time(() => testbed.networks.setClusterPeers(many(count)))).toFixed(1)} ms`);
+    t.diagnostic(`one less: ${(await time(() => testbed.networks.setClusterPeers(many(1004)))).toFixed(1)} ms`);
     assert.equal(routes(), 1004);
     assert.ok(!has(1005) && has(1004));
     assert.doesNotMatch(sh('nft list set ip netyard peer_paths_24'), /"peer h1005"/);
-    t.diagnostic(`peer ls: ${(await time(() => yard.networks.peers())).toFixed(0)} ms`);
-    const states = await yard.networks.peers();
+    t.diagnostic(`peer ls: ${(await time(() => testbed.networks.peers())).toFixed(0)} ms`);
+    const states = await testbed.networks.peers();
     assert.deepEqual(
       states.filter(({ problems }) => problems.length > 0),
       [],
@@ -75,7 +75,7 @@ describe('a big cluster', host, () => {
   });
 
   test('nobody is left', async () => {
-    await yard.networks.setClusterPeers([]);
+    await testbed.networks.setClusterPeers([]);
     assert.equal(routes(), 0);
     assert.doesNotMatch(sh('nft list ruleset'), /peer h/);
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeKernel } from '@netyard/testkit';
 import type { PeerRequest } from '../src/index.ts';
-import { Yard } from './yard.ts';
+import { Testbed } from './testbed.ts';
 
 const uplink = { kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' } as const;
 const host = (number: number): PeerRequest => ({
@@ -13,51 +13,51 @@ const host = (number: number): PeerRequest => ({
 });
 
 let kernel: FakeKernel;
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
   kernel = new FakeKernel();
   kernel.appear(uplink);
-  yard = new Yard({ kernel, settings: { awaitClusterPeers: true } });
-  await yard.networks.start([]);
+  testbed = new Testbed({ kernel, settings: { awaitClusterPeers: true } });
+  await testbed.networks.start([]);
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 const routes = (): string[] =>
   kernel.objects().flatMap((object) => (object.kind === 'route' && object.protocol === 78 ? [object.to] : []));
 
 test('one more and one less among many: only these are touched', async () => {
   const hosts = [1, 2, 3, 4].map(host);
-  assert.deepEqual(await yard.networks.setClusterPeers(hosts), []);
+  assert.deepEqual(await testbed.networks.setClusterPeers(hosts), []);
   assert.deepEqual(
     routes(),
     hosts.flatMap(({ subnets }) => subnets),
   );
   kernel.done.length = 0;
-  await yard.networks.setClusterPeers(hosts);
+  await testbed.networks.setClusterPeers(hosts);
   assert.deepEqual(kernel.done, []);
-  await yard.networks.setClusterPeers([...hosts, host(5)]);
+  await testbed.networks.setClusterPeers([...hosts, host(5)]);
   const touched = () =>
     kernel.done.flatMap(({ action, object }) => (object.kind === 'route' ? [action, object.to] : []));
   assert.deepEqual(touched(), ['create', '192.168.5.0/24']);
   kernel.done.length = 0;
   kernel.forgottenSubnets.length = 0;
-  await yard.networks.setClusterPeers([host(1), host(3), host(4), host(5)]);
+  await testbed.networks.setClusterPeers([host(1), host(3), host(4), host(5)]);
   assert.deepEqual(touched(), ['delete', '192.168.2.0/24']);
   assert.deepEqual(kernel.forgottenSubnets, ['192.168.2.0/24']);
-  assert.equal((await yard.networks.peer('h1')).origin, 'cluster');
-  assert.deepEqual(yard.store.peers(), [], 'the cluster keeps them, not the store');
-  await assert.rejects(yard.networks.removePeer('h1'), /is a host of the cluster/);
+  assert.equal((await testbed.networks.peer('h1')).origin, 'cluster');
+  assert.deepEqual(testbed.store.peers(), [], 'the cluster keeps them, not the store');
+  await assert.rejects(testbed.networks.removePeer('h1'), /is a host of the cluster/);
 });
 
 test('an announcement that changes takes the place of the former', async () => {
-  await yard.networks.setClusterPeers([host(1), host(2)]);
-  await yard.networks.setClusterPeers([host(1), { ...host(2), subnets: ['192.168.99.0/24'] }]);
+  await testbed.networks.setClusterPeers([host(1), host(2)]);
+  await testbed.networks.setClusterPeers([host(1), { ...host(2), subnets: ['192.168.99.0/24'] }]);
   assert.deepEqual(routes().sort(), ['192.168.1.0/24', '192.168.99.0/24']);
 });
 
 test('liars are refused one by one and told; the others go on, and they too once they tell the truth', async () => {
-  await yard.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
+  await testbed.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
   kernel.appear({ kind: 'route', to: '10.60.0.0/16', via: '172.16.0.1', link: 'eth0' });
   const lies: [Partial<PeerRequest>, RegExp][] = [
     [{ subnets: ['172.17.0.0/24'] }, /our own network bridge/],
@@ -73,40 +73,40 @@ test('liars are refused one by one and told; the others go on, and they too once
     [{ subnets: [] }, /has no subnet/],
   ];
   const liars = lies.map(([lie], index) => ({ ...host(20 + index), ...lie }));
-  await yard.networks.setClusterPeers([]);
-  const refused = await yard.networks.setClusterPeers([host(1), ...liars, host(2)]);
+  await testbed.networks.setClusterPeers([]);
+  const refused = await testbed.networks.setClusterPeers([host(1), ...liars, host(2)]);
   assert.deepEqual(
     refused.map(({ name }) => name),
     liars.map(({ name }) => name),
   );
   for (const [index, { problem }] of refused.entries()) assert.match(problem, lies[index]?.[1] ?? /never/);
   assert.deepEqual(routes().sort(), ['10.50.0.0/16', '192.168.1.0/24', '192.168.2.0/24']);
-  const told = yard.events.filter(({ action }) => action === 'refuse').map(({ detail }) => detail);
+  const told = testbed.events.filter(({ action }) => action === 'refuse').map(({ detail }) => detail);
   assert.deepEqual(
     told,
     refused.map(({ name, problem }) => `peer ${name}: ${problem}`),
   );
-  const listed = (await yard.networks.peers()).filter(({ problems }) => problems.length > 0);
+  const listed = (await testbed.networks.peers()).filter(({ problems }) => problems.length > 0);
   assert.equal(listed.length, liars.length, 'peer ls shows them');
-  await yard.networks.setClusterPeers([host(1), ...liars, host(2)]);
-  assert.equal(yard.events.filter(({ action }) => action === 'refuse').length, liars.length, 'told once');
-  assert.deepEqual(await yard.networks.setClusterPeers([host(1), host(2), host(20)]), []);
+  await testbed.networks.setClusterPeers([host(1), ...liars, host(2)]);
+  assert.equal(testbed.events.filter(({ action }) => action === 'refuse').length, liars.length, 'told once');
+  assert.deepEqual(await testbed.networks.setClusterPeers([host(1), host(2), host(20)]), []);
   assert.ok(routes().includes('192.168.20.0/24'));
 });
 
 test('what a refused one lacked is given to it when its holder goes', async () => {
-  await yard.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
-  assert.equal((await yard.networks.setClusterPeers([host(1)])).length, 1);
-  await yard.networks.removePeer('written');
-  assert.deepEqual((await yard.networks.peer('h1')).problems, []);
+  await testbed.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
+  assert.equal((await testbed.networks.setClusterPeers([host(1)])).length, 1);
+  await testbed.networks.removePeer('written');
+  assert.deepEqual((await testbed.networks.peer('h1')).problems, []);
   assert.deepEqual(routes(), ['192.168.1.0/24']);
 });
 
 test('a daemon that comes back leaves the ways open until it knows who is there', async () => {
-  await yard.networks.setClusterPeers([host(1), host(2)]);
-  await yard.networks.close();
+  await testbed.networks.setClusterPeers([host(1), host(2)]);
+  await testbed.networks.close();
   const before = kernel.objects();
-  const networks = yard.open();
+  const networks = testbed.open();
   await networks.start([]);
   assert.deepEqual(new Set(kernel.objects()), new Set(before));
   kernel.forgottenSubnets.length = 0;
@@ -114,24 +114,24 @@ test('a daemon that comes back leaves the ways open until it knows who is there'
   assert.deepEqual(routes().sort(), ['192.168.2.0/24', '192.168.3.0/24']);
   assert.ok(!JSON.stringify(kernel.objects()).includes('192.168.1.0'));
   await networks.close();
-  await yard.open({ awaitClusterPeers: false }).start([]);
+  await testbed.open({ awaitClusterPeers: false }).start([]);
   assert.deepEqual(routes(), [], 'without a cluster they belong to nobody');
 });
 
 test('one whose objects are refused by the kernel keeps no other', async () => {
-  await yard.networks.setClusterPeers([]);
+  await testbed.networks.setClusterPeers([]);
   kernel.failAtStep(2);
-  await yard.networks.setClusterPeers([host(1), host(2)]);
+  await testbed.networks.setClusterPeers([host(1), host(2)]);
   assert.equal(routes().length, 2, 'the second attempt, one by one');
 });
 
 test('of sixty newcomers one is refused by the kernel for good: the others are there', async () => {
   const hosts = Array.from({ length: 60 }, (_, index) => host(index + 1));
-  await yard.networks.setClusterPeers([]);
+  await testbed.networks.setClusterPeers([]);
   const apply = kernel.apply.bind(kernel);
   kernel.apply = (plan, options) =>
     JSON.stringify(plan).includes('"192.168.40.0/24"') ? Promise.reject(new Error('no')) : apply(plan, options);
-  await yard.networks.setClusterPeers(hosts);
+  await testbed.networks.setClusterPeers(hosts);
   const wanted = hosts.flatMap(({ subnets }) => subnets).filter((subnet) => subnet !== '192.168.40.0/24');
   assert.deepEqual(routes().toSorted(), wanted.toSorted());
 });

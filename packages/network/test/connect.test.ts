@@ -2,21 +2,21 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
-import { openFakeYard, refuses, tcp } from './fake-yard.ts';
-import type { Yard } from './yard.ts';
+import { openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ kernel, yard } = await openFakeYard());
+  ({ kernel, testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('connect and disconnect: the rules of Docker', async () => {
-  const { networks } = yard;
+  const { networks } = testbed;
   const connect = (name: string, id: string) => networks.connect(name, id, { network: name });
-  const web = await yard.run('web');
+  const web = await testbed.run('web');
   await assert.rejects(connect('nowhere', web.containerId), refuses('not-found', 'network nowhere not found'));
   await assert.rejects(
     connect('bridge', web.containerId),
@@ -28,9 +28,9 @@ test('connect and disconnect: the rules of Docker', async () => {
   );
   const shared =
     'container sharing network namespace with another container or host cannot be connected to any other network';
-  const sharer = await yard.run('sharer', { mode: { kind: 'container', ref: 'web' } });
+  const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: 'web' } });
   await assert.rejects(connect('bridge', sharer.containerId), refuses('invalid', shared));
-  const host = await yard.run('host', { mode: { kind: 'host' } });
+  const host = await testbed.run('host', { mode: { kind: 'host' } });
   await assert.rejects(connect('bridge', host.containerId), refuses('invalid', shared));
   await assert.rejects(
     networks.disconnect('host', host.containerId, false),
@@ -43,8 +43,8 @@ test('connect and disconnect: the rules of Docker', async () => {
 });
 
 test('a failed connect gives everything back, a dry run takes nothing', async () => {
-  const { networks } = yard;
-  const web = await yard.run('web', { ports: [tcp(8801)] });
+  const { networks } = testbed;
+  const web = await testbed.run('web', { ports: [tcp(8801)] });
   const running = kernel.objects();
   const leaving = await networks.planDisconnect('bridge', web.containerId, false);
   assert.ok(leaving.some(({ action, object }) => action === 'delete' && object.kind === 'veth'));

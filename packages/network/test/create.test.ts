@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { SandboxConfig } from '../src/index.ts';
-import { onFront, openFakeYard, openFront, refuses, tcp, userDefined } from './fake-yard.ts';
-import type { Yard } from './yard.ts';
+import { onFront, openFakeTestbed, openFront, refuses, tcp, userDefined } from './fake-testbed.ts';
+import type { Testbed } from './testbed.ts';
 
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ yard } = await openFakeYard());
+  ({ testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('create refuses, and registers nothing', async () => {
-  await yard.create('host-mode', { mode: { kind: 'host' } });
+  await testbed.create('host-mode', { mode: { kind: 'host' } });
   const host =
     "conflicting options: host type networking can't be used with links. This would result in undefined behavior";
   const endpoint = (settings: object): Partial<SandboxConfig> => ({ endpoints: [{ network: 'bridge', ...settings }] });
@@ -44,63 +44,63 @@ test('create refuses, and registers nothing', async () => {
     ],
   ];
   for (const [wanted, code, message] of cases)
-    await assert.rejects(yard.create('me', wanted), refuses(code, message), JSON.stringify(wanted));
-  assert.equal(yard.store.sandboxes().length, 1);
-  assert.deepEqual(yard.store.leases(yard.networks.get('bridge').id), []);
+    await assert.rejects(testbed.create('me', wanted), refuses(code, message), JSON.stringify(wanted));
+  assert.equal(testbed.store.sandboxes().length, 1);
+  assert.deepEqual(testbed.store.leases(testbed.networks.get('bridge').id), []);
 });
 
 test('links: order, first alias wins, container mode is followed to its owner', async () => {
-  const owner = await yard.create('owner');
-  await yard.create('sharer', { mode: { kind: 'container', ref: 'owner' } });
-  const other = await yard.create('other');
-  const id = await yard.create('app', { links: ['other:z', 'sharer:a', 'owner:z', 'other:z'] });
+  const owner = await testbed.create('owner');
+  await testbed.create('sharer', { mode: { kind: 'container', ref: 'owner' } });
+  const other = await testbed.create('other');
+  const id = await testbed.create('app', { links: ['other:z', 'sharer:a', 'owner:z', 'other:z'] });
   assert.deepEqual(
-    yard.networks.links(id).map(({ alias, childId }) => [alias, childId]),
+    testbed.networks.links(id).map(({ alias, childId }) => [alias, childId]),
     [
       ['z', other],
       ['a', owner],
     ],
   );
-  assert.equal(yard.networks.findLink('/app/z')?.childId, other);
+  assert.equal(testbed.networks.findLink('/app/z')?.childId, other);
   assert.deepEqual(
-    yard.networks.linksTo(owner).map(({ alias }) => alias),
+    testbed.networks.linksTo(owner).map(({ alias }) => alias),
     ['a'],
   );
 });
 
 test('a static address: what is refused on a network that a user made', async () => {
-  await openFront(yard);
+  await openFront(testbed);
   const invalid = 'invalid config for network front: invalid endpoint settings:\n';
   const outside = refuses('invalid', `${invalid}no configured subnet contains IP address 10.1.1.1`);
-  await assert.rejects(yard.create('me', onFront('10.1.1.1')), outside);
-  await assert.rejects(yard.create('me', onFront('1.2')), refuses('invalid', `${invalid}invalid IPv4 address: 1.2`));
-  await assert.rejects(yard.create('me', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
-  assert.deepEqual(yard.store.sandboxes(), []);
-  const web = await yard.run('web');
+  await assert.rejects(testbed.create('me', onFront('10.1.1.1')), outside);
+  await assert.rejects(testbed.create('me', onFront('1.2')), refuses('invalid', `${invalid}invalid IPv4 address: 1.2`));
+  await assert.rejects(testbed.create('me', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
+  assert.deepEqual(testbed.store.sandboxes(), []);
+  const web = await testbed.run('web');
   const connect = (network: string, ipv4Address: string) =>
-    yard.networks.connect(network, web.containerId, { network, ipv4Address });
+    testbed.networks.connect(network, web.containerId, { network, ipv4Address });
   await assert.rejects(connect('front', '10.1.1.1'), outside);
-  await yard.networks.disconnect('bridge', web.containerId, false);
+  await testbed.networks.disconnect('bridge', web.containerId, false);
   await assert.rejects(connect('bridge', '172.17.0.9'), refuses('invalid', new RegExp(userDefined)));
   await connect('front', '10.5.0.9');
-  assert.equal(yard.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
+  assert.equal(testbed.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
 });
 
 test('static addresses stay reserved while the container is stopped, and over a restart of ours', async () => {
-  await openFront(yard);
-  const id = await yard.create('static', onFront('10.5.0.2'));
-  await yard.networks.close();
-  await yard.open().start([]);
-  assert.equal((await yard.run('dynamic', onFront())).endpoints[0]?.ipv4Address, '10.5.0.3');
-  await assert.rejects(yard.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
-  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.5.0.2');
-  await yard.remove(id);
-  await yard.create('heir', onFront('10.5.0.2'));
+  await openFront(testbed);
+  const id = await testbed.create('static', onFront('10.5.0.2'));
+  await testbed.networks.close();
+  await testbed.open().start([]);
+  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.ipv4Address, '10.5.0.3');
+  await assert.rejects(testbed.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
+  assert.equal((await testbed.start(id)).endpoints[0]?.ipv4Address, '10.5.0.2');
+  await testbed.remove(id);
+  await testbed.create('heir', onFront('10.5.0.2'));
 });
 
 test('host and none stand alone', async () => {
   const create = (kind: 'host' | 'none' | 'default', network: string) =>
-    yard.run('two', { mode: { kind }, endpoints: [{ network }] });
+    testbed.run('two', { mode: { kind }, endpoints: [{ network }] });
   await assert.rejects(create('host', 'bridge'), refuses('invalid', /^container sharing network namespace/));
   await assert.rejects(create('default', 'host'), refuses('invalid', /^cannot connect container to host network/));
   await assert.rejects(create('none', 'bridge'), refuses('invalid', /private \(none\) mode$/));

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { Testbed } from './testbed.ts';
 import {
   addNeighbour,
   addUplink,
@@ -16,14 +17,13 @@ import {
   sh,
   succeeds,
 } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
 
 describe('forward chains of other programs', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let client = '';
   let target = '';
 
@@ -31,9 +31,9 @@ describe('forward chains of other programs', host, () => {
     addUplink();
     addNeighbour('neighbour', 9);
     sh('ip -n neighbour route add default via 192.0.2.1');
-    await yard.networks.start([]);
-    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-    const other = await yard.run('client');
+    await testbed.networks.start([]);
+    const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    const other = await testbed.run('client');
     client = other.netnsPath ?? '';
     target = web.endpoints[0]?.ipv4Address ?? '';
     await serve(web.netnsPath, 'tcp', 80, 'web');
@@ -41,11 +41,11 @@ describe('forward chains of other programs', host, () => {
 
   afterEach(async () => {
     sh('nft delete table ip filter 2>/dev/null; nft delete table inet firewalld 2>/dev/null; true');
-    await eventually('nothing cuts containers off', () => yard.networks.warnings().length === 0);
+    await eventually('nothing cuts containers off', () => testbed.networks.warnings().length === 0);
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -59,7 +59,7 @@ describe('forward chains of other programs', host, () => {
     assert.equal(ask(client, 'tcp', '192.0.2.1', 8801), 'web 172.17.0.3', 'through the host’s address');
     assert.ok(pings(client, '192.0.2.9'), 'outwards');
     assert.ok(pings(client, target), 'to each other');
-    assert.deepEqual(yard.networks.warnings(), []);
+    assert.deepEqual(testbed.networks.warnings(), []);
   }
 
   const chains: [string, string][] = [
@@ -124,50 +124,50 @@ describe('forward chains of other programs', host, () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     sh('iptables -I FORWARD -o docker0 -j DROP');
-    await eventually('it is named', () => yard.networks.warnings().length === 1);
-    assert.match(yard.networks.warnings()[0] ?? '', /ip filter FORWARD drops what docker0 forwards/);
+    await eventually('it is named', () => testbed.networks.warnings().length === 1);
+    assert.match(testbed.networks.warnings()[0] ?? '', /ip filter FORWARD drops what docker0 forwards/);
   });
 
   test('explain prints the rules as commands', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
-    const script = printShell(yard.networks.explain('web'));
+    const script = printShell(testbed.networks.explain('web'));
     assert.match(
       script,
       /nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'/,
     );
-    const rules = yard.networks.explain('web').objects.filter(({ kind }) => kind === 'nft-rule');
-    await yard.networks.close();
+    const rules = testbed.networks.explain('web').objects.filter(({ kind }) => kind === 'nft-rule');
+    await testbed.networks.close();
     for (const object of rules) sh(printCommands({ action: 'delete', object }).join(' && '));
     assert.equal(count(), '0');
     for (const object of rules) sh(printCommands({ action: 'create', object }).join(' && '));
     assert.equal(count(), '2');
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.open().start([...testbed.containers.keys()]);
     await passes();
   });
 
   test('the rules stay while containers go on without the daemon, and go when none does', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
-    const ids = [...yard.containers.keys()];
-    await yard.networks.close();
+    const ids = [...testbed.containers.keys()];
+    await testbed.networks.close();
     assert.equal(count(), '2');
     await eventually('the published port is reached', published);
-    await yard.open().start(ids);
+    await testbed.open().start(ids);
     assert.equal(count(), '2');
-    for (const id of ids) await yard.networks.release(id);
-    await yard.networks.close();
+    for (const id of ids) await testbed.networks.release(id);
+    await testbed.networks.close();
     assert.equal(count(), '0');
-    await yard.open().start([]);
+    await testbed.open().start([]);
     assert.equal(count(), '2');
   });
 
   test('cleanup without the daemon takes them', async () => {
     sh('iptables -P FORWARD DROP');
     await eventually('they are there', () => count() === '2');
-    await yard.networks.close();
+    await testbed.networks.close();
     sh(`nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'`); // a killed daemon
-    const other = yard.open();
+    const other = testbed.open();
     assert.ok((await other.cleanup({ dryRun: false })).some((text) => /nft rule ip filter FORWARD/.test(text)));
     assert.equal(count(), '0');
     await other.start([]);
@@ -175,15 +175,15 @@ describe('forward chains of other programs', host, () => {
 
   test('switched off, nothing is added; a warning names the chain', async () => {
     sh('iptables -P FORWARD DROP');
-    await yard.networks.close();
-    const off = yard.open({ foreignFirewall: false });
+    await testbed.networks.close();
+    const off = testbed.open({ foreignFirewall: false });
     await off.start([]);
     assert.equal(count(), '0');
     const expected =
       'Published ports and outgoing traffic may not work: ip filter FORWARD drops what docker0 forwards (policy drop).';
     assert.deepEqual(off.warnings(), [expected]);
-    assert.deepEqual((await off.register(yard.config('late'))).warnings, [expected]);
-    assert.deepEqual((await off.register(yard.config('hosts', { mode: { kind: 'host' } }))).warnings, []);
+    assert.deepEqual((await off.register(testbed.config('late'))).warnings, [expected]);
+    assert.deepEqual((await off.register(testbed.config('hosts', { mode: { kind: 'host' } }))).warnings, []);
     sh('iptables -P FORWARD ACCEPT');
     await eventually('the warning ends', () => off.warnings().length === 0);
   });
@@ -191,7 +191,7 @@ describe('forward chains of other programs', host, () => {
   test('the log names tables of iptables-legacy, whose rules nftables does not show', async (t) => {
     if (!succeeds(undefined, 'iptables-legacy', '-P', 'FORWARD', 'DROP')) return t.skip('no iptables-legacy here');
     const warned: string[] = [];
-    const other = new Yard({ kernel, logger: { ...silentLogger, warn: (message) => warned.push(message) } });
+    const other = new Testbed({ kernel, logger: { ...silentLogger, warn: (message) => warned.push(message) } });
     await other.networks.start([]);
     await other.close();
     sh('iptables-legacy -P FORWARD ACCEPT');

@@ -4,15 +4,15 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import { Echo } from './echo.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, ask, askBriefly, eventually, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
 
 describe('the guard', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let address = '';
   let webNetns = '';
 
@@ -20,12 +20,12 @@ describe('the guard', host, () => {
     addUplink();
     addNeighbour('neighbour', 9);
     sh('ip -n neighbour route add default via 192.0.2.1');
-    await yard.networks.start([]);
+    await testbed.networks.start([]);
     const ports = [
       { protocol: 'tcp', containerPort: 80, hostPort: 8801 },
       { protocol: 'udp', containerPort: 53, hostPort: 8853 },
     ] as const;
-    const web = await yard.run('web', { ports: [...ports] });
+    const web = await testbed.run('web', { ports: [...ports] });
     address = web.endpoints[0]?.ipv4Address ?? '';
     webNetns = web.netnsPath ?? '';
     await serve(webNetns, 'tcp', 80, 'web', { program: 'EXEC:cat' });
@@ -35,7 +35,7 @@ describe('the guard', host, () => {
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -89,20 +89,20 @@ describe('the guard', host, () => {
     sh('nft flush ruleset');
     assert.match(sh('nft list tables'), /ip netyard_guard/);
     await eventually('the port is published again', isRepaired);
-    await yard.networks.close();
+    await testbed.networks.close();
     assert.equal(sh('nft list tables').trim(), 'table ip netyard\ntable bridge netyard');
     assert.ok(isRepaired());
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.open().start([...testbed.containers.keys()]);
     assert.match(sh('nft list tables'), /ip netyard_guard/);
     assert.ok(isRepaired());
   });
 
   test('containers that may not talk freely do not talk meanwhile', async () => {
-    const other = await yard.run('other');
+    const other = await testbed.run('other');
     const reaches = (): boolean => askBriefly(other.netnsPath, 'tcp', address, 81).startsWith('unpublished');
     await eventually('it reaches the other', reaches);
-    await yard.networks.close();
-    await yard.open({ icc: false }).start([...yard.containers.keys()]);
+    await testbed.networks.close();
+    await testbed.open({ icc: false }).start([...testbed.containers.keys()]);
     assert.ok(!reaches());
     whileMissing(() => assert.ok(!reaches()));
     await eventually('the port is published again', isRepaired);

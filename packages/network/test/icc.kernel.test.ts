@@ -8,11 +8,11 @@ import { ask, askBriefly, pings, pingsBriefly, serve, sh, succeeds } from './wir
 
 const host = inFreshHost(import.meta.url);
 
-describeBridge(host, { icc: false }, (yard, neighbour) => {
+describeBridge(host, { icc: false }, (testbed, neighbour) => {
   test('neither IP nor ARP passes between two containers, all else goes on', async () => {
     const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8803 }];
-    const web = await yard.run('web', { ports });
-    const other = await yard.run('other');
+    const web = await testbed.run('web', { ports });
+    const other = await testbed.run('other');
     await serve(web.netnsPath, 'tcp', 80, 'web');
     const address = web.endpoints[0]?.ipv4Address ?? '';
     const own = other.endpoints[0]?.ipv4Address ?? '';
@@ -27,14 +27,14 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8803), 'web 192.0.2.9');
     assert.equal(ask(other.netnsPath, 'tcp', '192.0.2.1', 8803), `web ${own}`, 'published, and the source is kept');
     assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8803), /^web /, 'a container reaches itself');
-    await yard.remove(web.containerId);
-    await yard.remove(other.containerId);
+    await testbed.remove(web.containerId);
+    await testbed.remove(other.containerId);
   });
 
   test('a link opens the exposed ports of its target, follows it, and closes again', async () => {
     const exposed = [{ protocol: 'tcp' as const, port: 80 }];
-    const db = await yard.run('db', { exposed });
-    const app = await yard.run('app', { links: ['db:store'] });
+    const db = await testbed.run('db', { exposed });
+    const app = await testbed.run('app', { links: ['db:store'] });
     await serve(db.netnsPath, 'tcp', 80, 'db');
     await serve(db.netnsPath, 'tcp', 81, 'other');
     const address = db.endpoints[0]?.ipv4Address ?? '';
@@ -44,8 +44,8 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     assert.ok(!succeeds(db.netnsPath, 'socat', '-u', '/dev/null', `TCP4:${own}:80,connect-timeout=1`), 'one way');
 
     const inode = statSync(app.files.hosts).ino;
-    await yard.stop(db.containerId);
-    const again = await yard.start(db.containerId);
+    await testbed.stop(db.containerId);
+    const again = await testbed.start(db.containerId);
     await serve(again.netnsPath, 'tcp', 80, 'again');
     const moved = again.endpoints[0]?.ipv4Address ?? '';
     assert.notEqual(moved, address);
@@ -54,11 +54,11 @@ describeBridge(host, { icc: false }, (yard, neighbour) => {
     assert.equal(ask(app.netnsPath, 'tcp', moved, 80), `again ${own}`);
     assert.doesNotMatch(sh('nft list set ip netyard link_holes'), new RegExp(`${address} `));
 
-    await yard.networks.removeLink('/app/store');
+    await testbed.networks.removeLink('/app/store');
     assert.equal(askBriefly(app.netnsPath, 'tcp', moved, 80), '');
     assert.doesNotMatch(readFileSync(app.files.hosts, 'utf8'), /store/);
-    await yard.remove(app.containerId);
-    await yard.remove(db.containerId);
+    await testbed.remove(app.containerId);
+    await testbed.remove(db.containerId);
     assert.doesNotMatch(
       sh('nft list set ip netyard link_holes; nft list set bridge netyard isolated_ports'),
       /elements/,

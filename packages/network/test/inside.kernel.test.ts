@@ -8,8 +8,8 @@ import type { Logger } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { RepairPolicy, SandboxState } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, sh, succeeds } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 
@@ -33,27 +33,27 @@ const logger: Logger = {
 
 describe('the inside of containers', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel, logger });
+  const testbed = new Testbed({ kernel, logger });
   let web: SandboxState & { containerId: string };
 
   const inside = (command: string, { netnsPath }: SandboxState = web): string =>
     sh(`nsenter --net=${netnsPath} ${command}`);
   const details = (): string[] =>
-    yard.events.filter(({ action }) => action === 'repair').map(({ detail }) => detail ?? '');
+    testbed.events.filter(({ action }) => action === 'repair').map(({ detail }) => detail ?? '');
   const repairs = (): number => details().length;
   const sockets = (): number => readdirSync('/proc/self/fd').length;
 
   before(async () => {
     addUplink();
     addNeighbour('neighbour', 9);
-    await yard.networks.start([]);
-    web = await yard.run('web', {
+    await testbed.networks.start([]);
+    web = await testbed.run('web', {
       sysctls: { 'net.core.somaxconn': '1000', 'net.ipv4.ip_local_port_range': '2000 3000' },
     });
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -104,7 +104,7 @@ describe('the inside of containers', host, () => {
       await until('a repair is reported', () => repairs() > count);
       await until('the container is whole', isWhole);
       assert.match(
-        yard.events
+        testbed.events
           .slice(-10)
           .map((event) => event.detail)
           .join('\n'),
@@ -115,10 +115,10 @@ describe('the inside of containers', host, () => {
   }
 
   test('lo of a container without a network is repaired', async () => {
-    const none = await yard.run('none', { mode: { kind: 'none' } });
+    const none = await testbed.run('none', { mode: { kind: 'none' } });
     inside('ip link set lo down', none);
     await until('lo is up', () => /<[^>]*\bUP\b/.test(inside('ip -o link show lo', none)));
-    await yard.remove(none.containerId);
+    await testbed.remove(none.containerId);
   });
 
   test('additions are left alone, and give no repair', async () => {
@@ -140,7 +140,7 @@ describe('the inside of containers', host, () => {
   });
 
   test('a container that has NET_ADMIN is left alone, but for what is outside', async () => {
-    const vpn = await yard.run('vpn', {}, { netAdmin: true });
+    const vpn = await testbed.run('vpn', {}, { netAdmin: true });
     const link = vpn.endpoints[0]?.hostLink;
     inside('ip route replace default via 172.17.0.99', vpn);
     inside('ip link set eth0 mtu 1300', vpn);
@@ -158,10 +158,10 @@ describe('the inside of containers', host, () => {
       succeeds(vpn.netnsPath, 'ping', '-c', '1', '-W', '1', '192.0.2.9'),
     );
     inside('ip route del default', vpn);
-    await yard.networks.close();
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
     assert.doesNotMatch(inside('ip route', vpn), /default/);
-    await yard.remove(vpn.containerId);
+    await testbed.remove(vpn.containerId);
   });
 
   const options: [RepairPolicy, { netAdmin?: boolean; repair?: boolean }, boolean][] = [
@@ -177,9 +177,9 @@ describe('the inside of containers', host, () => {
   for (const [repairContainers, nature, isRepaired] of options) {
     const words = `--repair-containers=${repairContainers}, ${JSON.stringify(nature)}`;
     test(`${words}: ${isRepaired ? 'repaired' : 'left alone'}`, async () => {
-      await yard.networks.close();
-      await yard.open({ repairContainers }).start([...yard.containers.keys()]);
-      const one = await yard.run('one', {}, nature);
+      await testbed.networks.close();
+      await testbed.open({ repairContainers }).start([...testbed.containers.keys()]);
+      const one = await testbed.run('one', {}, nature);
       inside('ip route del default', one);
       const hasRoute = (): boolean => /default via 172\.17\.0\.1 /.test(inside('ip route', one));
       if (isRepaired) await until('the route is back', hasRoute);
@@ -187,64 +187,64 @@ describe('the inside of containers', host, () => {
         await pause(patienceMilliseconds);
         assert.ok(!hasRoute());
       }
-      const marked = yard.networks.explain('one').owner;
+      const marked = testbed.networks.explain('one').owner;
       assert.equal(marked, `container one${isRepaired ? '' : '; what changes inside it is not repaired'}`);
-      await yard.remove(one.containerId);
+      await testbed.remove(one.containerId);
     });
   }
 
   test('a namespace that a container with NET_ADMIN joins is left alone, also after it has gone', async () => {
-    await yard.networks.close();
-    await yard.open().start([...yard.containers.keys()]);
-    const app = await yard.run('app');
-    const plain = await yard.run('plain', { mode: { kind: 'container', ref: 'app' } });
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
+    const app = await testbed.run('app');
+    const plain = await testbed.run('plain', { mode: { kind: 'container', ref: 'app' } });
     inside('ip route del default', app);
     await until('it is repaired while another one shares it', () => /default/.test(inside('ip route', app)));
-    const sidecar = await yard.run('sidecar', { mode: { kind: 'container', ref: 'app' } }, { netAdmin: true });
+    const sidecar = await testbed.run('sidecar', { mode: { kind: 'container', ref: 'app' } }, { netAdmin: true });
     inside('ip route replace default via 172.17.0.99', app);
-    await yard.remove(sidecar.containerId);
+    await testbed.remove(sidecar.containerId);
     inside('ip link set lo down', app);
     await pause(patienceMilliseconds);
     assert.match(inside('ip route', app), /default via 172\.17\.0\.99/);
-    await yard.networks.close();
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
     await pause(patienceMilliseconds);
     assert.match(inside('ip route', app), /default via 172\.17\.0\.99/);
-    await yard.remove(plain.containerId);
-    await yard.remove(app.containerId);
+    await testbed.remove(plain.containerId);
+    await testbed.remove(app.containerId);
   });
 
   test('a setting that a sharer brings is desired from then on', async () => {
-    const app = await yard.run('app', { sysctls: { 'net.core.somaxconn': '100' } });
+    const app = await testbed.run('app', { sysctls: { 'net.core.somaxconn': '100' } });
     const sysctls = { 'net.core.somaxconn': '200' };
-    const other = await yard.run('other', { mode: { kind: 'container', ref: 'app' }, sysctls });
+    const other = await testbed.run('other', { mode: { kind: 'container', ref: 'app' }, sysctls });
     await pause(patienceMilliseconds);
     assert.equal(inside('sysctl -n net.core.somaxconn', app), '200\n');
     inside('sysctl -qw net.core.somaxconn=5', app);
     await until('it is repaired', () => inside('sysctl -n net.core.somaxconn', app) === '200\n');
-    await yard.remove(other.containerId);
-    await yard.remove(app.containerId);
+    await testbed.remove(other.containerId);
+    await testbed.remove(app.containerId);
   });
 
   test('a container that stops, restarts or goes leaves no descriptor, and no namespace', async () => {
     await pause(patienceMilliseconds);
     const before = sockets();
     const names = Array.from({ length: 10 }, (_, index) => `many${index}`);
-    const many = await Promise.all(names.map((name) => yard.run(name)));
+    const many = await Promise.all(names.map((name) => testbed.run(name)));
     assert.equal(sockets(), before + many.length);
-    for (const { containerId } of many) await yard.stop(containerId);
+    for (const { containerId } of many) await testbed.stop(containerId);
     assert.equal(sockets(), before);
-    for (const { containerId } of many) await yard.start(containerId);
+    for (const { containerId } of many) await testbed.start(containerId);
     assert.equal(sockets(), before + many.length);
     for (const one of many) inside('ip route del default', one); // repairs are due while they go
-    await Promise.all(many.map(({ containerId }) => yard.remove(containerId)));
+    await Promise.all(many.map(({ containerId }) => testbed.remove(containerId)));
     assert.equal(sockets(), before);
     const links = many.map(({ endpoints }) => `${endpoints[0]?.hostLink}`);
     await until('their links are gone', () => !links.some((link) => sh('ip -o link').includes(link)));
   });
 
   test('a link that flaps without end costs a bounded number of repairs and one warning', async () => {
-    const one = await yard.run('flapping', {}, { netAdmin: true, repair: true });
+    const one = await testbed.run('flapping', {}, { netAdmin: true, repair: true });
     warnings.length = 0;
     const count = repairs();
     const begin = performance.now();
@@ -261,6 +261,6 @@ describe('the inside of containers', host, () => {
     for (const warning of warnings) assert.match(warning, /keeps undoing a repair.*inside container flapping/);
     inside('ip route del default'); // of another container: not delayed by the first one's back-off
     await until('the other container is whole', isWhole);
-    await yard.remove(one.containerId);
+    await testbed.remove(one.containerId);
   });
 });

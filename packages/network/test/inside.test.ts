@@ -6,7 +6,7 @@ import { silentLogger } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
-import { Yard } from './yard.ts';
+import { Testbed } from './testbed.ts';
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < 1000; attempt += 1) {
@@ -23,60 +23,60 @@ const routeOf = ({ netnsPath = '' }: SandboxState): KernelObject => ({
 async function openWatched() {
   const kernel = new FakeKernel();
   const errors: string[] = [];
-  const yard = new Yard({ kernel, logger: { ...silentLogger, error: (message) => void errors.push(message) } });
-  await yard.networks.start([]);
-  const web = await yard.run('web');
+  const testbed = new Testbed({ kernel, logger: { ...silentLogger, error: (message) => void errors.push(message) } });
+  await testbed.networks.start([]);
+  const web = await testbed.run('web');
   const hasRoute = (): boolean => kernel.objects().some(({ kind }) => kind === 'route');
   const breakRoute = (): void => {
     kernel.vanish(routeOf(web));
     kernel.namespaceWatches[0]?.change(web.netnsPath ?? '');
   };
-  return { kernel, errors, yard, web, hasRoute, breakRoute };
+  return { kernel, errors, testbed, web, hasRoute, breakRoute };
 }
 
 test('a reported namespace is repaired and watched again; one that is whole gives no event', async () => {
-  const { kernel, yard, web, hasRoute, breakRoute } = await openWatched();
+  const { kernel, testbed, web, hasRoute, breakRoute } = await openWatched();
   for (let round = 1; round <= 2; round += 1) {
     breakRoute();
     assert.ok(!hasRoute());
     await until('the route is back', hasRoute);
-    assert.equal(yard.events.filter(({ action }) => action === 'repair').length, round);
+    assert.equal(testbed.events.filter(({ action }) => action === 'repair').length, round);
   }
   const { armed } = kernel.namespaceWatches[0] ?? assert.fail();
   kernel.namespaceWatches[0]?.change(web.netnsPath ?? '');
   await until('it is watched again', () => armed.get(web.netnsPath ?? '') === true);
-  await yard.networks.close();
-  assert.equal(yard.events.filter(({ action }) => action === 'repair').length, 2);
+  await testbed.networks.close();
+  assert.equal(testbed.events.filter(({ action }) => action === 'repair').length, 2);
   assert.equal(armed.size, 0);
 });
 
 test('a container that stops after its namespace was reported is not repaired', async () => {
-  const { kernel, errors, yard, web, breakRoute } = await openWatched();
+  const { kernel, errors, testbed, web, breakRoute } = await openWatched();
   breakRoute();
-  await yard.stop(web.containerId);
+  await testbed.stop(web.containerId);
   await pause(200); // longer than changes are gathered
-  await yard.networks.close();
+  await testbed.networks.close();
   assert.ok(!kernel.objects().some((object) => 'ns' in object && object.ns === web.netnsPath));
   assert.deepEqual(errors, []);
 });
 
 test('a repair that fails is logged and tried again', async () => {
-  const { kernel, errors, yard, hasRoute, breakRoute } = await openWatched();
+  const { kernel, errors, testbed, hasRoute, breakRoute } = await openWatched();
   kernel.failAtStep(1);
   breakRoute();
   await until('the route is back', hasRoute);
   assert.deepEqual(errors, ['repairing the inside of a container failed']);
-  await yard.networks.close();
+  await testbed.networks.close();
 });
 
 test('only a namespace of its own is watched, and only where it is repaired', async () => {
-  const { kernel, yard, web } = await openWatched();
-  const none = await yard.run('none', { mode: { kind: 'none' } });
-  await yard.run('host', { mode: { kind: 'host' } });
-  await yard.run('sharer', { mode: { kind: 'container', ref: 'web' } });
-  await yard.run('vpn', {}, { netAdmin: true });
-  await yard.run('loose', {}, { repair: false });
+  const { kernel, testbed, web } = await openWatched();
+  const none = await testbed.run('none', { mode: { kind: 'none' } });
+  await testbed.run('host', { mode: { kind: 'host' } });
+  await testbed.run('sharer', { mode: { kind: 'container', ref: 'web' } });
+  await testbed.run('vpn', {}, { netAdmin: true });
+  await testbed.run('loose', {}, { repair: false });
   const watched = [...(kernel.namespaceWatches[0]?.armed.keys() ?? [])];
   assert.deepEqual(watched.toSorted(), [`${web.netnsPath}`, `${none.netnsPath}`].toSorted());
-  await yard.networks.close();
+  await testbed.networks.close();
 });

@@ -6,20 +6,20 @@ import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { openKernel, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { Testbed } from './testbed.ts';
 import { ask, askBriefly, eventually, pings, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
-const yard = new Yard({ kernel });
+const testbed = new Testbed({ kernel });
 
 before(async () => {
   if (host.skip) return;
   sh('ip link add up0 type bridge && ip address add 192.0.2.1/24 dev up0 && ip link set up0 up');
-  await yard.networks.start([]);
+  await testbed.networks.start([]);
 });
 after(async () => {
-  await yard.close();
+  await testbed.close();
   kernel.close();
 });
 
@@ -31,20 +31,20 @@ const dump = (): string =>
 
 test('a new daemon adopts what runs, takes down what does not, and changes nothing else', host, async () => {
   const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
-  const web = await yard.run('web', { ports });
+  const web = await testbed.run('web', { ports });
   await serve(web.netnsPath, 'tcp', 80, 'web');
   const before = dump();
-  const dead = await yard.run('dead', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }] });
-  await yard.networks.close();
-  yard.setState(dead.containerId, 'exited');
+  const dead = await testbed.run('dead', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }] });
+  await testbed.networks.close();
+  testbed.setState(dead.containerId, 'exited');
   // Died between making things and writing them down.
   sh('ip netns add ny-0123456789ab; ip link add ny-abcdef012345 type veth peer name eth0 netns ny-0123456789ab');
   sh('ip link set ny-abcdef012345 alias "netyard: container lost"');
   sh('nft add element ip netyard published_any { tcp . 9999 : 172.17.0.99 . 80 }');
   sh('ip netns add foreign');
 
-  yard.events.length = 0;
-  const networks = yard.open();
+  testbed.events.length = 0;
+  const networks = testbed.open();
   await networks.start([web.containerId]);
   assert.deepEqual(networks.state(web.containerId)?.endpoints, web.endpoints);
   assert.equal(networks.state(dead.containerId), undefined);
@@ -53,18 +53,18 @@ test('a new daemon adopts what runs, takes down what does not, and changes nothi
   assert.equal(dump(), before);
   assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
   assert.deepEqual(
-    yard.events.filter((event) => event.action === 'repair'),
+    testbed.events.filter((event) => event.action === 'repair'),
     [],
   );
   assert.throws(() => kernel.reservePort('tcp', '0.0.0.0', 8801), /EADDRINUSE/);
   kernel.reservePort('tcp', '0.0.0.0', 8802).close();
-  await yard.remove(web.containerId);
-  await yard.remove(dead.containerId);
+  await testbed.remove(web.containerId);
+  await testbed.remove(dead.containerId);
 });
 
 test('what strangers break is mended at once', host, async () => {
   const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
-  const web = await yard.run('web', { ports });
+  const web = await testbed.run('web', { ports });
   await serve(web.netnsPath, 'tcp', 80, 'web');
   const answers = (): boolean => askBriefly(undefined, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.1';
   assert.ok(answers());
@@ -78,66 +78,66 @@ test('what strangers break is mended at once', host, async () => {
     'ip link delete docker0',
   ];
   for (const breakage of breakages) {
-    yard.events.length = 0;
+    testbed.events.length = 0;
     sh(breakage);
-    await eventually(`mended after ${breakage}`, () => yard.events.length > 0 || false);
+    await eventually(`mended after ${breakage}`, () => testbed.events.length > 0 || false);
     await eventually(`answers after ${breakage}`, answers);
   }
-  await yard.remove(web.containerId);
+  await testbed.remove(web.containerId);
 });
 
 test('sharers keep the namespace while its owner restarts, and the last one takes it along', host, async () => {
-  const owner = await yard.run('owner');
-  const sharer = await yard.run('sharer', { mode: { kind: 'container', ref: 'owner' } });
+  const owner = await testbed.run('owner');
+  const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: 'owner' } });
   assert.equal(sharer.netnsPath, owner.netnsPath);
   assert.deepEqual(sharer.files, owner.files);
   await serve(sharer.netnsPath, 'tcp', 80, 'sharer');
-  await yard.stop(owner.containerId);
+  await testbed.stop(owner.containerId);
   assert.ok(existsSync(owner.netnsPath ?? ''));
-  const again = await yard.start(owner.containerId);
+  const again = await testbed.start(owner.containerId);
   assert.equal(again.netnsPath, owner.netnsPath);
   assert.match(ask(undefined, 'tcp', again.endpoints[0]?.ipv4Address ?? '', 80), /^sharer /);
-  await yard.remove(owner.containerId);
+  await testbed.remove(owner.containerId);
   assert.ok(existsSync(owner.netnsPath ?? ''));
-  await yard.remove(sharer.containerId);
+  await testbed.remove(sharer.containerId);
   assert.ok(!existsSync(owner.netnsPath ?? ''));
 });
 
 test('none has only lo; connected to bridge it gets everything', host, async () => {
-  const none = await yard.run('none', {
+  const none = await testbed.run('none', {
     mode: { kind: 'none' },
     ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8804 }],
   });
   assert.equal(sh(`nsenter --net=${none.netnsPath} ip -o link | wc -l`).trim(), '1');
   await assert.rejects(
-    yard.networks.connect('bridge', none.containerId, { network: 'bridge' }),
+    testbed.networks.connect('bridge', none.containerId, { network: 'bridge' }),
     (error) => isNetyardError(error, 'invalid') && /private \(none\) mode/.test(error.message),
   );
-  await yard.networks.disconnect('none', none.containerId, false);
-  await yard.networks.connect('bridge', none.containerId, { network: 'bridge' });
+  await testbed.networks.disconnect('none', none.containerId, false);
+  await testbed.networks.connect('bridge', none.containerId, { network: 'bridge' });
   assert.ok(pings(none.netnsPath, '172.17.0.1'));
   assert.match(readFileSync(none.files.hosts, 'utf8'), /\n172\.17\.0\.\d+\t[0-9a-f]{12}\n$/);
   await serve(none.netnsPath, 'tcp', 80, 'none');
   assert.match(ask(undefined, 'tcp', '192.0.2.1', 8804), /^none /);
-  await yard.networks.disconnect('bridge', none.containerId, false);
+  await testbed.networks.disconnect('bridge', none.containerId, false);
   assert.equal(sh(`nsenter --net=${none.netnsPath} ip -o link | wc -l`).trim(), '1');
   assert.doesNotMatch(readFileSync(none.files.hosts, 'utf8'), /172\.17/);
   assert.equal(askBriefly(undefined, 'tcp', '192.0.2.1', 8804), '');
-  await yard.remove(none.containerId);
+  await testbed.remove(none.containerId);
 });
 
 test('host mode has the files of the host and nothing in the kernel', host, async () => {
-  const state = await yard.run('host', { mode: { kind: 'host' } });
+  const state = await testbed.run('host', { mode: { kind: 'host' } });
   assert.equal(state.netnsPath, undefined);
   assert.equal(readFileSync(state.files.hosts, 'utf8'), '127.0.0.1\tlocalhost host\n');
   assert.match(readFileSync(state.files.resolvConf, 'utf8'), /127\.0\.0\.53/);
-  await yard.remove(state.containerId);
+  await testbed.remove(state.containerId);
 });
 
 test('an alias outlives rename, restart and a new address; lines that a user wrote stay', host, async () => {
-  const nginx1 = await yard.run('nginx-1');
-  const nginx2 = await yard.run('nginx-2', { links: ['nginx-1'] });
-  const nginx3 = await yard.run('nginx-3', { links: ['nginx-1:web1', 'nginx-2:web2'] });
+  const nginx1 = await testbed.run('nginx-1');
+  const nginx2 = await testbed.run('nginx-2', { links: ['nginx-1'] });
+  const nginx3 = await testbed.run('nginx-3', { links: ['nginx-1:web1', 'nginx-2:web2'] });
   const short = (id: string): string => id.slice(0, 12);
   const ip = (state: { endpoints: { ipv4Address: string }[] } | undefined): string =>
     state?.endpoints[0]?.ipv4Address ?? '';
@@ -153,23 +153,23 @@ test('an alias outlives rename, restart and a new address; lines that a user wro
   assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(nginx1))}${own3}`);
 
   writeFileSync(nginx3.files.hosts, `${localLines}${lines3(ip(nginx1))}${own3}10.9.8.7\tmine\n`);
-  await yard.rename(nginx1.containerId, 'renamed');
-  await yard.stop(nginx1.containerId);
-  const again = await yard.start(nginx1.containerId);
+  await testbed.rename(nginx1.containerId, 'renamed');
+  await testbed.stop(nginx1.containerId);
+  const again = await testbed.start(nginx1.containerId);
   assert.notEqual(ip(again), ip(nginx1));
   assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(again))}${own3}10.9.8.7\tmine\n`);
 
   // A crash between the target's new address and the parent's line.
-  await yard.networks.close();
+  await testbed.networks.close();
   writeFileSync(nginx3.files.hosts, `${localLines}${lines3('172.17.9.9')}${own3}10.9.8.7\tmine\n`);
-  await yard.open().start([nginx1, nginx2, nginx3].map(({ containerId }) => containerId));
+  await testbed.open().start([nginx1, nginx2, nginx3].map(({ containerId }) => containerId));
   assert.equal(readFileSync(nginx3.files.hosts, 'utf8'), `${localLines}${lines3(ip(again))}${own3}10.9.8.7\tmine\n`);
 
-  await yard.remove(nginx1.containerId);
-  const fresh = await yard.run('renamed');
+  await testbed.remove(nginx1.containerId);
+  const fresh = await testbed.run('renamed');
   assert.match(readFileSync(nginx3.files.hosts, 'utf8'), new RegExp(`^${ip(fresh)}\\tweb1 `, 'm'));
-  assert.equal(yard.networks.findLink('nginx-3/web1')?.childId, fresh.containerId);
-  for (const { containerId } of [nginx3, nginx2, fresh]) await yard.remove(containerId);
+  assert.equal(testbed.networks.findLink('nginx-3/web1')?.childId, fresh.containerId);
+  for (const { containerId } of [nginx3, nginx2, fresh]) await testbed.remove(containerId);
 });
 
 /** Everything that a plan makes, but for the random MAC on the host's end and numbers that the kernel counts up. */
@@ -181,33 +181,33 @@ const shape = (id: string): string => `
   sysctl net.ipv4.ip_forward net.ipv4.conf.docker0 net.ipv6.conf.docker0.disable_ipv6`;
 
 test('what explain prints makes the same on an empty host', host, async () => {
-  const target = await yard.run('target');
-  const web = await yard.run('web', {
+  const target = await testbed.run('target');
+  const web = await testbed.run('web', {
     links: ['target:t'],
     ports: [
       { protocol: 'tcp', containerPort: 80, hostPort: 8801 },
       { protocol: 'udp', containerPort: 53, hostPort: 5353, hostAddress: '127.0.0.1' },
     ],
   });
-  await yard.networks.release(target.containerId);
+  await testbed.networks.release(target.containerId);
   const files = (): string[] => Object.values(web.files).map((path) => readFileSync(path, 'utf8'));
   const [wanted, wantedFiles] = [sh(shape(web.containerId)), files()];
-  const script = join(yard.directory, 'explained.sh');
+  const script = join(testbed.directory, 'explained.sh');
   writeFileSync(
     script,
-    `mount -t tmpfs tmpfs /run/netns; ip link set lo up\n(${printShell(yard.networks.explain('web'))}) >&2\n${shape(web.containerId)}`,
+    `mount -t tmpfs tmpfs /run/netns; ip link set lo up\n(${printShell(testbed.networks.explain('web'))}) >&2\n${shape(web.containerId)}`,
   );
   for (const path of Object.values(web.files)) writeFileSync(path, '');
   assert.equal(sh(`unshare --net --mount --propagation private sh ${script}`), wanted);
   assert.deepEqual(files(), wantedFiles);
-  for (const { containerId } of [web, target]) await yard.remove(containerId);
+  for (const { containerId } of [web, target]) await testbed.remove(containerId);
 });
 
 test('without any state, clean-up removes all of ours and nothing else', host, async () => {
-  const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-  await yard.networks.close();
+  const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+  await testbed.networks.close();
   sh('ip netns add foreign; nft add table ip foreign; ip link add foreign0 type bridge');
-  const stranger = new Yard({ kernel });
+  const stranger = new Testbed({ kernel });
   assert.equal((await stranger.networks.cleanup({ dryRun: true })).length, 5);
   assert.ok(existsSync(web.netnsPath ?? ''));
   await stranger.networks.cleanup({ dryRun: false });

@@ -1,58 +1,58 @@
 /** Links while containers live: the check at start, `rm --link`, variables. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { openFakeYard, refuses } from './fake-yard.ts';
-import type { Yard } from './yard.ts';
+import { openFakeTestbed, refuses } from './fake-testbed.ts';
+import type { Testbed } from './testbed.ts';
 
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ yard } = await openFakeYard());
+  ({ testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('start refuses a link to a stopped target, and exec does as well', async () => {
-  const child = await yard.create('child');
-  const parent = await yard.create('parent', { links: ['child:db'] });
+  const child = await testbed.create('child');
+  const parent = await testbed.create('parent', { links: ['child:db'] });
   const stopped = refuses('internal', 'Cannot link to a non running container: /child AS /parent/db');
-  await assert.rejects(yard.start(parent), stopped);
-  await yard.start(child);
-  await yard.start(parent);
-  await yard.stop(child);
-  assert.throws(() => yard.networks.checkLinks(parent), stopped);
-  await yard.rename(parent, 'renamed');
+  await assert.rejects(testbed.start(parent), stopped);
+  await testbed.start(child);
+  await testbed.start(parent);
+  await testbed.stop(child);
+  assert.throws(() => testbed.networks.checkLinks(parent), stopped);
+  await testbed.rename(parent, 'renamed');
   assert.throws(
-    () => yard.networks.checkLinks(parent),
+    () => testbed.networks.checkLinks(parent),
     refuses('internal', 'Cannot link to a non running container: /child AS /renamed/db'),
   );
 });
 
 test('rm --link', async () => {
-  await yard.create('child');
-  const parent = await yard.create('parent', { links: ['child:db', 'child:store'] });
+  await testbed.create('child');
+  const parent = await testbed.create('parent', { links: ['child:db', 'child:store'] });
   await assert.rejects(
-    yard.networks.removeLink('/child'),
+    testbed.networks.removeLink('/child'),
     refuses('internal', 'Conflict, cannot remove the default link name of the container'),
   );
   await assert.rejects(
-    yard.networks.removeLink('nobody/db'),
+    testbed.networks.removeLink('nobody/db'),
     refuses('internal', 'Cannot get parent /nobody for link name /nobody/db'),
   );
-  await yard.networks.removeLink('parent/db');
+  await testbed.networks.removeLink('parent/db');
   assert.deepEqual(
-    yard.networks.links(parent).map(({ alias }) => alias),
+    testbed.networks.links(parent).map(({ alias }) => alias),
     ['store'],
   );
-  assert.deepEqual(yard.networks.config(parent)?.links, ['child:store']);
-  await assert.rejects(yard.networks.removeLink('parent/db'), refuses('not-found', 'No such container: parent/db'));
+  assert.deepEqual(testbed.networks.config(parent)?.links, ['child:store']);
+  await assert.rejects(testbed.networks.removeLink('parent/db'), refuses('not-found', 'No such container: parent/db'));
 });
 
 test('legacy variables come only when asked for', async () => {
-  const child = await yard.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
-  const parent = await yard.run('parent', { links: ['child:db'] });
-  assert.deepEqual(yard.networks.linkEnvironment(parent.containerId), []);
-  await yard.networks.close();
-  const networks = yard.open({ legacyLinkEnvironment: true });
+  const child = await testbed.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
+  const parent = await testbed.run('parent', { links: ['child:db'] });
+  assert.deepEqual(testbed.networks.linkEnvironment(parent.containerId), []);
+  await testbed.networks.close();
+  const networks = testbed.open({ legacyLinkEnvironment: true });
   await networks.start([child.containerId, parent.containerId]);
   assert.ok(networks.linkEnvironment(parent.containerId).includes('DB_PORT=tcp://172.17.0.2:80'));
 });

@@ -12,13 +12,13 @@ import { inFreshHost } from '@netyard/testkit';
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { SandboxConfig } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
+import { Testbed } from './testbed.ts';
 import { addUplink, eventually, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
 const directory = new FakeDirectory('server1');
-const yard = new Yard({ kernel, plugs: { directory } });
+const testbed = new Testbed({ kernel, plugs: { directory } });
 const run = promisify(execFile);
 const others = [
   { name: 'server2', address: '192.0.2.102', subnets: ['192.168.12.0/24'] },
@@ -64,16 +64,16 @@ before(async () => {
   sh('ip link set lo up');
   addUplink();
   await serveUpstream();
-  await yard.networks.start([]);
-  await yard.networks.setClusterPeers(others);
+  await testbed.networks.start([]);
+  await testbed.networks.setClusterPeers(others);
 });
 after(async () => {
-  await yard.close();
+  await testbed.close();
   for (const close of closing) close();
   kernel.close();
 });
 
-type Started = Awaited<ReturnType<Yard['run']>>;
+type Started = Awaited<ReturnType<Testbed['run']>>;
 
 /** The C library's resolver with the container's own files; '' when there is no such name. */
 async function getent(of: Started, database: string, name: string): Promise<string> {
@@ -99,7 +99,7 @@ test('NAME.HOST, NAME and addresses resolve in a container, and so does the worl
     remote('server2', 'twice', '192.168.12.3', '2'),
     remote('server3', 'twice', '192.168.13.3', '3'),
   );
-  const one = await yard.run('one');
+  const one = await testbed.run('one');
   assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11\nnameserver 192\.0\.2\.53\n/);
   for (const name of ['nginx-1.server2', 'nginx-1', 'NGINX-1'])
     assert.match(await getent(one, 'ahostsv4', name), /^192\.168\.12\.2 STREAM/);
@@ -110,43 +110,43 @@ test('NAME.HOST, NAME and addresses resolve in a container, and so does the worl
   assert.equal(await ask(one, "(await r.resolve4('big.example')).length"), '100', 'truncated, then over TCP');
   assert.equal(await ask(one, "r.resolve4('nowhere')"), 'ENOTFOUND');
   assert.equal(await ask(one, "r.resolve6('nginx-1')"), 'ENODATA');
-  await yard.remove(one.containerId);
+  await testbed.remove(one.containerId);
 });
 
 test('names follow what runs here and elsewhere', host, async () => {
-  const asker = await yard.run('asker');
-  const web = await yard.run('web', { publishName: true });
-  await yard.run('quiet').then(({ containerId }) => yard.remove(containerId));
+  const asker = await testbed.run('asker');
+  const web = await testbed.run('web', { publishName: true });
+  await testbed.run('quiet').then(({ containerId }) => testbed.remove(containerId));
   const address = web.endpoints[0]?.ipv4Address ?? '';
   assert.deepEqual(directory.published, [{ name: 'web', containerId: web.containerId, address }]);
   assert.equal(await ask(asker, "r.resolve4('web')"), `["${address}"]`);
   assert.equal(await ask(asker, "r.resolve4('web.server1')"), `["${address}"]`);
-  await yard.rename(web.containerId, 'site');
+  await testbed.rename(web.containerId, 'site');
   assert.equal(await ask(asker, "r.resolve4('web')"), 'ENOTFOUND');
   assert.equal(await ask(asker, "r.resolve4('site')"), `["${address}"]`);
-  await yard.networks.disconnect('bridge', web.containerId, false);
+  await testbed.networks.disconnect('bridge', web.containerId, false);
   assert.deepEqual(directory.published, []);
-  await yard.networks.connect('bridge', web.containerId, { network: 'bridge' });
+  await testbed.networks.connect('bridge', web.containerId, { network: 'bridge' });
   assert.equal(directory.published.length, 1);
-  await yard.stop(web.containerId);
+  await testbed.stop(web.containerId);
   assert.deepEqual(directory.published, []);
   assert.equal(await ask(asker, "r.resolve4('site')"), 'ENOTFOUND');
   directory.tell(remote('server2', 'site', '192.168.12.9'), remote('server2', 'liar', '203.0.113.9', '4'));
   assert.equal(await ask(asker, "r.resolve4('site')"), '["192.168.12.9"]');
   assert.equal(await ask(asker, "r.resolve4('liar')"), 'ENOTFOUND', 'not in a subnet of its host');
-  await yard.remove(web.containerId);
-  await yard.remove(asker.containerId);
+  await testbed.remove(web.containerId);
+  await testbed.remove(asker.containerId);
 });
 
 const openSockets = (): number => readdirSync('/proc/self/fd').length;
 
 test('two descriptors for a container, gone when its stop returns', host, async () => {
   const before = openSockets();
-  const one = await yard.run('one');
+  const one = await testbed.run('one');
   assert.equal(openSockets(), before + 2);
-  await yard.stop(one.containerId);
+  await testbed.stop(one.containerId);
   assert.equal(openSockets(), before);
-  await yard.remove(one.containerId);
+  await testbed.remove(one.containerId);
 });
 
 test(
@@ -154,55 +154,55 @@ test(
   host,
   async () => {
     const before = openSockets();
-    const owner = await yard.run('owner');
-    const sharer = await yard.run('sharer', { mode: { kind: 'container', ref: owner.containerId } });
+    const owner = await testbed.run('owner');
+    const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: owner.containerId } });
     assert.equal(openSockets(), before + 2);
-    await yard.stop(owner.containerId);
+    await testbed.stop(owner.containerId);
     assert.equal(await ask({ ...sharer, files: owner.files }, "r.resolve4('outside.example')"), '["198.51.100.1"]');
-    await yard.start(owner.containerId);
+    await testbed.start(owner.containerId);
     assert.equal(await ask(sharer, "r.resolve4('outside.example')"), '["198.51.100.1"]');
-    await yard.stop(owner.containerId);
-    await yard.remove(sharer.containerId);
+    await testbed.stop(owner.containerId);
+    await testbed.remove(sharer.containerId);
     assert.equal(openSockets(), before);
-    await yard.remove(owner.containerId);
+    await testbed.remove(owner.containerId);
     const cases: Partial<SandboxConfig>[] = [
       { mode: { kind: 'none' } },
       { exposed: [{ protocol: 'udp', port: 53 }] },
       { dns: ['127.0.0.1'] },
     ];
     for (const wanted of cases) {
-      const id = await yard.create('other', wanted);
-      const state = await yard.start(id);
+      const id = await testbed.create('other', wanted);
+      const state = await testbed.start(id);
       assert.equal(openSockets(), before);
       assert.doesNotMatch(readFileSync(state.files.resolvConf, 'utf8'), /127\.0\.0\.11/);
-      await yard.remove(id);
+      await testbed.remove(id);
     }
   },
 );
 
 test('a daemon that comes back serves what runs, and publishes it once', host, async () => {
-  const web = await yard.run('web', { publishName: true });
+  const web = await testbed.run('web', { publishName: true });
   const calls = directory.calls;
-  await yard.networks.close();
+  await testbed.networks.close();
   assert.equal(await ask(web, "r.resolve4('web')"), 'ECONNREFUSED');
-  const networks = yard.open();
+  const networks = testbed.open();
   await networks.start([web.containerId]);
   await networks.setClusterPeers(others);
   assert.equal(directory.calls, calls + 1);
   assert.equal(await ask(web, "(await r.resolve4('web')).length"), '1');
-  await yard.remove(web.containerId);
+  await testbed.remove(web.containerId);
 });
 
 test('--dns names the servers that are asked in turn, and a dead one is passed over', host, async () => {
-  const one = await yard.run('one', { dns: ['192.0.2.1'] });
+  const one = await testbed.run('one', { dns: ['192.0.2.1'] });
   assert.equal(await ask(one, "r.resolve4('outside.example')"), 'ESERVFAIL');
   assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11\nnameserver 192\.0\.2\.1\n/);
-  await yard.remove(one.containerId);
+  await testbed.remove(one.containerId);
 });
 
 test('a flood of queries and of connections leaves the daemon alive, and others served', host, async () => {
-  const one = await yard.run('one');
-  const other = await yard.run('other');
+  const one = await testbed.run('one');
+  const other = await testbed.run('other');
   const flood = `const d = require('node:dgram'), n = require('node:net');
     const s = d.createSocket('udp4'); const q = Buffer.alloc(40, 1);
     for (let i = 0; i < 3000; i += 1) s.send(i % 3 ? q.subarray(0, i % 40) : Buffer.from('123401000001000000000000076578616d706c65036f72670000010001', 'hex'), 53, '127.0.0.11');
@@ -212,13 +212,13 @@ test('a flood of queries and of connections leaves the daemon alive, and others 
   assert.equal(await ask(other, "r.resolve4('outside.example')"), '["198.51.100.1"]');
   await flooding;
   await eventually('what the flood opened is closed', () => openSockets() < 100);
-  await yard.remove(one.containerId);
-  await yard.remove(other.containerId);
+  await testbed.remove(one.containerId);
+  await testbed.remove(other.containerId);
 });
 
 test('links to another host: a line in the hosts file that follows, in place', host, async () => {
   directory.tell(remote('server2', 'nginx-1', '192.168.12.2', 'd'));
-  const parent = await yard.run('parent', { links: ['server2/nginx-1:web1', 'server2/nginx-1'] });
+  const parent = await testbed.run('parent', { links: ['server2/nginx-1:web1', 'server2/nginx-1'] });
   const hosts = (): string => readFileSync(parent.files.hosts, 'utf8');
   assert.match(hosts(), /^192\.168\.12\.2\tweb1 dddddddddddd nginx-1\n192\.168\.12\.2\tnginx-1 dddddddddddd\n172\./m);
   assert.match(await getent(parent, 'hosts', 'web1'), /^192\.168\.12\.2 web1/);
@@ -229,9 +229,9 @@ test('links to another host: a line in the hosts file that follows, in place', h
   directory.tell(remote('server3', 'nginx-1', '192.168.13.2', 'e'));
   await eventually('another host', () => /^192\.168\.13\.2\tweb1 eeeeeeeeeeee nginx-1$/m.test(hosts()));
   directory.tell();
-  await yard.networks.close();
+  await testbed.networks.close();
   directory.others = [remote('server2', 'nginx-1', '192.168.12.8', 'f')];
-  const networks = yard.open();
+  const networks = testbed.open();
   await networks.start([parent.containerId]);
   await networks.setClusterPeers(others);
   await eventually('what changed while the daemon was away', () =>
@@ -239,6 +239,6 @@ test('links to another host: a line in the hosts file that follows, in place', h
   );
   assert.equal(sh(`stat -c %i ${parent.files.hosts}`), inode);
   assert.equal(hosts().match(/web1/g)?.length, 1);
-  await yard.remove(parent.containerId);
-  assert.deepEqual(yard.store.links(), []);
+  await testbed.remove(parent.containerId);
+  assert.deepEqual(testbed.store.links(), []);
 });

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeKernel } from '@netyard/testkit';
-import { frontNetwork, onFront, openFakeYard, openFront, refuses, tcp } from './fake-yard.ts';
-import { Yard } from './yard.ts';
+import { frontNetwork, onFront, openFakeTestbed, openFront, refuses, tcp } from './fake-testbed.ts';
+import { Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ kernel, yard } = await openFakeYard());
+  ({ kernel, testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('networks: the three of Docker, by name, id and prefix, and what may not be done to them', async () => {
-  const { networks } = yard;
+  const { networks } = testbed;
   assert.deepEqual(
     networks.list().map(({ name, driver }) => `${name} ${driver}`),
     ['bridge bridge', 'host host', 'none null'],
@@ -36,34 +36,34 @@ test('networks: the three of Docker, by name, id and prefix, and what may not be
 
 test('--bip: what cannot be, what overlaps a route of the host, and moving the bridge', async () => {
   assert.throws(
-    () => yard.open({ bip: '300.1.1.1/24' }),
+    () => testbed.open({ bip: '300.1.1.1/24' }),
     refuses('invalid', 'parse bip failed: invalid CIDR address: 300.1.1.1/24'),
   );
   for (const bip of ['192.168.1.0/24', '192.168.1.255/24', 'fd00::1/64', '10.0.0.1/31'])
-    assert.throws(() => yard.open({ bip }), refuses('invalid', /^invalid bip/));
+    assert.throws(() => testbed.open({ bip }), refuses('invalid', /^invalid bip/));
   kernel.appear({ kind: 'route', to: '192.168.0.0/16', via: '10.0.0.1', link: 'eth0' });
   await assert.rejects(
-    yard.open({ bip: '192.168.11.1/24' }).start([]),
+    testbed.open({ bip: '192.168.11.1/24' }).start([]),
     refuses('conflict', "bip 192.168.11.1/24 overlaps with the host's route 192.168.0.0/16 via 10.0.0.1 dev eth0"),
   );
-  const web = await yard.run('web');
+  const web = await testbed.run('web');
   await assert.rejects(
-    yard.open({ bip: '10.9.0.1/24' }).start([web.containerId]),
+    testbed.open({ bip: '10.9.0.1/24' }).start([web.containerId]),
     refuses('conflict', /containers run on it \(web\)/),
   );
-  await yard.open({ bip: '10.9.0.1/24' }).start([]);
+  await testbed.open({ bip: '10.9.0.1/24' }).start([]);
   const addresses = kernel.objects().filter((object) => object.kind === 'address');
   assert.deepEqual(
     addresses.map(({ prefix }) => prefix),
     ['10.9.0.1/24'],
   );
-  assert.equal((await yard.start(web.containerId)).endpoints[0]?.ipv4Address, '10.9.0.2');
+  assert.equal((await testbed.start(web.containerId)).endpoints[0]?.ipv4Address, '10.9.0.2');
 });
 
 test('a bridge of somebody else is left alone', async () => {
   const foreign = new FakeKernel();
   foreign.appear({ kind: 'bridge', name: 'docker0', up: true });
-  const other = new Yard({ kernel: foreign });
+  const other = new Testbed({ kernel: foreign });
   await assert.rejects(
     other.networks.start([]),
     refuses('conflict', "a link named docker0 exists and is not Netyard's"),
@@ -76,18 +76,18 @@ test('a bridge of somebody else is left alone', async () => {
 });
 
 test('what a crash between us and the engine left is forgotten at start', async () => {
-  await openFront(yard);
-  const id = await yard.create('lost', onFront('10.5.0.2'));
-  await yard.networks.close();
-  yard.containers.delete(id);
-  await yard.open().start([]);
-  assert.deepEqual(yard.store.sandboxes(), []);
-  assert.deepEqual(yard.store.leases(frontNetwork.id), []);
+  await openFront(testbed);
+  const id = await testbed.create('lost', onFront('10.5.0.2'));
+  await testbed.networks.close();
+  testbed.containers.delete(id);
+  await testbed.open().start([]);
+  assert.deepEqual(testbed.store.sandboxes(), []);
+  assert.deepEqual(testbed.store.leases(frontNetwork.id), []);
 });
 
 test('explain names everything that stands for a container; topology draws it', async () => {
-  const web = await yard.run('web', { ports: [tcp(8801)] });
-  const { owner, objects } = yard.networks.explain('web');
+  const web = await testbed.run('web', { ports: [tcp(8801)] });
+  const { owner, objects } = testbed.networks.explain('web');
   assert.equal(owner, 'container web');
   const wanted = kernel.objects();
   const other = new FakeKernel();
@@ -96,17 +96,17 @@ test('explain names everything that stands for a container; topology draws it', 
     new Set(other.objects().map((object) => JSON.stringify(object))),
     new Set(wanted.map((object) => JSON.stringify(object))),
   );
-  const { nodes, edges } = yard.networks.topology();
+  const { nodes, edges } = testbed.networks.topology();
   assert.deepEqual(
     nodes.map(({ name }) => name),
     ['host', 'bridge', 'web'],
   );
   assert.ok(edges.some(({ from, address }) => from === web.containerId && address === '172.17.0.2'));
-  await yard.stop(web.containerId);
-  assert.throws(() => yard.networks.explain('web'), refuses('conflict', 'Container web is not running'));
-  assert.ok((await yard.networks.planPrepare(web.containerId)).length > 5);
+  await testbed.stop(web.containerId);
+  assert.throws(() => testbed.networks.explain('web'), refuses('conflict', 'Container web is not running'));
+  assert.ok((await testbed.networks.planPrepare(web.containerId)).length > 5);
   assert.throws(
-    () => yard.networks.explain('nothing'),
+    () => testbed.networks.explain('nothing'),
     refuses('not-found', 'No such container, network or peer: nothing'),
   );
 });

@@ -10,8 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const unpacked = `${process.env['NETYARD_FIREWALLS'] ?? ''}/root`;
 const host = await inFreshHost(import.meta.url);
@@ -68,7 +68,7 @@ const firewalld: Firewall = {
 
 describe('with another firewall', options, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let web = '';
   let other = '';
   let client: SandboxState;
@@ -79,21 +79,21 @@ describe('with another firewall', options, () => {
     addUplink();
     addNeighbour('neighbour', 9);
     sh('ip -n neighbour route add default via 192.0.2.1');
-    await yard.networks.start([]);
-    web = await yard.create('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-    other = await yard.create('client');
+    await testbed.networks.start([]);
+    web = await testbed.create('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    other = await testbed.create('client');
     await startContainers();
   });
 
   async function startContainers(): Promise<void> {
-    const { endpoints, netnsPath } = await yard.start(web);
-    client = await yard.start(other);
+    const { endpoints, netnsPath } = await testbed.start(web);
+    client = await testbed.start(other);
     target = endpoints[0]?.ipv4Address ?? '';
     await serve(netnsPath, 'tcp', 80, 'web');
   }
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -107,7 +107,7 @@ describe('with another firewall', options, () => {
     assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.1', 8801), `web ${own}`, 'through the host’s address');
     assert.ok(pings(client.netnsPath, target), 'to each other');
     assert.equal(askBriefly(neighbour, 'tcp', target, 80), '', 'not published');
-    assert.deepEqual(yard.networks.warnings(), []);
+    assert.deepEqual(testbed.networks.warnings(), []);
   }
 
   for (const firewall of [ufw, firewalld]) {
@@ -117,27 +117,27 @@ describe('with another firewall', options, () => {
       await passes();
       firewall.reload();
       await passes();
-      await yard.networks.close();
-      await yard.open().start([...yard.containers.keys()]);
+      await testbed.networks.close();
+      await testbed.open().start([...testbed.containers.keys()]);
       await passes();
       await firewall.stop();
       await passes();
       await firewall.start();
       await passes();
-      const ids = [...yard.containers.keys()];
-      await yard.networks.close();
+      const ids = [...testbed.containers.keys()];
+      await testbed.networks.close();
       firewall.reload(); // while no daemon is there to put the rules back
-      await yard.open().start(ids);
+      await testbed.open().start(ids);
       await passes();
     });
 
     test(`${firewall.name}: without a container the end of the daemon takes the rules out`, async () => {
-      await yard.networks.close();
+      await testbed.networks.close();
       assert.equal(marked(), '2', 'containers go on');
-      await yard.open().start([]);
-      await yard.networks.close();
+      await testbed.open().start([]);
+      await testbed.networks.close();
       assert.equal(marked(), '0');
-      await yard.open().start([]);
+      await testbed.open().start([]);
       await startContainers();
       await firewall.stop();
     });

@@ -4,8 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, ask, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
 const peer = { name: 'server2', address: '192.0.2.2', subnets: ['192.168.12.0/24'] };
@@ -24,7 +24,7 @@ const dump = (): string => sh('ip route; nft list ruleset');
 
 describe('a peer on the same wire', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let server2 = '';
   let stranger = '';
   let web: SandboxState & { containerId: string };
@@ -33,13 +33,13 @@ describe('a peer on the same wire', host, () => {
     addUplink();
     server2 = addHost('server2', 2, '192.168.12.2/32');
     stranger = addHost('stranger', 3, '192.168.13.2/32');
-    await yard.networks.start([]);
-    web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await testbed.networks.start([]);
+    web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     await serve(web.netnsPath, 'tcp', 80, 'web');
     await serve(server2, 'tcp', 81, 'far');
   });
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
     sh(
       'ip netns delete server2; ip netns delete stranger; ip link delete up0; ip link delete docker0; nft flush ruleset',
@@ -53,7 +53,7 @@ describe('a peer on the same wire', host, () => {
   test('not reachable before, both ways after, with sources kept; nobody else', async () => {
     assert.ok(!fromBriefly(server2, '192.168.12.2', address()));
     assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
-    await yard.networks.addPeer(peer);
+    await testbed.networks.addPeer(peer);
     assert.ok(from(server2, '192.168.12.2', address()));
     assert.ok(pings(web.netnsPath, '192.168.12.2'));
     assert.equal(ask(server2, 'tcp', address(), 80, ',bind=192.168.12.2'), 'web 192.168.12.2');
@@ -80,28 +80,28 @@ describe('a peer on the same wire', host, () => {
   for (const [what, command] of breakages)
     test(`mended: ${what}`, async () => {
       await eventually('all is well before', reachable);
-      yard.events.length = 0;
+      testbed.events.length = 0;
       sh(command);
       if (what.includes('another')) sh('ip -n server2 route replace 172.17.0.0/16 via 192.0.2.7');
       await eventually('it is mended', reachable);
-      await eventually('it is told', () => yard.events.some(({ action }) => action === 'repair'));
+      await eventually('it is told', () => testbed.events.some(({ action }) => action === 'repair'));
     });
 
   test('an uplink that stays down is told of, and what stands there meanwhile is nothing', async () => {
     sh('ip link set up0 down');
     await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
-    const { problems, routes } = await yard.networks.peer('server2');
+    const { problems, routes } = await testbed.networks.peer('server2');
     assert.match(problems[0] ?? '', /link up0, which 192\.0\.2\.2 is on, is down/);
     assert.deepEqual(routes, [{ subnet: '192.168.12.0/24', present: false }]);
     sh('ip link set up0 up');
     await eventually('it is back', reachable);
-    assert.deepEqual((await yard.networks.peer('server2')).problems, []);
+    assert.deepEqual((await testbed.networks.peer('server2')).problems, []);
   });
 
   test("somebody else's route to the same subnet is left alone and told of", async () => {
     sh('ip route replace 192.168.12.0/24 via 192.0.2.3');
     await eventually('told', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
-    assert.match((await yard.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
+    assert.match((await testbed.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
     assert.match(sh('ip route show 192.168.12.0/24'), /via 192\.0\.2\.3/);
     sh('ip route delete 192.168.12.0/24');
     await eventually('ours again', reachable);
@@ -111,7 +111,7 @@ describe('a peer on the same wire', host, () => {
     const tracked = (): string =>
       sh('conntrack -L -s 192.168.12.2 2>/dev/null; conntrack -L -d 192.168.12.2 2>/dev/null');
     assert.match(tracked(), /192\.168\.12\.2/);
-    await yard.networks.removePeer('server2');
+    await testbed.networks.removePeer('server2');
     assert.equal(tracked(), '');
     assert.doesNotMatch(dump(), /192\.168\.12|proto 78|server2/);
     assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
@@ -122,20 +122,20 @@ describe('a peer on the same wire', host, () => {
 
 describe('without icc', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel, settings: { icc: false } });
+  const testbed = new Testbed({ kernel, settings: { icc: false } });
   before(async () => {
     addUplink();
-    await yard.networks.start([]);
-    await yard.networks.addPeer(peer);
+    await testbed.networks.start([]);
+    await testbed.networks.addPeer(peer);
   });
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
   test('a container that borrows an address of a peer gets no further than any other', async () => {
-    const web = await yard.run('web');
-    const thief = await yard.run('thief');
+    const web = await testbed.run('web');
+    const thief = await testbed.run('thief');
     const arrived = (): string =>
       sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
     sh(`nsenter --net=${thief.netnsPath} ip address add 192.168.12.9/32 dev lo`);

@@ -4,24 +4,24 @@ import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { KernelOperation } from '@netyard/kernel';
 import type { FakeKernel } from '@netyard/testkit';
-import { openFakeYard, refuses, tcp } from './fake-yard.ts';
-import type { Yard } from './yard.ts';
+import { openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ kernel, yard } = await openFakeYard());
+  ({ kernel, testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('what a dry run of release and rm --link prints is what goes', async () => {
-  const { networks } = yard;
+  const { networks } = testbed;
   await networks.close();
-  await yard.open({ icc: false }).start([]);
-  const child = await yard.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
+  await testbed.open({ icc: false }).start([]);
+  const child = await testbed.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
   const links = ['child:db', 'child:store'];
-  const { containerId, files } = await yard.run('web', { links, ports: [tcp(8801)] });
+  const { containerId, files } = await testbed.run('web', { links, ports: [tcp(8801)] });
   for (const object of kernel.objects())
     if (object.kind === 'file' && object.path === files.hosts) writeFileSync(object.path, object.content);
   const words = (operations: readonly { action: string; object: object }[]): string[] =>
@@ -38,40 +38,40 @@ test('what a dry run of release and rm --link prints is what goes', async () => 
   };
   const unlink = (alias: string) =>
     same(
-      () => yard.networks.planRemoveLink(`web/${alias}`),
-      () => yard.networks.removeLink(`web/${alias}`),
+      () => testbed.networks.planRemoveLink(`web/${alias}`),
+      () => testbed.networks.removeLink(`web/${alias}`),
     );
   assert.equal((await unlink('db')).length, 1, 'the line of hosts: the other alias needs the way');
   assert.match((await unlink('store')).join(), /"delete".*link_holes/);
   const release = (id: string) =>
     same(
-      () => yard.networks.planRelease(id),
-      () => yard.stop(id),
+      () => testbed.networks.planRelease(id),
+      () => testbed.stop(id),
     );
   assert.match((await release(containerId)).join(), /"netns".*8801/);
   assert.deepEqual(await release(containerId), []);
-  await assert.rejects(yard.networks.planRemoveLink('web/db'), refuses('not-found', 'No such container: web/db'));
+  await assert.rejects(testbed.networks.planRemoveLink('web/db'), refuses('not-found', 'No such container: web/db'));
   await release(child.containerId);
 });
 
 test('a host-mode container with an endpoint on a bridge, as could once be made, can be removed', async () => {
-  const { containerId, ...state } = await yard.run('old', { mode: { kind: 'host' } });
-  const config = yard.networks.config(containerId);
-  const web = await yard.run('web');
+  const { containerId, ...state } = await testbed.run('old', { mode: { kind: 'host' } });
+  const config = testbed.networks.config(containerId);
+  const web = await testbed.run('web');
   const [endpoint] = web.endpoints;
   assert.ok(config && endpoint);
-  await yard.remove(web.containerId);
+  await testbed.remove(web.containerId);
   const before = kernel.objects();
-  await yard.networks.close();
+  await testbed.networks.close();
   const endpoints = [...config.endpoints, endpoint.config];
-  yard.store.putSandbox({ ...config, endpoints }, { ...state, endpoints: [...state.endpoints, endpoint] });
-  yard.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
-  await yard.open().start([containerId]);
-  assert.deepEqual(await yard.networks.planRelease(containerId), []);
-  await yard.stop(containerId);
-  await assert.rejects(yard.start(containerId), refuses('invalid', /^container sharing network namespace/));
-  await yard.remove(containerId);
-  assert.deepEqual(yard.store.sandboxes(), []);
-  assert.deepEqual(yard.store.leases(endpoint.networkId), []);
+  testbed.store.putSandbox({ ...config, endpoints }, { ...state, endpoints: [...state.endpoints, endpoint] });
+  testbed.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
+  await testbed.open().start([containerId]);
+  assert.deepEqual(await testbed.networks.planRelease(containerId), []);
+  await testbed.stop(containerId);
+  await assert.rejects(testbed.start(containerId), refuses('invalid', /^container sharing network namespace/));
+  await testbed.remove(containerId);
+  assert.deepEqual(testbed.store.sandboxes(), []);
+  assert.deepEqual(testbed.store.leases(endpoint.networkId), []);
   assert.deepEqual(kernel.objects(), before);
 });

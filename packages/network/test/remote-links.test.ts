@@ -8,7 +8,7 @@ import type { ApplyReport } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
 import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
-import { Yard } from './yard.ts';
+import { Testbed } from './testbed.ts';
 
 const api: PeerApi = { url: 'https://172.16.2.102:2376', ca: '/ca.pem', certificate: '/cert.pem', key: '/key.pem' };
 const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'] };
@@ -16,7 +16,7 @@ const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.1
 /** Peers' APIs in memory. */
 class FakeApis implements PeerApis {
   containers: RemoteName[] = [];
-  isAway = false;
+  isUnreachable = false;
   readonly opened = new Set<PeerContainers>();
   readonly #listeners = new Set<() => void>();
 
@@ -29,7 +29,7 @@ class FakeApis implements PeerApis {
     const containers: PeerContainers = {
       api: opened,
       find: async (ref) => {
-        if (this.isAway) throw new NetyardError('unavailable', 'the API of peer server2 does not answer');
+        if (this.isUnreachable) throw new NetyardError('unavailable', 'the API of peer server2 does not answer');
         return this.containers.find(({ name, containerId }) => name === ref || containerId === ref);
       },
       changes: (listener) => {
@@ -65,9 +65,9 @@ class KernelWithFiles extends FakeKernel {
 let kernel: FakeKernel;
 let directory: FakeDirectory;
 let apis: FakeApis;
-let yard: Yard;
+let testbed: Testbed;
 
-async function openYard(options: { cluster: boolean }): Promise<void> {
+async function openTestbed(options: { cluster: boolean }): Promise<void> {
   kernel = new KernelWithFiles();
   kernel.appear({ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' });
   directory = new FakeDirectory('server1');
@@ -75,11 +75,11 @@ async function openYard(options: { cluster: boolean }): Promise<void> {
   const openListener = (): never => {
     throw new NetyardError('internal', 'no sockets here');
   };
-  yard = new Yard({ kernel, plugs: { peerApis: apis, openListener, ...(options.cluster ? { directory } : {}) } });
-  await yard.networks.start([]);
+  testbed = new Testbed({ kernel, plugs: { peerApis: apis, openListener, ...(options.cluster ? { directory } : {}) } });
+  await testbed.networks.start([]);
 }
-beforeEach(() => openYard({ cluster: false }));
-afterEach(() => yard.close());
+beforeEach(() => openTestbed({ cluster: false }));
+afterEach(() => testbed.close());
 
 const refuses =
   (code: string, message: RegExp, hint = /./) =>
@@ -93,53 +93,53 @@ const refuses =
 
 /** The link lines of a container's hosts file. */
 const lines = (id: string): string[] =>
-  readFileSync(yard.networks.state(id)?.files.hosts ?? '', 'utf8')
+  readFileSync(testbed.networks.state(id)?.files.hosts ?? '', 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('192.168.'));
 
 test('each missing target is refused with what to do', async () => {
-  const link = (target: string) => yard.create('parent', { links: [`${target}:web1`] });
+  const link = (target: string) => testbed.create('parent', { links: [`${target}:web1`] });
   const unknown = /^could not get container for server2\/nginx-1: No such container: server2\/nginx-1$/;
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', unknown, /no peer and no host/));
-  await yard.networks.addPeer(server2);
+  await testbed.networks.addPeer(server2);
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', /without the address of its API/, /--api https:/));
-  await yard.networks.removePeer('server2');
-  await yard.networks.addPeer({ ...server2, api });
+  await testbed.networks.removePeer('server2');
+  await testbed.networks.addPeer({ ...server2, api });
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', /No such container: nginx-1 on server2/));
   apis.containers = [remote('server2', 'nginx-1', '8.8.8.8')];
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', /what cannot be/, /"8\.8\.8\.8"/));
   apis.containers = [remote('server2', 'a\nb', '192.168.12.2')];
   await assert.rejects(link(`server2/${'1'.repeat(64)}`), refuses('invalid', /what cannot be/));
-  apis.isAway = true;
+  apis.isUnreachable = true;
   await assert.rejects(link('server2/nginx-1'), /does not answer/);
-  assert.deepEqual(yard.store.sandboxes(), []);
+  assert.deepEqual(testbed.store.sandboxes(), []);
   assert.equal(apis.opened.size, 0, 'nobody is followed for nothing');
-  await yard.close();
-  await openYard({ cluster: true });
+  await testbed.close();
+  await openTestbed({ cluster: true });
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', /is published by server2$/, /--publish-name/));
 });
 
 test('an API is checked before a peer is written down', async () => {
-  const add = (part: Partial<PeerApi>) => yard.networks.addPeer({ ...server2, api: { ...api, ...part } });
+  const add = (part: Partial<PeerApi>) => testbed.networks.addPeer({ ...server2, api: { ...api, ...part } });
   await assert.rejects(add({ url: 'http://172.16.2.102:2375' }), refuses('invalid', /over TLS only/));
   await assert.rejects(add({ url: '172.16.2.102' }), refuses('invalid', /invalid address/));
   await assert.rejects(add({ url: 'https://a/b' }), refuses('invalid', /invalid address/));
   await assert.rejects(add({ ca: 'ca.pem' }), refuses('invalid', /--api-ca/));
   await assert.rejects(add({ key: '/other.pem' }), /others than root/);
-  await assert.rejects(yard.networks.planAddPeer({ ...server2, api: { ...api, key: '/other.pem' } }), /root/);
-  assert.deepEqual(yard.store.peers(), []);
+  await assert.rejects(testbed.networks.planAddPeer({ ...server2, api: { ...api, key: '/other.pem' } }), /root/);
+  assert.deepEqual(testbed.store.peers(), []);
   await add({ url: 'https://172.16.2.102' });
-  assert.deepEqual(yard.store.peers()[0]?.api, api);
+  assert.deepEqual(testbed.store.peers()[0]?.api, api);
 });
 
 test('over a peer’s API: the line follows by its events; what is gone leaves its line', async () => {
-  await yard.networks.addPeer({ ...server2, api });
+  await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
-  const parent = await yard.run('parent', { links: ['server2/nginx-1:web1'] });
+  const parent = await testbed.run('parent', { links: ['server2/nginx-1:web1'] });
   const id = parent.containerId;
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
   assert.deepEqual(
-    yard.networks.links(id).map(({ childId, targetName, alias }) => [childId, targetName, alias]),
+    testbed.networks.links(id).map(({ childId, targetName, alias }) => [childId, targetName, alias]),
     [['server2/nginx-1', 'server2/nginx-1', 'web1']],
   );
   await apis.tell(remote('server2', 'nginx-1', '192.168.12.3', 'a'));
@@ -152,74 +152,77 @@ test('over a peer’s API: the line follows by its events; what is gone leaves i
   assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'removed');
   await apis.tell(remote('server2', 'nginx-1', '192.168.12.5', 'b'));
   assert.deepEqual(lines(id), ['192.168.12.5\tweb1 bbbbbbbbbbbb nginx-1'], 'another one of that name');
-  apis.isAway = true;
+  apis.isUnreachable = true;
   await apis.tell();
   assert.equal(lines(id).length, 1);
-  yard.networks.checkLinks(id);
+  testbed.networks.checkLinks(id);
   assert.equal(apis.opened.size, 1);
-  await yard.remove(id);
+  await testbed.remove(id);
   assert.equal(apis.opened.size, 0);
 });
 
 test('a daemon that comes back knows the last address, asks, and follows again', async () => {
-  await yard.networks.addPeer({ ...server2, api });
+  await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
-  const { containerId: id } = await yard.run('parent', { links: ['server2/nginx-1:web1'] });
-  await yard.networks.close();
+  const { containerId: id } = await testbed.run('parent', { links: ['server2/nginx-1:web1'] });
+  await testbed.networks.close();
   assert.equal(apis.opened.size, 0);
-  apis.isAway = true;
-  await yard.open().start([id]);
+  apis.isUnreachable = true;
+  await testbed.open().start([id]);
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
-  await yard.stop(id);
-  await yard.start(id);
+  await testbed.stop(id);
+  await testbed.start(id);
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1'], 'starts also while nobody answers');
-  apis.isAway = false;
+  apis.isUnreachable = false;
   await apis.tell(remote('server2', 'nginx-1', '192.168.12.9', 'a'));
   assert.deepEqual(lines(id), ['192.168.12.9\tweb1 aaaaaaaaaaaa nginx-1']);
-  await yard.networks.removePeer('server2');
+  await testbed.networks.removePeer('server2');
   assert.equal(apis.opened.size, 0);
-  await yard.networks.addPeer({ ...server2, api });
+  await testbed.networks.addPeer({ ...server2, api });
   assert.equal(apis.opened.size, 1);
-  await yard.networks.removeLink('parent/web1');
+  await testbed.networks.removeLink('parent/web1');
   assert.deepEqual(lines(id), []);
   assert.equal(apis.opened.size, 0);
 });
 
 test('a target that never ran gives no line, and refuses the start; Docker’s own forms keep their meaning', async () => {
-  await yard.networks.addPeer({ ...server2, api });
+  await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '', 'a')];
-  const id = await yard.create('parent', { links: ['/server2/nginx-1:/parent/web1'] });
-  await assert.rejects(yard.start(id), /Cannot link to a non running container: \/server2\/nginx-1 AS \/parent\/web1/);
+  const id = await testbed.create('parent', { links: ['/server2/nginx-1:/parent/web1'] });
+  await assert.rejects(
+    testbed.start(id),
+    /Cannot link to a non running container: \/server2\/nginx-1 AS \/parent\/web1/,
+  );
   await apis.tell(remote('server2', 'nginx-1', '192.168.12.2', 'a'));
-  await yard.start(id);
+  await testbed.start(id);
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
-  const child = await yard.run('child');
-  await yard.create('first', { links: ['/child:/first/db'] });
-  assert.equal(yard.networks.findLink('first/db')?.childId, child.containerId);
+  const child = await testbed.run('child');
+  await testbed.create('first', { links: ['/child:/first/db'] });
+  assert.equal(testbed.networks.findLink('first/db')?.childId, child.containerId);
 });
 
 test('published names: refused, warned of, and by default', async () => {
-  assert.deepEqual(await yard.networks.register(yard.config('web', { publishName: true })), {
+  assert.deepEqual(await testbed.networks.register(testbed.config('web', { publishName: true })), {
     warnings: ['The name is not published: this daemon has no --cluster.'],
   });
-  await assert.rejects(yard.create('a.b', { publishName: true }), refuses('invalid', /a\.b cannot be published/));
-  await yard.close();
-  await openYard({ cluster: true });
-  yard.open({ publishNames: true });
-  await yard.networks.start([]);
-  const dotted = await yard.networks.register(yard.config('a.b'));
+  await assert.rejects(testbed.create('a.b', { publishName: true }), refuses('invalid', /a\.b cannot be published/));
+  await testbed.close();
+  await openTestbed({ cluster: true });
+  testbed.open({ publishNames: true });
+  await testbed.networks.start([]);
+  const dotted = await testbed.networks.register(testbed.config('a.b'));
   assert.match(dotted.warnings.join(), /a\.b is not published/);
-  const none = await yard.networks.register(yard.config('n', { publishName: true, mode: { kind: 'host' } }));
+  const none = await testbed.networks.register(testbed.config('n', { publishName: true, mode: { kind: 'host' } }));
   assert.match(none.warnings.join(), /no address on the default bridge/);
-  const web = await yard.run('web');
-  await yard.run('quiet', { publishName: false });
+  const web = await testbed.run('web');
+  await testbed.run('quiet', { publishName: false });
   assert.deepEqual(
     directory.published.map(({ name }) => name),
     ['web'],
   );
-  const loud = await yard.run('loud', { publishName: true });
-  await assert.rejects(yard.rename(loud.containerId, 'a.c'), refuses('invalid', /a\.c cannot be published/));
-  await yard.rename(web.containerId, 'a.d');
+  const loud = await testbed.run('loud', { publishName: true });
+  await assert.rejects(testbed.rename(loud.containerId, 'a.c'), refuses('invalid', /a\.c cannot be published/));
+  await testbed.rename(web.containerId, 'a.d');
   assert.deepEqual(
     directory.published.map(({ name }) => name),
     ['loud'],
@@ -227,10 +230,10 @@ test('published names: refused, warned of, and by default', async () => {
 });
 
 test('a failed start publishes nothing', async () => {
-  await yard.close();
-  await openYard({ cluster: true });
-  const id = await yard.create('web', { publishName: true });
+  await testbed.close();
+  await openTestbed({ cluster: true });
+  const id = await testbed.create('web', { publishName: true });
   kernel.failAtStep(3);
-  await assert.rejects(yard.start(id), /EIO/);
+  await assert.rejects(testbed.start(id), /EIO/);
   assert.deepEqual(directory.published, []);
 });

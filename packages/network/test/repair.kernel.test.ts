@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, askBriefly, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 
@@ -12,7 +12,7 @@ const read = (key: string): string => sh(`sysctl -n ${key}`).trim();
 
 describe('repair', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let link = '';
   let address = '';
 
@@ -21,15 +21,15 @@ describe('repair', host, () => {
     addUplink();
     addNeighbour('neighbour', 9);
     sh('ip -n neighbour route add default via 192.0.2.1');
-    await yard.networks.start([]);
-    const web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await testbed.networks.start([]);
+    const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     link = web.endpoints[0]?.hostLink ?? '';
     address = web.endpoints[0]?.ipv4Address ?? '';
     await serve(web.netnsPath, 'tcp', 80, 'web');
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -96,7 +96,7 @@ describe('repair', host, () => {
   }
 
   test('another program that keeps breaking the same thing is answered once a second, not in a storm', async () => {
-    const repairs = (): number => yard.events.filter(({ action }) => action === 'repair').length;
+    const repairs = (): number => testbed.events.filter(({ action }) => action === 'repair').length;
     const before = repairs();
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
@@ -110,10 +110,10 @@ describe('repair', host, () => {
   });
 
   test('a daemon that comes back gives a renamed bridge its name again, and leaves what is right alone', async () => {
-    await yard.networks.close();
+    await testbed.networks.close();
     sh('ip link set docker0 down && ip link set docker0 name other0 && ip link set other0 up');
     sh('ip route delete 172.17.0.0/16');
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.open().start([...testbed.containers.keys()]);
     assert.ok(pings(undefined, address));
     await eventually('the container is reached', reached);
     assert.doesNotMatch(sh('ip -o link'), /other0/);
@@ -125,15 +125,15 @@ describe('repair', host, () => {
     sh('ip -n neighbour2 address add 198.51.100.9/24 dev eth0; ip -n neighbour2 route add default via 198.51.100.1');
     const crosses = (): boolean => pingsBriefly('/run/netns/neighbour', '198.51.100.9');
     assert.equal(crosses(), false);
-    await yard.networks.close();
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
     assert.equal(crosses(), false);
-    await yard.networks.close();
-    await yard.open({ dropStrangers: false }).start([...yard.containers.keys()]);
+    await testbed.networks.close();
+    await testbed.open({ dropStrangers: false }).start([...testbed.containers.keys()]);
     await eventually('it crosses', crosses);
-    await yard.networks.close();
+    await testbed.networks.close();
     sh('nft delete table ip netyard'); // forwarding is on, and nothing says that it was the daemon's doing
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.open().start([...testbed.containers.keys()]);
     await eventually('it crosses', crosses);
     await eventually('the container is reached', reached);
   });

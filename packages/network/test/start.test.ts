@@ -2,55 +2,55 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
-import { openFakeYard, refuses, tcp } from './fake-yard.ts';
-import type { Yard } from './yard.ts';
+import { openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
-let yard: Yard;
+let testbed: Testbed;
 
 beforeEach(async () => {
-  ({ kernel, yard } = await openFakeYard());
+  ({ kernel, testbed } = await openFakeTestbed());
 });
-afterEach(() => yard.close());
+afterEach(() => testbed.close());
 
 test('container mode at start', async () => {
   const start = async (ref: string): Promise<unknown> =>
-    yard.start(await yard.create(`j${ref}`, { mode: { kind: 'container', ref } }));
+    testbed.start(await testbed.create(`j${ref}`, { mode: { kind: 'container', ref } }));
   await assert.rejects(
     start('ghost'),
     refuses('internal', 'joining network namespace of container: No such container: ghost'),
   );
-  const owner = await yard.create('owner');
+  const owner = await testbed.create('owner');
   await assert.rejects(
     start('owner'),
     refuses('conflict', 'cannot join network namespace of a non running container: container owner is created'),
   );
-  yard.setState(owner, 'restarting');
+  testbed.setState(owner, 'restarting');
   await assert.rejects(
-    yard.start(await yard.create('again', { mode: { kind: 'container', ref: 'owner' } })),
+    testbed.start(await testbed.create('again', { mode: { kind: 'container', ref: 'owner' } })),
     refuses(
       'conflict',
       /^cannot join network namespace of container: Container [0-9a-f]{64} is restarting, wait until/,
     ),
   );
-  const self = await yard.create('self', { mode: { kind: 'container', ref: 'self' } });
-  await assert.rejects(yard.start(self), refuses('internal', 'cannot join own network namespace'));
+  const self = await testbed.create('self', { mode: { kind: 'container', ref: 'self' } });
+  await assert.rejects(testbed.start(self), refuses('internal', 'cannot join own network namespace'));
 });
 
 test('a port in use fails the start with all the words of Docker, and nothing stays', async () => {
-  await yard.run('one', { ports: [tcp(8801)] });
+  await testbed.run('one', { ports: [tcp(8801)] });
   const before = kernel.objects();
-  const two = await yard.create('two', { ports: [tcp(8802), tcp(8801)] });
+  const two = await testbed.create('two', { ports: [tcp(8802), tcp(8801)] });
   const words =
     /^failed to set up container networking: driver failed programming external connectivity on endpoint \w+ \([0-9a-f]{64}\): /;
   await assert.rejects(
-    yard.start(two),
+    testbed.start(two),
     refuses('internal', new RegExp(`${words.source}Bind for 0\\.0\\.0\\.0:8801 failed: port is already allocated$`)),
   );
   kernel.occupyPort('tcp', '0.0.0.0', 9000);
-  const three = await yard.create('three', { ports: [tcp(9000)] });
+  const three = await testbed.create('three', { ports: [tcp(9000)] });
   await assert.rejects(
-    yard.start(three),
+    testbed.start(three),
     refuses(
       'internal',
       new RegExp(`${words.source}failed to bind host port 0\\.0\\.0\\.0:9000/tcp: address already in use$`),
@@ -58,12 +58,12 @@ test('a port in use fails the start with all the words of Docker, and nothing st
   );
   assert.deepEqual(kernel.objects(), before);
   assert.equal(kernel.reservedPorts().length, 2);
-  assert.equal(yard.store.leases(yard.networks.get('bridge').id).length, 1);
+  assert.equal(testbed.store.leases(testbed.networks.get('bridge').id).length, 1);
 });
 
 test('a fixed port that would be chosen next and one chosen automatically do not collide', async () => {
   const any = (containerPort: number) => ({ protocol: 'tcp' as const, containerPort });
-  const id = await yard.create('mixed', {
+  const id = await testbed.create('mixed', {
     ports: [
       any(80),
       { ...any(81), hostPort: 32768 },
@@ -73,7 +73,7 @@ test('a fixed port that would be chosen next and one chosen automatically do not
     publishAll: true,
     exposed: [{ protocol: 'tcp', port: 84 }],
   });
-  const { ports } = await yard.start(id);
+  const { ports } = await testbed.start(id);
   assert.deepEqual(
     ports.map(({ containerPort, hostPort }) => [containerPort, hostPort]),
     [
@@ -84,39 +84,39 @@ test('a fixed port that would be chosen next and one chosen automatically do not
       [84, 32770],
     ],
   );
-  const again = await yard.create('again', { ports: [any(80), { ...any(81), hostPort: 9000, hostPortEnd: 9001 }] });
-  await assert.rejects(yard.start(again), refuses('internal', /all ports are allocated/));
+  const again = await testbed.create('again', { ports: [any(80), { ...any(81), hostPort: 9000, hostPortEnd: 9001 }] });
+  await assert.rejects(testbed.start(again), refuses('internal', /all ports are allocated/));
   assert.equal(kernel.reservedPorts().length, 5);
-  await yard.remove(id);
+  await testbed.remove(id);
 });
 
 test('a failure at any step gives everything back', async () => {
   const before = kernel.objects();
-  const id = await yard.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });
+  const id = await testbed.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });
   for (let step = 1; step <= 12; step += 1) {
     kernel.failAtStep(step);
-    await assert.rejects(yard.start(id), refuses('internal', /EIO/), `step ${step}`);
+    await assert.rejects(testbed.start(id), refuses('internal', /EIO/), `step ${step}`);
     assert.deepEqual(kernel.objects(), before, `step ${step}`);
     assert.deepEqual(kernel.reservedPorts(), []);
-    assert.equal(yard.networks.state(id), undefined);
-    assert.deepEqual(yard.store.leases(yard.networks.get('bridge').id), []);
-    assert.equal(yard.store.sandboxes()[0]?.state, undefined);
+    assert.equal(testbed.networks.state(id), undefined);
+    assert.deepEqual(testbed.store.leases(testbed.networks.get('bridge').id), []);
+    assert.equal(testbed.store.sandboxes()[0]?.state, undefined);
   }
 });
 
 test('a full pool, and addresses that are never given twice or straight back', async () => {
-  await yard.networks.close();
-  const networks = yard.open({ bip: '10.9.0.1/29' });
+  await testbed.networks.close();
+  const networks = testbed.open({ bip: '10.9.0.1/29' });
   await networks.start([]);
-  const given = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => yard.run(name)));
+  const given = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => testbed.run(name)));
   assert.equal(new Set(given.map((state) => state.endpoints[0]?.ipv4Address)).size, 5);
-  const id = await yard.create('f');
+  const id = await testbed.create('f');
   const { id: network } = networks.get('bridge');
   const full = `failed to set up container networking: no available IPv4 addresses on this network's address pools: bridge (${network})`;
-  await assert.rejects(yard.start(id), refuses('internal', full));
+  await assert.rejects(testbed.start(id), refuses('internal', full));
   const [first, second] = given;
   assert.ok(first && second);
-  await yard.stop(second.containerId);
-  await yard.stop(first.containerId);
-  assert.equal((await yard.start(id)).endpoints[0]?.ipv4Address, '10.9.0.2');
+  await testbed.stop(second.containerId);
+  await testbed.stop(first.containerId);
+  assert.equal((await testbed.start(id)).endpoints[0]?.ipv4Address, '10.9.0.2');
 });

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { Testbed } from './testbed.ts';
 import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
@@ -23,7 +23,7 @@ function addBridge(link: string, number: number): string {
 
 describe('containers of other engines', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   const engines: { link: string; number: number; ns: string }[] = [];
   let lan = '';
 
@@ -38,14 +38,14 @@ describe('containers of other engines', host, () => {
     sh('ip -n neighbour route add default via 192.0.2.1');
     addEngine('br-0123456789ab', 1);
     lan = addBridge('br-lan', 3);
-    await yard.networks.start([]);
-    await yard.run('web');
+    await testbed.networks.start([]);
+    await testbed.run('web');
     addEngine('podman0', 2); // made while the daemon is at work
     for (const { ns } of engines) await serve(ns, 'tcp', 80, 'theirs');
   });
 
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -87,9 +87,9 @@ describe('containers of other engines', host, () => {
   });
 
   test('forwarding that was on already stays as it was', async () => {
-    await yard.networks.close();
+    await testbed.networks.close();
     sh('nft delete table ip netyard');
-    await yard.open().start([...yard.containers.keys()]);
+    await testbed.open().start([...testbed.containers.keys()]);
     assert.ok(pings(neighbour, '10.88.1.2'));
     assert.ok(pings(lan, '192.0.2.9'));
   });

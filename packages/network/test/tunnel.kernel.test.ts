@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { PeerRequest, SandboxState } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
 import { ask, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
-import { Yard } from './yard.ts';
 
 const host = inFreshHost(import.meta.url);
 const far: PeerRequest = { name: 'far', address: '198.51.100.2', subnets: ['192.168.12.0/24'] };
@@ -57,7 +57,7 @@ const objects = (): string =>
 
 describe('a peer behind a router', host, () => {
   const kernel = openKernel();
-  const yard = new Yard({ kernel });
+  const testbed = new Testbed({ kernel });
   let web: SandboxState & { containerId: string };
   let bare = '';
   before(async () => {
@@ -65,14 +65,14 @@ describe('a peer behind a router', host, () => {
     tunnelFrom('far', '198.51.100.2', farMac, '192.168.12.2');
     tunnelFrom('third', '198.51.100.3', '02:6e:c6:33:64:03', '192.168.12.3');
     sh('ip -n third address add 192.168.13.2/32 dev lo');
-    await yard.networks.start([]);
-    web = await yard.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
+    await testbed.networks.start([]);
+    web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     await serve(web.netnsPath, 'tcp', 80, 'web');
     await serve(farNs, 'tcp', 81, 'far');
     bare = objects();
   });
   after(async () => {
-    await yard.close();
+    await testbed.close();
     kernel.close();
   });
 
@@ -84,10 +84,13 @@ describe('a peer behind a router', host, () => {
 
   test('--via route says that it cannot; by itself the tunnel is taken, with the plan told before', async () => {
     assert.ok(!reachable());
-    await assert.rejects(yard.networks.addPeer({ ...far, via: 'route' }), /198\.51\.100\.2 is on no link of this host/);
-    const planned = await yard.networks.planAddPeer(far);
+    await assert.rejects(
+      testbed.networks.addPeer({ ...far, via: 'route' }),
+      /198\.51\.100\.2 is on no link of this host/,
+    );
+    const planned = await testbed.networks.planAddPeer(far);
     assert.equal(objects(), bare);
-    const { path, problems } = await yard.networks.addPeer(far);
+    const { path, problems } = await testbed.networks.addPeer(far);
     assert.deepEqual(problems, []);
     assert.deepEqual(path, {
       ...{ kind: 'vxlan', link: 'ny-vxlan', gateway: '198.51.100.2', source: '172.17.0.1' },
@@ -104,7 +107,7 @@ describe('a peer behind a router', host, () => {
   });
 
   test('the MTU is right on every link, of running containers and of new ones; whole packets pass', async () => {
-    const late = await yard.run('late');
+    const late = await testbed.run('late');
     for (const [link, ns] of [['ny-vxlan'], ['docker0'], ['eth0', web.netnsPath], ['eth0', late.netnsPath]] as const)
       assert.equal(mtu(link, ns), 'mtu 1450', link);
     assert.equal(mtu(web.endpoints[0]?.hostLink ?? ''), 'mtu 1450');
@@ -112,7 +115,7 @@ describe('a peer behind a router', host, () => {
     assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '1400', '-M', 'do'));
     assert.ok(from(farNs, '192.168.12.2', address(), '-s', '1422', '-M', 'do'), 'to the last byte');
     assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '5000'), 'and in pieces');
-    await yard.remove(late.containerId);
+    await testbed.remove(late.containerId);
   });
 
   test('TCP is fitted to the tunnel even where a container has a longer MTU', async () => {
@@ -156,9 +159,9 @@ describe('a peer behind a router', host, () => {
   });
 
   const counted = async (work: () => unknown): Promise<{ in: bigint; out: bigint }> => {
-    const { packets: before } = await yard.networks.peer('far');
+    const { packets: before } = await testbed.networks.peer('far');
     await work();
-    const { packets } = await yard.networks.peer('far');
+    const { packets } = await testbed.networks.peer('far');
     return { in: packets.in - before.in, out: packets.out - before.out };
   };
 
@@ -169,7 +172,7 @@ describe('a peer behind a router', host, () => {
     assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
     const back = (): boolean => succeeds(web.netnsPath, 'ping', '-c', '2', '-i', '0.2', '-W', '60', '192.168.12.2');
     assert.deepEqual(await counted(() => assert.ok(back())), { in: 2n, out: 2n });
-    assert.equal((await yard.networks.peer('far')).lastSeen, 1_700_000_000_000_000_000n);
+    assert.equal((await testbed.networks.peer('far')).lastSeen, 1_700_000_000_000_000_000n);
     assert.deepEqual(
       await counted(() => assert.ok(!fromBriefly(farNs, '192.168.77.1', address(), '-c', '3', '-i', '0.2'))),
       { in: 0n, out: 0n },
@@ -198,16 +201,16 @@ describe('a peer behind a router', host, () => {
   for (const [what, command] of breakages)
     test(`mended: ${what}`, async () => {
       await eventually('all is well before', reachable);
-      yard.events.length = 0;
+      testbed.events.length = 0;
       sh(command);
       await eventually('it is mended', () => reachable() && mtu('ny-vxlan') === 'mtu 1450');
-      await eventually('it is told', () => yard.events.some(({ action }) => action === 'repair'));
+      await eventually('it is told', () => testbed.events.some(({ action }) => action === 'repair'));
     });
 
   test('the uplink is down for a while', async () => {
     sh('ip link set up0 down');
     await eventually('told', () => !sh('ip route').includes('192.168.12.0/24'));
-    assert.match((await yard.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
+    assert.match((await testbed.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
     sh('ip link set up0 up; ip route add default via 192.0.2.254');
     await eventually('there again', reachable);
   });
@@ -228,7 +231,7 @@ describe('a peer behind a router', host, () => {
     sh('ip address add 198.51.100.77/24 dev up0');
     await eventually('by the route', () => /192\.168\.12\.0\/24 via 198\.51\.100\.2 dev up0/.test(sh('ip route')));
     await eventually('longer packets again', () => mtu('eth0', web.netnsPath) === 'mtu 1500');
-    assert.equal((await yard.networks.peer('far')).path?.kind, 'route');
+    assert.equal((await testbed.networks.peer('far')).path?.kind, 'route');
     assert.doesNotMatch(sh('bridge fdb; ip neighbour'), new RegExp(farMac));
     sh('ip address delete 198.51.100.77/24 dev up0');
     await eventually('through the tunnel again', () => reachable() && mtu('eth0', web.netnsPath) === 'mtu 1450');
@@ -237,28 +240,28 @@ describe('a peer behind a router', host, () => {
   test('no way at all is told of, and taken up again', async () => {
     sh('ip route delete default');
     await eventually('nothing is there', () => !sh('ip route; bridge fdb').includes('198.51.100.2'));
-    assert.match((await yard.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
+    assert.match((await testbed.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
     sh('ip route add default via 192.0.2.254');
     await eventually('there again', reachable);
   });
 
   test('a daemon that comes back finds all in place, and takes away what is no longer wanted', async () => {
     const before = objects();
-    await yard.networks.close();
-    await yard.open().start([web.containerId]);
+    await testbed.networks.close();
+    await testbed.open().start([web.containerId]);
     assert.equal(objects(), before);
     await eventually('both ways', reachable);
-    await yard.networks.close();
+    await testbed.networks.close();
     sh(`bridge fdb add 02:6e:00:00:00:09 dev ny-vxlan dst 198.51.100.9; nft 'add element ip netyard tunnel_peers { 1.2.3.4 comment "peer gone" }'
       ip neighbour add 198.51.100.9 lladdr 02:6e:00:00:00:09 dev ny-vxlan nud permanent
       ip route add 192.168.99.0/24 via 198.51.100.9 dev ny-vxlan onlink proto 78`);
-    await yard.open().start([web.containerId]);
+    await testbed.open().start([web.containerId]);
     assert.equal(objects(), before);
   });
 
   test('a subnet of another length: let in, counted and mended as well', async () => {
-    await yard.networks.removePeer('far');
-    await yard.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
+    await testbed.networks.removePeer('far');
+    await testbed.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
     assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
     await pause(1500); // repairs that wait for former events are over: this one has to come of its own
     sh(`nft 'delete element ip netyard peer_paths { 192.168.12.0/25 . "ny-vxlan" }'`);
@@ -268,7 +271,7 @@ describe('a peer behind a router', host, () => {
   });
 
   test('removed, nothing is left', async () => {
-    await yard.networks.removePeer('far');
+    await testbed.networks.removePeer('far');
     assert.equal(objects(), bare);
     assert.equal(mtu('eth0', web.netnsPath), 'mtu 1500');
     assert.ok(!reachable());
@@ -276,10 +279,10 @@ describe('a peer behind a router', host, () => {
   });
 
   test('cleanup without any state finds the tunnel', async () => {
-    await yard.networks.addPeer(far);
-    await yard.networks.close();
-    yard.store.deletePeer('far');
-    const removed = await yard.open().cleanup({ dryRun: false });
+    await testbed.networks.addPeer(far);
+    await testbed.networks.close();
+    testbed.store.deletePeer('far');
+    const removed = await testbed.open().cleanup({ dryRun: false });
     assert.ok(removed.includes('vxlan ny-vxlan'));
     assert.doesNotMatch(sh('ip link; ip route; nft list ruleset'), /vxlan|proto 78|netyard/);
   });

@@ -8,23 +8,23 @@ import { inFreshHost } from '@netyard/testkit';
 import { openTaskHost, type TaskHost } from './task-host.ts';
 
 const host = inFreshHost(import.meta.url, { cgroups: true });
-let yard: TaskHost;
+let testbed: TaskHost;
 before(async () => {
-  yard = await openTaskHost();
-  for (const name of ['lib', 'lib64']) symlinkSync(`usr/${name}`, join(yard.rootfs, name));
+  testbed = await openTaskHost();
+  for (const name of ['lib', 'lib64']) symlinkSync(`usr/${name}`, join(testbed.rootfs, name));
 });
-after(() => yard.close());
+after(() => testbed.close());
 
 /** The host's Perl can make any system call. */
 const perl: TaskMount = { type: 'bind', source: '/usr', target: '/usr', options: ['rbind', 'ro', 'rprivate'] };
 
 async function inContainer(args: string[], more: Partial<TaskSpec> = {}): Promise<string> {
-  const spec = yard.spec(args, { mounts: [perl], ...more });
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
-  await yard.exited(spec.id);
-  await yard.runtime.delete(spec.id);
-  return yard.output(spec.id) + yard.output(spec.id, 'stderr');
+  const spec = testbed.spec(args, { mounts: [perl], ...more });
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
+  await testbed.exited(spec.id);
+  await testbed.runtime.delete(spec.id);
+  return testbed.output(spec.id) + testbed.output(spec.id, 'stderr');
 }
 
 /** x86_64 numbers; arguments are chosen so that the kernel itself would not say EPERM to root. */

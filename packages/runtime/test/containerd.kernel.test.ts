@@ -9,66 +9,66 @@ import { connectContainerd, openRuntime, superviseContainerd } from '../src/inde
 import { openTaskHost, searchPath, type TaskHost } from './task-host.ts';
 
 const host = inFreshHost(import.meta.url, { cgroups: true });
-let yard: TaskHost;
+let testbed: TaskHost;
 before(async () => {
-  yard = await openTaskHost();
+  testbed = await openTaskHost();
 });
-after(() => yard.close());
+after(() => testbed.close());
 
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await pause(5);
 };
 
 test('containerd is killed: containers go on, it comes back, and what ended meanwhile is known', host, async () => {
-  const lasting = yard.spec(['sh', '-c', 'while :; do echo tick; sleep 0.02; done']);
-  const ending = yard.spec(['sh', '-c', 'while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 6']);
+  const lasting = testbed.spec(['sh', '-c', 'while :; do echo tick; sleep 0.02; done']);
+  const ending = testbed.spec(['sh', '-c', 'while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 6']);
   for (const spec of [lasting, ending]) {
-    await yard.runtime.create(spec);
-    await yard.runtime.start(spec.id);
+    await testbed.runtime.create(spec);
+    await testbed.runtime.start(spec.id);
   }
-  const { pid } = (await yard.runtime.get(ending.id)) ?? { pid: 0 };
-  const killed = yard.supervisor.pid();
+  const { pid } = (await testbed.runtime.get(ending.id)) ?? { pid: 0 };
+  const killed = testbed.supervisor.pid();
   process.kill(killed, 'SIGKILL');
-  writeFileSync(join(yard.rootfs, 'tmp/end'), '');
+  writeFileSync(join(testbed.rootfs, 'tmp/end'), '');
   await until(() => isGone(pid));
-  const written = yard.output(lasting.id).length;
-  await until(() => yard.output(lasting.id).length > written);
+  const written = testbed.output(lasting.id).length;
+  await until(() => testbed.output(lasting.id).length > written);
 
-  await until(() => yard.events.some((event) => event.type === 'resync'));
-  assert.notEqual(yard.supervisor.pid(), killed);
-  const tasks = new Map((await yard.runtime.list()).map((task) => [task.id, task]));
+  await until(() => testbed.events.some((event) => event.type === 'resync'));
+  assert.notEqual(testbed.supervisor.pid(), killed);
+  const tasks = new Map((await testbed.runtime.list()).map((task) => [task.id, task]));
   assert.equal(tasks.get(lasting.id)?.status, 'running');
   assert.deepEqual([tasks.get(ending.id)?.status, tasks.get(ending.id)?.exit?.exitCode], ['stopped', 6]);
-  await yard.runtime.kill(lasting.id, 9);
-  assert.equal((await yard.exited(lasting.id)).exitCode, 137);
-  assert.equal((await yard.runtime.delete(ending.id))?.exitCode, 6);
-  await yard.runtime.delete(lasting.id);
+  await testbed.runtime.kill(lasting.id, 9);
+  assert.equal((await testbed.exited(lasting.id)).exitCode, 137);
+  assert.equal((await testbed.runtime.delete(ending.id))?.exitCode, 6);
+  await testbed.runtime.delete(lasting.id);
 });
 
 test('calls made while containerd is away wait for it', host, async () => {
-  const spec = yard.spec(['sh', '-c', 'exit 4']);
-  process.kill(yard.supervisor.pid(), 'SIGKILL');
-  await until(() => isGone(yard.supervisor.pid()));
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
-  const end = async (): Promise<number | undefined> => (await yard.runtime.get(spec.id))?.exit?.exitCode;
+  const spec = testbed.spec(['sh', '-c', 'exit 4']);
+  process.kill(testbed.supervisor.pid(), 'SIGKILL');
+  await until(() => isGone(testbed.supervisor.pid()));
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
+  const end = async (): Promise<number | undefined> => (await testbed.runtime.get(spec.id))?.exit?.exitCode;
   while ((await end()) === undefined) await pause(10);
-  assert.equal((await yard.runtime.delete(spec.id))?.exitCode, 4);
+  assert.equal((await testbed.runtime.delete(spec.id))?.exitCode, 4);
 });
 
 test('a daemon that comes back finds its containerd and what runs, and starts no second one', host, async () => {
-  const spec = yard.spec(['sleep', '1000']);
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
-  const pid = yard.supervisor.pid();
-  const again = await yard.superviseAgain();
+  const spec = testbed.spec(['sleep', '1000']);
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
+  const pid = testbed.supervisor.pid();
+  const again = await testbed.superviseAgain();
   try {
     assert.equal(again.pid(), pid);
     const client = connectContainerd({ socket: again.socket, namespace: 'test' });
     const runtime = await openRuntime({
       client,
       runtimeName: '',
-      runtimeRoot: join(yard.folder, 'oci'),
+      runtimeRoot: join(testbed.folder, 'oci'),
       searchPath,
       logger: silentLogger,
     });
@@ -86,16 +86,16 @@ test('a daemon that comes back finds its containerd and what runs, and starts no
 });
 
 test('another namespace of the same containerd sees nothing of ours', host, async () => {
-  const spec = yard.spec(['sleep', '1000']);
-  await yard.runtime.create(spec);
-  const client = connectContainerd({ socket: yard.supervisor.socket, namespace: 'other' });
+  const spec = testbed.spec(['sleep', '1000']);
+  await testbed.runtime.create(spec);
+  const client = connectContainerd({ socket: testbed.supervisor.socket, namespace: 'other' });
   assert.deepEqual((await client.tasks.list({})).tasks, []);
   client.close();
-  await yard.runtime.delete(spec.id);
+  await testbed.runtime.delete(spec.id);
 });
 
 test('a containerd that does not start is told of with the end of its log', host, async () => {
-  const folder = join(yard.folder, 'broken');
+  const folder = join(testbed.folder, 'broken');
   const supervise = (executable: string): Promise<unknown> =>
     superviseContainerd({
       executable,

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { RootFilesystems } from '@netyard/engine';
 import { getXattr, mount, setXattr, unmount } from '@netyard/kernel';
@@ -247,7 +247,8 @@ test('a large archive is made no faster than it is read, and can be given up', h
     const given = (await rootfs.readArchive(root, '/data')).stream as Readable;
     await given[Symbol.asyncIterator]().next();
     given.destroy();
-    while (readdirSync('/proc/self/fd').some((fd) => linkOf(fd).startsWith(join(root, 'data')))) await nextTurn();
+    while (readdirSync('/proc/self/fd').some((fd) => linkOf(fd).startsWith(join(root, 'data'))))
+      await yieldToEventLoop();
   });
 });
 
@@ -420,10 +421,10 @@ test('a container that swaps folders for links while an archive is unpacked gain
       while (swapping.on) {
         renameSync(join(root, 'target/dir'), join(root, 'target/hidden'));
         renameSync(join(root, 'target/link'), join(root, 'target/dir'));
-        await nextTurn();
+        await yieldToEventLoop();
         renameSync(join(root, 'target/dir'), join(root, 'target/link'));
         renameSync(join(root, 'target/hidden'), join(root, 'target/dir'));
-        await nextTurn();
+        await yieldToEventLoop();
       }
     };
     const swapper = swap();

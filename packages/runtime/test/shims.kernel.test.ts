@@ -11,31 +11,31 @@ import { findShims } from '../src/containerd/process.ts';
 import { openTaskHost, type TaskHost } from './task-host.ts';
 
 const host = inFreshHost(import.meta.url, { cgroups: true });
-let yard: TaskHost;
+let testbed: TaskHost;
 before(async () => {
-  yard = await openTaskHost('crun');
+  testbed = await openTaskHost('crun');
 });
-after(() => yard.close());
+after(() => testbed.close());
 
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await pause(5);
 };
-const shims = (id: string) => findShims(id, yard.supervisor.socket);
+const shims = (id: string) => findShims(id, testbed.supervisor.socket);
 /** Of one that was just started: its command line is there a moment after it runs. */
 async function shimOf(id: string): Promise<number> {
   await until(() => shims(id).length > 0);
   return shims(id)[0]?.pid ?? 0;
 }
-const left = (): string[] => readdirSync(join(yard.folder, 'shims'));
+const left = (): string[] => readdirSync(join(testbed.folder, 'shims'));
 const environmentOf = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
 
 /** With the one that was prepared for it. */
 async function start(...given: Parameters<TaskHost['spec']>): Promise<{ id: string; shim: number }> {
-  const spec = yard.spec(...given);
-  yard.runtime.prepare(spec.id);
+  const spec = testbed.spec(...given);
+  testbed.runtime.prepare(spec.id);
   const shim = await shimOf(spec.id);
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
   return { id: spec.id, shim };
 }
 
@@ -55,82 +55,82 @@ function refusalOf(fd: number, flags: number): unknown {
 
 test('the shim that was prepared is the container’s, and nothing of it stays', host, async () => {
   const { id, shim } = await start(['sh', '-c', 'read line </tmp/none; exit 3']);
-  assert.deepEqual(yard.runtime.prepared(), [id]);
-  assert.equal((await yard.exited(id)).exitCode, 3);
+  assert.deepEqual(testbed.runtime.prepared(), [id]);
+  assert.equal((await testbed.exited(id)).exitCode, 3);
   assert.deepEqual(
     shims(id).map(({ pid }) => pid),
     [shim],
     'containerd started no other one',
   );
   assert.ok(environmentOf(shim).includes('GOMAXPROCS=1'));
-  assert.equal((await yard.runtime.delete(id))?.exitCode, 3);
+  assert.equal((await testbed.runtime.delete(id))?.exitCode, 3);
   await until(() => hasEnded(shim));
-  assert.deepEqual(yard.runtime.prepared(), []);
+  assert.deepEqual(testbed.runtime.prepared(), []);
   assert.deepEqual(left(), []);
   await until(() => !existsSync(`/proc/${shim}`)); // waited for, by and by
 });
 
 test('one that was prepared for nothing ends', host, async () => {
   const id = newId();
-  yard.runtime.prepare(id);
+  testbed.runtime.prepare(id);
   const first = await shimOf(id);
-  yard.runtime.prepare(id); // as a daemon does after one that was killed in between
+  testbed.runtime.prepare(id); // as a daemon does after one that was killed in between
   await until(() => hasEnded(first));
   const second = await shimOf(id);
   assert.notEqual(second, first);
-  assert.equal(await yard.runtime.delete(id), undefined);
+  assert.equal(await testbed.runtime.delete(id), undefined);
   await until(() => hasEnded(second));
   assert.deepEqual(left(), []);
 });
 
 test('nothing stays of a container that cannot be made', host, async () => {
-  const spec = yard.spec(['/no/such/program']);
-  yard.runtime.prepare(spec.id);
+  const spec = testbed.spec(['/no/such/program']);
+  testbed.runtime.prepare(spec.id);
   const shim = await shimOf(spec.id);
-  await assert.rejects(yard.runtime.create(spec), /no such file or directory/);
+  await assert.rejects(testbed.runtime.create(spec), /no such file or directory/);
   await until(() => hasEnded(shim));
   assert.deepEqual(left(), []);
 });
 
 test('containerd is killed: it finds the shim again, and what ended meanwhile', host, async () => {
   const lasting = await start(['sleep', '1000']);
-  const { pid } = (await yard.runtime.get(lasting.id)) ?? { pid: 0 };
-  process.kill(yard.supervisor.pid(), 'SIGKILL');
+  const { pid } = (await testbed.runtime.get(lasting.id)) ?? { pid: 0 };
+  process.kill(testbed.supervisor.pid(), 'SIGKILL');
   process.kill(pid, 'SIGKILL');
-  await until(() => yard.events.some((event) => event.type === 'resync'));
+  await until(() => testbed.events.some((event) => event.type === 'resync'));
   await until(() => hasEnded(pid));
-  const ended = async () => (await yard.runtime.get(lasting.id))?.exit?.exitCode;
+  const ended = async () => (await testbed.runtime.get(lasting.id))?.exit?.exitCode;
   while ((await ended()) === undefined) await pause(5);
   assert.equal(await ended(), 137);
-  assert.equal((await yard.runtime.delete(lasting.id))?.exitCode, 137);
+  assert.equal((await testbed.runtime.delete(lasting.id))?.exitCode, 137);
   assert.deepEqual(left(), []);
 });
 
 test('a shim that is killed takes its container with it, which is told and taken away', host, async () => {
   const { id, shim } = await start(['sleep', '1000']);
-  const { pid } = (await yard.runtime.get(id)) ?? { pid: 0 };
+  const { pid } = (await testbed.runtime.get(id)) ?? { pid: 0 };
   process.kill(shim, 'SIGKILL');
-  assert.equal((await yard.exited(id)).exitCode, 137);
-  await yard.runtime.delete(id);
+  assert.equal((await testbed.exited(id)).exitCode, 137);
+  await testbed.runtime.delete(id);
   assert.ok(hasEnded(pid));
   assert.deepEqual(left(), []);
 });
 
 test('a file that is no socket any more is passed over: the usual shim starts', host, async () => {
-  const spec = yard.spec(['sh', '-c', 'exit 5']);
-  await yard.runtime.create(spec); // nothing was prepared
-  await yard.runtime.start(spec.id);
-  assert.equal((await yard.exited(spec.id)).exitCode, 5);
-  assert.equal((await yard.runtime.delete(spec.id))?.exitCode, 5);
+  const spec = testbed.spec(['sh', '-c', 'exit 5']);
+  await testbed.runtime.create(spec); // nothing was prepared
+  await testbed.runtime.start(spec.id);
+  assert.equal((await testbed.exited(spec.id)).exitCode, 5);
+  assert.equal((await testbed.runtime.delete(spec.id))?.exitCode, 5);
 });
 
 test('crun runs from a read-only mount: who keeps its file from inside cannot write it', host, async () => {
-  const spec = yard.spec(['true']);
-  yard.runtime.prepare(spec.id);
-  const { pid } = await yard.runtime.create(spec); // not started: it still is crun, inside the container's namespaces
+  const spec = testbed.spec(['true']);
+  testbed.runtime.prepare(spec.id);
+  const { pid } = await testbed.runtime.create(spec); // not started: it still is crun, inside the container's namespaces
   assert.deepEqual(statSync(`/proc/${pid}/exe`).ino, statSync('/usr/bin/crun').ino, 'crun did not copy itself');
   const kept = openSync(`/proc/${pid}/exe`, 'r');
-  await yard.runtime.delete(spec.id);
+  await testbed.runtime.delete(spec.id);
   await until(() => hasEnded(pid));
   // While nobody runs it, nothing but the mount stands against it. Other tests on this machine may, for a moment.
   for (const flags of [constants.O_WRONLY, constants.O_RDWR | constants.O_TRUNC]) {
@@ -143,11 +143,11 @@ test('crun runs from a read-only mount: who keeps its file from inside cannot wr
 
 test('with no container left its mount goes with the runtime', host, async () => {
   const mounted = (): boolean =>
-    readFileSync('/proc/self/mountinfo', 'utf8').includes(join(yard.folder, 'mounts/crun'));
+    readFileSync('/proc/self/mountinfo', 'utf8').includes(join(testbed.folder, 'mounts/crun'));
   const { id } = await start(['sleep', '1000']);
-  await yard.runtime.close();
+  await testbed.runtime.close();
   assert.ok(mounted(), 'a container needs it');
-  await yard.runtime.delete(id);
-  await yard.runtime.close();
+  await testbed.runtime.delete(id);
+  await testbed.runtime.close();
   assert.ok(!mounted());
 });

@@ -6,28 +6,28 @@ import { inFreshHost } from '@netyard/testkit';
 import { cgroupFile, cgroupParent, openTaskHost, type TaskHost } from './task-host.ts';
 
 const host = inFreshHost(import.meta.url, { cgroups: true });
-let yard: TaskHost;
+let testbed: TaskHost;
 let mountsBefore: string;
 before(async () => {
-  yard = await openTaskHost();
+  testbed = await openTaskHost();
   mountsBefore = readFileSync('/proc/self/mountinfo', 'utf8');
 });
-after(() => yard.close());
+after(() => testbed.close());
 
 /** Runs to the end; gives its exit code and what it wrote. */
 async function run(...given: Parameters<TaskHost['spec']>): Promise<{ code: number; out: string; err: string }> {
-  const spec = yard.spec(...given);
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
-  const { exitCode } = await yard.exited(spec.id);
-  await yard.runtime.delete(spec.id);
-  return { code: exitCode, out: yard.output(spec.id), err: yard.output(spec.id, 'stderr') };
+  const spec = testbed.spec(...given);
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
+  const { exitCode } = await testbed.exited(spec.id);
+  await testbed.runtime.delete(spec.id);
+  return { code: exitCode, out: testbed.output(spec.id), err: testbed.output(spec.id, 'stderr') };
 }
 
 async function start(...given: Parameters<TaskHost['spec']>): Promise<string> {
-  const spec = yard.spec(...given);
-  await yard.runtime.create(spec);
-  await yard.runtime.start(spec.id);
+  const spec = testbed.spec(...given);
+  await testbed.runtime.create(spec);
+  await testbed.runtime.start(spec.id);
   return spec.id;
 }
 
@@ -35,19 +35,19 @@ const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', tty: fa
 const noStdio = { stdin: '', stdout: '', stderr: '' };
 
 test('a process runs, its output is in the files, its exit code is told', host, async () => {
-  const spec = yard.spec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
-  const { pid } = await yard.runtime.create(spec);
-  assert.equal((await yard.runtime.get(spec.id))?.status, 'created');
+  const spec = testbed.spec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
+  const { pid } = await testbed.runtime.create(spec);
+  assert.equal((await testbed.runtime.get(spec.id))?.status, 'created');
   assert.ok(pid > 0);
-  await yard.runtime.start(spec.id);
-  const exit = await yard.exited(spec.id);
+  await testbed.runtime.start(spec.id);
+  const exit = await testbed.exited(spec.id);
   assert.equal(exit.exitCode, 7);
-  const stopped = await yard.runtime.get(spec.id);
+  const stopped = await testbed.runtime.get(spec.id);
   assert.deepEqual([stopped?.status, stopped?.exit], ['stopped', exit]);
-  assert.deepEqual(await yard.runtime.delete(spec.id), exit);
-  assert.equal(yard.output(spec.id), 'out\n');
-  assert.equal(yard.output(spec.id, 'stderr'), 'err\n');
-  assert.equal(await yard.runtime.get(spec.id), undefined);
+  assert.deepEqual(await testbed.runtime.delete(spec.id), exit);
+  assert.equal(testbed.output(spec.id), 'out\n');
+  assert.equal(testbed.output(spec.id, 'stderr'), 'err\n');
+  assert.equal(await testbed.runtime.get(spec.id), undefined);
 });
 
 test('user, groups, home, working folder and host name are the container’s own', host, async () => {
@@ -73,8 +73,8 @@ test('an init is the first process when asked for', host, async () => {
 
 test('a further process has its own exit code, user and environment, and ends alone', host, async () => {
   const id = await start(['sleep', '1000'], { groupAdd: ['extra'] });
-  const stdout = yard.fifo('exec-out');
-  const { pid } = await yard.runtime.exec(id, {
+  const stdout = testbed.fifo('exec-out');
+  const { pid } = await testbed.runtime.exec(id, {
     ...plainExec,
     execId: 'one',
     args: ['sh', '-c', 'id; echo $HOME; exit 5'],
@@ -82,29 +82,29 @@ test('a further process has its own exit code, user and environment, and ends al
     stdio: { ...noStdio, stdout: stdout.path },
   });
   assert.ok(pid > 0);
-  assert.equal((await yard.exited(id, 'one')).exitCode, 5);
-  assert.equal((await yard.runtime.deleteExec(id, 'one'))?.exitCode, 5);
-  assert.equal(await yard.runtime.deleteExec(id, 'one'), undefined);
+  assert.equal((await testbed.exited(id, 'one')).exitCode, 5);
+  assert.equal((await testbed.runtime.deleteExec(id, 'one'))?.exitCode, 5);
+  assert.equal(await testbed.runtime.deleteExec(id, 'one'), undefined);
   assert.equal(await stdout.text(), 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n');
-  assert.equal((await yard.runtime.get(id))?.status, 'running');
-  assert.equal((await yard.runtime.delete(id))?.exitCode, 137);
+  assert.equal((await testbed.runtime.get(id))?.status, 'running');
+  assert.equal((await testbed.runtime.delete(id))?.exitCode, 137);
 });
 
 test('stdin comes through a FIFO and ends when it is closed', host, async () => {
-  const stdin = yard.fifo('in');
-  const spec = yard.spec(['cat']);
+  const stdin = testbed.fifo('in');
+  const spec = testbed.spec(['cat']);
   const id = spec.id;
-  await yard.runtime.create({ ...spec, stdio: { ...spec.stdio, stdin: stdin.path } });
-  await yard.runtime.start(id);
+  await testbed.runtime.create({ ...spec, stdio: { ...spec.stdio, stdin: stdin.path } });
+  await testbed.runtime.start(id);
   await stdin.write('hello\n');
-  await yard.runtime.closeStdin(id);
-  assert.equal((await yard.exited(id)).exitCode, 0);
-  assert.equal(yard.output(id), 'hello\n');
-  await yard.runtime.delete(id);
+  await testbed.runtime.closeStdin(id);
+  assert.equal((await testbed.exited(id)).exitCode, 0);
+  assert.equal(testbed.output(id), 'hello\n');
+  await testbed.runtime.delete(id);
 });
 
 test('a terminal has the size it is given, at first and later', host, async () => {
-  const out = yard.fifo('tty');
+  const out = testbed.fifo('tty');
   const id = await start(
     ['sh', '-c', 'stty size; while [ "$(stty size)" = "20 90" ]; do sleep 0.05; done; stty size'],
     {
@@ -114,27 +114,27 @@ test('a terminal has the size it is given, at first and later', host, async () =
     },
   );
   await out.until('20 90');
-  await yard.runtime.resize(id, 33, 111);
-  assert.equal((await yard.exited(id)).exitCode, 0);
-  await yard.runtime.closeStdin(id).catch((error: unknown) => assert.ok(isNetyardError(error, 'not-found')));
-  await yard.runtime.delete(id);
+  await testbed.runtime.resize(id, 33, 111);
+  assert.equal((await testbed.exited(id)).exitCode, 0);
+  await testbed.runtime.closeStdin(id).catch((error: unknown) => assert.ok(isNetyardError(error, 'not-found')));
+  await testbed.runtime.delete(id);
   assert.equal(await out.text(), '20 90\r\n33 111\r\n');
 });
 
 test('pause, resume, and deletion in every state', host, async () => {
-  const created = yard.spec(['sleep', '1000']);
-  await yard.runtime.create(created);
-  assert.ok(await yard.runtime.delete(created.id));
+  const created = testbed.spec(['sleep', '1000']);
+  await testbed.runtime.create(created);
+  assert.ok(await testbed.runtime.delete(created.id));
 
   const paused = await start(['sleep', '1000']);
-  await yard.runtime.pause(paused);
-  assert.equal((await yard.runtime.get(paused))?.status, 'paused');
-  await yard.runtime.resume(paused);
-  assert.equal((await yard.runtime.get(paused))?.status, 'running');
-  await yard.runtime.pause(paused);
-  assert.equal((await yard.runtime.delete(paused))?.exitCode, 137);
-  assert.equal(await yard.runtime.delete(paused), undefined);
-  assert.deepEqual(await yard.runtime.list(), []);
+  await testbed.runtime.pause(paused);
+  assert.equal((await testbed.runtime.get(paused))?.status, 'paused');
+  await testbed.runtime.resume(paused);
+  assert.equal((await testbed.runtime.get(paused))?.status, 'running');
+  await testbed.runtime.pause(paused);
+  assert.equal((await testbed.runtime.delete(paused))?.exitCode, 137);
+  assert.equal(await testbed.runtime.delete(paused), undefined);
+  assert.deepEqual(await testbed.runtime.list(), []);
 });
 
 test('calls about a process that ends meanwhile say so, whatever the runtime’s words', host, async () => {
@@ -142,12 +142,12 @@ test('calls about a process that ends meanwhile say so, whatever the runtime’s
   for (let round = 0; round < rounds; round += 1) {
     const id = await start(['sh', '-c', `sleep 0.0${round}; exit 4`]);
     const calls = [
-      () => yard.runtime.pause(id).then(() => yard.runtime.resume(id)),
-      () => yard.runtime.update(id, { cpuShares: 512 }),
-      () => yard.runtime.pids(id),
-      () => yard.runtime.kill(id, 0, { all: true }),
-      () => yard.runtime.resize(id, 24, 80),
-      () => yard.runtime.exec(id, { ...plainExec, execId: `e${round}`, args: ['true'], stdio: noStdio }),
+      () => testbed.runtime.pause(id).then(() => testbed.runtime.resume(id)),
+      () => testbed.runtime.update(id, { cpuShares: 512 }),
+      () => testbed.runtime.pids(id),
+      () => testbed.runtime.kill(id, 0, { all: true }),
+      () => testbed.runtime.resize(id, 24, 80),
+      () => testbed.runtime.exec(id, { ...plainExec, execId: `e${round}`, args: ['true'], stdio: noStdio }),
     ];
     const call = calls[round % calls.length];
     for (;;) {
@@ -155,24 +155,24 @@ test('calls about a process that ends meanwhile say so, whatever the runtime’s
         () => undefined,
         (error: unknown) => error,
       );
-      if (failure === undefined && (await yard.runtime.get(id))?.status !== 'stopped') continue;
+      if (failure === undefined && (await testbed.runtime.get(id))?.status !== 'stopped') continue;
       if (failure !== undefined)
         assert.ok(isNetyardError(failure, 'conflict') || isNetyardError(failure, 'not-found'), String(failure));
       break;
     }
-    assert.equal((await yard.exited(id)).exitCode, 4);
-    await yard.runtime.delete(id);
+    assert.equal((await testbed.exited(id)).exitCode, 4);
+    await testbed.runtime.delete(id);
   }
 });
 
 test('signals reach the process; a task that is not there is not found', host, async () => {
   const id = await start(['sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done']);
-  while (yard.output(id) === '') await new Promise((resolve) => setTimeout(resolve, 10));
-  await yard.runtime.kill(id, 15);
-  assert.equal((await yard.exited(id)).exitCode, 9);
-  await yard.runtime.delete(id);
-  await assert.rejects(yard.runtime.kill(id, 15), (error) => isNetyardError(error, 'not-found'));
-  await assert.rejects(yard.runtime.start(id), (error) => isNetyardError(error, 'not-found'));
+  while (testbed.output(id) === '') await new Promise((resolve) => setTimeout(resolve, 10));
+  await testbed.runtime.kill(id, 15);
+  assert.equal((await testbed.exited(id)).exitCode, 9);
+  await testbed.runtime.delete(id);
+  await assert.rejects(testbed.runtime.kill(id, 15), (error) => isNetyardError(error, 'not-found'));
+  await assert.rejects(testbed.runtime.start(id), (error) => isNetyardError(error, 'not-found'));
 });
 
 test('limits are the cgroup’s, can be changed, and metrics tell of them', host, async () => {
@@ -182,24 +182,24 @@ test('limits are the cgroup’s, can be changed, and metrics tell of them', host
   assert.equal(cgroupFile(id, 'memory', { v1: 'memory.limit_in_bytes', v2: 'memory.max' }), String(64 << 20));
   assert.equal(cgroupFile(id, 'pids', { v1: 'pids.max', v2: 'pids.max' }), '40');
   assert.match(cgroupFile(id, 'cpu', { v1: 'cpu.cfs_quota_us', v2: 'cpu.max' }), /^50000\b/);
-  await yard.runtime.update(id, { memory: 96 << 20, pidsLimit: 50 });
+  await testbed.runtime.update(id, { memory: 96 << 20, pidsLimit: 50 });
   assert.equal(cgroupFile(id, 'memory', { v1: 'memory.limit_in_bytes', v2: 'memory.max' }), String(96 << 20));
-  while ((await yard.runtime.pids(id)).length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
-  const metrics = await yard.runtime.metrics(id);
+  while ((await testbed.runtime.pids(id)).length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  const metrics = await testbed.runtime.metrics(id);
   assert.deepEqual([metrics.pids, metrics.pidsLimit, metrics.memoryLimit], [3, 50, 96 << 20]);
-  await yard.runtime.update(id, { pidsLimit: -1 });
-  assert.equal((await yard.runtime.metrics(id)).pidsLimit, 0);
+  await testbed.runtime.update(id, { pidsLimit: -1 });
+  assert.equal((await testbed.runtime.metrics(id)).pidsLimit, 0);
   assert.ok(metrics.memoryUsage > 0 && metrics.cpuTotal > 0);
-  await yard.runtime.delete(id);
-  await assert.rejects(yard.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));
+  await testbed.runtime.delete(id);
+  await assert.rejects(testbed.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));
 });
 
 test('a container that takes more memory than it may is told of and ends with 137', host, async () => {
   const id = await start(['sh', '-c', 'x=a; while :; do x="$x$x"; done'], { resources: { memory: 16 << 20 } });
-  assert.equal((await yard.exited(id)).exitCode, 137);
-  while (!yard.events.some((event) => event.type === 'oom' && event.id === id))
+  assert.equal((await testbed.exited(id)).exitCode, 137);
+  while (!testbed.events.some((event) => event.type === 'oom' && event.id === id))
     await new Promise((resolve) => setTimeout(resolve, 10));
-  await yard.runtime.delete(id);
+  await testbed.runtime.delete(id);
 });
 
 const failures: [string, string[], object, RegExp][] = [
@@ -227,15 +227,15 @@ const failures: [string, string[], object, RegExp][] = [
 for (const runtimeName of ['crun', 'runc']) {
   test(`${runtimeName}: what cannot run is refused in Docker’s words and leaves nothing`, host, async () => {
     for (const [what, args, more, message] of failures) {
-      const spec = yard.spec(args, { runtimeName, ...more });
+      const spec = testbed.spec(args, { runtimeName, ...more });
       await assert.rejects(
-        yard.runtime.create(spec),
+        testbed.runtime.create(spec),
         (error) => isNetyardError(error, 'invalid') && message.test(error.message),
         what,
       );
     }
-    assert.deepEqual(await yard.runtime.list(), []);
-    const { containers } = await yard.client.containers.list({});
+    assert.deepEqual(await testbed.runtime.list(), []);
+    const { containers } = await testbed.client.containers.list({});
     assert.deepEqual(containers, []);
   });
 }
@@ -243,33 +243,33 @@ for (const runtimeName of ['crun', 'runc']) {
 test('a further process that cannot run is refused and leaves the container alone', host, async () => {
   const id = await start(['sleep', '1000']);
   const exec = (execId: string, args: string[], more = {}): Promise<unknown> =>
-    yard.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, args, ...more });
+    testbed.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, args, ...more });
   await assert.rejects(exec('a', ['nope']), /^NetyardError: exec: "nope": executable file not found in \$PATH$/);
   await assert.rejects(exec('b', ['/etc/plain']), /exec: "\/etc\/plain": permission denied/);
   await assert.rejects(exec('c', ['true'], { workingDirectory: '/no' }), /chdir to cwd \("\/no"\)/);
   await exec('a', ['true']); // the name is free again
-  await yard.exited(id, 'a');
-  assert.equal((await yard.runtime.get(id))?.status, 'running');
-  await yard.runtime.delete(id);
+  await testbed.exited(id, 'a');
+  assert.equal((await testbed.runtime.get(id))?.status, 'running');
+  await testbed.runtime.delete(id);
 });
 
 test('a killed shim leaves nothing that deletion does not take away', host, async () => {
   const id = await start(['sleep', '1000']);
-  const pid = (await yard.runtime.get(id))?.pid ?? 0;
+  const pid = (await testbed.runtime.get(id))?.pid ?? 0;
   const shim = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   process.kill(shim, 'SIGKILL');
-  await yard.exited(id);
-  await yard.runtime.delete(id);
-  assert.equal(await yard.runtime.get(id), undefined);
+  await testbed.exited(id);
+  await testbed.runtime.delete(id);
+  assert.equal(await testbed.runtime.get(id), undefined);
 });
 
 test('after all of it nothing is left', host, async () => {
-  assert.deepEqual(await yard.runtime.list(), []);
+  assert.deepEqual(await testbed.runtime.list(), []);
   const newMounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => !mountsBefore.includes(line));
   assert.deepEqual(newMounts, []);
-  assert.deepEqual(existsSync(`${yard.folder}/oci/test`) ? readdirSync(`${yard.folder}/oci/test`) : [], []);
+  assert.deepEqual(existsSync(`${testbed.folder}/oci/test`) ? readdirSync(`${testbed.folder}/oci/test`) : [], []);
   for (const folder of cgroupParents()) assert.deepEqual(subfolders(folder), [], folder);
   const shims = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && nameOf(pid).startsWith('containerd-shim'));
   assert.deepEqual(shims, []);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { messageOf } from '@netyard/core';
 import { Database } from './database.ts';
 import { decodeRecord } from './encoding.ts';
-import type { DataRootFacts } from './judge.ts';
 import { bootId, listFolder, readRecords } from './record-files.ts';
+import type { DataRootFacts } from './state-check.ts';
 import { type Rows, specOf, tableNames } from './tables.ts';
 
 export const databasePath = (dataRoot: string): string => join(dataRoot, 'netyard.db');

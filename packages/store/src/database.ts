@@ -144,9 +144,9 @@ function openFile(path: string): DatabaseSync {
 }
 
 /** Primary result codes: the disk is full, cannot be read or written, or is read-only (sqlite.org/rescode.html). */
-export function isDiskTrouble(error: unknown): boolean {
+export function isDiskError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'].includes(String(error.code))) return true;
   const code = 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-  return [8, 10, 13, 14].includes(code) || isDiskTrouble(error.cause);
+  return [8, 10, 13, 14].includes(code) || isDiskError(error.cause);
 }

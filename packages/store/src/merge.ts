@@ -2,8 +2,8 @@
 import type { ContainerRecord } from '@netyard/engine';
 import type { Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
-import { nameOf } from './judge.ts';
 import type { FoundRecords, RecordFile } from './record-files.ts';
+import { nameOf } from './state-check.ts';
 import { emptyRows, keyOf, ownersOf, type RecordOwner, type Rows, rowsOf } from './tables.ts';
 
 export interface MergeInput {

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsync, openSync } from 'node:fs';
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
-import { type Change, type Database, type Identity, isDiskTrouble } from './database.ts';
+import { type Change, type Database, type Identity, isDiskError } from './database.ts';
 import type { RecordWriter } from './record-files.ts';
 import type { Reserve } from './reserve.ts';
 import { ownerOf, type RecordOwner, type Row, type Rows, rowsOf, specOf, type TableName } from './tables.ts';
@@ -128,9 +128,9 @@ export class Persistence {
     try {
       this.#flush();
     } catch (error) {
-      if (!isDiskTrouble(error) || this.#createsSomething()) {
+      if (!isDiskError(error) || this.#createsSomething()) {
         for (const { table, key } of this.#undo) if (!this.#trouble) this.#dirty.delete(`${table} ${key}`);
-        throw isDiskTrouble(error) ? diskError(error) : error;
+        throw isDiskError(error) ? diskError(error) : error;
       }
       this.#note(error);
     }
@@ -149,7 +149,7 @@ export class Persistence {
       try {
         this.#writeDatabase();
       } catch (error) {
-        if (!isDiskTrouble(error) || !this.#parts.reserve?.release()) throw error;
+        if (!isDiskError(error) || !this.#parts.reserve?.release()) throw error;
         this.#writeDatabase();
       }
     }

@@ -12,10 +12,10 @@ import type { SandboxConfig, SandboxState } from '@netyard/network';
 import { backupPath, databasePath, examineDatabase, examineDataRoot } from './data-root.ts';
 import { Database, type Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
-import { type DataRootFacts, judge, nameOf } from './judge.ts';
 import { describeLostImages } from './lost-images.ts';
 import { mergeRecords } from './merge.ts';
 import { type FoundRecords, markersOf } from './record-files.ts';
+import { checkState, type DataRootFacts, nameOf } from './state-check.ts';
 import { type Rows, tableNames } from './tables.ts';
 
 export interface RecoverReport {
@@ -32,7 +32,7 @@ interface Base {
 /** Only while no daemon runs on the data root. */
 export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {}): RecoverReport {
   const facts = examineDataRoot(dataRoot);
-  const verdict = judge(facts);
+  const verdict = checkState(facts);
   if (verdict.use === 'new')
     return { needed: false, lines: ['nothing to recover: there are no containers, images or volumes'] };
   if (verdict.use === 'database')

@@ -28,13 +28,13 @@ import type {
 } from '@netyard/network';
 import { keepBackups } from './backup.ts';
 import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath } from './data-root.ts';
-import { Database, isDiskTrouble } from './database.ts';
+import { Database, isDiskError } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
-import { judge } from './judge.ts';
 import { Persistence } from './persistence.ts';
 import { type FoundRecords, RecordWriter } from './record-files.ts';
 import { recoverState } from './recover.ts';
 import { Reserve, reservePath } from './reserve.ts';
+import { checkState } from './state-check.ts';
 import { ownersOf, type RecordOwner, type Rows, rowsOf, type TableName } from './tables.ts';
 
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
@@ -58,7 +58,7 @@ export function openStore(path: string, options: { logger?: Logger } = {}): Stor
 export function openDataRoot(dataRoot: string, options: { logger: Logger; backupEveryMs?: number }): Store {
   const path = databasePath(dataRoot);
   const facts = examineDataRoot(dataRoot);
-  const verdict = judge(facts);
+  const verdict = checkState(facts);
   if (verdict.use === 'none') {
     throw new NetyardError(
       'conflict',
@@ -90,7 +90,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
     reserve.restore();
     database.reserve();
   } catch (error) {
-    if (!isDiskTrouble(error)) throw error;
+    if (!isDiskError(error)) throw error;
   }
   const endBackups = keepBackups({
     copy: (draft) => backup(database.handle, draft),
@@ -117,7 +117,7 @@ function openFiles(dataRoot: string, path: string, reserve: Reserve): { database
   try {
     return open();
   } catch (error) {
-    if (!isDiskTrouble(error) || !reserve.release()) throw error;
+    if (!isDiskError(error) || !reserve.release()) throw error;
     return open();
   }
 }

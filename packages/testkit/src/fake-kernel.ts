@@ -22,6 +22,7 @@ import {
   errnoOf,
   type HeldTables,
   identityOf,
+  independentObjects,
   type Kernel,
   type KernelEvent,
   type KernelObject,
@@ -45,7 +46,6 @@ import {
   type PacketCaptureRequest,
   type PortProtocol,
   type PortReservation,
-  standingAlone,
 } from '@netyard/kernel';
 
 import { asMade, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from './fake-links.ts';
@@ -144,7 +144,7 @@ export class FakeKernel implements Kernel {
   }
 
   async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
-    const objects = standingAlone(plan.objects);
+    const objects = independentObjects(plan.objects);
     const operations = diffRemoval(objects, await this.observe(objects));
     if (options.dryRun) return { operations };
     const failures: unknown[] = [];
@@ -368,13 +368,13 @@ export class FakeKernel implements Kernel {
     if (operation.action === 'delete') {
       this.#drop(object);
     } else {
-      this.#checkGround(object);
+      this.#checkDependencies(object);
       this.#objects.set(identityOf(object), object);
     }
   }
 
   /** What the object stands on has to be there. */
-  #checkGround(object: KernelObject): void {
+  #checkDependencies(object: KernelObject): void {
     const name = describeObject(object);
     if (!this.#isPinned(namespaceOf(object))) throw refusal('ENOENT', 'enter', name);
     if (object.kind === 'veth' && !this.#isPinned(object.peer.ns)) throw refusal('ENOENT', 'enter', `peer of ${name}`);

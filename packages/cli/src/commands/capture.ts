@@ -1,8 +1,8 @@
 /** `capture`: packets of a container, a network or an uplink, as tcpdump shows them or as a pcapng file. */
 import type { Duplex } from 'node:stream';
 import { CaptureReader } from '@netyard/client';
+import { beginText, endText } from '../capture/messages.ts';
 import { openSink, type PacketSink } from '../capture/sinks.ts';
-import { beginText, endText } from '../capture/words.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
 import type { Flags } from '../program/flags.ts';

@@ -4,7 +4,7 @@ import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { forEach } from './each.ts';
+import { forEach } from './for-each.ts';
 
 const listing: Listing = {
   headers: {

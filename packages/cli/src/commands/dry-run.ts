@@ -1,7 +1,7 @@
 /** `--dry-run`: what would be done, as the shell commands that would do it. */
 import type { DryRunResponse } from '@netyard/api-types';
 import type { Context } from '../program/context.ts';
-import { attemptEach } from './each.ts';
+import { attemptEach } from './for-each.ts';
 
 export const dryRunFlag = {
   name: 'dry-run',

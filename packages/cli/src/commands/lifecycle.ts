@@ -4,7 +4,7 @@ import { describeError, Failure } from '../failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { dryRunEach, dryRunFlag } from './dry-run.ts';
-import { attemptEach, forEach } from './each.ts';
+import { attemptEach, forEach } from './for-each.ts';
 
 const many = { args: [1, Number.POSITIVE_INFINITY] as const };
 const usage = '[OPTIONS] CONTAINER [CONTAINER...]';

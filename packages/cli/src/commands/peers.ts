@@ -9,7 +9,7 @@ import { formatFlag } from '../options/shared-flags.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { printDryRun } from './dry-run.ts';
-import { forEach } from './each.ts';
+import { forEach } from './for-each.ts';
 
 const listing: Listing = {
   headers: {

@@ -9,7 +9,7 @@ import { keyValues, readLabels } from '../options/environment.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { forEach } from './each.ts';
+import { forEach } from './for-each.ts';
 
 export const volumeListing: Listing = {
   headers: {

@@ -4,7 +4,7 @@ import { throwAll } from '../failure.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { carryOutChange, planFlags } from './work.ts';
+import { carryOutChange, planFlags } from './apply-plan.ts';
 
 const listing: Listing = {
   headers: { Name: 'NAME', Links: 'LINKS', Addresses: 'ADDRESSES' },

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { NetyardError } from '@netyard/core';
 import { Failure } from '../failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { namespaces } from './work.ts';
+import { namespaces } from './apply-plan.ts';
 
 export const nsExec: CommandSpec = {
   usage: 'NAME [--] COMMAND [ARG...]',

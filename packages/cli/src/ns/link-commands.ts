@@ -1,9 +1,9 @@
 /** `ns veth`, `move`, `rename`, `addr`, `up`, and `link`, which is all of them in one step. */
 import { NetyardError } from '@netyard/core';
 import type { CommandSpec } from '../program/spec.ts';
-import { checkLinkName, parsePlace } from './place.ts';
+import { carryOut, carryOutChange, namespaces, planFlags } from './apply-plan.ts';
+import { checkLinkName, parseInterfaceArgument } from './interface-argument.ts';
 import { planLink, planPair } from './plan.ts';
-import { carryOut, carryOutChange, namespaces, planFlags } from './work.ts';
 
 const place = '[NAMESPACE:]LINK';
 
@@ -20,7 +20,7 @@ export const nsLink: CommandSpec = {
   ],
   complete: 'namespaces',
   run: async (context, { args: [near = '', far = ''], flags }) => {
-    const places = [parsePlace(near), parsePlace(far)] as const;
+    const places = [parseInterfaceArgument(near), parseInterfaceArgument(far)] as const;
     const plan = planPair(...places, await namespaces(), true);
     await refuseTaken(places);
     return await carryOut(context, flags, plan);
@@ -34,7 +34,7 @@ export const nsVeth: CommandSpec = {
   examples: ['netyard ns veth veth1.1 veth1.2', 'netyard ns veth veth1.1 r2:eth0'],
   complete: 'namespaces',
   run: async (context, { args: [near = '', far = ''], flags }) => {
-    const places = [parsePlace(near), parsePlace(far)] as const;
+    const places = [parseInterfaceArgument(near), parseInterfaceArgument(far)] as const;
     const plan = planPair(...places, await namespaces(), false);
     await refuseTaken(places);
     return await carryOut(context, flags, plan);
@@ -68,7 +68,7 @@ export const nsMove: CommandSpec = {
   examples: ['netyard ns move veth1.2 r2', 'netyard ns move veth1.2 r2:eth0', 'netyard ns move r2:eth0 :veth1.2'],
   complete: 'namespaces',
   run: async (context, { args: [what = '', where = ''], flags }) => {
-    const { link, ns } = parsePlace(what);
+    const { link, ns } = parseInterfaceArgument(what);
     const [target = '', name] = where.split(':', 2);
     if (name !== undefined && name !== '') checkLinkName(name, where);
     const renamed = name === '' ? undefined : name;
@@ -88,7 +88,7 @@ export const nsRename: CommandSpec = {
   examples: ['netyard ns rename r2:veth1.2 eth0'],
   complete: 'namespaces',
   run: async (context, { args: [what = '', name = ''], flags }) => {
-    const { link, ns } = parsePlace(what);
+    const { link, ns } = parseInterfaceArgument(what);
     checkLinkName(name);
     const path = (await namespaces())(ns);
     const { renameLink } = await import('@netyard/kernel');
@@ -104,7 +104,7 @@ export const nsAddr: CommandSpec = {
   examples: ['netyard ns addr r2:eth0=10.1.1.2/24'],
   complete: 'namespaces',
   run: async (context, { args: [what = ''], flags }) => {
-    const wanted = parsePlace(what);
+    const wanted = parseInterfaceArgument(what);
     if (wanted.addresses.length === 0) {
       throw new NetyardError('invalid', `no address in ${JSON.stringify(what)}`, {
         hint: 'Write r2:eth0=10.1.1.2/24.',
@@ -121,5 +121,5 @@ export const nsUp: CommandSpec = {
   examples: ['netyard ns up :veth1.1=10.1.1.1/24', 'netyard ns up r2:lo'],
   complete: 'namespaces',
   run: async (context, { args: [what = ''], flags }) =>
-    await carryOut(context, flags, planLink(parsePlace(what), await namespaces(), !flags.bool('down'))),
+    await carryOut(context, flags, planLink(parseInterfaceArgument(what), await namespaces(), !flags.bool('down'))),
 };

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import { parsePlace } from './place.ts';
+import { parseInterfaceArgument } from './interface-argument.ts';
 import { planPair } from './plan.ts';
 
 test('places', () => {
-  assert.deepEqual(parsePlace('r1:eth0=10.1.1.1/24'), { ns: 'r1', link: 'eth0', addresses: ['10.1.1.1/24'] });
-  assert.deepEqual(parsePlace(':veth1.1'), { ns: '', link: 'veth1.1', addresses: [] });
-  assert.deepEqual(parsePlace('eth0=10.1.1.1/24,fd00::1/64').addresses, ['10.1.1.1/24', 'fd00::1/64']);
+  assert.deepEqual(parseInterfaceArgument('r1:eth0=10.1.1.1/24'), {
+    ns: 'r1',
+    link: 'eth0',
+    addresses: ['10.1.1.1/24'],
+  });
+  assert.deepEqual(parseInterfaceArgument(':veth1.1'), { ns: '', link: 'veth1.1', addresses: [] });
+  assert.deepEqual(parseInterfaceArgument('eth0=10.1.1.1/24,fd00::1/64').addresses, ['10.1.1.1/24', 'fd00::1/64']);
   for (const text of [
     '',
     'r1:',
@@ -20,7 +24,7 @@ test('places', () => {
     'a b',
   ]) {
     assert.throws(
-      () => parsePlace(text),
+      () => parseInterfaceArgument(text),
       (error) => isNetyardError(error, 'invalid'),
       text,
     );
@@ -29,7 +33,12 @@ test('places', () => {
 
 test('a pair is born where its ends belong', () => {
   const pathOf = (name: string): string | undefined => (name === '' ? undefined : `/run/netns/${name}`);
-  const plan = planPair(parsePlace(':veth1.1=10.1.1.1/24'), parsePlace('r2:eth0=10.1.1.2/24'), pathOf, true);
+  const plan = planPair(
+    parseInterfaceArgument(':veth1.1=10.1.1.1/24'),
+    parseInterfaceArgument('r2:eth0=10.1.1.2/24'),
+    pathOf,
+    true,
+  );
   assert.deepEqual(plan.objects, [
     { kind: 'veth', name: 'veth1.1', up: true, peer: { ns: '/run/netns/r2', name: 'eth0', up: true } },
     { kind: 'address', link: 'veth1.1', prefix: '10.1.1.1/24' },

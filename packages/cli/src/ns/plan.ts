@@ -1,6 +1,6 @@
 /** What each `ns` verb wants of the kernel, as a plan. Pure. */
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
-import type { LinkPlace } from './place.ts';
+import type { InterfaceArgument } from './interface-argument.ts';
 
 /** Path of a namespace by name; undefined for '', the own one. */
 export type PathOf = (name: string) => string | undefined;
@@ -8,7 +8,7 @@ export type PathOf = (name: string) => string | undefined;
 const inNs = (path: string | undefined): { ns?: string } => (path === undefined ? {} : { ns: path });
 
 /** A pair, its ends where they belong and named as wanted; up and with addresses when `up`. */
-export function planPair(near: LinkPlace, far: LinkPlace, pathOf: PathOf, up: boolean): KernelPlan {
+export function planPair(near: InterfaceArgument, far: InterfaceArgument, pathOf: PathOf, up: boolean): KernelPlan {
   const places = [near, far];
   const pair: KernelObject = {
     kind: 'veth',
@@ -23,11 +23,11 @@ export function planPair(near: LinkPlace, far: LinkPlace, pathOf: PathOf, up: bo
   };
 }
 
-export const addressObjects = ({ ns, link, addresses }: LinkPlace, pathOf: PathOf): KernelObject[] =>
+export const addressObjects = ({ ns, link, addresses }: InterfaceArgument, pathOf: PathOf): KernelObject[] =>
   addresses.map((prefix) => ({ kind: 'address', ...inNs(pathOf(ns)), link, prefix }));
 
 /** A link that is there, set up or down, with further addresses. */
-export function planLink(place: LinkPlace, pathOf: PathOf, up: boolean | undefined): KernelPlan {
+export function planLink(place: InterfaceArgument, pathOf: PathOf, up: boolean | undefined): KernelPlan {
   const state: KernelObject[] =
     up === undefined ? [] : [{ kind: 'link-state', ...inNs(pathOf(place.ns)), name: place.link, up }];
   return { owner: `link ${place.link}`, objects: [...addressObjects(place, pathOf), ...state] };

@@ -5,7 +5,7 @@
  */
 import { Command, type ParseOptionsResult } from 'commander';
 import { Failure } from '../failure.ts';
-import type { Context, Outside } from './context.ts';
+import type { Context, Environment } from './context.ts';
 import { globalFlags, makeContext } from './context.ts';
 import { FlagError, Flags, parseFlags } from './flags.ts';
 import { commandHelp, groupHelp, rootHelp, usageLine } from './help.ts';
@@ -45,7 +45,7 @@ class TreeCommand extends Command {
     const { flags, args } = this.#parse(argv, specs, isGroup || (this.spec?.stopAtArgument ?? false));
     this.flags = flags;
     if (flags.bool('help') && !(isGroup && args.length > 0)) throw new HelpRequested(this.#help());
-    // Told here, before commander takes the words that follow for options.
+    // KernelObserver here, before commander takes the words that follow for options.
     if (isGroup && args[0] !== undefined && !this.#knows(args[0])) this.failGroup(args);
     return isGroup ? { operands: args.slice(0, 1), unknown: args.slice(1) } : { operands: args, unknown: [] };
   }
@@ -111,7 +111,7 @@ export function namesOf(root: Entry, wanted: Entry, prefix = 'netyard'): string[
 }
 
 /** Runs one command line. Resolves with the exit code; throws what the command threw. */
-export async function runCommandLine(root: Entry, argv: string[], outside: Outside): Promise<number> {
+export async function runCommandLine(root: Entry, argv: string[], outside: Environment): Promise<number> {
   let exitCode = 0;
   let context: Context | undefined;
   const tree = buildTree(root, (command) => {

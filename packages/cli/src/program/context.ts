@@ -7,7 +7,7 @@ import type { Flags } from './flags.ts';
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(on: boolean): unknown; unref?(): unknown };
 export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
 
-export interface Outside {
+export interface Environment {
   stdin: Input;
   stdout: Output;
   stderr: Output;
@@ -16,7 +16,7 @@ export interface Outside {
   cwd: string;
 }
 
-export interface Context extends Outside {
+export interface Context extends Environment {
   /** Folder of `config.json`: DOCKER_CONFIG, else ~/.docker. */
   configDirectory: string;
   /** Opened when first asked for. */
@@ -30,7 +30,7 @@ export interface Context extends Outside {
   close(): void;
 }
 
-export function makeContext(outside: Outside, globals: Flags): Context {
+export function makeContext(outside: Environment, globals: Flags): Context {
   let client: NetyardClient | undefined;
   const home = outside.env['HOME'] ?? '/root';
   return {

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
-import { answerWith } from './exchange.ts';
+import { answerWith } from './request-context.ts';
 
 test('no timer holds the answer of a connection that is closed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-exchange-'));

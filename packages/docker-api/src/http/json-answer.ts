@@ -2,10 +2,10 @@
  * JSON answers. A small one goes out whole; a large one in pieces, between which other requests are served, and no
  * faster than its client reads.
  */
-import { Turn } from '@netyard/core';
+import { TimeSlice } from '@netyard/core';
 import { writePiece } from '../stream/pump.ts';
-import { type Exchange, UNREAD_ANSWER_MS } from './exchange.ts';
 import { jsonPieces } from './json-pieces.ts';
+import { type RequestContext, UNREAD_ANSWER_MS } from './request-context.ts';
 
 /** Characters: what is not longer is sent whole, with its length; one write of a longer answer. */
 const PIECE_LENGTH = 64 * 1024;
@@ -13,7 +13,7 @@ const PIECE_LENGTH = 64 * 1024;
 const headers = { 'Content-Type': 'application/json' };
 
 /** Lists may be a `LazyList`. Compact, with a line feed at the end, as Go's encoder writes it. */
-export function sendJson(exchange: Exchange, status: number, value: unknown): void {
+export function sendJson(exchange: RequestContext, status: number, value: unknown): void {
   const pieces = jsonPieces(value);
   let text = '';
   for (let next = pieces.next(); !next.done; next = pieces.next()) {
@@ -25,7 +25,7 @@ export function sendJson(exchange: Exchange, status: number, value: unknown): vo
 }
 
 async function streamJson(
-  { answer, signal }: Exchange,
+  { answer, signal }: RequestContext,
   status: number,
   beginning: string,
   pieces: Generator<string>,
@@ -33,7 +33,7 @@ async function streamJson(
   const sink = answer.open(status, headers);
   const unread = setTimeout(() => sink.destroy(), UNREAD_ANSWER_MS).unref();
   sink.once('close', () => clearTimeout(unread));
-  const turn = new Turn();
+  const turn = new TimeSlice();
   let text = beginning;
   for (const piece of pieces) {
     if (text.length > PIECE_LENGTH) {

@@ -8,9 +8,9 @@ import { NetyardError } from '@netyard/core';
 import findMyWay from 'find-my-way';
 import { HttpError } from '../errors.ts';
 import { type ApiVersion, checkVersion, splitVersion } from '../versions.ts';
-import type { Exchange } from './exchange.ts';
+import type { RequestContext } from './request-context.ts';
 
-export type Handler = (exchange: Exchange) => Promise<void> | void;
+export type Handler = (exchange: RequestContext) => Promise<void> | void;
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 
 export interface Route {

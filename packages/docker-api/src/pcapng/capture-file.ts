@@ -1,6 +1,6 @@
 /** A capture as a pcapng file, piece by piece: what was captured on, packets as they come, and at the end the counts. */
 import { type Clock, messageOf, shortId } from '@netyard/core';
-import type { CapturePlace, CaptureSession } from '@netyard/network';
+import type { CaptureInterface, CaptureSession } from '@netyard/network';
 import { encodeInterface, encodeNames, encodePackets, encodeSection, encodeStatistics } from './blocks.ts';
 
 export const pcapngType = 'application/x-pcapng';
@@ -56,6 +56,6 @@ function encodeHead({ place, packets, names }: CaptureSession, filter: string, f
 }
 
 /** `eth0 of container web (0123456789ab)` */
-export function describePlace({ kind, name, id, link }: CapturePlace): string {
+export function describePlace({ kind, name, id, link }: CaptureInterface): string {
   return kind === 'uplink' ? `${link}, the uplink` : `${link} of ${kind} ${name} (${shortId(id)})`;
 }

@@ -6,8 +6,8 @@
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
 import type { CaptureRequest, PeerState } from '@netyard/network';
-import type { Exchange } from '../http/exchange.ts';
 import { readInteger } from '../http/query.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { captureFile, pcapngType } from '../pcapng/capture-file.ts';
@@ -28,7 +28,7 @@ export function captureRoutes(options: ApiOptions): Route[] {
     route('GET', '/netyard/v1/capture', async (exchange) => {
       const { file } = await open(options, exchange);
       const sink = exchange.answer.open(200, { 'Content-Type': pcapngType });
-      await pump(file, sink, asItIs, exchange.signal);
+      await pump(file, sink, unchanged, exchange.signal);
       sink.end();
     }),
     route('POST', '/netyard/v1/capture', async (exchange) => {
@@ -38,7 +38,7 @@ export function captureRoutes(options: ApiOptions): Route[] {
       connection.input.once('end', stop);
       connection.input.resume();
       try {
-        await pump(file, connection.output, asItIs, exchange.signal);
+        await pump(file, connection.output, unchanged, exchange.signal);
       } finally {
         closeGently(connection);
       }
@@ -46,9 +46,9 @@ export function captureRoutes(options: ApiOptions): Route[] {
   ];
 }
 
-const asItIs = (piece: Uint8Array): Uint8Array => piece;
+const unchanged = (piece: Uint8Array): Uint8Array => piece;
 
-async function open(options: ApiOptions, { query, signal }: Exchange): Promise<RunningCapture> {
+async function open(options: ApiOptions, { query, signal }: RequestContext): Promise<RunningCapture> {
   const request = readRequest(query);
   const remote = await findPeer(options, request.target);
   if (remote) return await onPeer(options, remote, request, signal);

@@ -3,16 +3,16 @@ import type { ClusterReleaseResponse } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import { readJson } from '../http/body.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
-import type { ApiOptions, ClusterDoor } from '../options.ts';
+import type { ApiOptions, ClusterAdapter } from '../options.ts';
 import { translateCluster, translateClusterHosts } from '../translate/cluster.ts';
 
 const releaseSchema = z.object({ Host: z.string().min(1) });
 
 export function clusterRoutes({ cluster, networks }: ApiOptions): Route[] {
-  const member = (): ClusterDoor => {
+  const member = (): ClusterAdapter => {
     if (cluster) return cluster;
     throw new NetyardError('conflict', 'this daemon is no member of a cluster', {
       hint: 'start it with --cluster etcd://HOST',

@@ -1,10 +1,10 @@
 /** Docker's routes for files of containers: `docker cp` and `docker export`. */
 import { pipeline } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
-import type { Exchange } from '../http/exchange.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { readBoolean } from '../http/query.ts';
 import { uploadOf } from '../http/request-body.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { encodePathStat } from '../translate/path-stat.ts';
@@ -32,7 +32,7 @@ export function containerArchiveRoutes(options: ApiOptions): Route[] {
   ];
 }
 
-function readPath({ query }: Exchange): string {
+function readPath({ query }: RequestContext): string {
   const path = query.get('path') ?? '';
   if (path === '') throw new NetyardError('invalid', 'bad parameter: "path" cannot be empty');
   return path;
@@ -40,7 +40,7 @@ function readPath({ query }: Exchange): string {
 
 /** A stream that breaks half-way breaks the connection: the client must not take half an archive for a whole one. */
 export async function sendTar(
-  { answer, signal }: Exchange,
+  { answer, signal }: RequestContext,
   stream: NodeJS.ReadableStream,
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {

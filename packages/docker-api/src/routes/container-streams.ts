@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import type { ContainerStats } from '@netyard/engine';
 import { statusOf } from '../errors.ts';
-import { type Exchange, sendText } from '../http/exchange.ts';
 import { readBoolean, readTail, readTimestamp } from '../http/query.ts';
+import { type RequestContext, sendText } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import { checkHandshake } from '../http/web-socket.ts';
 import type { ApiOptions } from '../options.ts';
@@ -28,7 +28,7 @@ export function containerStreamRoutes(options: ApiOptions): Route[] {
 }
 
 /** Content types told apart since 1.42. */
-export function streamType({ version }: Exchange, tty: boolean): string {
+export function streamType({ version }: RequestContext, tty: boolean): string {
   return !tty && speaks(version, 42) ? multiplexedStream : rawStream;
 }
 
@@ -78,7 +78,7 @@ function textEncoding(): EncodeChunk {
 }
 
 /** Docker refuses an attach in plain text, not in JSON. Undefined when it was refused. */
-async function refusedAsText<T>(exchange: Exchange, work: Promise<T>): Promise<T | undefined> {
+async function refusedAsText<T>(exchange: RequestContext, work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {

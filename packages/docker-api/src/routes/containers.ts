@@ -1,10 +1,10 @@
 /** Docker's routes for containers that answer with one JSON value or nothing. */
 import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
-import { type Exchange, sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters, readInteger, readTerminalSize } from '../http/query.ts';
+import { type RequestContext, sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { containerCreateSchema, containerUpdateSchema } from '../schemas/bodies.ts';
@@ -18,7 +18,7 @@ import { reference } from './reference.ts';
 export function containerRoutes(options: ApiOptions): Route[] {
   const { containers } = options.engine;
   /** Verbs that take a container and answer with nothing. */
-  const verb = (name: string, work: (ref: string, exchange: Exchange) => Promise<void>): Route =>
+  const verb = (name: string, work: (ref: string, exchange: RequestContext) => Promise<void>): Route =>
     route('POST', `/containers/:id/${name}`, async (exchange) => {
       await work(reference(exchange, 'id'), exchange);
       sendEmpty(exchange, 204);

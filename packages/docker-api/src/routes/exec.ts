@@ -2,9 +2,9 @@
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import type { Connection } from '../http/connection.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { readTerminalSize } from '../http/query.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { execCreateSchema, execStartSchema } from '../schemas/bodies.ts';

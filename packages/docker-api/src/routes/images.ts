@@ -4,11 +4,11 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
 import { readJson } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
-import { type Exchange, sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { uploadOf } from '../http/request-body.ts';
+import { type RequestContext, sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { serveProgress } from '../stream/progress.ts';
@@ -120,7 +120,7 @@ function logIn({ login }: ApiOptions): Handler {
   };
 }
 
-async function pull({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
+async function pull({ engine }: ApiOptions, exchange: RequestContext): Promise<void> {
   const { query, request, signal } = exchange;
   const image = query.get('fromImage') ?? '';
   const credentials: RegistryCredentials = readCredentials(request);
@@ -156,7 +156,7 @@ async function hintAtContainer(
   return new NetyardError(error.code, error.message, { hint, cause: error });
 }
 
-async function importImage({ engine }: ApiOptions, exchange: Exchange): Promise<void> {
+async function importImage({ engine }: ApiOptions, exchange: RequestContext): Promise<void> {
   const { query, request } = exchange;
   if (query.get('fromSrc') !== '-')
     throw new NetyardError('not-implemented', 'Netyard imports archives that are sent to it, not from a URL', {

@@ -1,10 +1,10 @@
 /** Docker's routes for networks. */
 import type { Network } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList, LazyMap } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';

@@ -1,7 +1,8 @@
 /** Netyard's own routes: the glass box and clean-up. */
-import { sendText } from '../http/exchange.ts';
+
 import { sendJson } from '../http/json-answer.ts';
 import { readBoolean } from '../http/query.ts';
+import { sendText } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { translatePlan } from '../translate/plan.ts';

@@ -1,9 +1,9 @@
 /** Netyard's own routes for peers: other hosts whose containers reach ours. */
 import { z } from 'zod';
 import { readJson } from '../http/body.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { readBoolean } from '../http/query.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { translatePeer, translatePeerRequest } from '../translate/peer.ts';

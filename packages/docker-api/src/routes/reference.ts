@@ -1,8 +1,8 @@
 /** The reference in a path: a name, an id or a prefix of one. */
 import { NetyardError } from '@netyard/core';
-import type { Exchange } from '../http/exchange.ts';
+import type { RequestContext } from '../http/request-context.ts';
 
-export function reference({ params }: Exchange, name: string): string {
+export function reference({ params }: RequestContext, name: string): string {
   const value = params[name];
   if (value === undefined || value === '') throw new NetyardError('invalid', `missing ${name} in path`);
   return value;

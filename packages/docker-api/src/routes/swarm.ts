@@ -1,7 +1,7 @@
 /** Swarm and plugins, which Netyard has not: its answers are those of a Docker that uses neither. */
 import { NetyardError } from '@netyard/core';
-import type { Exchange } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { type Handler, type Method, type Route, route } from '../http/router.ts';
 import { reference } from './reference.ts';
 
@@ -67,6 +67,6 @@ function noPlugins(): never {
   throw new NetyardError('not-implemented', 'Netyard does not have plugins', { hint });
 }
 
-function missingPlugin(exchange: Exchange): never {
+function missingPlugin(exchange: RequestContext): never {
   throw new NetyardError('not-found', `plugin "${reference(exchange, 'name')}" not found`);
 }

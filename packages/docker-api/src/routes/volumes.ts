@@ -1,9 +1,9 @@
 /** Docker's routes for volumes. */
 import { readJson } from '../http/body.ts';
-import { sendEmpty } from '../http/exchange.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
+import { sendEmpty } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { volumeCreateSchema } from '../schemas/bodies.ts';

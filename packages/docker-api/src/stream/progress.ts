@@ -5,7 +5,7 @@
 import type { JSONMessage } from '@netyard/api-types';
 import type { Progress } from '@netyard/engine';
 import { errorBody } from '../errors.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { writePiece } from './pump.ts';
 
 const MEBI = 1024 * 1024;
@@ -34,7 +34,7 @@ function drawBar(current: number, total: number | undefined): string {
 
 /** @param options.alwaysOk a failure before the first line is a line too, as Docker's load has it */
 export async function serveProgress(
-  exchange: Exchange,
+  exchange: RequestContext,
   source: AsyncIterable<Progress>,
   options: { alwaysOk?: boolean } = {},
 ): Promise<void> {

@@ -2,9 +2,9 @@
 import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { PeerState } from '@netyard/network';
-import type { ClusterDoor } from '../options.ts';
+import type { ClusterAdapter } from '../options.ts';
 
-export function translateCluster(cluster: ClusterDoor): ClusterInfo {
+export function translateCluster(cluster: ClusterAdapter): ClusterInfo {
   const view = cluster.view();
   return {
     Name: view.name,
@@ -21,13 +21,13 @@ export function translateCluster(cluster: ClusterDoor): ClusterInfo {
   };
 }
 
-type Host = ReturnType<ClusterDoor['hosts']>[number];
+type Host = ReturnType<ClusterAdapter['hosts']>[number];
 
 const lies = ({ refusedApi }: Host): string[] =>
   refusedApi === undefined ? [] : [`announces an API that is not believed: ${JSON.stringify(refusedApi)}`];
 
 /** Members, and those whose subnet is kept for them, by name. `peers` are all of the network box. */
-export function translateClusterHosts(cluster: ClusterDoor, peers: readonly PeerState[]): ClusterHostInfo[] {
+export function translateClusterHosts(cluster: ClusterAdapter, peers: readonly PeerState[]): ClusterHostInfo[] {
   const byName = new Map(peers.map((peer) => [peer.record.name, peer]));
   const { problem } = cluster.view();
   const members = cluster.hosts().map((host): ClusterHostInfo => {

@@ -13,7 +13,7 @@ import type { ContainerIndex } from '../records/container-index.ts';
 import { hasProcess } from '../records/container-index.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
-import type { Departures } from './departures.ts';
+import type { Departures } from './background-deletions.ts';
 import type { HealthMonitors } from './healthcheck.ts';
 import type { RemoveDependencies } from './remove.ts';
 import { removeStopped } from './remove.ts';
@@ -54,12 +54,12 @@ export async function handleExit(
   await context.queue.run(event.id, async () => {
     const record = context.index.byId(event.id);
     if (!record || !hasProcess(record) || record.state.pid !== event.pid) return;
-    await settleExit(context, record, event.exit);
+    await recordExit(context, record, event.exit);
   });
 }
 
 /** Within the container's queue. Also for ends that happened while the daemon was away. */
-export async function settleExit(context: ExitDependencies, record: ContainerRecord, exit: ExitStatus): Promise<void> {
+export async function recordExit(context: ExitDependencies, record: ContainerRecord, exit: ExitStatus): Promise<void> {
   const { index, restarts, waiters, clock } = context;
   context.health.stop(record.id);
   await tearDown(context, record);

@@ -177,7 +177,7 @@ async function collect(
 }
 
 /** Kept in memory: the next change of state writes it down, as in Docker. */
-export function settleProbe(context: HealthcheckDependencies, id: string, result: HealthResult): void {
+export function recordProbe(context: HealthcheckDependencies, id: string, result: HealthResult): void {
   const record = context.index.byId(id);
   const check = record?.config.healthcheck;
   if (!record || !check || !hasProcess(record)) return;

@@ -1,5 +1,5 @@
 /** `docker ps`. */
-import { Turn } from '@netyard/core';
+import { TimeSlice } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import type { ContainerService, ContainerSummary, Filters } from '../contract.ts';
 import type { Images } from '../images/image-service.ts';
@@ -31,7 +31,7 @@ export async function listContainers(
     .sort((a, b) => (a.created < b.created ? 1 : -1));
   const listed: ContainerSummary[] = [];
   const shownAs = imageNames(context);
-  const turn = new Turn();
+  const turn = new TimeSlice();
   for (const record of records) {
     if (turn.isOver) await turn.next();
     if (options.limit > 0 && listed.length === options.limit) break;

@@ -19,7 +19,7 @@ import type { EngineSettings } from '../settings.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import type { ExitDependencies } from './exit.ts';
-import { settleExit, tearDown } from './exit.ts';
+import { recordExit, tearDown } from './exit.ts';
 import type { HealthMonitors } from './healthcheck.ts';
 import type { RemoveDependencies } from './remove.ts';
 import { removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
@@ -69,14 +69,14 @@ export async function reconcile(context: ReconcileDependencies): Promise<void> {
 export async function resync(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   for (const { id } of context.index.all()) {
-    await attempt(context, id, () => settleExecs(context, id));
+    await attempt(context, id, () => recordExecExits(context, id));
     await attempt(context, id, () =>
       context.queue.run(id, async () => {
         const record = context.index.byId(id);
         const task = tasks.get(id);
         if (record && hasProcess(record) && !(isRunning(task) && task?.pid === record.state.pid)) {
           const present = await context.runtime.get(id); // the list may be older than the record
-          if (!isRunning(present)) await settleExit(context, record, exitOf(context, present));
+          if (!isRunning(present)) await recordExit(context, record, exitOf(context, present));
         }
       }),
     );
@@ -84,7 +84,7 @@ export async function resync(context: ReconcileDependencies): Promise<void> {
 }
 
 /** Commands that ended unheard: those that can be deleted, for one that runs cannot. */
-async function settleExecs(context: ReconcileDependencies, containerId: string): Promise<void> {
+async function recordExecExits(context: ReconcileDependencies, containerId: string): Promise<void> {
   for (const { id } of context.execs.running(containerId)) {
     const exit = await context.runtime.deleteExec(containerId, id).catch(() => undefined);
     if (exit) context.execs.ended(id, exit);
@@ -125,7 +125,7 @@ async function settle(
   if (isDoomed(record)) return finishRemoval(context, record);
   if (hasProcess(record)) {
     context.outputs.adopt(record);
-    return settleExit(context, record, exitOf(context, task));
+    return recordExit(context, record, exitOf(context, task));
   }
   if (record.state.status === 'restarting') context.index.setState(record.id, { status: 'exited' });
   await tearDown(context, record); // a start that was cut short; nothing when there was none

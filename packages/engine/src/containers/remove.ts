@@ -17,7 +17,7 @@ import { isAlive } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
-import type { Departures } from './departures.ts';
+import type { Departures } from './background-deletions.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { StopDependencies } from './stop.ts';
 import { killAndWait } from './stop.ts';

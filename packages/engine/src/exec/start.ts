@@ -86,7 +86,7 @@ export async function launchExec(
     const present = execs.find(exec.id);
     if (present?.exitCode === undefined) execs.put({ ...exec, running: true, pid });
     const stdin = pipes.openStdin();
-    const ended = ending.then((exit) => settleExec(context, record, exec, pipes, exit));
+    const ended = ending.then((exit) => recordExecExit(context, record, exec, pipes, exit));
     return { output: execOutput(pipes, ended, release), stdin: stdin && execStdin(context, exec, stdin), ended };
   } catch (error) {
     release();
@@ -123,7 +123,7 @@ function execSpec(
 }
 
 /** The exit code is known first; then the shim lets go of the FIFOs, and their readers come to the end. */
-async function settleExec(
+async function recordExecExit(
   context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,

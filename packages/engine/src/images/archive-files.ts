@@ -15,7 +15,7 @@ import {
   tarEntries,
 } from '@netyard/core';
 import type { Descriptor } from '../ports.ts';
-import type { Adding } from './content-ledger.ts';
+import type { Adding } from './content-collector.ts';
 import { longestJson } from './json.ts';
 import { mediaTypes } from './manifest.ts';
 

@@ -4,7 +4,7 @@ import { type ArchiveLimits, type Clock, type Logger, silentLogger } from '@nety
 import type { EventStream, ImageService } from '../contract.ts';
 import type { ContainerRecord, ImageRecord } from '../model.ts';
 import type { ImageContent, ImageStore, Registry } from '../ports.ts';
-import { ContentLedger } from './content-ledger.ts';
+import { ContentCollector } from './content-collector.ts';
 import { historyOf } from './history.ts';
 import { filterImages } from './image-filters.ts';
 import { findImage } from './image-lookup.ts';
@@ -58,7 +58,7 @@ export function createImageService(parts: ImageServiceParts): Images {
   const { store, content, clock, registry, archiveLimits = {} } = parts;
   const containersUsing = (): ImageUse[] => parts.containers().map(useOf);
   const names = new ImageNames(parts);
-  const ledger = new ContentLedger({
+  const ledger = new ContentCollector({
     content,
     store,
     containerLayers: () => containersUsing().flatMap(({ layers }) => layers),

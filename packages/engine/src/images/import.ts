@@ -2,7 +2,7 @@
 import { type ArchiveLimits, ArchiveMeter, type Clock, decompress, formatTime } from '@netyard/core';
 import type { ImageConfig, ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
-import type { ContentLedger } from './content-ledger.ts';
+import type { ContentCollector } from './content-collector.ts';
 import { digestOf } from './digest.ts';
 import { encodeImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
@@ -13,7 +13,7 @@ import { familiarString, referenceOf } from './reference.ts';
 
 export interface ImportParts {
   content: ImageContent;
-  ledger: ContentLedger;
+  ledger: ContentCollector;
   names: ImageNames;
   clock: Clock;
   platform: Platform;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
 import { ArchiveFiles } from './archive-files.ts';
-import type { Adding, ContentLedger } from './content-ledger.ts';
+import type { Adding, ContentCollector } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
@@ -25,7 +25,7 @@ import { familiarString, parseReference } from './reference.ts';
 export interface LoadParts {
   store: ImageStore;
   content: ImageContent;
-  ledger: ContentLedger;
+  ledger: ContentCollector;
   names: ImageNames;
   platform: Platform;
   archiveLimits?: Partial<ArchiveLimits>;

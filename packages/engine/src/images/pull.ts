@@ -9,7 +9,7 @@ import type {
   RegistryCredentials,
   RegistryReference,
 } from '../ports.ts';
-import type { Adding, ContentLedger } from './content-ledger.ts';
+import type { Adding, ContentCollector } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
@@ -39,7 +39,7 @@ import { TaskPool } from './task-pool.ts';
 export interface PullParts {
   store: ImageStore;
   content: ImageContent;
-  ledger: ContentLedger;
+  ledger: ContentCollector;
   names: ImageNames;
   registry: Registry;
   platform: Platform;

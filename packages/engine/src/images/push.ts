@@ -5,7 +5,7 @@ import { createGzip } from 'node:zlib';
 import { NetyardError } from '@netyard/core';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, RegistryReference } from '../ports.ts';
-import type { Adding } from './content-ledger.ts';
+import type { Adding } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { longestJson } from './json.ts';
 import { encodeManifest, mediaTypes } from './manifest.ts';

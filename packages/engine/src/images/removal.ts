@@ -4,7 +4,7 @@ import type { Filters } from '../contract.ts';
 import { booleanFilter, checkFilterKeys, matchesPruneLabels, untilFilter } from '../filters.ts';
 import type { ImageRecord } from '../model.ts';
 import type { ImageContent, ImageStore } from '../ports.ts';
-import type { ContentLedger } from './content-ledger.ts';
+import type { ContentCollector } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { findImage, repositoryOf } from './image-lookup.ts';
 import type { ImageNames } from './image-names.ts';
@@ -23,7 +23,7 @@ export type Removed = { untagged: string } | { deleted: string };
 export interface RemovalParts {
   store: ImageStore;
   content: ImageContent;
-  ledger: ContentLedger;
+  ledger: ContentCollector;
   names: ImageNames;
   containersUsing: () => readonly ImageUse[];
 }

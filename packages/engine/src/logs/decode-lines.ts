@@ -76,7 +76,7 @@ export class LineDecoder {
     const entry = parseEntry(source.toString('utf8', from, to));
     if (!entry) return { end: at, stream: 'stdout' };
     const end = bodyAt + target.write(entry.log, bodyAt);
-    return this.#place(target, at, bodyAt, end, this.#judge(entry.head));
+    return this.#place(target, at, bodyAt, end, this.#checkState(entry.head));
   }
 
   /** The text stands at `bodyAt`; the stamp moves it on, the header goes before. */
@@ -103,11 +103,11 @@ export class LineDecoder {
     const entry = parseEntry(`{"log":"${source.toString('utf8', from, to)}`);
     if (!entry) return undefined;
     this.#tail = Buffer.from(source.subarray(from, to));
-    this.#head = this.#judge(entry.head);
+    this.#head = this.#checkState(entry.head);
     return this.#head;
   }
 
-  #judge({ stream, time, attributes }: EntryHead): Head {
+  #checkState({ stream, time, attributes }: EntryHead): Head {
     const { since, until, timestamps, details, ...wanted } = this.#options;
     const stamp = timestamps ? `${formatTime(time)} ` : '';
     return {

@@ -33,7 +33,7 @@ export interface OutputsOptions {
   entry?: URL | undefined;
 }
 
-/** Told of the next run's capture; undefined: there will be none. */
+/** KernelObserver of the next run's capture; undefined: there will be none. */
 type BeginListener = (capture: Capture | undefined) => void;
 
 export class Outputs {

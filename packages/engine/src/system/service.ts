@@ -2,7 +2,7 @@
 
 import type { KeyedQueue } from '@netyard/core';
 import type { Networks } from '@netyard/network';
-import type { Departures } from '../containers/departures.ts';
+import type { Departures } from '../containers/background-deletions.ts';
 import type { ReconcileDependencies } from '../containers/reconcile.ts';
 import { remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
 import type { SummaryDependencies } from '../containers/summary.ts';
@@ -27,7 +27,7 @@ export interface SystemServiceDependencies extends ReconcileDependencies, Summar
   readonly volumes: VolumeIndex;
   readonly outputs: Outputs;
   readonly departures: Departures;
-  readonly stateTrouble: () => string[];
+  readonly stateProblems: () => string[];
   readonly queue: KeyedQueue;
 }
 
@@ -57,7 +57,7 @@ async function systemInfo(context: SystemServiceDependencies): Promise<SystemInf
     defaultRuntime: version.defaultRuntime,
     cgroupVersion: settings.cgroupVersion,
     storageDriver: settings.storageDriver,
-    warnings: [...context.stateTrouble(), ...context.networks.warnings().map((warning) => `WARNING: ${warning}`)],
+    warnings: [...context.stateProblems(), ...context.networks.warnings().map((warning) => `WARNING: ${warning}`)],
   };
 }
 

@@ -86,7 +86,7 @@ export function encodeForget(payload: Uint8Array): Uint8Array {
   return concatBytes([payload.slice(0, 4), encodeAttributes(attributes)]);
 }
 
-/** Twin: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each. Answers how many were forgotten. */
+/** EquivalentCommand: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each. Answers how many were forgotten. */
 export async function forgetConnections(
   session: Session,
   matches: readonly ConnectionMatch[],
@@ -110,7 +110,7 @@ const filterProtocol = (protocol: PortProtocol): Attribute[] => [
   nested(CTA.TUPLE_ORIG, [nested(CTA_TUPLE.PROTO, [u8(CTA_PROTO.NUM, protocolNumbers[protocol])])]),
 ];
 
-/** Twin: `conntrack -D -s SUBNET; conntrack -D -d SUBNET` for each. Answers how many were forgotten. */
+/** EquivalentCommand: `conntrack -D -s SUBNET; conntrack -D -d SUBNET` for each. Answers how many were forgotten. */
 export async function forgetConnectionsOf(session: Session, subnets: readonly string[]): Promise<number> {
   if (subnets.length === 0) return 0;
   const index = new PrefixIndex<string>();
@@ -143,7 +143,7 @@ async function forgetMatching(session: Session, { object, families, filter, matc
     for (const family of families) {
       const payload = concatBytes([Uint8Array.of(family, 0, 0, 0), encodeAttributes(filter)]); // struct nfgenmsg first
       const request = { type: IPCTNL_MSG_CT_GET, payload, operation: 'conntrack -L', object };
-      for await (const messages of list.dumpInTurns(request))
+      for await (const messages of list.dumpInTimeSlices(request))
         for (const found of messages)
           if (matches(found.payload) && forget(session.netfilter(), found.payload, object)) forgotten += 1;
     }

@@ -8,7 +8,7 @@ import { OwnHandles, Session } from './session.ts';
 
 /**
  * Moves a link into the namespace pinned at `to` (undefined: this process's own), and renames it there when `name` is
- * given. It arrives down and without addresses. Twin: `ip link set dev LINK netns TO [name NAME]`. Throws KernelError.
+ * given. It arrives down and without addresses. EquivalentCommand: `ip link set dev LINK netns TO [name NAME]`. Throws KernelError.
  */
 export function moveLink(link: string, from: string | undefined, to: string | undefined, name?: string): void {
   inSession((session) =>

@@ -4,7 +4,7 @@
  * The kernel handles a request inside sendto(2), so its answer lies ready when that returns and nothing here waits.
  * A socket belongs to the namespace in which it was opened, wherever it is used from.
  */
-import { type Logger, silentLogger, Turn } from '@netyard/core';
+import { type Logger, silentLogger, TimeSlice } from '@netyard/core';
 import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
@@ -159,9 +159,9 @@ export class NetlinkSocket {
    * else's until the end. Where the kernel's filter leaves little of much, it looks through all before it answers the
    * request: another thread waits for that.
    */
-  async *dumpInTurns(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
+  async *dumpInTimeSlices(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
     const sequence = await this.#sendSlowly(request, NLM_F_DUMP);
-    const turn = new Turn();
+    const turn = new TimeSlice();
     for (;;) {
       const messages = this.#receive(request).filter((message) => message.sequence === sequence);
       const end = messages.find(({ type }) => type === NLMSG_ERROR || type === NLMSG_DONE);

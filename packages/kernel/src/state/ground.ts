@@ -6,7 +6,7 @@ import type { KernelObject } from '../desired.ts';
 import { namespaceOf } from '../system/identity.ts';
 
 /** Namespaces by path, links by `ns NUL name`. */
-export class Ground {
+export class Dependencies {
   readonly #netns = new Set<string>();
   readonly #links = new Set<string>();
 
@@ -31,8 +31,8 @@ export class Ground {
  * Objects whose ground is not deleted by the same plan: those that `remove` has to delete one by one. A pair with its
  * other end outside a vanishing namespace is deleted at once, not when the kernel gets to it.
  */
-export function standingAlone(objects: readonly KernelObject[]): KernelObject[] {
-  const going = new Ground();
+export function independentObjects(objects: readonly KernelObject[]): KernelObject[] {
+  const going = new Dependencies();
   for (const object of objects) going.add(object);
   return objects.filter((object) => object.kind === 'veth' || !going.carries(object));
 }

@@ -2,7 +2,7 @@
 import type { KernelObject, NftElementObject, Observation } from '../desired.ts';
 import type { Session } from '../netlink/session.ts';
 import { namespaceOf } from '../system/identity.ts';
-import { Ground } from './ground.ts';
+import { Dependencies } from './ground.ts';
 import { absent, isGone } from './objects/handler.ts';
 import { observeObject } from './objects/index.ts';
 import { compareElement, findElements } from './objects/nft-batch.ts';
@@ -18,7 +18,7 @@ export function observeAll(
   objects: readonly KernelObject[],
   options: ObserveOptions = {},
 ): Observation[] {
-  const missing = new Ground();
+  const missing = new Dependencies();
   const elements = options.skipElements ? new Map<KernelObject, Observation>() : observeElements(session, objects);
   return objects.map((object) => {
     if (missing.carries(object)) return noteAbsent(missing, object);
@@ -27,7 +27,7 @@ export function observeAll(
   });
 }
 
-function noteAbsent(missing: Ground, object: KernelObject): Observation {
+function noteAbsent(missing: Dependencies, object: KernelObject): Observation {
   missing.add(object);
   return absent;
 }

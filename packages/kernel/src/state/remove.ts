@@ -10,7 +10,7 @@ import type { KernelObject, KernelOperation, KernelPlan } from '../desired.ts';
 import type { Session } from '../netlink/session.ts';
 import { describeObject, namespaceOf } from '../system/identity.ts';
 import { diffRemoval } from './diff.ts';
-import { standingAlone } from './ground.ts';
+import { independentObjects } from './ground.ts';
 import { isGone } from './objects/handler.ts';
 import { checkObject, handlerOf, isNft, type PlainObject } from './objects/index.ts';
 import { type NftObject, removeBatch } from './objects/nft-batch.ts';
@@ -23,7 +23,7 @@ export async function removePlan(
   logger: Logger,
 ): Promise<ApplyReport> {
   for (const object of plan.objects) checkObject(object);
-  const objects = standingAlone(plan.objects);
+  const objects = independentObjects(plan.objects);
   if (options.dryRun) return { operations: diffRemoval(objects, observeAll(session, objects)) };
   const done: KernelObject[] = [];
   const failures: unknown[] = [];

@@ -23,12 +23,12 @@ import { printElement, setWords } from '../netlink/nft/element.ts';
 import { chainWords, printRule } from '../netlink/nft/rule.ts';
 import { printReplacement, printTable, tableWords } from '../netlink/nft/table.ts';
 import { routeFamily } from '../system/identity.ts';
-import { bridgeTwin, fdbTwin, linkStateTwin, vethTwin, vxlanTwin } from './shell/links.ts';
-import { inside, line, netnsName, option, quoteWord, type Twin, tool } from './shell/words.ts';
+import { bridgeCommand, fdbCommand, linkStateCommand, vethCommand, vxlanCommand } from './shell/links.ts';
+import { type EquivalentCommand, inside, line, netnsName, option, quoteWord, tool } from './shell/words.ts';
 
 export { quoteWord };
 
-const netnsTwin: Twin<NetnsObject> = {
+const netnsCommand: EquivalentCommand<NetnsObject> = {
   create({ path }) {
     const name = netnsName(path);
     if (name !== undefined) return [line('ip', 'netns', 'add', name)];
@@ -47,7 +47,7 @@ function addressLine(verb: 'add' | 'delete', { ns, link, prefix, broadcast }: Ad
   return line(...tool('ip', ns), 'address', verb, prefix, ...options, 'dev', link, noDad);
 }
 
-const addressTwin: Twin<AddressObject> = {
+const addressCommand: EquivalentCommand<AddressObject> = {
   create: (address) => [addressLine('add', address)],
   change: (address) => [addressLine('delete', address), addressLine('add', address)],
   delete: (address) => [addressLine('delete', address)],
@@ -73,7 +73,7 @@ function routeLine(verb: 'add' | 'replace' | 'delete', route: RouteObject): stri
   return line(...words, 'route', verb, route.to, ...via, ...options);
 }
 
-const routeTwin: Twin<RouteObject> = {
+const routeCommand: EquivalentCommand<RouteObject> = {
   create: (route) => [routeLine('add', route)],
   change: (route) => [routeLine('replace', route)],
   delete: (route) => [routeLine('delete', route)],
@@ -82,7 +82,7 @@ const routeTwin: Twin<RouteObject> = {
 const neighbourLine = ({ ns, address, mac, link }: NeighbourObject): string =>
   line(...tool('ip', ns), 'neighbour', 'replace', address, 'lladdr', mac, 'dev', link, 'nud', 'permanent');
 
-const neighbourTwin: Twin<NeighbourObject> = {
+const neighbourCommand: EquivalentCommand<NeighbourObject> = {
   create: (neighbour) => [neighbourLine(neighbour)],
   change: (neighbour) => [neighbourLine(neighbour)],
   delete: ({ ns, address, link }) => [line(...tool('ip', ns), 'neighbour', 'delete', address, 'dev', link)],
@@ -91,7 +91,7 @@ const neighbourTwin: Twin<NeighbourObject> = {
 const sysctlLine = ({ ns, key, value }: SysctlObject): string =>
   line(...inside(ns), 'sysctl', '-q', '-w', `${key}=${value}`);
 
-const sysctlTwin: Twin<SysctlObject> = {
+const sysctlCommand: EquivalentCommand<SysctlObject> = {
   create: (sysctl) => [sysctlLine(sysctl)],
   change: (sysctl) => [sysctlLine(sysctl)],
   delete: () => [],
@@ -107,7 +107,7 @@ function hereDocument(command: string, text: string, end: string): string {
 const nftInput = (ns: string | undefined, text: string): string =>
   hereDocument(line(...inside(ns), 'nft', '-f', '-'), text, 'NFT');
 
-const tableTwin: Twin<NftTableObject> = {
+const tableCommand: EquivalentCommand<NftTableObject> = {
   create: (table) => [nftInput(table.ns, printTable(table))],
   change: (table) => [nftInput(table.ns, printReplacement(table, printTable(table)))],
   delete: (table) => [line(...inside(table.ns), 'nft', 'delete', 'table', ...tableWords(table).split(' '))],
@@ -119,7 +119,7 @@ function elementLine(verb: 'add' | 'delete', element: NftElementObject): string 
   return line(...inside(element.ns), 'nft', verb, 'element', ...words, `{ ${inBraces} }`);
 }
 
-const elementTwin: Twin<NftElementObject> = {
+const elementCommand: EquivalentCommand<NftElementObject> = {
   create: (element) => [elementLine('add', element)],
   change: (element) => [elementLine('delete', element), elementLine('add', element)],
   delete: (element) => [elementLine('delete', element)],
@@ -135,7 +135,7 @@ function deleteRuleLine(object: NftRuleObject): string {
   return `${nft} delete rule ${words} handle ${handle}`;
 }
 
-const ruleTwin: Twin<NftRuleObject> = {
+const ruleCommand: EquivalentCommand<NftRuleObject> = {
   create: (rule) => [ruleLine(rule)],
   change: (rule) => [deleteRuleLine(rule), ruleLine(rule)],
   delete: (rule) => [deleteRuleLine(rule)],
@@ -149,32 +149,32 @@ function writeFile({ path, content, mode }: FileObject): string[] {
   return [write, ...(mode === undefined ? [] : [line('chmod', mode.toString(8), path)])];
 }
 
-const fileTwin: Twin<FileObject> = {
+const fileCommand: EquivalentCommand<FileObject> = {
   create: (file) => [line('mkdir', '-p', dirname(file.path)), ...writeFile(file)],
   change: writeFile,
   delete: ({ path }) => [line('rm', '-f', path)],
 };
 
-const twins: { [K in KernelObject['kind']]: Twin<Extract<KernelObject, { kind: K }>> } = {
-  netns: netnsTwin,
-  bridge: bridgeTwin,
-  veth: vethTwin,
-  vxlan: vxlanTwin,
-  fdb: fdbTwin,
-  'link-state': linkStateTwin,
-  address: addressTwin,
-  route: routeTwin,
-  neighbour: neighbourTwin,
-  sysctl: sysctlTwin,
-  'nft-table': tableTwin,
-  'nft-element': elementTwin,
-  'nft-rule': ruleTwin,
-  file: fileTwin,
+const twins: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelObject, { kind: K }>> } = {
+  netns: netnsCommand,
+  bridge: bridgeCommand,
+  veth: vethCommand,
+  vxlan: vxlanCommand,
+  fdb: fdbCommand,
+  'link-state': linkStateCommand,
+  address: addressCommand,
+  route: routeCommand,
+  neighbour: neighbourCommand,
+  sysctl: sysctlCommand,
+  'nft-table': tableCommand,
+  'nft-element': elementCommand,
+  'nft-rule': ruleCommand,
+  file: fileCommand,
 };
 
 /** The commands of one operation, each perhaps with a here-document. */
 export function printCommands({ action, object }: KernelOperation): string[] {
-  const twin = twins[object.kind] as unknown as Twin<KernelObject>; // kinds and twins are paired by the table
+  const twin = twins[object.kind] as unknown as EquivalentCommand<KernelObject>; // kinds and twins are paired by the table
   return twin[action](object);
 }
 

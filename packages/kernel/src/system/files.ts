@@ -17,7 +17,7 @@ const EINTR = errnoOf('EINTR');
 /**
  * Opens `path` as a process whose root folder is `root` would: `..` and absolute symbolic links end at `root`, and a
  * container that swaps folders for links meanwhile cannot lead it out. openat2(2), RESOLVE_IN_ROOT.
- * Twin: `chroot ROOT cat PATH`.
+ * EquivalentCommand: `chroot ROOT cat PATH`.
  *
  * @param flags open(2) flags from fs.constants, or O_PATH; O_CLOEXEC is added
  * @param mode permissions of a file made by O_CREAT
@@ -49,12 +49,12 @@ function openBelow(folder: number, path: string | Uint8Array, how: Uint8Array, o
   }
 }
 
-/** mkfifo(3). Twin: `mkfifo -m MODE PATH`. */
+/** mkfifo(3). EquivalentCommand: `mkfifo -m MODE PATH`. */
 export function makeFifo(path: string, mode = 0o600): void {
   checked(libc().mkfifo(cPath(path), mode), 'mkfifo', path);
 }
 
-/** mknod(2) of a device. Twin: `mknod PATH b|c MAJOR MINOR`. */
+/** mknod(2) of a device. EquivalentCommand: `mknod PATH b|c MAJOR MINOR`. */
 export function makeDevice(
   path: string,
   type: 'block' | 'character',
@@ -70,7 +70,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /**
  * Sets both times of a name in a held folder, itself if it is a symbolic link. utimensat(2); node:fs takes doubles,
- * which have no room for nanoseconds. Twin: `touch -h -d @SECONDS.NANOSECONDS NAME`.
+ * which have no room for nanoseconds. EquivalentCommand: `touch -h -d @SECONDS.NANOSECONDS NAME`.
  */
 export function setTimes(folder: number, name: string, time: bigint): void {
   const nanoseconds = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
@@ -95,7 +95,7 @@ export function openFifo(path: string, way: 'read' | 'write' | 'both'): number {
   return openFile(path, flags | constants.O_NONBLOCK);
 }
 
-/** Gives the disk space of a stretch of a file back; it reads as zeros and the size stays. Twin: `fallocate -p`. */
+/** Gives the disk space of a stretch of a file back; it reads as zeros and the size stays. EquivalentCommand: `fallocate -p`. */
 export function punchHole(fd: number, offset: number, length: number): void {
   const result = libc().fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
   checked(result, 'fallocate --punch-hole', `fd ${fd}`);

@@ -10,7 +10,7 @@ import { checked, closeFile } from './calls.ts';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { type Libc, libc } from './ffi/libc.ts';
 
-export interface LastingProgram {
+export interface DetachedProcess {
   /** Absolute path. */
   program: string;
   /** Without the program's own name. */
@@ -32,8 +32,8 @@ const firstInherited = 3;
 const opaqueBytes = 512;
 const signalSetBytes = 128;
 
-/** In a session of its own, with no signal blocked or ignored. Twin: `cd FOLDER && setsid --fork PROGRAM … 3<&FD 4<&FD`. */
-export function startLasting(wanted: LastingProgram): number {
+/** In a session of its own, with no signal blocked or ignored. EquivalentCommand: `cd FOLDER && setsid --fork PROGRAM … 3<&FD 4<&FD`. */
+export function spawnDetached(wanted: DetachedProcess): number {
   const c = libc();
   const succeeded = (errno: number): void => {
     if (errno !== 0) throw kernelError(errno, 'start', wanted.program);
@@ -92,7 +92,7 @@ function fillAttributes(c: Libc, attributes: Uint8Array): number[] {
   ];
 }
 
-/** Whether a child of this process has ended, also when somebody else waited for it. Twin: `wait -n PID`. */
+/** Whether a child of this process has ended, also when somebody else waited for it. EquivalentCommand: `wait -n PID`. */
 export function hasEnded(pid: number): boolean {
   const result = libc().waitpid(pid, null, WNOHANG);
   if (result >= 0) return result === pid;

@@ -39,14 +39,14 @@ export interface Mount {
   data?: string;
 }
 
-/** mount(2). Twin: `mount -t TYPE -o DATA SOURCE TARGET`. */
+/** mount(2). EquivalentCommand: `mount -t TYPE -o DATA SOURCE TARGET`. */
 export function mount(wanted: Mount): void {
   const { source, target, type, flags = 0, data } = wanted;
   const result = libc().mount(source ?? null, target, type ?? null, flags, data ?? null);
   checked(result, type === undefined ? 'mount' : `mount -t ${type}`, target);
 }
 
-/** Shows `source` at `target` as well. Twin: `mount --bind SOURCE TARGET` (`--rbind`, and `-o remount,ro,bind`). */
+/** Shows `source` at `target` as well. EquivalentCommand: `mount --bind SOURCE TARGET` (`--rbind`, and `-o remount,ro,bind`). */
 export function bindMount(source: string, target: string, options: { readOnly?: boolean; recursive?: boolean } = {}) {
   const flags = mountFlag.bind | (options.recursive ? mountFlag.recursive : 0);
   mount({ source, target, flags });
@@ -68,7 +68,7 @@ export interface Overlay {
   work?: string;
 }
 
-/** Twin: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
+/** EquivalentCommand: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
 export function mountOverlay(overlay: Overlay): void {
   mount({ source: 'overlay', target: overlay.target, type: 'overlay', data: overlayOptions(overlay) });
 }
@@ -90,7 +90,7 @@ export function overlayOptions(overlay: Omit<Overlay, 'target'>): string {
 
 const escapeOption = (path: string): string => path.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
 
-/** umount2(2); `lazy` detaches a busy one at once. Never follows a symbolic link. Twin: `umount [-l] TARGET`. */
+/** umount2(2); `lazy` detaches a busy one at once. Never follows a symbolic link. EquivalentCommand: `umount [-l] TARGET`. */
 export function unmount(target: string, options: { lazy?: boolean } = {}): void {
   checked(libc().umount2(target, UMOUNT_NOFOLLOW | (options.lazy ? MNT_DETACH : 0)), 'umount', target);
 }

@@ -73,7 +73,7 @@ function refusePromise<T>(result: T): T {
 /**
  * Runs `work` inside the namespace pinned at `path` (or `/proc/PID/ns/net`), synchronously, and gives back what it
  * returns: usually the descriptor of a socket, which belongs to that namespace for good and is used from outside.
- * Without a path it runs where it is. Twin: `nsenter --net=PATH …`.
+ * Without a path it runs where it is. EquivalentCommand: `nsenter --net=PATH …`.
  */
 export function openInNetns<T>(path: string | undefined, work: () => T): T {
   if (path === undefined) return refusePromise(work());
@@ -116,7 +116,7 @@ const pinNewNamespace = (path: string): void => openInNewNetns(() => bindMount(o
 
 /**
  * Runs `work` inside a new namespace, synchronously. It ends at once unless `work` pins it, or opens a socket in it
- * that stays open. Twin: `unshare --net …`.
+ * that stays open. EquivalentCommand: `unshare --net …`.
  */
 export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
   const own = openFile(ownNetns);
@@ -132,7 +132,7 @@ export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
   }
 }
 
-/** Unpins the namespace; it ends with its last process or socket. Twin: `ip netns delete NAME`. Throws ENOENT. */
+/** Unpins the namespace; it ends with its last process or socket. EquivalentCommand: `ip netns delete NAME`. Throws ENOENT. */
 export function deleteNetns(path: string): void {
   try {
     unmount(path, { lazy: true });
@@ -164,7 +164,7 @@ export interface PinnedNetns {
   path: string;
 }
 
-/** The namespaces pinned in a folder, sorted by name, whoever made them. Twin: `ip netns list`. */
+/** The namespaces pinned in a folder, sorted by name, whoever made them. EquivalentCommand: `ip netns list`. */
 export function listNetns(directory: string = netnsDirectory): PinnedNetns[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)

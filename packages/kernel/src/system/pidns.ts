@@ -13,7 +13,7 @@ const CLONE_NEWPID = 0x20000000;
 /**
  * Runs `work`, which starts a process (`child_process.spawn`) and nothing else, so that the process is born in the
  * process namespace of `pid`. It stays a child of this one, whose signals and exit code are seen without a forking
- * nsenter(1) between the two. Twin: `nsenter --target PID --pid …`. Throws KernelError ENOENT, EPERM, EINVAL.
+ * nsenter(1) between the two. EquivalentCommand: `nsenter --target PID --pid …`. Throws KernelError ENOENT, EPERM, EINVAL.
  */
 export function spawnInPidNamespace<T>(pid: number, work: () => T): T {
   const own = openFile('/proc/thread-self/ns/pid');

@@ -5,7 +5,7 @@ import { hasErrno } from './ffi/errno.ts';
 import { type BoundSocket, bindSocket, type SocketRequest } from './sockets.ts';
 
 /**
- * Binds without listening; port 0 takes a free one. Twin: none, a shell cannot hold a port.
+ * Binds without listening; port 0 takes a free one. EquivalentCommand: none, a shell cannot hold a port.
  * Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EPROTONOSUPPORT (sctp without its module).
  */
 export function reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Dirent, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Turn } from '@netyard/core';
+import { TimeSlice } from '@netyard/core';
 import { hasErrno } from './ffi/errno.ts';
 
 /** So many entries take a millisecond or two. */
@@ -12,7 +12,7 @@ const fewEntries = 64;
 /**
  * Never follows a link; fine when it is gone. A small tree goes at once: through libuv's threads each entry takes several
  * turns of the event loop, which for a container's few files was a tenth of the time of `docker rm`. A large one goes
- * that way nonetheless, so that others have their turn. Twin: `rm -rf PATH`.
+ * that way nonetheless, so that others have their turn. EquivalentCommand: `rm -rf PATH`.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
@@ -33,7 +33,7 @@ export async function removeTree(path: string): Promise<void> {
  * are moved up to the top, level by level, so that every path is short and none is held open.
  */
 async function flatten(top: string): Promise<void> {
-  const turn = new Turn();
+  const turn = new TimeSlice();
   const prefix = randomUUID();
   let moved = 0;
   for (let entries = entriesOf(top); entries.length > 0; entries = entriesOf(top)) {

@@ -86,7 +86,7 @@ function chosenPort(fd: number, object: string): number {
 
 /**
  * Opens a socket inside a namespace, ready to be served from outside it: `net.Server.listen({fd})` for TCP,
- * `dgram.Socket.bind({fd})` for UDP. Twin: `nsenter --net=PATH socat -u TCP-LISTEN:PORT,bind=ADDRESS …`.
+ * `dgram.Socket.bind({fd})` for UDP. EquivalentCommand: `nsenter --net=PATH socat -u TCP-LISTEN:PORT,bind=ADDRESS …`.
  * Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES.
  */
 export function openListenerInNetns(netns: string | undefined, request: SocketRequest): BoundSocket {
@@ -105,7 +105,7 @@ export function openListenerInNetns(netns: string | undefined, request: SocketRe
 
 /**
  * A listening unix socket as a blocking descriptor, for a program that expects to inherit one. Nobody listens in this
- * process: what connects waits for that program. Twin: `systemd-socket-activate --listen=PATH PROGRAM`.
+ * process: what connects waits for that program. EquivalentCommand: `systemd-socket-activate --listen=PATH PROGRAM`.
  * Throws `invalid` for a path of more than `longestUnixPath` bytes, KernelError EADDRINUSE when it is there.
  */
 export function openUnixListener(path: string): number {

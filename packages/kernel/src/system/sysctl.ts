@@ -23,13 +23,13 @@ export const sameSysctlValue = (a: string, b: string): boolean =>
 
 /**
  * /proc/sys/net shows the namespace of the task that opens the file, so it is read and written inside.
- * Twin: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
+ * EquivalentCommand: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
  */
 export function readSysctl(key: string, ns?: string): string {
   return inWords('sysctl', key, ns, () => openInNetns(ns, () => readFileSync(sysctlPath(key), 'utf8').trimEnd()));
 }
 
-/** Twin: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
+/** EquivalentCommand: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
 export function writeSysctl(key: string, value: string, ns?: string): void {
   checkSysctlValue(value);
   const object = `${key}=${value}`;

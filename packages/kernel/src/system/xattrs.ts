@@ -7,7 +7,7 @@ import { libc } from './ffi/libc.ts';
 
 const longestValue = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h
 
-/** listxattr(2); none on file systems that have no attributes. Twin: `getfattr -m - PATH`. */
+/** listxattr(2); none on file systems that have no attributes. EquivalentCommand: `getfattr -m - PATH`. */
 export function listXattrs(path: string): string[] {
   // most files have none: the question for the length needs no buffer of 64 KiB
   if (libc().listxattr(cPath(path), new Uint8Array(0), 0) === 0) return [];
@@ -18,7 +18,7 @@ export function listXattrs(path: string): string[] {
   return names.split('\0').filter((name) => name !== '');
 }
 
-/** getxattr(2); undefined when there is no such attribute. Twin: `getfattr -n NAME PATH`. */
+/** getxattr(2); undefined when there is no such attribute. EquivalentCommand: `getfattr -n NAME PATH`. */
 export function getXattr(path: string, name: string): Uint8Array | undefined {
   const buffer = new Uint8Array(longestValue);
   const length = libc().getxattr(cPath(path), cPath(name), buffer, buffer.length);
@@ -30,7 +30,7 @@ export function getXattr(path: string, name: string): Uint8Array | undefined {
   }
 }
 
-/** setxattr(2). Twin: `setfattr -n NAME -v VALUE PATH`. */
+/** setxattr(2). EquivalentCommand: `setfattr -n NAME -v VALUE PATH`. */
 export function setXattr(path: string, name: string, value: Uint8Array): void {
   checked(libc().setxattr(cPath(path), cPath(name), value, value.length, 0), `setxattr ${name}`, path);
 }

@@ -3,8 +3,8 @@ import { NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { CaptureRequest, CaptureSession } from '../capture-contract.ts';
 import type { Sandbox } from '../lookup.ts';
-import type { PlaceDependencies } from './place.ts';
-import { findPlace } from './place.ts';
+import type { PlaceDependencies } from './interface.ts';
+import { findInterface } from './interface.ts';
 
 /** What the functions of this file work on. */
 export interface CaptureOpenDependencies extends PlaceDependencies {
@@ -14,7 +14,7 @@ export interface CaptureOpenDependencies extends PlaceDependencies {
 
 export async function capture(context: CaptureOpenDependencies, request: CaptureRequest): Promise<CaptureSession> {
   if (request.target === '') throw new NetyardError('invalid', 'a capture needs a target');
-  const { ns, ...place } = await findPlace(context, request);
+  const { ns, ...place } = await findInterface(context, request);
   const { filter, snapLength, count } = request;
   const packets = await context.kernel.capture({
     link: place.link,

@@ -34,13 +34,13 @@ function isAddress(text: string): boolean {
   }
 }
 
-export interface ResolvConfWishes {
+export interface ResolvConfOptions {
   dns: readonly string[];
   dnsSearch: readonly string[];
   dnsOptions: readonly string[];
 }
 
-export interface ResolvConfSource extends ResolvConfWishes {
+export interface ResolvConfSource extends ResolvConfOptions {
   /** Text of the host's file; '' when there is none. */
   host: string;
   /** Host mode: the host's own loopback servers work there, so they stay. */
@@ -79,7 +79,7 @@ function chooseNameservers(source: ResolvConfSource, host: readonly string[]): r
 }
 
 /** Throws `invalid` for values that are no addresses or would break out of their line. */
-export function checkResolvConfWishes(wishes: ResolvConfWishes): void {
+export function checkResolvConfOptions(wishes: ResolvConfOptions): void {
   for (const address of wishes.dns) {
     if (!isAddress(address)) throw new NetyardError('invalid', `invalid IP address: ${address}`);
   }

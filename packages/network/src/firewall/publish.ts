@@ -18,7 +18,7 @@ export function planPublishedPort(
 }
 
 /** Lets a published container reach itself by an address of the host. */
-export function planThemselves(containerAddress: string, containerId: string): NftElementObject {
+export function planHairpin(containerAddress: string, containerId: string): NftElementObject {
   const comment = `container ${shortId(containerId)}`;
   return element('themselves', `${containerAddress} . ${containerAddress}`, { comment });
 }

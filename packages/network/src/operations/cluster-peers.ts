@@ -7,15 +7,15 @@ import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import { isNetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { NetworkEvent, NetworkRecord, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
+import { checkPlace, type HostView } from '../peers/host-view.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
-import { checkPlace, type HostView } from '../peers/place.ts';
 import type { Peer, PeerTable, RefusedRecord } from '../peers/table.ts';
 import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyPeers, forgetConnections, peersQueue, planOf, removePeerObjects, removeStrays } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-places.ts';
-import { settle, viewHost } from './peer-places.ts';
+import type { PeerPlacesDependencies } from './peer-paths.ts';
+import { settle, viewHost } from './peer-paths.ts';
 import type { TunnelDependencies } from './tunnel.ts';
-import { settleTunnel } from './tunnel.ts';
+import { reconcileTunnel } from './tunnel.ts';
 
 /** What the functions of this file work on. */
 export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerPlacesDependencies, TunnelDependencies {
@@ -50,11 +50,11 @@ export async function setClusterPeers(
     peers.awaitsCluster = false;
     if (isFirst) await removeStrays(context);
     else await removePeerObjects(context, leaving);
-    await settleTunnel(context, { strict: false });
+    await reconcileTunnel(context, { strict: false });
     if (isFirst) await applyPeers(context, joining);
     else await applyNewcomers(context, joining);
     await forgetConnections(context, isFirst ? [] : [...leaving, ...joining]);
-    tellRefusals(context, former);
+    reportRefusals(context, former);
     return [...peers.refused.values()].map(({ record, problem }) => ({ name: record.name, problem }));
   });
 }
@@ -86,10 +86,10 @@ export async function admitRefused(context: ClusterPeersDependencies): Promise<K
   refused.clear();
   const host = await viewHost(context, { fresh: false });
   const joining = [...former.values()].flatMap(({ record }) => admit(context, record, host) ?? []);
-  const tunnel = joining.length === 0 ? [] : await settleTunnel(context, { strict: false });
+  const tunnel = joining.length === 0 ? [] : await reconcileTunnel(context, { strict: false });
   const operations = [...tunnel, ...(await applyPeers(context, joining))];
   await forgetConnections(context, joining);
-  tellRefusals(context, former);
+  reportRefusals(context, former);
   return operations;
 }
 
@@ -125,7 +125,7 @@ function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
 }
 
 /** Once for each refusal and each new reason. */
-function tellRefusals(context: ClusterPeersDependencies, former: ReadonlyMap<string, RefusedRecord>): void {
+function reportRefusals(context: ClusterPeersDependencies, former: ReadonlyMap<string, RefusedRecord>): void {
   const bridge = [...context.networks.values()].find((record) => record.driver === 'bridge');
   for (const [name, { record, problem }] of context.peers.refused) {
     if (former.get(name)?.problem === problem) continue;

@@ -27,16 +27,16 @@ import {
 import type { PortTable } from '../ports/table.ts';
 import type { EndpointDependencies } from './endpoint.ts';
 import { allocateEndpoint, freeEndpoint, storeEndpoint, unstoreEndpoint } from './endpoint.ts';
-import type { NotifyDependencies } from './notify.ts';
-import { emitEndpoint } from './notify.ts';
-import type { ParentsDependencies } from './parents.ts';
-import { editHosts, refreshParents } from './parents.ts';
+import type { NotifyDependencies } from './endpoint-events.ts';
+import { emitEndpoint } from './endpoint-events.ts';
+import type { ParentsDependencies } from './link-hosts-files.ts';
+import { editHosts, refreshParents } from './link-hosts-files.ts';
 import type { PortsDependencies } from './ports.ts';
-import { forgetUdp, publishPorts } from './ports.ts';
+import { flushUdpConntrack, publishPorts } from './ports.ts';
 import type { RegisterDependencies } from './register.ts';
 import { checkEndpoint } from './register.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { hostnameOf, linkEntries, linkHolesOf, ownEntries, type Prepared, planInput } from './sandbox-plan.ts';
+import { hostnameOf, linkAllowRulesOf, linkEntries, ownEntries, type Prepared, planInput } from './sandbox-plan.ts';
 
 /** What the functions of this file work on. */
 export interface ConnectDependencies
@@ -153,7 +153,7 @@ async function attach(
   } catch (error) {
     sandbox.config = before.config;
     sandbox.state = before.state;
-    giveBack(context, before, after);
+    release(context, before, after);
     context.store.transaction(() => {
       save(context, sandbox);
       unstoreEndpoint(context, after.endpoint);
@@ -161,7 +161,7 @@ async function attach(
     });
     throw error;
   }
-  await forgetUdp(context, newPorts(before, after));
+  await flushUdpConntrack(context, newPorts(before, after));
   await addHostsLines(context, after);
 }
 
@@ -213,7 +213,7 @@ export function allocateAttached(context: ConnectDependencies, before: Prepared,
     if (after.state.ports.length === 0) publishPorts(context, after.config, after.state);
     return after;
   } catch (error) {
-    giveBack(context, before, after);
+    release(context, before, after);
     throw error;
   }
 }
@@ -221,7 +221,7 @@ export function allocateAttached(context: ConnectDependencies, before: Prepared,
 const newPorts = (before: Prepared, after: Prepared): Prepared['state']['ports'] =>
   after.state.ports.filter((port) => !before.state.ports.includes(port));
 
-export function giveBack(context: ConnectDependencies, before: Prepared, after: Attached): void {
+export function release(context: ConnectDependencies, before: Prepared, after: Attached): void {
   const { containerId } = before.config;
   for (const port of newPorts(before, after)) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, after.endpoint);
@@ -236,7 +236,7 @@ export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: 
   const oldGateway = gatewayEndpoint(before.state.endpoints);
   // A higher priority moves the default route; its elements follow, as keys stay and only their values change.
   const ports = one.isGateway || oldGateway === undefined ? planPorts(input) : [];
-  return [...planEndpoint(one), ...ports, ...input.linkHoles];
+  return [...planEndpoint(one), ...ports, ...input.linkAllowRules];
 }
 
 export async function disconnect(
@@ -315,7 +315,7 @@ export interface Detachment {
 export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
   const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
   const input = planInput(context, before, { files: false });
-  const holes = endpoint.networkName === 'bridge' ? linkHolesOf(context, before.config.containerId) : [];
+  const holes = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
   const gone = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...holes];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
   const hasGateway = gatewayEndpoint(endpoints) !== undefined;
@@ -340,7 +340,7 @@ async function takeDown(
   if (after.state.ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, endpoint);
   if (made.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: made });
-  if (wasGateway) await forgetUdp(context, before.state.ports);
+  if (wasGateway) await flushUdpConntrack(context, before.state.ports);
   await dropOwnLines(context, before, endpoint);
 }
 

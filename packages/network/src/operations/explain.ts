@@ -17,7 +17,7 @@ import { planTunnel } from '../tunnel.ts';
 import type { AllocateDependencies } from './allocate.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
 import type { ConnectDependencies } from './connect.ts';
-import { allocateAttached, checkConnect, checkDisconnect, giveBack, planAttach, planDetach } from './connect.ts';
+import { allocateAttached, checkConnect, checkDisconnect, planAttach, planDetach, release } from './connect.ts';
 import type { LinksDependencies } from './links.ts';
 import { checkLinks } from './links.ts';
 import { checkTogether } from './register.ts';
@@ -25,8 +25,8 @@ import type { RepairSandboxDependencies } from './repair-sandbox.ts';
 import { isRepairedInside } from './repair-sandbox.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { planInput, readIfThere } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared.ts';
-import { joinedState } from './shared.ts';
+import type { SharedDependencies } from './shared-namespace.ts';
+import { joinedState } from './shared-namespace.ts';
 
 /** What the functions of this file work on. */
 export interface ExplainDependencies
@@ -107,11 +107,11 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
   const isLeft = state.netnsPath !== undefined && !isRepairedInside(context, { config, state });
   const owner = `container ${config.name}${isLeft ? '; what changes inside it is not repaired' : ''}`;
-  return { owner, objects: [...networks, ...own.map(asItIs)] };
+  return { owner, objects: [...networks, ...own.map(unchanged)] };
 }
 
 /** Files are shown as they are: lines of links that were updated since, and what the user wrote. */
-function asItIs(object: KernelObject): KernelObject {
+function unchanged(object: KernelObject): KernelObject {
   return object.kind === 'file' ? { ...object, content: readIfThere(object.path) ?? object.content } : object;
 }
 
@@ -144,7 +144,7 @@ export async function planConnect(
       const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
       return await dryRun(context, { owner: `container ${config.name}`, objects });
     } finally {
-      giveBack(context, before, after);
+      release(context, before, after);
     }
   });
 }

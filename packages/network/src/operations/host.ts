@@ -25,7 +25,7 @@ export interface HostDependencies {
 const mainTable = 254;
 
 /** Reads what the kernel has, and the range that free ports come from. */
-export async function learnHost(context: HostDependencies): Promise<void> {
+export async function readHost(context: HostDependencies): Promise<void> {
   const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
   const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);

@@ -11,11 +11,11 @@ import type { LinkIndex } from '../links/index.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
 import type { Sandbox } from '../lookup.ts';
 import { sandboxOf } from '../lookup.ts';
-import type { ParentsDependencies } from './parents.ts';
-import { editHosts, planHosts } from './parents.ts';
+import type { ParentsDependencies } from './link-hosts-files.ts';
+import { editHosts, planHosts } from './link-hosts-files.ts';
 import type { RemoteLinks } from './remote-links.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { linkEndpoint, linkHoles } from './sandbox-plan.ts';
+import { linkAllowRules, linkEndpoint } from './sandbox-plan.ts';
 
 /** What the functions of this file work on. */
 export interface LinksDependencies extends ParentsDependencies, SandboxPlanDependencies {
@@ -96,7 +96,7 @@ export async function planRemoveLink(context: LinksDependencies, name: string): 
   return withOwnLink(context, name, async (link) => {
     const owner = `link ${link.alias}`;
     const hosts = planHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
-    const removal = await context.kernel.remove({ owner, objects: ownHoles(context, link) }, { dryRun: true });
+    const removal = await context.kernel.remove({ owner, objects: ownAllowRules(context, link) }, { dryRun: true });
     const change = await context.kernel.apply({ owner, objects: hosts }, { dryRun: true });
     return [...removal.operations, ...change.operations];
   });
@@ -129,7 +129,7 @@ async function withOwnLink<T>(
 
 async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<void> {
   const sandbox = sandboxOf(context, link.parentId);
-  const objects = ownHoles(context, link);
+  const objects = ownAllowRules(context, link);
   const config = {
     ...sandbox.config,
     links: sandbox.config.links.filter((text) => parseLink(text).alias !== link.alias),
@@ -150,8 +150,8 @@ async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<v
 }
 
 /** The holes that go with a link: another alias for the same target keeps the way open. */
-function ownHoles(context: LinksDependencies, link: LinkRecord): NftElementObject[] {
+function ownAllowRules(context: LinksDependencies, link: LinkRecord): NftElementObject[] {
   const others = context.links.ofParent(link.parentId).filter((other) => other !== link);
-  const stillNeeded = new Set(others.flatMap((other) => linkHoles(context, other)).map((hole) => hole.key));
-  return linkHoles(context, link).filter((hole) => !stillNeeded.has(hole.key));
+  const stillNeeded = new Set(others.flatMap((other) => linkAllowRules(context, other)).map((hole) => hole.key));
+  return linkAllowRules(context, link).filter((hole) => !stillNeeded.has(hole.key));
 }

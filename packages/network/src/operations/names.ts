@@ -25,8 +25,8 @@ import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts
 import type { PeerTable } from '../peers/table.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { linkEndpoint, readIfThere } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared.ts';
-import { sharersOf } from './shared.ts';
+import type { SharedDependencies } from './shared-namespace.ts';
+import { sharersOf } from './shared-namespace.ts';
 
 /** What the functions of this file work on. */
 export interface NamesDependencies extends SandboxPlanDependencies, SharedDependencies {
@@ -82,8 +82,8 @@ export class Names {
     this.#started = true;
     const { sandboxes } = this.#context();
     for (const { config, state } of sandboxes.values()) {
-      this.#settleServer(state?.sharedWith ?? config.containerId);
-      this.#settleName(config.containerId);
+      this.#reconcileServer(state?.sharedWith ?? config.containerId);
+      this.#updateName(config.containerId);
     }
     this.#publish();
   }
@@ -94,8 +94,8 @@ export class Names {
    */
   settle(containerId: string, ownerId = containerId): void {
     if (!this.#started) return;
-    this.#settleServer(ownerId);
-    if (this.#settleName(containerId)) this.#publish();
+    this.#reconcileServer(ownerId);
+    if (this.#updateName(containerId)) this.#publish();
   }
 
   close(): void {
@@ -112,7 +112,7 @@ export class Names {
   }
 
   /** True when the container is published in another way than before. */
-  #settleName(containerId: string): boolean {
+  #updateName(containerId: string): boolean {
     const { sandboxes, settings } = this.#context();
     const config = sandboxes.get(containerId)?.config;
     const address = linkEndpoint(this.#context(), containerId)?.ipv4Address;
@@ -139,7 +139,7 @@ export class Names {
   }
 
   /** A namespace outlives its owner's stop while others share it, and so does its server. */
-  #settleServer(ownerId: string): void {
+  #reconcileServer(ownerId: string): void {
     const context = this.#context();
     const owner = context.sandboxes.get(ownerId);
     const server = this.#servers.get(ownerId);

@@ -9,11 +9,11 @@ import type { Sandbox } from '../lookup.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
 import type { PeerTable } from '../peers/table.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import type { Departures } from './departures.ts';
 import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
 import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { readForeignChains } from './foreign-rules.ts';
+import type { Departures } from './link-deletions.ts';
 import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { findPeerObjects, planPeers } from './peer-objects.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -42,22 +42,22 @@ export interface OrphansDependencies
 /** In the order of making, so that `remove` takes them away in the right one. */
 export async function findOrphans(
   context: OrphansDependencies,
-  options: { keepWanted: boolean },
+  options: { keepDesired: boolean },
 ): Promise<KernelObject[]> {
-  const wanted = options.keepWanted ? planEverything(context) : [];
+  const wanted = options.keepDesired ? planEverything(context) : [];
   const has = new Set(wanted.map(identify));
   const found = [
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
-    ...(await orphanLinks(context, options.keepWanted)),
-    ...(options.keepWanted && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
-    ...(options.keepWanted ? await orphanElements(context) : []),
-    ...findStaleRules(await readForeignChains(context), options.keepWanted ? context.foreign.rules : []),
+    ...(await orphanLinks(context, options.keepDesired)),
+    ...(options.keepDesired && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
+    ...(options.keepDesired ? await orphanElements(context) : []),
+    ...findStaleRules(await readForeignChains(context), options.keepDesired ? context.foreign.rules : []),
   ];
   const orphans = found.filter((object) => !has.has(identify(object)));
   // A sharer's namespace belongs to an owner that may be stopped: no plan names it.
   const shared = new Set(
-    options.keepWanted ? [...context.sandboxes.values()].map(({ state }) => state?.netnsPath) : [],
+    options.keepDesired ? [...context.sandboxes.values()].map(({ state }) => state?.netnsPath) : [],
   );
   return orphans.filter((object) => object.kind !== 'netns' || !shared.has(object.path));
 }
@@ -115,7 +115,7 @@ function listDirectory(path: string): string[] {
   }
 }
 
-async function orphanLinks(context: OrphansDependencies, keepWanted: boolean): Promise<KernelObject[]> {
+async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): Promise<KernelObject[]> {
   const links = await context.kernel.listLinks();
   const ours = links.filter((link) => link.owner?.startsWith(ownerPrefix));
   const bridges = ours.filter((link) => link.kind === 'bridge');
@@ -124,7 +124,7 @@ async function orphanLinks(context: OrphansDependencies, keepWanted: boolean): P
     ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.departures.has(name),
   );
   return [
-    ...(keepWanted && context.peers.awaitsCluster ? [] : tunnels).map(
+    ...(keepDesired && context.peers.awaitsCluster ? [] : tunnels).map(
       ({ name }) => ({ kind: 'vxlan', name, id: 0, port: 1, up: false }) as const,
     ),
     ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
@@ -165,7 +165,7 @@ export async function findForeignElements(context: OrphansDependencies): Promise
 /** Everything that Netyard made here; with the daemon at work, only what belongs to nobody. Returns it in words. */
 export async function cleanup(
   context: OrphansDependencies,
-  options: { dryRun: boolean; keepWanted: boolean },
+  options: { dryRun: boolean; keepDesired: boolean },
   words: (object: KernelObject) => string,
 ): Promise<string[]> {
   const objects = await findOrphans(context, options);

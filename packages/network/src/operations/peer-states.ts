@@ -5,7 +5,7 @@ import type { Peer, PeerTable } from '../peers/table.ts';
 import type { Tunnel } from '../tunnel.ts';
 import { planOf } from './peer-objects.ts';
 import type { PeerTrafficDependencies } from './peer-traffic.ts';
-import { lookAtTraffic, noTraffic, type Traffic } from './peer-traffic.ts';
+import { noTraffic, sampleTraffic, type Traffic } from './peer-traffic.ts';
 
 /** What the functions of this file work on. */
 export interface PeerStatesDependencies extends PeerTrafficDependencies {
@@ -44,7 +44,7 @@ async function statesOf(context: PeerStatesDependencies, peers: readonly Peer[])
     found: new Map(all.map((object, index) => [object, observations[index]])),
     forwards: (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1',
     tunnel: context.tunnel,
-    traffic: await lookAtTraffic(context),
+    traffic: await sampleTraffic(context),
   };
   return plans.map(({ peer, objects }) => compare(peer, objects, look));
 }

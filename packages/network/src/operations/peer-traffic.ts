@@ -39,7 +39,7 @@ export const noTraffic: Traffic = { packets: none, lastSeen: undefined };
 const lookMilliseconds = 15_000;
 
 /** By name of the peer; one listing of each set, however many they are. */
-export async function lookAtTraffic(context: PeerTrafficDependencies): Promise<ReadonlyMap<string, Traffic>> {
+export async function sampleTraffic(context: PeerTrafficDependencies): Promise<ReadonlyMap<string, Traffic>> {
   const [incoming, outgoing] = [await sumUp(context, countingIn), await sumUp(context, countingOut)];
   const now = context.clock.now();
   const names = new Set([...incoming.keys(), ...outgoing.keys()]);
@@ -90,7 +90,7 @@ export class TrafficWatch {
   async #lookIfAny(): Promise<void> {
     if (this.#context.peers.size === 0) return;
     try {
-      await lookAtTraffic(this.#context);
+      await sampleTraffic(this.#context);
     } catch (error) {
       this.#context.logger.debug("peers' packets could not be counted", { error: messageOf(error) });
     }

@@ -7,21 +7,21 @@ import type { Clock, KeyedQueue } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
 import type { Kernel, KernelOperation } from '@netyard/kernel';
 import type { NetworkStore, PeerRequest, PeerState } from '../contract.ts';
+import { checkPlace } from '../peers/host-view.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import { findPath } from '../peers/path.ts';
-import { checkPlace } from '../peers/place.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
 import type { Tunnel } from '../tunnel.ts';
 import type { ClusterPeersDependencies } from './cluster-peers.ts';
 import { admitRefused } from './cluster-peers.ts';
 import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyTogether, forgetConnections, peersQueue, planOf, removePeerObjects } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-places.ts';
-import { viewHost } from './peer-places.ts';
+import type { PeerPlacesDependencies } from './peer-paths.ts';
+import { viewHost } from './peer-paths.ts';
 import type { PeerStatesDependencies } from './peer-states.ts';
 import { stateOf } from './peer-states.ts';
 import type { TunnelDependencies } from './tunnel.ts';
-import { chooseTunnel, planTunnelOf, settleTunnel } from './tunnel.ts';
+import { chooseTunnel, planTunnelOf, reconcileTunnel } from './tunnel.ts';
 
 /** What the functions of this file work on. */
 export interface PeersDependencies
@@ -45,13 +45,13 @@ export async function addPeer(context: PeersDependencies, request: PeerRequest):
     context.store.putPeer(record);
     context.peers.add(peer);
     try {
-      await settleTunnel(context, { strict: true });
+      await reconcileTunnel(context, { strict: true });
       if (peer.problem !== undefined) throw new NetyardError('conflict', peer.problem);
       await applyTogether(context, [peer]);
     } catch (error) {
       context.peers.delete(record.name);
       context.store.deletePeer(record.name);
-      await settleTunnel(context, { strict: false });
+      await reconcileTunnel(context, { strict: false });
       throw error;
     }
     await forgetConnections(context, [peer]);
@@ -84,7 +84,7 @@ export async function removePeer(context: PeersDependencies, name: string): Prom
     context.peers.delete(name);
     try {
       await removePeerObjects(context, [peer]);
-      await settleTunnel(context, { strict: true });
+      await reconcileTunnel(context, { strict: true });
     } catch (error) {
       context.peers.add(peer);
       throw error;

@@ -44,7 +44,7 @@ export function publishPorts(context: PortsDependencies, config: SandboxConfig, 
 }
 
 /** Old UDP "connections" would keep going the old way for as long as packets come. */
-export async function forgetUdp(context: PortsDependencies, ports: readonly PublishedPort[]): Promise<void> {
+export async function flushUdpConntrack(context: PortsDependencies, ports: readonly PublishedPort[]): Promise<void> {
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;
   await context.kernel.forgetConnections(

@@ -13,24 +13,24 @@ import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
 import type { ContainerNames, InsideRepairs } from '../services.ts';
 import type { AllocateDependencies } from './allocate.ts';
 import { allocateSandbox, freeSandbox } from './allocate.ts';
-import type { Departures } from './departures.ts';
 import type { EndpointDependencies } from './endpoint.ts';
 import { storeEndpoint, unstoreEndpoint } from './endpoint.ts';
+import type { NotifyDependencies } from './endpoint-events.ts';
+import { emitEndpoint } from './endpoint-events.ts';
+import type { Departures } from './link-deletions.ts';
+import type { ParentsDependencies } from './link-hosts-files.ts';
+import { refreshParents } from './link-hosts-files.ts';
 import type { LinksDependencies } from './links.ts';
 import { checkLinks } from './links.ts';
-import type { NotifyDependencies } from './notify.ts';
-import { emitEndpoint } from './notify.ts';
-import type { ParentsDependencies } from './parents.ts';
-import { refreshParents } from './parents.ts';
 import type { PortsDependencies } from './ports.ts';
-import { forgetUdp } from './ports.ts';
+import { flushUdpConntrack } from './ports.ts';
 import { checkTogether } from './register.ts';
 import type { ReleaseDependencies } from './release.ts';
 import { releaseSandbox } from './release.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared.ts';
-import { joinedState, sharersOf } from './shared.ts';
+import type { SharedDependencies } from './shared-namespace.ts';
+import { joinedState, sharersOf } from './shared-namespace.ts';
 
 /** What the functions of this file work on. */
 export interface PrepareDependencies
@@ -58,7 +58,7 @@ export interface PrepareDependencies
 export async function prepare(context: PrepareDependencies, containerId: string): Promise<SandboxState> {
   const state = await context.queue.run(containerId, () => prepareSandbox(context, sandboxOf(context, containerId)));
   if (state.sharedWith !== undefined) await noteSharer(context, containerId, state.sharedWith);
-  // Outside of the own queue: parents wait for theirs, and two containers may link to each other.
+  // Environment of the own queue: parents wait for theirs, and two containers may link to each other.
   await refreshParents(context, containerId);
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'connect', networkId, containerId);
   return state;
@@ -126,7 +126,7 @@ async function makeSandbox(context: PrepareDependencies, sandbox: Sandbox): Prom
     const objects = planSandbox(planInput(context, prepared, { files: true }));
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
-    await forgetUdp(context, state.ports);
+    await flushUdpConntrack(context, state.ports);
     context.names.settle(config.containerId);
     context.insides.settle(config.containerId);
     return state;

@@ -15,7 +15,7 @@ import type {
 } from '../contract.ts';
 import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
-import { checkResolvConfWishes } from '../files/resolv-conf.ts';
+import { checkResolvConfOptions } from '../files/resolv-conf.ts';
 import type { AddressPool } from '../ipam/pool.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
@@ -85,7 +85,7 @@ function checkTexts(context: RegisterDependencies, config: SandboxConfig): void 
   checkHostname(config.hostname);
   checkHostname(config.domainname ?? '');
   for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
-  checkResolvConfWishes(config);
+  checkResolvConfOptions(config);
   for (const port of config.ports) checkPortRequest(port);
 }
 

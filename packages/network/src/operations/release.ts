@@ -8,17 +8,17 @@ import { planRemoval } from '../plan/sandbox.ts';
 import type { ContainerNames, InsideRepairs } from '../services.ts';
 import type { AllocateDependencies } from './allocate.ts';
 import { freeSandbox } from './allocate.ts';
-import type { Departures } from './departures.ts';
 import type { EndpointDependencies } from './endpoint.ts';
 import { unstoreEndpoint } from './endpoint.ts';
-import type { NotifyDependencies } from './notify.ts';
-import { emitEndpoint } from './notify.ts';
+import type { NotifyDependencies } from './endpoint-events.ts';
+import { emitEndpoint } from './endpoint-events.ts';
+import type { Departures } from './link-deletions.ts';
 import type { PortsDependencies } from './ports.ts';
-import { forgetUdp } from './ports.ts';
+import { flushUdpConntrack } from './ports.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared.ts';
-import { sharersOf } from './shared.ts';
+import type { SharedDependencies } from './shared-namespace.ts';
+import { sharersOf } from './shared-namespace.ts';
 
 /** What the functions of this file work on. */
 export interface ReleaseDependencies
@@ -77,7 +77,7 @@ export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sand
       context.store.putSandbox(config);
     });
   }
-  await forgetUdp(context, state.ports);
+  await flushUdpConntrack(context, state.ports);
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'disconnect', networkId, config.containerId);
 }
 

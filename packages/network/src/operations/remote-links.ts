@@ -20,9 +20,9 @@ import { ownNames, updateRemoteLine } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { PeerTable } from '../peers/table.ts';
+import type { ParentsDependencies } from './link-hosts-files.ts';
+import { editHosts } from './link-hosts-files.ts';
 import type { Names } from './names.ts';
-import type { ParentsDependencies } from './parents.ts';
-import { editHosts } from './parents.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
 

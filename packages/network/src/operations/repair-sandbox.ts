@@ -8,8 +8,8 @@ import type { InsideRepairs } from '../services.ts';
 import { describe } from './describe.ts';
 import type { SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared.ts';
-import { sharersOf } from './shared.ts';
+import type { SharedDependencies } from './shared-namespace.ts';
+import { sharersOf } from './shared-namespace.ts';
 
 /** What the functions of this file work on. */
 export interface RepairSandboxDependencies extends SandboxPlanDependencies, SharedDependencies {

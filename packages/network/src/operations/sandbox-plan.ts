@@ -15,7 +15,7 @@ import type {
 import { formatHostname } from '../files/hostname.ts';
 import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
-import { planLinkHole } from '../firewall/link-hole.ts';
+import { planLinkAllowRules } from '../firewall/link-allow.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { bridgeOf, type Sandbox } from '../lookup.ts';
 import { asksOurServer, serverAddress } from '../names/resolvers.ts';
@@ -62,25 +62,25 @@ export function planInput(
     config: sandbox.config,
     state: sandbox.state,
     bridges,
-    linkHoles: linkHolesOf(context, sandbox.config.containerId),
+    linkAllowRules: linkAllowRulesOf(context, sandbox.config.containerId),
     facts: context.facts,
     ...(options.files ? { files: fileContents(context, sandbox) } : {}),
   };
 }
 
 /** Elements for all links from and to this container whose both ends are on an isolated bridge now. */
-export function linkHolesOf(context: SandboxPlanDependencies, containerId: string): NftElementObject[] {
+export function linkAllowRulesOf(context: SandboxPlanDependencies, containerId: string): NftElementObject[] {
   const links = [...context.links.ofParent(containerId), ...context.links.ofChild(containerId)];
-  return links.flatMap((link) => linkHoles(context, link));
+  return links.flatMap((link) => linkAllowRules(context, link));
 }
 
-export function linkHoles(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
+export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
   const parent = linkEndpoint(context, link.parentId);
   const child = linkEndpoint(context, link.childId);
   const childSandbox = context.sandboxes.get(link.childId);
   if (!parent || !child || !childSandbox || bridgeOf(context, parent.networkId)?.icc !== false) return [];
   const published = childSandbox.config.ports.map(({ protocol, containerPort }) => ({ protocol, port: containerPort }));
-  return planLinkHole({
+  return planLinkAllowRules({
     parentId: link.parentId,
     parentAddress: parent.ipv4Address,
     childId: link.childId,

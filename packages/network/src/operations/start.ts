@@ -19,15 +19,15 @@ import { planNetworks } from './explain.ts';
 import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
 import type { HostDependencies } from './host.ts';
-import { checkBridgeFits, chooseMtu, learnHost } from './host.ts';
-import type { MendPeersDependencies } from './mend-peers.ts';
-import { mendPeers } from './mend-peers.ts';
+import { checkBridgeFits, chooseMtu, readHost } from './host.ts';
+import type { ParentsDependencies } from './link-hosts-files.ts';
+import { refreshParents } from './link-hosts-files.ts';
 import type { NetworksDependencies } from './networks.ts';
 import { loadLeases } from './networks.ts';
 import type { OrphansDependencies } from './orphans.ts';
 import { findOrphans } from './orphans.ts';
-import type { ParentsDependencies } from './parents.ts';
-import { refreshParents } from './parents.ts';
+import type { MendPeersDependencies } from './peer-reconciler.ts';
+import { reconcilePeers } from './peer-reconciler.ts';
 import type { RegisterDependencies } from './register.ts';
 import { unregister } from './register.ts';
 import type { ReleaseDependencies } from './release.ts';
@@ -69,18 +69,18 @@ export async function start(
   options: { keepUnknown?: boolean } = {},
 ): Promise<void> {
   const alive = new Set(running);
-  await settleDefaultBridge(context, alive);
-  await learnHost(context); // also of the flags that the bridge has by now
+  await reconcileDefaultBridge(context, alive);
+  await readHost(context); // also of the flags that the bridge has by now
   await adoptTunnel(context);
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
-  await mendPeers(context, 'all');
-  await settleForeignChains(context);
+  await reconcilePeers(context, 'all');
+  await reconcileForeignChains(context);
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
   // A target may have got its address just before the crash, and its parents have not heard of it.
   for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
-  const orphans = await findOrphans(context, { keepWanted: true });
+  const orphans = await findOrphans(context, { keepDesired: true });
   if (orphans.length === 0) return;
   if (options.keepUnknown) {
     context.logger.warn('keeping network objects that no plan references: a container without a record runs', {
@@ -90,7 +90,7 @@ export async function start(
 }
 
 /** Another program's chain that cannot be read or changed is no reason not to start. */
-async function settleForeignChains(context: StartDependencies): Promise<void> {
+async function reconcileForeignChains(context: StartDependencies): Promise<void> {
   try {
     warnOfLegacyTables(context);
     await reconcileForeignRules(context);
@@ -100,7 +100,7 @@ async function settleForeignChains(context: StartDependencies): Promise<void> {
 }
 
 /** The flags may have changed since the last start. */
-async function settleDefaultBridge(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
+async function reconcileDefaultBridge(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
   const record = [...context.networks.values()].find((network) => network.name === 'bridge');
   if (!record) throw new NetyardError('internal', 'the default bridge has no record');
   const before = bridgeSettings(record);
@@ -160,7 +160,7 @@ async function dropStopped(context: StartDependencies, alive: ReadonlySet<string
     try {
       await releaseSandbox(context, sandbox);
     } catch (error) {
-      tellFailure(context, 'a stopped container left something behind', sandbox, error);
+      reportFailure(context, 'a stopped container left something behind', sandbox, error);
     }
   }
   // A crash between our writing a container down and the engine's leaves one that nobody knows.
@@ -175,13 +175,13 @@ async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void
     if (endpoint.hostLink !== '') context.hostLinks.set(endpoint.hostLink, config.containerId);
   for (const port of state.ports) {
     const failure = context.ports.adopt(port, config.containerId);
-    if (failure) tellFailure(context, 'a published port could not be reserved again', sandbox, failure);
+    if (failure) reportFailure(context, 'a published port could not be reserved again', sandbox, failure);
   }
   try {
     await repairSandbox(context, sandbox);
     context.insides.settle(config.containerId);
   } catch (error) {
-    tellFailure(context, 'a running container could not be mended', sandbox, error);
+    reportFailure(context, 'a running container could not be mended', sandbox, error);
   }
 }
 
@@ -194,6 +194,6 @@ async function removeOrphans(context: StartDependencies, objects: readonly Kerne
   }
 }
 
-function tellFailure(context: StartDependencies, what: string, sandbox: Sandbox, error: unknown): void {
+function reportFailure(context: StartDependencies, what: string, sandbox: Sandbox, error: unknown): void {
   context.logger.error(what, { container: sandbox.config.name, error: messageOf(error) });
 }

@@ -56,7 +56,7 @@ export function chooseTunnel(peers: Iterable<Peer>, present: Tunnel | undefined)
  * Makes the link what the present peers need, or takes it away. Where it cannot be made, those that are reached through it
  * are told to have no path. Throws only with `strict`.
  */
-export async function settleTunnel(
+export async function reconcileTunnel(
   context: TunnelDependencies,
   options: { strict: boolean },
 ): Promise<KernelOperation[]> {
@@ -76,7 +76,7 @@ export async function settleTunnel(
     return done;
   }
   if (done.length > 0) context.tunnelIndex = await findIndex(context);
-  return [...done, ...(await settleMtu(context))];
+  return [...done, ...(await updateMtu(context))];
 }
 
 const deviceOnly: KernelObject = { kind: 'vxlan', name: tunnelLink, id: 0, port: 1, owner: '', up: false };
@@ -110,7 +110,7 @@ function refuseTunnelled(context: TunnelDependencies, reason: string): void {
 }
 
 /** Containers, running ones too, get what fits through the tunnel while it is in use, and else what they had. */
-async function settleMtu(context: TunnelDependencies): Promise<KernelOperation[]> {
+async function updateMtu(context: TunnelDependencies): Promise<KernelOperation[]> {
   const limit = context.tunnel?.inUse ? context.tunnel.mtu : undefined;
   const isUnknown = limit === undefined && context.peers.awaitsCluster;
   if (limit === context.mtuLimit || isUnknown) return [];
@@ -119,11 +119,11 @@ async function settleMtu(context: TunnelDependencies): Promise<KernelOperation[]
   const bridges = planNetworks(context, [...context.networks.keys()]).filter(({ kind }) => kind === 'bridge');
   const { operations } = await context.kernel.apply({ owner: 'networks', objects: bridges });
   for (const containerId of [...context.sandboxes.keys()])
-    await context.queue.run(containerId, () => settleContainer(context, containerId));
+    await context.queue.run(containerId, () => reconcileContainer(context, containerId));
   return operations;
 }
 
-async function settleContainer(context: TunnelDependencies, containerId: string): Promise<void> {
+async function reconcileContainer(context: TunnelDependencies, containerId: string): Promise<void> {
   const sandbox = context.sandboxes.get(containerId);
   if (!sandbox?.state || sandbox.state.sharedWith !== undefined) return;
   const input = planInput(context, { config: sandbox.config, state: sandbox.state }, { files: false });

@@ -17,7 +17,7 @@ import {
 import type { ObservedRoute } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from '../contract.ts';
 import { tunnelLink, tunnelOverhead } from '../tunnel.ts';
-import { type HostView, ipv4Prefixes, mainTable } from './place.ts';
+import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
 
 type Wanted = Pick<PeerRecord, 'address' | 'via'>;
 

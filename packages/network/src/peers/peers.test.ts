@@ -7,9 +7,9 @@ import { chooseTunnel } from '../operations/tunnel.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
 import { addressOfMac, tunnelMac } from '../tunnel.ts';
 import { peersOfElement } from './events.ts';
+import { checkPlace, type HostView } from './host-view.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { findPath } from './path.ts';
-import { checkPlace, type HostView } from './place.ts';
 import { type Peer, PeerTable } from './table.ts';
 
 const refuses = (code: string, message: RegExp) => (error: unknown) => {

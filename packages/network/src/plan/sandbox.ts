@@ -5,7 +5,7 @@
 import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../bridge-settings.ts';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
-import { planPublishedPort, planThemselves } from '../firewall/publish.ts';
+import { planHairpin, planPublishedPort } from '../firewall/publish.ts';
 import type { HostFacts } from './bridge-network.ts';
 import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
 
@@ -22,7 +22,7 @@ export interface SandboxPlanInput {
   bridges: ReadonlyMap<string, BridgeSettings>;
   /** Left out for a running container: its files are the container's by now. */
   files?: FileContents;
-  linkHoles: readonly NftElementObject[];
+  linkAllowRules: readonly NftElementObject[];
   facts: HostFacts;
 }
 
@@ -58,7 +58,7 @@ export function planSandbox(input: SandboxPlanInput): KernelObject[] {
       return one ? planEndpoint(one) : [];
     }),
     ...planPorts(input),
-    ...input.linkHoles,
+    ...input.linkAllowRules,
     ...planFiles(input),
   ];
 }
@@ -79,7 +79,7 @@ export function planPorts({ config, state }: SandboxPlanInput): NftElementObject
   const address = gatewayEndpoint(state.endpoints)?.ipv4Address;
   if (address === undefined || state.ports.length === 0) return [];
   const ports = state.ports.map((port) => planPublishedPort(port, address, config.containerId));
-  return [planThemselves(address, config.containerId), ...ports];
+  return [planHairpin(address, config.containerId), ...ports];
 }
 
 function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
@@ -104,7 +104,7 @@ export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: b
     ...(options.keepNamespace ? endpoints.map(planVeth) : []),
     ...endpoints.flatMap(planIsolation),
     ...planPorts(input),
-    ...input.linkHoles,
+    ...input.linkAllowRules,
   ];
 }
 

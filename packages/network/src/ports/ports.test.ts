@@ -46,9 +46,9 @@ test('more ports than the daemon may open files', () => {
     asked += 1;
     throw kernelError(errnoOf('EMFILE'), 'open', 'socket');
   });
-  const isTold = (error: unknown): boolean => isNetyardError(error) && error.hint?.includes('ulimit -n') === true;
+  const isReported = (error: unknown): boolean => isNetyardError(error) && error.hint?.includes('ulimit -n') === true;
   assert.throws(() => table.publish(tcp(8801), 'a', range), /0\.0\.0\.0:8801\/tcp: too many open files/);
-  assert.throws(() => table.publish(tcp(8801), 'a', range), isTold);
+  assert.throws(() => table.publish(tcp(8801), 'a', range), isReported);
   asked = 0;
   assert.throws(() => table.publish({ ...tcp(0), hostPort: 0 }, 'a', range), /too many open files/);
   assert.equal(asked, 1, 'no other port is tried');

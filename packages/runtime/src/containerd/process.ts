@@ -26,12 +26,12 @@ export function findShims(id: string, socket: string): ProcessIdentity[] {
 }
 
 /** Those that see the files that we see and whose command line is the one looked for. */
-function pidsWith(isWanted: (words: readonly string[]) => boolean): number[] {
+function pidsWith(isDesired: (words: readonly string[]) => boolean): number[] {
   const mounts = readlinkSync('/proc/self/ns/mnt');
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => isWanted(read(pid, 'cmdline')?.split('\0') ?? []) && linkOf(pid) === mounts);
+    .filter((pid) => isDesired(read(pid, 'cmdline')?.split('\0') ?? []) && linkOf(pid) === mounts);
 }
 
 /** undefined when there is no such process, or only its remains. */

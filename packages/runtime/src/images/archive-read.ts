@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { encodeEnd, NetyardError, Turn } from '@netyard/core';
+import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
 import { namesIn, openFolder, openName, type Place, splitPath } from '../rootfs/root-paths.ts';
@@ -75,7 +75,7 @@ interface Level {
 async function* treeArchive(root: string, path: string, base: string): AsyncGenerator<Uint8Array> {
   const links = new HardLinks();
   const levels: Level[] = [];
-  const turn = new Turn();
+  const turn = new TimeSlice();
   const enter = (folder: number, prefix: string): void => {
     levels.push({ folder, prefix, names: [] });
     levels.at(-1)?.names.push(...namesIn(folder).reverse());

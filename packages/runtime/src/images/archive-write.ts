@@ -30,7 +30,7 @@ import {
   NetyardError,
   type TarEntry,
   type TarHeader,
-  Turn,
+  TimeSlice,
   tarEntries,
 } from '@netyard/core';
 import { hasErrno, makeDevice, makeFifo, setTimes, setXattr } from '@netyard/kernel';
@@ -90,7 +90,7 @@ async function writeEntries(
 ): Promise<void> {
   const meter = new ArchiveMeter(target.options.limits);
   const { stream: plain } = await decompress(stream, meter);
-  const turn = new Turn();
+  const turn = new TimeSlice();
   for await (const entry of tarEntries(plain, meter)) {
     if (turn.isOver) await turn.next();
     if (owner !== undefined) Object.assign(entry.header, { uid: owner.uid, gid: owner.gid });

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 
 const count = 5000;
@@ -24,7 +24,7 @@ test('others have their turn', async () => {
   const looked = Promise.all([usedBytes(upper), changesOf(upper, lower)]).finally(() => {
     looking = false;
   });
-  for (; looking; turns += 1) await nextTurn();
+  for (; looking; turns += 1) await yieldToEventLoop();
   const [bytes, changes] = await looked;
   assert.deepEqual([bytes, changes.length, changes[0]], [count, count + 1, { path: '/many', kind: 'added' }]);
   assert.ok(turns > 2, `${turns} turns`);

@@ -7,7 +7,7 @@
  */
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { fsPath, Turn, textOf } from '@netyard/core';
+import { fsPath, TimeSlice, textOf } from '@netyard/core';
 import { getXattr, hasErrno } from '@netyard/kernel';
 
 export interface FileChange {
@@ -19,7 +19,7 @@ export interface FileChange {
 /** @param lower what the container stands on as one tree; sorted by path */
 export async function changesOf(upper: string, lower: string): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  await walk({ upper, lower, changes, turn: new Turn() }, '');
+  await walk({ upper, lower, changes, turn: new TimeSlice() }, '');
   return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
@@ -27,7 +27,7 @@ interface Walk {
   upper: string;
   lower: string;
   changes: FileChange[];
-  turn: Turn;
+  turn: TimeSlice;
 }
 
 async function walk(state: Walk, folder: string): Promise<void> {
@@ -89,7 +89,7 @@ function unlessGone<T>(look: () => T, otherwise: T): T {
 /** Bytes in the files of a folder, each counted once. */
 export async function usedBytes(folder: string): Promise<number> {
   const seen = new Set<number>();
-  const turn = new Turn();
+  const turn = new TimeSlice();
   const count = async (path: string): Promise<number> => {
     if (turn.isOver) await turn.next();
     const stat = lstat(path);

@@ -3,7 +3,7 @@
  * the archive made only the folder's own name is kept: everything below it goes with it.
  */
 import { closeSync } from 'node:fs';
-import { Turn } from '@netyard/core';
+import { TimeSlice } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
 import { lstatName, openFolder, removeName, splitPath, withFd } from '../rootfs/root-paths.ts';
 
@@ -44,7 +44,7 @@ export class WrittenNames {
 
   /** Removes them all. What the container moved elsewhere meanwhile stays. */
   async remove(): Promise<void> {
-    const turn = new Turn();
+    const turn = new TimeSlice();
     for (const place of this.#names) {
       if (turn.isOver) await turn.next();
       const { parent, name } = splitPath(place);

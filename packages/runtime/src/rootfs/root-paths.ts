@@ -15,7 +15,7 @@ import {
   type Stats,
   unlinkSync,
 } from 'node:fs';
-import { fsPath, NetyardError, Turn, textOf } from '@netyard/core';
+import { fsPath, NetyardError, TimeSlice, textOf } from '@netyard/core';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
@@ -97,7 +97,7 @@ export function makeFolders(root: string, path: string, mode = 0o755): number {
 }
 
 /** Removes a name and all below it, never leaving the held folder. Fine when it is gone. */
-export async function removeName(folder: number, name: string, turn = new Turn()): Promise<void> {
+export async function removeName(folder: number, name: string, turn = new TimeSlice()): Promise<void> {
   try {
     unlinkSync(inFd(folder, name));
     return;

@@ -24,7 +24,7 @@ import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics } from './metrics.ts';
-import { guardCrun } from './read-only-program.ts';
+import { guardCrun } from './read-only-executable.ts';
 import { findOciRuntimes, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { openShimStarter } from './shim-starter.ts';

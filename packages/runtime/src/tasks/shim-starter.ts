@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isFullId, type Logger, messageOf } from '@netyard/core';
-import { hasEnded, longestUnixPath, openFifo, openUnixListener, startLasting } from '@netyard/kernel';
+import { hasEnded, longestUnixPath, openFifo, openUnixListener, spawnDetached } from '@netyard/kernel';
 import { findShims } from '../containerd/process.ts';
 import { readOomScoreAdj } from './host-facts.ts';
 import { findExecutable, works } from './runtimes.ts';
@@ -155,7 +155,7 @@ class Starter implements ShimStarter {
       // Unread output of a container that has ended stays in a FIFO as long as a process has it open.
       for (const path of held) inherited.push(openFifo(path, 'read'));
       const environment = this.#environment();
-      const pid = startLasting({ program: this.#shim, words, environment, folder: home, inherited });
+      const pid = spawnDetached({ program: this.#shim, words, environment, folder: home, inherited });
       this.#children.set(id, pid);
       spare(pid);
     } finally {

@@ -2,14 +2,14 @@
  * Captures of packets, each on one link of one namespace. The kernel's filter and ring do the work; this file waits
  * for SIGIO, takes what lies ready a little at a time, and lets the process do other things in between.
  */
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
 import type { CapturedPacket, CaptureStatistics, PacketCapture, PacketCaptureRequest } from '../../packet-capture.ts';
 import { blockTimeoutMs, PcapHandle, ringBytes } from './handle.ts';
 
 /** At most this many in one turn of the event loop: well below a millisecond, and 8 MiB when they are of the largest. */
-const packetsPerTurn = 128;
+const packetsPerSlice = 128;
 const longestFilter = 65536;
 /** Longest time that a timer can sleep: it only keeps the process alive while somebody captures. */
 const farAway = 2 ** 31 - 1;
@@ -92,7 +92,7 @@ class LinkCapture implements PacketCapture {
         this.#ready = Promise.withResolvers();
         const packets = this.#read();
         if (packets.length > 0) yield packets;
-        if (packets.length > 0) await nextTurn();
+        if (packets.length > 0) await yieldToEventLoop();
         else if (this.#stopping) break;
         else await this.#ready.promise;
       }
@@ -111,12 +111,12 @@ class LinkCapture implements PacketCapture {
       if (packets.length === 0) return;
       room -= packets.reduce((sum, { data }) => sum + data.length, 0);
       yield packets;
-      await nextTurn();
+      await yieldToEventLoop();
     }
   }
 
   #read(): CapturedPacket[] {
-    const packets = this.#handle.read(Math.min(packetsPerTurn, this.#count - this.#captured));
+    const packets = this.#handle.read(Math.min(packetsPerSlice, this.#count - this.#captured));
     this.#captured += packets.length;
     return packets;
   }

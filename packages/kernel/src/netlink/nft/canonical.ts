@@ -11,7 +11,7 @@ import { digestComment, printTable, tableWords } from './table.ts';
 
 const terse = nftOutput.stateless | nftOutput.terse;
 
-/** A table's chains, rules and sets, without what changes by itself. Twin: `nft -s -t list table FAMILY NAME`. */
+/** A table's chains, rules and sets, without what changes by itself. EquivalentCommand: `nft -s -t list table FAMILY NAME`. */
 export function listBare(context: NftContext, table: NftTableObject): string {
   const words = tableWords(table);
   return context.run(`list table ${words}`, { operation: 'nft list table', object: words }, terse);

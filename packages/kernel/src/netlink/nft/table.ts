@@ -113,7 +113,7 @@ export function decodeTableComment(payload: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Whether a table is there, and its comment. Twin: `nft list table FAMILY NAME`. */
+/** Whether a table is there, and its comment. EquivalentCommand: `nft list table FAMILY NAME`. */
 export function findTable(socket: NetlinkSocket, table: NftTableName): { comment: string | undefined } | undefined {
   try {
     const payload = encodeTableQuestion(table);

@@ -81,20 +81,20 @@ export function decodeAddress(payload: Uint8Array): DecodedAddress | undefined {
   };
 }
 
-/** Twin: `ip address add PREFIX [broadcast B] dev LINK`. Throws EEXIST. */
+/** EquivalentCommand: `ip address add PREFIX [broadcast B] dev LINK`. Throws EEXIST. */
 export function addAddress(socket: NetlinkSocket, address: LinkAddress): void {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
   const payload = encodeAddress(address);
   socket.order({ type: RTM_NEWADDR, flags, payload, operation: 'ip address add', object: address.prefix });
 }
 
-/** Twin: `ip address delete PREFIX dev LINK`. Throws EADDRNOTAVAIL. */
+/** EquivalentCommand: `ip address delete PREFIX dev LINK`. Throws EADDRNOTAVAIL. */
 export function deleteAddress(socket: NetlinkSocket, address: LinkAddress): void {
   const payload = encodeAddress({ linkIndex: address.linkIndex, prefix: address.prefix });
   socket.order({ type: RTM_DELADDR, payload, operation: 'ip address delete', object: address.prefix });
 }
 
-/** Twin: `ip address show [dev LINK]`. The kernel itself leaves out the other links (strict checking, Linux 5.0). */
+/** EquivalentCommand: `ip address show [dev LINK]`. The kernel itself leaves out the other links (strict checking, Linux 5.0). */
 export function listAddresses(socket: NetlinkSocket, index = 0): DecodedAddress[] {
   const payload = encodeHead(0, 0, 0, index);
   const messages = socket.dump({ type: RTM_GETADDR, payload, operation: 'ip address show', object: 'addresses' });

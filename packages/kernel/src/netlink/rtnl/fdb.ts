@@ -51,12 +51,12 @@ export function decodeFdb(payload: Uint8Array): DecodedFdbEntry | undefined {
   };
 }
 
-/** Twin: `bridge fdb add MAC dev LINK dst REMOTE`. Throws EEXIST. */
+/** EquivalentCommand: `bridge fdb add MAC dev LINK dst REMOTE`. Throws EEXIST. */
 export function addFdb(socket: NetlinkSocket, entry: FdbEntry): void {
   orderFdb(socket, entry, 'add', NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** Twin: `bridge fdb replace MAC dev LINK dst REMOTE`. */
+/** EquivalentCommand: `bridge fdb replace MAC dev LINK dst REMOTE`. */
 export function replaceFdb(socket: NetlinkSocket, entry: FdbEntry): void {
   orderFdb(socket, entry, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
 }
@@ -66,13 +66,13 @@ function orderFdb(socket: NetlinkSocket, entry: FdbEntry, verb: string, flags: n
   socket.order({ type: RTM_NEWNEIGH, flags, payload, operation: `bridge fdb ${verb}`, object: entry.mac });
 }
 
-/** Twin: `bridge fdb delete MAC dev LINK`. Throws ENOENT. */
+/** EquivalentCommand: `bridge fdb delete MAC dev LINK`. Throws ENOENT. */
 export function deleteFdb(socket: NetlinkSocket, { linkIndex, mac }: Omit<FdbEntry, 'remote'>): void {
   const payload = encodeFdb({ linkIndex, mac });
   socket.order({ type: RTM_DELNEIGH, payload, operation: 'bridge fdb delete', object: mac });
 }
 
-/** Twin: `bridge fdb show dev LINK`: those with a host behind them. */
+/** EquivalentCommand: `bridge fdb show dev LINK`: those with a host behind them. */
 export function listFdb(socket: NetlinkSocket, linkIndex: number): DecodedFdbEntry[] {
   const head = new Uint8Array(12);
   head[0] = AF_BRIDGE;
@@ -85,7 +85,7 @@ export function listFdb(socket: NetlinkSocket, linkIndex: number): DecodedFdbEnt
     .filter((entry) => entry.linkIndex === linkIndex && entry.remote !== undefined);
 }
 
-/** Twin: `bridge fdb get MAC dev LINK self`; undefined when there is no entry. */
+/** EquivalentCommand: `bridge fdb get MAC dev LINK self`; undefined when there is no entry. */
 export function findFdb(
   socket: NetlinkSocket,
   { linkIndex, mac }: Omit<FdbEntry, 'remote'>,

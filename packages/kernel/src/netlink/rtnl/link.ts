@@ -29,25 +29,25 @@ import type { VxlanSettings } from './vxlan-message.ts';
 
 export * from './link-message.ts';
 
-/** Twin: `ip link add NAME type bridge`. */
+/** EquivalentCommand: `ip link add NAME type bridge`. */
 export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): void {
   create(socket, encodeBridge(bridge), bridge.name);
   describe(socket, bridge);
 }
 
-/** Twin: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
+/** EquivalentCommand: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
 export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
   create(socket, encodeVeth(withoutPort(veth)), veth.name);
   describe(socket, veth);
 }
 
-/** Twin: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
+/** EquivalentCommand: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
 export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: string }, vxlan: VxlanSettings): void {
   create(socket, encodeVxlanLink(link, vxlan), link.name);
   describe(socket, link);
 }
 
-/** Twin: `ip link set NAME type vxlan local LOCAL`. */
+/** EquivalentCommand: `ip link set NAME type vxlan local LOCAL`. */
 export function moveVxlan(socket: NetlinkSocket, name: string, local: string): void {
   const payload = encodeVxlanMove(name, local);
   socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
@@ -75,14 +75,14 @@ function withoutPort(veth: VethSettings): VethSettings {
   return rest;
 }
 
-/** Twin: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
+/** EquivalentCommand: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
 export function changeLink(socket: NetlinkSocket, link: string | number, settings: LinkSettings): void {
   const target = typeof link === 'string' && settings.name !== undefined ? linkIndex(socket, link) : link;
   const payload = encodeLinkChange(target, settings);
   socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
 }
 
-/** Twin: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until nobody uses the link. */
+/** EquivalentCommand: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until nobody uses the link. */
 export function deleteLink(socket: NetlinkSocket, name: string): void {
   const payload = encodeLinkDeletion(name);
   socket.order({ type: RTM_DELLINK, payload, operation: 'ip link delete', object: name });
@@ -95,7 +95,7 @@ export async function deleteLinkSlowly(socket: NetlinkSocket, link: string | { g
   await socket.orderSlowly({ type: RTM_DELLINK, payload, operation: 'ip link delete', object });
 }
 
-/** Twin: `ip link show NAME`; undefined when there is none of that name. */
+/** EquivalentCommand: `ip link show NAME`; undefined when there is none of that name. */
 export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
   checkLinkName(name);
   if (socket.findLinkIndex(name) === undefined) return undefined;
@@ -118,14 +118,14 @@ export function linkIndex(socket: NetlinkSocket, name: string): number {
   return index;
 }
 
-/** Twin: `ip link show`. */
+/** EquivalentCommand: `ip link show`. */
 export function listLinks(socket: NetlinkSocket): Link[] {
   const payload = encodeLinksQuestion();
   const messages = socket.dump({ type: RTM_GETLINK, payload, operation: 'ip link show', object: 'all links' });
   return messages.filter((message) => message.type === RTM_NEWLINK).map((message) => decodeLink(message.payload));
 }
 
-/** Counters since the link was made. Twin: `ip -s link show NAME`. Throws ENODEV. */
+/** Counters since the link was made. EquivalentCommand: `ip -s link show NAME`. Throws ENODEV. */
 export function linkStatistics(socket: NetlinkSocket, name: string): LinkStatistics {
   return decodeLinkStatistics(askLink(socket, name, encodeLinkQuestion(name, true)));
 }

@@ -32,14 +32,14 @@ export function encodeNeighbour(neighbour: { linkIndex: number; address: string;
   return concatBytes([head, encodeAttributes(attributes)]);
 }
 
-/** Twin: `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent`. */
+/** EquivalentCommand: `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent`. */
 export function replaceNeighbour(socket: NetlinkSocket, neighbour: Neighbour): void {
   const flags = NLM_F_CREATE | NLM_F_REPLACE;
   const payload = encodeNeighbour(neighbour);
   socket.order({ type: RTM_NEWNEIGH, flags, payload, operation: 'ip neighbour replace', object: neighbour.address });
 }
 
-/** Twin: `ip neighbour delete ADDRESS dev LINK`. Throws ENOENT. */
+/** EquivalentCommand: `ip neighbour delete ADDRESS dev LINK`. Throws ENOENT. */
 export function deleteNeighbour(socket: NetlinkSocket, neighbour: { linkIndex: number; address: string }): void {
   const { linkIndex, address } = neighbour;
   const payload = encodeNeighbour({ linkIndex, address });
@@ -67,7 +67,7 @@ export function decodeNeighbour(payload: Uint8Array): DecodedNeighbour | undefin
   };
 }
 
-/** Twin: `ip neighbour show dev LINK`. */
+/** EquivalentCommand: `ip neighbour show dev LINK`. */
 export function listNeighbours(socket: NetlinkSocket, linkIndex: number): DecodedNeighbour[] {
   const payload = concatBytes([new Uint8Array(12), encodeAttributes([u32(NDA_IFINDEX, linkIndex)])]);
   const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour show', object: `link ${linkIndex}` };
@@ -78,7 +78,7 @@ export function listNeighbours(socket: NetlinkSocket, linkIndex: number): Decode
     .filter((entry) => entry.linkIndex === linkIndex);
 }
 
-/** Twin: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
+/** EquivalentCommand: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
 export function findNeighbour(
   socket: NetlinkSocket,
   neighbour: { linkIndex: number; address: string },

@@ -152,12 +152,12 @@ export function decodeRoute(payload: Uint8Array): DecodedRoute | undefined {
   };
 }
 
-/** Twin: `ip route add TO [via VIA] [dev LINK] …`. Throws EEXIST, ENETUNREACH. */
+/** EquivalentCommand: `ip route add TO [via VIA] [dev LINK] …`. Throws EEXIST, ENETUNREACH. */
 export function addRoute(socket: NetlinkSocket, route: Route): void {
   orderRoute(socket, route, 'add', NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** Twin: `ip route replace …`. */
+/** EquivalentCommand: `ip route replace …`. */
 export function replaceRoute(socket: NetlinkSocket, route: Route): void {
   orderRoute(socket, route, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
 }
@@ -167,7 +167,7 @@ function orderRoute(socket: NetlinkSocket, route: Route, verb: string, flags: nu
   socket.order({ type: RTM_NEWROUTE, flags, payload, operation: `ip route ${verb}`, object: route.to });
 }
 
-/** Twin: `ip route delete …`. Throws ESRCH. */
+/** EquivalentCommand: `ip route delete …`. Throws ESRCH. */
 export function deleteRoute(socket: NetlinkSocket, route: Route): void {
   const payload = encodeRoute(route, 'delete');
   socket.order({ type: RTM_DELROUTE, payload, operation: 'ip route delete', object: route.to });
@@ -175,7 +175,7 @@ export function deleteRoute(socket: NetlinkSocket, route: Route): void {
 
 /**
  * The route that packets to an address take, as it stands in its table (RTM_F_FIB_MATCH, Linux 4.13); undefined when
- * there is none. IPv4 only: for IPv6 the kernel tells of clones. Costs the same however many routes there are. Twin:
+ * there is none. IPv4 only: for IPv6 the kernel tells of clones. Costs the same however many routes there are. EquivalentCommand:
  * `ip route get fibmatch ADDRESS`.
  */
 export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute | undefined {
@@ -191,7 +191,7 @@ export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute
   }
 }
 
-/** Unicast routes of one table (the main one), or with table 0 of all. Twin: `ip route show table TABLE`. */
+/** Unicast routes of one table (the main one), or with table 0 of all. EquivalentCommand: `ip route show table TABLE`. */
 export function listRoutes(socket: NetlinkSocket, family: 4 | 6, table: number = mainTable): DecodedRoute[] {
   const none = { length: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const filter = table === 0 ? [] : [u32(RTA.TABLE, table)];

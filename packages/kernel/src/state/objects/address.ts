@@ -14,7 +14,7 @@ const indexOf = (session: Session, name: string, ns: string | undefined): number
   links.linkIndex(session.route(ns), name);
 
 /** `absent` when what the object stands on is not there. */
-function unlessGroundless<T>(work: () => T): T | undefined {
+function unlessDependencyMissing<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
@@ -39,7 +39,7 @@ function addressOn(session: Session, object: AddressObject): addresses.LinkAddre
 
 function findAddress(session: Session, object: AddressObject): addresses.DecodedAddress | undefined {
   const wanted = canonicalPrefix(object.prefix);
-  return unlessGroundless(() => {
+  return unlessDependencyMissing(() => {
     const socket = session.route(object.ns);
     return addresses
       .listAddresses(socket, indexOf(session, object.link, object.ns))
@@ -127,20 +127,20 @@ function routeOn(session: Session, object: RouteObject): routes.Route {
 function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
   const family = routeFamily(object);
   const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
-  return unlessGroundless(() => {
+  return unlessDependencyMissing(() => {
     const socket = session.route(object.ns);
     const table = object.table ?? routes.mainTable;
-    const isWanted = (route: routes.DecodedRoute): boolean =>
+    const isDesired = (route: routes.DecodedRoute): boolean =>
       route.table === table &&
       (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to) &&
       (object.metric === undefined || route.metric === object.metric);
     if (family === 4 && table === routes.mainTable) {
       const match = matchOf(socket, to);
       if (match === 'none') return undefined;
-      if (match !== 'unknown' && isWanted(match)) return match;
+      if (match !== 'unknown' && isDesired(match)) return match;
       if (match !== 'unknown' && match.table === table && lengthOf(match.to) < lengthOf(to)) return undefined;
     }
-    const candidates = routes.listRoutes(socket, family, table).filter(isWanted);
+    const candidates = routes.listRoutes(socket, family, table).filter(isDesired);
     return candidates.find(({ via }) => via === canonicalAddress(object.via)) ?? candidates[0];
   });
 }
@@ -174,7 +174,9 @@ export const routeHandler: ObjectHandler<RouteObject> = {
     const found = findRoute(session, object);
     if (!found) return absent;
     const linkIndex =
-      object.link === undefined ? undefined : unlessGroundless(() => indexOf(session, object.link ?? '', object.ns));
+      object.link === undefined
+        ? undefined
+        : unlessDependencyMissing(() => indexOf(session, object.link ?? '', object.ns));
     return observed([
       object.via !== undefined && found.via !== formatIp(parseIp(object.via)) && `via ${found.via ?? 'nothing'}`,
       object.via === undefined && found.via !== undefined && `via ${found.via}`,
@@ -213,7 +215,7 @@ const neighbourOn = (session: Session, { link, ns, address, mac }: NeighbourObje
 });
 
 const findNeighbour = (session: Session, object: NeighbourObject): { mac?: string; permanent: boolean } | undefined =>
-  unlessGroundless(() => neighbours.findNeighbour(session.route(object.ns), neighbourOn(session, object)));
+  unlessDependencyMissing(() => neighbours.findNeighbour(session.route(object.ns), neighbourOn(session, object)));
 
 function replaceNeighbour(session: Session, object: NeighbourObject) {
   const socket = session.route(object.ns);

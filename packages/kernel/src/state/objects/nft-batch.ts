@@ -73,7 +73,7 @@ function listSet(session: Session, ns: string | undefined, words: string): Map<s
   }
 }
 
-/** Twin: `nft list set …` or `nft list map …`, for they have names in common but not commands. Throws ENOENT. */
+/** EquivalentCommand: `nft list set …` or `nft list map …`, for they have names in common but not commands. Throws ENOENT. */
 export function listElements(session: Session, ns: string | undefined, words: string): NftElement[] {
   try {
     return parseElements(session.nft(ns).run(`list map ${words}`, { operation: 'nft list map', object: words }));

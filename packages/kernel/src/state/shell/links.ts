@@ -1,6 +1,6 @@
 /** Links, and what only VXLAN links have, as commands of ip(8) and bridge(8). Pure. */
 import type { BridgeObject, FdbObject, LinkStateObject, VethObject, VxlanObject } from '../../desired.ts';
-import { line, netnsName, onOff, option, quoteWord, type Twin, tool } from './words.ts';
+import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './words.ts';
 
 const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
   line(...tool('ip', ns), 'link', 'delete', name),
@@ -11,7 +11,7 @@ function bridgeSettings({ ns, name, owner, up }: BridgeObject, more: string[] = 
   return line(...tool('ip', ns), 'link', 'set', 'dev', name, ...more, ...option('alias', owner), state);
 }
 
-export const bridgeTwin: Twin<BridgeObject> = {
+export const bridgeCommand: EquivalentCommand<BridgeObject> = {
   create(bridge) {
     const { ns, name, mac, mtu } = bridge;
     const options = [...option('address', mac), ...option('mtu', mtu)];
@@ -41,7 +41,7 @@ function vethSettings(veth: VethObject, near: string[] = [], far: string[] = [])
   ];
 }
 
-export const vethTwin: Twin<VethObject> = {
+export const vethCommand: EquivalentCommand<VethObject> = {
   create(veth) {
     const { ns, name, mtu, peer } = veth;
     const far = ['peer', 'name', peer.name, ...option('address', peer.mac), ...option('mtu', mtu)];
@@ -80,7 +80,7 @@ const otherwise = ({ ns, name }: VxlanObject, mac: string): string => {
   return `${line(...ip, 'link', 'show', 'dev', name)} | grep -qF ${quoteWord(mac)} || ${set}`;
 };
 
-export const vxlanTwin: Twin<VxlanObject> = {
+export const vxlanCommand: EquivalentCommand<VxlanObject> = {
   create: (vxlan) => vxlanLines(vxlan, 'add'),
   change: (vxlan) => vxlanLines(vxlan, 'set'),
   delete: linkDeletion,
@@ -89,7 +89,7 @@ export const vxlanTwin: Twin<VxlanObject> = {
 const fdbLine = (verb: 'add' | 'replace' | 'delete', { ns, link, mac, remote }: FdbObject): string =>
   line(...tool('bridge', ns), 'fdb', verb, mac, 'dev', link, ...(verb === 'delete' ? [] : ['dst', remote]));
 
-export const fdbTwin: Twin<FdbObject> = {
+export const fdbCommand: EquivalentCommand<FdbObject> = {
   create: (entry) => [fdbLine('add', entry)],
   change: (entry) => [fdbLine('replace', entry)],
   delete: (entry) => [fdbLine('delete', entry)],
@@ -101,4 +101,8 @@ function linkState({ ns, name, up, mtu, mac }: LinkStateObject): string[] {
   return settings.length === 0 ? [] : [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)];
 }
 
-export const linkStateTwin: Twin<LinkStateObject> = { create: linkState, change: linkState, delete: () => [] };
+export const linkStateCommand: EquivalentCommand<LinkStateObject> = {
+  create: linkState,
+  change: linkState,
+  delete: () => [],
+};

@@ -37,7 +37,7 @@ export const onOff = (key: string, value: boolean | undefined): string[] =>
   value === undefined ? [] : [key, value ? 'on' : 'off'];
 
 /** Commands that make, change and delete one kind of object. */
-export interface Twin<O> {
+export interface EquivalentCommand<O> {
   create(object: O): string[];
   change(object: O): string[];
   delete(object: O): string[];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beginText, endText } from './words.ts';
+import { beginText, endText } from './messages.ts';
 
 test("tcpdump's words at both ends", () => {
   const head = { description: 'eth0 of container web (0123456789ab)', linkType: 1, snapLength: 96 };

@@ -8,8 +8,8 @@ import { isNetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeOf } from '../lookup.ts';
+import { checkPlace, type HostView } from '../peers/host-view.ts';
 import { findPath } from '../peers/path.ts';
-import { checkPlace, type HostView } from '../peers/place.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
 import { peerProtocol } from '../plan/peer.ts';
 

@@ -1,7 +1,7 @@
 /** Where a link is and what it has, as `ns` takes it: `[NAMESPACE:]LINK[=ADDRESS/LENGTH]`. Pure. */
 import { NetyardError, parsePrefix } from '@netyard/core';
 
-export interface LinkPlace {
+export interface InterfaceArgument {
   /** '' is the namespace of this process. */
   ns: string;
   link: string;
@@ -12,7 +12,7 @@ export interface LinkPlace {
 const invalid = (text: string, hint: string): NetyardError => new NetyardError('invalid', text, { hint });
 
 /** `r1:eth0=10.1.1.1/24`, `:veth1.1=10.1.1.1/24`, `eth0`. Throws `invalid`. */
-export function parsePlace(text: string): LinkPlace {
+export function parseInterfaceArgument(text: string): InterfaceArgument {
   const split = text.indexOf('=');
   const place = split === -1 ? text : text.slice(0, split);
   const addresses = split === -1 ? [] : text.slice(split + 1).split(',');

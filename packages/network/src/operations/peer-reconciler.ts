@@ -7,10 +7,10 @@ import type { ClusterPeersDependencies } from './cluster-peers.ts';
 import { admitRefused } from './cluster-peers.ts';
 import type { PeerObjectsDependencies } from './peer-objects.ts';
 import { applyPeers, peersQueue, removeStrays } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-places.ts';
-import { settle, viewHost } from './peer-places.ts';
+import type { PeerPlacesDependencies } from './peer-paths.ts';
+import { settle, viewHost } from './peer-paths.ts';
 import type { TunnelDependencies } from './tunnel.ts';
-import { settleTunnel } from './tunnel.ts';
+import { reconcileTunnel } from './tunnel.ts';
 
 /** What the functions of this file work on. */
 export interface MendPeersDependencies
@@ -26,21 +26,24 @@ export interface MendPeersDependencies
  * `all`: everything is compared. `places`: somebody's route or address changed, so only the peers that are found elsewhere
  * are. Names: these are.
  */
-export type MendScope = 'all' | 'places' | ReadonlySet<string>;
+export type ReconcileScope = 'all' | 'places' | ReadonlySet<string>;
 
 /** The scope that takes in both: names beside changed places are as good as all. */
-export function widest(a: MendScope | undefined, b: MendScope): MendScope {
+export function widest(a: ReconcileScope | undefined, b: ReconcileScope): ReconcileScope {
   if (a === undefined || a === b) return b;
   if (typeof a === 'string' || typeof b === 'string') return 'all';
   return new Set([...a, ...b]);
 }
 
 /** Answers what it did. A peer that cannot be reached now is told of and waits for the kernel's next event. */
-export async function mendPeers(context: MendPeersDependencies, scope: MendScope): Promise<KernelOperation[]> {
+export async function reconcilePeers(
+  context: MendPeersDependencies,
+  scope: ReconcileScope,
+): Promise<KernelOperation[]> {
   return context.queue.run(peersQueue, async () => {
     if (scope === 'all') {
-      settleAll(context, await viewHost(context, { fresh: true }));
-      const tunnel = await settleTunnel(context, { strict: false });
+      reconcileAll(context, await viewHost(context, { fresh: true }));
+      const tunnel = await reconcileTunnel(context, { strict: false });
       const gone = await removeStrays(context);
       return [
         ...tunnel,
@@ -51,19 +54,19 @@ export async function mendPeers(context: MendPeersDependencies, scope: MendScope
     }
     const host = await viewHost(context, { fresh: false });
     if (scope === 'places') {
-      const moved = settleAll(context, host);
-      const tunnel = await settleTunnel(context, { strict: false });
+      const moved = reconcileAll(context, host);
+      const tunnel = await reconcileTunnel(context, { strict: false });
       return [...tunnel, ...(await applyPeers(context, moved)), ...(await admitRefused(context))];
     }
     const named = [...scope].flatMap((name) => context.peers.get(name) ?? []);
     for (const peer of named) settle(context, peer, host);
-    const tunnel = await settleTunnel(context, { strict: false });
+    const tunnel = await reconcileTunnel(context, { strict: false });
     return [...tunnel, ...(await applyPeers(context, named))];
   });
 }
 
 /** Those that have another path than before. Who stands in the configuration comes first, so that nobody takes its place. */
-function settleAll(context: MendPeersDependencies, host: Parameters<typeof settle>[2]): Peer[] {
+function reconcileAll(context: MendPeersDependencies, host: Parameters<typeof settle>[2]): Peer[] {
   const rank = { config: 0, request: 1, cluster: 2 } as const;
   const peers = [...context.peers.values()].sort((a, b) => rank[a.origin] - rank[b.origin]);
   return peers.filter((peer) => settle(context, peer, host));

@@ -25,7 +25,7 @@ export interface Adding {
 const blobName = (digest: string): string => `blob ${digest}`;
 const layerName = (chainId: string): string => `layer ${chainId}`;
 
-export class ContentLedger {
+export class ContentCollector {
   readonly #content: ImageContent;
   readonly #store: ImageStore;
   readonly #containerLayers: () => Iterable<string>;

@@ -1,7 +1,7 @@
 /** Finds the link that a capture's target means: which namespace, which link, what is known of it. */
 import { NetyardError } from '@netyard/core';
 import type { Kernel, ObservedLink } from '@netyard/kernel';
-import type { CapturePlace, CaptureRequest } from '../capture-contract.ts';
+import type { CaptureInterface, CaptureRequest } from '../capture-contract.ts';
 import type { ContainerDirectory, EndpointState, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { bridgeOf, networkOf, sandboxOf } from '../lookup.ts';
@@ -25,7 +25,7 @@ const mainTable = 254;
 
 /** A target, and the links to choose from. */
 interface Candidates {
-  kind: CapturePlace['kind'];
+  kind: CaptureInterface['kind'];
   name: string;
   id: string;
   /** Absent: this process's own. */
@@ -37,12 +37,15 @@ interface Candidates {
   usual: string | undefined;
 }
 
-export interface FoundPlace extends CapturePlace {
+export interface FoundInterface extends CaptureInterface {
   ns?: string;
 }
 
 /** Throws `not-found`, and `conflict` for what has no link now; all with a hint where there is a way. */
-export async function findPlace(context: PlaceDependencies, { target, link }: CaptureRequest): Promise<FoundPlace> {
+export async function findInterface(
+  context: PlaceDependencies,
+  { target, link }: CaptureRequest,
+): Promise<FoundInterface> {
   const { links, usual, words, ...found } = await findCandidates(context, target);
   const chosen = link ?? usual;
   if (chosen === undefined) throw new NetyardError('conflict', `${words} is not to be told`, chooseHint(links));

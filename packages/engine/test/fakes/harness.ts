@@ -23,7 +23,7 @@ import { FakeRuntime } from './runtime.ts';
 import { FakeStore } from './stores.ts';
 import { unexpected } from './unexpected.ts';
 
-export interface World {
+export interface Harness {
   directory: string;
   store: FakeStore;
   runtime: FakeRuntime;
@@ -41,7 +41,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function openWorld(image = fakeImage(), more: { captureEntry?: URL } = {}): Promise<World> {
+export async function openHarness(image = fakeImage(), more: { captureEntry?: URL } = {}): Promise<Harness> {
   const directory = mkdtempSync(join(tmpdir(), 'netyard-engine-'));
   const settings: EngineSettings = {
     dataRoot: join(directory, 'data'),
@@ -80,7 +80,7 @@ export async function openWorld(image = fakeImage(), more: { captureEntry?: URL 
     void listen(engine, events);
     return engine;
   };
-  const world: World = {
+  const harness: Harness = {
     directory,
     settings,
     events,
@@ -88,13 +88,13 @@ export async function openWorld(image = fakeImage(), more: { captureEntry?: URL 
     ...parts,
     engine: open(),
     async restart() {
-      await world.engine.stop({ stopContainers: false });
-      world.engine = open();
-      await world.engine.start();
+      await harness.engine.stop({ stopContainers: false });
+      harness.engine = open();
+      await harness.engine.start();
     },
     async run(change = {}, name) {
-      const { id } = await world.engine.containers.create({ name, config: configOf(change) });
-      await world.engine.containers.start(id);
+      const { id } = await harness.engine.containers.create({ name, config: configOf(change) });
+      await harness.engine.containers.start(id);
       return id;
     },
     state(id) {
@@ -107,8 +107,8 @@ export async function openWorld(image = fakeImage(), more: { captureEntry?: URL 
       rmSync(directory, { recursive: true, force: true });
     },
   };
-  await world.engine.start();
-  return world;
+  await harness.engine.start();
+  return harness;
 }
 
 async function listen(engine: Engine, events: EngineEvent[]): Promise<void> {

@@ -11,16 +11,16 @@ import { openWatch } from '../src/etcd/watch.ts';
 import { encodeKey, prefixOf } from '../src/keys.ts';
 import { encodeHost, encodeSubnet } from '../src/values.ts';
 
-export interface PlayedHost {
+export interface SimulatedHost {
   name: string;
   address: string;
   subnet: string;
 }
 
-export interface Crowd {
+export interface SimulatedMembers {
   /** In as few transactions as etcd takes, all of them under way at once. Resolves when etcd has them. */
-  join(hosts: readonly PlayedHost[]): Promise<void>;
-  leave(hosts: readonly PlayedHost[]): Promise<void>;
+  join(hosts: readonly SimulatedHost[]): Promise<void>;
+  leave(hosts: readonly SimulatedHost[]): Promise<void>;
   /** Milliseconds from writing a key that is nobody's until a watch of it has heard: etcd alone. */
   echo(): Promise<number>;
   close(): void;
@@ -33,26 +33,26 @@ const BATCH = 60;
 const PATIENCE_MS = 60_000;
 
 /** `url` as the daemon's `--cluster`; its first endpoint is taken. */
-export async function openCrowd(url: string): Promise<Crowd> {
+export async function openSimulatedMembers(url: string): Promise<SimulatedMembers> {
   const { endpoints, name: cluster } = parseClusterUrl(url);
   const [endpoint] = endpoints;
   if (!endpoint) throw new Error(`${url} names no etcd`);
   const session = await openSession(endpoint, {}, PATIENCE_MS);
   const lease = await grantLease(session, LEASE_SECONDS);
   const echoes = await openEchoes(session, `${cluster}.echo`);
-  const keys = ({ name, subnet }: PlayedHost) => ({
+  const keys = ({ name, subnet }: SimulatedHost) => ({
     subnet: encodeKey(cluster, { kind: 'subnet', subnet }),
     host: encodeKey(cluster, { kind: 'host', name }),
   });
   const since = BigInt(Date.now()) * 1_000_000n;
-  const writes = (host: PlayedHost) => {
+  const writes = (host: SimulatedHost) => {
     const { name: id, address, subnet } = host;
     return [
       put(keys(host).subnet, encodeSubnet({ id, host: host.name, address }), lease),
       put(keys(host).host, encodeHost({ id, address, subnets: [subnet], since }), lease),
     ];
   };
-  const write = async (hosts: readonly PlayedHost[], operations: typeof writes): Promise<void> => {
+  const write = async (hosts: readonly SimulatedHost[], operations: typeof writes): Promise<void> => {
     const parts = Array.from({ length: Math.ceil(hosts.length / BATCH) }, (_, index) =>
       hosts.slice(index * BATCH, (index + 1) * BATCH),
     );
@@ -68,7 +68,7 @@ export async function openCrowd(url: string): Promise<Crowd> {
 
 type Session = Awaited<ReturnType<typeof openSession>>;
 
-async function openEchoes(session: Session, apart: string): Promise<Crowd['echo']> {
+async function openEchoes(session: Session, apart: string): Promise<SimulatedMembers['echo']> {
   const key = `${prefixOf(apart)}echo`;
   const answer = await session.kv.txn({ success: [remove(key)] });
   const watch = await openWatch(session, prefixOf(apart), answer.header?.revision ?? 0n, session.ended);

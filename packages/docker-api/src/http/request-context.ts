@@ -30,7 +30,7 @@ export interface Answer {
   webSocket(): Connection;
 }
 
-export interface Exchange {
+export interface RequestContext {
   request: IncomingMessage;
   answer: Answer;
   version: ApiVersion;
@@ -136,10 +136,10 @@ function endWithin(connection: Duplex, milliseconds: number): void {
 const lengthOf = (status: number, body: string): Headers =>
   status === 204 || status === 304 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
 
-export function sendEmpty({ answer }: Exchange, status: 200 | 201 | 204): void {
+export function sendEmpty({ answer }: RequestContext, status: 200 | 201 | 204): void {
   answer.send(status, {}, '');
 }
 
-export function sendText({ answer }: Exchange, status: number, type: string, text: string): void {
+export function sendText({ answer }: RequestContext, status: number, type: string, text: string): void {
   answer.send(status, { 'Content-Type': type }, text);
 }

@@ -12,11 +12,11 @@ import { endGroup } from './down.ts';
 import { createHost } from './host.ts';
 import { startDaemon } from './host-daemon.ts';
 import { startService, startServices } from './host-services.ts';
+import { hostLayout, namespacesOf } from './layout.ts';
+import { planCable, planHostLinks, planPorts } from './link-plan.ts';
 import { type FoundHost, findHost, findLabHost } from './list.ts';
-import { hostPlaces, namespacesOf } from './places.ts';
 import { isAlive, type ProcessIdentity } from './process-table.ts';
 import { readHostState, withHost, writeHostState } from './state.ts';
-import { planCable, planHostWiring, planPorts } from './wiring.ts';
 
 /**
  * Kills `[LAB/]HOST`, everything in it at once, or `[LAB/]HOST:PROGRAM`: a service or the daemon. Throws `conflict`
@@ -51,7 +51,7 @@ async function powerOff({ state, host }: FoundHost): Promise<void> {
   } finally {
     kernel.close();
   }
-  await endGroup(readHierarchies(), hostPlaces(lab.name, host.name).cgroup);
+  await endGroup(readHierarchies(), hostLayout(lab.name, host.name).cgroup);
 }
 
 /**
@@ -89,7 +89,7 @@ async function bootHost(found: FoundHost, cut: readonly string[]): Promise<Proce
     const init = await createHost(lab, host, readHierarchies());
     writeHostState(lab.name, host.name, { init, cut: [...cut] });
     const namespaces = namespacesOf(lab.name, () => init);
-    await kernel.apply(planHostWiring(lab, host, namespaces));
+    await kernel.apply(planHostLinks(lab, host, namespaces));
     for (const uplink of host.uplinks.filter((one) => cut.includes(one.switch)))
       await kernel.apply(planCable(lab, uplink, namespaces, 'down'));
     return init;

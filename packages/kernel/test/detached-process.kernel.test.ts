@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasEnded, hasErrno, longestUnixPath, openUnixListener, startLasting } from '../src/index.ts';
+import { hasEnded, hasErrno, longestUnixPath, openUnixListener, spawnDetached } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netyard-lasting-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -17,7 +17,7 @@ const ended = async (pid: number): Promise<void> => {
 };
 const start = (script: string, ...inherited: number[]): number => {
   const environment = { PATH: '/usr/bin:/bin', WORD: 'a b' };
-  return startLasting({ program: '/bin/sh', words: ['-c', script], environment, folder, inherited });
+  return spawnDetached({ program: '/bin/sh', words: ['-c', script], environment, folder, inherited });
 };
 
 test('it has its folder, environment, session and signals, and no descriptors but its own', async () => {
@@ -64,7 +64,7 @@ test('who connects before it listens is answered by it', { skip }, async () => {
 test('what cannot be done says so', () => {
   const none = { program: '/no/such/program', words: [], environment: {}, folder, inherited: [0] };
   assert.throws(
-    () => startLasting(none),
+    () => spawnDetached(none),
     (error) => hasErrno(error, 'ENOENT'),
   );
   assert.throws(

@@ -3,7 +3,7 @@
 /** Keys from the top of the file: `['hosts', 'server1', 'address']`. */
 export type Path = readonly PropertyKey[];
 
-export class Misplaced extends Error {
+export class LabFileError extends Error {
   readonly path: Path;
   constructor(path: Path, message: string) {
     super(message);

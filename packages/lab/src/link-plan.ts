@@ -4,11 +4,11 @@ import { formatIp, lastOf, parseIp, parsePrefix, prefixContains } from '@netyard
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
 import type { LabDefinition, LabHost, LabRoute, LabSwitch, LabUplink } from './definition.ts';
 
-import type { LabNamespaces } from './places.ts';
+import type { LabNamespaces } from './layout.ts';
 
 const bridgeName = 'bridge';
 
-export function planWiring(lab: LabDefinition, namespaces: LabNamespaces): KernelPlan {
+export function planLabLinks(lab: LabDefinition, namespaces: LabNamespaces): KernelPlan {
   const objects = [
     ...lab.switches.flatMap((one) => planSwitch(lab, one, namespaces)),
     ...lab.hosts.flatMap((host) => planHost(lab, host, namespaces)),
@@ -17,7 +17,7 @@ export function planWiring(lab: LabDefinition, namespaces: LabNamespaces): Kerne
 }
 
 /** One host's part of it, for a host that comes up again. */
-export function planHostWiring(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
+export function planHostLinks(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
   return { owner: `lab ${lab.name} host ${host.name}`, objects: planHost(lab, host, namespaces) };
 }
 

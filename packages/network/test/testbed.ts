@@ -1,5 +1,5 @@
 /**
- * A small yard for tests: a network box on some kernel, and containers that are only names, states and, on a real
+ * A small testbed for tests: a network box on some kernel, and containers that are only names, states and, on a real
  * kernel, namespaces. Nothing here runs an engine.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ interface FakeContainer {
 
 type Nature = Partial<Pick<FakeContainer, 'netAdmin' | 'repair'>>;
 
-export interface YardOptions {
+export interface TestbedOptions {
   kernel: Kernel;
   settings?: Partial<NetworkSettings>;
   store?: NetworkStore;
@@ -43,7 +43,7 @@ export interface YardOptions {
   plugs?: Pick<NetworksOptions, 'directory' | 'peerApis' | 'openListener'>;
 }
 
-export class Yard {
+export class Testbed {
   readonly directory = mkdtempSync(join(tmpdir(), 'netyard-network-'));
   readonly kernel: Kernel;
   readonly store: NetworkStore;
@@ -51,10 +51,10 @@ export class Yard {
   readonly events: NetworkEvent[] = [];
   readonly settings: NetworkSettings;
   readonly #logger: Logger;
-  readonly #plugs: NonNullable<YardOptions['plugs']>;
+  readonly #plugs: NonNullable<TestbedOptions['plugs']>;
   networks: Networks;
 
-  constructor(options: YardOptions) {
+  constructor(options: TestbedOptions) {
     this.kernel = options.kernel;
     this.store = options.store ?? memoryStore();
     this.#logger = options.logger ?? silentLogger;

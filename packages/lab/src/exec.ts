@@ -3,7 +3,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { dirname } from 'node:path';
 import { spawnInPidNamespace } from '@netyard/kernel';
 import { leafFiles, readHierarchies } from './cgroups.ts';
-import { hostPlaces, netyardProgram, socketInside } from './places.ts';
+import { hostLayout, netyardProgram, socketInside } from './layout.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
 export interface HostHandle {
@@ -50,7 +50,7 @@ export function environmentInside(handle: HostHandle, outside: NodeJS.ProcessEnv
   };
 }
 
-export interface EnterOptions {
+export interface ExecOptions {
   environment: NodeJS.ProcessEnv;
   folder: string;
   stdio: SpawnOptions['stdio'];
@@ -59,8 +59,8 @@ export interface EnterOptions {
 }
 
 /** Starts `command` in the host; exit code and signals are those of the command itself. */
-export function enterHost(handle: HostHandle, command: readonly string[], options: EnterOptions): ChildProcess {
-  const cgroups = leafFiles(readHierarchies(), hostPlaces(handle.lab, handle.host).cgroup);
+export function execInHost(handle: HostHandle, command: readonly string[], options: ExecOptions): ChildProcess {
+  const cgroups = leafFiles(readHierarchies(), hostLayout(handle.lab, handle.host).cgroup);
   const inside = ['sh', '-c', insideScript, 'sh', ...command];
   const enter = ['sh', '-c', enterScript, 'sh', 'nsenter', ...nsenterArguments(handle.init.pid), '--', ...inside];
   const [program = 'sh', ...args] = enter;

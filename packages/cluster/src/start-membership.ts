@@ -7,7 +7,7 @@ import { openWatch, type WatchStream } from './etcd/watch.ts';
 import { type Joined, type JoinRequest, joinCluster } from './join.ts';
 import { prefixOf } from './keys.ts';
 
-export interface EnterRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
+export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
   access: EtcdAccess;
   /** As given; found on the connection when it is not. */
   address: string | undefined;
@@ -16,7 +16,7 @@ export interface EnterRequest extends Omit<JoinRequest, 'address' | 'api' | 'avo
 }
 
 /** A connection on which this host is a member. */
-export interface Entered {
+export interface StartedMembership {
   session: EtcdSession;
   /** Where others reach this host. */
   address: string;
@@ -29,11 +29,11 @@ export interface Entered {
 const CONNECT_PATIENCE_MS = 5_000;
 
 /** Rejects with NetyardError. `took` is told of the membership before the watch is there, to keep it in a file. */
-export async function enterCluster(
+export async function startMembership(
   endpoint: EtcdEndpoint,
-  request: EnterRequest,
+  request: MembershipRequest,
   took: (address: string, joined: Joined) => void,
-): Promise<Entered> {
+): Promise<StartedMembership> {
   const session = await openSession(endpoint, request.access, CONNECT_PATIENCE_MS);
   const stop = new AbortController();
   try {

@@ -14,12 +14,11 @@ import type { Sandbox } from '../lookup.ts';
 import { bridgeOf } from '../lookup.ts';
 import { isHostLinkName, ownerPrefix } from '../object-names.ts';
 import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
-import type { HostView } from '../peers/place.ts';
+import type { HostView } from '../peers/host-view.ts';
 import type { PeerTable } from '../peers/table.ts';
 import type { HostFacts } from '../plan/bridge-network.ts';
 import { peerProtocol } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import type { Departures } from './departures.ts';
 import { describe } from './describe.ts';
 import type { ExplainDependencies } from './explain.ts';
 import { planNetworks } from './explain.ts';
@@ -27,10 +26,11 @@ import type { ForeignRulesDependencies } from './foreign-rules.ts';
 import { reconcileForeignRules } from './foreign-rules.ts';
 import type { HostDependencies } from './host.ts';
 import { findEngineBridges } from './host.ts';
-import type { MendPeersDependencies } from './mend-peers.ts';
-import { type MendScope, mendPeers, widest } from './mend-peers.ts';
+import type { Departures } from './link-deletions.ts';
 import type { OrphansDependencies } from './orphans.ts';
 import { findForeignElements } from './orphans.ts';
+import type { MendPeersDependencies } from './peer-reconciler.ts';
+import { type ReconcileScope, reconcilePeers, widest } from './peer-reconciler.ts';
 import type { PortsDependencies } from './ports.ts';
 import { forgetUntranslated } from './ports.ts';
 import { RepairPace } from './repair-pace.ts';
@@ -79,7 +79,7 @@ const strangeMilliseconds = 200;
 /** Taking elements away ourselves raises the same event as a stranger doing it: then look, but not in a hurry. */
 const ownDeletionMilliseconds = 1000;
 
-export class Mender {
+export class Reconciler {
   readonly #context: WatchDependencies;
   readonly #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
@@ -99,7 +99,7 @@ export class Mender {
   /** `links`: bridges with their addresses; `all`: our tables and their elements as well. */
   #networks: 'links' | 'all' | undefined;
   /** What of the peers is to be looked at; names gather, `places` and `all` say more than they. */
-  #peers: MendScope | undefined;
+  #peers: ReconcileScope | undefined;
   #hasMadeTables = false;
   #hasNewEngineBridge = false;
 
@@ -109,12 +109,12 @@ export class Mender {
 
   start(): void {
     this.#watching = this.#follow();
-    this.#work = this.#attempt('the bridges', () => this.#learnBridges());
+    this.#work = this.#attempt('the bridges', () => this.#readBridges());
     this.#sampler = setInterval(() => void this.#attempt('settings', () => this.#sampleSysctls()), sampleMilliseconds);
     this.#sampler.unref();
   }
 
-  async #learnBridges(): Promise<void> {
+  async #readBridges(): Promise<void> {
     const names = this.#bridgeLinks();
     for (const { name, index } of await this.#context.kernel.listLinks())
       if (names.has(name)) this.#bridgeIndexes.add(index);
@@ -287,7 +287,7 @@ export class Mender {
     if (name !== undefined) this.#markPeers(new Set([name]));
   }
 
-  #markPeers(scope: MendScope): void {
+  #markPeers(scope: ReconcileScope): void {
     const { peers } = this.#context;
     if (peers.size === 0 && peers.refused.size === 0) return;
     this.#peers = widest(this.#peers, scope);
@@ -348,7 +348,7 @@ export class Mender {
     const begin = performance.now();
     const operations = await reconcileForeignRules(this.#context);
     this.#foreignCost = performance.now() - begin;
-    this.#tellRepair(operations);
+    this.#reportRepair(operations);
   }
 
   async #mend(): Promise<void> {
@@ -358,11 +358,11 @@ export class Mender {
     this.#driftedLinks.clear();
     const networks = this.#networks;
     this.#networks = undefined;
-    if (networks !== undefined) await this.#attempt('the networks', () => this.#mendNetworks(networks));
+    if (networks !== undefined) await this.#attempt('the networks', () => this.#reconcileNetworks(networks));
     const scope = this.#peers;
     this.#peers = undefined;
     if (scope !== undefined)
-      await this.#attempt('the peers', async () => this.#tellRepair(await mendPeers(this.#context, scope)));
+      await this.#attempt('the peers', async () => this.#reportRepair(await reconcilePeers(this.#context, scope)));
     for (const id of containers) {
       await this.#attempt(`container ${id}`, () =>
         this.#context.queue.run(id, async () => {
@@ -376,7 +376,7 @@ export class Mender {
   }
 
   /** A bridge is told of whenever a container comes or goes, so it is not the time to look through the tables. */
-  async #mendNetworks(scope: 'links' | 'all'): Promise<void> {
+  async #reconcileNetworks(scope: 'links' | 'all'): Promise<void> {
     const { kernel, networks } = this.#context;
     if (this.#hasNewEngineBridge)
       this.#context.facts = { ...this.#context.facts, engineBridges: await findEngineBridges(this.#context) };
@@ -386,13 +386,13 @@ export class Mender {
     const objects = scope === 'all' ? wanted : wanted.filter((object) => !isOfTables(object));
     const report = await kernel.apply({ owner: 'networks', objects });
     if (report.operations.some(({ object }) => object.kind === 'nft-table')) this.#hasMadeTables = true;
-    this.#tellRepair(report.operations);
+    this.#reportRepair(report.operations);
     // Peers stand on the bridge's address and on the table.
     if (report.operations.length > 0) this.#peers = 'all';
   }
 
   /** What all containers stand on is told as the default bridge's. */
-  #tellRepair(operations: readonly KernelOperation[]): void {
+  #reportRepair(operations: readonly KernelOperation[]): void {
     this.#noteRepairs(operations);
     const bridge = [...this.#context.networks.values()].find((record) => record.driver === 'bridge');
     if (operations.length === 0 || !bridge) return;
@@ -447,7 +447,7 @@ export class Mender {
     const objects = (await findForeignElements(this.#context)).filter((object) => before.has(describe(object)));
     if (objects.length === 0) return;
     const { operations } = await this.#context.kernel.remove({ owner: 'elements of others', objects });
-    this.#tellRepair(operations);
+    this.#reportRepair(operations);
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {

@@ -11,7 +11,7 @@ after(() => rmSync(folder, { recursive: true }));
 function runAlone(body: string): { status: number | null; said: string } {
   const file = join(folder, 'it.test.mjs');
   writeFileSync(file, `import { test } from 'node:test';\nimport { createServer } from 'node:net';\n${body}\n`);
-  const preload = join(import.meta.dirname, 'ends-by-itself.ts');
+  const preload = join(import.meta.dirname, 'exit-check.ts');
   const { NODE_TEST_CONTEXT: _ours, ...environment } = process.env;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--test', '--import', preload, file], {
     encoding: 'utf8',

@@ -21,7 +21,7 @@ export type Verdict =
 
 const none = (reason: string): Verdict => ({ use: 'none', reason });
 
-export function judge(facts: DataRootFacts): Verdict {
+export function checkState(facts: DataRootFacts): Verdict {
   const { database, records } = facts;
   const content = describeContent(facts);
   if (database === 'missing')

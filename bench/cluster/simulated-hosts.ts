@@ -1,5 +1,5 @@
 /** Hosts that are only keys in etcd: the n-th one's name, address and subnet. Pure. */
-import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
+import type { SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 
 /** All hosts of the lab are on it; nobody is where the played ones are, and nobody sends to them. */
 export const labSwitch = '172.16.0.0/16';
@@ -12,7 +12,7 @@ export const ownBip = '10.64.0.1/24';
 export const mostHosts = 2 ** (24 - 11) - 1;
 
 /** From 1. */
-export function playedHost(number: number): PlayedHost {
+export function simulatedHost(number: number): SimulatedHost {
   if (!Number.isInteger(number) || number < 1 || number > mostHosts)
     throw new RangeError(`there are hosts from 1 to ${mostHosts}, not ${number}`);
   const [high, low] = [number >> 8, number & 255];
@@ -20,5 +20,5 @@ export function playedHost(number: number): PlayedHost {
 }
 
 /** From the number `from` on. */
-export const playedHosts = (from: number, count: number): PlayedHost[] =>
-  Array.from({ length: count }, (_, index) => playedHost(from + index));
+export const simulatedHosts = (from: number, count: number): SimulatedHost[] =>
+  Array.from({ length: count }, (_, index) => simulatedHost(from + index));

@@ -4,17 +4,17 @@
  */
 import { spawnSync } from 'node:child_process';
 import { type KernelObject, openKernel } from '@netyard/kernel';
-import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
+import type { SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 import { planTables } from '../../packages/network/src/firewall/table.ts';
 import { peerProtocol, planPeer } from '../../packages/network/src/plan/peer.ts';
 import { planTunnel } from '../../packages/network/src/tunnel.ts';
 import type { Answer, Place } from './in-host.ts';
-import { uplink } from './played.ts';
+import { uplink } from './simulated-hosts.ts';
 
 const mtu = 1450;
 
 /** The peer's objects, as a host on the same link has them. */
-const planOf = ({ name, address, subnet }: PlayedHost, local: string): KernelObject[] =>
+const planOf = ({ name, address, subnet }: SimulatedHost, local: string): KernelObject[] =>
   planPeer(
     { name, address, subnets: [subnet], via: 'auto' },
     { kind: 'route', link: uplink, gateway: address, uplink, local, shared: true, mtu: 1500 },
@@ -29,7 +29,7 @@ export async function openAlone(): Promise<Place> {
     ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
   ];
   await kernel.apply({ owner: 'bench', objects: ground });
-  const timed = async (hosts: readonly PlayedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {
+  const timed = async (hosts: readonly SimulatedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {
     const objects = hosts.flatMap((host) => planOf(host, local));
     const began = performance.now();
     await kernel[verb]({ owner: 'bench', objects });
@@ -45,7 +45,7 @@ export async function openAlone(): Promise<Place> {
   };
 }
 
-function batch(hosts: readonly PlayedHost[]): number {
+function batch(hosts: readonly SimulatedHost[]): number {
   const lines = (verb: string): string =>
     hosts.map(({ subnet, address }) => `route ${verb} ${subnet} via ${address} proto ${peerProtocol}\n`).join('');
   const [added, deleted] = [lines('add'), lines('delete')];

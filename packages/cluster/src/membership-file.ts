@@ -27,19 +27,19 @@ const knownSchema = z.object({
   entries: z.array(z.object({ key: z.string(), text: z.string() })),
 });
 
-export type KeptMember = z.infer<typeof memberSchema>;
-export type KeptMembership = NonNullable<KeptMember['membership']>;
-export type KeptEntries = z.infer<typeof knownSchema>;
+export type SavedMember = z.infer<typeof memberSchema>;
+export type SavedMembership = NonNullable<SavedMember['membership']>;
+export type SavedEntries = z.infer<typeof knownSchema>;
 
-export interface KeptFiles {
-  member(): KeptMember;
-  putMembership(membership: KeptMembership | undefined): void;
-  known(): KeptEntries | undefined;
-  putKnown(known: KeptEntries): void;
+export interface MembershipFiles {
+  member(): SavedMember;
+  putMembership(membership: SavedMembership | undefined): void;
+  known(): SavedEntries | undefined;
+  putKnown(known: SavedEntries): void;
 }
 
 /** `folder` is made, and an id with it, when they are not there. */
-export function openKept(folder: string, logger: Logger): KeptFiles {
+export function openMembershipFiles(folder: string, logger: Logger): MembershipFiles {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const memberPath = join(folder, 'member.json');
   const knownPath = join(folder, 'known.json');
@@ -48,11 +48,11 @@ export function openKept(folder: string, logger: Logger): KeptFiles {
     member = { id: randomUUID() };
     write(memberPath, member);
   }
-  let current: KeptMember = member;
+  let current: SavedMember = member;
   return {
     member: () => current,
     putMembership(membership) {
-      const next: KeptMember = membership ? { id: current.id, membership } : { id: current.id };
+      const next: SavedMember = membership ? { id: current.id, membership } : { id: current.id };
       if (JSON.stringify(next) === JSON.stringify(current)) return;
       write(memberPath, next);
       current = next;

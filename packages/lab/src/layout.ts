@@ -1,7 +1,7 @@
 /** Where a lab keeps things on the machine. Everything of a lab lies below these folders and its cgroup. */
 import { join } from 'node:path';
 
-export interface LabPlaces {
+export interface LabLayout {
   /** State and the pins of the switches; gone after a reboot, as the lab is. */
   run: string;
   /** The hosts' files: their /etc, data and logs. */
@@ -14,11 +14,11 @@ export const runRoot = '/run/netyard-lab';
 export const dataRoot = '/var/lib/netyard-lab';
 export const cgroupRoot = 'netyard-lab';
 
-export function labPlaces(lab: string): LabPlaces {
+export function labLayout(lab: string): LabLayout {
   return { run: join(runRoot, lab), data: join(dataRoot, lab), cgroup: join(cgroupRoot, lab) };
 }
 
-export const switchPin = (lab: string, name: string): string => join(labPlaces(lab).run, 'switches', name);
+export const switchPin = (lab: string, name: string): string => join(labLayout(lab).run, 'switches', name);
 
 /** Paths of a lab's network namespaces: the switches' pins and the hosts' `/proc/PID/ns/net`. */
 export interface LabNamespaces {
@@ -32,7 +32,7 @@ export const namespacesOf = (lab: string, initOf: (host: string) => { pid: numbe
 });
 
 /** The files of one host. */
-export interface HostPlaces {
+export interface HostLayout {
   /** Upper and work folder of the overlay on /etc. */
   etc: string;
   etcWork: string;
@@ -45,8 +45,8 @@ export interface HostPlaces {
   cgroup: string;
 }
 
-export function hostPlaces(lab: string, host: string): HostPlaces {
-  const { data, cgroup } = labPlaces(lab);
+export function hostLayout(lab: string, host: string): HostLayout {
+  const { data, cgroup } = labLayout(lab);
   const folder = join(data, host);
   return {
     etc: join(folder, 'etc'),
@@ -60,7 +60,7 @@ export function hostPlaces(lab: string, host: string): HostPlaces {
 
 /** What a service prints. */
 export const serviceLog = (lab: string, host: string, service: string): string =>
-  join(labPlaces(lab).data, host, `service-${service}.log`);
+  join(labLayout(lab).data, host, `service-${service}.log`);
 
 /** Inside a host: where its daemon listens, and the folder of what does not survive it. */
 export const socketInside = '/run/netyard/netyard.sock';

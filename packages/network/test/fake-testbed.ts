@@ -1,15 +1,15 @@
-/** What the tests of one verb on a kernel in memory share: a yard, a network that a user made, and how errors are told. */
+/** What the tests of one verb on a kernel in memory share: a testbed, a network that a user made, and how errors are told. */
 import assert from 'node:assert/strict';
 import { isNetyardError } from '@netyard/core';
 import { FakeKernel } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
-import { Yard } from './yard.ts';
+import { Testbed } from './testbed.ts';
 
-export async function openFakeYard(): Promise<{ kernel: FakeKernel; yard: Yard }> {
+export async function openFakeTestbed(): Promise<{ kernel: FakeKernel; testbed: Testbed }> {
   const kernel = new FakeKernel();
-  const yard = new Yard({ kernel });
-  await yard.networks.start([]);
-  return { kernel, yard };
+  const testbed = new Testbed({ kernel });
+  await testbed.networks.start([]);
+  return { kernel, testbed };
 }
 
 export const refuses = (code: string, message: string | RegExp) => (error: unknown) => {
@@ -33,10 +33,10 @@ export const frontNetwork = {
 export const tcp = (hostPort: number) => ({ protocol: 'tcp' as const, containerPort: 80, hostPort });
 
 /** A network that a user made, in the store before the box opens. */
-export async function openFront(yard: Yard): Promise<void> {
-  yard.store.putNetwork({ ...yard.networks.get('bridge'), ...frontNetwork });
-  await yard.networks.close();
-  await yard.open().start([]);
+export async function openFront(testbed: Testbed): Promise<void> {
+  testbed.store.putNetwork({ ...testbed.networks.get('bridge'), ...frontNetwork });
+  await testbed.networks.close();
+  await testbed.open().start([]);
 }
 
 export const onFront = (ipv4Address?: string): Partial<SandboxConfig> => ({

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
-import { ContentLedger } from './content-ledger.ts';
+import { ContentCollector } from './content-collector.ts';
 import { progressOf } from './progress.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -39,7 +39,7 @@ function ledgerOn(kept: { images: ImageRecord[]; containerLayers: string[] }) {
     deleteContentIntent: (name: string) => void intents.delete(name),
   };
   const parts = { content, store, containerLayers: () => kept.containerLayers, logger: silentLogger };
-  return { ledger: new ContentLedger(parts), blobs, layers, failing, intents };
+  return { ledger: new ContentCollector(parts), blobs, layers, failing, intents };
 }
 
 const nothing = (async function* () {})();

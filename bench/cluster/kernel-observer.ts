@@ -4,7 +4,7 @@
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { Kernel, KernelEvent } from '@netyard/kernel';
-import type { PlayedHost } from '../../packages/cluster/bench/crowd.ts';
+import type { SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 
 /** rtm_protocol of routes that Netyard made. */
 const ourRoutes = 78;
@@ -14,15 +14,15 @@ const set = 'tunnel_peers';
 const patienceMs = 60_000;
 
 /** What of the kernel is needed. */
-export type ToldKernel = Pick<Kernel, 'watch' | 'listRoutes' | 'listNftElements'>;
+export type ObservedKernel = Pick<Kernel, 'watch' | 'listRoutes' | 'listNftElements'>;
 
-export class Told {
-  readonly #kernel: ToldKernel;
+export class KernelObserver {
+  readonly #kernel: ObservedKernel;
   readonly #routes = new Set<string>();
   readonly #addresses = new Set<string>();
   #changed = Promise.withResolvers<void>();
 
-  constructor(kernel: ToldKernel) {
+  constructor(kernel: ObservedKernel) {
     this.#kernel = kernel;
   }
 
@@ -48,7 +48,7 @@ export class Told {
   }
 
   /** Milliseconds that it took since `began`, until the kernel has (or has no more) all of these. */
-  async until(state: 'there' | 'gone', hosts: readonly PlayedHost[], began: number): Promise<number> {
+  async until(state: 'there' | 'gone', hosts: readonly SimulatedHost[], began: number): Promise<number> {
     const left = [...hosts];
     const late = setTimeout(() => this.#changed.reject(new Error(`${left.length} hosts are not ${state}`)), patienceMs);
     try {
@@ -66,7 +66,7 @@ export class Told {
     return this.#routes.size;
   }
 
-  #is(state: 'there' | 'gone', { subnet, address }: PlayedHost): boolean {
+  #is(state: 'there' | 'gone', { subnet, address }: SimulatedHost): boolean {
     const [route, element] = [this.#routes.has(subnet), this.#addresses.has(address)];
     return state === 'there' ? route && element : !route && !element;
   }

@@ -8,7 +8,7 @@ import type { NftElementObject } from '@netyard/kernel';
 import type { ExposedPort } from '../contract.ts';
 import { element } from './table.ts';
 
-export interface LinkHole {
+export interface LinkAllowRule {
   parentId: string;
   parentAddress: string;
   childId: string;
@@ -16,7 +16,7 @@ export interface LinkHole {
   ports: readonly ExposedPort[];
 }
 
-export function planLinkHole(hole: LinkHole): NftElementObject[] {
+export function planLinkAllowRules(hole: LinkAllowRule): NftElementObject[] {
   const comment = `link ${shortId(hole.parentId)} to ${shortId(hole.childId)}`;
   const keys = hole.ports.map(
     (port) => `${hole.parentAddress} . ${hole.childAddress} . ${port.protocol} . ${port.port}`,
