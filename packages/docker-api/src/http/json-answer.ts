@@ -3,8 +3,8 @@
  * faster than its client reads.
  */
 import { TimeSlice } from '@netyard/core';
-import { writePiece } from '../stream/pump.ts';
 import { jsonPieces } from './json-pieces.ts';
+import { writePiece } from './pump.ts';
 import { type RequestContext, UNREAD_ANSWER_MS } from './request-context.ts';
 
 /** Characters: what is not longer is sent whole, with its length; one write of a longer answer. */

@@ -6,13 +6,13 @@
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
 import type { CaptureRequest, PeerState } from '@netyard/network';
+import { pump } from '../http/pump.ts';
 import { readInteger } from '../http/query.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { captureFile, pcapngType } from '../pcapng/capture-file.ts';
 import { closeGently } from '../stream/hijack.ts';
-import { pump } from '../stream/pump.ts';
 
 /** A client that vanished without a word is noticed by probes. */
 const PROBE_MS = 10_000;

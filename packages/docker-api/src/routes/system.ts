@@ -2,10 +2,10 @@
 import { systemClock } from '@netyard/core';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
+import { pump } from '../http/pump.ts';
 import { readFilters, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { pump } from '../stream/pump.ts';
 import { translateContainerSummary } from '../translate/container-summary.ts';
 import { encodeEvent } from '../translate/event.ts';
 import { translateImageSummary } from '../translate/image.ts';

@@ -2,7 +2,7 @@
 import { finished } from 'node:stream';
 import type { Attachment, OutputChunk } from '@netyard/engine';
 import type { Connection } from '../http/connection.ts';
-import { pump } from './pump.ts';
+import { pump } from '../http/pump.ts';
 import { encodeFrame } from './stdcopy.ts';
 
 /** How long a client may keep its side open after ours has ended. */

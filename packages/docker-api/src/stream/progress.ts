@@ -5,8 +5,8 @@
 import type { JSONMessage } from '@netyard/api-types';
 import type { Progress } from '@netyard/engine';
 import { errorBody } from '../errors.ts';
+import { writePiece } from '../http/pump.ts';
 import type { RequestContext } from '../http/request-context.ts';
-import { writePiece } from './pump.ts';
 
 const MEBI = 1024 * 1024;
 
