@@ -6,6 +6,7 @@ export type * from './cluster.ts';
 export type * from './container.ts';
 export type * from './exec.ts';
 export { type ClientFlag, clientFlags } from './fields/client-flags.ts';
+export { bodiesOf, flagsOf, type PlacedField, placedFields } from './fields/commands.ts';
 export { containerConfig, containerCreate } from './fields/container.ts';
 export { endpointRequest, endpointState, networkConnect, networkDisconnect } from './fields/endpoint.ts';
 export { execCreate, execStart } from './fields/exec.ts';

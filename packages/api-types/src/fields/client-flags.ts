@@ -27,7 +27,13 @@ export const clientFlags: readonly ClientFlag[] = [
   boolFlag('quiet', 'Suppress the pull output', { short: 'q' }),
   boolFlag('detach', 'Run container in background and print container ID', { short: 'd', on: running }),
   stringFlag('detach-keys', 'Override the key sequence for detaching a container', { on: running }),
-  boolFlag('dry-run', 'Print what would be done, as shell commands; do nothing', { on: ['run', 'network connect'] }),
+  {
+    ...boolFlag('use-api-socket', 'Bind mount Docker API socket and required auth', { dockerOnly: true }),
+    remark: 'the docker command mounts the socket of its own context',
+  },
+  boolFlag('dry-run', 'Print what would be done to the network, as shell commands; do nothing', {
+    on: ['run', 'network connect'],
+  }),
   boolFlag('sig-proxy', 'Proxy received signals to the process', { default: 'true', on: running }),
   {
     ...boolFlag('disable-content-trust', 'Skip image verification', { default: 'true', hidden: true, on: creating }),

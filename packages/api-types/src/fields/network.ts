@@ -46,10 +46,14 @@ export const networkCreate = {
   IPAM: none(ipam),
   Internal: zero(flag, { flags: [boolFlag('internal', 'Restrict external access to the network', on)] }),
   Attachable: zero(flag, { flags: [boolFlag('attachable', 'Enable manual container attachment', on)] }),
-  Ingress: zero(flag, { flags: [boolFlag('ingress', 'Create swarm routing-mesh network', on)] }),
-  ConfigOnly: zero(flag, { flags: [boolFlag('config-only', 'Create a configuration only network', on)] }),
+  Ingress: zero(flag, {
+    flags: [boolFlag('ingress', 'Create swarm routing-mesh network', { ...on, dockerOnly: true })],
+  }),
+  ConfigOnly: zero(flag, {
+    flags: [boolFlag('config-only', 'Create a configuration only network', { ...on, dockerOnly: true })],
+  }),
   ConfigFrom: none(object({ Network: zero(text) }), {
-    flags: [stringFlag('config-from', 'The network from which to copy the configuration', on)],
+    flags: [stringFlag('config-from', 'The network from which to copy the configuration', { ...on, dockerOnly: true })],
   }),
   Options: zero(map(text), { flags: [mapFlag('opt', 'Set driver specific options', { ...on, short: 'o' })] }),
   Labels: zero(map(text), { flags: [listFlag('label', 'Set metadata on a network', on)] }),

@@ -24,8 +24,10 @@ export const throttleDevice = object({
   Rate: zero(whole, { required: true }),
 });
 
-const forWindows = (name: string) =>
-  ({ status: { warning: `${name} is for Windows containers and has no effect.` } }) as const;
+const discarded = (name: string) =>
+  ({
+    status: { warning: `linux does not support CPU ${name}. ${name[0]?.toUpperCase()}${name.slice(1)} discarded.` },
+  }) as const;
 const qualityOfService = (what: string) =>
   ({
     status: {
@@ -115,7 +117,11 @@ export const resources = {
   }),
   DeviceRequests: zero(list(anything), {
     since: 40,
-    flags: [flagOf('gpu-request', 'gpus', "GPU devices to add to the container ('all' to pass all GPUs)")],
+    flags: [
+      flagOf('gpu-request', 'gpus', "GPU devices to add to the container ('all' to pass all GPUs)", {
+        dockerOnly: true,
+      }),
+    ],
     status: {
       rejected: 'could not select device driver "" with capabilities: [[gpu]]',
       code: 'not-implemented',
@@ -132,18 +138,27 @@ export const resources = {
     remark: 'cgroup version 1; discarded with a warning elsewhere',
   }),
   Ulimits: zero(list(ulimit), { emptyAsValue: true, flags: [flagOf('ulimit', 'ulimit', 'Ulimit options')] }),
-  CpuCount: zero(whole, { ...forWindows('CpuCount'), flags: [intFlag('cpu-count', 'CPU count (Windows only)')] }),
+  CpuCount: zero(whole, {
+    ...discarded('count'),
+    flags: [intFlag('cpu-count', 'CPU count (Windows only)', { dockerOnly: true })],
+  }),
   CpuPercent: zero(whole, {
-    ...forWindows('CpuPercent'),
-    flags: [intFlag('cpu-percent', 'CPU percent (Windows only)')],
+    ...discarded('percent'),
+    flags: [intFlag('cpu-percent', 'CPU percent (Windows only)', { dockerOnly: true })],
   }),
   IOMaximumIOps: zero(whole, {
     ...qualityOfService('IOPs'),
-    flags: [flagOf('uint', 'io-maxiops', 'Maximum IOps limit for the system drive (Windows only)')],
+    flags: [
+      flagOf('uint', 'io-maxiops', 'Maximum IOps limit for the system drive (Windows only)', { dockerOnly: true }),
+    ],
   }),
   IOMaximumBandwidth: zero(whole, {
     ...qualityOfService('bandwidth'),
-    flags: [bytesFlag('io-maxbandwidth', 'Maximum IO bandwidth limit for the system drive (Windows only)')],
+    flags: [
+      bytesFlag('io-maxbandwidth', 'Maximum IO bandwidth limit for the system drive (Windows only)', {
+        dockerOnly: true,
+      }),
+    ],
   }),
 } as const;
 

@@ -31,6 +31,8 @@ export interface FlagFacts {
   readonly help: string;
   readonly default?: string;
   readonly hidden?: true;
+  /** Of the docker command only: what it does is nothing that Netyard's own command could ask for. */
+  readonly dockerOnly?: true;
   /** What a shell offers: a list of names, or a kind of object. */
   readonly complete?: string | readonly string[];
   /** The commands that have it. */

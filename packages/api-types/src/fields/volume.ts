@@ -3,6 +3,7 @@ import { bytesFlag, listFlag, mapFlag, stringFlag } from './flags.ts';
 import { anything, type FlagCommand, map, none, text, zero } from './shape.ts';
 
 const on = { on: ['volume create'] as readonly FlagCommand[] };
+const cluster = { ...on, dockerOnly: true } as const;
 
 export const volumeCreate = {
   Name: zero(text, { flags: [stringFlag('name', 'Specify volume name', { ...on, hidden: true })] }),
@@ -19,21 +20,21 @@ export const volumeCreate = {
     since: 42,
     flags: [
       stringFlag('availability', 'Cluster Volume availability ("active", "pause", "drain")', {
-        ...on,
+        ...cluster,
         default: 'active',
       }),
-      stringFlag('group', 'Cluster Volume group (cluster volumes)', on),
-      bytesFlag('limit-bytes', 'Minimum size of the Cluster Volume in bytes', on),
-      bytesFlag('required-bytes', 'Maximum size of the Cluster Volume in bytes', on),
-      stringFlag('scope', 'Cluster Volume access scope ("single", "multi")', { ...on, default: 'single' }),
-      mapFlag('secret', 'Cluster Volume secrets', on),
+      stringFlag('group', 'Cluster Volume group (cluster volumes)', cluster),
+      bytesFlag('limit-bytes', 'Minimum size of the Cluster Volume in bytes', cluster),
+      bytesFlag('required-bytes', 'Maximum size of the Cluster Volume in bytes', cluster),
+      stringFlag('scope', 'Cluster Volume access scope ("single", "multi")', { ...cluster, default: 'single' }),
+      mapFlag('secret', 'Cluster Volume secrets', cluster),
       stringFlag('sharing', 'Cluster Volume access sharing ("none", "readonly", "onewriter", "all")', {
-        ...on,
+        ...cluster,
         default: 'none',
       }),
-      listFlag('topology-preferred', 'A topology that the Cluster Volume would be preferred in', on),
-      listFlag('topology-required', 'A topology that the Cluster Volume must be accessible from', on),
-      stringFlag('type', 'Cluster Volume access type ("mount", "block")', { ...on, default: 'block' }),
+      listFlag('topology-preferred', 'A topology that the Cluster Volume would be preferred in', cluster),
+      listFlag('topology-required', 'A topology that the Cluster Volume must be accessible from', cluster),
+      stringFlag('type', 'Cluster Volume access type ("mount", "block")', { ...cluster, default: 'block' }),
     ],
     status: {
       rejected:

@@ -5,7 +5,7 @@ import { DaemonError } from '@netyard/client';
 import { isNetyardError, NetyardError, reasonOf } from '@netyard/core';
 import { readCredentials } from '../credentials.ts';
 import { describeError, Failure } from '../failure.ts';
-import { createFlags } from '../options/create-flags.ts';
+import { commandFlags } from '../options/command-flags.ts';
 import { createRequest } from '../options/create-request.ts';
 import { authKey, familiarText, parseReference } from '../options/reference.ts';
 import type { Context, Output } from '../program/context.ts';
@@ -15,7 +15,7 @@ import { showProgress } from '../terminal/progress.ts';
 export const create: CommandSpec = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   args: [1, Number.POSITIVE_INFINITY],
-  flags: createFlags,
+  flags: commandFlags('create'),
   stopAtArgument: true,
   examples: ['netyard create --name web -p 8801:80 nginx', 'netyard start web'],
   complete: 'images',

@@ -1,8 +1,10 @@
 /** `exec`: a further process in a running container. */
 import { readFileSync } from 'node:fs';
-import type { ExecCreateRequest } from '@netyard/api-types';
+import { type ExecCreateRequest, execCreate } from '@netyard/api-types';
 import { Failure } from '../failure.ts';
+import { commandFlags } from '../options/command-flags.ts';
 import { readEnvironment } from '../options/environment.ts';
+import { fillFields } from '../options/fill-fields.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { followSize, sizeOf } from '../terminal/signals.ts';
@@ -12,17 +14,7 @@ export const exec: CommandSpec = {
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
   args: [2, Number.POSITIVE_INFINITY],
   stopAtArgument: true,
-  flags: [
-    { name: 'detach', short: 'd', type: 'bool', help: 'Detached mode: run command in the background' },
-    { name: 'detach-keys', type: 'string', help: 'Override the key sequence for detaching a container' },
-    { name: 'env', short: 'e', type: 'list', help: 'Set environment variables' },
-    { name: 'env-file', type: 'list', help: 'Read in a file of environment variables' },
-    { name: 'interactive', short: 'i', type: 'bool', help: 'Keep STDIN open even if not attached' },
-    { name: 'privileged', type: 'bool', help: 'Give extended privileges to the command' },
-    { name: 'tty', short: 't', type: 'bool', help: 'Allocate a pseudo-TTY' },
-    { name: 'user', short: 'u', type: 'string', help: 'Username or UID (format: "<name|uid>[:<group|gid>]")' },
-    { name: 'workdir', short: 'w', type: 'string', help: 'Working directory inside the container' },
-  ],
+  flags: commandFlags('exec'),
   examples: [
     'netyard exec -it nginx-1 bash',
     'netyard exec nginx-2 cat /etc/hosts',
@@ -54,19 +46,15 @@ function execRequest(context: Context, { args, flags }: CommandInput): ExecCreat
   const detach = flags.bool('detach');
   const tty = flags.bool('tty');
   const size = tty && !detach ? sizeOf(context) : undefined;
-  return {
-    User: flags.text('user'),
-    Privileged: flags.bool('privileged'),
-    Tty: tty,
-    ...(size ? { ConsoleSize: size } : {}),
+  const request = fillFields(execCreate, flags, {
+    ConsoleSize: size,
     AttachStdin: !detach && flags.bool('interactive'),
     AttachStderr: !detach,
     AttachStdout: !detach,
-    DetachKeys: flags.text('detach-keys'),
     Env: variables.length > 0 ? variables : null,
-    WorkingDir: flags.text('workdir'),
     Cmd: args.slice(1),
-  };
+  });
+  return request as ExecCreateRequest;
 }
 
 async function runInteractive(context: Context, id: string, request: ExecCreateRequest): Promise<number> {

@@ -1,11 +1,19 @@
 /** `network ls`, `create`, `rm`, `connect`, `disconnect`. */
-import type { EndpointSettings, IPAMPoolConfig, Network, NetworkCreateRequest } from '@netyard/api-types';
+import {
+  type EndpointSettings,
+  type IPAMPoolConfig,
+  type Network,
+  type NetworkCreateRequest,
+  networkCreate as networkFields,
+} from '@netyard/api-types';
 import { isNetyardError, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import { describeError, Failure } from '../failure.ts';
 import { labelsText } from '../format/containers.ts';
 import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
+import { commandFlags } from '../options/command-flags.ts';
 import { keyValues, readLabels } from '../options/environment.ts';
+import { fillFields } from '../options/fill-fields.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
 import { endpointOf } from '../options/network.ts';
 import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
@@ -76,22 +84,7 @@ export const networkLs: CommandSpec = {
 export const networkCreate: CommandSpec = {
   usage: '[OPTIONS] NETWORK',
   args: [1, 1],
-  flags: [
-    { name: 'attachable', type: 'bool', help: 'Enable manual container attachment' },
-    { name: 'aux-address', type: 'map', help: 'Auxiliary IPv4 or IPv6 addresses used by Network driver' },
-    { name: 'driver', short: 'd', type: 'string', help: 'Driver to manage the Network', default: 'bridge' },
-    { name: 'gateway', type: 'strings', help: 'IPv4 or IPv6 Gateway for the master subnet' },
-    { name: 'internal', type: 'bool', help: 'Restrict external access to the network' },
-    { name: 'ip-range', type: 'strings', help: 'Allocate container ip from a sub-range' },
-    { name: 'ipam-driver', type: 'string', help: 'IP Address Management Driver', default: 'default' },
-    { name: 'ipam-opt', type: 'map', help: 'Set IPAM driver specific options' },
-    { name: 'ipv4', type: 'bool', help: 'Enable or disable IPv4 address assignment', default: 'true' },
-    { name: 'ipv6', type: 'bool', help: 'Enable or disable IPv6 address assignment' },
-    { name: 'label', type: 'list', help: 'Set metadata on a network' },
-    { name: 'opt', short: 'o', type: 'map', help: 'Set driver specific options' },
-    { name: 'scope', type: 'string', help: "Control the network's scope" },
-    { name: 'subnet', type: 'strings', help: 'Subnet in CIDR format that represents a network segment' },
-  ],
+  flags: commandFlags('network create'),
   examples: ['netyard network create --subnet 10.5.0.0/16 --gateway 10.5.0.1 back'],
   run: async (context, { args: [name = ''], flags }) => {
     const answer = await context.client().networks.create(createBody(name, flags));
@@ -102,21 +95,23 @@ export const networkCreate: CommandSpec = {
 };
 
 function createBody(name: string, flags: Flags): NetworkCreateRequest {
-  const pools = ipamPools(flags);
-  return {
+  const ipam = {
+    Driver: flags.text('ipam-driver'),
+    Options: keyValues(flags.list('ipam-opt')),
+    Config: ipamPools(flags),
+  };
+  const given = (name: string): boolean | undefined => (flags.has(name) ? flags.bool(name) : undefined);
+  const body = fillFields(networkFields, flags, {
     Name: name,
-    Driver: flags.text('driver'),
-    ...(flags.text('scope') === '' ? {} : { Scope: flags.text('scope') }),
-    ...(flags.has('ipv4') ? { EnableIPv4: flags.bool('ipv4') } : {}),
-    ...(flags.has('ipv6') ? { EnableIPv6: flags.bool('ipv6') } : {}),
-    IPAM: { Driver: flags.text('ipam-driver'), Options: keyValues(flags.list('ipam-opt')), Config: pools },
-    Internal: flags.bool('internal'),
-    Attachable: flags.bool('attachable'),
-    Ingress: false,
-    ConfigOnly: false,
+    Scope: flags.text('scope') || undefined,
+    EnableIPv4: given('ipv4'),
+    EnableIPv6: given('ipv6'),
+    IPAM: ipam,
+    ConfigFrom: undefined,
     Options: keyValues(flags.list('opt')),
     Labels: readLabels([], flags.list('label')),
-  };
+  });
+  return body as NetworkCreateRequest;
 }
 
 /** Each range, gateway and auxiliary address goes to the subnet that holds it. */
@@ -168,20 +163,7 @@ export const networkRm: CommandSpec = {
 export const networkConnect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
   args: [2, 2],
-  flags: [
-    { name: 'alias', type: 'strings', help: 'Add network-scoped alias for the container' },
-    { name: 'driver-opt', type: 'strings', help: 'driver options for the network' },
-    { name: 'dry-run', type: 'bool', help: 'Print what would be done, as shell commands; do nothing' },
-    {
-      name: 'gw-priority',
-      type: 'int',
-      help: 'Highest gw-priority provides the default gateway. Accepts positive and negative values.',
-    },
-    { name: 'ip', type: 'string', help: 'IPv4 address (e.g., "172.30.100.104")' },
-    { name: 'ip6', type: 'string', help: 'IPv6 address (e.g., "2001:db8::33")' },
-    { name: 'link', type: 'list', help: 'Add link to another container' },
-    { name: 'link-local-ip', type: 'strings', help: 'Add a link-local address for the container' },
-  ],
+  flags: commandFlags('network connect'),
   examples: ['netyard network connect bridge web', 'netyard network connect --dry-run bridge web'],
   complete: 'networks',
   run: async (context, { args: [network = '', container = ''], flags }) => {

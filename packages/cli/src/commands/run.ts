@@ -2,29 +2,18 @@
 import type { ContainerCreateRequest } from '@netyard/api-types';
 import { messageOf } from '@netyard/core';
 import { Failure } from '../failure.ts';
-import { createFlags } from '../options/create-flags.ts';
+import { commandFlags } from '../options/command-flags.ts';
 import type { Context } from '../program/context.ts';
-import type { FlagSpec } from '../program/flags.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { followSize, proxySignals, sizeOf } from '../terminal/signals.ts';
 import { runStreams } from '../terminal/stream.ts';
 import { createContainer, requestFrom, withHelp } from './create.ts';
-import { dryRunFlag, printDryRun } from './dry-run.ts';
-
-const runFlags: readonly FlagSpec[] = [
-  ...createFlags.map((flag) =>
-    flag.name === 'pull' ? { ...flag, help: 'Pull image before running ("always", "missing", "never")' } : flag,
-  ),
-  { name: 'detach', short: 'd', type: 'bool', help: 'Run container in background and print container ID' },
-  { name: 'detach-keys', type: 'string', help: 'Override the key sequence for detaching a container' },
-  dryRunFlag,
-  { name: 'sig-proxy', type: 'bool', help: 'Proxy received signals to the process', default: 'true' },
-].sort((a, b) => (a.name < b.name ? -1 : 1));
+import { printDryRun } from './dry-run.ts';
 
 export const run: CommandSpec = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   args: [1, Number.POSITIVE_INFINITY],
-  flags: runFlags,
+  flags: commandFlags('run'),
   stopAtArgument: true,
   examples: [
     'netyard run --name nginx-1 -d -p 8801:80 nginx',

@@ -5,6 +5,7 @@ import { Failure } from '../failure.ts';
 import { labelsText } from '../format/containers.ts';
 import { humanSize, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
+import { commandFlags } from '../options/command-flags.ts';
 import { keyValues, readLabels } from '../options/environment.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';
 import { formatFlag } from '../options/shared-flags.ts';
@@ -64,12 +65,7 @@ export const volumeLs: CommandSpec = {
 export const volumeCreate: CommandSpec = {
   usage: '[OPTIONS] [VOLUME]',
   args: [0, 1],
-  flags: [
-    { name: 'driver', short: 'd', type: 'string', help: 'Specify volume driver name', default: 'local' },
-    { name: 'label', type: 'list', help: 'Set metadata for a volume' },
-    { name: 'name', type: 'string', help: 'Specify volume name', hidden: true },
-    { name: 'opt', short: 'o', type: 'map', help: 'Set driver specific options' },
-  ],
+  flags: commandFlags('volume create'),
   examples: ['netyard volume create data'],
   run: async (context, { args: [name], flags }) => {
     if (name !== undefined && flags.has('name')) {

@@ -1,15 +1,14 @@
 /** The flags of `run` and `create` as the API's create request. Pure: files are read through what is given. */
-import type { ContainerConfig, ContainerCreateRequest, HealthConfig, HostConfig, Resources } from '@netyard/api-types';
+import { type ContainerCreateRequest, containerConfig, type HealthConfig, hostConfig } from '@netyard/api-types';
 import { NetyardError, parseMac } from '@netyard/core';
 import type { Flags } from '../program/flags.ts';
-import { parseBytes, parseCpus, parseDuration, parseRestart, parseSwap } from '../program/values.ts';
-import { keyValues, readEnvironment, readLabels, type TextFile } from './environment.ts';
-import { parseCapabilities, parseDevice, parseLogging, parseSecurity } from './host-resources.ts';
-import { parseExtraHost } from './hosts.ts';
-import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
+import { parseDuration, parseRestart } from '../program/values.ts';
+import { readEnvironment, readLabels, type TextFile } from './environment.ts';
+import { fillFields } from './fill-fields.ts';
+import { parseLogging, parseSecurity } from './host-resources.ts';
+import { parseMount, parseVolumes } from './mounts.ts';
 import { parseNetwork, planEndpoints } from './network.ts';
 import { parsePorts } from './ports.ts';
-import { parseUlimit } from './ulimit.ts';
 
 export interface CreateInput {
   flags: Flags;
@@ -22,7 +21,6 @@ export interface CreateInput {
 
 const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
 const orNull = <T>(items: T[]): T[] | null => (items.length > 0 ? items : null);
-const bytesOf = (flags: Flags, name: string): number => (flags.has(name) ? parseBytes(flags.text(name)) : 0);
 
 /** Throws `invalid` with docker's words. */
 export function createRequest(input: CreateInput): ContainerCreateRequest {
@@ -38,13 +36,20 @@ export function createRequest(input: CreateInput): ContainerCreateRequest {
     mac: flags.text('mac-address'),
     linkLocalIps: flags.list('link-local-ip'),
   });
+  const host = {
+    ...hostFlags(input),
+    NetworkMode: network.mode,
+    PortBindings: ports.bindings,
+    Binds: orNull(volumes.binds),
+  };
+  const config = configFlags(input);
   return {
-    ...containerConfig(input, ports.exposed, volumes.volumes),
-    HostConfig: {
-      ...hostConfig(input, network.mode),
-      PortBindings: ports.bindings,
-      Binds: orNull(volumes.binds),
-    },
+    ...fillFields(containerConfig, flags, {
+      ...config,
+      ExposedPorts: Object.keys(ports.exposed).length > 0 ? ports.exposed : undefined,
+      Volumes: volumes.volumes,
+    }),
+    HostConfig: fillFields(hostConfig, flags, host),
     NetworkingConfig: { EndpointsConfig: network.endpoints },
   };
 }
@@ -70,40 +75,23 @@ function checkMode(flags: Flags, name: string, word: string, allowed: RegExp): v
   if (!allowed.test(flags.text(name))) throw invalid(`--${name}: invalid ${word} mode`);
 }
 
-function containerConfig(
-  { flags, image, command, env, readFile }: CreateInput,
-  exposed: Record<string, Record<string, never>>,
-  volumes: Record<string, Record<string, never>>,
-): Partial<ContainerConfig> {
+/** Fields that several flags make together, or a flag and its environment. */
+function configFlags({ flags, image, command, env, readFile }: CreateInput): Record<string, unknown> {
   const attached = flags.list('attach').map((name) => name.toLowerCase());
   const stdin = attached.includes('stdin') || flags.bool('interactive');
   const files = (name: string): TextFile[] => flags.list(name).map((path) => ({ name: path, text: readFile(path) }));
-  const mac = flags.text('mac-address');
-  const health = healthcheck(flags);
   return {
-    Hostname: flags.text('hostname'),
-    Domainname: flags.text('domainname'),
-    User: flags.text('user'),
     AttachStdin: stdin,
     AttachStdout: attached.length === 0 || attached.includes('stdout'),
     AttachStderr: attached.length === 0 || attached.includes('stderr'),
-    ...(Object.keys(exposed).length > 0 ? { ExposedPorts: exposed } : {}),
-    Tty: flags.bool('tty'),
-    OpenStdin: flags.bool('interactive'),
     // A client that goes away ends the input of a container it was attached to.
     StdinOnce: flags.bool('interactive') && stdin,
     Env: orNull(readEnvironment(files('env-file'), flags.list('env'), env)),
     Cmd: orNull(command),
-    ...(health ? { Healthcheck: health } : {}),
+    Healthcheck: healthcheck(flags),
     Image: image,
-    Volumes: volumes,
-    WorkingDir: flags.text('workdir'),
     Entrypoint: flags.has('entrypoint') ? [flags.text('entrypoint')] : null,
-    ...(mac !== '' ? { MacAddress: mac } : {}),
-    OnBuild: null,
     Labels: readLabels(files('label-file'), [...flags.list('label'), ...publishLabel(flags)]),
-    ...(flags.text('stop-signal') !== '' ? { StopSignal: flags.text('stop-signal') } : {}),
-    ...(flags.has('stop-timeout') ? { StopTimeout: flags.number('stop-timeout') } : {}),
   };
 }
 
@@ -140,83 +128,15 @@ function healthcheck(flags: Flags): HealthConfig | undefined {
   };
 }
 
-function hostConfig({ flags, cwd, readFile }: CreateInput, mode: string): Partial<HostConfig> {
-  const list = (name: string): string[] | null => orNull(flags.list(name));
+function hostFlags({ flags, cwd, readFile }: CreateInput): Record<string, unknown> {
   const security = parseSecurity(flags.list('security-opt'), readFile);
   const mounts = flags.list('mount').map((text) => parseMount(text, cwd));
-  const maps = { Annotations: 'annotation', StorageOpt: 'storage-opt', Sysctls: 'sysctl' } as const;
-  const optional = Object.entries(maps).filter(([, name]) => flags.has(name));
   return {
-    ContainerIDFile: flags.text('cidfile'),
-    LogConfig: parseLogging(flags.text('log-driver'), flags.list('log-opt')),
-    NetworkMode: mode,
-    RestartPolicy: parseRestart(flags.text('restart')),
-    AutoRemove: flags.bool('rm'),
-    VolumeDriver: flags.text('volume-driver'),
-    VolumesFrom: list('volumes-from'),
     ConsoleSize: [0, 0],
-    CapAdd: parseCapabilities(flags.list('cap-add')),
-    CapDrop: parseCapabilities(flags.list('cap-drop')),
-    CgroupnsMode: flags.text('cgroupns'),
-    Dns: flags.list('dns').map((address) => address.trim()),
-    DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],
-    DnsSearch: flags.list('dns-search'),
-    ExtraHosts: orNull(flags.list('add-host').map(parseExtraHost)),
-    GroupAdd: list('group-add'),
-    IpcMode: flags.text('ipc'),
-    Cgroup: '',
-    Links: list('link'),
-    OomScoreAdj: flags.number('oom-score-adj'),
-    PidMode: flags.text('pid'),
-    Privileged: flags.bool('privileged'),
-    PublishAllPorts: flags.bool('publish-all'),
-    ReadonlyRootfs: flags.bool('read-only'),
-    SecurityOpt: security.options,
-    ...(flags.has('tmpfs') ? { Tmpfs: parseTmpfs(flags.list('tmpfs')) } : {}),
-    UTSMode: flags.text('uts'),
-    UsernsMode: flags.text('userns'),
-    ShmSize: bytesOf(flags, 'shm-size'),
-    ...(flags.text('runtime') !== '' ? { Runtime: flags.text('runtime') } : {}),
-    Isolation: flags.text('isolation'),
-    ...resources(flags),
-    ...(mounts.length > 0 ? { Mounts: mounts } : {}),
+    LogConfig: parseLogging(flags.text('log-driver'), flags.list('log-opt')),
     MaskedPaths: security.maskedPaths,
+    Mounts: mounts.length > 0 ? mounts : undefined,
     ReadonlyPaths: security.readonlyPaths,
-    ...(flags.has('init') ? { Init: flags.bool('init') } : {}),
-    ...Object.fromEntries(optional.map(([field, name]) => [field, keyValues(flags.list(name))])),
-  };
-}
-
-function resources(flags: Flags): Resources {
-  return {
-    CpuShares: flags.number('cpu-shares'),
-    Memory: bytesOf(flags, 'memory'),
-    NanoCpus: flags.has('cpus') ? parseCpus(flags.text('cpus')) : 0,
-    CgroupParent: flags.text('cgroup-parent'),
-    BlkioWeight: flags.number('blkio-weight'),
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
-    CpuPeriod: flags.number('cpu-period'),
-    CpuQuota: flags.number('cpu-quota'),
-    CpuRealtimePeriod: flags.number('cpu-rt-period'),
-    CpuRealtimeRuntime: flags.number('cpu-rt-runtime'),
-    CpusetCpus: flags.text('cpuset-cpus'),
-    CpusetMems: flags.text('cpuset-mems'),
-    Devices: flags.list('device').map(parseDevice),
-    DeviceCgroupRules: orNull(flags.list('device-cgroup-rule')),
-    DeviceRequests: null,
-    MemoryReservation: bytesOf(flags, 'memory-reservation'),
-    MemorySwap: flags.has('memory-swap') ? parseSwap(flags.text('memory-swap')) : 0,
-    MemorySwappiness: Number(flags.text('memory-swappiness')),
-    OomKillDisable: flags.bool('oom-kill-disable'),
-    PidsLimit: flags.number('pids-limit'),
-    Ulimits: flags.list('ulimit').map(parseUlimit),
-    CpuCount: 0,
-    CpuPercent: 0,
-    IOMaximumIOps: 0,
-    IOMaximumBandwidth: 0,
+    SecurityOpt: security.options,
   };
 }

@@ -1,7 +1,8 @@
 /** `--network`, in its short and its long form, and the flags that fill an endpoint. Pure; throws `invalid`. */
-import type { EndpointSettings } from '@netyard/api-types';
+import { type EndpointSettings, endpointRequest, endpointState, type Field } from '@netyard/api-types';
 import { NetyardError, parseMac } from '@netyard/core';
 import { splitCsv } from './csv.ts';
+import { zeroValues } from './fill-fields.ts';
 
 export interface NetworkAttachment {
   target: string;
@@ -139,7 +140,7 @@ function withFlags(network: NetworkAttachment, flags: EndpointFlags): NetworkAtt
   return {
     ...network,
     aliases: flags.aliases.length > 0 ? flags.aliases : network.aliases,
-    // On a user-defined network a link is an alias of the endpoint; elsewhere it is HostConfig.Links alone.
+    // On a user-defined network a link is an alias of the endpoint; elsewhere it is the container's alone.
     links: isUserDefined(network.target) && flags.links.length > 0 ? flags.links : network.links,
     ipv4: flags.ipv4 || network.ipv4,
     ipv6: flags.ipv6 || network.ipv6,
@@ -156,24 +157,23 @@ export function endpointOf(network: NetworkAttachment): EndpointSettings {
     throw invalid('network-scoped aliases are only supported for user-defined networks');
   }
   if (network.mac !== '') checkedMac(network.mac);
-  return {
-    IPAMConfig: ipamOf(network),
-    Links: orNull(network.links),
-    Aliases: orNull(network.aliases),
-    MacAddress: network.mac,
-    DriverOpts: Object.keys(network.driverOptions).length > 0 ? network.driverOptions : null,
-    GwPriority: network.gatewayPriority,
-    NetworkID: '',
-    EndpointID: '',
-    Gateway: '',
-    IPAddress: '',
-    IPPrefixLen: 0,
-    IPv6Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
+  const values: Record<string, unknown> = {
+    'link-local-ip': network.linkLocalIps,
+    link: orNull(network.links),
+    alias: orNull(network.aliases),
+    'mac-address': network.mac,
+    'driver-opt': Object.keys(network.driverOptions).length > 0 ? network.driverOptions : null,
+    'gw-priority': network.gatewayPriority,
   };
+  const ofFlags = Object.entries(endpointRequest).map(([name, { flags = [], also = [] }]: [string, Field]) => {
+    const flag = [...flags.map((facts) => facts.name), ...also].find((flagName) => flagName in values);
+    return [name, flag === undefined ? null : values[flag]];
+  });
+  return { ...Object.fromEntries(ofFlags), IPAMConfig: ipamOf(network), ...noState } as EndpointSettings;
 }
+
+/** What docker sends for the fields that only inspect fills. */
+const noState = zeroValues(endpointState);
 
 function ipamOf({ ipv4, ipv6, linkLocalIps }: NetworkAttachment): EndpointSettings['IPAMConfig'] {
   if (ipv4 === '' && ipv6 === '' && linkLocalIps.length === 0) return null;

@@ -65,6 +65,8 @@ export class Flags {
     this.#given.set(spec.name, [...values, ...more]);
   }
 
+  /** Whether the command has it. */
+  knows = (name: string): boolean => this.#specs.has(name);
   /** Whether it was given at all. */
   has = (name: string): boolean => this.#given.has(name);
   list = (name: string): string[] => this.#given.get(name) ?? [];

@@ -1,8 +1,9 @@
 /** What the tables say about fields beyond their shape: which are rejected, warned about, or newer than the client. */
 import type { Field, FieldTable, Output, Shape } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
-import { isZero } from '../translate/field-codec.ts';
+
 import { type ApiVersion, speaks } from '../versions.ts';
+import { isZero } from './is-zero.ts';
 
 export interface Accepted<T extends FieldTable> {
   body: Output<T>;

@@ -1,5 +1,6 @@
 /** From a body's fields to the engine's values and back, by one table for both ways. Pure. */
 import type { Answer, Field, FieldTable, Output, Shape } from '@netyard/api-types';
+import { isZero } from '../schemas/is-zero.ts';
 
 /** What one field means: `read` for requests, `show` for inspect. Both in the form in which schemas give values. */
 export interface Codec<Value, Target, Source> {
@@ -36,12 +37,6 @@ function answerOf(fields: FieldTable, values: Readonly<Record<string, unknown>>)
     return field.omitEmpty && isZero(value) ? [] : [[name, fieldAnswer(field, value)]];
   });
   return Object.fromEntries(shown);
-}
-
-/** Absent, or Go's zero value. */
-export function isZero(value: unknown): boolean {
-  if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
 function fieldAnswer(field: Field, value: unknown): unknown {

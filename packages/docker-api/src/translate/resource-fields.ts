@@ -1,7 +1,8 @@
 /** Limits and restart policy: Docker's fields, both ways. Pure. */
 import { containerUpdate, type Output, resources } from '@netyard/api-types';
 import { type DeviceLimit, type Resources, type RestartRule, unlimited } from '@netyard/engine';
-import { type Codec, type Codecs, isZero, readFields, showFields } from './field-codec.ts';
+import { isZero } from '../schemas/is-zero.ts';
+import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
 
 const { RestartPolicy: restartField, ...updatable } = containerUpdate;
 
