@@ -12,6 +12,7 @@ export { endpointRequest, endpointState, networkConnect, networkDisconnect } fro
 export { execCreate, execStart } from './fields/exec.ts';
 export { hostConfig } from './fields/host-config.ts';
 export { networkCreate } from './fields/network.ts';
+export { type FlagEntry, flagEntry, type RequestObject, requestObjects } from './fields/objects.ts';
 export { containerUpdate, resources } from './fields/resources.ts';
 export type * from './fields/shape.ts';
 export { flag, zero } from './fields/shape.ts';

@@ -2,7 +2,7 @@
  * What the engine needs from the boxes at its side: a runtime (containerd), images' content and file systems, a
  * registry, stores. `runtime` and `store` implement these; tests may put recording fakes here.
  */
-import type { ContainerRecord, ImageConfig, ImageLayer, ImageRecord, VolumeRecord } from './model.ts';
+import type { ContainerRecord, DeviceLimit, ImageConfig, ImageLayer, ImageRecord, VolumeRecord } from './model.ts';
 
 // ---------------------------------------------------------------- runtime: tasks
 
@@ -52,6 +52,10 @@ export interface TaskSpec {
   /** undefined: Netyard's default profile; 'unconfined'; or the profile's JSON. */
   seccomp: string | undefined;
   devices: TaskDevice[];
+  /** `c 1:3 rwm`: what the device cgroup allows besides. */
+  deviceRules?: readonly string[];
+  /** AppArmor's; undefined: none. */
+  apparmorProfile?: string;
   sysctls: Record<string, string>;
   ulimits: { name: string; soft: number; hard: number }[];
   oomScoreAdj: number;
@@ -79,6 +83,14 @@ export interface TaskResources {
   pidsLimit?: number;
   blkioWeight?: number;
   oomKillDisable?: boolean;
+  cpuRealtimePeriod?: number;
+  cpuRealtimeRuntime?: number;
+  swappiness?: number;
+  weightDevices?: readonly DeviceLimit[];
+  readBytesPerSecond?: readonly DeviceLimit[];
+  writeBytesPerSecond?: readonly DeviceLimit[];
+  readsPerSecond?: readonly DeviceLimit[];
+  writesPerSecond?: readonly DeviceLimit[];
 }
 
 /** Paths the shim opens: plain files (appended to) or FIFOs; '' = none. With a tty only stdin and stdout. */

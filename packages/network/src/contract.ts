@@ -55,6 +55,8 @@ export interface EndpointConfig {
   ipv4Address?: string;
   ipv6Address?: string;
   macAddress?: string;
+  /** IPv4 addresses of 169.254.0.0/16 that the endpoint has besides. */
+  linkLocalAddresses?: string[];
   aliases?: string[];
   /** `target[:alias]`: DNS aliases on user-defined networks. */
   links?: string[];

@@ -21,6 +21,7 @@ export interface OciProcess {
   rlimits?: { type: string; soft: number; hard: number }[];
   noNewPrivileges: boolean;
   oomScoreAdj?: number;
+  apparmorProfile?: string;
 }
 
 export interface OciMount {
@@ -49,11 +50,33 @@ export interface OciNamespace {
 
 export interface OciResources {
   devices?: OciDeviceRule[];
-  memory?: { limit?: number; reservation?: number; swap?: number; disableOOMKiller?: boolean };
-  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
+  memory?: { limit?: number; reservation?: number; swap?: number; swappiness?: number; disableOOMKiller?: boolean };
+  cpu?: {
+    shares?: number;
+    quota?: number;
+    period?: number;
+    realtimePeriod?: number;
+    realtimeRuntime?: number;
+    cpus?: string;
+    mems?: string;
+  };
   pids?: { limit: number };
-  blockIO?: { weight: number };
+  blockIO?: {
+    weight?: number;
+    weightDevice?: (OciDeviceNumbers & { weight: number })[];
+    throttleReadBpsDevice?: OciThrottle[];
+    throttleWriteBpsDevice?: OciThrottle[];
+    throttleReadIOPSDevice?: OciThrottle[];
+    throttleWriteIOPSDevice?: OciThrottle[];
+  };
 }
+
+export interface OciDeviceNumbers {
+  major: number;
+  minor: number;
+}
+
+export type OciThrottle = OciDeviceNumbers & { rate: number };
 
 export interface OciDeviceRule {
   allow: boolean;

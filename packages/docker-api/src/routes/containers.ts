@@ -1,4 +1,5 @@
 /** Docker's routes for containers that answer with one JSON value or nothing. */
+import { containerUpdate } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
@@ -7,6 +8,7 @@ import { readBoolean, readFilters, readInteger, readTerminalSize } from '../http
 import { type RequestContext, sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
+import { acceptFields } from '../schemas/accept-fields.ts';
 import { containerCreateSchema, containerUpdateSchema } from '../schemas/bodies.ts';
 import { translateContainerCreate } from '../translate/container-create.ts';
 import { translateContainerInspect } from '../translate/container-inspect.ts';
@@ -146,7 +148,8 @@ function readName(query: URLSearchParams): string {
 
 function update({ engine }: ApiOptions): Handler {
   return async (exchange) => {
-    const body = await readJson(exchange.request, containerUpdateSchema);
+    const given = await readJson(exchange.request, containerUpdateSchema);
+    const { body } = acceptFields(containerUpdate, given, exchange.version);
     const { warnings } = await engine.containers.update(reference(exchange, 'id'), readUpdate(body));
     sendJson(exchange, 200, { Warnings: warnings });
   };

@@ -1,4 +1,5 @@
 /** Docker's routes for further processes in a running container. */
+import { execCreate, execStart } from '@netyard/api-types';
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import type { Connection } from '../http/connection.ts';
@@ -7,6 +8,7 @@ import { readTerminalSize } from '../http/query.ts';
 import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
+import { acceptFields } from '../schemas/accept-fields.ts';
 import { execCreateSchema, execStartSchema } from '../schemas/bodies.ts';
 import { closeGently, serveAttachment } from '../stream/hijack.ts';
 import { encodeFrame } from '../stream/stdcopy.ts';
@@ -18,7 +20,8 @@ export function execRoutes(options: ApiOptions): Route[] {
   const { exec } = options.engine;
   return [
     route('POST', '/containers/:id/exec', async (exchange) => {
-      const body = await readJson(exchange.request, execCreateSchema);
+      const given = await readJson(exchange.request, execCreateSchema);
+      const { body } = acceptFields(execCreate, given, exchange.version);
       const { id } = await exec.create(reference(exchange, 'id'), translateExecCreate(body));
       sendJson(exchange, 201, { Id: id });
     }),
@@ -38,7 +41,7 @@ function start({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { request, signal, answer } = exchange;
     const id = reference(exchange, 'id');
-    const body = await readOptionalJson(request, execStartSchema);
+    const { body } = acceptFields(execStart, await readOptionalJson(request, execStartSchema), exchange.version);
     const size = body.ConsoleSize;
     const options = {
       detach: body.Detach,

@@ -1,5 +1,5 @@
 /** Docker's routes for networks. */
-import type { Network } from '@netyard/api-types';
+import { type Network, networkConnect, networkCreate } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList, LazyMap } from '../http/json-pieces.ts';
@@ -7,6 +7,7 @@ import { readBoolean, readFilters } from '../http/query.ts';
 import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
+import { acceptFields } from '../schemas/accept-fields.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
 import {
   translateEndpointRequest,
@@ -31,7 +32,8 @@ export function networkRoutes(options: ApiOptions): Route[] {
       sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse) });
     }),
     route('POST', '/networks/create', async (exchange) => {
-      const body = await readJson(exchange.request, networkCreateSchema);
+      const given = await readJson(exchange.request, networkCreateSchema);
+      const { body } = acceptFields(networkCreate, given, exchange.version);
       const { id, warnings } = await networks.create(translateNetworkCreate(body));
       sendJson(exchange, 201, { Id: id, Warning: warnings.join('\n') });
     }),
@@ -51,7 +53,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
 function connect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;
-    const body = await readJson(request, networkConnectSchema);
+    const { body } = acceptFields(networkConnect, await readJson(request, networkConnectSchema), exchange.version);
     const network = reference(exchange, 'id');
     const endpoint = translateEndpointRequest(network, body.EndpointConfig);
     if (!readBoolean(query, 'dryRun')) {

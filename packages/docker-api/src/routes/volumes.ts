@@ -1,4 +1,5 @@
 /** Docker's routes for volumes. */
+import { volumeCreate } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
@@ -6,6 +7,7 @@ import { readBoolean, readFilters } from '../http/query.ts';
 import { sendEmpty } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
+import { acceptFields } from '../schemas/accept-fields.ts';
 import { volumeCreateSchema } from '../schemas/bodies.ts';
 import { translateVolume } from '../translate/volume.ts';
 import { reference } from './reference.ts';
@@ -20,7 +22,8 @@ export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
       sendJson(exchange, 200, translateVolume(await volumes.get(reference(exchange, 'name'))));
     }),
     route('POST', '/volumes/create', async (exchange) => {
-      const body = await readJson(exchange.request, volumeCreateSchema);
+      const given = await readJson(exchange.request, volumeCreateSchema);
+      const { body } = acceptFields(volumeCreate, given, exchange.version);
       const record = await volumes.create({
         name: body.Name,
         driver: body.Driver,

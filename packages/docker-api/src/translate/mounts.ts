@@ -147,14 +147,13 @@ function bindMount(body: MountBody, common: Common): MountRequest {
     ...common,
     type: 'bind',
     ...(body.BindOptions?.CreateMountpoint ? { createSource: true } : {}),
+    ...(body.BindOptions?.NonRecursive ? { nonRecursive: true } : {}),
     ...(isPropagation(propagation) ? { propagation } : {}),
   };
 }
 
 function volumeMount(body: MountBody, common: Common): MountRequest {
   const options = body.VolumeOptions;
-  if (options?.Subpath)
-    throw new NetyardError('not-implemented', 'Netyard does not mount a part of a volume (volume-subpath)');
   if (common.source !== '') checkVolumeName(common.source);
   else if (common.readOnly) throw invalidMount('volume', 'must not set ReadOnly mode when using anonymous volumes');
   return {
@@ -185,10 +184,37 @@ export function formatMountRequests(config: ContainerConfig): Mount[] {
       ...(mount.source === '' ? {} : { Source: mount.source }),
       Target: mount.target,
       ...(mount.readOnly ? { ReadOnly: true } : {}),
-      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
-      ...(mount.noCopy ? { VolumeOptions: { NoCopy: true } } : {}),
+      ...formatBindOptions(mount),
+      ...formatVolumeOptions(mount),
       ...formatTmpfsOptions(mount),
     }));
+}
+
+function formatBindOptions({
+  type,
+  propagation,
+  nonRecursive,
+  createSource,
+}: MountRequest): Pick<Mount, 'BindOptions'> {
+  const options = {
+    ...(propagation === undefined ? {} : { Propagation: propagation }),
+    ...(nonRecursive ? { NonRecursive: true } : {}),
+    ...(createSource ? { CreateMountpoint: true } : {}),
+  };
+  return type === 'bind' && Object.keys(options).length > 0 ? { BindOptions: options } : {};
+}
+
+function formatVolumeOptions({ noCopy, labels, driver, driverOptions }: MountRequest): Pick<Mount, 'VolumeOptions'> {
+  const config = {
+    ...(driver === undefined ? {} : { Name: driver }),
+    ...(driverOptions && Object.keys(driverOptions).length > 0 ? { Options: driverOptions } : {}),
+  };
+  const options = {
+    ...(noCopy ? { NoCopy: true } : {}),
+    ...(labels ? { Labels: labels } : {}),
+    ...(Object.keys(config).length > 0 ? { DriverConfig: config } : {}),
+  };
+  return Object.keys(options).length > 0 ? { VolumeOptions: options } : {};
 }
 
 function formatTmpfsOptions({ tmpfsSize, tmpfsMode }: MountRequest): Pick<Mount, 'TmpfsOptions'> {

@@ -12,7 +12,11 @@ export function translateEndpointRequest(network: string, settings: EndpointBody
     ipv6Address: settings?.IPAMConfig?.IPv6Address ?? '',
     macAddress: settings?.MacAddress ?? '',
   };
-  const lists: Record<string, string[]> = { aliases: settings?.Aliases ?? [], links: settings?.Links ?? [] };
+  const lists: Record<string, string[]> = {
+    aliases: settings?.Aliases ?? [],
+    links: settings?.Links ?? [],
+    linkLocalAddresses: settings?.IPAMConfig?.LinkLocalIPs ?? [],
+  };
   const driverOptions = settings?.DriverOpts ?? {};
   return {
     network: network === 'default' ? 'bridge' : network,
@@ -105,7 +109,11 @@ export function translateEndpoint(
   networkId: string,
 ): EndpointSettings {
   const asked = { IPv4Address: config.ipv4Address ?? '', IPv6Address: config.ipv6Address ?? '' };
-  const wanted = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== ''));
+  const { linkLocalAddresses = [] } = config;
+  const wanted = {
+    ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== '')),
+    ...(linkLocalAddresses.length > 0 ? { LinkLocalIPs: linkLocalAddresses } : {}),
+  };
   const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
   return {
     IPAMConfig: Object.keys(wanted).length > 0 ? wanted : null,

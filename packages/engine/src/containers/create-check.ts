@@ -6,7 +6,7 @@ import { NetyardError, parseCapability } from '@netyard/core';
 import { hasCode } from '../logs/file-errors.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, MountRequest, Resources } from '../model.ts';
-import { parseSecurityOptions } from './security-options.ts';
+import { parseSecurityOptions, warnAboutSecurityOptions } from './security-options.ts';
 import { parseSignal } from './signals.ts';
 import { checkSysctls } from './sysctls.ts';
 
@@ -25,6 +25,8 @@ export function checkRequest(config: ContainerConfig): string[] {
   checkRestartPolicy(config.restartPolicy);
   for (const mount of config.mounts) checkMount(mount);
   const warnings = checkResources(config.resources);
+  for (const rule of config.deviceRules ?? [])
+    refuse(!/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(rule), `invalid device cgroup rule format: '${rule}'`);
   checkNamespaces(config);
   const isolation = config.isolation ?? '';
   refuse(
@@ -36,8 +38,11 @@ export function checkRequest(config: ContainerConfig): string[] {
   for (const name of config.capAdd) parseCapability(name, 'CapAdd');
   for (const name of config.capDrop) parseCapability(name, 'CapDrop');
   if (config.logDriver !== '') checkLogOptions(config.logDriver, config.logOptions);
-  return warnings;
+  return [...warnings, ...warnAboutSecurityOptions(config.securityOptions, hasAppArmor())];
 }
+
+const appArmorSwitch = '/sys/module/apparmor/parameters/enabled';
+const hasAppArmor = (): boolean => existsSync(appArmorSwitch) && readFileSync(appArmorSwitch, 'latin1').startsWith('Y');
 
 function checkProcess(config: ContainerConfig): void {
   const directory = config.workingDirectory;
@@ -58,6 +63,7 @@ function checkHealthcheck({ healthcheck }: ContainerConfig): void {
   refuse(tooShort(healthcheck.timeoutNanoseconds), 'Timeout in Healthcheck cannot be less than 1ms');
   refuse(healthcheck.retries < 0, 'Retries in Healthcheck cannot be negative');
   refuse(tooShort(healthcheck.startPeriodNanoseconds), 'StartPeriod in Healthcheck cannot be less than 1ms');
+  refuse(tooShort(healthcheck.startIntervalNanoseconds ?? 0), 'StartInterval in Healthcheck cannot be less than 1ms');
 }
 
 export function checkRestartPolicy({ name, maximumRetryCount }: ContainerConfig['restartPolicy']): void {
@@ -122,6 +128,8 @@ export function checkResources(resources: Resources, update = false): string[] {
   refuse(cpuQuota > 0 && cpuQuota < 1000, 'CPU cfs quota can not be less than 1ms (i.e. 1000)');
   refuse(resources.cpuShares < 0, `invalid CPU shares (${resources.cpuShares}): value must be a positive integer`);
   refuse(blkioWeight > 0 && (blkioWeight < 10 || blkioWeight > 1000), 'Range of blkio weight is from 10 to 1000');
+  const { swappiness = 0 } = resources;
+  refuse(swappiness < 0 || swappiness > 100, `Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
   checkCpuset(resources.cpusetCpus, 'cpus');
   checkCpuset(resources.cpusetMems, 'mems');
   if (!resources.oomKillDisable || memory !== 0) return [];

@@ -75,6 +75,7 @@ function mergeHealthcheck(
     intervalNanoseconds: request.intervalNanoseconds || image.intervalNanoseconds,
     timeoutNanoseconds: request.timeoutNanoseconds || image.timeoutNanoseconds,
     startPeriodNanoseconds: request.startPeriodNanoseconds || image.startPeriodNanoseconds,
+    startIntervalNanoseconds: request.startIntervalNanoseconds || image.startIntervalNanoseconds || 0,
     retries: request.retries || image.retries,
   };
 }

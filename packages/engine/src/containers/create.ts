@@ -25,7 +25,7 @@ import { claimName } from './names.ts';
 import { checkRepair } from './network-repair.ts';
 import { readPublishName } from './publish-name.ts';
 import { splitSysctls } from './sysctls.ts';
-import { discardUnsupported } from './unsupported-resources.ts';
+import { checkRealtime, discardUnsupported } from './unsupported-resources.ts';
 
 /** What the functions of this file work on. */
 export interface CreateDependencies {
@@ -47,6 +47,7 @@ export async function createContainer(
   context: CreateDependencies,
   asked: Request,
 ): Promise<{ id: string; warnings: string[] }> {
+  checkRealtime(asked.config.resources, context.settings.cgroupVersion);
   const supported = discardUnsupported(asked.config.resources, context.settings.cgroupVersion);
   const runtime = context.runtime.resolveRuntime(asked.config.runtime);
   const request = { ...asked, config: { ...asked.config, runtime, resources: supported.resources } };

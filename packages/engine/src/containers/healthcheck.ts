@@ -29,6 +29,7 @@ export interface HealthcheckDependencies extends ExecCreateDependencies, ExecSta
 type Health = NonNullable<ContainerState['health']>;
 
 const defaults = { interval: 30_000_000_000, timeout: 30_000_000_000, startInterval: 5_000_000_000, retries: 3 };
+const defaultShell: readonly string[] = ['/bin/sh', '-c'];
 const maximumOutput = 4096;
 const keptResults = 5;
 
@@ -72,7 +73,7 @@ export class HealthMonitors {
   /** Begins with a wait, as Docker does. */
   start(record: ContainerRecord): void {
     const check = record.config.healthcheck;
-    const command = probeCommand(check, ['/bin/sh', '-c']);
+    const command = probeCommand(check, record.config.shell ?? defaultShell);
     if (!check || !command) return;
     const startedAt = record.state.startedAt ?? 0n;
     const next = (): void => {
@@ -104,7 +105,7 @@ export class HealthMonitors {
 function interval(check: Healthcheck, startedAt: bigint, now: bigint): number {
   const wanted = check.intervalNanoseconds || defaults.interval;
   if (now - startedAt >= BigInt(check.startPeriodNanoseconds)) return wanted;
-  return Math.min(defaults.startInterval, wanted);
+  return Math.min(check.startIntervalNanoseconds || defaults.startInterval, wanted);
 }
 
 /** As Go prints a duration: `1.5s`, `1m0s`, `200ms`. Pure. */
@@ -119,7 +120,7 @@ export function formatDuration(nanoseconds: number): string {
 
 /** The health that a container begins with: none without a check. */
 export function healthAtStart(record: ContainerRecord): Pick<ContainerState, 'health'> {
-  return probeCommand(record.config.healthcheck, ['/bin/sh', '-c']) ? { health: initialHealth } : {};
+  return probeCommand(record.config.healthcheck, defaultShell) ? { health: initialHealth } : {};
 }
 
 /** Runs the check once; never throws: what goes wrong is a failed check. */

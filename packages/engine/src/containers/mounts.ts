@@ -53,7 +53,13 @@ function plan(request: MountRequest): PlannedMount {
     };
   if (request.type === 'bind') {
     const propagation = request.propagation ?? 'rprivate';
-    return { mount: { ...common, type: 'bind', source: clean(request.source), propagation }, request, copy: false };
+    // The mount option itself: a bind that is not recursive.
+    const options = request.nonRecursive ? ['bind'] : [];
+    return {
+      mount: { ...common, type: 'bind', source: clean(request.source), propagation, options },
+      request,
+      copy: false,
+    };
   }
   const mount: ResolvedMount = {
     ...common,

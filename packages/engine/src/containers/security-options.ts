@@ -1,10 +1,12 @@
-/** `--security-opt`. SELinux labels and AppArmor profiles are accepted and have no effect. Pure. */
+/** `--security-opt`. SELinux labels are accepted and have no effect. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export interface SecurityOptions {
   noNewPrivileges: boolean;
   /** undefined: the default profile; `unconfined`; or the profile's JSON. */
   seccomp: string | undefined;
+  /** Of AppArmor; absent: none. */
+  apparmorProfile?: string;
 }
 
 /** Throws `invalid` with Docker's words. */
@@ -19,10 +21,22 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     if (key === 'seccomp') parsed.seccomp = seccompProfile(value);
     else if (key === 'no-new-privileges' && /^(true|false)$/i.test(value))
       parsed.noNewPrivileges = value.toLowerCase() === 'true';
-    else if (key !== 'label' && key !== 'apparmor')
-      throw new NetyardError('invalid', `invalid --security-opt 2: ${JSON.stringify(option)}`);
+    else if (key === 'apparmor') parsed.apparmorProfile = value;
+    else if (key !== 'label') throw new NetyardError('invalid', `invalid --security-opt 2: ${JSON.stringify(option)}`);
   }
   return parsed;
+}
+
+/** Those that this host does nothing with. */
+export function warnAboutSecurityOptions(options: readonly string[], hasAppArmor: boolean): string[] {
+  const isOf = (key: string) => (option: string) =>
+    new RegExp(`^${key}[=:]`).test(option) && !/[=:](unconfined|disable)$/.test(option);
+  return [
+    ...(options.some(isOf('apparmor')) && !hasAppArmor
+      ? ['Your kernel does not support AppArmor or it is disabled. Profile discarded.']
+      : []),
+    ...(options.some(isOf('label')) ? ['SELinux labels are not supported. Label discarded.'] : []),
+  ];
 }
 
 function seccompProfile(value: string): string | undefined {

@@ -51,6 +51,7 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
     capDrop: config.capDrop,
     ...parseSecurityOptions(config.securityOptions),
     devices: config.devices,
+    ...(config.deviceRules ? { deviceRules: config.deviceRules } : {}),
     sysctls: taskSysctls(record, network),
     ulimits: config.ulimits,
     oomScoreAdj: config.oomScoreAdj,
@@ -99,12 +100,24 @@ function taskMount(mount: ResolvedMount): TaskMount {
   const { source, target } = mount;
   if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
   const access = mount.readOnly ? 'ro' : 'rw';
-  return { type: 'bind', source, target, options: ['rbind', access, mount.propagation || 'rprivate'] };
+  const bind = mount.options.includes('bind') ? 'bind' : 'rbind';
+  return { type: 'bind', source, target, options: [bind, access, mount.propagation || 'rprivate'] };
 }
 
 function sharedMemory(record: ContainerRecord, taken: ReadonlySet<string>): TaskMount[] {
   if (record.config.ipcMode !== 'host' || taken.has('/dev/shm')) return [];
   return [{ type: 'bind', source: '/dev/shm', target: '/dev/shm', options: ['rbind', 'rw', 'rprivate'] }];
+}
+
+type DeviceLimits = Pick<
+  TaskResources,
+  'weightDevices' | 'readBytesPerSecond' | 'writeBytesPerSecond' | 'readsPerSecond' | 'writesPerSecond'
+>;
+
+function deviceLimits(resources: Resources): DeviceLimits {
+  const { weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond } = resources;
+  const all = { weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond };
+  return Object.fromEntries(Object.entries(all).filter(([, limits]) => limits?.length));
 }
 
 /** Only what is limited. Also for `docker update`. */
@@ -124,5 +137,9 @@ export function taskResources(resources: Resources): TaskResources {
     ...(pidsLimit > 0 ? { pidsLimit } : {}),
     ...(resources.blkioWeight > 0 ? { blkioWeight: resources.blkioWeight } : {}),
     ...(resources.oomKillDisable ? { oomKillDisable: true } : {}),
+    ...(resources.cpuRealtimePeriod ? { cpuRealtimePeriod: resources.cpuRealtimePeriod } : {}),
+    ...(resources.cpuRealtimeRuntime ? { cpuRealtimeRuntime: resources.cpuRealtimeRuntime } : {}),
+    ...(resources.swappiness === undefined ? {} : { swappiness: resources.swappiness }),
+    ...deviceLimits(resources),
   };
 }

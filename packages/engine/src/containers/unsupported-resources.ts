@@ -1,6 +1,7 @@
 /** Limits that this kernel's cgroup controllers lack: discarded with Docker's warning. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NetyardError } from '@netyard/core';
 import type { Resources } from '../model.ts';
 
 type Limit = {
@@ -8,9 +9,17 @@ type Limit = {
   controller: string;
   files: readonly string[];
   isSet(resources: Resources): boolean;
-  without: Partial<Resources>;
+  /** Values that stand for no limit, or the names of limits that are left out. */
+  without: Partial<Resources> | readonly (keyof Resources)[];
   warning: string;
 };
+
+type DeviceLimitKey =
+  | 'weightDevices'
+  | 'readBytesPerSecond'
+  | 'writeBytesPerSecond'
+  | 'readsPerSecond'
+  | 'writesPerSecond';
 
 const limits: readonly Limit[] = [
   {
@@ -52,27 +61,96 @@ const limits: readonly Limit[] = [
   },
   {
     controller: 'blkio',
-    files: ['blkio.weight', 'blkio.bfq.weight'],
+    // Not blkio.bfq.weight: crun knows this name alone, and Docker looks for no other.
+    files: ['blkio.weight'],
     isSet: ({ blkioWeight }) => blkioWeight > 0,
     without: { blkioWeight: 0 },
     warning: 'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.',
   },
+  {
+    controller: 'memory',
+    files: ['memory.swappiness'],
+    isSet: ({ swappiness }) => swappiness !== undefined,
+    without: ['swappiness'],
+    warning:
+      'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+  },
+  deviceLimit('weightDevices', 'blkio.weight_device', 'Block I/O weight_device', 'Weight-device'),
+  deviceLimit(
+    'readBytesPerSecond',
+    'blkio.throttle.read_bps_device',
+    'BPS Block I/O read limit',
+    'Block I/O BPS read limit',
+  ),
+  deviceLimit(
+    'writeBytesPerSecond',
+    'blkio.throttle.write_bps_device',
+    'BPS Block I/O write limit',
+    'Block I/O BPS write limit',
+  ),
+  deviceLimit(
+    'readsPerSecond',
+    'blkio.throttle.read_iops_device',
+    'IOPS Block read limit',
+    'Block I/O IOPS read limit',
+  ),
+  deviceLimit(
+    'writesPerSecond',
+    'blkio.throttle.write_iops_device',
+    'IOPS Block write limit',
+    'Block I/O IOPS write limit',
+  ),
 ];
 
+function deviceLimit(key: DeviceLimitKey, file: string, what: string, discarded: string): Limit {
+  return {
+    controller: 'blkio',
+    files: [file],
+    isSet: (resources) => (resources[key] ?? []).length > 0,
+    without: [key],
+    warning: `Your kernel does not support ${what} or the cgroup is not mounted. ${discarded} discarded.`,
+  };
+}
+
 /**
- * Version 2 has all of them. A controller whose hierarchy is not below `root` is not judged: the OCI runtime then says what
- * it lacks.
+ * A controller of version 1 whose hierarchy is not below `root` is not judged: the OCI runtime then says what it lacks.
+ * Version 2 has no swappiness and no switch for the OOM killer.
  */
 export function discardUnsupported(
   resources: Resources,
-  cgroupVersion: '1' | '2',
+  version: '1' | '2',
   root = '/sys/fs/cgroup',
 ): { resources: Resources; warnings: string[] } {
-  if (cgroupVersion === '2') return { resources, warnings: [] };
-  const missing = limits.filter(({ controller, files, isSet }) => {
+  const isMissing = ({ controller, files }: Limit): boolean => {
+    if (version === '2') return files.some((file) => onlyInVersion1.includes(file));
     const folder = join(root, controller);
-    return isSet(resources) && existsSync(folder) && !files.some((file) => existsSync(join(folder, file)));
-  });
-  const without = missing.map((limit) => limit.without);
-  return { resources: Object.assign({}, resources, ...without), warnings: missing.map(({ warning }) => warning) };
+    return existsSync(folder) && !files.some((file) => existsSync(join(folder, file)));
+  };
+  const missing = limits.filter((limit) => limit.isSet(resources) && isMissing(limit));
+  return {
+    resources: missing.reduce(discard, resources),
+    warnings: missing.map(({ warning }) => warning),
+  };
+}
+
+const onlyInVersion1: readonly string[] = ['memory.swappiness', 'memory.oom_control'];
+
+function discard(resources: Resources, { without }: Limit): Resources {
+  if (!Array.isArray(without)) return { ...resources, ...without };
+  const left = Object.entries(resources).filter(([key]) => !without.includes(key));
+  return Object.fromEntries(left) as unknown as Resources;
+}
+
+/** Throws `invalid` where the kernel has no real-time group scheduling (version 2 never has), in Docker's words. */
+export function checkRealtime(
+  { cpuRealtimePeriod = 0, cpuRealtimeRuntime = 0 }: Resources,
+  version: '1' | '2',
+  root = '/sys/fs/cgroup',
+): void {
+  if (cpuRealtimePeriod === 0 && cpuRealtimeRuntime === 0) return;
+  const cpu = join(root, 'cpu');
+  if (version === '2' || (existsSync(cpu) && !existsSync(join(cpu, 'cpu.rt_runtime_us'))))
+    throw new NetyardError('invalid', 'kernel does not support CPU real-time scheduler');
+  if (cpuRealtimePeriod !== 0 && cpuRealtimeRuntime > cpuRealtimePeriod)
+    throw new NetyardError('invalid', 'cpu real-time runtime cannot be higher than cpu real-time period');
 }

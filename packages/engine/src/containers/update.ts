@@ -12,7 +12,7 @@ import { hasProcess, passOverEnded } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { checkResources, checkRestartPolicy } from './create-check.ts';
 import { taskResources } from './task-spec.ts';
-import { discardUnsupported } from './unsupported-resources.ts';
+import { checkRealtime, discardUnsupported } from './unsupported-resources.ts';
 
 /** What the functions of this file work on. */
 export interface UpdateDependencies {
@@ -50,12 +50,10 @@ async function updateNow(
   const { status } = record.state;
   if (status === 'removing' || status === 'dead')
     throw new NetyardError('conflict', 'container is marked for removal and cannot be "update"');
-  const asked = discardUnsupported(
-    mergeResources(record.config.resources, change.resources),
-    context.settings.cgroupVersion,
-  );
-  const { resources } = asked;
-  const warnings = [...asked.warnings, ...checkResources(resources, true)];
+  const asked = mergeResources(record.config.resources, change.resources);
+  checkRealtime(asked, context.settings.cgroupVersion);
+  const { resources, warnings: discarded } = discardUnsupported(asked, context.settings.cgroupVersion);
+  const warnings = [...discarded, ...checkResources(resources, true)];
   const restartPolicy = change.restartPolicy ?? record.config.restartPolicy;
   checkRestartPolicy(restartPolicy);
   if (record.config.autoRemove && restartPolicy.name !== 'no')

@@ -153,6 +153,8 @@ function endpointProblems(context: RegisterDependencies, networkId: string, endp
     problems.push(`no configured subnet contains IP address ${address}`);
   if (endpoint.ipv6Address && !record?.predefined)
     problems.push(`no configured subnet contains IP address ${endpoint.ipv6Address}`);
+  for (const local of endpoint.linkLocalAddresses ?? [])
+    if (!isIpv4(local) || !local.startsWith('169.254.')) problems.push(`invalid link-local IP address: ${local}`);
   if (endpoint.macAddress) {
     try {
       parseMac(endpoint.macAddress);

@@ -67,6 +67,15 @@ export function planEndpoint(input: EndpointPlanInput): KernelObject[] {
       prefix: `${endpoint.ipv4Address}/${endpoint.ipv4PrefixLength}`,
       broadcast: bridge.broadcast,
     },
+    ...(endpoint.config.linkLocalAddresses ?? []).map(
+      (address): KernelObject => ({
+        kind: 'address',
+        ns,
+        link: endpoint.link,
+        prefix: `${address}/16`,
+        broadcast: '169.254.255.255',
+      }),
+    ),
     ...(input.isGateway ? [planDefaultRoute(input)] : []),
   ];
 }

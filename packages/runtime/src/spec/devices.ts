@@ -1,4 +1,5 @@
 /** Devices of a container, and what its device cgroup lets it open. Pure; numbers are those of devices.txt. */
+import { NetyardError } from '@netyard/core';
 import type { OciDevice, OciDeviceRule } from '../oci.ts';
 
 /** A device node of the host, as stat(2) showed it. */
@@ -30,7 +31,11 @@ const always: readonly [number, number][] = [
   [5, 1], // console
 ];
 
-export function planDeviceRules(devices: readonly WantedDevice[], privileged: boolean): OciDeviceRule[] {
+export function planDeviceRules(
+  devices: readonly WantedDevice[],
+  privileged: boolean,
+  more: readonly string[] = [],
+): OciDeviceRule[] {
   if (privileged) return [{ allow: true, access: 'rwm' }];
   return [
     { allow: false, access: 'rwm' },
@@ -44,7 +49,17 @@ export function planDeviceRules(devices: readonly WantedDevice[], privileged: bo
         access: permissions === '' ? 'rwm' : permissions,
       }),
     ),
+    ...more.map(parseDeviceRule),
   ];
+}
+
+/** `c 10:200 rwm` of `--device-cgroup-rule`; `*` is any number. */
+function parseDeviceRule(text: string): OciDeviceRule {
+  const [, type = '', major = '', minor = '', access = ''] =
+    /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text) ?? [];
+  if (type === '') throw new NetyardError('invalid', `invalid device cgroup rule format: '${text}'`);
+  const number = (name: 'major' | 'minor', given: string) => (given === '*' ? {} : { [name]: Number(given) });
+  return { allow: true, type: type as 'a' | 'b' | 'c', ...number('major', major), ...number('minor', minor), access };
 }
 
 export function planDevices(devices: readonly WantedDevice[]): OciDevice[] {

@@ -5,7 +5,8 @@ import type { TaskSpec } from '@netyard/engine';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { allowedSyscalls } from '../seccomp/syscalls.ts';
 import { defaultCapabilities, parseCapabilityMask, planCapabilities } from './capabilities.ts';
-import { type HostFacts, planLimits, planSpec } from './plan.ts';
+import { planLimits } from './limits.ts';
+import { type HostFacts, planSpec } from './plan.ts';
 import { resolveUser } from './user.ts';
 
 const facts: HostFacts = {

@@ -3,11 +3,12 @@
  * as facts, who the process is has been looked up in the container's own files.
  */
 import { defaultMaskedPaths, defaultReadonlyPaths, NetyardError } from '@netyard/core';
-import type { TaskResources, TaskSpec } from '@netyard/engine';
+import type { TaskSpec } from '@netyard/engine';
 import type { OciNamespace, OciProcess, OciResources, OciSpec } from '../oci.ts';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { planCapabilities } from './capabilities.ts';
 import { planDeviceRules, planDevices, type WantedDevice } from './devices.ts';
+import { type BlockDevices, type CgroupFacts, planLimits } from './limits.ts';
 import { initTarget, planMounts, planPropagation } from './mounts.ts';
 import type { ProcessUser } from './user.ts';
 
@@ -21,16 +22,14 @@ export interface HostFacts {
   /** For `--device`, and all of /dev for `--privileged`. */
   devices: readonly WantedDevice[];
   cgroups: CgroupFacts;
+  /** Of the limits for single devices. */
+  blockDevices?: BlockDevices;
+  /** Whether AppArmor is on: without it a profile is an error. */
+  appArmor?: boolean;
   /** Our own: what a container would have if its specification said nothing. */
   oomScoreAdj: number;
   /** Of each CPU: they tell of the load of others, see defaultMaskedPaths. */
   thermalPaths: readonly string[];
-}
-
-export interface CgroupFacts {
-  version: '1' | '2';
-  /** Whether the kernel counts swap: without it a limit of swap is an error. */
-  countsSwap: boolean;
 }
 
 export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): OciSpec {
@@ -42,14 +41,14 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
   const seccomp = unconfined ? undefined : planSeccomp(spec.seccomp, capabilities, facts.architecture);
   return {
     ociVersion: '1.0.2',
-    process: planProcess(spec, user, capabilities, facts.oomScoreAdj),
+    process: planProcess(spec, user, capabilities, facts),
     root: { path: spec.rootPath, readonly: spec.readOnlyRoot },
     ...(spec.utsNamespace === 'host' ? {} : { hostname: fullHostname(spec) }),
     mounts: planMounts(spec, facts.initPath),
     linux: {
       namespaces: planNamespaces(spec),
       cgroupsPath: spec.cgroupPath,
-      resources: planResources(spec.resources, facts, spec.privileged),
+      resources: planResources(spec, facts),
       devices: planDevices(facts.devices),
       sysctl: planSysctls(spec),
       ...planPropagation(spec),
@@ -65,7 +64,7 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
 const fullHostname = ({ hostname, domainname }: TaskSpec): string =>
   domainname === '' ? hostname : `${hostname}.${domainname}`;
 
-function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], ownOomScoreAdj: number): OciProcess {
+function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], facts: HostFacts): OciProcess {
   const args = spec.init ? [initTarget, '--', ...spec.args] : spec.args;
   // A process of another user has them only in the bounding set, for programs with file capabilities; as Docker.
   const held = user.uid === 0 ? capabilities : [];
@@ -78,7 +77,8 @@ function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], 
     cwd: spec.workingDirectory === '' ? '/' : spec.workingDirectory,
     capabilities: { bounding: capabilities, effective: held, permitted: held },
     noNewPrivileges: spec.noNewPrivileges,
-    ...planOomScore(spec.oomScoreAdj, ownOomScoreAdj),
+    ...planOomScore(spec.oomScoreAdj, facts.oomScoreAdj),
+    ...(spec.apparmorProfile !== undefined && facts.appArmor ? { apparmorProfile: spec.apparmorProfile } : {}),
     ...(spec.ulimits.length === 0 ? {} : { rlimits: spec.ulimits.map(planUlimit) }),
   };
 }
@@ -128,53 +128,11 @@ function planSysctls(spec: TaskSpec): Record<string, string> {
   };
 }
 
-function planResources(wanted: TaskResources, facts: HostFacts, privileged: boolean): OciResources {
-  return { devices: planDeviceRules(facts.devices, privileged), ...planLimits(wanted, facts.cgroups) };
-}
-
-/** Limits alone, also for an update of a running task. */
-export function planLimits(wanted: TaskResources, cgroups: CgroupFacts): Omit<OciResources, 'devices'> {
-  const memory = defined({
-    limit: positive(wanted.memory),
-    reservation: positive(wanted.memoryReservation),
-    swap: cgroups.countsSwap ? planSwap(wanted) : undefined,
-    disableOOMKiller: wanted.oomKillDisable && cgroups.version === '1' ? true : undefined,
-  });
-  const cpu = defined({
-    shares: positive(wanted.cpuShares),
-    quota: wanted.cpuQuota === 0 ? undefined : wanted.cpuQuota,
-    period: positive(wanted.cpuPeriod),
-    cpus: wanted.cpusetCpus || undefined,
-    mems: wanted.cpusetMems || undefined,
-  });
+function planResources(spec: TaskSpec, facts: HostFacts): OciResources {
   return {
-    ...(Object.keys(memory).length > 0 ? { memory } : {}),
-    ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
-    ...(wanted.pidsLimit ? { pids: { limit: wanted.pidsLimit < 0 ? mostPids : wanted.pidsLimit } } : {}),
-    ...(positive(wanted.blkioWeight) === undefined ? {} : { blockIO: { weight: wanted.blkioWeight ?? 0 } }),
+    devices: planDeviceRules(facts.devices, spec.privileged, spec.deviceRules),
+    ...planLimits(spec.resources, facts.cgroups, facts.blockDevices),
   };
-}
-
-/**
- * PID_MAX_LIMIT, as many as there can be: what takes a limit away. crun 1.8 writes the -1 of the specification to
- * pids.max, which takes `max` or a number up to this one.
- */
-export const mostPids = 4_194_304;
-
-const positive = (value: number | undefined): number | undefined =>
-  value !== undefined && value > 0 ? value : undefined;
-
-/** Memory and swap together, as in cgroup v1. Docker: twice the memory unless told; -1 is unlimited. */
-function planSwap(wanted: TaskResources): number | undefined {
-  const memory = wanted.memory ?? 0;
-  const swap = wanted.memorySwap ?? 0;
-  if (swap !== 0) return swap;
-  return memory > 0 ? memory * 2 : undefined;
-}
-
-function defined<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 /** `--device`: `rwm` or a part of it. */

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } fr
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasErrno } from '@netyard/kernel';
-import type { CgroupFacts } from '../spec/plan.ts';
+import type { CgroupFacts } from '../spec/limits.ts';
 
 export interface CgroupMounts {
   version: '1' | '2';

@@ -10,9 +10,11 @@ import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson, packShimOptions } from './any.ts';
 import { deleteTask } from './delete-task.ts';
 import {
+  findBlockDevices,
   findDevices,
   findInit,
   findThermalPaths,
+  hasAppArmor,
   readBoundingSet,
   readOomScoreAdj,
   readUserFiles,
@@ -79,6 +81,8 @@ function planOf(context: TaskContext, spec: TaskSpec) {
     initPath: spec.init ? findInit(context.searchPath) : '',
     devices: findDevices(spec),
     cgroups: context.cgroups,
+    blockDevices: findBlockDevices(spec.resources),
+    appArmor: hasAppArmor(),
     oomScoreAdj: readOomScoreAdj(),
     thermalPaths: findThermalPaths(),
   };

@@ -12,11 +12,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { TaskSpec } from '@netyard/engine';
+import type { TaskResources, TaskSpec } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
 import { atFd, withFd } from '../rootfs/root-paths.ts';
 import { parseCapabilityMask } from '../spec/capabilities.ts';
 import type { HostDevice, WantedDevice } from '../spec/devices.ts';
+import type { BlockDevices } from '../spec/limits.ts';
 import { checkDevicePermissions } from '../spec/plan.ts';
 import type { UserFiles } from '../spec/user.ts';
 import { findExecutable } from './runtimes.ts';
@@ -114,6 +115,26 @@ function lookUp(path: string): HostDevice[] {
   const device = asDevice(path, stat);
   if (!device) throw complain('not a device node');
   return [device];
+}
+
+/** Numbers of the devices that limits name. Throws `invalid` for one that is not there, as Docker does at start. */
+export function findBlockDevices(resources: TaskResources): BlockDevices {
+  const { weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond } = resources;
+  const all = [weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond];
+  const paths = new Set(all.flatMap((limits) => (limits ?? []).map(({ path }) => path)));
+  return new Map(
+    [...paths].map((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (!stat) throw new NetyardError('invalid', `stat ${path}: no such file or directory`);
+      return [path, deviceNumbers(stat.rdev)];
+    }),
+  );
+}
+
+/** aa-enabled(1) */
+export function hasAppArmor(): boolean {
+  const file = '/sys/module/apparmor/parameters/enabled';
+  return existsSync(file) && readFileSync(file, 'latin1').startsWith('Y');
 }
 
 /** File systems of their own, or places that every container has of its own; as libcontainer. */

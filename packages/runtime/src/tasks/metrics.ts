@@ -7,7 +7,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { TaskMetrics } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
-import { mostPids } from '../spec/plan.ts';
+import { mostPids } from '../spec/limits.ts';
 import { type CgroupMounts, cgroupFolder } from './cgroups.ts';
 import { blockCounters, flatKeyed, ioStat, limitOf, numberOf, numbersOf } from './metrics-text.ts';
 

@@ -14,7 +14,7 @@ import type {
 } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
-import { planLimits } from '../spec/plan.ts';
+import { planLimits } from '../spec/limits.ts';
 import { nanosecondsOf, packJson } from './any.ts';
 import { Calls } from './calls.ts';
 import { readCgroupMounts } from './cgroups.ts';
@@ -22,6 +22,7 @@ import { createTask } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
 import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
+import { findBlockDevices } from './host-facts.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics } from './metrics.ts';
 import { guardCrun } from './read-only-executable.ts';
@@ -149,7 +150,8 @@ class ContainerdRuntime implements Runtime {
   }
 
   async update(id: string, resources: TaskResources): Promise<void> {
-    const limits = packJson('LinuxResources', planLimits(resources, this.#context.cgroups));
+    const planned = planLimits(resources, this.#context.cgroups, findBlockDevices(resources));
+    const limits = packJson('LinuxResources', planned);
     await this.#onProcess('update', { id }, (tasks) => tasks.update({ containerId: id, resources: limits }));
   }
 

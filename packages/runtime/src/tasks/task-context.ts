@@ -1,6 +1,6 @@
 /** What creating, deleting and entering tasks have in common. */
 import type { Logger } from '@netyard/core';
-import type { CgroupFacts } from '../spec/plan.ts';
+import type { CgroupFacts } from '../spec/limits.ts';
 import type { Calls } from './calls.ts';
 import type { CgroupMounts } from './cgroups.ts';
 import type { OciRuntimes } from './runtimes.ts';
