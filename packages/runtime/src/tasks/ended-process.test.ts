@@ -38,9 +38,10 @@ test('refusals and an absent containerd are not asked about', async () => {
   }
 });
 
-test('zombies are gone, whatever their names hold', () => {
+test('a zombie, and a process that has begun to exit, is gone, whatever its name contains', () => {
   assert.ok(isGone(''));
   assert.ok(isGone('7 (sleep) Z 1 7 7'));
   assert.ok(isGone('7 (a) S ( b) X 1 7 7'));
-  assert.ok(!isGone('7 (a) Z) S 1 7 7'));
+  assert.ok(isGone('7 (sleep) D 1 7 7 0 -1 4194308 0'), 'PF_EXITING');
+  assert.ok(!isGone('7 (a) Z) S 1 7 7 0 -1 4194304 0'));
 });

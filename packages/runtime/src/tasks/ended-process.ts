@@ -40,5 +40,13 @@ async function hasEnded(process: ReportedProcess): Promise<boolean> {
   return isGone(await readFile(`/proc/${process.pid}/stat`, 'utf8').catch(() => ''));
 }
 
-/** From the text of a stat file, '' where there is none; the command's name may hold anything. Pure. */
-export const isGone = (stat: string): boolean => stat === '' || /^[ZXx]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+/** PF_EXITING of include/linux/sched.h: set when a process begins to exit, before it is a zombie. */
+const exitingFlag = 0x4;
+
+/** From the text of a stat file, '' when there is none; the command's name may contain anything. Pure. */
+export function isGone(stat: string): boolean {
+  if (stat === '') return true;
+  // state ppid pgrp session tty_nr tpgid flags
+  const [state = '', , , , , , flags = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return /^[ZXx]$/.test(state) || (Number(flags) & exitingFlag) !== 0;
+}
