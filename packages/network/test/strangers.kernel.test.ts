@@ -73,6 +73,59 @@ describe('containers of other engines', host, () => {
     assert.ok(!pingsBriefly(neighbour, '10.88.3.2'));
   });
 
+  describe('hosts on one bridge of an administrator talk to each other', () => {
+    const bridgedPeer = '/run/netns/on-32';
+
+    before(async () => {
+      sh('ip netns add on-32 && ip link add port32 type veth peer name eth0 netns on-32');
+      sh('ip link set port32 master br-lan up && ip -n on-32 link set eth0 up');
+      sh('ip -n on-32 address add 10.88.3.3/24 dev eth0 && ip -n on-32 route add default via 10.88.3.1');
+      await serve(bridgedPeer, 'tcp', 80, 'vm');
+      await serve(bridgedPeer, 'udp', 53, 'vm');
+    });
+
+    for (const value of [0, 1]) {
+      test(`with bridge-nf-call-iptables=${value}`, async () => {
+        sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${value}`);
+        assert.ok(pings(lan, '10.88.3.3'));
+        assert.equal(ask(lan, 'tcp', '10.88.3.3', 80), 'vm 10.88.3.2');
+        await eventually('UDP', () => askBriefly(lan, 'udp', '10.88.3.3', 53) === 'vm 10.88.3.2');
+        assert.ok(!pingsBriefly(lan, '192.0.2.9'), 'routed packets are still dropped');
+        assert.ok(!pingsBriefly(lan, '10.88.1.2'), 'to another bridge, too');
+      });
+    }
+
+    for (const flush of ['nft flush ruleset', 'nft flush table bridge netyard', 'nft delete table bridge netyard']) {
+      test(`until ${flush} is repaired`, async () => {
+        // The event loop of this process, which repairs, is busy until the pings are over.
+        sh(flush);
+        assert.ok(pings(lan, '10.88.3.3', '-c', '3', '-i', '0.01'));
+        assert.ok(!pingsBriefly(lan, '192.0.2.9'));
+        await eventually('the table is repaired', () =>
+          sh('nft list table bridge netyard 2>/dev/null || true').includes('meta mark set'),
+        );
+        assert.ok(pings(lan, '10.88.3.3'));
+      });
+    }
+
+    test('a frame keeps no mark of Netyard on the wire to another bridge of the host', async () => {
+      // A veth pair within one namespace keeps the mark of a packet: what arrives on br-far must be routed unmarked.
+      sh('ip link add br-far type bridge && ip address add 10.88.4.1/24 dev br-far && ip link set br-far up');
+      sh('ip link add far0 type veth peer name far1 && ip link set far0 master br-lan up');
+      sh('ip link set far1 master br-far up');
+      sh('nft add table bridge watch');
+      sh("nft add chain bridge watch pre '{ type filter hook prerouting priority -300; }'");
+      sh("nft 'add rule bridge watch pre iifname far1 ip daddr 10.88.3.99 meta mark 0 counter'");
+      sh("nft 'add rule bridge watch pre iifname far1 ip daddr 10.88.3.99 counter drop'");
+      sh('ip -n on-3 neigh add 10.88.3.99 lladdr 02:00:00:00:00:99 dev eth0');
+      assert.ok(!pingsBriefly(lan, '10.88.3.99'), 'flooded to all ports');
+      const [unmarked, all] = [...sh('nft list chain bridge watch pre').matchAll(/packets (\d+)/g)].map(([, n]) => n);
+      assert.equal(unmarked, '1');
+      assert.equal(all, '1');
+      sh('nft delete table bridge watch; ip link delete far0; ip link delete br-far');
+    });
+  });
+
   test('a link that is gone takes its rule along', async () => {
     sh('ip link delete podman0');
     sh('ip link add podman1 type bridge');

@@ -16,7 +16,7 @@ import type { NftTableObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../bridge-settings.ts';
 import { hostLinkPrefix } from '../object-names.ts';
 import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
-import { allButAllowedMark, allowedMark, publishedMark } from './marks.ts';
+import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 
 export const guardName = 'netyard_guard';
 
@@ -49,7 +49,8 @@ export interface GuardOptions {
 export function planGuard(bridges: readonly BridgeSettings[], { routesOnlyOwn }: GuardOptions): NftTableObject[] {
   if (bridges.length === 0) return [];
   const body = inputBody(bridges) + translationsBody(bridges) + forwardBody(bridges, routesOnlyOwn);
-  return [table('ip', body), ...(bridges.some(({ icc }) => icc) ? [] : [table('bridge', bridgeBody)])];
+  const parts = [bridges.some(({ icc }) => icc) ? '' : isolationBody, routesOnlyOwn ? markBody : ''].join('');
+  return [table('ip', body), ...(parts === '' ? [] : [table('bridge', parts)])];
 }
 
 const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
@@ -110,15 +111,23 @@ const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean)
 `;
 
 const strangers = (links: string): string => `
+		${isBridged} accept comment "within a bridge"
 		iifname != ${links} meta mark & ${allowedMark} == 0 drop comment "the daemon switched forwarding on for containers only"`;
 
 /**
  * Where every bridge keeps its containers apart. A rule for some bridges only would need `meta ibrname`, which not
  * every kernel has (NFT_BRIDGE_META).
  */
-const bridgeBody = `
+const isolationBody = `
 	chain forward {
 		type filter hook forward priority ${bridgePriority}; policy accept;
 		iifname "${hostLinkPrefix}*" oifname "${hostLinkPrefix}*" meta mark & ${publishedMark} == 0 drop comment "icc=false"
 	}
 `;
+
+const markBody = `
+	chain mark_bridged {
+		type filter hook forward priority ${bridgePriority}; policy accept;
+		${setBridged}
+	}
+${clearBridged}`;

@@ -12,3 +12,19 @@ export const publishedMark = '0x40000000';
 /** Set by the rules of table `ip netyard` that accept, checked by the guard: see guard.ts. */
 export const allowedMark = '0x20000000';
 export const allButAllowedMark = '0xdfffffff';
+
+/**
+ * Set on frames that are forwarded within a bridge, in the bridge family's forward hook before br_netfilter
+ * (priority -1) passes them to the `ip` chains, and cleared after it: foreign_forward must not drop them.
+ */
+export const bridgedMark = '0x10000000';
+export const setBridged = `meta mark set meta mark | ${bridgedMark}`;
+export const isBridged = `meta mark & ${bridgedMark} != 0`;
+
+/** Every bridge of the host; a mark must not reach another bridge of the same namespace through a veth pair. */
+export const clearBridged = `
+	chain clear_bridged {
+		type filter hook forward priority 10; policy accept;
+		${isBridged} meta mark set meta mark & 0xefffffff
+	}
+`;

@@ -13,7 +13,7 @@
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
 import { clearAllowed, setAllowed } from './guard.ts';
-import { publishedMark } from './marks.ts';
+import { clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 
 export const tableName = 'netyard';
 
@@ -160,7 +160,8 @@ const markPublished = `
 
 /**
  * Where the daemon switched forwarding on, nothing else of the host's may use it as a router: only what containers of
- * other engines send, answers to it, and what another program's rules publish (dnat).
+ * other engines send, answers to it, and what another program's rules publish (dnat). Frames within a bridge are not
+ * routed, but br_netfilter passes them through this chain, too.
  */
 const goToStrangers = `
 		iifname != @bridges goto strangers`;
@@ -169,19 +170,20 @@ const planStrangers = (allow: string): string => `
 	chain strangers {
 		ct status dnat ${allow}accept comment "published by another program"
 		iifname @engine_bridges ${allow}accept comment "from another engine's containers"
+		${isBridged} ${allow}accept comment "within a bridge"
 		drop comment "the daemon switched forwarding on for containers only"
 	}
 `;
 
 /** Between the ports of containers that may not talk freely (icc=false) no frame passes, of whatever protocol. */
-const bridgeBody = `
+const planBridgeBody = (routesOnlyOwn: boolean): string => `
 	set isolated_ports { type ifname; }
 
 	chain forward {
 		type filter hook forward priority -200; policy accept;
-		iifname @isolated_ports oifname @isolated_ports meta mark & ${publishedMark} == 0 drop comment "icc=false"
+		iifname @isolated_ports oifname @isolated_ports meta mark & ${publishedMark} == 0 drop comment "icc=false"${routesOnlyOwn ? `\n\t\t${setBridged}` : ''}
 	}
-`;
+${routesOnlyOwn ? clearBridged : ''}`;
 
 export interface TableOptions {
   /** Bridges that keep their containers apart see what is published, too (br_netfilter). */
@@ -199,7 +201,7 @@ export function planTables(options: TableOptions): NftTableObject[] {
   const parts = [routesOnlyOwn ? planStrangers(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
   return [
     { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join('') },
-    { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
+    { kind: 'nft-table', family: 'bridge', name: tableName, body: planBridgeBody(routesOnlyOwn) },
   ];
 }
 
