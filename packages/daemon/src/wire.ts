@@ -159,7 +159,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     logger,
     clock,
   });
-  return { engine, networks: engine.networksBox, registry };
+  return { engine, networks: engine.hostNetworks, registry };
 }
 
 async function openApi(

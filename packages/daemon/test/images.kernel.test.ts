@@ -165,8 +165,8 @@ const badArchives: [string, () => Promise<Buffer> | Buffer, RegExp][] = [
     () => tarOf([{ name: 'manifest.json', type: 'symlink', linkname: '/etc/passwd' }]),
     /invalid symlink/,
   ],
-  ['a device', () => tarOf([{ name: 'manifest.json', ...device }]), /neither a file nor a folder/],
-  ['a name given twice', () => tarOf([file('manifest.json', '[]'), file('./manifest.json', '[]')]), /is there twice/],
+  ['a device', () => tarOf([{ name: 'manifest.json', ...device }]), /neither a file nor a directory/],
+  ['a name given twice', () => tarOf([file('manifest.json', '[]'), file('./manifest.json', '[]')]), /duplicate entry/],
   [
     'a loop of links',
     () =>

@@ -1,8 +1,8 @@
 /**
- * What the engine offers to docker-api: Docker's nouns and verbs on plain values. No HTTP in here.
+ * The engine's public API, which docker-api uses: Docker's objects and operations on plain values, without HTTP.
  *
- * `ref` is a name (with or without a leading slash, also `parent/alias`), an id or an unambiguous id prefix;
- * `not-found` otherwise, with Docker's words (`No such container: X`, `No such image: X:latest`).
+ * `ref` is a name (with or without a leading slash, also `parent/alias`), an id or an unambiguous id prefix; otherwise
+ * `not-found` with Docker's message (`No such container: X`, `No such image: X:latest`).
  */
 import type { Readable, Writable } from 'node:stream';
 import type { KernelOperation } from '@netyard/kernel';
@@ -36,7 +36,7 @@ export interface LogOptions {
   until: bigint | undefined;
   /** Last lines; undefined: all. */
   tail: number | undefined;
-  /** Before each entry: its time, and the labels and variables that --log-opt asked for. */
+  /** Prefix of each entry: its time, and the labels and variables requested with --log-opt. */
   timestamps: boolean;
   details: boolean;
   signal: AbortSignal;
@@ -54,11 +54,11 @@ export interface AttachOptions {
   signal: AbortSignal;
 }
 
-/** A live connection to a process. Output ends when the process's output has ended or on detach. */
+/** A live connection to a process. Output ends with the process's output or on detach. */
 export interface Attachment {
   tty: boolean;
   output: AsyncIterable<OutputChunk>;
-  /** Ending it half-closes the process's stdin. Detach keys are watched for here. */
+  /** Ending it half-closes the process's stdin. Detach keys are detected here. */
   stdin: Writable | undefined;
   /** Resolves when the detach keys were typed. */
   detached: Promise<void>;
@@ -66,7 +66,7 @@ export interface Attachment {
 
 export interface ContainerSummary {
   record: ContainerRecord;
-  /** First the own name, then `parent/alias` of links that point here; with leading slashes. */
+  /** First its own name, then `parent/alias` of links to it; with leading slashes. */
   names: string[];
   /** `docker ps` STATUS: `Up 5 minutes`, `Exited (0) 2 hours ago`. */
   statusText: string;
@@ -92,10 +92,10 @@ export interface ContainerService {
     config: ContainerConfig;
     platform?: string;
   }): Promise<{ id: string; warnings: string[] }>;
-  /** `not-modified` when it runs already. */
+  /** Throws `not-modified` when it is already running. */
   start(ref: string, options?: { detachKeys?: string }): Promise<void>;
   stop(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
-  /** What stop and remove would do to the network; throw what they would throw, and do nothing. */
+  /** What stop and remove would change in the network; throws what they would throw, and changes nothing. */
   planStop(ref: string, options: { signal?: string }): Promise<KernelOperation[]>;
   planRemove(ref: string, options: { force: boolean; link: boolean }): Promise<KernelOperation[]>;
   restart(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
@@ -104,7 +104,7 @@ export interface ContainerService {
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
   remove(ref: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
-  /** Returns once the wait is in place; `done` ends with the exit. `removed` also when it was removed. */
+  /** Returns once it is waiting; `done` resolves at the exit, and `removed` also when the container was removed. */
   wait(
     ref: string,
     condition: 'not-running' | 'next-exit' | 'removed',
@@ -112,7 +112,7 @@ export interface ContainerService {
   ): Promise<{ done: Promise<{ exitCode: number; error?: string }> }>;
   list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<ContainerSummary[]>;
   inspect(ref: string, options: { size: boolean }): Promise<ContainerDetails>;
-  /** Whole entries, many in a chunk; without a terminal each in its frame (stdcopy.ts). */
+  /** Whole entries, several per chunk; without a terminal each with its frame header (stdcopy.ts). */
   logs(ref: string, options: LogOptions): Promise<{ tty: boolean; output: AsyncIterable<Uint8Array> }>;
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   resize(ref: string, rows: number, columns: number): Promise<void>;
@@ -135,7 +135,7 @@ export interface ContainerService {
   prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }>;
 }
 
-/** One reading; two make a rate. */
+/** One sample; a rate needs two. */
 export interface ContainerStats {
   id: string;
   name: string;
@@ -160,9 +160,12 @@ export interface ContainerStats {
 
 export interface ExecService {
   create(containerRef: string, config: ExecConfig): Promise<{ id: string }>;
-  /** `not-found` without such an exec, `conflict` unless its container takes commands: what is checked before a start. */
+  /**
+   * Throws `not-found` without such an exec, `conflict` unless its container accepts commands: the checks before a
+   * start.
+   */
   checkStart(id: string): Promise<void>;
-  /** Detached: returns when it runs. Attached: output and stdin. Once only: `conflict` the second time. */
+  /** Detached: returns when it runs. Attached: output and stdin. A second start throws `conflict`. */
   start(
     id: string,
     options: { detach: boolean; tty: boolean; consoleSize?: [number, number]; signal: AbortSignal },
@@ -171,7 +174,7 @@ export interface ExecService {
   inspect(id: string): Promise<ExecRecord>;
 }
 
-/** A line of `docker pull`'s and `push`'s progress (jsonmessage). */
+/** A progress line of `docker pull` and `push` (jsonmessage). */
 export interface Progress {
   id?: string;
   status?: string;
@@ -192,7 +195,7 @@ export interface ImageService {
   history(
     ref: string,
   ): Promise<{ id: string; created: bigint; createdBy: string; tags: string[]; size: number; comment: string }[]>;
-  /** `docker save` / `load` archives, and OCI layouts. Bad archives: `invalid`, nothing kept. */
+  /** `docker save` / `load` archives, and OCI layouts. Invalid archives throw `invalid`; nothing of them is kept. */
   load(archive: Readable, options: { quiet: boolean }): AsyncIterable<Progress>;
   save(refs: string[]): Promise<NodeJS.ReadableStream>;
   import(
@@ -224,7 +227,7 @@ export interface VolumeService {
 
 export interface NetworkService {
   list(filters: Filters): NetworkRecord[];
-  /** Containers that have an endpoint in it, for inspect. */
+  /** Containers with an endpoint in it, for inspect. */
   get(ref: string): {
     record: NetworkRecord;
     uses: { containerId: string; name: string; endpointId: string; mac: string; ipv4: string; ipv6: string }[];
@@ -272,17 +275,20 @@ export interface Engine {
   volumes: VolumeService;
   networks: NetworkService;
   events: EventStream;
-  /** A request has come or was answered: the output of containers that write as fast as they can makes room for a while. */
+  /**
+   * Called when a request arrives or is answered: for a while, output of containers that write at full speed gets less
+   * CPU.
+   */
   noteRequest(): void;
   system: {
     info(): Promise<SystemInfo>;
     diskUsage(): Promise<DiskUsage>;
-    /** For tests and `system cleanup`: removes leftovers that belong to no container; with `unknownData` data too. */
+    /** For tests and `system cleanup`: removes leftovers that belong to no container; with `unknownData` also data. */
     cleanup(options: { dryRun: boolean; unknownData?: boolean }): Promise<string[]>;
   };
-  /** Reconciles with what runs, then restarts what its policy says. */
+  /** Reconciles with the running containers, then applies restart policies. */
   start(): Promise<void>;
-  /** `stopContainers`: as dockerd without live-restore. */
+  /** `stopContainers`: as dockerd without live-restore does. */
   stop(options: { stopContainers: boolean }): Promise<void>;
 }
 

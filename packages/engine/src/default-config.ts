@@ -1,4 +1,4 @@
-/** What a container is when nothing is asked for: the ground that requests, and tests of them, build on. Pure. */
+/** Default container configuration, on which requests and tests of them are based. Pure. */
 import type { ContainerConfig, Resources } from './model.ts';
 
 export const unlimited: Resources = Object.freeze({

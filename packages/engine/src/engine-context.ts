@@ -1,11 +1,11 @@
 /**
- * What every use-case of the engine works on: the plugs, the settings, and the state that only a living process has
- * (indexes in memory, output captures, timers). One value, made by engine.ts; nothing here is global.
+ * The dependencies of all operations of the engine: adapters, settings, and in-memory state (indexes, output captures,
+ * timers). One value, created by engine.ts; nothing here is global.
  */
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
-import type { Departures } from './containers/background-deletions.ts';
+import type { BackgroundDeletions } from './containers/background-deletions.ts';
 import type { HealthMonitors } from './containers/healthcheck.ts';
 import type { RestartTimers } from './containers/restart-timers.ts';
 import type { StdinPipes } from './containers/stdin.ts';
@@ -43,10 +43,10 @@ export interface EngineContext {
   readonly execs: ExecRegistry;
   readonly waiters: Waiters;
   readonly restarts: RestartTimers;
-  readonly departures: Departures;
+  readonly backgroundDeletions: BackgroundDeletions;
   readonly health: HealthMonitors;
-  /** Why the state is not written at the moment; empty when it is. */
+  /** Why the state cannot be written at the moment; empty if it can. */
   readonly stateProblems: () => string[];
-  /** One change of state at a time per container. */
+  /** Serializes state changes per container. */
   readonly queue: KeyedQueue;
 }

@@ -1,8 +1,8 @@
-/** Puts the engine together: indexes from the stores, plugs, and the use-cases behind the `Engine` contract. */
+/** Assembles the engine: indexes from the stores, adapters, and the operations behind the `Engine` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/network';
-import { Departures } from './containers/background-deletions.ts';
+import { BackgroundDeletions } from './containers/background-deletions.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, recordProbe, runProbe } from './containers/healthcheck.ts';
 import { hasNetAdmin, readRepair } from './containers/network-repair.ts';
@@ -35,8 +35,8 @@ import { createVolumeService } from './volumes/service.ts';
 import { VolumeIndex } from './volumes/volume-index.ts';
 import { type FileSystemMounts, VolumeMounts } from './volumes/volume-mounts.ts';
 
-/** What the image service asks about containers, and tells. */
-export interface ImageNeighbours {
+/** The container queries and callbacks of the image service. */
+export interface ImageCallbacks {
   containers(): readonly ContainerRecord[];
   events: EventLog;
 }
@@ -44,23 +44,23 @@ export interface ImageNeighbours {
 export interface EngineOptions {
   runtime: Runtime;
   rootfs: RootFilesystems;
-  /** Containers and networks need each other: made from what the engine answers about containers. */
+  /** Containers and networks depend on each other: created with the engine's queries about containers. */
   networks: (containers: ContainerDirectory) => Networks;
-  images: (neighbours: ImageNeighbours) => Images;
-  store: ContainerStore & VolumeStore & { trouble?(): string | undefined };
+  images: (neighbours: ImageCallbacks) => Images;
+  store: ContainerStore & VolumeStore & { problem?(): string | undefined };
   settings: EngineSettings;
   files: PipeFiles;
   mounts: FileSystemMounts;
   /** `Kernel.linkStatistics`. */
   linkStatistics: (link: string, ns?: string) => Promise<LinkStatistics>;
-  /** For tests: in place of the thread that collects output. */
+  /** For tests: replaces the thread that collects output. */
   captureEntry?: URL;
   logger: Logger;
   clock: Clock;
 }
 
 /** Reads the stores; changes nothing before `start`, which also starts the networks (`networks.start`). */
-export function openEngine(options: EngineOptions): Engine & { networksBox: Networks } {
+export function openEngine(options: EngineOptions): Engine & { hostNetworks: Networks } {
   const context = openContext(options);
   const { images } = context;
   const listening: (() => void)[] = [];
@@ -73,19 +73,19 @@ export function openEngine(options: EngineOptions): Engine & { networksBox: Netw
     events: context.events,
     noteRequest: () => context.requests.note(),
     system: createSystemService(context),
-    networksBox: context.networks,
+    hostNetworks: context.networks,
     async start() {
       listening.push(
         context.networks.events((event) => publishNetwork(context.events, event)),
         context.runtime.events((event) => dispatch(context, event)),
       );
       await reconcile(context);
-      collectGarbage(context); // takes its time, and nobody waits for it
+      collectGarbage(context); // slow, and no caller needs the result
     },
     async stop({ stopContainers }) {
       context.restarts.close();
       if (stopContainers) await stopAll(context);
-      await context.departures.idle();
+      await context.backgroundDeletions.idle();
       for (const stop of listening.splice(0)) stop();
       context.health.stopAll();
       await Promise.all([context.outputs.close(), context.logs.close()]);
@@ -127,7 +127,7 @@ function openContext(options: EngineOptions): EngineContext {
     execs: new ExecRegistry(),
     waiters: new Waiters(),
     restarts: new RestartTimers(),
-    departures: new Departures(),
+    backgroundDeletions: new BackgroundDeletions(),
     health: new HealthMonitors(
       clock,
       (record, command) => runProbe(context, record, command),
@@ -135,14 +135,14 @@ function openContext(options: EngineOptions): EngineContext {
     ),
     queue: new KeyedQueue(),
     stateProblems() {
-      const trouble = store.trouble?.();
-      return trouble === undefined ? [] : [`WARNING: the state cannot be written and is kept in memory: ${trouble}`];
+      const problem = store.problem?.();
+      return problem === undefined ? [] : [`WARNING: the state cannot be written and is kept in memory: ${problem}`];
     },
   };
   return context;
 }
 
-/** What the network box may know of containers. */
+/** What the network package may query about containers. */
 function containerDirectory(index: ContainerIndex): ContainerDirectory {
   return {
     find: (ref) => index.find(ref)?.id,
@@ -171,7 +171,7 @@ function noteOom(context: EngineContext, id: string): void {
   publishContainer(context.events, context.index.setState(id, { oomKilled: true }), 'oom');
 }
 
-/** Restart policies are for the next start of the daemon, so this is no stop by a user. */
+/** Restart policies apply at the daemon's next start, so this does not count as a stop by a user. */
 async function stopAll(context: EngineContext): Promise<void> {
   const alive = context.index.all().filter(isAlive);
   await Promise.all(

@@ -1,19 +1,19 @@
-/** What Docker's filters have in common (moby daemon/internal/filters). Pure. */
+/** The rules that Docker's filters share (moby daemon/internal/filters). Pure. */
 import { NetyardError } from '@netyard/core';
 import type { Filters } from './contract.ts';
 
-/** Throws `invalid` with Docker's words for a filter that the command does not have. */
+/** Throws `invalid` with Docker's message for a filter that the command does not have. */
 export function checkFilterKeys(filters: Filters, allowed: readonly string[]): void {
   for (const key of filters.keys())
     if (!allowed.includes(key)) throw new NetyardError('invalid', `invalid filter '${key}'`);
 }
 
-/** `label=key` or `label=key=value`; all of them must hold. */
+/** `label=key` or `label=key=value`; all of them must match. */
 export function matchesKeyValues(
-  wanted: readonly string[] | undefined,
+  requested: readonly string[] | undefined,
   found: Readonly<Record<string, string>>,
 ): boolean {
-  return (wanted ?? []).every((text) => {
+  return (requested ?? []).every((text) => {
     const equals = text.indexOf('=');
     const value = found[equals < 0 ? text : text.slice(0, equals)];
     return value !== undefined && (equals < 0 || value === text.slice(equals + 1));
@@ -27,22 +27,22 @@ export function matchesPruneLabels(filters: Filters, labels: Readonly<Record<str
   return refused.length === 0 || !matchesKeyValues(refused, labels);
 }
 
-/** One of the values, exactly; a filter without values lets everything through. */
-export function matchesExactly(wanted: readonly string[] | undefined, found: string): boolean {
-  return wanted === undefined || wanted.length === 0 || wanted.includes(found);
+/** One of the values, exactly; a filter without values matches everything. */
+export function matchesExactly(requested: readonly string[] | undefined, found: string): boolean {
+  return requested === undefined || requested.length === 0 || requested.includes(found);
 }
 
 /** Docker's Match: one of the values, exactly or as a regular expression. */
-export function matchesPattern(wanted: readonly string[] | undefined, found: string): boolean {
-  if (wanted === undefined || wanted.length === 0) return true;
-  return wanted.some((pattern) => pattern === found || expression(pattern)?.test(found) === true);
+export function matchesPattern(requested: readonly string[] | undefined, found: string): boolean {
+  if (requested === undefined || requested.length === 0) return true;
+  return requested.some((pattern) => pattern === found || expression(pattern)?.test(found) === true);
 }
 
 function expression(pattern: string): RegExp | undefined {
   try {
     return new RegExp(pattern);
   } catch {
-    return undefined; // Docker, too, takes what is no expression as plain text
+    return undefined; // Docker, too, treats an invalid expression as plain text
   }
 }
 

@@ -1,6 +1,6 @@
 export * from './contract.ts';
 export { plainConfig, unlimited } from './default-config.ts';
-export { type EngineOptions, type ImageNeighbours, openEngine } from './engine.ts';
+export { type EngineOptions, type ImageCallbacks, openEngine } from './engine.ts';
 export type { EventLog } from './events/event-log.ts';
 export { createImageService, type ImageServiceParts, type Images } from './images/image-service.ts';
 export * from './model.ts';

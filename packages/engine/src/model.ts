@@ -1,6 +1,6 @@
 /**
- * The engine's own values: what a container, an image, a volume is to Netyard. camelCase, parsed, no Docker JSON:
- * docker-api translates. Sizes are bytes, times are nanoseconds since 1970 as bigint, durations say their unit.
+ * The engine's data model: containers, images and volumes. camelCase, parsed, no Docker JSON: docker-api translates.
+ * Sizes are bytes, times are nanoseconds since 1970 as bigint, durations name their unit.
  */
 import type { EndpointConfig, ExposedPort, NetworkMode, PortRequest } from '@netyard/network';
 
@@ -15,7 +15,7 @@ export type MountRequest = {
   /** Absolute path in the container. */
   target: string;
   readOnly: boolean;
-  /** bind given with -v: make the folder when it is missing. With --mount: an error. */
+  /** bind given with -v: create the directory if it is missing. With --mount a missing source is an error. */
   createSource?: boolean;
   propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
   /** bind: without the mounts below the source. */
@@ -27,7 +27,7 @@ export type MountRequest = {
   labels?: Record<string, string>;
   tmpfsSize?: number;
   tmpfsMode?: number;
-  /** Mount options as given with --tmpfs PATH:OPTIONS or -v …:OPTIONS, less those above. */
+  /** Mount options given with --tmpfs PATH:OPTIONS or -v …:OPTIONS, except those above. */
   options?: string[];
 };
 
@@ -47,7 +47,7 @@ export interface Resources {
   // Absent in records of older versions.
   cpuRealtimePeriod?: number; // microseconds, 0: none
   cpuRealtimeRuntime?: number;
-  /** 0 to 100; undefined: as the kernel has it. */
+  /** 0 to 100; undefined: the kernel's default. */
   swappiness?: number;
   weightDevices?: DeviceLimit[];
   readBytesPerSecond?: DeviceLimit[];
@@ -79,7 +79,7 @@ export interface Healthcheck {
   retries: number;
 }
 
-/** What is wanted of a container; never changes but by update, rename, connect and disconnect. */
+/** The requested configuration of a container; changed only by update, rename, connect and disconnect. */
 export interface ContainerConfig {
   /** As the user gave it: `nginx-web01`. */
   image: string;
@@ -99,7 +99,7 @@ export interface ContainerConfig {
   attachStderr: boolean;
   stopSignal: string;
   stopTimeoutSeconds: number | undefined;
-  /** For the health checks of kind CMD-SHELL. */
+  /** For health checks of kind CMD-SHELL. */
   shell?: string[];
   healthcheck?: Healthcheck;
   volumes: string[]; // Config.Volumes: anonymous volumes by target
@@ -134,7 +134,7 @@ export interface ContainerConfig {
   securityOptions: string[];
   readOnlyRootfs: boolean;
   devices: { pathOnHost: string; pathInContainer: string; permissions: string }[];
-  /** `c 1:3 rwm`: what the device cgroup allows besides. */
+  /** `c 1:3 rwm`: additional rules of the device cgroup. */
   deviceRules?: string[];
   groupAdd: string[];
   resources: Resources;
@@ -155,7 +155,7 @@ export interface ContainerConfig {
   isolation?: string;
   /** Of the volumes of -v and of the image. */
   volumeDriver?: string;
-  /** For inspect only: the client wrote the id there. */
+  /** For inspect only: the file the client wrote the id to. */
   idFile?: string;
   maskedPaths?: string[];
   readonlyPaths?: string[];
@@ -183,7 +183,7 @@ export interface HealthResult {
   output: string;
 }
 
-/** A mount as it came to be. */
+/** A mount after planning. */
 export interface ResolvedMount {
   type: 'bind' | 'volume' | 'tmpfs';
   name?: string;
@@ -196,7 +196,7 @@ export interface ResolvedMount {
   options: string[];
 }
 
-/** Path and arguments after entrypoint and command were put together with the image's. */
+/** Path and arguments, merged from entrypoint and command of the request and the image. */
 export interface ResolvedProcess {
   args: string[];
   env: string[];
@@ -204,7 +204,7 @@ export interface ResolvedProcess {
   user: string;
 }
 
-/** What the store keeps of one container. */
+/** The persisted state of one container. */
 export interface ContainerRecord {
   id: string;
   name: string; // without the slash
@@ -263,7 +263,7 @@ export interface ImageConfig {
   history: { created?: string; createdBy?: string; author?: string; comment?: string; emptyLayer?: boolean }[];
 }
 
-/** What the store keeps of one image. Its id is the digest of its config, as Docker's classic store has it. */
+/** The persisted state of one image. Its id is the digest of its config, as in Docker's classic store. */
 export interface ImageRecord {
   id: string; // sha256:…
   config: ImageConfig;
@@ -275,7 +275,7 @@ export interface ImageRecord {
   digests: string[];
   created: bigint;
   size: number;
-  /** When a tag was last put on it. */
+  /** When a tag was last assigned to it. */
   lastTagged: bigint;
 }
 

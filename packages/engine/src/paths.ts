@@ -1,4 +1,4 @@
-/** Where the engine keeps its files, as pure functions of the settings. */
+/** Paths of the engine's files, as pure functions of the settings. */
 import { join } from 'node:path';
 import type { EngineSettings } from './settings.ts';
 
@@ -8,9 +8,9 @@ type Roots = Pick<EngineSettings, 'dataRoot' | 'execRoot'>;
 export const containerDirectory = (roots: Roots, id: string): string => join(roots.dataRoot, 'containers', id);
 export const containersDirectory = (roots: Roots): string => join(roots.dataRoot, 'containers');
 
-/** Docker's name for it, so that log shippers find it. */
+/** Docker's file name, so that log shippers find it. */
 export const logPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), `${id}-json.log`);
-/** Where daemons before the FIFOs wrote how far the output was in the log. */
+/** Where daemons before the FIFOs stored the log position. */
 export const formerPositionPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), 'output.position');
 
@@ -20,17 +20,17 @@ export const ioDirectories = (roots: Roots): string => join(roots.execRoot, 'con
 
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 export const ioPath = (roots: Roots, id: string, stream: StreamName): string => join(ioDirectory(roots, id), stream);
-/** What was read from the FIFO and waits; see logs/spooled-stream.ts. */
+/** Bytes read from the FIFO and waiting; see logs/spooled-stream.ts. */
 export const spoolPath = (roots: Roots, id: string, stream: StreamName): string =>
   join(ioDirectory(roots, id), `${stream}.spool`);
-/** How far the output is in the log; see logs/position.ts. */
+/** The position up to which output is logged; see logs/position.ts. */
 export const positionPath = (roots: Roots, id: string): string => join(ioDirectory(roots, id), 'position');
 export const execIoPath = (roots: Roots, id: string, execId: string, stream: StreamName): string =>
   join(ioDirectory(roots, id), `exec-${execId}-${stream}`);
 
 export const volumesDirectory = (roots: Roots): string => join(roots.dataRoot, 'volumes');
 export const volumeDirectory = (roots: Roots, name: string): string => join(volumesDirectory(roots), name);
-/** Where a removed volume's folder goes before it is deleted; no volume can have that name. */
+/** Where a removed volume's directory is moved before it is deleted; no volume can have that name. */
 export const removedVolumeDirectory = (roots: Roots, id: string): string =>
   join(volumesDirectory(roots), `.removed-${id}`);
 export const isRemovedVolume = (entry: string): boolean => entry.startsWith('.removed-');

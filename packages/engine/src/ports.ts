@@ -1,6 +1,6 @@
 /**
- * What the engine needs from the boxes at its side: a runtime (containerd), images' content and file systems, a
- * registry, stores. `runtime` and `store` implement these; tests may put recording fakes here.
+ * The engine's ports: a runtime (containerd), image content and file systems, a registry, stores. The packages
+ * `runtime` and `store` implement them; tests may pass recording fakes.
  */
 import type { ContainerRecord, DeviceLimit, ImageConfig, ImageLayer, ImageRecord, VolumeRecord } from './model.ts';
 
@@ -19,7 +19,7 @@ export interface TaskDevice {
   permissions: string;
 }
 
-/** A container as the runtime sees it; `runtime` makes the OCI spec of it (pure `planSpec`). */
+/** A container as the runtime sees it; `runtime` builds the OCI spec from it (pure `planSpec`). */
 export interface TaskSpec {
   id: string;
   /** Mounted root file system (see RootFilesystems). */
@@ -28,14 +28,14 @@ export interface TaskSpec {
   args: string[];
   env: string[];
   workingDirectory: string;
-  /** `user[:group]` as given; resolved against the container's own /etc/passwd and /etc/group. */
+  /** `user[:group]` as given; resolved with the container's own /etc/passwd and /etc/group. */
   user: string;
   groupAdd: string[];
   tty: boolean;
   consoleSize?: [number, number];
   hostname: string;
   domainname: string;
-  /** Besides Docker's default ones (proc, dev, devpts, sysfs, cgroup, mqueue, shm). */
+  /** In addition to Docker's default mounts (proc, dev, devpts, sysfs, cgroup, mqueue, shm). */
   mounts: TaskMount[];
   shmSize: number;
   /** Path of the network namespace to join; undefined: the host's own. */
@@ -93,7 +93,7 @@ export interface TaskResources {
   writesPerSecond?: readonly DeviceLimit[];
 }
 
-/** Paths the shim opens: plain files (appended to) or FIFOs; '' = none. With a tty only stdin and stdout. */
+/** Paths that the shim opens: plain files (appended to) or FIFOs; '' = none. With a tty only stdin and stdout. */
 export interface TaskStdio {
   stdin: string;
   stdout: string;
@@ -131,10 +131,10 @@ export interface ExecSpec {
 export type RuntimeEvent =
   | { type: 'exit'; id: string; execId?: string; pid: number; exit: ExitStatus }
   | { type: 'oom'; id: string }
-  /** The stream to containerd broke and came back: compare with `list()`. */
+  /** The event stream of containerd was interrupted and restored: compare with `list()`. */
   | { type: 'resync' };
 
-/** cgroup figures; bytes and nanoseconds. */
+/** cgroup counters; bytes and nanoseconds. */
 export interface TaskMetrics {
   pids: number;
   pidsLimit: number;
@@ -151,9 +151,9 @@ export interface TaskMetrics {
 }
 
 /**
- * Errors: `not-found` (no such task), `conflict` (not running), `invalid` with `hint` and a message that begins as
- * Docker's for a bad command: `exec: "x": executable file not found in $PATH` / `permission denied`, so that the
- * engine can answer 127 or 126.
+ * Errors: `not-found` (no such task), `conflict` (not running), `invalid` with `hint` and a message that begins like
+ * Docker's for a bad command: `exec: "x": executable file not found in $PATH` / `permission denied`, so that the engine
+ * can answer 127 or 126.
  */
 export interface Runtime {
   version(): Promise<{
@@ -161,27 +161,27 @@ export interface Runtime {
     runtimes: Record<string, { path: string; version: string }>;
     defaultRuntime: string;
   }>;
-  /** The name of the runtime that a container is made with, for '' the default one's. Throws `invalid`. */
+  /** The name of the runtime for a container; '' is the default one. Throws `invalid`. */
   resolveRuntime(name: string): string;
   /**
-   * Begins what needs no more than the id and takes a while. `create` is to follow, or `delete`. Never fails.
-   * @param held FIFOs to hold open for reading until `delete`, where the runtime can: what is in them outlives the writer
+   * Starts the slow part that needs only the id. `create` must follow, or `delete`. Never fails.
+   * @param held FIFOs to hold open for reading until `delete`, if the runtime can: their content outlives the writer
    */
   prepare(id: string, held?: readonly string[]): void;
-  /** Ids for which something was prepared and not deleted, with a task or without: for clean-up after a crash. */
+  /** Ids that were prepared and not deleted, with or without a task: for clean-up after a crash. */
   prepared(): string[];
-  /** Makes container and task; the process is made but does not run yet. Returns its pid. */
+  /** Creates container and task; the process is created but does not run yet. Returns its pid. */
   create(spec: TaskSpec): Promise<{ pid: number }>;
   start(id: string): Promise<void>;
-  /** `pid`: of the container's own process, for whoever knows that it runs: then nobody is asked for it. */
+  /** `pid`: of the container's main process, when the caller knows that it runs: saves a query to the runtime. */
   kill(id: string, signal: number, options?: { execId?: string; all?: boolean; pid?: number }): Promise<void>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   update(id: string, resources: TaskResources): Promise<void>;
   resize(id: string, rows: number, columns: number, execId?: string): Promise<void>;
-  /** The container's stdin gets its end of file. */
+  /** Closes the container's stdin. */
   closeStdin(id: string, execId?: string): Promise<void>;
-  /** Deletes task and container, killing what still runs; fine when they are gone. */
+  /** Deletes task and container, killing what still runs; no error when they do not exist. */
   delete(id: string): Promise<ExitStatus | undefined>;
   exec(id: string, spec: ExecSpec): Promise<{ pid: number }>;
   deleteExec(id: string, execId: string): Promise<ExitStatus | undefined>;
@@ -189,7 +189,7 @@ export interface Runtime {
   metrics(id: string): Promise<TaskMetrics>;
   get(id: string): Promise<TaskInfo | undefined>;
   list(): Promise<TaskInfo[]>;
-  /** Delivered in order; an exit is told once per process and connection. Returns how to stop. */
+  /** Delivered in order; an exit is reported once per process and connection. Returns how to stop. */
   events(listener: (event: RuntimeEvent) => void): () => void;
   close(): Promise<void>;
 }
@@ -205,41 +205,45 @@ export interface RootFolders {
 
 /** Overlay root file systems below the data root, and safe access to what is inside them. */
 export interface RootFilesystems {
-  /** Makes the container's own folders (upper, work) and, with init files, /etc/hosts and friends' mount points. */
+  /**
+   * Creates the container's own directories (upper, work) and, with init files, mount points for /etc/hosts and the
+   * like.
+   */
   create(containerId: string, layers: readonly string[]): Promise<void>;
   /** Mounts it (once) and returns the path of the merged view. */
   mount(containerId: string, layers: readonly string[]): Promise<string>;
   unmount(containerId: string): Promise<void>;
-  /** Removes folders; unmounts first. */
+  /** Removes the directories; unmounts first. */
   remove(containerId: string): Promise<void>;
   /** Runs with the merged view mounted, also for a stopped container. */
   withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T>;
-  /** The same for a stopped container, with its mounts in their places; see them as the container would. */
+  /** The same for a stopped container, with its mounts in place; shows the files as the container would see them. */
   withMounts<T>(
     containerId: string,
     layers: readonly string[],
     view: { mounts: readonly ViewMount[]; readOnlyRoot: boolean },
     work: (root: string) => Promise<T>,
   ): Promise<T>;
-  /** `docker diff`: what the container changed against its image. */
+  /** `docker diff`: the container's changes against its image. */
   changes(
     containerId: string,
     layers: readonly string[],
   ): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
   /** Bytes in the writable layer / in all of it. */
   size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
-  /** Container ids that have folders: for clean-up after a crash. */
+  /** Container ids that have directories: for clean-up after a crash. */
   list(): Promise<string[]>;
-  /** Where a container's folders are, uppermost layer first, for `docker inspect`. */
+  /** A container's directories, uppermost layer first, for `docker inspect`. */
   folders?(containerId: string, layers: readonly string[]): RootFolders;
 
   /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */
   statInRoot(root: string, path: string): Promise<PathStat | undefined>;
-  /** A tar stream of the file or folder, its own name first, as GET /containers/x/archive gives. */
+  /** A tar stream of the file or directory, its own name first, as in GET /containers/x/archive. */
   readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
   /**
-   * Unpacks a tar into an existing folder.
-   * @param options.owner `user[:group]`, resolved in the root's own files: owns all entries, whatever the archive says
+   * Unpacks a tar into an existing directory.
+   * @param options.owner `user[:group]`, resolved with the root's own files: owns all entries, whatever the archive
+   * says
    */
   writeArchive(
     root: string,
@@ -248,13 +252,13 @@ export interface RootFilesystems {
     options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
   ): Promise<void>;
   /**
-   * Makes a folder and those on the way to it, for root, where they are missing. Below a link that leads nowhere nothing
-   * is made; for a file in its place it throws in Docker's words.
+   * Creates a directory and its missing parents, owned by root. Creates nothing below a dangling link; throws with
+   * Docker's message when a file is in the way.
    */
   makeFolder(root: string, path: string): Promise<void>;
   /** The whole tree, for export and commit. */
   exportTree(root: string): Promise<NodeJS.ReadableStream>;
-  /** A new volume gets what the image has at its mount point. */
+  /** Copies the image's files at the mount point to a new volume. */
   copyTree(root: string, path: string, destination: string): Promise<void>;
 }
 
@@ -269,7 +273,7 @@ export interface ViewMount {
 export interface PathStat {
   name: string;
   size: number;
-  /** Go's os.FileMode bits, as the X-Docker-Container-Path-Stat header wants them. */
+  /** Go's os.FileMode bits, as in the X-Docker-Container-Path-Stat header. */
   mode: number;
   modified: bigint;
   linkTarget: string;
@@ -283,10 +287,10 @@ export interface Descriptor {
   size: number;
 }
 
-/** Blobs by digest and unpacked layers by chain id. Nothing half-written stays after a failure. */
+/** Blobs by digest and unpacked layers by chain id. A failure leaves nothing half-written. */
 export interface ImageContent {
   has(digest: string): Promise<boolean>;
-  /** Writes and verifies; `invalid` when the digest differs. Returns the descriptor. */
+  /** Writes and verifies; throws `invalid` when the digest differs. Returns the descriptor. */
   write(
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
@@ -295,7 +299,9 @@ export interface ImageContent {
   readAll(digest: string, limit: number): Promise<Uint8Array>;
   remove(digest: string): Promise<void>;
   listBlobs(): Promise<Descriptor[]>;
-  /** Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id is there. Returns the diff id found. */
+  /**
+   * Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id exists. Returns the computed diff id.
+   */
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }>;
   hasLayer(chainId: string): Promise<boolean>;
   removeLayer(chainId: string): Promise<void>;
@@ -319,12 +325,12 @@ export interface RegistryReference {
 }
 
 /**
- * A v2 registry (distribution-spec). Errors begin with the registry's own code in words, as Docker shows it:
- * `not-found` (`manifest unknown: …`, `name unknown: …`), `unauthorized`, `forbidden` (`denied: …`), `unavailable`
- * (no connection: `Get "https://…": dial tcp …`).
+ * A v2 registry (distribution-spec). Errors start with the registry's own code as text, as Docker shows it: `not-found`
+ * (`manifest unknown: …`, `name unknown: …`), `unauthorized`, `forbidden` (`denied: …`), `unavailable` (no connection:
+ * `Get "https://…": dial tcp …`).
  */
 export interface Registry {
-  /** Manifest or index under a tag or digest; a digest is verified. */
+  /** Manifest or index by tag or digest; a digest is verified. */
   resolve(
     ref: RegistryReference,
     credentials: RegistryCredentials,
@@ -336,7 +342,7 @@ export interface Registry {
     credentials: RegistryCredentials,
     signal?: AbortSignal,
   ): Promise<Descriptor & { body: Uint8Array }>;
-  /** Not verified; goes on where it was when the connection breaks. */
+  /** Not verified; resumes when the connection breaks. */
   fetchBlob(
     ref: RegistryReference,
     digest: string,
@@ -379,7 +385,7 @@ export interface ImageStore {
   deleteImage(id: string): void;
   /**
    * Digests of blobs and chain ids of layers (`blob X`, `layer X`) that are being added or removed: only these may be
-   * removed at a start, when nothing names them.
+   * removed at a start, when no record names them.
    */
   contentIntents(): string[];
   putContentIntent(name: string): void;

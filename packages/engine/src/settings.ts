@@ -2,11 +2,11 @@
 
 /** Settings from the daemon's flags; one frozen value. */
 export interface EngineSettings {
-  /** Survives a reboot: container folders, logs, volumes. */
+  /** Survives a reboot: container directories, logs, volumes. */
   dataRoot: string;
-  /** Gone after a reboot: output files and FIFOs of running containers. */
+  /** Lost at reboot: output files and FIFOs of running containers. */
   execRoot: string;
-  /** cgroup that containers are made below, such as `/netyard`. */
+  /** Parent cgroup of containers, such as `/netyard`. */
   cgroupParent: string;
   cgroupVersion: '1' | '2';
   /** `--log-driver`, `--log-opt`. */
@@ -19,9 +19,9 @@ export interface EngineSettings {
   storageDriver: string;
 }
 
-/** Files in ways that node:fs lacks; the kernel box's functions of the same names. */
+/** File operations that node:fs lacks; the kernel package's functions of the same names. */
 export interface PipeFiles {
   makeFifo(path: string, mode?: number): void;
-  /** Never waits for the other side; see fifo(7). */
+  /** Never blocks on the other side; see fifo(7). */
   openFifo(path: string, way: 'read' | 'write' | 'both'): number;
 }

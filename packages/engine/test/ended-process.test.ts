@@ -1,4 +1,6 @@
-/** Requests about a container whose process ends between the check and the act: Docker's answers for a stopped one. */
+/**
+ * Requests about a container whose process ends between the check and the action: Docker's answers for a stopped one.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +40,7 @@ async function rejects(work: Promise<unknown>, code: string, message: string): P
   });
 }
 
-/** The exit event comes, after the request. */
+/** The exit event arrives after the request. */
 async function end(): Promise<void> {
   harness.runtime.endsNow = false;
   harness.runtime.exit(id, 7);
@@ -46,7 +48,7 @@ async function end(): Promise<void> {
   assert.equal(harness.state(id).exitCode, 7);
 }
 
-test('pause, resize and top: the container is not running', async () => {
+test('pause, resize and top report that the container is not running', async () => {
   const { containers } = harness.engine;
   const notRunning = `container ${id} is not running`;
   harness.runtime.endsNow = true;
@@ -56,14 +58,14 @@ test('pause, resize and top: the container is not running', async () => {
   await end();
 });
 
-test('unpause: the container is not paused', async () => {
+test('unpause reports that the container is not paused', async () => {
   await harness.engine.containers.pause(id);
   harness.runtime.endsNow = true;
   await rejects(harness.engine.containers.unpause(id), 'internal', `Container ${id} is not paused`);
   await end();
 });
 
-test('update: the new limits are kept for the next start', async () => {
+test('update keeps the new limits for the next start', async () => {
   const { containers } = harness.engine;
   harness.runtime.endsNow = true;
   assert.deepEqual(await containers.update(id, { resources: { cpuShares: 512 } }), { warnings: [] });
@@ -72,7 +74,7 @@ test('update: the new limits are kept for the next start', async () => {
   assert.equal(harness.runtime.tasks.get(id)?.spec.resources.cpuShares, 512);
 });
 
-test('kill, with any signal, also of a paused container: it has its way', async () => {
+test('kill succeeds with any signal, also for a paused container', async () => {
   const { containers } = harness.engine;
   harness.runtime.endsNow = true;
   await containers.kill(id, 'HUP');
@@ -87,14 +89,14 @@ test('kill, with any signal, also of a paused container: it has its way', async 
   await killed;
 });
 
-test('stats: no counters', async () => {
+test('stats have no counters', async () => {
   harness.runtime.endsNow = true;
   const { metrics, networks } = await harness.engine.containers.stats(id);
   assert.deepEqual([metrics, networks], [undefined, {}]);
   await end();
 });
 
-test('exec: the start is refused, a terminal of an ended command cannot be resized', async () => {
+test('an exec is not started, and a terminal of an ended command cannot be resized', async () => {
   const { exec } = harness.engine;
   const waiting = await exec.create(id, command);
   const running = await exec.create(id, command);
@@ -111,7 +113,7 @@ test('exec: the start is refused, a terminal of an ended command cannot be resiz
   await rejects(exec.resize(running.id, 24, 80), 'not-found', `process does not exist ${running.id}: not found`);
 });
 
-test('start in the PID namespace of a container that ends: that one is not running', async () => {
+test('a start in the PID namespace of a container that ends reports that it is not running', async () => {
   const { containers } = harness.engine;
   const joining = await containers.create({ name: 'joining', config: configOf({ pidMode: 'container:ending' }) });
   harness.runtime.onCreate = () => {
@@ -123,7 +125,7 @@ test('start in the PID namespace of a container that ends: that one is not runni
   await end();
 });
 
-test('cp: files are seen as in a stopped container, once its end is settled', async () => {
+test('cp reads files as from a stopped container, once the exit is handled', async () => {
   mkdirSync(join(harness.rootfs.root, id, 'kept'));
   const stat = harness.engine.containers.statPath(id, '/kept');
   await end();
@@ -135,7 +137,7 @@ test('cp: files are seen as in a stopped container, once its end is settled', as
   );
 });
 
-test('cp, diff and export of a container that is removed meanwhile: there is none', async () => {
+test('cp, diff and export of a container that is removed meanwhile report that it does not exist', async () => {
   const { containers } = harness.engine;
   const calls = [
     ['withMounts', () => containers.statPath('leaving', '/')],

@@ -33,12 +33,12 @@ const config: ExecConfig = {
 const { signal } = new AbortController();
 
 function write(path: string | undefined, words: string): void {
-  const fd = openSync(path ?? '', constants.O_WRONLY | constants.O_NONBLOCK); // fails rather than waits for a reader
+  const fd = openSync(path ?? '', constants.O_WRONLY | constants.O_NONBLOCK); // fails instead of waiting for a reader
   writeSync(fd, words);
   closeSync(fd);
 }
 
-test('output, exit code, events, and no FIFO left', async () => {
+test('an exec has output, an exit code and events, and leaves no FIFO', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;
   const { id: execId } = await exec.create(id, config);
@@ -87,7 +87,7 @@ test('stdin reaches the command, and its end closes the shim’s', async () => {
   harness.runtime.exitExec(id, execId, 0);
 });
 
-test('a missing command is 127, one that may not be run 126', async () => {
+test('a missing command exits with 127, one without permission with 126', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;
   const cases: [string, number][] = [
@@ -118,7 +118,7 @@ test('a missing command is 127, one that may not be run 126', async () => {
   ]);
 });
 
-test('links to stopped containers are refused before anything else', async () => {
+test('links to stopped containers are rejected before anything else', async () => {
   const id = await harness.run();
   harness.networks.onCheckLinks = () => {
     throw new NetyardError('conflict', 'Cannot link to a non running container: /a AS /b/a');
@@ -126,15 +126,15 @@ test('links to stopped containers are refused before anything else', async () =>
   await assert.rejects(harness.engine.exec.create(id, config), /Cannot link to a non running container/);
 });
 
-test('who leaves does not end the command, nor does its output block it', async () => {
+test('a client that disconnects does not end the command, nor does unread output block it', async () => {
   const id = await harness.run();
   const leaving = new AbortController();
   const { id: execId } = await harness.engine.exec.create(id, config);
   const attached = await harness.engine.exec.start(execId, { detach: false, tty: false, signal: leaving.signal });
   assert.ok(attached);
-  const heard = text(attached.output);
+  const received = text(attached.output);
   leaving.abort();
-  await heard;
+  await received;
   write(spec?.stdio.stdout, 'x'.repeat(10_000));
   assert.equal((await harness.engine.exec.inspect(execId)).running, true);
   harness.runtime.exitExec(id, execId, 0);
@@ -173,7 +173,7 @@ test('a health check makes a container healthy, and failures unhealthy', async (
   assert.ok(((await health())?.failingStreak ?? 0) >= 2);
 });
 
-test('a client of stdin alone is served until its input ends, one of nothing until the start', async () => {
+test('a client of stdin alone is served until its input ends, one without streams until the start', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;
   harness.runtime.onExec = (asked) => {
@@ -198,7 +198,7 @@ test('a client of stdin alone is served until its input ends, one of nothing unt
   }
 });
 
-test('the container’s end is the end of its commands: not started ones are gone, running ones killed', async () => {
+test('the container’s end ends its commands: those not started are gone, running ones killed', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;
   const { id: waiting } = await exec.create(id, config);

@@ -1,4 +1,4 @@
-/** A container's life on fakes: what it goes through, in Docker's words, and what it leaves behind. */
+/** A container's life on fakes: its states, Docker's messages, and what it leaves behind. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function assertNothingLeft(): void {
   }
 }
 
-test('create, start, stop, remove leaves nothing behind and tells of each step', async () => {
+test('create, start, stop and remove leave nothing behind and emit an event for each step', async () => {
   const { containers } = harness.engine;
   const id = await harness.run({}, 'nginx-1');
   assert.equal(harness.state(id).status, 'running');
@@ -66,7 +66,7 @@ test('create, start, stop, remove leaves nothing behind and tells of each step',
   });
 });
 
-test('a command that is not there leaves the container created, with code 127 and the runtime’s words', async () => {
+test('a missing command leaves the container created, with code 127 and the runtime’s message', async () => {
   harness.runtime.onCreate = () => {
     throw new NetyardError('invalid', 'exec: "nginy": executable file not found in $PATH');
   };
@@ -89,7 +89,7 @@ test('a command that is not there leaves the container created, with code 127 an
   assert.equal(harness.state(id).error, '');
 });
 
-test('a network that cannot be made undoes the start, and --rm removes the container', async () => {
+test('a network that cannot be created rolls the start back, and --rm removes the container', async () => {
   harness.networks.onPrepare = () => {
     throw new NetyardError('internal', 'Bind for 0.0.0.0:80 failed: port is already allocated');
   };
@@ -99,7 +99,7 @@ test('a network that cannot be made undoes the start, and --rm removes the conta
   assertNothingLeft();
 });
 
-test('messages of states', async () => {
+test('invalid state transitions get Docker’s messages', async () => {
   const { containers, exec } = harness.engine;
   const id = await harness.run({}, 'aa');
   await rejectsWith(containers.start('aa'), 'not-modified', 'container is already running');
@@ -136,10 +136,10 @@ test('messages of states', async () => {
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is not running`);
   await rejectsWith(exec.create('aa', command), 'conflict', `container ${id} is not running`);
   await rejectsWith(containers.stop('aa', {}), 'not-modified', 'container is already stopped');
-  await rejectsWith(containers.inspect('nobody', { size: false }), 'not-found', 'No such container: nobody');
+  await rejectsWith(containers.inspect('missing', { size: false }), 'not-found', 'No such container: missing');
 });
 
-test('a dry run of stop and rm says what they would say and leaves the container alone', async () => {
+test('a dry run of stop and rm reports what they would report and leaves the container alone', async () => {
   const { containers } = harness.engine;
   const id = await harness.run({}, 'aa');
   const netns = [{ action: 'delete', object: { kind: 'netns', path: '/run/netns/fake' } }];
@@ -173,7 +173,7 @@ const execOf = (command: string[]) => ({
   detachKeys: '',
 });
 
-test('bad requests are refused before anything is touched', async () => {
+test('invalid requests are rejected before anything is changed', async () => {
   const { containers } = harness.engine;
   const create = (change: Parameters<typeof configOf>[0]) =>
     containers.create({ name: undefined, config: configOf(change) });
@@ -202,7 +202,7 @@ test('bad requests are refused before anything is touched', async () => {
     'invalid',
     "the working directory 'x' is invalid, it needs to be an absolute path",
   );
-  await rejectsWith(create({ volumesFrom: ['nobody'] }), 'invalid', 'No such container: nobody');
+  await rejectsWith(create({ volumesFrom: ['missing'] }), 'invalid', 'No such container: missing');
   await rejectsWith(
     create({ resources: { ...plainConfig('', {}).resources, cpusetCpus: '0,99999' } }),
     'invalid',
@@ -214,7 +214,7 @@ test('bad requests are refused before anything is touched', async () => {
   assertNothingLeft();
 });
 
-test('an image of another platform than the one asked for is taken for a missing one', async () => {
+test('an image of another platform than the requested one counts as missing', async () => {
   const { containers } = harness.engine;
   const create = (platform: string) => containers.create({ name: undefined, config: configOf(), platform });
   await rejectsWith(
@@ -226,7 +226,7 @@ test('an image of another platform than the one asked for is taken for a missing
   await create('linux/amd64');
 });
 
-test('IPC is shared with those only that allow it', async () => {
+test('IPC is shared only with containers that allow it', async () => {
   const { containers } = harness.engine;
   const id = await harness.run({}, 'private');
   await harness.run({ ipcMode: 'shareable' }, 'open');
@@ -240,7 +240,7 @@ test('IPC is shared with those only that allow it', async () => {
   assert.deepEqual(harness.runtime.tasks.get(joined)?.spec.ipcNamespace, { path: `/proc/${pid}/ns/ipc` });
 });
 
-test('a container named where an image belongs gets a hint', async () => {
+test('a container named as an image gets a hint', async () => {
   await harness.run({}, 'nginx-1');
   await assert.rejects(
     harness.engine.containers.create({ name: undefined, config: configOf({ image: 'nginx-1' }) }),
@@ -253,7 +253,7 @@ test('a container named where an image belongs gets a hint', async () => {
   );
 });
 
-test('--rm removes the container and its anonymous volumes, and wakes who waits for that', async () => {
+test('--rm removes the container and its anonymous volumes, and wakes waiters for the removal', async () => {
   const id = await harness.run({ autoRemove: true, volumes: ['/data'] });
   assert.equal(harness.store.volumeRecords.size, 1);
   const { done } = await harness.engine.containers.wait(id, 'removed', new AbortController().signal);
@@ -263,7 +263,7 @@ test('--rm removes the container and its anonymous volumes, and wakes who waits 
   assertNothingLeft();
 });
 
-test('stop sends the image’s signal, then SIGKILL when the time is over', async () => {
+test('stop sends the image’s signal, then SIGKILL after the timeout', async () => {
   harness.runtime.onKill = (id, signal) => {
     if (signal === 9) harness.runtime.exit(id, 137);
   };
@@ -276,7 +276,7 @@ test('stop sends the image’s signal, then SIGKILL when the time is over', asyn
   assert.equal(harness.state(id).exitCode, 137);
 });
 
-test('restart policies restart what ended by itself, not what was stopped', async () => {
+test('restart policies restart a container that ended by itself, not one that was stopped', async () => {
   const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
   const pid = harness.state(id).pid;
   harness.runtime.exit(id, 1);
@@ -304,7 +304,7 @@ test('a container that waits for its restart can be stopped and removed', async 
   assertNothingLeft();
 });
 
-test('rename frees the old name', async () => {
+test('rename releases the old name', async () => {
   const { containers } = harness.engine;
   const id = await harness.run({}, 'old');
   await containers.rename('old', 'new');
@@ -331,14 +331,14 @@ test('an anonymous volume is filled from the image, a used one is not removed', 
   await rejectsWith(harness.engine.volumes.get(name), 'not-found', `get ${name}: no such volume`);
 });
 
-test('many at once: each gets its own name, and all go', async () => {
+test('containers created concurrently get distinct names, and all can be removed', async () => {
   const ids = await Promise.all(Array.from({ length: 30 }, () => harness.run()));
   assert.equal(new Set(harness.store.containers().map((record) => record.name)).size, 30);
   await Promise.all(ids.map((id) => harness.engine.containers.remove(id, { force: true, volumes: true, link: false })));
   assertNothingLeft();
 });
 
-test('ps shows what runs, filtered', async () => {
+test('ps lists running containers, filtered', async () => {
   const { containers } = harness.engine;
   const id = await harness.run({ labels: { role: 'web' } }, 'one');
   await containers.create({ name: 'two', config: configOf() });
@@ -357,7 +357,7 @@ test('ps shows what runs, filtered', async () => {
   assert.equal(existsSync(containerDirectory(harness.settings, id)), true);
 });
 
-test('each exit wakes who waits for the next one, also when a restart follows', async () => {
+test('each exit wakes waiters for the next exit, also when a restart follows', async () => {
   const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
   const { signal } = new AbortController();
   for (const condition of ['next-exit', 'not-running'] as const) {

@@ -39,7 +39,7 @@ const logOf = async (harness: Harness, id: string): Promise<string> =>
   unframed((await harness.engine.containers.logs(id, everything)).output);
 
 /** A harness whose collecting thread throws when `fail` is called. */
-async function failingWorld(t: TestContext): Promise<{ harness: Harness; fail: () => Promise<void> }> {
+async function failingHarness(t: TestContext): Promise<{ harness: Harness; fail: () => Promise<void> }> {
   const entry = new URL('./fakes/failing-capture-thread.ts', import.meta.url);
   const harness = await openHarness(fakeImage(), { captureEntry: entry });
   t.after(() => harness.close());
@@ -52,8 +52,8 @@ async function failingWorld(t: TestContext): Promise<{ harness: Harness; fail: (
   return { harness, fail };
 }
 
-test('a collecting thread that fails is started again: no line is lost or doubled, attached clients go on', async (t) => {
-  const { harness, fail } = await failingWorld(t);
+test('a collecting thread that fails is restarted: no line is lost or duplicated, attached clients continue', async (t) => {
+  const { harness, fail } = await failingHarness(t);
   const { id } = await harness.engine.containers.create({ name: undefined, config: configOf({}) });
   const attachment = await harness.engine.containers.attach(id, liveOutput);
   let live = '';
@@ -63,7 +63,7 @@ test('a collecting thread that fails is started again: no line is lost or double
   await harness.engine.containers.start(id);
   for (let round = 0; round < 3; round += 1) {
     harness.runtime.say(id, numbered(round * 100, round * 100 + 50));
-    await until(() => live.length === numbered(0, round * 100 + 50).length); // the client has its place
+    await until(() => live.length === numbered(0, round * 100 + 50).length); // the client is positioned
     await fail();
     harness.runtime.say(id, numbered(round * 100 + 50, round * 100 + 100));
     assert.equal(await logOf(harness, id), numbered(0, round * 100 + 100));
@@ -75,8 +75,8 @@ test('a collecting thread that fails is started again: no line is lost or double
   assert.equal(await logOf(harness, id), numbered(0, 300));
 });
 
-test('a collecting thread that fails while a container ends loses none of its last words', async (t) => {
-  const { harness, fail } = await failingWorld(t);
+test('a collecting thread that fails while a container ends loses none of its last output', async (t) => {
+  const { harness, fail } = await failingHarness(t);
   for (let round = 0; round < 10; round += 1) {
     const id = await harness.run();
     harness.runtime.say(id, `${numbered(0, 500)}last words`);
@@ -88,14 +88,14 @@ test('a collecting thread that fails while a container ends loses none of its la
   }
 });
 
-test('output files and positions of a daemon before the FIFOs are taken over', async (t) => {
+test('output files and positions of a daemon before the FIFOs are adopted', async (t) => {
   const harness = await openHarness();
   t.after(() => harness.close());
   const id = await harness.run();
   harness.runtime.say(id, numbered(0, 20));
   assert.equal(await logOf(harness, id), numbered(0, 20));
   await harness.engine.stop({ stopContainers: false });
-  // Such a daemon had the shim write to a plain file, and kept the position beside the log.
+  // Such a daemon had the shim write to a plain file, and stored the position beside the log.
   const output = ioPath(harness.settings, id, 'stdout');
   rmSync(output);
   writeFileSync(output, numbered(0, 40));

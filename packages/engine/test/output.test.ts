@@ -1,4 +1,4 @@
-/** From the output files into the log: rotation, followers, slow readers, and a daemon that is killed at any point. */
+/** From the output files into the log: rotation, followers, slow readers, and a daemon killed at any point. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -28,7 +28,7 @@ const everything: LogOptions = {
   signal,
 };
 
-/** An attacher who hears what comes from now on. */
+/** An attached client that receives live output only. */
 const liveOutput: AttachOptions = {
   stdin: false,
   stdout: true,
@@ -45,7 +45,7 @@ const logOf = async (id: string, change: Partial<LogOptions> = {}): Promise<stri
 const numbered = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
 
-test('what is written while no daemon runs is in the log once it is back, each line once', async () => {
+test('output written while no daemon runs is in the log after its restart, each line once', async () => {
   const id = await harness.run();
   harness.runtime.say(id, numbered(0, 100));
   await until(() => existsSync(positionPath(harness.settings, id)));
@@ -56,7 +56,7 @@ test('what is written while no daemon runs is in the log once it is back, each l
   assert.equal(await logOf(id), numbered(0, 300));
 });
 
-test('a container that ended while no daemon ran is settled with its code, time and last words', async () => {
+test('a container that ended while no daemon ran is recorded with its code, time and last output', async () => {
   const id = await harness.run();
   await harness.engine.stop({ stopContainers: false });
   harness.runtime.say(id, 'last words');
@@ -71,7 +71,7 @@ test('a container that ended while no daemon ran is settled with its code, time 
   assert.equal(existsSync(ioPath(harness.settings, id, 'stdout')), false);
 });
 
-test('a daemon killed between writing the log and the position neither loses nor doubles a line', async () => {
+test('a daemon killed between writing the log and the position neither loses nor duplicates a line', async () => {
   const id = await harness.run();
   harness.runtime.say(id, numbered(0, 10));
   assert.equal(await logOf(id), numbered(0, 10));
@@ -86,7 +86,7 @@ test('a daemon killed between writing the log and the position neither loses nor
   assert.equal(await logOf(id), numbered(0, 20));
 });
 
-test('a daemon killed right after a rotation goes on in the new file', async () => {
+test('a daemon killed right after a rotation continues in the new file', async () => {
   const rotation = { 'max-size': '1k', 'max-file': '50' };
   const id = await harness.run({ logOptions: rotation });
   harness.runtime.say(id, numbered(0, 10));
@@ -113,7 +113,7 @@ test('rotation keeps max-file files, and a follower sees every line', async () =
   })();
   for (let from = 0; from < 100; from += 5) {
     harness.runtime.say(id, numbered(from, from + 5));
-    await until(() => Buffer.concat(chunks).includes(`line ${from + 4}\n`)); // it keeps up with rotation, as it would
+    await until(() => Buffer.concat(chunks).includes(`line ${from + 4}\n`)); // the follower keeps up with rotation
   }
   harness.runtime.exit(id, 0);
   await following;
@@ -124,7 +124,7 @@ test('rotation keeps max-file files, and a follower sees every line', async () =
   assert.equal(await logOf(id, { tail: 15 }), numbered(85, 100));
 });
 
-test('since and until take a stretch of time', async () => {
+test('since and until select a time range', async () => {
   const id = await harness.run();
   harness.runtime.say(id, 'a\n');
   assert.equal(await logOf(id), 'a\n');
@@ -136,16 +136,16 @@ test('since and until take a stretch of time', async () => {
   assert.equal(await logOf(id, { stdout: false }), '');
 });
 
-test('much output arrives whole, and the memory of what was read is given back', async () => {
+test('large output arrives completely, and the memory of what was read is released', async () => {
   const id = await harness.run();
   const attached = await harness.engine.containers.attach(id, { ...liveOutput, stderr: false });
-  let heard = 0;
+  let received = 0;
   const live = (async () => {
-    for await (const { data } of attached.output) heard += data.length;
+    for await (const { data } of attached.output) received += data.length;
   })();
   const block = `${'x'.repeat(1000)}\n`.repeat(1024);
   for (let count = 0; count < 8; count += 1) {
-    await until(() => heard === count * block.length); // this thread both speaks and listens
+    await until(() => received === count * block.length); // this thread both writes and reads
     harness.runtime.say(id, block);
   }
   const path = spoolPath(harness.settings, id, 'stdout');
@@ -153,11 +153,11 @@ test('much output arrives whole, and the memory of what was read is given back',
   await until(() => statSync(path).blocks * 512 < 1024 * 1024);
   harness.runtime.exit(id, 0);
   await live;
-  assert.equal(heard, 8 * block.length);
+  assert.equal(received, 8 * block.length);
   assert.equal((await logOf(id)).length, 8 * block.length);
 });
 
-test('beside requests, output of a fast writer arrives whole, also at a follower, and so do the lines of others', async () => {
+test('while requests are served, output of a fast writer arrives completely, also at a follower, and so do other containers’ lines', async () => {
   const fast = await harness.run();
   const other = await harness.run();
   const { output } = await harness.engine.containers.logs(fast, { ...everything, follow: true });
@@ -174,18 +174,18 @@ test('beside requests, output of a fast writer arrives whole, also at a follower
   assert.ok((await followed) === lines.repeat(5));
 });
 
-test('an attacher that does not read holds nobody up', async () => {
+test('an attached client that does not read delays no other client', async () => {
   const id = await harness.run();
   const sleeper = await harness.engine.containers.attach(id, liveOutput);
   const awake = await harness.engine.containers.attach(id, liveOutput);
-  const heard = text(awake.output);
+  const received = text(awake.output);
   harness.runtime.say(id, numbered(0, 1000));
   harness.runtime.exit(id, 0);
-  assert.equal(await heard, numbered(0, 1000));
+  assert.equal(await received, numbered(0, 1000));
   assert.equal(await text(sleeper.output), numbered(0, 1000));
 });
 
-test('an attacher hears all that is written once it is attached', async () => {
+test('an attached client receives everything written once it is attached', async () => {
   const id = await harness.run();
   const rounds = Array.from({ length: 200 }, (_, round) => `round ${round}\n`);
   const attached: AsyncIterable<{ data: Uint8Array }>[] = [];
@@ -195,8 +195,8 @@ test('an attacher hears all that is written once it is attached', async () => {
   }
   harness.runtime.exit(id, 0);
   for (const [round, output] of attached.entries()) {
-    const heard = await text(output); // it may begin with what was on its way when it attached
-    assert.ok(heard.endsWith(rounds.slice(round).join('')), `attacher ${round} heard ${heard.slice(0, 20)}…`);
+    const received = await text(output); // it may start with output that was on its way when it attached
+    assert.ok(received.endsWith(rounds.slice(round).join('')), `attacher ${round} received ${received.slice(0, 20)}…`);
   }
 });
 
@@ -209,7 +209,7 @@ test('each run appends to the same log', async () => {
   assert.equal(harness.state(id).status, 'running');
 });
 
-test('with a terminal there is one stream, resized and detached from', async () => {
+test('a terminal has one stream, and can be resized and detached from', async () => {
   const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ tty: true, openStdin: true }) });
   await containers.start(id);
@@ -223,38 +223,38 @@ test('with a terminal there is one stream, resized and detached from', async () 
     detachKeys: 'ctrl-a,b',
     signal,
   });
-  const heard = text(attached.output);
+  const received = text(attached.output);
   harness.runtime.say(id, 'prompt');
   await containers.resize(id, 24, 80);
   assert.ok(harness.runtime.calls.includes('resize 24x80'));
   attached.stdin?.write(Buffer.from([1]));
   attached.stdin?.write(Buffer.from('b'));
   await attached.detached;
-  assert.ok('prompt'.startsWith(await heard));
+  assert.ok('prompt'.startsWith(await received));
   assert.equal(harness.state(id).status, 'running');
   await until(() => harness.events.some((event) => event.action === 'detach'));
 });
 
-test('output goes to the log and, live, to those attached before the start and later', async () => {
+test('output goes to the log and, live, to clients attached before the start and later', async () => {
   const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf() });
-  const wanted = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
-  const early = await containers.attach(id, { ...wanted, logs: false, stream: true });
-  const heard = text(early.output);
+  const requested = { stdin: false, stdout: true, stderr: true, detachKeys: undefined, signal };
+  const early = await containers.attach(id, { ...requested, logs: false, stream: true });
+  const received = text(early.output);
   await containers.start(id);
   harness.runtime.say(id, 'one\ntwo\n');
-  const late = await containers.attach(id, { ...wanted, logs: true, stream: true });
+  const late = await containers.attach(id, { ...requested, logs: true, stream: true });
   const replayed = text(late.output);
   harness.runtime.say(id, 'three', 'stderr');
   harness.runtime.exit(id, 0);
-  assert.equal(await heard, 'one\ntwo\nthree');
+  assert.equal(await received, 'one\ntwo\nthree');
   assert.equal(await replayed, 'one\ntwo\nthree');
   assert.equal(await logOf(id), 'one\ntwo\nthree');
   assert.equal(await logOf(id, { tail: 2 }), 'two\nthree');
   assert.equal(existsSync(ioDirectory(harness.settings, id)), false);
 });
 
-test('logs -f goes on until the container ends', async () => {
+test('logs -f continues until the container ends', async () => {
   const id = await harness.run();
   harness.runtime.say(id, 'before\n');
   const { output } = await harness.engine.containers.logs(id, { ...everything, follow: true, tail: 0 });
@@ -267,7 +267,7 @@ test('logs -f goes on until the container ends', async () => {
   assert.equal((await iterator.next()).done, true);
 });
 
-test('log driver none gives live output only', async () => {
+test('log driver none provides live output only', async () => {
   const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ logDriver: 'none' }) });
   const attached = await containers.attach(id, liveOutput);

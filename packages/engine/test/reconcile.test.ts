@@ -1,4 +1,4 @@
-/** A daemon that comes back: what was running, what was half-made, what is to be started again. */
+/** A restarted daemon: containers that run, that are half-created, and that are to be restarted. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => harness.close());
 
-test('running and paused containers go on, and can be stopped', async () => {
+test('running and paused containers continue, and can be stopped', async () => {
   const running = await harness.run();
   const paused = await harness.run();
   await harness.engine.containers.pause(paused);
@@ -27,7 +27,7 @@ test('running and paused containers go on, and can be stopped', async () => {
   assert.equal(harness.state(running).status, 'exited');
 });
 
-test('a start that was not written down any more is a start', async () => {
+test('a start that was not recorded counts as a start', async () => {
   const id = await harness.run();
   const record = harness.store.records.get(id);
   assert.ok(record);
@@ -40,7 +40,7 @@ test('a start that was not written down any more is a start', async () => {
   assert.equal(harness.state(id).pid, harness.runtime.tasks.get(id)?.pid);
 });
 
-test('a start that was cut short is undone', async () => {
+test('an interrupted start is rolled back', async () => {
   const { id } = await harness.engine.containers.create({ name: undefined, config: configOf() });
   harness.runtime.onCreate = (spec) => {
     const stdio = spec.stdio;
@@ -55,7 +55,7 @@ test('a start that was cut short is undone', async () => {
   assert.deepEqual([...harness.rootfs.mounted], []);
 });
 
-test('what was prepared for a container that is gone is taken away at a start, and by a clean-up', async () => {
+test('preparations for a container that is gone are removed at a start, and by a clean-up', async () => {
   const [first, second] = [newId(), newId()];
   const running = await harness.run();
   harness.runtime.prepare(first);
@@ -67,7 +67,7 @@ test('what was prepared for a container that is gone is taken away at a start, a
   assert.deepEqual(harness.runtime.prepared(), [running]);
 });
 
-test('a start that fails leaves nothing that was prepared for it', async () => {
+test('a failed start leaves none of its preparations', async () => {
   const { id } = await harness.engine.containers.create({ name: undefined, config: configOf() });
   harness.runtime.onCreate = () => {
     throw new Error('no space');
@@ -76,7 +76,7 @@ test('a start that fails leaves nothing that was prepared for it', async () => {
   assert.deepEqual(harness.runtime.prepared(), []);
 });
 
-test('a removal and a creation that were cut short are finished, volumes included', async () => {
+test('an interrupted removal or creation is finished, volumes included', async () => {
   const id = await harness.run({ volumes: ['/data'] });
   const record = harness.store.records.get(id);
   assert.ok(record);
@@ -98,7 +98,7 @@ test('a container with --rm that does not run is removed, whenever it ended', as
   assert.equal(harness.store.records.size, 0);
 });
 
-test('folders without a record are kept, listed, and go only when that is asked for', async () => {
+test('directories without a record are kept, listed, and removed only on request', async () => {
   const id = newId();
   mkdirSync(containerDirectory(harness.settings, id), { recursive: true });
   mkdirSync(join(harness.directory, 'rootfs', id), { recursive: true });
@@ -118,7 +118,7 @@ test('folders without a record are kept, listed, and go only when that is asked 
   assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')), []);
 });
 
-test('a clean-up leaves containers alone that are being made or started', async () => {
+test('a clean-up leaves containers alone that are being created or started', async () => {
   const { containers, system } = harness.engine;
   const cleanUp = (): Promise<string[]> => system.cleanup({ dryRun: false, unknownData: true });
   const makeFolder = harness.rootfs.create.bind(harness.rootfs);
@@ -134,7 +134,7 @@ test('a clean-up leaves containers alone that are being made or started', async 
   harness.runtime.create = async (spec) => {
     cleaning = cleanUp();
     for (let turns = 0; turns < 50; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-    assert.ok(existsSync(spec.stdio.stdout), 'its pipes are there');
+    assert.ok(existsSync(spec.stdio.stdout), 'its pipes exist');
     return create(spec);
   };
   await containers.start(id);
@@ -150,7 +150,7 @@ test('a lost database kills no container and deletes no layer', async () => {
   assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')), [id]);
 });
 
-test('restart policies decide what comes back after a reboot, targets of links first', async () => {
+test('restart policies decide which containers are started after a reboot, targets of links first', async () => {
   const policy = (name: 'always' | 'unless-stopped' | 'on-failure' | 'no') => ({
     restartPolicy: { name, maximumRetryCount: 0 },
   });
@@ -170,13 +170,13 @@ test('restart policies decide what comes back after a reboot, targets of links f
   assert.equal(harness.state(never).status, 'created');
 });
 
-test('when the runtime’s events were interrupted, what ended meanwhile is found', async () => {
+test('after an interruption of the runtime’s events, missed exits are found', async () => {
   const id = await harness.run();
   const task = harness.runtime.tasks.get(id);
   assert.ok(task);
   task.status = 'stopped';
   task.exit = { exitCode: 5, exitedAt: 1n };
-  harness.runtime.tell({ type: 'resync' });
+  harness.runtime.emit({ type: 'resync' });
   await until(() => harness.state(id).status === 'exited');
   assert.equal(harness.state(id).exitCode, 5);
 });

@@ -38,7 +38,7 @@ test('the first container mounts, the last unmounts', async () => {
   assert.deepEqual(mounted(), []);
 });
 
-test('a daemon that starts again goes on with a mount in use, and undoes one that nobody uses', async () => {
+test('a restarted daemon keeps a mount in use, and unmounts an unused one', async () => {
   const { mountpoint } = await create();
   const id = await harness.run(using);
   await harness.restart();
@@ -50,7 +50,7 @@ test('a daemon that starts again goes on with a mount in use, and undoes one tha
   assert.deepEqual(mounted(), []);
 });
 
-test('a mount that fails fails the start, and a start that fails unmounts', async () => {
+test('a failed mount fails the start, and a failed start unmounts', async () => {
   const { mountpoint } = await create();
   harness.mounts.mountFailure = kernelError(16, 'mount -t tmpfs', mountpoint);
   const message =

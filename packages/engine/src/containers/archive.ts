@@ -1,4 +1,4 @@
-/** `docker cp`, `docker diff`, `docker export`: what is in a container's root file system, running or not. */
+/** `docker cp`, `docker diff` and `docker export`: the files of a container, running or stopped. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -10,12 +10,10 @@ import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
 import type { PathStat, RootFilesystems, ViewMount } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, notRunning } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
-import type { Waiters } from './waiters.ts';
-import { withTimeLimit } from './waiters.ts';
+import { type Waiters, withTimeLimit } from './waiters.ts';
 
 /** What the functions of this file work on. */
 export interface ArchiveDependencies {
@@ -27,12 +25,12 @@ export interface ArchiveDependencies {
   readonly waiters: Waiters;
 }
 
-/** How long the exit event of a process that is gone may take. */
+/** How long the exit event of a process that has ended may be delayed. */
 const exitMilliseconds = 10_000;
 
 export async function statContainerPath(context: ArchiveDependencies, ref: string, path: string): Promise<PathStat> {
   const record = context.index.get(ref);
-  return withPlace(context, record, path, async (_, stat) => stat);
+  return withRoot(context, record, path, async (_, stat) => stat);
 }
 
 type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
@@ -40,8 +38,8 @@ type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
 export async function readContainerArchive(context: ArchiveDependencies, ref: string, path: string): Promise<Archive> {
   const record = context.index.get(ref);
   const answer = await whileStreaming<Archive>((use) =>
-    withPlace(context, record, path, async (place) => {
-      const archive = await context.rootfs.readArchive(place.root, place.path);
+    withRoot(context, record, path, async (location) => {
+      const archive = await context.rootfs.readArchive(location.root, location.path);
       await use(archive, archive.stream);
     }),
   );
@@ -57,11 +55,11 @@ export async function writeContainerArchive(
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
   const record = context.index.get(ref);
-  await withPlace(context, record, path, async (place) => {
+  await withRoot(context, record, path, async (location) => {
     const { noOverwriteDirNonDir, copyUidGid } = options;
-    // As Docker: despite the parameter's name the owner is the container's user; without one the archive's stays.
+    // As Docker: with copyUIDGID set, the owner is the container's user; without such a user, the archive's owner.
     const owner = copyUidGid && record.config.user !== '' ? record.config.user : undefined;
-    await context.rootfs.writeArchive(place.root, place.path, stream, { noOverwriteDirNonDir, owner });
+    await context.rootfs.writeArchive(location.root, location.path, stream, { noOverwriteDirNonDir, owner });
   });
   publishContainer(context.events, record, 'extract-to-dir');
 }
@@ -89,18 +87,18 @@ export async function containerChanges(
   return context.rootfs.changes(record.id, record.layers).catch(explainRemoval(context, record));
 }
 
-interface Place {
+interface Location {
   root: string;
   path: string;
 }
 
-type Work<T> = (place: Place, stat: PathStat) => Promise<T>;
+type Work<T> = (location: Location, stat: PathStat) => Promise<T>;
 
 /**
- * A running container is seen through its own mounts (proc(5), /proc/PID/root), a stopped one through the overlay with
- * the same mounts put in. Throws `not-found` when the path is missing.
+ * Accesses a running container through its own mounts (proc(5), /proc/PID/root) and a stopped one through the overlay
+ * with the same mounts added. Throws `not-found` when the path is missing.
  */
-async function withPlace<T>(
+async function withRoot<T>(
   context: ArchiveDependencies,
   record: ContainerRecord,
   path: string,
@@ -112,7 +110,7 @@ async function withPlace<T>(
     const stat = await context.rootfs.statInRoot(root, absolute);
     if (stat) return work({ root, path: absolute }, stat);
     if (existsSync(root)) throw missing(record, path);
-    return withPlace(context, await afterExit(context, record), path, work);
+    return withRoot(context, await afterExit(context, record), path, work);
   }
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
   const visit = context.volumeMounts.whileMounted(record, () =>
@@ -125,7 +123,7 @@ async function withPlace<T>(
   return visit.catch(explainRemoval(context, record));
 }
 
-/** Its files may be removed meanwhile: then it is that there is no such container, whatever failed first. */
+/** The container may be removed meanwhile: report "no such container" then, whatever failed first. */
 function explainRemoval(context: ArchiveDependencies, { id, name }: ContainerRecord): (error: unknown) => never {
   return (error) => {
     const status = context.index.byId(id)?.state.status;
@@ -134,7 +132,7 @@ function explainRemoval(context: ArchiveDependencies, { id, name }: ContainerRec
   };
 }
 
-/** The record of a container whose process has ended a moment ago, when its exit event has been handled. */
+/** The record of a container whose process has just ended, once its exit event is handled. */
 async function afterExit(context: ArchiveDependencies, record: ContainerRecord): Promise<ContainerRecord> {
   const waiting = new AbortController();
   const isSameRun = ({ state }: ContainerRecord): boolean => state.pid === record.state.pid;
@@ -150,7 +148,7 @@ async function afterExit(context: ArchiveDependencies, record: ContainerRecord):
   return now;
 }
 
-/** What a start mounts, but for what lives in memory; network files are there after the first start. */
+/** The mounts of a start except those in memory; the network files exist since the first start. */
 function viewMounts(context: ArchiveDependencies, record: ContainerRecord): ViewMount[] {
   const own = record.mounts.filter(({ type, source }) => type !== 'tmpfs' && source !== '');
   const taken = new Set(record.mounts.map(({ target }) => target));
@@ -163,7 +161,7 @@ function viewMounts(context: ArchiveDependencies, record: ContainerRecord): View
   return [...own.map(({ source, target, readOnly }) => ({ source, target, readOnly })), ...files];
 }
 
-/** Hands a stream out of a scope, which stays open until the stream has ended. */
+/** Returns a stream from a scope and keeps the scope open until the stream has ended. */
 function whileStreaming<T>(
   scope: (use: (answer: T, stream: NodeJS.ReadableStream) => Promise<void>) => Promise<void>,
 ): Promise<T> {

@@ -1,4 +1,4 @@
-/** `docker attach`, and what `docker run` attaches to before the start: one run's output and stdin. */
+/** `docker attach`, and the attach that `docker run` sends before the start: output and stdin of one run. */
 import { NetyardError } from '@netyard/core';
 import type { Attachment, AttachOptions, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
@@ -54,7 +54,7 @@ export async function attachContainer(
 }
 
 /**
- * Resolves when the reader has its place, so that nothing written from then on is missed: the thread that collects the
+ * Resolves when the reader is positioned, so that it misses nothing written from then on: the thread that collects the
  * output handles commands and output in no particular order.
  */
 async function attachOutput(
@@ -63,9 +63,9 @@ async function attachOutput(
   options: AttachOptions,
   signal: AbortSignal,
 ): Promise<AsyncIterable<OutputChunk>> {
-  const wanted = new Set<OutputStream>();
-  if (options.stdout) wanted.add('stdout');
-  if (options.stderr) wanted.add('stderr');
+  const requested = new Set<OutputStream>();
+  if (options.stdout) requested.add('stdout');
+  if (options.stderr) requested.add('stderr');
   const capture = context.outputs.capture(record.id);
   const isRunning = capture !== undefined && !capture.ended;
   const replays = options.logs && record.config.logDriver !== 'none';
@@ -76,11 +76,11 @@ async function attachOutput(
   return (async function* () {
     if (replays) yield* replay(context, record.id, options, capture, signal, isRunning ? await live : undefined);
     const run = await live;
-    if (run) yield* readLive(run.capture, run.reader, wanted, signal);
+    if (run) yield* readLive(run.capture, run.reader, requested, signal);
   })();
 }
 
-/** The log, up to where the live output goes on. */
+/** The log, up to the position where the live output continues. */
 async function* replay(
   context: AttachDependencies,
   id: string,
@@ -93,8 +93,8 @@ async function* replay(
   const end = (await run?.reader.opened)?.log;
   const all = { since: undefined, until: undefined, tail: undefined, timestamps: false, details: false };
   const path = logPath(context.settings, id);
-  const wanted = { ...all, path, stdout, stderr, framed: false, follow: false, end };
-  yield* await context.logs.open(wanted, capture?.state, signal);
+  const requested = { ...all, path, stdout, stderr, framed: false, follow: false, end };
+  yield* await context.logs.open(requested, capture?.state, signal);
 }
 
 interface Run {
@@ -102,7 +102,7 @@ interface Run {
   reader: LiveReader;
 }
 
-/** The run that is on, or else the next one; undefined when there will be none. */
+/** The current run, otherwise the next one; undefined when there will be none. */
 function nextRun(
   context: AttachDependencies,
   id: string,
@@ -110,8 +110,8 @@ function nextRun(
   from: 'logged' | 'now',
   signal: AbortSignal,
 ): Promise<Run | undefined> {
-  const open = (capture: Capture, place: 'start' | 'logged' | 'now'): Run => {
-    const reader = capture.openReader(place);
+  const open = (capture: Capture, position: 'start' | 'logged' | 'now'): Run => {
+    const reader = capture.openReader(position);
     signal.addEventListener('abort', () => reader.close(), { once: true });
     return { capture, reader };
   };

@@ -1,34 +1,34 @@
 /**
- * Tasks of containers that are removed by force. Their processes are dead and their network is free; what is left is
- * the farewell of shim and runtime (two processes started, some 25 ms), for which nobody who said `rm -f` needs to
- * wait. A daemon killed meanwhile finds such a task at its return: no container claims it (reconcile.ts).
+ * Task deletions of containers removed by force. Their processes are dead and their network is released; what remains
+ * is shutting down shim and runtime (two process starts, about 25 ms), which the client of `rm -f` need not wait for.
+ * If the daemon is killed meanwhile, its next start finds a task without a container record (reconcile.ts).
  */
-export class Departures {
-  readonly #hurried = new Set<string>();
-  readonly #leaving = new Set<Promise<void>>();
+export class BackgroundDeletions {
+  readonly #allowed = new Set<string>();
+  readonly #pending = new Set<Promise<void>>();
 
-  /** Runs `work` while the container's task, should it end, may be left to itself. */
-  async whileHurried<T>(id: string, work: () => Promise<T>): Promise<T> {
-    this.#hurried.add(id);
+  /** Runs `work`; meanwhile the container's task, if it ends, may be deleted in the background. */
+  async whileAllowed<T>(id: string, work: () => Promise<T>): Promise<T> {
+    this.#allowed.add(id);
     try {
       return await work();
     } finally {
-      this.#hurried.delete(id);
+      this.#allowed.delete(id);
     }
   }
 
-  isHurried(id: string): boolean {
-    return this.#hurried.has(id);
+  isAllowed(id: string): boolean {
+    return this.#allowed.has(id);
   }
 
   /** `deletion` must not reject. */
   add(deletion: Promise<void>): void {
-    this.#leaving.add(deletion);
-    void deletion.then(() => this.#leaving.delete(deletion));
+    this.#pending.add(deletion);
+    void deletion.then(() => this.#pending.delete(deletion));
   }
 
-  /** Resolves when all that were leaving have left. */
+  /** Resolves when all pending deletions are done. */
   async idle(): Promise<void> {
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#pending);
   }
 }

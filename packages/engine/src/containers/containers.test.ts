@@ -1,4 +1,4 @@
-/** The pure parts of containers' lives: texts, policies, keys, names, merging. */
+/** The pure parts of container handling: texts, policies, keys, names, merging. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isName, isNetyardError } from '@netyard/core';
@@ -15,7 +15,7 @@ import { parsePs } from './top.ts';
 
 const second = 1_000_000_000n;
 
-test('durations are Docker’s', () => {
+test('durations read as in Docker', () => {
   const cases: [bigint, string][] = [
     [0n, 'Less than a second'],
     [1n, '1 second'],
@@ -35,7 +35,7 @@ test('durations are Docker’s', () => {
   for (const [seconds, words] of cases) assert.equal(humanDuration(seconds * second), words, `${seconds} s`);
 });
 
-test('states are Docker’s', () => {
+test('states read as in Docker', () => {
   const now = 1000n * second;
   const base = { pid: 0, exitCode: 0, error: '', oomKilled: false, restartCount: 0, stoppedByUser: false };
   const state = (change: Partial<ContainerState>): ContainerState => ({
@@ -56,7 +56,7 @@ test('states are Docker’s', () => {
   assert.equal(statusText(state({ status: 'removing' }), now), 'Removal In Progress');
 });
 
-test('restarts wait twice as long each time, up to a minute, and begin anew after ten seconds', () => {
+test('the restart delay doubles up to a minute and is reset after ten seconds of running', () => {
   const run = {
     policy: { name: 'always', maximumRetryCount: 0 } as const,
     exitCode: 0,
@@ -79,7 +79,7 @@ test('restarts wait twice as long each time, up to a minute, and begin anew afte
   assert.deepEqual([restartsAtBoot(unless), restartsAtBoot({ ...unless, stoppedByUser: true })], [true, false]);
 });
 
-test('detach keys are found across chunks, and what only looked like them is passed on', () => {
+test('detach keys are found across chunks, and partial matches are passed on', () => {
   const watch = new DetachWatch(parseDetachKeys(undefined));
   assert.deepEqual(watch.push(Buffer.from('ab\x10')), { pass: Buffer.from('ab'), detached: false });
   assert.deepEqual(watch.push(Buffer.from('c\x10')), { pass: Buffer.from('\x10c'), detached: false });
@@ -93,7 +93,7 @@ test('detach keys are found across chunks, and what only looked like them is pas
     );
 });
 
-test('signals by name and number', () => {
+test('signals are parsed by name and by number', () => {
   for (const text of ['KILL', 'SIGKILL', 'kill', '9']) assert.equal(parseSignal(text), 9);
   assert.equal(parseSignal('RTMIN+3'), 37);
   assert.equal(parseSignal('SIGRTMAX-1'), 63);
@@ -104,12 +104,12 @@ test('environments', () => {
   assert.deepEqual(mergeEnv(['A=1', 'B=2', 'C=3'], ['B=x=y', 'C', 'D=']), ['A=1', 'B=x=y', 'D=']);
 });
 
-test('random names can be names', () => {
+test('random names are valid names', () => {
   for (let count = 0; count < 1000; count += 1) assert.match(randomName(count % 2), /^[a-z]+_[a-z]+\d?$/);
   assert.ok(isName(randomName()));
 });
 
-test('health: failures in the start period do not count, later ones do after the retries', () => {
+test('health: failures in the start period do not count, later ones do once the retries are used up', () => {
   const check = {
     test: ['CMD', 'x'],
     intervalNanoseconds: 0,
@@ -132,7 +132,7 @@ test('health: failures in the start period do not count, later ones do after the
   assert.deepEqual(applyProbe(twice, at(8n, 0), check, 0n).status, 'healthy');
 });
 
-test('ps lines of the container’s processes and their threads are kept', () => {
+test('ps keeps the lines of the container’s processes and of their threads', () => {
   const output = 'UID  PID  CMD\nroot  1  init\nroot  7  nginx: master process\n-  -  -\nroot  8  other\n-  -  -\n';
   assert.deepEqual(parsePs(output, new Set([7])), {
     titles: ['UID', 'PID', 'CMD'],
@@ -144,10 +144,10 @@ test('ps lines of the container’s processes and their threads are kept', () =>
   assert.throws(() => parsePs('UID CMD\n', new Set()), /Couldn't find PID field/);
 });
 
-test('sets of CPUs are compared with those there are', () => {
+test('a CPU list is checked against the CPUs available', () => {
   assert.ok(coversNumbers('0-3', '0'));
   assert.ok(coversNumbers('0-3', '1-2,3'));
   assert.ok(coversNumbers('0-1,4', '4,0-1'));
-  for (const wanted of ['4', '0-4', '3-5', '2-1']) assert.ok(!coversNumbers('0-3', wanted), wanted);
+  for (const requested of ['4', '0-4', '3-5', '2-1']) assert.ok(!coversNumbers('0-3', requested), requested);
   assert.ok(!coversNumbers('0-1,4', '1-4'));
 });

@@ -1,4 +1,4 @@
-/** What is wrong with a create request, in Docker's words and order, before anything is touched. */
+/** Validates a create request before anything is changed; messages and their order are Docker's. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { posix } from 'node:path';
@@ -16,7 +16,7 @@ function refuse(condition: boolean, message: string): void {
   if (condition) throw new NetyardError('invalid', message);
 }
 
-/** Throws `invalid`; returns warnings. The request as it came, before the image's part is merged in. */
+/** Throws `invalid`; returns warnings. Takes the request as sent, before the image's configuration is merged in. */
 export function checkRequest(config: ContainerConfig): string[] {
   checkProcess(config);
   checkHealthcheck(config);
@@ -139,32 +139,32 @@ export function checkResources(resources: Resources, update = false): string[] {
 }
 
 const cpusets = {
-  cpus: { online: '/sys/devices/system/cpu/online', words: 'CPUs' },
-  mems: { online: '/sys/devices/system/node/online', words: 'memory nodes' },
+  cpus: { online: '/sys/devices/system/cpu/online', name: 'CPUs' },
+  mems: { online: '/sys/devices/system/node/online', name: 'memory nodes' },
 } as const;
 
 function checkCpuset(text: string, what: keyof typeof cpusets): void {
   if (text === '') return;
   refuse(!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text), `Invalid value ${text} for cpuset ${what}`);
-  const { online, words } = cpusets[what];
-  if (!existsSync(online)) return; // a kernel without memory nodes: whoever makes the task says what it thinks
+  const { online, name } = cpusets[what];
+  if (!existsSync(online)) return; // a kernel without memory nodes: left to the runtime, which reports its own error
   const available = readFileSync(online, 'latin1').trim();
   refuse(
     !coversNumbers(available, text),
-    `Requested ${words} are not available - requested ${text}, available: ${available}`,
+    `Requested ${name} are not available - requested ${text}, available: ${available}`,
   );
 }
 
-/** Whether each number of `0-2,7` is in another such list, as the kernel prints one. Pure. */
-export function coversNumbers(list: string, wanted: string): boolean {
+/** Whether a list as the kernel prints one (`0-2,7`) contains each number of another one. Pure. */
+export function coversNumbers(list: string, requested: string): boolean {
   const ranges = (text: string): [number, number][] =>
     text.split(',').map((range) => {
       const [first = '', last = first] = range.split('-');
       return [Number(first), Number(last)];
     });
-  const there = ranges(list);
-  return ranges(wanted).every(([first, last]) =>
-    there.some(([low, high]) => low <= first && first <= last && last <= high),
+  const available = ranges(list);
+  return ranges(requested).every(([first, last]) =>
+    available.some(([low, high]) => low <= first && first <= last && last <= high),
   );
 }
 

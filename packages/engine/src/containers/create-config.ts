@@ -3,7 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ContainerConfig, ImageConfig, ResolvedProcess } from '../model.ts';
 import type { EngineSettings } from '../settings.ts';
 
-/** The request with the image's part filled in, and daemon defaults. Throws `invalid`: `no command specified`. */
+/** Merges the request with the image's configuration and daemon defaults. Throws `invalid`: `no command specified`. */
 export function mergeConfig(
   request: ContainerConfig,
   image: ImageConfig,
@@ -57,8 +57,8 @@ function mergeCommand(request: ContainerConfig, image: ImageConfig): Pick<Contai
 }
 
 /**
- * The request's variables first, then those of the image that it does not name. An entry without a value stays, as in
- * Docker: it removes the variable from what the process gets (`processEnv`).
+ * The request's variables first, then those of the image that it does not set. An entry without a value is kept, as in
+ * Docker: it removes the variable from the process's environment (`processEnv`).
  */
 function mergeImageEnv(request: readonly string[], image: readonly string[]): string[] {
   const names = new Set(request.map((entry) => entry.split('=', 1)[0]));

@@ -1,8 +1,9 @@
-/** `docker create`: checks everything, then makes the container's folders, volumes and network registration. */
+/**
+ * `docker create`: validates everything, then creates the container's directories, volumes and network registration.
+ */
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import type { Clock } from '@netyard/core';
-import { isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
+import { type Clock, isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
 import type { Networks, SandboxConfig } from '@netyard/network';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
@@ -88,7 +89,7 @@ async function createFrom(
   });
 }
 
-/** `not-found`, at which clients pull the image for the platform that was asked for. */
+/** Throws `not-found`, on which clients pull the image for the requested platform. */
 function checkPlatform({ config, platform }: Request, image: ImageRecord): void {
   if (platform === undefined || isForPlatform(image.config, platform)) return;
   const { os, architecture, variant } = image.config;
@@ -99,7 +100,7 @@ function checkPlatform({ config, platform }: Request, image: ImageRecord): void 
   );
 }
 
-/** A container's name where an image belongs is a common slip: the hint says what was probably meant. */
+/** Passing a container's name where an image is expected is a common mistake: the hint names the likely intent. */
 function withHint(context: CreateDependencies, ref: string, error: unknown): unknown {
   const isImage = isNetyardError(error, 'not-found') && error.message.startsWith('No such image');
   if (!isImage || !context.index.find(ref)) return error;
@@ -107,7 +108,7 @@ function withHint(context: CreateDependencies, ref: string, error: unknown): unk
   return new NetyardError('not-found', error.message, { hint, cause: error });
 }
 
-/** `container:NAME` becomes `container:ID`, so that a rename later does not matter. */
+/** Stores `container:NAME` as `container:ID`, so that a later rename does not matter. */
 function shareById(context: CreateDependencies, config: ContainerConfig): ContainerConfig {
   const byId = (mode: string): string => {
     const ref = mode.startsWith('container:') ? mode.slice('container:'.length) : '';
@@ -188,7 +189,7 @@ function sandboxConfig(context: CreateDependencies, record: ContainerRecord, ask
   };
 }
 
-/** `--mac-address` is the one of the mode's own network. */
+/** `--mac-address` applies to the network of the network mode. */
 function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
   const { networkMode: mode, macAddress } = config;
   if (macAddress === '' || mode.kind === 'container' || mode.kind === 'host' || mode.kind === 'none')
@@ -202,12 +203,12 @@ function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
   );
 }
 
-/** A daemon killed while it makes a container leaves a record that is to be removed, and so nothing else. */
+/** Records the creation as pending: if the daemon is killed meanwhile, its next start removes what the record names. */
 function keepIntent(context: CreateDependencies, record: ContainerRecord): void {
   context.index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
 }
 
-/** Folders and volumes. */
+/** Creates directories and volumes. */
 async function makeFiles(
   context: CreateDependencies,
   draft: ContainerRecord,
@@ -232,7 +233,9 @@ async function makeFiles(
   return record;
 }
 
-/** Before the first start too, so that `docker cp` finds it; what a volume has at its place is the start's to make. */
+/**
+ * Done before the first start as well, so that `docker cp` finds it; a directory inside a volume is left to the start.
+ */
 async function makeWorkingDirectory({ rootfs }: CreateDependencies, record: ContainerRecord): Promise<void> {
   const { workingDirectory } = record.config;
   if (workingDirectory === '' || workingDirectory === '/') return;
@@ -254,7 +257,7 @@ function makeVolume(context: CreateDependencies, plan: PlannedMount, undo: UndoS
   return { ...plan.mount, name: record.name, source: record.mountpoint, driver: record.driver };
 }
 
-/** An empty volume gets what the image has at its place. */
+/** Copies the image's files at the mount point into an empty volume. */
 async function fillVolumes(
   context: CreateDependencies,
   record: ContainerRecord,
@@ -264,7 +267,7 @@ async function fillVolumes(
   await rootfs.withMounted(record.id, record.layers, async (root) => {
     for (const mount of mounts) {
       const named = await rootfs.statInRoot(root, mount.target);
-      // The volume is mounted where a link of the image leads, and takes what is there.
+      // The volume is mounted at the target of the image's symbolic link, and gets the files found there.
       const found = named?.linkTarget ? await rootfs.statInRoot(root, named.linkTarget) : named;
       if (!found) continue;
       if (!isDirectory(found.mode))

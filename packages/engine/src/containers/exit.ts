@@ -1,7 +1,8 @@
-/** A container's process has ended: tidies up, keeps the exit code, and restarts or removes as asked for. */
+/**
+ * Handles the end of a container's process: tears down, records the exit code, then restarts or removes as configured.
+ */
 
-import type { Clock, KeyedQueue, Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Clock, type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -9,17 +10,14 @@ import type { ExecRegistry } from '../exec/exec-registry.ts';
 import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { ExitStatus, RootFilesystems, Runtime, RuntimeEvent } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess } from '../records/container-index.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
-import type { Departures } from './background-deletions.ts';
+import type { BackgroundDeletions } from './background-deletions.ts';
 import type { HealthMonitors } from './healthcheck.ts';
-import type { RemoveDependencies } from './remove.ts';
-import { removeStopped } from './remove.ts';
+import { type RemoveDependencies, removeStopped } from './remove.ts';
 import type { RestartTimers } from './restart-timers.ts';
-import type { StartDependencies } from './start.ts';
-import { runContainer } from './start.ts';
+import { runContainer, type StartDependencies } from './start.ts';
 import type { StdinPipes } from './stdin.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -38,15 +36,15 @@ export interface ExitDependencies extends RemoveDependencies, StartDependencies 
   readonly execs: ExecRegistry;
   readonly waiters: Waiters;
   readonly restarts: RestartTimers;
-  readonly departures: Departures;
+  readonly backgroundDeletions: BackgroundDeletions;
   readonly health: HealthMonitors;
   readonly queue: KeyedQueue;
 }
 
-/** Of the commands that a container's end takes along: 128 + SIGKILL. */
+/** Exit code of commands killed by their container's end: 128 + SIGKILL. */
 const killedExitCode = 137;
 
-/** For events of the runtime; those of other runs than the present one are none of ours. */
+/** Handles an exit event of the runtime; ignores events of earlier runs. */
 export async function handleExit(
   context: ExitDependencies,
   event: Extract<RuntimeEvent, { type: 'exit' }>,
@@ -58,7 +56,7 @@ export async function handleExit(
   });
 }
 
-/** Within the container's queue. Also for ends that happened while the daemon was away. */
+/** Runs within the container's queue. Also used for exits that happened while the daemon was down. */
 export async function recordExit(context: ExitDependencies, record: ContainerRecord, exit: ExitStatus): Promise<void> {
   const { index, restarts, waiters, clock } = context;
   context.health.stop(record.id);
@@ -110,7 +108,7 @@ async function restartByPolicy(context: ExitDependencies, id: string): Promise<v
   }
 }
 
-/** Goes on after a failure: a mount that is stuck is no reason to keep an address. */
+/** Continues after a failure: a mount that cannot be released is no reason to keep an address allocated. */
 export async function tearDown(context: ExitDependencies, record: ContainerRecord): Promise<void> {
   const { runtime, rootfs, networks, outputs, stdin, logger, events } = context;
   const attempt = async (what: string, work: () => unknown): Promise<void> => {
@@ -121,18 +119,18 @@ export async function tearDown(context: ExitDependencies, record: ContainerRecor
     }
   };
   stdin.disconnect(record.id);
-  const isLeft = context.departures.isHurried(record.id) && !outputs.capture(record.id)?.isWatched;
-  // Before the shim goes, which holds the FIFOs open: a daemon killed meanwhile finds what it has not read.
-  const drained = isLeft ? undefined : attempt('reading the output', () => outputs.drain(record));
+  const inBackground = context.backgroundDeletions.isAllowed(record.id) && !outputs.capture(record.id)?.isWatched;
+  // Starts before the shim exits, which holds the FIFOs open: a restarted daemon finds what was not read.
+  const drained = inBackground ? undefined : attempt('reading the output', () => outputs.drain(record));
   const deleting = Promise.resolve(drained).then(() => attempt('deleting the task', () => runtime.delete(record.id)));
-  if (isLeft) context.departures.add(deleting);
+  if (inBackground) context.backgroundDeletions.add(deleting);
   await Promise.all([
-    // Output is complete when the task is deleted. A log that is deleted as well need not be.
-    isLeft ? undefined : deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
+    // Output is complete when the task is deleted. A log that is about to be deleted need not be.
+    inBackground ? undefined : deleting.then(() => attempt('closing the log', () => outputs.finish(record))),
     attempt('unmounting', () => rootfs.unmount(record.id)),
     attempt('releasing the network', () => networks.release(record.id)),
   ]);
-  await deleting; // the container's mount namespace goes with the task
+  await deleting; // the container's mount namespace is destroyed with the task
   await attempt('releasing the volumes', () => context.volumeMounts.releaseStopped(record));
   for (const mount of record.mounts)
     if (mount.type === 'volume') publishVolume(events, mount.name ?? '', 'unmount', { container: record.id });

@@ -1,4 +1,4 @@
-/** `docker ps --filter`, in moby's order and words. Pure but for what is looked up through the questions given. */
+/** `docker ps --filter`, with moby's order and messages. Pure except for the lookups passed in. */
 import { NetyardError } from '@netyard/core';
 import type { ContainerSummary, Filters } from '../contract.ts';
 import { booleanFilter, checkFilterKeys, matchesKeyValues, matchesPattern } from '../filters.ts';
@@ -28,7 +28,7 @@ const healthStates = ['none', 'starting', 'healthy', 'unhealthy'];
 export interface FilterQuestions {
   /** Throws `not-found`. */
   container(ref: string): ContainerRecord;
-  /** Ids of the image and of all made from it; none when there is no such image. */
+  /** Ids of the image and of all images built from it; empty when there is no such image. */
   imageFamily(ref: string): Promise<readonly string[]>;
   networksOf(record: ContainerRecord): readonly { name: string; id: string }[];
 }
@@ -57,11 +57,11 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
     if (!matchesKeyValues(filters.get('label'), record.config.labels)) return false;
     const hasEnded = startedAt !== undefined && !['running', 'paused', 'restarting'].includes(status);
     if (exited.length > 0 && !(hasEnded && exited.includes(exitCode))) return false;
-    if (!anyOf(filters.get('status'), (wanted) => wanted === status)) return false;
-    if (!anyOf(filters.get('health'), (wanted) => wanted === (health?.status ?? 'none'))) return false;
-    if (!anyOf(filters.get('volume'), (wanted) => hasVolume(record, wanted))) return false;
+    if (!anyOf(filters.get('status'), (requested) => requested === status)) return false;
+    if (!anyOf(filters.get('health'), (requested) => requested === (health?.status ?? 'none'))) return false;
+    if (!anyOf(filters.get('volume'), (requested) => hasVolume(record, requested))) return false;
     if (ancestors && !ancestors.has(record.imageId)) return false;
-    if (!anyOf(filters.get('network'), (wanted) => isIn(ask.networksOf(record), wanted))) return false;
+    if (!anyOf(filters.get('network'), (requested) => isIn(ask.networksOf(record), requested))) return false;
     return matchesPorts(summary, ports);
   };
 }
@@ -69,15 +69,15 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
 const anyOf = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
   values === undefined || values.length === 0 || values.some(test);
 
-/** The own name, with and without its slash; the names that links give are not looked at. */
-const matchesName = (wanted: readonly string[] | undefined, name: string): boolean =>
-  matchesPattern(wanted, name) || matchesPattern(wanted, `/${name}`);
+/** The container's own name, with and without its slash; names from links do not count. */
+const matchesName = (requested: readonly string[] | undefined, name: string): boolean =>
+  matchesPattern(requested, name) || matchesPattern(requested, `/${name}`);
 
-const hasVolume = (record: ContainerRecord, wanted: string): boolean =>
-  record.mounts.some((mount) => mount.target === wanted || (mount.name ?? mount.source) === wanted);
+const hasVolume = (record: ContainerRecord, requested: string): boolean =>
+  record.mounts.some((mount) => mount.target === requested || (mount.name ?? mount.source) === requested);
 
-const isIn = (networks: readonly { name: string; id: string }[], wanted: string): boolean =>
-  networks.some(({ name, id }) => name === wanted || (wanted !== '' && id.startsWith(wanted)));
+const isIn = (networks: readonly { name: string; id: string }[], requested: string): boolean =>
+  networks.some(({ name, id }) => name === requested || (requested !== '' && id.startsWith(requested)));
 
 function numbers(filters: Filters): number[] {
   return (filters.get('exited') ?? []).map((text) => {
@@ -107,7 +107,7 @@ async function family(filters: Filters, ask: FilterQuestions): Promise<Set<strin
   return new Set(families.flat());
 }
 
-/** `80`, `80/udp`, `8000-8010/tcp`; of an unknown protocol there are no ports. */
+/** `80`, `80/udp`, `8000-8010/tcp`; an unknown protocol has no ports. */
 function portSet(filters: Filters, key: string): Set<string> | undefined {
   const values = filters.get(key);
   if (values === undefined || values.length === 0) return undefined;
@@ -125,12 +125,12 @@ function portSet(filters: Filters, key: string): Set<string> | undefined {
 
 function matchesPorts(
   { record, network }: ContainerSummary,
-  wanted: { publish: Set<string> | undefined; expose: Set<string> | undefined },
+  requested: { publish: Set<string> | undefined; expose: Set<string> | undefined },
 ): boolean {
-  const { publish, expose } = wanted;
+  const { publish, expose } = requested;
   if (!publish && !expose) return true;
   const published = (network?.ports ?? []).map(({ hostPort, protocol }) => `${hostPort}/${protocol}`);
-  // As in Docker: what is exposed but not published counts while there is a process.
+  // As in Docker: ports that are exposed but not published count while the container has a process.
   const exposed = [
     ...(hasProcess(record) ? record.config.exposed : []).map(({ port, protocol }) => `${port}/${protocol}`),
     ...(network?.ports ?? []).map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),

@@ -1,19 +1,16 @@
 /**
- * Health checks: a command in the container at intervals, and what its results make of the container's health.
- * The verdict is pure (`applyProbe`); the monitors hold the timers.
+ * Health checks: run a command in the container at intervals and derive the container's health from the results. The
+ * verdict is pure (`applyProbe`); the monitors hold the timers.
  */
 import { type Clock, messageOf } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
-import type { ExecCreateDependencies } from '../exec/create.ts';
-import { createExec } from '../exec/create.ts';
+import { createExec, type ExecCreateDependencies } from '../exec/create.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
-import type { ExecStartDependencies } from '../exec/start.ts';
-import { launchExec } from '../exec/start.ts';
+import { type ExecStartDependencies, launchExec } from '../exec/start.ts';
 import type { ContainerRecord, ContainerState, Healthcheck, HealthResult } from '../model.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess } from '../records/container-index.ts';
 import { SIGKILL } from './signals.ts';
 import { withTimeLimit } from './waiters.ts';
 
@@ -70,7 +67,7 @@ export class HealthMonitors {
     this.#settle = settle;
   }
 
-  /** Begins with a wait, as Docker does. */
+  /** Starts with a wait, as in Docker. */
   start(record: ContainerRecord): void {
     const check = record.config.healthcheck;
     const command = probeCommand(check, record.config.shell ?? defaultShell);
@@ -85,7 +82,7 @@ export class HealthMonitors {
     const run = async (): Promise<void> => {
       const mine = this.#timers.get(record.id);
       const result = await this.#probe(record, command);
-      if (this.#timers.get(record.id) !== mine) return; // stopped, or started anew, meanwhile
+      if (this.#timers.get(record.id) !== mine) return; // stopped or restarted meanwhile
       this.#settle(record.id, result);
       next();
     };
@@ -103,12 +100,12 @@ export class HealthMonitors {
 }
 
 function interval(check: Healthcheck, startedAt: bigint, now: bigint): number {
-  const wanted = check.intervalNanoseconds || defaults.interval;
-  if (now - startedAt >= BigInt(check.startPeriodNanoseconds)) return wanted;
-  return Math.min(check.startIntervalNanoseconds || defaults.startInterval, wanted);
+  const normal = check.intervalNanoseconds || defaults.interval;
+  if (now - startedAt >= BigInt(check.startPeriodNanoseconds)) return normal;
+  return Math.min(check.startIntervalNanoseconds || defaults.startInterval, normal);
 }
 
-/** As Go prints a duration: `1.5s`, `1m0s`, `200ms`. Pure. */
+/** Formats a duration as Go does: `1.5s`, `1m0s`, `200ms`. Pure. */
 export function formatDuration(nanoseconds: number): string {
   if (nanoseconds < 1e6) return nanoseconds < 1e3 ? `${nanoseconds}ns` : `${nanoseconds / 1e3}µs`;
   if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
@@ -118,12 +115,12 @@ export function formatDuration(nanoseconds: number): string {
   return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
 }
 
-/** The health that a container begins with: none without a check. */
+/** The health state of a started container: none without a check. */
 export function healthAtStart(record: ContainerRecord): Pick<ContainerState, 'health'> {
   return probeCommand(record.config.healthcheck, defaultShell) ? { health: initialHealth } : {};
 }
 
-/** Runs the check once; never throws: what goes wrong is a failed check. */
+/** Runs the check once; never throws: an error counts as a failed check. */
 export async function runProbe(
   context: HealthcheckDependencies,
   record: ContainerRecord,
@@ -158,8 +155,8 @@ export async function runProbe(
     const text = (): string => Buffer.concat(output).subarray(0, maximumOutput).toString();
     if (exit) return end(exit.exitCode, text());
     await context.runtime.kill(record.id, SIGKILL, { execId: exec.id });
-    const said = text() === '' ? '' : `: ${text()}`;
-    return end(-1, `Health check exceeded timeout (${formatDuration(nanoseconds)})${said}`);
+    const suffix = text() === '' ? '' : `: ${text()}`;
+    return end(-1, `Health check exceeded timeout (${formatDuration(nanoseconds)})${suffix}`);
   } catch (error) {
     return end(-1, messageOf(error));
   }
@@ -177,7 +174,7 @@ async function collect(
   return running.ended;
 }
 
-/** Kept in memory: the next change of state writes it down, as in Docker. */
+/** In memory only: the next state change persists it, as in Docker. */
 export function recordProbe(context: HealthcheckDependencies, id: string, result: HealthResult): void {
   const record = context.index.byId(id);
   const check = record?.config.healthcheck;

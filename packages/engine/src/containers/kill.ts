@@ -1,15 +1,12 @@
 /** `docker kill`. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isNetyardError, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
-import type { StopDependencies } from './stop.ts';
-import { killAndWait, signalNow } from './stop.ts';
+import { killAndWait, type StopDependencies, signalNow } from './stop.ts';
 
 /** What the functions of this file work on. */
 export interface KillDependencies extends StopDependencies {
@@ -19,7 +16,7 @@ export interface KillDependencies extends StopDependencies {
   readonly queue: KeyedQueue;
 }
 
-/** SIGKILL returns when the container has ended, other signals when they were sent. */
+/** With SIGKILL, resolves when the container has ended; with other signals, when the signal is sent. */
 export async function killContainer(context: KillDependencies, ref: string, text: string): Promise<void> {
   const signal = parseSignal(text === '' ? 'SIGKILL' : text);
   try {
@@ -39,5 +36,5 @@ export async function killContainer(context: KillDependencies, ref: string, text
   }
 }
 
-/** Other signals (a HUP to read settings again) do not mean that the user wants it to be stopped. */
+/** Other signals (such as HUP to reload a configuration) do not mark the container as stopped by the user. */
 const endsIt = (stopSignal: string, signal: number): boolean => signal === parseSignal(stopSignal || 'SIGTERM');

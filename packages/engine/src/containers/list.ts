@@ -5,11 +5,9 @@ import type { ContainerService, ContainerSummary, Filters } from '../contract.ts
 import type { Images } from '../images/image-service.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { RootFilesystems } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, isAlive } from '../records/container-index.ts';
 import { containerFilter, type FilterQuestions } from './filters.ts';
-import type { SummaryDependencies } from './summary.ts';
-import { summarize } from './summary.ts';
+import { type SummaryDependencies, summarize } from './summary.ts';
 
 /** What the functions of this file work on. */
 export interface ListDependencies extends SummaryDependencies {
@@ -47,12 +45,12 @@ export async function listContainers(
   return Promise.all(sized);
 }
 
-/** Asking for a state means all containers of that state; so do Docker's before and since. */
+/** Filtering by state selects from all containers, running or not; `before` and `since` do so in Docker, too. */
 function showsStopped(filters: Filters): boolean {
   return (filters.get('status') ?? []).length > 0;
 }
 
-/** The image's name as long as it still means the same image, then the image's id. */
+/** The image's name as long as it still refers to the same image, otherwise the image's id. */
 function imageNames(context: ListDependencies): (record: ContainerRecord) => Promise<ContainerRecord> {
   const found = new Map<string, Promise<string | undefined>>();
   return async (record) => {
@@ -77,7 +75,7 @@ function questions(context: ListDependencies): FilterQuestions {
   };
 }
 
-/** What it is attached to, or, when it does not run, is going to be. */
+/** The networks it is attached to or, when it does not run, will be attached to. */
 function networksOf(context: ListDependencies, record: ContainerRecord): { name: string; id: string }[] {
   const { networks } = context;
   const refs = networks.config(record.id)?.endpoints.map((endpoint) => endpoint.network) ?? [];
@@ -87,7 +85,7 @@ function networksOf(context: ListDependencies, record: ContainerRecord): { name:
     .map(({ name, id }) => ({ name, id }));
 }
 
-/** An image is an ancestor of all that begin with its layers. */
+/** An image is an ancestor of every image that starts with its layers. */
 async function imageFamily(context: ListDependencies, ref: string): Promise<string[]> {
   const ancestor = await context.images.get(ref).catch(() => undefined);
   if (!ancestor) return [];

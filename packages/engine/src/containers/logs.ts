@@ -1,7 +1,6 @@
 /** `docker logs`. */
 
-import type { Clock } from '@netyard/core';
-import { NetyardError } from '@netyard/core';
+import { type Clock, NetyardError } from '@netyard/core';
 import type { LogOptions, OutputChunk } from '../contract.ts';
 import type { LogReader } from '../logs/log-reader.ts';
 import type { Outputs } from '../logs/outputs.ts';
@@ -30,11 +29,11 @@ export async function containerLogs(
     throw new NetyardError('conflict', 'can not get logs from container which is dead or marked for removal');
   if (config.logDriver === 'none')
     throw new NetyardError('not-implemented', 'configured logging driver does not support reading');
-  await context.outputs.capture(id)?.sync(); // what the container has said by now belongs to the answer
-  const { signal: gone, ...wanted } = options;
+  await context.outputs.capture(id)?.sync(); // output written so far belongs to the answer
+  const { signal: gone, ...requested } = options;
   const signal = endingAt(options, context.clock.now());
   const capture = context.outputs.capture(id);
-  const read = { ...wanted, path: logPath(context.settings, id), framed: !config.tty, end: undefined };
+  const read = { ...requested, path: logPath(context.settings, id), framed: !config.tty, end: undefined };
   const chunks = await context.logs.open(read, capture?.state, signal);
   return { tty: config.tty, output: dataOf(chunks, options.follow ? capture?.follow(gone) : undefined) };
 }
@@ -47,7 +46,7 @@ async function* dataOf(chunks: AsyncIterable<OutputChunk>, unfollow: (() => void
   }
 }
 
-/** Following ends when `until` has come, also when nothing more is said. */
+/** Following ends at `until`, even when no more output arrives. */
 function endingAt({ follow, until, signal }: LogOptions, now: bigint): AbortSignal {
   if (!follow || until === undefined) return signal;
   const milliseconds = until <= now ? 0 : Math.min(Number((until - now) / 1_000_000n) + 1, 2 ** 31 - 1);

@@ -1,6 +1,6 @@
 /**
- * From mount requests to mounts: which place in the container gets what. Pure, but that names of anonymous volumes are
- * still missing in the result (`source` and `name` empty): create.ts fills them in.
+ * Turns mount requests into mounts: what is mounted at which path of the container. Pure, except that names of
+ * anonymous volumes are still missing in the result (`source` and `name` are empty): create.ts fills them in.
  */
 import { posix } from 'node:path';
 import { NetyardError } from '@netyard/core';
@@ -8,9 +8,9 @@ import type { ContainerConfig, ContainerRecord, MountRequest, ResolvedMount } fr
 
 export interface PlannedMount {
   mount: ResolvedMount;
-  /** For volumes: what to make when it is not there. */
+  /** For volumes: what to create if the volume does not exist. */
   request: MountRequest;
-  /** Copy the image's files into the volume while that is empty. */
+  /** Copy the image's files into the volume if the volume is empty. */
   copy: boolean;
 }
 
@@ -18,7 +18,7 @@ const clean = (path: string): string => posix.normalize(path).replace(/(.)\/$/, 
 
 /**
  * @param find finds the containers of `--volumes-from`
- * @param config merged with the image: its `volumes` are the image's, too
+ * @param config merged with the image: its `volumes` include the image's
  */
 export function planMounts(
   config: ContainerConfig,
@@ -78,7 +78,7 @@ function mountsFrom(text: string, find: (ref: string) => ContainerRecord | undef
   if (text === '') throw new NetyardError('invalid', 'volumes-from specification cannot be an empty string');
   if (!['rw', 'ro', 'z', 'Z'].includes(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
   const source = find(ref);
-  // Not `not-found`: clients take that answer to a create for a missing image, and pull it.
+  // Not `not-found`: clients take that status of a create for a missing image and pull it.
   if (!source) throw new NetyardError('invalid', `No such container: ${ref}`);
   return source.mounts
     .filter((mount) => mount.type !== 'tmpfs')
@@ -107,7 +107,7 @@ const opposites: Readonly<Record<string, string>> = {
 const tmpfsKeys = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
 const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave', 'unbindable', 'runbindable'];
 
-/** Docker's `noexec,nosuid,nodev`, with what was asked for in their place. */
+/** Docker's `noexec,nosuid,nodev`, overridden by the requested options. */
 function tmpfsOptions(request: MountRequest): string[] {
   const merged = new Map([
     ['exec', 'noexec'],
@@ -124,7 +124,7 @@ function tmpfsOptions(request: MountRequest): string[] {
   return [...merged.values()];
 }
 
-/** Options of one kind take each other's place. */
+/** Options of one kind override each other. */
 function tmpfsKind(option: string): string {
   const [key = ''] = option.split('=');
   if (option.includes('=') && tmpfsKeys.includes(key)) return key;

@@ -1,4 +1,4 @@
-/** Names for containers that were given none: an adjective and the surname of somebody who moved computing or networks. */
+/** Random names for unnamed containers: an adjective and the surname of a notable person in computing or networking. */
 import { randomInt } from 'node:crypto';
 import { isName, NetyardError, shortId } from '@netyard/core';
 import type { ContainerIndex } from '../records/container-index.ts';
@@ -22,16 +22,18 @@ const surnames = `abbate allen antonelli babbage backus bartik baran bellovin be
   shannon simon spence stallman stevens stroustrup sutherland tanenbaum tarjan taylor thompson torvalds turing ullman
   vixie wilkes wilkinson williams wing wirth yao zimmermann zuse`.split(/\s+/);
 
-/** `adjective_surname`; with `attempt` over 0 a digit more. */
+/** `adjective_surname`; from the second attempt on with a digit appended. */
 export function randomName(attempt = 0): string {
   const pick = (words: readonly string[]): string => words[randomInt(words.length)] ?? 'netyard';
   return `${pick(adjectives)}_${pick(surnames)}${attempt > 0 ? randomInt(10) : ''}`;
 }
 
-/** Takes a wanted name, or a free random one when there is none. Throws `invalid` and `conflict` as Docker does. */
-export function claimName(index: ContainerIndex, wanted: string | undefined, id: string): string {
-  if (wanted !== undefined && wanted !== '') {
-    const name = checkName(wanted);
+/**
+ * Validates and returns the requested name, or generates an unused one. Throws `invalid` and `conflict` as Docker does.
+ */
+export function claimName(index: ContainerIndex, requested: string | undefined, id: string): string {
+  if (requested !== undefined && requested !== '') {
+    const name = checkName(requested);
     index.reserveName(name, id);
     return name;
   }
@@ -45,7 +47,7 @@ export function claimName(index: ContainerIndex, wanted: string | undefined, id:
   return shortId(id);
 }
 
-/** The name without its slash. Throws `invalid`, with `what` before the message. */
+/** The name without its slash. Throws `invalid`; `what` is prepended to the message. */
 export function checkName(text: string, what = ''): string {
   const name = text.startsWith('/') ? text.slice(1) : text;
   if (isName(name)) return name;

@@ -16,7 +16,7 @@ test('the label netyard.repair is true, false or absent', () => {
   }
 });
 
-test('a container has CAP_NET_ADMIN as Docker combines what is added and dropped', () => {
+test('CAP_NET_ADMIN follows from the added and dropped capabilities as in Docker', () => {
   const cases: [{ capAdd?: string[]; capDrop?: string[]; privileged?: boolean }, boolean][] = [
     [{}, false],
     [{ capAdd: ['NET_RAW'] }, false],

@@ -1,16 +1,16 @@
-/** What decides whether changes inside a container's network namespace are repaired. Pure. */
+/** Decides whether changes inside a container's network namespace are repaired. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { ContainerConfig } from '../model.ts';
 
 export const repairLabel = 'netyard.repair';
 
-/** Undefined where the container says nothing about it. */
+/** Undefined when the container does not set the label. */
 export function readRepair(labels: Readonly<Record<string, string>>): boolean | undefined {
   const text = labels[repairLabel];
   return text === 'true' || text === 'false' ? text === 'true' : undefined;
 }
 
-/** Throws `invalid` for anything but true and false. */
+/** Throws `invalid` for any value but true and false. */
 export function checkRepair(labels: Readonly<Record<string, string>>): void {
   const text = labels[repairLabel];
   if (text === undefined || readRepair(labels) !== undefined) return;

@@ -1,12 +1,10 @@
 /** `docker pause` and `docker unpause`: the freezer. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, isRestarting, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, hasEnded, isRestarting, notRunning } from '../records/container-index.ts';
 
 /** What the functions of this file work on. */
 export interface PauseDependencies {
@@ -39,7 +37,7 @@ export async function unpauseContainer(context: PauseDependencies, ref: string):
   });
 }
 
-/** `ended`: the answer when the process ended meanwhile. */
+/** `ended`: the error to report when the process ended meanwhile. */
 function explain(what: string, ended: NetyardError): (cause: unknown) => never {
   return (cause) => {
     if (hasEnded(cause)) throw ended;

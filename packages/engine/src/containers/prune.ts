@@ -1,15 +1,12 @@
 /** `docker container prune`. */
 
-import type { Clock, Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Clock, type Logger, messageOf } from '@netyard/core';
 import type { Filters } from '../contract.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { checkFilterKeys, matchesPruneLabels, untilFilter } from '../filters.ts';
 import type { RootFilesystems } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive } from '../records/container-index.ts';
-import type { RemoveDependencies } from './remove.ts';
-import { removeContainer } from './remove.ts';
+import { type ContainerIndex, isAlive } from '../records/container-index.ts';
+import { type RemoveDependencies, removeContainer } from './remove.ts';
 
 /** What the functions of this file work on. */
 export interface PruneDependencies extends RemoveDependencies {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { readPublishName } from './publish-name.ts';
 
-test('the label is true, false or not there', () => {
+test('the label is true, false or absent', () => {
   assert.equal(readPublishName({}), undefined);
   assert.equal(readPublishName({ 'netyard.publish-name': 'true' }), true);
   assert.equal(readPublishName({ 'netyard.publish-name': 'false' }), false);

@@ -1,31 +1,26 @@
 /**
- * After a start of the daemon: what runs is compared with what was written down. Running containers are gone on with,
- * ends that happened meanwhile are noted with their codes, half-made and half-removed ones are taken away, and then
- * restart policies have their say.
+ * Reconciles the container records with the runtime's tasks when the daemon starts: adopts running containers, records
+ * the exits that were missed with their codes, removes containers whose creation or removal was interrupted, and then
+ * applies restart policies.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Clock, KeyedQueue, Logger } from '@netyard/core';
-import { isFullId, messageOf } from '@netyard/core';
+import { type Clock, isFullId, type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
 import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, containersDirectory } from '../paths.ts';
 import type { ExitStatus, RootFilesystems, Runtime, TaskInfo } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess, isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, isAlive } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
-import type { ExitDependencies } from './exit.ts';
-import { recordExit, tearDown } from './exit.ts';
+import { type ExitDependencies, recordExit, tearDown } from './exit.ts';
 import type { HealthMonitors } from './healthcheck.ts';
-import type { RemoveDependencies } from './remove.ts';
-import { removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
+import { type RemoveDependencies, removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
 import { restartsAtBoot } from './restart-policy.ts';
-import type { StartDependencies } from './start.ts';
-import { runContainer } from './start.ts';
+import { runContainer, type StartDependencies } from './start.ts';
 import type { StdinPipes } from './stdin.ts';
 
 /** What the functions of this file work on. */
@@ -46,7 +41,7 @@ export interface ReconcileDependencies extends ExitDependencies, RemoveDependenc
   readonly queue: KeyedQueue;
 }
 
-/** At the daemon's start. Network repair (`networks.start`) is part of it, once it is known what runs. */
+/** At the daemon's start. Network repair (`networks.start`) runs in here, once the running containers are known. */
 export async function reconcile(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
@@ -65,7 +60,7 @@ export async function reconcile(context: ReconcileDependencies): Promise<void> {
   await restartAtBoot(context);
 }
 
-/** When the stream of the runtime's events was broken: nothing that happened meanwhile was told. */
+/** After the runtime's event stream was interrupted: events of that time are lost. */
 export async function resync(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   for (const { id } of context.index.all()) {
@@ -83,7 +78,7 @@ export async function resync(context: ReconcileDependencies): Promise<void> {
   }
 }
 
-/** Commands that ended unheard: those that can be deleted, for one that runs cannot. */
+/** Records missed ends of exec processes: those that can be deleted, as a running one cannot. */
 async function recordExecExits(context: ReconcileDependencies, containerId: string): Promise<void> {
   for (const { id } of context.execs.running(containerId)) {
     const exit = await context.runtime.deleteExec(containerId, id).catch(() => undefined);
@@ -95,7 +90,7 @@ const isRunning = (task: TaskInfo | undefined): boolean => task?.status === 'run
 const isDoomed = (record: ContainerRecord): boolean =>
   record.state.status === 'removing' || record.state.status === 'dead';
 
-/** It runs. Also one whose start was not written down any more: it is there, so it is started. */
+/** The container runs. Its start may not have been recorded any more: a task that runs counts as started. */
 async function adopt(
   context: ReconcileDependencies,
   record: ContainerRecord,
@@ -116,7 +111,7 @@ async function adopt(
   stdin.connect(adopted);
 }
 
-/** It does not run. */
+/** The container does not run. */
 async function settle(
   context: ReconcileDependencies,
   record: ContainerRecord,
@@ -128,15 +123,15 @@ async function settle(
     return recordExit(context, record, exitOf(context, task));
   }
   if (record.state.status === 'restarting') context.index.setState(record.id, { status: 'exited' });
-  await tearDown(context, record); // a start that was cut short; nothing when there was none
-  if (record.config.autoRemove) await removeStopped(context, record, { volumes: true }); // nobody else would
+  await tearDown(context, record); // an interrupted start; a no-op if there was none
+  if (record.config.autoRemove) await removeStopped(context, record, { volumes: true }); // no other code removes it
 }
 
 function exitOf(context: ReconcileDependencies, task: TaskInfo | undefined): ExitStatus {
-  return task?.exit ?? { exitCode: 255, exitedAt: context.clock.now() }; // Docker's code for "we do not know"
+  return task?.exit ?? { exitCode: 255, exitedAt: context.clock.now() }; // Docker's code for an unknown exit status
 }
 
-/** Volumes of one that was being made go as well: its client never heard of them. */
+/** Also removes the volumes of an interrupted creation: its client never received a reply. */
 async function finishRemoval(context: ReconcileDependencies, record: ContainerRecord): Promise<void> {
   await context.runtime.delete(record.id);
   await removeTraces(context, record);
@@ -146,8 +141,8 @@ async function finishRemoval(context: ReconcileDependencies, record: ContainerRe
 }
 
 /**
- * Ids of tasks and of folders with data that no record names. A creation and a removal that were cut short have a
- * record; so these are containers whose record was lost, and nothing of them is ever removed unasked.
+ * Ids of tasks and data directories that no record names. Interrupted creations and removals have a record; these are
+ * containers whose record was lost, and their data is never removed without a request.
  */
 export async function unknownContainers(
   context: ReconcileDependencies,
@@ -158,7 +153,7 @@ export async function unknownContainers(
   return unrecorded(context, [...tasks.keys(), ...(await context.rootfs.list()), ...folders]);
 }
 
-/** Ids without a record of which nothing is there but what a start makes in memory: pipes and prepared shims. */
+/** Ids without a record that have only what a start creates in memory: pipes and prepared shims. */
 export async function remains(context: ReconcileDependencies, tasks: ReadonlyMap<string, TaskInfo>): Promise<string[]> {
   const unknown = new Set(await unknownContainers(context, tasks));
   const left = [...context.outputs.leftovers(), ...context.runtime.prepared()];
@@ -180,7 +175,7 @@ async function finishVolumeRemovals({ volumes, logger }: ReconcileDependencies):
   try {
     await volumes.finishRemovals();
   } catch (error) {
-    logger.warn('deleting the folder of a removed volume failed', { error: messageOf(error) });
+    logger.warn('deleting the directory of a removed volume failed', { error: messageOf(error) });
   }
 }
 
@@ -191,7 +186,7 @@ function reportUnknown({ logger }: ReconcileDependencies, ids: readonly string[]
     });
 }
 
-/** Everything of an id without a record, its data as well. */
+/** Removes everything of an id without a record, including its data. */
 export async function removeUnknown(context: ReconcileDependencies, id: string): Promise<void> {
   const { runtime, rootfs, networks, outputs, settings } = context;
   await runtime.delete(id);
@@ -201,9 +196,9 @@ export async function removeUnknown(context: ReconcileDependencies, id: string):
   await rm(containerDirectory(settings, id), { recursive: true, force: true });
 }
 
-/** Targets of links, and of shared networks, before those that need them. */
+/** Starts targets of links and owners of shared networks before the containers that need them. */
 async function restartAtBoot(context: ReconcileDependencies): Promise<void> {
-  const wanted = context.index.all().filter((record) => {
+  const toRestart = context.index.all().filter((record) => {
     const { exitCode, stoppedByUser, restartCount, startedAt } = record.state;
     if (isAlive(record) || isDoomed(record) || startedAt === undefined) return false;
     return restartsAtBoot({ policy: record.config.restartPolicy, exitCode, stoppedByUser, restartCount });
@@ -216,7 +211,7 @@ async function restartAtBoot(context: ReconcileDependencies): Promise<void> {
       ...context.networks.links(record.id).map((link) => link.childId),
       ...(record.config.networkMode.kind === 'container' ? [record.config.networkMode.ref] : []),
     ];
-    for (const other of wanted) if (needed.includes(other.id)) await start(other);
+    for (const other of toRestart) if (needed.includes(other.id)) await start(other);
     await attempt(context, record.id, () =>
       context.queue.run(record.id, async () => {
         const present = context.index.byId(record.id);
@@ -224,10 +219,10 @@ async function restartAtBoot(context: ReconcileDependencies): Promise<void> {
       }),
     );
   };
-  for (const record of wanted) await start(record);
+  for (const record of toRestart) await start(record);
 }
 
-/** One container's trouble is not the others'. */
+/** An error of one container does not affect the others. */
 async function attempt(context: ReconcileDependencies, id: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

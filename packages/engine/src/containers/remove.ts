@@ -1,7 +1,6 @@
-/** `docker rm`: the link, or the container with all that is its own. */
+/** `docker rm`: removes a link, or a container with everything it owns. */
 
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { messageOf, NetyardError } from '@netyard/core';
+import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { type KernelOperation, removeTree } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
@@ -12,15 +11,13 @@ import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
 import type { RootFilesystems } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, isAlive } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
-import type { Departures } from './background-deletions.ts';
+import type { BackgroundDeletions } from './background-deletions.ts';
 import type { RestartTimers } from './restart-timers.ts';
-import type { StopDependencies } from './stop.ts';
-import { killAndWait } from './stop.ts';
+import { killAndWait, type StopDependencies } from './stop.ts';
 import type { Waiters } from './waiters.ts';
 
 /** What the functions of this file work on. */
@@ -37,7 +34,7 @@ export interface RemoveDependencies extends StopDependencies {
   readonly execs: ExecRegistry;
   readonly waiters: Waiters;
   readonly restarts: RestartTimers;
-  readonly departures: Departures;
+  readonly backgroundDeletions: BackgroundDeletions;
   readonly queue: KeyedQueue;
 }
 
@@ -50,16 +47,16 @@ export async function removeContainer(
   const record = context.index.get(ref);
   if (options.link) return context.networks.removeLink(ref);
   checkRemovable(record, ref, options);
-  if (isAlive(record)) await context.departures.whileHurried(record.id, () => killAndWait(context, record.id));
+  if (isAlive(record)) await context.backgroundDeletions.whileAllowed(record.id, () => killAndWait(context, record.id));
   await context.queue.run(record.id, async () => {
     const present = context.index.byId(record.id);
-    if (!present) return; // it removed itself (--rm)
-    if (isAlive(present)) throw refusal(present); // somebody started it again meanwhile
+    if (!present) return; // it removed itself (`--rm`)
+    if (isAlive(present)) throw refusal(present); // started again by another client meanwhile
     await removeStopped(context, present, options);
   });
 }
 
-/** What it would do to the network. */
+/** What the removal would change in the network. */
 export async function planRemove(
   context: RemoveDependencies,
   ref: string,
@@ -72,7 +69,7 @@ export async function planRemove(
   return context.networks.planRelease(record.id);
 }
 
-/** The name of a link finds its target, but not one of another host. */
+/** The name of a link finds its target, but not on another host. */
 const leadsElsewhere = (context: RemoveDependencies, ref: string): boolean =>
   context.networks.findLink(ref)?.remote !== undefined;
 
@@ -91,7 +88,7 @@ function refusal(record: ContainerRecord): NetyardError {
   return new NetyardError('conflict', `cannot remove container "/${record.name}": ${why}`);
 }
 
-/** Within the container's queue. A removal that a crash cuts short goes on at the next start. */
+/** Runs within the container's queue. The next start of the daemon resumes a removal interrupted by a crash. */
 export async function removeStopped(
   context: RemoveDependencies,
   record: ContainerRecord,
@@ -116,7 +113,7 @@ export async function removeStopped(
   waiters.removed(id, { exitCode: record.state.exitCode });
 }
 
-/** Everything but the record, which is what a next attempt starts from. */
+/** Removes everything except the record, which a next attempt starts from. */
 export async function removeTraces(context: RemoveDependencies, record: ContainerRecord): Promise<void> {
   const { networks, rootfs, outputs, execs, settings } = context;
   const { id } = record;
@@ -125,7 +122,7 @@ export async function removeTraces(context: RemoveDependencies, record: Containe
   await Promise.all([networks.unregister(id), rootfs.remove(id), removeTree(containerDirectory(settings, id))]);
 }
 
-/** An image that was removed (by force) before its container leaves its layers to the container. */
+/** An image removed by force before its container leaves its layers to the container. */
 async function hasImage(context: RemoveDependencies, imageId: string): Promise<boolean> {
   return context.images.get(imageId).then(
     () => true,
@@ -133,14 +130,14 @@ async function hasImage(context: RemoveDependencies, imageId: string): Promise<b
   );
 }
 
-/** In the background. */
+/** Runs in the background. */
 export function collectGarbage(context: RemoveDependencies, layers: readonly string[] = []): void {
   context.images.collectGarbage(layers.map((chainId) => `layer ${chainId}`)).catch((error: unknown) => {
     context.logger.error('removing unused layers failed', { error: messageOf(error) });
   });
 }
 
-/** Only those nobody else has. */
+/** Only volumes that no other container uses. */
 export async function removeAnonymousVolumes(context: RemoveDependencies, record: ContainerRecord): Promise<void> {
   for (const { name } of record.mounts) {
     const volume = name === undefined ? undefined : context.volumes.find(name);

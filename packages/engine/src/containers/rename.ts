@@ -1,7 +1,6 @@
-/** `docker rename`: the name, and with it the names of links that begin with it. */
+/** `docker rename`: renames the container and the link names that start with its name. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { NetyardError, withUndo } from '@netyard/core';
+import { type KeyedQueue, NetyardError, withUndo } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -18,13 +17,13 @@ export interface RenameDependencies {
 
 const allocating = 'Error when allocating new name: ';
 
-export async function renameContainer(context: RenameDependencies, ref: string, wanted: string): Promise<void> {
+export async function renameContainer(context: RenameDependencies, ref: string, requested: string): Promise<void> {
   const { index, networks, events } = context;
-  if (ref === '' || wanted === '') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
+  if (ref === '' || requested === '') throw new NetyardError('invalid', 'Neither old nor new names may be empty');
   const { id } = index.get(ref);
   await context.queue.run(id, async () => {
     const record = index.get(id);
-    const name = checkName(wanted.startsWith('/') ? wanted : `/${wanted}`, allocating);
+    const name = checkName(requested.startsWith('/') ? requested : `/${requested}`, allocating);
     if (name === record.name)
       throw new NetyardError('invalid', 'Renaming a container with the same name as its current name');
     await withUndo(async (undo) => {

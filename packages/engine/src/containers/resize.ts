@@ -1,9 +1,8 @@
-/** The size of a container's terminal. */
+/** Resizes a container's terminal. */
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, hasProcess, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, hasEnded, hasProcess, notRunning } from '../records/container-index.ts';
 
 /** What the functions of this file work on. */
 export interface ResizeDependencies {

@@ -1,4 +1,4 @@
-/** Whether and when a container that ended is started again. Pure; the timers are in restart-timers.ts. */
+/** Decides whether and when a container that ended is restarted. Pure; the timers are in restart-timers.ts. */
 import type { RestartRule } from '../model.ts';
 
 const firstDelay = 100;
@@ -12,18 +12,18 @@ export interface EndedRun {
   /** Restarts since a user started it. */
   restartCount: number;
   ranNanoseconds: bigint;
-  /** Milliseconds waited before the last restart; 0: none yet. */
+  /** Milliseconds waited before the last restart; 0 if there was none. */
   lastDelay: number;
 }
 
-/** Milliseconds to wait; undefined: it stays as it is. */
+/** Milliseconds to wait; undefined if it is not restarted. */
 export function restartDelay(run: EndedRun): number | undefined {
   if (run.stoppedByUser || !wantsRestart(run)) return undefined;
   if (run.lastDelay === 0 || run.ranNanoseconds >= longEnough) return firstDelay;
   return Math.min(run.lastDelay * 2, longestDelay);
 }
 
-/** At the daemon's start: `always` also brings back what a user stopped, `unless-stopped` does not. */
+/** At the daemon's start: `always` also restarts containers that a user stopped, `unless-stopped` does not. */
 export function restartsAtBoot(run: Pick<EndedRun, 'policy' | 'exitCode' | 'stoppedByUser' | 'restartCount'>): boolean {
   if (run.policy.name === 'always') return true;
   return !run.stoppedByUser && wantsRestart(run);

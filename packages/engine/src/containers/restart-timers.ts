@@ -1,15 +1,14 @@
-/** Containers that wait to be started again. Knows when, not how: the work comes in. */
-import type { EndedRun } from './restart-policy.ts';
-import { restartDelay } from './restart-policy.ts';
+/** Timers of containers that wait for a restart. Holds only the schedule: the restart itself is passed in. */
+import { type EndedRun, restartDelay } from './restart-policy.ts';
 
 export class RestartTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
-  /** Being restarted by a user: their end is no reason to remove them (`--rm`). */
+  /** Containers being restarted by a user: their end does not trigger removal (`--rm`). */
   readonly #byUser = new Set<string>();
   #closed = false;
 
-  /** Milliseconds until the restart; undefined: there will be none. */
+  /** Milliseconds until the restart; undefined if there will be none. */
   plan(id: string, run: Omit<EndedRun, 'lastDelay'>): number | undefined {
     if (this.#closed || this.#byUser.has(id)) return undefined;
     return restartDelay({ ...run, lastDelay: this.#delays.get(id) ?? 0 });
@@ -25,14 +24,14 @@ export class RestartTimers {
     this.#timers.set(id, timer);
   }
 
-  /** True when one was waiting. */
+  /** True when a restart was pending. */
   cancel(id: string): boolean {
     const timer = this.#timers.get(id);
     clearTimeout(timer);
     return this.#timers.delete(id);
   }
 
-  /** A user's start or removal: waits from the shortest delay on again. */
+  /** On a start or removal by a user: resets the delay to the shortest one. */
   reset(id: string): void {
     this.cancel(id);
     this.#delays.delete(id);
@@ -51,7 +50,7 @@ export class RestartTimers {
     return this.#byUser.has(id);
   }
 
-  /** The daemon ends: nothing is started any more. */
+  /** At the daemon's end: no container is restarted any more. */
   close(): void {
     this.#closed = true;
     for (const id of [...this.#timers.keys()]) this.cancel(id);

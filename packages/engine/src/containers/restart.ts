@@ -1,16 +1,12 @@
 /** `docker restart`. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, isAlive } from '../records/container-index.ts';
 import type { RestartTimers } from './restart-timers.ts';
-import type { StartDependencies } from './start.ts';
-import { startNow } from './start.ts';
-import type { StopDependencies } from './stop.ts';
-import { type StopOptions, stopAndWait } from './stop.ts';
+import { type StartDependencies, startNow } from './start.ts';
+import { type StopDependencies, type StopOptions, stopAndWait } from './stop.ts';
 
 /** What the functions of this file work on. */
 export interface RestartDependencies extends StartDependencies, StopDependencies {

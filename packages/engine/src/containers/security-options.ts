@@ -3,13 +3,13 @@ import { NetyardError } from '@netyard/core';
 
 export interface SecurityOptions {
   noNewPrivileges: boolean;
-  /** undefined: the default profile; `unconfined`; or the profile's JSON. */
+  /** undefined: the default profile; `unconfined`; or the profile as JSON. */
   seccomp: string | undefined;
   /** Of AppArmor; absent: none. */
   apparmorProfile?: string;
 }
 
-/** Throws `invalid` with Docker's words. */
+/** Throws `invalid` with Docker's messages. */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
   const parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined };
   for (const option of options) {

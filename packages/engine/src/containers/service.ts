@@ -1,50 +1,32 @@
-/** The container verbs of the engine, each in its own file. */
+/** The container operations of the engine, each in its own file. */
 import type { ContainerService } from '../contract.ts';
 import { parseDetachKeys } from '../processes/detach-keys.ts';
-import type { ArchiveDependencies } from './archive.ts';
 import {
+  type ArchiveDependencies,
   containerChanges,
   exportContainer,
   readContainerArchive,
   statContainerPath,
   writeContainerArchive,
 } from './archive.ts';
-import type { AttachDependencies } from './attach.ts';
-import { attachContainer } from './attach.ts';
-import type { CreateDependencies } from './create.ts';
-import { createContainer } from './create.ts';
-import type { KillDependencies } from './kill.ts';
-import { killContainer } from './kill.ts';
-import type { ListDependencies } from './list.ts';
-import { listContainers } from './list.ts';
-import type { LogsDependencies } from './logs.ts';
-import { containerLogs } from './logs.ts';
-import type { PauseDependencies } from './pause.ts';
-import { pauseContainer, unpauseContainer } from './pause.ts';
-import type { PruneDependencies } from './prune.ts';
-import { pruneContainers } from './prune.ts';
-import type { RemoveDependencies } from './remove.ts';
-import { planRemove, removeContainer } from './remove.ts';
-import type { RenameDependencies } from './rename.ts';
-import { renameContainer } from './rename.ts';
-import type { ResizeDependencies } from './resize.ts';
-import { resizeContainer } from './resize.ts';
-import type { RestartDependencies } from './restart.ts';
-import { restartContainer } from './restart.ts';
-import type { StartDependencies } from './start.ts';
-import { startContainer } from './start.ts';
-import type { StatsDependencies } from './stats.ts';
-import { containerStats } from './stats.ts';
-import type { StopDependencies } from './stop.ts';
-import { planStop, stopContainer } from './stop.ts';
-import type { SummaryDependencies } from './summary.ts';
-import { inspectContainer } from './summary.ts';
-import type { TopDependencies } from './top.ts';
-import { topContainer } from './top.ts';
-import type { UpdateDependencies } from './update.ts';
-import { updateContainer } from './update.ts';
-import type { WaitDependencies } from './wait.ts';
-import { waitContainer } from './wait.ts';
+import { type AttachDependencies, attachContainer } from './attach.ts';
+import { type CreateDependencies, createContainer } from './create.ts';
+import { type KillDependencies, killContainer } from './kill.ts';
+import { type ListDependencies, listContainers } from './list.ts';
+import { containerLogs, type LogsDependencies } from './logs.ts';
+import { type PauseDependencies, pauseContainer, unpauseContainer } from './pause.ts';
+import { type PruneDependencies, pruneContainers } from './prune.ts';
+import { planRemove, type RemoveDependencies, removeContainer } from './remove.ts';
+import { type RenameDependencies, renameContainer } from './rename.ts';
+import { type ResizeDependencies, resizeContainer } from './resize.ts';
+import { type RestartDependencies, restartContainer } from './restart.ts';
+import { type StartDependencies, startContainer } from './start.ts';
+import { containerStats, type StatsDependencies } from './stats.ts';
+import { planStop, type StopDependencies, stopContainer } from './stop.ts';
+import { inspectContainer, type SummaryDependencies } from './summary.ts';
+import { type TopDependencies, topContainer } from './top.ts';
+import { type UpdateDependencies, updateContainer } from './update.ts';
+import { type WaitDependencies, waitContainer } from './wait.ts';
 
 /** What the functions of this file work on. */
 export type ContainersServiceDependencies = ArchiveDependencies &

@@ -1,10 +1,9 @@
 /**
- * `docker start`: network and root file system side by side, then the task, then the process. What fails is taken back
- * whole; the container keeps the exit code and the message.
+ * `docker start`: sets up network and root file system in parallel, then creates the task, then starts the process. A
+ * failure is rolled back completely; the container keeps the exit code and the message.
  */
 import { existsSync, mkdirSync } from 'node:fs';
-import type { Clock, KeyedQueue, Logger } from '@netyard/core';
-import { messageOf, NetyardError, UndoStack } from '@netyard/core';
+import { type Clock, type KeyedQueue, type Logger, messageOf, NetyardError, UndoStack } from '@netyard/core';
 import type { Networks, SandboxState } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -14,15 +13,12 @@ import { ioPath } from '../paths.ts';
 import type { RootFilesystems, Runtime, TaskSpec } from '../ports.ts';
 import { hostnameOf } from '../processes/hostname.ts';
 import { failureAnswer, failureExitCode, runtimeFailure } from '../processes/start-failure.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive, isRestarting, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, isAlive, isRestarting, notRunning } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
-import type { HealthMonitors } from './healthcheck.ts';
-import { healthAtStart } from './healthcheck.ts';
-import type { RemoveDependencies } from './remove.ts';
-import { removeStopped } from './remove.ts';
+import { type HealthMonitors, healthAtStart } from './healthcheck.ts';
+import { type RemoveDependencies, removeStopped } from './remove.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { StdinPipes } from './stdin.ts';
 import { planTask } from './task-spec.ts';
@@ -50,7 +46,7 @@ export async function startContainer(context: StartDependencies, ref: string): P
   await context.queue.run(id, () => startNow(context, id));
 }
 
-/** Within the container's queue. A user's start begins to count restarts anew. */
+/** Runs within the container's queue. A start by a user resets the restart count. */
 export async function startNow(context: StartDependencies, id: string): Promise<void> {
   const record = context.index.get(id);
   const { status } = record.state;
@@ -60,7 +56,7 @@ export async function startNow(context: StartDependencies, id: string): Promise<
   await runContainer(context, record, { restartCount: 0 });
 }
 
-/** Within the container's queue, for a start and for a restart by policy. */
+/** Runs within the container's queue, for starts by users and by restart policy. */
 export async function runContainer(
   context: StartDependencies,
   record: ContainerRecord,
@@ -84,7 +80,7 @@ export async function runContainer(
       stoppedByUser: false,
       ...healthAtStart(record),
     });
-    await releaseVolumes(); // from here on the record is what holds them
+    await releaseVolumes(); // from here on the record owns the resources
     publishContainer(context.events, started, 'start');
     context.health.start(started);
   } catch (error) {
@@ -142,7 +138,7 @@ async function launch(
   return { pid, startedAt, releaseVolumes };
 }
 
-/** Network, root file system and output files: independent of each other, and each undone on its own. */
+/** Network, root file system and output files: independent of each other, and each rolled back on its own. */
 async function prepare(
   context: StartDependencies,
   record: ContainerRecord,
@@ -168,12 +164,15 @@ async function prepare(
     await outputs.begin(record);
     stdio.stdin = stdin.prepare(record);
   } finally {
-    await both; // both are over before anything is undone
+    await both; // wait for both before rolling back
   }
   return { network: await networking, rootPath: await mounting, stdio };
 }
 
-/** `-v /missing:/x` makes the folder, as Docker does; a mount with --mount was checked at create and may be gone now. */
+/**
+ * `-v /missing:/x` creates the directory, as in Docker; the source of a --mount was checked at create and may be gone
+ * now.
+ */
 function prepareSources(record: ContainerRecord): void {
   for (const mount of record.mounts) {
     if (mount.type === 'tmpfs' || existsSync(mount.source)) continue;
@@ -186,7 +185,7 @@ function prepareSources(record: ContainerRecord): void {
   }
 }
 
-/** A container that shares another one's network shows that one's name. */
+/** A container that joins another container's network has that container's hostname. */
 function names(context: StartDependencies, record: ContainerRecord): { hostname: string; domainname: string } {
   const { networkMode } = record.config;
   const shown = networkMode.kind === 'container' ? (context.index.find(networkMode.ref) ?? record) : record;

@@ -1,4 +1,4 @@
-/** One reading of a container's counters, for `docker stats`. */
+/** Samples a container's counters once, for `docker stats`. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import type { Clock } from '@netyard/core';
@@ -7,8 +7,7 @@ import type { Networks } from '@netyard/network';
 import type { ContainerStats } from '../contract.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, hasProcess } from '../records/container-index.ts';
+import { type ContainerIndex, hasEnded, hasProcess } from '../records/container-index.ts';
 
 /** What the functions of this file work on. */
 export interface StatsDependencies {
@@ -35,7 +34,7 @@ export async function containerStats(context: StatsDependencies, ref: string): P
   };
 }
 
-/** None of a container without a process, also when that ends while its files and links are read. */
+/** Empty for a container without a process, also when the process ends while its files and interfaces are read. */
 async function processCounters(
   context: StatsDependencies,
   record: ContainerRecord,
@@ -55,7 +54,7 @@ async function processCounters(
   }
 }
 
-/** By the links' names inside: what the container received. */
+/** By interface name inside the container: rx is what the container received. */
 async function networkCounters(
   context: StatsDependencies,
   record: ContainerRecord,
@@ -71,7 +70,9 @@ async function networkCounters(
   return Object.fromEntries(await Promise.all(counted));
 }
 
-/** Nanoseconds that all CPUs of the host were used or idle: user, nice, system, idle, iowait, irq, softirq; proc(5). */
+/**
+ * Nanoseconds that all CPUs of the host spent busy or idle: user, nice, system, idle, iowait, irq, softirq; proc(5).
+ */
 async function hostCpu(): Promise<number> {
   const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
   const ticks = line.trim().split(/\s+/).slice(1, 8).map(Number);

@@ -1,6 +1,6 @@
 /**
- * Stdin of running containers: one FIFO each, that everybody attached writes to. It stays open while the container
- * runs, also when nobody is attached, unless the container was made with StdinOnce (`docker run -i`).
+ * Stdin of running containers: one FIFO each, written to by every attached client. It stays open while the container
+ * runs, also when no client is attached, unless the container was created with StdinOnce (`docker run -i`).
  */
 import { rmSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -25,7 +25,7 @@ export class StdinPipes {
     this.#options = options;
   }
 
-  /** Makes the FIFO; returns its path for the shim, or '' for a container without stdin. */
+  /** Creates the FIFO; returns its path for the shim, or '' for a container without stdin. */
   prepare(record: ContainerRecord): string {
     if (!record.config.openStdin) return '';
     const path = ioPath(this.#options.settings, record.id, 'stdin');
@@ -34,21 +34,21 @@ export class StdinPipes {
     return path;
   }
 
-  /** After the task was made: by then the shim has opened its end (before, open would fail with ENXIO). */
+  /** After task creation: by then the shim has opened its end (before, open would fail with ENXIO). */
   connect(record: ContainerRecord): void {
     if (!record.config.openStdin) return;
     const fd = this.#options.files.openFifo(ioPath(this.#options.settings, record.id, 'stdin'), 'write');
     const pipe = new Socket({ fd, readable: false, writable: true });
-    pipe.on('error', () => pipe.destroy()); // EPIPE: the container is gone
+    pipe.on('error', () => pipe.destroy()); // EPIPE: the container has ended
     this.#pipes.set(record.id, pipe);
-    this.#tell(record.id, pipe);
+    this.#notify(record.id, pipe);
   }
 
-  /** The run is over. */
+  /** The run has ended. */
   disconnect(id: string): void {
     this.#pipes.get(id)?.destroy();
     this.#pipes.delete(id);
-    this.#tell(id, undefined);
+    this.#notify(id, undefined);
   }
 
   disconnectAll(): void {
@@ -56,8 +56,8 @@ export class StdinPipes {
   }
 
   /**
-   * One attached writer. Before the container runs it waits; after it ended, what is written is dropped. Its end
-   * closes the container's stdin where StdinOnce says so, but never that of a terminal, whose session would end.
+   * The stdin of one attached client. Writes wait until the container runs and are dropped after it has ended. Its end
+   * closes the container's stdin if StdinOnce is set, but never that of a terminal, whose session would end.
    */
   writer(record: ContainerRecord): Writable {
     const { id, config } = record;
@@ -76,7 +76,7 @@ export class StdinPipes {
     });
   }
 
-  /** Our end first, then the shim's: only then the container sees the end of file. */
+  /** Closes the daemon's end first, then the shim's: only then does the container see the end of file. */
   async #close(id: string, pipe: Socket | undefined): Promise<void> {
     if (!pipe || pipe.destroyed) return;
     await new Promise<void>((resolve) => {
@@ -97,7 +97,7 @@ export class StdinPipes {
     waiting.add(use);
   }
 
-  #tell(id: string, pipe: Socket | undefined): void {
+  #notify(id: string, pipe: Socket | undefined): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     for (const use of waiting ?? []) use(pipe);

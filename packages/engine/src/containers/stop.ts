@@ -1,20 +1,17 @@
-/** `docker stop`: the stop signal, then SIGKILL when the time is over. */
+/** `docker stop`: sends the stop signal, then SIGKILL after the timeout. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { messageOf, NetyardError } from '@netyard/core';
+import { type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess, isAlive, passOverEnded } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, isAlive, passOverEnded } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
-import type { Waiters } from './waiters.ts';
-import { withTimeLimit } from './waiters.ts';
+import { type Waiters, withTimeLimit } from './waiters.ts';
 
 /** What the functions of this file work on. */
 export interface StopDependencies {
@@ -29,12 +26,12 @@ export interface StopDependencies {
 }
 
 export interface StopOptions {
-  /** Negative: wait as long as it takes. */
+  /** Negative: no limit. */
   timeoutSeconds?: number;
   signal?: string;
 }
 
-/** How long a killed process may take to be gone. */
+/** How long a killed process may take to exit. */
 const killMilliseconds = 10_000;
 
 export async function stopContainer(context: StopDependencies, ref: string, options: StopOptions): Promise<void> {
@@ -48,7 +45,7 @@ export async function stopContainer(context: StopDependencies, ref: string, opti
   }
 }
 
-/** What it would do to the network. One that is stopped already has nothing more to lose. */
+/** What the stop would change in the network: nothing for a container that is already stopped. */
 export async function planStop(
   context: StopDependencies,
   ref: string,
@@ -60,7 +57,7 @@ export async function planStop(
   return context.networks.planRelease(record.id);
 }
 
-/** Returns when it has ended (and, with --rm, may still be being removed). */
+/** Resolves when the container has ended (with --rm, its removal may still be in progress). */
 export async function stopAndWait(
   context: StopDependencies,
   id: string,
@@ -76,13 +73,13 @@ export async function stopAndWait(
   if (stopped) publishContainer(context.events, stopped, 'stop');
 }
 
-/** SIGKILL. Fine when it has ended already. */
+/** Sends SIGKILL; no error when the container has already ended. */
 export async function killAndWait(context: StopDependencies, id: string, byUser = true): Promise<void> {
   if (await sendAndWait(context, id, SIGKILL, killMilliseconds, byUser)) return;
   throw new NetyardError('internal', 'tried to kill container, but did not receive an exit event');
 }
 
-/** True when it has ended within the time. */
+/** True when it has ended within the timeout. */
 async function sendAndWait(
   context: StopDependencies,
   id: string,
@@ -92,10 +89,11 @@ async function sendAndWait(
 ): Promise<boolean> {
   const exited = new AbortController();
   try {
-    // Within the queue, so that the exit is that of the run which gets the signal, not of the one before a restart.
+    // Within the queue, so that the exit waited for is that of the run which gets the signal, not of one before a
+    // restart.
     const sent = await context.queue.run(id, async () => {
       const exit = context.waiters.exit(id, exited.signal);
-      exit.catch(() => undefined); // only ever rejected by our own abort
+      exit.catch(() => undefined); // rejected only by the abort below
       return (await signalNow(context, id, signal, byUser)) ? { exit } : undefined;
     });
     if (!sent) return true;
@@ -105,7 +103,7 @@ async function sendAndWait(
   }
 }
 
-/** Within the container's queue. False when there is no process to signal (any more). */
+/** Runs within the container's queue. False when there is no process to signal (any more). */
 export async function signalNow(
   context: StopDependencies,
   id: string,
@@ -122,7 +120,7 @@ export async function signalNow(
   const { status, pid } = record.state;
   await context.runtime.kill(id, signal, status === 'running' ? { pid } : {}).catch(passOverEnded);
   publishContainer(context.events, record, 'kill', { signal: String(signal) });
-  // A frozen process gets its signal when it thaws. Docker thaws for the signals that are to end it.
+  // A frozen process gets its signal when it is thawed. Docker thaws for signals that end it.
   if (record.state.status === 'paused') {
     await context.runtime.resume(id).catch(passOverEnded);
     context.index.setState(id, { status: 'running' });
@@ -130,7 +128,7 @@ export async function signalNow(
   return true;
 }
 
-/** It was waiting for its next start, which will not come. */
+/** The container was waiting for a restart, which is cancelled. */
 function endRestarting(context: StopDependencies, record: ContainerRecord): void {
   context.restarts.cancel(record.id);
   const { exitCode } = context.index.setState(record.id, { status: 'exited' }).state;

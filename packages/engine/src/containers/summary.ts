@@ -1,4 +1,4 @@
-/** What `docker ps` and `docker inspect` show of a container, put together from its record and its network. */
+/** What `docker ps` and `docker inspect` show of a container, assembled from its record and its network. */
 
 import type { Clock } from '@netyard/core';
 import type { Networks } from '@netyard/network';
@@ -38,7 +38,7 @@ export async function summarize(
   return { ...summary, sizes: await context.rootfs.size(record.id, record.layers) };
 }
 
-/** Its own, then those that links give it. */
+/** Its own name, then those from links. */
 export function namesOf(context: SummaryDependencies, record: ContainerRecord): string[] {
   const links = context.networks.linksTo(record.id).flatMap(({ parentId, alias }) => {
     const parent = context.index.byId(parentId);
@@ -56,7 +56,7 @@ export async function inspectContainer(
   const record = context.index.get(ref);
   const { id } = record;
   const summary = await summarize(context, record, options);
-  const image = await images.get(record.imageId).catch(() => undefined); // it may have been removed since
+  const image = await images.get(record.imageId).catch(() => undefined); // it may have been removed meanwhile
   const directory = containerDirectory(settings, id);
   const files = summary.network?.files;
   return {
@@ -74,7 +74,7 @@ export async function inspectContainer(
 
 const noFolders = { lower: [], upper: '', work: '', merged: '' };
 
-/** `/child:/parent/alias`, as HostConfig.Links has them. */
+/** `/child:/parent/alias`, the format of HostConfig.Links. */
 function linkTexts(context: SummaryDependencies, record: ContainerRecord): string[] {
   return context.networks.links(record.id).map((link) => {
     const child = context.index.byId(link.childId)?.name ?? link.targetName ?? link.childId;

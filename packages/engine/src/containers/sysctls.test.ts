@@ -8,7 +8,7 @@ type Request = Parameters<typeof checkSysctls>[0];
 const own: Omit<Request, 'sysctls'> = { networkMode: { kind: 'default' }, ipcMode: '', utsMode: '' } as Request;
 const check = (key: string, config: object = {}): void => checkSysctls({ ...own, ...config, sysctls: { [key]: '1' } });
 
-test('settings of the own network, IPC and UTS namespace are accepted', () => {
+test('settings of the container’s own network, IPC and UTS namespaces are accepted', () => {
   for (const key of [
     'net.core.somaxconn',
     'net/core/somaxconn',
@@ -22,7 +22,7 @@ test('settings of the own network, IPC and UTS namespace are accepted', () => {
     check(key);
 });
 
-test('settings of the host, and of no namespace, are refused', () => {
+test('settings of the host, and settings that are not namespaced, are rejected', () => {
   const host = { networkMode: { kind: 'host' }, ipcMode: 'host', utsMode: 'host' };
   const refused: [string, object, string][] = [
     ['net.ipv4.ip_forward', host, 'not allowed in host network namespace'],
@@ -43,7 +43,7 @@ test('settings of the host, and of no namespace, are refused', () => {
     );
 });
 
-test('a name that leads out of its folder is refused', () => {
+test('a name that leads out of its directory is rejected', () => {
   for (const key of [
     'net.//.kernel.core_pattern',
     'net/../kernel/core_pattern',

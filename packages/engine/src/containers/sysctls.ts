@@ -1,6 +1,6 @@
 /**
- * Which `--sysctl` settings a container may have: only those of a namespace that is its own, as runc checks them when it
- * starts a container (libcontainer/configs/validate). Checked at create, so that nothing is made first. Pure.
+ * Which `--sysctl` settings a container may have: only those of namespaces of its own, as runc checks at a container's
+ * start (libcontainer/configs/validate). Checked at create, before anything is created. Pure.
  */
 import { NetyardError } from '@netyard/core';
 import type { ContainerConfig } from '../model.ts';
@@ -19,7 +19,7 @@ const ipcSysctls: ReadonlySet<string> = new Set([
   'kernel.shm_rmid_forced',
 ]);
 
-/** Settings of the network namespace, and all others; their names with dots. */
+/** Splits into settings of the network namespace and all others; names with dots. */
 export function splitSysctls(
   sysctls: Readonly<Record<string, string>>,
 ): Record<'net' | 'other', Record<string, string>> {
@@ -31,7 +31,7 @@ export function splitSysctls(
   };
 }
 
-/** Throws `invalid` for the first setting that would change the host, or that names no file below /proc/sys. */
+/** Throws `invalid` for the first setting that would change the host or that is not below /proc/sys. */
 export function checkSysctls(config: SysctlRequest): void {
   for (const key of Object.keys(config.sysctls)) {
     const problem = problemOf(key, config);
@@ -52,13 +52,13 @@ function problemOf(key: string, config: SysctlRequest): string | undefined {
   return 'is not in a separate kernel namespace';
 }
 
-/** sysctl(8) accepts both separators; the first one in a name says which it is. */
+/** sysctl(8) accepts both separators; the first one in a name decides which it is. */
 function dotted(key: string): string {
   const first = /[./]/.exec(key)?.[0];
   return first === '/' ? key.replace(/[./]/g, (one) => (one === '/' ? '.' : '/')) : key;
 }
 
-/** Each part becomes the name of a file or folder: `..` would lead out of the namespace's settings. */
+/** Each part becomes the name of a file or directory: `..` would lead out of the namespace's settings. */
 function isSysctlName(key: string): boolean {
   const parts = dotted(key)
     .split('.')

@@ -1,4 +1,4 @@
-/** What the runtime is asked to run for a container. Pure: everything that had to be looked up comes in. */
+/** The task that the runtime is to create for a container. Pure: everything looked up is passed in. */
 import { basename } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { SandboxState } from '@netyard/network';
@@ -67,8 +67,8 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
 }
 
 /**
- * `network` sets those of a network namespace that it creates; in another container's namespace the runtime sets them.
- * Throws `invalid` where that container is on the host's network, which is known only now.
+ * `network` sets the sysctls of a network namespace that it creates; in another container's namespace the runtime sets
+ * them. Throws `invalid` if that container uses the host's network, which is known only now.
  */
 function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record<string, string> {
   const { net, other } = splitSysctls(config.sysctls);
@@ -79,7 +79,7 @@ function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record
   return { ...net, ...other };
 }
 
-/** Parents before what is mounted inside them. */
+/** Sorts parents before the mounts inside them. */
 function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[] {
   const own = record.mounts.map(taskMount);
   const taken = new Set(own.map(({ target }) => target));
@@ -93,7 +93,7 @@ function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[]
   return [...own, ...files, ...ipc].sort((a, b) => depth(a) - depth(b));
 }
 
-/** Their names say what they are: hosts, hostname, resolv.conf. */
+/** The file names are the targets in /etc: hosts, hostname, resolv.conf. */
 const networkFileTarget = (source: string): string => `/etc/${basename(source)}`;
 
 function taskMount(mount: ResolvedMount): TaskMount {
@@ -120,7 +120,7 @@ function deviceLimits(resources: Resources): DeviceLimits {
   return Object.fromEntries(Object.entries(all).filter(([, limits]) => limits?.length));
 }
 
-/** Only what is limited. Also for `docker update`. */
+/** Only resources with a limit. Also used by `docker update`. */
 export function taskResources(resources: Resources): TaskResources {
   const { memory, memoryReservation, memorySwap, nanoCpus, pidsLimit } = resources;
   const period = nanoCpus > 0 ? 100_000 : resources.cpuPeriod;

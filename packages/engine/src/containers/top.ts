@@ -1,12 +1,11 @@
-/** `docker top`: the host's ps, of which the lines of the container's processes are kept. */
+/** `docker top`: runs the host's ps and keeps the lines of the container's processes. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { messageOf, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, hasProcess, isRestarting, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, hasEnded, hasProcess, isRestarting, notRunning } from '../records/container-index.ts';
 
 /** What the functions of this file work on. */
 export interface TopDependencies {
@@ -36,7 +35,7 @@ export async function topContainer(context: TopDependencies, ref: string, psArgu
   return table;
 }
 
-/** Some options, such as f, do not go with -q: then without it. */
+/** Some options, such as f, conflict with -q: retried without it. */
 async function ps(options: readonly string[], pids: readonly number[]): Promise<string> {
   const execute = async (args: readonly string[]): Promise<string> =>
     (await run('ps', [...args], { maxBuffer: 64 * 1024 * 1024 })).stdout;
@@ -52,14 +51,14 @@ async function ps(options: readonly string[], pids: readonly number[]): Promise<
   }
 }
 
-/** `-o pid=X` would rename the one column that is needed. */
+/** `-o pid=X` would rename the column that is needed. */
 function checkPsArguments(text: string): void {
   for (const [, title, value] of text.matchAll(/\s+(?:-o|o|--format)?\s*([a-z]*)=\s*(\S*)/gi))
     if (title !== undefined && value === 'PID' && title !== 'pid')
       throw new NetyardError('invalid', `specifying "${title}=${value}" is not allowed`);
 }
 
-/** Lines of the given processes, and of their threads (`-` in the PID column). Pure. */
+/** Keeps the lines of the given processes and of their threads (`-` in the PID column). Pure. */
 export function parsePs(output: string, pids: ReadonlySet<number>): ProcessTable {
   const [head = '', ...lines] = output.split('\n');
   const titles = head.trim().split(/\s+/);

@@ -1,4 +1,4 @@
-/** Limits without a file in the cgroup hierarchy are discarded with a warning, the others stay. */
+/** Limits without a file in the cgroup hierarchy are discarded with a warning, the others are kept. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { unlimited } from '../default-config.ts';
 import { checkRealtime, discardUnsupported } from './unsupported-resources.ts';
 
-test('a limit is discarded when its controller is there and its file is not', (t) => {
+test('a limit is discarded when its controller is mounted but lacks the file', (t) => {
   const root = mkdtempSync(join(tmpdir(), 'netyard-cgroup-'));
   t.after(() => rmSync(root, { recursive: true }));
   const asked = {

@@ -1,11 +1,11 @@
-/** Limits that this kernel's cgroup controllers lack: discarded with Docker's warning. */
+/** Discards limits that this kernel's cgroup controllers lack, with Docker's warning. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { Resources } from '../model.ts';
 
 type Limit = {
-  /** Files in the root of the version 1 hierarchy, one of which a kernel with this limit has. */
+  /** Files in the root of the version 1 hierarchy; a kernel that supports the limit has one of them. */
   controller: string;
   files: readonly string[];
   isSet(resources: Resources): boolean;
@@ -113,7 +113,7 @@ function deviceLimit(key: DeviceLimitKey, file: string, what: string, discarded:
 }
 
 /**
- * A controller of version 1 whose hierarchy is not below `root` is not judged: the OCI runtime then says what it lacks.
+ * A controller of version 1 whose hierarchy is not below `root` is not checked: the OCI runtime reports what it lacks.
  * Version 2 has no swappiness and no switch for the OOM killer.
  */
 export function discardUnsupported(

@@ -1,14 +1,12 @@
-/** `docker update`: limits and restart policy of a container, running or not. */
+/** `docker update`: changes limits and restart policy of a container, running or stopped. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, Resources } from '../model.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess, passOverEnded } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, passOverEnded } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { checkResources, checkRestartPolicy } from './create-check.ts';
 import { taskResources } from './task-spec.ts';
@@ -68,7 +66,7 @@ async function updateNow(
   return { warnings };
 }
 
-/** A new memory limit with an old swap limit below it is refused, as Docker does. */
+/** Rejects a new memory limit above the existing swap limit, as Docker does. */
 function mergeResources(present: Resources, change: Partial<Resources>): Resources {
   const merged = { ...present, ...change };
   const { memory, memorySwap } = merged;
@@ -90,7 +88,7 @@ function mergeResources(present: Resources, change: Partial<Resources>): Resourc
   return merged;
 }
 
-/** The limits as they are to be; a pids limit that is taken away has to be said to the kernel. */
+/** The limits to apply; removing a pids limit has to be written to the kernel explicitly. */
 function changedLimits(before: Resources, after: Resources): ReturnType<typeof taskResources> {
   const limits = taskResources(after);
   return before.pidsLimit > 0 && after.pidsLimit <= 0 ? { ...limits, pidsLimit: -1 } : limits;

@@ -1,7 +1,6 @@
-/** `docker wait`, and what `docker run` waits for. */
+/** `docker wait`, and the wait of `docker run`. */
 import type { ContainerService } from '../contract.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, isAlive } from '../records/container-index.ts';
 import type { Waiters } from './waiters.ts';
 
 /** What the functions of this file work on. */

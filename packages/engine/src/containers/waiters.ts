@@ -1,4 +1,4 @@
-/** Those who wait for a container's end or removal. Knows no containers beyond their ids. */
+/** Clients that wait for a container's exit or removal. Knows containers by id only. */
 
 export interface ExitResult {
   exitCode: number;
@@ -21,13 +21,13 @@ export class Waiters {
   }
 
   exited(id: string, result: ExitResult): void {
-    tell(this.#exits, id, result);
+    notify(this.#exits, id, result);
   }
 
-  /** A container that never ran is removed without an exit: wakes both kinds. */
+  /** A container that never ran is removed without an exit: wakes waiters of both kinds. */
   removed(id: string, result: ExitResult): void {
-    tell(this.#exits, id, result);
-    tell(this.#removals, id, result);
+    notify(this.#exits, id, result);
+    notify(this.#removals, id, result);
   }
 }
 
@@ -54,7 +54,7 @@ function wait(map: Map<string, Set<Listener>>, id: string, signal: AbortSignal |
   });
 }
 
-function tell(map: Map<string, Set<Listener>>, id: string, result: ExitResult): void {
+function notify(map: Map<string, Set<Listener>>, id: string, result: ExitResult): void {
   const listeners = map.get(id);
   map.delete(id);
   for (const listener of [...(listeners ?? [])]) listener(result);

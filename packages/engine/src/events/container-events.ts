@@ -1,4 +1,4 @@
-/** Docker's events about containers: the actor's attributes are its labels, image and name, and those of the action. */
+/** Docker's container events: the actor's attributes are its labels, image and name, and those of the action. */
 import type { ContainerRecord } from '../model.ts';
 import type { EventLog } from './event-log.ts';
 

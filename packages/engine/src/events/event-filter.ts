@@ -34,18 +34,18 @@ export function eventFilter(filters: Filters): (event: EngineEvent) => boolean {
     oneOf(filters.get('daemon'), (ref) => event.type === 'daemon' && isActor(event, ref)) &&
     oneOf(filters.get('node'), (ref) => event.type === 'node' && isActor(event, ref)) &&
     oneOf(filters.get('image'), (ref) => isImage(event, ref)) &&
-    // Netyard has no such objects, and so no events of them.
+    // Netyard has no such objects and emits no events about them.
     ['config', 'plugin', 'secret', 'service'].every((type) => oneOf(filters.get(type), () => false));
 }
 
 const oneOf = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
   values === undefined || values.length === 0 || values.some(test);
 
-/** Docker's FuzzyMatch: the beginning of an id or a name. */
+/** Docker's FuzzyMatch: a prefix of an id or a name. */
 const isActor = (event: EngineEvent, ref: string): boolean =>
   event.actorId.startsWith(ref) || event.attributes['name']?.startsWith(ref.replace(/^\//, '')) === true;
 
-/** Containers' events name their image as well. A reference without a tag means every tag. */
+/** Container events also carry their image. A reference without a tag matches every tag. */
 function isImage(event: EngineEvent, ref: string): boolean {
   const image = event.type === 'image' ? (event.attributes['name'] ?? '') : (event.attributes['image'] ?? '');
   const untagged = image.replace(/:[^:/]*$/, '');

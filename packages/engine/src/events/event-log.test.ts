@@ -1,4 +1,4 @@
-/** Listeners that do not read: what waits for them is bounded, and others are not held up. */
+/** Listeners that do not read: their backlog is bounded, and other listeners are not delayed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@netyard/core';

@@ -1,6 +1,6 @@
 /**
- * What happened, to all who listen: the last thousand events are kept for `since`, listeners get the rest live.
- * A listener that does not keep up is ended rather than served with gaps.
+ * Events for all listeners: keeps the last thousand for `since` and delivers new ones live. A listener that does not
+ * keep up is ended rather than served with gaps.
  */
 import type { Clock } from '@netyard/core';
 import type { EventStream } from '../contract.ts';
@@ -38,7 +38,7 @@ export class EventLog implements EventStream {
     }
   }
 
-  /** Filters are checked and listening begins at once, also before the first `next()`. */
+  /** Checks filters and starts listening at once, before the first `next()`. */
   subscribe(options: Parameters<EventStream['subscribe']>[0]): AsyncIterable<EngineEvent> {
     const { since, until, signal } = options;
     const accepts = eventFilter(options.filters);
@@ -58,7 +58,7 @@ export class EventLog implements EventStream {
   }
 }
 
-/** Node's timers end at 2^31-1 ms; nobody waits that long. */
+/** Node's timers are limited to 2^31-1 ms; no listener waits that long. */
 function timeoutAt(nanoseconds: bigint): AbortSignal {
   return AbortSignal.timeout(Math.min(Number(nanoseconds / 1_000_000n) + 1, 2 ** 31 - 1));
 }

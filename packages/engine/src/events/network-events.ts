@@ -1,4 +1,4 @@
-/** The network box's events as Docker's: actor is the network, the container an attribute. */
+/** Converts events of the network package to Docker's: the network is the actor, the container an attribute. */
 import type { NetworkEvent } from '@netyard/network';
 import type { EventLog } from './event-log.ts';
 

@@ -1,12 +1,11 @@
-/** `docker exec`, first half: checks that the container can take a command, and writes the command down. */
+/** `docker exec`, first half: checks that the container accepts a command, and registers the command. */
 import { NetyardError, newId } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, ExecConfig, ExecRecord } from '../model.ts';
 import { parseDetachKeys } from '../processes/detach-keys.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { isRestarting, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, isRestarting, notRunning } from '../records/container-index.ts';
 import type { ExecRegistry } from './exec-registry.ts';
 
 /** What the functions of this file work on. */

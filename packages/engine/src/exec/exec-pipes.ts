@@ -1,4 +1,4 @@
-/** The FIFOs of one command: made, opened, and gone again when it has ended. */
+/** The FIFOs of one exec process: created, opened, and removed when it has ended. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { execIoPath, ioDirectory, type StreamName } from '../paths.ts';
@@ -17,17 +17,17 @@ export class ExecPipes {
   readonly stderr: Socket | undefined;
   readonly #files: PipeFiles;
 
-  /** Reading ends are opened before the command is made: it never finds a FIFO without a reader. */
+  /** Opens the reading ends before the process is created, so that it never finds a FIFO without a reader. */
   constructor(
     settings: EngineSettings,
     files: PipeFiles,
     ids: { container: string; exec: string },
-    wanted: ExecStreams,
+    requested: ExecStreams,
   ) {
     this.#files = files;
     mkdirSync(ioDirectory(settings, ids.container), { recursive: true, mode: 0o700 });
     const make = (stream: StreamName): string => {
-      if (!wanted[stream]) return '';
+      if (!requested[stream]) return '';
       const path = execIoPath(settings, ids.container, ids.exec, stream);
       files.makeFifo(path);
       return path;
@@ -37,11 +37,11 @@ export class ExecPipes {
     this.stderr = this.#reader(this.stdio.stderr);
   }
 
-  /** After the command was made: by then the shim has opened its end. */
+  /** After the process is created: by then the shim has opened its end. */
   openStdin(): Socket | undefined {
     if (this.stdio.stdin === '') return undefined;
     const pipe = new Socket({ fd: this.#files.openFifo(this.stdio.stdin, 'write'), readable: false, writable: true });
-    pipe.on('error', () => pipe.destroy()); // EPIPE: the command is gone
+    pipe.on('error', () => pipe.destroy()); // EPIPE: the process has ended
     return pipe;
   }
 

@@ -1,9 +1,9 @@
-/** Commands in running containers, in memory only: they end with the daemon's interest in them. */
+/** Exec processes of running containers. In memory only: they do not outlive the daemon. */
 import { NetyardError } from '@netyard/core';
 import type { ExecRecord } from '../model.ts';
 import type { ExitStatus } from '../ports.ts';
 
-/** How long an ended command can still be inspected. Docker's clean-up takes five to ten minutes. */
+/** How long an ended process can still be inspected. Docker's clean-up takes five to ten minutes. */
 const keptMilliseconds = 5 * 60_000;
 
 export class ExecRegistry {
@@ -35,7 +35,7 @@ export class ExecRegistry {
     return [...this.#records.values()].filter((record) => record.containerId === containerId && record.running);
   }
 
-  /** Each runs once. Throws `conflict`. */
+  /** Claims the process, which can run only once. Throws `conflict`. */
   claim(id: string): void {
     const { running, exitCode } = this.get(id);
     if (running || (this.#started.has(id) && exitCode === undefined))
@@ -44,26 +44,26 @@ export class ExecRegistry {
     this.#started.add(id);
   }
 
-  /** Resolves when the runtime tells of its end. To be called before it is started. */
+  /** Resolves when the runtime reports its exit. Call this before starting it. */
   ending(id: string): Promise<ExitStatus> {
     return new Promise((resolve) => this.#endings.set(id, resolve));
   }
 
-  /** False when nobody started it here. */
+  /** False when the process was not started by this daemon. */
   ended(id: string, exit: ExitStatus): boolean {
-    const tell = this.#endings.get(id);
+    const notify = this.#endings.get(id);
     this.#endings.delete(id);
-    tell?.(exit);
-    return tell !== undefined;
+    notify?.(exit);
+    return notify !== undefined;
   }
 
-  /** Pipes that are open; `close` closes them. Returns how to say that they no longer are. */
+  /** Registers open pipes, which `close` closes. Returns the function that unregisters them. */
   hold(pipes: { destroy(): void }): () => void {
     this.#pipes.add(pipes);
     return () => void this.#pipes.delete(pipes);
   }
 
-  /** It was never started or has ended: forgotten after a while. */
+  /** The process was never started or has ended: forgets it after a delay. */
   forgetLater(id: string): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -73,7 +73,7 @@ export class ExecRegistry {
     this.#timers.add(timer);
   }
 
-  /** The container's process has ended: what was not started never will be, and nothing in it runs any more. */
+  /** The container's process has ended: drops processes not yet started and ends the running ones. */
   endContainer(containerId: string, exit: ExitStatus): void {
     for (const { id, exitCode } of [...this.#records.values()].filter((record) => record.containerId === containerId)) {
       if (!this.#started.has(id)) this.#forget(id);

@@ -1,10 +1,13 @@
-/** Several readable streams as one sequence of chunks, each at the pace of who reads the sequence. */
+/** Merges several readable streams into one sequence of chunks, each read at the pace of the consumer. */
 import type { Readable } from 'node:stream';
 import type { OutputChunk } from '../contract.ts';
 
 type Source = { stream: OutputChunk['stream']; readable: Readable };
 
-/** Ends when all have ended. What a stream fails with ends that stream only: a FIFO has nothing to tell but its end. */
+/**
+ * Ends when all streams have ended. An error ends only the stream it occurs on: for a FIFO it means nothing but its
+ * end.
+ */
 export async function* mergeOutput(sources: readonly Source[]): AsyncGenerator<OutputChunk> {
   const pending = new Map<Source, Promise<{ source: Source; chunk: Buffer | undefined }>>();
   const iterators = new Map(sources.map((source) => [source, source.readable[Symbol.asyncIterator]()]));

@@ -1,16 +1,13 @@
-/** The exec verbs of the engine. */
+/** The exec operations of the engine. */
 import { NetyardError } from '@netyard/core';
 import type { ExecService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, notRunning } from '../records/container-index.ts';
-import type { ExecCreateDependencies } from './create.ts';
-import { activeContainer, createExec } from './create.ts';
+import { type ContainerIndex, hasEnded, notRunning } from '../records/container-index.ts';
+import { activeContainer, createExec, type ExecCreateDependencies } from './create.ts';
 import type { ExecRegistry } from './exec-registry.ts';
-import type { ExecStartDependencies } from './start.ts';
-import { startExec } from './start.ts';
+import { type ExecStartDependencies, startExec } from './start.ts';
 
 /** What the functions of this file work on. */
 export interface ExecServiceDependencies extends ExecCreateDependencies, ExecStartDependencies {

@@ -1,7 +1,6 @@
-/** `docker exec`, second half: runs the command and connects its streams. */
+/** `docker exec`, second half: runs the process and connects its streams. */
 import { Writable } from 'node:stream';
-import type { Logger } from '@netyard/core';
-import { isNetyardError, messageOf } from '@netyard/core';
+import { isNetyardError, type Logger, messageOf } from '@netyard/core';
 import type { Networks } from '@netyard/network';
 import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
@@ -13,11 +12,9 @@ import { processEnv } from '../processes/env.ts';
 import { hostnameOf } from '../processes/hostname.ts';
 import { failureAnswer, RuntimeFailure, runtimeFailure } from '../processes/start-failure.ts';
 import { watchedStdin } from '../processes/watched-stdin.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasEnded, notRunning } from '../records/container-index.ts';
+import { type ContainerIndex, hasEnded, notRunning } from '../records/container-index.ts';
 import type { EngineSettings, PipeFiles } from '../settings.ts';
-import type { ExecCreateDependencies } from './create.ts';
-import { activeContainer, commandText } from './create.ts';
+import { activeContainer, commandText, type ExecCreateDependencies } from './create.ts';
 import { ExecPipes, type ExecStreams } from './exec-pipes.ts';
 import type { ExecRegistry } from './exec-registry.ts';
 import { mergeOutput } from './merge-output.ts';
@@ -34,16 +31,16 @@ export interface ExecStartDependencies extends ExecCreateDependencies {
   readonly execs: ExecRegistry;
 }
 
-/** How long the end of the output may lag behind the end of the command; containerd's shim waits as long. */
+/** How long the end of the output may lag behind the exit of the process; containerd's shim waits as long. */
 const drainMilliseconds = 2000;
 
 type StartOptions = Parameters<ExecService['start']>[1];
 
-/** A command that runs: its output ends when it has ended and its exit code is known. */
+/** A running exec process: its output ends when the process has ended and its exit code is known. */
 export interface RunningExec {
   output: AsyncIterable<OutputChunk>;
   stdin: Writable | undefined;
-  /** Its exit code is in the registry by then. */
+  /** Resolves after the exit code is in the registry. */
   ended: Promise<ExitStatus>;
 }
 
@@ -56,29 +53,29 @@ export async function startExec(
   const record = activeContainer(context, exec.containerId);
   context.execs.claim(id);
   const { attachStdin, attachStdout, attachStderr, tty } = exec.config;
-  const wanted: ExecStreams = options.detach
+  const requested: ExecStreams = options.detach
     ? { stdin: false, stdout: false, stderr: false }
     : { stdin: attachStdin, stdout: attachStdout, stderr: attachStderr && !tty && !options.tty };
   const size = options.consoleSize ?? exec.config.consoleSize;
-  const running = await launchExec(context, record, exec, wanted, size);
+  const running = await launchExec(context, record, exec, requested, size);
   if (options.detach) {
     void consume(running.output);
     return undefined;
   }
-  return attachment(context, record, exec, { running, streams: wanted }, options.signal);
+  return attachment(context, record, exec, { running, streams: requested }, options.signal);
 }
 
-/** Runs it; a failure to do so is its end, with Docker's exit code. */
+/** Runs it; a failure to start ends it with Docker's exit code. */
 export async function launchExec(
   context: ExecStartDependencies,
   record: ContainerRecord,
   exec: ExecRecord,
-  wanted: ExecStreams,
+  requested: ExecStreams,
   consoleSize?: [number, number],
 ): Promise<RunningExec> {
   const { execs, runtime, settings, files, events } = context;
   publishContainer(events, record, `exec_start: ${commandText(exec.config)}`, { execID: exec.id });
-  const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, wanted);
+  const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, requested);
   const release = execs.hold(pipes);
   const ending = execs.ending(exec.id);
   try {
@@ -122,7 +119,7 @@ function execSpec(
   };
 }
 
-/** The exit code is known first; then the shim lets go of the FIFOs, and their readers come to the end. */
+/** The exit code is known first; then the shim closes the FIFOs, and their readers get the end of file. */
 async function recordExecExit(
   context: ExecStartDependencies,
   record: ContainerRecord,
@@ -145,7 +142,7 @@ async function recordExecExit(
   return exit;
 }
 
-/** The shim's letting go is the end of a FIFO; should it have died without, silence is taken for it. */
+/** A FIFO ends when the shim closes it; if the shim died without doing so, silence counts as the end. */
 async function* execOutput(
   pipes: ExecPipes,
   ended: Promise<ExitStatus>,
@@ -171,7 +168,7 @@ async function* execOutput(
   }
 }
 
-/** Its end is the end of the command's stdin, but for a terminal's. */
+/** The end of the client's input ends the process's stdin, unless it is a terminal. */
 function execStdin(context: ExecStartDependencies, exec: ExecRecord, pipe: Writable): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -212,7 +209,8 @@ function attachment(
   const keys = parseDetachKeys(exec.config.detachKeys);
   const { tty } = exec.config;
   const stdin = running.stdin && tty ? watchedStdin(running.stdin, new DetachWatch(keys), leave) : running.stdin;
-  // As in Docker, a client without output is served until its input ends, and one without streams until the start.
+  // As in Docker, a client without output is served until its input ends, and one without streams until the process
+  // starts.
   if (!streams.stdout && !streams.stderr) {
     if (running.stdin) running.stdin.once('close', () => leaving.abort());
     else leaving.abort();
@@ -220,7 +218,10 @@ function attachment(
   return { tty, output: untilAborted(running.output, AbortSignal.any([signal, leaving.signal])), stdin, detached };
 }
 
-/** Who leaves does not end the command: the rest of its output is read and dropped, so that it is not held up. */
+/**
+ * A client that disconnects does not end the process: the rest of its output is read and dropped, so that it does not
+ * block.
+ */
 async function* untilAborted(output: AsyncIterable<OutputChunk>, signal: AbortSignal): AsyncGenerator<OutputChunk> {
   const iterator = output[Symbol.asyncIterator]();
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>();

@@ -1,6 +1,6 @@
 /**
- * The outer tar of an image archive: its entries go to the content store one by one as they come, so that neither the
- * archive nor a layer is ever held in memory. Small files that only describe are held. Nothing in here is trusted.
+ * The outer tar of an image archive: its entries are written to the content store one by one as they arrive, so that
+ * neither the archive nor a layer is ever held in memory. Only small metadata files are. All content is untrusted.
  */
 import {
   ArchiveLimitError,
@@ -19,7 +19,7 @@ import type { Adding } from './content-collector.ts';
 import { longestJson } from './json.ts';
 import { mediaTypes } from './manifest.ts';
 
-/** What the archive has under a path. */
+/** An entry of the archive, by path. */
 type ArchiveFile =
   | { kind: 'blob'; blob: Descriptor }
   | { kind: 'text'; bytes: Uint8Array }
@@ -30,13 +30,13 @@ const deepestLinks = 8;
 
 export class ArchiveFiles {
   readonly #files = new Map<string, ArchiveFile>();
-  readonly #mostFiles: number;
+  readonly #maximumFiles: number;
 
-  private constructor(mostFiles: number) {
-    this.#mostFiles = mostFiles;
+  private constructor(maximumFiles: number) {
+    this.#maximumFiles = maximumFiles;
   }
 
-  /** Reads the whole archive. Throws `invalid`; what was written then is the ledger's to remove. */
+  /** Reads the whole archive. Throws `invalid`; the ledger then removes what was written. */
   static async read(
     archive: AsyncIterable<Uint8Array>,
     adding: Adding,
@@ -53,9 +53,9 @@ export class ArchiveFiles {
     const { header } = entry;
     const path = memberPath(header.name);
     if (header.type === 'directory' || path === '') return;
-    if (this.#files.has(path)) throw refused(`"${header.name}" is there twice`);
-    if (this.#files.size >= this.#mostFiles) {
-      throw new ArchiveLimitError(`it has more than ${this.#mostFiles} files`, 'max-image-archive-files');
+    if (this.#files.has(path)) throw refused(`duplicate entry "${header.name}"`);
+    if (this.#files.size >= this.#maximumFiles) {
+      throw new ArchiveLimitError(`it has more than ${this.#maximumFiles} files`, 'max-image-archive-files');
     }
     this.#files.set(path, await readEntry(path, entry, adding));
   }
@@ -64,7 +64,7 @@ export class ArchiveFiles {
     return this.#find(path) !== undefined;
   }
 
-  /** The bytes of a file that only describes. Throws `invalid` when it is missing. */
+  /** The bytes of a metadata file. Throws `invalid` when it is missing. */
   text(path: string): Uint8Array {
     const file = this.#find(path);
     if (file?.kind === 'text') return file.bytes;
@@ -77,7 +77,7 @@ export class ArchiveFiles {
     throw refused(`it has no ${path}`);
   }
 
-  /** Links are followed inside the archive. */
+  /** Follows links inside the archive. */
   #find(path: string): ArchiveFile | undefined {
     let file = this.#files.get(memberPath(path));
     for (let depth = 0; file?.kind === 'link'; depth += 1) {
@@ -100,7 +100,7 @@ async function readEntry(path: string, entry: TarEntry, adding: Adding): Promise
     case 'link':
       return { kind: 'link', to: memberPath(header.linkname) };
     default:
-      throw refused(`"${header.name}" is neither a file nor a folder`);
+      throw refused(`"${header.name}" is neither a file nor a directory`);
   }
 }
 
@@ -111,7 +111,7 @@ async function readText(path: string, entry: TarEntry): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** A file in `blobs/sha256` must be what its name says. */
+/** A file in `blobs/sha256` must match the digest in its name. */
 async function writeBlob(path: string, entry: TarEntry, adding: Adding): Promise<Descriptor> {
   const digest = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path)?.[1];
   const { head, stream } = await peek(entry.body);
@@ -123,7 +123,7 @@ async function writeBlob(path: string, entry: TarEntry, adding: Adding): Promise
   return await adding.write(expected, stream);
 }
 
-/** What the file is if it is a layer; told by its first bytes, as archives do not say. */
+/** The media type of a layer, derived from its first bytes, as archives do not record it. */
 function layerTypeOf(head: Uint8Array): string {
   const compression = detectCompression(head);
   if (compression === 'gzip') return mediaTypes.dockerLayerGzip;
@@ -140,7 +140,9 @@ function memberPath(name: string): string {
   return parts.join('/');
 }
 
-/** Where a symbolic link leads, as a path of the archive: Docker's older archives name a layer twice that way. */
+/**
+ * The target of a symbolic link, as a path of the archive: Docker's older archives refer to a shared layer that way.
+ */
 function linkTarget(path: string, target: string): string {
   const parts = path.split('/').slice(0, -1);
   const invalid = (): NetyardError => refused(`invalid symlink "${path}" -> "${target}"`);

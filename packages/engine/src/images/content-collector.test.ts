@@ -1,4 +1,4 @@
-/** What stays and what goes while several pieces of work add content at the same time. */
+/** What is kept and what is removed while several operations add content at the same time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@netyard/core';
@@ -47,7 +47,7 @@ const blob = (digest: string) => ({ digest, mediaType: '' });
 const imageOf = (digest: string, chainId: string): ImageRecord =>
   ({ configDigest: 'config', layers: [{ digest, chainId }] }) as unknown as ImageRecord;
 
-test('what failed work wrote goes, what an image names stays', async () => {
+test('content of a failed operation is removed, content that an image names is kept', async () => {
   const kept = { images: [imageOf('a', 'chain')], containerLayers: ['used'] };
   const { ledger, blobs, layers } = ledgerOn(kept);
   const failed = ledger.adding(async (adding) => {
@@ -60,7 +60,7 @@ test('what failed work wrote goes, what an image names stays', async () => {
   assert.deepEqual([...layers], ['chain', 'used']);
 });
 
-test('nothing goes while something is being added', async () => {
+test('nothing is removed while content is being added', async () => {
   const kept = { images: [] as ImageRecord[], containerLayers: [] };
   const { ledger, blobs } = ledgerOn(kept);
   const gate = Promise.withResolvers<void>();
@@ -84,7 +84,7 @@ test('nothing goes while something is being added', async () => {
   assert.deepEqual([...blobs], ['shared']);
 });
 
-test('at the start what unfinished work names and nothing needs goes, and nothing else', async () => {
+test('at the start only unneeded content of unfinished operations is removed', async () => {
   const kept = { images: [imageOf('a', 'chain')], containerLayers: [] };
   const { ledger, blobs, layers, failing, intents } = ledgerOn(kept);
   for (const digest of ['a', 'config', 'old', 'stuck', 'unnamed']) blobs.add(digest);
@@ -107,7 +107,7 @@ test('at the start what unfinished work names and nothing needs goes, and nothin
   assert.deepEqual([...intents], []);
 });
 
-test('progress ends with the work, and the work with whoever stops reading', async () => {
+test('progress ends with the work, and the work ends when the reader stops', async () => {
   const lines = [];
   for await (const line of progressOf(async (report) => {
     report({ id: 'x', status: 'Downloading', current: 1 });
@@ -127,14 +127,14 @@ test('progress ends with the work, and the work with whoever stops reading', asy
     break;
   assert.ok(stopped);
   const failing = progressOf(async (report) => {
-    report({ status: 'told before' });
+    report({ status: 'sent before' });
     throw new Error('failed');
   });
-  assert.deepEqual((await failing.next()).value, { status: 'told before' });
+  assert.deepEqual((await failing.next()).value, { status: 'sent before' });
   await assert.rejects(failing.next(), /failed/);
 });
 
-test('a pool runs so many at a time, and its first failure stops the rest', async () => {
+test('a pool runs a limited number of tasks at a time, and its first failure stops the rest', async () => {
   const pool = new TaskPool(2, new AbortController().signal);
   let running = 0;
   let most = 0;

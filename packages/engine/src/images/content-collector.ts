@@ -1,12 +1,13 @@
 /**
- * Which blobs and layers are still needed, and the removal of the others.
+ * Tracks which blobs and layers are needed and removes the others.
  *
- * Whatever adds content (load, pull, import, a container being made) does so inside `adding`: until the last of these
- * has ended nothing is removed, so nobody loses what he found there a moment ago. What became needless meanwhile, a
- * failed load's blobs included, goes then. Needed is what an image's record or a container names.
+ * Every operation that adds content (load, pull, import, creating a container) runs inside `adding`: nothing is removed
+ * until the last of these has ended, so no operation loses content it found earlier. Content that became unneeded
+ * meanwhile, including blobs of a failed load, is removed then. Content is needed when an image's record or a container
+ * names it.
  *
- * What is added or removed is written down first: after a crash only that is looked at. Content that no record names
- * may as well be content whose record was lost.
+ * Additions and removals are recorded first: after a crash only recorded content is examined, because content that no
+ * record names may be content whose record was lost.
  */
 import { type Logger, messageOf } from '@netyard/core';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
@@ -16,7 +17,7 @@ export interface Candidates {
   layers: Iterable<string>;
 }
 
-/** Content as one piece of work adds it; remembered, so that it goes when the work fails. */
+/** Content added by one operation; recorded, so that it is removed when the operation fails. */
 export interface Adding {
   write: ImageContent['write'];
   unpack: ImageContent['unpack'];
@@ -47,12 +48,12 @@ export class ContentCollector {
     this.#logger = parts.logger;
   }
 
-  /** Runs work that adds content. */
+  /** Runs an operation that adds content. */
   async adding<T>(work: (adding: Adding) => Promise<T>): Promise<T> {
     while (this.#adders === 0) {
       const sweeping = this.#sweeping;
       await sweeping;
-      if (sweeping === this.#sweeping) break; // none began while this one was waited for
+      if (sweeping === this.#sweeping) break; // none started while this one was waited for
     }
     this.#adders += 1;
     try {
@@ -80,7 +81,7 @@ export class ContentCollector {
     return descriptor;
   }
 
-  /** Removes those of the candidates that nothing needs; now, or when what is being added has been. */
+  /** Removes those candidates that are not needed, at once or when the running additions have ended. */
   async release(candidates: Candidates): Promise<void> {
     for (const digest of candidates.blobs) this.#addBlob(digest);
     for (const chainId of candidates.layers) {
@@ -95,7 +96,7 @@ export class ContentCollector {
     this.#store.putContentIntent(blobName(digest));
   }
 
-  /** These, and what work that was cut short was adding or removing. */
+  /** Collects these, and what interrupted operations were adding or removing. */
   async collect(content: readonly string[]): Promise<void> {
     const names = new Set([...this.#store.contentIntents(), ...content]);
     const of = (kind: string): string[] =>
@@ -103,7 +104,7 @@ export class ContentCollector {
     await this.release({ blobs: of(blobName('')), layers: of(layerName('')) });
   }
 
-  /** In the words of `collect`. */
+  /** Names in the format of `collect`. */
   async unnamed(): Promise<string[]> {
     const [blobs, layers] = await Promise.all([this.#content.listBlobs(), this.#content.listLayers()]);
     const needed = this.#needed();
@@ -115,7 +116,7 @@ export class ContentCollector {
     return names.filter((name) => !intents.has(name));
   }
 
-  /** Whether an image or a container stands on this layer. */
+  /** Whether an image or a container is based on this layer. */
   needsLayer(chainId: string): boolean {
     return this.#needed().layers.has(chainId);
   }
@@ -151,18 +152,18 @@ export class ContentCollector {
     return this.#sweeping;
   }
 
-  /** Again: it was added meanwhile, or could not be removed. */
+  /** Makes it a candidate again: it was added meanwhile, or its removal failed. */
   #isCandidate(name: string): boolean {
     return [...this.#blobs].map(blobName).includes(name) || [...this.#layers].map(layerName).includes(name);
   }
 
-  /** What cannot be removed is tried again at the next sweep. */
+  /** A failed removal is retried at the next sweep. */
   async #remove(candidates: Set<string>, name: string, remove: () => Promise<void>): Promise<void> {
     try {
       await remove();
     } catch (error) {
       candidates.add(name);
-      this.#logger.warn('content that nothing needs could not be removed', { name, error: messageOf(error) });
+      this.#logger.warn('removing unused content failed', { name, error: messageOf(error) });
     }
   }
 }

@@ -10,7 +10,10 @@ export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(':') + 1, digest.indexOf(':') + 13);
 }
 
-/** The chain id of each layer: its own diff id for the lowest, a digest of the chain below and the diff id above. */
+/**
+ * The chain id of each layer: its own diff id for the lowest one, otherwise a digest of the chain id below and its diff
+ * id.
+ */
 export function chainIdsOf(diffIds: readonly string[]): string[] {
   const chain: string[] = [];
   for (const diffId of diffIds) {

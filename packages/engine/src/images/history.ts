@@ -1,4 +1,4 @@
-/** `docker history`: the steps an image was made in, newest first. */
+/** `docker history`: the build steps of an image, newest first. */
 import type { ImageService } from '../contract.ts';
 import type { ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';

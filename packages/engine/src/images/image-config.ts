@@ -1,6 +1,6 @@
 /**
  * An image's configuration blob (OCI image-spec config.md; Docker adds Healthcheck and Shell) and what the engine
- * keeps of it. Pure.
+ * stores of it. Pure.
  */
 import { NetyardError } from '@netyard/core';
 import type { ExposedPort } from '@netyard/network';
@@ -66,7 +66,7 @@ const configSchema = z.object({
     .transform((list) => list ?? []),
 });
 
-/** Throws `invalid`: no JSON, no rootfs, too many layers, an image for another operating system. */
+/** Throws `invalid`: not JSON, no rootfs, too many layers, an image for another operating system. */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   const raw = parseJson(configSchema, bytes, 'invalid image: its configuration');
   if (raw.os !== '' && raw.os !== 'linux') {
@@ -96,7 +96,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   };
 }
 
-/** Docker's limit: an overlay mount takes no more. */
+/** Docker's limit: an overlay mount cannot have more. */
 const longestChain = 125;
 
 function given<K extends string>(key: K, value: string): { [P in K]?: string } {
@@ -142,7 +142,7 @@ export function parseExposedPort(spec: string): ExposedPort {
   return { port, protocol: (match[2]?.toLowerCase() ?? 'tcp') as ExposedPort['protocol'] };
 }
 
-/** The blob of a configuration that `import` makes. Key order is fixed: same values, same digest. */
+/** Encodes a configuration that `import` creates. The key order is fixed: same values, same digest. */
 export function encodeImageConfig(config: ImageConfig): Uint8Array {
   const listed = (names: readonly string[]): Record<string, object> | undefined =>
     names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, {}]));

@@ -34,7 +34,7 @@ function withMatchingNames(record: ImageRecord, patterns: readonly RegExp[] | un
   return tags.length + digests.length === 0 ? undefined : { ...record, tags, digests };
 }
 
-/** Against a name as Docker shows it, with its tag or digest and without; `docker.io/library/` is never part of it. */
+/** Matches a name as Docker shows it, with its tag or digest and without; `docker.io/library/` is never part of it. */
 function matchesReference(name: string, pattern: RegExp): boolean {
   const reference = parseReference(name);
   return pattern.test(familiarString(reference)) || pattern.test(familiarName(reference));

@@ -1,4 +1,4 @@
-/** Finding an image by what a user writes: id, beginning of an id, name, name and tag, name and digest. Pure. */
+/** Finds an image by a user's reference: id, id prefix, name, name and tag, name and digest. Pure. */
 import { isFullId, isIdPrefix, NetyardError } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
 import {
@@ -12,11 +12,11 @@ import {
 
 export interface FoundImage {
   record: ImageRecord;
-  /** The name it was found by, in its familiar form; undefined: by its id. */
+  /** The name it was found by, in its familiar form; undefined if found by id. */
   name: string | undefined;
 }
 
-/** Throws `not-found` as Docker says it; `invalid` for what can be no name. */
+/** Throws `not-found` with Docker's message; `invalid` for an invalid name. */
 export function findImage(images: readonly ImageRecord[], text: string): FoundImage {
   const id = fullIdOf(text);
   if (id !== undefined) {
@@ -35,20 +35,21 @@ const endsIn =
   (name: string): boolean =>
     name.endsWith(`@${digest}`);
 
-/** `sha256:…` for 64 digits with or without that beginning. */
+/** `sha256:…` for 64 digits with or without that prefix. */
 function fullIdOf(text: string): string | undefined {
   if (isFullId(text)) return `sha256:${text}`;
   return isDigest(text) ? text : undefined;
 }
 
 function findByReference(images: readonly ImageRecord[], reference: ImageReference): FoundImage | undefined {
-  const wanted = withDefaultTag(reference);
-  const name = wanted.digest === undefined ? familiarString(wanted) : familiarString({ ...wanted, tag: undefined });
+  const requested = withDefaultTag(reference);
+  const name =
+    requested.digest === undefined ? familiarString(requested) : familiarString({ ...requested, tag: undefined });
   const record = images.find((image) => image.tags.includes(name) || image.digests.includes(name));
   if (record) return { record, name };
   // name@ID of an image that was loaded rather than pulled
   const byId = images.find(
-    (image) => image.id === wanted.digest && image.tags.some((tag) => repositoryOf(tag) === familiarName(wanted)),
+    (image) => image.id === requested.digest && image.tags.some((tag) => repositoryOf(tag) === familiarName(requested)),
   );
   return byId && { record: byId, name: undefined };
 }
@@ -58,7 +59,7 @@ function findByPrefix(images: readonly ImageRecord[], text: string): FoundImage 
   if (!isIdPrefix(prefix)) return undefined;
   const found = images.filter((image) => image.id.startsWith(`sha256:${prefix}`));
   const [record, second] = found;
-  // Docker takes an ambiguous beginning for one that fits nothing
+  // as in Docker, an ambiguous prefix matches nothing
   return record && !second ? { record, name: undefined } : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Names of images in the store: putting them on, moving them, telling of it. A name belongs to one image only. */
+/** Names of images in the store: assigns and moves them and emits the events. A name refers to one image only. */
 import type { Clock } from '@netyard/core';
 import type { EventStream } from '../contract.ts';
 import type { ImageRecord } from '../model.ts';
@@ -16,12 +16,12 @@ export class ImageNames {
     this.#clock = parts.clock;
   }
 
-  /** The image that has a name, in its familiar form. */
+  /** The image with this name, in its familiar form. */
   holder(name: string): ImageRecord | undefined {
     return this.#store.images().find((image) => image.tags.includes(name) || image.digests.includes(name));
   }
 
-  /** Stores an image; one that is there keeps its names. */
+  /** Stores an image; an existing one keeps its names. */
   put(record: ImageRecord): ImageRecord {
     const present = this.#store.images().find(({ id }) => id === record.id);
     const stored = present
@@ -31,21 +31,21 @@ export class ImageNames {
     return stored;
   }
 
-  /** As `assignTag`, with the event `tag`. */
+  /** Like `assignTag`, and emits the event `tag`. */
   tag(id: string, name: string): ImageRecord | undefined {
     const before = this.assignTag(id, name);
-    this.tell('tag', id, name);
+    this.emit('tag', id, name);
     return before;
   }
 
-  /** Puts `name:tag` on an image, taking it from another; returns the other one. */
+  /** Assigns `name:tag` to an image; returns the image that had it before. */
   assignTag(id: string, name: string): ImageRecord | undefined {
     const before = this.#take(id, name);
     this.#change(id, (record) => withTag(record, name, this.#clock.now()));
     return before;
   }
 
-  /** Puts `name@digest` on an image, taking it from another. */
+  /** Assigns `name@digest` to an image, and removes it from any other. */
   addDigest(id: string, name: string): void {
     this.#take(id, name);
     this.#change(id, (record) => withDigestName(record, name));
@@ -53,10 +53,10 @@ export class ImageNames {
 
   untag(id: string, name: string): void {
     this.#change(id, (record) => withoutName(record, name));
-    this.tell('untag', id, name);
+    this.emit('untag', id, name);
   }
 
-  tell(action: string, id: string, name: string): void {
+  emit(action: string, id: string, name: string): void {
     const labels = this.#store.images().find((image) => image.id === id)?.config.labels ?? {};
     this.#events.publish({ type: 'image', action, actorId: id, attributes: { ...labels, name } });
   }

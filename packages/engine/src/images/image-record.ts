@@ -1,4 +1,4 @@
-/** Records of images: made from a configuration and its layers, tagged and untagged. Pure. */
+/** Records of images: created from a configuration and its layers, tagged and untagged. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { ImageConfig, ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor } from '../ports.ts';
@@ -56,7 +56,7 @@ export function withoutName(record: ImageRecord, name: string): ImageRecord {
   };
 }
 
-/** RFC 3339 as nanoseconds since 1970; undefined when it is none. */
+/** RFC 3339 as nanoseconds since 1970; undefined for any other text. */
 export function parseTime(text: string | undefined): bigint | undefined {
   const match = /^([^.]+?)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/i.exec(text ?? '');
   const milliseconds = Date.parse(`${match?.[1]}${match?.[3]}`);

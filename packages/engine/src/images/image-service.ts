@@ -1,4 +1,4 @@
-/** Images: the `ImageService` of the engine's contract, put together from one file per use-case. */
+/** Images: the `ImageService` of the engine's contract, composed of one file per use case. */
 import type { Readable } from 'node:stream';
 import { type ArchiveLimits, type Clock, type Logger, silentLogger } from '@netyard/core';
 import type { EventStream, ImageService } from '../contract.ts';
@@ -27,30 +27,30 @@ export interface ImageServiceParts {
   /** Every container, running or not. */
   containers: () => readonly ContainerRecord[];
   clock: Clock;
-  /** Of what is loaded, imported and pulled; the defaults where not given. */
+  /** Limits for load, import and pull; each has a default. */
   archiveLimits?: Partial<ArchiveLimits>;
   logger?: Logger;
-  /** `process.arch` unless given. */
+  /** Defaults to `process.arch`. */
   architecture?: string;
 }
 
-/** What the engine itself needs besides the contract. */
+/** What the engine itself needs beyond the contract. */
 export interface Images extends ImageService {
   /**
-   * Runs work on an image whose layers stay meanwhile, even if it is removed: making a container. The container must
-   * be among `containers` when the work ends.
+   * Runs work on an image, such as creating a container; its layers are kept meanwhile, even if it is removed. The
+   * container must be among `containers` when the work ends.
    */
   use<T>(ref: string, work: (record: ImageRecord) => Promise<T>): Promise<T>;
   /**
-   * Removes those of the content (`blob X`, `layer X`) that neither an image nor a container needs, and what unfinished
-   * work left: at the start, and when a container went.
+   * Removes those of `content` (`blob X`, `layer X`) that neither an image nor a container needs, and leftovers of
+   * unfinished operations: at the start, and after a container's removal.
    */
   collectGarbage(content?: readonly string[]): Promise<void>;
-  /** Blobs and layers that no image and no container names, and no unfinished work either: a record may be lost. */
+  /** Blobs and layers that no image, container or unfinished operation names: their record may be lost. */
   unnamedContent(): Promise<string[]>;
-  /** Bytes of all layers here, shared ones once. */
+  /** Bytes of all local layers, shared ones counted once. */
   layersSize(): Promise<number>;
-  /** Bytes of an image's layers that other images stand on too. */
+  /** Bytes of an image's layers that other images share. */
   sharedSize(record: ImageRecord): Promise<number>;
 }
 
@@ -79,7 +79,7 @@ export function createImageService(parts: ImageServiceParts): Images {
       progressOf((report, signal) => loadArchive(shared, until(archive, signal), report, options)),
     async save(refs) {
       const chosen = chooseImages(store.images(), refs);
-      for (const { record } of chosen) names.tell('save', record.id, record.id);
+      for (const { record } of chosen) names.emit('save', record.id, record.id);
       return saveArchive(content, chosen);
     },
     import: (archive, request) =>
@@ -112,7 +112,7 @@ const useOf = ({ id, imageId, layers, state }: ContainerRecord): ImageUse => ({
   running: ['running', 'paused', 'restarting'].includes(state.status),
 });
 
-/** The archive, which ends with an error when the signal comes: whoever waits for more of it is woken. */
+/** The archive, ended with an error on abort, which also wakes a reader that waits for more of it. */
 function until(archive: Readable, signal: AbortSignal): AsyncIterable<Uint8Array> {
   signal.addEventListener('abort', () => archive.destroy(), { once: true });
   return archive;

@@ -26,7 +26,7 @@ function record(digit: string, fields: Partial<ImageRecord> = {}): ImageRecord {
   return { ...image, ...fields };
 }
 
-test('an image is found by id, beginning of an id, name, digest', () => {
+test('an image is found by id, id prefix, name and digest', () => {
   const digest = `sha256:${'d'.repeat(64)}`;
   const images = [
     record('a', { tags: ['app:1', 'app:latest'], digests: [`app@${digest}`] }),
@@ -55,7 +55,7 @@ test('an image is found by id, beginning of an id, name, digest', () => {
   assert.throws(() => findImage(images, 'App'), { code: 'invalid' });
 });
 
-test('filters of the list', () => {
+test('the list is filtered', () => {
   const images = [
     record('1', { created: 1_000_000_000n, tags: ['one:1', 'one:2'], config: { ...empty, labels: { a: 'b' } } }),
     record('2', { created: 2_000_000_000n, tags: ['reg.io/team/two:1'] }),
@@ -81,7 +81,7 @@ test('filters of the list', () => {
   assert.throws(() => list({ before: ['nothing'] }), { message: 'No such image: nothing:latest' });
 });
 
-test('what is saved: all tags of a name, one tag, or an image without names', () => {
+test('a save includes all tags of a name, one tag, or an image without names', () => {
   const images = [record('1', { tags: ['app:1', 'app:2', 'other:1'] }), record('2', { tags: ['app:3'] })];
   const saved = (...refs: string[]) =>
     chooseImages(images, refs).map(({ record: { id }, tags }) => [id.at(-1), ...tags].join(' '));
@@ -92,7 +92,7 @@ test('what is saved: all tags of a name, one tag, or an image without names', ()
   assert.throws(() => saved('app:9'), /No such image: app:9/);
 });
 
-test('instructions of import', () => {
+test('import applies Dockerfile instructions', () => {
   const change = (...lines: string[]) => applyChanges(empty, lines);
   assert.deepEqual(change('CMD echo $HOME').command, ['/bin/sh', '-c', 'echo $HOME']);
   assert.deepEqual(change('cmd ["a", "b c"]').command, ['a', 'b c']);
@@ -123,7 +123,7 @@ test('instructions of import', () => {
   }
 });
 
-test('a configuration survives being written and read', () => {
+test('a configuration survives encoding and parsing', () => {
   const config: ImageConfig = {
     ...applyChanges(empty, [
       'CMD ["x"]',
@@ -153,7 +153,7 @@ test('a configuration survives being written and read', () => {
   );
 });
 
-test('configurations that are none', () => {
+test('invalid configurations are rejected', () => {
   for (const text of [
     '',
     '[]',
@@ -170,12 +170,12 @@ test('configurations that are none', () => {
   assert.throws(() => parseImageConfig(Buffer.from(deep)), /max depth exceeded/);
 });
 
-test('chain ids are those of the specification', () => {
+test('chain ids follow the specification', () => {
   const [a, b] = ['a', 'b'].map((digit) => `sha256:${digit.repeat(64)}`) as [string, string];
   assert.deepEqual(chainIdsOf([a, b]), [a, digestOf(`${a} ${b}`)]);
 });
 
-test('manifests and indexes', () => {
+test('manifests and indexes are parsed and encoded', () => {
   const blob = (digit: string, mediaType: string) => ({ mediaType, digest: `sha256:${digit.repeat(64)}`, size: 1 });
   const docker = encodeManifest({ config: blob('1', ''), layers: [blob('2', mediaTypes.dockerLayerGzip)] });
   assert.equal(docker.mediaType, mediaTypes.dockerManifest);
@@ -208,7 +208,7 @@ test('manifests and indexes', () => {
   assert.throws(() => parseManifest(Buffer.from('{"schemaVersion":1}')), { code: 'invalid' });
 });
 
-test('platforms as --platform may name them', () => {
+test('--platform values match platforms', () => {
   const image = { os: 'linux', architecture: 'arm64', variant: 'v8' };
   for (const text of ['linux/arm64', 'linux/arm64/v8', 'linux', 'arm64', 'aarch64', 'Linux/aarch64'])
     assert.ok(isForPlatform(image, text), text);
@@ -216,7 +216,7 @@ test('platforms as --platform may name them', () => {
     assert.ok(!isForPlatform(image, text), text);
 });
 
-test('times of images', () => {
+test('times of images are parsed', () => {
   assert.equal(parseTime('1970-01-01T00:00:01.5Z'), 1_500_000_000n);
   assert.equal(parseTime('1970-01-01T01:00:01.000000007+01:00'), 1_000_000_007n);
   assert.equal(parseTime('yesterday'), undefined);

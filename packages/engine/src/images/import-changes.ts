@@ -1,4 +1,4 @@
-/** `docker import --change`: instructions of a Dockerfile that only change an image's configuration. Pure. */
+/** `docker import --change`: Dockerfile instructions that only change an image's configuration. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { ImageConfig } from '../model.ts';
 import { parseExposedPort } from './image-config.ts';
@@ -17,7 +17,7 @@ const changes: Readonly<Record<string, Change>> = {
   WORKDIR: (config, rest) => ({ ...config, workingDirectory: workingDirectory(config, rest) }),
 };
 
-/** Throws `invalid` for an instruction that is none of these. */
+/** Throws `invalid` for any other instruction. */
 export function applyChanges(config: ImageConfig, lines: readonly string[]): ImageConfig {
   return lines
     .flatMap((text) => text.replaceAll('\\\n', ' ').split('\n'))
@@ -32,7 +32,7 @@ function applyChange(config: ImageConfig, line: string): ImageConfig {
   const change = changes[name];
   if (!change) {
     if (name === 'HEALTHCHECK' || name === 'ONBUILD') {
-      throw new NetyardError('not-implemented', `Netyard's import does not take ${name}`);
+      throw new NetyardError('not-implemented', `Netyard's import does not support ${name}`);
     }
     const known = ['ADD', 'ARG', 'COPY', 'FROM', 'MAINTAINER', 'RUN', 'SHELL'];
     throw new NetyardError(
@@ -45,7 +45,7 @@ function applyChange(config: ImageConfig, line: string): ImageConfig {
   return change(config, rest);
 }
 
-/** `["a", "b"]` as it is; anything else is for the shell. */
+/** `["a", "b"]` is the exec form; anything else is run by the shell. */
 function parseCommand(config: ImageConfig, rest: string): string[] {
   return parseList(rest) ?? [...(config.shell ?? ['/bin/sh', '-c']), rest];
 }
@@ -56,11 +56,11 @@ function parseList(text: string): string[] | undefined {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
   } catch {
-    return undefined; // Docker takes it for a shell command, too
+    return undefined; // Docker treats it as a shell command, too
   }
 }
 
-/** Words as a shell splits them: quotes and backslashes are taken away. */
+/** Splits words as a shell does: removes quotes and backslashes. */
 function parseWords(text: string): string[] {
   const words = text.match(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/g) ?? [];
   return words.map(unquote);
@@ -111,7 +111,7 @@ function one(instruction: string, rest: string): string {
   return words[0];
 }
 
-/** A relative one goes on from the one before. */
+/** A relative one is resolved against the previous one. */
 function workingDirectory(config: ImageConfig, rest: string): string {
   const path = one('WORKDIR', rest);
   return path.startsWith('/')

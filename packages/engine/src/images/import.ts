@@ -1,4 +1,4 @@
-/** `docker import`: a tar archive of files becomes an image of one layer. */
+/** `docker import`: turns a tar archive of files into an image with one layer. */
 import { type ArchiveLimits, ArchiveMeter, type Clock, decompress, formatTime } from '@netyard/core';
 import type { ImageConfig, ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
@@ -26,11 +26,11 @@ export interface ImportRequest {
   tag: string;
   message: string;
   changes: string[];
-  /** `linux/arm64`, when it is not this machine's. */
+  /** `linux/arm64`, if not this machine's. */
   platform?: string;
 }
 
-/** Throws `invalid` before anything is read when the name or a change is wrong. */
+/** Throws `invalid` before anything is read when the name or a change is invalid. */
 export async function importArchive(
   parts: ImportParts,
   archive: AsyncIterable<Uint8Array>,
@@ -49,7 +49,7 @@ export async function importArchive(
     const size = await parts.content.layerSize(layer.digest);
     const record = parts.names.put(newImageRecord({ id, config, layers: layersOf(config, [layer]), size }));
     if (name !== undefined) parts.names.tag(id, name);
-    parts.names.tell('import', id, id);
+    parts.names.emit('import', id, id);
     return record;
   });
 }

@@ -1,8 +1,8 @@
-/** Untrusted JSON, checked with zod: what is not as wanted becomes one `invalid` error that says where. Pure. */
+/** Validates untrusted JSON with zod: a mismatch becomes one `invalid` error that says where. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { z } from 'zod';
 
-/** Docker's own limit for manifests, in bytes; configurations stay far below it too. */
+/** Docker's own limit for manifests, in bytes; configurations are far smaller too. */
 export const longestJson = 4 * 1024 * 1024;
 
 export function parseJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {

@@ -1,4 +1,4 @@
-/** `docker load`: archives that `docker save` writes (old and new) and OCI layouts. All of it is loaded, or nothing. */
+/** `docker load`: archives written by `docker save` (old and new) and OCI layouts. Loads everything or nothing. */
 import { type ArchiveLimits, NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import type { ImageLayer, ImageRecord } from '../model.ts';
@@ -31,7 +31,7 @@ export interface LoadParts {
   archiveLimits?: Partial<ArchiveLimits>;
 }
 
-/** An image as an archive describes it. Its configuration stays where it is until its turn: there may be many. */
+/** An image as an archive describes it. Its configuration is read only when it is processed: there may be many. */
 interface ArchivedImage {
   configDigest: string;
   layers: Descriptor[];
@@ -60,8 +60,8 @@ export async function loadArchive(
     const known = knownLayers(parts);
     const loaded: { record: ImageRecord; tags: string[] }[] = [];
     for (const image of images) {
-      const told = options.quiet ? () => undefined : report;
-      loaded.push({ record: await addImage(parts, adding, image, known, told), tags: image.tags });
+      const reportStep = options.quiet ? () => undefined : report;
+      loaded.push({ record: await addImage(parts, adding, image, known, reportStep), tags: image.tags });
     }
     for (const { record, tags } of loaded) nameImage(parts.names, record, tags, report);
   });
@@ -82,7 +82,7 @@ function describeDockerImages(files: ArchiveFiles): ArchivedImage[] {
   }));
 }
 
-/** `invalid tag` unless it names a tag. */
+/** Throws `invalid tag` unless it names a tag. */
 function taggedName(text: string): string {
   const reference = parseReference(text);
   if (reference.tag === undefined) throw new NetyardError('invalid', `invalid tag "${text}"`);
@@ -101,7 +101,7 @@ async function describeLayout(parts: LoadParts, files: ArchiveFiles): Promise<Ar
   return [...images.values()];
 }
 
-/** containerd and Docker write the whole name; others only a tag, which alone names nothing. */
+/** containerd and Docker write the full name; other tools only a tag, which alone names no image. */
 function nameOf(entry: IndexEntry): string | undefined {
   const name = entry.annotations['io.containerd.image.name'] ?? entry.annotations['org.opencontainers.image.ref.name'];
   return name?.includes(':') ? taggedName(name) : undefined;
@@ -131,8 +131,8 @@ async function describeManifest(
 }
 
 /**
- * Makes the image's layers ready. The record is not stored yet: a later image may be bad.
- * @param known blobs of layers that are unpacked and proved, by chain id; grows
+ * Prepares the image's layers. The record is not stored yet: a later image may be invalid.
+ * @param known blobs of layers that are unpacked and verified, by chain id; grows
  */
 async function addImage(
   parts: LoadParts,
@@ -167,7 +167,7 @@ async function unpackLayer(
   report({ ...line, current: layer.size });
 }
 
-/** Blobs of the layers that images here stand on. */
+/** Blobs of the layers that local images are based on. */
 function knownLayers(parts: LoadParts): Map<string, Descriptor> {
   const layers = parts.store.images().flatMap((image) => image.layers);
   return new Map(layers.map(({ chainId, digest, mediaType, size }) => [chainId, { digest, mediaType, size }]));
@@ -185,5 +185,5 @@ function nameImage(names: ImageNames, record: ImageRecord, tags: readonly string
     report({ stream: `Loaded image: ${tag}\n` });
   }
   if (tags.length === 0) report({ stream: `Loaded image ID: ${record.id}\n` });
-  names.tell('load', record.id, record.id);
+  names.emit('load', record.id, record.id);
 }

@@ -1,4 +1,4 @@
-/** Manifests and indexes of Docker (v2 schema 2) and OCI, read and written. Pure. */
+/** Parses and encodes manifests and indexes of Docker (v2 schema 2) and OCI. Pure. */
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import type { Descriptor } from '../ports.ts';
@@ -85,13 +85,15 @@ export function parseIndex(bytes: Uint8Array): IndexEntry[] {
   }));
 }
 
-/** The entry for a machine; entries that name no platform come last. */
-export function pickPlatform(entries: readonly IndexEntry[], wanted: Platform): IndexEntry | undefined {
+/** The entry for a machine; entries without a platform come last. */
+export function pickPlatform(entries: readonly IndexEntry[], requested: Platform): IndexEntry | undefined {
   const isAttestation = (entry: IndexEntry): boolean => entry.platform?.os === 'unknown';
   const fits = (entry: IndexEntry): boolean =>
-    entry.platform?.os === wanted.os &&
-    entry.platform.architecture === wanted.architecture &&
-    (wanted.variant === undefined || entry.platform.variant === undefined || entry.platform.variant === wanted.variant);
+    entry.platform?.os === requested.os &&
+    entry.platform.architecture === requested.architecture &&
+    (requested.variant === undefined ||
+      entry.platform.variant === undefined ||
+      entry.platform.variant === requested.variant);
   return entries.find(fits) ?? entries.find((entry) => entry.platform === undefined && !isAttestation(entry));
 }
 
@@ -101,10 +103,10 @@ export function platformOf(architecture: string): Platform {
   return { os: 'linux', architecture: names[architecture] ?? architecture };
 }
 
-/** Whether an image is for `linux/arm64/v8`, `linux` or `arm64`, as `--platform` may say it. */
-export function isForPlatform({ os, architecture, variant }: Platform, wanted: string): boolean {
+/** Whether an image is for `linux/arm64/v8`, `linux` or `arm64`, the forms of `--platform`. */
+export function isForPlatform({ os, architecture, variant }: Platform, requested: string): boolean {
   const names: Record<string, string> = { x86_64: 'amd64', 'x86-64': 'amd64', i386: '386', aarch64: 'arm64' };
-  const [first = '', second, third] = wanted.toLowerCase().split('/');
+  const [first = '', second, third] = requested.toLowerCase().split('/');
   if (second === undefined) return first === os || (names[first] ?? first) === architecture;
   const fits = first === os && (names[second] ?? second) === architecture;
   return fits && (third === undefined || variant === undefined || third === variant);
@@ -115,7 +117,7 @@ const ociTypes: Readonly<Record<string, string>> = {
   [mediaTypes.dockerLayerGzip]: mediaTypes.ociLayerGzip,
 };
 
-/** @param kind Docker's unless given, or OCI's when a layer is of a type that only OCI has */
+/** @param kind defaults to Docker's, or to OCI's when a layer is of a type that only OCI has */
 export function encodeManifest(manifest: Manifest, kind?: 'oci'): Descriptor & { body: Uint8Array } {
   const oci = kind === 'oci' || manifest.layers.some(({ mediaType }) => mediaType.startsWith('application/vnd.oci.'));
   const mediaType = oci ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
@@ -128,7 +130,7 @@ export function encodeManifest(manifest: Manifest, kind?: 'oci'): Descriptor & {
   return { mediaType, body, size: body.length, digest: digestOf(body) };
 }
 
-/** What a layer's blob is, told by its media type. Throws `invalid` for foreign and unknown ones. */
+/** Checks a layer's media type. Throws `invalid` for foreign and unknown ones. */
 export function checkLayerType(mediaType: string): void {
   const known: string[] = [
     mediaTypes.dockerLayer,
@@ -139,6 +141,6 @@ export function checkLayerType(mediaType: string): void {
   ];
   if (known.includes(mediaType)) return;
   throw new NetyardError('invalid', `unsupported layer type ${mediaType}`, {
-    hint: 'It is no image for containers, or one for another operating system.',
+    hint: 'use an image built for Linux containers',
   });
 }

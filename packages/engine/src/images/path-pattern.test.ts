@@ -1,4 +1,4 @@
-/** The cases of Go's path.Match that names of images can meet. */
+/** The cases of Go's path.Match that apply to image names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
@@ -38,7 +38,7 @@ test('what matches', () => {
     assert.equal(pathPattern(pattern).test(text), matches, `${pattern} ${text}`);
 });
 
-test('what is no pattern', () => {
+test('invalid patterns are rejected', () => {
   for (const pattern of ['[', '[]', '[]a]', '[-]', '[x-]', '[-x]', '[a-', '[a', '[^', '\\', 'a\\', '[a\\'])
     assert.throws(
       () => pathPattern(pattern),

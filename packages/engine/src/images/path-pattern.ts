@@ -1,9 +1,9 @@
-/** Patterns as Go's path.Match has them, in which Docker writes names of images. Pure. */
+/** Patterns with the syntax of Go's path.Match, which Docker uses for image names. Pure. */
 import { NetyardError } from '@netyard/core';
 
 /**
- * `*` and `?` match no slash, `[a-z]` and `[^a]` anything; a backslash takes the next character as it is. Braces and
- * `**` mean nothing special. Throws `invalid`: `syntax error in pattern`.
+ * `*` and `?` match no slash, `[a-z]` and `[^a]` anything; a backslash escapes the next character. Braces and `**` have
+ * no special meaning. Throws `invalid`: `syntax error in pattern`.
  */
 export function pathPattern(pattern: string): RegExp {
   const characters = [...pattern];
@@ -28,7 +28,7 @@ export function pathPattern(pattern: string): RegExp {
 
 const syntaxError = (): NetyardError => new NetyardError('invalid', 'syntax error in pattern');
 
-/** Safe in a regular expression, inside of brackets and outside. */
+/** Safe in a regular expression, inside and outside of brackets. */
 const literalOf = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 
 function oneCharacter(characters: readonly string[], at: number): { character: string; next: number } {
@@ -38,7 +38,7 @@ function oneCharacter(characters: readonly string[], at: number): { character: s
   return { character, next: start + 1 };
 }
 
-/** From after the bracket on. */
+/** Parses from after the bracket on. */
 function characterClass(characters: readonly string[], start: number): { text: string; next: number } {
   const negated = characters[start] === '^';
   const ranges: string[] = [];
@@ -54,7 +54,7 @@ function characterClass(characters: readonly string[], start: number): { text: s
     const isRange = characters[at] === '-';
     if (isRange) at += 1;
     const high = isRange ? bound() : low;
-    // As in Go, a range that is the wrong way round holds nothing.
+    // As in Go, a reversed range matches nothing.
     ranges.push(codeOf(low) <= codeOf(high) ? `${literalOf(low)}-${literalOf(high)}` : '');
   }
   const held = ranges.join('');

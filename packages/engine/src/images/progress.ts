@@ -1,11 +1,11 @@
-/** Progress lines of work that runs by itself, as an async iterable. */
+/** Progress lines of background work, as an async iterable. */
 import type { Progress } from '../contract.ts';
 
 export type Report = (line: Progress) => void;
 
 /**
- * Runs `work` when the first line is asked for. Who stops reading early, or `outer`, aborts it; either way the
- * iteration ends only when the work has. Byte counts that were not fetched in time are replaced by newer ones.
+ * Runs `work` when the first line is requested. A reader that stops early, or `outer`, aborts it; either way the
+ * iteration ends only when the work has. Byte counts that were not read in time are replaced by newer ones.
  */
 export async function* progressOf(
   work: (report: Report, signal: AbortSignal) => Promise<void>,
@@ -26,7 +26,7 @@ export async function* progressOf(
     ended = true;
     wake?.();
   });
-  running.catch(() => undefined); // told below, once the lines before it have been
+  running.catch(() => undefined); // thrown below, after the lines before it are delivered
   try {
     for (;;) {
       yield* lines.splice(0);
@@ -45,10 +45,10 @@ export async function* progressOf(
 
 const isCount = (line: Progress): boolean => line.id !== undefined && line.current !== undefined;
 
-/** The stream itself, counting what has passed; told every `step` bytes and at the end. */
+/** Passes the stream through and counts its bytes; reported every `step` bytes and at the end. */
 export async function* counted(
   stream: AsyncIterable<Uint8Array>,
-  told: (bytes: number) => void,
+  reportStep: (bytes: number) => void,
   step = 512 * 1024,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
@@ -56,10 +56,10 @@ export async function* counted(
   for await (const chunk of stream) {
     bytes += chunk.length;
     if (bytes >= next) {
-      told(bytes);
+      reportStep(bytes);
       next = bytes + step;
     }
     yield chunk;
   }
-  told(bytes);
+  reportStep(bytes);
 }

@@ -1,4 +1,4 @@
-/** `docker pull`: manifest, then the blobs that are missing, a few at a time, then the layers in their order. */
+/** `docker pull`: fetches the manifest, then the missing blobs, a few at a time, then unpacks the layers in order. */
 import { ArchiveLimitError, type ArchiveLimits, defaultArchiveLimits, NetyardError } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
 import type {
@@ -58,7 +58,7 @@ export interface TransferRequest {
 /** Docker's limit for one pull. */
 const parallelDownloads = 3;
 
-/** Aborted, or failed at any point, nothing of it stays. */
+/** Leaves nothing behind when aborted or failed. */
 export async function pullImage(parts: PullParts, request: TransferRequest, report: Report): Promise<void> {
   const reference = pulledReference(request.image, request.tag);
   const name = familiarName(reference);
@@ -75,14 +75,14 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
       if (reference.digest === undefined && before?.id !== record.id) parts.names.assignTag(record.id, shown);
       return record;
     });
-    parts.names.tell('pull', shown, name);
+    parts.names.emit('pull', shown, name);
     const news = before?.id === pulled.id ? 'Image is up to date for' : 'Downloaded newer image for';
     report({ status: `Digest: ${resolved.digest}` });
     report({ status: `Status: ${news} ${shown}` });
   });
 }
 
-/** `tag` may be a digest, as the API has it. A digest wins over a tag. */
+/** `tag` may be a digest, as in the API. A digest overrides a tag. */
 export function pulledReference(image: string, tag: string): ImageReference {
   const parsed = isDigest(tag) ? parseReference(`${image}@${tag}`) : parseReference(image);
   if (parsed.digest !== undefined) return { ...parsed, tag: undefined };
@@ -97,7 +97,7 @@ export function registryReference(reference: ImageReference): RegistryReference 
   };
 }
 
-/** Of an index, the manifest for this machine. */
+/** From an index, chooses the manifest for this machine. */
 async function chooseManifest(
   parts: PullParts,
   remote: RegistryReference,
@@ -121,7 +121,7 @@ async function chooseManifest(
   return manifest;
 }
 
-/** A layer that is larger than what it may expand to is not fetched. */
+/** Does not fetch a layer that is larger than its unpacked size may be. */
 function checkDownloadSize({ digest, size }: Descriptor, limits: Partial<ArchiveLimits> = {}): void {
   const { bytes } = { ...defaultArchiveLimits, ...limits };
   if (size > bytes) {
@@ -169,7 +169,7 @@ async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<Image
 
 type Fetched = 'present' | 'fetched';
 
-/** All at once begun, some at a time run; each blob once, though it may be several layers. */
+/** Queues all downloads at once, runs a few at a time; fetches each blob once, even if several layers use it. */
 function startDownloads(
   fetching: Fetching,
   layers: readonly (Descriptor & { chainId: string })[],
@@ -185,7 +185,7 @@ function startDownloads(
     blobs.set(layer.digest, blob);
     return await blob;
   });
-  for (const promise of running) promise.catch(() => undefined); // whoever waits for it is told
+  for (const promise of running) promise.catch(() => undefined); // its awaiter gets the error
   return {
     wait: async (index) => (await running[index]) ?? 'fetched',
     stop: () => pool.stop(),
@@ -203,23 +203,23 @@ async function fetchLayer(
     report({ id, status: 'Already exists' });
     return 'present';
   }
-  const told = (current: number): void => report({ id, status: 'Downloading', current, total: layer.size });
-  await fetchBlob({ ...fetching, request: { ...fetching.request, signal } }, layer, told);
+  const reportStep = (current: number): void => report({ id, status: 'Downloading', current, total: layer.size });
+  await fetchBlob({ ...fetching, request: { ...fetching.request, signal } }, layer, reportStep);
   report({ id, status: 'Verifying Checksum' });
   report({ id, status: 'Download complete' });
   return 'fetched';
 }
 
-/** Whether an image here has this layer from this very blob; that the layer alone is here proves nothing of the blob. */
+/** Whether a local image has this layer from this very blob; the layer alone does not verify the blob. */
 function isKnown(images: readonly ImageRecord[], layer: { digest: string; chainId: string }): boolean {
   return images.some(({ layers }) =>
     layers.some(({ digest, chainId }) => digest === layer.digest && chainId === layer.chainId),
   );
 }
 
-async function fetchBlob(fetching: Fetching, blob: Descriptor, told: (bytes: number) => void): Promise<void> {
+async function fetchBlob(fetching: Fetching, blob: Descriptor, reportStep: (bytes: number) => void): Promise<void> {
   const { parts, request, remote, adding } = fetching;
   if (await parts.content.has(blob.digest)) return;
   const stream = parts.registry.fetchBlob(remote, blob.digest, request.credentials, request.signal);
-  await adding.write(blob, counted(stream, told));
+  await adding.write(blob, counted(stream, reportStep));
 }

@@ -1,4 +1,6 @@
-/** `docker push`: the blobs that the registry lacks, the configuration, and a manifest made of them, for each tag. */
+/**
+ * `docker push`: uploads the blobs that the registry lacks, the configuration, and a manifest of them, for each tag.
+ */
 
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
@@ -21,7 +23,7 @@ const parallelUploads = 5;
 export async function pushImage(parts: PullParts, request: TransferRequest, report: Report): Promise<void> {
   const repository = parseReference(request.image);
   if (repository.digest !== undefined) throw new NetyardError('invalid', 'cannot push a digest reference');
-  // Said of images that are not here as well, as Docker does.
+  // As in Docker, reported for images that do not exist locally as well.
   report({ status: `The push refers to repository [${canonicalName(repository)}]` });
   for (const { record, reference } of chooseTags(parts, repository, request.tag)) {
     await withRegistryErrors('push', reference, () =>
@@ -35,10 +37,10 @@ interface Pushed {
   reference: ImageReference;
 }
 
-/** One tag, or without a tag all that the repository has here. */
+/** One tag, or without a tag all local tags of the repository. */
 function chooseTags(parts: PullParts, repository: ImageReference, tag: string): Pushed[] {
   const name = familiarName(repository);
-  const wanted = repository.tag ?? (tag === '' ? undefined : tag);
+  const requested = repository.tag ?? (tag === '' ? undefined : tag);
   const all = parts.store
     .images()
     .flatMap((record) =>
@@ -49,9 +51,9 @@ function chooseTags(parts: PullParts, repository: ImageReference, tag: string): 
   if (all.length === 0) {
     throw new NetyardError('not-found', `An image does not exist locally with the tag: ${name}`);
   }
-  const chosen = all.filter(({ reference }) => wanted === undefined || reference.tag === wanted);
+  const chosen = all.filter(({ reference }) => requested === undefined || reference.tag === requested);
   if (chosen.length > 0) return chosen;
-  throw new NetyardError('not-found', `tag does not exist: ${name}:${wanted}`);
+  throw new NetyardError('not-found', `tag does not exist: ${name}:${requested}`);
 }
 
 interface Pushing extends Pushed {
@@ -75,7 +77,7 @@ async function pushOne(pushing: Pushing): Promise<void> {
   const manifest = encodeManifest({ config: configBlob, layers });
   const { digest } = await parts.registry.pushManifest(remote, manifest.mediaType, manifest.body, credentials, signal);
   parts.names.addDigest(record.id, `${familiarName(reference)}@${digest}`);
-  parts.names.tell('push', familiarString(reference), familiarName(reference));
+  parts.names.emit('push', familiarString(reference), familiarName(reference));
   const tag = reference.tag ?? '';
   report({ status: `${tag}: digest: ${digest} size: ${manifest.size}` });
   report({ aux: { Tag: tag, Digest: digest, Size: manifest.size } });
@@ -109,21 +111,21 @@ async function pushLayer(
     report({ id, status: 'Layer already exists' });
     return blob;
   }
-  const told = (current: number): void => report({ id, status: 'Pushing', current, total: blob.size });
-  const body = counted(parts.content.read(blob.digest), told);
+  const reportStep = (current: number): void => report({ id, status: 'Pushing', current, total: blob.size });
+  const body = counted(parts.content.read(blob.digest), reportStep);
   await parts.registry.pushBlob(remote, blob, body, request.credentials, signal);
   report({ id, status: 'Pushed' });
   return blob;
 }
 
-/** A registry gets layers compressed. The same layer gives the same bytes; they go when the push has ended. */
+/** Layers are sent compressed. The same layer yields the same bytes; they are removed when the push has ended. */
 async function compressed({ parts, adding }: Pushing, layer: ImageLayer): Promise<Descriptor> {
   const plainTypes: string[] = [mediaTypes.dockerLayer, mediaTypes.ociLayer];
   if (!plainTypes.includes(layer.mediaType)) {
     return { digest: layer.digest, size: layer.size, mediaType: layer.mediaType };
   }
   const source = Readable.from(parts.content.read(layer.digest), { objectMode: false });
-  // Whichever of the two fails or is given up, the other ends as well; the reader of the second gets the error.
+  // When one of the two fails or is aborted, the other ends as well; the reader of the second gets the error.
   const compressed = pipeline(source, createGzip(), () => undefined);
   return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, compressed);
 }

@@ -4,7 +4,7 @@ import { canonicalString, familiarString, parseReference, referenceOf, withDefau
 
 const hex = '0123456789abcdef'.repeat(4);
 
-test('names are completed as Docker does and shown in their short form', () => {
+test('names are completed as in Docker and shown in their short form', () => {
   const cases: [string, string, string][] = [
     ['nginx', 'docker.io/library/nginx:latest', 'nginx:latest'],
     ['nginx:1.2', 'docker.io/library/nginx:1.2', 'nginx:1.2'],
@@ -33,7 +33,7 @@ test('names are completed as Docker does and shown in their short form', () => {
   }
 });
 
-test('what is no name is refused in the words of Docker', () => {
+test('invalid names are rejected with Docker’s messages', () => {
   const long = 'a'.repeat(129);
   for (const text of [
     '',
@@ -65,7 +65,7 @@ test('what is no name is refused in the words of Docker', () => {
   assert.throws(() => parseReference('a'.repeat(300)), /must not be more than 255 characters/);
 });
 
-test('a repository and a tag', () => {
+test('a repository and a tag make a reference', () => {
   assert.equal(familiarString(referenceOf('app', '')), 'app:latest');
   assert.equal(familiarString(referenceOf('app', 'x')), 'app:x');
   assert.throws(() => referenceOf('app', 'a/b'), /invalid tag format/);

@@ -1,5 +1,5 @@
 /**
- * Names of images as Docker reads and shows them: `nginx` is docker.io/library/nginx:latest and is shown as
+ * Image names as Docker parses and shows them: `nginx` is docker.io/library/nginx:latest and is shown as
  * `nginx:latest`. Grammar and messages: github.com/distribution/reference. Pure.
  */
 import { isFullId, NetyardError } from '@netyard/core';
@@ -28,7 +28,7 @@ const digestPattern = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9
 const invalid = (text = ''): NetyardError =>
   new NetyardError('invalid', `invalid reference format${text === '' ? '' : `: ${text}`}`);
 
-/** Parses `[DOMAIN/]PATH[:TAG][@DIGEST]`. Throws `invalid` with Docker's words. */
+/** Parses `[DOMAIN/]PATH[:TAG][@DIGEST]`. Throws `invalid` with Docker's message. */
 export function parseReference(text: string): ImageReference {
   if (isFullId(text)) {
     throw new NetyardError('invalid', `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
@@ -53,12 +53,12 @@ export function parseReference(text: string): ImageReference {
   return { domain, path, tag, digest };
 }
 
-/** `sha256:` and 64 digits, or another algorithm's digest. */
+/** `sha256:` and 64 digits, or a digest with another algorithm. */
 export function isDigest(text: string): boolean {
   return text.startsWith('sha256:') ? isFullId(text.slice(7)) : digestPattern.test(text);
 }
 
-/** Splits `localhost:5000/a/b` into host and the rest; without a host it is Docker's. */
+/** Splits `localhost:5000/a/b` into host and remainder; without a host it is Docker's. */
 function splitDomain(text: string): { domain: string; rest: string } {
   const slash = text.indexOf('/');
   if (slash < 0) return { domain: defaultDomain, rest: `${officialPrefix}${text}` };
@@ -70,7 +70,7 @@ function splitDomain(text: string): { domain: string; rest: string } {
   return { domain, rest: domain === defaultDomain && !rest.includes('/') ? `${officialPrefix}${rest}` : rest };
 }
 
-/** The same with `:latest` when it has neither tag nor digest. */
+/** Adds `:latest` when it has neither tag nor digest. */
 export function withDefaultTag(reference: ImageReference): ImageReference {
   return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: 'latest' } : reference;
 }
@@ -82,7 +82,7 @@ export function familiarName(reference: ImageReference): string {
   return reference.path.startsWith(officialPrefix) && !short.includes('/') ? short : reference.path;
 }
 
-/** Docker's short form with tag and digest, where there are any. */
+/** Docker's short form with tag and digest, if any. */
 export function familiarString(reference: ImageReference): string {
   return familiarName(reference) + suffixOf(reference);
 }
@@ -99,7 +99,7 @@ export function canonicalString(reference: ImageReference): string {
 const suffixOf = ({ tag, digest }: ImageReference): string =>
   (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
 
-/** The reference that a repository and a tag, as the API gives them, make together. Throws `invalid`. */
+/** Combines a repository and a tag, as in the API, to a reference. Throws `invalid`. */
 export function referenceOf(repository: string, tag: string): ImageReference {
   const reference = parseReference(repository);
   if (reference.digest !== undefined)

@@ -1,4 +1,4 @@
-/** What a registry refuses, in Docker's words and codes. */
+/** Errors of a registry, with Docker's messages and codes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError, NetyardError } from '@netyard/core';
@@ -13,7 +13,7 @@ function translated(action: 'pull' | 'push', error: NetyardError): [string, stri
   return [answer.code, answer.message];
 }
 
-test('a registry that asks for credentials is never `unauthorized`: docker commands would prompt for a name', () => {
+test('a registry that requires credentials is never `unauthorized`: docker commands would prompt for a user name', () => {
   const text = 'unauthorized: authentication required';
   for (const action of ['pull', 'push'] as const) {
     assert.deepEqual(translated(action, new NetyardError('unauthorized', text)), ['internal', text]);
@@ -29,7 +29,7 @@ test('a registry that asks for credentials is never `unauthorized`: docker comma
     ]);
 });
 
-test('what is missing is `not-found`; a registry that is unreachable or busy is an internal error', () => {
+test('a missing manifest is `not-found`; an unreachable or busy registry is an internal error', () => {
   assert.deepEqual(translated('pull', new NetyardError('not-found', 'manifest unknown: manifest unknown')), [
     'not-found',
     'manifest for registry.example/team/app:1 not found: manifest unknown: manifest unknown',

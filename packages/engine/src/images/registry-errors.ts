@@ -1,4 +1,4 @@
-/** Failures of a registry in the words that Docker has for them. Pure but for the work it runs. */
+/** Maps errors of a registry to Docker's messages. Pure except for the work it runs. */
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { familiarName, familiarString, type ImageReference } from './reference.ts';
 
@@ -34,7 +34,7 @@ export function translateRegistryError(action: 'pull' | 'push', reference: Image
     );
   }
   if (denied) {
-    const hint = `Log in with "docker login ${reference.domain}".`;
+    const hint = `run \`docker login ${reference.domain}\``;
     // Not `unauthorized`: a 401 makes docker commands up to 28.2 prompt for a user name, even without a terminal.
     return new NetyardError('internal', text, { cause: error, hint });
   }

@@ -1,4 +1,4 @@
-/** `docker rmi` and `docker image prune`: which names and images may go, in Docker's order and words. */
+/** `docker rmi` and `docker image prune`: which names and images may be removed, with Docker's order and messages. */
 import { NetyardError, shortId } from '@netyard/core';
 import type { Filters } from '../contract.ts';
 import { booleanFilter, checkFilterKeys, matchesPruneLabels, untilFilter } from '../filters.ts';
@@ -9,7 +9,7 @@ import { shortDigest } from './digest.ts';
 import { findImage, repositoryOf } from './image-lookup.ts';
 import type { ImageNames } from './image-names.ts';
 
-/** A container that stands on an image. */
+/** A container that is based on an image. */
 export interface ImageUse {
   containerId: string;
   imageId: string;
@@ -28,7 +28,7 @@ export interface RemovalParts {
   containersUsing: () => readonly ImageUse[];
 }
 
-/** Takes names away and, with the last one, the image. Throws `not-found` and `conflict` with nothing changed. */
+/** Removes names and, with the last one, the image. Throws `not-found` and `conflict` without changing anything. */
 export async function removeImage(parts: RemovalParts, ref: string, force: boolean): Promise<Removed[]> {
   const { record, name } = findImage(parts.store.images(), ref);
   const removed: Removed[] = [];
@@ -46,7 +46,7 @@ export async function removeImage(parts: RemovalParts, ref: string, force: boole
   return removed;
 }
 
-/** The digests of a repository go with its last tag. */
+/** The digests of a repository are removed with its last tag. */
 function namesGoingWith(record: ImageRecord, name: string): string[] {
   const repository = repositoryOf(name);
   const others = record.tags.filter((tag) => tag !== name && repositoryOf(tag) === repository);
@@ -54,7 +54,7 @@ function namesGoingWith(record: ImageRecord, name: string): string[] {
   return [name, ...record.digests.filter((digest) => repositoryOf(digest) === repository)];
 }
 
-/** One tag at most, and all names in one repository. */
+/** At most one tag, and all names in one repository. */
 function isSingleRepository({ tags, digests }: ImageRecord): boolean {
   if (tags.length + digests.length <= 1) return tags.length + digests.length === 1;
   return tags.length <= 1 && new Set([...tags, ...digests].map(repositoryOf)).size === 1;
@@ -79,11 +79,11 @@ function referenceConflict(ref: string, use: ImageUse, imageId: string): Netyard
 
 interface ConflictRules {
   force: boolean;
-  /** Whether names forbid it. */
+  /** Whether names prevent the removal. */
   named: boolean;
 }
 
-/** Why an image may not go; undefined when it may. */
+/** Why an image may not be removed; undefined when it may. */
 function conflictOf(parts: RemovalParts, record: ImageRecord, rules: ConflictRules): string | undefined {
   const uses = parts.containersUsing().filter((use) => use.imageId === record.id);
   const running = uses.find((use) => use.running);
@@ -104,10 +104,10 @@ function checkConflicts(parts: RemovalParts, record: ImageRecord, rules: Conflic
   throw new NetyardError('conflict', `conflict: unable to delete ${shortDigest(record.id)} ${conflict}`);
 }
 
-/** All its names, its record, and what nothing else needs of its layers, uppermost first. */
+/** Removes all its names, its record, and its layers that nothing else needs, uppermost first. */
 async function deleteImage(parts: RemovalParts, record: ImageRecord): Promise<Removed[]> {
   const removed: Removed[] = [...record.tags, ...record.digests].map((name) => untag(parts, record.id, name));
-  parts.names.tell('delete', record.id, record.id);
+  parts.names.emit('delete', record.id, record.id);
   parts.store.deleteImage(record.id);
   removed.push({ deleted: record.id });
   const chains = record.layers.map(({ chainId }) => chainId).filter((chainId) => !parts.ledger.needsLayer(chainId));

@@ -1,4 +1,4 @@
-/** `docker save`: one archive that is both Docker's format and an OCI layout, as Docker writes it since 25. */
+/** `docker save`: writes one archive that is both Docker's format and an OCI layout, as Docker does since 25. */
 import { Readable } from 'node:stream';
 import { encodeEnd, encodeHeader, encodePadding, NetyardError, tarHeader } from '@netyard/core';
 import type { ImageRecord } from '../model.ts';
@@ -14,7 +14,7 @@ export interface SavedImage {
   tags: string[];
 }
 
-/** A name without tag saves all tags of that name; an id saves the image without names. Throws as `findImage`. */
+/** A name without tag selects all tags of that name; an id selects the image without names. Throws as `findImage`. */
 export function chooseImages(images: readonly ImageRecord[], refs: readonly string[]): SavedImage[] {
   const chosen = new Map<string, SavedImage>();
   const add = (record: ImageRecord, tags: readonly string[]): void => {
@@ -41,7 +41,7 @@ function namedAll(images: readonly ImageRecord[], ref: string): SavedImage[] {
     .filter(({ tags }) => tags.length > 0);
 }
 
-/** The archive as a stream; blobs that images share are in it once. Reads no faster than it is read. */
+/** The archive as a stream; shared blobs are included once. Reads at the pace of the consumer. */
 export function saveArchive(content: ImageContent, images: readonly SavedImage[]): Readable {
   if (images.length === 0) throw new NetyardError('invalid', 'no images given');
   return Readable.from(archiveOf(content, images), { objectMode: false });
@@ -71,7 +71,7 @@ function fileEntry(name: string, body: Uint8Array): Buffer {
   return Buffer.concat([encodeHeader(tarHeader({ name, size: body.length })), body, encodePadding(body.length)]);
 }
 
-/** Fails when the blob is not as long as its header says: all that follows would be misread. */
+/** Fails when the blob's length differs from its header: all that follows would be misread. */
 async function* blobEntry(name: string, size: number, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield encodeHeader(tarHeader({ name, size }));
   let length = 0;

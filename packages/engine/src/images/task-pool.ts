@@ -1,4 +1,4 @@
-/** Runs some of many tasks at a time; the first failure, or `outer`, aborts the rest. */
+/** Runs a limited number of tasks at a time; the first failure, or `outer`, aborts the rest. */
 export class TaskPool {
   readonly #limit: number;
   readonly #stop = new AbortController();
@@ -32,7 +32,7 @@ export class TaskPool {
     }
   }
 
-  /** Aborts what runs and returns when it has ended. */
+  /** Aborts running tasks and resolves when they have ended. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stopped'));
     await Promise.allSettled(this.#running);

@@ -1,4 +1,4 @@
-/** What the main thread and the thread that collects output say to each other. Types only. */
+/** Messages between the main thread and the thread that collects output. Types only. */
 import type { OutputStream } from './capture-state.ts';
 import type { LogRotation } from './log-options.ts';
 import type { StreamFiles } from './spooled-stream.ts';
@@ -12,37 +12,37 @@ export interface LogTarget {
 
 export interface CaptureFiles {
   streams: readonly StreamFiles[];
-  /** How far the output is in the log; see position.ts. */
+  /** The position up to which output is in the log; see position.ts. */
   position: string;
-  /** Where daemons before the FIFOs have it. */
+  /** Position file of daemons before the FIFOs. */
   formerPosition: string;
-  /** Undefined with log driver none: the output goes to those attached, and nowhere else. */
+  /** Undefined with log driver none: the output is sent to attached clients only. */
   log: LogTarget | undefined;
 }
 
 /**
- * Of a run: `start` is its first byte, `logged` follows on what is in the log, `now` on what has been read so far;
- * `present` is where the reader says it is.
+ * A position in a run's output: `start` is its first byte, `logged` follows the last logged byte, `now` the last byte
+ * read so far; `present` is the reader's own position.
  */
-export type ReaderPlace = 'start' | 'logged' | 'now' | 'present';
+export type ReaderPosition = 'start' | 'logged' | 'now' | 'present';
 
-/** `key` is a run's, `reader` one attached client's. */
+/** `key` identifies a run, `reader` one attached client. */
 export type CaptureCommand =
   | { type: 'open'; key: number; files: CaptureFiles; state: SharedArrayBuffer }
   | { type: 'pump'; key: number }
-  | { type: 'add-reader'; key: number; reader: number; place: ReaderPlace; offsets: SharedArrayBuffer }
+  | { type: 'add-reader'; key: number; reader: number; position: ReaderPosition; offsets: SharedArrayBuffer }
   | { type: 'drop-reader'; key: number; reader: number }
-  /** Logs what the container has written by now. */
+  /** Logs everything written so far. */
   | { type: 'sync'; key: number }
-  /** Reads to the end of the output: when the shim has closed it, or nothing has come for a while. */
+  /** Reads to the end of the output: until the shim closes it, or no output has arrived for a while. */
   | { type: 'drain'; key: number }
-  /** Logs the rest, also an unfinished line, and closes. */
+  /** Logs the rest, including an unfinished line, and closes. */
   | { type: 'finish'; key: number }
-  /** Closes and leaves all as it is. */
+  /** Closes and leaves all files as they are. */
   | { type: 'abandon'; key: number };
 
 export interface ReaderOpened {
-  /** Descriptors of the spool files, which the reader closes. */
+  /** Descriptors of the spool files; the reader closes them. */
   files: { name: OutputStream; fd: number }[];
   /** The log that ends where `logged` begins. */
   log: { inode: bigint; size: number };

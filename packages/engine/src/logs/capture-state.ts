@@ -1,5 +1,5 @@
 /**
- * What the thread that collects a container's output and the threads that read it know together: numbers in shared
+ * State shared between the thread that collects a container's output and the threads that read it: numbers in shared
  * memory. Readers wait on `version` without a message to any thread.
  */
 
@@ -7,13 +7,13 @@ const fields = ['version', 'ended', 'stdout', 'stderr', 'logSize', 'logInode', '
 type Field = (typeof fields)[number];
 const indexes = Object.fromEntries(fields.map((name, index) => [name, index])) as Record<Field, number>;
 
-/** A waiter whose wake-up is not wanted any more stays registered until then. */
+/** An aborted waiter stays registered for at most this long. */
 const longestWaitMs = 10_000;
 
 export type OutputStream = 'stdout' | 'stderr';
 
 export class CaptureState {
-  /** To be handed to another thread. */
+  /** Passed to other threads. */
   readonly buffer: SharedArrayBuffer;
   readonly #numbers: BigInt64Array;
 
@@ -22,12 +22,12 @@ export class CaptureState {
     this.#numbers = new BigInt64Array(buffer);
   }
 
-  /** Another number whenever there may be something new. */
+  /** Changes whenever there may be new output. */
   get version(): bigint {
     return this.#get('version');
   }
 
-  /** No more output will come; what is there can still be read. */
+  /** No more output will arrive; existing output can still be read. */
   get ended(): boolean {
     return this.#get('ended') !== 0n;
   }
@@ -37,7 +37,7 @@ export class CaptureState {
     return Number(this.#get(stream));
   }
 
-  /** The log file that is written to, and how much of it is complete. A rotation changes both. */
+  /** The current log file, and how much of it is complete. A rotation changes both. */
   get log(): { inode: bigint; size: number } {
     for (;;) {
       const inode = this.#get('logInode');
@@ -46,7 +46,7 @@ export class CaptureState {
     }
   }
 
-  /** The container is held back, and only a reader that goes on can change that. */
+  /** The container is blocked, and only progress of a reader can unblock it. */
   get held(): boolean {
     return this.#get('held') !== 0n;
   }
@@ -60,12 +60,12 @@ export class CaptureState {
   }
 
   setLog({ inode, size }: { inode: bigint; size: number }): void {
-    if (inode !== this.#get('logInode')) this.#set('logSize', 0n); // never the old file with the new one's size
+    if (inode !== this.#get('logInode')) this.#set('logSize', 0n); // never the old file with the size of the new one
     this.#set('logInode', inode);
     this.#set('logSize', BigInt(size));
   }
 
-  /** Wakes all who wait. */
+  /** Wakes all waiters. */
   announce(): void {
     Atomics.add(this.#numbers, indexes.version, 1n);
     Atomics.notify(this.#numbers, indexes.version);
@@ -76,7 +76,7 @@ export class CaptureState {
     this.announce();
   }
 
-  /** Resolves when the version is not `seen` any more, with the signal, or after a while. */
+  /** Resolves when the version differs from `seen`, on abort, or after a timeout. */
   async changed(seen: bigint, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const waiting = Atomics.waitAsync(this.#numbers, indexes.version, seen, longestWaitMs);
@@ -97,7 +97,7 @@ export class CaptureState {
   }
 }
 
-/** How far one attached client has read each stream. Written by the thread that reads, read by the one that collects. */
+/** How far one attached client has read each stream. Written by the reading thread, read by the collecting one. */
 export class ReaderState {
   readonly buffer: SharedArrayBuffer;
   readonly #offsets: BigInt64Array;

@@ -1,6 +1,6 @@
 /**
  * The thread that collects the output of all containers: waits for inotify to report writes to their FIFOs, gives each
- * container that has something a turn, and answers the main thread's commands (capture-protocol.ts).
+ * container with output a time slice, and executes the main thread's commands (capture-protocol.ts).
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { availableParallelism, setPriority } from 'node:os';
@@ -12,23 +12,23 @@ import { Allowance, Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
 import { serveThread } from './thread-port.ts';
 
-/** Between two looks at a FIFO whose end is awaited: Node reports no event when a writer closes it. */
+/** Polling interval for the end of a FIFO: Node emits no event when a writer closes it. */
 const drainEveryMs = 2;
-/** Output that stays open although the container has ended: a process outside of it has it. */
+/** Timeout for output that stays open after the container has ended: a process outside of it holds the FIFO. */
 const drainQuietMs = 1000;
 /**
- * inotify reports a write when it has returned. One that is larger than the FIFO waits for us without a report, unless
- * others have been reported: a shim's are 32 KiB, half of the FIFO, so this is for shims that are unlike containerd's.
+ * inotify reports a write after it has returned. A write larger than the FIFO blocks without a report, unless earlier
+ * ones were reported: a shim writes 32 KiB, half of the FIFO, so this is for shims unlike containerd's.
  */
 const backstopEveryMs = 1000;
-/** Behind the main thread, which answers requests. */
+/** Lower priority than the main thread, which answers requests. */
 const niceness = 5;
 
 interface Running {
   capture: ContainerCapture;
   watchers: FSWatcher[];
-  /** What waits for the log to get somewhere. */
-  syncs: { places: readonly number[]; done: () => void }[];
+  /** Requests that wait until the log reaches a position. */
+  syncs: { positions: readonly number[]; done: () => void }[];
   retry: NodeJS.Timeout | undefined;
   allowance: Allowance;
   /** It writes faster than its allowance. */
@@ -36,7 +36,7 @@ interface Running {
 }
 
 const running = new Map<number, Running>();
-/** In the order of their turns. */
+/** In the order of their time slices. */
 const ready = new Set<Running>();
 let isScheduled = false;
 const pacer = new Pacer();
@@ -50,7 +50,7 @@ setInterval(scheduleAll, backstopEveryMs).unref();
 try {
   setPriority(niceness); // of this thread: 0 means the caller in setpriority(2)
 } catch {
-  // not allowed to: then they are equal
+  // not permitted: all threads have equal priority
 }
 
 function handle(command: CaptureCommand): unknown {
@@ -61,7 +61,7 @@ function handle(command: CaptureCommand): unknown {
     case 'pump':
       return schedule(one);
     case 'add-reader':
-      return one.capture.addReader(command.reader, command.place, command.offsets);
+      return one.capture.addReader(command.reader, command.position, command.offsets);
     case 'drop-reader':
       one.capture.dropReader(command.reader);
       return schedule(one);
@@ -113,17 +113,17 @@ function forget(key: number, one: Running): void {
 
 function schedule(one: Running): void {
   ready.add(one);
-  scheduleTurn();
+  scheduleTimeSlice();
 }
 
-function scheduleTurn(): void {
+function scheduleTimeSlice(): void {
   if (isScheduled) return;
   isScheduled = true;
-  setImmediate(giveTurn);
+  setImmediate(runTimeSlice);
 }
 
-/** One turn for the next that has something to do; messages come in between. */
-function giveTurn(): void {
+/** Runs one time slice of the next capture with work to do; messages are handled in between. */
+function runTimeSlice(): void {
   isScheduled = false;
   const wait = pacer.waitMs(performance.now());
   const one = nextReady(wait > 0);
@@ -133,14 +133,14 @@ function giveTurn(): void {
   }
   ready.delete(one);
   const hasMore = pump(one);
-  one.syncs = one.syncs.filter(({ places, done }) => {
-    const isDone = !hasMore || one.capture.hasLogged(places);
+  one.syncs = one.syncs.filter(({ positions, done }) => {
+    const isDone = !hasMore || one.capture.hasLogged(positions);
     if (isDone) done();
     return !isDone;
   });
   if (hasMore) ready.add(one);
   if (one.capture.retryAt !== undefined) retryLater(one, one.capture.retryAt);
-  if (ready.size > 0) scheduleTurn();
+  if (ready.size > 0) scheduleTimeSlice();
 }
 
 function nextReady(isPausing: boolean): Running | undefined {
@@ -148,7 +148,7 @@ function nextReady(isPausing: boolean): Running | undefined {
   return undefined;
 }
 
-/** Nobody waits for its output: neither an attached client nor a reader of the log. */
+/** Only output that no attached client or log reader waits for is paced. */
 const isPaced = ({ isFast, syncs, capture }: Running): boolean => isFast && syncs.length === 0 && !capture.isAttached;
 
 function pump(one: Running): boolean {
@@ -165,7 +165,7 @@ function resumeLater(wait: number): void {
   isResuming = true;
   setTimeout(() => {
     isResuming = false;
-    scheduleTurn();
+    scheduleTimeSlice();
   }, wait);
 }
 
@@ -181,7 +181,7 @@ function retryLater(one: Running, at: number): void {
 
 function sync(one: Running): Promise<void> {
   return new Promise((resolve) => {
-    one.syncs.push({ places: one.capture.take(), done: resolve });
+    one.syncs.push({ positions: one.capture.take(), done: resolve });
     schedule(one);
   });
 }

@@ -1,17 +1,17 @@
-/** The main thread's side of one run's output: it is collected in another thread (capture-thread.ts). */
+/** The main thread's handle on one run's output, which another thread collects (capture-thread.ts). */
 import { closeSync } from 'node:fs';
-import type { CaptureCommand, CaptureFiles, CaptureReport, ReaderOpened, ReaderPlace } from './capture-protocol.ts';
+import type { CaptureCommand, CaptureFiles, CaptureReport, ReaderOpened, ReaderPosition } from './capture-protocol.ts';
 import { CaptureState, ReaderState } from './capture-state.ts';
 import type { Thread } from './thread.ts';
 
 export type CaptureThread = Thread<CaptureCommand, CaptureReport>;
 
-/** One attached client's place in the output. */
+/** One attached client's position in the output. */
 export interface LiveReader {
   readonly state: ReaderState;
   /** Undefined when the run ended before. */
   readonly opened: Promise<ReaderOpened | undefined>;
-  /** To be called once it will not read any more; until then a slow one holds the container back. */
+  /** Call this when it stops reading; until then a slow reader blocks the container. */
   close(): void;
 }
 
@@ -23,7 +23,7 @@ export class Capture {
   readonly #readers = new Map<number, ReaderState>();
   #nextReader = 0;
   readonly #followers = new Set<object>();
-  /** Since the thread failed. */
+  /** Set when the thread has failed. */
   #reopened: Promise<void> | undefined;
 
   constructor(key: number, files: CaptureFiles, thread: CaptureThread) {
@@ -45,17 +45,17 @@ export class Capture {
     return this.#thread.call({ type: 'open', key: this.#key, files: this.files, state: this.state.buffer });
   }
 
-  /** No more output will come; what is there can still be read. */
+  /** No more output will arrive; existing output can still be read. */
   get ended(): boolean {
     return this.state.ended;
   }
 
-  /** Somebody reads. */
+  /** A client reads the output. */
   get isWatched(): boolean {
     return this.#readers.size > 0 || this.#followers.size > 0;
   }
 
-  /** Counts one who follows the log, until the signal or until what it returns is called. */
+  /** Counts a client that follows the log, until the signal or a call of the returned function. */
   follow(signal: AbortSignal): () => void {
     const follower = {};
     this.#followers.add(follower);
@@ -64,32 +64,32 @@ export class Capture {
     return end;
   }
 
-  /** Takes its place in order with what else is asked of the thread: nothing is missed from now on. */
-  openReader(place: ReaderPlace): LiveReader {
+  /** Queued in order with the other commands to the thread: misses no output from now on. */
+  openReader(position: ReaderPosition): LiveReader {
     this.#nextReader += 1;
     const reader = this.#nextReader;
     const state = new ReaderState();
     this.#readers.set(reader, state);
-    const command = { type: 'add-reader', key: this.#key, reader, place, offsets: state.buffer } as const;
-    const opened = this.#thread.call<ReaderOpened | undefined>(command).catch(() => undefined); // it failed: is logged
+    const command = { type: 'add-reader', key: this.#key, reader, position, offsets: state.buffer } as const;
+    const opened = this.#thread.call<ReaderOpened | undefined>(command).catch(() => undefined); // the failure is logged
     return { state, opened, close: () => void this.#closeReader(reader, opened) };
   }
 
-  /** After a failure of the thread: as `open`, with the readers where they are. */
+  /** After a failure of the thread: like `open`, with the readers at their positions. */
   async reopen(): Promise<void> {
     const opened = this.#open();
     this.#reopened = opened;
     for (const [reader, state] of this.#readers)
-      this.#thread.post({ type: 'add-reader', key: this.#key, reader, place: 'present', offsets: state.buffer });
+      this.#thread.post({ type: 'add-reader', key: this.#key, reader, position: 'present', offsets: state.buffer });
     await opened;
   }
 
-  /** A reader has gone on: the container, if it is held back, may do so as well. */
+  /** A reader has made progress: unblocks the container if it is blocked. */
   advanced(): void {
     if (this.state.held) this.#thread.post({ type: 'pump', key: this.#key });
   }
 
-  /** What the container has written by now is in the log afterwards. */
+  /** Resolves when everything written so far is in the log. */
   sync(): Promise<void> {
     return this.#ask({ type: 'sync', key: this.#key });
   }
@@ -106,7 +106,7 @@ export class Capture {
     return this.#thread.call({ type: 'abandon', key: this.#key });
   }
 
-  /** Asks once more when the thread fails meanwhile: it has been started again by then, and no output must be lost. */
+  /** Repeats the command when the thread fails meanwhile: it has been restarted by then, and no output must be lost. */
   #ask(command: CaptureCommand): Promise<void> {
     const before = this.#reopened;
     return this.#thread.call<void>(command).catch((error: unknown) => {

@@ -1,9 +1,9 @@
-/** Entries of a log gathered into chunks, which are handed to another thread without being copied. */
+/** Gathers log entries into chunks, which are transferred to another thread without copying. */
 import type { OutputStream } from './capture-state.ts';
 import { LineDecoder } from './decode-lines.ts';
 
 const chunkSize = 64 * 1024;
-/** Less than this is copied, and the chunk used again. */
+/** Smaller chunks are copied, and their memory reused. */
 const copiedSize = 16 * 1024;
 
 export class ChunkWriter {
@@ -42,7 +42,7 @@ export class ChunkWriter {
     return true;
   }
 
-  /** Sends what there is. */
+  /** Sends the pending entries. */
   flush(): void {
     if (this.#used === 0) return;
     const data = this.#chunk.subarray(0, this.#used);

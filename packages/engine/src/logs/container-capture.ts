@@ -1,6 +1,6 @@
-/** One run's output on its way from the FIFOs into the log. Lives in the collecting thread; never waits. */
+/** Moves one run's output from the FIFOs into the log. Runs in the collecting thread; never blocks. */
 import { type Clock, messageOf } from '@netyard/core';
-import type { CaptureFiles, CaptureReport, LogTarget, ReaderOpened, ReaderPlace } from './capture-protocol.ts';
+import type { CaptureFiles, CaptureReport, LogTarget, ReaderOpened, ReaderPosition } from './capture-protocol.ts';
 import { CaptureState, type OutputStream, ReaderState } from './capture-state.ts';
 import { LineEncoder } from './encode-lines.ts';
 import { formatLogTime } from './json-file.ts';
@@ -8,14 +8,14 @@ import { LogFile } from './log-file.ts';
 import { type OutputPosition, PositionFile, readPosition } from './position.ts';
 import { SpooledStream, spoolBound } from './spooled-stream.ts';
 
-/** Bytes taken from one stream before others have their turn. */
+/** Bytes read from one stream per time slice. */
 const turnSize = 256 * 1024;
-/** Bytes written to the log in one turn: an entry of an empty line is seventy times as long. */
+/** Bytes written to the log per time slice: the entry of an empty line is seventy times as long as the line. */
 const turnLogSize = 1024 * 1024;
 const readSize = 128 * 1024;
 const retryAfterMs = 1000;
 
-/** Used within one step only, so all captures of a thread share them. */
+/** Used within one step only, so all captures of a thread share it. */
 const source = Buffer.allocUnsafe(readSize);
 const target = Buffer.allocUnsafe(1024 * 1024);
 
@@ -34,8 +34,8 @@ export class ContainerCapture {
   readonly #position: PositionFile;
   readonly #target: Buffer;
   readonly #readers = new Map<number, ReaderState>();
-  /** The log could not be written: when to try again, and what was dropped since. */
-  #trouble: { retryAt: number; dropped: number } | undefined;
+  /** The log could not be written: when to retry, and what was dropped since. */
+  #writeFailure: { retryAt: number; dropped: number } | undefined;
   #isDraining = false;
 
   constructor(
@@ -59,22 +59,22 @@ export class ContainerCapture {
     this.#publish();
   }
 
-  /** When to pump again although nothing new came; undefined: not by itself. */
+  /** When to pump again although no output arrived; undefined: not needed. */
   get retryAt(): number | undefined {
-    return this.#trouble?.retryAt;
+    return this.#writeFailure?.retryAt;
   }
 
-  /** Somebody may still write. */
+  /** A writer is connected. */
   get hasWriter(): boolean {
     return this.#streams.some(({ spooled }) => spooled.hasWriter);
   }
 
-  /** Clients are attached and wait for what comes. */
+  /** Clients are attached and wait for output. */
   get isAttached(): boolean {
     return this.#readers.size > 0;
   }
 
-  /** One turn. Returns true when there is more to do. */
+  /** Runs one time slice. Returns true when there is more to do. */
   pump(): boolean {
     let moved = 0;
     for (const stream of this.#streams) moved += this.#pumpStream(stream, false);
@@ -83,12 +83,12 @@ export class ContainerCapture {
     return moved > 0;
   }
 
-  /** From now on attached clients that are slow hold nothing back: what is left must get into the spool files. */
+  /** From now on slow attached clients block nothing: the rest must fit into the spool files. */
   beginDrain(): void {
     this.#isDraining = true;
   }
 
-  /** Takes what the FIFOs hold, and gives where the log has to be for it to be in there. */
+  /** Reads what the FIFOs hold, and returns the log positions at which it is logged. */
   take(): number[] {
     return this.#streams.map(({ spooled }) => {
       spooled.take(turnSize, this.#isDraining);
@@ -96,17 +96,17 @@ export class ContainerCapture {
     });
   }
 
-  hasLogged(places: readonly number[]): boolean {
-    return this.#streams.every(({ spooled }, index) => spooled.logged >= (places[index] ?? 0));
+  hasLogged(positions: readonly number[]): boolean {
+    return this.#streams.every(({ spooled }, index) => spooled.logged >= (positions[index] ?? 0));
   }
 
-  addReader(id: number, place: ReaderPlace, offsets: SharedArrayBuffer): ReaderOpened {
+  addReader(id: number, position: ReaderPosition, offsets: SharedArrayBuffer): ReaderOpened {
     const reader = new ReaderState(offsets);
     const files = this.#streams.flatMap(({ spooled }) => {
       const present = reader.offset(spooled.name);
-      reader.advance(spooled.name, { start: 0, logged: spooled.logged, now: spooled.spooled, present }[place]);
+      reader.advance(spooled.name, { start: 0, logged: spooled.logged, now: spooled.spooled, present }[position]);
       spooled.readers.add(reader);
-      return place === 'present' ? [] : [{ name: spooled.name, fd: spooled.openSpool() }];
+      return position === 'present' ? [] : [{ name: spooled.name, fd: spooled.openSpool() }];
     });
     this.#readers.set(id, reader);
     return { files, log: { inode: this.#log?.inode ?? 0n, size: this.#log?.size ?? 0 } };
@@ -118,12 +118,12 @@ export class ContainerCapture {
     for (const { spooled } of this.#streams) if (reader) spooled.readers.delete(reader);
   }
 
-  /** Logs the rest, also of an unfinished line. */
+  /** Logs the rest, including an unfinished line. */
   finish(): void {
     this.#isDraining = true;
-    if (this.#trouble) this.#trouble.retryAt = 0;
+    if (this.#writeFailure) this.#writeFailure.retryAt = 0;
     for (const stream of this.#streams) while (this.#pumpStream(stream, true) > 0);
-    if (this.#trouble) this.#dropBacklog();
+    if (this.#writeFailure) this.#dropBacklog();
     this.close();
   }
 
@@ -135,7 +135,7 @@ export class ContainerCapture {
     this.#state.end();
   }
 
-  /** Bytes that were moved on. */
+  /** Returns the number of bytes moved. */
   #pumpStream({ spooled, encoder }: LoggedStream, isEnd: boolean): number {
     let moved = 0;
     try {
@@ -149,7 +149,7 @@ export class ContainerCapture {
   }
 
   #write(log: LogFile, spooled: SpooledStream, encoder: LineEncoder, isEnd: boolean): number {
-    if (this.#trouble && performance.now() < this.#trouble.retryAt) return this.#dropIfFull(spooled);
+    if (this.#writeFailure && performance.now() < this.#writeFailure.retryAt) return this.#dropIfFull(spooled);
     let written = 0;
     let logged = 0;
     while (written < turnSize && logged < turnLogSize) {
@@ -170,16 +170,16 @@ export class ContainerCapture {
     return written;
   }
 
-  /** A disk that is full holds no container back, as in Docker: what does not fit into the spool file is dropped. */
+  /** A full disk blocks no container, as in Docker: output that does not fit into the spool file is dropped. */
   #dropIfFull(spooled: SpooledStream): number {
     const waiting = spooled.spooled - spooled.logged;
-    if (waiting < spoolBound || !this.#trouble) return 0;
-    this.#trouble.dropped += waiting;
+    if (waiting < spoolBound || !this.#writeFailure) return 0;
+    this.#writeFailure.dropped += waiting;
     return passOver(spooled);
   }
 
   #dropBacklog(): void {
-    let dropped = this.#trouble?.dropped ?? 0;
+    let dropped = this.#writeFailure?.dropped ?? 0;
     for (const { spooled } of this.#streams) dropped += passOver(spooled);
     if (dropped > 0)
       this.#report({
@@ -190,18 +190,18 @@ export class ContainerCapture {
   }
 
   #fail(error: unknown): void {
-    if (!this.#trouble)
+    if (!this.#writeFailure)
       this.#report({
         level: 'error',
         message: 'writing a container log failed',
         fields: { ...this.#path(), error: messageOf(error) },
       });
-    this.#trouble = { retryAt: performance.now() + retryAfterMs, dropped: this.#trouble?.dropped ?? 0 };
+    this.#writeFailure = { retryAt: performance.now() + retryAfterMs, dropped: this.#writeFailure?.dropped ?? 0 };
   }
 
   #recover(): void {
-    const { dropped } = this.#trouble ?? { dropped: 0 };
-    this.#trouble = undefined;
+    const { dropped } = this.#writeFailure ?? { dropped: 0 };
+    this.#writeFailure = undefined;
     if (dropped > 0)
       this.#report({
         level: 'warn',

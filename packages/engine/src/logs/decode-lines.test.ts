@@ -34,13 +34,13 @@ function decode(lines: readonly string[], change: Partial<DecodeOptions> = {}): 
   return chunks;
 }
 
-test('texts are gathered, a chunk for each change of stream', () => {
+test('entries are gathered into chunks, with a new chunk at each change of stream', () => {
   const lines = [entry('a\n'), entry('b\n'), entry('c\n', 'stderr'), entry('d\n')];
   assert.deepEqual(decode(lines), ['stdout a\nb\n', 'stderr c\n', 'stdout d\n']);
   assert.deepEqual(decode(lines, { stdout: false }), ['stderr c\n']);
 });
 
-test('every escape of JSON is understood, also of other writers', () => {
+test('every JSON escape is decoded, also of other writers', () => {
   const text = '"\\/\b\f\n\r\t\u0000\u001b<é€😀\u2028\ufffd';
   assert.deepEqual(decode([entry(text)]), [`stdout ${text}`]);
   const foreign = `{"log":"\\u0041\\ud83d\\ude00\\/","stream":"stdout","time":"${time}"}`;
@@ -49,13 +49,13 @@ test('every escape of JSON is understood, also of other writers', () => {
   assert.deepEqual(decode([reordered]), ['stderr x']);
 });
 
-test('what is no entry is passed over', () => {
+test('invalid entries are skipped', () => {
   assert.deepEqual(decode(['', '{', '{"log":"x', '{"log":"\\u00zz","stream":"stdout"}', 'null', entry('ok\n')]), [
     'stdout ok\n',
   ]);
 });
 
-test('frames, stamps and details', () => {
+test('frames, timestamps and details are added', () => {
   const [frame = ''] = decode([entry('a\n', 'stderr')], { framed: true });
   assert.equal(frame, 'stderr \u0002\0\0\0\0\0\0\u0002a\n');
   const attributes = ',"attrs":{"role":"web server","A":"1"}';
@@ -68,7 +68,7 @@ test('frames, stamps and details', () => {
   assert.deepEqual(decode([short], { timestamps: true }), ['stdout 2026-11-23T20:00:00.500000000Z a\n']);
 });
 
-test('since and until, and nothing after the first entry that is later', () => {
+test('since and until apply, and decoding ends at the first later entry', () => {
   const at = (second: number): string => `2026-11-23T20:00:0${second}Z`;
   const lines = [1, 2, 3, 4].map((second) => entry(`${second}\n`, 'stdout', at(second)));
   assert.deepEqual(decode(lines, { since: parseLogTime(at(2)), until: parseLogTime(at(3)) }), ['stdout 2\n3\n']);
@@ -76,7 +76,7 @@ test('since and until, and nothing after the first entry that is later', () => {
   assert.deepEqual(decode(late, { until: parseLogTime(at(2)) }), []);
 });
 
-test('what the encoder writes comes back, in chunks of bounded size', () => {
+test('encoded entries decode to the same output, in chunks of bounded size', () => {
   const encoder = new LineEncoder('stdout', '');
   const text = Array.from({ length: 5000 }, (_, n) => `${n} "é" <&> \t ${'x'.repeat(n % 90)}\n`).join('');
   const target = Buffer.alloc(1 << 20);

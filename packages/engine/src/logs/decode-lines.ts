@@ -1,6 +1,6 @@
 /**
- * Entries of a json-file log as what a client of `docker logs` gets: filtered, stamped and framed, many at once and
- * without an object per line. Pure.
+ * Converts entries of a json-file log to the output of `docker logs`: filtered, timestamped and framed, many at once
+ * and without an object per line. Pure.
  */
 import { formatTime } from '@netyard/core';
 import type { OutputStream } from './capture-state.ts';
@@ -13,16 +13,16 @@ export interface DecodeOptions {
   until: bigint | undefined;
   timestamps: boolean;
   details: boolean;
-  /** Each entry behind a header of eight bytes (moby api/pkg/stdcopy); otherwise the bytes alone. */
+  /** Each entry after a header of eight bytes (moby api/pkg/stdcopy); otherwise the bytes alone. */
   framed: boolean;
 }
 
-/** What all entries with the same end of line (stream, attributes, time) have in common. */
+/** What entries with the same end of line (stream, attributes, time) share. */
 interface Head {
   isPassed: boolean;
   isPastUntil: boolean;
   stream: OutputStream;
-  /** Stamp and details. */
+  /** Timestamp and details. */
   prefix: Buffer;
 }
 
@@ -31,7 +31,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const headerLength = 8;
 const streamNumbers = { stdout: 1, stderr: 2 } as const;
-/** `\n`, `\t`, … to what they mean; JSON's, RFC 8259 section 7. */
+/** `\n`, `\t`, … and the characters they stand for; JSON's, RFC 8259 section 7. */
 const shortEscapes: ReadonlyMap<number, number> = new Map(
   [...'"\\/']
     .map((text) => [text.charCodeAt(0), text.charCodeAt(0)] as const)
@@ -44,7 +44,7 @@ const shortEscapes: ReadonlyMap<number, number> = new Map(
 
 export class LineDecoder {
   readonly #options: DecodeOptions;
-  /** The end of the line before: most lines have the same. */
+  /** The end of the previous line: most lines have the same. */
   #tail = Buffer.alloc(0);
   #head: Head | undefined;
   #isOver = false;
@@ -53,34 +53,34 @@ export class LineDecoder {
     this.#options = options;
   }
 
-  /** An entry later than `until` was met. */
+  /** An entry later than `until` was found. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Bytes that decoding a line of this length may need at most: details are escaped as in a query. */
+  /** Upper bound of the bytes needed to decode a line of this length: details are escaped as in a URL query. */
   static needs(lineLength: number): number {
     return 3 * lineLength + 64;
   }
 
   /**
-   * Decodes the line `source[from, to)`, without its newline, into `target` from `at` on, which has room for it.
-   * @returns where the target's free part begins, and of which stream the entry is; `at` when nothing is passed on
+   * Decodes the line `source[from, to)`, without its newline, into `target` from `at` on, which must have room for it.
+   * @returns where the free part of the target begins, and the stream of the entry; `at` when the entry is filtered out
    */
   decode(source: Buffer, from: number, to: number, target: Buffer, at: number): { end: number; stream: OutputStream } {
     const { framed } = this.#options;
     const bodyAt = at + (framed ? headerLength : 0);
     const fast = decodeText(source, from, to, target, bodyAt);
     const head = fast ? this.#headOf(source, fast.from, to) : undefined;
-    if (fast && head) return this.#place(target, at, bodyAt, fast.end, head);
+    if (fast && head) return this.#placeEntry(target, at, bodyAt, fast.end, head);
     const entry = parseEntry(source.toString('utf8', from, to));
     if (!entry) return { end: at, stream: 'stdout' };
     const end = bodyAt + target.write(entry.log, bodyAt);
-    return this.#place(target, at, bodyAt, end, this.#checkState(entry.head));
+    return this.#placeEntry(target, at, bodyAt, end, this.#checkState(entry.head));
   }
 
-  /** The text stands at `bodyAt`; the stamp moves it on, the header goes before. */
-  #place(target: Buffer, at: number, bodyAt: number, end: number, head: Head) {
+  /** The text is at `bodyAt`; the timestamp shifts it, the header precedes it. */
+  #placeEntry(target: Buffer, at: number, bodyAt: number, end: number, head: Head) {
     this.#isOver ||= head.isPastUntil;
     if (!head.isPassed || this.#isOver) return { end: at, stream: head.stream };
     const { prefix, stream } = head;
@@ -96,7 +96,7 @@ export class LineDecoder {
     return { end: total, stream };
   }
 
-  /** Undefined when the rest of the line is not what a log writer puts behind the text. */
+  /** Undefined when the rest of the line is not what a log writer appends to the text. */
   #headOf(source: Buffer, from: number, to: number): Head | undefined {
     if (this.#head && to - from === this.#tail.length && source.compare(this.#tail, 0, to - from, from, to) === 0)
       return this.#head;
@@ -108,18 +108,18 @@ export class LineDecoder {
   }
 
   #checkState({ stream, time, attributes }: EntryHead): Head {
-    const { since, until, timestamps, details, ...wanted } = this.#options;
+    const { since, until, timestamps, details, ...requested } = this.#options;
     const stamp = timestamps ? `${formatTime(time)} ` : '';
     return {
       stream,
-      isPassed: wanted[stream] && (since === undefined || time >= since),
+      isPassed: requested[stream] && (since === undefined || time >= since),
       isPastUntil: until !== undefined && time > until,
       prefix: Buffer.from(details ? `${stamp}${formatDetails(attributes)} ` : stamp),
     };
   }
 }
 
-/** `key=value,key=value`, escaped as in a query; nothing but the space that follows where there are none. */
+/** `key=value,key=value`, escaped as in a URL query, and a space; without details only the space. */
 function formatDetails(attributes: EntryHead['attributes'] = {}): string {
   const pairs = Object.entries(attributes).map((pair) => new URLSearchParams([pair]).toString());
   return pairs.sort().join(',');

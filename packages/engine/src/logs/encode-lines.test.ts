@@ -13,7 +13,7 @@ function encode(input: string | Uint8Array, { isEnd = false, room = Number.POSIT
   return { text, consumed: encoder.consumed, logs: lines.map((line) => String(JSON.parse(line).log)), encoder };
 }
 
-test('an entry is one line of JSON in Docker’s order; a piece has no newline', () => {
+test('an entry is one line of JSON with Docker’s field order; a partial entry has no newline', () => {
   const { text, consumed } = encode('say "hi"\n');
   assert.equal(text, `{"log":"say \\"hi\\"\\n","stream":"stdout","time":"${time}"}\n`);
   assert.equal(consumed, 9);
@@ -21,14 +21,14 @@ test('an entry is one line of JSON in Docker’s order; a piece has no newline',
   assert.equal(piece.text, `{"log":"x","stream":"stdout","attrs":{"a":"b"},"time":"${time}"}\n`);
 });
 
-test('an unfinished line stays, until its rest or the end of the output comes', () => {
+test('an unfinished line is kept until its rest or the end of the output arrives', () => {
   assert.deepEqual(encode('a\n\nbc').logs, ['a\n', '\n']);
   assert.equal(encode('a\n\nbc').consumed, 3);
   assert.deepEqual(encode('a\n\nbc', { isEnd: true }).logs, ['a\n', '\n', 'bc']);
   assert.deepEqual(encode('').logs, []);
 });
 
-test('a long line comes in pieces of 16 KiB, and one of exactly 16 KiB with its newline in one', () => {
+test('a long line is split into entries of 16 KiB, and one of exactly 16 KiB is kept whole with its newline', () => {
   const { logs, consumed } = encode(`${'x'.repeat(2 * maximumLineLength + 5)}\n`);
   assert.deepEqual(
     logs.map(({ length }) => length),
@@ -38,7 +38,7 @@ test('a long line comes in pieces of 16 KiB, and one of exactly 16 KiB with its 
   assert.deepEqual(encode(`${'y'.repeat(maximumLineLength)}\n`).logs, [`${'y'.repeat(maximumLineLength)}\n`]);
 });
 
-test('all pieces of a line bear the time of the first, and the next line its own', () => {
+test('all entries of a split line have the time of the first, and the next line its own', () => {
   const encoder = new LineEncoder('stderr', '');
   const target = Buffer.alloc(1 << 20);
   const times: string[] = [];
@@ -53,12 +53,12 @@ test('all pieces of a line bear the time of the first, and the next line its own
   assert.deepEqual(times, ['1', '1', '3']);
 });
 
-test('a piece ends between characters', () => {
+test('lines are split between characters', () => {
   const { logs } = encode(`${'x'.repeat(maximumLineLength - 1)}€`, { isEnd: true });
   assert.deepEqual(logs, ['x'.repeat(maximumLineLength - 1), '€']);
 });
 
-test('what is no UTF-8 is replaced byte by byte, as Go has it', () => {
+test('invalid UTF-8 is replaced byte by byte, as in Go', () => {
   const bytes = [0x61, 0x80, 0xe2, 0x82, 0x62, 0xc0, 0xaf, 0xed, 0xa0, 0x80, 0xf5, 0xff, 0x0a];
   const { text, consumed } = encode(Uint8Array.from(bytes));
   const bad = '\\ufffd';
@@ -74,7 +74,7 @@ test('escapes are those of Docker’s json-file', () => {
   assert.ok(text.startsWith(`{"log":"${expected}"`), text);
 });
 
-test('every byte and many random ones read back as they were, but for what is no UTF-8', () => {
+test('every byte and many random ones survive encoding and decoding, except for invalid UTF-8', () => {
   let seed = 1;
   const random = (): number => {
     seed = (seed * 1103515245 + 12345) & 0x7fffffff;
@@ -89,7 +89,7 @@ test('every byte and many random ones read back as they were, but for what is no
   }
 });
 
-test('it stops when the room is full: the entry that fills it still counts', () => {
+test('encoding stops when the room is used up: the entry that fills it is included', () => {
   const { logs, consumed } = encode('one\ntwo\nthree\n', { room: 70 });
   assert.deepEqual(logs, ['one\n', 'two\n']);
   assert.equal(consumed, 8);

@@ -1,6 +1,7 @@
 /**
- * Cuts a container's output into lines as Docker's copier does (at newlines, and after 16 KiB without one) and writes
- * each as an entry of Docker's json-file format, in one pass over the bytes and without an object per line. Pure.
+ * Splits a container's output into lines as Docker's copier does (at newlines, and after 16 KiB without one) and
+ * encodes each as an entry of Docker's json-file format, in one pass over the bytes and without an object per line.
+ * Pure.
  */
 import type { OutputStream } from './capture-state.ts';
 
@@ -15,7 +16,7 @@ const replacement = Buffer.from('\\ufffd');
 const NEWLINE = 10;
 const BACKSLASH = 0x5c;
 
-/** What to do with a byte: 0 as it is, 1 an escape, 2 part of a longer character. */
+/** How to encode a byte: 0 unchanged, 1 an escape, 2 part of a longer character. */
 const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
   if (byte >= 0x80) return 2;
   return byte < 0x20 || '"\\<>&'.includes(String.fromCharCode(byte)) ? 1 : 0; // jsonlog escapes HTML's characters, too
@@ -32,31 +33,31 @@ const escapes: readonly Buffer[] = Array.from({ length: 128 }, (_, byte) => {
 
 export class LineEncoder {
   readonly #tail: string;
-  /** Of the piece of a long line that was encoded last: all pieces bear the time of the first. */
+  /** Of the last part of a split line: all parts have the time of the first. */
   #partialTime: string | undefined;
   #suffix: { time: string; bytes: Buffer } = { time: '', bytes: Buffer.alloc(0) };
   #at = 0;
   #out = 0;
 
-  /** @param attributes JSON text of the labels and variables asked for by --log-opt, or '' */
+  /** @param attributes JSON text of the labels and variables requested with --log-opt, or '' */
   constructor(stream: OutputStream, attributes: string) {
     this.#tail = `","stream":"${stream}"${attributes === '' ? '' : `,"attrs":${attributes}`},"time":"`;
   }
 
-  /** Bytes that one entry may need at most. */
+  /** Upper bound of the bytes of one entry. */
   get longestEntry(): number {
     return prefix.length + longestEscape * (maximumLineLength + 1) + Buffer.byteLength(this.#tail) + 64;
   }
 
-  /** Bytes of the source that the last `encode` has dealt with. */
+  /** Bytes of the source that the last `encode` consumed. */
   get consumed(): number {
     return this.#at;
   }
 
   /**
-   * Encodes lines until the source has no whole one any more, `room` bytes are written (the entry that passes it still
-   * counts, as Docker has it) or the target might not hold another one. An unfinished line stays, unless it is long
-   * enough for a piece or the output ends with it.
+   * Encodes lines until the source has no complete one left, `room` bytes are written (the entry that exceeds it is
+   * included, as in Docker) or the target might not hold another one. An unfinished line is left, unless it is long
+   * enough to be split or the output ends with it.
    *
    * @param time of this step, as formatLogTime prints it
    * @returns bytes written to the target
@@ -122,19 +123,19 @@ function putCharacter(target: Uint8Array, out: number, source: Uint8Array, at: n
     length === 3 && source[at] === 0xe2 && source[at + 1] === 0x80 && ((source[at + 2] ?? 0) & 0xfe) === 0xa8;
   if (isSeparator) {
     const digit = source[at + 2] === 0xa8 ? 0x38 : 0x39;
-    target.set([BACKSLASH, 0x75, 0x32, 0x30, 0x32, digit], out); // \u2028, \u2029: line ends to JavaScript
+    target.set([BACKSLASH, 0x75, 0x32, 0x30, 0x32, digit], out); // \u2028, \u2029: line ends in JavaScript
     return out + 6;
   }
   for (let index = 0; index < length; index += 1) target[out + index] = source[at + index] as number;
   return out + length;
 }
 
-/** As the first byte says. */
+/** According to the first byte. */
 function sequenceLength(first: number): number {
   return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
 }
 
-/** Of the UTF-8 character that begins at `at` (RFC 3629); 0 when none does: each such byte is replaced by itself, as in Go. */
+/** Length of the UTF-8 character at `at` (RFC 3629); 0 when invalid: each such byte is replaced by itself, as in Go. */
 function characterLength(source: Uint8Array, at: number): number {
   const first = source[at] as number;
   if (first < 0xc2 || first > 0xf4) return 0;

@@ -4,7 +4,7 @@ import { isNetyardError } from '@netyard/core';
 import { formatLogTime, parseEntry, parseLogTime } from './json-file.ts';
 import { checkLogOptions, logAttributes, parseRotation } from './log-options.ts';
 
-test('times are printed as Go prints RFC3339Nano, and read back', () => {
+test('times are printed as Go prints RFC3339Nano, and parsed back', () => {
   const cases: [bigint, string][] = [
     [1_700_000_000_123_456_789n, '2023-11-14T22:13:20.123456789Z'],
     [1_700_000_000_120_000_000n, '2023-11-14T22:13:20.12Z'],
@@ -18,7 +18,7 @@ test('times are printed as Go prints RFC3339Nano, and read back', () => {
   assert.equal(parseLogTime('yesterday'), undefined);
 });
 
-test('a line that is no entry is recognised', () => {
+test('an invalid entry is recognised', () => {
   const line = '{"log":"x","stream":"stderr","attrs":{"a":"b"},"time":"2023-11-14T22:13:20Z"}';
   const head = { stream: 'stderr', time: 1_700_000_000_000_000_000n, attributes: { a: 'b' } };
   assert.deepEqual(parseEntry(line), { log: 'x', head });

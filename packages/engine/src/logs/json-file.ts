@@ -4,7 +4,7 @@ export interface EntryHead {
   stream: 'stdout' | 'stderr';
   /** Nanoseconds since 1970. */
   time: bigint;
-  /** The labels and variables that --log-opt asked for. */
+  /** The labels and variables requested with --log-opt. */
   attributes: Readonly<Record<string, string>> | undefined;
 }
 
@@ -15,7 +15,7 @@ export function formatLogTime(nanoseconds: bigint): string {
   return fraction === '' ? `${seconds}Z` : `${seconds}.${fraction}Z`;
 }
 
-/** Nanoseconds since 1970; undefined for text that is no such time. */
+/** Nanoseconds since 1970; undefined for an invalid time. */
 export function parseLogTime(text: string): bigint | undefined {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text);
   if (!match) return undefined;
@@ -24,7 +24,7 @@ export function parseLogTime(text: string): bigint | undefined {
   return BigInt(milliseconds) * 1_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
 }
 
-/** Undefined for a line that is no such object (a half-written or foreign one). */
+/** Undefined for an invalid entry (half-written or foreign). */
 export function parseEntry(line: string): { log: string; head: EntryHead } | undefined {
   let value: unknown;
   try {

@@ -1,6 +1,6 @@
 /**
- * A container's output as it comes, for one who is attached. Reads the spool files at its own pace; one that is more
- * than their bound behind holds the container back, as in Docker.
+ * A container's live output for one attached client. Reads the spool files at the client's pace; a client that lags by
+ * more than their bound blocks the container, as in Docker.
  */
 import { readSync } from 'node:fs';
 import type { OutputChunk } from '../contract.ts';
@@ -9,11 +9,11 @@ import type { OutputStream } from './capture-state.ts';
 
 const chunkSize = 64 * 1024;
 
-/** Ends with the run, or with the signal. The reader is closed at the end. */
+/** Ends with the run or on abort; closes the reader. */
 export async function* readLive(
   capture: Capture,
   reader: LiveReader,
-  wanted: ReadonlySet<OutputStream>,
+  requested: ReadonlySet<OutputStream>,
   signal: AbortSignal,
 ): AsyncGenerator<OutputChunk> {
   try {
@@ -26,7 +26,7 @@ export async function* readLive(
         const size = capture.state.spooled(name) - reader.state.offset(name);
         if (size <= 0) continue;
         found = true;
-        const data = wanted.has(name) ? readChunk(fd, reader.state.offset(name), size) : undefined;
+        const data = requested.has(name) ? readChunk(fd, reader.state.offset(name), size) : undefined;
         reader.state.advance(name, reader.state.offset(name) + (data?.length ?? size));
         capture.advanced();
         if (data) yield { stream: name, data };

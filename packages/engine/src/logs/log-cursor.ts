@@ -1,6 +1,6 @@
 /**
- * A place in a container's log, which may be several files and be rotated meanwhile. Holds its own descriptors, so that
- * a rotation takes nothing away from it. Reads no more of the file that is written to than its writer says is complete.
+ * A read position in a container's log, which may consist of several files and be rotated meanwhile. Holds its own
+ * descriptors, so that rotation does not lose data. Reads the current file only as far as its writer has completed it.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { CaptureState } from './capture-state.ts';
@@ -8,16 +8,16 @@ import { hasCode } from './file-errors.ts';
 import { agedPath } from './log-file.ts';
 
 const blockSize = 64 * 1024;
-/** Files beyond `.99` are not Docker's either. */
+/** Docker does not use files beyond `.99` either. */
 const oldestAge = 99;
 
 /** A byte of the file with this inode. */
-export interface LogPlace {
+export interface LogPosition {
   inode: bigint;
   size: number;
 }
 
-interface Place {
+interface OpenFile {
   fd: number;
   inode: bigint;
   offset: number;
@@ -26,111 +26,111 @@ interface Place {
 export class LogCursor {
   readonly #path: string;
   readonly #live: CaptureState | undefined;
-  readonly #end: LogPlace | undefined;
+  readonly #end: LogPosition | undefined;
   /** Oldest first. */
-  readonly #places: Place[];
+  readonly #files: OpenFile[];
 
   /**
-   * @param live of the run that writes to the log; undefined: no run does
-   * @param until `growing`: also what is written later; `present`: what is there now; or to this place
+   * @param live of the run that writes to the log; undefined if none does
+   * @param until `growing`: also what is written later; `present`: the existing content; otherwise up to this position
    */
-  constructor(path: string, live: CaptureState | undefined, until: 'growing' | 'present' | LogPlace) {
+  constructor(path: string, live: CaptureState | undefined, until: 'growing' | 'present' | LogPosition) {
     this.#path = path;
     this.#live = live;
-    this.#places = openFiles(path);
+    this.#files = openFiles(path);
     this.#end = until === 'present' ? this.#present() : until === 'growing' ? undefined : until;
     this.#dropAfterEnd();
   }
 
-  /** Moves on to where the last `count` lines begin. */
+  /** Moves to the start of the last `count` lines. */
   seekTail(count: number): void {
     let left = count;
-    for (const place of [...this.#places].reverse()) {
-      const size = this.#sizeOf(place);
+    for (const file of [...this.#files].reverse()) {
+      const size = this.#sizeOf(file);
       if (left <= 0) {
-        place.offset = size;
+        file.offset = size;
         continue;
       }
-      const found = lastLines(place.fd, size, left);
-      place.offset = found.offset;
+      const found = lastLines(file.fd, size, left);
+      file.offset = found.offset;
       left -= found.lines;
     }
   }
 
-  /** Reads on, into the buffer from `from` on. Returns 0 at the end of what there is. */
+  /** Reads on, into the buffer from `from` on. Returns 0 at the end of the available content. */
   read(buffer: Buffer, from: number): number {
-    for (let place = this.#places[0]; place; place = this.#places[0]) {
-      const room = Math.min(buffer.length - from, this.#sizeOf(place) - place.offset);
-      const count = room <= 0 ? 0 : readSync(place.fd, buffer, from, room, place.offset);
-      place.offset += count;
+    for (let file = this.#files[0]; file; file = this.#files[0]) {
+      const room = Math.min(buffer.length - from, this.#sizeOf(file) - file.offset);
+      const count = room <= 0 ? 0 : readSync(file.fd, buffer, from, room, file.offset);
+      file.offset += count;
       if (count > 0) return count;
-      if (place.inode === this.#end?.inode || !this.#next(place)) return 0;
+      if (file.inode === this.#end?.inode || !this.#next(file)) return 0;
     }
     return 0;
   }
 
   close(): void {
-    for (const { fd } of this.#places.splice(0)) closeSync(fd);
+    for (const { fd } of this.#files.splice(0)) closeSync(fd);
   }
 
-  #present(): LogPlace | undefined {
-    const newest = this.#places.at(-1);
+  #present(): LogPosition | undefined {
+    const newest = this.#files.at(-1);
     return newest && { inode: newest.inode, size: this.#sizeOf(newest) };
   }
 
-  /** Nothing is left when the file of the end is gone. */
+  /** When the file that contains the end is deleted, nothing is left to read. */
   #dropAfterEnd(): void {
     if (!this.#end) return;
-    const last = this.#places.findIndex(({ inode }) => inode === this.#end?.inode);
-    for (const { fd } of this.#places.splice(last + 1)) closeSync(fd);
+    const last = this.#files.findIndex(({ inode }) => inode === this.#end?.inode);
+    for (const { fd } of this.#files.splice(last + 1)) closeSync(fd);
   }
 
-  /** Goes on with the next file, if this one is not written to any more. */
-  #next(place: Place): boolean {
-    const isOldest = this.#places.length > 1;
-    if (!isOldest && !this.#isRotated(place)) return false;
-    if (place.offset < fstatSync(place.fd).size) return true; // grew before the rotation
-    if (!isOldest && !this.#findNewer(place)) return false;
-    closeSync(place.fd);
-    this.#places.shift();
+  /** Continues with the next file, unless this one is still written to. */
+  #next(file: OpenFile): boolean {
+    const isOldest = this.#files.length > 1;
+    if (!isOldest && !this.#isRotated(file)) return false;
+    if (file.offset < fstatSync(file.fd).size) return true; // it grew before the rotation
+    if (!isOldest && !this.#findNewer(file)) return false;
+    closeSync(file.fd);
+    this.#files.shift();
     return true;
   }
 
-  /** The files after this one; all that are left when it is gone already. */
-  #findNewer(place: Place): boolean {
+  /** The files after this one; all that remain when it is already deleted. */
+  #findNewer(file: OpenFile): boolean {
     const found = openFiles(this.#path);
-    const own = found.findIndex(({ inode }) => inode === place.inode);
+    const own = found.findIndex(({ inode }) => inode === file.inode);
     for (const { fd } of found.splice(0, own + 1)) closeSync(fd);
-    this.#places.push(...found);
+    this.#files.push(...found);
     return found.length > 0;
   }
 
-  #isRotated({ inode }: Place): boolean {
+  #isRotated({ inode }: OpenFile): boolean {
     return this.#live !== undefined && this.#live.log.inode !== inode;
   }
 
-  #sizeOf(place: Place): number {
-    if (place.inode === this.#end?.inode) return this.#end.size;
+  #sizeOf(file: OpenFile): number {
+    if (file.inode === this.#end?.inode) return this.#end.size;
     const live = this.#live?.log;
-    return live?.inode === place.inode ? live.size : fstatSync(place.fd).size;
+    return live?.inode === file.inode ? live.size : fstatSync(file.fd).size;
   }
 }
 
 /** Oldest first; each once, also when a rotation renames them meanwhile. */
-function openFiles(path: string): Place[] {
-  const places: Place[] = [];
+function openFiles(path: string): OpenFile[] {
+  const files: OpenFile[] = [];
   for (let age = 0; age <= oldestAge; age += 1) {
-    const fd = openIfThere(agedPath(path, age));
+    const fd = openIfExists(agedPath(path, age));
     if (fd === undefined && age > 0) break;
     if (fd === undefined) continue;
     const inode = fstatSync(fd, { bigint: true }).ino;
-    if (places.some((place) => place.inode === inode)) closeSync(fd);
-    else places.unshift({ fd, inode, offset: 0 });
+    if (files.some((file) => file.inode === inode)) closeSync(fd);
+    else files.unshift({ fd, inode, offset: 0 });
   }
-  return places;
+  return files;
 }
 
-function openIfThere(path: string): number | undefined {
+function openIfExists(path: string): number | undefined {
   try {
     return openSync(path, 'r');
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * The log of one container as it is written: appends, rotates (`x.log`, `x.log.1`, …). Writes are made in place and
- * together with the position, so that a killed daemon can find its way back; reading is in log-cursor.ts.
+ * Writes the log of one container: appends and rotates (`x.log`, `x.log.1`, …). Writes happen in place and together
+ * with the position, so that a restarted daemon can resume; reading is in log-cursor.ts.
  */
 import {
   closeSync,
@@ -41,13 +41,13 @@ export class LogFile {
     return this.#inode;
   }
 
-  /** Bytes until this file is full; the line that fills it still goes in, as Docker has it. */
+  /** Bytes until this file is full; the line that fills it is still included, as in Docker. */
   get room(): number {
     const { maximumSize } = this.#rotation;
     return maximumSize === undefined ? Number.POSITIVE_INFINITY : maximumSize - this.#size;
   }
 
-  /** On a failure (a full disk) what was written of it is taken back. */
+  /** On failure (a full disk) a partial write is truncated. */
   append(bytes: Buffer): void {
     try {
       for (let done = 0; done < bytes.length; )
@@ -59,7 +59,7 @@ export class LogFile {
     this.#size += bytes.length;
   }
 
-  /** After a failure (a full disk) it may be called again. */
+  /** Can be called again after a failure (a full disk). */
   rotate(): void {
     if (existsSync(this.path)) this.#shift();
     const next = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);

@@ -1,16 +1,16 @@
-/** `--log-driver` and `--log-opt`: checked and parsed. Pure. */
+/** Validates and parses `--log-driver` and `--log-opt`. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export interface LogRotation {
   /** Bytes; undefined: no limit. */
   maximumSize: number | undefined;
-  /** Files kept, the one that is written to included. */
+  /** Number of files kept, including the current one. */
   maximumFiles: number;
 }
 
 const passedOver = ['max-size', 'max-file', 'labels', 'env'];
 
-/** Throws `invalid` with Docker's message, `not-implemented` for what Docker has and Netyard does not. */
+/** Throws `invalid` with Docker's message, `not-implemented` for options that Docker has and Netyard does not. */
 export function checkLogOptions(driver: string, options: Readonly<Record<string, string>>): void {
   if (driver === 'none') return;
   if (driver !== 'json-file')
@@ -37,7 +37,7 @@ export function parseRotation(options: Readonly<Record<string, string>>): LogRot
   return { maximumSize, maximumFiles };
 }
 
-/** `10m`, `1g`, `512k`, `100`; binary multiples as docker/go-units RAMInBytes has them. */
+/** `10m`, `1g`, `512k`, `100`; binary multiples as in docker/go-units RAMInBytes. */
 function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?([bkmgt])?(?:i?b)?$/i.exec(text);
   const power = ['b', 'k', 'm', 'g', 't'].indexOf((match?.[2] ?? 'b').toLowerCase());

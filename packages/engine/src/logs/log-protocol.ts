@@ -1,23 +1,23 @@
-/** What the main thread and the thread that reads logs say to each other. Types only. */
+/** Messages between the main thread and the thread that reads logs. Types only. */
 import type { OutputStream } from './capture-state.ts';
 import type { DecodeOptions } from './decode-lines.ts';
-import type { LogPlace } from './log-cursor.ts';
+import type { LogPosition } from './log-cursor.ts';
 
 export interface LogReadOptions extends DecodeOptions {
   path: string;
   /** Last lines; undefined: all. */
   tail: number | undefined;
   follow: boolean;
-  /** Where to end; undefined: at what is there at the beginning. Not with `follow`. */
-  end: LogPlace | undefined;
+  /** Where to end; undefined: at the end of the content that exists at the start. Not with `follow`. */
+  end: LogPosition | undefined;
 }
 
-/** Chunks that may be on their way to one reader. */
+/** Unacknowledged chunks allowed per reader. */
 export const chunksInFlight = 4;
 
 export type LogCommand =
   | { type: 'read'; reader: number; options: LogReadOptions; live: SharedArrayBuffer | undefined }
-  /** One chunk was taken: another one may come. */
+  /** One chunk was consumed: another one may be sent. */
   | { type: 'next'; reader: number }
   | { type: 'stop'; reader: number };
 
@@ -25,6 +25,6 @@ export interface LogReport {
   reader: number;
   /** Whole entries, all of this stream unless they are framed. */
   chunk?: { stream: OutputStream; data: Uint8Array };
-  /** The last report: with an error when it is not the end of the log. */
+  /** The last report: with an error unless the end of the log was reached. */
   end?: { error: string | undefined };
 }

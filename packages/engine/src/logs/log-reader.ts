@@ -1,4 +1,4 @@
-/** Logs for clients: read in another thread (log-thread.ts), at the pace of who takes the chunks. */
+/** Logs for clients: read in another thread (log-thread.ts), at the pace of the consumer. */
 import { type Logger, NetyardError } from '@netyard/core';
 import type { OutputChunk } from '../contract.ts';
 import type { CaptureState } from './capture-state.ts';
@@ -29,8 +29,8 @@ export class LogReader {
   }
 
   /**
-   * Entries in the order in which they were written; see LogReadOptions. Resolves when the log is open: a rotation
-   * takes nothing away from then on. Ends with the signal.
+   * Entries in the order in which they were written; see LogReadOptions. Resolves when the log is open: from then on
+   * rotation does not lose data. Ends on abort.
    */
   async open(
     options: LogReadOptions,
@@ -85,7 +85,7 @@ export class LogReader {
   }
 }
 
-/** Undefined when the signal came. */
+/** Undefined on abort. */
 async function nextReport(reader: Reader, signal: AbortSignal): Promise<LogReport | undefined> {
   while (reader.reports.length === 0 && !signal.aborted)
     await new Promise<void>((resolve) => {

@@ -1,4 +1,7 @@
-/** The thread that reads logs for clients: decodes and frames entries, and sends chunks no faster than they are taken. */
+/**
+ * The thread that reads logs for clients: decodes and frames entries, and sends chunks no faster than they are
+ * consumed.
+ */
 import { availableParallelism, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@netyard/core';
@@ -11,7 +14,7 @@ import { Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
 import { serveThread } from './thread-port.ts';
 
-/** Behind the main thread, which answers requests, and the one that collects output. */
+/** Lower priority than the main thread, which answers requests, and than the collecting thread. */
 const niceness = 10;
 const blockSize = 128 * 1024;
 const newline = 10;
@@ -25,7 +28,7 @@ interface Reader {
 }
 
 const readers = new Map<number, Reader>();
-/** Of those who follow fast writers. */
+/** For followers of fast writers. */
 const pacer = new Pacer();
 const requests = new RequestActivity(workerData as SharedArrayBuffer);
 const cpus = availableParallelism();
@@ -34,7 +37,7 @@ const port = serveThread<LogCommand, LogReport>(parentPort, handle);
 try {
   setPriority(niceness); // of this thread: 0 means the caller in setpriority(2)
 } catch {
-  // not allowed to: then they are equal
+  // not permitted: all threads have equal priority
 }
 
 function handle(command: LogCommand): void {
@@ -77,7 +80,7 @@ async function passOn(
     const seen = live?.version ?? 0n;
     if (block.fill(cursor)) {
       const workedMs = await decodeBlock(reader, block, decoder, writer);
-      await new Promise((resolve) => setImmediate(resolve)); // others have their turn between blocks
+      await new Promise((resolve) => setImmediate(resolve)); // other readers run between blocks
       if (options.follow && block.isFull) await paced(workedMs, signal);
       continue;
     }
@@ -89,7 +92,7 @@ async function passOn(
   writer.flush();
 }
 
-/** Returns how long it worked, without the time for which it waited for the client. */
+/** Returns how long it worked, without the time it waited for the client. */
 async function decodeBlock(
   reader: Reader,
   block: LineBlock,
@@ -107,7 +110,7 @@ async function decodeBlock(
   return workedMs + performance.now() - began;
 }
 
-/** A follower of a fast writer waits until it may go on. */
+/** Delays a follower of a fast writer. */
 async function paced(workedMs: number, signal: AbortSignal): Promise<void> {
   pacer.spend(workedMs, performance.now(), shareFor(cpus, requests.sinceMs()));
   for (let wait = pacer.waitMs(performance.now()); wait > 0 && !signal.aborted; wait = pacer.waitMs(performance.now()))
@@ -120,7 +123,7 @@ function send({ id }: Reader, stream: OutputStream, data: Uint8Array): void {
   port.report({ reader: id, chunk: { stream, data } }, [data.buffer as ArrayBuffer]);
 }
 
-/** Waits while the client has not taken what was sent. */
+/** Waits until the client has consumed a chunk. */
 async function credit(reader: Reader): Promise<void> {
   while (reader.credit <= 0 && !reader.stopping.signal.aborted)
     await new Promise<void>((resolve) => {
@@ -128,7 +131,7 @@ async function credit(reader: Reader): Promise<void> {
     });
 }
 
-/** What has been read and not decoded, line by line. An unfinished line waits for the rest. */
+/** Bytes read but not yet decoded, line by line. An unfinished line waits for its rest. */
 class LineBlock {
   bytes = Buffer.allocUnsafe(blockSize);
   #start = 0;

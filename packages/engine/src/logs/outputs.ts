@@ -1,6 +1,6 @@
 /**
- * Which containers' output is being collected: begins with a run, goes on after a restart of the daemon, ends with the
- * run. Owns the files below the exec root; the log itself lives below the data root and outlasts the runs.
+ * Which containers' output is being collected: starts with a run, continues after a restart of the daemon, ends with
+ * the run. Owns the files below the exec root; the log itself is below the data root and outlives the runs.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,11 +29,11 @@ export interface OutputsOptions {
   files: Pick<PipeFiles, 'makeFifo'>;
   logger: Logger;
   requests: RequestActivity;
-  /** Tests put a thread with a fault in place of capture-thread.ts. */
+  /** Tests replace capture-thread.ts by a thread that fails. */
   entry?: URL | undefined;
 }
 
-/** KernelObserver of the next run's capture; undefined: there will be none. */
+/** Called with the next run's capture; undefined: there will be none. */
 type BeginListener = (capture: Capture | undefined) => void;
 
 export class Outputs {
@@ -53,12 +53,12 @@ export class Outputs {
     });
   }
 
-  /** Of the run that is on; undefined: none is. */
+  /** The capture of the current run; undefined if there is none. */
   capture(id: string): Capture | undefined {
     return this.#captures.get(id);
   }
 
-  /** Calls once, when the next run begins or the container is removed. Returns how to stop waiting. */
+  /** Calls the listener once, when the next run starts or the container is removed. Returns how to stop waiting. */
   onBegin(id: string, listener: BeginListener): () => void {
     const listeners = this.#listeners.get(id) ?? new Set<BeginListener>();
     this.#listeners.set(id, listeners);
@@ -66,7 +66,7 @@ export class Outputs {
     return () => void listeners.delete(listener);
   }
 
-  /** Makes the FIFOs of a new run. Returns their paths. */
+  /** Creates the FIFOs of a new run. Returns their paths. */
   async prepare(record: ContainerRecord): Promise<string[]> {
     const { settings, files } = this.#options;
     await this.finish(record);
@@ -76,12 +76,12 @@ export class Outputs {
     return paths;
   }
 
-  /** Collects the output of the run that was prepared. */
+  /** Starts collecting the output of the prepared run. */
   begin(record: ContainerRecord): Promise<void> {
     return this.#start(record);
   }
 
-  /** Goes on where a killed daemon stopped. Does nothing when the files are gone (after a reboot). */
+  /** Continues where a killed daemon stopped. Does nothing when the files are gone (after a reboot). */
   adopt(record: ContainerRecord): void {
     const { settings, logger } = this.#options;
     if (!streamsOf(record).some((name) => existsSync(ioPath(settings, record.id, name)))) return;
@@ -90,13 +90,13 @@ export class Outputs {
     );
   }
 
-  /** The process has ended: resolves when all it wrote has been read. Also for a run whose end was missed. */
+  /** The process has ended: resolves when all its output has been read. Also for a run whose end was missed. */
   async drain(record: ContainerRecord): Promise<void> {
     if (!this.#captures.has(record.id)) this.adopt(record);
     await this.#captures.get(record.id)?.drain();
   }
 
-  /** Takes what is left into the log and removes the files. */
+  /** Logs the rest of the output and removes the files. */
   async finish(record: ContainerRecord): Promise<void> {
     if (!this.#captures.has(record.id)) this.adopt(record);
     try {
@@ -107,7 +107,7 @@ export class Outputs {
     }
   }
 
-  /** The container is removed: nobody needs to wait for its output any more. */
+  /** The container is removed: waiters for its output are released. */
   remove(record: ContainerRecord): void {
     void this.#captures
       .get(record.id)
@@ -118,7 +118,7 @@ export class Outputs {
     this.#announce(record.id, undefined);
   }
 
-  /** Leaves everything to the next daemon. */
+  /** Leaves all files to the next daemon. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#captures.values()].map((capture) => capture.abandon()));
     this.#captures.clear();
@@ -135,7 +135,7 @@ export class Outputs {
     this.#removeFiles(id);
   }
 
-  /** FIFOs of commands that ran when the daemon was killed: nobody can read them any more. */
+  /** FIFOs of exec processes that ran when the daemon was killed: no client can read them any more. */
   removeExecFiles(id: string): void {
     const directory = ioDirectory(this.#options.settings, id);
     if (!existsSync(directory)) return;
@@ -175,17 +175,20 @@ export class Outputs {
     };
   }
 
-  /** Where each capture stopped is in its position file, as after a kill of the whole daemon. */
+  /** The position file says where each capture stopped, as after a kill of the whole daemon. */
   #startAgain(error: Error): void {
     const { logger } = this.#options;
-    logger.error('the thread that collects container output failed, starting it again', { error: error.message });
+    logger.error('restarting the thread that collects container output after a failure', { error: error.message });
     for (const capture of this.#captures.values())
       capture
         .reopen()
         .catch((failure: unknown) => logger.error('collecting container output failed', { error: messageOf(failure) }));
   }
 
-  /** The output first: with a position and no output nothing is read twice, the other way round all would be. */
+  /**
+   * Deletes the output first: with a position and no output nothing is read twice; in the other order all of it would
+   * be.
+   */
   #removeFiles(id: string): void {
     const { settings } = this.#options;
     for (const name of ['stdout', 'stderr'] as const) {
@@ -203,7 +206,7 @@ export class Outputs {
   }
 }
 
-/** With a terminal there is one stream only. */
+/** With a terminal there is only one stream. */
 export function streamsOf(record: ContainerRecord): OutputStream[] {
   return record.config.tty ? ['stdout'] : ['stdout', 'stderr'];
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Allowance, Pacer, pauseAfter, shareFor } from './pace.ts';
 
-test('fast writers get less CPU beside requests, and on few CPUs never all of it', () => {
+test('fast writers get less CPU while requests are served, and on few CPUs never all of it', () => {
   const never = Number.POSITIVE_INFINITY;
   assert.ok(shareFor(2, 10) < shareFor(2, never));
   assert.ok(shareFor(2, never) < 1);
@@ -11,14 +11,14 @@ test('fast writers get less CPU beside requests, and on few CPUs never all of it
   assert.equal(shareFor(2, 10_000), shareFor(2, never));
 });
 
-test('a pause makes work its share of the time, and is never long', () => {
+test('a pause limits work to its share of the time, and is never long', () => {
   assert.equal(pauseAfter(3, 1), 0);
   assert.equal(pauseAfter(3, 0.5), 3);
   assert.equal(pauseAfter(3, 0.25), 9);
   assert.equal(pauseAfter(1000, 0.25), 20);
 });
 
-test('short turns add up to one pause', () => {
+test('short time slices add up to one pause', () => {
   const pacer = new Pacer();
   pacer.spend(1.5, 100, 0.5);
   assert.equal(pacer.waitMs(100), 0);
@@ -31,7 +31,7 @@ test('short turns add up to one pause', () => {
   assert.equal(pacer.waitMs(106), 0);
 });
 
-test('over any second fast writers get about their share, and at least a turn in 20 ms', () => {
+test('over any second fast writers get about their share, and at least one time slice in 20 ms', () => {
   for (const [share, turn] of [
     [0.2, 1],
     [0.2, 3],
@@ -51,7 +51,7 @@ test('over any second fast writers get about their share, and at least a turn in
   }
 });
 
-test('a container that writes now and then is not paced, one that writes all the time is, and only for as long', () => {
+test('a container that writes occasionally is not paced, one that writes continuously is, and only for as long', () => {
   const quiet = new Allowance(0);
   for (let now = 20; now < 2_000; now += 20) assert.equal(quiet.spend(0.5, now), false);
   const burst = new Allowance(0);

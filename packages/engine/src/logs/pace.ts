@@ -1,32 +1,32 @@
 /**
- * How much CPU the threads that move output may spend on containers that write as fast as they can. While such a
- * container's output is not taken its FIFO is full and it waits in write(2), so this bounds what the container, its shim
- * and its followers use as well. Pure: time is a parameter, in milliseconds.
+ * Limits the CPU time that the threads that move output spend on containers that write at full speed. While such a
+ * container's output is not read, its FIFO is full and it blocks in write(2), so this also limits the container, its
+ * shim and its followers. Pure: time is a parameter, in milliseconds.
  */
 
-/** Requests come in groups: `docker run` makes six of them, and its client computes in between. */
+/** Requests come in groups: `docker run` sends six, and its client computes in between. */
 const afterRequestMs = 500;
 /** Of one CPU, for each thread. */
 const shareBesideRequests = 0.2;
 const shareOfFewCpus = 0.6;
-/** With as many as these the two threads leave enough for others. */
+/** From this many CPUs on, the two threads leave enough for other work. */
 const manyCpus = 4;
 const longestPauseMs = 20;
-/** Work before a pause: shorter ones cost more than they give. */
+/** Work before a pause: shorter ones cost more than they save. */
 const sliceMs = 2;
 
-/** Share of one CPU for one thread's work on fast writers. `sinceRequestMs`: since the API was last asked for something. */
+/** Share of one CPU for one thread's work on fast writers. `sinceRequestMs`: time since the last API request. */
 export function shareFor(cpus: number, sinceRequestMs: number): number {
   if (sinceRequestMs < afterRequestMs) return shareBesideRequests;
   return cpus >= manyCpus ? 1 : shareOfFewCpus;
 }
 
-/** The pause that makes this work the given share of the time, within a bound: output always gets on. */
+/** The pause that limits this work to its share of the time, with an upper bound: output always makes progress. */
 export function pauseAfter(workedMs: number, share: number): number {
   return Math.min(longestPauseMs, workedMs * (1 / share - 1));
 }
 
-/** The time that all fast writers of a thread have together. */
+/** The time budget that all fast writers of a thread share. */
 export class Pacer {
   #worked = 0;
   #resumeAt = 0;
@@ -38,17 +38,17 @@ export class Pacer {
     this.#worked = 0;
   }
 
-  /** Until they may go on; 0: now. */
+  /** Milliseconds until they may continue; 0: now. */
   waitMs(now: number): number {
     return Math.max(0, this.#resumeAt - now);
   }
 }
 
-/** Share of one CPU that a container's output may take without being paced, and how much of it may be saved up. */
+/** Share of one CPU that a container's output may use without being paced, and how much of it may accumulate. */
 const freeShare = 0.05;
 const savedMs = 5;
 
-/** Tells a fast writer from one that writes now and then. */
+/** Distinguishes a fast writer from an occasional one. */
 export class Allowance {
   #left = savedMs;
   #countedAt: number;
@@ -57,7 +57,7 @@ export class Allowance {
     this.#countedAt = now;
   }
 
-  /** True when the container writes faster than is free. */
+  /** True when the container exceeds its free share. */
   spend(workedMs: number, now: number): boolean {
     const earned = Math.max(0, now - this.#countedAt) * freeShare;
     this.#countedAt = now;

@@ -1,13 +1,13 @@
 /**
- * How far a container's output files are in its log: four numbers in one small file, rewritten after each write to
- * the log. If the daemon is killed between the two writes, the log is longer than this file says: it is cut back and
- * the output read again from here, so that nothing is lost and nothing stands there twice.
+ * The position up to which a container's output files are logged: four numbers in one small file, rewritten after each
+ * write to the log. If the daemon is killed between the two writes, the log is longer than this file says: it is
+ * truncated and the output read again from here, so that nothing is lost or duplicated.
  */
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { hasCode } from './file-errors.ts';
 
 export interface OutputPosition {
-  /** Inode of the log file that `logSize` speaks of: after a rotation it is another one. */
+  /** Inode of the log file that `logSize` refers to: a rotation changes it. */
   logInode: bigint;
   logSize: number;
   /** Bytes of each output file that are in the log. */
@@ -24,7 +24,7 @@ export class PositionFile {
     this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
-  /** One write of 32 bytes, which a killed process either made or did not. */
+  /** One write of 32 bytes: a killed process has either made it or not. */
   write(position: OutputPosition): void {
     const record = Buffer.alloc(length);
     record.writeBigUInt64LE(position.logInode, 0);

@@ -1,10 +1,10 @@
-/** When the API was last asked for something: the main thread writes it, the threads that move output read it. */
+/** The time of the last API request: the main thread writes it, the threads that move output read it. */
 
-/** Nothing was asked yet. */
+/** No request yet. */
 const never = 0n;
 
 export class RequestActivity {
-  /** To be handed to another thread. */
+  /** Passed to other threads. */
   readonly buffer: SharedArrayBuffer;
   readonly #last: BigInt64Array;
 
@@ -13,12 +13,12 @@ export class RequestActivity {
     this.#last = new BigInt64Array(buffer);
   }
 
-  /** A request came, or was answered. */
+  /** Records that a request arrived or was answered. */
   note(): void {
     Atomics.store(this.#last, 0, process.hrtime.bigint()); // CLOCK_MONOTONIC: the same in all threads
   }
 
-  /** Milliseconds since then; infinite when there was none. */
+  /** Milliseconds since then; infinite if there was none. */
   sinceMs(): number {
     const last = Atomics.load(this.#last, 0);
     return last === never ? Number.POSITIVE_INFINITY : Number(process.hrtime.bigint() - last) / 1e6;

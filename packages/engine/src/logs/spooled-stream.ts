@@ -1,7 +1,7 @@
 /**
- * One output stream of a running container, as the collecting thread sees it: a FIFO that the shim writes to, and a
- * spool file in memory that its bytes are moved to by splice(2), so that a killed daemon has neither lost a byte nor
- * two of them. At most `spoolBound` bytes wait in the spool file; the FIFO fills up behind it, and the container waits.
+ * One output stream of a running container in the collecting thread: a FIFO that the shim writes to, and a spool file
+ * in memory that splice(2) moves its bytes to, so that a killed daemon neither loses nor duplicates a byte. At most
+ * `spoolBound` bytes wait in the spool file; beyond that the FIFO fills up, and the container blocks.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { openFifo, punchHole, spliceToFile } from '@netyard/kernel';
@@ -9,19 +9,19 @@ import type { OutputStream, ReaderState } from './capture-state.ts';
 
 /** Bytes of one stream that wait for the log or for an attached client. */
 export const spoolBound = 2 * 1024 * 1024;
-/** Memory is given back in steps of this many bytes; a multiple of every page size. */
+/** Memory is released in steps of this many bytes; a multiple of every page size. */
 const holeSize = 256 * 1024;
 
 export interface StreamFiles {
   name: OutputStream;
-  /** The FIFO; a plain file where a daemon before the FIFOs has made one, which is its own spool file. */
+  /** The FIFO; or a plain file created by a daemon before the FIFOs, which is its own spool file. */
   source: string;
   spool: string;
 }
 
 export class SpooledStream {
   readonly name: OutputStream;
-  /** Bytes that are in the log (or passed over). */
+  /** Bytes that are logged (or skipped). */
   logged: number;
   readonly readers = new Set<ReaderState>();
   readonly #spool: number;
@@ -56,8 +56,8 @@ export class SpooledStream {
   }
 
   /**
-   * Moves what the FIFO holds, as far as the bound and `length` allow. Returns how many bytes.
-   * @param pastReaders only what is not logged counts for the bound, not what attached clients have still to read
+   * Moves what the FIFO holds, as far as the bound and `length` allow. Returns the number of bytes.
+   * @param pastReaders the bound applies only to what is not logged, not to what attached clients have still to read
    */
   take(length: number, pastReaders: boolean): number {
     if (this.#fifo === undefined) return this.#measure();
@@ -75,12 +75,12 @@ export class SpooledStream {
     return taken;
   }
 
-  /** What is not logged yet, into the buffer. Returns how many bytes. */
+  /** Reads what is not logged yet into the buffer. Returns the number of bytes. */
   read(buffer: Buffer): number {
     return readSync(this.#spool, buffer, 0, Math.min(buffer.length, this.#spooled - this.logged), this.logged);
   }
 
-  /** Gives back what everybody has read. */
+  /** Releases the memory that all readers have passed. */
   free(): void {
     const slowest = this.#slowest();
     const end = slowest - (slowest % holeSize);
@@ -89,7 +89,7 @@ export class SpooledStream {
     this.#freed = end;
   }
 
-  /** A descriptor of the spool file for a reader in another thread, who closes it. */
+  /** A descriptor of the spool file for a reader in another thread, which closes it. */
   openSpool(): number {
     return openSync(this.#spoolPath, 'r');
   }

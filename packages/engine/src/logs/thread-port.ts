@@ -1,4 +1,4 @@
-/** The far side of thread.ts: takes commands one after the other and answers them. */
+/** The worker's side of thread.ts: executes commands one after the other and answers them. */
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { Command, Message } from './thread.ts';

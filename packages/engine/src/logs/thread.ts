@@ -1,8 +1,8 @@
-/** A worker thread that is started when it is first needed: commands, answers to them, and what it reports by itself. */
+/** A worker thread, started on first use: sends commands, receives answers and unsolicited reports. */
 import { Worker } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
 
-/** From the main thread. `call` is undefined where no answer is expected. */
+/** From the main thread. `call` is undefined when no answer is expected. */
 export interface Command<C> {
   call: number | undefined;
   command: C;
@@ -14,10 +14,10 @@ export type Message<R> = { call: number; answer: unknown; error?: string } | { r
 export interface ThreadOptions<R> {
   /** The file that runs in it. */
   entry: URL;
-  /** What it finds as `workerData`. */
+  /** Its `workerData`. */
   data: unknown;
   onReport: (report: R) => void;
-  /** It ended by itself, which it never should; the next command starts another one. */
+  /** It ended unexpectedly; the next command starts another one. */
   onFailure: (error: Error) => void;
 }
 
@@ -60,7 +60,7 @@ export class Thread<C, R> {
   }
 
   #start(): Worker {
-    // Descriptors are passed between the threads, so none belongs to the one that opened it.
+    // Descriptors are passed between the threads, so none belongs to the thread that opened it.
     const worker = new Worker(this.#options.entry, { trackUnmanagedFds: false, workerData: this.#options.data });
     worker.on('message', (message: Message<R>) => this.#receive(message));
     worker.on('error', (error: Error) => this.#fail(worker, error));

@@ -1,7 +1,6 @@
-/** `docker network …`: what the network box does, with containers found by name and their names shown. */
+/** `docker network …`: the operations of the network package, with containers looked up by name and shown by name. */
 
-import type { Clock, KeyedQueue } from '@netyard/core';
-import { NetyardError } from '@netyard/core';
+import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { EndpointState, Networks } from '@netyard/network';
 import type { Filters, NetworkService } from '../contract.ts';
 import {

@@ -1,4 +1,4 @@
-/** Docker's detach keys (`ctrl-p,ctrl-q`): parsing, and watching for them in what is typed. */
+/** Docker's detach keys (`ctrl-p,ctrl-q`): parsing, and detecting them in a client's input. */
 import { NetyardError } from '@netyard/core';
 
 /** ctrl-p, ctrl-q. */
@@ -15,7 +15,7 @@ export function parseDetachKeys(text: string | undefined): readonly number[] {
   });
 }
 
-/** Holds keys back while they may be the beginning of the sequence. */
+/** Holds keys back while they may be the start of the sequence. */
 export class DetachWatch {
   readonly #keys: readonly number[];
   #matched = 0;
@@ -24,7 +24,7 @@ export class DetachWatch {
     this.#keys = keys;
   }
 
-  /** What to pass on, and whether the sequence is complete (what follows it is dropped). */
+  /** What to pass on, and whether the sequence is complete (input after it is dropped). */
   push(typed: Uint8Array): { pass: Buffer; detached: boolean } {
     const pass: number[] = [];
     for (const key of typed) {

@@ -1,4 +1,4 @@
-/** The environment of a container's processes, put together as Docker does. Pure. */
+/** The environment of a container's processes, assembled as in Docker. Pure. */
 import type { ContainerRecord } from '../model.ts';
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -13,7 +13,7 @@ export function mergeEnv(base: readonly string[], overrides: readonly string[]):
   return [...merged.values()];
 }
 
-/** PATH, HOSTNAME, TERM, variables of links, then the container's own, then what an exec adds. */
+/** PATH, HOSTNAME, TERM, variables of links, then the container's own, then those of an exec. */
 export function processEnv(
   record: Pick<ContainerRecord, 'process'>,
   options: { hostname: string; tty: boolean; links: readonly string[]; extra?: readonly string[] },

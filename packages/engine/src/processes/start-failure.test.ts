@@ -8,7 +8,7 @@ const of = (message: string): [string, number] => {
   return [answer.message, exitCode];
 };
 
-test('what a runtime says has the words of docker around it, what was refused before has not', () => {
+test('an error of the runtime gets docker’s prefixes, an error found before it does not', () => {
   const [text, exitCode] = of('exec: "nosuch": executable file not found in $PATH');
   assert.equal(exitCode, 127);
   assert.match(text, /^failed to create task for container: .*: exec: "nosuch": executable file not found in \$PATH: /);

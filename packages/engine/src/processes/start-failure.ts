@@ -1,11 +1,11 @@
-/** A start that failed: Docker's exit code for it, and its message, which the docker command reads. Pure. */
+/** A failed start: Docker's exit code for it, and its message, which the docker command parses. Pure. */
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 
 const invoked = 126;
 const notFound = 127;
 const unknown = 128;
 
-/** Marks what the runtime said of a container it could not make. */
+/** Marks the runtime's error about a container it could not create. */
 export class RuntimeFailure extends Error {
   readonly exitCode: number;
   readonly answer: NetyardError;
@@ -23,11 +23,11 @@ const createPrefix =
   'unable to start container process: ';
 const execPrefix = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
-/** What is refused before an OCI runtime is asked; Docker answers it as it is. */
+/** Errors found before an OCI runtime is called; Docker passes them on unchanged. */
 const refusedBefore =
   /^(unable to find (user|group) |uids and gids must be in range |invalid Cap|unknown or invalid runtime name|error gathering device)/;
 
-/** @param what a container's own process, or one more in a running container */
+/** @param what a container's main process, or an exec in a running container */
 export function runtimeFailure(error: unknown, what: 'container' | 'exec'): RuntimeFailure {
   const text = withPrefix(messageOf(error), what);
   const lower = text.toLowerCase();
@@ -55,12 +55,12 @@ function withPrefix(message: string, what: 'container' | 'exec'): string {
   return `${what === 'container' ? createPrefix : execPrefix}${message}: unknown`;
 }
 
-/** Exit code that a container which could not be started is left with. */
+/** Exit code of a container that could not be started. */
 export function failureExitCode(error: unknown): number {
   return error instanceof RuntimeFailure ? error.exitCode : unknown;
 }
 
-/** What the caller gets to see. */
+/** The error that the caller gets. */
 export function failureAnswer(error: unknown): unknown {
   return error instanceof RuntimeFailure ? error.answer : error;
 }

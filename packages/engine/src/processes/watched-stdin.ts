@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import type { DetachWatch } from './detach-keys.ts';
 
-/** Passes on what is typed, but for the detach keys. */
+/** Passes on all input except for the detach keys. */
 export function watchedStdin(target: Writable, watch: DetachWatch, leave: () => void): Writable {
   let left = false;
   return new Writable({

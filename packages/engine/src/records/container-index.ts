@@ -1,6 +1,6 @@
 /**
- * All containers by id and name, in memory and in the store, and how a reference finds one. Records are immutable:
- * a change is a new record, written to the store before anybody sees it. Does no other I/O and no waiting.
+ * All containers by id and name, in memory and in the store, and their look-up by reference. Records are immutable: a
+ * change is a new record, written to the store before it becomes visible. Does no other I/O and never waits.
  */
 import { isIdPrefix, isNetyardError, NetyardError } from '@netyard/core';
 import type { ContainerRecord, ContainerState } from '../model.ts';
@@ -8,11 +8,11 @@ import type { ContainerStore } from '../ports.ts';
 
 export class ContainerIndex {
   readonly #records = new Map<string, ContainerRecord>();
-  /** Includes names of containers that are being made. */
+  /** Includes names of containers that are being created. */
   readonly #names = new Map<string, string>();
   readonly #intents = new Set<string>();
   readonly #store: ContainerStore;
-  /** Finds the target of `parent/alias`; links belong to the network box. */
+  /** Finds the target of `parent/alias`; links belong to the network package. */
   readonly #linkTarget: (name: string) => string | undefined;
 
   constructor(store: ContainerStore, linkTarget: (name: string) => string | undefined) {
@@ -45,7 +45,7 @@ export class ContainerIndex {
     return matches[0];
   }
 
-  /** As `find`; throws `not-found` in Docker's words. */
+  /** As `find`; throws `not-found` with Docker's message. */
   get(ref: string): ContainerRecord {
     const record = this.find(ref);
     if (record) return record;
@@ -53,7 +53,7 @@ export class ContainerIndex {
     throw new NetyardError('not-found', `No such container: ${ref}`);
   }
 
-  /** The present record of a known id; for use after waiting, when the one in hand may be out of date. */
+  /** The current record of an existing id; for use after an await, when the caller's may be out of date. */
   current(id: string): ContainerRecord {
     return this.get(id);
   }
@@ -62,7 +62,7 @@ export class ContainerIndex {
     return !this.#names.has(name);
   }
 
-  /** Takes the name at once, so that two creations cannot both have it. Throws `conflict`. */
+  /** Reserves the name at once, so that two creations cannot both have it. Throws `conflict`. */
   reserveName(name: string, id: string): void {
     const owner = this.#names.get(name);
     if (owner !== undefined && owner !== id) throw nameConflict(name, owner);
@@ -73,13 +73,13 @@ export class ContainerIndex {
     if (this.#names.get(name) === id) this.#names.delete(name);
   }
 
-  /** A record that a crash may leave behind, not to be seen yet; reconcile removes what it names. */
+  /** A record of a creation in progress, not visible yet; after a crash reconcile removes what it names. */
   putIntent(record: ContainerRecord): void {
     this.#store.putContainer(record);
     this.#intents.add(record.id);
   }
 
-  /** Also of a container that is being made. */
+  /** Also of a container that is being created. */
   hasRecord(id: string): boolean {
     return this.#records.has(id) || this.#intents.has(id);
   }
@@ -91,7 +91,7 @@ export class ContainerIndex {
     return record;
   }
 
-  /** In memory only: for what is true just now and not worth a write, such as a health probe's result. */
+  /** In memory only: for short-lived state that is not worth a write, such as a health probe's result. */
   putTransient(record: ContainerRecord): ContainerRecord {
     this.#records.set(record.id, record);
     return record;
@@ -122,12 +122,12 @@ function nameConflict(name: string, owner: string): NetyardError {
   return new NetyardError('conflict', message);
 }
 
-/** True while a process is there or about to be: Docker's Running, which includes paused and restarting. */
+/** True while a process exists or is about to: Docker's Running, which includes paused and restarting. */
 export function isAlive(record: ContainerRecord): boolean {
   return ['running', 'paused', 'restarting'].includes(record.state.status);
 }
 
-/** True while a process is there. */
+/** True while a process exists. */
 export function hasProcess(record: ContainerRecord): boolean {
   return record.state.status === 'running' || record.state.status === 'paused';
 }
@@ -137,14 +137,14 @@ export function notRunning(record: ContainerRecord): NetyardError {
 }
 
 /**
- * The runtime's answer about a process that has ended since the engine looked: its exit event is on the way, and the
+ * The runtime's error about a process that has ended since the engine checked: its exit event is on the way, and the
  * container counts as stopped.
  */
 export function hasEnded(error: unknown): boolean {
   return isNetyardError(error, 'not-found') || isNetyardError(error, 'conflict');
 }
 
-/** For changes that a stopped container takes without the runtime. */
+/** For changes that a stopped container accepts without the runtime. */
 export function passOverEnded(error: unknown): void {
   if (!hasEnded(error)) throw error;
 }

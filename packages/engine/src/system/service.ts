@@ -1,18 +1,15 @@
-/** `docker info`, `docker system df`, and what `netyard system cleanup` takes away. */
+/** `docker info`, `docker system df` and `netyard system cleanup`. */
 
 import type { KeyedQueue } from '@netyard/core';
 import type { Networks } from '@netyard/network';
-import type { Departures } from '../containers/background-deletions.ts';
-import type { ReconcileDependencies } from '../containers/reconcile.ts';
-import { remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
-import type { SummaryDependencies } from '../containers/summary.ts';
-import { summarize } from '../containers/summary.ts';
+import type { BackgroundDeletions } from '../containers/background-deletions.ts';
+import { type ReconcileDependencies, remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
+import { type SummaryDependencies, summarize } from '../containers/summary.ts';
 import type { DiskUsage, Engine, SystemInfo } from '../contract.ts';
 import type { Images } from '../images/image-service.ts';
 import type { Outputs } from '../logs/outputs.ts';
 import type { Runtime } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
-import { hasProcess } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { treeSize } from '../volumes/service.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
@@ -26,7 +23,7 @@ export interface SystemServiceDependencies extends ReconcileDependencies, Summar
   readonly index: ContainerIndex;
   readonly volumes: VolumeIndex;
   readonly outputs: Outputs;
-  readonly departures: Departures;
+  readonly backgroundDeletions: BackgroundDeletions;
   readonly stateProblems: () => string[];
   readonly queue: KeyedQueue;
 }
@@ -84,14 +81,14 @@ async function diskUsage(context: SystemServiceDependencies): Promise<DiskUsage>
 }
 
 /**
- * What no container claims: prepared shims, pipes, network objects. Data without a record (writable layers, image
- * layers) is listed, and goes only with `unknownData`.
+ * Removes what no container owns: prepared shims, pipes, network objects. Data without a record (writable layers, image
+ * layers) is listed, and removed only with `unknownData`.
  */
 async function cleanup(
   context: SystemServiceDependencies,
   { dryRun, unknownData = false }: { dryRun: boolean; unknownData?: boolean },
 ): Promise<string[]> {
-  await context.departures.idle();
+  await context.backgroundDeletions.idle();
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
   const report: string[] = [];
   for (const id of await remains(context, tasks)) {
@@ -107,7 +104,7 @@ async function cleanup(
   return [...report, ...(await context.networks.cleanup({ dryRun }))];
 }
 
-/** In the container's queue: one that is about to start has files and no process yet. */
+/** In the container's queue: one that is about to start has files but no process yet. */
 async function cleanOutputFiles(
   { index, outputs, queue }: SystemServiceDependencies,
   dryRun: boolean,

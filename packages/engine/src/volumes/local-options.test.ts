@@ -11,7 +11,7 @@ const refusal = (options: Record<string, string>): string => {
   }
 };
 
-test("what is refused at create, in Docker's words", () => {
+test("invalid options are rejected at create with Docker's messages", () => {
   assert.equal(refusal({ type: 'tmpfs', device: 'tmpfs', o: 'size=1m' }), '');
   assert.equal(refusal({ size: '0' }), '');
   assert.equal(refusal({ o: 'bind' }), 'create v: missing required option: "device"');
@@ -25,7 +25,7 @@ test("what is refused at create, in Docker's words", () => {
   assert.equal(refusal({ type: 'cifs', device: '//host/share' }), '');
 });
 
-test('the name of a server is resolved, an address is passed on', () => {
+test('a server name is resolved, an address is passed on', () => {
   const nfs = { type: 'nfs', device: ':/export', o: 'addr=server,rw,nfsvers=4' };
   assert.equal(addressToResolve(nfs), 'server');
   assert.equal(addressToResolve({ ...nfs, o: 'addr=10.0.0.1' }), undefined);

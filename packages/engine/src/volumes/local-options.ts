@@ -6,14 +6,14 @@ import { type MountCall, parseMountOptions } from '@netyard/kernel';
 type Options = Readonly<Record<string, string>>;
 
 const known = ['type', 'o', 'device', 'size'];
-/** What each option requires, in the order in which it is reported. */
+/** The options that each option requires, in the order in which they are reported. */
 const required: readonly (readonly [option: string, needs: readonly string[]])[] = [
   ['device', ['type']],
   ['type', ['device']],
   ['o', ['device', 'type']],
 ];
 
-/** Throws `invalid` with Docker's text. */
+/** Throws `invalid` with Docker's message. */
 export function checkLocalOptions(volume: string, options: Options): void {
   const refuse = (text: string): never => {
     throw new NetyardError('invalid', `create ${volume}: ${text}`);
@@ -36,14 +36,14 @@ export function checkLocalOptions(volume: string, options: Options): void {
 /** Whether a file system is mounted for a volume with these options while it is in use. */
 export const needsMount = (options: Options): boolean => Boolean(options['device'] || options['type']);
 
-/** The host name of a network file system's `addr=` that is to be resolved. */
+/** The host name in a network file system's `addr=` that has to be resolved. */
 export function addressToResolve({ type = '', o = '' }: Options): string | undefined {
   if (type !== 'nfs' && type !== 'cifs') return undefined;
   const address = /(?:^|,)addr=([^,]*)/.exec(o)?.[1];
   return address && !isIPv4(address) ? address : undefined;
 }
 
-/** @param address what `addressToResolve` came to */
+/** @param address the resolved `addressToResolve` */
 export function planVolumeMount(options: Options, address?: string): MountCall {
   const { type = '', device = '', o = '' } = options;
   if (device === '') throw new NetyardError('internal', 'missing device in volume options');
@@ -52,7 +52,7 @@ export function planVolumeMount(options: Options, address?: string): MountCall {
   return { source: device, type, ...parseMountOptions(text) };
 }
 
-/** Docker's description of a mount that failed; a password is not shown. */
+/** Docker's description of a failed mount; a password is masked. */
 export function describeMount(target: string, { source, flags, data }: MountCall): string {
   const shown = data.replace(/(^|,)password=[^,]*/, '$1password=********');
   const parts = [`mount ${source}:${target}`];

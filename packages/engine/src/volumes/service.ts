@@ -58,7 +58,7 @@ export function createVolumeService(context: VolumesServiceDependencies): Volume
   };
 }
 
-/** Volumes that no container has: the anonymous ones, with `all=true` every one. */
+/** Volumes that no container uses: the anonymous ones, with `all=true` every one. */
 async function pruneVolumes(
   context: VolumesServiceDependencies,
   filters: Filters,
@@ -81,7 +81,7 @@ async function pruneVolumes(
   return { deleted, reclaimed };
 }
 
-/** Bytes of the plain files below a folder; what vanishes meanwhile counts as nothing. */
+/** Bytes of the plain files below a directory; files that vanish meanwhile do not count. */
 export async function treeSize(directory: string): Promise<number> {
   let size = 0;
   const entries = await opendir(directory, { recursive: true }).catch(() => undefined);

@@ -34,7 +34,7 @@ test('a volume created while its predecessor of that name is deleted keeps its f
   assert.deepEqual(readdirSync(join(dataRoot, 'volumes')), []);
 });
 
-test('a deletion that was cut short is finished, and nothing else is deleted', async (t) => {
+test('an interrupted deletion is finished, and nothing else is deleted', async (t) => {
   const dataRoot = mkdtempSync(join(tmpdir(), 'netyard-volumes-'));
   t.after(() => rmSync(dataRoot, { recursive: true }));
   const volumes = openIndex(dataRoot);
@@ -47,7 +47,7 @@ test('a deletion that was cut short is finished, and nothing else is deleted', a
   assert.ok(existsSync(join(record.mountpoint, 'file')));
 });
 
-test('a name that no file could have is refused', () => {
+test('an invalid file name is rejected as a volume name', () => {
   const volumes = openIndex('/nonexistent');
   volumes.check({ ...request, name: 'v'.repeat(250) });
   assert.throws(() => volumes.check({ ...request, name: 'v'.repeat(251) }), /volume name is longer than 250 bytes/);

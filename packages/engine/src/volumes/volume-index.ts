@@ -1,4 +1,4 @@
-/** All volumes, in memory and in the store, with their folders below the data root. The `local` driver only. */
+/** All volumes, in memory and in the store, with their directories below the data root. The `local` driver only. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, isName, messageOf, NetyardError, newId } from '@netyard/core';
@@ -17,7 +17,7 @@ import type { EngineSettings } from '../settings.ts';
 import { checkLocalOptions, needsMount } from './local-options.ts';
 import type { VolumeMounts } from './volume-mounts.ts';
 
-/** A file system takes 255 bytes (NAME_MAX), of which the name of the record file needs five. */
+/** A file name is limited to 255 bytes (NAME_MAX), of which the record file needs five. */
 const maximumNameLength = 250;
 
 export interface VolumeRequest {
@@ -67,7 +67,7 @@ export class VolumeIndex {
     throw new NetyardError('not-found', `get ${name}: no such volume`);
   }
 
-  /** Ids of containers that have it, running or not. */
+  /** Ids of containers that use it, running or not. */
   users(name: string): string[] {
     const uses = (record: ContainerRecord): boolean => record.mounts.some((mount) => mount.name === name);
     return this.#containers()
@@ -83,7 +83,7 @@ export class VolumeIndex {
     throw new NetyardError('conflict', `create ${request.name}: conflict: volume name must be unique`);
   }
 
-  /** An existing one of that name is as good as a new one. Returns whether it is new. */
+  /** Returns an existing volume of that name, or creates one, and whether it is new. */
   ensure(request: VolumeRequest): { record: VolumeRecord; created: boolean } {
     this.check(request);
     this.#checkNotUnmounting(request.name, 'create');
@@ -101,7 +101,7 @@ export class VolumeIndex {
       anonymous,
     };
     mkdirSync(record.mountpoint, { recursive: true, mode: 0o755 });
-    // Files of a volume have whatever modes its containers gave them: the host's other users do not get that far.
+    // Files of a volume have whatever modes its containers set: keeps out the host's other users.
     chmodSync(volumesDirectory(this.#settings), 0o700);
     chmodSync(volumeDirectory(this.#settings, name), 0o701);
     this.#store.putVolume(record);
@@ -109,14 +109,16 @@ export class VolumeIndex {
     return { record, created: true };
   }
 
-  /** The record first: a folder that a crash leaves is found and removed by name, a record without one is worse. */
+  /**
+   * Deletes the record first: a directory left by a crash is found and removed by name, a record without one is worse.
+   */
   async remove(name: string): Promise<void> {
-    // Without a mount nothing is awaited: whoever creates a volume of that name next gets a new one.
+    // Without a mount there is no await: the next volume created with that name is a new one.
     if (this.#mounts.mountedBelow(volumeDirectory(this.#settings, name)).length > 0) await this.#unmount(name);
     this.#forget(name);
     const removed = removedVolumeDirectory(this.#settings, newId());
     try {
-      // Out of the way at once: a volume of that name may be created again while this one is deleted.
+      // Moved away at once: a volume of that name may be created again while this one is deleted.
       renameSync(volumeDirectory(this.#settings, name), removed);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return;
@@ -125,14 +127,14 @@ export class VolumeIndex {
     await removeTree(removed);
   }
 
-  /** Deletes folders of removed volumes whose deletion was cut short. */
+  /** Deletes directories of removed volumes whose deletion was interrupted. */
   async finishRemovals(): Promise<void> {
     const folder = volumesDirectory(this.#settings);
     const entries = existsSync(folder) ? readdirSync(folder) : [];
     for (const entry of entries.filter(isRemovedVolume)) await removeTree(join(folder, entry));
   }
 
-  /** Throws `conflict` when something stays mounted in the volume: its files are not the volume's to delete. */
+  /** Throws `conflict` when another file system is mounted in the volume: its files must not be deleted. */
   async #unmount(name: string): Promise<void> {
     this.#checkNotUnmounting(name, 'remove');
     const record = this.#records.get(name);

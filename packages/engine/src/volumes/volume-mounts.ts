@@ -1,7 +1,7 @@
 /**
- * Mounts the file systems of volumes with options of the `local` driver while they are in use. What is mounted is read
- * from the kernel and which containers run from their records, so neither is lost with the daemon; in memory are only
- * the uses of the moment: a start, a copy.
+ * Mounts the file systems of volumes with options of the `local` driver while they are in use. Mounts are read from the
+ * kernel and running containers from their records, so neither is lost with the daemon; only short uses (a start, a
+ * copy) are tracked in memory.
  */
 import { lookup } from 'node:dns/promises';
 import { existsSync, realpathSync } from 'node:fs';
@@ -41,7 +41,10 @@ export class VolumeMounts {
     this.#logger = options.logger;
   }
 
-  /** Mounts what a container's volumes need. They stay mounted until the returned function is called, and while it runs. */
+  /**
+   * Mounts what a container's volumes need. They stay mounted until the returned function is called, and as long as the
+   * container runs.
+   */
   async acquire(container: Mounting): Promise<() => Promise<void>> {
     const acquired: VolumeRecord[] = [];
     const release = async (): Promise<void> => {
@@ -81,10 +84,10 @@ export class VolumeMounts {
       await this.#queue.run(volume.name, () => this.#unmountUnused(volume));
   }
 
-  /** What is mounted in a folder, the volume's own file system included. */
+  /** Mounts in a directory, including the volume's own file system. */
   mountedBelow(folder: string): string[] {
-    const place = placeOf(folder);
-    return this.#mounts.mountPoints().filter((target) => target === place || target.startsWith(`${place}/`));
+    const path = resolvedPath(folder);
+    return this.#mounts.mountPoints().filter((target) => target === path || target.startsWith(`${path}/`));
   }
 
   unmountFileSystem(target: string): Promise<void> {
@@ -113,7 +116,7 @@ export class VolumeMounts {
   }
 
   #isMounted({ mountpoint }: VolumeRecord): boolean {
-    return this.#mounts.mountPoints().includes(placeOf(mountpoint));
+    return this.#mounts.mountPoints().includes(resolvedPath(mountpoint));
   }
 
   async #mount({ mountpoint, options }: VolumeRecord): Promise<void> {
@@ -132,7 +135,7 @@ export class VolumeMounts {
     }
   }
 
-  /** A file system that cannot be unmounted stays, and is logged: the container's end does not depend on it. */
+  /** A file system that cannot be unmounted is kept and logged: the container's end does not depend on it. */
   async #unmountUnused(volume: VolumeRecord, endedId?: string): Promise<void> {
     const { name, mountpoint } = volume;
     const usedBy = (record: ContainerRecord): boolean =>
@@ -148,10 +151,10 @@ export class VolumeMounts {
 }
 
 /**
- * As /proc/self/mountinfo writes a folder: without symbolic links. The folder itself is never one, and is not looked up:
- * a server that does not answer would block it.
+ * A directory as /proc/self/mountinfo prints it: without symbolic links. The directory itself is never one, and is not
+ * accessed: a server that does not respond would block.
  */
-function placeOf(folder: string): string {
+function resolvedPath(folder: string): string {
   const parent = dirname(folder);
   return existsSync(parent) ? join(realpathSync(parent), basename(folder)) : folder;
 }
@@ -167,7 +170,7 @@ async function resolveAddress(options: VolumeRecord['options']): Promise<string 
   }
 }
 
-/** Where Go's text of an errno is another than libuv's. */
+/** Where Go's text of an errno differs from libuv's. */
 const goTexts: Readonly<Record<string, string>> = {
   EBUSY: 'device or resource busy',
   ENOTBLK: 'block device required',

@@ -1,4 +1,7 @@
-/** The collecting thread with a fault: it throws, outside of any command, when the file named by the environment appears. */
+/**
+ * The collecting thread with a fault: it throws, outside of any command, when the file named by the environment
+ * appears.
+ */
 import { existsSync, rmSync } from 'node:fs';
 import { env } from 'node:process';
 import '../../src/logs/capture-thread.ts';

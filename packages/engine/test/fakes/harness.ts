@@ -1,4 +1,4 @@
-/** An engine on fakes in a temporary folder, which can be "killed" and opened again on what is left. */
+/** An engine on fakes in a temporary directory, which can be "killed" and reopened on the same state. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,7 +34,7 @@ export interface Harness {
   events: EngineEvent[];
   engine: Engine;
   image: ImageRecord;
-  /** The daemon is killed and comes back: a new engine on what is left. */
+  /** Simulates a kill and restart of the daemon: a new engine on the same state. */
   restart(): Promise<void>;
   run(change?: Partial<ContainerConfig>, name?: string): Promise<string>;
   state(id: string): ContainerRecord['state'];
@@ -118,7 +118,7 @@ async function listen(engine: Engine, events: EngineEvent[]): Promise<void> {
     events.push(event);
 }
 
-/** Waits for something that comes by itself; the test runner's timeout is the limit. */
+/** Waits for a condition; the test runner's timeout is the limit. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
@@ -137,11 +137,11 @@ export async function unframed(output: AsyncIterable<Uint8Array>): Promise<strin
 }
 
 export function unframe(bytes: Buffer): string {
-  let said = '';
+  let text = '';
   for (let at = 0; at < bytes.length; ) {
     const end = at + 8 + bytes.readUInt32BE(at + 4);
-    said += bytes.toString('utf8', at + 8, end);
+    text += bytes.toString('utf8', at + 8, end);
     at = end;
   }
-  return said;
+  return text;
 }

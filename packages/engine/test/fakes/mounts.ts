@@ -1,4 +1,4 @@
-/** File systems that are mounted in memory, as a daemon that restarts finds them. */
+/** File systems mounted in memory, as a restarted daemon finds them. */
 import type { MountCall } from '@netyard/kernel';
 import type { FileSystemMounts } from '../../src/volumes/volume-mounts.ts';
 

@@ -1,4 +1,4 @@
-/** Networks that record what they are asked and keep no kernel. */
+/** Networks that record calls and do not touch the kernel. */
 import type {
   ContainerDirectory,
   LinkRecord,

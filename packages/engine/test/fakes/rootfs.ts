@@ -1,10 +1,10 @@
-/** Root file systems as plain folders. */
+/** Root file systems as plain directories. */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootFilesystems } from '../../src/index.ts';
 import { unexpected } from './unexpected.ts';
 
-/** Plain folders instead of overlays. */
+/** Plain directories instead of overlays. */
 export class FakeRootfs implements RootFilesystems {
   readonly root: string;
   readonly mounted = new Set<string>();

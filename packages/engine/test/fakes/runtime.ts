@@ -1,11 +1,11 @@
-/** A runtime whose processes the test speaks and ends for. */
+/** A runtime whose processes write and exit when the test says so. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { NetyardError, systemClock } from '@netyard/core';
 import { openFifo } from '@netyard/kernel';
 import type { ExecSpec, Runtime, RuntimeEvent, TaskInfo, TaskMetrics, TaskSpec } from '../../src/index.ts';
 import { unexpected } from './unexpected.ts';
 
-/** The shim writes as much at a time, at most. */
+/** The shim's largest write. */
 const pieceSize = 32 * 1024;
 
 export class FakeRuntime implements Runtime {
@@ -13,17 +13,17 @@ export class FakeRuntime implements Runtime {
   readonly tasks = new Map<string, TaskInfo & { spec: TaskSpec }>();
   readonly preparedIds = new Set<string>();
   readonly execs = new Map<string, ExecSpec>();
-  /** Called instead of making the task; to fail. */
+  /** Called instead of creating the task; to make it fail. */
   onCreate: ((spec: TaskSpec) => void) | undefined;
   onExec: ((spec: ExecSpec) => void) | undefined;
-  /** What a signal does; by default every one but 1 (HUP) ends the process with 128 + signal. */
+  /** The effect of a signal; by default every one but 1 (HUP) ends the process with 128 + signal. */
   onKill: ((id: string, signal: number) => void) | undefined;
-  /** Processes end at the next call about them, which fails; their exit events have not come yet. */
+  /** Processes end at the next call about them, which fails; their exit events are not delivered yet. */
   endsNow = false;
   /** FIFOs that the shim holds open for reading until the task is deleted, by container. */
   readonly #held = new Map<string, number[]>();
   readonly #writers = new Map<string, Map<string, number>>();
-  /** Above what Linux gives (2^22): no process of the machine is mistaken for a container's. */
+  /** Above Linux's limit (2^22): no process of the machine is mistaken for a container's. */
   #nextPid = 5_000_000;
   #listeners = new Set<(event: RuntimeEvent) => void>();
 
@@ -153,14 +153,14 @@ export class FakeRuntime implements Runtime {
     task.status = 'stopped';
     task.exit = exit;
     this.#closeOutput(id);
-    this.tell({ type: 'exit', id, pid: task.pid, exit });
+    this.emit({ type: 'exit', id, pid: task.pid, exit });
   }
 
   exitExec(id: string, execId: string, exitCode: number): void {
-    this.tell({ type: 'exit', id, execId, pid: 0, exit: { exitCode, exitedAt: systemClock.now() } });
+    this.emit({ type: 'exit', id, execId, pid: 0, exit: { exitCode, exitedAt: systemClock.now() } });
   }
 
-  tell(event: RuntimeEvent): void {
+  emit(event: RuntimeEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 

@@ -1,4 +1,4 @@
-/** Stores in memory, which outlive the engine on them, as the real ones do. */
+/** Stores in memory, which outlive the engine, as the real ones do. */
 import type { ContainerRecord, ContainerStore, VolumeRecord, VolumeStore } from '../../src/index.ts';
 
 export class FakeStore implements ContainerStore, VolumeStore {

@@ -1,4 +1,4 @@
-/** For what a test does not expect. */
+/** Fails on calls that a test does not expect. */
 
 /** Throws; for methods that a test does not expect to be called. */
 export const unexpected = (what: string) => (): never => {
