@@ -1,13 +1,14 @@
-/** The default bridge between a neighbouring host and containers, on a real kernel. */
+/** Sets up the default bridge between a neighbouring host and containers, on a real kernel. */
 import { after, before, describe } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import type { NetworkSettings } from '../src/index.ts';
+import { addNeighbour, addUplink, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, sh } from './wire.ts';
 
 /**
- * The same tests twice: br_netfilter shows bridged packets to the `ip` chains too; hosts have it on or off, and it may
- * not matter. `neighbour` is the path of the namespace of 192.0.2.9, `host` what `inFreshHost` gives.
+ * Runs the same tests twice: with br_netfilter on, bridged packets also traverse the `ip` chains. Hosts have it on or
+ * off, and the result must be the same. `neighbour` is the path of the namespace of 192.0.2.9, `host` is the value that
+ * `inFreshHost` returns.
  */
 export function describeBridge(
   host: { skip: string | false },

@@ -1,15 +1,15 @@
-/** The default bridge with real packets: containers, host, neighbours, published ports, masquerade. */
+/** Tests the default bridge with real packets: containers, host, neighbours, published ports, masquerade. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
+import { ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 
 const host = inFreshHost(import.meta.url);
 
 describeBridge(host, {}, (testbed, neighbour) => {
-  test('a container gets namespace, address, route and files, and all of it goes again', async () => {
+  test('a container gets a namespace, an address, a route and files, and its removal deletes all of them', async () => {
     const state = await testbed.run('web');
     const ns = state.netnsPath ?? '';
     assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
@@ -39,7 +39,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     assert.match(ask(other.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /);
     assert.match(ask(web.netnsPath, 'tcp', '192.0.2.1', 8801), /^web /, 'a container reaches itself');
     assert.match(ask(other.netnsPath, 'tcp', address, 80), /^web 172\.17\./, 'icc');
-    // Nobody reaches in past what is published.
+    // Only published ports are reachable from outside.
     sh('ip -n neighbour route add 172.17.0.0/16 via 192.0.2.1');
     assert.equal(askBriefly(neighbour, 'tcp', address, 80), '');
     assert.ok(!pingsBriefly(neighbour, address));
@@ -48,7 +48,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     await testbed.remove(other.containerId);
   });
 
-  test('a port on 127.0.0.1 is for this host alone', async () => {
+  test('a port published on 127.0.0.1 is reachable from this host only', async () => {
     const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8802, hostAddress: '127.0.0.1' }];
     const web = await testbed.run('web', { ports });
     const other = await testbed.run('other');
@@ -67,7 +67,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     await testbed.remove(other.containerId);
   });
 
-  test('UDP is published, and forgets the container that had the port before', async () => {
+  test('a published UDP port follows its new container: conntrack entries of the former one are flushed', async () => {
     const ports = [{ protocol: 'udp' as const, containerPort: 53, hostPort: 5353 }];
     const first = await testbed.run('first', { ports });
     await serve(first.netnsPath, 'udp', 53, 'first');
@@ -83,7 +83,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     await testbed.remove(second.containerId);
   });
 
-  test('what goes outwards is masqueraded', async () => {
+  test('outgoing traffic is masqueraded', async () => {
     const client = await testbed.run('client');
     await serve(neighbour, 'tcp', 9000, 'neighbour');
     assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.9', 9000), 'neighbour 192.0.2.1');

@@ -1,4 +1,4 @@
-/** What a capture's target means: on a kernel in memory. */
+/** Tests how the target of a packet capture is resolved, on an in-memory kernel. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { KernelObject } from '@netyard/kernel';
@@ -19,12 +19,12 @@ async function open(t: TestContext) {
   return opened;
 }
 
-const wanted = (objects: readonly Partial<KernelObject>[]) => ({
+const plan = (objects: readonly Partial<KernelObject>[]) => ({
   owner: 'test',
   objects: objects as readonly KernelObject[],
 });
 
-test('a container: its first link, its address, its name for readers; by name and by id', async (t) => {
+test('a container is found by name and by id: its first interface, its address and its name are reported', async (t) => {
   const { kernel, testbed } = await open(t);
   const { containerId: id, netnsPath: ns, endpoints } = await testbed.run('web');
   const { ipv4Address } = endpoints[0] ?? { ipv4Address: '' };
@@ -39,7 +39,7 @@ test('a container: its first link, its address, its name for readers; by name an
   assert.equal((await place(testbed, 'web', 'lo')).link, 'lo');
 });
 
-test('sharers and containers without a network', async (t) => {
+test('a container in container mode resolves to the interface of its owner, one without a network to lo', async (t) => {
   const { testbed } = await open(t);
   await testbed.run('web');
   await testbed.run('beside', { mode: { kind: 'container', ref: 'web' } });
@@ -48,7 +48,7 @@ test('sharers and containers without a network', async (t) => {
   assert.deepEqual((await place(testbed, 'alone')).link, 'lo');
 });
 
-test('a network is its bridge; host and none have no link', async (t) => {
+test('a network resolves to its bridge; host and none have no interface', async (t) => {
   const { testbed } = await open(t);
   const { link, kind, name } = await place(testbed, 'bridge');
   assert.deepEqual([kind, name, link], ['network', 'bridge', 'docker0']);
@@ -57,11 +57,11 @@ test('a network is its bridge; host and none have no link', async (t) => {
   await assert.rejects(place(testbed, 'bridge', 'eth0'), refuses('not-found', 'network bridge has no link eth0'));
 });
 
-test("uplink: the default route's link, else the only link of strangers with an address", async (t) => {
+test('uplink is the interface of the default route, else the only interface with an address that Netyard did not create', async (t) => {
   const { kernel, testbed } = await open(t);
   await assert.rejects(place(testbed, 'uplink'), refuses('conflict', "this host's uplink is not to be told"));
   assert.equal((await place(testbed, 'uplink', 'lo')).link, 'lo');
-  await kernel.apply(wanted([{ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' }]));
+  await kernel.apply(plan([{ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' }]));
   const { kind, name, addresses } = await place(testbed, 'uplink');
   assert.deepEqual([kind, name, addresses], ['uplink', 'eth0', ['172.16.2.101/16']]);
   await testbed.run('in-host', { mode: { kind: 'host' } });
@@ -70,21 +70,21 @@ test("uplink: the default route's link, else the only link of strangers with an 
     ['container', 'eth0'],
   );
   await kernel.apply(
-    wanted([
+    plan([
       { kind: 'bridge', name: 'wan', up: true },
       { kind: 'address', link: 'wan', prefix: '10.0.0.2/24' },
     ]),
   );
   await assert.rejects(place(testbed, 'uplink'), refuses('conflict', /not to be told/));
-  await kernel.apply(wanted([{ kind: 'route', to: 'default', via: '10.0.0.1', link: 'wan' }]));
+  await kernel.apply(plan([{ kind: 'route', to: 'default', via: '10.0.0.1', link: 'wan' }]));
   assert.equal((await place(testbed, 'uplink')).link, 'wan');
 });
 
-test('what is not there, not running, not given', async (t) => {
+test('a capture of a missing, stopped or empty target is rejected', async (t) => {
   const { kernel, testbed } = await open(t);
   await testbed.create('stopped');
   await assert.rejects(place(testbed, 'stopped'), refuses('conflict', 'Container stopped is not running'));
-  await assert.rejects(place(testbed, 'nobody'), refuses('not-found', 'No such container or network: nobody'));
+  await assert.rejects(place(testbed, 'missing'), refuses('not-found', 'No such container or network: missing'));
   await assert.rejects(place(testbed, 'nope/web'), refuses('not-found', 'No such peer: nope'));
   await assert.rejects(place(testbed, ''), refuses('invalid', 'a capture needs a target'));
   assert.deepEqual(kernel.captures, []);

@@ -1,30 +1,32 @@
-/** Another program flushes single chains, sets and rules of our tables: nothing opens, connections go on. */
+/**
+ * Tests that no port opens and no connection breaks while another program flushes single chains of Netyard's tables.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { Echo } from './echo.ts';
+import { Echo } from './echo-client.ts';
+import { addNeighbour, addUplink, askBriefly, eventually, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, askBriefly, eventually, serve, sh } from './wire.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
 const arrivals = '/run/netns/arrivals';
 const rounds = 200;
 
-describe('a change of single chains', host, () => {
+describe('a flush of single chains', host, () => {
   const kernel = openKernel();
   const testbed = new Testbed({ kernel });
   let address = '';
   let other = '';
 
-  /** Each packet or connection that gets there is written down. */
+  /** Every packet or connection that arrives is recorded. */
   const record = (ns: string, protocol: 'tcp' | 'udp', port: number, what: string): Promise<void> =>
     serve(ns, protocol, port, what, { program: `SYSTEM:echo ${what} >> ${arrivals}` });
 
   before(async () => {
-    sh('sysctl -qw net.ipv4.ip_forward=0'); // so that the daemon switches it on, for containers only
+    sh('sysctl -qw net.ipv4.ip_forward=0'); // so that the daemon enables it, for containers only
     addUplink();
     addNeighbour('neighbour', 9);
     sh(
@@ -48,14 +50,17 @@ describe('a change of single chains', host, () => {
     kernel.close();
   });
 
-  /** What the neighbour must not reach: an unpublished port by TCP and UDP, and a host behind this one. */
+  /**
+   * Destinations that must be unreachable for the neighbour: an unpublished TCP and UDP port, and a host behind this
+   * one.
+   */
   const probe = (ns: string): string =>
     `nsenter --net=${ns} bash -c 'echo x >/dev/udp/${address}/53; echo x >/dev/udp/198.51.100.9/53; timeout 0.05 bash -c "echo x >/dev/tcp/${address}/81"' || true`;
 
   const names = (listing: string, kind: string): string[] =>
     [...listing.matchAll(new RegExp(`^\\t(?:${kind}) (\\S+) \\{`, 'gm'))].map((match) => match[1] ?? '');
 
-  /** Flushes each chain, set and map, and makes what somebody may add by mistake. */
+  /** Flushes each chain, set and map, and adds the rules that an administrator may add by mistake. */
   const changes = (): string[] => {
     const listing = sh('nft list table ip netyard');
     return [
@@ -66,20 +71,20 @@ describe('a change of single chains', host, () => {
     ];
   };
 
-  test('what counts arrivals counts them', async () => {
+  test('the recorder sees arrivals when the port is open', async () => {
     sh(probe(other));
     await eventually('they are counted', () => readFileSync(arrivals, 'utf8').split('\n').length === 4);
     sh(`: > ${arrivals}`);
   });
 
-  test(`${rounds} of them open no port and cut no connection`, async () => {
+  test(`${rounds} rounds of flushes open no port and break no connection`, async () => {
     const known = changes();
     assert.ok(known.length > 30, known.join('; '));
     const echo = new Echo(neighbour, '192.0.2.1', 8801);
     await echo.answers();
     for (let round = 0; round < rounds; round += 1) {
       const change = known[round % known.length] ?? '';
-      // This process, which repairs, waits meanwhile.
+      // sh() blocks this process, which also does the repair.
       sh(`nft '${change}' && ${probe(neighbour)}`);
       assert.equal(readFileSync(arrivals, 'utf8'), '', change);
       await echo.answers();

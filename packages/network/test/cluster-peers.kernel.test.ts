@@ -1,11 +1,11 @@
-/** A thousand hosts of a cluster on a real kernel: all of them in one go, one more at the cost of one. */
+/** Tests a cluster of a thousand peers on a real kernel: all in one batch, and one more at the cost of one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { PeerRequest } from '../src/index.ts';
+import { addUplink, eventually, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addUplink, eventually, sh } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 const peer = (number: number): PeerRequest => ({
@@ -36,7 +36,7 @@ describe('a big cluster', host, () => {
     return performance.now() - before;
   };
 
-  test('all at once, then one more and one less', async (t) => {
+  test('a thousand peers are added at once; then one is added and one is removed', async (t) => {
     t.diagnostic(`1000 hosts: ${(await time(() => testbed.networks.setClusterPeers(many(1000)))).toFixed(0)} ms`);
     assert.equal(routes(), 1000);
     for (const count of [1001, 1002, 1003, 1004, 1005])
@@ -53,7 +53,7 @@ describe('a big cluster', host, () => {
     );
   });
 
-  test('one deleted route of many, and one element, come back', async () => {
+  test('a deleted route and a deleted set element are restored', async () => {
     sh(`ip route delete ${peer(500).subnets[0]}`);
     await eventually('the route is back', () => has(500));
     sh(`nft 'delete element ip netyard peer_paths_24 { "up0" . ${peer(501).subnets[0]?.replace('/24', '')} }'`);
@@ -61,7 +61,7 @@ describe('a big cluster', host, () => {
     await eventually('the element is back', listed);
   });
 
-  test('all of them, after the rules are flushed and after the uplink was down', async (t) => {
+  test('all peers are restored after a flush of the rules and after the uplink was down', async (t) => {
     const open = (): number =>
       sh('nft list set ip netyard peer_paths_24 2>/dev/null || true').split('"up0" . ').length - 1;
     const before = performance.now();
@@ -74,7 +74,7 @@ describe('a big cluster', host, () => {
     t.diagnostic(`uplink down and up: ${(performance.now() - again).toFixed(0)} ms`);
   });
 
-  test('nobody is left', async () => {
+  test('no peer remains after all are removed', async () => {
     await testbed.networks.setClusterPeers([]);
     assert.equal(routes(), 0);
     assert.doesNotMatch(sh('nft list ruleset'), /peer h/);

@@ -1,4 +1,7 @@
-/** Peers that the cluster announces, on a kernel in memory: only differences are done, liars are refused alone. */
+/**
+ * Tests peers that the cluster announces, on an in-memory kernel: only differences are applied, only invalid ones are
+ * rejected.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeKernel } from '@netyard/testkit';
@@ -26,7 +29,7 @@ afterEach(() => testbed.close());
 const routes = (): string[] =>
   kernel.objects().flatMap((object) => (object.kind === 'route' && object.protocol === 78 ? [object.to] : []));
 
-test('one more and one less among many: only these are touched', async () => {
+test('adding or removing one peer of many touches only its objects', async () => {
   const hosts = [1, 2, 3, 4].map(host);
   assert.deepEqual(await testbed.networks.setClusterPeers(hosts), []);
   assert.deepEqual(
@@ -46,63 +49,63 @@ test('one more and one less among many: only these are touched', async () => {
   assert.deepEqual(touched(), ['delete', '192.168.2.0/24']);
   assert.deepEqual(kernel.forgottenSubnets, ['192.168.2.0/24']);
   assert.equal((await testbed.networks.peer('h1')).origin, 'cluster');
-  assert.deepEqual(testbed.store.peers(), [], 'the cluster keeps them, not the store');
+  assert.deepEqual(testbed.store.peers(), [], 'they are persisted by the cluster, not by the store');
   await assert.rejects(testbed.networks.removePeer('h1'), /is a host of the cluster/);
 });
 
-test('an announcement that changes takes the place of the former', async () => {
+test('a changed announcement replaces the previous one', async () => {
   await testbed.networks.setClusterPeers([host(1), host(2)]);
   await testbed.networks.setClusterPeers([host(1), { ...host(2), subnets: ['192.168.99.0/24'] }]);
   assert.deepEqual(routes().sort(), ['192.168.1.0/24', '192.168.99.0/24']);
 });
 
-test('liars are refused one by one and told; the others go on, and they too once they tell the truth', async () => {
-  await testbed.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
+test('invalid announcements are rejected and reported one by one; valid ones are accepted, also after a correction', async () => {
+  await testbed.networks.addPeer({ name: 'stored', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
   kernel.appear({ kind: 'route', to: '10.60.0.0/16', via: '172.16.0.1', link: 'eth0' });
-  const lies: [Partial<PeerRequest>, RegExp][] = [
+  const errors: [Partial<PeerRequest>, RegExp][] = [
     [{ subnets: ['172.17.0.0/24'] }, /our own network bridge/],
     [{ subnets: ['0.0.0.0/0'] }, /is no subnet of a host's containers/],
     [{ subnets: ['172.16.0.0/16'] }, /holds the peer's own address/],
     [{ subnets: ['10.60.3.0/24'] }, /the host's route 10\.60\.0\.0\/16/],
     [{ subnets: ['192.168.1.128/25'] }, /overlaps with 192\.168\.1\.0\/24 of peer h1/],
-    [{ subnets: ['10.50.1.0/24'] }, /of peer written/],
+    [{ subnets: ['10.50.1.0/24'] }, /of peer stored/],
     [{ address: '172.16.2.101' }, /is an address of this host/],
     [{ address: '172.16.10.1' }, /is the address of peer h1 already/],
     [{ address: '172.17.0.9' }, /is in our own network bridge/],
-    [{ name: 'written' }, /exists already/],
+    [{ name: 'stored' }, /exists already/],
     [{ subnets: [] }, /has no subnet/],
   ];
-  const liars = lies.map(([lie], index) => ({ ...host(20 + index), ...lie }));
+  const invalid = errors.map(([error], index) => ({ ...host(20 + index), ...error }));
   await testbed.networks.setClusterPeers([]);
-  const refused = await testbed.networks.setClusterPeers([host(1), ...liars, host(2)]);
+  const refused = await testbed.networks.setClusterPeers([host(1), ...invalid, host(2)]);
   assert.deepEqual(
     refused.map(({ name }) => name),
-    liars.map(({ name }) => name),
+    invalid.map(({ name }) => name),
   );
-  for (const [index, { problem }] of refused.entries()) assert.match(problem, lies[index]?.[1] ?? /never/);
+  for (const [index, { problem }] of refused.entries()) assert.match(problem, errors[index]?.[1] ?? /never/);
   assert.deepEqual(routes().sort(), ['10.50.0.0/16', '192.168.1.0/24', '192.168.2.0/24']);
-  const told = testbed.events.filter(({ action }) => action === 'refuse').map(({ detail }) => detail);
+  const reported = testbed.events.filter(({ action }) => action === 'refuse').map(({ detail }) => detail);
   assert.deepEqual(
-    told,
+    reported,
     refused.map(({ name, problem }) => `peer ${name}: ${problem}`),
   );
   const listed = (await testbed.networks.peers()).filter(({ problems }) => problems.length > 0);
-  assert.equal(listed.length, liars.length, 'peer ls shows them');
-  await testbed.networks.setClusterPeers([host(1), ...liars, host(2)]);
-  assert.equal(testbed.events.filter(({ action }) => action === 'refuse').length, liars.length, 'told once');
+  assert.equal(listed.length, invalid.length, 'peer ls shows them');
+  await testbed.networks.setClusterPeers([host(1), ...invalid, host(2)]);
+  assert.equal(testbed.events.filter(({ action }) => action === 'refuse').length, invalid.length, 'reported once');
   assert.deepEqual(await testbed.networks.setClusterPeers([host(1), host(2), host(20)]), []);
   assert.ok(routes().includes('192.168.20.0/24'));
 });
 
-test('what a refused one lacked is given to it when its holder goes', async () => {
-  await testbed.networks.addPeer({ name: 'written', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
+test('a rejected peer is accepted when the conflicting peer is removed', async () => {
+  await testbed.networks.addPeer({ name: 'stored', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
   assert.equal((await testbed.networks.setClusterPeers([host(1)])).length, 1);
-  await testbed.networks.removePeer('written');
+  await testbed.networks.removePeer('stored');
   assert.deepEqual((await testbed.networks.peer('h1')).problems, []);
   assert.deepEqual(routes(), ['192.168.1.0/24']);
 });
 
-test('a daemon that comes back leaves the ways open until it knows who is there', async () => {
+test('a restarted daemon keeps the routes of cluster peers until the cluster announces them', async () => {
   await testbed.networks.setClusterPeers([host(1), host(2)]);
   await testbed.networks.close();
   const before = kernel.objects();
@@ -115,23 +118,23 @@ test('a daemon that comes back leaves the ways open until it knows who is there'
   assert.ok(!JSON.stringify(kernel.objects()).includes('192.168.1.0'));
   await networks.close();
   await testbed.open({ awaitClusterPeers: false }).start([]);
-  assert.deepEqual(routes(), [], 'without a cluster they belong to nobody');
+  assert.deepEqual(routes(), [], 'without a cluster they are stale');
 });
 
-test('one whose objects are refused by the kernel keeps no other', async () => {
+test('a peer whose objects the kernel rejects does not block another peer', async () => {
   await testbed.networks.setClusterPeers([]);
   kernel.failAtStep(2);
   await testbed.networks.setClusterPeers([host(1), host(2)]);
-  assert.equal(routes().length, 2, 'the second attempt, one by one');
+  assert.equal(routes().length, 2, 'the retry applies them one by one');
 });
 
-test('of sixty newcomers one is refused by the kernel for good: the others are there', async () => {
+test('of sixty new peers, one that the kernel always rejects does not block the others', async () => {
   const hosts = Array.from({ length: 60 }, (_, index) => host(index + 1));
   await testbed.networks.setClusterPeers([]);
   const apply = kernel.apply.bind(kernel);
   kernel.apply = (plan, options) =>
     JSON.stringify(plan).includes('"192.168.40.0/24"') ? Promise.reject(new Error('no')) : apply(plan, options);
   await testbed.networks.setClusterPeers(hosts);
-  const wanted = hosts.flatMap(({ subnets }) => subnets).filter((subnet) => subnet !== '192.168.40.0/24');
-  assert.deepEqual(routes().toSorted(), wanted.toSorted());
+  const expected = hosts.flatMap(({ subnets }) => subnets).filter((subnet) => subnet !== '192.168.40.0/24');
+  assert.deepEqual(routes().toSorted(), expected.toSorted());
 });

@@ -1,4 +1,4 @@
-/** `network connect` and `disconnect` on a kernel in memory. */
+/** Tests `network connect` and `network disconnect` on an in-memory kernel. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('connect and disconnect: the rules of Docker', async () => {
+test('connect and disconnect follow the rules of Docker', async () => {
   const { networks } = testbed;
   const connect = (name: string, id: string) => networks.connect(name, id, { network: name });
   const web = await testbed.run('web');
@@ -42,7 +42,7 @@ test('connect and disconnect: the rules of Docker', async () => {
   );
 });
 
-test('a failed connect gives everything back, a dry run takes nothing', async () => {
+test('a failed connect releases everything, a dry run allocates nothing', async () => {
   const { networks } = testbed;
   const web = await testbed.run('web', { ports: [tcp(8801)] });
   const running = kernel.objects();

@@ -1,4 +1,4 @@
-/** Create time: what is refused, with which words and codes, and that nothing stays behind. */
+/** Tests what container creation rejects, with which message and code, and that nothing is leaked. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { SandboxConfig } from '../src/index.ts';
@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('create refuses, and registers nothing', async () => {
+test('create rejects invalid configurations and registers nothing', async () => {
   await testbed.create('host-mode', { mode: { kind: 'host' } });
   const host =
     "conflicting options: host type networking can't be used with links. This would result in undefined behavior";
@@ -43,13 +43,13 @@ test('create refuses, and registers nothing', async () => {
       `invalid config for network none: invalid endpoint settings:\n${userDefined}`,
     ],
   ];
-  for (const [wanted, code, message] of cases)
-    await assert.rejects(testbed.create('me', wanted), refuses(code, message), JSON.stringify(wanted));
+  for (const [config, code, message] of cases)
+    await assert.rejects(testbed.create('me', config), refuses(code, message), JSON.stringify(config));
   assert.equal(testbed.store.sandboxes().length, 1);
   assert.deepEqual(testbed.store.leases(testbed.networks.get('bridge').id), []);
 });
 
-test('links: order, first alias wins, container mode is followed to its owner', async () => {
+test('links keep their order, the first alias wins, and a target in container mode resolves to its owner', async () => {
   const owner = await testbed.create('owner');
   await testbed.create('sharer', { mode: { kind: 'container', ref: 'owner' } });
   const other = await testbed.create('other');
@@ -68,7 +68,7 @@ test('links: order, first alias wins, container mode is followed to its owner', 
   );
 });
 
-test('a static address: what is refused on a network that a user made', async () => {
+test('an unusable static address is rejected on a user-defined network', async () => {
   await openFront(testbed);
   const invalid = 'invalid config for network front: invalid endpoint settings:\n';
   const outside = refuses('invalid', `${invalid}no configured subnet contains IP address 10.1.1.1`);
@@ -86,7 +86,7 @@ test('a static address: what is refused on a network that a user made', async ()
   assert.equal(testbed.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
 });
 
-test('static addresses stay reserved while the container is stopped, and over a restart of ours', async () => {
+test('a static address stays reserved while the container is stopped and across a restart of the daemon', async () => {
   await openFront(testbed);
   const id = await testbed.create('static', onFront('10.5.0.2'));
   await testbed.networks.close();
@@ -98,7 +98,7 @@ test('static addresses stay reserved while the container is stopped, and over a 
   await testbed.create('heir', onFront('10.5.0.2'));
 });
 
-test('host and none stand alone', async () => {
+test('host and none cannot be combined with another network', async () => {
   const create = (kind: 'host' | 'none' | 'default', network: string) =>
     testbed.run('two', { mode: { kind }, endpoints: [{ network }] });
   await assert.rejects(create('host', 'bridge'), refuses('invalid', /^container sharing network namespace/));

@@ -1,4 +1,4 @@
-/** A cluster's names in memory: what others publish is put in by the test, what this host publishes is kept. */
+/** An in-memory cluster directory: the test sets what other hosts publish and reads what this host publishes. */
 import type { RemoteDirectory, RemoteName } from '../src/index.ts';
 
 export class FakeDirectory implements RemoteDirectory {
@@ -31,14 +31,14 @@ export class FakeDirectory implements RemoteDirectory {
     return () => this.#listeners.delete(listener);
   }
 
-  /** As if these were published now on the other hosts. */
-  tell(...others: RemoteName[]): void {
+  /** Simulates that the other hosts now publish exactly these names. */
+  setRemote(...others: RemoteName[]): void {
     this.others = others;
     for (const listener of this.#listeners) listener();
   }
 }
 
-/** `name` on `host` with an id made of a digit. */
+/** A container `name` on `host` whose id repeats one digit. */
 export const remote = (host: string, name: string, address: string, digit = '1'): RemoteName => ({
   host,
   name,

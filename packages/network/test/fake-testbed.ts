@@ -1,4 +1,4 @@
-/** What the tests of one verb on a kernel in memory share: a testbed, a network that a user made, and how errors are told. */
+/** Shared by the tests on an in-memory kernel: a testbed, a user-defined network and a matcher for errors. */
 import assert from 'node:assert/strict';
 import { isNetyardError } from '@netyard/core';
 import { FakeKernel } from '@netyard/testkit';
@@ -32,7 +32,7 @@ export const frontNetwork = {
 
 export const tcp = (hostPort: number) => ({ protocol: 'tcp' as const, containerPort: 80, hostPort });
 
-/** A network that a user made, in the store before the box opens. */
+/** A user-defined network, in the store before the package opens. */
 export async function openFront(testbed: Testbed): Promise<void> {
   testbed.store.putNetwork({ ...testbed.networks.get('bridge'), ...frontNetwork });
   await testbed.networks.close();

@@ -1,15 +1,17 @@
-/** icc=false: containers of the default bridge are apart but for links, with br_netfilter and without. */
+/**
+ * Tests icc=false: containers of the default bridge reach each other only through links, with and without br_netfilter.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { ask, askBriefly, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
+import { ask, askBriefly, pings, pingsBriefly, serve, sh, succeeds } from './probes.ts';
 
 const host = inFreshHost(import.meta.url);
 
 describeBridge(host, { icc: false }, (testbed, neighbour) => {
-  test('neither IP nor ARP passes between two containers, all else goes on', async () => {
+  test('neither IP nor ARP passes between two containers, all other traffic does', async () => {
     const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8803 }];
     const web = await testbed.run('web', { ports });
     const other = await testbed.run('other');
@@ -18,7 +20,7 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     const own = other.endpoints[0]?.ipv4Address ?? '';
     assert.equal(askBriefly(other.netnsPath, 'tcp', address, 80), '');
     assert.ok(!pingsBriefly(other.netnsPath, address));
-    // A static neighbour entry is what a liar would use: the frame itself must not pass either.
+    // A static neighbour entry bypasses ARP: the frame itself must not pass either.
     sh(`nsenter --net=${other.netnsPath} ip neighbour replace ${address} lladdr ${web.endpoints[0]?.mac} dev eth0`);
     assert.ok(!pingsBriefly(other.netnsPath, address));
     assert.equal(askBriefly(other.netnsPath, 'tcp', address, 80), '');
@@ -31,7 +33,7 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     await testbed.remove(other.containerId);
   });
 
-  test('a link opens the exposed ports of its target, follows it, and closes again', async () => {
+  test('a link opens the exposed ports of its target, follows its address, and closes them on removal', async () => {
     const exposed = [{ protocol: 'tcp' as const, port: 80 }];
     const db = await testbed.run('db', { exposed });
     const app = await testbed.run('app', { links: ['db:store'] });

@@ -1,4 +1,4 @@
-/** Links while containers live: the check at start, `rm --link`, variables. */
+/** Tests links of existing containers: the check at start, `rm --link`, environment variables. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openFakeTestbed, refuses } from './fake-testbed.ts';
@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('start refuses a link to a stopped target, and exec does as well', async () => {
+test('start and exec reject a link to a stopped target', async () => {
   const child = await testbed.create('child');
   const parent = await testbed.create('parent', { links: ['child:db'] });
   const stopped = refuses('internal', 'Cannot link to a non running container: /child AS /parent/db');
@@ -27,7 +27,7 @@ test('start refuses a link to a stopped target, and exec does as well', async ()
   );
 });
 
-test('rm --link', async () => {
+test('rm --link removes the link and keeps both containers', async () => {
   await testbed.create('child');
   const parent = await testbed.create('parent', { links: ['child:db', 'child:store'] });
   await assert.rejects(
@@ -35,8 +35,8 @@ test('rm --link', async () => {
     refuses('internal', 'Conflict, cannot remove the default link name of the container'),
   );
   await assert.rejects(
-    testbed.networks.removeLink('nobody/db'),
-    refuses('internal', 'Cannot get parent /nobody for link name /nobody/db'),
+    testbed.networks.removeLink('missing/db'),
+    refuses('internal', 'Cannot get parent /missing for link name /missing/db'),
   );
   await testbed.networks.removeLink('parent/db');
   assert.deepEqual(
@@ -47,7 +47,7 @@ test('rm --link', async () => {
   await assert.rejects(testbed.networks.removeLink('parent/db'), refuses('not-found', 'No such container: parent/db'));
 });
 
-test('legacy variables come only when asked for', async () => {
+test('legacy link variables are set only on request', async () => {
   const child = await testbed.run('child', { exposed: [{ protocol: 'tcp', port: 80 }] });
   const parent = await testbed.run('parent', { links: ['child:db'] });
   assert.deepEqual(testbed.networks.linkEnvironment(parent.containerId), []);

@@ -1,4 +1,4 @@
-/** A NetworkStore in memory, for tests of the network box alone. Keeps copies, as a real one would. */
+/** An in-memory NetworkStore for tests of the network package alone. Stores copies, as a real store does. */
 import type { LinkRecord, NetworkRecord, NetworkStore, PeerRecord, SandboxConfig, SandboxState } from '../src/index.ts';
 
 export function memoryStore(): NetworkStore {

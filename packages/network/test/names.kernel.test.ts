@@ -1,4 +1,4 @@
-/** Name servers in real namespaces, asked by real resolvers, with an upstream on the host's loopback. */
+/** Tests name servers in real namespaces with real resolvers and an upstream server on the host's loopback. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -12,14 +12,14 @@ import { inFreshHost } from '@netyard/testkit';
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { SandboxConfig } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
+import { addUplink, eventually, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addUplink, eventually, sh } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
 const directory = new FakeDirectory('server1');
-// Repairs inside containers hold a descriptor per namespace: off, since descriptors are counted here.
-const testbed = new Testbed({ kernel, plugs: { directory }, settings: { repairContainers: 'never' } });
+// The watch of a container's namespace costs a descriptor: disabled, because the tests count the name server's.
+const testbed = new Testbed({ kernel, adapters: { directory }, settings: { repairContainers: 'never' } });
 const run = promisify(execFile);
 const others = [
   { name: 'server2', address: '192.0.2.102', subnets: ['192.168.12.0/24'] },
@@ -29,7 +29,7 @@ const closing: (() => void)[] = [];
 
 const known = ['outside.example', 'big.example'];
 
-/** 127.0.0.53, as systemd-resolved has it. `big.example` does not fit into UDP. */
+/** An upstream on 127.0.0.53, where systemd-resolved listens. The answer for `big.example` does not fit into UDP. */
 async function serveUpstream(): Promise<void> {
   const answer = (query: Buffer, isTcp: boolean): Buffer => {
     const { id = 0, questions = [] } = decode(query);
@@ -76,7 +76,7 @@ after(async () => {
 
 type Started = Awaited<ReturnType<Testbed['run']>>;
 
-/** The C library's resolver with the container's own files; '' when there is no such name. */
+/** Asks the C library's resolver with the container's own files; '' if the name does not exist. */
 async function getent(of: Started, database: string, name: string): Promise<string> {
   const { hosts, resolvConf } = of.files;
   const line = `mount --bind ${hosts} /etc/hosts; mount --bind ${resolvConf} /etc/resolv.conf; exec getent ${database} ${name}`;
@@ -86,7 +86,9 @@ async function getent(of: Started, database: string, name: string): Promise<stri
   return (stdout ?? '').trim().replace(/\s+/g, ' ');
 }
 
-/** Node's own resolver (c-ares) inside the namespace, which goes on to TCP by itself; prints addresses or the error. */
+/**
+ * Asks c-ares (Node's resolver) inside the namespace, which falls back to TCP; returns the addresses or the error code.
+ */
 async function ask(of: Started, expression: string): Promise<string> {
   const program = `const { Resolver } = require('node:dns').promises; const r = new Resolver({ timeout: 60_000, tries: 1 });
     r.setServers(['127.0.0.11']); (async () => ${expression})().then((x) => console.log(JSON.stringify(x)), (e) => console.log(e.code));`;
@@ -94,8 +96,8 @@ async function ask(of: Started, expression: string): Promise<string> {
   return stdout.trim();
 }
 
-test('NAME.HOST, NAME and addresses resolve in a container, and so does the world outside', host, async () => {
-  directory.tell(
+test('a container resolves NAME.HOST, NAME, addresses and external names', host, async () => {
+  directory.setRemote(
     remote('server2', 'nginx-1', '192.168.12.2', '1'),
     remote('server2', 'twice', '192.168.12.3', '2'),
     remote('server3', 'twice', '192.168.13.3', '3'),
@@ -105,7 +107,7 @@ test('NAME.HOST, NAME and addresses resolve in a container, and so does the worl
   for (const name of ['nginx-1.server2', 'nginx-1', 'NGINX-1'])
     assert.match(await getent(one, 'ahostsv4', name), /^192\.168\.12\.2 STREAM/);
   assert.match(await getent(one, 'hosts', '192.168.12.2'), /nginx-1\.server2/);
-  assert.equal(await getent(one, 'ahostsv4', 'twice'), '', 'on two hosts: none');
+  assert.equal(await getent(one, 'ahostsv4', 'twice'), '', 'ambiguous on two hosts: not found');
   assert.match(await getent(one, 'ahostsv4', 'twice.server3'), /^192\.168\.13\.3 /);
   assert.match(await getent(one, 'ahostsv4', 'outside.example'), /^198\.51\.100\.1 /, 'through 127.0.0.53 of the host');
   assert.equal(await ask(one, "(await r.resolve4('big.example')).length"), '100', 'truncated, then over TCP');
@@ -114,7 +116,7 @@ test('NAME.HOST, NAME and addresses resolve in a container, and so does the worl
   await testbed.remove(one.containerId);
 });
 
-test('names follow what runs here and elsewhere', host, async () => {
+test('names follow the running containers of this host and of others', host, async () => {
   const asker = await testbed.run('asker');
   const web = await testbed.run('web', { publishName: true });
   await testbed.run('quiet').then(({ containerId }) => testbed.remove(containerId));
@@ -132,56 +134,56 @@ test('names follow what runs here and elsewhere', host, async () => {
   await testbed.stop(web.containerId);
   assert.deepEqual(directory.published, []);
   assert.equal(await ask(asker, "r.resolve4('site')"), 'ENOTFOUND');
-  directory.tell(remote('server2', 'site', '192.168.12.9'), remote('server2', 'liar', '203.0.113.9', '4'));
+  directory.setRemote(remote('server2', 'site', '192.168.12.9'), remote('server2', 'invalid', '203.0.113.9', '4'));
   assert.equal(await ask(asker, "r.resolve4('site')"), '["192.168.12.9"]');
-  assert.equal(await ask(asker, "r.resolve4('liar')"), 'ENOTFOUND', 'not in a subnet of its host');
+  assert.equal(await ask(asker, "r.resolve4('invalid')"), 'ENOTFOUND', 'its address is not in a subnet of its host');
   await testbed.remove(web.containerId);
   await testbed.remove(asker.containerId);
 });
 
-const openSockets = (): number => readdirSync('/proc/self/fd').length;
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
-test('two descriptors for a container, gone when its stop returns', host, async () => {
-  const before = openSockets();
+test('the name server of a container costs two descriptors, closed when its stop returns', host, async () => {
+  const before = openDescriptors();
   const one = await testbed.run('one');
-  assert.equal(openSockets(), before + 2);
+  assert.equal(openDescriptors(), before + 2);
   await testbed.stop(one.containerId);
-  assert.equal(openSockets(), before);
+  assert.equal(openDescriptors(), before);
   await testbed.remove(one.containerId);
 });
 
 test(
-  'sharers use the owner’s server, also when the owner has stopped; none and name servers have none',
+  'a shared namespace has one name server, also while its owner is stopped; some configurations have none',
   host,
   async () => {
-    const before = openSockets();
+    const before = openDescriptors();
     const owner = await testbed.run('owner');
     const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: owner.containerId } });
-    assert.equal(openSockets(), before + 2);
+    assert.equal(openDescriptors(), before + 2);
     await testbed.stop(owner.containerId);
     assert.equal(await ask({ ...sharer, files: owner.files }, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     await testbed.start(owner.containerId);
     assert.equal(await ask(sharer, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     await testbed.stop(owner.containerId);
     await testbed.remove(sharer.containerId);
-    assert.equal(openSockets(), before);
+    assert.equal(openDescriptors(), before);
     await testbed.remove(owner.containerId);
     const cases: Partial<SandboxConfig>[] = [
       { mode: { kind: 'none' } },
       { exposed: [{ protocol: 'udp', port: 53 }] },
       { dns: ['127.0.0.1'] },
     ];
-    for (const wanted of cases) {
-      const id = await testbed.create('other', wanted);
+    for (const config of cases) {
+      const id = await testbed.create('other', config);
       const state = await testbed.start(id);
-      assert.equal(openSockets(), before);
+      assert.equal(openDescriptors(), before);
       assert.doesNotMatch(readFileSync(state.files.resolvConf, 'utf8'), /127\.0\.0\.11/);
       await testbed.remove(id);
     }
   },
 );
 
-test('a daemon that comes back serves what runs, and publishes it once', host, async () => {
+test('a restarted daemon serves running containers and publishes them once', host, async () => {
   const web = await testbed.run('web', { publishName: true });
   const calls = directory.calls;
   await testbed.networks.close();
@@ -194,48 +196,52 @@ test('a daemon that comes back serves what runs, and publishes it once', host, a
   await testbed.remove(web.containerId);
 });
 
-test('--dns names the servers that are asked in turn, and a dead one is passed over', host, async () => {
+test('queries go to the servers of --dns only; without a reachable one they fail with SERVFAIL', host, async () => {
   const one = await testbed.run('one', { dns: ['192.0.2.1'] });
   assert.equal(await ask(one, "r.resolve4('outside.example')"), 'ESERVFAIL');
   assert.match(readFileSync(one.files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11\nnameserver 192\.0\.2\.1\n/);
   await testbed.remove(one.containerId);
 });
 
-test('a flood of queries and of connections leaves the daemon alive, and others served', host, async () => {
-  const one = await testbed.run('one');
-  const other = await testbed.run('other');
-  const flood = `const d = require('node:dgram'), n = require('node:net');
+test(
+  'a flood of queries and connections does not stop the daemon or the service of other containers',
+  host,
+  async () => {
+    const one = await testbed.run('one');
+    const other = await testbed.run('other');
+    const flood = `const d = require('node:dgram'), n = require('node:net');
     const s = d.createSocket('udp4'); const q = Buffer.alloc(40, 1);
     for (let i = 0; i < 3000; i += 1) s.send(i % 3 ? q.subarray(0, i % 40) : Buffer.from('123401000001000000000000076578616d706c65036f72670000010001', 'hex'), 53, '127.0.0.11');
     for (let i = 0; i < 60; i += 1) n.connect(53, '127.0.0.11').on('error', () => {});
     setTimeout(() => process.exit(0), 1500);`;
-  const flooding = run('nsenter', [`--net=${one.netnsPath}`, process.execPath, '-e', flood]);
-  assert.equal(await ask(other, "r.resolve4('outside.example')"), '["198.51.100.1"]');
-  await flooding;
-  await eventually('what the flood opened is closed', () => openSockets() < 100);
-  await testbed.remove(one.containerId);
-  await testbed.remove(other.containerId);
-});
+    const flooding = run('nsenter', [`--net=${one.netnsPath}`, process.execPath, '-e', flood]);
+    assert.equal(await ask(other, "r.resolve4('outside.example')"), '["198.51.100.1"]');
+    await flooding;
+    await eventually('the sockets of the flood are closed', () => openDescriptors() < 100);
+    await testbed.remove(one.containerId);
+    await testbed.remove(other.containerId);
+  },
+);
 
-test('links to another host: a line in the hosts file that follows, in place', host, async () => {
-  directory.tell(remote('server2', 'nginx-1', '192.168.12.2', 'd'));
+test('a link to another host is a line in the hosts file that is updated in place', host, async () => {
+  directory.setRemote(remote('server2', 'nginx-1', '192.168.12.2', 'd'));
   const parent = await testbed.run('parent', { links: ['server2/nginx-1:web1', 'server2/nginx-1'] });
   const hosts = (): string => readFileSync(parent.files.hosts, 'utf8');
   assert.match(hosts(), /^192\.168\.12\.2\tweb1 dddddddddddd nginx-1\n192\.168\.12\.2\tnginx-1 dddddddddddd\n172\./m);
   assert.match(await getent(parent, 'hosts', 'web1'), /^192\.168\.12\.2 web1/);
   const inode = sh(`stat -c %i ${parent.files.hosts}`);
-  directory.tell(remote('server2', 'nginx-1', '192.168.12.7', 'd'));
+  directory.setRemote(remote('server2', 'nginx-1', '192.168.12.7', 'd'));
   await eventually('a new address', () => /^192\.168\.12\.7\tweb1 dddddddddddd nginx-1$/m.test(hosts()));
-  directory.tell();
-  directory.tell(remote('server3', 'nginx-1', '192.168.13.2', 'e'));
+  directory.setRemote();
+  directory.setRemote(remote('server3', 'nginx-1', '192.168.13.2', 'e'));
   await eventually('another host', () => /^192\.168\.13\.2\tweb1 eeeeeeeeeeee nginx-1$/m.test(hosts()));
-  directory.tell();
+  directory.setRemote();
   await testbed.networks.close();
   directory.others = [remote('server2', 'nginx-1', '192.168.12.8', 'f')];
   const networks = testbed.open();
   await networks.start([parent.containerId]);
   await networks.setClusterPeers(others);
-  await eventually('what changed while the daemon was away', () =>
+  await eventually('a change made while the daemon was down', () =>
     /^192\.168\.12\.8\tweb1 ffffffffffff/m.test(hosts()),
   );
   assert.equal(sh(`stat -c %i ${parent.files.hosts}`), inode);

@@ -1,4 +1,6 @@
-/** Networks themselves: the three of Docker, the default bridge's address, what others or a crash left; explain. */
+/**
+ * Tests networks: Docker's predefined ones, the default bridge's address, foreign bridges, orphans of a crash, explain.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeKernel } from '@netyard/testkit';
@@ -13,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('networks: the three of Docker, by name, id and prefix, and what may not be done to them', async () => {
+test("Docker's three networks are found by name, id and prefix, and are protected", async () => {
   const { networks } = testbed;
   assert.deepEqual(
     networks.list().map(({ name, driver }) => `${name} ${driver}`),
@@ -34,7 +36,7 @@ test('networks: the three of Docker, by name, id and prefix, and what may not be
   );
 });
 
-test('--bip: what cannot be, what overlaps a route of the host, and moving the bridge', async () => {
+test('--bip rejects invalid addresses and routes in use, and moves an idle bridge', async () => {
   assert.throws(
     () => testbed.open({ bip: '300.1.1.1/24' }),
     refuses('invalid', 'parse bip failed: invalid CIDR address: 300.1.1.1/24'),
@@ -60,7 +62,7 @@ test('--bip: what cannot be, what overlaps a route of the host, and moving the b
   assert.equal((await testbed.start(web.containerId)).endpoints[0]?.ipv4Address, '10.9.0.2');
 });
 
-test('a bridge of somebody else is left alone', async () => {
+test("another program's bridge is left alone", async () => {
   const foreign = new FakeKernel();
   foreign.appear({ kind: 'bridge', name: 'docker0', up: true });
   const other = new Testbed({ kernel: foreign });
@@ -75,7 +77,7 @@ test('a bridge of somebody else is left alone', async () => {
   await other.close();
 });
 
-test('what a crash between us and the engine left is forgotten at start', async () => {
+test('start deletes sandboxes whose container the engine does not know', async () => {
   await openFront(testbed);
   const id = await testbed.create('lost', onFront('10.5.0.2'));
   await testbed.networks.close();
@@ -85,16 +87,16 @@ test('what a crash between us and the engine left is forgotten at start', async 
   assert.deepEqual(testbed.store.leases(frontNetwork.id), []);
 });
 
-test('explain names everything that stands for a container; topology draws it', async () => {
+test('explain lists every kernel object of a container; topology shows them', async () => {
   const web = await testbed.run('web', { ports: [tcp(8801)] });
   const { owner, objects } = testbed.networks.explain('web');
   assert.equal(owner, 'container web');
-  const wanted = kernel.objects();
+  const expected = kernel.objects();
   const other = new FakeKernel();
   await other.apply({ owner, objects });
   assert.deepEqual(
     new Set(other.objects().map((object) => JSON.stringify(object))),
-    new Set(wanted.map((object) => JSON.stringify(object))),
+    new Set(expected.map((object) => JSON.stringify(object))),
   );
   const { nodes, edges } = testbed.networks.topology();
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /**
- * ufw and firewalld as Debian ships them, on a host with containers. They are taken from a folder that
- * `script/unpack-firewalls DIR` filled, named by NETYARD_FIREWALLS=DIR; laid over /etc and /usr of the test's own host.
+ * Tests ufw and firewalld, as Debian ships them, on a host with containers. NETYARD_FIREWALLS=DIR names a folder that
+ * `script/unpack-firewalls DIR` filled; it is overlaid on /etc and /usr of the test host.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,8 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
 
 const unpacked = `${process.env['NETYARD_FIREWALLS'] ?? ''}/root`;
 const host = await inFreshHost(import.meta.url);
@@ -25,7 +25,7 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Con
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/>
 </policy></busconfig>`;
 
-/** Nothing that the firewalls write reaches the machine. */
+/** Overlays keep the firewalls' writes off the machine. */
 function layOver(): void {
   sh('mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock /run/dbus /run/firewalld /run/etc /run/etc-work');
   sh(`mount -t overlay overlay -o lowerdir=${unpacked}/etc:/etc,upperdir=/run/etc,workdir=/run/etc-work /etc`);
@@ -111,7 +111,7 @@ describe('with another firewall', options, () => {
   }
 
   for (const firewall of [ufw, firewalld]) {
-    test(`${firewall.name}: containers are reached and reach out, after each reload and restart of both`, async () => {
+    test(`${firewall.name}: containers are reachable and have outbound access after each reload and restart of both`, async () => {
       await firewall.start();
       await eventually('the rules are there', () => marked() === '2');
       await passes();
@@ -126,12 +126,12 @@ describe('with another firewall', options, () => {
       await passes();
       const ids = [...testbed.containers.keys()];
       await testbed.networks.close();
-      firewall.reload(); // while no daemon is there to put the rules back
+      firewall.reload(); // while no daemon runs that would restore the rules
       await testbed.open().start(ids);
       await passes();
     });
 
-    test(`${firewall.name}: without a container the end of the daemon takes the rules out`, async () => {
+    test(`${firewall.name}: the daemon deletes its rules on exit if no container runs`, async () => {
       await testbed.networks.close();
       assert.equal(marked(), '2', 'containers go on');
       await testbed.open().start([]);

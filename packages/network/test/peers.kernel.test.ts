@@ -1,16 +1,18 @@
-/** Peers with real packets: another host with containers, a stranger on the same wire, and what breaks in between. */
+/**
+ * Tests a directly connected peer with real packets: its containers, an unrelated host on the same segment, repairs.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { addNeighbour, addUplink, ask, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, ask, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 const peer = { name: 'server2', address: '192.0.2.2', subnets: ['192.168.12.0/24'] };
 
-/** A host whose containers are an address of its own: enough for whoever looks from outside. */
+/** A host with an extra address on lo that stands in for its containers: other hosts cannot tell the difference. */
 function addHost(name: string, number: number, container: string): string {
   const ns = addNeighbour(name, number);
   sh(`ip -n ${name} address add ${container} dev lo && ip -n ${name} route add 172.17.0.0/16 via 192.0.2.1`);
@@ -22,17 +24,17 @@ const fromBriefly = (ns: string, source: string, address: string): boolean => pi
 
 const dump = (): string => sh('ip route; nft list ruleset');
 
-describe('a peer on the same wire', host, () => {
+describe('a peer on the same segment', host, () => {
   const kernel = openKernel();
   const testbed = new Testbed({ kernel });
   let server2 = '';
-  let stranger = '';
+  let unrelated = '';
   let web: SandboxState & { containerId: string };
 
   before(async () => {
     addUplink();
     server2 = addHost('server2', 2, '192.168.12.2/32');
-    stranger = addHost('stranger', 3, '192.168.13.2/32');
+    unrelated = addHost('unrelated', 3, '192.168.13.2/32');
     await testbed.networks.start([]);
     web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     await serve(web.netnsPath, 'tcp', 80, 'web');
@@ -42,7 +44,7 @@ describe('a peer on the same wire', host, () => {
     await testbed.close();
     kernel.close();
     sh(
-      'ip netns delete server2; ip netns delete stranger; ip link delete up0; ip link delete docker0; nft flush ruleset',
+      'ip netns delete server2; ip netns delete unrelated; ip link delete up0; ip link delete docker0; nft flush ruleset',
     );
   });
 
@@ -50,7 +52,7 @@ describe('a peer on the same wire', host, () => {
   const reachable = (): boolean =>
     fromBriefly(server2, '192.168.12.2', address()) && pingsBriefly(web.netnsPath, '192.168.12.2');
 
-  test('not reachable before, both ways after, with sources kept; nobody else', async () => {
+  test('containers of both hosts reach each other with their own addresses after peer add; other hosts do not', async () => {
     assert.ok(!fromBriefly(server2, '192.168.12.2', address()));
     assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
     await testbed.networks.addPeer(peer);
@@ -60,13 +62,13 @@ describe('a peer on the same wire', host, () => {
     assert.equal(ask(web.netnsPath, 'tcp', '192.168.12.2', 81), `far ${address()}`);
     assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1', 'the host, from its bridge');
     assert.ok(!fromBriefly(server2, '192.0.2.2', address()), 'the other host itself is not its containers');
-    assert.ok(!pingsBriefly(stranger, address()));
-    assert.ok(!fromBriefly(stranger, '192.168.13.2', address()));
+    assert.ok(!pingsBriefly(unrelated, address()));
+    assert.ok(!fromBriefly(unrelated, '192.168.13.2', address()));
   });
 
-  test('published ports and masquerade go on beside it', () => {
-    assert.equal(ask(stranger, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.3');
-    assert.ok(pings(web.netnsPath, '192.0.2.3'), 'the stranger is reached as the host');
+  test('published ports and masquerade work beside a peer', () => {
+    assert.equal(ask(unrelated, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.3');
+    assert.ok(pings(web.netnsPath, '192.0.2.3'), 'the unrelated host sees the address of this host');
   });
 
   const breakages: [string, string][] = [
@@ -78,16 +80,16 @@ describe('a peer on the same wire', host, () => {
     ['the element is deleted', `nft 'delete element ip netyard peer_paths_24 { "up0" . 192.168.12.0 }'`],
   ];
   for (const [what, command] of breakages)
-    test(`mended: ${what}`, async () => {
-      await eventually('all is well before', reachable);
+    test(`the path is repaired after: ${what}`, async () => {
+      await eventually('reachable before the change', reachable);
       testbed.events.length = 0;
       sh(command);
       if (what.includes('another')) sh('ip -n server2 route replace 172.17.0.0/16 via 192.0.2.7');
-      await eventually('it is mended', reachable);
-      await eventually('it is told', () => testbed.events.some(({ action }) => action === 'repair'));
+      await eventually('it is repaired', reachable);
+      await eventually('the repair is reported', () => testbed.events.some(({ action }) => action === 'repair'));
     });
 
-  test('an uplink that stays down is told of, and what stands there meanwhile is nothing', async () => {
+  test('an uplink that stays down is reported, and the peer has no objects meanwhile', async () => {
     sh('ip link set up0 down');
     await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
     const { problems, routes } = await testbed.networks.peer('server2');
@@ -98,16 +100,19 @@ describe('a peer on the same wire', host, () => {
     assert.deepEqual((await testbed.networks.peer('server2')).problems, []);
   });
 
-  test("somebody else's route to the same subnet is left alone and told of", async () => {
+  test("another program's route to the same subnet is left alone and reported", async () => {
     sh('ip route replace 192.168.12.0/24 via 192.0.2.3');
-    await eventually('told', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
+    await eventually(
+      'the element is deleted',
+      () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'),
+    );
     assert.match((await testbed.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
     assert.match(sh('ip route show 192.168.12.0/24'), /via 192\.0\.2\.3/);
     sh('ip route delete 192.168.12.0/24');
-    await eventually('ours again', reachable);
+    await eventually("Netyard's route is restored", reachable);
   });
 
-  test('removed, nothing remains', async () => {
+  test('a removed peer leaves nothing', async () => {
     const tracked = (): string =>
       sh('conntrack -L -s 192.168.12.2 2>/dev/null; conntrack -L -d 192.168.12.2 2>/dev/null');
     assert.match(tracked(), /192\.168\.12\.2/);
@@ -116,7 +121,7 @@ describe('a peer on the same wire', host, () => {
     assert.doesNotMatch(dump(), /192\.168\.12|proto 78|server2/);
     assert.ok(!pingsBriefly(web.netnsPath, '192.168.12.2'));
     assert.ok(!fromBriefly(server2, '192.168.12.2', address()));
-    assert.equal(ask(stranger, 'tcp', '192.0.2.7', 8801), 'web 192.0.2.3');
+    assert.equal(ask(unrelated, 'tcp', '192.0.2.7', 8801), 'web 192.0.2.3');
   });
 });
 
@@ -133,17 +138,17 @@ describe('without icc', host, () => {
     kernel.close();
   });
 
-  test('a container that borrows an address of a peer gets no further than any other', async () => {
+  test('a container that spoofs an address of a peer is isolated like any other', async () => {
     const web = await testbed.run('web');
-    const thief = await testbed.run('thief');
+    const spoofer = await testbed.run('spoofer');
     const arrived = (): string =>
       sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
-    sh(`nsenter --net=${thief.netnsPath} ip address add 192.168.12.9/32 dev lo`);
-    const ask = () => fromBriefly(thief.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
+    sh(`nsenter --net=${spoofer.netnsPath} ip address add 192.168.12.9/32 dev lo`);
+    const ask = () => fromBriefly(spoofer.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
     assert.ok(!ask());
     assert.equal(arrived(), '0\n');
     sh(`nft 'add element ip netyard peer_paths { 192.168.12.9 . "docker0" }'`);
     ask();
-    assert.equal(arrived(), '1\n', 'which the link alone prevents');
+    assert.equal(arrived(), '1\n', 'only the check of the interface blocks it');
   });
 });

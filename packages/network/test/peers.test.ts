@@ -1,4 +1,4 @@
-/** Peers on a kernel in memory: nothing stays of a failure, and what was written down is found again. */
+/** Tests peers on an in-memory kernel: failures roll back, and stored peers are restored at start. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -25,7 +25,7 @@ const refuses = (code: string, message: RegExp) => (error: unknown) =>
 
 const routes = (): string[] => kernel.objects().flatMap((object) => (object.kind === 'route' ? [object.to] : []));
 
-test('added, told of, explained, removed without trace', async () => {
+test('a peer is added, listed, explained and removed without a trace', async () => {
   const before = kernel.objects();
   const planned = await testbed.networks.planAddPeer(server2);
   assert.equal(planned.length, 14);
@@ -51,7 +51,7 @@ test('added, told of, explained, removed without trace', async () => {
   await assert.rejects(testbed.networks.removePeer('server2'), refuses('not-found', /^peer server2 not found$/));
 });
 
-test('packets are looked for unasked, so that one question tells when a peer was seen', async (t) => {
+test('packet counters are sampled periodically, so that lastSeen survives a reset of the counters', async (t) => {
   await testbed.networks.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
   await testbed.open().start([]);
@@ -59,12 +59,12 @@ test('packets are looked for unasked, so that one question tells when a peer was
   kernel.counted.set('peer_packets_in_24 192.168.12.0', { packets: 3n, bytes: 252n });
   t.mock.timers.tick(15_000);
   await setImmediate();
-  kernel.counted.clear(); // the rules are made anew, before anybody asks
+  kernel.counted.clear(); // as if the rules were recreated before the next request
   const { packets, lastSeen } = await testbed.networks.peer('server2');
   assert.deepEqual([packets.in, lastSeen], [0n, 1_700_000_000_000_000_000n]);
 });
 
-test('a refusal or a failure at any step leaves nothing', async () => {
+test('a rejected peer and a failure at any step leave nothing', async () => {
   const before = kernel.objects();
   for (let step = 1; step <= 14; step += 1) {
     kernel.failAtStep(step);
@@ -91,13 +91,13 @@ test('a refusal or a failure at any step leaves nothing', async () => {
   assert.deepEqual(kernel.objects(), full);
 });
 
-test('a daemon that comes back finds its peers, and clears away those that are no longer wanted', async () => {
+test('a restarted daemon restores its peers and deletes those that are no longer configured', async () => {
   await testbed.networks.addPeer(server2);
-  const wanted = kernel.objects();
+  const expected = kernel.objects();
   await testbed.networks.close();
   kernel.vanish({ kind: 'route', to: '10.12.0.0/16' });
   await testbed.open().start([]);
-  assert.deepEqual(new Set(kernel.objects()), new Set(wanted));
+  assert.deepEqual(new Set(kernel.objects()), new Set(expected));
   await testbed.networks.close();
   testbed.store.deletePeer('server2');
   await testbed.open().start([]);
@@ -105,7 +105,7 @@ test('a daemon that comes back finds its peers, and clears away those that are n
   assert.ok(!kernel.objects().some((object) => object.kind === 'nft-element' && object.set.startsWith('peer_paths')));
 });
 
-test('peers of the configuration', async () => {
+test('peers of the configuration are added at start and cannot be removed', async () => {
   await testbed.networks.close();
   const networks = testbed.open({ peers: [server2] });
   await networks.start([]);
@@ -118,7 +118,7 @@ test('peers of the configuration', async () => {
   assert.deepEqual(routes(), []);
 });
 
-test('an uplink that is away when the daemon starts is told of, and nothing of the peer is there', async () => {
+test('an uplink that is missing at start is reported, and the peer has no objects', async () => {
   await testbed.networks.addPeer(server2);
   await testbed.networks.close();
   kernel.vanish(uplink);
@@ -130,7 +130,7 @@ test('an uplink that is away when the daemon starts is told of, and nothing of t
   assert.throws(() => networks.explain('server2'), refuses('conflict', /has no path/));
 });
 
-test('cleanup finds routes without any state', async () => {
+test('cleanup deletes peer routes without stored state', async () => {
   await testbed.networks.addPeer(server2);
   await testbed.networks.close();
   testbed.store.deletePeer('server2');

@@ -1,4 +1,4 @@
-/** Stop time: what goes, what a dry run says of it, and records that should not be. */
+/** Tests the release of a container's network: deleted objects, the dry run, and inconsistent records. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('what a dry run of release and rm --link prints is what goes', async () => {
+test('release and rm --link delete exactly what their dry run prints', async () => {
   const { networks } = testbed;
   await networks.close();
   await testbed.open({ icc: false }).start([]);
@@ -26,7 +26,7 @@ test('what a dry run of release and rm --link prints is what goes', async () => 
     if (object.kind === 'file' && object.path === files.hosts) writeFileSync(object.path, object.content);
   const words = (operations: readonly { action: string; object: object }[]): string[] =>
     operations.map((operation) => JSON.stringify(operation)).sort();
-  /** The work is done after the plan, and nothing before it. */
+  /** Checks that the plan changes nothing and that the work then does exactly what is planned. */
   const same = async (plan: () => Promise<KernelOperation[]>, work: () => Promise<void>): Promise<string[]> => {
     const before = kernel.objects();
     const done = kernel.done.length;
@@ -54,7 +54,7 @@ test('what a dry run of release and rm --link prints is what goes', async () => 
   await release(child.containerId);
 });
 
-test('a host-mode container with an endpoint on a bridge, as could once be made, can be removed', async () => {
+test('a host-mode container with a bridge endpoint, as old versions stored it, can be removed', async () => {
   const { containerId, ...state } = await testbed.run('old', { mode: { kind: 'host' } });
   const config = testbed.networks.config(containerId);
   const web = await testbed.run('web');

@@ -1,8 +1,10 @@
-/** Links to other hosts on a kernel in memory: who is asked, what is refused and how, and what is kept. */
+/**
+ * Tests links to containers of other hosts, on an in-memory kernel: lookups, rejected requests and stored addresses.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ApplyReport } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
@@ -13,7 +15,7 @@ import { Testbed } from './testbed.ts';
 const api: PeerApi = { url: 'https://172.16.2.102:2376', ca: '/ca.pem', certificate: '/cert.pem', key: '/key.pem' };
 const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'] };
 
-/** Peers' APIs in memory. */
+/** In-memory peer APIs. */
 class FakeApis implements PeerApis {
   containers: RemoteName[] = [];
   isUnreachable = false;
@@ -46,14 +48,14 @@ class FakeApis implements PeerApis {
     return containers;
   }
 
-  async tell(...containers: RemoteName[]): Promise<void> {
+  async setContainers(...containers: RemoteName[]): Promise<void> {
     this.containers = containers;
     for (const listener of this.#listeners) listener();
-    for (let turns = 0; turns < 10; turns += 1) await turn();
+    for (let count = 0; count < 10; count += 1) await yieldToLoop();
   }
 }
 
-/** Its files are on the disk as well, where they are read before they are edited. */
+/** Also writes files to the disk: the code under test reads them before it edits them. */
 class KernelWithFiles extends FakeKernel {
   override async apply(...args: Parameters<FakeKernel['apply']>): Promise<ApplyReport> {
     const report = await super.apply(...args);
@@ -73,9 +75,12 @@ async function openTestbed(options: { cluster: boolean }): Promise<void> {
   directory = new FakeDirectory('server1');
   apis = new FakeApis();
   const openListener = (): never => {
-    throw new NetyardError('internal', 'no sockets here');
+    throw new NetyardError('internal', 'this test opens no sockets');
   };
-  testbed = new Testbed({ kernel, plugs: { peerApis: apis, openListener, ...(options.cluster ? { directory } : {}) } });
+  testbed = new Testbed({
+    kernel,
+    adapters: { peerApis: apis, openListener, ...(options.cluster ? { directory } : {}) },
+  });
   await testbed.networks.start([]);
 }
 beforeEach(() => openTestbed({ cluster: false }));
@@ -91,13 +96,13 @@ const refuses =
     return true;
   };
 
-/** The link lines of a container's hosts file. */
+/** The lines of remote links in a container's hosts file. */
 const lines = (id: string): string[] =>
   readFileSync(testbed.networks.state(id)?.files.hosts ?? '', 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('192.168.'));
 
-test('each missing target is refused with what to do', async () => {
+test('a link to a missing target is rejected with a hint', async () => {
   const link = (target: string) => testbed.create('parent', { links: [`${target}:web1`] });
   const unknown = /^could not get container for server2\/nginx-1: No such container: server2\/nginx-1$/;
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', unknown, /no peer and no host/));
@@ -113,13 +118,13 @@ test('each missing target is refused with what to do', async () => {
   apis.isUnreachable = true;
   await assert.rejects(link('server2/nginx-1'), /does not answer/);
   assert.deepEqual(testbed.store.sandboxes(), []);
-  assert.equal(apis.opened.size, 0, 'nobody is followed for nothing');
+  assert.equal(apis.opened.size, 0, 'no watch is left open');
   await testbed.close();
   await openTestbed({ cluster: true });
   await assert.rejects(link('server2/nginx-1'), refuses('invalid', /is published by server2$/, /--publish-name/));
 });
 
-test('an API is checked before a peer is written down', async () => {
+test('the API options are validated before a peer is stored', async () => {
   const add = (part: Partial<PeerApi>) => testbed.networks.addPeer({ ...server2, api: { ...api, ...part } });
   await assert.rejects(add({ url: 'http://172.16.2.102:2375' }), refuses('invalid', /over TLS only/));
   await assert.rejects(add({ url: '172.16.2.102' }), refuses('invalid', /invalid address/));
@@ -132,7 +137,7 @@ test('an API is checked before a peer is written down', async () => {
   assert.deepEqual(testbed.store.peers()[0]?.api, api);
 });
 
-test('over a peer’s API: the line follows by its events; what is gone leaves its line', async () => {
+test('a link over a peer’s API follows its events; a removed target keeps its last line', async () => {
   await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
   const parent = await testbed.run('parent', { links: ['server2/nginx-1:web1'] });
@@ -142,18 +147,22 @@ test('over a peer’s API: the line follows by its events; what is gone leaves i
     testbed.networks.links(id).map(({ childId, targetName, alias }) => [childId, targetName, alias]),
     [['server2/nginx-1', 'server2/nginx-1', 'web1']],
   );
-  await apis.tell(remote('server2', 'nginx-1', '192.168.12.3', 'a'));
+  await apis.setContainers(remote('server2', 'nginx-1', '192.168.12.3', 'a'));
   assert.deepEqual(lines(id), ['192.168.12.3\tweb1 aaaaaaaaaaaa nginx-1']);
-  await apis.tell(remote('server2', 'renamed', '192.168.12.4', 'a'));
-  assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'the container, whatever it is called');
-  await apis.tell(remote('server2', 'renamed', '', 'a'));
+  await apis.setContainers(remote('server2', 'renamed', '192.168.12.4', 'a'));
+  assert.deepEqual(
+    lines(id),
+    ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'],
+    'the link follows the container, not its name',
+  );
+  await apis.setContainers(remote('server2', 'renamed', '', 'a'));
   assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'stopped');
-  await apis.tell();
+  await apis.setContainers();
   assert.deepEqual(lines(id), ['192.168.12.4\tweb1 aaaaaaaaaaaa renamed'], 'removed');
-  await apis.tell(remote('server2', 'nginx-1', '192.168.12.5', 'b'));
-  assert.deepEqual(lines(id), ['192.168.12.5\tweb1 bbbbbbbbbbbb nginx-1'], 'another one of that name');
+  await apis.setContainers(remote('server2', 'nginx-1', '192.168.12.5', 'b'));
+  assert.deepEqual(lines(id), ['192.168.12.5\tweb1 bbbbbbbbbbbb nginx-1'], 'another container of that name');
   apis.isUnreachable = true;
-  await apis.tell();
+  await apis.setContainers();
   assert.equal(lines(id).length, 1);
   testbed.networks.checkLinks(id);
   assert.equal(apis.opened.size, 1);
@@ -161,7 +170,7 @@ test('over a peer’s API: the line follows by its events; what is gone leaves i
   assert.equal(apis.opened.size, 0);
 });
 
-test('a daemon that comes back knows the last address, asks, and follows again', async () => {
+test('a restarted daemon uses the last known address, looks the target up and follows it again', async () => {
   await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '192.168.12.2', 'a')];
   const { containerId: id } = await testbed.run('parent', { links: ['server2/nginx-1:web1'] });
@@ -172,9 +181,13 @@ test('a daemon that comes back knows the last address, asks, and follows again',
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
   await testbed.stop(id);
   await testbed.start(id);
-  assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1'], 'starts also while nobody answers');
+  assert.deepEqual(
+    lines(id),
+    ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1'],
+    'starts also while the peer does not answer',
+  );
   apis.isUnreachable = false;
-  await apis.tell(remote('server2', 'nginx-1', '192.168.12.9', 'a'));
+  await apis.setContainers(remote('server2', 'nginx-1', '192.168.12.9', 'a'));
   assert.deepEqual(lines(id), ['192.168.12.9\tweb1 aaaaaaaaaaaa nginx-1']);
   await testbed.networks.removePeer('server2');
   assert.equal(apis.opened.size, 0);
@@ -185,7 +198,7 @@ test('a daemon that comes back knows the last address, asks, and follows again',
   assert.equal(apis.opened.size, 0);
 });
 
-test('a target that never ran gives no line, and refuses the start; Docker’s own forms keep their meaning', async () => {
+test('start rejects a target that has never run; Docker’s own link syntax keeps its meaning', async () => {
   await testbed.networks.addPeer({ ...server2, api });
   apis.containers = [remote('server2', 'nginx-1', '', 'a')];
   const id = await testbed.create('parent', { links: ['/server2/nginx-1:/parent/web1'] });
@@ -193,7 +206,7 @@ test('a target that never ran gives no line, and refuses the start; Docker’s o
     testbed.start(id),
     /Cannot link to a non running container: \/server2\/nginx-1 AS \/parent\/web1/,
   );
-  await apis.tell(remote('server2', 'nginx-1', '192.168.12.2', 'a'));
+  await apis.setContainers(remote('server2', 'nginx-1', '192.168.12.2', 'a'));
   await testbed.start(id);
   assert.deepEqual(lines(id), ['192.168.12.2\tweb1 aaaaaaaaaaaa nginx-1']);
   const child = await testbed.run('child');
@@ -201,7 +214,7 @@ test('a target that never ran gives no line, and refuses the start; Docker’s o
   assert.equal(testbed.networks.findLink('first/db')?.childId, child.containerId);
 });
 
-test('published names: refused, warned of, and by default', async () => {
+test('an unpublishable name is rejected if requested and warned about if published by default', async () => {
   assert.deepEqual(await testbed.networks.register(testbed.config('web', { publishName: true })), {
     warnings: ['The name is not published: this daemon has no --cluster.'],
   });

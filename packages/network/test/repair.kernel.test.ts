@@ -1,10 +1,10 @@
-/** What others change of Netyard's kernel objects is put right within a second or two, on a real kernel. */
+/** Tests that changes by other programs to Netyard's kernel objects are repaired, on a real kernel. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, askBriefly, eventually, pings, pingsBriefly, serve, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, askBriefly, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
 
 const host = await inFreshHost(import.meta.url);
 
@@ -88,14 +88,14 @@ describe('repair', host, () => {
     ['a published port', `nft add element ip netyard published_any '{ tcp . 9999 : 10.9.9.9 . 80 }'`, /9999/],
   ];
   for (const [what, command, trace] of additions) {
-    test(`${what} that others add to our table is taken out`, async () => {
+    test(`${what} that another program adds to Netyard's table is deleted`, async () => {
       sh(command);
       await eventually('it is gone', () => !trace.test(sh('nft list table ip netyard')));
       await eventually('the container is reached', reached);
     });
   }
 
-  test('another program that keeps breaking the same thing is answered once a second, not in a storm', async () => {
+  test('repeated changes by another program are repaired at a limited rate', async () => {
     const repairs = (): number => testbed.events.filter(({ action }) => action === 'repair').length;
     const before = repairs();
     const started = performance.now();
@@ -104,12 +104,12 @@ describe('repair', host, () => {
       sh('sysctl -qw net.ipv4.ip_forward=0');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    // Eight within ten seconds come at once, then one a second (repair-pace.ts).
+    // Eight repairs within ten seconds run at once, then one per second (repair-pace.ts).
     const [count, passed] = [repairs() - before, seconds()];
     assert.ok(count <= 11 + passed, `${count} repairs in ${passed} seconds`);
   });
 
-  test('a daemon that comes back gives a renamed bridge its name again, and leaves what is right alone', async () => {
+  test('a restarted daemon restores the name of a renamed bridge and keeps intact objects', async () => {
     await testbed.networks.close();
     sh('ip link set docker0 down && ip link set docker0 name other0 && ip link set other0 up');
     sh('ip route delete 172.17.0.0/16');
@@ -119,7 +119,7 @@ describe('repair', host, () => {
     assert.doesNotMatch(sh('ip -o link'), /other0/);
   });
 
-  test('the host is no router between its other links, also for a daemon that comes back', async () => {
+  test('the host does not forward between its other interfaces, also after a restart of the daemon', async () => {
     sh('ip netns add neighbour2; ip link add far0 type veth peer name eth0 netns neighbour2');
     sh('ip address add 198.51.100.1/24 dev far0; ip link set far0 up; ip -n neighbour2 link set eth0 up');
     sh('ip -n neighbour2 address add 198.51.100.9/24 dev eth0; ip -n neighbour2 route add default via 198.51.100.1');
@@ -132,7 +132,7 @@ describe('repair', host, () => {
     await testbed.open({ dropStrangers: false }).start([...testbed.containers.keys()]);
     await eventually('it crosses', crosses);
     await testbed.networks.close();
-    sh('nft delete table ip netyard'); // forwarding is on, and nothing says that it was the daemon's doing
+    sh('nft delete table ip netyard'); // forwarding is on, and no state records that the daemon enabled it
     await testbed.open().start([...testbed.containers.keys()]);
     await eventually('it crosses', crosses);
     await eventually('the container is reached', reached);

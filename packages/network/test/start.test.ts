@@ -1,4 +1,4 @@
-/** Start time: what is refused, and that a failure at any step gives everything back. */
+/** Tests the start of a container's network: rejected states, ports, and the rollback of a failure at any step. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => testbed.close());
 
-test('container mode at start', async () => {
+test('container mode requires a running owner at start', async () => {
   const start = async (ref: string): Promise<unknown> =>
     testbed.start(await testbed.create(`j${ref}`, { mode: { kind: 'container', ref } }));
   await assert.rejects(
@@ -37,7 +37,7 @@ test('container mode at start', async () => {
   await assert.rejects(testbed.start(self), refuses('internal', 'cannot join own network namespace'));
 });
 
-test('a port in use fails the start with all the words of Docker, and nothing stays', async () => {
+test("a port in use fails the start with Docker's full message and leaves nothing", async () => {
   await testbed.run('one', { ports: [tcp(8801)] });
   const before = kernel.objects();
   const two = await testbed.create('two', { ports: [tcp(8802), tcp(8801)] });
@@ -61,7 +61,7 @@ test('a port in use fails the start with all the words of Docker, and nothing st
   assert.equal(testbed.store.leases(testbed.networks.get('bridge').id).length, 1);
 });
 
-test('a fixed port that would be chosen next and one chosen automatically do not collide', async () => {
+test('an automatic port never collides with a fixed port of the same container', async () => {
   const any = (containerPort: number) => ({ protocol: 'tcp' as const, containerPort });
   const id = await testbed.create('mixed', {
     ports: [
@@ -90,7 +90,7 @@ test('a fixed port that would be chosen next and one chosen automatically do not
   await testbed.remove(id);
 });
 
-test('a failure at any step gives everything back', async () => {
+test('a failure at any step releases everything', async () => {
   const before = kernel.objects();
   const id = await testbed.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });
   for (let step = 1; step <= 12; step += 1) {
@@ -104,7 +104,7 @@ test('a failure at any step gives everything back', async () => {
   }
 });
 
-test('a full pool, and addresses that are never given twice or straight back', async () => {
+test('a full pool is reported; addresses are unique and not reused at once', async () => {
   await testbed.networks.close();
   const networks = testbed.open({ bip: '10.9.0.1/29' });
   await networks.start([]);

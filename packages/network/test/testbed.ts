@@ -1,6 +1,6 @@
 /**
- * A small testbed for tests: a network box on some kernel, and containers that are only names, states and, on a real
- * kernel, namespaces. Nothing here runs an engine.
+ * A testbed without an engine: the network package on any kernel, with containers that are only names, states and, on a
+ * real kernel, namespaces.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ interface FakeContainer {
   repair: boolean | undefined;
 }
 
-type Nature = Partial<Pick<FakeContainer, 'netAdmin' | 'repair'>>;
+type Traits = Partial<Pick<FakeContainer, 'netAdmin' | 'repair'>>;
 
 export interface TestbedOptions {
   kernel: Kernel;
@@ -39,8 +39,8 @@ export interface TestbedOptions {
   store?: NetworkStore;
   logger?: Logger;
   netnsDirectory?: string;
-  /** Names across hosts. */
-  plugs?: Pick<NetworksOptions, 'directory' | 'peerApis' | 'openListener'>;
+  /** Adapters for names across hosts. */
+  adapters?: Pick<NetworksOptions, 'directory' | 'peerApis' | 'openListener'>;
 }
 
 export class Testbed {
@@ -51,14 +51,14 @@ export class Testbed {
   readonly events: NetworkEvent[] = [];
   readonly settings: NetworkSettings;
   readonly #logger: Logger;
-  readonly #plugs: NonNullable<TestbedOptions['plugs']>;
+  readonly #adapters: NonNullable<TestbedOptions['adapters']>;
   networks: Networks;
 
   constructor(options: TestbedOptions) {
     this.kernel = options.kernel;
     this.store = options.store ?? memoryStore();
     this.#logger = options.logger ?? silentLogger;
-    this.#plugs = options.plugs ?? {};
+    this.#adapters = options.adapters ?? {};
     writeFileSync(
       join(this.directory, 'resolv.conf'),
       'nameserver 127.0.0.53\nnameserver 192.0.2.53\nsearch example\n',
@@ -83,7 +83,7 @@ export class Testbed {
     this.networks = this.open();
   }
 
-  /** As a new daemon would: another box on the same store and kernel. */
+  /** Opens the network package again on the same store and kernel, as a restarted daemon does. */
   open(settings: Partial<NetworkSettings> = {}): Networks {
     const clock: Clock = { now: () => 1_700_000_000_000_000_000n };
     this.networks = openNetworks({
@@ -93,7 +93,7 @@ export class Testbed {
       settings: { ...this.settings, ...settings },
       logger: this.#logger,
       clock,
-      ...this.#plugs,
+      ...this.#adapters,
     });
     this.networks.events((event) => this.events.push(event));
     return this.networks;
@@ -116,8 +116,8 @@ export class Testbed {
     };
   }
 
-  config(name: string, wanted: Partial<SandboxConfig> = {}): SandboxConfig {
-    const containerId = wanted.containerId ?? newId();
+  config(name: string, overrides: Partial<SandboxConfig> = {}): SandboxConfig {
+    const containerId = overrides.containerId ?? newId();
     return {
       containerId,
       name,
@@ -134,17 +134,17 @@ export class Testbed {
       dnsOptions: [],
       filesDirectory: join(this.directory, containerId),
       sysctls: {},
-      ...wanted,
+      ...overrides,
     };
   }
 
   /** Returns the new container's id. */
-  async create(name: string, wanted: Partial<SandboxConfig> = {}, nature: Nature = {}): Promise<string> {
-    const config = this.config(name, wanted);
+  async create(name: string, overrides: Partial<SandboxConfig> = {}, traits: Traits = {}): Promise<string> {
+    const config = this.config(name, overrides);
     await this.networks.register(config);
     const container: FakeContainer = {
       ...{ id: config.containerId, name, state: 'created', env: [], netAdmin: false, repair: undefined },
-      ...nature,
+      ...traits,
     };
     this.containers.set(config.containerId, container);
     return config.containerId;
@@ -158,10 +158,10 @@ export class Testbed {
 
   async run(
     name: string,
-    wanted: Partial<SandboxConfig> = {},
-    nature: Nature = {},
+    overrides: Partial<SandboxConfig> = {},
+    traits: Traits = {},
   ): Promise<SandboxState & { containerId: string }> {
-    const containerId = await this.create(name, wanted, nature);
+    const containerId = await this.create(name, overrides, traits);
     return { ...(await this.start(containerId)), containerId };
   }
 

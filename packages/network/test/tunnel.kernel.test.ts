@@ -1,6 +1,6 @@
 /**
- * A peer behind a router, with real packets: the tunnel is chosen, carries whole packets, lets nobody else in, comes back
- * whatever is broken, and goes without trace. The other side is made by hand, as another program would.
+ * Tests a peer behind a router, with real packets: the VXLAN tunnel is selected, carries full-size packets, admits only
+ * the peer, is repaired after any change, and is deleted without a trace. The remote end is configured with iproute2.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { PeerRequest, SandboxState } from '../src/index.ts';
+import { ask, eventually, pings, pingsBriefly, serve, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { ask, eventually, pings, pingsBriefly, serve, sh, succeeds } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 const far: PeerRequest = { name: 'far', address: '198.51.100.2', subnets: ['192.168.12.0/24'] };
@@ -18,8 +18,10 @@ const thirdNs = '/run/netns/third';
 const ourMac = '02:6e:c0:00:02:01';
 const farMac = '02:6e:c6:33:64:02';
 
-/** Our wire 192.0.2.0/24, the router, and the wire beyond it, 198.51.100.0/24. `third` is a stranger beside `far`. */
-function wire(): void {
+/**
+ * Local segment 192.0.2.0/24, the router, and the remote segment 198.51.100.0/24 with `far` and the unrelated `third`.
+ */
+function createTopology(): void {
   sh(`ip netns add router; ip netns add far; ip netns add third; ip netns exec router sysctl -qw net.ipv4.ip_forward=1
     ip link add up0 type veth peer name near netns router; ip address add 192.0.2.1/24 dev up0; ip link set up0 up
     ip -n router link add beyond type bridge; ip -n router link set beyond up
@@ -34,7 +36,7 @@ function wire(): void {
       ip -n ${name} route add default via 198.51.100.254`);
 }
 
-/** The other end of the tunnel, and a container there that is an address. */
+/** Creates the remote end of the tunnel, with an address on lo that stands in for a container. */
 function tunnelFrom(ns: string, address: string, mac: string, container: string): void {
   sh(`ip -n ${ns} link add v0 address ${mac} mtu 1450 type vxlan id 28281 local ${address} dstport 4789 nolearning
     ip -n ${ns} link set v0 up; ip -n ${ns} address add ${container}/32 dev lo
@@ -61,7 +63,7 @@ describe('a peer behind a router', host, () => {
   let web: SandboxState & { containerId: string };
   let bare = '';
   before(async () => {
-    wire();
+    createTopology();
     tunnelFrom('far', '198.51.100.2', farMac, '192.168.12.2');
     tunnelFrom('third', '198.51.100.3', '02:6e:c6:33:64:03', '192.168.12.3');
     sh('ip -n third address add 192.168.13.2/32 dev lo');
@@ -82,7 +84,7 @@ describe('a peer behind a router', host, () => {
   const mtu = (link: string, ns?: string): string =>
     sh(`ip ${ns === undefined ? '' : `-n ${ns.split('/').pop()}`} -o link show ${link} | grep -o 'mtu [0-9]*'`).trim();
 
-  test('--via route says that it cannot; by itself the tunnel is taken, with the plan told before', async () => {
+  test('--via route is rejected behind a router; by default the tunnel is selected, and the plan shows it', async () => {
     assert.ok(!reachable());
     await assert.rejects(
       testbed.networks.addPeer({ ...far, via: 'route' }),
@@ -100,25 +102,25 @@ describe('a peer behind a router', host, () => {
     await eventually('both ways', reachable);
   });
 
-  test('sources are kept both ways, and from the host itself', () => {
+  test('source addresses are preserved in both directions, and from the host', () => {
     assert.equal(ask(farNs, 'tcp', address(), 80, ',bind=192.168.12.2'), 'web 192.168.12.2');
     assert.equal(ask(web.netnsPath, 'tcp', '192.168.12.2', 81), `far ${address()}`);
     assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1');
   });
 
-  test('the MTU is right on every link, of running containers and of new ones; whole packets pass', async () => {
+  test('every interface of running and new containers has the MTU of the tunnel; full-size packets pass', async () => {
     const late = await testbed.run('late');
     for (const [link, ns] of [['ny-vxlan'], ['docker0'], ['eth0', web.netnsPath], ['eth0', late.netnsPath]] as const)
       assert.equal(mtu(link, ns), 'mtu 1450', link);
     assert.equal(mtu(web.endpoints[0]?.hostLink ?? ''), 'mtu 1450');
     assert.equal(mtu('up0'), 'mtu 1500');
     assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '1400', '-M', 'do'));
-    assert.ok(from(farNs, '192.168.12.2', address(), '-s', '1422', '-M', 'do'), 'to the last byte');
-    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '5000'), 'and in pieces');
+    assert.ok(from(farNs, '192.168.12.2', address(), '-s', '1422', '-M', 'do'), 'at exactly the MTU');
+    assert.ok(from(web.netnsPath ?? '', address(), '192.168.12.2', '-s', '5000'), 'fragmented');
     await testbed.remove(late.containerId);
   });
 
-  test('TCP is fitted to the tunnel even where a container has a longer MTU', async () => {
+  test('the MSS of TCP is clamped to the tunnel even if a container has a larger MTU', async () => {
     sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1500; ip link set ${web.endpoints[0]?.hostLink} mtu 1500`);
     await serve(farNs, 'tcp', 82, 'sized');
     const capture = `nsenter --net=${farNs} timeout 60 tcpdump -c 1 -nn -l -i v0 'tcp[tcpflags] & tcp-syn != 0 and dst port 82' 2>/dev/null`;
@@ -128,24 +130,24 @@ describe('a peer behind a router', host, () => {
     sh(`nsenter --net=${web.netnsPath} ip link set eth0 mtu 1450; ip link set ${web.endpoints[0]?.hostLink} mtu 1450`);
   });
 
-  test('nobody else gets in: not plain, not through a tunnel of his own, not as a peer into other networks', async () => {
+  test('other hosts get no packet through: neither routed, nor through their own tunnel, nor from unannounced subnets of the peer', async () => {
     const seen = (): string => sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
     const before = seen();
-    assert.ok(!fromBriefly(thirdNs, '192.168.13.2', address()), 'through his own tunnel, with his own address');
+    assert.ok(!fromBriefly(thirdNs, '192.168.13.2', address()), 'through its own tunnel, with its own address');
     assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'with an address of the peer');
     sh('ip -n third route replace 172.17.0.0/16 via 198.51.100.254');
     sh('ip -n router route replace 172.17.0.0/16 via 192.0.2.1');
-    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'plain, through the router');
+    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'routed, without a tunnel');
     sh('ip -n far address add 192.168.77.1/32 dev lo');
     assert.ok(!fromBriefly(farNs, '192.168.77.1', address()), 'the peer, with an address that is not its containers');
-    assert.equal(seen(), before, 'nothing of it came to the container');
+    assert.equal(seen(), before, 'no packet reached the container');
     sh('ip -n far route add 203.0.113.0/24 via 192.0.2.1 dev v0 onlink; ip address add 203.0.113.1/32 dev lo');
     assert.ok(!fromBriefly(farNs, '192.168.77.1', '203.0.113.1'), 'nor to the host');
-    assert.ok(from(farNs, '192.168.12.2', '172.17.0.1'), 'which its containers do reach');
+    assert.ok(from(farNs, '192.168.12.2', '172.17.0.1'), "the peer's containers do reach the host");
     sh('ip address delete 203.0.113.1/32 dev lo');
   });
 
-  test('VXLAN of others on the same port goes on', () => {
+  test('VXLAN devices of other programs on the same port keep working', () => {
     sh(`ip link add theirs type vxlan id 7 remote 198.51.100.3 dstport 4789; ip link set theirs up
       ip address add 10.77.0.1/24 dev theirs; ip -n third link add theirs type vxlan id 7 remote 192.0.2.1 dstport 4789
       ip -n third link set theirs up; ip -n third address add 10.77.0.2/24 dev theirs`);
@@ -153,9 +155,9 @@ describe('a peer behind a router', host, () => {
     sh('ip link delete theirs; ip -n third link delete theirs');
   });
 
-  test('published ports and masquerade go on beside it', () => {
+  test('published ports and masquerade work beside the tunnel', () => {
     assert.equal(ask(thirdNs, 'tcp', '192.0.2.1', 8801), 'web 198.51.100.3');
-    assert.ok(pings(web.netnsPath, '198.51.100.3'), 'outwards, as the host');
+    assert.ok(pings(web.netnsPath, '198.51.100.3'), 'masqueraded as the host');
   });
 
   const counted = async (work: () => unknown): Promise<{ in: bigint; out: bigint }> => {
@@ -168,7 +170,7 @@ describe('a peer behind a router', host, () => {
   const threePings = (): boolean =>
     succeeds(farNs, 'ping', '-c', '3', '-i', '0.2', '-W', '60', '-I', '192.168.12.2', address());
 
-  test('packets are counted in and out, with those that open a connection, without those that are not let in', async () => {
+  test('packets are counted per direction, including the first of a connection and excluding dropped ones', async () => {
     assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
     const back = (): boolean => succeeds(web.netnsPath, 'ping', '-c', '2', '-i', '0.2', '-W', '60', '192.168.12.2');
     assert.deepEqual(await counted(() => assert.ok(back())), { in: 2n, out: 2n });
@@ -185,67 +187,70 @@ describe('a peer behind a router', host, () => {
     ['the route is deleted', 'ip route delete 192.168.12.0/24'],
     ['the neighbour is deleted', 'ip neighbour delete 198.51.100.2 dev ny-vxlan'],
     [
-      'the neighbour is another',
+      'the neighbour entry is changed',
       'ip neighbour replace 198.51.100.2 lladdr 02:00:00:00:00:01 dev ny-vxlan nud permanent',
     ],
     ['the forwarding entry is deleted', `bridge fdb delete ${farMac} dev ny-vxlan`],
-    ['the forwarding entry is another', `bridge fdb replace ${farMac} dev ny-vxlan dst 198.51.100.9`],
+    ['the forwarding entry is changed', `bridge fdb replace ${farMac} dev ny-vxlan dst 198.51.100.9`],
     ['the tunnel is deleted', 'ip link delete ny-vxlan'],
     ['the tunnel is set down', 'ip link set ny-vxlan down'],
-    ['the tunnel is shorter', 'ip link set ny-vxlan mtu 500'],
+    ['the MTU of the tunnel is reduced', 'ip link set ny-vxlan mtu 500'],
     ['the rules are flushed', 'nft flush ruleset'],
-    ['the peer is shut out', 'nft delete element ip netyard tunnel_peers { 198.51.100.2 }'],
-    ['its packets are not let in', `nft 'delete element ip netyard peer_paths_24 { "ny-vxlan" . 192.168.12.0 }'`],
+    ['the peer is deleted from the set', 'nft delete element ip netyard tunnel_peers { 198.51.100.2 }'],
+    [
+      'the set element of its subnet is deleted',
+      `nft 'delete element ip netyard peer_paths_24 { "ny-vxlan" . 192.168.12.0 }'`,
+    ],
     ['the bridge is deleted', 'ip link delete docker0'],
   ];
   for (const [what, command] of breakages)
-    test(`mended: ${what}`, async () => {
-      await eventually('all is well before', reachable);
+    test(`the path is repaired after: ${what}`, async () => {
+      await eventually('reachable before the change', reachable);
       testbed.events.length = 0;
       sh(command);
-      await eventually('it is mended', () => reachable() && mtu('ny-vxlan') === 'mtu 1450');
-      await eventually('it is told', () => testbed.events.some(({ action }) => action === 'repair'));
+      await eventually('it is repaired', () => reachable() && mtu('ny-vxlan') === 'mtu 1450');
+      await eventually('the repair is reported', () => testbed.events.some(({ action }) => action === 'repair'));
     });
 
-  test('the uplink is down for a while', async () => {
+  test('the path is restored after the uplink was down', async () => {
     sh('ip link set up0 down');
-    await eventually('told', () => !sh('ip route').includes('192.168.12.0/24'));
+    await eventually('the route is deleted', () => !sh('ip route').includes('192.168.12.0/24'));
     assert.match((await testbed.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
     sh('ip link set up0 up; ip route add default via 192.0.2.254');
-    await eventually('there again', reachable);
+    await eventually('reachable again', reachable);
   });
 
-  test('the uplink gets another address: the tunnel stands there', async () => {
+  test('the tunnel moves to the new address of the uplink', async () => {
     sh('ip address flush dev up0; ip address add 192.0.2.7/24 dev up0; ip route add default via 192.0.2.254');
     await eventually('the tunnel has moved', () => sh('ip -d link show ny-vxlan').includes('local 192.0.2.7'));
     const mac = '02:6e:c0:00:02:07';
     sh(`bridge -n far fdb add ${mac} dev v0 dst 192.0.2.7; ip -n far neighbour add 192.0.2.7 lladdr ${mac} dev v0 nud permanent
       ip -n far route replace 172.17.0.0/16 via 192.0.2.7 dev v0 onlink src 192.168.12.2`);
-    await eventually('they meet there', reachable);
+    await eventually('reachable at the new address', reachable);
     sh('ip address flush dev up0; ip address add 192.0.2.1/24 dev up0; ip route add default via 192.0.2.254');
     sh('ip -n far route replace 172.17.0.0/16 via 192.0.2.1 dev v0 onlink src 192.168.12.2');
-    await eventually('and here again', reachable);
+    await eventually('reachable at the old address again', reachable);
   });
 
-  test('the peer comes onto our link: the route takes over, the tunnel stays open, MTUs are as before', async () => {
+  test('a peer that becomes directly connected is routed, the tunnel stays open, and MTUs are restored', async () => {
     sh('ip address add 198.51.100.77/24 dev up0');
     await eventually('by the route', () => /192\.168\.12\.0\/24 via 198\.51\.100\.2 dev up0/.test(sh('ip route')));
-    await eventually('longer packets again', () => mtu('eth0', web.netnsPath) === 'mtu 1500');
+    await eventually('the MTU is restored', () => mtu('eth0', web.netnsPath) === 'mtu 1500');
     assert.equal((await testbed.networks.peer('far')).path?.kind, 'route');
     assert.doesNotMatch(sh('bridge fdb; ip neighbour'), new RegExp(farMac));
     sh('ip address delete 198.51.100.77/24 dev up0');
     await eventually('through the tunnel again', () => reachable() && mtu('eth0', web.netnsPath) === 'mtu 1450');
   });
 
-  test('no way at all is told of, and taken up again', async () => {
+  test('a missing route to the peer is reported, and the path is restored with it', async () => {
     sh('ip route delete default');
-    await eventually('nothing is there', () => !sh('ip route; bridge fdb').includes('198.51.100.2'));
+    await eventually('all objects are deleted', () => !sh('ip route; bridge fdb').includes('198.51.100.2'));
     assert.match((await testbed.networks.peer('far')).problems[0] ?? '', /no route leads to it/);
     sh('ip route add default via 192.0.2.254');
-    await eventually('there again', reachable);
+    await eventually('reachable again', reachable);
   });
 
-  test('a daemon that comes back finds all in place, and takes away what is no longer wanted', async () => {
+  test('a restarted daemon keeps intact objects and deletes stale ones', async () => {
     const before = objects();
     await testbed.networks.close();
     await testbed.open().start([web.containerId]);
@@ -259,18 +264,18 @@ describe('a peer behind a router', host, () => {
     assert.equal(objects(), before);
   });
 
-  test('a subnet of another length: let in, counted and mended as well', async () => {
+  test('a subnet with another prefix length is admitted, counted and repaired too', async () => {
     await testbed.networks.removePeer('far');
     await testbed.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
     assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
-    await pause(1500); // repairs that wait for former events are over: this one has to come of its own
+    await pause(1500); // repairs due to earlier events are done: only the change below can trigger the next one
     sh(`nft 'delete element ip netyard peer_paths { 192.168.12.0/25 . "ny-vxlan" }'`);
-    await eventually('mended', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
+    await eventually('repaired', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
     await eventually('both ways', reachable);
-    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'nobody else');
+    assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'other hosts get no packet through');
   });
 
-  test('removed, nothing is left', async () => {
+  test('a removed peer leaves nothing', async () => {
     await testbed.networks.removePeer('far');
     assert.equal(objects(), bare);
     assert.equal(mtu('eth0', web.netnsPath), 'mtu 1500');
@@ -278,7 +283,7 @@ describe('a peer behind a router', host, () => {
     assert.ok(pings(web.netnsPath, '198.51.100.3'));
   });
 
-  test('cleanup without any state finds the tunnel', async () => {
+  test('cleanup without stored state deletes the tunnel', async () => {
     await testbed.networks.addPeer(far);
     await testbed.networks.close();
     testbed.store.deletePeer('far');

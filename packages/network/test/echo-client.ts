@@ -1,9 +1,9 @@
-/** A client inside a namespace of a test's own host that keeps one connection open. */
+/** A client inside a namespace of the test host that keeps one TCP connection open. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually } from './wire.ts';
+import { eventually } from './probes.ts';
 
-/** A TCP connection that sends a line and gets it back, as often as asked. */
+/** Sends a line over one TCP connection and waits for its echo, as often as requested. */
 export class Echo {
   readonly #process;
   #received = '';
@@ -14,7 +14,7 @@ export class Echo {
     this.#process.stdout.on('data', (chunk) => {
       this.#received += chunk;
     });
-    this.#process.stdin.on('error', () => undefined); // seen as an answer that does not come
+    this.#process.stdin.on('error', () => undefined); // reported as a missing answer
   }
 
   async answers(): Promise<void> {

@@ -1,4 +1,7 @@
-/** What others change inside containers is repaired within a second, on a real kernel; unless the container may do so itself. */
+/**
+ * Tests the repair of foreign changes inside container namespaces on a real kernel, except in containers with
+ * NET_ADMIN.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -8,12 +11,12 @@ import type { Logger } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 import type { RepairPolicy, SandboxState } from '../src/index.ts';
+import { addNeighbour, addUplink, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, sh, succeeds } from './wire.ts';
 
 const host = await inFreshHost(import.meta.url);
 
-/** Longer than any repair takes on a slow machine: what is as before by then was left alone. */
+/** Longer than any repair takes on a slow machine: a change that persists until then is not repaired. */
 const patienceMilliseconds = 1500;
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -31,7 +34,7 @@ const logger: Logger = {
   warn: (message, details) => void warnings.push(`${message} ${JSON.stringify(details)}`),
 };
 
-describe('the inside of containers', host, () => {
+describe('container namespaces', host, () => {
   const kernel = openKernel();
   const testbed = new Testbed({ kernel, logger });
   let web: SandboxState & { containerId: string };
@@ -97,7 +100,7 @@ describe('the inside of containers', host, () => {
     ['a setting of --sysctl', 'sysctl -qw net.core.somaxconn=4', /^change sysctl net\.core\.somaxconn$/],
   ];
   for (const [what, command, expected] of changes) {
-    test(`${what} is repaired, and reported as a repair`, async () => {
+    test(`${what} is repaired and reported`, async () => {
       await until('the container is whole before', isWhole);
       const count = repairs();
       inside(command.replace('ADDRESS', address()));
@@ -121,7 +124,7 @@ describe('the inside of containers', host, () => {
     await testbed.remove(none.containerId);
   });
 
-  test('additions are left alone, and give no repair', async () => {
+  test('additions are left alone and cause no repair', async () => {
     await pause(patienceMilliseconds);
     const count = repairs();
     inside('ip link add tun9 type bridge');
@@ -139,7 +142,7 @@ describe('the inside of containers', host, () => {
     await until('the container is whole', isWhole);
   });
 
-  test('a container that has NET_ADMIN is left alone, but for what is outside', async () => {
+  test('the namespace of a container with NET_ADMIN is left alone; its objects on the host are repaired', async () => {
     const vpn = await testbed.run('vpn', {}, { netAdmin: true });
     const link = vpn.endpoints[0]?.hostLink;
     inside('ip route replace default via 172.17.0.99', vpn);
@@ -150,7 +153,7 @@ describe('the inside of containers', host, () => {
     await pause(patienceMilliseconds);
     const made = details().slice(count);
     assert.ok(made.length > 0);
-    for (const words of made) assert.match(words, /^change veth ny-[0-9a-f]+$/);
+    for (const title of made) assert.match(title, /^change veth ny-[0-9a-f]+$/);
     assert.match(inside('ip route', vpn), /default via 172\.17\.0\.99/);
     assert.match(inside('ip -o link show eth0', vpn), / mtu 1300 /);
     sh(`ip link del ${link}`);
@@ -175,8 +178,8 @@ describe('the inside of containers', host, () => {
     ['never', { repair: true }, true],
   ];
   for (const [repairContainers, nature, isRepaired] of options) {
-    const words = `--repair-containers=${repairContainers}, ${JSON.stringify(nature)}`;
-    test(`${words}: ${isRepaired ? 'repaired' : 'left alone'}`, async () => {
+    const title = `--repair-containers=${repairContainers}, ${JSON.stringify(nature)}`;
+    test(`${title}: ${isRepaired ? 'repaired' : 'left alone'}`, async () => {
       await testbed.networks.close();
       await testbed.open({ repairContainers }).start([...testbed.containers.keys()]);
       const one = await testbed.run('one', {}, nature);
@@ -193,13 +196,13 @@ describe('the inside of containers', host, () => {
     });
   }
 
-  test('a namespace that a container with NET_ADMIN joins is left alone, also after it has gone', async () => {
+  test('a namespace that a container with NET_ADMIN has joined is left alone, also after that container is removed', async () => {
     await testbed.networks.close();
     await testbed.open().start([...testbed.containers.keys()]);
     const app = await testbed.run('app');
     const plain = await testbed.run('plain', { mode: { kind: 'container', ref: 'app' } });
     inside('ip route del default', app);
-    await until('it is repaired while another one shares it', () => /default/.test(inside('ip route', app)));
+    await until('it is repaired while another container shares it', () => /default/.test(inside('ip route', app)));
     const sidecar = await testbed.run('sidecar', { mode: { kind: 'container', ref: 'app' } }, { netAdmin: true });
     inside('ip route replace default via 172.17.0.99', app);
     await testbed.remove(sidecar.containerId);
@@ -214,7 +217,7 @@ describe('the inside of containers', host, () => {
     await testbed.remove(app.containerId);
   });
 
-  test('a setting that a sharer brings is desired from then on', async () => {
+  test('a sysctl of a container that joins becomes part of the desired state', async () => {
     const app = await testbed.run('app', { sysctls: { 'net.core.somaxconn': '100' } });
     const sysctls = { 'net.core.somaxconn': '200' };
     const other = await testbed.run('other', { mode: { kind: 'container', ref: 'app' }, sysctls });
@@ -226,7 +229,7 @@ describe('the inside of containers', host, () => {
     await testbed.remove(app.containerId);
   });
 
-  test('a container that stops, restarts or goes leaves no descriptor, and no namespace', async () => {
+  test('a container that stops, restarts or is removed leaks no descriptor and no namespace', async () => {
     await pause(patienceMilliseconds);
     const before = sockets();
     const names = Array.from({ length: 10 }, (_, index) => `many${index}`);
@@ -236,14 +239,14 @@ describe('the inside of containers', host, () => {
     assert.equal(sockets(), before);
     for (const { containerId } of many) await testbed.start(containerId);
     assert.equal(sockets(), before + many.length);
-    for (const one of many) inside('ip route del default', one); // repairs are due while they go
+    for (const one of many) inside('ip route del default', one); // repairs are pending during the removal
     await Promise.all(many.map(({ containerId }) => testbed.remove(containerId)));
     assert.equal(sockets(), before);
     const links = many.map(({ endpoints }) => `${endpoints[0]?.hostLink}`);
     await until('their links are gone', () => !links.some((link) => sh('ip -o link').includes(link)));
   });
 
-  test('a link that flaps without end costs a bounded number of repairs and one warning', async () => {
+  test('an interface that flaps endlessly costs a bounded number of repairs and one warning', async () => {
     const one = await testbed.run('flapping', {}, { netAdmin: true, repair: true });
     warnings.length = 0;
     const count = repairs();
@@ -259,7 +262,7 @@ describe('the inside of containers', host, () => {
     await until('it is repaired at last', () => /default via 172\.17\.0\.1 /.test(inside('ip route', one)));
     assert.ok(warnings.length <= 1, warnings.join('\n'));
     for (const warning of warnings) assert.match(warning, /keeps undoing a repair.*inside container flapping/);
-    inside('ip route del default'); // of another container: not delayed by the first one's back-off
+    inside('ip route del default'); // a container of its own: the back-off of the first one does not delay its repair
     await until('the other container is whole', isWhole);
     await testbed.remove(one.containerId);
   });

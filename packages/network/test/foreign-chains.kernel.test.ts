@@ -1,10 +1,9 @@
-/** Forward chains of other programs that drop do not cut containers off: rules and packets on a real kernel. */
+/** Tests that forward chains of other programs with a drop policy do not cut off containers: rules and real packets. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { Testbed } from './testbed.ts';
 import {
   addNeighbour,
   addUplink,
@@ -16,7 +15,8 @@ import {
   serve,
   sh,
   succeeds,
-} from './wire.ts';
+} from './probes.ts';
+import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
@@ -52,7 +52,7 @@ describe('forward chains of other programs', host, () => {
   const published = (): boolean => askBriefly(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
   const count = (): string => sh('nft list ruleset | grep -c "comment \\"netyard: [ft].*docker0\\"" || true').trim();
 
-  /** With so many rules of ours; packets that are lost before they are there would cost a second each. */
+  /** Waits for this number of accept rules first: a packet lost before they exist would cost a second. */
   async function passes(rules = '2'): Promise<void> {
     await eventually(`there are ${rules} rules`, () => count() === rules);
     await eventually('the published port is reached from outside', published);
@@ -76,22 +76,22 @@ describe('forward chains of other programs', host, () => {
     ],
   ];
   for (const [what, commands] of chains) {
-    test(`containers are reached and reach out through ${what}`, async () => {
+    test(`containers are reachable and have outbound access with ${what}`, async () => {
       sh(commands);
       await passes();
     });
   }
 
-  test('iptables lists the rules and keeps them through save and restore, without doubling them', async () => {
+  test('iptables lists the rules and keeps them across save and restore without duplicates', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     assert.match(sh('iptables -S FORWARD'), /-i docker0 .*--comment "netyard: from docker0" -j ACCEPT/);
     sh('iptables-save > /run/netns/saved && iptables-restore < /run/netns/saved && rm /run/netns/saved');
-    await passes('0'); // without the mark
+    await passes('0'); // only unmarked packets pass
     assert.equal(sh('iptables -S FORWARD | grep -c -- "-j ACCEPT"').trim(), '2');
   });
 
-  test('the rules open no port that is not published', async () => {
+  test('the rules open no unpublished port', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     assert.equal(askBriefly(neighbour, 'tcp', target, 80), '');
@@ -104,7 +104,7 @@ describe('forward chains of other programs', host, () => {
     ['reloaded with a drop before our rules', 'iptables -I FORWARD -j DROP'],
   ];
   for (const [what, command] of upsets) {
-    test(`a chain that is ${what} gets the rules again`, async () => {
+    test(`the rules are restored in a chain that is ${what}`, async () => {
       sh('iptables -P FORWARD DROP');
       await passes();
       sh(command);
@@ -112,7 +112,7 @@ describe('forward chains of other programs', host, () => {
     });
   }
 
-  test('with nothing left to drop the rules are taken out', async () => {
+  test('the rules are deleted when no chain drops any more', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     sh('iptables -P FORWARD ACCEPT');
@@ -120,7 +120,7 @@ describe('forward chains of other programs', host, () => {
     await eventually('the published port is reached', published);
   });
 
-  test('a drop of this very bridge is respected, and named', async () => {
+  test('an explicit drop rule for the bridge is respected and reported', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     sh('iptables -I FORWARD -o docker0 -j DROP');
@@ -128,7 +128,7 @@ describe('forward chains of other programs', host, () => {
     assert.match(testbed.networks.warnings()[0] ?? '', /ip filter FORWARD drops what docker0 forwards/);
   });
 
-  test('explain prints the rules as commands', async () => {
+  test('explain prints the rules as equivalent commands', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     const script = printShell(testbed.networks.explain('web'));
@@ -146,7 +146,7 @@ describe('forward chains of other programs', host, () => {
     await passes();
   });
 
-  test('the rules stay while containers go on without the daemon, and go when none does', async () => {
+  test('the rules stay while containers run without the daemon, and are deleted when none runs', async () => {
     sh('iptables -P FORWARD DROP');
     await passes();
     const ids = [...testbed.containers.keys()];
@@ -162,18 +162,18 @@ describe('forward chains of other programs', host, () => {
     assert.equal(count(), '2');
   });
 
-  test('cleanup without the daemon takes them', async () => {
+  test('cleanup without the daemon deletes the rules', async () => {
     sh('iptables -P FORWARD DROP');
     await eventually('they are there', () => count() === '2');
     await testbed.networks.close();
-    sh(`nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'`); // a killed daemon
+    sh(`nft 'insert rule ip filter FORWARD iifname "docker0" accept comment "netyard: from docker0"'`); // as a killed daemon leaves it
     const other = testbed.open();
     assert.ok((await other.cleanup({ dryRun: false })).some((text) => /nft rule ip filter FORWARD/.test(text)));
     assert.equal(count(), '0');
     await other.start([]);
   });
 
-  test('switched off, nothing is added; a warning names the chain', async () => {
+  test('when disabled, no rule is added and a warning names the chain', async () => {
     sh('iptables -P FORWARD DROP');
     await testbed.networks.close();
     const off = testbed.open({ foreignFirewall: false });

@@ -1,4 +1,4 @@
-/** When the inside of a container is repaired, on a kernel in memory. */
+/** Tests when a container's namespace is repaired, on an in-memory kernel. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -34,7 +34,7 @@ async function openWatched() {
   return { kernel, errors, testbed, web, hasRoute, breakRoute };
 }
 
-test('a reported namespace is repaired and watched again; one that is whole gives no event', async () => {
+test('a reported namespace is repaired and watched again; an intact one emits no event', async () => {
   const { kernel, testbed, web, hasRoute, breakRoute } = await openWatched();
   for (let round = 1; round <= 2; round += 1) {
     breakRoute();
@@ -54,13 +54,13 @@ test('a container that stops after its namespace was reported is not repaired', 
   const { kernel, errors, testbed, web, breakRoute } = await openWatched();
   breakRoute();
   await testbed.stop(web.containerId);
-  await pause(200); // longer than changes are gathered
+  await pause(200); // longer than the debounce of changes
   await testbed.networks.close();
   assert.ok(!kernel.objects().some((object) => 'ns' in object && object.ns === web.netnsPath));
   assert.deepEqual(errors, []);
 });
 
-test('a repair that fails is logged and tried again', async () => {
+test('a failed repair is logged and retried', async () => {
   const { kernel, errors, testbed, hasRoute, breakRoute } = await openWatched();
   kernel.failAtStep(1);
   breakRoute();
@@ -69,7 +69,7 @@ test('a repair that fails is logged and tried again', async () => {
   await testbed.networks.close();
 });
 
-test('only a namespace of its own is watched, and only where it is repaired', async () => {
+test('only a private namespace is watched, and only if repair is enabled', async () => {
   const { kernel, testbed, web } = await openWatched();
   const none = await testbed.run('none', { mode: { kind: 'none' } });
   await testbed.run('host', { mode: { kind: 'host' } });

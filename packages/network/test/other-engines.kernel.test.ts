@@ -1,15 +1,15 @@
-/** Where the daemon switched forwarding on: what other engines on the host may still forward, with real packets. */
+/** Tests, with real packets, what other engines on the host may forward if the daemon enabled IP forwarding. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './wire.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
 
-/** A bridge with one host on it, `10.88.N.2`; answers its namespace. */
+/** Creates a bridge with one host on it, `10.88.N.2`; returns its namespace. */
 function addBridge(link: string, number: number): string {
   const name = `on-${number}`;
   sh(`ip link add ${link} type bridge && ip address add 10.88.${number}.1/24 dev ${link} && ip link set ${link} up`);
@@ -40,7 +40,7 @@ describe('containers of other engines', host, () => {
     lan = addBridge('br-lan', 3);
     await testbed.networks.start([]);
     await testbed.run('web');
-    addEngine('podman0', 2); // made while the daemon is at work
+    addEngine('podman0', 2); // created while the daemon runs
     for (const { ns } of engines) await serve(ns, 'tcp', 80, 'theirs');
   });
 
@@ -49,15 +49,15 @@ describe('containers of other engines', host, () => {
     kernel.close();
   });
 
-  test('reach out, and answers come back', async () => {
+  test('have outbound access', async () => {
     for (const { link, ns } of engines) await eventually(`${link} reaches out`, () => pingsBriefly(ns, '192.0.2.9'));
   });
 
-  test('reach the containers of another network of theirs, if its own engine lets them', async () => {
+  test('reach containers of their other networks, if their own engine permits it', async () => {
     assert.ok(pings(engines[0]?.ns, '10.88.2.2'));
   });
 
-  test('are reached from outside by what their engine publishes and by nothing else', () => {
+  test('are reachable from outside only through ports that their engine publishes', () => {
     sh('nft add table ip theirs; nft add chain ip theirs pre "{ type nat hook prerouting priority -100; }"');
     for (const { number } of engines) {
       sh(`nft add rule ip theirs pre tcp dport 900${number} dnat to 10.88.${number}.2:80`);
@@ -67,13 +67,13 @@ describe('containers of other engines', host, () => {
     }
   });
 
-  test('a bridge that an administrator named br-lan is no engine’s: the host does not route for it', () => {
+  test('the host does not forward for a bridge named br-lan, which belongs to an administrator', () => {
     assert.ok(pings(lan, '10.88.3.1'));
     assert.ok(!pingsBriefly(lan, '192.0.2.9'));
     assert.ok(!pingsBriefly(neighbour, '10.88.3.2'));
   });
 
-  describe('hosts on one bridge of an administrator talk to each other', () => {
+  describe('hosts on one bridge of an administrator reach each other', () => {
     const bridgedPeer = '/run/netns/on-32';
 
     before(async () => {
@@ -91,13 +91,13 @@ describe('containers of other engines', host, () => {
         assert.equal(ask(lan, 'tcp', '10.88.3.3', 80), 'vm 10.88.3.2');
         await eventually('UDP', () => askBriefly(lan, 'udp', '10.88.3.3', 53) === 'vm 10.88.3.2');
         assert.ok(!pingsBriefly(lan, '192.0.2.9'), 'routed packets are still dropped');
-        assert.ok(!pingsBriefly(lan, '10.88.1.2'), 'to another bridge, too');
+        assert.ok(!pingsBriefly(lan, '10.88.1.2'), 'packets to another bridge are dropped too');
       });
     }
 
     for (const flush of ['nft flush ruleset', 'nft flush table bridge netyard', 'nft delete table bridge netyard']) {
       test(`until ${flush} is repaired`, async () => {
-        // The event loop of this process, which repairs, is busy until the pings are over.
+        // sh() blocks this process, which also does the repair, until the pings are done.
         sh(flush);
         assert.ok(pings(lan, '10.88.3.3', '-c', '3', '-i', '0.01'));
         assert.ok(!pingsBriefly(lan, '192.0.2.9'));
@@ -126,20 +126,23 @@ describe('containers of other engines', host, () => {
     });
   });
 
-  test('a link that is gone takes its rule along', async () => {
+  test('a deleted bridge loses its rule', async () => {
     sh('ip link delete podman0');
     sh('ip link add podman1 type bridge');
     await eventually('podman1 is known', () => /podman1/.test(sh('nft list set ip netyard engine_bridges')));
-    await eventually('podman0 is not', () => !/podman0/.test(sh('nft list set ip netyard engine_bridges')));
+    await eventually(
+      'podman0 is not known any more',
+      () => !/podman0/.test(sh('nft list set ip netyard engine_bridges')),
+    );
   });
 
-  test('the guard knows them too', async () => {
+  test('pass the guard table too', async () => {
     sh('nft flush chain ip netyard strangers');
     assert.ok(!pingsBriefly(neighbour, '10.88.1.2'));
     await eventually('they reach out again', () => pingsBriefly(engines[0]?.ns, '192.0.2.9'));
   });
 
-  test('forwarding that was on already stays as it was', async () => {
+  test('are not restricted if forwarding was enabled before', async () => {
     await testbed.networks.close();
     sh('nft delete table ip netyard');
     await testbed.open().start([...testbed.containers.keys()]);

@@ -1,4 +1,6 @@
-/** What a host lives through: a daemon that dies, strangers who break things, sharers, none, connect, clean-up. */
+/**
+ * Tests the life cycle of a host's containers: adoption after a crash, repair, shared namespaces, connect, clean-up.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +8,8 @@ import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { openKernel, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import { ask, askBriefly, eventually, pings, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { ask, askBriefly, eventually, pings, serve, sh } from './wire.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
@@ -29,40 +31,44 @@ const dump = (): string =>
     '',
   );
 
-test('a new daemon adopts what runs, takes down what does not, and changes nothing else', host, async () => {
-  const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
-  const web = await testbed.run('web', { ports });
-  await serve(web.netnsPath, 'tcp', 80, 'web');
-  const before = dump();
-  const dead = await testbed.run('dead', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }] });
-  await testbed.networks.close();
-  testbed.setState(dead.containerId, 'exited');
-  // Died between making things and writing them down.
-  sh('ip netns add ny-0123456789ab; ip link add ny-abcdef012345 type veth peer name eth0 netns ny-0123456789ab');
-  sh('ip link set ny-abcdef012345 alias "netyard: container lost"');
-  sh('nft add element ip netyard published_any { tcp . 9999 : 172.17.0.99 . 80 }');
-  sh('ip netns add foreign');
+test(
+  'a new daemon adopts running containers, deletes the objects of stopped ones and changes nothing else',
+  host,
+  async () => {
+    const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
+    const web = await testbed.run('web', { ports });
+    await serve(web.netnsPath, 'tcp', 80, 'web');
+    const before = dump();
+    const dead = await testbed.run('dead', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8802 }] });
+    await testbed.networks.close();
+    testbed.setState(dead.containerId, 'exited');
+    // As a daemon leaves it that died between creating objects and persisting them.
+    sh('ip netns add ny-0123456789ab; ip link add ny-abcdef012345 type veth peer name eth0 netns ny-0123456789ab');
+    sh('ip link set ny-abcdef012345 alias "netyard: container lost"');
+    sh('nft add element ip netyard published_any { tcp . 9999 : 172.17.0.99 . 80 }');
+    sh('ip netns add foreign');
 
-  testbed.events.length = 0;
-  const networks = testbed.open();
-  await networks.start([web.containerId]);
-  assert.deepEqual(networks.state(web.containerId)?.endpoints, web.endpoints);
-  assert.equal(networks.state(dead.containerId), undefined);
-  sh('ip netns delete foreign');
-  await eventually('links of stopped containers are gone', () => dump() === before);
-  assert.equal(dump(), before);
-  assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
-  assert.deepEqual(
-    testbed.events.filter((event) => event.action === 'repair'),
-    [],
-  );
-  assert.throws(() => kernel.reservePort('tcp', '0.0.0.0', 8801), /EADDRINUSE/);
-  kernel.reservePort('tcp', '0.0.0.0', 8802).close();
-  await testbed.remove(web.containerId);
-  await testbed.remove(dead.containerId);
-});
+    testbed.events.length = 0;
+    const networks = testbed.open();
+    await networks.start([web.containerId]);
+    assert.deepEqual(networks.state(web.containerId)?.endpoints, web.endpoints);
+    assert.equal(networks.state(dead.containerId), undefined);
+    sh('ip netns delete foreign');
+    await eventually('links of stopped containers are gone', () => dump() === before);
+    assert.equal(dump(), before);
+    assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
+    assert.deepEqual(
+      testbed.events.filter((event) => event.action === 'repair'),
+      [],
+    );
+    assert.throws(() => kernel.reservePort('tcp', '0.0.0.0', 8801), /EADDRINUSE/);
+    kernel.reservePort('tcp', '0.0.0.0', 8802).close();
+    await testbed.remove(web.containerId);
+    await testbed.remove(dead.containerId);
+  },
+);
 
-test('what strangers break is mended at once', host, async () => {
+test('changes by other programs are repaired', host, async () => {
   const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8801 }];
   const web = await testbed.run('web', { ports });
   await serve(web.netnsPath, 'tcp', 80, 'web');
@@ -80,13 +86,13 @@ test('what strangers break is mended at once', host, async () => {
   for (const breakage of breakages) {
     testbed.events.length = 0;
     sh(breakage);
-    await eventually(`mended after ${breakage}`, () => testbed.events.length > 0 || false);
+    await eventually(`repaired after ${breakage}`, () => testbed.events.length > 0 || false);
     await eventually(`answers after ${breakage}`, answers);
   }
   await testbed.remove(web.containerId);
 });
 
-test('sharers keep the namespace while its owner restarts, and the last one takes it along', host, async () => {
+test('a shared namespace survives a restart of its owner and is deleted with its last user', host, async () => {
   const owner = await testbed.run('owner');
   const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: 'owner' } });
   assert.equal(sharer.netnsPath, owner.netnsPath);
@@ -103,7 +109,7 @@ test('sharers keep the namespace while its owner restarts, and the last one take
   assert.ok(!existsSync(owner.netnsPath ?? ''));
 });
 
-test('none has only lo; connected to bridge it gets everything', host, async () => {
+test('a container with network none has only lo; connecting it to bridge configures it completely', host, async () => {
   const none = await testbed.run('none', {
     mode: { kind: 'none' },
     ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8804 }],
@@ -126,7 +132,7 @@ test('none has only lo; connected to bridge it gets everything', host, async () 
   await testbed.remove(none.containerId);
 });
 
-test('host mode has the files of the host and nothing in the kernel', host, async () => {
+test('a container in host mode has the files of the host and no kernel objects', host, async () => {
   const state = await testbed.run('host', { mode: { kind: 'host' } });
   assert.equal(state.netnsPath, undefined);
   assert.equal(readFileSync(state.files.hosts, 'utf8'), '127.0.0.1\tlocalhost host\n');
@@ -134,7 +140,7 @@ test('host mode has the files of the host and nothing in the kernel', host, asyn
   await testbed.remove(state.containerId);
 });
 
-test('an alias outlives rename, restart and a new address; lines that a user wrote stay', host, async () => {
+test('an alias survives a rename, a restart and a new address; lines added by a user are kept', host, async () => {
   const nginx1 = await testbed.run('nginx-1');
   const nginx2 = await testbed.run('nginx-2', { links: ['nginx-1'] });
   const nginx3 = await testbed.run('nginx-3', { links: ['nginx-1:web1', 'nginx-2:web2'] });
@@ -172,7 +178,7 @@ test('an alias outlives rename, restart and a new address; lines that a user wro
   for (const { containerId } of [nginx3, nginx2, fresh]) await testbed.remove(containerId);
 });
 
-/** Everything that a plan makes, but for the random MAC on the host's end and numbers that the kernel counts up. */
+/** All objects of a plan, without the random MAC of the host end and without indexes that the kernel assigns. */
 const shape = (id: string): string => `
   ip -o -d link show type bridge | grep docker0 | grep -o "mtu [0-9]*\\|link/ether [^ ]*\\|alias.*"
   ip -o link show type veth | grep ${id.slice(0, 12)} | grep -o "mtu [0-9]*\\|alias.*"
@@ -180,7 +186,7 @@ const shape = (id: string): string => `
   for ns in /run/netns/ny-*; do nsenter --net=$ns sh -c "ip -o address; ip route; ip -o link show eth0 | grep -o link/ether.*brd; sysctl net.ipv6.conf.eth0.disable_ipv6"; done
   sysctl net.ipv4.ip_forward net.ipv4.conf.docker0 net.ipv6.conf.docker0.disable_ipv6`;
 
-test('what explain prints makes the same on an empty host', host, async () => {
+test('the commands that explain prints create the same state on an empty host', host, async () => {
   const target = await testbed.run('target');
   const web = await testbed.run('web', {
     links: ['target:t'],
@@ -191,29 +197,29 @@ test('what explain prints makes the same on an empty host', host, async () => {
   });
   await testbed.networks.release(target.containerId);
   const files = (): string[] => Object.values(web.files).map((path) => readFileSync(path, 'utf8'));
-  const [wanted, wantedFiles] = [sh(shape(web.containerId)), files()];
+  const [expected, expectedFiles] = [sh(shape(web.containerId)), files()];
   const script = join(testbed.directory, 'explained.sh');
   writeFileSync(
     script,
     `mount -t tmpfs tmpfs /run/netns; ip link set lo up\n(${printShell(testbed.networks.explain('web'))}) >&2\n${shape(web.containerId)}`,
   );
   for (const path of Object.values(web.files)) writeFileSync(path, '');
-  assert.equal(sh(`unshare --net --mount --propagation private sh ${script}`), wanted);
-  assert.deepEqual(files(), wantedFiles);
+  assert.equal(sh(`unshare --net --mount --propagation private sh ${script}`), expected);
+  assert.deepEqual(files(), expectedFiles);
   for (const { containerId } of [web, target]) await testbed.remove(containerId);
 });
 
-test('without any state, clean-up removes all of ours and nothing else', host, async () => {
+test('cleanup without stored state deletes all Netyard objects and nothing else', host, async () => {
   const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
   await testbed.networks.close();
   sh('ip netns add foreign; nft add table ip foreign; ip link add foreign0 type bridge');
-  const stranger = new Testbed({ kernel });
-  assert.equal((await stranger.networks.cleanup({ dryRun: true })).length, 5);
+  const stateless = new Testbed({ kernel });
+  assert.equal((await stateless.networks.cleanup({ dryRun: true })).length, 5);
   assert.ok(existsSync(web.netnsPath ?? ''));
-  await stranger.networks.cleanup({ dryRun: false });
-  assert.deepEqual(await stranger.networks.cleanup({ dryRun: false }), []);
+  await stateless.networks.cleanup({ dryRun: false });
+  assert.deepEqual(await stateless.networks.cleanup({ dryRun: false }), []);
   assert.equal(sh('ls /run/netns').trim(), 'foreign');
   assert.equal(sh('nft list tables').trim(), 'table ip foreign');
   assert.deepEqual(sh('ip -br link | cut -d" " -f1 | sort').trim().split('\n'), ['foreign0', 'lo', 'up0']);
-  await stranger.close();
+  await stateless.close();
 });

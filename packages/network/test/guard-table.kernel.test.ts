@@ -1,11 +1,14 @@
-/** While another program's flush has taken our tables away: what was let in goes on, nothing else passes. */
+/**
+ * Tests the guard table: after another program flushes Netyard's tables, only established traffic passes until the
+ * repair.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import { Echo } from './echo.ts';
+import { Echo } from './echo-client.ts';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, serve, sh } from './wire.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
@@ -43,7 +46,7 @@ describe('the guard', host, () => {
 
   const flushes = ['nft flush ruleset', 'nft delete table ip netyard', 'nft flush table ip netyard'];
   for (const flush of flushes) {
-    test(`a connection through a published port goes on beyond ${flush}`, async () => {
+    test(`a connection through a published port survives ${flush}`, async () => {
       const echo = new Echo(neighbour, '192.0.2.1', 8801);
       await echo.answers();
       sh(flush);
@@ -54,14 +57,14 @@ describe('the guard', host, () => {
     });
   }
 
-  /** As long as this holds, the repair's work waits: the event loop of this process, which repairs, is kept busy. */
+  /** Delays the repair: it runs on the event loop of this process, which this keeps busy. */
   const whileMissing = (work: () => void): void => {
     sh('nft flush ruleset');
     work();
     assert.doesNotMatch(sh('nft list tables'), /netyard$/m);
   };
 
-  test('nothing unpublished is open meanwhile, nothing leaves untranslated', async () => {
+  test('until the repair, no unpublished port is open and no packet leaves without NAT', async () => {
     assert.equal(ask(webNetns, 'tcp', '192.0.2.9', 90), 'outside 192.0.2.1');
     whileMissing(() => {
       assert.equal(askBriefly(neighbour, 'tcp', address, 81), '');
@@ -73,18 +76,18 @@ describe('the guard', host, () => {
     assert.equal(askBriefly(neighbour, 'tcp', address, 81), '');
   });
 
-  test('what came for a published UDP port meanwhile is translated afterwards', async () => {
+  test('a UDP flow to a published port that started before the repair is translated after it', async () => {
     const sameSource = ',sourceport=7000';
     whileMissing(() => assert.equal(askBriefly(neighbour, 'udp', '192.0.2.1', 8853, sameSource), ''));
     await eventually('the port is published again', isRepaired);
-    // The connection is forgotten just after the repair.
+    // The repair flushes the conntrack entry right after it restores the rules.
     await eventually(
       'the server answers',
       () => askBriefly(neighbour, 'udp', '192.0.2.1', 8853, sameSource) === 'names 192.0.2.9',
     );
   });
 
-  test('other programs cannot take the guard away; it ends with the daemon', async () => {
+  test('other programs cannot delete the guard; it ends with the daemon', async () => {
     assert.throws(() => sh('nft delete table ip netyard_guard'), /not permitted/);
     sh('nft flush ruleset');
     assert.match(sh('nft list tables'), /ip netyard_guard/);
@@ -97,7 +100,7 @@ describe('the guard', host, () => {
     assert.ok(isRepaired());
   });
 
-  test('containers that may not talk freely do not talk meanwhile', async () => {
+  test('with icc=false, containers cannot reach each other until the repair', async () => {
     const other = await testbed.run('other');
     const reaches = (): boolean => askBriefly(other.netnsPath, 'tcp', address, 81).startsWith('unpublished');
     await eventually('it reaches the other', reaches);
