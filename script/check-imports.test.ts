@@ -60,3 +60,30 @@ test('refuses the rest and says what is allowed', () => {
   ];
   for (const [file, line, message] of refused) assert.match(checkState(file, line) ?? '', message, `${file}: ${line}`);
 });
+
+test('a file of the kernel package imports its own floor, lower ones and the vocabulary', () => {
+  const allowed: [string, string][] = [
+    ['system/calls.ts', "import { libc } from './ffi/libc.ts';"],
+    ['system/port.ts', "import type { PortReservation } from '../contract.ts';"],
+    ['netlink/nft/chain.ts', "import type { NftFamily } from '../../desired.ts';"],
+    ['netlink/rtnl/link.ts', "import { errnoOf } from '../../system/ffi/errno.ts';"],
+    ['state/apply.ts', "import { Session } from '../netlink/session.ts';"],
+    ['contract.ts', "import type { KernelPlan } from './desired.ts';"],
+    ['kernel.ts', "import { applyPlan } from './state/apply.ts';"],
+    ['index.ts', "export { openKernel } from './kernel.ts';"],
+    ['system/calls.test.ts', "import { applyPlan } from '../state/apply.ts';"],
+  ];
+  for (const [file, line] of allowed) assert.equal(checkState(`packages/kernel/src/${file}`, line), undefined, file);
+
+  const refused: [string, string, RegExp][] = [
+    ['system/port.ts', "import { Session } from '../netlink/session.ts';", /port\.ts is below netlink\/session\.ts/],
+    ['netlink/nft/chain.ts', "import type { Handler } from '../../state/objects/handler.ts';", /is below state/],
+    ['state/apply.ts', "import { openKernel } from '../kernel.ts';", /is below kernel\.ts/],
+    ['desired.ts', "import type { Session } from './netlink/session.ts';", /desired\.ts is below netlink/],
+    ['misc/a.ts', "import { libc } from '../system/ffi/libc.ts';", /misc is no floor/],
+    ['kernel.ts', "import { x } from './misc/a.ts';", /misc is no floor/],
+  ];
+  for (const [file, line, expected] of refused) {
+    assert.match(checkState(`packages/kernel/src/${file}`, line) ?? 'allowed', expected, `${file}: ${line}`);
+  }
+});

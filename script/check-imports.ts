@@ -7,7 +7,15 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allowedImports, allowedInTests, forbiddenModules, homes, impureModules, pureNames } from './import-table.ts';
+import {
+  allowedImports,
+  allowedInTests,
+  forbiddenModules,
+  homes,
+  impureModules,
+  packageFloors,
+  pureNames,
+} from './import-table.ts';
 
 export interface FoundImport {
   line: number;
@@ -42,6 +50,7 @@ export function checkImport(file: string, found: FoundImport): string | undefine
   const isTest = /\.test\.ts$/.test(file) || file.split('/')[2] === 'test';
   return (
     checkRelative(file, found.module) ??
+    checkFloor(file, isTest, found.module) ??
     checkPackage(box, isTest, found) ??
     checkHome(file, found.module) ??
     checkForbidden(box, isTest, found.module) ??
@@ -56,6 +65,24 @@ function checkRelative(file: string, module: string): string | undefined {
   const target = relative('/', resolve('/', dirname(file), module));
   if (target.startsWith(`${home}/`)) return undefined;
   return `${module} leaves the box; another box is imported by its door, @netyard/NAME`;
+}
+
+/** Type imports count: a floor must not depend on the shapes of a higher one either. */
+function checkFloor(file: string, isTest: boolean, module: string): string | undefined {
+  const [, name = '', area, ...inside] = file.split('/');
+  const layers = packageFloors[name];
+  if (!layers || isTest || area !== 'src' || !module.startsWith('.')) return undefined;
+  const { floors, vocabulary } = layers;
+  const target = relative('/src', resolve('/src', dirname(inside.join('/')), module)).split('/');
+  const levelOf = (path: readonly string[]): number => {
+    const [first = ''] = path;
+    if (path.length > 1) return floors.indexOf(first);
+    return vocabulary.includes(first) ? -1 : floors.length;
+  };
+  const folder = [inside, target].find((path) => path.length > 1 && !floors.includes(path[0] ?? ''))?.[0];
+  if (folder !== undefined) return `src/${folder} is no floor of ${name}; the floors are ${floors.join(', ')}`;
+  if (levelOf(target) <= levelOf(inside)) return undefined;
+  return `${inside.join('/')} is below ${target.join('/')}; from the bottom: ${[...vocabulary, ...floors].join(', ')}, entry point`;
 }
 
 function checkPackage(box: string, isTest: boolean, { module, way }: FoundImport): string | undefined {

@@ -39,6 +39,21 @@ export const homes: Readonly<Record<string, readonly string[]>> = {
   koffi: ['packages/kernel/src/system/ffi/'],
 };
 
+/** The floors of a package's `src/`: folders in layers. */
+export interface Floors {
+  /** Folders, lowest first. A file imports only files of its own floor and of lower ones, and the vocabulary. */
+  floors: readonly string[];
+  /**
+   * Files directly below `src/` that every floor may import; they import only each other. The other files there, such as
+   * `index.ts`, are the entry point: they may import all floors, and no floor may import them.
+   */
+  vocabulary: readonly string[];
+}
+
+export const packageFloors: Readonly<Record<string, Floors>> = {
+  kernel: { floors: ['system', 'netlink', 'state'], vocabulary: ['contract.ts', 'desired.ts', 'packet-capture.ts'] },
+};
+
 /** Modules that a box must never know. */
 export const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
   kernel: ['node:http', 'node:https', 'node:http2'],

@@ -21,9 +21,9 @@ import type {
   PortReservation,
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
-import { watchNamespaces } from './namespace-watch.ts';
 import { Captures } from './netlink/capture/capture.ts';
 import { forgetConnections, forgetConnectionsOf } from './netlink/conntrack.ts';
+import { watchNamespaces } from './netlink/namespace-watch.ts';
 import { listBaseChains, listChain } from './netlink/nft/chain.ts';
 import { setWords } from './netlink/nft/element.ts';
 import { canHoldTables, holdTables } from './netlink/nft/held.ts';

@@ -9,10 +9,10 @@ import { EventQueue } from '../netlink/event-queue.ts';
 import { decodeNftEvent, decodeRouteEvent } from '../netlink/events.ts';
 import { decodeMessages, type NetlinkMessage } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink, setIntegerOption } from '../netlink/socket.ts';
-import { checkMainThread, onReadable, signalWhenReadable } from '../readable-signal.ts';
 import { closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
+import { checkMainThread, onReadable, signalWhenReadable } from '../system/readable-signal.ts';
 
 /** linux/rtnetlink.h RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF. */
 const routeGroups = [1, 3, 5, 7, 9, 11, 24];

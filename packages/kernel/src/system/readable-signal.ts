@@ -6,8 +6,8 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
-import { checked } from './system/calls.ts';
-import { libc } from './system/ffi/libc.ts';
+import { checked } from './calls.ts';
+import { libc } from './ffi/libc.ts';
 
 const F_SETFL = 4;
 const F_SETOWN = 8;

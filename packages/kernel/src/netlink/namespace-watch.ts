@@ -6,13 +6,13 @@
  * NETLINK_LISTEN_ALL_NSID would need one socket for all, but that one would also carry what other engines' namespaces and
  * containers that may change their network send, and its overrun would hide who changed.
  */
-import type { NamespaceWatch } from './contract.ts';
-import { hostIsLittleEndian, viewOf } from './netlink/attribute.ts';
-import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './netlink/socket.ts';
-import { checkMainThread, onReadable, signalWhenReadable } from './readable-signal.ts';
-import { checked, closeFile, O_CLOEXEC } from './system/calls.ts';
-import { errnoOf, kernelError } from './system/ffi/errno.ts';
-import { libc } from './system/ffi/libc.ts';
+import type { NamespaceWatch } from '../contract.ts';
+import { checked, closeFile, O_CLOEXEC } from '../system/calls.ts';
+import { errnoOf, kernelError } from '../system/ffi/errno.ts';
+import { libc } from '../system/ffi/libc.ts';
+import { checkMainThread, onReadable, signalWhenReadable } from '../system/readable-signal.ts';
+import { hostIsLittleEndian, viewOf } from './attribute.ts';
+import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './socket.ts';
 
 /**
  * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF. Not
