@@ -1,10 +1,11 @@
 /**
- * Not a test: measures one endpoint's kernel work, `Kernel.apply` beside the same made with plain system calls, turn
- * by turn in one process. Prints JSON: `{ "floor": [ms…], "apply": [ms…] }`. Run it in a namespace of its own:
- * script/bench does.
+ * Not a test: measures one endpoint's kernel work, `Kernel.apply` against the same objects created by plain system
+ * calls, alternating in one process. Prints JSON: `{ "floor": [ms…], "apply": [ms…] }`. Run it in a namespace of its
+ * own, as script/bench does.
  *
- * The floor knows everything beforehand (names, indexes, encoded requests), asks nothing and checks nothing: namespace
- * made and pinned, veth pair with the peer inside, both ends and lo up, address, default route.
+ * The floor knows everything in advance (names, indexes, encoded requests), queries nothing and checks nothing: it
+ * creates and pins a namespace, creates a veth pair with the peer inside, sets both ends and lo up, adds the address
+ * and the default route.
  */
 import { Buffer } from 'node:buffer';
 import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
@@ -42,7 +43,7 @@ function floor(host: NetlinkSocket, bridgeIndex: number, own: number, round: num
   const inside = NetlinkSocket.open(NETLINK_ROUTE);
   libc().setns(own, CLONE_NEWNET);
   const netnsFd = openSync(path, 'r');
-  // A name of its own each round: a loaded kernel may not have taken the last one down yet.
+  // A new name each round: a loaded kernel may not have deleted the last one yet.
   createVeth(host, { name: `floor${round}`, master: bridgeIndex, up: true, peer: { name: 'eth0', netnsFd } });
   changeLink(inside, 1, { up: true });
   changeLink(inside, peerIndex, { up: true });
@@ -72,7 +73,7 @@ function endpoint(round: number): KernelObject[] {
 }
 
 async function main(): Promise<void> {
-  if (!process.env['NETYARD_LAB']) throw new Error('this makes links: run it in a lab host, as script/bench does');
+  if (!process.env['NETYARD_LAB']) throw new Error('this creates links: run it in a lab host, as script/bench does');
   mkdirSync(folder, { recursive: true });
   const kernel = openKernel();
   const host = NetlinkSocket.open(NETLINK_ROUTE);
@@ -84,14 +85,14 @@ async function main(): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     const plain = floor(host, bridgeIndex, own, round);
     await plain.remove();
-    await pause(30); // the kernel takes a namespace down in the background, under the lock that we measure
+    await pause(30); // the kernel deletes a namespace in the background, under the lock that we measure
     const plan = { owner: 'bench', objects: endpoint(round) };
     const started = now();
     await kernel.apply(plan);
     const ms = now() - started;
     await kernel.remove(plan);
     await pause(30);
-    if (round < 3) continue; // both paths compiled, libraries loaded
+    if (round < 3) continue; // warm-up: both paths compiled, libraries loaded
     times.floor.push(plain.ms);
     times.apply.push(ms);
   }

@@ -1,20 +1,22 @@
 /**
- * What the kernel box offers to the boxes above: this interface is implemented once on Linux
- * (`openKernel()` in `kernel.ts`) and once in memory for tests (`testkit`).
+ * The public interface of the kernel package. It has two implementations: Linux (`openKernel()` in `kernel.ts`) and an
+ * in-memory one for tests (`testkit`).
  *
- * All errors are `KernelError` (errno kept) or `NetyardError('invalid', …)`.
+ * All errors are `KernelError` (with its errno) or `NetyardError('invalid', …)`.
  */
 import type { Logger } from '@netyard/core';
 import type { KernelObject, KernelOperation, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 
 export interface ApplyOptions {
-  /** Take the difference and return it, change nothing. */
+  /** Compute and return the operations without executing them. */
   dryRun?: boolean;
 }
 
 export interface ApplyReport {
-  /** What was done (or would be, on a dry run), in order. Empty when all was as wanted. */
+  /**
+   * Executed operations (planned ones on a dry run), in order. Empty when the kernel was already in the desired state.
+   */
   operations: KernelOperation[];
 }
 
@@ -45,19 +47,19 @@ export interface ObservedLink {
   up: boolean;
   running: boolean;
   masterIndex?: number;
-  /** For veth: index of the peer, in namespace `peerNsId` when that is another one. */
+  /** For veth: index of the peer; `peerNsId` is set when the peer is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
   owner?: string;
 }
 
-/** A permanent entry of the neighbour table: which MAC an address has, put there by somebody. */
+/** A permanent (configured, not learned) entry of the neighbour table. */
 export interface ObservedNeighbour {
   address: string;
   mac: string;
 }
 
-/** A forwarding entry of a VXLAN link: behind which host a MAC is. */
+/** A forwarding entry of a VXLAN link: the remote host that has a MAC address. */
 export interface ObservedFdbEntry {
   mac: string;
   remote: string;
@@ -68,7 +70,7 @@ export interface ObservedElement {
   key: string;
   value?: string;
   comment?: string;
-  /** Packets and bytes that matched since it was made, in sets that count. */
+  /** Packets and bytes that matched since the element was created, in sets with counters. */
   packets?: bigint;
   bytes?: bigint;
 }
@@ -80,7 +82,7 @@ export interface ObservedNftRule {
   comment?: string;
 }
 
-/** A chain of any table; `hook` and `policy` only of base chains. */
+/** A chain of any table; only base chains have `hook` and `policy`. */
 export interface ObservedNftChain {
   family: NftFamily;
   table: string;
@@ -90,16 +92,16 @@ export interface ObservedNftChain {
   rules: ObservedNftRule[];
 }
 
-/** Connections by where their first packet went. */
+/** Selects connections by the destination of their first packet. */
 export interface ConnectionMatch {
   protocol: PortProtocol;
-  /** Destination port of the original direction: the published one. */
+  /** Destination port in the original direction: the published port. */
   port: number;
-  /** Destination address of the original direction; `0.0.0.0` and `::` are all of their family. */
+  /** Destination address in the original direction; `0.0.0.0` and `::` match all addresses of their family. */
   address: string;
 }
 
-/** Counters of one link since it was made; bigint, 64 bit (struct rtnl_link_stats64). */
+/** Counters of one link since its creation; 64 bits (struct rtnl_link_stats64). */
 export interface LinkStatistics {
   rxBytes: bigint;
   rxPackets: bigint;
@@ -113,7 +115,7 @@ export interface LinkStatistics {
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 
-/** A host port held by a bound, never listening socket, so that nobody else can take it. */
+/** A host port reserved by a bound socket that never listens, so that no other program can bind it. */
 export interface PortReservation {
   protocol: PortProtocol;
   address: string;
@@ -121,7 +123,7 @@ export interface PortReservation {
   close(): void;
 }
 
-/** Tables of `Kernel.holdTables`. */
+/** Tables created by `Kernel.holdTables`. */
 export interface HeldTables {
   close(): void;
 }
@@ -132,17 +134,17 @@ export type KernelEvent =
       action: 'new' | 'del';
       name: string;
       index: number;
-      /** As the link is after the change; a name changes with the index kept. */
+      /** State of the link after the change. A renamed link keeps its index. */
       owner?: string;
       up?: boolean;
       mtu?: number;
       masterIndex?: number;
     }
-  /** IPv4 settings below net.ipv4.conf: of one link, or of all (-1) or of new ones (-2). */
+  /** IPv4 settings below net.ipv4.conf: of one link, of `all` (-1) or of `default` (-2). */
   | { type: 'netconf'; linkIndex: number; forwarding?: boolean }
   | { type: 'address'; action: 'new' | 'del'; prefix: string; linkIndex: number }
   | { type: 'route'; action: 'new' | 'del'; to: string; table?: number; protocol?: number }
-  /** An entry of the neighbour table; `permanent` ones were put there by somebody. */
+  /** An entry of the neighbour table; `permanent` entries are configured, not learned. */
   | { type: 'neighbour'; action: 'new' | 'del'; linkIndex: number; address: string; mac?: string; permanent: boolean }
   /** A forwarding entry of a VXLAN link. */
   | { type: 'fdb'; action: 'new' | 'del'; linkIndex: number; mac: string; remote?: string }
@@ -151,87 +153,94 @@ export type KernelEvent =
       action: 'new' | 'del';
       what: 'table' | 'chain' | 'rule' | 'set' | 'element';
       table: string;
-      /** Of an element: its set, and its key as the kernel has it (of an interval its first), parts padded to 4 bytes. */
+      /**
+       * For an element: its set, and its key in the kernel's encoding (of an interval its start), parts padded to 4
+       * bytes.
+       */
       set?: string;
       keys?: readonly Uint8Array[];
     }
-  /** Events were lost (the socket's buffer ran over): what you know may be out of date, observe again. */
+  /** Events were lost (socket buffer overrun): previously observed state may be stale, observe again. */
   | { type: 'resync' };
 
-/** Namespaces of `Kernel.watchNamespaces`; each costs one descriptor. */
+/** Namespaces watched by `Kernel.watchNamespaces`; each costs one descriptor. */
 export interface NamespaceWatch {
   /**
-   * Reports the namespace at `path` from now on, once. Its socket keeps the namespace alive until `remove`.
+   * Reports the next change of the namespace at `path`, once. The socket keeps the namespace alive until `remove`.
    * Throws KernelError ENOENT, EMFILE.
    */
   add(path: string): void;
   remove(path: string): void;
-  /** After a report, and before the namespace is observed: reports its next change. */
+  /** Call after a report and before observing the namespace: enables the report of its next change. */
   rearm(path: string): void;
   close(): void;
 }
 
 export interface KernelOptions {
-  /** KernelObserver of what goes on beneath, such as a repeated dump. Silent unless given. */
+  /** Receives debug messages, such as repeated dumps. Default: silent. */
   logger?: Logger;
 }
 
 export interface Kernel {
   observe(objects: readonly KernelObject[]): Promise<Observation[]>;
-  /** Makes true what the plan says; on a failure undoes what it did, then throws. Applying twice does nothing. */
+  /** Brings the kernel into the plan's state. Rolls back and throws when an operation fails. Idempotent. */
   apply(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
   /**
-   * Takes the plan's objects away, last first. What is already gone is fine; goes on after a failure and throws one
-   * error at the end that names all of them.
+   * Deletes the plan's objects in reverse order. Objects that do not exist are skipped. Continues after a failure and
+   * throws one error at the end that lists all failures.
    */
   remove(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
 
   listLinks(ns?: string): Promise<ObservedLink[]>;
   listAddresses(ns?: string): Promise<ObservedAddress[]>;
   listRoutes(ns?: string): Promise<ObservedRoute[]>;
-  /** Permanent ones of one link; none without the link. */
+  /** Permanent entries of one link; empty when the link does not exist. */
   listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]>;
-  /** Of a VXLAN link; none without the link. */
+  /** Entries of a VXLAN link; empty when the link does not exist. */
   listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]>;
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
   readSysctl(key: string, ns?: string): Promise<string>;
-  /** Elements of one of our sets or maps, in the syntax of `NftElementObject`. */
+  /** Elements of one of our own sets or maps, in the syntax of `NftElementObject`. */
   listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;
 
-  /** Base chains that IPv4 packets pass at a hook, of all tables in this process's namespace, with their rules. */
+  /** Base chains that IPv4 packets traverse at a hook, of all tables in this process's namespace, with their rules. */
   listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]>;
-  /** Undefined without the chain. */
+  /** Undefined when the chain does not exist. */
   listNftChain(name: { family: NftFamily; table: string; chain: string }): Promise<ObservedNftChain | undefined>;
   /**
-   * Makes tables in this process's namespace that no other program can change, delete or flush, until `close` of what
-   * is returned or the end of the process: then the kernel takes them away. They are no part of any plan. Throws
-   * KernelError EPERM when another process holds one of them.
+   * Creates tables in this process's namespace that no other program can change, delete or flush (flag `owner`). The
+   * kernel deletes them on `close` of the returned handle or when the process ends. They belong to no plan. Throws
+   * KernelError EPERM when another process owns one of them.
    */
   holdTables(tables: readonly NftTableObject[]): Promise<HeldTables>;
-  /** Whether the kernel knows such tables (Linux 5.12). */
+  /** Whether the kernel supports tables with an owner (Linux 5.12). */
   canHoldTables(): Promise<boolean>;
 
   /** Binds without listening; throws KernelError EADDRINUSE / EADDRNOTAVAIL / EACCES. */
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation;
   /**
-   * Forgets conntrack entries towards published ports: their next packets take the new way. Many cost as one.
-   * `untranslated`: only those whose destination no rule has changed.
+   * Deletes conntrack entries of connections to published ports, so that their next packets are translated anew. One
+   * pass over the table, however many matches.
+   * `untranslated`: only entries without destination NAT.
    */
   forgetConnections(matches: readonly ConnectionMatch[], options?: { untranslated?: boolean }): Promise<void>;
-  /** Forgets all connections that a subnet has a part in: their next packets are judged anew. Many cost as one. */
+  /**
+   * Deletes the conntrack entries of all connections from or to the subnets, so that the firewall judges their next
+   * packets anew. One pass over the table, however many subnets.
+   */
   forgetConnectionsOf(subnets: string | readonly string[]): Promise<void>;
 
-  /** Changes made by anybody in this process's namespace. Ends with the signal. */
+  /** Changes in this process's namespace, whichever program made them. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
   /**
-   * Reports namespaces whose links, addresses, routes or netconf settings somebody changed, this process included. What
-   * changed is not reported, and after a report there is none until `rearm`: however often a namespace changes, it costs
-   * no more than the caller observes it.
+   * Reports namespaces whose links, addresses, routes or netconf settings changed, whichever program made the change.
+   * The report does not say what changed, and none follows until `rearm`: a namespace that changes constantly costs no
+   * more than the caller's own observations.
    */
   watchNamespaces(report: (path: string) => void): NamespaceWatch;
   /**
-   * Packets of one link, from the moment this resolves on. Throws `invalid` with the filter compiler's own words,
-   * KernelError ENODEV, `unavailable` without libpcap. `close` of the kernel ends captures, too.
+   * Packets of one link, captured from the moment this resolves. Throws `invalid` with the filter compiler's message,
+   * KernelError ENODEV, `unavailable` without libpcap. `close` of the kernel ends its captures.
    */
   capture(request: PacketCaptureRequest): Promise<PacketCapture>;
   close(): void;

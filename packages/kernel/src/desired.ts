@@ -1,12 +1,12 @@
 /**
- * The vocabulary of a plan: kernel objects as plain data.
+ * The vocabulary of a plan: kernel objects as plain data, without behaviour.
  *
- * `network` (or any other user of this library) writes down which objects it wants, in the order in which they
- * can be made; `apply` observes, takes the difference and makes what is missing; `remove` walks the same list
- * backwards; `printShell` prints each object as the command that makes it. Nothing here does anything.
+ * `network` (or any other user of this library) lists the desired objects in creation order; `apply` observes the
+ * kernel, computes the difference and creates or changes what differs; `remove` walks the list in reverse; `printShell`
+ * prints each object as its equivalent command.
  *
- * Conventions: addresses are canonical text, prefixes are `address/length`, MTU is in bytes, and `ns` is the path of
- * a namespace (`/run/netns/r1`, `/proc/123/ns/net`); left out, it is the namespace this process lives in.
+ * Conventions: addresses are canonical text, prefixes are `address/length`, MTU is in bytes, and `ns` is the path of a
+ * namespace (`/run/netns/r1`, `/proc/123/ns/net`); when omitted, it is the process's own namespace.
  */
 
 /** A network namespace pinned by a bind mount. `ip netns add` for a path below `/run/netns`. */
@@ -22,12 +22,12 @@ export interface BridgeObject {
   name: string;
   mac?: string;
   mtu?: number;
-  /** `ip link set NAME alias TEXT` (IFLA_IFALIAS): who owns it, in words. */
+  /** `ip link set NAME alias TEXT` (IFLA_IFALIAS): describes the owner. */
   owner?: string;
   up: boolean;
 }
 
-/** A pair of virtual Ethernet devices; the peer is born in its namespace, under its final name. */
+/** A veth pair; the peer is created in its own namespace, under its final name. */
 export interface VethObject {
   kind: 'veth';
   ns?: string;
@@ -45,14 +45,14 @@ export interface VethObject {
     name: string;
     mac?: string;
     up: boolean;
-    /** Name, namespace, MAC, MTU and state of this end are given when the pair is made, and others may change them. */
+    /** The name, namespace, MAC, MTU and state of this end are set at creation only; other programs may change them. */
     keep?: boolean;
   };
 }
 
 /**
- * A tunnel to other hosts (RFC 7348): what is sent here is packed into UDP and goes to the host that an `fdb` entry
- * names. `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`.
+ * A VXLAN tunnel (RFC 7348): frames sent here are encapsulated in UDP and go to the host that an `fdb` entry names. `ip
+ * link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`.
  */
 export interface VxlanObject {
   kind: 'vxlan';
@@ -60,11 +60,11 @@ export interface VxlanObject {
   name: string;
   /** VXLAN network identifier, 24 bits. */
   id: number;
-  /** UDP port; 4789 is IANA's. */
+  /** UDP port; IANA assigned 4789. */
   port: number;
-  /** Address that the packets are sent from: IPv4. The route's unless told. */
+  /** IPv4 source address of the tunnel's packets. Default: the address that the route selects. */
   local?: string;
-  /** Learn from what comes in who is where; false unless told. */
+  /** Learn forwarding entries from received packets. Default: false. */
   learning?: boolean;
   mac?: string;
   mtu?: number;
@@ -72,7 +72,7 @@ export interface VxlanObject {
   up: boolean;
 }
 
-/** `bridge fdb add MAC dev LINK dst REMOTE`: behind which host a MAC is, for a VXLAN link. One host for each MAC. */
+/** `bridge fdb add MAC dev LINK dst REMOTE`: the remote host that has a MAC, for a VXLAN link. One host per MAC. */
 export interface FdbObject {
   kind: 'fdb';
   ns?: string;
@@ -81,7 +81,7 @@ export interface FdbObject {
   remote: string;
 }
 
-/** State of a link that is already there, such as `lo`: `ip link set NAME up mtu …`. Never deleted by `remove`. */
+/** Settings of an existing link, such as `lo`: `ip link set NAME up mtu …`. `remove` never deletes it. */
 export interface LinkStateObject {
   kind: 'link-state';
   ns?: string;
@@ -98,7 +98,7 @@ export interface AddressObject {
   link: string;
   /** `172.17.0.2/16`. */
   prefix: string;
-  /** Dotted quad; Docker sets the last address of the subnet. */
+  /** Dotted quad; Docker uses the last address of the subnet. */
   broadcast?: string;
 }
 
@@ -116,7 +116,10 @@ export interface RouteObject {
   table?: number;
   onlink?: boolean;
   scope?: 'global' | 'link' | 'host';
-  /** Who made it, from 5 to 255 (rtm_protocol, rtnetlink(7)); 3, boot, unless told. Only that maker's is removed. */
+  /**
+   * Origin of the route, 5 to 255 (rtm_protocol, rtnetlink(7)); default 3, boot. Only a route of this origin is
+   * removed.
+   */
   protocol?: number;
 }
 
@@ -129,31 +132,34 @@ export interface NeighbourObject {
   mac: string;
 }
 
-/** `sysctl -w KEY=VALUE`; the key with dots, a dot inside an interface name written as `/`, as sysctl(8) does. */
+/**
+ * `sysctl -w KEY=VALUE`; dots separate the key's parts, a dot inside an interface name is written as `/`, as in
+ * sysctl(8).
+ */
 export interface SysctlObject {
   kind: 'sysctl';
   ns?: string;
   key: string;
   value: string;
   /**
-   * Said of settings that others may rely on by then, such as net.ipv4.ip_forward. `remove` leaves every sysctl as it
-   * is, for its former value is not known; those of a link or a namespace end with it.
+   * For settings that other programs may come to rely on, such as net.ipv4.ip_forward. `remove` restores no sysctl,
+   * because its former value is unknown; those of a link or a namespace disappear with it.
    */
   keep?: boolean;
 }
 
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
 
-/** A whole table of our own: chains, rules, and empty maps and sets. Its elements are objects of their own. */
+/** A whole table of our own: chains, rules, and empty maps and sets. Its elements are separate objects. */
 export interface NftTableObject {
   kind: 'nft-table';
   ns?: string;
   family: NftFamily;
   name: string;
   /**
-   * What stands between the braces of `table FAMILY NAME { … }`, in nft(8) syntax. Compared by a digest that `apply`
-   * writes into the table's comment, and by nft's listing of an untouched one; on a difference the table is replaced in
-   * one transaction, elements kept.
+   * The text between the braces of `table FAMILY NAME { … }`, in nft(8) syntax. Compared by a digest that `apply`
+   * stores in the table's comment, and by nft's listing of an unmodified copy. When it differs, the table is replaced
+   * in one transaction that keeps the elements.
    */
   body: string;
 }
@@ -169,11 +175,11 @@ export interface NftElementObject {
   key: string;
   /** For maps, such as `172.17.0.2 . 80`. */
   value?: string;
-  /** Owner in words; at most 128 bytes, no quotes. */
+  /** Describes the owner; at most 128 bytes, no quotes. */
   comment?: string;
 }
 
-/** A rule in a chain that belongs to another program, such as iptables' `ip filter FORWARD`; found by its comment. */
+/** A rule in a chain of another program, such as iptables' `ip filter FORWARD`; identified by its comment. */
 export interface NftRuleObject {
   kind: 'nft-rule';
   ns?: string;
@@ -182,18 +188,18 @@ export interface NftRuleObject {
   chain: string;
   /** nft(8) syntax as `nft -s list` prints it, such as `iifname "docker0" accept`. */
   rule: string;
-  /** At most 127 bytes, no quotes; no two rules of ours in one chain have the same. */
+  /** At most 127 bytes, no quotes; unique among our rules of one chain. */
   comment: string;
   /** At the head of the chain (`first`, the default), at its end, or before the rule with this handle. */
   place?: 'first' | 'last' | { before: number };
 }
 
-/** A text file wanted with exactly this content, rewritten in place (same inode: containers bind-mount it). */
+/** A text file with exactly this content, rewritten in place (containers bind-mount it, so the inode must stay). */
 export interface FileObject {
   kind: 'file';
   path: string;
   content: string;
-  /** Octal permissions, 0o644 unless told. */
+  /** Octal permissions. Default: 0o644. */
   mode?: number;
 }
 
@@ -213,20 +219,20 @@ export type KernelObject =
   | NftRuleObject
   | FileObject;
 
-/** Wanted objects in the order in which they can be made. */
+/** Desired objects in creation order. */
 export interface KernelPlan {
-  /** Who asked, for messages: `container nginx-3`. */
+  /** Who requested the plan, for messages: `container nginx-3`. */
   owner: string;
   objects: readonly KernelObject[];
 }
 
-/** What `observe` found for one wanted object. */
+/** The observed state of one desired object. */
 export type Observation =
-  | { state: 'present' } // just as wanted
+  | { state: 'present' } // as desired
   | { state: 'absent' }
-  | { state: 'different'; found: string }; // there, but not as wanted; `found` in words
+  | { state: 'different'; found: string }; // exists, but differs; `found` describes how
 
-/** One step of the difference. */
+/** One operation of the difference between desired and observed state. */
 export interface KernelOperation {
   action: 'create' | 'change' | 'delete';
   object: KernelObject;

@@ -5,14 +5,14 @@ export { EventQueue } from './netlink/event-queue.ts';
 export { moveLink, renameLink } from './netlink/link-changes.ts';
 export { parseChains } from './netlink/nft/chain.ts';
 export * from './packet-capture.ts';
+export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';
-export { independentObjects } from './state/ground.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './state/shell.ts';
 export { O_PATH } from './system/calls.ts';
+export { type DetachedProcess, hasEnded, spawnDetached } from './system/detached-process.ts';
 export { errnoOf, errnoText, hasErrno, kernelError } from './system/ffi/errno.ts';
 export * from './system/files.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './system/identity.ts';
-export { type DetachedProcess, hasEnded, spawnDetached } from './system/lasting.ts';
 export * from './system/mount-options.ts';
 export * from './system/mounts.ts';
 export {

@@ -1,4 +1,4 @@
-/** The kernel box's door on Linux: `openKernel()` gives the `Kernel` of contract.ts. */
+/** Entry point of the kernel package on Linux: `openKernel()` returns the `Kernel` of contract.ts. */
 import { type Logger, silentLogger } from '@netyard/core';
 import type {
   ApplyOptions,
@@ -25,8 +25,8 @@ import { Captures } from './netlink/capture/capture.ts';
 import { forgetConnections, forgetConnectionsOf } from './netlink/conntrack.ts';
 import { watchNamespaces } from './netlink/namespace-watch.ts';
 import { listBaseChains, listChain } from './netlink/nft/chain.ts';
-import { setWords } from './netlink/nft/element.ts';
-import { canHoldTables, holdTables } from './netlink/nft/held.ts';
+import { setSpec } from './netlink/nft/element.ts';
+import { canHoldTables, holdTables } from './netlink/nft/owned-tables.ts';
 import type { NftChainName } from './netlink/nft/rule.ts';
 import { listAddresses } from './netlink/rtnl/address.ts';
 import { listFdb } from './netlink/rtnl/fdb.ts';
@@ -44,7 +44,7 @@ import { watchKernel } from './state/watch.ts';
 import { reservePort } from './system/port.ts';
 import { readSysctl } from './system/sysctl.ts';
 
-/** Opens nothing yet: libraries and sockets come with the first use. `close()` when done. */
+/** Libraries and sockets are opened on first use. Call `close()` when done. */
 export function openKernel(options: KernelOptions = {}): Kernel {
   return new LinuxKernel(options.logger ?? silentLogger);
 }
@@ -132,14 +132,14 @@ class LinuxKernel implements Kernel {
     return readSysctl(key, ns);
   }
 
-  async listNftElements(wanted: {
+  async listNftElements(request: {
     ns?: string;
     family: NftFamily;
     table: string;
     set: string;
   }): Promise<ObservedElement[]> {
-    const words = setWords(wanted);
-    return await this.#inSession((session) => listElements(session, wanted.ns, words));
+    const set = setSpec(request);
+    return await this.#inSession((session) => listElements(session, request.ns, set));
   }
 
   async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
@@ -168,14 +168,14 @@ class LinuxKernel implements Kernel {
     matches: readonly ConnectionMatch[],
     options: { untranslated?: boolean } = {},
   ): Promise<void> {
-    const forgotten = await this.#inSession((session) => forgetConnections(session, matches, options));
-    if (forgotten > 0) this.#logger.debug('connections forgotten', { ports: matches.slice(0, 5), forgotten });
+    const deleted = await this.#inSession((session) => forgetConnections(session, matches, options));
+    if (deleted > 0) this.#logger.debug('conntrack entries deleted', { ports: matches.slice(0, 5), deleted });
   }
 
   async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
     const list = typeof subnets === 'string' ? [subnets] : subnets;
-    const forgotten = await this.#inSession((session) => forgetConnectionsOf(session, list));
-    if (forgotten > 0) this.#logger.debug('connections forgotten', { subnets: list.slice(0, 5), forgotten });
+    const deleted = await this.#inSession((session) => forgetConnectionsOf(session, list));
+    if (deleted > 0) this.#logger.debug('conntrack entries deleted', { subnets: list.slice(0, 5), deleted });
   }
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {

@@ -1,50 +1,50 @@
-/** What a capture of packets takes and gives. */
+/** Types of a packet capture: request, packets, statistics. */
 
 export interface PacketCaptureRequest {
-  /** Namespace of the link; absent: this process's own. */
+  /** Namespace of the link. Default: the process's own. */
   ns?: string;
-  /** Name of one link that is there. */
+  /** Name of one existing link. */
   link: string;
-  /** An expression of pcap-filter(7); absent or empty: everything. */
+  /** A pcap-filter(7) expression. Default: all packets. */
   filter?: string;
-  /** Most bytes kept of a packet. Default and most: 262144. */
+  /** Maximum number of bytes kept per packet. Default and upper limit: 262144. */
   snapLength?: number;
-  /** Ends after this many packets. */
+  /** Stop after this many packets. */
   count?: number;
 }
 
 export interface CapturedPacket {
-  /** Seconds since 1970, and nanoseconds of that second. */
+  /** Seconds since the epoch, and nanoseconds of that second. */
   seconds: number;
   nanoseconds: number;
-  /** Of the packet itself; `data` may be less. */
+  /** Length on the wire; `data` may be shorter. */
   originalLength: number;
   data: Uint8Array;
 }
 
 export interface CaptureStatistics {
-  /** Handed out. */
+  /** Packets returned to the caller. */
   captured: number;
-  /** Passed by the filter. */
+  /** Packets that matched the filter. */
   received: number;
-  /** Passed by the filter and lost, because nobody took them in time. */
+  /** Packets that matched the filter but were dropped because the caller did not read them in time. */
   dropped: number;
 }
 
 /**
- * A running capture. Whoever iterates slowly makes the kernel drop and count packets, never this process grow. Leaving
- * the iteration, its end and `close` all give the socket back.
+ * A running capture. When the caller iterates slowly, the kernel drops and counts packets; this process's memory does
+ * not grow. Leaving the iteration early, its end and `close` all release the socket.
  */
 export interface PacketCapture {
-  /** LINKTYPE_ value, 1 for Ethernet. */
+  /** LINKTYPE_ value; 1 is Ethernet. */
   linkType: number;
   snapLength: number;
-  /** Packets in the order of their capture, some at a time. To be iterated once. Throws when the link goes away. */
+  /** Packets in capture order, in batches. Can be iterated once. Throws when the link is deleted. */
   packets(): AsyncIterable<readonly CapturedPacket[]>;
-  /** Ends it soon: what was captured up to now is still handed out. */
+  /** Stops capturing; packets captured so far are still returned. */
   stop(): void;
-  /** Valid after the end, too. */
+  /** Also valid after the capture has ended. */
   statistics(): CaptureStatistics;
-  /** Ends it at once. May be called again. */
+  /** Ends the capture immediately. Idempotent. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** The rest that needs no kernel: differences, what stands on what, keys of sysctls, socket addresses, numbers. */
+/** Pure functions of several files: differences, dependencies, sysctl keys, socket addresses, numbers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError, KernelError, PrefixIndex, parsePrefix } from '@netyard/core';
@@ -9,8 +9,8 @@ import { be16, bytes, concatBytes, encodeAttributes, nested, text, u8 } from './
 import { indexPorts, isConnectionOf, isConnectionTo } from './netlink/conntrack.ts';
 import { decodeNftEvent, decodeRouteEvent } from './netlink/events.ts';
 import { encodeLinkChange } from './netlink/rtnl/link.ts';
+import { Dependencies } from './state/dependencies.ts';
 import { diff, diffRemoval } from './state/diff.ts';
-import { Dependencies } from './state/ground.ts';
 import { errnoName, errnoOf, hasErrno, kernelError } from './system/ffi/errno.ts';
 import { deviceNumber } from './system/files.ts';
 import { describeObject, identityOf, routeFamily } from './system/identity.ts';
@@ -23,7 +23,7 @@ const veth: VethObject = { kind: 'veth', name: 'a', up: true, peer: { ns, name: 
 const address: KernelObject = { kind: 'address', ns, link: 'eth0', prefix: '10.0.0.1/8' };
 const state: KernelObject = { kind: 'link-state', ns, name: 'lo', up: true };
 
-test('absent is created, different changed, present left, in order', () => {
+test('absent objects are created, different ones changed, present ones left, in order', () => {
   const operations = diff(
     [veth, address, state],
     [{ state: 'absent' }, { state: 'present' }, { state: 'different', found: 'down' }],
@@ -35,7 +35,7 @@ test('absent is created, different changed, present left, in order', () => {
   assert.throws(() => diff([veth], []));
 });
 
-test('removal goes backwards and leaves what cannot be taken back', () => {
+test('removal runs in reverse order and leaves sysctls and link states', () => {
   const sysctl: KernelObject = { kind: 'sysctl', key: 'a.b', value: '1' };
   const all = [veth, address, state, sysctl];
   assert.deepEqual(
@@ -49,18 +49,18 @@ test('removal goes backwards and leaves what cannot be taken back', () => {
   );
 });
 
-test('an object stands on its namespace and its link', () => {
+test('an object depends on its namespace and its link', () => {
   const pair = new Dependencies();
   pair.add(veth);
-  assert.ok(pair.carries(address));
-  assert.ok(!pair.carries({ ...address, ns: '/run/netns/r2' }));
-  assert.ok(!pair.carries(state));
+  assert.ok(pair.isDependencyOf(address));
+  assert.ok(!pair.isDependencyOf({ ...address, ns: '/run/netns/r2' }));
+  assert.ok(!pair.isDependencyOf(state));
   const space = new Dependencies();
   space.add({ kind: 'netns', path: ns });
-  assert.ok(space.carries(address) && space.carries(state) && !space.carries(veth));
+  assert.ok(space.isDependencyOf(address) && space.isDependencyOf(state) && !space.isDependencyOf(veth));
 });
 
-test('identities: the same thing has one, whatever its attributes; different things differ', () => {
+test('the identity of an object does not depend on its attributes; different objects have different identities', () => {
   assert.equal(identityOf(veth), identityOf({ kind: 'bridge', name: 'a', up: false }));
   const route: KernelObject = { kind: 'route', to: 'default', via: '10.0.0.1' };
   assert.equal(identityOf(route), identityOf({ ...route, via: '10.0.0.2', table: 254, metric: 0 }));
@@ -80,7 +80,7 @@ test('identities: the same thing has one, whatever its attributes; different thi
   assert.equal(routeFamily({ to: '10.8.0.0/16', via: 'fd00::1' }), 4);
 });
 
-test('keys of sysctls: dots are folders, slashes dots, and none leads out', () => {
+test('in sysctl keys dots separate directories, slashes are dots, and no key leaves /proc/sys', () => {
   assert.equal(sysctlPath('net.ipv4.ip_forward'), '/proc/sys/net/ipv4/ip_forward');
   assert.equal(sysctlPath('net.ipv4.conf.eth0/100.rp_filter'), '/proc/sys/net/ipv4/conf/eth0.100/rp_filter');
   for (const key of ['', 'net', 'net.', '.net.x', 'net..x', 'net.//.x', 'net.ipv4.a b', 'net.ipv4.a\0', 'net./.x']) {
@@ -93,7 +93,7 @@ test('keys of sysctls: dots are folders, slashes dots, and none leads out', () =
   assert.ok(sameSysctlValue('32768\t60999\n', '32768 60999'));
 });
 
-test('socket addresses', () => {
+test('socket addresses are encoded and decoded', () => {
   assertBytes(encodeSocketAddress('127.0.0.11', 53), [
     ['0200', 'AF_INET'],
     ['0035', 'port'],
@@ -111,7 +111,7 @@ test('socket addresses', () => {
   for (const port of [-1, 65536, 1.5]) assert.throws(() => encodeSocketAddress('::', port), /invalid port/);
 });
 
-test('a connection is known by protocol, port and address of its first packet', () => {
+test('a connection matches by protocol, port and address of its first packet', () => {
   const tuple = nested(1, [
     nested(1, [bytes(1, Uint8Array.of(10, 0, 0, 1)), bytes(2, Uint8Array.of(10, 0, 0, 2))]),
     nested(2, [u8(1, 17), be16(2, 40000), be16(3, 53)]),
@@ -135,7 +135,7 @@ test('a connection is known by protocol, port and address of its first packet', 
   assert.ok(!within('10.0.1.0/24', 'fd00::/8'));
 });
 
-test('notifications: links by name, nftables by table, bridge ports passed over', () => {
+test('notifications name links and nftables tables and ignore bridge ports', () => {
   const link = encodeLinkChange('ny1', {});
   assert.deepEqual(decodeRouteEvent({ type: 17, flags: 0, sequence: 0, payload: link }), {
     ...{ type: 'link', action: 'del', name: 'ny1', index: 0 },
@@ -155,7 +155,7 @@ test('notifications: links by name, nftables by table, bridge ports passed over'
   assert.equal(decodeNftEvent({ type: 0x0a0f, flags: 0, sequence: 0, payload }), undefined);
 });
 
-test('device numbers and overlay options as C and mount(8) write them', () => {
+test('device numbers and overlay options are encoded as by makedev(3) and mount(8)', () => {
   assert.equal(deviceNumber(1, 3), 0x103n);
   assert.equal(deviceNumber(0x12345, 0x6789a), 0x1200067834_59an);
   assert.equal(
@@ -168,10 +168,10 @@ test('device numbers and overlay options as C and mount(8) write them', () => {
   );
 });
 
-test('errors keep number, name, operation and object', () => {
-  const error = kernelError(17, 'ip link add', 'a in /run/netns/r1', 'words');
+test('errors contain number, name, operation and object', () => {
+  const error = kernelError(17, 'ip link add', 'a in /run/netns/r1', 'text');
   assert.ok(error instanceof KernelError);
-  assert.equal(error.message, 'ip link add a in /run/netns/r1: EEXIST: words');
+  assert.equal(error.message, 'ip link add a in /run/netns/r1: EEXIST: text');
   assert.ok(hasErrno(error, 'ENOENT', 'EEXIST') && !hasErrno(error, 'ENOENT'));
   assert.equal(errnoName(11), 'EAGAIN');
   assert.equal(errnoName(9999), 'errno 9999');

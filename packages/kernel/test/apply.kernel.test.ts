@@ -1,4 +1,4 @@
-/** Plans made true, twice, half-way and away again, on a real kernel with real packets. */
+/** Plans are applied, reapplied, rolled back and removed, on a real kernel with real packets. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
@@ -12,43 +12,47 @@ const kernel = openKernel();
 
 beforeEach(() => cleanHost(host));
 
-test('a plan is made true, twice changes nothing, and containers reach each other and outwards', host, async () => {
-  const before = dump();
-  await kernel.apply(host2);
-  const between = dump();
-  for (const number of [2, 3]) {
-    const { operations } = await kernel.apply(planOf(number));
-    assert.deepEqual(
-      operations.map(({ action, object }) => `${action} ${object.kind}`),
-      [
-        ...['create netns', 'create link-state', 'create veth', 'create address', 'create route', 'create neighbour'],
-        ...['create sysctl', 'create nft-element', 'create nft-element', 'create file'],
-      ],
-    );
-    assert.deepEqual((await kernel.apply(planOf(number))).operations, []);
-    assert.ok((await kernel.observe(container(number))).every((found) => found.state === 'present'));
-  }
-  sh('ip netns exec c2 ping -c 1 -w 60 172.17.0.3');
-  sh('ping -c 1 -w 60 172.17.0.2');
-  assert.match(sh('ip netns exec c2 ip route'), /^default via 172.17.0.1 dev eth0 \n172.17.0.0\/16 dev eth0 /);
-  assert.equal(await kernel.readSysctl('net.ipv4.conf.eth0.arp_ignore', '/run/netns/c2'), '1');
-  assert.match(sh('ip netns exec c3 ip neighbour'), /172.17.0.1 dev eth0 lladdr 02:42:00:00:00:01 PERMANENT/);
-  assert.deepEqual((await kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'publish' })).length, 4);
+test(
+  'a plan is applied, reapplying it changes nothing, and containers reach each other and the outside',
+  host,
+  async () => {
+    const before = dump();
+    await kernel.apply(host2);
+    const between = dump();
+    for (const number of [2, 3]) {
+      const { operations } = await kernel.apply(planOf(number));
+      assert.deepEqual(
+        operations.map(({ action, object }) => `${action} ${object.kind}`),
+        [
+          ...['create netns', 'create link-state', 'create veth', 'create address', 'create route', 'create neighbour'],
+          ...['create sysctl', 'create nft-element', 'create nft-element', 'create file'],
+        ],
+      );
+      assert.deepEqual((await kernel.apply(planOf(number))).operations, []);
+      assert.ok((await kernel.observe(container(number))).every((found) => found.state === 'present'));
+    }
+    sh('ip netns exec c2 ping -c 1 -w 60 172.17.0.3');
+    sh('ping -c 1 -w 60 172.17.0.2');
+    assert.match(sh('ip netns exec c2 ip route'), /^default via 172.17.0.1 dev eth0 \n172.17.0.0\/16 dev eth0 /);
+    assert.equal(await kernel.readSysctl('net.ipv4.conf.eth0.arp_ignore', '/run/netns/c2'), '1');
+    assert.match(sh('ip netns exec c3 ip neighbour'), /172.17.0.1 dev eth0 lladdr 02:42:00:00:00:01 PERMANENT/);
+    assert.deepEqual((await kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'publish' })).length, 4);
 
-  for (const number of [3, 2]) {
-    const { operations } = await kernel.remove(planOf(number));
-    assert.deepEqual(
-      operations.map(({ object }) => object.kind),
-      ['file', 'nft-element', 'nft-element', 'veth', 'netns'],
-    );
-    assert.deepEqual((await kernel.remove(planOf(number))).operations, []);
-  }
-  assert.deepEqual(dump(), between);
-  await kernel.remove(host2);
-  assert.deepEqual(dump(), before);
-});
+    for (const number of [3, 2]) {
+      const { operations } = await kernel.remove(planOf(number));
+      assert.deepEqual(
+        operations.map(({ object }) => object.kind),
+        ['file', 'nft-element', 'nft-element', 'veth', 'netns'],
+      );
+      assert.deepEqual((await kernel.remove(planOf(number))).operations, []);
+    }
+    assert.deepEqual(dump(), between);
+    await kernel.remove(host2);
+    assert.deepEqual(dump(), before);
+  },
+);
 
-test('a published port leads to the container', host, async () => {
+test('a published port reaches the container', host, async () => {
   await kernel.apply(host2);
   await kernel.apply(planOf(2));
   const server = `ip netns exec c2 ${process.execPath} -e 'require("net").createServer((c) => c.end("hello")).listen(80, () => console.log("up")); setTimeout(() => process.exit(), 300_000)'`;
@@ -67,7 +71,7 @@ test('a published port leads to the container', host, async () => {
   await kernel.remove(host2);
 });
 
-test('a failure at any step leaves what was there before', host, async () => {
+test('a failure at any step restores the previous state', host, async () => {
   await kernel.apply(host2);
   const bad: KernelObject[] = [
     { kind: 'route', ns: '/run/netns/c4', to: '10.0.0.0/8', via: '192.0.2.1' },
@@ -89,7 +93,7 @@ test('a failure at any step leaves what was there before', host, async () => {
   await kernel.remove(host2);
 });
 
-test('bad values are refused before anything is touched', host, async () => {
+test('invalid values are rejected before anything is changed', host, async () => {
   const before = dump();
   const good: KernelObject = { kind: 'bridge', name: 'good0', up: true };
   const bad: KernelObject[] = [
@@ -117,10 +121,10 @@ test('bad values are refused before anything is touched', host, async () => {
   assert.deepEqual(dump(), before);
 });
 
-test('what others changed is mended, and only that', host, async () => {
+test('changes by other programs are repaired, and nothing else', host, async () => {
   await kernel.apply(host2);
   await kernel.apply(planOf(2));
-  const vandalism: [string, string][] = [
+  const foreignChanges: [string, string][] = [
     ['ip link set ny2.1 down', 'change veth'],
     ['ip link set ny2.1 nomaster', 'change veth'],
     ['ip -n c2 link set eth0 mtu 1300', 'change veth'],
@@ -134,14 +138,14 @@ test('what others changed is mended, and only that', host, async () => {
     ],
     [`echo broken > ${folder}/hosts2`, 'change file'],
     ['ip -n c2 link set lo down', 'change link-state'],
-    ['ip link set ny2.1 alias somebody', 'change veth'],
-    [`ip link set ny2.1 group ${0x6e657479}`, 'change veth'], // marked for removal, then killed
+    ['ip link set ny2.1 alias other', 'change veth'],
+    [`ip link set ny2.1 group ${0x6e657479}`, 'change veth'], // marked for removal before a crash
   ];
-  for (const [command, mended] of vandalism) {
+  for (const [command, expected] of foreignChanges) {
     sh(command);
     const { operations } = await kernel.apply(planOf(2));
     assert.ok(
-      operations.map(({ action, object }) => `${action} ${object.kind}`).includes(mended),
+      operations.map(({ action, object }) => `${action} ${object.kind}`).includes(expected),
       `${command}: ${JSON.stringify(operations)}`,
     );
     assert.deepEqual((await kernel.apply(planOf(2))).operations, [], command);
@@ -157,25 +161,25 @@ test('what others changed is mended, and only that', host, async () => {
   await kernel.remove(host2);
 });
 
-test('a dry run tells and does nothing', host, async () => {
+test('a dry run reports the operations and changes nothing', host, async () => {
   await kernel.apply(host2);
   const before = dump();
   const { operations } = await kernel.apply(planOf(5), { dryRun: true });
   assert.equal(operations.length, container(5).length);
   assert.deepEqual(dump(), before);
   await kernel.apply(planOf(5));
-  const there = dump();
+  const applied = dump();
   const removal = await kernel.remove(planOf(5), { dryRun: true });
   assert.deepEqual(
     removal.operations.map(({ object }) => object.kind),
     ['file', 'nft-element', 'nft-element', 'veth', 'netns'],
   );
-  assert.deepEqual(dump(), there);
+  assert.deepEqual(dump(), applied);
   await kernel.remove(planOf(5));
   await kernel.remove(host2);
 });
 
-test('in another namespace everything works as here', host, async () => {
+test('a plan works in another namespace as in the own one', host, async () => {
   const ns = '/run/netns/far';
   const nft = { ns, family: 'inet', table: 'netyard' } as const;
   const plan: KernelPlan = {

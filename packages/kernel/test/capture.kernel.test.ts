@@ -1,4 +1,4 @@
-/** Captures of real packets in a namespace. */
+/** Captures real packets in a namespace. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -29,11 +29,11 @@ async function gather(capture: PacketCapture): Promise<CapturedPacket[]> {
 }
 
 const sockets = (): number => readdirSync('/proc/self/fd').length;
-/** Of an Ethernet frame with IPv4: `10.9.0.1 > 10.9.0.2 icmp 8`. */
+/** Describes an Ethernet frame with IPv4: `10.9.0.1 > 10.9.0.2 icmp 8`. */
 const describeFrame = ({ data }: CapturedPacket): string =>
   `${data.slice(26, 30).join('.')} > ${data.slice(30, 34).join('.')} protocol ${data[23]} type ${data[34]}`;
 
-test('pings of a namespace, as many as asked for, with times in nanoseconds', host, async () => {
+test('captures the requested number of pings in a namespace, with timestamps in nanoseconds', host, async () => {
   ping();
   const open = sockets();
   const before = Date.now() / 1000;
@@ -55,10 +55,10 @@ test('pings of a namespace, as many as asked for, with times in nanoseconds', ho
   assert.ok(packets.some(({ nanoseconds }) => nanoseconds % 1000 !== 0));
   assert.equal(capture.statistics().captured, 4);
   assert.equal(capture.statistics().dropped, 0);
-  assert.equal(sockets(), open, 'no socket is left');
+  assert.equal(sockets(), open, 'no socket stays open');
 });
 
-test('stop hands out what was there already', host, async () => {
+test('stop returns the packets captured so far', host, async () => {
   const capture = await kernel.capture({ ns, link: 'eth0', filter: 'icmp[icmptype] == icmp-echo' });
   ping(5);
   capture.stop();
@@ -66,17 +66,17 @@ test('stop hands out what was there already', host, async () => {
   assert.deepEqual(capture.statistics(), { captured: 5, received: 5, dropped: 0 });
 });
 
-test('the snapshot length cuts packets; their own length is told', host, async () => {
+test('the snapshot length truncates packets; their original length is reported', host, async () => {
   const capture = await kernel.capture({ ns, link: 'eth0', filter: 'icmp', snapLength: 60, count: 1 });
   ping();
   const [packet] = await gather(capture);
   assert.deepEqual([packet?.data.length, packet?.originalLength, capture.snapLength], [60, 98, 60]);
 });
 
-test('a bad filter is refused with the words of the compiler, and nothing is left', host, async () => {
+test('an invalid filter is rejected with the compiler’s message, and no socket stays open', host, async () => {
   const open = sockets();
-  const words = { 'icmp and and': /syntax error$/, 'port 99999': /99999/ };
-  for (const [filter, message] of Object.entries(words)) {
+  const messages = { 'icmp and and': /syntax error$/, 'port 99999': /99999/ };
+  for (const [filter, message] of Object.entries(messages)) {
     const compiler = sh(`tcpdump -d -y EN10MB '${filter}' 2>&1 || true`);
     await assert.rejects(kernel.capture({ ns, link: 'eth0', filter }), (error: Error) => {
       assert.ok(isNetyardError(error, 'invalid'));
@@ -91,7 +91,7 @@ test('a bad filter is refused with the words of the compiler, and nothing is lef
   assert.equal(sockets(), open);
 });
 
-test('a link that is not there, and one that goes away', host, async () => {
+test('a missing link is rejected, and a deleted one ends the capture with an error', host, async () => {
   await assert.rejects(kernel.capture({ ns, link: 'nowhere' }), (error) => hasErrno(error, 'ENODEV'));
   sh('ip link add g1 type veth peer name g2; ip link set g1 up; ip link set g2 up');
   const capture = await kernel.capture({ link: 'g1' });
@@ -106,7 +106,7 @@ test('a link that is not there, and one that goes away', host, async () => {
   });
 });
 
-test('what nobody takes is dropped by the kernel and counted; this process does not grow', host, async () => {
+test('the kernel drops and counts packets that are not read; this process does not grow', host, async () => {
   const capture = await kernel.capture({ ns, link: 'eth0', filter: 'udp port 9' });
   const socket = createSocket('udp4');
   const packet = Buffer.alloc(1400);
@@ -124,7 +124,7 @@ test('what nobody takes is dropped by the kernel and counted; this process does 
   );
 });
 
-test('closing from outside ends the iteration; with it the last hold on a namespace goes', host, async () => {
+test('closing a capture ends its iteration and releases the last reference to a namespace', host, async () => {
   sh('ip netns add r2; ip -n r2 link set lo up; ip link add k1 type veth peer name eth0 netns r2');
   const capture = await kernel.capture({ ns: '/run/netns/r2', link: 'lo' });
   const gathered = gather(capture);
@@ -133,11 +133,11 @@ test('closing from outside ends the iteration; with it the last hold on a namesp
   capture.close();
   capture.close();
   assert.deepEqual(await gathered, []);
-  // A namespace that ends takes its veth along, and so its other end here.
+  // When the namespace ends, the kernel deletes its veth and thereby the other end here.
   while (sh('ip -o link').includes(' k1@')) await pause(20);
 });
 
-test('the kernel closes its captures', host, async () => {
+test('closing the kernel closes its captures', host, async () => {
   const own = openKernel();
   const capture = await own.capture({ link: 'lo' });
   const gathered = gather(capture);

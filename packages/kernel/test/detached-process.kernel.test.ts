@@ -1,4 +1,4 @@
-/** Programs that outlive their parent: what they are given, what they are not, and that they are waited for. */
+/** Detached processes: what they inherit, what they do not, and that they are reaped. */
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasEnded, hasErrno, longestUnixPath, openUnixListener, spawnDetached } from '../src/index.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'netyard-lasting-'));
+const folder = mkdtempSync(join(tmpdir(), 'netyard-detached-'));
 after(() => rmSync(folder, { recursive: true }));
 const skip = existsSync('/usr/bin/perl') ? false : 'perl is not installed';
 
@@ -17,10 +17,10 @@ const ended = async (pid: number): Promise<void> => {
 };
 const start = (script: string, ...inherited: number[]): number => {
   const environment = { PATH: '/usr/bin:/bin', WORD: 'a b' };
-  return spawnDetached({ program: '/bin/sh', words: ['-c', script], environment, folder, inherited });
+  return spawnDetached({ program: '/bin/sh', args: ['-c', script], environment, folder, inherited });
 };
 
-test('it has its folder, environment, session and signals, and no descriptors but its own', async () => {
+test('a detached process has its directory, environment, session and signals, and inherits only its own descriptors', async () => {
   const listener = openUnixListener(join(folder, 'one'));
   const script = `exec > said; pwd; echo "$WORD"; fd=0; open=
     while [ $fd -lt 64 ]; do [ ! -e /proc/$$/fd/$fd ] || open="$open $fd"; fd=$((fd + 1)); done; echo $open
@@ -33,10 +33,10 @@ test('it has its folder, environment, session and signals, and no descriptors bu
   assert.equal(said[2], '0 1 2 3');
   assert.equal(said[3], String(pid));
   assert.match(said[4] ?? '', /^SigIgn:\s+0+$/);
-  assert.ok(hasEnded(pid), 'it stays so');
+  assert.ok(hasEnded(pid), 'stays ended');
 });
 
-test('several descriptors keep their order, whatever their numbers are', async () => {
+test('inherited descriptors keep their order, whatever their numbers are', async () => {
   const names = ['first', 'second', 'third'];
   for (const name of names) writeFileSync(join(folder, name), name);
   const fds = names.map((name) => openSync(join(folder, name), 'r'));
@@ -45,10 +45,10 @@ test('several descriptors keep their order, whatever their numbers are', async (
   for (const fd of fds) closeSync(fd);
   await ended(pid);
   assert.equal(readFileSync(join(folder, 'order'), 'utf8'), 'thirdsecondfirst');
-  assert.ok(isOpen, 'the parent keeps its own');
+  assert.ok(isOpen, 'the parent keeps its descriptor open');
 });
 
-test('who connects before it listens is answered by it', { skip }, async () => {
+test('a client that connects before the program accepts is served by it', { skip }, async () => {
   const path = join(folder, 'two');
   const listener = openUnixListener(path);
   const client = connect(path);
@@ -61,8 +61,8 @@ test('who connects before it listens is answered by it', { skip }, async () => {
   await ended(pid);
 });
 
-test('what cannot be done says so', () => {
-  const none = { program: '/no/such/program', words: [], environment: {}, folder, inherited: [0] };
+test('impossible requests are rejected', () => {
+  const none = { program: '/no/such/program', args: [], environment: {}, folder, inherited: [0] };
   assert.throws(
     () => spawnDetached(none),
     (error) => hasErrno(error, 'ENOENT'),

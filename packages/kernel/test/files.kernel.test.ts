@@ -44,7 +44,7 @@ function withFolder(work: (folder: string) => void): void {
   }
 }
 
-test('no link and no .. leads out of the root', host, () => {
+test('neither symbolic links nor .. leave the root', host, () => {
   withFolder((folder) => {
     const root = join(folder, 'root');
     mkdirSync(join(root, 'etc'), { recursive: true });
@@ -70,7 +70,7 @@ test('no link and no .. leads out of the root', host, () => {
   });
 });
 
-test('a FIFO read without waiting ends when its writer does', host, async () => {
+test('a non-blocking FIFO reads end-of-file when its writer ends', host, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-fifo-'));
   const path = join(folder, 'fifo');
   makeFifo(path);
@@ -88,7 +88,7 @@ test('a FIFO read without waiting ends when its writer does', host, async () => 
   rmSync(folder, { recursive: true });
 });
 
-test('splice moves a pipe’s bytes into a file, and tells an empty pipe from one without a writer', host, () => {
+test('splice moves a pipe’s bytes into a file and distinguishes an empty pipe from one without a writer', host, () => {
   withFolder((folder) => {
     const path = join(folder, 'fifo');
     makeFifo(path);
@@ -111,7 +111,7 @@ test('splice moves a pipe’s bytes into a file, and tells an empty pipe from on
   });
 });
 
-test('a punched hole frees the disk and keeps the size', host, () => {
+test('punching a hole frees disk space and keeps the size', host, () => {
   withFolder((folder) => {
     mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
     const path = join(folder, 'log');
@@ -144,7 +144,7 @@ test('an overlay shows its layers, uppermost first, also under names with specia
   });
 });
 
-test('a read-only bind mount refuses writing; a refused mount says which', host, () => {
+test('a read-only bind mount rejects writes; a failed mount names its target', host, () => {
   withFolder((folder) => {
     mkdirSync(join(folder, 'source'));
     mkdirSync(join(folder, 'target'));
@@ -160,7 +160,7 @@ test('a read-only bind mount refuses writing; a refused mount says which', host,
   });
 });
 
-test('a tree goes with all that is in it, whether small or large, and what links lead to stays', async () => {
+test('a small and a large tree are removed, and the targets of their links stay', async () => {
   const kept = mkdtempSync(join(tmpdir(), 'netyard-kept-'));
   writeFileSync(join(kept, 'file'), '');
   for (const count of [0, 3, 200]) {
@@ -177,7 +177,7 @@ test('a tree goes with all that is in it, whether small or large, and what links
   rmSync(kept, { recursive: true });
 });
 
-test('a tree goes whose paths are longer than the kernel takes, and whose names are bytes', host, async () => {
+test('a tree with paths longer than PATH_MAX and names that are not UTF-8 is removed', host, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-deep-'));
   makeTree(join(folder, 'tree'), { seed: 1, longestPath: 7000 });
   await removeTree(folder);

@@ -1,4 +1,7 @@
-/** Hostile text in names, comments and files: the printed script makes what apply makes and executes none of it. */
+/**
+ * Hostile text in names, comments and files: the printed script creates what apply creates and executes none of the
+ * text.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -22,7 +25,7 @@ const texts = [
   `ünï ✓ \u202e ${run}`,
   'x'.repeat(128),
 ];
-/** Comments of nftables elements hold neither quotes, backslashes nor line ends, and at most 127 bytes. */
+/** Comments of nftables elements contain neither quotes, backslashes nor line ends, and at most 127 bytes. */
 const isComment = (text: string): boolean => !/["\\\n]/.test(text) && Buffer.byteLength(text) <= 127;
 
 const file = '/run/netns/file';

@@ -1,4 +1,6 @@
-/** Objects whose name or place is somebody else's too: foreign links, files that stay where they are. */
+/**
+ * Objects that share their name or location with those of other programs: foreign links, files that keep their inode.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +31,7 @@ test('foreign links under our names are left alone', host, async () => {
   sh('ip link show ny8; ip link show ny9; ip link delete ny8; ip link delete ny9');
 });
 
-test('an owner text as long as the kernel keeps one is set and found again', host, async () => {
+test('an owner text of the maximum length is set and read back', host, async () => {
   const owner = `netyard: ${'n'.repeat(255 - 'netyard: '.length)}`; // IFALIASZ (if.h), less the closing NUL
   const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'bridge', name: 'ny1', owner, up: true }] };
   await kernel.apply(plan);
@@ -55,7 +57,7 @@ test('a file keeps its inode and gets its mode', host, async () => {
   assert.ok(!existsSync(path));
 });
 
-test('an end of a pair that others may change is made and then left alone', host, async () => {
+test('a veth end marked `keep` is created and then left alone', host, async () => {
   const ns = '/run/netns/c9';
   const veth = {
     kind: 'veth',
@@ -76,7 +78,7 @@ test('an end of a pair that others may change is made and then left alone', host
   sh('ip netns delete c8');
 });
 
-test('a route that others put before ours is left alone', host, async () => {
+test('a route that another program adds with a better metric is left alone', host, async () => {
   const ns = '/run/netns/c9';
   const route = { kind: 'route', ns, to: 'default', via: '10.1.1.1' } as const;
   const plan: KernelPlan = {

@@ -19,7 +19,7 @@ async function until(holds: () => boolean): Promise<void> {
   assert.fail('nothing was reported within ten seconds');
 }
 
-/** A namespace with one end of a pair, an address and a route, and what a watch reports of it. */
+/** A namespace with one end of a veth pair, an address and a route, and the reports of a watch on it. */
 async function watching(work: (reported: string[], rearm: () => void) => Promise<void>): Promise<void> {
   sh('ip netns add inside; ip link add n0 type veth peer name eth0 netns inside; ip link set n0 up');
   sh('ip -n inside link set lo up; ip -n inside link set eth0 up; ip -n inside address add 10.1.1.2/24 dev eth0');
@@ -55,7 +55,7 @@ describe('a watch on a namespace', host, () => {
   for (const change of changes) {
     test(`reports ${change}`, async () => {
       await watching(async (reported, rearm) => {
-        await pause(50); // the kernel reports the pair's carrier a moment later
+        await pause(50); // the kernel reports the carrier of the pair slightly later
         rearm();
         reported.length = 0;
         sh(`ip netns exec inside ${change}`);
@@ -65,7 +65,7 @@ describe('a watch on a namespace', host, () => {
     });
   }
 
-  test('reports the first of many changes, sends few signals for them, and the next one when armed again', async () => {
+  test('reports the first of many changes with few signals, and the next one after rearming', async () => {
     await watching(async (reported, rearm) => {
       let signals = 0;
       const count = (): void => {
@@ -85,7 +85,7 @@ describe('a watch on a namespace', host, () => {
     });
   });
 
-  test('leaves no descriptor, and the namespace ends with its name', async () => {
+  test('leaves no descriptor open, and the namespace ends when it is unpinned', async () => {
     const watch = openKernel().watchNamespaces(() => undefined);
     sh('ip netns add inside; ip link add n0 type veth peer name eth0 netns inside');
     const before = readdirSync('/proc/self/fd').length;
@@ -105,7 +105,7 @@ describe('a watch on a namespace', host, () => {
     assert.equal(readdirSync('/proc/self/fd').length, before - 1);
   });
 
-  test('reports the right one of many', async () => {
+  test('reports the changed namespace among many', async () => {
     const names = Array.from({ length: 200 }, (_, index) => `many${index}`);
     execFileSync('ip', ['-batch', '-'], { input: names.map((name) => `netns add ${name}`).join('\n') });
     const reported: string[] = [];

@@ -1,4 +1,4 @@
-/** Namespaces on a real kernel: pins that ip-netns(8) understands, and threads that never stray. */
+/** Namespaces on a real kernel: pins compatible with ip-netns(8), and threads that always return. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -25,7 +25,7 @@ const host = inFreshHost(import.meta.url);
 const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 const ownNamespace = (): string => readlinkSync('/proc/thread-self/ns/net');
 
-test('what we add, ip netns lists and deletes; what ip netns adds, we list and delete', host, () => {
+test('ip netns lists and deletes our namespaces, and we list and delete those of ip netns', host, () => {
   createNetns(netnsPath('ours'));
   sh('ip netns add theirs');
   assert.match(sh('ip netns list'), /theirs[\s\S]*ours|ours[\s\S]*theirs/);
@@ -40,7 +40,7 @@ test('what we add, ip netns lists and deletes; what ip netns adds, we list and d
   assert.deepEqual(listNetns(), []);
 });
 
-test('adding twice and deleting twice are refused, and a refused add leaves nothing', host, () => {
+test('adding twice and deleting twice fail, and a failed add leaves nothing behind', host, () => {
   createNetns('/run/netns/one');
   assert.throws(
     () => createNetns('/run/netns/one'),
@@ -55,7 +55,7 @@ test('adding twice and deleting twice are refused, and a refused add leaves noth
   assert.throws(() => createNetns('/proc/one'));
 });
 
-test('a file that a crash left behind is no namespace, and can be deleted', host, () => {
+test('a stale file left by a crash is no namespace and can be deleted', host, () => {
   writeFileSync('/run/netns/left', '');
   assert.ok(!netnsExists('/run/netns/left'));
   assert.deepEqual(listNetns(), []);
@@ -63,7 +63,7 @@ test('a file that a crash left behind is no namespace, and can be deleted', host
   assert.ok(!existsSync('/run/netns/left'));
 });
 
-test('names that would leave the folder are refused', host, () => {
+test('names that would leave the directory are rejected', host, () => {
   for (const name of ['', '.', '..', '../x', 'a/b', 'a\0b', 'x'.repeat(256)]) {
     assert.throws(
       () => netnsPath(name),
@@ -73,7 +73,7 @@ test('names that would leave the folder are refused', host, () => {
   assert.equal(netnsPath('x'.repeat(255)), `/run/netns/${'x'.repeat(255)}`);
 });
 
-test('the same path made anew has another identity', host, () => {
+test('a namespace recreated under the same path has another identity', host, () => {
   createNetns('/run/netns/id');
   const first = netnsIdentity('/run/netns/id');
   const keep = openInNetns('/run/netns/id', () =>
@@ -86,7 +86,7 @@ test('the same path made anew has another identity', host, () => {
   deleteNetns('/run/netns/id');
 });
 
-test('entering is for one synchronous step: a failure and a promise both end outside', host, () => {
+test('entering lasts one synchronous step: the thread returns after a failure and after a promise', host, () => {
   createNetns('/run/netns/in');
   const home = ownNamespace();
   assert.notEqual(
@@ -104,7 +104,7 @@ test('entering is for one synchronous step: a failure and a promise both end out
   deleteNetns('/run/netns/in');
 });
 
-test('no other thread follows: not the pool, not a worker, not one born right after', host, async () => {
+test('no other thread changes its namespace: not the pool, not a worker, not a new thread', host, async () => {
   createNetns('/run/netns/threads');
   const home = ownNamespace();
   const seen = new Set<string>();
@@ -116,7 +116,7 @@ test('no other thread follows: not the pool, not a worker, not one born right af
   const workers = Array.from({ length: 2 }, () => new Worker(source, { eval: true }));
   const answers = workers.map((worker) => new Promise<string[]>((resolve) => worker.once('message', resolve)));
   for (let round = 0; round < 200; round += 1) {
-    // Asked before, during and after: pool threads are born by the first of these.
+    // Queried before, during and after: the first query starts the threads of the pool.
     const before = readlink('/proc/thread-self/ns/net');
     const during = openInNetns('/run/netns/threads', () => [readlink('/proc/thread-self/ns/net')]);
     for (const answer of await Promise.all([before, ...during])) seen.add(answer);
@@ -126,7 +126,7 @@ test('no other thread follows: not the pool, not a worker, not one born right af
   deleteNetns('/run/netns/threads');
 });
 
-test('a worker may enter as well, and comes home', host, async () => {
+test('a worker can enter a namespace too, and returns', host, async () => {
   createNetns('/run/netns/worker');
   const source = `
     const { parentPort } = require('node:worker_threads'); const { readlinkSync } = require('node:fs');
@@ -145,7 +145,7 @@ test('a worker may enter as well, and comes home', host, async () => {
   deleteNetns('/run/netns/worker');
 });
 
-test('UDP and TCP sockets opened inside are served from outside', host, async () => {
+test('UDP and TCP sockets opened inside a namespace are served from outside', host, async () => {
   createNetns('/run/netns/served');
   sh('ip -n served link set lo up');
   const request = { address: '127.0.0.11', port: 53 };

@@ -1,4 +1,4 @@
-/** Tables and their elements: edited by others, replaced, and taken back after a failure. */
+/** nftables tables and their elements: edited by other programs, replaced, and rolled back after a failure. */
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { hasErrno, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
@@ -10,7 +10,7 @@ const kernel = openKernel();
 
 beforeEach(() => cleanHost(host));
 
-test('an edited table is mended, elements kept', host, async () => {
+test('an edited table is repaired and keeps its elements', host, async () => {
   await kernel.apply(host2);
   await kernel.apply(planOf(2));
   const before = dump();
@@ -34,7 +34,7 @@ test('an edited table is mended, elements kept', host, async () => {
   await kernel.remove(host2);
 });
 
-test('a replaced table keeps its elements, and a refused one leaves the old', host, async () => {
+test('a replaced table keeps its elements, and a rejected one leaves the old table', host, async () => {
   await kernel.apply(host2);
   await kernel.apply(planOf(2));
   sh('nft add element ip netyard holes \'{ 1.1.1.1 . 2.2.2.2 comment "x, } y" }\'');
@@ -63,7 +63,7 @@ test('a replaced table keeps its elements, and a refused one leaves the old', ho
   await kernel.remove(host2);
 });
 
-test('a failure after the nftables takes them back: new tables, replaced ones, single elements', host, async () => {
+test('a later failure rolls nftables changes back: new tables, replaced tables, single elements', host, async () => {
   const own: KernelObject = {
     kind: 'nft-table',
     family: 'ip',

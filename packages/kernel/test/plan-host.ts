@@ -1,4 +1,4 @@
-/** A host for plans: a bridge with a table of published ports, containers on it, and a dump of what is there. */
+/** A host for plans: a bridge with a table of published ports, containers on it, and a dump of the host's state. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,10 @@ export function container(number: number): KernelObject[] {
 }
 export const host2: KernelPlan = { owner: 'network bridge', objects: bridge };
 export const planOf = (number: number): KernelPlan => ({ owner: `container c${number}`, objects: container(number) });
-/** The host as ip(8), nft(8) and ls(1) show it, without what settles a moment later (states, link-local addresses). */
+/**
+ * The state of the host as ip(8), nft(8) and ls(1) print it, without values that settle later (states, link-local
+ * addresses).
+ */
 export function dump(): string[] {
   const text = sh(`ip -o link; ip -o address; ip route; ip netns list; nft list ruleset; ls ${folder}`);
   return text
@@ -65,7 +68,7 @@ export function dump(): string[] {
     .map((line) => line.replace(/^\d+: |@if\d+| linkdown|<[^>]*>|state \w+|\(id: \d+\)|mtu \d+/g, ''));
 }
 
-/** As new, before each test: one that failed leaves things behind. */
+/** Resets the host before each test, because a failed test leaves objects behind. */
 export function cleanHost({ skip }: { skip: string | false }): void {
   if (skip !== false) return;
   sh(`nft flush ruleset; ip -all netns delete

@@ -1,4 +1,4 @@
-/** The examples of README.md run, and print what they say. */
+/** Runs the examples of README.md and compares their output. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

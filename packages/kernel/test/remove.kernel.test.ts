@@ -1,4 +1,4 @@
-/** What is taken away: many plans at once, and on after failures. */
+/** Removal of plans: many at the same time, and after failures. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
@@ -11,7 +11,7 @@ const kernel = openKernel();
 
 beforeEach(() => cleanHost(host));
 
-test('twenty plans removed at the same time: all gone, none doubled, others untouched', host, async () => {
+test('twenty plans are removed at the same time, each once, and other links stay', host, async () => {
   await kernel.apply(host2);
   const before = dump();
   const plans = Array.from({ length: 20 }, (_, index): KernelPlan => {
@@ -41,7 +41,7 @@ test('twenty plans removed at the same time: all gone, none doubled, others unto
   await kernel.remove(host2);
 });
 
-test('removal goes on after failures and names each', host, async () => {
+test('removal continues after failures and names each', host, async () => {
   await kernel.apply(host2);
   const stuck = join(folder, 'stuck');
   sh(`mkdir ${stuck}`);

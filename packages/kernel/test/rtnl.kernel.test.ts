@@ -1,4 +1,4 @@
-/** rtnetlink on a real kernel, seen with ip(8) and bridge(8). */
+/** rtnetlink on a real kernel, verified with ip(8) and bridge(8). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
@@ -33,7 +33,7 @@ function withSockets(work: (here: NetlinkSocket, there: NetlinkSocket, netnsFd: 
   }
 }
 
-test('a bridge has the name, MAC, MTU, alias and state asked for', host, () => {
+test('a bridge has the requested name, MAC, MTU, alias and state', host, () => {
   withSockets((here) => {
     links.createBridge(here, {
       name: 'br0',
@@ -56,36 +56,40 @@ test('a bridge has the name, MAC, MTU, alias and state asked for', host, () => {
   });
 });
 
-test('a veth is born whole: master, port flags, both ends up, the peer under its name and MAC over there', host, () => {
-  withSockets((here, there, netnsFd) => {
-    links.createBridge(here, { name: 'br0', up: true });
-    const peer = { name: 'eth0', mac: '02:42:ac:11:00:02', netnsFd };
-    const master = links.linkIndex(here, 'br0');
-    links.createVeth(here, {
-      name: 'ny1',
-      master,
-      mtu: 1450,
-      up: true,
-      alias: 'container c',
-      hairpin: true,
-      isolated: true,
-      peer,
+test(
+  'a veth is created with its master, port flags, both ends up, and the peer’s name and MAC in the other namespace',
+  host,
+  () => {
+    withSockets((here, there, netnsFd) => {
+      links.createBridge(here, { name: 'br0', up: true });
+      const peer = { name: 'eth0', mac: '02:42:ac:11:00:02', netnsFd };
+      const master = links.linkIndex(here, 'br0');
+      links.createVeth(here, {
+        name: 'ny1',
+        master,
+        mtu: 1450,
+        up: true,
+        alias: 'container c',
+        hairpin: true,
+        isolated: true,
+        peer,
+      });
+      links.changeLink(there, 'eth0', { up: true });
+      assert.match(sh('ip link show ny1'), /ny1@if\d+: <[A-Z,_]*UP,LOWER_UP> mtu 1450 .*master br0/);
+      assert.match(sh('bridge -d link show dev ny1'), /hairpin on.*isolated on/);
+      assert.match(sh('ip -n there link show eth0'), /eth0@if\d+: <[A-Z,_]*UP,LOWER_UP>[\s\S]*02:42:ac:11:00:02/);
+      const [near, far] = [links.findLink(here, 'ny1'), links.findLink(there, 'eth0')];
+      assert.equal(near?.peerIndex, far?.index);
+      assert.equal(far?.peerIndex, near?.index);
+      assert.deepEqual([near?.hairpin, near?.isolated, near?.alias], [true, true, 'container c']);
+      assert.equal(near?.masterIndex, master);
+      links.deleteLink(here, 'ny1');
+      assert.equal(links.findLink(there, 'eth0'), undefined);
     });
-    links.changeLink(there, 'eth0', { up: true });
-    assert.match(sh('ip link show ny1'), /ny1@if\d+: <[A-Z,_]*UP,LOWER_UP> mtu 1450 .*master br0/);
-    assert.match(sh('bridge -d link show dev ny1'), /hairpin on.*isolated on/);
-    assert.match(sh('ip -n there link show eth0'), /eth0@if\d+: <[A-Z,_]*UP,LOWER_UP>[\s\S]*02:42:ac:11:00:02/);
-    const [near, far] = [links.findLink(here, 'ny1'), links.findLink(there, 'eth0')];
-    assert.equal(near?.peerIndex, far?.index);
-    assert.equal(far?.peerIndex, near?.index);
-    assert.deepEqual([near?.hairpin, near?.isolated, near?.alias], [true, true, 'container c']);
-    assert.equal(near?.masterIndex, master);
-    links.deleteLink(here, 'ny1');
-    assert.equal(links.findLink(there, 'eth0'), undefined);
-  });
-});
+  },
+);
 
-test('rename, move, addresses, routes, neighbours: as ip(8) sees them', host, () => {
+test('ip(8) shows renamed and moved links, addresses, routes and neighbours', host, () => {
   withSockets((here, there, netnsFd) => {
     links.createVeth(here, { name: 'a', peer: { name: 'b' } });
     links.changeLink(here, 'b', { netnsFd });
@@ -142,7 +146,7 @@ test('rename, move, addresses, routes, neighbours: as ip(8) sees them', host, ()
   });
 });
 
-test('a refusal carries errno, the words of the command, the object and the kernel’s own explanation', host, () => {
+test('an error has errno, the equivalent command, the object and the kernel’s own message', host, () => {
   withSockets((here) => {
     const linkIndex = links.linkIndex(here, 'lo');
     assert.throws(
@@ -166,7 +170,7 @@ test('a dump of 300 links and its statistics is complete', host, () => {
   });
 });
 
-test('traffic is counted', host, () => {
+test('link statistics count traffic', host, () => {
   withSockets((here, there, netnsFd) => {
     links.createVeth(here, { name: 'a', up: true, peer: { name: 'b', netnsFd } });
     links.changeLink(there, 'b', { up: true });
@@ -178,7 +182,7 @@ test('traffic is counted', host, () => {
   });
 });
 
-test('a socket keeps the namespace in which it was opened, also when that has lost its name', host, () => {
+test('a socket stays in the namespace in which it was opened, also after that is unpinned', host, () => {
   createNetns('/run/netns/short');
   const socket = NetlinkSocket.open(NETLINK_ROUTE, { ns: '/run/netns/short' });
   deleteNetns('/run/netns/short');

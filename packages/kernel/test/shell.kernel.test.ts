@@ -1,4 +1,4 @@
-/** The printed script gives the state that `apply` gives. */
+/** The printed script creates the same state as `apply`. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -77,7 +77,7 @@ const plan: KernelPlan = {
   ],
 };
 
-/** Everything but random MACs, link-local addresses and states that settle later. */
+/** The state without random MACs, link-local addresses and states that settle later. */
 function dump(): string[] {
   const text = sh(`
     for ns in /proc/self/ns/net ${ns} ${outside}; do
@@ -108,7 +108,7 @@ async function removeAll(kernel: ReturnType<typeof openKernel>): Promise<void> {
   sh(`sysctl -qw net.ipv4.ip_forward=0; rm -rf ${folder}/new`);
 }
 
-test('explain | sh on an empty host is what apply makes, and apply then finds nothing to do', host, async () => {
+test('explain | sh on an empty host creates what apply creates, and apply then finds no difference', host, async () => {
   const kernel = openKernel();
   sh(`mkdir ${folder}/new`);
   await kernel.apply(plan);
@@ -121,7 +121,7 @@ test('explain | sh on an empty host is what apply makes, and apply then finds no
   kernel.close();
 });
 
-test('the commands of changes and deletions do what they say', host, async () => {
+test('the commands of changes and deletions have their effect', host, async () => {
   const kernel = openKernel();
   sh(printShell(plan));
   const vandalism = `ip link set ny1 down nomaster; ip -n c1 link set eth0 mtu 1300; ip link set ny0 mtu 1300

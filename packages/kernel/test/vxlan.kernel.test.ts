@@ -1,4 +1,7 @@
-/** Tunnels as a plan makes them: packets on both sides, changes, undo, and what the kernel takes along. */
+/**
+ * VXLAN tunnels created by a plan: packets in both directions, changes, rollback, and what the kernel deletes with the
+ * link.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -18,7 +21,10 @@ const tunnel = (ns: string | undefined, number: number): VxlanObject => ({
   ...{ name: 'ny-vxlan', id: 28281, port: 4789, local: `192.0.2.${number}`, mac: mac(number), mtu: 1450 },
   ...{ owner: 'a tunnel', up: true },
 });
-/** Three objects for the other side: its MAC is behind its host, its address has that MAC, its subnet is that way. */
+/**
+ * Three objects for the other side: the forwarding entry of its MAC, the neighbour entry of its address, the route to
+ * its subnet.
+ */
 function towards(ns: string | undefined, number: number): KernelObject[] {
   const where = ns === undefined ? {} : { ns };
   const remote = `192.0.2.${number}`;
@@ -42,7 +48,7 @@ before(() => {
 });
 after(() => kernel.close());
 
-test('two hosts speak through it, in packets of its size, and applying twice does nothing', host, async () => {
+test('two hosts exchange packets up to the tunnel’s MTU, and reapplying changes nothing', host, async () => {
   assert.equal((await kernel.apply(plan)).operations.length, plan.objects.length);
   assert.ok(pings());
   assert.ok(pings('-w 60 -M do -s 1422'));
@@ -54,7 +60,7 @@ test('two hosts speak through it, in packets of its size, and applying twice doe
   );
 });
 
-test('each thing changed or removed by others is found and mended', host, async () => {
+test('each change or removal by another program is detected and repaired', host, async () => {
   const breakages: [string, string][] = [
     ['ip neighbour delete 192.0.2.2 dev ny-vxlan', 'create neighbour'],
     ['ip neighbour replace 192.0.2.2 lladdr 02:00:00:00:00:99 dev ny-vxlan nud permanent', 'change neighbour'],
@@ -79,7 +85,7 @@ test('each thing changed or removed by others is found and mended', host, async 
   assert.ok(pings());
 });
 
-test('what a link cannot change makes it a new one', host, async () => {
+test('a change of a fixed attribute recreates the link', host, async () => {
   sh('ip link delete ny-vxlan; ip link add ny-vxlan type vxlan id 7 dstport 4789');
   await kernel.apply(plan);
   await kernel.apply(plan);
@@ -92,7 +98,7 @@ test('what a link cannot change makes it a new one', host, async () => {
   assert.ok(pings());
 });
 
-test('a step that fails takes the tunnel back, and nothing is left after remove', host, async () => {
+test('a failing step rolls the tunnel back, and remove leaves nothing behind', host, async () => {
   const bare = sh('ip route; bridge fdb');
   await kernel.remove(plan);
   const clean = sh(

@@ -1,4 +1,4 @@
-/** Notifications, held ports and forgotten connections on a real kernel. */
+/** Notifications, reserved ports and deleted conntrack entries on a real kernel. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -28,8 +28,11 @@ async function watchUntil(work: () => void, enough: (event: KernelEvent) => bool
 const linkOf = (events: readonly KernelEvent[], name: string): number | undefined =>
   events.filter((event) => event.type === 'link').find((event) => event.name === name)?.index;
 
-test('links, addresses, routes and nftables of others are told of, made and deleted', host, async () => {
-  const script = `ip link add w0 type bridge; ip address add 10.5.0.1/24 dev w0; ip link set w0 up
+test(
+  'creation and deletion of links, addresses, routes and nftables objects by other programs is reported',
+  host,
+  async () => {
+    const script = `ip link add w0 type bridge; ip address add 10.5.0.1/24 dev w0; ip link set w0 up
     ip route add 10.6.0.0/16 via 10.5.0.2; nft add table ip w; nft add chain ip w c; nft add rule ip w c accept
     nft 'add set ip w s { type ipv4_addr; }'; nft 'add element ip w s { 1.1.1.1 }'; nft 'delete element ip w s { 1.1.1.1 }'
     nft delete set ip w s; nft flush chain ip w c; nft delete table ip w; ip route del 10.6.0.0/16
@@ -38,41 +41,49 @@ test('links, addresses, routes and nftables of others are told of, made and dele
     ip link add x0 type vxlan id 1 dstport 4789; bridge fdb add 02:00:00:00:00:08 dev x0 dst 10.5.0.8
     bridge fdb del 02:00:00:00:00:08 dev x0; ip link del x0
     ip address del 10.5.0.1/24 dev w0; ip link del w0; ip link add w1 type bridge`;
-  const seen = await watchUntil(
-    () => void sh(script),
-    (event) => event.type === 'link' && event.name === 'w1',
-  );
-  const told = new Set(
-    seen.map((event) => {
-      if (event.type === 'resync') return 'resync';
-      if (event.type === 'link') return `${event.action} link ${event.name}`;
-      if (event.type === 'address') return `${event.action} address ${event.prefix}`;
-      if (event.type === 'route') return `${event.action} route ${event.to}`;
-      if (event.type === 'nft') return `${event.action} ${event.what} ${event.table}`;
-      if (event.type === 'netconf') return `netconf ${event.linkIndex} ${event.forwarding}`;
-      return event.type === 'fdb' ? `${event.action} fdb ${event.mac}` : `${event.action} neighbour ${event.address}`;
-    }),
-  );
-  for (const expected of [
-    ...['new link w0', 'new address 10.5.0.1/24', 'new route 10.6.0.0/16', 'new table w', 'new chain w', 'new rule w'],
-    ...['new set w', 'new element w', 'del element w', 'del set w', 'del rule w', 'del table w'],
-    ...['new neighbour 10.5.0.9', 'del neighbour 10.5.0.9', 'new fdb 02:00:00:00:00:08', 'del fdb 02:00:00:00:00:08'],
-    ...[
-      `netconf ${linkOf(seen, 'w0')} true`,
-      `netconf ${linkOf(seen, 'w0')} false`,
-      'del route 10.6.0.0/16',
-      'del address 10.5.0.1/24',
-      'del link w0',
-    ],
-  ])
-    assert.ok(told.has(expected), `${expected} in ${[...told].join(', ')}`);
-  sh('ip link del w1');
-});
+    const seen = await watchUntil(
+      () => void sh(script),
+      (event) => event.type === 'link' && event.name === 'w1',
+    );
+    const reported = new Set(
+      seen.map((event) => {
+        if (event.type === 'resync') return 'resync';
+        if (event.type === 'link') return `${event.action} link ${event.name}`;
+        if (event.type === 'address') return `${event.action} address ${event.prefix}`;
+        if (event.type === 'route') return `${event.action} route ${event.to}`;
+        if (event.type === 'nft') return `${event.action} ${event.what} ${event.table}`;
+        if (event.type === 'netconf') return `netconf ${event.linkIndex} ${event.forwarding}`;
+        return event.type === 'fdb' ? `${event.action} fdb ${event.mac}` : `${event.action} neighbour ${event.address}`;
+      }),
+    );
+    for (const expected of [
+      ...[
+        'new link w0',
+        'new address 10.5.0.1/24',
+        'new route 10.6.0.0/16',
+        'new table w',
+        'new chain w',
+        'new rule w',
+      ],
+      ...['new set w', 'new element w', 'del element w', 'del set w', 'del rule w', 'del table w'],
+      ...['new neighbour 10.5.0.9', 'del neighbour 10.5.0.9', 'new fdb 02:00:00:00:00:08', 'del fdb 02:00:00:00:00:08'],
+      ...[
+        `netconf ${linkOf(seen, 'w0')} true`,
+        `netconf ${linkOf(seen, 'w0')} false`,
+        'del route 10.6.0.0/16',
+        'del address 10.5.0.1/24',
+        'del link w0',
+      ],
+    ])
+      assert.ok(reported.has(expected), `${expected} in ${[...reported].join(', ')}`);
+    sh('ip link del w1');
+  },
+);
 
-test('an overrun is told as resync', host, async () => {
+test('an overrun is reported as resync', host, async () => {
   const seen = await watchUntil(
     () => {
-      // More than the socket's buffer, while the event loop has no turn to read.
+      // More than the socket's buffer holds, while the event loop is blocked and cannot read.
       const elements = Array.from(
         { length: 60000 },
         (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
@@ -87,13 +98,13 @@ test('an overrun is told as resync', host, async () => {
   sh('nft delete table ip big');
 });
 
-test('two watchers hear the same; one that is aborted or closed ends; the process may end', host, async () => {
+test('two watchers receive the same events; an aborted or closed one ends; the process can exit', host, async () => {
   const kernel = openKernel();
   const [first, second] = [new AbortController(), new AbortController()];
-  const heard: string[] = [];
+  const received: string[] = [];
   const listen = async (name: string, abort: AbortController): Promise<void> => {
     for await (const event of kernel.watch(abort.signal)) {
-      if (event.type === 'link') heard.push(`${name} ${event.name}`);
+      if (event.type === 'link') received.push(`${name} ${event.name}`);
       if (name === 'first') abort.abort();
     }
   };
@@ -101,11 +112,11 @@ test('two watchers hear the same; one that is aborted or closed ends; the proces
   sh('ip link add w2 type bridge');
   await both[0];
   sh('ip link add w3 type bridge');
-  while (!heard.includes('second w3')) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!received.includes('second w3')) await new Promise((resolve) => setTimeout(resolve, 5));
   kernel.close();
   await both[1];
-  assert.ok(heard.includes('first w2') && heard.includes('second w2') && !heard.includes('first w3'));
-  assert.equal(process.listenerCount('SIGIO'), 1, 'the one that passes late signals over');
+  assert.ok(received.includes('first w2') && received.includes('second w2') && !received.includes('first w3'));
+  assert.equal(process.listenerCount('SIGIO'), 1, 'the handler that ignores late signals');
   const script = `import('@netyard/kernel').then(({ openKernel }) => {
     const abort = new AbortController();
     openKernel().watch(abort.signal);
@@ -116,7 +127,7 @@ test('two watchers hear the same; one that is aborted or closed ends; the proces
   );
 });
 
-test('a held port is taken for all others, and free when closed', host, async () => {
+test('a reserved port is in use for all other sockets, and free after close', host, async () => {
   const kernel = openKernel();
   for (const [address, family] of [
     ['0.0.0.0', '0.0.0.0'],
@@ -137,7 +148,7 @@ test('a held port is taken for all others, and free when closed', host, async ()
     const reset = await new Promise((resolve) =>
       connect(8080, address.includes(':') ? '::1' : '127.0.0.1').once('error', resolve),
     );
-    assert.ok(hasErrno(reset, 'ECONNREFUSED'), 'nobody answers there');
+    assert.ok(hasErrno(reset, 'ECONNREFUSED'), 'nothing listens there');
     tcp.close();
     tcp.close();
     udp.close();
@@ -159,7 +170,7 @@ test('a held port is taken for all others, and free when closed', host, async ()
   kernel.close();
 });
 
-test('a port whose former TCP connections linger can be held', host, async () => {
+test('a port with TCP connections in TIME_WAIT can be reserved', host, async () => {
   const kernel = openKernel();
   const server = createServer((client) => client.end());
   await new Promise<void>((resolve) => server.listen(8081, '127.0.0.1', resolve));
@@ -170,7 +181,7 @@ test('a port whose former TCP connections linger can be held', host, async () =>
   kernel.close();
 });
 
-test('connections to a port are forgotten, others stay', host, async () => {
+test('conntrack entries of connections to a port are deleted, others stay', host, async () => {
   const kernel = openKernel();
   sh("nft 'table ip track { chain o { type filter hook output priority 0; ct state new accept; }; }'");
   const sockets = [53, 54].map((port) => {
@@ -196,20 +207,20 @@ test('connections to a port are forgotten, others stay', host, async () => {
   kernel.close();
 });
 
-test('signals do not make a failure of what nftables has done', host, async () => {
+test('signals do not turn a committed nftables transaction into an error', host, async () => {
   const kernel = openKernel();
   const watching = new AbortController();
-  kernel.watch(watching.signal); // whoever watches lives with SIGIO
+  kernel.watch(watching.signal); // a watch receives SIGIO
   const table = { kind: 'nft-table', family: 'ip', name: 'signals', body: 'set s { type inet_service; }' } as const;
   await kernel.apply({ owner: 'test', objects: [table] });
-  // In bursts: a flood without a pause is read by libuv for ever where its sender has a core of its own.
+  // In bursts: libuv would read an uninterrupted flood for ever when its sender has a core of its own.
   const burst = `for n in $(seq 200); do kill -IO ${process.pid} || exit; done`;
   const flood = spawn('sh', ['-c', `while :; do ${burst}; sleep 0.001; done`], { stdio: 'ignore' });
   try {
     for (let port = 1; port <= 1000; port += 1) {
       const element = { kind: 'nft-element', family: 'ip', table: 'signals', set: 's', key: String(port) } as const;
       await kernel.apply({ owner: 'test', objects: [element] });
-      await new Promise(setImmediate); // libuv drops signals, the child's end among them, when nobody reads them
+      await new Promise(setImmediate); // libuv drops signals, including the child's exit, when they are not read
     }
   } finally {
     flood.kill('SIGKILL');

@@ -1,10 +1,10 @@
 /**
- * Netlink attributes (type, length, value; padded to four bytes) in both directions. Pure.
+ * Encodes and decodes netlink attributes (type, length, value; padded to four bytes). Pure.
  *
- * Numbers inside are in the machine's byte order unless the attribute says network order. See linux/netlink.h.
+ * Numbers are in host byte order unless the attribute is defined in network byte order. See linux/netlink.h.
  */
 
-/** Whether this machine stores the low byte first. */
+/** Whether the host is little-endian. */
 export const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const headerLength = 4;
@@ -29,13 +29,13 @@ export const u16 = (type: number, value: number): Attribute =>
   numberAttribute(type, 2, (view) => view.setUint16(0, value, hostIsLittleEndian));
 export const u32 = (type: number, value: number): Attribute =>
   numberAttribute(type, 4, (view) => view.setUint32(0, value, hostIsLittleEndian));
-/** 16 bits in network order: ports. */
+/** 16 bits in network byte order, as ports are. */
 export const be16 = (type: number, value: number): Attribute =>
   numberAttribute(type, 2, (view) => view.setUint16(0, value));
 export const be32 = (type: number, value: number): Attribute =>
   numberAttribute(type, 4, (view) => view.setUint32(0, value));
 export const bytes = (type: number, value: Uint8Array): Attribute => ({ type, value });
-/** Text with its closing NUL. */
+/** NUL-terminated text. */
 export const text = (type: number, value: string): Attribute => ({
   type,
   value: new Uint8Array(Buffer.from(`${value}\0`, 'utf8')),
@@ -68,7 +68,10 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
   return all;
 }
 
-/** Attributes in order, flags taken off their types. Ends at the first that does not fit, as the kernel does. */
+/**
+ * Attributes in order, with the flags removed from their types. Stops at the first that does not fit, as the kernel
+ * does.
+ */
 export function* eachAttribute(all: Uint8Array): Generator<Attribute> {
   const view = viewOf(all);
   let offset = 0;
@@ -81,13 +84,13 @@ export function* eachAttribute(all: Uint8Array): Generator<Attribute> {
   }
 }
 
-/** The first of its type, found without looking further: for the one attribute wanted of a great many messages. */
-export function firstAttribute(all: Uint8Array, wanted: number): Uint8Array | undefined {
-  for (const { type, value } of eachAttribute(all)) if (type === wanted) return value;
+/** The first attribute of a type, without decoding the rest: for large dumps where only one attribute is needed. */
+export function firstAttribute(all: Uint8Array, soughtType: number): Uint8Array | undefined {
+  for (const { type, value } of eachAttribute(all)) if (type === soughtType) return value;
   return undefined;
 }
 
-/** By type; of several with the same type the last one. */
+/** Attributes by type; the last of several with the same type. */
 export class Attributes {
   readonly #byType = new Map<number, Uint8Array>();
 
@@ -123,7 +126,7 @@ export class Attributes {
     return value && value.length >= 2 ? viewOf(value).getUint16(0) : undefined;
   }
 
-  /** Those inside a nested attribute; none when it is absent. */
+  /** The attributes inside a nested attribute; empty when it is absent. */
   nested(type: number): Attributes {
     return new Attributes(this.#byType.get(type) ?? new Uint8Array());
   }

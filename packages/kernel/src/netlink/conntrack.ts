@@ -1,6 +1,6 @@
 /**
- * Connections that the kernel tracks (ctnetlink), forgotten one by one. There may be hundreds of thousands: they are
- * gone through once however many are meant, and other work goes on meanwhile. See linux/netfilter/nfnetlink_conntrack.h.
+ * Deletes conntrack entries one by one (ctnetlink). The table can hold hundreds of thousands, so one pass serves all
+ * matches and yields to the event loop in between. See linux/netfilter/nfnetlink_conntrack.h.
  */
 import { formatIp, type IpFamily, ipFromBytes, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { ConnectionMatch, PortProtocol } from '../contract.ts';
@@ -35,7 +35,7 @@ const AF_INET6 = 10;
 const protocolNumbers: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 const nothing = new Uint8Array();
 
-/** By protocol number and port: the addresses meant. */
+/** Destination addresses by protocol number and port. */
 export type PortIndex = ReadonlyMap<string, ReadonlySet<string>>;
 
 export function indexPorts(matches: readonly ConnectionMatch[]): PortIndex {
@@ -47,7 +47,7 @@ export function indexPorts(matches: readonly ConnectionMatch[]): PortIndex {
   return index;
 }
 
-/** Whether the payload of IPCTNL_MSG_CT_NEW is of a connection that was first sent to one of the ports. Pure. */
+/** Whether the payload of IPCTNL_MSG_CT_NEW is a connection whose original destination is one of the ports. Pure. */
 export function isConnectionTo(payload: Uint8Array, ports: PortIndex): boolean {
   const tuple = firstTuple(payload);
   const protocol = new Attributes(firstAttribute(tuple, CTA_TUPLE.PROTO) ?? nothing);
@@ -59,7 +59,7 @@ export function isConnectionTo(payload: Uint8Array, ports: PortIndex): boolean {
   return addresses.has(address.length === 4 ? '0.0.0.0' : '::') || addresses.has(formatIp(ipFromBytes(address)));
 }
 
-/** Whether one of the two that speak is in one of the subnets, as the first packet had them. Pure. */
+/** Whether the source or the destination of the original direction is in one of the subnets. Pure. */
 export function isConnectionOf(payload: Uint8Array, subnets: PrefixIndex<unknown>): boolean {
   const ip = new Attributes(firstAttribute(firstTuple(payload), CTA_TUPLE.IP) ?? nothing);
   return [CTA_IP.V4_SRC, CTA_IP.V4_DST, CTA_IP.V6_SRC, CTA_IP.V6_DST].some((end) => {
@@ -68,17 +68,17 @@ export function isConnectionOf(payload: Uint8Array, subnets: PrefixIndex<unknown
   });
 }
 
-/** Whether a rule has changed the connection's destination. Pure. */
+/** Whether the connection has destination NAT. Pure. */
 function isTranslated(payload: Uint8Array): boolean {
   const status = firstAttribute(payload.subarray(4), CTA.STATUS) ?? nothing;
-  return ((status[3] ?? 0) & IPS_DST_NAT) !== 0; // big endian, the lowest byte last
+  return ((status[3] ?? 0) & IPS_DST_NAT) !== 0; // network byte order
 }
 
-/** Behind struct nfgenmsg: the first packet's addresses and ports. */
+/** The original direction's addresses and ports, after struct nfgenmsg. */
 const firstTuple = (payload: Uint8Array): Uint8Array => firstAttribute(payload.subarray(4), CTA.TUPLE_ORIG) ?? nothing;
 
-/** Payload of IPCTNL_MSG_CT_DELETE for a connection as it was dumped. Pure. */
-export function encodeForget(payload: Uint8Array): Uint8Array {
+/** Payload of IPCTNL_MSG_CT_DELETE for a dumped connection. Pure. */
+export function encodeDeletion(payload: Uint8Array): Uint8Array {
   const found = new Attributes(payload.subarray(4));
   const attributes = [bytes(CTA.TUPLE_ORIG | NLA_F_NESTED, found.bytes(CTA.TUPLE_ORIG) ?? new Uint8Array())];
   const zone = found.bytes(CTA.ZONE);
@@ -86,7 +86,10 @@ export function encodeForget(payload: Uint8Array): Uint8Array {
   return concatBytes([payload.slice(0, 4), encodeAttributes(attributes)]);
 }
 
-/** EquivalentCommand: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each. Answers how many were forgotten. */
+/**
+ * Equivalent to: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each match. Returns the number of
+ * deleted entries.
+ */
 export async function forgetConnections(
   session: Session,
   matches: readonly ConnectionMatch[],
@@ -97,27 +100,30 @@ export async function forgetConnections(
   const object = matches.slice(0, 5).map(({ protocol, address, port }) => `${protocol} to ${address} port ${port}`);
   const protocols = [...new Set(matches.map(({ protocol }) => protocol))];
   const [only] = protocols.length === 1 ? protocols : [];
-  return await forgetMatching(session, {
+  return await deleteMatching(session, {
     ...{ object: object.join(', '), families: familiesOf(matches.map(({ address }) => parseIp(address))) },
     filter: only === undefined ? [] : filterProtocol(only),
     matches: (payload) => isConnectionTo(payload, ports) && !(untranslated && isTranslated(payload)),
   });
 }
 
-/** The kernel leaves others out of its list; one before 5.8 does not know how. Pure. */
+/** Filters the dump in the kernel; Linux before 5.8 ignores the filter. Pure. */
 const filterProtocol = (protocol: PortProtocol): Attribute[] => [
   nested(CTA.FILTER, [u32(CTA_FILTER_ORIG_FLAGS, CTA_FILTER_F_CTA_PROTO_NUM)]),
   nested(CTA.TUPLE_ORIG, [nested(CTA_TUPLE.PROTO, [u8(CTA_PROTO.NUM, protocolNumbers[protocol])])]),
 ];
 
-/** EquivalentCommand: `conntrack -D -s SUBNET; conntrack -D -d SUBNET` for each. Answers how many were forgotten. */
+/**
+ * Equivalent to: `conntrack -D -s SUBNET; conntrack -D -d SUBNET` for each subnet. Returns the number of deleted
+ * entries.
+ */
 export async function forgetConnectionsOf(session: Session, subnets: readonly string[]): Promise<number> {
   if (subnets.length === 0) return 0;
   const index = new PrefixIndex<string>();
-  // The wider ones first: what lies inside of one adds nothing.
+  // Shorter prefixes first: a subnet inside one of them adds nothing.
   const prefixes = subnets.map(parsePrefix).sort((a, b) => a.length - b.length);
   for (const prefix of prefixes) if (!index.overlapping(prefix)) index.add(prefix, '');
-  return await forgetMatching(session, {
+  return await deleteMatching(session, {
     ...{ object: `connections of ${subnets.slice(0, 5).join(', ')}`, filter: [] },
     families: familiesOf(prefixes),
     matches: (payload) => isConnectionOf(payload, index),
@@ -128,16 +134,16 @@ const familiesOf = (addresses: readonly { family: IpFamily }[]): number[] => [
   ...new Set(addresses.map(({ family }) => (family === 4 ? AF_INET : AF_INET6))),
 ];
 
-interface Wanted {
+interface Selection {
   object: string;
   families: readonly number[];
-  /** What the kernel leaves out by itself. */
+  /** Filter that the kernel applies to the dump. */
   filter: readonly Attribute[];
   matches(payload: Uint8Array): boolean;
 }
 
-async function forgetMatching(session: Session, { object, families, filter, matches }: Wanted): Promise<number> {
-  let forgotten = 0;
+async function deleteMatching(session: Session, { object, families, filter, matches }: Selection): Promise<number> {
+  let deleted = 0;
   const list = session.privateNetfilter();
   try {
     for (const family of families) {
@@ -145,21 +151,21 @@ async function forgetMatching(session: Session, { object, families, filter, matc
       const request = { type: IPCTNL_MSG_CT_GET, payload, operation: 'conntrack -L', object };
       for await (const messages of list.dumpInTimeSlices(request))
         for (const found of messages)
-          if (matches(found.payload) && forget(session.netfilter(), found.payload, object)) forgotten += 1;
+          if (matches(found.payload) && deleteEntry(session.netfilter(), found.payload, object)) deleted += 1;
     }
   } finally {
     list.close();
   }
-  return forgotten;
+  return deleted;
 }
 
-function forget(socket: NetlinkSocket, payload: Uint8Array, object: string): boolean {
+function deleteEntry(socket: NetlinkSocket, payload: Uint8Array, object: string): boolean {
   try {
-    const request = { type: IPCTNL_MSG_CT_DELETE, payload: encodeForget(payload), operation: 'conntrack -D', object };
-    socket.order(request);
+    const request = { type: IPCTNL_MSG_CT_DELETE, payload: encodeDeletion(payload), operation: 'conntrack -D', object };
+    socket.execute(request);
     return true;
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false; // it ended meanwhile
+    if (hasErrno(error, 'ENOENT')) return false; // the entry expired meanwhile
     throw error;
   }
 }

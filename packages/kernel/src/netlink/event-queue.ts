@@ -1,4 +1,4 @@
-/** Events pushed by one side and awaited by another, with an end. */
+/** A queue from a synchronous producer to an asynchronous consumer, with an end. */
 export class EventQueue<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #ended = false;
@@ -10,7 +10,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
     this.#wake?.();
   }
 
-  /** What was pushed before is still handed out; with a failure, that is thrown afterwards. */
+  /** Ends the queue after the events pushed so far; a failure is thrown after them. */
   end(failure?: unknown): void {
     this.#ended = true;
     this.#failure ??= failure;

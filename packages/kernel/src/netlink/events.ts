@@ -1,4 +1,4 @@
-/** Netlink notifications turned into kernel events. Pure. */
+/** Decodes netlink notifications into kernel events. Pure. */
 import type { KernelEvent } from '../contract.ts';
 import { Attributes, eachAttribute } from './attribute.ts';
 import type { NetlinkMessage } from './message.ts';
@@ -15,14 +15,14 @@ const AF_INET = 2;
 
 const deletions: ReadonlySet<number> = new Set([RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH]);
 
-/** The event of a message of rtnetlink; undefined for what is of no interest, such as changes of bridge ports. */
+/** Decodes an rtnetlink message; undefined for messages without an event, such as changes of bridge ports. */
 export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefined {
   const { type, payload } = message;
   const action = deletions.has(type) ? 'del' : 'new';
   switch (type) {
     case RTM_NEWLINK:
     case RTM_DELLINK: {
-      if (payload[0] !== 0) return undefined; // AF_BRIDGE: the link as a port
+      if (payload[0] !== 0) return undefined; // AF_BRIDGE: the link as a bridge port
       const { name, index, up, mtu, masterIndex, alias } = decodeLink(payload);
       const event = { type: 'link', action, name, index } as const;
       if (action === 'del') return event;
@@ -52,7 +52,10 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
   }
 }
 
-/** struct netconfmsg is one byte, padded to four. Undefined without a link: it is of the whole host. */
+/**
+ * struct netconfmsg is one byte, padded to four. Undefined when no link index is given: a setting of the whole
+ * namespace.
+ */
 function netconfEvent(payload: Uint8Array): KernelEvent | undefined {
   const attributes = new Attributes(payload.subarray(4));
   const linkIndex = attributes.s32(NETCONFA.IFINDEX);
@@ -61,7 +64,7 @@ function netconfEvent(payload: Uint8Array): KernelEvent | undefined {
   return { type: 'netconf', linkIndex, ...(forwarding === undefined ? {} : { forwarding: forwarding !== 0 }) };
 }
 
-/** Entries of bridges, which have no host behind them, are passed over. */
+/** Ignores entries of bridges, which have no remote host. */
 function fdbEvent(action: 'new' | 'del', payload: Uint8Array): KernelEvent | undefined {
   const entry = decodeFdb(payload);
   if (entry?.remote === undefined) return undefined;
@@ -76,7 +79,7 @@ function neighbourEvent(action: 'new' | 'del', payload: Uint8Array): KernelEvent
 type NftPart = Extract<KernelEvent, { type: 'nft' }>['what'];
 
 const NFNL_SUBSYS_NFTABLES = 10;
-/** linux/netfilter/nf_tables.h, enum nf_tables_msg_types: each new, then get, then del. */
+/** linux/netfilter/nf_tables.h, enum nf_tables_msg_types: for each object new, get, del. */
 const nftParts: readonly [number, 'new' | 'del', NftPart][] = [
   [0, 'new', 'table'],
   [2, 'del', 'table'],
@@ -95,7 +98,7 @@ const NFTA_SET_ELEM_LIST = { SET: 2, ELEMENTS: 3 } as const;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_DATA_VALUE = 1;
 
-/** The event of a message of nfnetlink; undefined for others, such as the new generation after each transaction. */
+/** Decodes an nfnetlink message; undefined for others, such as the new generation after each transaction. */
 export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined {
   if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return undefined;
   const part = nftParts.find(([type]) => type === (message.type & 0xff));
@@ -108,7 +111,7 @@ export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined
   return { ...event, set: attributes.text(NFTA_SET_ELEM_LIST.SET) ?? '', keys: elementKeys(attributes) };
 }
 
-/** The end of an interval, in sets that keep it as an element of its own, comes without being one. */
+/** Keys of the listed elements. Sets that store the end of an interval as a separate element also report that one. */
 function elementKeys(attributes: Attributes): Uint8Array[] {
   const list = attributes.bytes(NFTA_SET_ELEM_LIST.ELEMENTS) ?? new Uint8Array();
   return [...eachAttribute(list)].flatMap(({ value }) => {

@@ -1,14 +1,15 @@
 /**
- * Single changes to a link that is there: another namespace, another name. For a person's small steps (`netyard ns`);
- * a plan says instead where a link is wanted and what it is called there.
+ * Single changes to an existing link: another namespace, another name. For manual steps (`netyard ns`); a plan states
+ * the desired namespace and name instead.
  */
 import { silentLogger } from '@netyard/core';
 import { changeLink } from './rtnl/link.ts';
 import { OwnHandles, Session } from './session.ts';
 
 /**
- * Moves a link into the namespace pinned at `to` (undefined: this process's own), and renames it there when `name` is
- * given. It arrives down and without addresses. EquivalentCommand: `ip link set dev LINK netns TO [name NAME]`. Throws KernelError.
+ * Moves a link into the namespace pinned at `to` (undefined: the process's own), and renames it there when `name` is
+ * given. It arrives down and without addresses. Equivalent to: `ip link set dev LINK netns TO [name NAME]`. Throws
+ * KernelError.
  */
 export function moveLink(link: string, from: string | undefined, to: string | undefined, name?: string): void {
   inSession((session) =>
@@ -16,7 +17,7 @@ export function moveLink(link: string, from: string | undefined, to: string | un
   );
 }
 
-/** Renames a link; one that is up may be renamed since Linux 6.2. Throws KernelError. */
+/** Renames a link; a link that is up can be renamed since Linux 6.2. Throws KernelError. */
 export function renameLink(link: string, ns: string | undefined, name: string): void {
   inSession((session) => changeLink(session.route(ns), link, { name }));
 }

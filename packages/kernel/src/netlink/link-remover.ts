@@ -1,19 +1,19 @@
 /**
- * Removes links of the process's own namespace, those that wait meanwhile all at once.
+ * Deletes links of the process's own namespace in batches.
  *
- * The kernel takes some 20 ms for each order to delete links, however many it names, for it has to wait until nobody
- * looks at them any more. So links are marked with a group of our own and the group is deleted: twenty containers that
- * end together cost hardly more than one. One thread of the pool waits, never more.
+ * The kernel takes some 20 ms for each deletion request, however many links it names, because it waits for an RCU grace
+ * period. So pending links are moved into a link group of our own and the group is deleted: twenty containers that end
+ * together cost hardly more than one. At most one thread of the pool waits.
  */
 import type { Logger } from '@netyard/core';
 import { hasErrno } from '../system/ffi/errno.ts';
-import { changeLink, deleteLinkSlowly } from './rtnl/link.ts';
+import { changeLink, deleteLinkAsync } from './rtnl/link.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
 
-/** `nety` in ASCII. A link that a crash left in it is taken out when it is wanted again: see objects/link.ts. */
+/** `nety` in ASCII. A link that a crash left in this group leaves it when it is desired again: see objects/link.ts. */
 export const removalGroup = 0x6e657479;
 
-interface Waiting {
+interface PendingLink {
   name: string;
   resolve(removed: boolean): void;
   reject(error: unknown): void;
@@ -21,44 +21,44 @@ interface Waiting {
 
 export class LinkRemover {
   readonly #logger: Logger;
-  #waiting: Waiting[] = [];
+  #pending: PendingLink[] = [];
   #busy = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** Settles when the link is gone; false when there was none. Throws KernelError. */
+  /** Resolves when the link is deleted; false when it did not exist. Throws KernelError. */
   async remove(name: string): Promise<boolean> {
     return await new Promise<boolean>((resolve, reject) => {
-      this.#waiting.push({ name, resolve, reject });
+      this.#pending.push({ name, resolve, reject });
       if (!this.#busy) void this.#work();
     });
   }
 
   async #work(): Promise<void> {
     this.#busy = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
+    while (this.#pending.length > 0) {
+      const batch = this.#pending;
+      this.#pending = [];
       await this.#removeBatch(batch);
     }
     this.#busy = false;
   }
 
-  async #removeBatch(batch: readonly Waiting[]): Promise<void> {
-    let marked: readonly Waiting[] = [];
+  async #removeBatch(batch: readonly PendingLink[]): Promise<void> {
+    let marked: readonly PendingLink[] = [];
     try {
       const socket = NetlinkSocket.open(NETLINK_ROUTE, { logger: this.#logger });
       try {
         marked = batch.filter((link) => mark(socket, link));
-        if (marked.length > 0) await deleteLinkSlowly(socket, { group: removalGroup });
+        if (marked.length > 0) await deleteLinkAsync(socket, { group: removalGroup });
       } finally {
         socket.close();
       }
       for (const link of marked) link.resolve(true);
     } catch (error) {
-      // ENODEV: whoever else deletes this group (another process of ours) was faster.
+      // ENODEV: another Netyard process deleted the group first.
       for (const link of marked.length > 0 ? marked : batch) {
         if (hasErrno(error, 'ENODEV')) link.resolve(true);
         else link.reject(error);
@@ -67,8 +67,8 @@ export class LinkRemover {
   }
 }
 
-/** Puts a link into the group; one that cannot be is settled here. */
-function mark(socket: NetlinkSocket, link: Waiting): boolean {
+/** Moves a link into the group; settles its promise here when that fails. */
+function mark(socket: NetlinkSocket, link: PendingLink): boolean {
   try {
     changeLink(socket, link.name, { group: removalGroup });
     return true;

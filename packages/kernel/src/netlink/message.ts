@@ -1,4 +1,4 @@
-/** Netlink messages: header, error and acknowledgement, in both directions. Pure. See linux/netlink.h, RFC 3549. */
+/** Encodes and decodes netlink messages: header, error and acknowledgement. Pure. See linux/netlink.h, RFC 3549. */
 import { Attributes, align4, hostIsLittleEndian, viewOf } from './attribute.ts';
 
 export const NLMSG_ERROR = 2;
@@ -25,7 +25,7 @@ export interface NetlinkMessage {
   payload: Uint8Array;
 }
 
-/** struct nlmsghdr and payload; the port is left to the kernel. */
+/** struct nlmsghdr and payload; the kernel fills in the port id. */
 export function encodeMessage(message: NetlinkMessage): Uint8Array {
   const data = new Uint8Array(align4(headerLength + message.payload.length));
   const view = viewOf(data);
@@ -37,7 +37,7 @@ export function encodeMessage(message: NetlinkMessage): Uint8Array {
   return data;
 }
 
-/** The messages of one datagram. Payloads are views into `data`: copy what outlives it. */
+/** The messages of one datagram. Payloads are views into `data`: copy them to keep them. */
 export function decodeMessages(data: Uint8Array): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
   const view = viewOf(data);
@@ -57,13 +57,16 @@ export function decodeMessages(data: Uint8Array): NetlinkMessage[] {
 }
 
 export interface Acknowledgement {
-  /** 0: done. */
+  /** 0: success. */
   errno: number;
-  /** The kernel's own words, where it has any (extended acknowledgement). */
+  /** The kernel's own message, when it sends one (extended acknowledgement). */
   text?: string;
 }
 
-/** Payload of NLMSG_ERROR, struct nlmsgerr: minus errno, the request's header and, unless capped, its payload. */
+/**
+ * Decodes the payload of NLMSG_ERROR, struct nlmsgerr: negative errno, the request's header and, unless capped, its
+ * payload.
+ */
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const { payload, flags } = message;
   if (payload.length < 4) return { errno: 0 };
@@ -72,6 +75,6 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const requestLength = flags & NLM_F_CAPPED ? headerLength : view.getUint32(4, hostIsLittleEndian);
   const extra = new Attributes(payload.subarray(4 + align4(requestLength)));
-  const words = extra.text(NLMSGERR_ATTR_MSG);
-  return words === undefined ? { errno } : { errno, text: words };
+  const text = extra.text(NLMSGERR_ATTR_MSG);
+  return text === undefined ? { errno } : { errno, text };
 }

@@ -1,10 +1,10 @@
 /**
- * Which of many network namespaces changed: one rtnetlink socket inside each, all of them in one epoll set.
+ * Detects changes in many network namespaces: one rtnetlink socket inside each, all of them in one epoll set.
  *
- * A socket's buffer holds no more than a few messages, and nobody reads them before `rearm`: once it is full the kernel
- * drops what comes and sends no further signal. So a namespace that changes without end costs this process nothing.
- * NETLINK_LISTEN_ALL_NSID would need one socket for all, but that one would also carry what other engines' namespaces and
- * containers that may change their network send, and its overrun would hide who changed.
+ * A socket's buffer holds a few messages, which are not read before `rearm`: once the buffer is full, the kernel drops
+ * further messages and sends no further signal. So a namespace that changes constantly costs this process nothing.
+ * NETLINK_LISTEN_ALL_NSID would need only one socket, but that socket would also receive the messages of other engines'
+ * namespaces and of containers with CAP_NET_ADMIN, and its overrun would hide which namespace changed.
  */
 import type { NamespaceWatch } from '../contract.ts';
 import { checked, closeFile, O_CLOEXEC } from '../system/calls.ts';
@@ -15,8 +15,8 @@ import { hostIsLittleEndian, viewOf } from './attribute.ts';
 import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './socket.ts';
 
 /**
- * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF. Not
- * of neighbours, which come and go with traffic.
+ * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF.
+ * Not RTNLGRP_NEIGH: neighbours come and go with traffic.
  */
 const groups = [1, 5, 7, 9, 11, 24, 25];
 const SOL_SOCKET = 1;
@@ -25,12 +25,12 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
 const EPOLLONESHOT = 1 << 30;
-/** struct epoll_event is packed on x86-64 alone. */
+/** struct epoll_event is packed on x86-64 only. */
 const eventSize = process.arch === 'x64' ? 12 : 16;
 const dataOffset = eventSize - 8;
-const eventsAtOnce = 64;
-/** More than the smallest buffer holds: who writes faster than this reads comes again later. */
-const mostMessages = 256;
+const eventsPerWait = 64;
+/** More than the smallest buffer holds. A writer that is faster than this loop is read again later. */
+const maxMessages = 256;
 
 /** See `Kernel.watchNamespaces`. */
 export function watchNamespaces(report: (path: string) => void): NamespaceWatch {
@@ -44,8 +44,8 @@ class SocketPerNamespace implements NamespaceWatch {
   readonly #stop: () => void;
   readonly #sockets = new Map<string, number>();
   readonly #paths = new Map<number, string>();
-  readonly #events = new Uint8Array(eventSize * eventsAtOnce);
-  readonly #scrap = new Uint8Array(8192);
+  readonly #events = new Uint8Array(eventSize * eventsPerWait);
+  readonly #discarded = new Uint8Array(8192);
 
   constructor(report: (path: string) => void) {
     this.#report = report;
@@ -57,7 +57,7 @@ class SocketPerNamespace implements NamespaceWatch {
     if (this.#sockets.has(path)) return;
     const fd = openNetlink(NETLINK_ROUTE, path, groups);
     try {
-      setIntegerOption(fd, SOL_SOCKET, SO_RCVBUF, 0); // the kernel's least
+      setIntegerOption(fd, SOL_SOCKET, SO_RCVBUF, 0); // the kernel's minimum
       signalWhenReadable(fd);
       this.#control(EPOLL_CTL_ADD, fd);
     } catch (error) {
@@ -73,7 +73,7 @@ class SocketPerNamespace implements NamespaceWatch {
     if (fd === undefined) return;
     this.#sockets.delete(path);
     this.#paths.delete(fd);
-    closeFile(fd); // leaves the epoll set with it
+    closeFile(fd); // closing also removes it from the epoll set
   }
 
   rearm(path: string): void {
@@ -98,10 +98,10 @@ class SocketPerNamespace implements NamespaceWatch {
     checked(libc().epoll_ctl(this.#epoll, operation, fd, event), 'epoll_ctl', 'netlink socket');
   }
 
-  /** Reads what has come, whatever it says. False when there was no end to it. */
+  /** Reads and discards pending messages. False when more kept arriving. */
   #discard(fd: number): boolean {
-    for (let count = 0; count < mostMessages; count += 1) {
-      if (libc().recv(fd, this.#scrap, this.#scrap.length, 0) >= 0) continue;
+    for (let count = 0; count < maxMessages; count += 1) {
+      if (libc().recv(fd, this.#discarded, this.#discarded.length, 0) >= 0) continue;
       const errno = libc().errno();
       if (errno === errnoOf('EAGAIN')) return true;
       if (errno !== errnoOf('EINTR') && errno !== errnoOf('ENOBUFS')) throw kernelError(errno, 'recv', 'notifications');
@@ -112,7 +112,7 @@ class SocketPerNamespace implements NamespaceWatch {
   #reportReadable(): void {
     const view = viewOf(this.#events);
     for (;;) {
-      const count = libc().epoll_wait(this.#epoll, this.#events, eventsAtOnce, 0);
+      const count = libc().epoll_wait(this.#epoll, this.#events, eventsPerWait, 0);
       const fds = Array.from({ length: Math.max(count, 0) }, (_, index) =>
         view.getInt32(index * eventSize + dataOffset, hostIsLittleEndian),
       );
@@ -120,7 +120,7 @@ class SocketPerNamespace implements NamespaceWatch {
         const path = this.#paths.get(fd);
         if (path !== undefined) this.#report(path);
       }
-      if (count < eventsAtOnce) return;
+      if (count < eventsPerWait) return;
     }
   }
 }

@@ -1,18 +1,18 @@
 /**
- * The sockets, contexts and descriptors used during one call of the kernel interface.
+ * The sockets, contexts and descriptors used during one call of the `Kernel` interface.
  *
- * Those of the process's own namespace are kept for the kernel's life (`OwnHandles`); those of others are opened when
- * first needed and closed with the session: kept longer, they would keep a deleted namespace alive, and meet another
- * one that was made anew under the same path.
+ * Those of the process's own namespace live as long as the kernel object (`OwnHandles`). Those of other namespaces are
+ * opened on first use and closed with the session: kept longer, they would keep a deleted namespace alive, and would
+ * still refer to it after another one was created under the same path.
  */
 import type { Logger } from '@netyard/core';
 import { closeFile, openFile } from '../system/calls.ts';
 import { LinkRemover } from './link-remover.ts';
-import { CanonicalTables } from './nft/canonical.ts';
+import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
 
-/** Opened late, closed once. */
+/** Sockets and contexts of one namespace, opened on first use. */
 class Handles {
   readonly #ns: string | undefined;
   readonly #logger: Logger;
@@ -83,7 +83,7 @@ export class Session {
   remover = (): LinkRemover => this.#own.remover;
   canonicalTables = (): CanonicalTables => this.#own.canonicalTables;
 
-  /** Sockets that nobody else uses; the caller closes them. */
+  /** Sockets for exclusive use; the caller closes them. */
   privateRoute(ns?: string): NetlinkSocket {
     return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger });
   }
@@ -91,7 +91,7 @@ export class Session {
     return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger });
   }
 
-  /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path that of this thread. */
+  /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path, of the calling thread's namespace. */
   netnsFd(ns?: string): number {
     const path = ns ?? '/proc/thread-self/ns/net';
     const known = this.#netnsFds.get(path);

@@ -1,8 +1,8 @@
 /**
- * A netlink socket for questions and orders, answered on the spot.
+ * A netlink socket for synchronous requests.
  *
- * The kernel handles a request inside sendto(2), so its answer lies ready when that returns and nothing here waits.
- * A socket belongs to the namespace in which it was opened, wherever it is used from.
+ * The kernel handles a request inside sendto(2), so the answer is ready when that returns and nothing here waits. A
+ * socket belongs to the namespace in which it was opened, wherever it is used.
  */
 import { type Logger, silentLogger, TimeSlice } from '@netyard/core';
 import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
@@ -38,14 +38,14 @@ const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-/** Dumps are cut to 32 KiB datagrams at most. */
+/** The kernel splits dumps into datagrams of at most 32 KiB. */
 const bufferLength = 65536;
-const dumpAttempts = 20;
+const maxDumpAttempts = 20;
 
-/** What is asked, and the words for an error: `ip link add`, `veth0 in /run/netns/r1`. */
+/** A request, and its names in an error: `ip link add`, `veth0 in /run/netns/r1`. */
 export interface NetlinkRequest {
   type: number;
-  /** NLM_F_CREATE and so on; NLM_F_REQUEST and the way of answering are added. */
+  /** NLM_F_CREATE and so on; NLM_F_REQUEST and the flags for the answer are added. */
   flags?: number;
   payload: Uint8Array;
   operation: string;
@@ -57,7 +57,7 @@ export const setIntegerOption = (fd: number, level: number, name: number, value:
   checked(libc().setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', 'netlink socket');
 };
 
-/** An open socket's descriptor; `groups` are multicast groups to join. */
+/** Opens a socket and returns its descriptor; `groups` are multicast groups to join. */
 export function openNetlink(protocol: number, netns: string | undefined, groups: readonly number[] = []): number {
   const fd = openInNetns(netns, () =>
     checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'open', 'netlink socket'),
@@ -72,7 +72,7 @@ export function openNetlink(protocol: number, netns: string | undefined, groups:
   }
 }
 
-/** Only a socket with a port of its own is told of anything; sending would give it one too. struct sockaddr_nl. */
+/** Only a socket with a port id receives notifications; sending would assign one too. struct sockaddr_nl. */
 function bindToAnyPort(fd: number): void {
   const address = new Uint8Array(12);
   viewOf(address).setUint16(0, AF_NETLINK, hostIsLittleEndian);
@@ -97,7 +97,7 @@ export class NetlinkSocket {
     try {
       for (const name of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
         setIntegerOption(fd, SOL_NETLINK, name, 1);
-      // Never needed, for the answer is there; but a kernel that stays silent must not hang the process.
+      // The answer is normally ready; a missing answer must not hang the process.
       const timeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
       checked(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'setsockopt', 'netlink socket');
       return new NetlinkSocket(fd, options.ns, options.logger ?? silentLogger);
@@ -107,74 +107,76 @@ export class NetlinkSocket {
     }
   }
 
-  /** Gives an order; returns when the kernel has carried it out. Throws KernelError. */
-  order(request: NetlinkRequest): void {
+  /** Executes a request and returns after the kernel's acknowledgement. Throws KernelError. */
+  execute(request: NetlinkRequest): void {
     const sequence = this.#send(request, NLM_F_ACK);
     for (;;) {
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
-        throwRefusal(message, this.#placed(request));
+        throwOnError(message, this.#qualified(request));
         return;
       }
     }
   }
 
   /**
-   * The same for orders that take the kernel long, such as the 20 ms of a link's deletion: another thread waits. Use
-   * a socket of its own for it: until the promise settles nothing else may be asked on this one.
+   * The same for slow requests, such as the 20 ms of a link's deletion: a thread of the pool waits. Needs a socket of
+   * its own: until the promise settles, nothing else may use it.
    */
-  async orderSlowly(request: NetlinkRequest): Promise<void> {
-    const sequence = await this.#sendSlowly(request, NLM_F_ACK);
+  async executeAsync(request: NetlinkRequest): Promise<void> {
+    const sequence = await this.#sendAsync(request, NLM_F_ACK);
     for (const message of this.#receive(request)) {
-      if (message.sequence === sequence && message.type === NLMSG_ERROR) throwRefusal(message, this.#placed(request));
+      if (message.sequence === sequence && message.type === NLMSG_ERROR)
+        throwOnError(message, this.#qualified(request));
     }
   }
 
-  /** Asks for one object. Throws KernelError, such as ENODEV. */
-  ask(request: NetlinkRequest): NetlinkMessage {
+  /** Queries one object. Throws KernelError, such as ENODEV. */
+  query(request: NetlinkRequest): NetlinkMessage {
     const sequence = this.#send(request, 0);
     for (;;) {
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence) continue;
         if (message.type !== NLMSG_ERROR) return { ...message, payload: message.payload.slice() };
-        throwRefusal(message, this.#placed(request));
+        throwOnError(message, this.#qualified(request));
       }
     }
   }
 
-  /** Asks for all objects; asks again when they changed meanwhile, so that the list is of one moment. */
+  /** Dumps all objects; repeats the dump when a change interrupted it, so that the list is consistent. */
   dump(request: NetlinkRequest): NetlinkMessage[] {
     for (let attempt = 1; ; attempt += 1) {
       const { messages, interrupted } = this.#dumpOnce(request);
       if (!interrupted) return messages;
       this.#logger.debug('netlink dump was interrupted by a change', { operation: request.operation, attempt });
-      if (attempt === dumpAttempts)
+      if (attempt === maxDumpAttempts)
         throw kernelError(errnoOf('EAGAIN'), request.operation, request.object, `changed during ${attempt} dumps`);
     }
   }
 
   /**
-   * The same for lists that may be very long: a datagram's messages at a time, nothing kept (payloads are valid until the
-   * next are asked for), and others get their turn in between. So it is not of one moment, and the socket is nobody
-   * else's until the end. Where the kernel's filter leaves little of much, it looks through all before it answers the
-   * request: another thread waits for that.
+   * The same for dumps that may be very long: yields the messages of one datagram at a time (their payloads are valid
+   * until the next iteration) and yields to the event loop in between. So the dump is not consistent, and nothing else
+   * may use the socket until its end. When the kernel's filter selects few of many objects, the kernel scans them all
+   * before it answers, so a thread of the pool sends the request.
    */
   async *dumpInTimeSlices(request: NetlinkRequest): AsyncGenerator<NetlinkMessage[]> {
-    const sequence = await this.#sendSlowly(request, NLM_F_DUMP);
-    const turn = new TimeSlice();
+    const sequence = await this.#sendAsync(request, NLM_F_DUMP);
+    const slice = new TimeSlice();
     for (;;) {
       const messages = this.#receive(request).filter((message) => message.sequence === sequence);
       const end = messages.find(({ type }) => type === NLMSG_ERROR || type === NLMSG_DONE);
-      if (end) throwRefusal(end, this.#placed(request));
+      if (end) throwOnError(end, this.#qualified(request));
       yield messages.filter((message) => message !== end);
       if (end) return;
-      if (turn.isOver) await turn.next();
+      if (slice.isOver) await slice.next();
     }
   }
 
   /**
-   * Index of a link by if_nametoindex(3)'s ioctl, which needs no lock: rtnetlink's answer waits for whoever changes any
-   * link of any namespace. Undefined when there is no link of that name. Names over 15 bytes must not come here.
+   * Index of a link by if_nametoindex(3)'s ioctl, which needs no lock: an rtnetlink query waits for the RTNL lock, held
+   * by every change of a link in any namespace. Undefined when the link does not exist. The name must not exceed 15
+   * bytes.
    */
   findLinkIndex(name: string): number | undefined {
     const request = new Uint8Array(40); // struct ifreq: 16 bytes of name, then the index
@@ -182,11 +184,11 @@ export class NetlinkSocket {
     if (libc().ioctl(this.#fd, SIOCGIFINDEX, request) === 0) return viewOf(request).getInt32(16, hostIsLittleEndian);
     const errno = libc().errno();
     if (errno === errnoOf('ENODEV')) return undefined;
-    throw kernelError(errno, 'ip link show', this.placed(name));
+    throw kernelError(errno, 'ip link show', this.qualify(name));
   }
 
-  /** `veth0 in /run/netns/r1`: what an error calls an object of this namespace. */
-  placed(object: string): string {
+  /** `veth0 in /run/netns/r1`: the name of an object of this namespace in errors. */
+  qualify(object: string): string {
     return this.#ns === undefined ? object : `${object} in ${this.#ns}`;
   }
 
@@ -203,7 +205,7 @@ export class NetlinkSocket {
         if (message.sequence !== sequence) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          throwRefusal(message, this.#placed(request));
+          throwOnError(message, this.#qualified(request));
           return { messages, interrupted };
         }
         messages.push({ ...message, payload: message.payload.slice() });
@@ -211,8 +213,8 @@ export class NetlinkSocket {
     }
   }
 
-  #placed(request: NetlinkRequest): NetlinkRequest {
-    return { ...request, object: this.placed(request.object) };
+  #qualified(request: NetlinkRequest): NetlinkRequest {
+    return { ...request, object: this.qualify(request.object) };
   }
 
   #encode(request: NetlinkRequest, flags: number): Uint8Array {
@@ -231,16 +233,16 @@ export class NetlinkSocket {
     return this.#sequence;
   }
 
-  /** Another thread waits until the kernel has taken the request, and done what it does at once. */
-  async #sendSlowly(request: NetlinkRequest, flags: number): Promise<number> {
+  /** Sends from a thread of the pool, because sendto(2) returns only after the kernel has processed the request. */
+  async #sendAsync(request: NetlinkRequest, flags: number): Promise<number> {
     const data = this.#encode(request, flags);
     const sequence = this.#sequence;
     const sent = await new Promise<number>((resolve, reject) => {
-      libc().sendtoLater(this.#fd, data, data.length, 0, null, 0, (error, result) =>
+      libc().sendtoAsync(this.#fd, data, data.length, 0, null, 0, (error, result) =>
         error ? reject(error) : resolve(result),
       );
     });
-    // errno stays with the other thread; a refusal by the kernel comes as a message anyway.
+    // errno belongs to the other thread; the kernel reports failures of the request as a message anyway.
     if (sent < 0) throw kernelError(errnoOf('EIO'), request.operation, request.object, 'sendto failed');
     return sequence;
   }
@@ -250,13 +252,13 @@ export class NetlinkSocket {
     const receive = (): number => libc().recv(this.#fd, this.#buffer, bufferLength, MSG_TRUNC);
     const length = checkedRetrying(receive, operation, object);
     if (length > bufferLength)
-      throw kernelError(errnoOf('EMSGSIZE'), operation, object, `an answer of ${length} bytes`);
+      throw kernelError(errnoOf('EMSGSIZE'), operation, object, `the answer has ${length} bytes`);
     return decodeMessages(this.#buffer.subarray(0, length));
   }
 }
 
-/** NLMSG_ERROR and NLMSG_DONE both begin with minus errno. */
-function throwRefusal(message: NetlinkMessage, request: NetlinkRequest): void {
+/** NLMSG_ERROR and NLMSG_DONE both begin with a negative errno. */
+function throwOnError(message: NetlinkMessage, request: NetlinkRequest): void {
   const { errno, text } = decodeAcknowledgement(message);
   if (errno !== 0) throw kernelError(errno, request.operation, request.object, text);
 }

@@ -1,8 +1,8 @@
 /**
- * Makes a plan true: observe, take the difference, carry it out in order, undo in reverse on a failure.
+ * Applies a plan: observe, compute the difference, execute it in order, roll back in reverse order on a failure.
  *
- * No process is spawned. Everything of one namespace's nftables happens in one transaction, at the place of the first
- * of it. From the first change to the last the event loop gets no turn, so two plans never mix.
+ * No process is spawned. All nftables changes in one namespace are one transaction, at the position of the first of
+ * them. From the first change to the last the event loop does not run, so two plans never interleave.
  */
 import { type Logger, withUndo } from '@netyard/core';
 import type { ApplyOptions, ApplyReport } from '../contract.ts';
@@ -27,29 +27,32 @@ export async function applyPlan(
   if (options.dryRun) return { operations: diff(plan.objects, observeAll(session, plan.objects)) };
   const operations = difference(session, plan.objects);
   return await withUndo(async (undo) => {
-    const done: KernelOperation[] = [];
+    const executed: KernelOperation[] = [];
     for (const step of stepsOf(operations)) {
       const result = perform(session, step);
       undo.push(result.undo);
-      done.push(...result.operations);
+      executed.push(...result.operations);
     }
-    if (done.length > 0) logger.debug('applied', { owner: plan.owner, operations: done.length });
-    return { operations: done };
+    if (executed.length > 0) logger.debug('applied', { owner: plan.owner, operations: executed.length });
+    return { operations: executed };
   });
 }
 
 /**
- * Elements are not looked at, for adding them tells. But when all that they stand on is there they most likely are too,
- * and a transaction that the kernel refuses costs it tens of milliseconds, in which we wait: then they are.
+ * Elements are normally not observed: adding them shows whether they exist. But when all their dependencies exist, the
+ * elements most likely do too, and a transaction that the kernel rejects costs it tens of milliseconds, during which
+ * this process waits: then they are observed first.
  */
 function difference(session: Session, objects: readonly KernelObject[]): KernelOperation[] {
   const operations = diff(objects, observeAll(session, objects, { skipElements: true }));
   const elements = operations.map(({ object }) => object);
-  const isThere = elements.length < objects.length && elements.every(({ kind }) => kind === 'nft-element');
-  return isThere ? diff(elements, observeAll(session, elements)) : operations;
+  const onlyElementsDiffer = elements.length < objects.length && elements.every(({ kind }) => kind === 'nft-element');
+  return onlyElementsDiffer ? diff(elements, observeAll(session, elements)) : operations;
 }
 
-/** Plain operations one by one; those of nftables gathered by namespace, where the first of them stands. */
+/**
+ * Plain operations stay separate; nftables operations are grouped by namespace, at the position of the first of each.
+ */
 function stepsOf(operations: readonly KernelOperation[]): Step[] {
   const steps: Step[] = [];
   const gathered = Map.groupBy(

@@ -1,19 +1,19 @@
-/** From what is wanted and what was found to what is to be done. Pure. */
+/** The difference between desired and observed state, as operations. Pure. */
 import type { KernelObject, KernelOperation, Observation } from '../desired.ts';
 
 /** Creates what is absent and changes what is different, in the plan's order. */
 export function diff(objects: readonly KernelObject[], found: readonly Observation[]): KernelOperation[] {
   return objects.flatMap((object, index): KernelOperation[] => {
     const state = found[index]?.state;
-    if (state === undefined) throw new RangeError('every object needs its observation');
+    if (state === undefined) throw new RangeError('no observation of an object');
     if (state === 'present') return [];
     return [{ action: state === 'absent' ? 'create' : 'change', object }];
   });
 }
 
 /**
- * Takes away what is there, last first. What `remove` must not touch stays: states of links that others made, and
- * sysctls marked `keep`. An object that is there in another shape is taken away too, by its name.
+ * Deletes existing objects in reverse order. An object that differs from the desired one is deleted too, by its name.
+ * Settings of links that other programs created, and sysctls, are never deleted.
  */
 export function diffRemoval(objects: readonly KernelObject[], found: readonly Observation[]): KernelOperation[] {
   return objects
@@ -23,5 +23,5 @@ export function diffRemoval(objects: readonly KernelObject[], found: readonly Ob
     .reverse();
 }
 
-/** Sysctls are never unset: their former value is not known. Link states belong to links that are not ours. */
+/** The former value of a sysctl is unknown. Link states belong to links of other programs. */
 const isRemovable = (object: KernelObject): boolean => object.kind !== 'link-state' && object.kind !== 'sysctl';

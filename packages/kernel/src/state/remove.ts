@@ -1,16 +1,18 @@
 /**
- * Takes a plan's objects away, last first: what is gone already is fine, what fails does not stop the rest.
+ * Deletes a plan's objects in reverse order. Objects that no longer exist are skipped, and a failure does not stop the
+ * rest.
  *
- * What stands on a link or in a namespace of the same plan goes with it and is not deleted by itself. The nftables of
- * one namespace go in one transaction, where the first of them stood, so that nothing loses its rules before its link.
+ * Objects that depend on a link or a namespace of the same plan are deleted with it, not separately. The nftables
+ * objects of one namespace are deleted in one transaction, at the position of the first of them, so that a link is
+ * deleted before its rules.
  */
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { ApplyOptions, ApplyReport } from '../contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan } from '../desired.ts';
 import type { Session } from '../netlink/session.ts';
 import { describeObject, namespaceOf } from '../system/identity.ts';
+import { independentObjects } from './dependencies.ts';
 import { diffRemoval } from './diff.ts';
-import { independentObjects } from './ground.ts';
 import { isGone } from './objects/handler.ts';
 import { checkObject, handlerOf, isNft, type PlainObject } from './objects/index.ts';
 import { type NftObject, removeBatch } from './objects/nft-batch.ts';
@@ -25,18 +27,18 @@ export async function removePlan(
   for (const object of plan.objects) checkObject(object);
   const objects = independentObjects(plan.objects);
   if (options.dryRun) return { operations: diffRemoval(objects, observeAll(session, objects)) };
-  const done: KernelObject[] = [];
+  const deleted: KernelObject[] = [];
   const failures: unknown[] = [];
   for (const step of removalSteps(objects)) {
     try {
-      done.push(...(await step(session)));
+      deleted.push(...(await step(session)));
     } catch (error) {
       failures.push(error);
     }
   }
-  if (done.length > 0) logger.debug('removed', { owner: plan.owner, operations: done.length });
+  if (deleted.length > 0) logger.debug('removed', { owner: plan.owner, operations: deleted.length });
   if (failures.length > 0) throw joinedError(plan, failures);
-  return { operations: done.map((object): KernelOperation => ({ action: 'delete', object })) };
+  return { operations: deleted.map((object): KernelOperation => ({ action: 'delete', object })) };
 }
 
 type RemovalStep = (session: Session) => Promise<KernelObject[]>;
@@ -61,31 +63,34 @@ async function removeOne(session: Session, object: PlainObject): Promise<KernelO
   try {
     return (await handlerOf(object).delete(session, object)) ? [object] : [];
   } catch (error) {
-    if (isGone(error)) return []; // not the object but what it stood on is gone
+    if (isGone(error)) return []; // a dependency of the object is gone
     throw error;
   }
 }
 
-/** When the transaction is refused, each object is tried alone, so that one bad element keeps no other. */
+/**
+ * When the kernel rejects the transaction, each object is deleted separately, so that one bad element does not keep the
+ * others.
+ */
 async function removeNft(session: Session, ns: string | undefined, members: readonly NftObject[]) {
   try {
-    // In the order in which they were made: of a set of intervals the kernel finds the first ones at once.
+    // In creation order: in an interval set the kernel finds the first elements fastest.
     return removeBatch(session, ns, members).reverse();
   } catch (error) {
     if (isGone(error)) return [];
     if (members.length === 1) throw error;
   }
-  const done: NftObject[] = [];
+  const deleted: NftObject[] = [];
   const failures: unknown[] = [];
   for (const member of [...members].reverse()) {
     try {
-      done.push(...removeBatch(session, ns, [member]));
+      deleted.push(...removeBatch(session, ns, [member]));
     } catch (error) {
       failures.push(error);
     }
   }
   if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOf).join('; '));
-  return done;
+  return deleted;
 }
 
 function joinedError(plan: KernelPlan, failures: readonly unknown[]): NetyardError {

@@ -1,4 +1,4 @@
-/** Each object beside the command that makes, changes and deletes it. */
+/** Each object and the equivalent commands that create, change and delete it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KernelObject, KernelOperation } from '../desired.ts';
@@ -151,7 +151,7 @@ for (const [action, object, expected] of cases) {
   });
 }
 
-test('a script: tables readable, files as here-documents whose end they do not hold', () => {
+test('a script has readable tables, and here-documents whose delimiter does not occur in the file', () => {
   const script = printShell({
     owner: 'container nginx-3\nrm -rf /',
     objects: [
@@ -185,7 +185,7 @@ printf %s 'c'\\''1' > /x/hostname
   );
 });
 
-test('words are quoted when a shell would see more in them', () => {
+test('words are quoted when a shell would interpret them', () => {
   assert.equal(quoteWord('eth0.100'), 'eth0.100');
   for (const word of ['a b', '$HOME', '`id`', 'a;b', 'a*', "it's", '', 'ü', '~', '#']) {
     assert.match(quoteWord(word), /^'[\s\S]*'$/);

@@ -1,8 +1,8 @@
 /**
- * Plans and operations as shell commands: the twin of every object, for `explain` and for whoever wants to see. Pure.
+ * Prints plans and operations as their equivalent shell commands, for `explain` and dry runs. Pure.
  *
- * The script uses ip(8), bridge(8), nft(8), sysctl(8), nsenter(1) and cat(1). Run on an empty host it gives the state
- * that `apply` gives; run twice it fails where something is there already.
+ * The script uses ip(8), bridge(8), nft(8), sysctl(8), nsenter(1) and cat(1). Executed on an empty host, it creates the
+ * state that `apply` creates; executed again, it fails at existing objects.
  */
 import { dirname } from 'node:path';
 import type {
@@ -19,12 +19,12 @@ import type {
   RouteObject,
   SysctlObject,
 } from '../desired.ts';
-import { printElement, setWords } from '../netlink/nft/element.ts';
-import { chainWords, printRule } from '../netlink/nft/rule.ts';
-import { printReplacement, printTable, tableWords } from '../netlink/nft/table.ts';
+import { printElement, setSpec } from '../netlink/nft/element.ts';
+import { chainSpec, printRule } from '../netlink/nft/rule.ts';
+import { printReplacement, printTable, tableSpec } from '../netlink/nft/table.ts';
 import { routeFamily } from '../system/identity.ts';
+import { type EquivalentCommand, inside, line, netnsName, option, quoteWord, tool } from './shell/command-line.ts';
 import { bridgeCommand, fdbCommand, linkStateCommand, vethCommand, vxlanCommand } from './shell/links.ts';
-import { type EquivalentCommand, inside, line, netnsName, option, quoteWord, tool } from './shell/words.ts';
 
 export { quoteWord };
 
@@ -55,9 +55,9 @@ const addressCommand: EquivalentCommand<AddressObject> = {
 
 function routeLine(verb: 'add' | 'replace' | 'delete', route: RouteObject): string {
   const family = routeFamily(route);
-  const [program = 'ip', ...place] = tool('ip', route.ns);
+  const [program = 'ip', ...nsOption] = tool('ip', route.ns);
   const six = family === 6 && !route.to.includes(':') ? '-6' : undefined;
-  const words = program === 'ip' ? [program, six, ...place] : [program, ...place, six];
+  const command = program === 'ip' ? [program, six, ...nsOption] : [program, ...nsOption, six];
   const crossed = route.via !== undefined && route.via.includes(':') !== (family === 6);
   const via =
     route.via === undefined ? [] : ['via', crossed ? (family === 4 ? 'inet6' : 'inet') : undefined, route.via];
@@ -70,7 +70,7 @@ function routeLine(verb: 'add' | 'replace' | 'delete', route: RouteObject): stri
     ...option('proto', route.protocol),
     ...(route.onlink ? ['onlink'] : []),
   ];
-  return line(...words, 'route', verb, route.to, ...via, ...options);
+  return line(...command, 'route', verb, route.to, ...via, ...options);
 }
 
 const routeCommand: EquivalentCommand<RouteObject> = {
@@ -97,11 +97,11 @@ const sysctlCommand: EquivalentCommand<SysctlObject> = {
   delete: () => [],
 };
 
-/** A here-document whose end does not occur in it. */
-function hereDocument(command: string, text: string, end: string): string {
+/** A here-document whose delimiter does not occur in the text. */
+function hereDocument(command: string, text: string, delimiter: string): string {
   const lines = text.split('\n');
-  while (lines.includes(end)) end = `${end}_`;
-  return `${command} <<'${end}'\n${text}${text.endsWith('\n') ? '' : '\n'}${end}`;
+  while (lines.includes(delimiter)) delimiter = `${delimiter}_`;
+  return `${command} <<'${delimiter}'\n${text}${text.endsWith('\n') ? '' : '\n'}${delimiter}`;
 }
 
 const nftInput = (ns: string | undefined, text: string): string =>
@@ -110,13 +110,13 @@ const nftInput = (ns: string | undefined, text: string): string =>
 const tableCommand: EquivalentCommand<NftTableObject> = {
   create: (table) => [nftInput(table.ns, printTable(table))],
   change: (table) => [nftInput(table.ns, printReplacement(table, printTable(table)))],
-  delete: (table) => [line(...inside(table.ns), 'nft', 'delete', 'table', ...tableWords(table).split(' '))],
+  delete: (table) => [line(...inside(table.ns), 'nft', 'delete', 'table', ...tableSpec(table).split(' '))],
 };
 
 function elementLine(verb: 'add' | 'delete', element: NftElementObject): string {
   const inBraces = verb === 'add' ? printElement(element) : element.key;
-  const words = setWords(element).split(' ');
-  return line(...inside(element.ns), 'nft', verb, 'element', ...words, `{ ${inBraces} }`);
+  const set = setSpec(element).split(' ');
+  return line(...inside(element.ns), 'nft', verb, 'element', ...set, `{ ${inBraces} }`);
 }
 
 const elementCommand: EquivalentCommand<NftElementObject> = {
@@ -129,10 +129,10 @@ const ruleLine = (rule: NftRuleObject): string => line(...inside(rule.ns), 'nft'
 
 /** nft(8) deletes a rule by its handle only. */
 function deleteRuleLine(object: NftRuleObject): string {
-  const words = chainWords(object);
+  const chain = chainSpec(object);
   const nft = line(...inside(object.ns), 'nft');
-  const handle = `$(${nft} -a list chain ${words} | sed -n 's/.* comment "${object.comment}" # handle //p')`;
-  return `${nft} delete rule ${words} handle ${handle}`;
+  const handle = `$(${nft} -a list chain ${chain} | sed -n 's/.* comment "${object.comment}" # handle //p')`;
+  return `${nft} delete rule ${chain} handle ${handle}`;
 }
 
 const ruleCommand: EquivalentCommand<NftRuleObject> = {
@@ -155,7 +155,7 @@ const fileCommand: EquivalentCommand<FileObject> = {
   delete: ({ path }) => [line('rm', '-f', path)],
 };
 
-const twins: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelObject, { kind: K }>> } = {
+const commands: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelObject, { kind: K }>> } = {
   netns: netnsCommand,
   bridge: bridgeCommand,
   veth: vethCommand,
@@ -172,24 +172,24 @@ const twins: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelObje
   file: fileCommand,
 };
 
-/** The commands of one operation, each perhaps with a here-document. */
+/** The commands of one operation; some contain a here-document. */
 export function printCommands({ action, object }: KernelOperation): string[] {
-  const twin = twins[object.kind] as unknown as EquivalentCommand<KernelObject>; // kinds and twins are paired by the table
-  return twin[action](object);
+  const command = commands[object.kind] as unknown as EquivalentCommand<KernelObject>; // the table pairs each kind with its command
+  return command[action](object);
 }
 
-/** An operation in one line, for lists and messages: what a here-document would hold is left out. */
+/** An operation in one line, for lists and messages: here-documents are omitted. */
 export function printOperation(operation: KernelOperation): string {
   const { object } = operation;
   if (object.kind === 'nft-table' && operation.action !== 'delete') {
     const verb = operation.action === 'create' ? 'add' : 'replace';
-    return `${line(...inside(object.ns), 'nft', verb, 'table', ...tableWords(object).split(' '))} { … }`;
+    return `${line(...inside(object.ns), 'nft', verb, 'table', ...tableSpec(object).split(' '))} { … }`;
   }
   if (object.kind === 'file' && operation.action !== 'delete') return `cat > ${quoteWord(object.path)}`;
   return printCommands(operation).join(' && ');
 }
 
-/** A folder is made once, for the first of its files. */
+/** A directory is created once, for the first of its files. */
 function withoutRepeats(commands: readonly string[]): string[] {
   return commands.filter((command, index) => !command.startsWith('mkdir ') || commands.indexOf(command) === index);
 }

@@ -1,7 +1,7 @@
 /**
- * Notifications of the kernel as an async iterable: links, addresses, routes and nftables of the own namespace.
+ * Kernel notifications as an async iterable: links, addresses, routes and nftables of the process's own namespace.
  *
- * SIGIO says when one of the sockets has something to read (see readable-signal.ts). In a Worker `watch` throws.
+ * SIGIO signals that a socket is readable (see readable-signal.ts). In a Worker `watch` throws.
  */
 import { messageOf, NetyardError } from '@netyard/core';
 import type { KernelEvent } from '../contract.ts';
@@ -22,8 +22,8 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const receiveBuffer = 1 << 20;
 const bufferLength = 65536;
-/** Longest time that a timer can sleep: it only keeps the process alive while somebody watches. */
-const farAway = 2 ** 31 - 1;
+/** Maximum delay of a timer. The timer only keeps the process alive during a watch. */
+const maxTimerDelay = 2 ** 31 - 1;
 
 class NotificationSocket {
   readonly #fd: number;
@@ -40,7 +40,7 @@ class NotificationSocket {
     signalWhenReadable(this.#fd);
   }
 
-  /** Everything that has come. Lost notifications give one `resync`. */
+  /** Reads all pending notifications. Lost ones yield one `resync`. */
   read(buffer: Uint8Array): KernelEvent[] {
     const events: KernelEvent[] = [];
     for (;;) {
@@ -62,7 +62,7 @@ class NotificationSocket {
   }
 }
 
-/** See `Kernel.watch`. Notifications count from the call on, not from the first `next`. */
+/** See `Kernel.watch`. Notifications are queued from the call on, not from the first `next`. */
 export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
   checkMainThread('watch');
   const queue = new EventQueue<KernelEvent>();
@@ -72,7 +72,7 @@ export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
   }
   const buffer = new Uint8Array(bufferLength);
   const sockets: NotificationSocket[] = [];
-  const keepAlive = setInterval(() => undefined, farAway);
+  const keepAlive = setInterval(() => undefined, maxTimerDelay);
   const read = (): void => {
     try {
       for (const socket of sockets) for (const event of socket.read(buffer)) queue.push(event);
@@ -98,6 +98,6 @@ export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
     end();
     throw new NetyardError('internal', `cannot watch the kernel: ${messageOf(error)}`, { cause: error });
   }
-  read(); // what came before O_ASYNC was set gave no signal
+  read(); // notifications from before O_ASYNC was set caused no signal
   return queue;
 }

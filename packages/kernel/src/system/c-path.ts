@@ -1,8 +1,8 @@
-/** Paths for libc: names are bytes, and what UTF-8 cannot say is handed over as bytes that end in NUL. Pure. */
+/** Paths for libc: file names are bytes, so a name that is not valid UTF-8 is passed as NUL-terminated bytes. Pure. */
 import { cString, NetyardError } from '@netyard/core';
 
-/** Throws `invalid` for a NUL, at which C would end the path. */
+/** Throws `invalid` for a NUL, where C would truncate the path. */
 export function cPath(path: string): string | Uint8Array {
-  if (path.includes('\0')) throw new NetyardError('invalid', 'a path has a NUL in it');
+  if (path.includes('\0')) throw new NetyardError('invalid', 'path contains a NUL byte');
   return path.isWellFormed() ? path : cString(path);
 }

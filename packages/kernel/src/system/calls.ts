@@ -1,7 +1,7 @@
 /**
- * libc calls that throw: each takes plain values, checks the result and names what it was doing.
+ * libc calls that throw on failure: each takes plain values, checks the result and names the operation in its error.
  *
- * No decisions here; one level below `netns`, `mounts`, `sockets` and `netlink`.
+ * No decisions here; `netns`, `mounts`, `sockets` and `netlink` build on this file.
  */
 import { constants } from 'node:fs';
 import { errnoOf, kernelError } from './ffi/errno.ts';
@@ -13,13 +13,13 @@ export const O_PATH = 0o10000000;
 
 const EINTR = errnoOf('EINTR');
 
-/** Passes on a result that is no failure; -1 becomes a KernelError. */
+/** Returns the result unless it is negative; -1 becomes a KernelError with errno. */
 export function checked(result: number, operation: string, object: string): number {
   if (result < 0) throw kernelError(libc().errno(), operation, object);
   return result;
 }
 
-/** The same for calls that a signal may interrupt: tried again on EINTR. */
+/** The same for calls that a signal may interrupt: repeated on EINTR. */
 export function checkedRetrying(call: () => number, operation: string, object: string): number {
   for (;;) {
     const result = call();
@@ -34,8 +34,8 @@ const SIG_SETMASK = 2;
 const signalSetBytes = 128;
 
 /**
- * Runs one synchronous step that no signal interrupts: for libraries that take an interrupted wait for a failure. What
- * comes meanwhile is taken by another thread, or by this one afterwards. See pthread_sigmask(3).
+ * Runs one synchronous step with all signals blocked: for libraries that treat an interrupted wait as a failure. A
+ * signal that arrives meanwhile is delivered to another thread, or to this one afterwards. See pthread_sigmask(3).
  */
 export function withoutSignals<T>(work: () => T): T {
   const former = new Uint8Array(signalSetBytes);
@@ -57,7 +57,7 @@ export function openFile(path: string, flags: number = constants.O_RDONLY, mode 
   return checkedRetrying(() => libc().open(path, flags | O_CLOEXEC, mode), 'open', path);
 }
 
-/** close(2). A wrong descriptor is a programming error and throws. */
+/** close(2). An invalid descriptor is a programming error and throws. */
 export function closeFile(fd: number): void {
   checked(libc().close(fd), 'close', `fd ${fd}`);
 }

@@ -1,4 +1,7 @@
-/** Files in ways that node:fs lacks: confined to a root folder, FIFOs, holes. Descriptors are the caller's to close. */
+/**
+ * File operations that node:fs lacks: opening confined to a root directory, FIFOs, devices, holes. The caller closes
+ * the returned descriptors.
+ */
 import { constants } from 'node:fs';
 import { cPath } from './c-path.ts';
 import { checked, closeFile, O_CLOEXEC, O_PATH, openFile } from './calls.ts';
@@ -15,12 +18,12 @@ const EAGAIN = errnoOf('EAGAIN');
 const EINTR = errnoOf('EINTR');
 
 /**
- * Opens `path` as a process whose root folder is `root` would: `..` and absolute symbolic links end at `root`, and a
- * container that swaps folders for links meanwhile cannot lead it out. openat2(2), RESOLVE_IN_ROOT.
- * EquivalentCommand: `chroot ROOT cat PATH`.
+ * Opens `path` as a process with the root directory `root` would: `..` and absolute symbolic links cannot leave `root`,
+ * even when a container replaces directories by links meanwhile. openat2(2), RESOLVE_IN_ROOT. Equivalent to: `chroot
+ * ROOT cat PATH`.
  *
  * @param flags open(2) flags from fs.constants, or O_PATH; O_CLOEXEC is added
- * @param mode permissions of a file made by O_CREAT
+ * @param mode permissions of a file created by O_CREAT
  * @returns a descriptor, usable as `/proc/self/fd/N`
  */
 export function openInRoot(root: string, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
@@ -40,7 +43,7 @@ function openHow(flags: number, mode: number): Uint8Array {
 }
 
 function openBelow(folder: number, path: string | Uint8Array, how: Uint8Array, object: string): number {
-  const retried = [errnoOf('EAGAIN'), errnoOf('EINTR')]; // EAGAIN: something was renamed while `..` was resolved
+  const retried = [errnoOf('EAGAIN'), errnoOf('EINTR')]; // EAGAIN: a rename raced with the resolution of `..`
   for (let attempt = 1; ; attempt += 1) {
     const fd = libc().syscallOpenat2(SYS_openat2, folder, path, how, how.length);
     if (fd >= 0) return fd;
@@ -49,12 +52,12 @@ function openBelow(folder: number, path: string | Uint8Array, how: Uint8Array, o
   }
 }
 
-/** mkfifo(3). EquivalentCommand: `mkfifo -m MODE PATH`. */
+/** mkfifo(3). Equivalent to: `mkfifo -m MODE PATH`. */
 export function makeFifo(path: string, mode = 0o600): void {
   checked(libc().mkfifo(cPath(path), mode), 'mkfifo', path);
 }
 
-/** mknod(2) of a device. EquivalentCommand: `mknod PATH b|c MAJOR MINOR`. */
+/** mknod(2) of a device. Equivalent to: `mknod PATH b|c MAJOR MINOR`. */
 export function makeDevice(
   path: string,
   type: 'block' | 'character',
@@ -69,8 +72,9 @@ export function makeDevice(
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /**
- * Sets both times of a name in a held folder, itself if it is a symbolic link. utimensat(2); node:fs takes doubles,
- * which have no room for nanoseconds. EquivalentCommand: `touch -h -d @SECONDS.NANOSECONDS NAME`.
+ * Sets both timestamps of a name in the directory `folder` (a descriptor); does not follow a symbolic link.
+ * utimensat(2); node:fs takes doubles, which are too coarse for nanoseconds. Equivalent to: `touch -h -d
+ * @SECONDS.NANOSECONDS NAME`.
  */
 export function setTimes(folder: number, name: string, time: bigint): void {
   const nanoseconds = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
@@ -87,15 +91,16 @@ export function deviceNumber(major: number, minor: number): bigint {
 }
 
 /**
- * Opens a FIFO without waiting for the other side. `read` always succeeds and sees the end when the last writer is
- * gone; `write` throws ENXIO while nobody reads; `both` keeps the FIFO alive but never sees its end. See fifo(7).
+ * Opens a FIFO without waiting for the other end. `read` always succeeds and reads end-of-file after the last writer
+ * closes; `write` throws ENXIO while there is no reader; `both` keeps the FIFO open and never reads end-of-file. See
+ * fifo(7).
  */
 export function openFifo(path: string, way: 'read' | 'write' | 'both'): number {
   const flags = { read: constants.O_RDONLY, write: constants.O_WRONLY, both: constants.O_RDWR }[way];
   return openFile(path, flags | constants.O_NONBLOCK);
 }
 
-/** Gives the disk space of a stretch of a file back; it reads as zeros and the size stays. EquivalentCommand: `fallocate -p`. */
+/** Deallocates a range of a file: it reads as zeros and the size stays. Equivalent to: `fallocate -p`. */
 export function punchHole(fd: number, offset: number, length: number): void {
   const result = libc().fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
   checked(result, 'fallocate --punch-hole', `fd ${fd}`);
@@ -103,14 +108,14 @@ export function punchHole(fd: number, offset: number, length: number): void {
 
 /**
  * Moves up to `length` bytes from a pipe into a file at `offset`, without waiting for more. The bytes leave the pipe
- * when they are in the file: of a process that is killed meanwhile, each is in exactly one of the two. splice(2).
+ * once they are in the file: if the process is killed, each byte is in exactly one of the two. splice(2).
  *
  * @returns the number of bytes; 0 when no process has the pipe open for writing; undefined when it is empty
  */
 export function spliceToFile(pipe: number, file: number, offset: number, length: number): number | undefined {
-  const place = new Uint8Array(BigInt64Array.of(BigInt(offset)).buffer);
+  const position = new Uint8Array(BigInt64Array.of(BigInt(offset)).buffer);
   for (;;) {
-    const moved = libc().splice(pipe, null, file, place, length, SPLICE_F_NONBLOCK);
+    const moved = libc().splice(pipe, null, file, position, length, SPLICE_F_NONBLOCK);
     if (moved >= 0) return moved;
     const errno = libc().errno();
     if (errno === EAGAIN) return undefined;

@@ -1,7 +1,10 @@
-/** Which wanted objects mean the same thing in the kernel, and how to name one in a message. Pure. */
+/** Identity of plan objects, and their description in messages. Pure. */
 import type { KernelObject } from '../desired.ts';
 
-/** Two objects with the same identity cannot both exist: one is the other, perhaps with other attributes. */
+/**
+ * Key of the kernel object that a plan object describes: two with the same key are the same kernel object, perhaps with
+ * different attributes.
+ */
 export function identityOf(object: KernelObject): string {
   const parts = 'ns' in object ? [object.ns ?? ''] : [''];
   switch (object.kind) {
@@ -45,7 +48,9 @@ export function identityOf(object: KernelObject): string {
   return parts.join('\0');
 }
 
-/** The address family of a route: told, or seen from its prefix, for `default` from its gateway; else IPv4. */
+/**
+ * The address family of a route: explicit, or derived from its prefix, for `default` from its gateway; otherwise IPv4.
+ */
 export function routeFamily(route: { to: string; via?: string; family?: 4 | 6 }): 4 | 6 {
   if (route.family !== undefined) return route.family;
   return (route.to === 'default' ? (route.via ?? '') : route.to).includes(':') ? 6 : 4;
@@ -53,8 +58,8 @@ export function routeFamily(route: { to: string; via?: string; family?: 4 | 6 })
 
 /** `veth ny1 in /run/netns/r1`. */
 export function describeObject(object: KernelObject): string {
-  const place = 'ns' in object && object.ns !== undefined ? ` in ${object.ns}` : '';
-  return `${object.kind} ${nameOf(object)}${place}`;
+  const location = 'ns' in object && object.ns !== undefined ? ` in ${object.ns}` : '';
+  return `${object.kind} ${nameOf(object)}${location}`;
 }
 
 function nameOf(object: KernelObject): string {
@@ -83,5 +88,5 @@ function nameOf(object: KernelObject): string {
   }
 }
 
-/** The namespace in which an object lives; undefined: the process's own, or none (files, namespaces themselves). */
+/** The namespace that contains an object; undefined: the process's own, or none (files, namespaces themselves). */
 export const namespaceOf = (object: KernelObject): string | undefined => ('ns' in object ? object.ns : undefined);

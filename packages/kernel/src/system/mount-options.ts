@@ -1,17 +1,17 @@
 /**
- * File systems mounted as mount(8) does it: options as in fstab(5), one call of mount(2) for the file system, one for
- * the propagation and one that makes a bind mount read-only. On a thread of its own: a server that does not answer
- * blocks mount(2) for minutes.
+ * Mounts file systems as mount(8) does: options as in fstab(5); one call of mount(2) for the file system, one for the
+ * propagation and one that makes a bind mount read-only. It runs on its own thread, because a file server that does not
+ * answer blocks mount(2) for minutes.
  */
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { kernelError } from './ffi/errno.ts';
-import { mountFlag, unmount, unmountAside } from './mounts.ts';
+import { mountFlag, unmount, unmountAsync } from './mounts.ts';
 
 const { recursive, unbindable, shared, slave } = mountFlag;
 const priv = mountFlag.private;
 
-/** Options of mount(8) that are flags of mount(2): the flag, and false where the option clears it. */
+/** Options of mount(8) that are flags of mount(2): the flag, and whether the option sets or clears it. */
 const flagOptions: ReadonlyMap<string, readonly [flag: number, sets: boolean]> = new Map([
   ['ro', [mountFlag.readOnly, true]],
   ['rw', [mountFlag.readOnly, false]],
@@ -47,7 +47,7 @@ const flagOptions: ReadonlyMap<string, readonly [flag: number, sets: boolean]> =
   ['rslave', [slave | recursive, true]],
 ]);
 
-/** Splits `ro,noatime,size=1m` into the flags and what is left for the file system. Pure. */
+/** Splits `ro,noatime,size=1m` into flags and the options of the file system. Pure. */
 export function parseMountOptions(options: string): { flags: number; data: string } {
   let flags = 0;
   const data: string[] = [];
@@ -66,7 +66,7 @@ export interface MountCall {
   data: string;
 }
 
-/** The calls of mount(2), in their order. Pure. */
+/** The mount(2) calls, in order. Pure. */
 export function planMountCalls({ source, type, flags, data }: MountCall): MountCall[] {
   const kinds = unbindable | priv | shared | slave;
   const own = flags & ~kinds;
@@ -92,15 +92,15 @@ export async function mountFileSystem(target: string, call: MountCall): Promise<
   if (errno !== 0) throw kernelError(errno, `mount -t ${call.type}`, target);
 }
 
-/** Unmounts on another thread, for the same reason; throws why it failed. */
+/** Unmounts on another thread, for the same reason. Throws KernelError. */
 export async function unmountFileSystem(target: string): Promise<void> {
-  if (!(await unmountAside(target))) unmount(target);
+  if (!(await unmountAsync(target))) unmount(target);
 }
 
-/** Targets of this mount namespace's mounts, in the order in which they were made. */
+/** Targets of the mounts in this mount namespace, in mount order. */
 export const mountPoints = (): string[] => parseMountPoints(readFileSync('/proc/self/mountinfo', 'utf8'));
 
-/** The fifth field of each line; proc(5) writes blanks and backslashes in octal. Pure. */
+/** The fifth field of each line; proc(5) escapes blanks and backslashes in octal. Pure. */
 export function parseMountPoints(mountinfo: string): string[] {
   return mountinfo.split('\n').flatMap((line) => {
     const target = line.split(' ', 5)[4];

@@ -1,4 +1,4 @@
-/** Mounts of this process's mount namespace: bind, overlay, any; and taking them away. */
+/** Mounts and unmounts in this process's mount namespace: bind, overlay and other file systems. */
 import { NetyardError } from '@netyard/core';
 import { checked } from './calls.ts';
 import { hasErrno } from './ffi/errno.ts';
@@ -31,7 +31,7 @@ const UMOUNT_NOFOLLOW = 8;
 export interface Mount {
   source?: string;
   target: string;
-  /** `overlay`, `tmpfs`, …; none for bind mounts and changes of propagation. */
+  /** `overlay`, `tmpfs`, …; absent for bind mounts and changes of propagation. */
   type?: string;
   /** Sum of `mountFlag`s. */
   flags?: number;
@@ -39,14 +39,17 @@ export interface Mount {
   data?: string;
 }
 
-/** mount(2). EquivalentCommand: `mount -t TYPE -o DATA SOURCE TARGET`. */
-export function mount(wanted: Mount): void {
-  const { source, target, type, flags = 0, data } = wanted;
+/** mount(2). Equivalent to: `mount -t TYPE -o DATA SOURCE TARGET`. */
+export function mount(request: Mount): void {
+  const { source, target, type, flags = 0, data } = request;
   const result = libc().mount(source ?? null, target, type ?? null, flags, data ?? null);
   checked(result, type === undefined ? 'mount' : `mount -t ${type}`, target);
 }
 
-/** Shows `source` at `target` as well. EquivalentCommand: `mount --bind SOURCE TARGET` (`--rbind`, and `-o remount,ro,bind`). */
+/**
+ * Makes `source` visible at `target`. Equivalent to: `mount --bind SOURCE TARGET` (`--rbind`, and `-o
+ * remount,ro,bind`).
+ */
 export function bindMount(source: string, target: string, options: { readOnly?: boolean; recursive?: boolean } = {}) {
   const flags = mountFlag.bind | (options.recursive ? mountFlag.recursive : 0);
   mount({ source, target, flags });
@@ -61,21 +64,21 @@ export function bindMount(source: string, target: string, options: { readOnly?: 
 
 export interface Overlay {
   target: string;
-  /** Uppermost layer first. */
+  /** Lower layers, uppermost first. */
   lower: readonly string[];
-  /** Both or none: without them the overlay is read-only. */
+  /** Both or neither: without them the overlay is read-only. */
   upper?: string;
   work?: string;
 }
 
-/** EquivalentCommand: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
+/** Equivalent to: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
 export function mountOverlay(overlay: Overlay): void {
   mount({ source: 'overlay', target: overlay.target, type: 'overlay', data: overlayOptions(overlay) });
 }
 
 /**
- * Options of an overlay mount, special characters escaped. The kernel takes one page of them: with long paths some
- * forty layers; more throw `invalid` (use short paths, such as symbolic links in one folder). Pure.
+ * Options of an overlay mount, special characters escaped. The kernel accepts one page of options: about forty layers
+ * with long paths. More throw `invalid`: use short paths, such as symbolic links in one directory. Pure.
  */
 export function overlayOptions(overlay: Omit<Overlay, 'target'>): string {
   const lower = overlay.lower.map((path) => escapeOption(path).replaceAll(':', '\\:')).join(':');
@@ -90,24 +93,29 @@ export function overlayOptions(overlay: Omit<Overlay, 'target'>): string {
 
 const escapeOption = (path: string): string => path.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
 
-/** umount2(2); `lazy` detaches a busy one at once. Never follows a symbolic link. EquivalentCommand: `umount [-l] TARGET`. */
+/**
+ * umount2(2); `lazy` detaches a busy mount immediately. Never follows a symbolic link. Equivalent to: `umount [-l]
+ * TARGET`.
+ */
 export function unmount(target: string, options: { lazy?: boolean } = {}): void {
   checked(libc().umount2(target, UMOUNT_NOFOLLOW | (options.lazy ? MNT_DETACH : 0)), 'umount', target);
 }
 
 /**
- * The same on another thread: taking an overlay away writes out what it holds and waits for all processors, some
- * milliseconds in which this thread has other work. @returns false when it failed; `unmount` says why.
+ * The same on another thread: unmounting an overlay flushes its data and waits for all CPUs, some milliseconds during
+ * which this thread can do other work.
+ *
+ * @returns false when it failed; call `unmount` to learn why
  */
-export function unmountAside(target: string): Promise<boolean> {
+export function unmountAsync(target: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    libc().umount2Later(target, UMOUNT_NOFOLLOW, (error, result) => (error ? reject(error) : resolve(result === 0)));
+    libc().umount2Async(target, UMOUNT_NOFOLLOW, (error, result) => (error ? reject(error) : resolve(result === 0)));
   });
 }
 
 /**
- * Makes a folder a mount point of its own with shared propagation, as `ip netns` does with /run/netns: a pin made
- * in one mount namespace is then seen, and taken away, in those that share it.
+ * Makes a directory a mount point with shared propagation, as `ip netns` does with /run/netns: a namespace pinned or
+ * unpinned in one mount namespace is then also pinned or unpinned in those that share the mount.
  */
 export function makeSharedMountPoint(folder: string): void {
   const share = (): void =>
@@ -115,7 +123,7 @@ export function makeSharedMountPoint(folder: string): void {
   try {
     share();
   } catch (error) {
-    if (!hasErrno(error, 'EINVAL')) throw error; // EINVAL: no mount point yet
+    if (!hasErrno(error, 'EINVAL')) throw error; // EINVAL: not a mount point yet
     mount({ source: folder, target: folder, type: 'none', flags: mountFlag.bind | mountFlag.recursive });
     share();
   }

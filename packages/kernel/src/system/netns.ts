@@ -1,9 +1,9 @@
 /**
- * Network namespaces: made, pinned under a path, listed, entered for one synchronous step, deleted.
+ * Network namespaces: create, pin under a path, list, enter for one synchronous step, delete.
  *
- * They are the same bind mounts that ip-netns(8) makes, so `ip netns` and this file work on each other's. setns(2)
- * and unshare(2) change the calling thread only; everything here returns the thread to where it was before it gives
- * control back to the event loop, so no other work of the process ever sees a foreign namespace.
+ * They are the same bind mounts that ip-netns(8) creates, so `ip netns` and this file interoperate. setns(2) and
+ * unshare(2) change the calling thread only. Each function returns the thread to its own namespace before control goes
+ * back to the event loop, so no other code of the process ever runs in another namespace.
  */
 import {
   chmodSync,
@@ -28,22 +28,24 @@ export const netnsDirectory = '/run/netns';
 
 const CLONE_NEWNET = 0x40000000;
 const NSFS_MAGIC = 0x6e736673;
-/** Of the calling thread: /proc/self would be the main thread's, also inside a Worker. */
+/** The calling thread's namespace: /proc/self is always the main thread's, also inside a Worker. */
 const ownNetns = '/proc/thread-self/ns/net';
 
-/** Checks a name that becomes a file: refuses the empty one, `.`, `..`, `/`, NUL and over 255 bytes. */
+/** Rejects names that cannot be a file name: empty, `.`, `..`, with `/` or NUL, longer than 255 bytes. */
 export function checkNetnsName(name: string): void {
   const bad = name === '' || name === '.' || name === '..' || /[/\0]/.test(name) || Buffer.byteLength(name) > 255;
   if (bad) throw new NetyardError('invalid', `Invalid netns name ${JSON.stringify(name)}`);
 }
 
-/** Where `ip netns add NAME` pins a namespace. Throws `invalid`. */
+/** The path at which `ip netns add NAME` pins a namespace. Throws `invalid`. */
 export function netnsPath(name: string, directory: string = netnsDirectory): string {
   checkNetnsName(name);
   return join(directory, name);
 }
 
-/** Runs `work` with the thread in the namespace of `fd` and returns it to its own, whatever happens. */
+/**
+ * Runs `work` with the thread in the namespace of `fd`, then returns the thread to its own namespace, also on failure.
+ */
 function runInside<T>(fd: number, path: string, work: () => T): T {
   const own = openFile(ownNetns);
   try {
@@ -58,10 +60,13 @@ function runInside<T>(fd: number, path: string, work: () => T): T {
   }
 }
 
-/** Back home. To go on in a foreign namespace would send packets and rules to the wrong place: better no process. */
+/**
+ * Returns to the own namespace. Continuing in another one would send packets and rules to the wrong place, so it aborts
+ * when it cannot return.
+ */
 function returnTo(own: number): void {
   if (libc().setns(own, CLONE_NEWNET) === 0) return;
-  process.stderr.write('netyard: cannot return to the own network namespace\n');
+  process.stderr.write("netyard: cannot return to the process's own network namespace\n");
   process.abort();
 }
 
@@ -71,9 +76,9 @@ function refusePromise<T>(result: T): T {
 }
 
 /**
- * Runs `work` inside the namespace pinned at `path` (or `/proc/PID/ns/net`), synchronously, and gives back what it
- * returns: usually the descriptor of a socket, which belongs to that namespace for good and is used from outside.
- * Without a path it runs where it is. EquivalentCommand: `nsenter --net=PATH …`.
+ * Runs `work` synchronously inside the namespace pinned at `path` (or `/proc/PID/ns/net`) and returns its result:
+ * usually the descriptor of a socket, which stays in that namespace and is used from outside. Without a path it runs in
+ * the current namespace. Equivalent to: `nsenter --net=PATH …`.
  */
 export function openInNetns<T>(path: string | undefined, work: () => T): T {
   if (path === undefined) return refusePromise(work());
@@ -86,8 +91,8 @@ export function openInNetns<T>(path: string | undefined, work: () => T): T {
 }
 
 /**
- * Makes a new namespace and pins it at `path`. Its `lo` is down, as after `ip netns add NAME`, which is the twin.
- * Throws KernelError EEXIST when the path is there.
+ * Creates a namespace and pins it at `path`; its `lo` is down. Equivalent to: `ip netns add NAME`. Throws KernelError
+ * EEXIST when the path exists.
  */
 export function createNetns(path: string): void {
   const folder = dirname(path);
@@ -115,8 +120,8 @@ function createPin(path: string): void {
 const pinNewNamespace = (path: string): void => openInNewNetns(() => bindMount(ownNetns, path), path);
 
 /**
- * Runs `work` inside a new namespace, synchronously. It ends at once unless `work` pins it, or opens a socket in it
- * that stays open. EquivalentCommand: `unshare --net …`.
+ * Runs `work` synchronously inside a new namespace. The namespace ends afterwards unless `work` pins it, or opens a
+ * socket in it that stays open. Equivalent to: `unshare --net …`.
  */
 export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
   const own = openFile(ownNetns);
@@ -132,17 +137,19 @@ export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
   }
 }
 
-/** Unpins the namespace; it ends with its last process or socket. EquivalentCommand: `ip netns delete NAME`. Throws ENOENT. */
+/**
+ * Unpins the namespace; it ends with its last process or socket. Equivalent to: `ip netns delete NAME`. Throws ENOENT.
+ */
 export function deleteNetns(path: string): void {
   try {
     unmount(path, { lazy: true });
   } catch (error) {
-    if (!hasErrno(error, 'EINVAL')) throw error; // a left-over file with nothing mounted on it
+    if (!hasErrno(error, 'EINVAL')) throw error; // a stale file with nothing mounted on it
   }
   unlinkSync(path);
 }
 
-/** Whether a namespace is pinned at `path`: not just a file that a crash left. */
+/** Whether a namespace is pinned at `path`, as opposed to a stale file left by a crash. */
 export function netnsExists(path: string): boolean {
   if (!existsSync(path)) return false;
   try {
@@ -153,7 +160,7 @@ export function netnsExists(path: string): boolean {
   }
 }
 
-/** Tells one namespace from another that was pinned under the same path later. */
+/** Device and inode number: distinguishes namespaces that were pinned under the same path one after the other. */
 export function netnsIdentity(path: string = ownNetns): string {
   const stat = statSync(path, { bigint: true });
   return `${stat.dev}:${stat.ino}`;
@@ -164,7 +171,10 @@ export interface PinnedNetns {
   path: string;
 }
 
-/** The namespaces pinned in a folder, sorted by name, whoever made them. EquivalentCommand: `ip netns list`. */
+/**
+ * The namespaces pinned in a directory, sorted by name, including those of other programs. Equivalent to: `ip netns
+ * list`.
+ */
 export function listNetns(directory: string = netnsDirectory): PinnedNetns[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)

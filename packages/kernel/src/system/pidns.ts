@@ -1,8 +1,8 @@
 /**
- * Process namespaces: to start a child inside one.
+ * PID namespaces: starts a child inside one.
  *
- * setns(2) with a process namespace changes where the calling thread's next children live, not the thread. As with
- * network namespaces (`netns.ts`), the thread is back where it was before the event loop goes on.
+ * setns(2) with a PID namespace changes the namespace of the calling thread's future children, not of the thread. As
+ * with network namespaces (`netns.ts`), the thread is restored before control returns to the event loop.
  */
 
 import { checked, closeFile, openFile } from './calls.ts';
@@ -11,9 +11,10 @@ import { libc } from './ffi/libc.ts';
 const CLONE_NEWPID = 0x20000000;
 
 /**
- * Runs `work`, which starts a process (`child_process.spawn`) and nothing else, so that the process is born in the
- * process namespace of `pid`. It stays a child of this one, whose signals and exit code are seen without a forking
- * nsenter(1) between the two. EquivalentCommand: `nsenter --target PID --pid …`. Throws KernelError ENOENT, EPERM, EINVAL.
+ * Runs `work`, which must only start a process (`child_process.spawn`), so that the process is created in the PID
+ * namespace of `pid`. The process is a child of this one, which therefore receives its signals and exit code without a
+ * forking nsenter(1) in between. Equivalent to: `nsenter --target PID --pid …`. Throws KernelError ENOENT, EPERM,
+ * EINVAL.
  */
 export function spawnInPidNamespace<T>(pid: number, work: () => T): T {
   const own = openFile('/proc/thread-self/ns/pid');
@@ -27,7 +28,7 @@ export function spawnInPidNamespace<T>(pid: number, work: () => T): T {
     try {
       return work();
     } finally {
-      checked(libc().setns(own, CLONE_NEWPID), 'nsenter', 'back to the own process namespace');
+      checked(libc().setns(own, CLONE_NEWPID), 'nsenter', "back to the process's own PID namespace");
     }
   } finally {
     closeFile(own);

@@ -1,15 +1,18 @@
-/** Host ports held so that nobody else can take them: bound, never listening, so that no packet is answered. */
+/**
+ * Reserves host ports: a bound socket that never listens keeps other programs from binding the port and answers no
+ * packet.
+ */
 import type { PortProtocol, PortReservation } from '../contract.ts';
 import { closeFile } from './calls.ts';
 import { hasErrno } from './ffi/errno.ts';
 import { type BoundSocket, bindSocket, type SocketRequest } from './sockets.ts';
 
 /**
- * Binds without listening; port 0 takes a free one. EquivalentCommand: none, a shell cannot hold a port.
- * Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EPROTONOSUPPORT (sctp without its module).
+ * Binds without listening; port 0 selects a free port. No equivalent command: a shell cannot hold a port. Throws
+ * KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EPROTONOSUPPORT (sctp without its module).
  */
 export function reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
-  const socket = bindHeld({ protocol, address, port });
+  const socket = bindReserved({ protocol, address, port });
   let open = true;
   return {
     protocol,
@@ -23,10 +26,10 @@ export function reservePort(protocol: PortProtocol, address: string, port: numbe
 }
 
 /**
- * Bound without SO_REUSEADDR nobody can share the port. But TCP connections of a former owner that linger in
- * TIME_WAIT would refuse that for a minute: then it is tried with, which a listening owner refuses all the same.
+ * Without SO_REUSEADDR no other socket can share the port. But connections of a former owner in TIME_WAIT would make
+ * bind(2) fail for a minute, so TCP is retried with it: a listening owner still causes EADDRINUSE.
  */
-function bindHeld(request: SocketRequest): BoundSocket {
+function bindReserved(request: SocketRequest): BoundSocket {
   try {
     return bindSocket(request);
   } catch (error) {

@@ -1,8 +1,8 @@
 /**
- * SIGIO for descriptors that Node cannot wait for, such as netlink sockets.
+ * SIGIO for descriptors that Node cannot poll, such as netlink sockets.
  *
- * The kernel sends the signal when one has something to read (fcntl F_SETOWN, O_ASYNC; see fcntl(2)), which costs neither
- * a thread nor a timer. It does not say which one. Signals reach the main thread only.
+ * The kernel sends the signal when a descriptor becomes readable (fcntl F_SETOWN, O_ASYNC; see fcntl(2)), which costs
+ * neither a thread nor a timer. The signal does not identify the descriptor. Signals reach the main thread only.
  */
 import { isMainThread } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
@@ -15,24 +15,24 @@ const O_ASYNC = 0o20000;
 const O_NONBLOCK = 0o4000;
 
 /**
- * Stays for the process's life once anybody has listened: a signal may still be on its way when the last listener ends,
- * and without a handler it would end the process. It keeps nothing alive.
+ * Stays installed for the life of the process: a signal may still be pending when the last listener is removed, and
+ * without a handler it would kill the process. It does not keep the event loop alive.
  */
-const passOver = (): void => undefined;
+const ignoreSignal = (): void => undefined;
 
-/** Throws `internal` in a Worker, whose listeners would never be called. */
+/** Throws `internal` in a Worker, where signal listeners are never called. */
 export function checkMainThread(operation: string): void {
   if (!isMainThread) throw new NetyardError('internal', `${operation} works in the main thread only`);
 }
 
-/** Calls `read` at each signal, whichever descriptor it is for; returns how to stop that. */
+/** Calls `read` on each signal, whichever descriptor caused it; returns a function that removes the listener. */
 export function onReadable(read: () => void): () => void {
-  if (!process.listeners('SIGIO').includes(passOver)) process.on('SIGIO', passOver);
+  if (!process.listeners('SIGIO').includes(ignoreSignal)) process.on('SIGIO', ignoreSignal);
   process.on('SIGIO', read);
   return () => void process.removeListener('SIGIO', read);
 }
 
-/** Makes the descriptor non-blocking and the kernel send SIGIO for it. What came before gives no signal. */
+/** Makes the descriptor non-blocking and requests SIGIO for it. Data that is already pending causes no signal. */
 export function signalWhenReadable(fd: number): void {
   checked(libc().fcntl(fd, F_SETOWN, process.pid), 'fcntl', 'netlink socket');
   checked(libc().fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK), 'fcntl', 'netlink socket');

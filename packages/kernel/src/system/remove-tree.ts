@@ -1,4 +1,4 @@
-/** Removing folders with all that is in them. */
+/** Removes directory trees. */
 import { randomUUID } from 'node:crypto';
 import { type Dirent, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -6,19 +6,20 @@ import { join } from 'node:path';
 import { TimeSlice } from '@netyard/core';
 import { hasErrno } from './ffi/errno.ts';
 
-/** So many entries take a millisecond or two. */
+/** Removing this many entries takes one or two milliseconds. */
 const fewEntries = 64;
 
 /**
- * Never follows a link; fine when it is gone. A small tree goes at once: through libuv's threads each entry takes several
- * turns of the event loop, which for a container's few files was a tenth of the time of `docker rm`. A large one goes
- * that way nonetheless, so that others have their turn. EquivalentCommand: `rm -rf PATH`.
+ * Removes a tree; does not follow symbolic links and ignores a missing path. A small tree is removed synchronously:
+ * through libuv's threads each entry takes several iterations of the event loop, which for a container's few files was
+ * a tenth of the time of `docker rm`. A large tree is removed through the threads, so that the event loop stays free.
+ * Equivalent to: `rm -rf PATH`.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
     if (removeFew(path, { left: fewEntries })) return;
   } catch {
-    // whatever it was, the thorough way meets it again, and says so in its own words
+    // the asynchronous removal below meets the same error and reports it
   }
   try {
     await rm(path, { recursive: true, force: true });
@@ -29,24 +30,24 @@ export async function removeTree(path: string): Promise<void> {
 }
 
 /**
- * Removes a tree of any depth: a container can make paths that are longer than the kernel takes in one piece. Folders
- * are moved up to the top, level by level, so that every path is short and none is held open.
+ * Removes a tree of any depth: a container can create paths longer than PATH_MAX. Directories are moved to the top
+ * level by level, so that every path is short and no descriptor stays open.
  */
 async function flatten(top: string): Promise<void> {
-  const turn = new TimeSlice();
+  const slice = new TimeSlice();
   const prefix = randomUUID();
   let moved = 0;
   for (let entries = entriesOf(top); entries.length > 0; entries = entriesOf(top)) {
     for (const entry of entries) {
-      const place = below(top, entry.name);
-      if (!entry.isDirectory()) unlinkSync(place);
+      const path = below(top, entry.name);
+      if (!entry.isDirectory()) unlinkSync(path);
       else {
-        for (const inner of entriesOf(place)) {
-          if (turn.isOver) await turn.next();
-          if (inner.isDirectory()) renameSync(below(place, inner.name), join(top, `${prefix}-${moved++}`));
-          else unlinkSync(below(place, inner.name));
+        for (const inner of entriesOf(path)) {
+          if (slice.isOver) await slice.next();
+          if (inner.isDirectory()) renameSync(below(path, inner.name), join(top, `${prefix}-${moved++}`));
+          else unlinkSync(below(path, inner.name));
         }
-        rmdirSync(place);
+        rmdirSync(path);
       }
     }
   }
@@ -59,7 +60,7 @@ const entriesOf = (folder: string | Buffer): Dirent<Buffer>[] =>
 const below = (folder: string | Buffer, name: Buffer): Buffer =>
   Buffer.concat([Buffer.from(folder), Buffer.from('/'), name]);
 
-/** @returns false when there was more than `budget.left`; what was removed stays so. */
+/** @returns false when the tree has more than `budget.left` entries; entries removed so far stay removed */
 function removeFew(folder: string, budget: { left: number }): boolean {
   const entries = readdirSync(folder, { withFileTypes: true });
   budget.left -= entries.length;

@@ -1,6 +1,6 @@
 /**
- * Sockets as descriptors: internet ones opened inside any network namespace, bound, listening or just holding a port;
- * and unix ones to be handed to another program.
+ * Sockets as descriptors: internet sockets opened inside any network namespace, bound or listening; and unix sockets to
+ * be inherited by another program.
  */
 import { ipToBytes, NetyardError, parseIp } from '@netyard/core';
 import { checked, closeFile } from './calls.ts';
@@ -19,7 +19,10 @@ const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_SCTP = 132;
 const IPV6_V6ONLY = 26;
-/** Bytes of a unix socket's path, without the zero at its end: sizeof(struct sockaddr_un.sun_path) - 1. */
+/**
+ * Maximum length of a unix socket's path in bytes, without the terminating NUL: sizeof(struct sockaddr_un.sun_path) -
+ * 1.
+ */
 export const longestUnixPath = 107;
 
 /** struct sockaddr_in or sockaddr_in6; `family` first, in host order. Throws `invalid`. Pure. */
@@ -40,18 +43,18 @@ export const decodeSocketPort = (bytes: Uint8Array): number => ((bytes[2] ?? 0) 
 
 export interface BoundSocket {
   fd: number;
-  /** The one asked for, or the one the kernel chose for 0. */
+  /** The requested port, or the one that the kernel chose for 0. */
   port: number;
 }
 
 export interface SocketRequest {
   protocol: 'tcp' | 'udp' | 'sctp';
   address: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number;
 }
 
-/** A socket of this namespace, bound and not listening: the port is taken, and nobody is answered. */
+/** A socket of this namespace, bound and not listening: the port is taken, and no packet is answered. */
 export function bindSocket(request: SocketRequest, options: { reuseAddress?: boolean } = {}): BoundSocket {
   const address = encodeSocketAddress(request.address, request.port);
   const domain = address.length === 16 ? AF_INET : AF_INET6;
@@ -85,8 +88,8 @@ function chosenPort(fd: number, object: string): number {
 }
 
 /**
- * Opens a socket inside a namespace, ready to be served from outside it: `net.Server.listen({fd})` for TCP,
- * `dgram.Socket.bind({fd})` for UDP. EquivalentCommand: `nsenter --net=PATH socat -u TCP-LISTEN:PORT,bind=ADDRESS …`.
+ * Opens a socket inside a namespace that can be served from outside it: `net.Server.listen({fd})` for TCP,
+ * `dgram.Socket.bind({fd})` for UDP. Equivalent to: `nsenter --net=PATH socat -u TCP-LISTEN:PORT,bind=ADDRESS …`.
  * Throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES.
  */
 export function openListenerInNetns(netns: string | undefined, request: SocketRequest): BoundSocket {
@@ -104,9 +107,9 @@ export function openListenerInNetns(netns: string | undefined, request: SocketRe
 }
 
 /**
- * A listening unix socket as a blocking descriptor, for a program that expects to inherit one. Nobody listens in this
- * process: what connects waits for that program. EquivalentCommand: `systemd-socket-activate --listen=PATH PROGRAM`.
- * Throws `invalid` for a path of more than `longestUnixPath` bytes, KernelError EADDRINUSE when it is there.
+ * A listening unix socket as a blocking descriptor, for a program that inherits it. This process does not accept:
+ * connections wait in the backlog for that program. Equivalent to: `systemd-socket-activate --listen=PATH PROGRAM`.
+ * Throws `invalid` for a path of more than `longestUnixPath` bytes, KernelError EADDRINUSE when the path exists.
  */
 export function openUnixListener(path: string): number {
   if (Buffer.byteLength(path) > longestUnixPath)

@@ -1,4 +1,4 @@
-/** Kernel settings below /proc/sys, of this namespace or another. See sysctl(8). */
+/** Sysctls (files below /proc/sys) of this network namespace or another. See sysctl(8). */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NetyardError } from '@netyard/core';
 import { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
@@ -17,33 +17,35 @@ export function checkSysctlValue(value: string): void {
   if (/[\n\r\0]/.test(value)) throw new NetyardError('invalid', `invalid sysctl value ${JSON.stringify(value)}`);
 }
 
-/** Numbers come with tabs between them, and are written with spaces. Pure. */
+/** The kernel separates numbers with tabs, callers with spaces. Pure. */
 export const sameSysctlValue = (a: string, b: string): boolean =>
   a.trim().replace(/\s+/g, ' ') === b.trim().replace(/\s+/g, ' ');
 
 /**
- * /proc/sys/net shows the namespace of the task that opens the file, so it is read and written inside.
- * EquivalentCommand: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
+ * /proc/sys/net shows the namespace of the task that opens the file, so the file is opened inside the namespace.
+ * Equivalent to: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
  */
 export function readSysctl(key: string, ns?: string): string {
-  return inWords('sysctl', key, ns, () => openInNetns(ns, () => readFileSync(sysctlPath(key), 'utf8').trimEnd()));
+  return withKernelErrors('sysctl', key, ns, () =>
+    openInNetns(ns, () => readFileSync(sysctlPath(key), 'utf8').trimEnd()),
+  );
 }
 
-/** EquivalentCommand: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
+/** Equivalent to: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
 export function writeSysctl(key: string, value: string, ns?: string): void {
   checkSysctlValue(value);
   const object = `${key}=${value}`;
-  inWords('sysctl -w', object, ns, () => openInNetns(ns, () => writeFileSync(sysctlPath(key), value)));
+  withKernelErrors('sysctl -w', object, ns, () => openInNetns(ns, () => writeFileSync(sysctlPath(key), value)));
 }
 
-/** Node's errors turned into ours. */
-function inWords<T>(operation: string, object: string, ns: string | undefined, work: () => T): T {
+/** Converts Node's errors to KernelError. */
+function withKernelErrors<T>(operation: string, object: string, ns: string | undefined, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const place = ns === undefined ? '' : ` in ${ns}`;
+    const location = ns === undefined ? '' : ` in ${ns}`;
     for (const name of ['ENOENT', 'EINVAL', 'EACCES', 'EPERM', 'EROFS', 'EIO', 'ENODEV']) {
-      if (hasErrno(error, name)) throw kernelError(errnoOf(name), operation, `${object}${place}`);
+      if (hasErrno(error, name)) throw kernelError(errnoOf(name), operation, `${object}${location}`);
     }
     throw error;
   }

@@ -7,7 +7,7 @@ import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
-import { hasErrno, unmount, unmountAside } from '@netyard/kernel';
+import { hasErrno, unmount, unmountAsync } from '@netyard/kernel';
 import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
@@ -127,7 +127,7 @@ class OverlayRootFilesystems implements RootFilesystems {
 
   async #ensureUnmounted(containerId: string): Promise<void> {
     const { merged } = this.#folders.container(containerId);
-    if (this.#isMounted(containerId)) await unmountAside(merged);
+    if (this.#isMounted(containerId)) await unmountAsync(merged);
     while (this.#isMounted(containerId)) {
       try {
         unmount(merged);

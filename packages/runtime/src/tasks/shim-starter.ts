@@ -155,7 +155,7 @@ class Starter implements ShimStarter {
       // Unread output of a container that has ended stays in a FIFO as long as a process has it open.
       for (const path of held) inherited.push(openFifo(path, 'read'));
       const environment = this.#environment();
-      const pid = spawnDetached({ program: this.#shim, words, environment, folder: home, inherited });
+      const pid = spawnDetached({ program: this.#shim, args: words, environment, folder: home, inherited });
       this.#children.set(id, pid);
       spare(pid);
     } finally {

@@ -1,6 +1,6 @@
 /**
- * Captures of packets, each on one link of one namespace. The kernel's filter and ring do the work; this file waits
- * for SIGIO, takes what lies ready a little at a time, and lets the process do other things in between.
+ * Packet captures, each on one link of one namespace. Filtering and buffering happen in the kernel; this file waits for
+ * SIGIO, reads pending packets in small batches, and yields to the event loop in between.
  */
 import { setTimeout as pause, setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
@@ -8,13 +8,16 @@ import { NetyardError } from '@netyard/core';
 import type { CapturedPacket, CaptureStatistics, PacketCapture, PacketCaptureRequest } from '../../packet-capture.ts';
 import { blockTimeoutMs, PcapHandle, ringBytes } from './handle.ts';
 
-/** At most this many in one turn of the event loop: well below a millisecond, and 8 MiB when they are of the largest. */
+/**
+ * Maximum number of packets per iteration of the event loop: well below a millisecond, and at most 32 MiB of packets of
+ * the maximum size.
+ */
 const packetsPerSlice = 128;
-const longestFilter = 65536;
-/** Longest time that a timer can sleep: it only keeps the process alive while somebody captures. */
-const farAway = 2 ** 31 - 1;
+const maxFilterLength = 65536;
+/** Maximum delay of a timer. The timer only keeps the process alive during a capture. */
+const maxTimerDelay = 2 ** 31 - 1;
 
-/** All captures of one kernel: one listener for the signal, whatever their number. */
+/** All captures of one kernel object: they share one signal listener. */
 export class Captures {
   readonly #open = new Set<LinkCapture>();
   readonly #wake = (): void => {
@@ -22,13 +25,13 @@ export class Captures {
   };
 
   /**
-   * Throws `invalid` with the filter compiler's own words, KernelError ENODEV or EPERM, `unavailable` where libpcap is
-   * missing or the link cannot be captured on; nothing is left then.
+   * Throws `invalid` with the filter compiler's message, KernelError ENODEV or EPERM, `unavailable` when libpcap is
+   * missing or the link cannot be captured on; leaves nothing open then.
    */
   async open(request: PacketCaptureRequest): Promise<PacketCapture> {
     checkRequest(request);
     if (!isMainThread) throw new NetyardError('internal', 'captures work in the main thread only');
-    // Stays for the process's life, as with `watch`: a late signal without a handler would end the process.
+    // Stays installed for the life of the process, as with `watch`: a late signal without a handler would kill it.
     if (!process.listeners('SIGIO').includes(this.#wake)) process.on('SIGIO', this.#wake);
     const handle = new PcapHandle(request);
     try {
@@ -48,8 +51,8 @@ export class Captures {
 }
 
 function checkRequest({ filter = '', count, snapLength }: PacketCaptureRequest): void {
-  if (filter.includes('\0') || Buffer.byteLength(filter) > longestFilter)
-    throw new NetyardError('invalid', 'invalid filter: it has a NUL or is too long');
+  if (filter.includes('\0') || Buffer.byteLength(filter) > maxFilterLength)
+    throw new NetyardError('invalid', 'invalid filter: contains a NUL byte or is too long');
   if (count !== undefined && (!Number.isSafeInteger(count) || count < 1))
     throw new NetyardError('invalid', `invalid packet count ${count}`);
   if (snapLength !== undefined && (!Number.isSafeInteger(snapLength) || snapLength < 1))
@@ -61,18 +64,18 @@ class LinkCapture implements PacketCapture {
   readonly snapLength: number;
   readonly #handle: PcapHandle;
   readonly #count: number;
-  readonly #forget: () => void;
-  readonly #keepAlive = setInterval(() => undefined, farAway);
+  readonly #onClose: () => void;
+  readonly #keepAlive = setInterval(() => undefined, maxTimerDelay);
   #captured = 0;
   #stopping = false;
   #ready = Promise.withResolvers<void>();
-  /** Set when the handle is closed: what it had counted. */
+  /** Final counters, set when the handle is closed. */
   #final: { received: number; dropped: number } | undefined;
 
-  constructor(handle: PcapHandle, count: number | undefined, forget: () => void) {
+  constructor(handle: PcapHandle, count: number | undefined, onClose: () => void) {
     this.#handle = handle;
     this.#count = count ?? Number.POSITIVE_INFINITY;
-    this.#forget = forget;
+    this.#onClose = onClose;
     this.linkType = handle.linkType;
     this.snapLength = handle.snapLength;
   }
@@ -102,7 +105,7 @@ class LinkCapture implements PacketCapture {
     }
   }
 
-  /** What lies in the ring, and no more: its last block is handed over by a timer. */
+  /** Drains the ring, and no more: the kernel hands over its last block after a timeout. */
   async *#rest(): AsyncGenerator<readonly CapturedPacket[]> {
     await pause(2 * blockTimeoutMs);
     let room = ringBytes;
@@ -130,7 +133,7 @@ class LinkCapture implements PacketCapture {
     this.#final = this.#handle.statistics();
     this.#handle.close();
     clearInterval(this.#keepAlive);
-    this.#forget();
+    this.#onClose();
     this.wake();
   }
 }

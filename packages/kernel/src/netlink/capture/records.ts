@@ -1,12 +1,12 @@
-/** Packets as libpcap writes them into a file in memory: pcap-savefile(5) without its head. Pure. */
+/** Parses packets as libpcap writes them into memory: pcap-savefile(5) without its file header. Pure. */
 import type { CapturedPacket } from '../../packet-capture.ts';
 
 /** struct pcap_file_header */
 export const fileHeaderLength = 24;
-/** Seconds, nanoseconds, bytes kept, bytes that were; 32 bits each, in the host's order. */
+/** Seconds, nanoseconds, captured length, original length; 32 bits each, in host byte order. */
 const recordHeaderLength = 16;
 
-/** `bytes` is made of whole records. The packets' data are parts of it, not copies. */
+/** `bytes` consists of whole records. The packets' data are views into it, not copies. */
 export function parseRecords(bytes: Uint8Array, littleEndian: boolean): CapturedPacket[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const packets: CapturedPacket[] = [];

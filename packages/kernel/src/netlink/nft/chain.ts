@@ -1,14 +1,14 @@
-/** Chains of any table as nft(8) lists them: base chains at a hook, and the rules of one chain with their handles. */
+/** Lists chains of any table: base chains at a hook, and the rules of one chain with their handles. */
 import { isNetyardError } from '@netyard/core';
 import type { ObservedNftChain, ObservedNftRule } from '../../contract.ts';
 import type { NftFamily } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { type NftContext, nftOutput } from './context.ts';
-import { chainWords, type NftChainName } from './rule.ts';
+import { chainSpec, type NftChainName } from './rule.ts';
 
 const printableFamilies: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
 
-/** Reads what `nft list chains`, `nft list chain` or `nft list ruleset` prints, with `-a` or without. Pure. */
+/** Parses the output of `nft list chains`, `nft list chain` or `nft list ruleset`, with `-a` or without. Pure. */
 export function parseChains(listing: string): ObservedNftChain[] {
   const chains: ObservedNftChain[] = [];
   let table: { family: NftFamily; name: string } | undefined;
@@ -44,7 +44,7 @@ function parseRule(line: string): ObservedNftRule {
   const handle = / # handle (\d+)$/.exec(line);
   const bare = handle ? line.slice(0, handle.index) : line;
   const comment = / comment "([^"]*)"$/.exec(bare);
-  // Rules that went through iptables-restore are printed with a double space where an xt comment is.
+  // nft prints rules of iptables-restore with a double space in place of an xt comment.
   const text = (comment ? bare.slice(0, comment.index) : bare).replace(/\s+/g, ' ').trim();
   return {
     text,
@@ -53,7 +53,10 @@ function parseRule(line: string): ObservedNftRule {
   };
 }
 
-/** Base chains of IPv4 at a hook, in all tables, with their rules. Equivalent: `nft -a -s list chain …` for each. */
+/**
+ * Base chains that IPv4 packets traverse at a hook, in all tables, with their rules. Equivalent to: `nft -a -s list
+ * chain …` for each.
+ */
 export function listBaseChains(context: NftContext, hook: string): ObservedNftChain[] {
   const listing = context.run('list chains', { operation: 'nft list chains', object: hook }, nftOutput.terse);
   return parseChains(listing)
@@ -61,12 +64,12 @@ export function listBaseChains(context: NftContext, hook: string): ObservedNftCh
     .flatMap((chain) => listChain(context, chain) ?? []);
 }
 
-/** Undefined without the chain, and for names that nft could not read back. */
+/** Undefined when the chain does not exist, and for names that nft cannot parse. */
 export function listChain(context: NftContext, name: NftChainName): ObservedNftChain | undefined {
   try {
-    const words = chainWords(name);
+    const spec = chainSpec(name);
     const flags = nftOutput.stateless | nftOutput.handle | nftOutput.terse;
-    const listing = context.run(`list chain ${words}`, { operation: 'nft list chain', object: words }, flags);
+    const listing = context.run(`list chain ${spec}`, { operation: 'nft list chain', object: spec }, flags);
     return parseChains(listing).find(({ chain }) => chain === name.chain);
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || isNetyardError(error, 'invalid')) return undefined;

@@ -1,8 +1,8 @@
 /**
- * A libnftables context: runs nft(8) commands of one namespace, each call one transaction, without a process.
+ * A libnftables context: runs nft(8) commands in one namespace without a process, each call as one transaction.
  *
- * The context's netlink socket belongs to the namespace in which it was opened; but libnftables opens another one,
- * where the thread is, when it has to know the names of interfaces. So commands run inside the namespace too.
+ * The context's netlink socket belongs to the namespace in which it was opened. But libnftables opens another socket in
+ * the thread's current namespace when it looks up interface names, so commands run inside the namespace too.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { KernelError } from '@netyard/core';
@@ -12,7 +12,7 @@ import { libc } from '../../system/ffi/libc.ts';
 import { libnftables, type NftContextPointer } from '../../system/ffi/nftables.ts';
 import { openInNetns, openInNewNetns } from '../../system/netns.ts';
 
-/** What an error should speak of: `nft add element`, `ip netyard publish`. */
+/** Operation and object that an error names: `nft add element`, `ip netyard publish`. */
 export interface NftPurpose {
   operation: string;
   object: string;
@@ -40,7 +40,7 @@ export class NftContext {
     );
   }
 
-  /** In a new, empty namespace without a name, which ends with the context. */
+  /** Opens a context in a new, empty, unnamed namespace, which ends with the context. */
   static openScratch(): NftContext {
     return new NftContext(
       openInNewNetns(() => closingOnExec(newPointer)),
@@ -48,17 +48,17 @@ export class NftContext {
     );
   }
 
-  /** Runs commands, all or none of them, and returns what they print. Throws KernelError. */
+  /** Runs commands as one transaction and returns their output. Throws KernelError. */
   run(commands: string, purpose: NftPurpose, outputFlags = 0): string {
     const nft = libnftables();
     nft.nft_ctx_output_set_flags(this.#pointer, outputFlags);
     const input = Buffer.from(`${commands}\0`, 'utf8');
-    // It waits for answers with select(2), and an interrupted one makes it report a failure of what the kernel has done.
+    // libnftables waits with select(2); when that is interrupted, it reports a committed transaction as failed.
     const run = () => withoutSignals(() => nft.nft_run_cmd_from_buffer(this.#pointer, input));
     const status = openInNetns(this.#ns, run);
     const output = nft.nft_ctx_get_output_buffer(this.#pointer);
-    const complaint = nft.nft_ctx_get_error_buffer(this.#pointer);
-    if (status !== 0) throw nftError(complaint, purpose);
+    const errorText = nft.nft_ctx_get_error_buffer(this.#pointer);
+    if (status !== 0) throw nftError(errorText, purpose);
     return output;
   }
 
@@ -68,8 +68,8 @@ export class NftContext {
 }
 
 /**
- * libmnl opens its socket without SOCK_CLOEXEC. Contexts that stay open set it here: a program that is started
- * meanwhile would keep the socket, and with it the tables that the socket owns, beyond the end of this process.
+ * libmnl opens its socket without SOCK_CLOEXEC. It is set here for contexts that stay open: a child process would
+ * otherwise inherit the socket and keep it, with the tables that it owns, beyond the end of this process.
  */
 function closingOnExec<T>(open: () => T): T {
   const before = new Set(socketFds().map(({ socket }) => socket));
@@ -88,7 +88,7 @@ function linkOf(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    return ''; // the listing's own descriptor, or another thread's: closed by now
+    return ''; // the descriptor of the directory itself, or one that another thread has closed
   }
 }
 
@@ -101,8 +101,8 @@ function newPointer(): NftContextPointer {
   return pointer;
 }
 
-/** glibc's words that end libnftables's messages, for it tells no numbers. */
-const errnoByWords: readonly [string, string][] = [
+/** glibc's messages at the end of libnftables's messages, which contain no error numbers. */
+const errnoByMessage: readonly [string, string][] = [
   ['No such file or directory', 'ENOENT'],
   ['File exists', 'EEXIST'],
   ['Device or resource busy', 'EBUSY'],
@@ -116,13 +116,13 @@ const errnoByWords: readonly [string, string][] = [
   ['Interrupted system call', 'EINTR'],
 ];
 
-/** Turns libnftables's text (message, the line, carets below it) into an error with errno. Pure. */
-export function nftError(complaint: string, purpose: NftPurpose): KernelError {
-  const lines = complaint.split('\n');
+/** Converts libnftables's message (error, the line, carets below it) into an error with errno. Pure. */
+export function nftError(errorText: string, purpose: NftPurpose): KernelError {
+  const lines = errorText.split('\n');
   const position = lines.findIndex((line) => line.includes('Error: '));
-  const words = (lines[position] ?? complaint).trim().replace(/^.*?Error: /, '');
+  const message = (lines[position] ?? errorText).trim().replace(/^.*?Error: /, '');
   const line = position < 0 ? '' : (lines[position + 1] ?? '').trim().slice(0, 200);
-  const text = `${words.replace(/^Could not process rule: /, '')}${line === '' ? '' : ` (${line})`}`;
-  const [, name = 'EINVAL'] = errnoByWords.find(([known]) => words.includes(known)) ?? [];
+  const text = `${message.replace(/^Could not process rule: /, '')}${line === '' ? '' : ` (${line})`}`;
+  const [, name = 'EINVAL'] = errnoByMessage.find(([known]) => message.includes(known)) ?? [];
   return kernelError(errnoOf(name), purpose.operation, purpose.object, text);
 }

@@ -1,7 +1,7 @@
 /**
- * Elements of nftables sets and maps: written as nft(8) commands, read from what it prints. Pure.
+ * Prints elements of nftables sets and maps as nft(8) commands and parses them from its output. Pure.
  *
- * Whatever becomes part of a command is checked first: a key cannot end its braces and begin another command.
+ * Every part of a command is validated first: a key cannot close its braces and begin another command.
  */
 import { NetyardError } from '@netyard/core';
 import type { NftElementObject } from '../../desired.ts';
@@ -15,20 +15,20 @@ export interface NftElement {
   bytes?: bigint;
 }
 
-/** One set or map; `ns` is where it lives. */
+/** Names one set or map. */
 export interface NftSetName {
   family: string;
   table: string;
   set: string;
 }
 
-/** `ip netyard publish`, names checked. */
-export function setWords({ family, table, set }: NftSetName): string {
+/** `ip netyard publish`. Throws `invalid` for invalid names. */
+export function setSpec({ family, table, set }: NftSetName): string {
   for (const name of [family, table, set]) checkNftName(name);
   return `${family} ${table} ${set}`;
 }
 
-/** An element as it stands between braces: `192.168.1.1 . tcp . 80 comment "nginx" : 172.17.0.2 . 80`. */
+/** An element as printed between braces: `192.168.1.1 . tcp . 80 comment "nginx" : 172.17.0.2 . 80`. */
 export function printElement(element: NftElement): string {
   const comment = element.comment === undefined ? '' : ` comment "${checkedComment(element.comment)}"`;
   const value = element.value === undefined ? '' : ` : ${checkedExpression(element.value)}`;
@@ -49,10 +49,10 @@ function checkedComment(comment: string): string {
   return comment;
 }
 
-/** `add element …` for many elements, one line for each set; `create` fails (EEXIST) where one is there already. */
+/** `add element …` for many elements, one line per set; `create` fails (EEXIST) when an element exists already. */
 export function printAdd(elements: readonly NftElementObject[], verb: 'add' | 'create' = 'add'): string {
   return bySet(elements)
-    .map(({ words, members }) => `${verb} element ${words} { ${members.map(printElement).join(', ')} }\n`)
+    .map(({ spec, members }) => `${verb} element ${spec} { ${members.map(printElement).join(', ')} }\n`)
     .join('');
 }
 
@@ -60,27 +60,27 @@ export function printAdd(elements: readonly NftElementObject[], verb: 'add' | 'c
 export function printDelete(elements: readonly NftElementObject[]): string {
   return bySet(elements)
     .map(
-      ({ words, members }) =>
-        `delete element ${words} { ${members.map(({ key }) => checkedExpression(key)).join(', ')} }\n`,
+      ({ spec, members }) =>
+        `delete element ${spec} { ${members.map(({ key }) => checkedExpression(key)).join(', ')} }\n`,
     )
     .join('');
 }
 
-function bySet(elements: readonly NftElementObject[]): { words: string; members: NftElementObject[] }[] {
+function bySet(elements: readonly NftElementObject[]): { spec: string; members: NftElementObject[] }[] {
   const sets = new Map<string, NftElementObject[]>();
   for (const element of elements) {
-    const words = setWords(element);
-    const members = sets.get(words);
+    const spec = setSpec(element);
+    const members = sets.get(spec);
     if (members) members.push(element);
-    else sets.set(words, [element]);
+    else sets.set(spec, [element]);
   }
-  return [...sets].map(([words, members]) => ({ words, members }));
+  return [...sets].map(([spec, members]) => ({ spec, members }));
 }
 
 export const printGet = (element: NftElementObject): string =>
-  `get element ${setWords(element)} { ${checkedExpression(element.key)} }`;
+  `get element ${setSpec(element)} { ${checkedExpression(element.key)} }`;
 
-/** All elements of the sets and maps that `nft list` or `nft get` printed. */
+/** All elements of the sets and maps in the output of `nft list` or `nft get`. */
 export function parseElements(listing: string): NftElement[] {
   const elements: NftElement[] = [];
   for (const match of listing.matchAll(/\belements = \{/g)) {
@@ -89,7 +89,7 @@ export function parseElements(listing: string): NftElement[] {
   return elements;
 }
 
-/** Cuts at commas until the closing brace; quoted text is passed over. */
+/** Splits at commas up to the closing brace, ignoring those in quotes. */
 function splitElements(listing: string, start: number): string[] {
   const parts: string[] = [];
   let begin = start;
@@ -112,7 +112,7 @@ function parseElement(text: string): NftElement {
   const [left = '', ...right] = bare.split(' : ');
   const comment = / comment ("\d+")/.exec(left)?.[1];
   const counter = / counter packets (\d+) bytes (\d+)/.exec(left);
-  // What a set may tell of an element beside its key: counters, life time, comment.
+  // Attributes that may follow an element's key: counters, timeout, comment.
   const key = left.replace(/ (?:counter packets|timeout|expires|comment|limit rate|quota) .*$/, '');
   return {
     key: restore(key),

@@ -1,4 +1,4 @@
-/** nft(8) text: what we write, what we read back, and what is refused. */
+/** nft(8) text: what we print, what we parse, and what is rejected. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
@@ -31,7 +31,7 @@ test('elements of one set share one command', () => {
   assert.equal(printAdd([]), '');
 });
 
-test('what nft prints is read back: wrapped lines, comments with braces, IPv6, verdicts, counters', () => {
+test('the output of nft is parsed: wrapped lines, comments with braces, IPv6, verdicts, counters', () => {
   const listing = `table inet t {
 	map m {
 		type inet_proto . inet_service : ipv6_addr . inet_service
@@ -62,7 +62,7 @@ test('what nft prints is read back: wrapped lines, comments with braces, IPv6, v
   ]);
 });
 
-test('nothing that ends its braces, its quotes or its line gets into a command', () => {
+test('text that would end its braces, quotes or line is rejected', () => {
   const bad: NftElementObject[] = [
     element('s', '1.1.1.1 }'),
     element('s', '1.1.1.1; flush ruleset'),
@@ -83,7 +83,7 @@ test('nothing that ends its braces, its quotes or its line gets into a command',
   assert.equal(printElement({ key: '"a{b}"', comment: 'x'.repeat(127) }), `"a{b}" comment "${'x'.repeat(127)}"`);
 });
 
-test('a table is readable, and its digest heeds words, not margins', () => {
+test('a table is readable, and its digest ignores indentation', () => {
   const table: NftTableObject = {
     kind: 'nft-table',
     family: 'ip',
@@ -107,7 +107,7 @@ test('a table is readable, and its digest heeds words, not margins', () => {
   assert.notEqual(digestComment(table.body.replace('ipv4', 'ipv6')), comment);
 });
 
-test('elements are kept for sets that stay, as long as their type does', () => {
+test('elements are kept for sets that keep their name and type', () => {
   const former = `table ip t {
 	set stays {
 		type ipv4_addr . inet_service
@@ -128,7 +128,7 @@ test('elements are kept for sets that stay, as long as their type does', () => {
   assert.equal(kept, 'add element ip t stays { 1.1.1.1 . 80 comment "a }" }\n');
 });
 
-test('chains are read from a listing: hooks, policies, rules with handles and comments', () => {
+test('chains are parsed from a listing: hooks, policies, rules with handles and comments', () => {
   const listing = `table ip filter {
 	set s {
 		type ipv4_addr
@@ -162,7 +162,7 @@ table bridge t {
   ]);
 });
 
-test('a rule for a chain of another program ends neither its quotes nor its line', () => {
+test('a rule for a foreign chain that would end its quotes or line is rejected', () => {
   const rule: NftRuleObject = {
     ...{ kind: 'nft-rule', family: 'ip', table: 'filter', chain: 'FORWARD' },
     ...{ rule: 'iifname "docker0" accept', comment: 'netyard: from docker0' },
@@ -188,7 +188,7 @@ test('a rule for a chain of another program ends neither its quotes nor its line
     );
 });
 
-test('complaints of nft become errors with errno, message and line', () => {
+test('error messages of nft become errors with errno, message and line', () => {
   const complaint =
     'Error: Could not process rule: No such file or directory\nadd element ip t x { 1 }\n               ^\n';
   const error = nftError(complaint, { operation: 'nft add element', object: 'ip t x' });

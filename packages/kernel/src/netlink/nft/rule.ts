@@ -1,4 +1,4 @@
-/** Rules in chains of other programs as nft(8) text. Pure. */
+/** Prints rules in chains of other programs as nft(8) text. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { NftFamily, NftRuleObject } from '../../desired.ts';
 import { checkNftName } from './name.ts';
@@ -9,15 +9,15 @@ export interface NftChainName {
   chain: string;
 }
 
-/** `ip filter FORWARD`, names checked. */
-export function chainWords({ family, table, chain }: NftChainName): string {
+/** `ip filter FORWARD`. Throws `invalid` for invalid names. */
+export function chainSpec({ family, table, chain }: NftChainName): string {
   for (const name of [family, table, chain]) checkNftName(name);
   return `${family} ${table} ${chain}`;
 }
 
-/** Throws `invalid` for what would end the rule, its quotes or its line. */
+/** Throws `invalid` for text that would end the rule, its quotes or its line. */
 export function checkRule(object: NftRuleObject): void {
-  chainWords(object);
+  chainSpec(object);
   if (object.comment === '' || Buffer.byteLength(object.comment) > 127 || /["\\\n\r\0]/.test(object.comment))
     throw new NetyardError('invalid', `invalid nftables comment ${JSON.stringify(object.comment)}`);
   if (object.rule.trim() === '' || /[{};#$\\\n\r\0]/.test(object.rule.replace(/"[^"\n]*"/g, '')))
@@ -26,8 +26,8 @@ export function checkRule(object: NftRuleObject): void {
 
 /** The command that adds a rule: `nft insert rule …` or `nft add rule …`. */
 export function printRule({ rule, comment, place = 'first', ...name }: NftRuleObject): string {
-  const words = chainWords(name);
+  const spec = chainSpec(name);
   const [verb, position] =
     place === 'first' ? ['insert', ''] : place === 'last' ? ['add', ''] : ['insert', ` position ${place.before}`];
-  return `${verb} rule ${words}${position} ${rule} comment "${comment}"`;
+  return `${verb} rule ${spec}${position} ${rule} comment "${comment}"`;
 }

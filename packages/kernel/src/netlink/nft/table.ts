@@ -1,7 +1,7 @@
 /**
- * nftables tables of our own, written whole. Their comment carries a digest of the wanted body, so that one small
- * question tells whether a table was made from it, however many elements it holds. Pure but for `findTable`. Whether
- * somebody has edited it since, canonical.ts tells.
+ * nftables tables of our own, replaced as a whole. Their comment carries a digest of the desired body, so that one
+ * small query shows whether a table was created from it, however many elements it has. `canonical-tables.ts` detects
+ * later edits. Pure except `findTable`.
  */
 import { createHash } from 'node:crypto';
 import type { NftFamily, NftTableObject } from '../../desired.ts';
@@ -20,21 +20,21 @@ const familyNumbers: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp
 
 export type NftTableName = Pick<NftTableObject, 'family' | 'name'>;
 
-/** `ip netyard`, names checked. */
-export function tableWords({ family, name }: NftTableName): string {
+/** `ip netyard`. Throws `invalid` for invalid names. */
+export function tableSpec({ family, name }: NftTableName): string {
   checkNftName(family);
   checkNftName(name);
   return `${family} ${name}`;
 }
 
-/** The comment that says which body a table was made from. */
+/** The comment with the digest of the body that a table was created from. */
 export function digestComment(body: string): string {
   const lines = body.split('\n').map((line) => line.trim());
   const digest = createHash('sha256').update(lines.filter((line) => line !== '').join('\n'));
   return `netyard sha256:${digest.digest('hex').slice(0, 32)}`;
 }
 
-/** The table as nft(8) text, readable. `comment` is its digest unless told otherwise. */
+/** The table as readable nft(8) text. `comment` defaults to its digest. */
 export function printTable(table: NftTableObject, comment: string = digestComment(table.body)): string {
   const lines = table.body
     .split('\n')
@@ -43,36 +43,36 @@ export function printTable(table: NftTableObject, comment: string = digestCommen
     ...lines.filter((line) => line.trim() !== '').map((line) => line.length - line.trimStart().length),
   );
   const body = lines.map((line) => (line.trim() === '' ? '' : `\t${line.slice(margin)}`));
-  return [`table ${tableWords(table)} {`, `\tcomment "${comment}"`, ...body, '}', ''].join('\n');
+  return [`table ${tableSpec(table)} {`, `\tcomment "${comment}"`, ...body, '}', ''].join('\n');
 }
 
-/** `add table` first, so that there is something to delete: the table is gone or new either way, in one step. */
+/** `add table` first, so that `delete table` cannot fail: replaces or creates the table in one transaction. */
 export const printReplacement = (table: NftTableName, text: string): string =>
-  `add table ${tableWords(table)}\ndelete table ${tableWords(table)}\n${text}`;
+  `add table ${tableSpec(table)}\ndelete table ${tableSpec(table)}\n${text}`;
 
 /**
- * Commands that put back the elements found in an old table's listing: those of sets and maps which the new body has
- * too, with the same types. The others would be refused, and with them the whole table.
+ * Commands that restore the elements found in an old table's listing: those of sets and maps that the new body has too,
+ * with the same types. The kernel would reject the others, and with them the whole transaction.
  */
 export function printKeptElements(table: NftTableObject, oldListing: string): string {
-  const wanted = new Map(eachSet(table.body).map((set) => [set.name, set.type]));
+  const desired = new Map(eachSet(table.body).map((set) => [set.name, set.type]));
   return eachSet(oldListing)
-    .filter((set) => set.elements.length > 0 && wanted.has(set.name))
-    .filter((set) => wanted.get(set.name) === set.type)
+    .filter((set) => set.elements.length > 0 && desired.has(set.name))
+    .filter((set) => desired.get(set.name) === set.type)
     .map(
-      ({ name, elements }) => `add element ${tableWords(table)} ${name} { ${elements.map(printElement).join(', ')} }\n`,
+      ({ name, elements }) => `add element ${tableSpec(table)} ${name} { ${elements.map(printElement).join(', ')} }\n`,
     )
     .join('');
 }
 
 interface PrintedSet {
   name: string;
-  /** What follows `type` or `typeof`, spaces made one. */
+  /** The text after `type` or `typeof`, with whitespace collapsed. */
   type: string;
   elements: NftElement[];
 }
 
-/** The named sets and maps of a table's text, as written by hand or printed by nft. */
+/** The named sets and maps of a table's text, hand-written or printed by nft. */
 function eachSet(text: string): PrintedSet[] {
   return [...text.matchAll(/\b(?:set|map)\s+(\S+)\s*\{/g)].map((match) => {
     const body = blockFrom(text, match.index + match[0].length);
@@ -81,7 +81,7 @@ function eachSet(text: string): PrintedSet[] {
   });
 }
 
-/** Up to the brace that closes the block which was opened just before `start`. */
+/** The text up to the brace that closes the block opened just before `start`. */
 function blockFrom(text: string, start: number): string {
   let depth = 1;
   let quoted = false;
@@ -97,13 +97,13 @@ function blockFrom(text: string, start: number): string {
 }
 
 /** Payload of NFT_MSG_GETTABLE: struct nfgenmsg and the name. */
-export function encodeTableQuestion({ family, name }: NftTableName): Uint8Array {
-  // Without its NUL the name would do as well; nft sends it with one.
+export function encodeTableQuery({ family, name }: NftTableName): Uint8Array {
+  // The kernel also accepts the name without NUL; nft sends it with one.
   const attribute = bytes(NFTA_TABLE_NAME, new Uint8Array(Buffer.from(`${name}\0`)));
   return concatBytes([Uint8Array.of(familyNumbers[family], 0, 0, 0), encodeAttributes([attribute])]);
 }
 
-/** The comment in a table's user data: type, length, value in one byte each and more. */
+/** Finds the comment in a table's user data: records of type (1 byte), length (1 byte), value. */
 export function decodeTableComment(payload: Uint8Array): string | undefined {
   const data = new Attributes(payload.subarray(4)).bytes(NFTA_TABLE_USERDATA) ?? new Uint8Array();
   for (let offset = 0; offset + 2 <= data.length; offset += 2 + (data[offset + 1] ?? 0)) {
@@ -113,12 +113,12 @@ export function decodeTableComment(payload: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Whether a table is there, and its comment. EquivalentCommand: `nft list table FAMILY NAME`. */
+/** The comment of a table; undefined when the table does not exist. Equivalent to: `nft list table FAMILY NAME`. */
 export function findTable(socket: NetlinkSocket, table: NftTableName): { comment: string | undefined } | undefined {
   try {
-    const payload = encodeTableQuestion(table);
-    const request = { type: NFT_MSG_GETTABLE, payload, operation: 'nft list table', object: tableWords(table) };
-    return { comment: decodeTableComment(socket.ask(request).payload) };
+    const payload = encodeTableQuery(table);
+    const request = { type: NFT_MSG_GETTABLE, payload, operation: 'nft list table', object: tableSpec(table) };
+    return { comment: decodeTableComment(socket.query(request).payload) };
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

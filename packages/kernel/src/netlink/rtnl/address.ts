@@ -40,15 +40,15 @@ function encodeHead(family: number, length: number, scope: number, index: number
   return head;
 }
 
-/** The scope that ip-address(8) gives without being told: host for loopback, link for IPv6 link-local. */
+/** The default scope of ip-address(8): host for loopback, link for IPv6 link-local. */
 function scopeOf(text: string): number {
   if (text.startsWith('127.') || text === '::1/128') return RT_SCOPE_HOST;
   return /^fe[89ab]/i.test(text) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
 /**
- * Payload of RTM_NEWADDR and RTM_DELADDR. IPv6 addresses are made without duplicate address detection, which would
- * keep them unusable for a second: whoever gives them out knows that they are free.
+ * Payload of RTM_NEWADDR and RTM_DELADDR. IPv6 addresses are added without duplicate address detection, which would
+ * delay their use for a second: the caller must know that they are unused.
  */
 export function encodeAddress(address: LinkAddress): Uint8Array {
   const prefix = parsePrefix(address.prefix);
@@ -81,20 +81,20 @@ export function decodeAddress(payload: Uint8Array): DecodedAddress | undefined {
   };
 }
 
-/** EquivalentCommand: `ip address add PREFIX [broadcast B] dev LINK`. Throws EEXIST. */
+/** Equivalent to: `ip address add PREFIX [broadcast B] dev LINK`. Throws EEXIST. */
 export function addAddress(socket: NetlinkSocket, address: LinkAddress): void {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
   const payload = encodeAddress(address);
-  socket.order({ type: RTM_NEWADDR, flags, payload, operation: 'ip address add', object: address.prefix });
+  socket.execute({ type: RTM_NEWADDR, flags, payload, operation: 'ip address add', object: address.prefix });
 }
 
-/** EquivalentCommand: `ip address delete PREFIX dev LINK`. Throws EADDRNOTAVAIL. */
+/** Equivalent to: `ip address delete PREFIX dev LINK`. Throws EADDRNOTAVAIL. */
 export function deleteAddress(socket: NetlinkSocket, address: LinkAddress): void {
   const payload = encodeAddress({ linkIndex: address.linkIndex, prefix: address.prefix });
-  socket.order({ type: RTM_DELADDR, payload, operation: 'ip address delete', object: address.prefix });
+  socket.execute({ type: RTM_DELADDR, payload, operation: 'ip address delete', object: address.prefix });
 }
 
-/** EquivalentCommand: `ip address show [dev LINK]`. The kernel itself leaves out the other links (strict checking, Linux 5.0). */
+/** Equivalent to: `ip address show [dev LINK]`. The kernel filters by link (strict checking, Linux 5.0). */
 export function listAddresses(socket: NetlinkSocket, index = 0): DecodedAddress[] {
   const payload = encodeHead(0, 0, 0, index);
   const messages = socket.dump({ type: RTM_GETADDR, payload, operation: 'ip address show', object: 'addresses' });

@@ -1,4 +1,4 @@
-/** Forwarding entries of VXLAN links over rtnetlink: behind which host a MAC is. See bridge(8), `fdb`. */
+/** Forwarding entries of VXLAN links over rtnetlink: the remote host that has a MAC. See bridge(8), `fdb`. */
 import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from '../attribute.ts';
@@ -15,7 +15,7 @@ const NUD_PERMANENT = 0x80;
 export interface FdbEntry {
   linkIndex: number;
   mac: string;
-  /** Address of the host behind which it is. */
+  /** Address of the remote host. */
   remote: string;
 }
 
@@ -51,28 +51,28 @@ export function decodeFdb(payload: Uint8Array): DecodedFdbEntry | undefined {
   };
 }
 
-/** EquivalentCommand: `bridge fdb add MAC dev LINK dst REMOTE`. Throws EEXIST. */
+/** Equivalent to: `bridge fdb add MAC dev LINK dst REMOTE`. Throws EEXIST. */
 export function addFdb(socket: NetlinkSocket, entry: FdbEntry): void {
-  orderFdb(socket, entry, 'add', NLM_F_CREATE | NLM_F_EXCL);
+  executeFdb(socket, entry, 'add', NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** EquivalentCommand: `bridge fdb replace MAC dev LINK dst REMOTE`. */
+/** Equivalent to: `bridge fdb replace MAC dev LINK dst REMOTE`. */
 export function replaceFdb(socket: NetlinkSocket, entry: FdbEntry): void {
-  orderFdb(socket, entry, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
+  executeFdb(socket, entry, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-function orderFdb(socket: NetlinkSocket, entry: FdbEntry, verb: string, flags: number): void {
+function executeFdb(socket: NetlinkSocket, entry: FdbEntry, verb: string, flags: number): void {
   const payload = encodeFdb(entry);
-  socket.order({ type: RTM_NEWNEIGH, flags, payload, operation: `bridge fdb ${verb}`, object: entry.mac });
+  socket.execute({ type: RTM_NEWNEIGH, flags, payload, operation: `bridge fdb ${verb}`, object: entry.mac });
 }
 
-/** EquivalentCommand: `bridge fdb delete MAC dev LINK`. Throws ENOENT. */
+/** Equivalent to: `bridge fdb delete MAC dev LINK`. Throws ENOENT. */
 export function deleteFdb(socket: NetlinkSocket, { linkIndex, mac }: Omit<FdbEntry, 'remote'>): void {
   const payload = encodeFdb({ linkIndex, mac });
-  socket.order({ type: RTM_DELNEIGH, payload, operation: 'bridge fdb delete', object: mac });
+  socket.execute({ type: RTM_DELNEIGH, payload, operation: 'bridge fdb delete', object: mac });
 }
 
-/** EquivalentCommand: `bridge fdb show dev LINK`: those with a host behind them. */
+/** Equivalent to: `bridge fdb show dev LINK`, without entries that have no remote host. */
 export function listFdb(socket: NetlinkSocket, linkIndex: number): DecodedFdbEntry[] {
   const head = new Uint8Array(12);
   head[0] = AF_BRIDGE;
@@ -85,14 +85,14 @@ export function listFdb(socket: NetlinkSocket, linkIndex: number): DecodedFdbEnt
     .filter((entry) => entry.linkIndex === linkIndex && entry.remote !== undefined);
 }
 
-/** EquivalentCommand: `bridge fdb get MAC dev LINK self`; undefined when there is no entry. */
+/** Equivalent to: `bridge fdb get MAC dev LINK self`; undefined when there is no entry. */
 export function findFdb(
   socket: NetlinkSocket,
   { linkIndex, mac }: Omit<FdbEntry, 'remote'>,
 ): DecodedFdbEntry | undefined {
   try {
     const payload = encodeFdb({ linkIndex, mac });
-    return decodeFdb(socket.ask({ type: RTM_GETNEIGH, payload, operation: 'bridge fdb get', object: mac }).payload);
+    return decodeFdb(socket.query({ type: RTM_GETNEIGH, payload, operation: 'bridge fdb get', object: mac }).payload);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

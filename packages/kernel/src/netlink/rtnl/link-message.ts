@@ -1,7 +1,6 @@
 /**
- * Messages of links (network devices) for rtnetlink: encoders and decoders. Pure. See rtnetlink(7), linux/if_link.h.
- *
- * What sends them is in link.ts.
+ * Encodes and decodes rtnetlink messages of links (network devices). Pure. See rtnetlink(7), linux/if_link.h. link.ts
+ * sends them.
  */
 import { formatMac, NetyardError, parseMac } from '@netyard/core';
 import type { LinkStatistics } from '../../contract.ts';
@@ -52,15 +51,15 @@ export function checkLinkName(name: string): void {
   if (bad) throw new NetyardError('invalid', `invalid link name ${JSON.stringify(name)}`);
 }
 
-/** Payload of RTM_GETLINK for one link; statistics and more only when told. */
-export function encodeLinkQuestion(name: string, statistics = false): Uint8Array {
+/** Payload of RTM_GETLINK for one link, optionally with statistics. */
+export function encodeLinkQuery(name: string, statistics = false): Uint8Array {
   checkLinkName(name);
   const mask = u32(IFLA.EXT_MASK, statistics ? 0 : RTEXT_FILTER_SKIP_STATS);
   return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), mask])]);
 }
 
 /** Payload of RTM_GETLINK for a dump of all links. */
-export const encodeLinksQuestion = (): Uint8Array =>
+export const encodeLinksQuery = (): Uint8Array =>
   concatBytes([encodeHead(0), encodeAttributes([u32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS)])]);
 
 /** Payload of RTM_DELLINK: one link by its name, or all of a group. */
@@ -70,7 +69,7 @@ export function encodeLinkDeletion(link: string | { group: number }): Uint8Array
   return concatBytes([encodeHead(0), encodeAttributes([attribute])]);
 }
 
-/** What can be said of a link when it is made, and changed later. */
+/** Settings of a link at its creation and later. */
 export interface LinkSettings {
   name?: string;
   mac?: string;
@@ -78,12 +77,12 @@ export interface LinkSettings {
   up?: boolean;
   /** Index of the bridge; 0: none. */
   master?: number;
-  /** Descriptor of the namespace to live in. */
+  /** Descriptor of the namespace to place the link in. */
   netnsFd?: number;
   alias?: string;
-  /** `ip link set group`: 0 unless told. */
+  /** `ip link set group`. Default: 0. */
   group?: number;
-  /** Of a bridge's port. */
+  /** Settings of a bridge port. */
   hairpin?: boolean;
   isolated?: boolean;
 }
@@ -147,8 +146,8 @@ export interface VethSettings extends LinkSettings {
 }
 
 /**
- * Payload of RTM_NEWLINK for a pair; the peer is born under its name, in its namespace. It is born down, for a veth
- * cannot come up before it knows its peer (ENOTCONN): set it up afterwards, over there.
+ * Payload of RTM_NEWLINK for a veth pair; the peer is created in its namespace, under its final name. It is created
+ * down, because a veth cannot be set up before its peer exists (ENOTCONN): set it up afterwards, in its namespace.
  */
 export function encodeVeth(veth: VethSettings): Uint8Array {
   const peer = nested(VETH_INFO_PEER, encodeSettings(veth.peer), encodeHead(0));
@@ -165,7 +164,7 @@ export function encodeVxlanLink(link: LinkSettings & { name: string }, vxlan: Vx
   ]);
 }
 
-/** Payload of RTM_NEWLINK that gives a VXLAN link another address of its own. */
+/** Payload of RTM_NEWLINK that changes a VXLAN link's local address. */
 export function encodeVxlanMove(name: string, local: string): Uint8Array {
   checkLinkName(name);
   return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), vxlanInfo(encodeLocal(local))])]);
@@ -175,8 +174,8 @@ const vxlanInfo = (data: readonly Attribute[]): Attribute =>
   nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'vxlan'), nested(IFLA_INFO.DATA, data)]);
 
 /**
- * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. A link addressed by its name saves a question,
- * but cannot be renamed that way.
+ * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. Addressing the link by its name saves a query, but
+ * cannot rename it.
  */
 export function encodeLinkChange(link: string | number, settings: LinkSettings): Uint8Array {
   if (typeof link === 'number')
@@ -189,20 +188,20 @@ export function encodeLinkChange(link: string | number, settings: LinkSettings):
   ]);
 }
 
-/** A link as the kernel has it. */
+/** A link as observed. */
 export interface Link {
   index: number;
   name: string;
-  /** `veth`, `bridge`, …; none for lo and hardware. */
+  /** `veth`, `bridge`, …; absent for lo and hardware. */
   kind?: string;
   mac?: string;
   mtu: number;
-  /** Wanted up (IFF_UP). */
+  /** Administratively up (IFF_UP). */
   up: boolean;
   /** Up and with a carrier (IFF_RUNNING). */
   running: boolean;
   masterIndex?: number;
-  /** For veth: its peer, in namespace `peerNsId` when that is another one. */
+  /** For veth: index of the peer; `peerNsId` is set when the peer is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
   alias?: string;
@@ -246,7 +245,7 @@ function decodePort(info: Attributes): { hairpin?: boolean; isolated?: boolean }
   return { hairpin: port.u8(IFLA_BRPORT.MODE) === 1, isolated: port.u8(IFLA_BRPORT.ISOLATED) === 1 };
 }
 
-/** Leaves out keys without a value. */
+/** Omits keys whose value is undefined. */
 export function withoutUndefined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): Partial<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
@@ -254,7 +253,7 @@ export function withoutUndefined<T extends object>(fields: { [K in keyof T]: T[K
 /** The struct rtnl_link_stats64 in the payload of RTM_NEWLINK. */
 export function decodeLinkStatistics(payload: Uint8Array): LinkStatistics {
   const statistics = new Attributes(payload.subarray(16)).bytes(IFLA.STATS64);
-  if (!statistics) throw new NetyardError('internal', 'ip -s link show: the kernel told no statistics');
+  if (!statistics) throw new NetyardError('internal', 'ip -s link show: the kernel returned no statistics');
   return decodeStatistics(statistics);
 }
 

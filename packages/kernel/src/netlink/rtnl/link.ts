@@ -1,4 +1,4 @@
-/** Links (network devices) made, read, changed, moved and deleted, in a socket's namespace. Each says its twin. */
+/** Creates, reads, changes, moves and deletes links (network devices) in a socket's namespace. */
 import type { LinkStatistics } from '../../contract.ts';
 import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
@@ -12,8 +12,8 @@ import {
   encodeBridge,
   encodeLinkChange,
   encodeLinkDeletion,
-  encodeLinkQuestion,
-  encodeLinksQuestion,
+  encodeLinkQuery,
+  encodeLinksQuery,
   encodeVeth,
   encodeVxlanLink,
   encodeVxlanMove,
@@ -29,36 +29,39 @@ import type { VxlanSettings } from './vxlan-message.ts';
 
 export * from './link-message.ts';
 
-/** EquivalentCommand: `ip link add NAME type bridge`. */
+/** Equivalent to: `ip link add NAME type bridge`. */
 export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): void {
   create(socket, encodeBridge(bridge), bridge.name);
   describe(socket, bridge);
 }
 
-/** EquivalentCommand: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
+/** Equivalent to: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
 export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
   create(socket, encodeVeth(withoutPort(veth)), veth.name);
   describe(socket, veth);
 }
 
-/** EquivalentCommand: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
+/** Equivalent to: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
 export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: string }, vxlan: VxlanSettings): void {
   create(socket, encodeVxlanLink(link, vxlan), link.name);
   describe(socket, link);
 }
 
-/** EquivalentCommand: `ip link set NAME type vxlan local LOCAL`. */
+/** Equivalent to: `ip link set NAME type vxlan local LOCAL`. */
 export function moveVxlan(socket: NetlinkSocket, name: string, local: string): void {
   const payload = encodeVxlanMove(name, local);
-  socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+  socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
 }
 
 function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  socket.order({ type: RTM_NEWLINK, flags, payload, operation: 'ip link add', object: name });
+  socket.execute({ type: RTM_NEWLINK, flags, payload, operation: 'ip link add', object: name });
 }
 
-/** The kernel ignores an alias, and settings of a port, in the message that makes the link: they follow at once. */
+/**
+ * The kernel ignores an alias and bridge port settings in the message that creates the link, so they are sent
+ * separately.
+ */
 function describe(socket: NetlinkSocket, { name, alias, hairpin, isolated }: LinkSettings & { name: string }): void {
   if (alias === undefined && hairpin === undefined && isolated === undefined) return;
   const settings = withoutUndefined<LinkSettings>({ alias, hairpin, isolated });
@@ -75,57 +78,60 @@ function withoutPort(veth: VethSettings): VethSettings {
   return rest;
 }
 
-/** EquivalentCommand: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
+/** Equivalent to: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
 export function changeLink(socket: NetlinkSocket, link: string | number, settings: LinkSettings): void {
   const target = typeof link === 'string' && settings.name !== undefined ? linkIndex(socket, link) : link;
   const payload = encodeLinkChange(target, settings);
-  socket.order({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
+  socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
 }
 
-/** EquivalentCommand: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until nobody uses the link. */
+/**
+ * Equivalent to: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until the link is no
+ * longer referenced.
+ */
 export function deleteLink(socket: NetlinkSocket, name: string): void {
   const payload = encodeLinkDeletion(name);
-  socket.order({ type: RTM_DELLINK, payload, operation: 'ip link delete', object: name });
+  socket.execute({ type: RTM_DELLINK, payload, operation: 'ip link delete', object: name });
 }
 
-/** The same without blocking, for one link or a whole group; `socket` may not be used for anything else meanwhile. */
-export async function deleteLinkSlowly(socket: NetlinkSocket, link: string | { group: number }): Promise<void> {
+/** The same without blocking, for one link or a whole group; `socket` must not be used for anything else meanwhile. */
+export async function deleteLinkAsync(socket: NetlinkSocket, link: string | { group: number }): Promise<void> {
   const object = typeof link === 'string' ? link : `group ${link.group}`;
   const payload = encodeLinkDeletion(link);
-  await socket.orderSlowly({ type: RTM_DELLINK, payload, operation: 'ip link delete', object });
+  await socket.executeAsync({ type: RTM_DELLINK, payload, operation: 'ip link delete', object });
 }
 
-/** EquivalentCommand: `ip link show NAME`; undefined when there is none of that name. */
+/** Equivalent to: `ip link show NAME`; undefined when the link does not exist. */
 export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
   checkLinkName(name);
   if (socket.findLinkIndex(name) === undefined) return undefined;
   try {
-    return decodeLink(askLink(socket, name, encodeLinkQuestion(name)));
+    return decodeLink(queryLink(socket, name, encodeLinkQuery(name)));
   } catch (error) {
     if (hasErrno(error, 'ENODEV')) return undefined;
     throw error;
   }
 }
 
-const askLink = (socket: NetlinkSocket, name: string, payload: Uint8Array): Uint8Array =>
-  socket.ask({ type: RTM_GETLINK, payload, operation: 'ip link show', object: name }).payload;
+const queryLink = (socket: NetlinkSocket, name: string, payload: Uint8Array): Uint8Array =>
+  socket.query({ type: RTM_GETLINK, payload, operation: 'ip link show', object: name }).payload;
 
 /** Index of a link. Throws ENODEV. */
 export function linkIndex(socket: NetlinkSocket, name: string): number {
   checkLinkName(name);
   const index = socket.findLinkIndex(name);
-  if (index === undefined) throw kernelError(errnoOf('ENODEV'), 'ip link show', socket.placed(name));
+  if (index === undefined) throw kernelError(errnoOf('ENODEV'), 'ip link show', socket.qualify(name));
   return index;
 }
 
-/** EquivalentCommand: `ip link show`. */
+/** Equivalent to: `ip link show`. */
 export function listLinks(socket: NetlinkSocket): Link[] {
-  const payload = encodeLinksQuestion();
+  const payload = encodeLinksQuery();
   const messages = socket.dump({ type: RTM_GETLINK, payload, operation: 'ip link show', object: 'all links' });
   return messages.filter((message) => message.type === RTM_NEWLINK).map((message) => decodeLink(message.payload));
 }
 
-/** Counters since the link was made. EquivalentCommand: `ip -s link show NAME`. Throws ENODEV. */
+/** Counters since the link's creation. Equivalent to: `ip -s link show NAME`. Throws ENODEV. */
 export function linkStatistics(socket: NetlinkSocket, name: string): LinkStatistics {
-  return decodeLinkStatistics(askLink(socket, name, encodeLinkQuestion(name, true)));
+  return decodeLinkStatistics(queryLink(socket, name, encodeLinkQuery(name, true)));
 }

@@ -1,4 +1,4 @@
-/** Entries of the neighbour table (ARP, NDP) over rtnetlink: permanent ones. See ip-neighbour(8). */
+/** Permanent entries of the neighbour table (ARP, NDP) over rtnetlink. See ip-neighbour(8). */
 import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes, hostIsLittleEndian, u32, viewOf } from '../attribute.ts';
@@ -32,18 +32,18 @@ export function encodeNeighbour(neighbour: { linkIndex: number; address: string;
   return concatBytes([head, encodeAttributes(attributes)]);
 }
 
-/** EquivalentCommand: `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent`. */
+/** Equivalent to: `ip neighbour replace ADDRESS lladdr MAC dev LINK nud permanent`. */
 export function replaceNeighbour(socket: NetlinkSocket, neighbour: Neighbour): void {
   const flags = NLM_F_CREATE | NLM_F_REPLACE;
   const payload = encodeNeighbour(neighbour);
-  socket.order({ type: RTM_NEWNEIGH, flags, payload, operation: 'ip neighbour replace', object: neighbour.address });
+  socket.execute({ type: RTM_NEWNEIGH, flags, payload, operation: 'ip neighbour replace', object: neighbour.address });
 }
 
-/** EquivalentCommand: `ip neighbour delete ADDRESS dev LINK`. Throws ENOENT. */
+/** Equivalent to: `ip neighbour delete ADDRESS dev LINK`. Throws ENOENT. */
 export function deleteNeighbour(socket: NetlinkSocket, neighbour: { linkIndex: number; address: string }): void {
   const { linkIndex, address } = neighbour;
   const payload = encodeNeighbour({ linkIndex, address });
-  socket.order({ type: RTM_DELNEIGH, payload, operation: 'ip neighbour delete', object: address });
+  socket.execute({ type: RTM_DELNEIGH, payload, operation: 'ip neighbour delete', object: address });
 }
 
 export interface DecodedNeighbour {
@@ -53,7 +53,9 @@ export interface DecodedNeighbour {
   permanent: boolean;
 }
 
-/** Decodes the payload of RTM_NEWNEIGH and RTM_DELNEIGH of IP families; undefined for what has no address. */
+/**
+ * Decodes the payload of RTM_NEWNEIGH and RTM_DELNEIGH of the IP families; undefined for entries without an address.
+ */
 export function decodeNeighbour(payload: Uint8Array): DecodedNeighbour | undefined {
   const attributes = new Attributes(payload.subarray(12));
   const address = attributes.bytes(NDA_DST);
@@ -67,7 +69,7 @@ export function decodeNeighbour(payload: Uint8Array): DecodedNeighbour | undefin
   };
 }
 
-/** EquivalentCommand: `ip neighbour show dev LINK`. */
+/** Equivalent to: `ip neighbour show dev LINK`. */
 export function listNeighbours(socket: NetlinkSocket, linkIndex: number): DecodedNeighbour[] {
   const payload = concatBytes([new Uint8Array(12), encodeAttributes([u32(NDA_IFINDEX, linkIndex)])]);
   const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour show', object: `link ${linkIndex}` };
@@ -78,7 +80,7 @@ export function listNeighbours(socket: NetlinkSocket, linkIndex: number): Decode
     .filter((entry) => entry.linkIndex === linkIndex);
 }
 
-/** EquivalentCommand: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
+/** Equivalent to: `ip neighbour get ADDRESS dev LINK`; undefined when there is no entry. */
 export function findNeighbour(
   socket: NetlinkSocket,
   neighbour: { linkIndex: number; address: string },
@@ -86,7 +88,7 @@ export function findNeighbour(
   try {
     const payload = encodeNeighbour({ linkIndex: neighbour.linkIndex, address: neighbour.address });
     const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour get', object: neighbour.address };
-    return decodeNeighbour(socket.ask(request).payload);
+    return decodeNeighbour(socket.query(request).payload);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

@@ -25,7 +25,7 @@ const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
 const RTM_F_LOOKUP_TABLE = 0x1000;
 const RTM_F_FIB_MATCH = 0x2000;
-/** What `ip route add` says of routes whose maker it does not know. */
+/** The default origin (protocol) of `ip route add`. */
 const RTPROT_BOOT = 3;
 export const mainTable = 254;
 const RT_SCOPE_NOWHERE = 255;
@@ -57,14 +57,14 @@ interface RouteHead {
 }
 
 function encodeHead(head: RouteHead): Uint8Array {
-  const table = head.table > 255 ? 0 : head.table; // a longer number stands in an attribute alone
+  const table = head.table > 255 ? 0 : head.table; // a number above 255 is sent in an attribute only
   const data = new Uint8Array(12);
   data.set([head.family, head.length, 0, 0, table, head.protocol, head.scope, head.type]);
   viewOf(data).setUint32(8, head.flags, hostIsLittleEndian);
   return data;
 }
 
-/** Destination of a route; `default` is the prefix of length 0. Host bits are refused, as the kernel does. */
+/** Destination of a route; `default` is the prefix of length 0. Rejects host bits, as the kernel does. */
 function destinationOf(route: Route): { value: Uint8Array; length: number; family: 4 | 6 } {
   const family = routeFamily(route);
   if (route.to === 'default') return { value: new Uint8Array(family === 4 ? 4 : 16), length: 0, family };
@@ -75,7 +75,7 @@ function destinationOf(route: Route): { value: Uint8Array; length: number; famil
   return { value: ipToBytes(prefix), length: prefix.length, family };
 }
 
-/** Without a gateway an IPv4 destination is on the link; IPv6 knows one scope only. */
+/** An IPv4 destination without a gateway has link scope; IPv6 has one scope only. */
 function scopeOf(route: Route, family: 4 | 6): number {
   if (family === 6) return scopes.global;
   return route.scope === undefined ? scopes[route.via === undefined ? 'link' : 'global'] : scopes[route.scope];
@@ -90,10 +90,10 @@ function encodeGateway(via: string, family: 4 | 6): Attribute {
 }
 
 /**
- * Payload of RTM_NEWROUTE; for RTM_DELROUTE scope and type are left open, as ip-route(8) does, and so is a protocol
- * that was not told.
+ * Payload of RTM_NEWROUTE or RTM_DELROUTE. In the latter, scope, type and an omitted protocol are wildcards, as in
+ * ip-route(8).
  */
-export function encodeRoute(route: Route, use: 'make' | 'delete' = 'make'): Uint8Array {
+export function encodeRoute(route: Route, use: 'create' | 'delete' = 'create'): Uint8Array {
   const { value, length, family } = destinationOf(route);
   const table = route.table ?? mainTable;
   const attributes: Attribute[] = [];
@@ -105,7 +105,7 @@ export function encodeRoute(route: Route, use: 'make' | 'delete' = 'make'): Uint
   attributes.push(u32(RTA.TABLE, table));
   const flags = route.onlink ? RTNH_F_ONLINK : 0;
   const kind =
-    use === 'make'
+    use === 'create'
       ? { protocol: route.protocol ?? RTPROT_BOOT, type: RTN_UNICAST, scope: scopeOf(route, family) }
       : { protocol: route.protocol ?? 0, type: 0, scope: RT_SCOPE_NOWHERE };
   const head = encodeHead({ ...kind, family: familyNumber(family), length, table, flags });
@@ -152,31 +152,31 @@ export function decodeRoute(payload: Uint8Array): DecodedRoute | undefined {
   };
 }
 
-/** EquivalentCommand: `ip route add TO [via VIA] [dev LINK] …`. Throws EEXIST, ENETUNREACH. */
+/** Equivalent to: `ip route add TO [via VIA] [dev LINK] …`. Throws EEXIST, ENETUNREACH. */
 export function addRoute(socket: NetlinkSocket, route: Route): void {
-  orderRoute(socket, route, 'add', NLM_F_CREATE | NLM_F_EXCL);
+  executeRoute(socket, route, 'add', NLM_F_CREATE | NLM_F_EXCL);
 }
 
-/** EquivalentCommand: `ip route replace …`. */
+/** Equivalent to: `ip route replace …`. */
 export function replaceRoute(socket: NetlinkSocket, route: Route): void {
-  orderRoute(socket, route, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
+  executeRoute(socket, route, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-function orderRoute(socket: NetlinkSocket, route: Route, verb: string, flags: number): void {
+function executeRoute(socket: NetlinkSocket, route: Route, verb: string, flags: number): void {
   const payload = encodeRoute(route);
-  socket.order({ type: RTM_NEWROUTE, flags, payload, operation: `ip route ${verb}`, object: route.to });
+  socket.execute({ type: RTM_NEWROUTE, flags, payload, operation: `ip route ${verb}`, object: route.to });
 }
 
-/** EquivalentCommand: `ip route delete …`. Throws ESRCH. */
+/** Equivalent to: `ip route delete …`. Throws ESRCH. */
 export function deleteRoute(socket: NetlinkSocket, route: Route): void {
   const payload = encodeRoute(route, 'delete');
-  socket.order({ type: RTM_DELROUTE, payload, operation: 'ip route delete', object: route.to });
+  socket.execute({ type: RTM_DELROUTE, payload, operation: 'ip route delete', object: route.to });
 }
 
 /**
- * The route that packets to an address take, as it stands in its table (RTM_F_FIB_MATCH, Linux 4.13); undefined when
- * there is none. IPv4 only: for IPv6 the kernel tells of clones. Costs the same however many routes there are. EquivalentCommand:
- * `ip route get fibmatch ADDRESS`.
+ * The route that packets to an address take, as it is in its table (RTM_F_FIB_MATCH, Linux 4.13); undefined when there
+ * is none. IPv4 only: for IPv6 the kernel returns clones. The cost does not depend on the number of routes. Equivalent
+ * to: `ip route get fibmatch ADDRESS`.
  */
 export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute | undefined {
   const flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
@@ -184,28 +184,28 @@ export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute
   const payload = concatBytes([head, encodeAttributes([bytes(RTA.DST, ipToBytes(parseIp(address)))])]);
   try {
     const request = { type: RTM_GETROUTE, payload, operation: 'ip route get', object: address };
-    return decodeRoute(socket.ask(request).payload);
+    return decodeRoute(socket.query(request).payload);
   } catch (error) {
     if (hasErrno(error, 'ENETUNREACH', 'EHOSTUNREACH')) return undefined;
     throw error;
   }
 }
 
-/** Unicast routes of one table (the main one), or with table 0 of all. EquivalentCommand: `ip route show table TABLE`. */
+/** Unicast routes of one table (default: main); table 0 selects all. Equivalent to: `ip route show table TABLE`. */
 export function listRoutes(socket: NetlinkSocket, family: 4 | 6, table: number = mainTable): DecodedRoute[] {
   const none = { length: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const filter = table === 0 ? [] : [u32(RTA.TABLE, table)];
   const payload = concatBytes([encodeHead({ ...none, family: familyNumber(family) }), encodeAttributes(filter)]);
   const request = { type: RTM_GETROUTE, payload, operation: 'ip route show', object: `table ${table}` };
-  return dumpOrNothing(socket, request)
+  return dumpOrEmpty(socket, request)
     .filter((message) => message.type === RTM_NEWROUTE)
     .map((message) => decodeRoute(message.payload))
     .filter((route) => route !== undefined)
     .filter((route) => route.type === RTN_UNICAST && (table === 0 || route.table === table));
 }
 
-/** A table that was never written to does not exist, and asking for it by number is an error (ENOENT). */
-function dumpOrNothing(socket: NetlinkSocket, request: NetlinkRequest): NetlinkMessage[] {
+/** A table that never had a route does not exist, and dumping it by number is an error (ENOENT). */
+function dumpOrEmpty(socket: NetlinkSocket, request: NetlinkRequest): NetlinkMessage[] {
   try {
     return socket.dump(request);
   } catch (error) {

@@ -1,11 +1,11 @@
-/** Requests as bytes, each beside the command that it stands for (little-endian, as all machines Node runs on). */
+/** Encoded requests, each with its equivalent command (little-endian, like all machines that Node runs on). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { assertBytes, type GoldenRow, goldenBytes } from '@netyard/testkit';
 import { Attributes, encodeAttributes, text, u32 } from '../attribute.ts';
 import { decodeAcknowledgement, decodeMessages, encodeMessage } from '../message.ts';
-import { decodeTableComment, encodeTableQuestion } from '../nft/table.ts';
+import { decodeTableComment, encodeTableQuery } from '../nft/table.ts';
 import { decodeAddress, encodeAddress } from './address.ts';
 import { decodeLink, decodeStatistics, encodeBridge, encodeLinkChange, encodeVeth } from './link.ts';
 import { encodeNeighbour } from './neighbour.ts';
@@ -134,7 +134,7 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
   ],
   [
     'nft list table inet netyard',
-    encodeTableQuestion({ family: 'inet', name: 'netyard' }),
+    encodeTableQuery({ family: 'inet', name: 'netyard' }),
     [
       ['01 00 0000', 'nfgenmsg: NFPROTO_INET'],
       ['0c00 0100 6e65747961726400', 'NFTA_TABLE_NAME'],
@@ -144,7 +144,7 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
 
 for (const [command, bytes, rows] of golden) test(command, () => assertBytes(bytes, rows));
 
-test('a message is header, sequence and padded payload, and comes back so', () => {
+test('a message is encoded as header, sequence and padded payload, and decoded back', () => {
   const data = encodeMessage({ type: 18, flags: 0x301, sequence: 7, payload: Uint8Array.of(1, 2, 3) });
   assertBytes(data, [
     ['13000000', 'length 19'],
@@ -162,10 +162,10 @@ test('a message is header, sequence and padded payload, and comes back so', () =
       [18, 7, [1, 2, 3]],
     ],
   );
-  assert.deepEqual(decodeMessages(data.subarray(0, 18)), [], 'a message cut short is none');
+  assert.deepEqual(decodeMessages(data.subarray(0, 18)), [], 'a truncated message is ignored');
 });
 
-test('a refusal gives errno and the kernel’s words', () => {
+test('an error acknowledgement yields errno and the kernel’s message', () => {
   const payload = goldenBytes([
     ['efffffff', 'minus EEXIST'],
     ['20000000 1000 0500 01000000 00000000', 'header of the request'],
@@ -180,7 +180,7 @@ test('a refusal gives errno and the kernel’s words', () => {
   });
 });
 
-test('links, addresses, routes as the kernel tells them', () => {
+test('links, addresses and routes of the kernel are decoded', () => {
   const link = goldenBytes([
     ['00 00 0100 08000000 43100000 00000000', 'ifinfomsg: ARPHRD_ETHER, index 8, UP, BROADCAST, RUNNING'],
     ['0800 0300 6e793100', 'IFLA_IFNAME'],
@@ -214,7 +214,7 @@ test('links, addresses, routes as the kernel tells them', () => {
   });
 });
 
-test('a table’s comment is found among its user data', () => {
+test('a table’s comment is found in its user data', () => {
   const payload = goldenBytes([
     ['02 00 0000', 'nfgenmsg'],
     ['0d00 0600', 'NFTA_TABLE_USERDATA'],
@@ -224,14 +224,14 @@ test('a table’s comment is found among its user data', () => {
   assert.equal(decodeTableComment(payload), 'abc');
 });
 
-test('attributes survive any cut without a crash, and flags are no part of the type', () => {
+test('truncated attributes decode without an exception, and flags are not part of the type', () => {
   const all = encodeAttributes([u32(0x8001, 5), text(2, 'name')]);
   for (let length = 0; length <= all.length; length += 1) new Attributes(all.subarray(0, length));
   assert.equal(new Attributes(all).u32(1), 5);
   assert.equal(new Attributes(all).text(2), 'name');
 });
 
-test('what the kernel would misunderstand is refused before', () => {
+test('values that the kernel would misinterpret are rejected', () => {
   const bad = [
     () => encodeRoute({ to: '10.0.0.1/8' }),
     () => encodeRoute({ to: 'fd00::/64', family: 4 }),

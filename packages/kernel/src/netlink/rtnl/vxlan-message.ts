@@ -1,4 +1,4 @@
-/** What a VXLAN link has of its own in link messages (RFC 7348; IFLA_VXLAN_* of linux/if_link.h). Pure. */
+/** Encodes and decodes the VXLAN attributes of link messages (RFC 7348; IFLA_VXLAN_* of linux/if_link.h). Pure. */
 import { formatIp, ipFromBytes, ipToBytes, NetyardError, parseIp } from '@netyard/core';
 import { type Attribute, type Attributes, be16, bytes, u8, u32 } from '../attribute.ts';
 
@@ -7,11 +7,11 @@ const IFLA_VXLAN = { ID: 1, LOCAL: 4, LEARNING: 7, PORT: 15 } as const;
 export interface VxlanSettings {
   /** VXLAN network identifier, 24 bits. */
   id: number;
-  /** IPv4 address from which packets are sent; the route's unless told. */
+  /** IPv4 source address of the tunnel. Default: the address that the route selects. */
   local?: string;
-  /** UDP port of all hosts that take part. */
+  /** UDP port of all participating hosts. */
   port: number;
-  /** Whether addresses are learned from packets that come in. */
+  /** Whether forwarding entries are learned from received packets. */
   learning: boolean;
 }
 
@@ -20,10 +20,10 @@ export function checkVxlan({ id, local, port }: Omit<VxlanSettings, 'learning'>)
   if (!Number.isInteger(id) || id < 0 || id >= 1 << 24) throw new NetyardError('invalid', `invalid VXLAN id ${id}`);
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new NetyardError('invalid', `invalid port ${port}`);
   if (local !== undefined && parseIp(local).family !== 4)
-    throw new NetyardError('invalid', `a VXLAN link sends from an IPv4 address: ${local}`);
+    throw new NetyardError('invalid', `invalid local address ${local} of a VXLAN link: not IPv4`);
 }
 
-/** IFLA_INFO_DATA of a new link. */
+/** IFLA_INFO_DATA of a new VXLAN link. */
 export function encodeVxlan(vxlan: VxlanSettings): Attribute[] {
   return [
     u32(IFLA_VXLAN.ID, vxlan.id),
@@ -33,7 +33,7 @@ export function encodeVxlan(vxlan: VxlanSettings): Attribute[] {
   ];
 }
 
-/** The only one of these that a link can change (besides learning) while it is there. */
+/** The local address: besides learning, the only VXLAN attribute that an existing link can change. */
 export const encodeLocal = (local: string | undefined): Attribute[] =>
   local === undefined ? [] : [bytes(IFLA_VXLAN.LOCAL, ipToBytes(parseIp(local)))];
 

@@ -1,4 +1,4 @@
-/** Addresses, routes and neighbours as objects of a plan: what stands on a link. */
+/** Handlers of addresses, routes and neighbours: plan objects that depend on a link. */
 import { formatIp, formatPrefix, networkOf, parseIp, parseMac, parsePrefix } from '@netyard/core';
 import type { AddressObject, NeighbourObject, RouteObject } from '../../desired.ts';
 import * as addresses from '../../netlink/rtnl/address.ts';
@@ -13,7 +13,7 @@ import { absent, isGone, type ObjectHandler, observed, unlessGone } from './hand
 const indexOf = (session: Session, name: string, ns: string | undefined): number =>
   links.linkIndex(session.route(ns), name);
 
-/** `absent` when what the object stands on is not there. */
+/** Undefined when a dependency of the object does not exist. */
 function unlessDependencyMissing<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -31,25 +31,26 @@ function canonicalPrefix(text: string): string {
   return `${formatIp(prefix)}/${prefix.length}`;
 }
 
-function addressOn(session: Session, object: AddressObject): addresses.LinkAddress {
+function addressOf(session: Session, object: AddressObject): addresses.LinkAddress {
   const { prefix, broadcast } = object;
   const linkIndex = indexOf(session, object.link, object.ns);
   return { linkIndex, prefix, ...(broadcast === undefined ? {} : { broadcast }) };
 }
 
 function findAddress(session: Session, object: AddressObject): addresses.DecodedAddress | undefined {
-  const wanted = canonicalPrefix(object.prefix);
+  const prefix = canonicalPrefix(object.prefix);
   return unlessDependencyMissing(() => {
     const socket = session.route(object.ns);
     return addresses
       .listAddresses(socket, indexOf(session, object.link, object.ns))
-      .find((address) => address.prefix === wanted);
+      .find((address) => address.prefix === prefix);
   });
 }
 
 /**
- * With an IPv4 address on a link that is up comes a route to its subnet (`proto kernel scope link`). Somebody may delete
- * that alone. Undefined where it is there, cannot be expected, or a policy or a narrower route hides it.
+ * The kernel adds a route to the subnet (`proto kernel scope link`) with an IPv4 address on a link that is up. Another
+ * program can delete that route alone. Undefined when the route exists, cannot be expected, or is hidden by a policy or
+ * a more specific route.
  */
 function missingSubnetRoute(session: Session, object: AddressObject): routes.Route | undefined {
   const prefix = parsePrefix(object.prefix);
@@ -67,7 +68,7 @@ function missingSubnetRoute(session: Session, object: AddressObject): routes.Rou
   return { ...route, scope: 'link' };
 }
 
-/** linux/rtnetlink.h: made by the kernel. */
+/** linux/rtnetlink.h: route added by the kernel. */
 const RTPROT_KERNEL = 2;
 
 export const addressHandler: ObjectHandler<AddressObject> = {
@@ -87,18 +88,18 @@ export const addressHandler: ObjectHandler<AddressObject> = {
     ]);
   },
   create(session, object) {
-    const address = addressOn(session, object);
+    const address = addressOf(session, object);
     try {
       addresses.addAddress(session.route(object.ns), address);
     } catch (error) {
       if (!hasErrno(error, 'EEXIST')) throw error;
-      return addressHandler.change(session, object); // its link had another name when it was looked for
+      return addressHandler.change(session, object); // the link was renamed after the observation
     }
     return () => void unlessGone(() => addresses.deleteAddress(session.route(object.ns), address));
   },
   change(session, object) {
     const socket = session.route(object.ns);
-    const address = addressOn(session, object);
+    const address = addressOf(session, object);
     const former = findAddress(session, object);
     const route = missingSubnetRoute(session, object);
     if (route && (object.broadcast === undefined || former?.broadcast === object.broadcast)) {
@@ -113,17 +114,19 @@ export const addressHandler: ObjectHandler<AddressObject> = {
     };
   },
   delete: (session, object) =>
-    unlessGone(() => addresses.deleteAddress(session.route(object.ns), addressOn(session, object))),
+    unlessGone(() => addresses.deleteAddress(session.route(object.ns), addressOf(session, object))),
 };
 
 // Routes
 
-function routeOn(session: Session, object: RouteObject): routes.Route {
+function routeOf(session: Session, object: RouteObject): routes.Route {
   const { link, ns, kind: _kind, ...route } = object;
   return link === undefined ? route : { ...route, linkIndex: indexOf(session, link, ns) };
 }
 
-/** The route with the same destination, table and metric; of several that others added beside ours, ours. */
+/**
+ * The route with the same destination, table and metric; when other programs added several, the one with our gateway.
+ */
 function findRoute(session: Session, object: RouteObject): routes.DecodedRoute | undefined {
   const family = routeFamily(object);
   const to = object.to === 'default' ? object.to : canonicalPrefix(object.to);
@@ -151,15 +154,15 @@ const canonicalAddress = (text: string | undefined): string | undefined =>
 const lengthOf = (to: string): number => (to === 'default' ? 0 : parsePrefix(to).length);
 
 /**
- * The way to a prefix's first address. Where that is the wanted route, or a wider one of the same table, no list of all
- * routes is needed; a narrower one, or a rule for another table, leaves it open.
+ * The route to a prefix's first address. When that is the desired route, or a less specific one of the same table, no
+ * dump of all routes is needed; a more specific route, or a rule for another table, leaves the result unknown.
  */
 function matchOf(socket: ReturnType<Session['route']>, to: string): routes.DecodedRoute | 'none' | 'unknown' {
   if (lengthOf(to) === 0) return 'unknown';
   try {
     return routes.matchRoute(socket, formatIp(parsePrefix(to))) ?? 'none';
   } catch (error) {
-    if (hasErrno(error, 'EINVAL', 'EACCES', 'ENODEV', 'EOPNOTSUPP')) return 'unknown'; // of the kinds that lead nowhere
+    if (hasErrno(error, 'EINVAL', 'EACCES', 'ENODEV', 'EOPNOTSUPP')) return 'unknown'; // blackhole, prohibit and similar route types
     throw error;
   }
 }
@@ -186,40 +189,40 @@ export const routeHandler: ObjectHandler<RouteObject> = {
     ]);
   },
   create(session, object) {
-    const route = routeOn(session, object);
+    const route = routeOf(session, object);
     try {
       routes.addRoute(session.route(object.ns), route);
     } catch (error) {
       if (!hasErrno(error, 'EEXIST')) throw error;
-      return routeHandler.change(session, object); // there, but dead: no packet would have taken it
+      return routeHandler.change(session, object); // the route exists but is dead: no packet would take it
     }
     return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));
   },
   change(session, object) {
     const socket = session.route(object.ns);
     const former = findRoute(session, object);
-    routes.replaceRoute(socket, routeOn(session, object));
+    routes.replaceRoute(socket, routeOf(session, object));
     return () => {
       if (former) routes.replaceRoute(socket, { ...former, scope: former.scope === 0 ? 'global' : 'link' });
     };
   },
-  delete: (session, object) => unlessGone(() => routes.deleteRoute(session.route(object.ns), routeOn(session, object))),
+  delete: (session, object) => unlessGone(() => routes.deleteRoute(session.route(object.ns), routeOf(session, object))),
 };
 
 // Neighbours
 
-const neighbourOn = (session: Session, { link, ns, address, mac }: NeighbourObject): neighbours.Neighbour => ({
+const neighbourOf = (session: Session, { link, ns, address, mac }: NeighbourObject): neighbours.Neighbour => ({
   linkIndex: indexOf(session, link, ns),
   address,
   mac,
 });
 
 const findNeighbour = (session: Session, object: NeighbourObject): { mac?: string; permanent: boolean } | undefined =>
-  unlessDependencyMissing(() => neighbours.findNeighbour(session.route(object.ns), neighbourOn(session, object)));
+  unlessDependencyMissing(() => neighbours.findNeighbour(session.route(object.ns), neighbourOf(session, object)));
 
 function replaceNeighbour(session: Session, object: NeighbourObject) {
   const socket = session.route(object.ns);
-  const neighbour = neighbourOn(session, object);
+  const neighbour = neighbourOf(session, object);
   const former = findNeighbour(session, object);
   neighbours.replaceNeighbour(socket, neighbour);
   return () => {
@@ -243,5 +246,5 @@ export const neighbourHandler: ObjectHandler<NeighbourObject> = {
   create: replaceNeighbour,
   change: replaceNeighbour,
   delete: (session, object) =>
-    unlessGone(() => neighbours.deleteNeighbour(session.route(object.ns), neighbourOn(session, object))),
+    unlessGone(() => neighbours.deleteNeighbour(session.route(object.ns), neighbourOf(session, object))),
 };

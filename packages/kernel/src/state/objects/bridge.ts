@@ -1,4 +1,4 @@
-/** Bridges as objects of a plan. */
+/** Handler of bridges. */
 import type { BridgeObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
@@ -25,8 +25,8 @@ function bridgeSettings({ mac, mtu, owner, up }: BridgeObject): links.LinkSettin
   };
 }
 
-/** Renamed by somebody: the owner text tells that it is the one. */
-const renamed = (session: Session, { ns, owner }: BridgeObject): links.Link | undefined =>
+/** The bridge under another name, identified by its owner text. */
+const findByOwner = (session: Session, { ns, owner }: BridgeObject): links.Link | undefined =>
   owner === undefined ? undefined : findRenamed(session, ns, ({ kind, alias }) => kind === 'bridge' && alias === owner);
 
 export const bridgeHandler: ObjectHandler<BridgeObject> = {
@@ -34,8 +34,8 @@ export const bridgeHandler: ObjectHandler<BridgeObject> = {
   observe(session, bridge) {
     const link = find(session, bridge);
     if (!link) {
-      const other = renamed(session, bridge);
-      return other ? observed([`named ${other.name}`]) : absent;
+      const renamedLink = findByOwner(session, bridge);
+      return renamedLink ? observed([`named ${renamedLink.name}`]) : absent;
     }
     const kind = link.kind !== 'bridge' && `a ${link.kind ?? 'device'}`;
     return observed([kind, ...differences(link, bridgeSettings(bridge))]);
@@ -45,9 +45,9 @@ export const bridgeHandler: ObjectHandler<BridgeObject> = {
     return undoCreate(session, bridge);
   },
   change(session, bridge) {
-    const other = find(session, bridge) ? undefined : renamed(session, bridge);
-    if (other) {
-      const undoName = rename(session, bridge.ns, other, bridge.name);
+    const renamedLink = find(session, bridge) ? undefined : findByOwner(session, bridge);
+    if (renamedLink) {
+      const undoName = rename(session, bridge.ns, renamedLink, bridge.name);
       const undoSettings = change(session, bridge, bridgeSettings(bridge));
       return async () => {
         await undoSettings();

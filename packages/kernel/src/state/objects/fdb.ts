@@ -1,4 +1,4 @@
-/** Forwarding entries of VXLAN links as objects of a plan. */
+/** Handler of forwarding entries of VXLAN links. */
 import { formatIp, parseIp, parseMac } from '@netyard/core';
 import type { FdbObject } from '../../desired.ts';
 import * as fdb from '../../netlink/rtnl/fdb.ts';
@@ -7,7 +7,7 @@ import type { Session } from '../../netlink/session.ts';
 import { absent, isGone, type ObjectHandler, observed, unlessGone } from './handler.ts';
 import { canonicalMac } from './link.ts';
 
-const entryOn = (session: Session, { link, ns, mac, remote }: FdbObject): fdb.FdbEntry => ({
+const entryOf = (session: Session, { link, ns, mac, remote }: FdbObject): fdb.FdbEntry => ({
   linkIndex: links.linkIndex(session.route(ns), link),
   mac: canonicalMac(mac),
   remote: formatIp(parseIp(remote)),
@@ -15,7 +15,7 @@ const entryOn = (session: Session, { link, ns, mac, remote }: FdbObject): fdb.Fd
 
 function find(session: Session, object: FdbObject): fdb.DecodedFdbEntry | undefined {
   try {
-    return fdb.findFdb(session.route(object.ns), entryOn(session, object));
+    return fdb.findFdb(session.route(object.ns), entryOf(session, object));
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
@@ -38,18 +38,18 @@ export const fdbHandler: ObjectHandler<FdbObject> = {
   },
   create(session, object) {
     const socket = session.route(object.ns);
-    const entry = entryOn(session, object);
+    const entry = entryOf(session, object);
     fdb.addFdb(socket, entry);
     return () => void unlessGone(() => fdb.deleteFdb(socket, entry));
   },
   change(session, object) {
     const socket = session.route(object.ns);
-    const entry = entryOn(session, object);
+    const entry = entryOf(session, object);
     const former = find(session, object);
     fdb.replaceFdb(socket, entry);
     return () => {
       if (former?.remote !== undefined) fdb.replaceFdb(socket, { ...entry, remote: former.remote });
     };
   },
-  delete: (session, object) => unlessGone(() => fdb.deleteFdb(session.route(object.ns), entryOn(session, object))),
+  delete: (session, object) => unlessGone(() => fdb.deleteFdb(session.route(object.ns), entryOf(session, object))),
 };

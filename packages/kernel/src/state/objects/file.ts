@@ -1,4 +1,4 @@
-/** Sysctls and files as objects of a plan. */
+/** Handlers of sysctls and files. */
 import {
   closeSync,
   constants,
@@ -51,7 +51,7 @@ interface FileState {
   mode: number;
 }
 
-/** Undefined when there is none. A symbolic link is refused (ELOOP): it could lead anywhere. */
+/** Undefined when the file does not exist. A symbolic link is rejected (ELOOP), because it could point anywhere. */
 function readState(path: string): FileState | undefined {
   let fd: number;
   try {
@@ -67,7 +67,7 @@ function readState(path: string): FileState | undefined {
   }
 }
 
-/** Same inode: the new text over the old, then the rest cut off, so that no reader ever finds an empty file. */
+/** Keeps the inode: overwrites the content, then truncates, so that a reader never finds an empty file. */
 function writeState(path: string, { content, mode }: { content: string; mode?: number }): void {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode ?? 0o644);
   try {
@@ -89,7 +89,7 @@ export const fileHandler: ObjectHandler<FileObject> = {
     const found = readState(file.path);
     if (!found) return absent;
     return observed([
-      found.content !== file.content && 'another content',
+      found.content !== file.content && 'different content',
       file.mode !== undefined && found.mode !== file.mode && `mode ${found.mode.toString(8)}`,
     ]);
   },

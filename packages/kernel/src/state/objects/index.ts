@@ -1,7 +1,7 @@
-/** The handler of each kind of object. Those of nftables are applied in batches: see nft/batch.ts. */
+/** The handler of each kind of object. nftables objects are applied in batches: see nft-batch.ts. */
 import type { KernelObject, NftElementObject, NftTableObject, Observation } from '../../desired.ts';
-import { printElement, setWords } from '../../netlink/nft/element.ts';
-import { tableWords } from '../../netlink/nft/table.ts';
+import { printElement, setSpec } from '../../netlink/nft/element.ts';
+import { tableSpec } from '../../netlink/nft/table.ts';
 import type { Session } from '../../netlink/session.ts';
 import { addressHandler, neighbourHandler, routeHandler } from './address.ts';
 import { bridgeHandler } from './bridge.ts';
@@ -35,20 +35,20 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
 export const isNft = (object: KernelObject): object is NftTableObject | NftElementObject =>
   object.kind === 'nft-table' || object.kind === 'nft-element';
 
-/** The table above pairs kinds and handlers; TypeScript cannot follow that through an index. */
+/** The table above pairs kinds and handlers; TypeScript cannot infer that through an index. */
 export const handlerOf = (object: PlainObject): ObjectHandler<PlainObject> =>
   handlers[object.kind] as unknown as ObjectHandler<PlainObject>;
 
-/** Refuses an object that could never be made. Throws `invalid`. */
+/** Rejects an impossible object. Throws `invalid`. */
 export function checkObject(object: KernelObject): void {
-  if (object.kind === 'nft-table') tableWords(object);
+  if (object.kind === 'nft-table') tableSpec(object);
   else if (object.kind === 'nft-element') {
-    setWords(object);
+    setSpec(object);
     printElement(object);
   } else handlerOf(object).check(object);
 }
 
-/** What is there; `absent` also when its namespace is not. */
+/** Observes an object; `absent` also when its namespace does not exist. */
 export function observeObject(session: Session, object: KernelObject): Observation {
   try {
     if (object.kind === 'nft-table') return observeTable(session, object);

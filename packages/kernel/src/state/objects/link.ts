@@ -1,7 +1,4 @@
-/**
- * What kinds of links have in common as objects of a plan: found, compared, changed, removed; and the simplest of them,
- * the state of a link that others made.
- */
+/** Common parts of the handlers of links: find, compare, change, remove; and the handler of link states. */
 import { formatMac, parseMac } from '@netyard/core';
 import type { LinkStateObject } from '../../desired.ts';
 import { removalGroup } from '../../netlink/link-remover.ts';
@@ -10,12 +7,12 @@ import type { Session } from '../../netlink/session.ts';
 import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
 import { absent, isGone, type ObjectHandler, observed, type Undo } from './handler.ts';
 
-export type Place = { ns?: string; name: string };
+export type LinkLocation = { ns?: string; name: string };
 
-const whereIs = ({ ns, name }: Place): string => (ns === undefined ? name : `${name} in ${ns}`);
+const describeLocation = ({ ns, name }: LinkLocation): string => (ns === undefined ? name : `${name} in ${ns}`);
 
-/** The link as it is; undefined without it or without its namespace. */
-export function find(session: Session, { ns, name }: Place): links.Link | undefined {
+/** The observed link; undefined when the link or its namespace does not exist. */
+export function find(session: Session, { ns, name }: LinkLocation): links.Link | undefined {
   try {
     return links.findLink(session.route(ns), name);
   } catch (error) {
@@ -24,13 +21,13 @@ export function find(session: Session, { ns, name }: Place): links.Link | undefi
   }
 }
 
-export function required(session: Session, place: Place): links.Link {
-  const link = find(session, place);
-  if (!link) throw kernelError(errnoOf('ENODEV'), 'ip link show', whereIs(place));
+export function required(session: Session, location: LinkLocation): links.Link {
+  const link = find(session, location);
+  if (!link) throw kernelError(errnoOf('ENODEV'), 'ip link show', describeLocation(location));
   return link;
 }
 
-/** The link's present settings, in the words of the wanted ones. */
+/** The link's observed settings, in the form of desired ones. */
 function settingsOf(link: links.Link): Omit<links.LinkSettings, 'name' | 'netnsFd'> {
   return {
     up: link.up,
@@ -47,55 +44,59 @@ function settingsOf(link: links.Link): Omit<links.LinkSettings, 'name' | 'netnsF
 const settingNames = ['up', 'mtu', 'mac', 'master', 'alias', 'group', 'hairpin', 'isolated'] as const;
 type SettingName = (typeof settingNames)[number];
 
-/** Which of the wanted settings the link has otherwise. */
-function differing(link: links.Link, wanted: links.LinkSettings): SettingName[] {
-  const has = settingsOf(link);
-  const names = settingNames.filter((name) => wanted[name] !== undefined && wanted[name] !== has[name]);
+/** Names of the desired settings that the link does not have. */
+function differing(link: links.Link, desired: links.LinkSettings): SettingName[] {
+  const current = settingsOf(link);
+  const names = settingNames.filter((name) => desired[name] !== undefined && desired[name] !== current[name]);
   return link.group === removalGroup ? [...names, 'group'] : names;
 }
 
-/** The same in words, as found: `up false`, `mtu 1500`. */
-export function differences(link: links.Link, wanted: links.LinkSettings): string[] {
-  const has = settingsOf(link);
-  return differing(link, wanted).map((name) => `${name} ${has[name] ?? 'unset'}`);
+/** The same as text, with the observed values: `up false`, `mtu 1500`. */
+export function differences(link: links.Link, desired: links.LinkSettings): string[] {
+  const current = settingsOf(link);
+  return differing(link, desired).map((name) => `${name} ${current[name] ?? 'unset'}`);
 }
 
 /**
- * Gives a link the wanted settings that it lacks; taken back, it has those it had. No others are sent: even the same
- * MAC again would make the kernel forget the neighbours on the link.
+ * Sets those of the desired settings that differ; undo restores the former ones. The others are not sent: setting even
+ * the same MAC would make the kernel flush the neighbours of the link.
  */
-export function change(session: Session, place: Place, wanted: links.LinkSettings): Undo {
-  const before = required(session, place);
-  const has = settingsOf(before);
-  const names = differing(before, wanted);
-  if (names.includes('master')) names.push('hairpin', 'isolated'); // of the port, which is a new one
+export function change(session: Session, location: LinkLocation, desired: links.LinkSettings): Undo {
+  const before = required(session, location);
+  const current = settingsOf(before);
+  const names = differing(before, desired);
+  if (names.includes('master')) names.push('hairpin', 'isolated'); // a new master means a new port with default settings
   const pick = (from: links.LinkSettings): links.LinkSettings =>
     Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
-  order(session, place, pick({ ...wanted, group: 0 })); // one marked for removal when we died is wanted again
-  return () => order(session, place, pick(has));
+  applySettings(session, location, pick({ ...desired, group: 0 })); // group 0: a crash may have left the link marked for removal
+  return () => applySettings(session, location, pick(current));
 }
 
-/** The master first, for settings of a port are refused (EOPNOTSUPP) before the link is one. */
-export function order(session: Session, place: Place, { master, ...others }: links.LinkSettings): void {
-  if (master !== undefined) links.changeLink(session.route(place.ns), place.name, { master });
-  if (Object.keys(others).length > 0) links.changeLink(session.route(place.ns), place.name, others);
+/** Sets the master first: the kernel rejects port settings (EOPNOTSUPP) of a link that is not a port. */
+export function applySettings(
+  session: Session,
+  location: LinkLocation,
+  { master, ...others }: links.LinkSettings,
+): void {
+  if (master !== undefined) links.changeLink(session.route(location.ns), location.name, { master });
+  if (Object.keys(others).length > 0) links.changeLink(session.route(location.ns), location.name, others);
 }
 
-/** A link under another name, found by what else it is; undefined without it or its namespace. Lists all links. */
+/** A renamed link, found by other properties; undefined when it or its namespace does not exist. Lists all links. */
 export function findRenamed(
   session: Session,
   ns: string | undefined,
-  isMeant: (link: links.Link) => boolean,
+  matches: (link: links.Link) => boolean,
 ): links.Link | undefined {
   try {
-    return links.listLinks(session.route(ns)).find(isMeant);
+    return links.listLinks(session.route(ns)).find(matches);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
   }
 }
 
-/** Gives a link its name; before Linux 6.2 only a link that is down can be renamed. */
+/** Renames a link; before Linux 6.2 only a link that is down can be renamed. */
 export function rename(session: Session, ns: string | undefined, link: links.Link, name: string): Undo {
   const socket = session.route(ns);
   const former = link.name;
@@ -111,12 +112,12 @@ export function rename(session: Session, ns: string | undefined, link: links.Lin
 
 export const canonicalMac = (mac: string): string => formatMac(parseMac(mac));
 
-/** Without blocking, for it takes the kernel some 20 ms. */
-async function remove(session: Session, { ns, name }: Place): Promise<boolean> {
+/** Does not block, because the deletion takes the kernel some 20 ms. */
+async function remove(session: Session, { ns, name }: LinkLocation): Promise<boolean> {
   if (ns === undefined) return await session.remover().remove(name);
   const socket = session.privateRoute(ns);
   try {
-    await links.deleteLinkSlowly(socket, name);
+    await links.deleteLinkAsync(socket, name);
     return true;
   } catch (error) {
     if (isGone(error)) return false;
@@ -127,26 +128,30 @@ async function remove(session: Session, { ns, name }: Place): Promise<boolean> {
 }
 
 /**
- * Deletes a link of the right kind. One of another kind, or where an owner is wanted without any, was made by
- * somebody else under this name: it stays.
+ * Deletes a link of this kind. A link of another kind, or one without an alias where an owner is expected, was created
+ * by another program under this name: it stays.
  */
-export async function removeOurs(session: Session, object: Place & { owner?: string }, kind: string): Promise<boolean> {
+export async function removeOurs(
+  session: Session,
+  object: LinkLocation & { owner?: string },
+  kind: string,
+): Promise<boolean> {
   const link = find(session, object);
   if (link?.kind !== kind || (object.owner !== undefined && link.alias === undefined)) return false;
   return await remove(session, object);
 }
 
-export const undoCreate = (session: Session, place: Place): Undo => {
-  return async () => void (await remove(session, place));
+export const undoCreate = (session: Session, location: LinkLocation): Undo => {
+  return async () => void (await remove(session, location));
 };
 
-export function refuseOtherKind(session: Session, place: Place, kind: string): void {
-  const link = required(session, place);
+export function refuseOtherKind(session: Session, location: LinkLocation, kind: string): void {
+  const link = required(session, location);
   if (link.kind === kind) return;
   throw kernelError(
     errnoOf('EEXIST'),
     'ip link add',
-    whereIs(place),
+    describeLocation(location),
     `it is a ${link.kind ?? 'device'}, not a ${kind}`,
   );
 }
@@ -168,9 +173,9 @@ export const linkStateHandler: ObjectHandler<LinkStateObject> = {
     const link = find(session, state);
     return link ? observed(differences(link, stateSettings(state))) : absent;
   },
-  /** The link came with a namespace or a pair that the same plan made, and goes with it. */
+  /** The link was created with a namespace or a veth pair of the same plan, and is deleted with it. */
   create(session, state) {
-    order(session, state, stateSettings(state));
+    applySettings(session, state, stateSettings(state));
     return () => undefined;
   },
   change: (session, state) => change(session, state, stateSettings(state)),

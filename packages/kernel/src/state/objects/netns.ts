@@ -1,4 +1,4 @@
-/** Network namespaces as objects of a plan. */
+/** Handler of network namespaces. */
 import { existsSync } from 'node:fs';
 import { basename, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
@@ -14,12 +14,12 @@ export const netnsHandler: ObjectHandler<NetnsObject> = {
   },
   observe: (_session, { path }) => (netnsExists(path) ? present : absent),
   create(_session, { path }) {
-    if (existsSync(path)) unlessGone(() => deleteNetns(path)); // a file without a namespace, left by a crash
+    if (existsSync(path)) unlessGone(() => deleteNetns(path)); // a stale file left by a crash
     createNetns(path);
     return () => deleteNetns(path);
   },
   change: () => {
-    throw new Error('a namespace is there or not');
+    throw new Error('a namespace has nothing to change');
   },
   delete: (_session, { path }) => unlessGone(() => deleteNetns(path)),
 };

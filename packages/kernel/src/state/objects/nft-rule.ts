@@ -1,24 +1,24 @@
 /**
- * Rules of ours in chains of other programs as objects of a plan. Their comment finds them again; what else is in the
- * chain is not touched, and the chain itself is never made.
+ * Handler of our rules in chains of other programs. A rule is identified by its comment; other rules of the chain are
+ * left alone, and the chain itself is never created.
  */
 import type { NftRuleObject } from '../../desired.ts';
 import { listChain } from '../../netlink/nft/chain.ts';
-import { chainWords, checkRule, printRule } from '../../netlink/nft/rule.ts';
+import { chainSpec, checkRule, printRule } from '../../netlink/nft/rule.ts';
 import type { Session } from '../../netlink/session.ts';
 import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
 
-/** Rules of the chain that bear the object's comment. */
+/** Rules of the chain with the object's comment. */
 const findRules = (session: Session, object: NftRuleObject) =>
   (listChain(session.nft(object.ns), object)?.rules ?? []).filter(({ comment }) => comment === object.comment);
 
 function run(session: Session, object: NftRuleObject, commands: readonly string[]): void {
   if (commands.length === 0) return;
-  session.nft(object.ns).run(commands.join('\n'), { operation: 'nft rule', object: chainWords(object) });
+  session.nft(object.ns).run(commands.join('\n'), { operation: 'nft rule', object: chainSpec(object) });
 }
 
 const deletions = (session: Session, object: NftRuleObject): string[] =>
-  findRules(session, object).map(({ handle }) => `delete rule ${chainWords(object)} handle ${handle}`);
+  findRules(session, object).map(({ handle }) => `delete rule ${chainSpec(object)} handle ${handle}`);
 
 function replace(session: Session, object: NftRuleObject): Undo {
   run(session, object, [...deletions(session, object), printRule(object)]);

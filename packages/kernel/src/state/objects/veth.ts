@@ -1,4 +1,4 @@
-/** Veth pairs as objects of a plan. */
+/** Handler of veth pairs. */
 import type { VethObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
@@ -10,14 +10,14 @@ import {
   differences,
   find,
   findRenamed,
-  type Place,
+  type LinkLocation,
   refuseOtherKind,
   removeOurs,
   rename,
   undoCreate,
 } from './link.ts';
 
-/** All but the master, which is known by its index. */
+/** All settings but the master, which is set by its index. */
 function vethSettings({ mtu, owner, hairpin, isolated, up }: VethObject): links.LinkSettings {
   return {
     up,
@@ -32,10 +32,10 @@ function masterSetting(session: Session, { master, ns }: VethObject): { master?:
   return master === undefined ? {} : { master: links.linkIndex(session.route(ns), master) };
 }
 
-/** A name and the namespace where it means something. */
-const withNs = (name: string, ns: string | undefined): Place => (ns === undefined ? { name } : { name, ns });
+/** A link name and its namespace. */
+const withNs = (name: string, ns: string | undefined): LinkLocation => (ns === undefined ? { name } : { name, ns });
 
-/** What the pair's far end should be like, when it is made. */
+/** Desired settings of the far end at creation. */
 function peerSettings({ mtu, peer }: VethObject): links.LinkSettings {
   return {
     up: peer.up,
@@ -53,7 +53,7 @@ interface Ends {
   far: links.Link | undefined;
 }
 
-/** Both ends by their names; an end that somebody renamed is found by its index, which the other end knows. */
+/** Both ends by name; a renamed end is found by its index, which the other end reports. */
 function findEnds(session: Session, veth: VethObject): Ends {
   const near = find(session, veth);
   const far = find(session, veth.peer);
@@ -71,10 +71,10 @@ function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): 
   ];
 }
 
-/** What of the far end is not as it should be. */
+/** Differences of the far end from its desired state. */
 function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
   if (veth.peer.keep) return [];
-  return [far.name !== veth.peer.name && `its other end is named ${far.name}`, ...differences(far, peerSettings(veth))];
+  return [far.name !== veth.peer.name && `far end named ${far.name}`, ...differences(far, peerSettings(veth))];
 }
 
 export const vethHandler: ObjectHandler<VethObject> = {
@@ -87,7 +87,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
     const { near, far } = findEnds(session, veth);
     if (!near) return absent;
     if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
-    if (!veth.peer.keep && !arePair(near, far)) return observed(['its other end is elsewhere']);
+    if (!veth.peer.keep && !arePair(near, far)) return observed(['far end is elsewhere']);
     const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
     return observed([
       near.name !== veth.name && `named ${near.name}`,
@@ -118,7 +118,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
     const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
     refuseOtherKind(session, veth, 'veth');
     if (!veth.peer.keep && !arePair(ends.near, ends.far)) {
-      links.deleteLink(session.route(veth.ns), veth.name); // left by a crash: of no use to anybody
+      links.deleteLink(session.route(veth.ns), veth.name); // left by a crash and unusable
       return vethHandler.create(session, veth);
     }
     const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });

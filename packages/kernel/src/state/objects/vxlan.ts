@@ -1,4 +1,4 @@
-/** VXLAN links as objects of a plan. */
+/** Handler of VXLAN links. */
 import { formatIp, parseIp } from '@netyard/core';
 import type { VxlanObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
@@ -31,15 +31,15 @@ function vxlanSettings(object: VxlanObject): VxlanSettings {
   return { id, port, learning, ...(local === undefined ? {} : { local }) };
 }
 
-/** What only a new link can have otherwise. */
-const fixedDifferences = (wanted: VxlanObject, found: VxlanSettings | undefined): string[] => [
-  ...(found?.id === wanted.id ? [] : [`id ${found?.id}`]),
-  ...(found?.port === wanted.port ? [] : [`dstport ${found?.port}`]),
-  ...(found?.learning === (wanted.learning ?? false) ? [] : ['another learning']),
+/** Differences in attributes that can only be set at creation. */
+const fixedDifferences = (desired: VxlanObject, found: VxlanSettings | undefined): string[] => [
+  ...(found?.id === desired.id ? [] : [`id ${found?.id}`]),
+  ...(found?.port === desired.port ? [] : [`dstport ${found?.port}`]),
+  ...(found?.learning === (desired.learning ?? false) ? [] : ['learning differs']),
 ];
 
-const isElsewhere = (wanted: VxlanObject, found: VxlanSettings | undefined): boolean =>
-  wanted.local !== undefined && found?.local !== localOf(wanted);
+const hasOtherLocal = (desired: VxlanObject, found: VxlanSettings | undefined): boolean =>
+  desired.local !== undefined && found?.local !== localOf(desired);
 
 export const vxlanHandler: ObjectHandler<VxlanObject> = {
   check(vxlan) {
@@ -52,7 +52,7 @@ export const vxlanHandler: ObjectHandler<VxlanObject> = {
     if (link.kind !== 'vxlan') return observed([`a ${link.kind ?? 'device'}`]);
     return observed([
       ...fixedDifferences(vxlan, link.vxlan),
-      isElsewhere(vxlan, link.vxlan) && `local ${link.vxlan?.local ?? 'any'}`,
+      hasOtherLocal(vxlan, link.vxlan) && `local ${link.vxlan?.local ?? 'any'}`,
       ...differences(link, linkSettings(vxlan)),
     ]);
   },
@@ -61,7 +61,7 @@ export const vxlanHandler: ObjectHandler<VxlanObject> = {
     const socket = session.route(vxlan.ns);
     links.createVxlan(socket, { ...settings, name: vxlan.name }, vxlanSettings(vxlan));
     try {
-      // Only now, for it is here that the port may turn out to be somebody else's (EADDRINUSE).
+      // A separate step: setting it up fails when another program uses the port (EADDRINUSE).
       if (up) links.changeLink(socket, vxlan.name, { up });
     } catch (error) {
       links.deleteLink(socket, vxlan.name);
@@ -77,7 +77,7 @@ export const vxlanHandler: ObjectHandler<VxlanObject> = {
       links.deleteLink(socket, vxlan.name);
       return vxlanHandler.create(session, vxlan);
     }
-    const local = isElsewhere(vxlan, former) ? localOf(vxlan) : undefined;
+    const local = hasOtherLocal(vxlan, former) ? localOf(vxlan) : undefined;
     if (local !== undefined) links.moveVxlan(socket, vxlan.name, local);
     const undo = change(session, vxlan, linkSettings(vxlan));
     return async () => {

@@ -1,6 +1,6 @@
-/** Links, and what only VXLAN links have, as commands of ip(8) and bridge(8). Pure. */
+/** Equivalent commands of links and VXLAN forwarding entries: ip(8) and bridge(8). Pure. */
 import type { BridgeObject, FdbObject, LinkStateObject, VethObject, VxlanObject } from '../../desired.ts';
-import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './words.ts';
+import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './command-line.ts';
 
 const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
   line(...tool('ip', ns), 'link', 'delete', name),
@@ -21,14 +21,17 @@ export const bridgeCommand: EquivalentCommand<BridgeObject> = {
   delete: linkDeletion,
 };
 
-/** The far end's `netns …`: none in the same one; this shell's own is found by its process. */
+/**
+ * The `netns …` argument of the far end: none when both ends share a namespace; this shell's own namespace is addressed
+ * through its process.
+ */
 function peerNetns(veth: VethObject): string {
   if (veth.peer.ns === veth.ns) return '';
   if (veth.peer.ns === undefined) return ' netns /proc/$$/ns/net';
   return ` netns ${quoteWord(netnsName(veth.peer.ns) ?? veth.peer.ns)}`;
 }
 
-/** Settings of both ends, in an order the kernel takes: port flags when there is a master, up last. */
+/** Settings of both ends, in an order that the kernel accepts: port flags after the master, up last. */
 function vethSettings(veth: VethObject, near: string[] = [], far: string[] = []): string[] {
   const { ns, name, owner, master, hairpin, isolated, up, peer } = veth;
   const port = [...onOff('hairpin', hairpin), ...onOff('isolated', isolated)];
@@ -68,13 +71,13 @@ function vxlanLines(vxlan: VxlanObject, verb: 'add' | 'set'): string[] {
     ];
   return [
     ...(local === undefined ? [] : [line(...ip, 'link', 'set', 'dev', name, 'type', 'vxlan', 'local', local)]),
-    ...(mac === undefined ? [] : [otherwise(vxlan, mac)]),
+    ...(mac === undefined ? [] : [setMacIfDifferent(vxlan, mac)]),
     line(...ip, 'link', 'set', 'dev', name, ...option('mtu', mtu), ...state),
   ];
 }
 
-/** Even the same MAC again would take the neighbours away. */
-const otherwise = ({ ns, name }: VxlanObject, mac: string): string => {
+/** Sets the MAC only if it differs: setting the same MAC would flush the neighbours of the link. */
+const setMacIfDifferent = ({ ns, name }: VxlanObject, mac: string): string => {
   const ip = tool('ip', ns);
   const set = line(...ip, 'link', 'set', 'dev', name, 'address', mac);
   return `${line(...ip, 'link', 'show', 'dev', name)} | grep -qF ${quoteWord(mac)} || ${set}`;

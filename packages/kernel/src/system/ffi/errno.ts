@@ -1,32 +1,32 @@
-/** Error numbers as names and words, and the error made of them. Node's own tables, so none is kept here. Pure. */
+/** Error numbers, their names and descriptions, and the error built from them. Uses Node's own tables. Pure. */
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { KernelError } from '@netyard/core';
 
 const namesByNumber: ReadonlyMap<number, string> = new Map(
-  // EAGAIN and EOPNOTSUPP have a second name; the one that Linux's errno.h defines first is kept.
+  // EAGAIN and EOPNOTSUPP have a second name; Linux's errno.h defines these first.
   Object.entries(constants.errno)
     .filter(([name]) => name !== 'EWOULDBLOCK' && name !== 'ENOTSUP')
     .map(([name, number]) => [number, name]),
 );
 
-/** The number of a name such as `EEXIST`. Throws on a name that this system lacks. */
+/** The number of a name such as `EEXIST`. Throws when the system does not define the name. */
 export function errnoOf(name: string): number {
   const number = (constants.errno as Readonly<Record<string, number>>)[name];
-  if (number === undefined) throw new RangeError(`no error number is called ${name}`);
+  if (number === undefined) throw new RangeError(`unknown error name ${name}`);
   return number;
 }
 
-/** `EEXIST` for 17; `errno 999` for what has no name. */
+/** `EEXIST` for 17; `errno 999` for a number without a name. */
 export const errnoName = (errno: number): string => namesByNumber.get(errno) ?? `errno ${errno}`;
 
-/** `file already exists` for 17, as libuv words it. */
+/** `file already exists` for 17: libuv's description. */
 export const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
 
 /**
- * The error of a refused kernel operation.
- * @param operation what was tried, in the words of its shell twin: `ip link add`
- * @param object what it was tried on: `veth0 in /run/netns/r1`
+ * The error of a failed kernel operation.
+ * @param operation the equivalent command: `ip link add`
+ * @param object the object it acted on: `veth0 in /run/netns/r1`
  * @param text more than errno says, such as a netlink extended acknowledgement
  */
 export function kernelError(errno: number, operation: string, object: string, text?: string): KernelError {

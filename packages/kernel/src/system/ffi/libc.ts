@@ -1,20 +1,23 @@
 /**
- * The calls into libc that Node does not offer, and the only file that touches the FFI library.
+ * Bindings to libc functions that Node does not offer. This is the only file that uses the FFI library.
  *
- * No logic lives here: functions return what C returns (-1 and `errno()` on failure). Checked, named versions are in
- * `system.ts`. The FFI library (some 15 ms to load) and libc are loaded at the first call of `libc()`, not at import,
- * so that whoever only plans, prints or tests pure code needs neither.
+ * No logic: functions return what C returns (-1 and `errno()` on failure); `calls.ts` has checked versions. The FFI
+ * library (some 15 ms to load) and libc are loaded at the first call of `libc()`, not at import, so that code that only
+ * plans, prints or tests pure functions needs neither.
  */
 import { createRequire } from 'node:module';
 import type Koffi from 'koffi';
 
 type Ffi = typeof Koffi;
-/** A shared library whose functions are declared one by one with their C prototype; `T` is what that prototype means in TypeScript. */
+/**
+ * A shared library whose functions are declared one by one by their C prototype; `T` is the prototype's TypeScript
+ * type.
+ */
 export interface Library {
   declare<T>(prototype: string): T;
-  /** The same, run on a thread of libuv's pool; its last argument is called with (error, result). */
+  /** The same, executed on a thread of libuv's pool; the last argument is a callback (error, result). */
   declareAsync<T>(prototype: string): T;
-  /** A function's address, to be handed to another one as its callback. */
+  /** Address of a function, for use as a C callback. */
   symbol(name: string): unknown;
   /** errno of this thread's last call. */
   errno(): number;
@@ -40,9 +43,9 @@ export interface Libc {
   unshare(flags: number): number;
   mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): number;
   umount2(target: string, flags: number): number;
-  /** On another thread; this one's errno() says nothing of it. */
-  umount2Later(target: string, flags: number, done: (error: unknown, result: number) => void): void;
-  /** Paths and names of attributes may be bytes that end in NUL, too. */
+  /** On a thread of the pool; this thread's errno() is not set. */
+  umount2Async(target: string, flags: number, done: (error: unknown, result: number) => void): void;
+  /** Paths and attribute names may also be NUL-terminated bytes. */
   mkfifo(path: string | Uint8Array, mode: number): number;
   mknod(path: string | Uint8Array, mode: number, device: number | bigint): number;
   utimensat(folder: number, path: string | Uint8Array, times: Uint8Array, flags: number): number;
@@ -81,7 +84,7 @@ export interface Libc {
     addressLength: number,
   ): number;
   /** sendto on a thread of the pool. */
-  sendtoLater(
+  sendtoAsync(
     fd: number,
     data: Uint8Array,
     length: number,
@@ -103,13 +106,13 @@ export interface Libc {
   epoll_wait(epoll: number, events: Uint8Array, count: number, timeout: number): number;
   /** `set` and `former` are sigset_t, 128 bytes. Returns an errno. */
   pthread_sigmask(how: number, set: Uint8Array, former: Uint8Array | null): number;
-  /** posix_spawn(3) and its helpers give an error number; they do not set errno. */
+  /** posix_spawn(3) and its helpers return an error number; they do not set errno. */
   posix_spawn(
     pid: Uint8Array,
     program: string,
     actions: Uint8Array,
     attributes: Uint8Array,
-    words: readonly (string | null)[],
+    args: readonly (string | null)[],
     environment: readonly (string | null)[],
   ): number;
   posix_spawn_file_actions_init(actions: Uint8Array): number;
@@ -124,7 +127,10 @@ export interface Libc {
   posix_spawnattr_setsigdefault(attributes: Uint8Array, set: Uint8Array): number;
   posix_spawnattr_destroy(attributes: Uint8Array): number;
   waitpid(pid: number, status: Uint8Array | null, options: number): number;
-  /** A FILE; `buffer` and `size` (8 bytes each) get its address and length at each flush. Free the buffer at the end. */
+  /**
+   * A FILE; `buffer` and `size` (8 bytes each) receive its address and length at each flush. The caller frees the
+   * buffer.
+   */
   open_memstream(buffer: Uint8Array, size: Uint8Array): unknown;
   fseek(file: unknown, offset: number, whence: number): number;
   memcpy(target: Uint8Array, source: bigint, length: number): unknown;
@@ -148,7 +154,7 @@ function declareLibc(): Libc {
       'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
     ),
     umount2: c.declare('int umount2(const char *target, int flags)'),
-    umount2Later: c.declareAsync('int umount2(const char *target, int flags)'),
+    umount2Async: c.declareAsync('int umount2(const char *target, int flags)'),
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
     utimensat: c.declare('int utimensat(int folder, const char *path, const uint8_t *times, int flags)'),
@@ -169,7 +175,7 @@ function declareLibc(): Libc {
     connect: c.declare('int connect(int fd, const uint8_t *address, unsigned int length)'),
     getsockname: c.declare('int getsockname(int fd, uint8_t *address, uint8_t *length)'),
     sendto: c.declare(sendto),
-    sendtoLater: c.declareAsync(sendto),
+    sendtoAsync: c.declareAsync(sendto),
     recv: c.declare('long recv(int fd, uint8_t *buffer, size_t length, int flags)'),
     getsockopt: c.declare('int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)'),
     setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),
@@ -194,9 +200,9 @@ const declareEpoll = (c: Library) => ({
   epoll_wait: c.declare<Libc['epoll_wait']>('int epoll_wait(int epoll, uint8_t *events, int count, int timeout)'),
 });
 
-/** The lists of words end with a null. */
+/** The argument and environment lists end with a null. */
 const posixSpawn =
-  'int posix_spawn(uint8_t *pid, const char *program, const uint8_t *actions, const uint8_t *attributes, const char **words, const char **environment)';
+  'int posix_spawn(uint8_t *pid, const char *program, const uint8_t *actions, const uint8_t *attributes, const char **args, const char **environment)';
 
 function declareSpawn(c: Library) {
   const actions = 'posix_spawn_file_actions';
@@ -237,7 +243,7 @@ function declareSpawn(c: Library) {
   };
 }
 
-let loaded: Libc | undefined; // a constant that is worked out late, not state
+let loaded: Libc | undefined; // a lazily computed constant, not state
 
 /** libc, loaded at the first call. */
 export function libc(): Libc {

@@ -1,4 +1,4 @@
-/** The functions of libpcap (pcap(3PCAP)), declared and nothing else. Loaded at the first call of `libpcap()`. */
+/** Bindings to libpcap (pcap(3PCAP)), without logic. The library is loaded at the first call of `libpcap()`. */
 import { NetyardError } from '@netyard/core';
 import { libc, loadLibrary } from './libc.ts';
 
@@ -22,8 +22,10 @@ export interface Libpcap {
   pcap_get_selectable_fd(pcap: PcapPointer): number;
   pcap_datalink(pcap: PcapPointer): number;
   pcap_snapshot(pcap: PcapPointer): number;
-  /** On a thread of the pool: names in a filter are looked up. `program` is a struct bpf_program, 16 bytes. */
-  compileLater(
+  /**
+   * On a thread of the pool, because host names in a filter are resolved. `program` is a struct bpf_program, 16 bytes.
+   */
+  compileAsync(
     pcap: PcapPointer,
     program: Uint8Array,
     filter: string,
@@ -33,7 +35,7 @@ export interface Libpcap {
   ): void;
   pcap_setfilter(pcap: PcapPointer, program: Uint8Array): number;
   pcap_freecode(program: Uint8Array): void;
-  /** pcap_dispatch with pcap_dump as its callback: appends to the dumper up to `most` packets that are there. */
+  /** pcap_dispatch with pcap_dump as its callback: appends up to `most` pending packets to the dumper. */
   dispatchToDumper(pcap: PcapPointer, most: number, dumper: DumperPointer): number;
   pcap_dump_fopen(pcap: PcapPointer, file: FilePointer): DumperPointer | null;
   pcap_dump_flush(dumper: DumperPointer): number;
@@ -46,7 +48,7 @@ export interface Libpcap {
   pcap_close(pcap: PcapPointer): void;
 }
 
-/** As Debian calls the library, and as others do. */
+/** Debian's file name, then that of other distributions. */
 const fileNames = ['libpcap.so.0.8', 'libpcap.so.1'];
 
 function openLibrary() {
@@ -54,7 +56,7 @@ function openLibrary() {
     try {
       return loadLibrary(name);
     } catch {
-      // under its other name, then
+      // try the next name
     }
   }
   throw new NetyardError('unavailable', 'cannot capture packets: libpcap is not installed on the host', {
@@ -82,7 +84,7 @@ function declareLibpcap(): Libpcap {
     pcap_get_selectable_fd: p.declare('int pcap_get_selectable_fd(void *pcap)'),
     pcap_datalink: p.declare('int pcap_datalink(void *pcap)'),
     pcap_snapshot: p.declare('int pcap_snapshot(void *pcap)'),
-    compileLater: p.declareAsync(
+    compileAsync: p.declareAsync(
       'int pcap_compile(void *pcap, uint8_t *program, const char *filter, int optimize, uint32_t netmask)',
     ),
     pcap_setfilter: p.declare('int pcap_setfilter(void *pcap, uint8_t *program)'),
@@ -98,7 +100,7 @@ function declareLibpcap(): Libpcap {
   };
 }
 
-let loaded: Libpcap | undefined; // a constant that is worked out late, not state
+let loaded: Libpcap | undefined; // a lazily computed constant, not state
 
 /** libpcap, loaded at the first call. Throws `unavailable` where it is not installed. */
 export function libpcap(): Libpcap {
@@ -106,20 +108,20 @@ export function libpcap(): Libpcap {
   return loaded;
 }
 
-/** A FILE in memory, see open_memstream(3): `text` is called after a flush, and gives what was written since `rewind`. */
+/** A FILE in memory, see open_memstream(3). After a flush, `text` returns what was written since `rewind`. */
 export class MemoryFile {
   readonly file: FilePointer;
-  /** char *buffer, size_t length: written by libc at each flush. Memory of its own, which stays where it is. */
-  readonly #place = new BigUint64Array(new ArrayBuffer(16));
+  /** char *buffer, size_t length: libc writes both at each flush, so they need an ArrayBuffer that never moves. */
+  readonly #location = new BigUint64Array(new ArrayBuffer(16));
 
   constructor() {
-    const bytes = new Uint8Array(this.#place.buffer);
+    const bytes = new Uint8Array(this.#location.buffer);
     this.file = libc().open_memstream(bytes.subarray(0, 8), bytes.subarray(8));
   }
 
-  /** A copy, valid for good. */
+  /** A copy that stays valid. */
   text(): Buffer {
-    const [address = 0n, length = 0n] = this.#place;
+    const [address = 0n, length = 0n] = this.#location;
     const copy = Buffer.allocUnsafe(Number(length));
     if (copy.length > 0) libc().memcpy(copy, address, copy.length);
     return copy;
@@ -129,9 +131,9 @@ export class MemoryFile {
     libc().fseek(this.file, 0, 0);
   }
 
-  /** After the file itself was closed. */
+  /** Call after the FILE has been closed. */
   free(): void {
-    libc().free(this.#place[0] ?? 0n);
-    this.#place.fill(0n);
+    libc().free(this.#location[0] ?? 0n);
+    this.#location.fill(0n);
   }
 }

@@ -1,4 +1,4 @@
-/** The functions of libnftables(3), declared and nothing else. Loaded at the first call of `libnftables()`. */
+/** Bindings to libnftables(3), without logic. The library is loaded at the first call of `libnftables()`. */
 import { loadLibrary } from './libc.ts';
 
 /** A struct nft_ctx. */
@@ -30,7 +30,7 @@ function declareLibnftables(): Libnftables {
   };
 }
 
-let loaded: Libnftables | undefined; // a constant that is worked out late, not state
+let loaded: Libnftables | undefined; // a lazily computed constant, not state
 
 export function libnftables(): Libnftables {
   loaded ??= declareLibnftables();

@@ -1,19 +1,19 @@
 /**
  * nftables tables that belong to one netlink socket (flag `owner`, Linux 5.12): other programs can neither change nor
- * delete them, `nft flush ruleset` passes them over, and with the socket, so also with the process, the kernel takes
- * them away.
+ * delete them, and `nft flush ruleset` skips them. The kernel deletes them when the socket is closed, so also when the
+ * process ends.
  */
 import type { NftTableObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { NftContext } from './context.ts';
-import { printReplacement, printTable, tableWords } from './table.ts';
+import { printReplacement, printTable, tableSpec } from './table.ts';
 
-/** As `Kernel.holdTables`. Throws KernelError, EPERM when another process holds one of them. */
+/** See `Kernel.holdTables`. Throws KernelError, EPERM when another process owns one of the tables. */
 export function holdTables(tables: readonly NftTableObject[]): { close(): void } {
   const context = NftContext.open();
   try {
     const commands = tables.map((table) => printReplacement(table, printTable(owned(table)))).join('');
-    context.run(commands, { operation: 'nft add table', object: tables.map(tableWords).join(', ') });
+    context.run(commands, { operation: 'nft add table', object: tables.map(tableSpec).join(', ') });
   } catch (error) {
     context.close();
     throw error;
@@ -27,15 +27,15 @@ export function holdTables(tables: readonly NftTableObject[]): { close(): void }
   };
 }
 
-/** Tried in a namespace of its own. */
+/** Tests the kernel's support in a new namespace. */
 export function canHoldTables(): boolean {
   const context = NftContext.openScratch();
   try {
     const table: NftTableObject = { kind: 'nft-table', family: 'ip', name: 'held', body: '' };
-    context.run(printTable(owned(table)), { operation: 'nft add table', object: tableWords(table) });
+    context.run(printTable(owned(table)), { operation: 'nft add table', object: tableSpec(table) });
     return true;
   } catch (error) {
-    if (hasErrno(error, 'EINVAL', 'EOPNOTSUPP')) return false; // an older kernel, or an older nft that cannot say it
+    if (hasErrno(error, 'EINVAL', 'EOPNOTSUPP')) return false; // a kernel or an nft without support for owners
     throw error;
   } finally {
     context.close();

@@ -1,9 +1,10 @@
 /**
- * Starts programs that outlive this process, without a copy of it: libuv forks, and a process of some hundred MiB that
- * forks pays for its page tables and then for each page it writes to; here the child borrows the parent's memory until
- * it runs its own program. Measured in a daemon on a busy machine: 50 ms against 3 ms of processor time.
+ * Starts programs that outlive this process with posix_spawn(3) instead of fork: libuv forks, and a fork of a process
+ * of some hundred MiB copies its page tables and then each page it writes; here the child shares the parent's memory
+ * until it executes its own program. Measured in a daemon on a busy machine: 50 ms against 3 ms of CPU time.
  *
- * Node knows nothing of these children: who starts one asks `hasEnded` some time, or it stays a zombie while we live.
+ * Node does not know these children: the caller must poll `hasEnded`, or the child stays a zombie while this process
+ * lives.
  */
 import { constants } from 'node:fs';
 import { checked, closeFile } from './calls.ts';
@@ -13,12 +14,12 @@ import { type Libc, libc } from './ffi/libc.ts';
 export interface DetachedProcess {
   /** Absolute path. */
   program: string;
-  /** Without the program's own name. */
-  words: readonly string[];
+  /** Arguments without argv[0]. */
+  args: readonly string[];
   environment: Readonly<Record<string, string>>;
-  /** Absolute path of the folder that it works in. */
+  /** Absolute path of the working directory. */
   folder: string;
-  /** Become its descriptors 3, 4, … 0, 1 and 2 are /dev/null; it gets no other. */
+  /** Descriptors that become 3, 4, … of the child. Its 0, 1 and 2 are /dev/null; it inherits no other. */
   inherited: readonly number[];
 }
 
@@ -32,13 +33,16 @@ const firstInherited = 3;
 const opaqueBytes = 512;
 const signalSetBytes = 128;
 
-/** In a session of its own, with no signal blocked or ignored. EquivalentCommand: `cd FOLDER && setsid --fork PROGRAM … 3<&FD 4<&FD`. */
-export function spawnDetached(wanted: DetachedProcess): number {
+/**
+ * Starts the program in a new session, with no signal blocked or ignored; returns its pid. Equivalent to: `cd FOLDER &&
+ * setsid --fork PROGRAM … 3<&FD 4<&FD`.
+ */
+export function spawnDetached(process: DetachedProcess): number {
   const c = libc();
   const succeeded = (errno: number): void => {
-    if (errno !== 0) throw kernelError(errno, 'start', wanted.program);
+    if (errno !== 0) throw kernelError(errno, 'start', process.program);
   };
-  const inherited = movedAbove(c, wanted.inherited);
+  const inherited = movedAbove(c, process.inherited);
   const actions = new Uint8Array(opaqueBytes);
   const attributes = new Uint8Array(opaqueBytes);
   succeeded(c.posix_spawn_file_actions_init(actions));
@@ -47,15 +51,15 @@ export function spawnDetached(wanted: DetachedProcess): number {
     fillActions(
       c,
       actions,
-      wanted.folder,
+      process.folder,
       inherited.map(({ fd }) => fd),
     ).forEach(succeeded);
     fillAttributes(c, attributes).forEach(succeeded);
     const pid = new Int32Array(1);
-    const environment = Object.entries(wanted.environment).map(([name, value]) => `${name}=${value}`);
-    const words = [wanted.program, ...wanted.words, null];
-    const place = new Uint8Array(pid.buffer);
-    succeeded(c.posix_spawn(place, wanted.program, actions, attributes, words, [...environment, null]));
+    const environment = Object.entries(process.environment).map(([name, value]) => `${name}=${value}`);
+    const args = [process.program, ...process.args, null];
+    const pidBytes = new Uint8Array(pid.buffer);
+    succeeded(c.posix_spawn(pidBytes, process.program, actions, attributes, args, [...environment, null]));
     return pid[0] ?? 0;
   } finally {
     c.posix_spawn_file_actions_destroy(actions);
@@ -64,7 +68,10 @@ export function spawnDetached(wanted: DetachedProcess): number {
   }
 }
 
-/** A descriptor that has another one's number in the child would be overwritten before it is passed on: copied first. */
+/**
+ * A descriptor whose number is another one's target in the child would be overwritten before it is duplicated: copied
+ * above the targets first.
+ */
 function movedAbove(c: Libc, inherited: readonly number[]): { fd: number; isCopy: boolean }[] {
   const free = firstInherited + inherited.length;
   return inherited.map((fd) => {
@@ -92,7 +99,10 @@ function fillAttributes(c: Libc, attributes: Uint8Array): number[] {
   ];
 }
 
-/** Whether a child of this process has ended, also when somebody else waited for it. EquivalentCommand: `wait -n PID`. */
+/**
+ * Whether a child of this process has ended, also when another part of the process has waited for it. Equivalent to:
+ * `wait -n PID`.
+ */
 export function hasEnded(pid: number): boolean {
   const result = libc().waitpid(pid, null, WNOHANG);
   if (result >= 0) return result === pid;

@@ -1,26 +1,26 @@
-/** Words and options of command lines. Pure. */
+/** Building blocks of shell command lines. Pure. */
 import { netnsDirectory } from '../../system/netns.ts';
 
-/** One word for sh(1), quoted when it has to be. */
+/** Formats a shell word of sh(1), quoted when necessary. */
 export function quoteWord(word: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A command line from words; empty ones are left out. */
+/** A command line of words; empty ones are omitted. */
 export const line = (...words: (string | undefined)[]): string =>
   words
     .filter((word) => word !== undefined && word !== '')
     .map((word) => quoteWord(word ?? ''))
     .join(' ');
 
-/** Name of a namespace that `ip -n` finds, or undefined. */
+/** The name by which `ip -n` finds a namespace, or undefined. */
 export function netnsName(path: string): string | undefined {
   const name = path.startsWith(`${netnsDirectory}/`) ? path.slice(netnsDirectory.length + 1) : '';
   return name === '' || name.includes('/') ? undefined : name;
 }
 
-/** `ip` or `bridge` in a namespace. */
+/** `ip` or `bridge`, executed in a namespace. */
 export function tool(program: 'ip' | 'bridge', ns: string | undefined): string[] {
   if (ns === undefined) return [program];
   const name = netnsName(ns);
@@ -36,7 +36,7 @@ export const option = (key: string, value: string | number | undefined): string[
 export const onOff = (key: string, value: boolean | undefined): string[] =>
   value === undefined ? [] : [key, value ? 'on' : 'off'];
 
-/** Commands that make, change and delete one kind of object. */
+/** Commands that create, change and delete one kind of object. */
 export interface EquivalentCommand<O> {
   create(object: O): string[];
   change(object: O): string[];

@@ -1,16 +1,16 @@
 /**
- * What wanted objects stand on: namespaces and links. What stands on something absent is absent, and what stands on
- * something that is deleted goes with it; knowing that saves asking and ordering. Pure.
+ * Dependencies of plan objects: namespaces and links. An object whose dependency is absent is absent too, and one whose
+ * dependency is deleted is deleted with it; this saves queries and requests. Pure.
  */
 import type { KernelObject } from '../desired.ts';
 import { namespaceOf } from '../system/identity.ts';
 
-/** Namespaces by path, links by `ns NUL name`. */
+/** A set of namespaces (by path) and links (by `ns NUL name`). */
 export class Dependencies {
   readonly #netns = new Set<string>();
   readonly #links = new Set<string>();
 
-  /** Takes in what an object would provide to others. */
+  /** Adds the namespace or links that an object provides to others. */
   add(object: KernelObject): void {
     if (object.kind === 'netns') this.#netns.add(object.path);
     if (object.kind === 'bridge' || object.kind === 'veth' || object.kind === 'vxlan')
@@ -18,28 +18,29 @@ export class Dependencies {
     if (object.kind === 'veth') this.#links.add(linkKey(object.peer.ns, object.peer.name));
   }
 
-  /** Whether the object stands on something in here. */
-  carries(object: KernelObject): boolean {
+  /** Whether the object depends on a member of this set. */
+  isDependencyOf(object: KernelObject): boolean {
     const ns = namespaceOf(object);
     if (ns !== undefined && this.#netns.has(ns)) return true;
-    const link = linkUnder(object);
+    const link = linkDependency(object);
     return link !== undefined && this.#links.has(linkKey(ns, link));
   }
 }
 
 /**
- * Objects whose ground is not deleted by the same plan: those that `remove` has to delete one by one. A pair with its
- * other end outside a vanishing namespace is deleted at once, not when the kernel gets to it.
+ * Objects whose dependencies are not deleted by the same plan: those that `remove` has to delete one by one. A veth
+ * pair is always included, because its other end may be outside the deleted namespace, and the kernel deletes a
+ * namespace's links later.
  */
 export function independentObjects(objects: readonly KernelObject[]): KernelObject[] {
-  const going = new Dependencies();
-  for (const object of objects) going.add(object);
-  return objects.filter((object) => object.kind === 'veth' || !going.carries(object));
+  const deleted = new Dependencies();
+  for (const object of objects) deleted.add(object);
+  return objects.filter((object) => object.kind === 'veth' || !deleted.isDependencyOf(object));
 }
 
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 
-function linkUnder(object: KernelObject): string | undefined {
+function linkDependency(object: KernelObject): string | undefined {
   switch (object.kind) {
     case 'address':
     case 'neighbour':

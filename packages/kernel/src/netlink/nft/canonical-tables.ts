@@ -1,29 +1,33 @@
 /**
- * How nft prints a table that nobody has touched, so that a rule which somebody added or deleted in ours is seen.
+ * Canonical listings of tables, to detect rules that another program added to or deleted from ours.
  *
- * Only nft knows how it prints a body, so the table is made in an empty namespace of our own, listed without elements
- * and counters, and deleted. Asked once for each body; the namespace lives as long as the context's socket.
+ * Only nft knows how it prints a body, so the table is created in an empty namespace of our own, listed without
+ * elements and counters, and deleted. Cached per body; the namespace lives as long as the context's socket.
  */
 import type { NftTableObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { NftContext, nftOutput } from './context.ts';
-import { digestComment, printTable, tableWords } from './table.ts';
+import { digestComment, printTable, tableSpec } from './table.ts';
 
 const terse = nftOutput.stateless | nftOutput.terse;
 
-/** A table's chains, rules and sets, without what changes by itself. EquivalentCommand: `nft -s -t list table FAMILY NAME`. */
+/**
+ * A table's chains, rules and sets, without elements and counters. Equivalent to: `nft -s -t list table FAMILY NAME`.
+ */
 export function listBare(context: NftContext, table: NftTableObject): string {
-  const words = tableWords(table);
-  return context.run(`list table ${words}`, { operation: 'nft list table', object: words }, terse);
+  const spec = tableSpec(table);
+  return context.run(`list table ${spec}`, { operation: 'nft list table', object: spec }, terse);
 }
 
 export class CanonicalTables {
   #scratch: NftContext | undefined;
   readonly #known = new Map<string, string | undefined>();
 
-  /** Undefined for a table that cannot be made elsewhere, such as one that names interfaces by index. */
+  /**
+   * Undefined for a table that cannot be created in another namespace, such as one that matches interfaces by index.
+   */
   listing(table: NftTableObject): string | undefined {
-    const key = `${tableWords(table)} ${digestComment(table.body)}`;
+    const key = `${tableSpec(table)} ${digestComment(table.body)}`;
     if (!this.#known.has(key)) this.#known.set(key, this.#list(table));
     return this.#known.get(key);
   }
@@ -36,8 +40,8 @@ export class CanonicalTables {
 
   #list(table: NftTableObject): string | undefined {
     this.#scratch ??= NftContext.openScratch();
-    const words = tableWords(table);
-    const purpose = { operation: 'nft add table', object: words };
+    const spec = tableSpec(table);
+    const purpose = { operation: 'nft add table', object: spec };
     try {
       this.#scratch.run(printTable(table), purpose);
     } catch (error) {
@@ -45,7 +49,7 @@ export class CanonicalTables {
       throw error;
     }
     const listing = listBare(this.#scratch, table);
-    this.#scratch.run(`delete table ${words}`, purpose);
+    this.#scratch.run(`delete table ${spec}`, purpose);
     return listing;
   }
 }
