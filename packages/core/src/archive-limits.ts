@@ -1,14 +1,14 @@
-/** Bounds on archives that come from outside (cp, load, import, layers), and the meter that holds one archive to them. */
+/** Limits for untrusted archives (cp, load, import, layers), and the meter that enforces them on one archive. */
 import { NetyardError } from './errors.ts';
 
 export interface ArchiveLimits {
-  /** Tar headers of one archive, those that only describe the next entry included. */
+  /** Tar headers per archive, including those that only extend the next header. */
   entries: number;
-  /** Files of one image archive: each is a blob in the content store. */
+  /** Files per image archive: each becomes a blob in the content store. */
   imageFiles: number;
-  /** Bytes of one archive when it is expanded: of the tar, and of its files with their holes. */
+  /** Bytes of one expanded archive: of the tar stream, and of its files including holes. */
   bytes: number;
-  /** Expanded bytes for each byte that was sent. */
+  /** Expanded bytes per transferred byte. */
   ratio: number;
 }
 
@@ -19,17 +19,19 @@ export const defaultArchiveLimits: Readonly<ArchiveLimits> = {
   ratio: Number.POSITIVE_INFINITY,
 };
 
-/** Padding alone compresses a hundredfold: the ratio says nothing of archives smaller than this. */
+/** Tar padding alone compresses a hundredfold, so the ratio is not checked below this size. */
 const RATIO_FLOOR_BYTES = 1024 * 1024;
 
-/** An archive that exceeds a bound; what was made of it so far is to be removed. */
+/** An archive exceeds a limit; the caller deletes what it has unpacked so far. */
 export class ArchiveLimitError extends NetyardError {
   constructor(reason: string, option: string) {
-    super('invalid', `invalid archive: ${reason}`, { hint: `the daemon's option --${option} sets this limit` });
+    super('invalid', `invalid archive: ${reason}`, {
+      hint: `raise the daemon's option --${option}, which sets this limit`,
+    });
   }
 }
 
-/** Counts what one archive expands to. Every method throws `ArchiveLimitError`. */
+/** Measures what one archive expands to. Every method throws `ArchiveLimitError`. */
 export class ArchiveMeter {
   readonly #limits: ArchiveLimits;
   #entries = 0;
@@ -48,13 +50,13 @@ export class ArchiveMeter {
       throw new ArchiveLimitError(`it has more than ${entries} entries`, 'max-archive-entries');
   }
 
-  /** @param size with holes */
+  /** @param size including holes */
   addFile(size: number): void {
     this.#files += size;
     this.#check(this.#files, 'its files have');
   }
 
-  /** As they come from the client or the registry. */
+  /** Counts bytes as received from the client or the registry. */
   async *sent(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of stream) {
       this.#sent += chunk.length;

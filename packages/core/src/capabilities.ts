@@ -1,7 +1,7 @@
-/** Names of capabilities (capabilities(7)) as `--cap-add` and `--cap-drop` take them. Pure. */
+/** Capability names (capabilities(7)) as accepted by `--cap-add` and `--cap-drop`. Pure. */
 import { NetyardError } from './errors.ts';
 
-/** In the order of their numbers in linux/capability.h. */
+/** In numerical order of linux/capability.h. */
 export const allCapabilities: readonly string[] = (
   'CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE ' +
   'NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN ' +

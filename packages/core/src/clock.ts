@@ -1,6 +1,6 @@
-/** Time comes in as a parameter, so that everything that needs it can be tested without waiting. */
+/** A clock that is passed as a parameter, so that code that depends on time can be tested without waiting. */
 export interface Clock {
-  /** Nanoseconds since 1970, UTC. */
+  /** Nanoseconds since the Unix epoch, UTC. */
   now(): bigint;
 }
 
@@ -28,5 +28,5 @@ export function formatTime(nanoseconds: bigint): string {
   return `${seconds}.${(nanoseconds % 1_000_000_000n).toString().padStart(9, '0')}Z`;
 }
 
-/** Docker's word for "never". */
+/** Docker's timestamp for "never". */
 export const zeroTime = '0001-01-01T00:00:00Z';

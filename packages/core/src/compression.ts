@@ -1,4 +1,4 @@
-/** Streams that may be compressed: told by their first bytes, not by their name. Reads nothing but the stream. */
+/** Detects and decompresses streams by their first bytes, not by a file name. */
 import { Readable } from 'node:stream';
 import type { ArchiveMeter } from './archive-limits.ts';
 import { NetyardError } from './errors.ts';
@@ -11,21 +11,21 @@ const magics: { compression: Compression; bytes: number[] }[] = [
   { compression: 'bzip2', bytes: [0x42, 0x5a, 0x68] },
   { compression: 'xz', bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
 ];
-const longestMagic = 6;
+const maxMagicLength = 6;
 
-/** What the first bytes of a stream say; six are enough. Pure. */
+/** Detects the compression from a stream's first bytes; six are sufficient. Pure. */
 export function detectCompression(head: Uint8Array): Compression {
   const found = magics.find(({ bytes }) => bytes.every((byte, index) => head[index] === byte));
   return found?.compression ?? 'none';
 }
 
 /**
- * Reads until `count` bytes or the end have come, and gives them with a stream that still has everything. The stream
- * must be read to its end or returned, else the source stays open.
+ * Reads `count` bytes, or fewer at the end, and returns them with a stream that still contains them. The caller must
+ * read the stream to its end or close it, otherwise the source stays open.
  */
 export async function peek(
   source: AsyncIterable<Uint8Array>,
-  count = longestMagic,
+  count = maxMagicLength,
 ): Promise<{ head: Uint8Array; stream: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
@@ -49,8 +49,9 @@ async function* rejoin(chunks: Uint8Array[], rest: AsyncIterator<Uint8Array>): A
 }
 
 /**
- * The stream itself, or what a gzip or zstd stream holds. Ends with an error when the compressed data are damaged or
- * cut off, or its meter's bounds are exceeded. Throws `invalid` for bzip2 and xz, which Node cannot read.
+ * Returns the stream itself, or the contents of a gzip or zstd stream. The stream fails when the compressed data are
+ * damaged or truncated, or when they exceed a limit of the meter. Throws `invalid` for bzip2 and xz, which Node does
+ * not support.
  */
 export async function decompress(
   source: AsyncIterable<Uint8Array>,
@@ -68,20 +69,20 @@ async function inflate(
   if (compression === 'none') return { compression, stream };
   if (compression !== 'gzip' && compression !== 'zstd') {
     throw new NetyardError('invalid', `${compression} compression is not supported`, {
-      hint: 'Compress the archive with gzip or zstd, or not at all.',
+      hint: 'compress the archive with gzip or zstd, or not at all',
     });
   }
-  // Loaded when needed: it costs the command 10 ms at each start.
+  // Loaded lazily: loading it would add 10 ms to each start of the CLI.
   const { createGunzip, createZstdDecompress } = await import('node:zlib');
   const inflater = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   const compressed = Readable.from(stream, { objectMode: false });
   compressed.on('error', (error) => inflater.destroy(error));
   inflater.on('close', () => compressed.destroy());
-  return { compression, stream: explained(compressed.pipe(inflater), compression) };
+  return { compression, stream: withInvalidErrors(compressed.pipe(inflater), compression) };
 }
 
-/** Damaged data are the sender's mistake. */
-async function* explained(inflated: Readable, compression: Compression): AsyncGenerator<Uint8Array> {
+/** Reports damaged data as an error of the sender. */
+async function* withInvalidErrors(inflated: Readable, compression: Compression): AsyncGenerator<Uint8Array> {
   try {
     yield* inflated;
   } catch (error) {

@@ -20,7 +20,7 @@ import { macFromIpv4, parseMac } from './mac.ts';
 import { KeyedQueue } from './queue.ts';
 import { withUndo } from './undo.ts';
 
-test('IPv4 and IPv6 text survives a round trip in canonical form', () => {
+test('IPv4 and IPv6 addresses are parsed and formatted in canonical form', () => {
   const cases: [string, string][] = [
     ['172.17.0.2', '172.17.0.2'],
     ['0.0.0.0', '0.0.0.0'],
@@ -39,7 +39,7 @@ test('IPv4 and IPv6 text survives a round trip in canonical form', () => {
   }
 });
 
-test('bad addresses and prefixes are refused as invalid', () => {
+test('invalid addresses and prefixes are rejected', () => {
   for (const text of ['', '1.2.3', '1.2.3.4.5', '256.0.0.1', '01.2.3.4', 'fe80::1%eth0', ':::', 'a'])
     assert.throws(
       () => parseIp(text),
@@ -52,7 +52,7 @@ test('bad addresses and prefixes are refused as invalid', () => {
     );
 });
 
-test('prefix arithmetic', () => {
+test('prefixes have a size, a network and a last address', () => {
   const bip = parsePrefix('192.168.11.1/24');
   assert.equal(formatPrefix(bip), '192.168.11.1/24');
   assert.equal(formatPrefix(networkOf(bip)), '192.168.11.0/24');
@@ -64,13 +64,13 @@ test('prefix arithmetic', () => {
   assert.ok(!prefixesOverlap(bip, parsePrefix('::/0')));
 });
 
-test('MAC addresses', () => {
+test('MAC addresses are parsed, formatted and derived from IPv4 addresses', () => {
   assert.equal(macFromIpv4(ipToBytes(parseIp('172.17.0.2'))), '02:42:ac:11:00:02');
   assert.deepEqual([...parseMac('02-42-AC-11-00-02')], [2, 0x42, 0xac, 0x11, 0, 2]);
   assert.throws(() => parseMac('02:42'), /is not a valid mac address/);
 });
 
-test('ids are Docker ids', () => {
+test('ids have the form of Docker ids', () => {
   assert.ok(isFullId(newId()));
 });
 
@@ -78,7 +78,7 @@ test('times have nine decimals', () => {
   assert.equal(formatTime(1_700_000_000_123_456_789n), '2023-11-14T22:13:20.123456789Z');
 });
 
-test('a refused system call in the words that everybody has', () => {
+test('a failed system call has the message of strerror(3)', () => {
   const refusal = (work: () => unknown): [string, string] => {
     try {
       work();
@@ -104,11 +104,11 @@ test('a refused system call in the words that everybody has', () => {
     refusal(() => mkdirSync('/')),
     ['mkdir /: file exists', 'file exists'],
   );
-  assert.equal(messageOf(new Error("ENOENT: said by somebody, open 'x'")), "ENOENT: said by somebody, open 'x'");
+  assert.equal(messageOf(new Error("ENOENT: from another source, open 'x'")), "ENOENT: from another source, open 'x'");
   assert.deepEqual([messageOf('text'), reasonOf(new Error('other'))], ['text', 'other']);
 });
 
-test('work on one key is serial, also after a failure', async () => {
+test('work on one key runs serially, also after a failure', async () => {
   const queue = new KeyedQueue();
   const seen: number[] = [];
   const slow = queue.run('a', async () => {
@@ -122,7 +122,7 @@ test('work on one key is serial, also after a failure', async () => {
   assert.deepEqual(seen, [1, 2]);
 });
 
-test('a failure undoes forward work, last step first, and tells of failures of the undoing', async () => {
+test('a failure rolls back completed steps in reverse order and reports failures of the rollback', async () => {
   const seen: string[] = [];
   const work = withUndo(async (undo) => {
     undo.push(() => void seen.push('first'));

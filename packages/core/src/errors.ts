@@ -1,26 +1,26 @@
 /**
- * Errors every box shares: a code from one closed set, a message for people, a hint what to do, and the cause.
+ * The error type of all packages: a code from a closed set, a message, a hint how to fix it, and the cause.
  *
- * Codes are the domain's, not HTTP's: the one table that maps them to statuses stands in docker-api.
+ * Codes belong to the domain, not to HTTP: `docker-api` has the table that maps them to status codes.
  */
 
-/** What kind of failure it is. `docker-api` maps each to one HTTP status, `cli` to an exit code. */
+/** Kinds of failures. `docker-api` maps each to an HTTP status, `cli` to an exit code. */
 export const errorCodes = [
-  'invalid', // the request itself is wrong; nothing was touched
-  'unauthorized', // a registry or a peer refused our credentials
-  'forbidden', // a rule of Netyard's, such as removing a predefined network
+  'invalid', // the request is invalid; nothing was changed
+  'unauthorized', // a registry or a peer rejected our credentials
+  'forbidden', // forbidden by a rule, such as removing a predefined network
   'not-found', // no such container, image, network, ...
-  'conflict', // the present state does not allow it (name in use, container running)
-  'not-modified', // it is already so: an answer rather than a failure
-  'unavailable', // a part we stand on (containerd, a registry) does not answer
-  'not-implemented', // Docker has it, Netyard does not
-  'internal', // everything else, kernel errors included
+  'conflict', // the current state does not allow it (name in use, container running)
+  'not-modified', // already in the requested state: a response rather than a failure
+  'unavailable', // a dependency (containerd, a registry) does not respond
+  'not-implemented', // Docker implements it, Netyard does not
+  'internal', // everything else, including kernel errors
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
 
 export interface ErrorDetails {
-  /** One sentence: what the reader can do about it. */
+  /** One instruction that fixes the problem. */
   hint?: string;
   cause?: unknown;
 }
@@ -37,15 +37,15 @@ export class NetyardError extends Error {
   }
 }
 
-/** A refused kernel operation, with everything needed to find out why. */
+/** A failed kernel operation, with the details needed to diagnose it. */
 export class KernelError extends NetyardError {
   /** Positive number, as in errno(3). */
   readonly errno: number;
   /** Symbolic name, such as `EEXIST`. */
   readonly errnoName: string;
-  /** The operation in the words of its shell twin, such as `ip link add`. */
+  /** The equivalent command, such as `ip link add`. */
   readonly operation: string;
-  /** What it was done to, such as `veth0 in /run/netns/r1`. */
+  /** The object of the operation, such as `veth0 in /run/netns/r1`. */
   readonly object: string;
 
   constructor(
@@ -65,27 +65,27 @@ export function isNetyardError(error: unknown, code?: ErrorCode): error is Netya
   return error instanceof NetyardError && (code === undefined || error.code === code);
 }
 
-/** Where Node's words for a refused system call are not those that everybody else has. */
-const systemWords: Readonly<Record<string, string>> = {
+/** Error codes whose description in Node differs from strerror(3). */
+const systemDescriptions: Readonly<Record<string, string>> = {
   EISDIR: 'is a directory',
   EEXIST: 'file exists',
 };
 
-/** The message of anything that was thrown; of a refused system call as Go says it: `open X: no such file or directory`. */
+/** The message of any thrown value; of a failed system call in Go's format: `open X: no such file or directory`. */
 export function messageOf(error: unknown): string {
   const call = systemCall(error);
   if (call) return `${call.name}${call.path === '' ? '' : ` ${call.path}`}: ${call.reason}`;
   return error instanceof Error ? error.message : String(error);
 }
 
-/** For who names the file already: `no such file or directory` alone. */
+/** The reason alone, for messages that already name the file: `no such file or directory`. */
 export const reasonOf = (error: unknown): string => systemCall(error)?.reason ?? messageOf(error);
 
-/** Taken from Node's `ENOENT: no such file or directory, open 'X'`. */
+/** Parses Node's `ENOENT: no such file or directory, open 'X'`. */
 function systemCall(error: unknown): { name: string; path: string; reason: string } | undefined {
   if (!(error instanceof Error) || !('syscall' in error)) return undefined;
-  const [, code = '', words = '', name, path = ''] =
+  const [, code = '', description = '', name, path = ''] =
     /^(E[A-Z0-9]+): (.+), ([a-z]+)(?: '(.*)')?$/s.exec(error.message) ?? [];
   if (name === undefined) return undefined;
-  return { name, path: path.replace("' -> '", ' '), reason: systemWords[code] ?? words };
+  return { name, path: path.replace("' -> '", ' '), reason: systemDescriptions[code] ?? description };
 }

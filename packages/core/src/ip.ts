@@ -1,8 +1,8 @@
 /**
- * IPv4 and IPv6 addresses and prefixes as plain text plus arithmetic on bigints.
+ * IPv4 and IPv6 addresses and prefixes: parsing, formatting, and arithmetic on bigints. Pure.
  *
- * Between boxes an address is canonical text (`172.17.0.2`, `fd00::1`; RFC 5952 for IPv6) and a prefix is
- * `address/length`; these functions are where text becomes numbers. Pure.
+ * Between packages an address is canonical text (`172.17.0.2`, `fd00::1`; RFC 5952 for IPv6) and a prefix is
+ * `address/length`.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { NetyardError } from './errors.ts';
@@ -22,7 +22,7 @@ export interface Prefix extends Ip {
 
 const bitsOf = (family: IpFamily): number => (family === 4 ? 32 : 128);
 
-/** Parses `172.17.0.2` or `fd00::1`. Throws `invalid`. Zones (`fe80::1%eth0`) are refused. */
+/** Parses `172.17.0.2` or `fd00::1`. Throws `invalid`, also for zones (`fe80::1%eth0`). */
 export function parseIp(text: string): Ip {
   if (isIPv4(text)) return { family: 4, value: text.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n) };
   if (isIPv6(text) && !text.includes('%')) return { family: 6, value: parseIpv6Value(text) };

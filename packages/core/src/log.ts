@@ -1,4 +1,7 @@
-/** What a box needs to log; the daemon plugs pino in. Errors are logged once, where they are answered or dropped. */
+/**
+ * The logging interface of all packages; the daemon implements it with pino. An error is logged once, where it is
+ * returned to the client or ignored.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {

@@ -1,7 +1,7 @@
 /** Ethernet addresses as lower-case `02:42:ac:11:00:02`. Pure. */
 import { NetyardError } from './errors.ts';
 
-/** Six bytes. Accepts `:` and `-` between bytes. Throws `invalid` with Docker's words. */
+/** Parses six bytes separated by `:` or `-`. Throws `invalid` with Docker's message. */
 export function parseMac(text: string): Uint8Array {
   if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) {
     throw new NetyardError('invalid', `${text} is not a valid mac address`);
@@ -13,7 +13,7 @@ export function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-/** Docker's locally administered address made from an IPv4 address: `02:42` and its four bytes. */
+/** Docker's locally administered address derived from an IPv4 address: `02:42` and its four bytes. */
 export function macFromIpv4(bytes: Uint8Array): string {
   return formatMac(Uint8Array.from([0x02, 0x42, ...bytes.subarray(0, 4)]));
 }

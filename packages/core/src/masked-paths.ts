@@ -1,6 +1,6 @@
-/** Paths of /proc and /sys that a container must not see, or not write: Docker's lists. */
+/** Paths in /proc and /sys that are hidden or read-only in containers: Docker's lists. */
 
-/** Hidden: they tell about the host, or do things to it. */
+/** Hidden: they expose information about the host or control it. */
 export const defaultMaskedPaths: readonly string[] = [
   '/proc/acpi',
   '/proc/asound',

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseIp, parsePrefix } from './ip.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
-test('an index of disjoint prefixes', () => {
+test('an index of disjoint prefixes finds, adds and deletes prefixes and rejects overlaps', () => {
   const index = new PrefixIndex<string>();
   const texts = ['10.2.0.0/16', '10.0.0.0/24', '192.168.12.0/24', '10.0.1.0/32', 'fd00::/64', '255.255.255.255/32'];
   for (const text of texts) index.add(parsePrefix(text), text);

@@ -1,6 +1,6 @@
 /**
- * Disjoint prefixes in order, each with a value: whom an address or another prefix meets is found by bisection, so that
- * the thousandth costs what the first one cost. No longest match: what overlaps is refused.
+ * A sorted index of disjoint prefixes with values. Lookups of addresses and overlapping prefixes use binary search. No
+ * longest-prefix match: overlapping prefixes are rejected.
  */
 import { type Ip, type IpFamily, lastOf, networkOf, type Prefix } from './ip.ts';
 
@@ -14,27 +14,27 @@ interface Entry<T> {
 export class PrefixIndex<T> {
   readonly #entries: Record<IpFamily, Entry<T>[]> = { 4: [], 6: [] };
 
-  /** One that has addresses in common with the prefix. */
+  /** An entry that overlaps with the prefix. */
   overlapping(prefix: Prefix): { prefix: Prefix; value: T } | undefined {
     const entries = this.#entries[prefix.family];
     const entry = entries[firstEndingFrom(entries, networkOf(prefix).value)];
     return entry !== undefined && entry.first <= lastOf(prefix).value ? entry : undefined;
   }
 
-  /** The one that holds the address. */
+  /** The entry that contains the address. */
   find(ip: Ip): { prefix: Prefix; value: T } | undefined {
     return this.overlapping({ ...ip, length: ip.family === 4 ? 32 : 128 });
   }
 
-  /** Throws RangeError where there is one already: ask `overlapping` first. */
+  /** Throws RangeError when the prefix overlaps with an entry: check `overlapping` first. */
   add(prefix: Prefix, value: T): void {
-    if (this.overlapping(prefix)) throw new RangeError('the prefix overlaps with one that is there');
+    if (this.overlapping(prefix)) throw new RangeError('the prefix overlaps with an existing one');
     const entries = this.#entries[prefix.family];
     const first = networkOf(prefix).value;
     entries.splice(firstEndingFrom(entries, first), 0, { first, last: lastOf(prefix).value, prefix, value });
   }
 
-  /** Exactly this one; false when it is not there. */
+  /** Deletes exactly this prefix; false when it is not in the index. */
   delete(prefix: Prefix): boolean {
     const entries = this.#entries[prefix.family];
     const first = networkOf(prefix).value;
@@ -46,7 +46,10 @@ export class PrefixIndex<T> {
   }
 }
 
-/** Place of the first entry that does not end before the address; of disjoint ones the only that may hold it. */
+/**
+ * Position of the first entry that does not end before the address: of disjoint entries the only one that can contain
+ * it.
+ */
 function firstEndingFrom(entries: readonly { last: bigint }[], address: bigint): number {
   let low = 0;
   let high = entries.length;

@@ -1,4 +1,4 @@
-/** Work on the same key runs one after the other, in the order it was asked for; other keys do not wait. */
+/** Serializes work per key, in the order of the calls; different keys run concurrently. */
 export class KeyedQueue {
   readonly #tails = new Map<string, Promise<unknown>>();
 

@@ -1,16 +1,16 @@
-/** Long work on the one thread that everything else shares. */
+/** Time slices for long work in the single-threaded event loop. */
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 
-/** What other work may have to wait for one piece of long work. */
+/** Maximum time that one piece of long work blocks the event loop. */
 const sliceMs = 2;
 
 /**
- * Lets others in when a piece of long work has had the thread for a while.
+ * Yields to the event loop when a piece of long work has used up its time slice.
  *
- *     const turn = new TimeSlice();
+ *     const slice = new TimeSlice();
  *     for (const file of files) {
- *       look(file);
- *       if (turn.isOver) await turn.next();
+ *       process(file);
+ *       if (slice.isOver) await slice.next();
  *     }
  */
 export class TimeSlice {

@@ -1,4 +1,4 @@
-/** Forward work that can be taken back: each step pushes how to undo itself. */
+/** Rollback of multi-step operations: each completed step pushes a function that undoes it. */
 import { messageOf, NetyardError } from './errors.ts';
 
 type UndoStep = () => void | Promise<void>;
@@ -10,12 +10,12 @@ export class UndoStack {
     this.#steps.push(step);
   }
 
-  /** Forgets the steps: the work is done and stays. */
+  /** Discards the undo functions after success. */
   commit(): void {
     this.#steps.length = 0;
   }
 
-  /** Runs the steps backwards, goes on after a failure and returns all failures. */
+  /** Runs the undo functions in reverse order, continues after failures and returns all of them. */
   async rollback(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
@@ -29,7 +29,7 @@ export class UndoStack {
   }
 }
 
-/** Runs `work`; when it fails, undoes what it pushed and rethrows, with failures of the undoing in the hint. */
+/** Runs `work`; on failure rolls back and rethrows, with failures of the rollback in the hint. */
 export async function withUndo<T>(work: (undo: UndoStack) => Promise<T>): Promise<T> {
   const undo = new UndoStack();
   try {
@@ -40,7 +40,7 @@ export async function withUndo<T>(work: (undo: UndoStack) => Promise<T>): Promis
     const failures = await undo.rollback();
     if (failures.length === 0) throw error;
     const code = error instanceof NetyardError ? error.code : 'internal';
-    const hint = `undoing it failed as well: ${failures.map(messageOf).join('; ')}`;
+    const hint = `the rollback failed as well: ${failures.map(messageOf).join('; ')}`;
     throw new NetyardError(code, messageOf(error), { hint, cause: error });
   }
 }

@@ -1,4 +1,4 @@
-/** Bytes of an async iterable, taken in the portions that a format asks for. */
+/** Reads an async iterable of chunks in portions of requested sizes. */
 export class ByteSource {
   readonly #iterator: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -8,7 +8,7 @@ export class ByteSource {
     this.#iterator = source[Symbol.asyncIterator]();
   }
 
-  /** Exactly so many, or fewer at the end of the source. */
+  /** Exactly `length` bytes, or fewer at the end of the source. */
   async take(length: number): Promise<Uint8Array> {
     if (this.#chunk.length >= length) return this.#cut(length);
     const parts: Uint8Array[] = [];
@@ -21,7 +21,7 @@ export class ByteSource {
     return Buffer.concat(parts);
   }
 
-  /** At least one and at most so many, as they come; none at the end. */
+  /** Between one and `most` bytes, as available; none at the end. */
   async some(most: number): Promise<Uint8Array> {
     if (!(await this.#fill())) return new Uint8Array(0);
     return this.#cut(Math.min(most, this.#chunk.length));

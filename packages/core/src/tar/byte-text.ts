@@ -1,12 +1,13 @@
 /**
- * Names of files are bytes, JavaScript's strings are not: bytes that are no UTF-8 become lone surrogates U+DC80 to
- * U+DCFF, one per byte, and turn back into the same bytes (the scheme of Python's PEP 383). Pure.
+ * Converts between bytes and strings without loss. File names are bytes, JavaScript strings are UTF-16: bytes that are
+ * not valid UTF-8 become lone surrogates U+DC80 to U+DCFF, one per byte, and are converted back to the same bytes (as
+ * in Python's PEP 383). Pure.
  */
 
 const firstEscape = 0xdc80;
 const lastEscape = 0xdcff;
 
-/** Any bytes as text that `bytesOf` turns back into exactly these bytes. */
+/** Converts any bytes to text that `bytesOf` converts back to exactly these bytes. */
 export function textOf(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   return text.includes('\ufffd') && !Buffer.from(text).equals(bytes) ? escaped(bytes) : text;
@@ -27,7 +28,7 @@ function escaped(bytes: Uint8Array): string {
   return text;
 }
 
-/** Length of the valid UTF-8 sequence that begins here; 0 when there is none. */
+/** Length of the valid UTF-8 sequence at a position; 0 when there is none. */
 function sequenceAt(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0;
   const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
@@ -54,5 +55,5 @@ export function bytesOf(text: string): Buffer {
 /** A path for node:fs, which writes strings as UTF-8. */
 export const fsPath = (text: string): string | Buffer => (text.isWellFormed() ? text : bytesOf(text));
 
-/** The bytes with the NUL that ends a string of C. */
+/** The bytes with a terminating NUL. */
 export const cString = (text: string): Buffer => Buffer.concat([bytesOf(text), Buffer.alloc(1)]);

@@ -1,12 +1,15 @@
-/** Header blocks and pax records from bytes. Accepts what Go's archive/tar accepts, so that containerd and dockerd see the same entries. Pure. */
+/**
+ * Decodes header blocks and pax records. Accepts what Go's archive/tar accepts, so that containerd and dockerd see the
+ * same entries. Pure.
+ */
 import { textOf } from './byte-text.ts';
 import { blockSize, checksumsOf, invalidTar, type Segment, type TarHeader, type TarType } from './header.ts';
 
-/** A header block as it stands, before the records that stand before it are applied. */
+/** A decoded header block, before preceding extension records are applied. */
 export interface RawHeader {
   flag: string;
   header: TarHeader;
-  /** Bytes of the block itself, for the sparse map of GNU's old format. */
+  /** The raw block, for the sparse map of GNU's old format. */
   block: Uint8Array;
 }
 
@@ -53,7 +56,7 @@ export function decodeHeader(block: Uint8Array): RawHeader {
   };
 }
 
-/** POSIX has 155 bytes for the first part of a name, Schilling's star 131; GNU uses the place for other things. */
+/** POSIX has 155 bytes for the name's prefix, Schilling's star 131; GNU uses the field for other data. */
 function prefixOf(block: Uint8Array, magic: string): string {
   if (magic !== 'ustar\x0000') return '';
   const isStar = Buffer.from(block.subarray(508, 512)).toString('latin1') === 'tar\0';
@@ -72,7 +75,7 @@ export function cText(bytes: Uint8Array): string {
   return textOf(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** Octal digits, or with the first bit set a big-endian two's complement number. */
+/** Octal digits, or, when the first bit is set, a big-endian two's complement number. */
 export function numberAt(block: Uint8Array, offset: number, length: number): number {
   const field = block.subarray(offset, offset + length);
   const first = field[0] ?? 0;
@@ -100,7 +103,10 @@ function base256(field: Uint8Array, negative: boolean): number {
 
 export type PaxRecords = ReadonlyMap<string, Uint8Array>;
 
-/** Records `LENGTH KEY=VALUE\n`; of sparse 0.0, whose keys repeat, the pairs become one record as in 0.1. */
+/**
+ * Records `LENGTH KEY=VALUE
+ * `. The pairs of sparse 0.0, whose keys repeat, are merged into one record as in 0.1.
+ */
 export function decodePax(bytes: Uint8Array): PaxRecords {
   const records = new Map<string, Uint8Array>();
   const pairs: string[] = [];
@@ -113,7 +119,7 @@ export function decodePax(bytes: Uint8Array): PaxRecords {
     if (!isRecord || equals < 0 || equals >= end || equals === space + 1) throw invalidTar('invalid pax record');
     const key = textOf(bytes.subarray(space + 1, equals));
     const value = bytes.subarray(equals + 1, end - 1);
-    if (isText(key) && value.includes(0)) throw invalidTar(`pax record ${key} has a NUL`);
+    if (isText(key) && value.includes(0)) throw invalidTar(`pax record ${key} contains a NUL byte`);
     if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') pairs.push(textOf(value));
     else records.set(key, value);
     at = end;
@@ -126,7 +132,7 @@ const isText = (key: string): boolean => ['path', 'linkpath', 'uname', 'gname'].
 
 const xattrPrefix = 'SCHILY.xattr.';
 
-/** The header with what its pax records say. Empty values count as absent, as in Go. */
+/** Applies pax records to a header. Empty values count as absent, as in Go. */
 export function applyPax(header: TarHeader, records: PaxRecords): TarHeader {
   const applied = { ...header };
   const xattrs = new Map<string, Uint8Array>();
@@ -144,20 +150,20 @@ export function applyPax(header: TarHeader, records: PaxRecords): TarHeader {
 
 function wholeNumber(key: string, text: string): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw invalidTar(`pax record ${key} is no number`);
+  if (!Number.isSafeInteger(value)) throw invalidTar(`pax record ${key} is not a number`);
   return value;
 }
 
-/** Decimal seconds to nanoseconds; digits beyond are cut off. */
+/** Decimal seconds to nanoseconds; further digits are truncated. */
 export function decodeTime(text: string): bigint {
   const parts = /^(-?)(\d{1,15})(?:\.(\d*))?$/.exec(text);
-  if (!parts) throw invalidTar('a pax record is no time');
+  if (!parts) throw invalidTar('a pax record is not a valid time');
   const [, sign = '', seconds = '', fraction = ''] = parts;
   const value = BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
   return sign === '-' ? -value : value;
 }
 
-/** The four entries of a header of GNU's old sparse format, or the 21 of a block that continues it. */
+/** The four entries in a header of GNU's old sparse format, or the 21 in a continuation block. */
 export function decodeOldSparse(block: Uint8Array, offset: number, count: number): Segment[] {
   const segments: Segment[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -177,7 +183,7 @@ export const oldSparse = {
   blockMore: 504,
 };
 
-/** Throws `invalid` unless segments are in order, apart, inside the file, and have as many bytes as are stored. */
+/** Throws `invalid` unless segments are ordered, disjoint, within the file, and as long in total as the stored data. */
 export function checkSparse(segments: readonly Segment[], size: number, stored: number): void {
   let end = 0;
   let sum = 0;

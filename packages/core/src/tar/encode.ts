@@ -1,4 +1,4 @@
-/** Header blocks and pax records as bytes: ustar, with pax records for what it has no place for. Pure. */
+/** Encodes header blocks and pax records: ustar, with pax records for values that ustar cannot represent. Pure. */
 import { bytesOf } from './byte-text.ts';
 import { blockSize, checksumsOf, padding, type TarHeader, type TarType } from './header.ts';
 
@@ -14,11 +14,11 @@ const flags: Readonly<Record<TarType, string>> = {
   'contiguous-file': '7',
 };
 
-const longestName = 100;
-const largestId = 0o7777777;
-const largestSize = 0o77777777777;
+const maxNameLength = 100;
+const maxId = 0o7777777;
+const maxSize = 0o77777777777;
 
-/** All that stands before an entry's content. */
+/** All blocks that precede an entry's content. */
 export function encodeHeader(header: TarHeader): Buffer {
   const records = paxRecords(header);
   const plain = headerBlock(header, flags[header.type]);
@@ -31,16 +31,16 @@ export function encodeHeader(header: TarHeader): Buffer {
   return Buffer.concat([pax, body, Buffer.alloc(padding(body.length)), plain]);
 }
 
-/** Zeros that fill up the last block of a content. */
+/** Zeros that pad the content to a full block. */
 export const encodePadding = (size: number): Buffer => Buffer.alloc(padding(size));
 
-/** Two blocks of zeros. */
+/** The end of an archive: two blocks of zeros. */
 export const encodeEnd = (): Buffer => Buffer.alloc(2 * blockSize);
 
 function headerBlock(header: TarHeader, flag: string): Buffer {
   const block = Buffer.alloc(blockSize);
-  bytesOf(header.name).copy(block, 0, 0, longestName);
-  bytesOf(header.linkname).copy(block, 157, 0, longestName);
+  bytesOf(header.name).copy(block, 0, 0, maxNameLength);
+  bytesOf(header.linkname).copy(block, 157, 0, maxNameLength);
   const seconds = header.mtime / 1_000_000_000n;
   octal(block, 100, 8, header.mode & 0o7777);
   octal(block, 108, 8, header.uid);
@@ -56,7 +56,7 @@ function headerBlock(header: TarHeader, flag: string): Buffer {
   return block;
 }
 
-/** What does not fit is zero here and has a pax record. */
+/** Values that do not fit are zero here and have a pax record. */
 function octal(block: Buffer, offset: number, length: number, value: number): void {
   const digits = value.toString(8).padStart(length - 1, '0');
   block.write(digits.length < length && value >= 0 ? digits : '0'.repeat(length - 1), offset, 'latin1');
@@ -68,18 +68,23 @@ function paxRecords(header: TarHeader): Buffer[] {
   const { name, linkname, uid, gid, size, mtime, xattrs } = header;
   if (isLong(name)) add('path', bytesOf(name));
   if (isLong(linkname)) add('linkpath', bytesOf(linkname));
-  if (uid > largestId) add('uid', String(uid));
-  if (gid > largestId) add('gid', String(gid));
-  if (size > largestSize) add('size', String(size));
-  if (mtime < 0n || mtime % 1_000_000_000n !== 0n || mtime > BigInt(largestSize) * 1_000_000_000n)
+  if (uid > maxId) add('uid', String(uid));
+  if (gid > maxId) add('gid', String(gid));
+  if (size > maxSize) add('size', String(size));
+  if (mtime < 0n || mtime % 1_000_000_000n !== 0n || mtime > BigInt(maxSize) * 1_000_000_000n)
     add('mtime', encodeTime(mtime));
   for (const [key, value] of xattrs) add(`SCHILY.xattr.${key}`, value);
   return records;
 }
 
-/** Text that is not ASCII has a record too: its bytes are UTF-8 there by definition, in a header by custom only. */
+/**
+ * Whether a name needs a record. Non-ASCII text does too: a pax record is UTF-8 by definition, a header only by
+ * convention.
+ */
 const isLong = (text: string): boolean =>
-  text.length > longestName || (/[^\x20-\x7e]/.test(text) && text.isWellFormed()) || bytesOf(text).length > longestName;
+  text.length > maxNameLength ||
+  (/[^\x20-\x7e]/.test(text) && text.isWellFormed()) ||
+  bytesOf(text).length > maxNameLength;
 
 /** Decimal seconds. */
 export function encodeTime(time: bigint): string {
@@ -90,7 +95,10 @@ export function encodeTime(time: bigint): string {
   return `${time < 0n ? '-' : ''}${positive / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
-/** `LENGTH KEY=VALUE\n`, its length counted in. */
+/**
+ * `LENGTH KEY=VALUE
+ * `; the length includes its own digits.
+ */
 function paxRecord(key: string, value: string | Uint8Array): Buffer {
   const rest = Buffer.concat([Buffer.from(' '), bytesOf(key), Buffer.from('='), Buffer.from(value), Buffer.from('\n')]);
   let length = rest.length + 1;

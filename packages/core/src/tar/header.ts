@@ -1,4 +1,6 @@
-/** Tar entries as values, and what readers and writers share. Format: pax(1), GNU tar's "Basic Tar Format". Pure. */
+/**
+ * The tar header type, and functions shared by readers and writers. Format: pax(1), GNU tar's "Basic Tar Format". Pure.
+ */
 import { NetyardError } from '../errors.ts';
 
 export const blockSize = 512;
@@ -14,23 +16,23 @@ export type TarType =
   | 'block-device'
   | 'unknown';
 
-/** Names, link targets and names of attributes are text as `textOf` makes it: every byte survives. */
+/** Names, link targets and attribute names are text as returned by `textOf`, which preserves every byte. */
 export interface TarHeader {
   name: string;
   type: TarType;
-  /** '' unless it is a link. */
+  /** Target of a link; otherwise ''. */
   linkname: string;
-  /** Of the file, holes included. */
+  /** Size of the file, including holes. */
   size: number;
   mode: number;
   uid: number;
   gid: number;
-  /** Nanoseconds since 1970, negative before. */
+  /** Nanoseconds since the Unix epoch; negative before it. */
   mtime: bigint;
   devmajor: number;
   devminor: number;
   xattrs: ReadonlyMap<string, Uint8Array>;
-  /** Where a sparse file has data, in order; undefined for other files. */
+  /** Data segments of a sparse file, in order; undefined for other files. */
   sparse?: readonly Segment[];
 }
 
@@ -39,7 +41,7 @@ export interface Segment {
   length: number;
 }
 
-/** A header of these values; what is left out is zero, empty, or a plain file. */
+/** A header with these values; omitted ones are zero, empty, or a regular file's. */
 export function tarHeader(values: Partial<TarHeader> & { name: string }): TarHeader {
   return {
     type: 'file',
@@ -56,7 +58,7 @@ export function tarHeader(values: Partial<TarHeader> & { name: string }): TarHea
   };
 }
 
-/** A header's checksum: the sum of its bytes with the sum's own field as spaces. */
+/** A header's checksum: the sum of its bytes, with the checksum field as spaces. */
 export function checksumsOf(block: Uint8Array): { unsigned: number; signed: number } {
   let unsigned = 0;
   let signed = 0;
@@ -70,7 +72,7 @@ export function checksumsOf(block: Uint8Array): { unsigned: number; signed: numb
 
 export const padding = (size: number): number => (blockSize - (size % blockSize)) % blockSize;
 
-/** Types of which an entry is its header alone, whatever the size field says. */
+/** Entries of these types have no content, whatever the size field says. */
 export const isHeaderOnly = (type: TarType): boolean =>
   type !== 'file' && type !== 'contiguous-file' && type !== 'unknown';
 
@@ -78,8 +80,8 @@ export const invalidTar = (reason: string): NetyardError =>
   new NetyardError('invalid', `invalid tar archive: ${reason}`);
 
 /**
- * A member's path as clean text without a leading slash, '' for the top itself; undefined when it leads out of the
- * archive's top.
+ * A member's normalized path without a leading slash, '' for the root itself; undefined when it leaves the archive's
+ * root.
  */
 export function memberPath(name: string): string | undefined {
   const parts: string[] = [];

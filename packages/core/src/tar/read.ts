@@ -1,6 +1,6 @@
 /**
- * Reading tar archives entry by entry; what is done with an entry is the caller's. Reads ustar, GNU (long names, base
- * 256, old sparse) and pax (GNU sparse 0.0, 0.1, 1.0). Global pax headers are ignored, as dockerd and containerd do.
+ * Reads tar archives entry by entry: ustar, GNU (long names, base 256, old sparse) and pax (GNU sparse 0.0, 0.1, 1.0).
+ * Global pax headers are ignored, as in dockerd and containerd.
  */
 import { ArchiveMeter } from '../archive-limits.ts';
 import { ByteSource } from './byte-source.ts';
@@ -22,7 +22,7 @@ import {
 } from './decode.ts';
 import { blockSize, invalidTar, isHeaderOnly, padding, type Segment, type TarHeader } from './header.ts';
 
-/** Bytes at a place of the file. */
+/** Data at a position of the file. */
 export interface Piece {
   position: number;
   data: Uint8Array;
@@ -30,19 +30,20 @@ export interface Piece {
 
 export interface TarEntry {
   header: TarHeader;
-  /** The content, holes as zeros. What is not read of it is skipped. */
+  /** The content, with holes as zeros. Unread content is skipped. */
   body: AsyncIterable<Uint8Array>;
-  /** In place of `body`: the content without its holes. */
+  /** Alternative to `body`: the content without its holes. */
   pieces: AsyncIterable<Piece>;
 }
 
-/** Go's limit for what stands before an entry: long names, pax records. */
-const longestExtension = 1024 * 1024;
-const mostSegments = 100_000;
+/** Go's limit for extension headers: long names, pax records. */
+const maxExtensionLength = 1024 * 1024;
+const maxSegments = 100_000;
 
 /**
- * Entries in their order. Damaged or cut-off archives end in `invalid`, a failure of the source in that failure;
- * leaving early closes the source. The meter's bounds end in its error. What follows the end of the archive is read and dropped.
+ * Yields entries in order. Throws `invalid` for damaged or truncated archives, the source's error when it fails, and
+ * the meter's error when a limit is exceeded. Leaving the iteration early closes the source. Data after the end of the
+ * archive are read and discarded.
  */
 export async function* tarEntries(
   source: AsyncIterable<Uint8Array>,
@@ -64,7 +65,7 @@ export async function* tarEntries(
 class Parser {
   readonly #source: ByteSource;
   readonly #meter: ArchiveMeter;
-  /** Stored bytes of the present entry that have not been read. */
+  /** Unread stored bytes of the current entry. */
   #left = 0;
   #padding = 0;
 
@@ -81,7 +82,7 @@ class Parser {
     while ((await this.#source.some(Number.MAX_SAFE_INTEGER)).length > 0);
   }
 
-  /** The next entry's header, with all that stands before it applied; undefined at the end. */
+  /** The next entry's header, with preceding extension headers applied; undefined at the end. */
   async next(): Promise<TarHeader | undefined> {
     let pax: PaxRecords = new Map();
     let longName = '';
@@ -100,14 +101,14 @@ class Parser {
   async #rawHeader(): Promise<RawHeader | undefined> {
     const block = await this.#source.take(blockSize);
     if (block.length === 0) return undefined;
-    if (block.length < blockSize) throw cutOff();
+    if (block.length < blockSize) throw truncated();
     if (isZeroBlock(block)) return undefined;
     this.#meter.addEntry();
     return decodeHeader(block);
   }
 
   async #extension({ header }: RawHeader): Promise<Uint8Array> {
-    if (header.size < 0 || header.size > longestExtension) throw invalidTar('a name or a pax header is too long');
+    if (header.size < 0 || header.size > maxExtensionLength) throw invalidTar('a name or a pax header is too long');
     const bytes = await this.#exactly(header.size);
     await this.#exactly(padding(header.size));
     return bytes;
@@ -115,7 +116,7 @@ class Parser {
 
   async #exactly(length: number): Promise<Uint8Array> {
     const bytes = await this.#source.take(length);
-    if (bytes.length < length) throw cutOff();
+    if (bytes.length < length) throw truncated();
     return bytes;
   }
 
@@ -137,7 +138,7 @@ class Parser {
     for (let more = block[oldSparse.headerMore] !== 0; more; ) {
       const next = await this.#exactly(blockSize);
       segments.push(...decodeOldSparse(next, 0, oldSparse.blockCount));
-      if (segments.length > mostSegments) throw invalidTar('a sparse map is too long');
+      if (segments.length > maxSegments) throw invalidTar('a sparse map is too long');
       more = next[oldSparse.blockMore] !== 0;
     }
     return [numberAt(block, oldSparse.realSize, 12), segments];
@@ -159,7 +160,9 @@ class Parser {
     return { ...header, name, size, sparse: segments.filter(({ length }) => length > 0) };
   }
 
-  /** Sparse 1.0: decimal lines at the beginning of the content, filled up to a block: their count, then the pairs. */
+  /**
+   * Sparse 1.0: decimal lines at the beginning of the content, padded to a block: the number of pairs, then the pairs.
+   */
   async #sparseTable(): Promise<Segment[]> {
     const numbers: number[] = [];
     let rest = '';
@@ -169,7 +172,7 @@ class Parser {
       this.#left -= blockSize;
       rest = lines.pop() ?? '';
       for (const line of lines) numbers.push(sparseNumber(line));
-      if ((numbers[0] ?? 0) > mostSegments || rest.length > blockSize) throw invalidTar('a sparse map is too long');
+      if ((numbers[0] ?? 0) > maxSegments || rest.length > blockSize) throw invalidTar('a sparse map is too long');
     }
     const [count = 0, ...pairs] = numbers;
     return Array.from({ length: count }, (_, index) => ({
@@ -195,7 +198,7 @@ class Parser {
 
   async #content(most: number): Promise<Uint8Array> {
     const data = await this.#source.some(Math.min(most, this.#left));
-    if (data.length === 0) throw cutOff();
+    if (data.length === 0) throw truncated();
     this.#left -= data.length;
     return data;
   }
@@ -207,7 +210,7 @@ class Parser {
   }
 }
 
-const cutOff = () => invalidTar('unexpected EOF');
+const truncated = () => invalidTar('unexpected EOF');
 
 const zeros = new Uint8Array(256 * 1024);
 

@@ -1,4 +1,4 @@
-/** Tar archives: values survive writing and reading, GNU tar's formats are read, hostile ones are refused. */
+/** Tar archives: written headers are read back, GNU tar's formats are read, and hostile archives are rejected. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { encodeEnd, encodeHeader, encodePadding, encodeTime } from './encode.ts'
 import { type TarHeader, type TarType, tarHeader } from './header.ts';
 import { tarEntries } from './read.ts';
 
-/** A small generator of numbers, so that a failure can be repeated. */
+/** A deterministic random number generator, so that a failure can be reproduced. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -46,7 +46,7 @@ async function readAll(
 const entry = (header: TarHeader, body: Uint8Array = Buffer.alloc(0)): Buffer =>
   Buffer.concat([encodeHeader(header), body, encodePadding(body.length)]);
 
-test('any bytes survive as text', () => {
+test('any bytes are converted to text and back without loss', () => {
   const next = numbers(1);
   for (let round = 0; round < 2000; round += 1) {
     const value = bytes(next, next(30), 0);
@@ -56,16 +56,16 @@ test('any bytes survive as text', () => {
     assert.equal(textOf(Buffer.from(text)), text);
     assert.deepEqual(bytesOf(text), Buffer.from(text));
   }
-  const surrogate = Buffer.from([0xed, 0xb2, 0x80]); // UTF-8 of a lone surrogate is no UTF-8
+  const surrogate = Buffer.from([0xed, 0xb2, 0x80]); // an encoded lone surrogate is not valid UTF-8
   assert.deepEqual(bytesOf(textOf(surrogate)), surrogate);
 });
 
-test('times survive to the nanosecond, also before 1970', () => {
+test('times keep their nanoseconds, also before 1970', () => {
   for (const time of [0n, 1n, -1n, 1_700_000_000_123_456_789n, -86_400_000_000_001n, 10n ** 20n])
     assert.equal(decodeTime(encodeTime(time)), time);
 });
 
-test('whatever a header holds survives writing and reading', async () => {
+test('any header is written and read back without loss', async () => {
   const next = numbers(7);
   const types: TarType[] = ['file', 'directory', 'symlink', 'link', 'fifo', 'character-device', 'block-device'];
   for (let round = 0; round < 300; round += 1) {
@@ -108,7 +108,7 @@ test('whatever a header holds survives writing and reading', async () => {
 const plain = (xattrs: TarHeader['xattrs'] | undefined): string[][] =>
   [...(xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value).toString('hex')]);
 
-test('a size above 8 GiB', async () => {
+test('a size above 8 GiB is written and read back', async () => {
   const size = 9 * 2 ** 30;
   const reading = tarEntries(inPieces(encodeHeader(tarHeader({ name: 'big', size })), 512))[Symbol.asyncIterator]();
   assert.equal((await reading.next()).value?.header.size, size);
@@ -127,12 +127,12 @@ const formats = [
 ] as const;
 
 for (const [format, ...options] of formats) {
-  test(`what GNU tar writes as ${[format, ...options].join(' ')}`, async (t) => {
+  test(`reads archives of GNU tar ${[format, ...options].join(' ')}`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'netyard-tar-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const long = format === 'gnu' || format === 'pax' ? 'l'.repeat(200) : 'short';
     writeFileSync(join(folder, long), 'content');
-    // more segments than one block of the old format holds
+    // more segments than fit into one block of the old format
     const content = Buffer.alloc(9_000_000);
     const fd = openSync(join(folder, 'holes'), 'w');
     for (let at = 0; at < 60; at += 1) {
@@ -162,7 +162,7 @@ const raw = (header: Partial<TarHeader> & { name: string }, flag: string, body: 
   return Buffer.concat([rewritten(block, (copy) => copy.write(flag, 156)), content, encodePadding(content.length)]);
 };
 
-/** The block with a change and the checksum that goes with it. */
+/** The block with a modification and a matching checksum. */
 function rewritten(block: Buffer, change: (block: Buffer) => void): Buffer {
   const copy = Buffer.from(block);
   change(copy);
@@ -196,7 +196,7 @@ const hostile: [string, Buffer, RegExp][] = [
   ['half a header', file.subarray(0, 300), /unexpected EOF/],
   ['half a content', file.subarray(0, 513), /unexpected EOF/],
   ['half a padding', file.subarray(0, 600), /unexpected EOF/],
-  ['a size that is no number', rewritten(file, (block) => block.write('9z', 124)), /invalid tar header/],
+  ['a size that is not a number', rewritten(file, (block) => block.write('9z', 124)), /invalid tar header/],
   ['a negative size', rewritten(file, (block) => block.fill(0xff, 124, 136)), /invalid tar header/],
   [
     'a size beyond all numbers',
@@ -207,8 +207,12 @@ const hostile: [string, Buffer, RegExp][] = [
   ['a pax header of 2 MiB', raw({ name: 'x' }, 'x', record('path', 'n'.repeat(2 * 2 ** 20))), /too long/],
   ['a pax record that points back', raw({ name: 'x' }, 'x', '0 a=b\n'), /invalid pax record/],
   ['a pax record beyond the end', raw({ name: 'x' }, 'x', '99 a=b\n'), /invalid pax record/],
-  ['a pax name with NUL', raw({ name: 'x' }, 'x', record('path', 'a\0b')), /has a NUL/],
-  ['a pax size that is no number', Buffer.concat([raw({ name: 'x' }, 'x', record('size', '1e3')), file]), /no number/],
+  ['a pax name with NUL', raw({ name: 'x' }, 'x', record('path', 'a\0b')), /contains a NUL byte/],
+  [
+    'a pax size that is not a number',
+    Buffer.concat([raw({ name: 'x' }, 'x', record('size', '1e3')), file]),
+    /is not a number/,
+  ],
   ['a sparse map with an odd count', Buffer.concat([sparse('0,3,5'), file]), /invalid sparse map/],
   ['a sparse map beyond the end', Buffer.concat([sparse('9,3'), file]), /invalid sparse map/],
   ['a sparse map that goes back', Buffer.concat([sparse('5,2,0,1'), file]), /invalid sparse map/],
@@ -216,17 +220,17 @@ const hostile: [string, Buffer, RegExp][] = [
 ];
 
 for (const [what, archive, message] of hostile) {
-  test(`an archive with ${what} is refused`, async () => {
+  test(`an archive with ${what} is rejected`, async () => {
     await assert.rejects(readAll(archive), { code: 'invalid', message });
   });
 }
 
-test('headers without end count as entries', async () => {
+test('an endless sequence of headers exceeds the limit of entries', async () => {
   const endless = Buffer.concat(Array.from({ length: 30 }, () => raw({ name: 'x' }, 'x', record('path', 'p'))));
   await assert.rejects(readAll(endless, { limits: { entries: 20 } }), /more than 20 entries/);
 });
 
-test('the bytes of all files are bounded, holes included', async () => {
+test('the total size of all files is limited, including holes', async () => {
   const two = Buffer.concat([file, file, encodeEnd()]);
   assert.equal((await readAll(two, { limits: { bytes: 6 } })).length, 2);
   await assert.rejects(readAll(two, { limits: { bytes: 5 } }), /its files have more than 5 bytes/);
@@ -237,7 +241,7 @@ test('the bytes of all files are bounded, holes included', async () => {
   await assert.rejects(readAll(holes, { limits: { bytes: 8999 } }), /its files have more than 8999 bytes/);
 });
 
-test('what compressed data expand to is bounded, in bytes and for each byte that was sent', async () => {
+test('expanded data are limited in bytes and in their ratio to the transferred bytes', async () => {
   const zeros = Buffer.alloc(4 * 1024 * 1024);
   const expand = async (sent: Uint8Array, limits: Partial<ArchiveLimits>): Promise<number> => {
     const { stream } = await decompress(inPieces(sent, 1000), new ArchiveMeter(limits));
@@ -251,14 +255,14 @@ test('what compressed data expand to is bounded, in bytes and for each byte that
     await assert.rejects(expand(sent, { ratio: 20 }), {
       code: 'invalid',
       message: 'invalid archive: it expands to more than 20 times the bytes that were sent',
-      hint: "the daemon's option --max-archive-ratio sets this limit",
+      hint: "raise the daemon's option --max-archive-ratio, which sets this limit",
     });
   }
   assert.equal(await expand(zeros, { ratio: 1 }), zeros.length);
   assert.equal(await expand(gzipSync(Buffer.alloc(100_000)), { ratio: 1 }), 100_000);
 });
 
-test('what dockerd and containerd see: global headers ignored, links without content, names by their last word', async () => {
+test('entries are read as by dockerd and containerd: global headers ignored, links without content, the last name wins', async () => {
   const archive = Buffer.concat([
     raw({ name: 'g' }, 'g', record('path', 'global')),
     entry(tarHeader({ name: 'first' })),
@@ -283,7 +287,7 @@ test('what dockerd and containerd see: global headers ignored, links without con
   );
 });
 
-test('what is not read of an entry is skipped, and leaving early closes the source', async () => {
+test('unread content is skipped, and leaving the iteration early closes the source', async () => {
   let closed = false;
   const source = async function* (): AsyncGenerator<Uint8Array> {
     try {
