@@ -163,8 +163,8 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
 
   const refusals: [string[], RegExp][] = [
     [['nobody'], /No such container or network: nobody\na target is a container, a network, or uplink/],
-    [['web', '-i', 'eth7'], /container web has no link eth7\nname one with -i: lo, eth0/],
-    [['host'], /network host has no link of its own/],
+    [['web', '-i', 'eth7'], /container web has no interface eth7\nname one with -i: lo, eth0/],
+    [['host'], /network host has no interface of its own/],
     [['web', '-c', '0'], /invalid argument "0" for "-c, --count" flag/],
     [['web', '-w', '/nowhere/file'], /^invalid output path: directory "\/nowhere" does not exist\n$/],
     [

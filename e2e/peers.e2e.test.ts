@@ -132,7 +132,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
       ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '192.168.11.0/24'],
       /overlaps with our own network bridge/,
     ],
-    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.0.0/16'], /holds the peer's own address/],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.0.0/16'], /contains the peer's own address/],
     [
       ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.9.0/24'],
       /overlaps with the host's route 172\.16\.0\.0\/16 dev ens33/,

@@ -61,7 +61,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
       'http://172.16.2.102:2376',
       ...withApi(certificates).slice(-6),
     );
-    assert.match(http.stderr, /over TLS only/);
+    assert.match(http.stderr, /requires TLS/);
     const half = await server1.tryNetyard(...plain, '--api', 'https://172.16.2.102:2376');
     assert.match(half.stderr, /needs all of --api, --api-ca, --api-cert and --api-key/);
     assert.equal(await server1.netyard('peer', 'ls', '-q'), '');

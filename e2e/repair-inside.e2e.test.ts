@@ -63,7 +63,7 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
     await until(() => hasRoute('watched'), 'the route of the container whose label asks for it');
     await pause(patience);
     assert.deepEqual([await hasRoute('vpn'), await hasRoute('loose')], [false, false]);
-    assert.match(await host.netyard('explain', 'vpn'), /^# container vpn; what changes inside it is not repaired$/m);
+    assert.match(await host.netyard('explain', 'vpn'), /^# container vpn; changes inside it are not repaired$/m);
     assert.match(await host.netyard('explain', 'watched'), /^# container watched$/m);
     const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'watched');
     await host.sh(`kill -9 "$(cat /run/netyard/netyard.pid)"; nsenter -t ${pid} -n ip route del default`);

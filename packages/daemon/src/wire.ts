@@ -204,7 +204,7 @@ function networkSettings(config: DaemonConfig): NetworkSettings {
     mtu: config.mtu,
     defaultHostAddress: config.ip,
     ipForward: config.ipForward,
-    dropStrangers: !config.ipForwardNoDrop,
+    dropForeignForwarding: !config.ipForwardNoDrop,
     ipMasquerade: config.ipMasquerade,
     foreignFirewall: config.foreignFirewall,
     repairContainers: config.repairContainers,

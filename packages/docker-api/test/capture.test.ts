@@ -7,7 +7,7 @@ import type { CaptureRequest, CaptureSession, Networks } from '@netyard/network'
 import type { ClusterAdapter } from '../src/options.ts';
 import { readAll, readUntil, serve } from './client.ts';
 
-const place: CaptureSession['place'] = {
+const source: CaptureSession['source'] = {
   ...{ kind: 'container', name: 'web', id: '0123456789abcdef', link: 'eth0', mac: '02:42:ac:11:00:02' },
   ...{ addresses: ['172.17.0.2/16'], otherLinks: [] },
 };
@@ -25,7 +25,7 @@ function fakeNetworks(more: { problem?: string } = {}) {
       asked.push(request);
       if (request.filter === 'bad') throw new NetyardError('invalid', 'syntax error');
       return {
-        place,
+        source,
         names: [{ address: '172.17.0.2', name: 'web' }],
         packets: {
           linkType: 1,

@@ -1,11 +1,11 @@
-/** A bridge network's record read once into what the plans need: Docker's driver options, typed. Pure. */
+/** Parses a bridge network's record, with Docker's driver options, into typed settings for the plans. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parsePrefix } from '@netyard/core';
 import type { NetworkRecord, NetworkSettings } from './contract.ts';
 
 export interface BridgeSettings {
   networkId: string;
   networkName: string;
-  /** Name of the bridge's link on the host. */
+  /** Name of the bridge interface on the host. */
   link: string;
   /** `172.17.0.0/16` */
   subnet: string;
@@ -55,7 +55,7 @@ export function defaultBridgeOptions(settings: NetworkSettings, mtu: number): Re
   };
 }
 
-/** Parses `--bip`: the address of a host in its subnet, with room for more. Throws `invalid` with Docker's words. */
+/** Parses `--bip`: a host address within its subnet, prefix of 30 bits or less. Throws `invalid` with Docker's message. */
 export function parseBip(settings: Pick<NetworkSettings, 'bip' | 'fixedCidr'>): {
   subnet: string;
   gateway: string;
@@ -68,13 +68,13 @@ export function parseBip(settings: Pick<NetworkSettings, 'bip' | 'fixedCidr'>): 
     throw new NetyardError('invalid', `parse bip failed: invalid CIDR address: ${settings.bip}`, { cause });
   }
   const subnet = networkOf(bip);
-  const wrong = (why: string): never => {
+  const reject = (why: string): never => {
     throw new NetyardError('invalid', `invalid bip ${settings.bip}: ${why}`);
   };
-  if (bip.family !== 4) wrong('not an IPv4 address');
-  if (bip.length > 30) wrong('no room for containers; give a prefix of 30 bits or less');
+  if (bip.family !== 4) reject('not an IPv4 address');
+  if (bip.length > 30) reject('no room for containers; give a prefix of 30 bits or less');
   if (bip.value === subnet.value || bip.value === lastOf(subnet).value)
-    wrong('not the address of a host in its subnet');
+    reject('not the address of a host in its subnet');
   return {
     subnet: formatPrefix(subnet),
     gateway: formatIp(bip),

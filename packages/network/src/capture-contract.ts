@@ -1,37 +1,37 @@
-/** What a capture is asked for, and what is known of the link that it watches. */
+/** The request for a packet capture, and the description of the captured interface. */
 import type { PacketCapture } from '@netyard/kernel';
 
 export interface CaptureRequest {
-  /** A container or a network by name, id or id prefix, or `uplink`: this host's way out. */
+  /** A container or a network by name, id or id prefix, or `uplink`: this host's interface to other networks. */
   target: string;
-  /** One of the target's links, when it has several. */
+  /** Interface to capture on, when the target has several. */
   link?: string;
-  /** An expression of pcap-filter(7). */
+  /** Filter expression, see pcap-filter(7). */
   filter?: string;
-  /** Most bytes kept of a packet. */
+  /** Maximum number of bytes captured per packet. */
   snapLength?: number;
-  /** Ends after this many packets. */
+  /** Stops after this many packets. */
   count?: number;
 }
 
-/** The link that is captured on, in the words of those who asked. */
+/** The captured interface. */
 export interface CaptureInterface {
   kind: 'container' | 'network' | 'uplink';
-  /** Of the container or the network; of an uplink that of its link. */
+  /** Name of the container or network; for an uplink, the name of the interface. */
   name: string;
   /** Full id; '' for an uplink. */
   id: string;
   link: string;
   mac: string;
-  /** Of the link, with prefix length. */
+  /** Addresses of the interface, with prefix length. */
   addresses: string[];
-  /** The target's other links, `lo` not among them. */
+  /** The target's other interfaces, without `lo`. */
   otherLinks: string[];
 }
 
 export interface CaptureSession {
-  place: CaptureInterface;
+  source: CaptureInterface;
   packets: PacketCapture;
-  /** Names of the containers that run now, for whoever reads addresses. */
+  /** Names of the running containers, for labelling addresses in the output. */
   names: { address: string; name: string }[];
 }

@@ -1,6 +1,6 @@
 /**
- * What every operation works on: the plugs, the settings, and the state in memory (what the store has, plus what can
- * only be held by a living process: port sockets and queues). One value made by open.ts; nothing here is global.
+ * The state shared by all operations: adapters, settings, and the state in memory (the store's content, plus port
+ * sockets and queues, which exist only within the process). Created once by open.ts; there are no globals.
  */
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
@@ -15,7 +15,7 @@ import type {
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
-import type { Departures } from './operations/link-deletions.ts';
+import type { LinkDeletions } from './operations/link-deletions.ts';
 import type { Traffic } from './operations/peer-traffic.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
 import type { HostView } from './peers/host-view.ts';
@@ -23,7 +23,7 @@ import type { PeerTable } from './peers/table.ts';
 import type { HostFacts } from './plan/bridge-network.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
-import type { ContainerNames, InsideRepairs } from './services.ts';
+import type { ContainerNames, NamespaceRepairs } from './services.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export interface Context {
@@ -36,34 +36,34 @@ export interface Context {
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
   readonly peers: PeerTable;
-  /** What the kernel last told of the host; dropped by the watcher when that may have changed. */
+  /** Cached dump of the host's interfaces, addresses and routes; the watcher drops it when they may have changed. */
   hostView: HostView | undefined;
-  /** Of peers by name, as last looked at. */
+  /** Per peer name, from the last sample. */
   traffic: ReadonlyMap<string, Traffic>;
-  /** As it was last made; and the index of its link. */
+  /** The tunnel as last applied; tunnelIndex is the ifindex of its interface. */
   tunnel: Tunnel | undefined;
   tunnelIndex: number | undefined;
-  /** No link of a container carries more, so that what it sends fits through the tunnel. */
+  /** Upper limit for the MTU of container interfaces, so that their packets fit into the tunnel. */
   mtuLimit: number | undefined;
-  /** Accept rules in other programs' forward chains, and which of those chains cut the bridges off nevertheless. */
+  /** Accept rules in forward chains of other programs, and the chains that drop bridge traffic in spite of them. */
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly links: LinkIndex;
-  /** Links whose target is gone: a container of the same name takes its place. */
+  /** Links whose target was removed; a new container with the target's name becomes the target. */
   readonly dangling: Set<LinkRecord>;
-  /** By network id; only networks that give out addresses. */
+  /** By network id; only networks that allocate addresses. */
   readonly pools: Map<string, AddressPool>;
   readonly ports: PortTable;
-  /** Host side of each endpoint's link, and whose it is. */
+  /** Host-side interface name of each endpoint, and the id of its container. */
   readonly hostLinks: Map<string, string>;
-  readonly departures: Departures;
-  readonly insides: InsideRepairs;
+  readonly linkDeletions: LinkDeletions;
+  readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
   readonly remoteLinks: RemoteLinks;
-  /** One piece of work at a time per container. */
+  /** Serializes the operations of each container. */
   readonly queue: KeyedQueue;
   facts: HostFacts;
   dynamicPorts: PortRange;
   emit(event: Omit<NetworkEvent, 'type'>): void;
-  /** Called when elements come or go on purpose, so that the watcher does not take it for another program's doing. */
+  /** Called before elements are deleted on purpose, so that the watcher does not report it as another program's change. */
   ownDeletion(): void;
 }

@@ -1,32 +1,26 @@
 /**
- * What the network box offers to `engine`, and what it needs from the boxes at its side.
+ * The public API of the network package, and the ports (interfaces) that its adapters implement.
  *
- * Words: a *sandbox* is the network side of one container: its namespace, its endpoints, its hosts, hostname and
- * resolv.conf files. An *endpoint* is a sandbox's place in one network: an address, a MAC, a link. A *link* is
- * Docker's legacy `--link` on the default bridge; parent = the container that has it, child = its target.
+ * Terms: a *sandbox* is the network side of one container: its namespace, endpoints, and hosts, hostname and
+ * resolv.conf files. An *endpoint* attaches a sandbox to one network: an address, a MAC, an interface. A *link* is
+ * Docker's legacy `--link` on the default bridge: its parent is the container that declares it, its child the target.
  *
- * Nothing here knows HTTP. References (`ref`) are a name, an id or an unambiguous id prefix.
+ * Nothing here depends on HTTP. References (`ref`) are a name, an id or an unambiguous id prefix.
  */
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
-import type { PeerRecord, PeerRequest, PeerState, RefusedPeer, RemoteTarget } from './peer-contract.ts';
+import type { PeerRecord, PeerRequest, PeerState, RefusedPeer } from './peer-contract.ts';
+import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxState } from './sandbox-contract.ts';
 
 export type * from './peer-contract.ts';
-
-export type NetworkMode =
-  | { kind: 'default' } // Docker's "default", that is bridge
-  | { kind: 'bridge' }
-  | { kind: 'host' }
-  | { kind: 'none' }
-  | { kind: 'container'; ref: string }
-  | { kind: 'network'; ref: string }; // a user-defined network, by name or id
+export type * from './sandbox-contract.ts';
 
 export type NetworkDriver = 'bridge' | 'host' | 'null';
 
 export interface IpamPool {
   subnet: string;
   gateway?: string;
-  /** Part of the subnet that dynamic addresses come from. */
+  /** Part of the subnet from which dynamic addresses are allocated. */
   range?: string;
   auxAddresses?: Record<string, string>;
 }
@@ -44,135 +38,8 @@ export interface NetworkRecord {
   /** Docker's driver options, such as com.docker.network.bridge.name. */
   options: Record<string, string>;
   labels: Record<string, string>;
-  /** bridge, host and none: made by us, cannot be removed. */
+  /** bridge, host and none: created by Netyard, cannot be removed. */
   predefined: boolean;
-}
-
-/** What a container asks of one network. */
-export interface EndpointConfig {
-  /** Name or id. */
-  network: string;
-  ipv4Address?: string;
-  ipv6Address?: string;
-  macAddress?: string;
-  /** IPv4 addresses of 169.254.0.0/16 that the endpoint has besides. */
-  linkLocalAddresses?: string[];
-  aliases?: string[];
-  /** `target[:alias]`: DNS aliases on user-defined networks. */
-  links?: string[];
-  driverOptions?: Record<string, string>;
-  gatewayPriority?: number;
-}
-
-/** One `-p`. hostPort 0 or absent: any free one from net.ipv4.ip_local_port_range, as Docker does. */
-export interface PortRequest {
-  protocol: 'tcp' | 'udp' | 'sctp';
-  containerPort: number;
-  /** '' or '0.0.0.0': every address of the host. */
-  hostAddress?: string;
-  hostPort?: number;
-  /** Upper end when one of a range will do (`-p 8000-8010:80`). */
-  hostPortEnd?: number;
-}
-
-export interface PublishedPort {
-  protocol: 'tcp' | 'udp' | 'sctp';
-  containerPort: number;
-  hostAddress: string;
-  hostPort: number;
-}
-
-export interface ExposedPort {
-  protocol: 'tcp' | 'udp' | 'sctp';
-  port: number;
-}
-
-/** Everything the network side of a container is made from. Kept in the store; `prepare` reads it from there. */
-export interface SandboxConfig {
-  containerId: string;
-  /** Without the leading slash. */
-  name: string;
-  mode: NetworkMode;
-  hostname: string;
-  domainname?: string;
-  /**
-   * Endpoints wanted. Given to `register`: those besides the one the mode names. What `config()` returns is complete
-   * (the mode's own network included, in order) and is what connect and disconnect change.
-   */
-  endpoints: EndpointConfig[];
-  ports: PortRequest[];
-  /** `-P`: publish each exposed port. */
-  publishAll: boolean;
-  /** From the image and `--expose`, in Docker's order. */
-  exposed: ExposedPort[];
-  /** Only what the request itself exposes: `container:` mode refuses that, but not EXPOSE of the image. */
-  requestedExposed?: ExposedPort[];
-  /**
-   * HostConfig.Links as given: `target`, `target:alias` or `/target:/parent/alias`. A target `HOST/NAME` that is no
-   * `parent/alias` of this host is a container of another one.
-   */
-  links: string[];
-  /** Whether other hosts of the cluster resolve the container's name. Default: `NetworkSettings.publishNames`. */
-  publishName?: boolean;
-  /** `--add-host name:ip`. */
-  extraHosts: string[];
-  dns: string[];
-  dnsSearch: string[];
-  dnsOptions: string[];
-  /** `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf` of the container are made in this folder. */
-  filesDirectory: string;
-  /** `--sysctl net.*`. */
-  sysctls: Record<string, string>;
-}
-
-export interface EndpointState {
-  id: string;
-  networkId: string;
-  networkName: string;
-  /** Name of the link inside the namespace: eth0. */
-  link: string;
-  /** Name of its other end on the host. */
-  hostLink: string;
-  mac: string;
-  /** Without prefix length; '' where the network has none. */
-  ipv4Address: string;
-  ipv4PrefixLength: number;
-  ipv4Gateway: string;
-  ipv6Address: string;
-  ipv6PrefixLength: number;
-  ipv6Gateway: string;
-  aliases: string[];
-  dnsNames: string[];
-  config: EndpointConfig;
-}
-
-/** The network side of a running container. */
-export interface SandboxState {
-  id: string;
-  /** Path to join; undefined: the host's own (mode host). */
-  netnsPath?: string;
-  /** In `container:` mode the id of the container whose namespace it is. */
-  sharedWith?: string;
-  /** A container with CAP_NET_ADMIN shares or shared the namespace: what is changed in there may be meant. */
-  sharedWithAdmin?: boolean;
-  files: { hosts: string; hostname: string; resolvConf: string };
-  endpoints: EndpointState[];
-  ports: PublishedPort[];
-}
-
-/** A link as the index has it; `docker inspect` shows `/child:/parent/alias`. */
-export interface LinkRecord {
-  parentId: string;
-  /** The target; stays when the target is removed, until a container of the same name takes its place. */
-  childId: string;
-  alias: string;
-  /** The target's present name (its last one when it is gone), and the text it was asked for by. */
-  targetName?: string;
-  targetRef?: string;
-  /** Place among the parent's links, from 0. */
-  position?: number;
-  /** Its target is a container of another host; `childId` and `targetName` are `HOST/NAME` then. */
-  remote?: RemoteTarget;
 }
 
 export interface NetworkUse {
@@ -183,13 +50,13 @@ export interface NetworkUse {
 
 export type NetworkEvent = {
   type: 'network';
-  /** `refuse`: a peer that the cluster announces is not let in; `detail` says which and why. */
+  /** `refuse`: a peer announced by the cluster is rejected; `detail` says which and why. */
   action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair' | 'refuse';
   networkId: string;
   networkName: string;
   driver: string;
   containerId?: string;
-  /** For repair: what was mended, in shell-twin words; for refuse: `peer NAME: PROBLEM`. */
+  /** For repair: what was repaired, as equivalent commands; for refuse: `peer NAME: PROBLEM`. */
   detail?: string;
 };
 
@@ -207,62 +74,62 @@ export interface CreateNetworkRequest {
 /** `--repair-containers`. */
 export type RepairPolicy = 'auto' | 'always' | 'never';
 
-/** Settings from the daemon's flags; one frozen value. */
+/** Settings from the daemon's flags; frozen. */
 export interface NetworkSettings {
-  /** `--bip`: address and prefix of the default bridge. Default 172.17.0.1/16. */
+  /** `--bip`: address and prefix length of the default bridge. Default 172.17.0.1/16. */
   bip: string;
-  /** `--bridge`-less name of the default bridge's interface. Default docker0, or ny0 when dockerd's is there. */
+  /** Interface name of the default bridge. Default docker0, or ny0 when dockerd's docker0 exists. */
   bridgeName: string;
-  /** `--icc`: containers of the default bridge may talk freely. */
+  /** `--icc`: containers of the default bridge may communicate freely. */
   icc: boolean;
-  /** `--mtu`: 0 = the uplink's. */
+  /** `--mtu`: 0 = the MTU of the uplink. */
   mtu: number;
-  /** `--ip`: address that ports are published on when `-p` names none. */
+  /** `--ip`: host address for published ports when `-p` names none. */
   defaultHostAddress: string;
   /** `--ip-forward`, `--ip-masq`. */
   ipForward: boolean;
   /**
-   * Not `--ip-forward-no-drop`: where the daemon itself switched forwarding on, packets that neither come from nor go to
-   * containers are dropped. Default true.
+   * Not `--ip-forward-no-drop`: where the daemon itself enabled IP forwarding, forwarded packets that neither come from
+   * nor go to containers are dropped. Default true.
    */
-  dropStrangers?: boolean;
+  dropForeignForwarding?: boolean;
   ipMasquerade: boolean;
   /**
-   * `--foreign-firewall`: accept rules for the bridges in forward chains of other programs that drop. Default true.
+   * `--foreign-firewall`: add accept rules for the bridges to other programs' forward chains that drop. Default true.
    */
   foreignFirewall?: boolean;
   /**
    * `--repair-containers`: whether changes inside containers are undone. `auto`, the default: unless the container has
-   * CAP_NET_ADMIN. The container's own label decides before it.
+   * CAP_NET_ADMIN. A container's own label takes precedence.
    */
   repairContainers?: RepairPolicy;
   fixedCidr?: string;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
-  /** `--peer`: those that stand in the configuration. */
+  /** `--peer`: peers from the configuration. */
   peers?: readonly PeerRequest[];
   /**
-   * `--cluster`: others will be told by `setClusterPeers`. Until its first call, what stands in the kernel for peers
-   * that nobody has named yet is left alone.
+   * `--cluster`: more peers will follow by `setClusterPeers`. Until its first call, kernel objects of unknown peers are
+   * kept, since the cluster may name those peers.
    */
   awaitClusterPeers?: boolean;
-  /** `--cluster-publish-names`: names of containers that say nothing about it are published. Default false. */
+  /** `--cluster-publish-names`: publish names of containers without an option of their own. Default false. */
   publishNames?: boolean;
-  /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: legacy variables of links. Default false. */
+  /** DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1: set the legacy environment variables of links. Default false. */
   legacyLinkEnvironment?: boolean;
-  /** Host's files: /etc/resolv.conf, /etc/hosts. Parameters, so that tests need not be root. */
+  /** The host's /etc/resolv.conf and /etc/hosts. Parameters, so that tests do not need root. */
   hostResolvConf: string;
   hostHosts: string;
   /** `/run/netns`. */
   netnsDirectory: string;
 }
 
-/** The whole network box as `engine` and `docker-api` see it. Implemented by `openNetworks(…)`. */
+/** The public API of the network package for `engine` and `docker-api`. Implemented by `openNetworks(…)`. */
 export interface Networks {
   /**
-   * Makes tables and the default bridge true, re-reserves ports and repairs what running sandboxes need.
-   * @param options.keepUnknown a container without a record runs: what no plan references may be its network, and stays
+   * Applies the tables and the default bridge, reserves ports again and repairs the objects of running sandboxes.
+   * @param options.keepUnknown a container without a record runs: keep unreferenced objects, they may be its network
    */
   start(running: readonly string[], options?: { keepUnknown?: boolean }): Promise<void>;
 
@@ -274,17 +141,17 @@ export interface Networks {
   remove(ref: string): Promise<NetworkRecord>;
   uses(networkId: string): NetworkUse[];
 
-  // A container's life
+  // Container lifecycle
   /**
-   * Checks what can be checked at create (mode conflicts, link targets, addresses, MACs, ports), reserves the names of
-   * its links, stores the config. Returns warnings. Nothing in the kernel changes.
+   * Validates what is known at create (mode conflicts, link targets, addresses, MACs, ports), reserves the names of its
+   * links, stores the config. Returns warnings. Changes nothing in the kernel.
    */
   register(config: SandboxConfig): Promise<{ warnings: string[] }>;
-  /** Allocates, plans, applies. Called right before the container's task is made. */
+  /** Allocates, plans, applies. Called right before the container's task is created. */
   prepare(containerId: string): Promise<SandboxState>;
-  /** Takes down what `prepare` made; addresses and ports are free again (sticky addresses may be kept for restart). */
+  /** Tears down what `prepare` set up; releases addresses and ports (sticky addresses may be kept for a restart). */
   release(containerId: string): Promise<void>;
-  /** Forgets the container: config, links, reserved names. */
+  /** Deletes the container's config, links and reserved names. */
   unregister(containerId: string): Promise<void>;
   rename(containerId: string, name: string): Promise<void>;
   /** State while running, or undefined. */
@@ -297,42 +164,43 @@ export interface Networks {
   // Links
   /** Links of a parent, in the order in which they were given. */
   links(parentId: string): LinkRecord[];
-  /** Links that point at this container: for the Names of `docker ps`. */
+  /** Links whose target is this container: for the Names of `docker ps`. */
   linksTo(childId: string): LinkRecord[];
   /** Finds `parent/alias` (with or without leading slash), or undefined. */
   findLink(name: string): LinkRecord | undefined;
   removeLink(name: string): Promise<void>;
   /** Throws `Cannot link to a non running container: /child AS /parent/alias`; run at start and at every exec. */
   checkLinks(containerId: string): void;
-  /** Legacy variables; empty unless asked for by DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1. */
+  /** Legacy environment variables; empty unless DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1. */
   linkEnvironment(containerId: string): string[];
 
   // Peers
   /**
-   * Writes a peer down and makes its routes; it is kept true until removed. Throws, with nothing touched, `invalid` for
-   * bad values and addresses that nothing leads to, `conflict` for overlaps and for a peer that exists.
+   * Stores a peer, creates its routes, and reconciles them until it is removed. On error nothing has changed: `invalid`
+   * for bad values and unreachable addresses, `conflict` for overlaps and for an existing peer.
    */
   addPeer(request: PeerRequest): Promise<PeerState>;
   /**
-   * Makes the peers of origin `cluster` exactly these, `via` auto unless told; what is as before costs nothing, so that
-   * one host among a thousand comes and goes at the cost of one. They are not stored. Who announces what it may not (a
-   * subnet of ours or of another's, a whole link's, 0.0.0.0/0, our address) is refused alone: told in the answer, the log
-   * and by an event `refuse`, shown by `peers` with its problem, and let in when what stood in its way is gone.
+   * Replaces the set of peers of origin `cluster`; `via` defaults to auto. Unchanged peers cost nothing, so that one host
+   * joining a cluster of a thousand costs one update. These peers are not stored. A peer with a forbidden announcement (a
+   * subnet of this host, of another peer or of a connected network, 0.0.0.0/0, an address of this host) is rejected on
+   * its own: reported in the result, in the log and by an event `refuse`, listed by `peers` with its problem, and
+   * accepted once the conflict is gone.
    */
   setClusterPeers(peers: readonly PeerRequest[]): Promise<RefusedPeer[]>;
-  /** What addPeer and removePeer would do; throw what they would throw. */
+  /** What addPeer and removePeer would do; throw the same errors. */
   planAddPeer(request: PeerRequest): Promise<KernelOperation[]>;
   planRemovePeer(name: string): Promise<KernelOperation[]>;
-  /** `not-found`: `peer X not found`; `conflict` for one of the configuration. */
+  /** `not-found`: `peer X not found`; `conflict` for a peer from the configuration. */
   removePeer(name: string): Promise<void>;
   peers(): Promise<PeerState[]>;
   peer(name: string): Promise<PeerState>;
 
-  /** Why containers are cut off on this host, such as another program's forward chain with policy drop. */
+  /** Why container traffic is blocked on this host, such as another program's forward chain with policy drop. */
   warnings(): string[];
 
-  // Glass box
-  /** Everything that stands for a container, a network or a peer: see `printShell` of kernel. */
+  // Inspection
+  /** All kernel objects of a container, a network or a peer: see `printShell` of kernel. */
   explain(ref: string): KernelPlan;
   /** What connect would do. */
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
@@ -340,22 +208,22 @@ export interface Networks {
   planDisconnect(networkRef: string, containerId: string, force: boolean): Promise<KernelOperation[]>;
   /** What start would do. */
   planPrepare(containerId: string): Promise<KernelOperation[]>;
-  /** What `release` would do: nothing for a container that does not run. */
+  /** What `release` would do: nothing for a container that is not running. */
   planRelease(containerId: string): Promise<KernelOperation[]>;
-  /** What removeLink would do; throws what it would throw. */
+  /** What removeLink would do; throws the same errors. */
   planRemoveLink(name: string): Promise<KernelOperation[]>;
   /**
-   * Packets of a target's link, from the moment this resolves on. Throws `invalid` with the filter compiler's words,
-   * `not-found`, `conflict` for what is not running or has no link.
+   * Captures packets of a target's interface; packets sent after this resolves are included. Throws `invalid` with the
+   * filter compiler's message, `not-found`, `conflict` for a target that is not running or has no interface.
    */
   capture(request: CaptureRequest): Promise<CaptureSession>;
   /** Nodes and edges of all networks, as plain data. */
   topology(): Topology;
 
   events(listener: (event: NetworkEvent) => void): () => void;
-  /** Closes reservations and watchers; leaves the kernel as it is. */
+  /** Closes port reservations and watchers; leaves the kernel unchanged. */
   close(): Promise<void>;
-  /** For `system cleanup`: removes all that Netyard ever made in this namespace, also without state. Returns what. */
+  /** For `system cleanup`: deletes every Netyard object in this namespace, even without state. Returns them as text. */
   cleanup(options: { dryRun: boolean }): Promise<string[]>;
 }
 
@@ -369,7 +237,7 @@ export interface Topology {
   edges: { from: string; to: string; address: string; link: string }[];
 }
 
-/** What `network` asks about containers; `engine` answers. */
+/** Container data that `network` reads; implemented by `engine`. */
 export interface ContainerDirectory {
   /** Full id for a name, id or id prefix, or undefined. Also finds `parent/alias`. */
   find(ref: string): string | undefined;
@@ -380,15 +248,15 @@ export interface ContainerDirectory {
         /** Config.Env, for legacy link variables. */
         env: readonly string[];
         hostname: string;
-        /** It has CAP_NET_ADMIN and may change its own network. */
+        /** It has CAP_NET_ADMIN and can change its own network. */
         netAdmin: boolean;
-        /** Label `netyard.repair`: whether changes inside its namespace are undone; undefined: as the daemon decides. */
+        /** Label `netyard.repair`: whether changes inside its namespace are undone; undefined: the daemon's setting. */
         repair: boolean | undefined;
       }
     | undefined;
 }
 
-/** Where `network` keeps what is wanted. Implemented by `store`. All calls are synchronous and durable. */
+/** Persistence of the desired state. Implemented by `store`. All calls are synchronous and durable. */
 export interface NetworkStore {
   networks(): NetworkRecord[];
   putNetwork(record: NetworkRecord): void;
@@ -406,14 +274,14 @@ export interface NetworkStore {
   putPeer(record: PeerRecord): void;
   deletePeer(name: string): void;
 
-  /** Addresses in use, by network. `lastUsed` orders reuse: the address free for longest is given first. */
+  /** Leased addresses by network. `lastUsed` orders reuse: the address that was free for longest is allocated first. */
   leases(networkId: string): { address: string; containerId: string }[];
   putLease(networkId: string, address: string, containerId: string): void;
   deleteLease(networkId: string, address: string): void;
-  /** Where the last dynamic allocation stood, so that a just-freed address is not handed straight back. */
+  /** The last dynamically allocated address, so that a just-released one is not allocated again at once. */
   cursor(networkId: string): string | undefined;
   putCursor(networkId: string, address: string): void;
 
-  /** All puts and deletes inside happen together or not at all. */
+  /** All puts and deletes inside are committed together or not at all. */
   transaction<T>(work: () => T): T;
 }

@@ -1,4 +1,4 @@
-/** The door of the network box. */
+/** The public API of the network package. */
 
 export { parseBip } from './bridge-settings.ts';
 export * from './capture-contract.ts';

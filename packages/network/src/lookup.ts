@@ -1,15 +1,15 @@
-/** Finds sandboxes, networks and bridges by what callers name them by. */
+/** Finds sandboxes, networks and bridges by reference. */
 import { NetyardError } from '@netyard/core';
 import { type BridgeSettings, bridgeSettings } from './bridge-settings.ts';
 import type { NetworkRecord, NetworkSettings, NetworkStore, SandboxConfig, SandboxState } from './contract.ts';
 
-/** One container's network side: what is wanted, and while it runs what it has. */
+/** The network side of one container: its config, and its state while it runs. */
 export interface Sandbox {
   config: SandboxConfig;
   state: SandboxState | undefined;
 }
 
-/** What the functions of this file read; each takes the part that it needs. */
+/** The state that the functions of this file read; each takes the part that it needs. */
 interface NetworkState {
   readonly networks: ReadonlyMap<string, NetworkRecord>;
   readonly sandboxes: ReadonlyMap<string, Sandbox>;
@@ -29,9 +29,9 @@ export function sandboxOf(context: Pick<NetworkState, 'sandboxes'>, containerId:
 export function networkOf(context: Pick<NetworkState, 'networks'>, ref: string): NetworkRecord {
   const exact = context.networks.get(ref);
   if (exact) return exact;
-  const wanted = ref === 'default' ? 'bridge' : ref;
+  const name = ref === 'default' ? 'bridge' : ref;
   const records = [...context.networks.values()];
-  const named = records.find((record) => record.name === wanted);
+  const named = records.find((record) => record.name === name);
   if (named) return named;
   const matches = ref === '' ? [] : records.filter((record) => record.id.startsWith(ref));
   if (matches.length > 1) {
@@ -50,7 +50,7 @@ export function bridgeOf(
   const record = context.networks.get(networkId);
   if (record?.driver !== 'bridge') return undefined;
   const bridge = bridgeSettings(record);
-  // An MTU that was asked for stays: what does not fit is told of by ICMP, and TCP is fitted anyway.
+  // A requested MTU is kept: ICMP reports packets that do not fit, and the MSS of TCP is clamped anyway.
   const limit = context.settings.mtu > 0 ? undefined : context.mtuLimit;
   return limit === undefined || bridge.mtu <= limit ? bridge : { ...bridge, mtu: limit };
 }

@@ -10,7 +10,7 @@ test('the text of a mode survives a round trip', () => {
   assert.deepEqual(parseNetworkMode('containers'), { kind: 'network', ref: 'containers' });
 });
 
-test('container without a name is refused', () => {
+test('container mode without a name is rejected', () => {
   for (const text of ['container', 'container:'])
     assert.throws(
       () => parseNetworkMode(text),
@@ -32,7 +32,7 @@ const request = (change: Partial<ModeRequest>): ModeRequest => ({
   ...change,
 });
 
-test('container mode conflicts, each with the message of Docker, in its order', () => {
+test('container mode conflicts have the messages of Docker, in its order', () => {
   const ports = [{ protocol: 'tcp' as const, containerPort: 80 }];
   const links = ["container type network can't be used with links. This would result in undefined behavior"];
   const cases: [Partial<ModeRequest>, string][] = [
@@ -52,12 +52,12 @@ test('container mode conflicts, each with the message of Docker, in its order', 
   assert.deepEqual(checkModeConflicts(request({})), []);
 });
 
-test('a hostname that is the default one is no wish', () => {
+test('the default hostname does not count as a requested one', () => {
   const containerId = 'c045c82e85bd'.padEnd(64, '0');
   assert.deepEqual(checkModeConflicts(request({ containerId, hostname: 'c045c82e85bd' })), []);
 });
 
-test('host mode refuses links and warns of ports', () => {
+test('host mode rejects links and warns about ports', () => {
   assert.throws(
     () => checkModeConflicts(request({ mode: { kind: 'host' }, links: ['x'] })),
     /^NetyardError: conflicting options: host type networking can't be used with links\. This would result in undefined behavior$/,

@@ -1,7 +1,7 @@
 /**
- * Docker's network modes: parsing the text of HostConfig.NetworkMode, and the create-time conflicts of each mode with
- * Docker's own words, in Docker's order (moby daemon/internal/runconfig). Pure. Start-time checks, which need to know
- * other containers, are in operations/shared.ts and links/check.ts.
+ * Docker's network modes: parses HostConfig.NetworkMode, and checks the create-time conflicts of each mode with Docker's
+ * messages, in Docker's order (moby daemon/internal/runconfig). Pure. Start-time checks, which depend on other
+ * containers, are in operations/shared-namespace.ts and links/check.ts.
  */
 import { NetyardError, shortId } from '@netyard/core';
 import type { ExposedPort, NetworkMode, PortRequest } from './contract.ts';
@@ -37,7 +37,7 @@ export function hasLegacyLinks(mode: NetworkMode): boolean {
   return mode.kind === 'default' || mode.kind === 'bridge' || mode.kind === 'none';
 }
 
-/** What a create request says, before anything is filled in from the image or by default. */
+/** Options of a create request, before values from the image or defaults are filled in. */
 export interface ModeRequest {
   containerId?: string;
   mode: NetworkMode;
@@ -47,33 +47,33 @@ export interface ModeRequest {
   extraHosts: readonly string[];
   ports: readonly PortRequest[];
   publishAll: boolean;
-  /** Only what the request exposes, not what the image does. */
+  /** Only ports that the request exposes, not those of the image. */
   exposed: readonly ExposedPort[];
   utsMode?: string;
 }
 
-/** Throws `invalid` with Docker's message for the first conflict; returns the warnings of what is merely useless. */
+/** Throws `invalid` with Docker's message for the first conflict; returns warnings for options without effect. */
 export function checkModeConflicts(request: ModeRequest): string[] {
-  // The engine may have filled in the default hostname already: that one is no wish of the user's.
+  // The engine may have filled in the default hostname already: the user did not request that one.
   const asksHostname =
     request.hostname !== '' && (request.containerId === undefined || request.hostname !== shortId(request.containerId));
-  const refuse = (condition: boolean, message: string): void => {
+  const rejectIf = (condition: boolean, message: string): void => {
     if (condition) throw new NetyardError('invalid', message);
   };
   const undefinedBehavior = "can't be used with links. This would result in undefined behavior";
   if (request.mode.kind === 'container') {
-    refuse(asksHostname, 'conflicting options: hostname and the network mode');
-    refuse(request.links.length > 0, `conflicting options: container type network ${undefinedBehavior}`);
-    refuse(request.dns.length > 0, 'conflicting options: dns and the network mode');
-    refuse(request.extraHosts.length > 0, 'conflicting options: custom host-to-IP mapping and the network mode');
-    refuse(
+    rejectIf(asksHostname, 'conflicting options: hostname and the network mode');
+    rejectIf(request.links.length > 0, `conflicting options: container type network ${undefinedBehavior}`);
+    rejectIf(request.dns.length > 0, 'conflicting options: dns and the network mode');
+    rejectIf(request.extraHosts.length > 0, 'conflicting options: custom host-to-IP mapping and the network mode');
+    rejectIf(
       request.ports.length > 0 || request.publishAll,
       'conflicting options: port publishing and the container type network mode',
     );
-    refuse(request.exposed.length > 0, 'conflicting options: port exposing and the container type network mode');
+    rejectIf(request.exposed.length > 0, 'conflicting options: port exposing and the container type network mode');
   }
-  refuse(request.utsMode === 'host' && asksHostname, 'conflicting options: hostname and the UTS mode');
-  refuse(
+  rejectIf(request.utsMode === 'host' && asksHostname, 'conflicting options: hostname and the UTS mode');
+  rejectIf(
     request.mode.kind === 'host' && request.links.length > 0,
     `conflicting options: host type networking ${undefinedBehavior}`,
   );

@@ -1,18 +1,18 @@
 /**
- * The names of what we make in the kernel. They tell the maker without any state: `ny-` and the first digits of an id.
- * Pure.
+ * Names of the kernel objects that Netyard creates. `ny-` and the first digits of an id identify their owner without any
+ * state. Pure.
  */
 import { shortId } from '@netyard/core';
 
-/** In every owner text (IFLA_IFALIAS) of ours. */
+/** Start of every owner text (IFLA_IFALIAS) of Netyard. */
 export const ownerPrefix = 'netyard: ';
 
-/** A link's alias holds 255 bytes with the NUL that ends it (IFALIASZ of if_link.h). */
+/** An interface alias holds 255 bytes including the terminating NUL (IFALIASZ of if_link.h). */
 const longestOwner = 254;
 
 /**
- * The owner text of a link: `netyard: ` + what, its name cut to what an alias holds. `rest` tells it apart when the
- * name is cut, and is itself cut only as a last resort.
+ * The owner text of an interface: `netyard: ` + object, with its name truncated to fit the alias. `rest` keeps truncated
+ * names distinct, and is truncated itself only as a last resort.
  */
 export function ownerText(name: string, rest = ''): string {
   const end = Buffer.from(rest).subarray(0, longestOwner - 64);
@@ -20,21 +20,21 @@ export function ownerText(name: string, rest = ''): string {
   return `${trimmed(start)}${trimmed(end)}`;
 }
 
-/** Without the character that a cut left incomplete. */
+/** Drops the character that truncation left incomplete. */
 const trimmed = (bytes: Uint8Array): string =>
   Buffer.from(bytes)
     .toString('utf8')
     .replace(/\ufffd$/, '');
 
-/** Of the bridge of a network; by it a bridge is found that somebody renamed. */
+/** Owner text of a network's bridge; identifies the bridge even after another program renamed it. */
 export const bridgeOwner = (networkName: string): string => ownerText(`network ${networkName}`);
 
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 
 /**
- * Host side of an endpoint's link: 15 characters, the longest name a link can have (IFNAMSIZ). A new one at each
- * start, because the old one may still be on its way out.
+ * Host side of an endpoint's veth pair: 15 characters, the longest interface name (IFNAMSIZ). A new one at each start,
+ * because the deletion of the old one may still be in progress.
  */
 export const hostLinkName = (endpointId: string): string => `${hostLinkPrefix}${shortId(endpointId)}`;
 export const hostLinkPrefix = 'ny-';

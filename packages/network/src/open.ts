@@ -1,4 +1,4 @@
-/** Puts the network box together: state from the store, plugs, and the operations behind the `Networks` contract. */
+/** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
 import { defaultBridgeOptions, parseBip } from './bridge-settings.ts';
@@ -23,11 +23,11 @@ import { describe } from './operations/describe.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
 import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
 import { Guard } from './operations/guard.ts';
-import { Insides } from './operations/inside.ts';
-import { Departures } from './operations/link-deletions.ts';
+import { LinkDeletions } from './operations/link-deletions.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
-import { Names } from './operations/names.ts';
-import { loadLeases, missingNetworks, refuseCreate, refuseRemove, usesOf } from './operations/networks.ts';
+import { NameService } from './operations/name-service.ts';
+import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
+import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
 import { listPeers, stateOf } from './operations/peer-states.ts';
 import { TrafficWatch } from './operations/peer-traffic.ts';
@@ -50,17 +50,17 @@ export interface NetworksOptions {
   store: NetworkStore;
   containers: ContainerDirectory;
   settings: NetworkSettings;
-  /** Names across hosts; only with a cluster. */
+  /** Published names of other hosts; only with a cluster. */
   directory?: RemoteDirectory;
-  /** For links to containers of peers that were written down with an API. */
+  /** API clients of peers, for links to their containers. */
   peerApis?: PeerApis;
-  /** Opens a name server's socket inside a namespace. Default: the kernel box's. */
+  /** Opens a name server's socket inside a namespace. Default: the kernel package's. */
   openListener?: typeof openListenerInNetns;
   logger: Logger;
   clock: Clock;
 }
 
-/** Throws `invalid` for settings that cannot be (`parse bip failed: …`). Touches only the store; `start` the kernel. */
+/** Throws `invalid` for invalid settings (`parse bip failed: …`). Accesses only the store; `start` accesses the kernel. */
 export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
   const context = openContext(options, listeners, () => reconciler.ownDeletion());
@@ -70,7 +70,7 @@ export function openNetworks(options: NetworksOptions): Networks {
   let started = false;
   return {
     async start(running, options) {
-      context.insides.start();
+      context.namespaces.start();
       await start(context, running, options);
       if (!started) reconciler.start();
       await guard.start();
@@ -105,10 +105,10 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.remoteLinks.close();
       context.names.close();
       await traffic.close();
-      guard.close(); // before the repairs end that it waits for
-      await Promise.all([reconciler.close(), context.insides.close()]);
+      guard.close(); // before waiting for repairs, which wait for the guard
+      await Promise.all([reconciler.close(), context.namespaces.close()]);
       if (started) await releaseForeignRules(context);
-      await context.departures.close();
+      await context.linkDeletions.close();
       context.ports.close();
     },
     cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepDesired: started }, describe),
@@ -119,8 +119,8 @@ function networkMethods(context: Context): Pick<Networks, 'list' | 'get' | 'crea
   return {
     list: () => [...context.networks.values()],
     get: (ref) => networkOf(context, ref),
-    create: async (request) => refuseCreate(context, request),
-    remove: async (ref) => refuseRemove(context, ref),
+    create: async (request) => rejectCreate(context, request),
+    remove: async (ref) => rejectRemove(context, ref),
     uses: (networkId) => usesOf(context, networkId),
   };
 }
@@ -172,7 +172,7 @@ function peerMethods(
     async addPeer(request) {
       checkApi(request, apis);
       const state = await addPeer(context, request);
-      context.remoteLinks.settle();
+      context.remoteLinks.reconcile();
       return state;
     },
     async planAddPeer(request) {
@@ -182,11 +182,11 @@ function peerMethods(
     planRemovePeer: (name) => planRemovePeer(context, name),
     async removePeer(name) {
       await removePeer(context, name);
-      context.remoteLinks.settle();
+      context.remoteLinks.reconcile();
     },
     async setClusterPeers(peers) {
       const refused = await setClusterPeers(context, peers);
-      context.remoteLinks.directoryChanged(); // names count only where their host is let in
+      context.remoteLinks.directoryChanged(); // names are valid only while their host is an accepted peer
       return refused;
     },
     peers: () => listPeers(context),
@@ -194,14 +194,14 @@ function peerMethods(
   };
 }
 
-/** Address and files, before anything is touched. */
+/** Checks address and files of a peer's API before anything changes. */
 function checkApi({ api }: PeerRequest, apis: PeerApis | undefined): void {
   if (api) apis?.check(checkPeerApi(api));
 }
 
 /**
- * The configuration's word stands over what a request once wrote down under the same name. Throws `conflict` when it
- * contradicts itself.
+ * Peers from the configuration and the store; the configuration overrides a stored peer of the same name. Throws
+ * `conflict` when the configuration contradicts itself.
  */
 function knownPeers({ store, settings, clock }: NetworksOptions): PeerTable {
   const configured = (settings.peers ?? [])
@@ -236,7 +236,7 @@ function openContext(
     store.sandboxes().map(({ config, state }) => [config.containerId, { config, state }] as const),
   );
   const self = (): Context => context;
-  const names = new Names(self, {
+  const names = new NameService(self, {
     directory: options.directory,
     listen: options.openListener ?? openListenerInNetns,
   });
@@ -256,8 +256,8 @@ function openContext(
     pools: new Map(),
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
-    departures: new Departures(kernel, logger),
-    insides: new Insides(self),
+    linkDeletions: new LinkDeletions(kernel, logger),
+    namespaces: new NamespaceReconciler(self),
     names,
     remoteLinks: new RemoteLinks(self, names, options.peerApis),
     queue: new KeyedQueue(),
@@ -265,7 +265,7 @@ function openContext(
     dynamicPorts: { first: 32768, last: 60999 },
     emit(event) {
       const moved = event.action === 'connect' || event.action === 'disconnect';
-      if (moved && event.containerId !== undefined) names.settle(event.containerId);
+      if (moved && event.containerId !== undefined) names.update(event.containerId);
       for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
     },
     ownDeletion,
@@ -274,9 +274,15 @@ function openContext(
   return context;
 }
 
-/** Who switched forwarding on is looked up at the start. */
-const forwardingFacts = ({ ipForward, dropStrangers = true }: NetworkSettings) => ({
-  ...{ ipForward, switchedForwarding: false, dropsStrangers: dropStrangers, engineBridges: [], guarded: false },
+/** Whether the daemon enabled IP forwarding is read at start. */
+const forwardingFacts = ({ ipForward, dropForeignForwarding = true }: NetworkSettings) => ({
+  ...{
+    ipForward,
+    enabledForwarding: false,
+    dropsForeignForwarding: dropForeignForwarding,
+    engineBridges: [],
+    guarded: false,
+  },
 });
 
 function openPool(context: Context, networkId: string): void {
@@ -287,7 +293,7 @@ function openPool(context: Context, networkId: string): void {
   context.pools.set(networkId, addresses);
 }
 
-/** A listener that throws must not undo what was done. */
+/** A listener that throws must not fail the operation that emitted the event. */
 function deliver(listener: (event: NetworkEvent) => void, event: NetworkEvent, logger: Logger): void {
   try {
     listener(event);

@@ -1,24 +1,24 @@
-/** Other hosts, as the network box has them: peers and the ways to them, their containers' names, who is asked for both. */
+/** Peers: other hosts, the paths to them, the names of their containers, and the ports for looking these up. */
 import type { RemoteName } from '@netyard/dns';
 
 export type { RemoteName } from '@netyard/dns';
 
-/** How a peer is reached: by a plain route on a shared link, through a tunnel, or whichever is possible. */
+/** How a peer is reached: by a route via its address on a shared link, through a tunnel, or whichever is possible. */
 export type PeerVia = 'auto' | 'route' | 'vxlan';
 
 export interface PeerRequest {
   name: string;
-  /** The other host's, without prefix length. */
+  /** Address of the peer's host, without prefix length. */
   address: string;
-  /** Of its containers, without host bits. */
+  /** Subnets of its containers, without host bits. */
   subnets: string[];
   /** Default `auto`. */
   via?: PeerVia;
-  /** For links to `HOST/NAME` without a cluster, and for captures. */
+  /** Used for links to `HOST/NAME` without a cluster, and for captures. */
   api?: PeerApi;
 }
 
-/** Another host whose containers reach ours and are reached by ours, with their own addresses. */
+/** Another host whose containers exchange packets with this host's containers, without NAT. */
 export interface PeerRecord {
   name: string;
   address: string;
@@ -29,26 +29,26 @@ export interface PeerRecord {
   created: bigint;
 }
 
-/** The way in use: found anew whenever links and addresses of the host change. */
+/** The current path: determined again whenever interfaces, addresses or routes of the host change. */
 export interface PeerPath {
   kind: 'route' | 'vxlan';
-  /** The link by which packets to the peer's containers leave: the one that the peer is on, or the tunnel. */
+  /** Output interface for packets to the peer's containers: the uplink to the peer, or the tunnel. */
   link: string;
   gateway: string;
-  /** Address from which the host itself speaks to the peer's containers. */
+  /** Source address of packets from this host itself to the peer's containers. */
   source?: string;
-  /** The link towards the peer's host, and our address there, by which it knows us. */
+  /** Interface towards the peer's host, and this host's address on it, by which the peer knows this host. */
   uplink: string;
   local: string;
-  /** The peer is on the uplink itself, with no router between. */
+  /** The peer is on-link on the uplink, with no router between. */
   shared: boolean;
-  /** The longest packet of a container that goes this way in one piece. */
+  /** Largest packet of a container that is not fragmented on the path. */
   mtu: number;
 }
 
 export type PeerOrigin = 'request' | 'config' | 'cluster';
 
-/** One of `setClusterPeers` that is not let in, and why. */
+/** A peer of `setClusterPeers` that is rejected, and why. */
 export interface RefusedPeer {
   name: string;
   problem: string;
@@ -56,48 +56,48 @@ export interface RefusedPeer {
 
 export interface PeerState {
   record: PeerRecord;
-  /** Written down by a request or in the daemon's configuration, or announced by the cluster. */
+  /** Added by a request, from the daemon's configuration, or announced by the cluster. */
   origin: PeerOrigin;
-  /** Absent while there is none. */
+  /** Absent while the peer is unreachable. */
   path?: PeerPath;
   routes: { subnet: string; present: boolean }[];
-  /** Packets of the peer's containers are let in. */
+  /** Packets of the peer's containers are accepted. */
   open: boolean;
-  /** Since the rules were made: packets of its containers that were let in to ours, and of ours to its. */
+  /** Packets accepted since the rules were created: from the peer's containers to this host's, and back. */
   packets: { in: bigint; out: bigint };
   /**
-   * Nanoseconds since 1970: when it was last known to be there. That is, the last look that found more packets from its
-   * containers than the look before. Looks are taken by themselves, and whenever somebody asks. Absent while not known.
+   * Nanoseconds since 1970: time of the last sample whose counter of packets from the peer's containers had grown since
+   * the sample before. Samples are taken periodically and on each request. Absent while unknown.
    */
   lastSeen?: bigint;
-  /** What is wrong, in words; empty when all is well on this side. */
+  /** Descriptions of detected problems; empty when this side is complete. */
   problems: string[];
 }
 
-/** What a link to `HOST/NAME` was asked for by, and where its target is, or was last. */
+/** The target of a link to `HOST/NAME` as requested, and its current or last known container and address. */
 export interface RemoteTarget {
   host: string;
   name: string;
-  /** Who tells of it: the cluster's names, or the API of a peer that was written down. */
+  /** Source of the lookup: the cluster's names, or the API of a peer that was added with one. */
   source: 'cluster' | 'peer';
   at: RemoteName;
 }
 
-/** Names across hosts, as a cluster keeps them. The daemon makes it from its membership. */
+/** Published names of the cluster. Implemented by the daemon on its cluster membership. */
 export interface RemoteDirectory {
-  /** This host's own in the cluster. */
+  /** Name of this host in the cluster. */
   readonly hostName: string;
-  /** Of all hosts that are known now, own included. */
+  /** Names of all known hosts, including this one. */
   hosts(): readonly string[];
-  /** What is published now on all hosts, own included; the last that was known while the cluster's store is away. */
+  /** Published names of all hosts, including this one; the last known ones while etcd is unreachable. */
   names(): readonly RemoteName[];
-  /** Makes what this host publishes exactly this. */
+  /** Replaces the names that this host publishes. */
   publish(names: readonly Omit<RemoteName, 'host'>[]): void;
-  /** KernelObserver whenever `names` or `hosts` may answer something else. */
+  /** Calls the listener whenever the result of `names` or `hosts` may have changed. */
   changes(listener: () => void): () => void;
 }
 
-/** Where a peer's API listens and what to show it: an `https://` address and absolute paths of PEM files. */
+/** Endpoint and credentials of a peer's API: an `https://` address and absolute paths of PEM files. */
 export interface PeerApi {
   url: string;
   ca: string;
@@ -105,23 +105,23 @@ export interface PeerApi {
   key: string;
 }
 
-/** Asks the APIs of peers that were written down with one. The daemon makes it from the client box. */
+/** Opens clients of the APIs of peers. Implemented by the daemon on the client package. */
 export interface PeerApis {
-  /** Throws `invalid` for files that are not there, are no PEM, or a key that others than root can read. */
+  /** Throws `invalid` for missing files, files that are not PEM, or a key that users other than root can read. */
   check(api: PeerApi): void;
   open(peer: string, api: PeerApi): PeerContainers;
 }
 
-/** One peer's containers, asked for over its API. */
+/** Looks up containers of one peer over its API. */
 export interface PeerContainers {
-  /** What it was opened with. */
+  /** The argument of `open`. */
   readonly api: PeerApi;
   /**
-   * By name or id: undefined when there is none; `address` is '' while it does not run on the default bridge. Throws
-   * `unavailable` or `unauthorized` when the API does not answer or does not let us in.
+   * By name or id: undefined when it does not exist; `address` is '' while it does not run on the default bridge. Throws
+   * `unavailable` or `unauthorized` when the API does not respond or rejects the credentials.
    */
   find(ref: string): Promise<RemoteName | undefined>;
-  /** KernelObserver whenever a container may have come, gone or moved, and when the API answers again after it was away. */
+  /** Calls the listener whenever a container may have changed, and when the API is reachable again. */
   changes(listener: () => void): () => void;
   close(): void;
 }

@@ -62,7 +62,7 @@ function peerNode(peer: Peer): Topology['nodes'][number] {
   return { id: peerId(peer), kind: 'peer', name: record.name, detail };
 }
 
-/** None while there is no way. */
+/** Empty while the peer has no path. */
 function peerEdges(peer: Peer): Topology['edges'] {
   const { record, path } = peer;
   return path ? [{ from: peerId(peer), to: hostId, address: record.address, link: path.link }] : [];

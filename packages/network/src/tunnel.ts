@@ -1,16 +1,15 @@
 /**
- * The tunnel to peers that no route reaches: one VXLAN link for all of them (RFC 7348), which learns nothing and asks
- * nobody. Behind which host each MAC is, and which MAC each peer has, is written down with the peer: see plan/peer.ts.
- * Pure.
+ * The tunnel to peers without a route on a shared link: one VXLAN interface for all of them (RFC 7348), without learning
+ * and without multicast. The MAC of each peer and the host behind it are configured entries: see plan/peer.ts. Pure.
  */
 import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { ownerPrefix } from './object-names.ts';
 
 export const tunnelLink = 'ny-vxlan';
-/** `ny` in ASCII; others' VXLAN on the same port has other numbers. */
+/** `ny` in ASCII; distinguishes it from other VXLANs on the same port. */
 export const tunnelId = 0x6e79;
-/** IANA's. */
+/** Assigned by IANA. */
 export const tunnelPort = 4789;
 /** Outer IPv4 header, UDP, VXLAN, inner Ethernet header. */
 export const tunnelOverhead = 50;
@@ -18,30 +17,30 @@ export const tunnelOverhead = 50;
 const macStart = [0x02, 0x6e];
 
 /**
- * The MAC of a host's end of the tunnel: locally administered, made from the address by which its peers know it, so that
- * both sides work it out and nothing has to be told.
+ * The MAC of a host's end of the tunnel: locally administered, derived from the address by which its peers know it, so
+ * that both sides compute the same value.
  */
 export const tunnelMac = (address: string): string =>
   formatMac(Uint8Array.from([...macStart, ...ipToBytes(parseIp(address))]));
 
-/** The address that a MAC was made from; undefined when it was not. */
+/** The address from which a MAC was derived; undefined for other MACs. */
 export function addressOfMac(mac: string): string | undefined {
   const bytes = parseMac(mac);
   return macStart.every((byte, index) => bytes[index] === byte) ? formatIp(ipFromBytes(bytes.subarray(2))) : undefined;
 }
 
 export interface Tunnel {
-  /** Our address, by which the peers know us. */
+  /** This host's address, by which the peers know it. */
   local: string;
-  /** What fits into one packet of the uplink. */
+  /** Largest inner packet that fits into one packet of the uplink. */
   mtu: number;
-  /** Some peer is reached through it. Otherwise it stands ready for those who reach us that way. */
+  /** At least one peer is reached through it. Otherwise it only receives from peers that choose the tunnel. */
   inUse: boolean;
 }
 
 /**
- * rp_filter 2: who is sent to by a route may answer through the tunnel, and the other way round (RFC 3704, loose). No
- * IPv6 addresses: nothing is to answer there.
+ * rp_filter 2 (RFC 3704, loose): the two directions between hosts may use different paths, route and tunnel. IPv6 is
+ * disabled, so that the interface has no IPv6 address.
  */
 export function planTunnel({ local, mtu }: Tunnel, facts: { ipv6: boolean }): KernelObject[] {
   return [

@@ -10,7 +10,7 @@ const place = async (
   link?: string,
 ) => {
   const request = link === undefined ? { target } : { target, link };
-  return (await testbed.networks.capture(request)).place;
+  return (await testbed.networks.capture(request)).source;
 };
 
 async function open(t: TestContext) {
@@ -30,7 +30,7 @@ test('a container is found by name and by id: its first interface, its address a
   const { ipv4Address } = endpoints[0] ?? { ipv4Address: '' };
   const session = await testbed.networks.capture({ target: 'web', filter: 'icmp', count: 3, snapLength: 96 });
   assert.deepEqual(
-    { ...session.place, mac: '' },
+    { ...session.source, mac: '' },
     { kind: 'container', name: 'web', id, link: 'eth0', mac: '', addresses: [`${ipv4Address}/16`], otherLinks: [] },
   );
   assert.deepEqual(session.names, [{ address: ipv4Address, name: 'web' }]);
@@ -53,13 +53,13 @@ test('a network resolves to its bridge; host and none have no interface', async 
   const { link, kind, name } = await place(testbed, 'bridge');
   assert.deepEqual([kind, name, link], ['network', 'bridge', 'docker0']);
   for (const ref of ['host', 'none'])
-    await assert.rejects(place(testbed, ref), refuses('conflict', `network ${ref} has no link of its own`));
-  await assert.rejects(place(testbed, 'bridge', 'eth0'), refuses('not-found', 'network bridge has no link eth0'));
+    await assert.rejects(place(testbed, ref), refuses('conflict', `network ${ref} has no interface of its own`));
+  await assert.rejects(place(testbed, 'bridge', 'eth0'), refuses('not-found', 'network bridge has no interface eth0'));
 });
 
 test('uplink is the interface of the default route, else the only interface with an address that Netyard did not create', async (t) => {
   const { kernel, testbed } = await open(t);
-  await assert.rejects(place(testbed, 'uplink'), refuses('conflict', "this host's uplink is not to be told"));
+  await assert.rejects(place(testbed, 'uplink'), refuses('conflict', "this host's uplink cannot be determined"));
   assert.equal((await place(testbed, 'uplink', 'lo')).link, 'lo');
   await kernel.apply(plan([{ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' }]));
   const { kind, name, addresses } = await place(testbed, 'uplink');
@@ -75,7 +75,7 @@ test('uplink is the interface of the default route, else the only interface with
       { kind: 'address', link: 'wan', prefix: '10.0.0.2/24' },
     ]),
   );
-  await assert.rejects(place(testbed, 'uplink'), refuses('conflict', /not to be told/));
+  await assert.rejects(place(testbed, 'uplink'), refuses('conflict', /cannot be determined/));
   await kernel.apply(plan([{ kind: 'route', to: 'default', via: '10.0.0.1', link: 'wan' }]));
   assert.equal((await place(testbed, 'uplink')).link, 'wan');
 });

@@ -64,8 +64,8 @@ test('invalid announcements are rejected and reported one by one; valid ones are
   kernel.appear({ kind: 'route', to: '10.60.0.0/16', via: '172.16.0.1', link: 'eth0' });
   const errors: [Partial<PeerRequest>, RegExp][] = [
     [{ subnets: ['172.17.0.0/24'] }, /our own network bridge/],
-    [{ subnets: ['0.0.0.0/0'] }, /is no subnet of a host's containers/],
-    [{ subnets: ['172.16.0.0/16'] }, /holds the peer's own address/],
+    [{ subnets: ['0.0.0.0/0'] }, /is too large for a peer's subnet/],
+    [{ subnets: ['172.16.0.0/16'] }, /contains the peer's own address/],
     [{ subnets: ['10.60.3.0/24'] }, /the host's route 10\.60\.0\.0\/16/],
     [{ subnets: ['192.168.1.128/25'] }, /overlaps with 192\.168\.1\.0\/24 of peer h1/],
     [{ subnets: ['10.50.1.0/24'] }, /of peer stored/],

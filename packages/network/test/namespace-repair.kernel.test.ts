@@ -191,7 +191,7 @@ describe('container namespaces', host, () => {
         assert.ok(!hasRoute());
       }
       const marked = testbed.networks.explain('one').owner;
-      assert.equal(marked, `container one${isRepaired ? '' : '; what changes inside it is not repaired'}`);
+      assert.equal(marked, `container one${isRepaired ? '' : '; changes inside it are not repaired'}`);
       await testbed.remove(one.containerId);
     });
   }

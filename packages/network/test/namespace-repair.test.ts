@@ -65,7 +65,7 @@ test('a failed repair is logged and retried', async () => {
   kernel.failAtStep(1);
   breakRoute();
   await until('the route is back', hasRoute);
-  assert.deepEqual(errors, ['repairing the inside of a container failed']);
+  assert.deepEqual(errors, ['repairing a container namespace failed']);
   await testbed.networks.close();
 });
 

@@ -68,7 +68,7 @@ test("another program's bridge is left alone", async () => {
   const other = new Testbed({ kernel: foreign });
   await assert.rejects(
     other.networks.start([]),
-    refuses('conflict', "a link named docker0 exists and is not Netyard's"),
+    refuses('conflict', "an interface named docker0 exists and is not Netyard's"),
   );
   assert.deepEqual(
     foreign.objects().map(({ kind }) => kind),

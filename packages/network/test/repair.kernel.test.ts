@@ -129,7 +129,7 @@ describe('repair', host, () => {
     await testbed.open().start([...testbed.containers.keys()]);
     assert.equal(crosses(), false);
     await testbed.networks.close();
-    await testbed.open({ dropStrangers: false }).start([...testbed.containers.keys()]);
+    await testbed.open({ dropForeignForwarding: false }).start([...testbed.containers.keys()]);
     await eventually('it crosses', crosses);
     await testbed.networks.close();
     sh('nft delete table ip netyard'); // forwarding is on, and no state records that the daemon enabled it

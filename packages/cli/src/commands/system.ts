@@ -115,7 +115,7 @@ export const explain: CommandSpec = {
   args: [1, 1],
   flags: [{ name: 'json', type: 'bool', help: 'The kernel objects as JSON, each with its command' }],
   description:
-    'Prints the shell script that, run on an empty host, builds the same. That of a peer stands on the network bridge.',
+    'Prints the shell script that, run on an empty host, builds the same. That of a peer depends on the network bridge.',
   examples: ['netyard explain nginx-3', 'netyard explain bridge | less', 'netyard explain nginx-3 | sudo sh'],
   complete: 'containers',
   run: async (context, { args: [ref = ''], flags }) => {

@@ -21,34 +21,34 @@ export async function* captureFile(
   facts: CaptureFacts,
   clock: Clock,
 ): AsyncGenerator<Buffer> {
-  const { place, packets } = session;
+  const { source, packets } = session;
   const start = clock.now();
   yield encodeHead(session, filter, facts);
   let comment = '';
   try {
     for await (const some of packets.packets()) yield encodePackets(some);
   } catch (error) {
-    comment = `${describePlace(place)}: ${messageOf(error)}`;
+    comment = `${describePlace(source)}: ${messageOf(error)}`;
   }
   yield encodeStatistics({ start, end: clock.now(), ...packets.statistics(), comment });
 }
 
-function encodeHead({ place, packets, names }: CaptureSession, filter: string, facts: CaptureFacts): Buffer {
+function encodeHead({ source, packets, names }: CaptureSession, filter: string, facts: CaptureFacts): Buffer {
   const os = `${facts.operatingSystem}, Linux ${facts.kernelVersion}`;
   const suffix = filter === '' ? '' : `, filter: ${filter}`;
   const section = encodeSection({
     hardware: facts.machine,
     os,
     application: `Netyard ${facts.version}`,
-    comment: `${describePlace(place)} on host ${facts.hostname}${suffix}`,
+    comment: `${describePlace(source)} on host ${facts.hostname}${suffix}`,
   });
   const link = encodeInterface({
     linkType: packets.linkType,
     snapLength: packets.snapLength,
-    name: place.link,
-    description: describePlace(place),
-    addresses: place.addresses,
-    mac: place.mac,
+    name: source.link,
+    description: describePlace(source),
+    addresses: source.addresses,
+    mac: source.mac,
     filter,
     os,
   });

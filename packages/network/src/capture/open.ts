@@ -1,32 +1,31 @@
-/** Opens a capture on what a target means. */
+/** Opens a packet capture on the interface that a target resolves to. */
 import { NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { CaptureRequest, CaptureSession } from '../capture-contract.ts';
 import type { Sandbox } from '../lookup.ts';
-import type { PlaceDependencies } from './interface.ts';
-import { findInterface } from './interface.ts';
+import { findInterface, type InterfaceDependencies } from './interface.ts';
 
-/** What the functions of this file work on. */
-export interface CaptureOpenDependencies extends PlaceDependencies {
+/** Dependencies of the functions in this file. */
+export interface CaptureOpenDependencies extends InterfaceDependencies {
   readonly kernel: Kernel;
   readonly sandboxes: Map<string, Sandbox>;
 }
 
 export async function capture(context: CaptureOpenDependencies, request: CaptureRequest): Promise<CaptureSession> {
   if (request.target === '') throw new NetyardError('invalid', 'a capture needs a target');
-  const { ns, ...place } = await findInterface(context, request);
+  const { ns, ...source } = await findInterface(context, request);
   const { filter, snapLength, count } = request;
   const packets = await context.kernel.capture({
-    link: place.link,
+    link: source.link,
     ...(ns === undefined ? {} : { ns }),
     ...(filter === undefined ? {} : { filter }),
     ...(snapLength === undefined ? {} : { snapLength }),
     ...(count === undefined ? {} : { count }),
   });
-  return { place, packets, names: containerNames(context) };
+  return { source, packets, names: containerNames(context) };
 }
 
-/** By address; a container with several has its name at each. */
+/** By address; a container with several addresses is listed once for each. */
 function containerNames({ sandboxes }: CaptureOpenDependencies): CaptureSession['names'] {
   return [...sandboxes.values()].flatMap(({ config: { name }, state }) =>
     (state?.endpoints ?? [])

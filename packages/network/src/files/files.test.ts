@@ -39,13 +39,13 @@ test('without IPv6 all its lines are left out; --add-host lines come before link
   );
 });
 
-test('names', () => {
+test('a hosts line has the full name before the bare one, and each name once', () => {
   assert.deepEqual(linkNames('nginx-1', 'c045c82e85bd', 'nginx-1'), ['nginx-1', 'c045c82e85bd']);
   assert.deepEqual(ownNames('web', 'example.org'), ['web.example.org', 'web']);
   assert.deepEqual(ownNames('web', undefined), ['web']);
 });
 
-test('--add-host texts', () => {
+test('--add-host texts are parsed and checked', () => {
   assert.deepEqual(parseExtraHost('h:host-gateway', '172.17.0.1'), { address: '172.17.0.1', names: ['h'] });
   assert.deepEqual(parseExtraHost('six:fd00::9', undefined), { address: 'fd00::9', names: ['six'] });
   assert.throws(() => parseExtraHost('x', undefined), { message: 'bad format for add-host: "x"' });
@@ -57,7 +57,7 @@ test('--add-host texts', () => {
 const dual =
   '10.0.0.1\tweb1\n172.17.0.2\tweb1 h nginx-1\nfd00::2\tweb1 h nginx-1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n';
 
-test('a new address goes to the line of its own family, and to no other name', () => {
+test('a new address replaces the one of its own family, and no line of another name', () => {
   const entries = [
     { address: '172.17.0.9', names: ['web1', 'h', 'new'] },
     { address: 'fd00::9', names: ['web1', 'h', 'new'] },
@@ -68,7 +68,7 @@ test('a new address goes to the line of its own family, and to no other name', (
   );
 });
 
-test('a link that had no line yet gets one above the own line, or at the end', () => {
+test('a link without a line gets one above the own line, or at the end', () => {
   const entries = [{ address: '172.17.0.9', names: ['db', 'h'] }];
   assert.equal(
     updateLinkLines('1.1.1.1\ta\n2.2.2.2\tme\n', 'db', entries, 'me'),
@@ -77,35 +77,35 @@ test('a link that had no line yet gets one above the own line, or at the end', (
   assert.equal(updateLinkLines('1.1.1.1\ta', 'db', entries, 'me'), '1.1.1.1\ta\n172.17.0.9\tdb h');
 });
 
-test('removing touches links only, or own lines only', () => {
+test('removing deletes only link lines, or only own lines', () => {
   assert.equal(removeLinkLines(dual, 'web1'), '10.0.0.1\tweb1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n');
   assert.equal(removeOwnLines('# me\n172.17.0.4\tme\n9.9.9.9\tme\n', 'me', ['172.17.0.4']), '# me\n9.9.9.9\tme\n');
   assert.equal(appendLines('a\tb', [own]), 'a\tb\n172.17.0.4\t9c5d5b70205e\n');
 });
 
-const wishes = { dns: [], dnsSearch: [], dnsOptions: [], hostNamespace: false, ipv6: false };
+const options = { dns: [], dnsSearch: [], dnsOptions: [], hostNamespace: false, ipv6: false };
 
-test('resolv.conf: the host copy without what only the host reaches', () => {
+test("resolv.conf: the host's file without name servers that only the host reaches", () => {
   const host =
     '# comment\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 10.0.0.53\ndomain a\nsearch b c\noptions edns0\nsortlist 1.2.3.0\n';
   assert.equal(
-    formatResolvConf({ ...wishes, host }),
+    formatResolvConf({ ...options, host }),
     'nameserver 10.0.0.53\nsearch b c\noptions edns0\nsortlist 1.2.3.0\n',
   );
   assert.equal(
-    formatResolvConf({ ...wishes, host: 'nameserver 127.0.0.1\n' }),
+    formatResolvConf({ ...options, host: 'nameserver 127.0.0.1\n' }),
     'nameserver 8.8.8.8\nnameserver 8.8.4.4\n',
   );
   assert.equal(
-    formatResolvConf({ ...wishes, host: 'nameserver 127.0.0.1\n', hostNamespace: true }),
+    formatResolvConf({ ...options, host: 'nameserver 127.0.0.1\n', hostNamespace: true }),
     'nameserver 127.0.0.1\n',
   );
 });
 
-test('resolv.conf: --dns, --dns-search and --dns-option put their own in place', () => {
+test('resolv.conf: --dns, --dns-search and --dns-option replace those of the host', () => {
   assert.equal(
     formatResolvConf({
-      ...wishes,
+      ...options,
       host: 'nameserver 9.9.9.9\nsearch a\noptions b\n',
       dns: ['1.1.1.1'],
       dnsSearch: ['.'],

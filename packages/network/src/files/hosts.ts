@@ -1,13 +1,13 @@
 /**
  * The content of a container's /etc/hosts, as Docker writes it: localhost lines, `--add-host` lines, link lines, own
- * lines last; a TAB between address and names. Later changes touch single lines only, so that what a user wrote into
- * the file stays. Pure: text in, text out.
+ * lines last; a TAB between address and names. Later updates change single lines only, so that lines that a user added
+ * are kept. Pure: text in, text out.
  */
 import { NetyardError, parseIp } from '@netyard/core';
 
 export interface HostsEntry {
   address: string;
-  /** First is the canonical name; links put the alias there. */
+  /** The first one is the canonical name; for links it is the alias. */
   names: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const ipv6Lines = [
 const lineOf = (entry: HostsEntry): string => `${entry.address}\t${entry.names.join(' ')}`;
 
 export interface HostsContent {
-  /** False leaves out all IPv6 lines: the container has no IPv6 at all. */
+  /** False: no IPv6 lines, because the container has no IPv6 at all. */
   ipv6: boolean;
   extra: readonly HostsEntry[];
   links: readonly HostsEntry[];
@@ -37,19 +37,19 @@ export function formatHosts(content: HostsContent): string {
   return `${[...ipv4Lines, ...(content.ipv6 ? ipv6Lines : []), ...entries.map(lineOf)].join('\n')}\n`;
 }
 
-/** Own names of a container: the full name, and the bare one when the full one has a dot. */
+/** A container's own names: the full name, and its first label when the full name has a dot. */
 export function ownNames(hostname: string, domainname: string | undefined): string[] {
   const full = domainname ? `${hostname}.${domainname}` : hostname;
   const dot = full.indexOf('.');
   return dot < 0 ? [full] : [full, full.slice(0, dot)];
 }
 
-/** Names of a linked container: alias, hostname, and its own name when that differs from the alias. */
+/** Names of a linked container: alias, hostname, and its container name when that differs from the alias. */
 export function linkNames(alias: string, childHostname: string, childName: string): string[] {
   return alias === childName ? [alias, childHostname] : [alias, childHostname, childName];
 }
 
-/** Parses `name:ip`; `gateway` stands for the word host-gateway. Throws `invalid` with Docker's words. */
+/** Parses `name:ip`; `gateway` is the value of host-gateway. Throws `invalid` with Docker's message. */
 export function parseExtraHost(text: string, gateway: string | undefined): HostsEntry {
   const colon = text.indexOf(':');
   const name = text.slice(0, colon);
@@ -79,9 +79,9 @@ function parseLine(line: string): HostsEntry | undefined {
 }
 
 /**
- * Gives the link's lines their new addresses, one of each family on its own line: Docker runs one replacement for
- * both families over both lines and ends with two equal ones. A line that is not there yet (its target came later)
- * goes above the container's own lines. Entries name all addresses that the link has now.
+ * Replaces the addresses in the link's lines, each family on its own line: Docker applies one replacement for both
+ * families to both lines and ends with two equal ones. A missing line (the target came later) is inserted above the
+ * container's own lines. `entries` are all current addresses of the link.
  */
 export function updateLinkLines(text: string, alias: string, entries: readonly HostsEntry[], own: string): string {
   const missing = new Map(entries.map((entry) => [familyOf(entry.address), entry]));
@@ -101,8 +101,8 @@ export function updateLinkLines(text: string, alias: string, entries: readonly H
 }
 
 /**
- * The same for a target on another host, which may be another container by now: its names are new as well. Its line has
- * one address.
+ * The same for a target on another host, which may be a different container by now: its names are replaced as well. Its
+ * line has one address.
  */
 export function updateRemoteLine(text: string, alias: string, entry: HostsEntry, own: string): string {
   const isLink = (line: string): boolean => {
@@ -115,12 +115,12 @@ export function updateRemoteLine(text: string, alias: string, entry: HostsEntry,
   return lines.with(at, lineOf(entry)).join('\n');
 }
 
-/** Takes a link's lines away. A line with one name only is no link's: `--add-host` may have used the same word. */
+/** Removes a link's lines. A line with a single name belongs to no link: `--add-host` may use the same name. */
 export function removeLinkLines(text: string, alias: string): string {
   return keepLines(text, (entry) => entry.names[0] !== alias || entry.names.length === 1);
 }
 
-/** Takes the container's own lines with these addresses away. */
+/** Removes the container's own lines with these addresses. */
 export function removeOwnLines(text: string, own: string, addresses: readonly string[]): string {
   return keepLines(text, (entry) => entry.names[0] !== own || !addresses.includes(entry.address));
 }

@@ -1,6 +1,6 @@
 /**
- * A container's /etc/resolv.conf on a network without a name server of its own: the host's file with what the user
- * asked for put over it, and without name servers that only the host can reach. Format: resolv.conf(5). Pure.
+ * A container's /etc/resolv.conf on a network without a name server of its own: the host's file, overridden by the
+ * user's options, without name servers that only the host can reach. Format: resolv.conf(5). Pure.
  */
 import { NetyardError, parseIp } from '@netyard/core';
 
@@ -8,7 +8,7 @@ export interface ResolvConf {
   nameservers: string[];
   search: string[];
   options: string[];
-  /** Directives we do not know, kept as they are. */
+  /** Unknown directives, copied unchanged. */
   other: string[];
 }
 
@@ -41,12 +41,12 @@ export interface ResolvConfOptions {
 }
 
 export interface ResolvConfSource extends ResolvConfOptions {
-  /** Text of the host's file; '' when there is none. */
+  /** Text of the host's file; '' when it does not exist. */
   host: string;
-  /** Host mode: the host's own loopback servers work there, so they stay. */
+  /** Host mode: the host's loopback name servers are reachable, so they are kept. */
   hostNamespace: boolean;
   ipv6: boolean;
-  /** A name server of ours, asked before the others: they are for when the daemon is away. */
+  /** Netyard's name server, queried before the others, which serve while the daemon is down. */
   first?: string;
 }
 
@@ -78,12 +78,12 @@ function chooseNameservers(source: ResolvConfSource, host: readonly string[]): r
   return source.ipv6 ? [...fallback, ...fallback6] : fallback;
 }
 
-/** Throws `invalid` for values that are no addresses or would break out of their line. */
-export function checkResolvConfOptions(wishes: ResolvConfOptions): void {
-  for (const address of wishes.dns) {
+/** Throws `invalid` for values that are not addresses or would break the line format. */
+export function checkResolvConfOptions(options: ResolvConfOptions): void {
+  for (const address of options.dns) {
     if (!isAddress(address)) throw new NetyardError('invalid', `invalid IP address: ${address}`);
   }
-  for (const text of [...wishes.dnsSearch, ...wishes.dnsOptions]) {
+  for (const text of [...options.dnsSearch, ...options.dnsOptions]) {
     if (/[\s\p{Cc}]/u.test(text)) throw new NetyardError('invalid', `${text} is not a valid domain or option`);
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Picks the next free address: the first one after the cursor, going round at the end, so that an address which was
- * just given back is the last to be given out again. Pure; keeps no state (pool.ts does).
+ * Picks the next free address: the first one after the cursor, wrapping around at the end, so that an address just
+ * released is allocated again last. Pure; holds no state (pool.ts does).
  */
 export interface AllocationRange {
-  /** First and last address that may be given out, as numbers. */
+  /** First and last allocatable address, as numbers. */
   first: bigint;
   last: bigint;
-  /** Where the last allocation stood; undefined: nothing was given out yet. */
+  /** The last allocated address; undefined: nothing was allocated yet. */
   cursor: bigint | undefined;
   isTaken(value: bigint): boolean;
-  /** How many of the addresses in the range are taken: lets a full range be told without a walk. */
+  /** Number of allocated addresses in the range: detects a full range without a walk. */
   takenCount: bigint;
 }
 
-/** Undefined when the range is full. Walks over taken addresses only; one step when the pool is lightly used. */
+/** Undefined when the range is full. Skips allocated addresses only: one step when the pool is lightly used. */
 export function nextFree(range: AllocationRange): bigint | undefined {
   const size = range.last - range.first + 1n;
   if (size <= 0n || range.takenCount >= size) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The addresses of one subnet: which are taken and by whom, and where the next search begins. Knows the reserved ones
- * (network, broadcast, gateway, auxiliary). Keeps state in memory only: whoever changes it also writes the lease down.
+ * The addresses of one subnet: the holder of each allocated one, and the cursor of the next search. Reserves network,
+ * broadcast, gateway and auxiliary addresses. State in memory only: the caller of a change also persists the lease.
  */
 import {
   formatIp,
@@ -49,12 +49,12 @@ export class AddressPool {
     return prefixContains(this.subnet, parseIp(address));
   }
 
-  /** Container id, or what reserves it (`gateway`); undefined when free. */
+  /** Container id, or the reason of a reservation (`gateway`); undefined when free. */
   holder(address: string): string | undefined {
     return this.#holders.get(parseIp(address).value);
   }
 
-  /** The address that `take` should be given next, or undefined when the pool is full. Changes nothing. */
+  /** The next address to pass to `take`, or undefined when the pool is full. Changes nothing. */
   next(): string | undefined {
     const value = nextFree({
       first: this.#first,
@@ -66,7 +66,7 @@ export class AddressPool {
     return value === undefined ? undefined : formatIp({ family: this.subnet.family, value });
   }
 
-  /** Throws `forbidden` when somebody else has it, `invalid` when it is outside the subnet. */
+  /** Throws `forbidden` when another container holds it, `invalid` when it is outside the subnet. */
   take(address: string, containerId: string): void {
     const { value } = this.#inside(address);
     const holder = this.#holders.get(value);
@@ -75,7 +75,7 @@ export class AddressPool {
     this.#reserve(value, containerId);
   }
 
-  /** Only what the container itself holds. */
+  /** Does nothing unless this container holds the address. */
   free(address: string, containerId: string): void {
     const { value } = parseIp(address);
     if (this.#holders.get(value) !== containerId) return;

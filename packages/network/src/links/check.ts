@@ -1,4 +1,4 @@
-/** Start-time and exec-time check of links: the targets must run and be on the default bridge. Pure. */
+/** Check of links at start and exec: the targets must be running and on the default bridge. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export interface LinkCheck {
@@ -10,7 +10,7 @@ export interface LinkCheck {
   childOnBridge: boolean;
 }
 
-/** Throws `internal` (500, as Docker's start and exec answer) for the first link that does not hold. */
+/** Throws `internal` (status 500, as Docker's start and exec return) for a link whose target cannot be reached. */
 export function checkLink(link: LinkCheck): void {
   if (!link.childRuns) {
     const names = `/${link.childName} AS /${link.parentName}/${link.alias}`;

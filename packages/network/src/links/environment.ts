@@ -1,6 +1,6 @@
 /**
- * The variables that Docker's legacy links put into the parent (moby daemon/links). Off unless asked for: they are
- * fixed at start, so they lie as soon as the child gets another address. Pure.
+ * The environment variables of Docker's legacy links in the parent (moby daemon/links). Off by default: they are fixed
+ * at start and become wrong as soon as the child gets another address. Pure.
  */
 import type { ExposedPort } from '../contract.ts';
 

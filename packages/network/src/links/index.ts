@@ -1,6 +1,6 @@
 /**
- * Which container links to which, both ways round, keyed by ids: renames change nothing here. In memory only; whoever
- * changes it also writes the record down. Full names (`/parent/alias`) are made from the present name of the parent.
+ * Index of links by parent and by child id, so that renames do not affect it. In memory only: the caller of a change also
+ * persists the record. Full names (`/parent/alias`) are composed from the parent's current name.
  */
 import type { LinkRecord } from '../contract.ts';
 

@@ -18,13 +18,13 @@ test('the three ways to write a link', () => {
     assert.throws(() => parseLink(text), { message: `bad format for links: ${text}`, code: 'invalid' });
 });
 
-test('names of links', () => {
+test('a link name is parent and alias, with or without a leading slash', () => {
   assert.deepEqual(splitLinkName('/nginx-3/web1'), { parent: 'nginx-3', alias: 'web1' });
   assert.deepEqual(splitLinkName('nginx-3/web1'), { parent: 'nginx-3', alias: 'web1' });
   for (const name of ['nginx-3', '/nginx-3', 'a/b/c', 'a/']) assert.equal(splitLinkName(name), undefined);
 });
 
-test('the index answers both ways round, in the order given', () => {
+test('the index finds links by parent and by child, in the order given', () => {
   const links = new LinkIndex();
   links.put({ parentId: 'p', childId: 'b', alias: 'two', position: 1 });
   links.put({ parentId: 'p', childId: 'a', alias: 'one', position: 0 });
@@ -40,10 +40,10 @@ test('the index answers both ways round, in the order given', () => {
     ['q'],
   );
   links.delete({ parentId: 'p', childId: 'a', alias: 'one' });
-  assert.deepEqual(links.ofChild('c'), [], 'deleted by parent and alias, whatever child the caller remembers');
+  assert.deepEqual(links.ofChild('c'), [], "deleted by parent and alias, whatever the caller's child is");
 });
 
-test('the check of a link has the messages of Docker', () => {
+test('the check of a link fails with the messages of Docker', () => {
   const link = { parentName: 'p', alias: 'a', childName: 'c', childId: 'id', childRuns: true, childOnBridge: true };
   checkLink(link);
   assert.throws(() => checkLink({ ...link, childRuns: false }), {
@@ -55,7 +55,7 @@ test('the check of a link has the messages of Docker', () => {
   });
 });
 
-test('legacy variables: TCP first, ranges, and the variables of the child but HOME and PATH', () => {
+test('legacy variables: TCP first, ranges, and the variables of the child except HOME and PATH', () => {
   const lines = linkEnvironment({
     parentName: 'app',
     alias: 'my-db',

@@ -1,4 +1,4 @@
-/** The three ways to write `--link`: `target`, `target:alias` and the stored form `/target:/parent/alias`. Pure. */
+/** Parses the three forms of `--link`: `target`, `target:alias` and the stored `/target:/parent/alias`. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export interface LinkRequest {
@@ -7,7 +7,7 @@ export interface LinkRequest {
   alias: string;
 }
 
-/** Throws `invalid`. An alias goes into a hosts line and into a name, so it may hold neither blanks nor slashes. */
+/** Throws `invalid`. An alias becomes part of a hosts line and of a name, so it contains neither blanks nor slashes. */
 export function parseLink(text: string): LinkRequest {
   if (text === '') throw new NetyardError('invalid', 'empty string specified for links');
   const [target = '', alias, ...rest] = text.split(':');

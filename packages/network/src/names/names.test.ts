@@ -5,7 +5,7 @@ import type { SandboxConfig } from '../contract.ts';
 import { asksToPublish, checkPublishable } from './published-name.ts';
 import { asksOurServer, upstreamsOf } from './resolvers.ts';
 
-test('which names can be published', () => {
+test('a publishable name is one DNS label and not localhost', () => {
   for (const name of ['web', 'Web_1', '0', 'a-b', 'a'.repeat(63)]) checkPublishable(name);
   for (const name of ['a.b', 'localhost', 'a'.repeat(64), 'a b', '-a', ''])
     assert.throws(
@@ -19,7 +19,7 @@ test('which names can be published', () => {
   assert.ok(!asksToPublish({ name: 'a.b' }, true));
 });
 
-test('who asks our server, and whom it asks', () => {
+test('containers use the name server unless they serve port 53 or name a loopback resolver', () => {
   const config: Pick<SandboxConfig, 'mode' | 'exposed' | 'ports' | 'dns'> = {
     mode: { kind: 'default' },
     exposed: [],

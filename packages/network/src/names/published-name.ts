@@ -1,21 +1,21 @@
-/** Which names other hosts may resolve, and what a container asks for. Pure. */
+/** Which container names are published to other hosts. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { SandboxConfig } from '../contract.ts';
 
-/** One label of a DNS name (RFC 1035, 2.3.4: 63 bytes); underscores as Docker's names have them. */
+/** One label of a DNS name (RFC 1035, 2.3.4: 63 bytes), and underscores, which Docker's names may contain. */
 const label = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
 
 export const isPublishable = (name: string): boolean => label.test(name) && name.toLowerCase() !== 'localhost';
 
-/** Throws `invalid`: a dot would make `NAME` look like another host's `NAME.HOST`. */
+/** Throws `invalid`: with a dot, `NAME` could not be distinguished from another host's `NAME.HOST`. */
 export function checkPublishable(name: string): void {
   if (isPublishable(name)) return;
   throw new NetyardError('invalid', `the name ${name} cannot be published to other hosts`, {
-    hint: 'a published name has letters, digits, - and _, no dot, and 63 characters at most: give another with --name',
+    hint: 'choose with --name a name of letters, digits, - and _, without a dot, of 63 characters at most',
   });
 }
 
-/** Whether it asks for it, or the default does. Only names that can be are published by default. */
+/** Whether the config or the default requests it. By default only publishable names are published. */
 export function asksToPublish(config: Pick<SandboxConfig, 'name' | 'publishName'>, byDefault: boolean): boolean {
   return (config.publishName ?? byDefault) && isPublishable(config.name);
 }

@@ -1,4 +1,4 @@
-/** What a container takes in memory when it starts, and gives back when it stops or when starting failed. */
+/** What a starting container allocates in memory, and releases when it stops or when the start failed. */
 import { join } from 'node:path';
 import { newId } from '@netyard/core';
 import type {
@@ -12,19 +12,17 @@ import type {
 import { networkOf } from '../lookup.ts';
 import { netnsName } from '../object-names.ts';
 import type { PortTable } from '../ports/table.ts';
-import type { EndpointDependencies } from './endpoint.ts';
-import { allocateEndpoint, freeEndpoint } from './endpoint.ts';
-import type { PortsDependencies } from './ports.ts';
-import { publishPorts } from './ports.ts';
+import { allocateEndpoint, type EndpointDependencies, freeEndpoint } from './endpoint.ts';
+import { type PortsDependencies, publishPorts } from './ports.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface AllocateDependencies extends EndpointDependencies, PortsDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly ports: PortTable;
 }
 
-/** Takes addresses, link names and ports in memory; synchronous, so that nobody comes in between. */
+/** Allocates addresses, interface names and ports in memory; synchronous, so that concurrent starts cannot interleave. */
 export function allocateSandbox(context: AllocateDependencies, config: SandboxConfig): SandboxState {
   const endpoints: EndpointState[] = [];
   const ports: PublishedPort[] = [];
@@ -57,7 +55,7 @@ export const filePaths = (directory: string): SandboxState['files'] => ({
   resolvConf: join(directory, 'resolv.conf'),
 });
 
-/** Gives back in memory what `allocateSandbox` took. */
+/** Releases in memory what `allocateSandbox` allocated. */
 export function freeSandbox(context: AllocateDependencies, config: SandboxConfig, state: SandboxState): void {
   for (const port of state.ports) context.ports.release(port, config.containerId);
   for (const endpoint of state.endpoints) freeEndpoint(context, config.containerId, endpoint);

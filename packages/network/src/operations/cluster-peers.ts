@@ -1,24 +1,28 @@
 /**
- * Peers that the cluster announces: what comes and goes is made and taken away, the others are not looked at. Nobody is
- * believed: who announces what it may not is refused alone, told of, and tried again when something has changed.
+ * Peers announced by the cluster: adds and removes the difference, without touching unchanged peers. Announcements are
+ * validated: a peer with a forbidden one is rejected on its own, reported, and tried again after a relevant change.
  */
 
-import type { Clock, KeyedQueue, Logger } from '@netyard/core';
-import { isNetyardError } from '@netyard/core';
+import { type Clock, isNetyardError, type KeyedQueue, type Logger } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { NetworkEvent, NetworkRecord, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
-import { checkPlace, type HostView } from '../peers/host-view.ts';
+import { checkPlacement, type HostView } from '../peers/host-view.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import type { Peer, PeerTable, RefusedRecord } from '../peers/table.ts';
-import type { PeerObjectsDependencies } from './peer-objects.ts';
-import { applyPeers, forgetConnections, peersQueue, planOf, removePeerObjects, removeStrays } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-paths.ts';
-import { settle, viewHost } from './peer-paths.ts';
-import type { TunnelDependencies } from './tunnel.ts';
-import { reconcileTunnel } from './tunnel.ts';
+import {
+  applyPeers,
+  flushPeerConntrack,
+  type PeerObjectsDependencies,
+  peersQueue,
+  planOf,
+  removePeerObjects,
+  removePeerOrphans,
+} from './peer-objects.ts';
+import { type PeerPathsDependencies, updatePath, viewHost } from './peer-paths.ts';
+import { reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
-/** What the functions of this file work on. */
-export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerPlacesDependencies, TunnelDependencies {
+/** Dependencies of the functions in this file. */
+export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerPathsDependencies, TunnelDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
@@ -27,7 +31,7 @@ export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerP
   emit(event: Omit<NetworkEvent, 'type'>): void;
 }
 
-/** One peer with more has a plan of its own. */
+/** Limit for a plan of several peers; a single peer with more objects gets a plan of its own. */
 const objectsInOnePlan = 100;
 
 /** See `Networks.setClusterPeers`. */
@@ -38,9 +42,9 @@ export async function setClusterPeers(
   return context.queue.run(peersQueue, async () => {
     const { peers } = context;
     const isFirst = peers.awaitsCluster;
-    const wanted = new Map(requests.map((request) => [request.name, request]));
+    const desired = new Map(requests.map((request) => [request.name, request]));
     const leaving = [...peers.values()].filter(
-      ({ origin, record }) => origin === 'cluster' && !isSame(record, wanted.get(record.name)),
+      ({ origin, record }) => origin === 'cluster' && !isSame(record, desired.get(record.name)),
     );
     for (const { record } of leaving) peers.delete(record.name);
     const former = new Map(peers.refused);
@@ -48,20 +52,20 @@ export async function setClusterPeers(
     const host = await viewHost(context, { fresh: isFirst });
     const joining = requests.flatMap((request) => admit(context, request, host) ?? []);
     peers.awaitsCluster = false;
-    if (isFirst) await removeStrays(context);
+    if (isFirst) await removePeerOrphans(context);
     else await removePeerObjects(context, leaving);
     await reconcileTunnel(context, { strict: false });
     if (isFirst) await applyPeers(context, joining);
     else await applyNewcomers(context, joining);
-    await forgetConnections(context, isFirst ? [] : [...leaving, ...joining]);
+    await flushPeerConntrack(context, isFirst ? [] : [...leaving, ...joining]);
     reportRefusals(context, former);
     return [...peers.refused.values()].map(({ record, problem }) => ({ name: record.name, problem }));
   });
 }
 
 /**
- * Nothing of them is there, and it need not be looked for: with more elements in one plan than these the kernel box would
- * read the whole sets first, each time that some more come to many.
+ * New peers have no kernel objects yet. Plans are kept small because the kernel package dumps a whole set before it
+ * applies a plan with many of its elements, which would happen at each join of a large cluster.
  */
 async function applyNewcomers(context: ClusterPeersDependencies, joining: readonly Peer[]): Promise<void> {
   let part: Peer[] = [];
@@ -78,7 +82,7 @@ async function applyNewcomers(context: ClusterPeersDependencies, joining: readon
   await applyPeers(context, part);
 }
 
-/** Those refused before whose way is free now. */
+/** Accepts formerly rejected peers whose conflict is gone. */
 export async function admitRefused(context: ClusterPeersDependencies): Promise<KernelOperation[]> {
   const { refused } = context.peers;
   if (refused.size === 0) return [];
@@ -88,12 +92,12 @@ export async function admitRefused(context: ClusterPeersDependencies): Promise<K
   const joining = [...former.values()].flatMap(({ record }) => admit(context, record, host) ?? []);
   const tunnel = joining.length === 0 ? [] : await reconcileTunnel(context, { strict: false });
   const operations = [...tunnel, ...(await applyPeers(context, joining))];
-  await forgetConnections(context, joining);
+  await flushPeerConntrack(context, joining);
   reportRefusals(context, former);
   return operations;
 }
 
-/** The peer that is new, or nothing: known already, or refused, which is written down. */
+/** Returns a new peer; undefined when it is known already or is rejected, which is recorded. */
 function admit(context: ClusterPeersDependencies, request: PeerRequest, host: HostView): Peer | undefined {
   const { peers } = context;
   const known = peers.get(request.name);
@@ -101,10 +105,10 @@ function admit(context: ClusterPeersDependencies, request: PeerRequest, host: Ho
   const created = context.clock.now();
   try {
     const checked = checkPeerRequest(request);
-    checkPlace(checked, host, 'new');
+    checkPlacement(checked, host, 'new');
     const peer: Peer = { record: { ...checked, created }, origin: 'cluster' };
     peers.add(peer);
-    settle(context, peer, host);
+    updatePath(context, peer, host);
     return peer;
   } catch (error) {
     if (!isNetyardError(error)) throw error;
@@ -124,7 +128,7 @@ function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
   );
 }
 
-/** Once for each refusal and each new reason. */
+/** Reports each rejection once per reason. */
 function reportRefusals(context: ClusterPeersDependencies, former: ReadonlyMap<string, RefusedRecord>): void {
   const bridge = [...context.networks.values()].find((record) => record.driver === 'bridge');
   for (const [name, { record, problem }] of context.peers.refused) {

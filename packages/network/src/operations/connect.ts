@@ -1,7 +1,6 @@
-/** `network connect` and `disconnect`: the list of wanted endpoints, and for a running container its links as well. */
+/** `network connect` and `disconnect`: changes the requested endpoints, and the interfaces of a running container. */
 
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { messageOf, NetyardError } from '@netyard/core';
+import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
 import type {
   ContainerDirectory,
@@ -25,24 +24,32 @@ import {
   type SandboxPlanInput,
 } from '../plan/sandbox.ts';
 import type { PortTable } from '../ports/table.ts';
-import type { EndpointDependencies } from './endpoint.ts';
-import { allocateEndpoint, freeEndpoint, storeEndpoint, unstoreEndpoint } from './endpoint.ts';
-import type { NotifyDependencies } from './endpoint-events.ts';
-import { emitEndpoint } from './endpoint-events.ts';
-import type { ParentsDependencies } from './link-hosts-files.ts';
-import { editHosts, refreshParents } from './link-hosts-files.ts';
-import type { PortsDependencies } from './ports.ts';
-import { flushUdpConntrack, publishPorts } from './ports.ts';
-import type { RegisterDependencies } from './register.ts';
-import { checkEndpoint } from './register.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { hostnameOf, linkAllowRulesOf, linkEntries, ownEntries, type Prepared, planInput } from './sandbox-plan.ts';
+import {
+  allocateEndpoint,
+  type EndpointDependencies,
+  freeEndpoint,
+  storeEndpoint,
+  unstoreEndpoint,
+} from './endpoint.ts';
+import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
+import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { flushUdpConntrack, type PortsDependencies, publishPorts } from './ports.ts';
+import { checkEndpoint, type RegisterDependencies } from './register.ts';
+import {
+  hostnameOf,
+  linkAllowRulesOf,
+  linkEntries,
+  ownEntries,
+  type Prepared,
+  planInput,
+  type SandboxPlanDependencies,
+} from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface ConnectDependencies
   extends EndpointDependencies,
-    NotifyDependencies,
-    ParentsDependencies,
+    EndpointEventsDependencies,
+    LinkHostsFilesDependencies,
     PortsDependencies,
     RegisterDependencies,
     SandboxPlanDependencies {
@@ -63,21 +70,21 @@ export async function connect(
   context: ConnectDependencies,
   networkRef: string,
   containerId: string,
-  wanted: EndpointConfig,
+  requested: EndpointConfig,
 ): Promise<void> {
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
-    const record = checkConnect(context, sandbox, networkRef, wanted);
-    const endpoint = { ...wanted, network: record.name };
+    const record = checkConnect(context, sandbox, networkRef, requested);
+    const endpoint = { ...requested, network: record.name };
     const { state } = sandbox;
     if (state) await attach(context, sandbox, { config: sandbox.config, state }, endpoint);
-    else want(context, sandbox, record, endpoint);
+    else addToConfig(context, sandbox, record, endpoint);
     emitEndpoint(context, 'connect', record.id, containerId);
   });
   await refreshParents(context, containerId);
 }
 
-/** Docker's rules, in Docker's order. Throws `invalid`, `forbidden` or `not-found`. */
+/** Docker's checks, in Docker's order. Throws `invalid`, `forbidden` or `not-found`. */
 export function checkConnect(
   context: ConnectDependencies,
   sandbox: Sandbox,
@@ -85,31 +92,31 @@ export function checkConnect(
   endpoint: EndpointConfig,
 ): NetworkRecord {
   const { config } = sandbox;
-  checkNotLeaving(context, config.containerId);
-  const refuse = (message: string): never => {
+  checkNotRemoving(context, config.containerId);
+  const reject = (message: string): never => {
     throw new NetyardError('invalid', message);
   };
   const shared =
     'container sharing network namespace with another container or host cannot be connected to any other network';
-  if (config.mode.kind === 'container') refuse(shared);
+  if (config.mode.kind === 'container') reject(shared);
   const record = networkOf(context, networkRef);
   checkEndpoint(context, { ...endpoint, network: record.name });
   if (record.driver === 'host' && config.mode.kind !== 'host')
-    refuse('cannot connect container to host network - container must be created in host network mode');
+    reject('cannot connect container to host network - container must be created in host network mode');
   for (const { network } of config.endpoints) {
     if (network === record.name && sandbox.state === undefined) return record;
     if (network === record.name) {
-      const there = `endpoint with name ${config.name} already exists in network ${record.name}`;
-      throw new NetyardError('forbidden', there);
+      const message = `endpoint with name ${config.name} already exists in network ${record.name}`;
+      throw new NetyardError('forbidden', message);
     }
-    if (network === 'host' || record.driver === 'host') refuse(shared);
+    if (network === 'host' || record.driver === 'host') reject(shared);
     if (network === 'none' || record.driver === 'null')
-      refuse('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   return record;
 }
 
-function checkNotLeaving(context: ConnectDependencies, containerId: string): void {
+function checkNotRemoving(context: ConnectDependencies, containerId: string): void {
   const state = context.containers.info(containerId)?.state;
   if (state === 'dead' || state === 'removing')
     throw new NetyardError(
@@ -118,8 +125,13 @@ function checkNotLeaving(context: ConnectDependencies, containerId: string): voi
     );
 }
 
-/** A stopped container: remembered, with a static address reserved from now on. Twice is once, as in Docker. */
-function want(context: ConnectDependencies, sandbox: Sandbox, record: NetworkRecord, endpoint: EndpointConfig): void {
+/** For a stopped container: stores the endpoint and reserves a static address. Repeating it has no effect, as in Docker. */
+function addToConfig(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  record: NetworkRecord,
+  endpoint: EndpointConfig,
+): void {
   const { containerId, endpoints } = sandbox.config;
   if (endpoints.some((other) => other.network === record.name)) return;
   const address = endpoint.ipv4Address;
@@ -135,10 +147,10 @@ async function attach(
   context: ConnectDependencies,
   sandbox: Sandbox,
   before: Prepared,
-  wanted: EndpointConfig,
+  requested: EndpointConfig,
 ): Promise<void> {
   const { containerId } = before.config;
-  const after = allocateAttached(context, before, wanted);
+  const after = allocateAttached(context, before, requested);
   sandbox.config = after.config;
   sandbox.state = after.state;
   try {
@@ -149,7 +161,7 @@ async function attach(
     const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${before.config.name}`, objects });
-    await dropOldGateway(context, before, after);
+    await deleteOldGateway(context, before, after);
   } catch (error) {
     sandbox.config = before.config;
     sandbox.state = before.state;
@@ -157,7 +169,7 @@ async function attach(
     context.store.transaction(() => {
       save(context, sandbox);
       unstoreEndpoint(context, after.endpoint);
-      if (wanted.ipv4Address) context.store.deleteLease(after.endpoint.networkId, wanted.ipv4Address);
+      if (requested.ipv4Address) context.store.deleteLease(after.endpoint.networkId, requested.ipv4Address);
     });
     throw error;
   }
@@ -165,7 +177,7 @@ async function attach(
   await addHostsLines(context, after);
 }
 
-/** Own lines at the end; on the default bridge the links' lines above them. */
+/** Appends the container's own lines; on the default bridge the lines of its links go above them. */
 async function addHostsLines(context: ConnectDependencies, { config, endpoint }: Attached): Promise<void> {
   const entries = ownEntries(config, [endpoint]);
   if (entries.length === 0) return;
@@ -173,11 +185,11 @@ async function addHostsLines(context: ConnectDependencies, { config, endpoint }:
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
   await editOwnHosts(context, config, (before) => {
     const text = appendLines(before, entries);
-    return links.reduce((so, link) => updateLinkLines(so, link.alias, linkEntries(context, link), own), text);
+    return links.reduce((edited, link) => updateLinkLines(edited, link.alias, linkEntries(context, link), own), text);
   });
 }
 
-/** The endpoint is there (or gone) whatever becomes of the file, which is the container's own by now. */
+/** A failure is logged, not thrown: the endpoint has changed already, and the container may have altered the file. */
 async function editOwnHosts(
   context: ConnectDependencies,
   config: SandboxConfig,
@@ -190,8 +202,8 @@ async function editOwnHosts(
   }
 }
 
-/** Ports moved to another endpoint keep their keys in the maps, but the old address is no longer one of `themselves`. */
-async function dropOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
+/** Port map keys stay when the gateway moves, but the hairpin elements of the old gateway's address are stale. */
+async function deleteOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
   const kept = new Set(planPorts(planInput(context, after, { files: false })).map(({ key }) => key));
   const objects = planPorts(planInput(context, before, { files: false })).filter(({ key }) => !kept.has(key));
   if (objects.length === 0) return;
@@ -201,11 +213,11 @@ async function dropOldGateway(context: ConnectDependencies, before: Prepared, af
 
 type Attached = Prepared & { endpoint: EndpointState };
 
-/** Takes address, link name and (when this endpoint leads outside) ports; gives all back when that fails. */
-export function allocateAttached(context: ConnectDependencies, before: Prepared, wanted: EndpointConfig): Attached {
-  const endpoint = allocateEndpoint(context, before.config, wanted, before.state.endpoints);
+/** Allocates address, interface name and (when this endpoint becomes the gateway) ports; releases all on failure. */
+export function allocateAttached(context: ConnectDependencies, before: Prepared, requested: EndpointConfig): Attached {
+  const endpoint = allocateEndpoint(context, before.config, requested, before.state.endpoints);
   const after: Attached = {
-    config: { ...before.config, endpoints: [...before.config.endpoints, wanted] },
+    config: { ...before.config, endpoints: [...before.config.endpoints, requested] },
     state: { ...before.state, endpoints: [...before.state.endpoints, endpoint], ports: [...before.state.ports] },
     endpoint,
   };
@@ -229,12 +241,12 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
   if (ipv4Address) context.pools.get(after.endpoint.networkId)?.free(ipv4Address, containerId);
 }
 
-/** The new endpoint; ports and links belong to it only when it is the first that can have them. */
+/** Plans the new endpoint; with ports and links only if it is the first endpoint that can have them. */
 export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: EndpointState): KernelObject[] {
   const one = endpointInput(input, endpoint);
   if (!one) return [];
   const oldGateway = gatewayEndpoint(before.state.endpoints);
-  // A higher priority moves the default route; its elements follow, as keys stay and only their values change.
+  // A higher priority moves the default route. The port map keys stay; their values change to the new address.
   const ports = one.isGateway || oldGateway === undefined ? planPorts(input) : [];
   return [...planEndpoint(one), ...ports, ...input.linkAllowRules];
 }
@@ -247,21 +259,21 @@ export async function disconnect(
 ): Promise<void> {
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
-    const { record, wanted } = checkDisconnect(context, sandbox, networkRef, force);
-    await detach(context, sandbox, wanted);
+    const { record, config } = checkDisconnect(context, sandbox, networkRef, force);
+    await detach(context, sandbox, config);
     if (record) emitEndpoint(context, 'disconnect', record.id, containerId);
   });
 }
 
-/** Docker's rules. Throws `invalid`, `not-found` or `internal`. `record` is missing only for a network that is gone. */
+/** Docker's checks. Throws `invalid`, `not-found` or `internal`. `record` is undefined only for a deleted network. */
 export function checkDisconnect(
   context: ConnectDependencies,
   { config }: Sandbox,
   networkRef: string,
   force: boolean,
-): { record: NetworkRecord | undefined; wanted: EndpointConfig } {
+): { record: NetworkRecord | undefined; config: EndpointConfig } {
   const { containerId } = config;
-  checkNotLeaving(context, containerId);
+  checkNotRemoving(context, containerId);
   const record = findForDisconnect(context, networkRef, force);
   const name = record?.name ?? networkRef;
   if (config.mode.kind === 'host' && name === 'host') {
@@ -270,12 +282,12 @@ export function checkDisconnect(
       'cannot disconnect container from host network - container was created in host network mode',
     );
   }
-  const wanted = config.endpoints.find((endpoint) => endpoint.network === name);
-  if (!wanted) throw new NetyardError('internal', `container ${containerId} is not connected to the network ${name}`);
-  return { record, wanted };
+  const found = config.endpoints.find((endpoint) => endpoint.network === name);
+  if (!found) throw new NetyardError('internal', `container ${containerId} is not connected to the network ${name}`);
+  return { record, config: found };
 }
 
-/** With `force` a network that is gone may be taken off the list. */
+/** With `force`, a deleted network can be removed from the list. */
 function findForDisconnect(context: ConnectDependencies, ref: string, force: boolean): NetworkRecord | undefined {
   try {
     return networkOf(context, ref);
@@ -285,66 +297,66 @@ function findForDisconnect(context: ConnectDependencies, ref: string, force: boo
   }
 }
 
-async function detach(context: ConnectDependencies, sandbox: Sandbox, wanted: EndpointConfig): Promise<void> {
+async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: EndpointConfig): Promise<void> {
   const { config, state } = sandbox;
   const { containerId } = config;
-  const record = [...context.networks.values()].find((network) => network.name === wanted.network);
-  const endpoint = state?.endpoints.find((candidate) => candidate.networkName === wanted.network);
-  const next = { ...config, endpoints: config.endpoints.filter((other) => other !== wanted) };
-  if (state && endpoint) await takeDown(context, sandbox, { config, state }, endpoint);
+  const record = [...context.networks.values()].find((network) => network.name === removed.network);
+  const endpoint = state?.endpoints.find((candidate) => candidate.networkName === removed.network);
+  const next = { ...config, endpoints: config.endpoints.filter((other) => other !== removed) };
+  if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
   sandbox.config = next;
-  if (record && wanted.ipv4Address) context.pools.get(record.id)?.free(wanted.ipv4Address, containerId);
+  if (record && removed.ipv4Address) context.pools.get(record.id)?.free(removed.ipv4Address, containerId);
   context.store.transaction(() => {
     save(context, sandbox);
     if (endpoint) unstoreEndpoint(context, endpoint);
-    if (record && wanted.ipv4Address) context.store.deleteLease(record.id, wanted.ipv4Address);
+    if (record && removed.ipv4Address) context.store.deleteLease(record.id, removed.ipv4Address);
   });
 }
 
 export interface Detachment {
   after: Prepared;
-  /** Whether the way outside goes with it. */
+  /** Whether the endpoint holds the default route and the published ports. */
   wasGateway: boolean;
-  /** To be removed. */
-  gone: KernelObject[];
-  /** To be made: another endpoint, if any, becomes the way outside and takes the ports. */
-  made: KernelObject[];
+  /** Objects to delete. */
+  deleted: KernelObject[];
+  /** Objects to create: another endpoint, if any, becomes the gateway and gets the ports. */
+  created: KernelObject[];
 }
 
-/** What goes and comes with one endpoint of a running container. Changes nothing. */
+/** The objects to delete and create when an endpoint of a running container is detached. Changes nothing. */
 export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
   const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
   const input = planInput(context, before, { files: false });
-  const holes = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
-  const gone = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...holes];
+  const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
+  const deleted = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...allowRules];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
   const hasGateway = gatewayEndpoint(endpoints) !== undefined;
   const ports = wasGateway && !hasGateway ? [] : before.state.ports;
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
-  if (!wasGateway || !hasGateway) return { after, wasGateway, gone, made: [] };
+  if (!wasGateway || !hasGateway) return { after, wasGateway, deleted, created: [] };
   const next = planInput(context, after, { files: false });
-  return { after, wasGateway, gone, made: [...planGatewayChange(next), ...planPorts(next)] };
+  return { after, wasGateway, deleted, created: [...planGatewayChange(next), ...planPorts(next)] };
 }
 
-async function takeDown(
+async function deleteEndpoint(
   context: ConnectDependencies,
   sandbox: Sandbox,
   before: Prepared,
   endpoint: EndpointState,
 ): Promise<void> {
   const { containerId, name } = before.config;
-  const { after, wasGateway, gone, made } = planDetach(context, before, endpoint);
+  const { after, wasGateway, deleted, created } = planDetach(context, before, endpoint);
   sandbox.state = after.state;
   context.ownDeletion();
-  await context.kernel.remove({ owner: `container ${name}`, objects: gone });
+  await context.kernel.remove({ owner: `container ${name}`, objects: deleted });
   if (after.state.ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, endpoint);
-  if (made.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: made });
+  if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
   if (wasGateway) await flushUdpConntrack(context, before.state.ports);
-  await dropOwnLines(context, before, endpoint);
+  await removeOwnHostsLines(context, before, endpoint);
 }
 
-async function dropOwnLines(
+async function removeOwnHostsLines(
   context: ConnectDependencies,
   { config }: Prepared,
   endpoint: EndpointState,

@@ -1,7 +1,7 @@
 /** Names of kernel objects in messages and events. Pure. */
 import type { KernelObject } from '@netyard/kernel';
 
-/** One object in a few words, for messages. */
+/** A short description of one object, for messages. */
 export function describe(object: KernelObject): string {
   switch (object.kind) {
     case 'netns':

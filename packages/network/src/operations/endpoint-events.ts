@@ -1,14 +1,13 @@
 import type { NetworkEvent, NetworkRecord } from '../contract.ts';
 
-/** What the functions of this file work on. */
-export interface NotifyDependencies {
+/** Dependencies of the functions in this file. */
+export interface EndpointEventsDependencies {
   readonly networks: Map<string, NetworkRecord>;
   emit(event: Omit<NetworkEvent, 'type'>): void;
 }
-/** Tells listeners what happened to an endpoint. */
-
+/** Emits an event of an endpoint. */
 export function emitEndpoint(
-  context: NotifyDependencies,
+  context: EndpointEventsDependencies,
   action: 'connect' | 'disconnect',
   networkId: string,
   containerId: string,

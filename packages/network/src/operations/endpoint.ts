@@ -1,4 +1,4 @@
-/** Allocates what an endpoint has while it lives: link names, address, MAC. Gives it back as well. */
+/** Allocates and releases the interface names, address and MAC of an endpoint. */
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac, shortId } from '@netyard/core';
 import type {
   EndpointConfig,
@@ -13,7 +13,7 @@ import { bridgeOf, networkOf } from '../lookup.ts';
 import { hostLinkName } from '../object-names.ts';
 import { hostnameOf } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface EndpointDependencies {
   readonly store: NetworkStore;
   readonly settings: NetworkSettings;
@@ -23,7 +23,7 @@ export interface EndpointDependencies {
   readonly hostLinks: Map<string, string>;
 }
 
-/** Takes address and link name in memory; the caller stores them (`storeEndpoint`) and frees them after a failure. */
+/** Allocates address and interface name in memory; the caller stores them (`storeEndpoint`), or frees them on failure. */
 export function allocateEndpoint(
   context: EndpointDependencies,
   config: SandboxConfig,
@@ -43,7 +43,7 @@ export function allocateEndpoint(
   const aliases = endpointConfig.aliases ?? [];
   return {
     ...empty,
-    link: freeLink(others),
+    link: chooseLinkName(others),
     hostLink,
     mac,
     ipv4Address,
@@ -74,7 +74,7 @@ function emptyEndpoint(record: NetworkRecord, config: EndpointConfig): EndpointS
   };
 }
 
-/** Names by which the embedded DNS knows an endpoint; the first one gives the PTR record. */
+/** Names under which the embedded DNS resolves an endpoint; the first one is used for the PTR record. */
 export function dnsNames(config: SandboxConfig, aliases: readonly string[]): string[] {
   return [...new Set([config.name, ...aliases, shortId(config.containerId), hostnameOf(config)])];
 }
@@ -101,26 +101,26 @@ function takeAddress(
   return address;
 }
 
-function freeLink(others: readonly EndpointState[]): string {
+function chooseLinkName(others: readonly EndpointState[]): string {
   const used = new Set(others.map((endpoint) => endpoint.link));
   for (let index = 0; ; index += 1) if (!used.has(`eth${index}`)) return `eth${index}`;
 }
 
-/** Inside a store transaction. */
+/** Call inside a store transaction. */
 export function storeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
   if (endpoint.ipv4Address === '') return;
   context.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
   if (!endpoint.config.ipv4Address) context.store.putCursor(endpoint.networkId, endpoint.ipv4Address);
 }
 
-/** An address that was asked for by number stays reserved as long as the container exists. */
+/** An address requested by the user stays reserved as long as the container exists. */
 export function freeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
   if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
   if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
   context.pools.get(endpoint.networkId)?.free(endpoint.ipv4Address, containerId);
 }
 
-/** Inside a store transaction. */
+/** Call inside a store transaction. */
 export function unstoreEndpoint(context: EndpointDependencies, endpoint: EndpointState): void {
   if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
   context.store.deleteLease(endpoint.networkId, endpoint.ipv4Address);

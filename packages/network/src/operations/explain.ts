@@ -1,41 +1,39 @@
-/** The glass box: the plan that stands for a container a network or a peer, and what connect or start would do. */
+/** `explain` and dry runs: the plan of a container, a network or a peer, and what connect or start would do. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isNetyardError, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
 import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { AddressPool } from '../ipam/pool.ts';
-import type { Sandbox } from '../lookup.ts';
-import { bridgeOf, networkOf, sandboxOf } from '../lookup.ts';
+import { bridgeOf, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
-import type { HostFacts } from '../plan/bridge-network.ts';
-import { planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
+import { type HostFacts, planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import type { Tunnel } from '../tunnel.ts';
-import { planTunnel } from '../tunnel.ts';
-import type { AllocateDependencies } from './allocate.ts';
-import { allocateSandbox, freeSandbox } from './allocate.ts';
-import type { ConnectDependencies } from './connect.ts';
-import { allocateAttached, checkConnect, checkDisconnect, planAttach, planDetach, release } from './connect.ts';
-import type { LinksDependencies } from './links.ts';
-import { checkLinks } from './links.ts';
+import { planTunnel, type Tunnel } from '../tunnel.ts';
+import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
+import {
+  allocateAttached,
+  type ConnectDependencies,
+  checkConnect,
+  checkDisconnect,
+  planAttach,
+  planDetach,
+  release,
+} from './connect.ts';
+import { checkLinks, type LinksDependencies } from './links.ts';
 import { checkTogether } from './register.ts';
-import type { RepairSandboxDependencies } from './repair-sandbox.ts';
-import { isRepairedInside } from './repair-sandbox.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { planInput, readIfThere } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared-namespace.ts';
-import { joinedState } from './shared-namespace.ts';
+import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
+import { planInput, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { joinedState, type SharedNamespaceDependencies } from './shared-namespace.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface ExplainDependencies
   extends AllocateDependencies,
     ConnectDependencies,
     LinksDependencies,
     RepairSandboxDependencies,
     SandboxPlanDependencies,
-    SharedDependencies {
+    SharedNamespaceDependencies {
   readonly kernel: Kernel;
   readonly containers: ContainerDirectory;
   readonly settings: NetworkSettings;
@@ -50,7 +48,7 @@ export interface ExplainDependencies
   facts: HostFacts;
 }
 
-/** A container's plan is complete: run on an empty host, it also makes the networks that the container is in. */
+/** A container's plan is complete: applied to an empty host, it also creates the container's networks. */
 export function explain(context: ExplainDependencies, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
@@ -60,7 +58,7 @@ export function explain(context: ExplainDependencies, ref: string): KernelPlan {
   return { owner: `network ${record.name}`, objects: withForeignRules(context, planNetworks(context, [record.id])) };
 }
 
-/** What is not there may have been meant as a container, a network or a peer: none of them is. */
+/** An unknown reference may have been meant as a container, a network or a peer: the message names all three. */
 function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
   try {
     return networkOf(context, ref);
@@ -72,20 +70,20 @@ function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
   }
 }
 
-/** The tutorial's two steps, and the tunnel where the peer may use it. They stand on the default bridge and the table, which `explain bridge` prints. */
+/** A peer's routes, and the tunnel if the peer may use it. They depend on the default bridge and the table, see `explain bridge`. */
 function explainPeer(context: ExplainDependencies, { record, path, problem }: Peer): KernelPlan {
   const { name, address, subnets } = record;
-  if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'it was not looked for yet'}`);
-  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; stands on the network bridge`;
+  if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'not determined yet'}`);
+  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; depends on the network bridge`;
   const tunnel = record.via !== 'route' && context.tunnel ? planTunnel(context.tunnel, context.facts) : [];
   return { owner, objects: [...tunnel, ...planPeer(record, path)] };
 }
 
-/** With the bridge come its accept rules in chains of other programs. */
+/** Adds the accept rules for bridges in chains of other programs. */
 const withForeignRules = (context: ExplainDependencies, networks: KernelObject[]): KernelObject[] =>
   networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
 
-/** Our table and the given networks' bridges; nothing for networks without one. */
+/** Netyard's table and the bridges of these networks; empty if none of them has a bridge. */
 export function planNetworks(context: ExplainDependencies, networkIds: readonly string[]): KernelObject[] {
   const bridges = networkIds.flatMap((id) => bridgeOf(context, id) ?? []);
   if (bridges.length === 0) return [];
@@ -96,7 +94,7 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
   const { config, state } = sandboxOf(context, containerId);
   if (!state)
     throw new NetyardError('conflict', `Container ${config.name} is not running`, {
-      hint: `\`docker start ${config.name}\` first, or ask what a start would do with --dry-run`,
+      hint: `run \`docker start ${config.name}\` first, or use --dry-run to show what a start would do`,
     });
   if (state.sharedWith !== undefined) {
     const owner = context.sandboxes.get(state.sharedWith);
@@ -105,18 +103,18 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
   const networkIds = state.endpoints.map((endpoint) => endpoint.networkId);
   const networks = withForeignRules(context, planNetworks(context, networkIds));
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
-  const isLeft = state.netnsPath !== undefined && !isRepairedInside(context, { config, state });
-  const owner = `container ${config.name}${isLeft ? '; what changes inside it is not repaired' : ''}`;
+  const isRepaired = state.netnsPath === undefined || isNamespaceRepaired(context, { config, state });
+  const owner = `container ${config.name}${isRepaired ? '' : '; changes inside it are not repaired'}`;
   return { owner, objects: [...networks, ...own.map(unchanged)] };
 }
 
-/** Files are shown as they are: lines of links that were updated since, and what the user wrote. */
+/** Shows files with their current content, which includes later link updates and the user's changes. */
 function unchanged(object: KernelObject): KernelObject {
-  return object.kind === 'file' ? { ...object, content: readIfThere(object.path) ?? object.content } : object;
+  return object.kind === 'file' ? { ...object, content: readIfExists(object.path) ?? object.content } : object;
 }
 
-/** Allocates for a rehearsal: the next address handed out is still the one that it would have been. */
-function rehearse<T>(context: ExplainDependencies, allocate: () => T): T {
+/** Allocates for a dry run and restores the cursors, so that later allocations are not affected. */
+function allocateForDryRun<T>(context: ExplainDependencies, allocate: () => T): T {
   const cursors = [...context.pools.values()].map((pool) => ({ pool, cursor: pool.cursor }));
   try {
     return allocate();
@@ -125,21 +123,21 @@ function rehearse<T>(context: ExplainDependencies, allocate: () => T): T {
   }
 }
 
-/** Takes what connect would take, asks the kernel for the difference, and gives it back. */
+/** Allocates as connect would, lets the kernel compute the difference, and releases the allocation. */
 export async function planConnect(
   context: ExplainDependencies,
   networkRef: string,
   containerId: string,
-  wanted: EndpointConfig,
+  requested: EndpointConfig,
 ): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
-    const record = checkConnect(context, sandbox, networkRef, wanted);
+    const record = checkConnect(context, sandbox, networkRef, requested);
     const { state, config } = sandbox;
     if (!state) return [];
     const before = { config, state };
-    const endpoint = { ...wanted, network: record.name };
-    const after = rehearse(context, () => allocateAttached(context, before, endpoint));
+    const endpoint = { ...requested, network: record.name };
+    const after = allocateForDryRun(context, () => allocateAttached(context, before, endpoint));
     try {
       const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
       return await dryRun(context, { owner: `container ${config.name}`, objects });
@@ -149,7 +147,7 @@ export async function planConnect(
   });
 }
 
-/** What disconnect would take away, and what would take its place. */
+/** What disconnect would delete, and what would replace it. */
 export async function planDisconnect(
   context: ExplainDependencies,
   networkRef: string,
@@ -158,14 +156,14 @@ export async function planDisconnect(
 ): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
-    const { wanted } = checkDisconnect(context, sandbox, networkRef, force);
+    const { config: removed } = checkDisconnect(context, sandbox, networkRef, force);
     const { state, config } = sandbox;
-    const endpoint = state?.endpoints.find(({ networkName }) => networkName === wanted.network);
+    const endpoint = state?.endpoints.find(({ networkName }) => networkName === removed.network);
     if (!state || !endpoint) return [];
-    const { gone, made } = planDetach(context, { config, state }, endpoint);
+    const { deleted, created } = planDetach(context, { config, state }, endpoint);
     const owner = `container ${config.name}`;
-    const removal = await context.kernel.remove({ owner, objects: gone }, { dryRun: true });
-    return [...removal.operations, ...(await dryRun(context, { owner, objects: made }))];
+    const removal = await context.kernel.remove({ owner, objects: deleted }, { dryRun: true });
+    return [...removal.operations, ...(await dryRun(context, { owner, objects: created }))];
   });
 }
 
@@ -179,7 +177,7 @@ export async function planPrepare(context: ExplainDependencies, containerId: str
     }
     checkTogether(config);
     checkLinks(context, containerId);
-    const draft = rehearse(context, () => allocateSandbox(context, config));
+    const draft = allocateForDryRun(context, () => allocateSandbox(context, config));
     try {
       const objects = planSandbox(planInput(context, { config, state: draft }, { files: true }));
       return await dryRun(context, { owner: `container ${config.name}`, objects });

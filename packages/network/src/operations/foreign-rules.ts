@@ -1,7 +1,6 @@
-/** Keeps the accept rules for our bridges in other programs' forward chains, and knows which of those cut us off. */
+/** Reconciles accept rules for Netyard's bridges in other programs' forward chains, and detects chains that block them. */
 import { readFileSync } from 'node:fs';
-import type { Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelOperation, NftRuleObject } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import {
@@ -11,10 +10,9 @@ import {
   findStaleRules,
   planForeignRules,
 } from '../firewall/foreign.ts';
-import type { Sandbox } from '../lookup.ts';
-import { bridgeOf } from '../lookup.ts';
+import { bridgeOf, type Sandbox } from '../lookup.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface ForeignRulesDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -35,7 +33,7 @@ export async function readForeignChains({ kernel }: ForeignRulesDependencies): P
 const bridgesOf = (context: ForeignRulesDependencies): string[] =>
   [...context.networks.keys()].flatMap((id) => bridgeOf(context, id)?.link ?? []);
 
-/** Adds what is missing, deletes what is stale, and logs a chain that newly cuts us off. Returns what it did. */
+/** Adds missing rules, deletes stale ones, and logs chains that newly block the bridges. Returns the operations. */
 export async function reconcileForeignRules(context: ForeignRulesDependencies): Promise<KernelOperation[]> {
   const { kernel, settings } = context;
   const view = await readForeignChains(context);
@@ -47,25 +45,25 @@ export async function reconcileForeignRules(context: ForeignRulesDependencies): 
   const added = rules.length === 0 ? [] : (await kernel.apply({ owner: 'foreign chains', objects: rules })).operations;
   const operations = [...removed, ...added];
   const after = operations.length === 0 ? view : await readForeignChains(context);
-  noteBlocks(context, findBlocks(after, bridges));
+  logNewBlocks(context, findBlocks(after, bridges));
   context.foreign = { rules, blocks: findBlocks(after, bridges) };
   return operations;
 }
 
-function noteBlocks(context: ForeignRulesDependencies, blocks: readonly string[]): void {
+function logNewBlocks(context: ForeignRulesDependencies, blocks: readonly string[]): void {
   const isOff = context.settings.foreignFirewall === false;
   for (const block of blocks.filter((one) => !context.foreign.blocks.includes(one)))
-    context.logger.warn('containers are cut off by a chain of another firewall', {
+    context.logger.warn("another firewall's chain blocks container traffic", {
       chain: block,
       hint: isOff ? 'start the daemon without --foreign-firewall=false' : 'accept the bridge in that chain',
     });
 }
 
-/** nftables does not show the rules of iptables-legacy, which the kernel asks as well: only their presence is known. */
+/** nftables does not list rules of iptables-legacy, which the kernel also evaluates: only their presence is known. */
 export function warnOfLegacyTables({ logger }: ForeignRulesDependencies): void {
   if (!readTableNames().includes('filter')) return;
-  logger.warn('rules of iptables-legacy are in use: their FORWARD chain may cut containers off', {
-    hint: 'run `netyard doctor`, which shows whether it does',
+  logger.warn('rules of iptables-legacy are in use: their FORWARD chain may block container traffic', {
+    hint: 'run `netyard doctor` to check whether it does',
   });
 }
 
@@ -73,15 +71,15 @@ function readTableNames(): string[] {
   try {
     return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n');
   } catch {
-    return []; // without the legacy modules there is no such file
+    return []; // the file does not exist without the legacy modules
   }
 }
 
-/** For `docker info` and for whoever creates a container. */
+/** For `docker info` and the response of a container create. */
 export const foreignWarnings = ({ foreign }: ForeignRulesDependencies): string[] =>
   foreign.blocks.map((block) => `Published ports and outgoing traffic may not work: ${block}.`);
 
-/** At the daemon's end, unless containers go on and need them. */
+/** Called when the daemon exits; keeps the rules while containers run that need them. */
 export async function releaseForeignRules(context: ForeignRulesDependencies): Promise<void> {
   const isUsed = [...context.sandboxes.values()].some(({ state }) => state !== undefined);
   if (isUsed || context.foreign.rules.length === 0) return;

@@ -1,15 +1,13 @@
-/** Holds the guard's tables while the daemon's networks are open: see firewall/guard.ts. */
+/** Holds the guard tables while the daemon runs: see firewall/guard.ts. */
 
-import type { Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import type { HeldTables, Kernel } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { planGuard } from '../firewall/guard.ts';
 import { bridgeOf } from '../lookup.ts';
-import type { HostFacts } from '../plan/bridge-network.ts';
-import { routesOnlyContainers } from '../plan/bridge-network.ts';
+import { type HostFacts, routesOnlyContainers } from '../plan/bridge-network.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface GuardDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -27,20 +25,22 @@ export class Guard {
     this.#context = context;
   }
 
-  /** Our own tables are there by now: without them the guard lets nothing new pass. */
+  /** Called after Netyard's own tables are applied: without them the guard accepts no new connections. */
   async start(): Promise<void> {
     const { kernel, networks, facts, logger } = this.#context;
     const bridges = [...networks.keys()].flatMap((id) => bridgeOf(this.#context, id) ?? []);
     const tables = planGuard(bridges, { routesOnlyOwn: routesOnlyContainers(facts) });
     if (this.#held || tables.length === 0) return;
     if (!facts.guarded) {
-      logger.info('the kernel cannot keep a table from being flushed: connections break when others flush the rules');
+      logger.info(
+        'this kernel cannot protect tables from a ruleset flush: connections break when the rules are flushed',
+      );
       return;
     }
     try {
       this.#held = await kernel.holdTables(tables);
     } catch (error) {
-      logger.warn('the tables that guard the rules could not be made', { error: messageOf(error) });
+      logger.warn('the guard tables could not be created', { error: messageOf(error) });
     }
   }
 

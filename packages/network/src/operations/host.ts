@@ -1,4 +1,4 @@
-/** What start has to know of the host, and what it must refuse there: foreign bridges and overlapping routes. */
+/** Reads the host facts needed at start, and rejects foreign bridges and overlapping routes. */
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
 import type { BridgeSettings } from '../bridge-settings.ts';
@@ -6,13 +6,11 @@ import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { bridgeOf } from '../lookup.ts';
 import { bridgeOwner, ownerPrefix } from '../object-names.ts';
-import type { HostFacts } from '../plan/bridge-network.ts';
-import { forwardingKey } from '../plan/bridge-network.ts';
-import type { PortRange } from '../ports/choose.ts';
-import { parsePortRange } from '../ports/choose.ts';
+import { forwardingKey, type HostFacts } from '../plan/bridge-network.ts';
+import { type PortRange, parsePortRange } from '../ports/choose.ts';
 import { listElements } from './table-elements.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface HostDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -24,12 +22,12 @@ export interface HostDependencies {
 
 const mainTable = 254;
 
-/** Reads what the kernel has, and the range that free ports come from. */
+/** Reads kernel features, forwarding state and the range of dynamic ports. */
 export async function readHost(context: HostDependencies): Promise<void> {
-  const ipv6 = await readIfThere(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
-  const bridged = await readIfThere(context.kernel, 'net.bridge.bridge-nf-call-iptables');
+  const ipv6 = await readSysctlIfExists(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
+  const bridged = await readSysctlIfExists(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
-  const switchedForwarding = context.settings.ipForward && (await switchesForwarding(context));
+  const enabledForwarding = context.settings.ipForward && (await enablesForwarding(context));
   const guarded = await context.kernel.canHoldTables();
   const engineBridges = await findEngineBridges(context);
   context.facts = {
@@ -38,7 +36,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
       ipv6: ipv6 !== undefined,
       bridgeNetfilter: bridged === '1',
       isolates,
-      switchedForwarding,
+      enabledForwarding,
       engineBridges,
       guarded,
     },
@@ -46,7 +44,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
 }
 
-/** Bridges that carry another engine's name. */
+/** Bridges named like those of another container engine. */
 export async function findEngineBridges({ kernel }: Pick<HostDependencies, 'kernel'>): Promise<string[]> {
   const links = await kernel.listLinks();
   return links
@@ -55,14 +53,14 @@ export async function findEngineBridges({ kernel }: Pick<HostDependencies, 'kern
     .filter(isEngineBridge);
 }
 
-/** Forwarding is off, or an element in our own table says that an earlier start of the daemon found it off. */
-async function switchesForwarding(context: HostDependencies): Promise<boolean> {
+/** Forwarding is off, or an element in Netyard's table records that an earlier start of the daemon enabled it. */
+async function enablesForwarding(context: HostDependencies): Promise<boolean> {
   if ((await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '0') return true;
   return (await listElements(context.kernel, 'switched_on')).some(({ key }) => key === forwardingKey);
 }
 
-/** Undefined when the kernel (or a module that is not loaded) has no such setting. */
-async function readIfThere(kernel: Kernel, key: string): Promise<string | undefined> {
+/** Undefined when the kernel (or a module that is not loaded) does not have the setting. */
+async function readSysctlIfExists(kernel: Kernel, key: string): Promise<string | undefined> {
   try {
     return (await kernel.readSysctl(key)).trim();
   } catch (error) {
@@ -71,7 +69,7 @@ async function readIfThere(kernel: Kernel, key: string): Promise<string | undefi
   }
 }
 
-/** `--mtu`, or that of the link which the default route uses, or Ethernet's. */
+/** `--mtu`, or the MTU of the default route's interface, or Ethernet's 1500. */
 export async function chooseMtu(context: HostDependencies): Promise<number> {
   if (context.settings.mtu > 0) return context.settings.mtu;
   const routes = await context.kernel.listRoutes();
@@ -83,7 +81,7 @@ export async function chooseMtu(context: HostDependencies): Promise<number> {
 
 const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/.test(route.to);
 
-/** Throws `conflict` when somebody else's link has the bridge's name, or a route of the host overlaps its subnet. */
+/** Throws `conflict` when a foreign interface has the bridge's name, or a host route overlaps its subnet. */
 export async function checkBridgeFits(
   context: HostDependencies,
   { link, subnet, networkName: network }: BridgeSettings,
@@ -91,18 +89,18 @@ export async function checkBridgeFits(
   const links = await context.kernel.listLinks();
   const existing = links.find((candidate) => candidate.name === link);
   if (existing && !existing.owner?.startsWith(ownerPrefix)) {
-    throw new NetyardError('conflict', `a link named ${link} exists and is not Netyard's`, {
-      hint: `choose another name for the default bridge, or remove it: ip link delete ${link}`,
+    throw new NetyardError('conflict', `an interface named ${link} exists and is not Netyard's`, {
+      hint: `choose another name for the default bridge, or run \`ip link delete ${link}\``,
     });
   }
-  const wanted = parsePrefix(subnet);
-  // A bridge of ours that somebody renamed gets its name back.
+  const bridgeSubnet = parsePrefix(subnet);
+  // A Netyard bridge renamed by another program gets its name back; its routes do not count as foreign.
   const ours = new Set([
     link,
     ...links.filter((other) => other.kind === 'bridge' && other.owner === bridgeOwner(network)).map(({ name }) => name),
   ]);
   const overlapping = (await context.kernel.listRoutes()).find(
-    (route) => route.table === mainTable && !ours.has(route.link ?? '') && overlaps(route, wanted),
+    (route) => route.table === mainTable && !ours.has(route.link ?? '') && overlaps(route, bridgeSubnet),
   );
   if (overlapping) {
     const where = overlapping.link === undefined ? '' : ` dev ${overlapping.link}`;

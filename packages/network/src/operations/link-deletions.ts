@@ -1,17 +1,17 @@
 /**
- * Links on their way out. Deleting a veth pair takes the kernel some 20 ms, so a container that stops only lets go of
- * its namespace, which takes its links along a moment later, many at a time. Whether it did is looked after here:
- * something else may hold the namespace open, and then the link is deleted by name.
+ * Tracks host interfaces whose deletion is pending. Deleting a veth pair takes the kernel some 20 ms. A stopping
+ * container therefore only releases its namespace; the kernel then deletes the interfaces in it in batches. An interface
+ * that still exists after a timeout, because another program holds the namespace open, is deleted by name.
  */
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 
-const patienceMilliseconds = 2000;
+const timeoutMilliseconds = 2000;
 
-export class Departures {
+export class LinkDeletions {
   readonly #kernel: Kernel;
   readonly #logger: Logger;
-  readonly #leaving = new Map<string, NodeJS.Timeout>();
+  readonly #pending = new Map<string, NodeJS.Timeout>();
 
   constructor(kernel: Kernel, logger: Logger) {
     this.#kernel = kernel;
@@ -19,31 +19,31 @@ export class Departures {
   }
 
   has(link: string): boolean {
-    return this.#leaving.has(link);
+    return this.#pending.has(link);
   }
 
   expect(link: string): void {
-    const timer = setTimeout(() => void this.#push(link), patienceMilliseconds);
-    this.#leaving.set(link, timer.unref());
+    const timer = setTimeout(() => void this.#deleteByName(link), timeoutMilliseconds);
+    this.#pending.set(link, timer.unref());
   }
 
-  /** The kernel told that the link is gone. */
+  /** The kernel reported the interface's deletion. */
   confirm(link: string): void {
-    clearTimeout(this.#leaving.get(link));
-    this.#leaving.delete(link);
+    clearTimeout(this.#pending.get(link));
+    this.#pending.delete(link);
   }
 
-  /** Deletes what has not gone by itself yet. */
+  /** Deletes interfaces that still exist. */
   async close(): Promise<void> {
-    await Promise.all([...this.#leaving.keys()].map((link) => this.#push(link)));
+    await Promise.all([...this.#pending.keys()].map((link) => this.#deleteByName(link)));
   }
 
-  async #push(link: string): Promise<void> {
+  async #deleteByName(link: string): Promise<void> {
     try {
       const veth = { kind: 'veth', name: link, up: false, peer: { name: 'eth0', up: false } } as const;
       await this.#kernel.remove({ owner: `link ${link}`, objects: [veth] });
     } catch (error) {
-      this.#logger.error('a link of a stopped container could not be deleted', { link, error: messageOf(error) });
+      this.#logger.error('an interface of a stopped container could not be deleted', { link, error: messageOf(error) });
     } finally {
       this.confirm(link);
     }

@@ -1,20 +1,18 @@
 /**
- * Keeps the hosts files of running parents right while a target comes, goes and changes its address: single lines of
- * the file as it is now, rewritten in place, so that the container's bind mount and the user's own lines stay.
+ * Updates the hosts files of running parents when a link's target starts, stops or changes its address. Edits single
+ * lines of the current file in place, so that the container's bind mount and the user's own lines are kept.
  */
 import { readFileSync } from 'node:fs';
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { FileObject, Kernel } from '@netyard/kernel';
 import type { LinkRecord } from '../contract.ts';
 import { ownNames, updateLinkLines } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
 import type { Sandbox } from '../lookup.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
+import { hostnameOf, linkEndpoint, linkEntries, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
-export interface ParentsDependencies extends SandboxPlanDependencies {
+/** Dependencies of the functions in this file. */
+export interface LinkHostsFilesDependencies extends SandboxPlanDependencies {
   readonly kernel: Kernel;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
@@ -22,9 +20,9 @@ export interface ParentsDependencies extends SandboxPlanDependencies {
   readonly queue: KeyedQueue;
 }
 
-/** Rewrites a running container's hosts file, inside its queue. Does nothing when the text stays the same. */
+/** Rewrites a running container's hosts file; call inside its queue. Does nothing when the text is unchanged. */
 export async function editHosts(
-  context: ParentsDependencies,
+  context: LinkHostsFilesDependencies,
   containerId: string,
   edit: (text: string) => string,
 ): Promise<void> {
@@ -33,9 +31,9 @@ export async function editHosts(
   if (objects.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects });
 }
 
-/** A running container's hosts file as it is to become; nothing when the text stays the same. */
+/** The updated hosts file of a running container; empty when the text is unchanged. */
 export function planHosts(
-  context: ParentsDependencies,
+  context: LinkHostsFilesDependencies,
   containerId: string,
   edit: (text: string) => string,
 ): FileObject[] {
@@ -47,8 +45,8 @@ export function planHosts(
   return content === before ? [] : [{ kind: 'file', path, content }];
 }
 
-/** After a target got its address: each running parent's line follows. A failure there is told, not the child's. */
-export async function refreshParents(context: ParentsDependencies, childId: string): Promise<void> {
+/** Updates the line in each running parent after a target got its address. A failure is logged; the child's start succeeds. */
+export async function refreshParents(context: LinkHostsFilesDependencies, childId: string): Promise<void> {
   if (!linkEndpoint(context, childId)) return;
   const links = context.links.ofChild(childId).filter((link) => linkEndpoint(context, link.parentId));
   await Promise.all(
@@ -66,7 +64,7 @@ export async function refreshParents(context: ParentsDependencies, childId: stri
   );
 }
 
-async function refreshLine(context: ParentsDependencies, link: LinkRecord): Promise<void> {
+async function refreshLine(context: LinkHostsFilesDependencies, link: LinkRecord): Promise<void> {
   const parent = context.sandboxes.get(link.parentId)?.config;
   const entries = linkEntries(context, link);
   if (!parent || entries.length === 0) return;

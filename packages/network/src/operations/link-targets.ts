@@ -1,15 +1,13 @@
-/** Finds the containers that links mean, at create time and when a removed target comes back under its name. */
+/** Resolves the targets of links, at create time and when a removed target is created again under its name. */
 
-import type { Logger } from '@netyard/core';
-import { NetyardError } from '@netyard/core';
+import { type Logger, NetyardError } from '@netyard/core';
 import type { ContainerDirectory, LinkRecord, SandboxConfig } from '../contract.ts';
 import { parseLink } from '../links/parse.ts';
 import type { Sandbox } from '../lookup.ts';
 import { hasLegacyLinks } from '../modes.ts';
-import type { RemoteLinks } from './remote-links.ts';
-import { splitRemoteName } from './remote-links.ts';
+import { type RemoteLinks, splitRemoteName } from './remote-links.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface LinkTargetsDependencies {
   readonly containers: ContainerDirectory;
   readonly logger: Logger;
@@ -18,7 +16,7 @@ export interface LinkTargetsDependencies {
   readonly remoteLinks: RemoteLinks;
 }
 
-/** In the order given; of several links with one alias the first wins, as in Docker. Throws `invalid`. */
+/** In the order given; of several links with one alias the first is used, as in Docker. Throws `invalid`. */
 export async function resolveLinks(context: LinkTargetsDependencies, config: SandboxConfig): Promise<LinkRecord[]> {
   const links: LinkRecord[] = [];
   for (const text of config.links) {
@@ -27,7 +25,7 @@ export async function resolveLinks(context: LinkTargetsDependencies, config: San
     const earlier = links.find((link) => link.alias === alias);
     if (earlier) {
       if (earlier.childId !== child.childId)
-        context.logger.warn('link ignored: its alias is taken', { container: config.name, link: text });
+        context.logger.warn('link ignored: its alias is already in use', { container: config.name, link: text });
       continue;
     }
     links.push({
@@ -43,7 +41,7 @@ export async function resolveLinks(context: LinkTargetsDependencies, config: San
 
 type Target = Pick<LinkRecord, 'childId' | 'targetName' | 'remote'>;
 
-/** On this host, `parent/alias` included; else `HOST/NAME` on another one. */
+/** A container on this host (also as `parent/alias`); otherwise `HOST/NAME` on another host. */
 async function findTarget(context: LinkTargetsDependencies, config: SandboxConfig, target: string): Promise<Target> {
   const remote = splitRemoteName(target);
   if (!remote || context.containers.find(target) !== undefined) {
@@ -54,7 +52,7 @@ async function findTarget(context: LinkTargetsDependencies, config: SandboxConfi
   return { childId: target, targetName: target, remote: found };
 }
 
-/** Follows `container:` mode to the owner of the namespace. The statuses are Docker's: 400 also for a missing one. */
+/** Follows `container:` mode to the owner of the namespace. The statuses are Docker's: 400 also for a missing container. */
 function findLocal(context: LinkTargetsDependencies, config: SandboxConfig, target: string): SandboxConfig {
   let ref = target;
   for (;;) {
@@ -72,7 +70,7 @@ function findLocal(context: LinkTargetsDependencies, config: SandboxConfig, targ
   }
 }
 
-/** Links of others whose target is gone and had, or was asked for by, this container's name: as they are to become. */
+/** Dangling links whose target had, or was requested by, this container's name: records before and after. */
 export function attachDangling(
   context: LinkTargetsDependencies,
   config: SandboxConfig,

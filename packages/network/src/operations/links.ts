@@ -1,7 +1,6 @@
-/** Links while containers live: the check before start and exec, variables, lookup by name, and `rm --link`. */
+/** Links at runtime: the check before start and exec, environment variables, lookup by name, and `rm --link`. */
 
-import type { KeyedQueue } from '@netyard/core';
-import { NetyardError } from '@netyard/core';
+import { type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelOperation, NftElementObject } from '@netyard/kernel';
 import type { ContainerDirectory, LinkRecord, NetworkSettings, NetworkStore, RemoteTarget } from '../contract.ts';
 import { removeLinkLines } from '../files/hosts.ts';
@@ -9,16 +8,13 @@ import { checkLink } from '../links/check.ts';
 import { linkEnvironment as environmentOf } from '../links/environment.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
-import type { Sandbox } from '../lookup.ts';
-import { sandboxOf } from '../lookup.ts';
-import type { ParentsDependencies } from './link-hosts-files.ts';
-import { editHosts, planHosts } from './link-hosts-files.ts';
+import { type Sandbox, sandboxOf } from '../lookup.ts';
+import { editHosts, type LinkHostsFilesDependencies, planHosts } from './link-hosts-files.ts';
 import type { RemoteLinks } from './remote-links.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { linkAllowRules, linkEndpoint } from './sandbox-plan.ts';
+import { linkAllowRules, linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
-export interface LinksDependencies extends ParentsDependencies, SandboxPlanDependencies {
+/** Dependencies of the functions in this file. */
+export interface LinksDependencies extends LinkHostsFilesDependencies, SandboxPlanDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
@@ -31,7 +27,7 @@ export interface LinksDependencies extends ParentsDependencies, SandboxPlanDepen
   ownDeletion(): void;
 }
 
-/** Links mean something on the default bridge only; a parent that is not on it has none to check. */
+/** Links have an effect on the default bridge only; a parent outside of it has none to check. */
 export function checkLinks(context: LinksDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   if (!config.endpoints.some((endpoint) => endpoint.network === 'bridge')) return;
@@ -53,7 +49,7 @@ export function checkLinks(context: LinksDependencies, containerId: string): voi
   }
 }
 
-/** Where it was last is good enough: who started first after a power cut must not matter. */
+/** The last known address is sufficient: after a power failure the start order of hosts must not matter. */
 function checkRemote(parent: string, alias: string, { host, name, at }: RemoteTarget): void {
   if (at.address !== '') return;
   throw new NetyardError('internal', `Cannot link to a non running container: /${host}/${name} AS /${parent}/${alias}`);
@@ -86,12 +82,12 @@ function parentIdOf(context: LinksDependencies, name: string): string | undefine
   return context.containers.find(name);
 }
 
-/** The other links' lines stay, and the link does not come back later: it leaves the saved config as well. */
+/** Keeps the lines of other links. Also deletes the link from the stored config, so that a restart does not restore it. */
 export async function removeLink(context: LinksDependencies, name: string): Promise<void> {
   await withOwnLink(context, name, (link) => dropLink(context, link));
 }
 
-/** What that would take away, and the line that would leave the hosts file. */
+/** What removeLink would delete, and the change of the hosts file. */
 export async function planRemoveLink(context: LinksDependencies, name: string): Promise<KernelOperation[]> {
   return withOwnLink(context, name, async (link) => {
     const owner = `link ${link.alias}`;
@@ -102,7 +98,7 @@ export async function planRemoveLink(context: LinksDependencies, name: string): 
   });
 }
 
-/** Finds the link that is to go, within its parent's queue. Docker's words and statuses. */
+/** Finds the link to remove, and runs `work` in its parent's queue. Docker's messages and statuses. */
 async function withOwnLink<T>(
   context: LinksDependencies,
   name: string,
@@ -141,7 +137,7 @@ async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<v
   sandbox.config = config;
   context.links.delete(link);
   context.dangling.delete(link);
-  context.remoteLinks.settle();
+  context.remoteLinks.reconcile();
   if (objects.length > 0) {
     context.ownDeletion();
     await context.kernel.remove({ owner: `link ${link.alias}`, objects });
@@ -149,9 +145,9 @@ async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<v
   await editHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
 }
 
-/** The holes that go with a link: another alias for the same target keeps the way open. */
+/** The allow rules to delete with a link: rules that another alias of the same target needs are kept. */
 function ownAllowRules(context: LinksDependencies, link: LinkRecord): NftElementObject[] {
   const others = context.links.ofParent(link.parentId).filter((other) => other !== link);
-  const stillNeeded = new Set(others.flatMap((other) => linkAllowRules(context, other)).map((hole) => hole.key));
-  return linkAllowRules(context, link).filter((hole) => !stillNeeded.has(hole.key));
+  const stillNeeded = new Set(others.flatMap((other) => linkAllowRules(context, other)).map((rule) => rule.key));
+  return linkAllowRules(context, link).filter((rule) => !stillNeeded.has(rule.key));
 }

@@ -1,4 +1,4 @@
-/** The networks themselves: the three that are always there, lookup, and what may not be done to them. */
+/** Networks: the predefined ones, their use, and the rejection of creating and removing networks. */
 import { NetyardError, newId } from '@netyard/core';
 import type {
   CreateNetworkRequest,
@@ -9,10 +9,9 @@ import type {
   NetworkUse,
 } from '../contract.ts';
 import type { AddressPool } from '../ipam/pool.ts';
-import type { Sandbox } from '../lookup.ts';
-import { networkOf } from '../lookup.ts';
+import { networkOf, type Sandbox } from '../lookup.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface NetworksDependencies {
   readonly store: NetworkStore;
   readonly networks: Map<string, NetworkRecord>;
@@ -25,15 +24,15 @@ const predefined: readonly { name: string; driver: NetworkDriver }[] = [
   { name: 'none', driver: 'null' },
 ];
 
-/** The records of the predefined networks that are not there yet. The bridge gets its subnet at start. */
+/** The records of predefined networks that do not exist yet. The bridge gets its subnet at start. */
 export function missingNetworks(
-  present: readonly NetworkRecord[],
+  existing: readonly NetworkRecord[],
   bridgePool: IpamPool,
   bridgeOptions: Record<string, string>,
   now: bigint,
 ): NetworkRecord[] {
   return predefined
-    .filter(({ name }) => !present.some((record) => record.name === name))
+    .filter(({ name }) => !existing.some((record) => record.name === name))
     .map(({ name, driver }) => ({
       id: newId(),
       name,
@@ -49,8 +48,8 @@ export function missingNetworks(
     }));
 }
 
-/** User-defined networks are not there yet; what Docker refuses is refused with its words all the same. */
-export function refuseCreate(context: NetworksDependencies, request: CreateNetworkRequest): never {
+/** User-defined networks are not implemented; requests that Docker rejects are rejected with Docker's messages. */
+export function rejectCreate(context: NetworksDependencies, request: CreateNetworkRequest): never {
   if (predefined.some(({ name }) => name === request.name) || request.name === 'default') {
     const message = `operation is not permitted on predefined ${request.name} network `;
     throw new NetyardError('forbidden', message);
@@ -64,12 +63,12 @@ export function refuseCreate(context: NetworksDependencies, request: CreateNetwo
   });
 }
 
-export function refuseRemove(context: NetworksDependencies, ref: string): never {
+export function rejectRemove(context: NetworksDependencies, ref: string): never {
   const record = networkOf(context, ref);
   throw new NetyardError('forbidden', `${record.name} is a pre-defined network and cannot be removed`);
 }
 
-/** Containers that have a live endpoint in the network. */
+/** Containers with an active endpoint in the network. */
 export function usesOf(context: NetworksDependencies, networkId: string): NetworkUse[] {
   return [...context.sandboxes.values()].flatMap(({ config, state }) =>
     (state?.endpoints ?? [])
@@ -78,7 +77,7 @@ export function usesOf(context: NetworksDependencies, networkId: string): Networ
   );
 }
 
-/** Fills a pool with what the store says is taken. Leases outside of the subnet (it was changed) are skipped. */
+/** Fills a pool with the stored leases. Leases outside of the subnet (after its change) are skipped. */
 export function loadLeases(context: NetworksDependencies, networkId: string, pool: AddressPool): void {
   for (const { address, containerId } of context.store.leases(networkId)) {
     if (pool.contains(address) && pool.holder(address) === undefined) pool.take(address, containerId);

@@ -1,4 +1,4 @@
-/** Finds what bears our marks but is wanted by nobody: after a crash, and for `system cleanup` without any state. */
+/** Finds Netyard objects that no plan references: after a crash, and for `system cleanup` without any state. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel, KernelObject, NftRuleObject } from '@netyard/kernel';
@@ -9,20 +9,15 @@ import type { Sandbox } from '../lookup.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
 import type { PeerTable } from '../peers/table.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import type { ExplainDependencies } from './explain.ts';
-import { planNetworks } from './explain.ts';
-import type { ForeignRulesDependencies } from './foreign-rules.ts';
-import { readForeignChains } from './foreign-rules.ts';
-import type { Departures } from './link-deletions.ts';
-import type { PeerObjectsDependencies } from './peer-objects.ts';
-import { findPeerObjects, planPeers } from './peer-objects.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { planInput } from './sandbox-plan.ts';
+import { type ExplainDependencies, planNetworks } from './explain.ts';
+import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
+import type { LinkDeletions } from './link-deletions.ts';
+import { findPeerObjects, type PeerObjectsDependencies, planPeers } from './peer-objects.ts';
+import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { listElements } from './table-elements.ts';
-import type { TunnelDependencies } from './tunnel.ts';
-import { planTunnelOf } from './tunnel.ts';
+import { planTunnelOf, type TunnelDependencies } from './tunnel.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface OrphansDependencies
   extends ExplainDependencies,
     ForeignRulesDependencies,
@@ -35,17 +30,17 @@ export interface OrphansDependencies
   readonly sandboxes: Map<string, Sandbox>;
   readonly peers: PeerTable;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
-  readonly departures: Departures;
+  readonly linkDeletions: LinkDeletions;
   ownDeletion(): void;
 }
 
-/** In the order of making, so that `remove` takes them away in the right one. */
+/** In creation order, so that `remove` deletes them in the correct (reverse) order. */
 export async function findOrphans(
   context: OrphansDependencies,
   options: { keepDesired: boolean },
 ): Promise<KernelObject[]> {
-  const wanted = options.keepDesired ? planEverything(context) : [];
-  const has = new Set(wanted.map(identify));
+  const desired = options.keepDesired ? planEverything(context) : [];
+  const known = new Set(desired.map(identify));
   const found = [
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
@@ -54,8 +49,8 @@ export async function findOrphans(
     ...(options.keepDesired ? await orphanElements(context) : []),
     ...findStaleRules(await readForeignChains(context), options.keepDesired ? context.foreign.rules : []),
   ];
-  const orphans = found.filter((object) => !has.has(identify(object)));
-  // A sharer's namespace belongs to an owner that may be stopped: no plan names it.
+  const orphans = found.filter((object) => !known.has(identify(object)));
+  // The namespace of a sharer belongs to an owner that may be stopped: no plan contains it.
   const shared = new Set(
     options.keepDesired ? [...context.sandboxes.values()].map(({ state }) => state?.netnsPath) : [],
   );
@@ -121,7 +116,7 @@ async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): 
   const bridges = ours.filter((link) => link.kind === 'bridge');
   const tunnels = ours.filter((link) => link.kind === 'vxlan');
   const veths = ours.filter(
-    ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.departures.has(name),
+    ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.linkDeletions.has(name),
   );
   return [
     ...(keepDesired && context.peers.awaitsCluster ? [] : tunnels).map(
@@ -155,23 +150,23 @@ async function listSet(context: OrphansDependencies, set: NetyardSet): Promise<K
   }));
 }
 
-/** Elements in sets of networks and endpoints that nothing desired accounts for: somebody else added them. */
+/** Elements in the sets of networks and endpoints that no plan contains: another program added them. */
 export async function findForeignElements(context: OrphansDependencies): Promise<KernelObject[]> {
   const found = await orphanElements(context);
   const known = new Set(planEverything(context).map(identify));
   return found.filter((object) => !known.has(identify(object)));
 }
 
-/** Everything that Netyard made here; with the daemon at work, only what belongs to nobody. Returns it in words. */
+/** Deletes all of Netyard's objects; while the daemon runs, only orphans. Returns descriptions of them. */
 export async function cleanup(
   context: OrphansDependencies,
   options: { dryRun: boolean; keepDesired: boolean },
-  words: (object: KernelObject) => string,
+  describeObject: (object: KernelObject) => string,
 ): Promise<string[]> {
   const objects = await findOrphans(context, options);
   if (!options.dryRun && objects.length > 0) {
     context.ownDeletion();
     await context.kernel.remove({ owner: 'cleanup', objects });
   }
-  return objects.map(words);
+  return objects.map(describeObject);
 }

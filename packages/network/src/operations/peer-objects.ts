@@ -1,16 +1,14 @@
-/** What stands in the kernel for peers: made for some or all of them at once, taken away, and found by its marks. */
+/** Creates, deletes and finds the kernel objects of peers. */
 
-import type { Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
-import type { Kernel } from '@netyard/kernel';
-import { identityOf, type KernelObject, type KernelOperation } from '@netyard/kernel';
+import { type Logger, messageOf } from '@netyard/core';
+import { identityOf, type Kernel, type KernelObject, type KernelOperation } from '@netyard/kernel';
 import { tableName } from '../firewall/table.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
 import { isPeerComment, peerProtocol, peerSets, planPeer } from '../plan/peer.ts';
 import { tunnelLink } from '../tunnel.ts';
 import { listElements } from './table-elements.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface PeerObjectsDependencies {
   readonly kernel: Kernel;
   readonly logger: Logger;
@@ -18,7 +16,7 @@ export interface PeerObjectsDependencies {
   ownDeletion(): void;
 }
 
-/** All pieces of work on peers wait for one another under this key. */
+/** Queue key that serializes all operations on peers. */
 export const peersQueue = 'peers';
 
 const mainTable = 254;
@@ -31,8 +29,8 @@ export const planPeers = (context: PeerObjectsDependencies): KernelObject[] =>
   [...context.peers.values()].flatMap(planOf);
 
 /**
- * Makes these peers' objects, all in one plan. When that is refused each is tried alone, so that one keeps no other:
- * who fails is told of, and what the others need is there.
+ * Applies the objects of these peers in one plan. If that fails, each peer is applied on its own, so that one failure
+ * does not block the others: it is logged, and the other peers are complete.
  */
 export async function applyPeers(context: PeerObjectsDependencies, peers: readonly Peer[]): Promise<KernelOperation[]> {
   if (peers.length === 0) return [];
@@ -41,16 +39,16 @@ export async function applyPeers(context: PeerObjectsDependencies, peers: readon
   } catch (error) {
     if (peers.length === 1) {
       const [peer] = peers;
-      context.logger.error('a peer could not be mended', { peer: peer?.record.name, error: messageOf(error) });
+      context.logger.error('a peer could not be repaired', { peer: peer?.record.name, error: messageOf(error) });
       return [];
     }
   }
-  const done: KernelOperation[] = [];
-  for (const peer of peers) done.push(...(await applyPeers(context, [peer])));
-  return done;
+  const operations: KernelOperation[] = [];
+  for (const peer of peers) operations.push(...(await applyPeers(context, [peer])));
+  return operations;
 }
 
-/** Throws, with nothing of it done, when any is refused. Answers what was done; what they had elsewhere is taken away. */
+/** All or nothing: throws after a rollback if any object fails. Also deletes the peers' stale objects of former paths. */
 export async function applyTogether(
   context: PeerObjectsDependencies,
   peers: readonly Peer[],
@@ -59,22 +57,22 @@ export async function applyTogether(
   const owner = peers.length === 1 ? `peer ${peers[0]?.record.name}` : `${peers.length} peers`;
   const { operations } = await context.kernel.apply({ owner, objects: plans.flatMap(({ objects }) => objects) });
   const stale = plans.flatMap(({ peer, objects }) => {
-    const wanted = new Set(objects.map(identityOf));
-    const former = (peer.made ?? []).filter((object) => !wanted.has(identityOf(object)));
-    peer.made = objects;
+    const desired = new Set(objects.map(identityOf));
+    const former = (peer.applied ?? []).filter((object) => !desired.has(identityOf(object)));
+    peer.applied = objects;
     return former;
   });
   return [...operations, ...(await removeObjects(context, stale))];
 }
 
-/** Takes away what was made for these peers, known to this process or not. */
+/** Deletes the objects of these peers, whether or not this process created them. */
 export async function removePeerObjects(
   context: PeerObjectsDependencies,
   peers: readonly Peer[],
 ): Promise<KernelOperation[]> {
-  const objects = peers.flatMap((peer) => [...(peer.made ?? []), ...planOf(peer)]);
+  const objects = peers.flatMap((peer) => [...(peer.applied ?? []), ...planOf(peer)]);
   const operations = await removeObjects(context, [...new Map(objects.map((o) => [identityOf(o), o])).values()]);
-  for (const peer of peers) peer.made = [];
+  for (const peer of peers) peer.applied = [];
   return operations;
 }
 
@@ -87,27 +85,30 @@ async function removeObjects(
   return (await context.kernel.remove({ owner: 'peers', objects })).operations;
 }
 
-/** What goes on from before, masqueraded, and what would go on afterwards, as it was let in once. */
-export async function forgetConnections(context: PeerObjectsDependencies, peers: readonly Peer[]): Promise<void> {
+/** Deletes conntrack entries of the peers' subnets: masqueraded ones from before, and established ones of removed peers. */
+export async function flushPeerConntrack(context: PeerObjectsDependencies, peers: readonly Peer[]): Promise<void> {
   const subnets = peers.flatMap(({ record }) => record.subnets);
   if (subnets.length === 0) return;
   try {
     await context.kernel.forgetConnectionsOf(subnets);
   } catch (error) {
     const names = peers.slice(0, 5).map(({ record }) => record.name);
-    context.logger.error('open connections could not be forgotten', { peers: names, error: messageOf(error) });
+    context.logger.error("the peers' conntrack entries could not be deleted", {
+      peers: names,
+      error: messageOf(error),
+    });
   }
 }
 
-/** Takes away what bears the marks of peers and belongs to none of them. */
-export async function removeStrays(context: PeerObjectsDependencies): Promise<KernelOperation[]> {
+/** Deletes objects marked as a peer's that belong to no known peer. */
+export async function removePeerOrphans(context: PeerObjectsDependencies): Promise<KernelOperation[]> {
   if (context.peers.awaitsCluster) return [];
-  const wanted = new Set(planPeers(context).map(identityOf));
-  const strays = (await findPeerObjects(context)).filter((object) => !wanted.has(identityOf(object)));
-  return await removeObjects(context, strays);
+  const desired = new Set(planPeers(context).map(identityOf));
+  const orphans = (await findPeerObjects(context)).filter((object) => !desired.has(identityOf(object)));
+  return await removeObjects(context, orphans);
 }
 
-/** What bears the marks of peers: routes by their protocol, elements by their comment, all that is on our tunnel. */
+/** Finds objects marked as a peer's: routes by protocol, elements by comment, all entries of the tunnel interface. */
 export async function findPeerObjects(context: PeerObjectsDependencies): Promise<KernelObject[]> {
   const routes = (await context.kernel.listRoutes()).filter(
     ({ protocol, table }) => protocol === peerProtocol && table === mainTable,

@@ -1,20 +1,19 @@
 /**
- * Where peers are, as the host is now. What the kernel tells of the host is kept until it says that something changed,
- * so that one more peer among many asks for no lists.
+ * Determines the paths to peers from the host's current interfaces, addresses and routes. The dumps are cached until the
+ * kernel reports a change, so that adding one peer among many needs no dump.
  */
 
-import type { Logger } from '@netyard/core';
-import { isNetyardError } from '@netyard/core';
+import { isNetyardError, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeOf } from '../lookup.ts';
-import { checkPlace, type HostView } from '../peers/host-view.ts';
+import { checkPlacement, type HostView } from '../peers/host-view.ts';
 import { findPath } from '../peers/path.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
-/** What the functions of this file work on. */
-export interface PeerPlacesDependencies {
+/** Dependencies of the functions in this file. */
+export interface PeerPathsDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly logger: Logger;
@@ -24,8 +23,8 @@ export interface PeerPlacesDependencies {
   mtuLimit: number | undefined;
 }
 
-/** `fresh`: whatever is known is asked for again. */
-export async function viewHost(context: PeerPlacesDependencies, options: { fresh: boolean }): Promise<HostView> {
+/** With `fresh`, the cache is ignored. */
+export async function viewHost(context: PeerPathsDependencies, options: { fresh: boolean }): Promise<HostView> {
   const known = context.hostView;
   if (known !== undefined && !options.fresh) return known;
   const { kernel, networks } = context;
@@ -39,15 +38,15 @@ export async function viewHost(context: PeerPlacesDependencies, options: { fresh
   return view;
 }
 
-/** Finds a known peer's path anew. Answers whether it changed; tells of what begins or ends to be wrong. */
-export function settle(context: PeerPlacesDependencies, peer: Peer, host: HostView): boolean {
+/** Determines a known peer's path again. Returns whether it changed; logs when a problem begins or ends. */
+export function updatePath(context: PeerPathsDependencies, peer: Peer, host: HostView): boolean {
   const { path, problem } = peer;
   try {
     context.peers.claim(peer);
     try {
-      checkPlace(peer.record, host, 'known');
+      checkPlacement(peer.record, host, 'known');
     } catch (error) {
-      context.peers.disclaim(peer);
+      context.peers.releaseClaim(peer);
       throw error;
     }
     peer.path = findPath(peer.record, host);
@@ -57,12 +56,12 @@ export function settle(context: PeerPlacesDependencies, peer: Peer, host: HostVi
     peer.path = undefined;
     peer.problem = error.message;
   }
-  tell(context, peer, problem);
+  logProblem(context, peer, problem);
   return JSON.stringify(path) !== JSON.stringify(peer.path);
 }
 
-function tell({ logger }: PeerPlacesDependencies, { record, problem }: Peer, former: string | undefined): void {
+function logProblem({ logger }: PeerPathsDependencies, { record, problem }: Peer, former: string | undefined): void {
   if (problem !== undefined && problem !== former)
     logger.warn('a peer cannot be reached', { peer: record.name, problem });
-  if (problem === undefined && former !== undefined) logger.info('a peer is in place again', { peer: record.name });
+  if (problem === undefined && former !== undefined) logger.info('a peer is reachable again', { peer: record.name });
 }

@@ -1,73 +1,69 @@
-/** Peers kept true: looked for again, their objects compared and made, those of nobody taken away. */
+/** Reconciles peers: determines their paths again, applies their objects, and deletes orphaned ones. */
 
 import type { KeyedQueue } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { Peer, PeerTable } from '../peers/table.ts';
-import type { ClusterPeersDependencies } from './cluster-peers.ts';
-import { admitRefused } from './cluster-peers.ts';
-import type { PeerObjectsDependencies } from './peer-objects.ts';
-import { applyPeers, peersQueue, removeStrays } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-paths.ts';
-import { settle, viewHost } from './peer-paths.ts';
-import type { TunnelDependencies } from './tunnel.ts';
-import { reconcileTunnel } from './tunnel.ts';
+import { admitRefused, type ClusterPeersDependencies } from './cluster-peers.ts';
+import { applyPeers, type PeerObjectsDependencies, peersQueue, removePeerOrphans } from './peer-objects.ts';
+import { type PeerPathsDependencies, updatePath, viewHost } from './peer-paths.ts';
+import { reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
-/** What the functions of this file work on. */
-export interface MendPeersDependencies
+/** Dependencies of the functions in this file. */
+export interface PeerReconcilerDependencies
   extends ClusterPeersDependencies,
     PeerObjectsDependencies,
-    PeerPlacesDependencies,
+    PeerPathsDependencies,
     TunnelDependencies {
   readonly peers: PeerTable;
   readonly queue: KeyedQueue;
 }
 
 /**
- * `all`: everything is compared. `places`: somebody's route or address changed, so only the peers that are found elsewhere
- * are. Names: these are.
+ * `all`: compare every object. `paths`: a route or address of the host changed, so reconcile only peers whose path
+ * changed. A set of names: reconcile these peers.
  */
-export type ReconcileScope = 'all' | 'places' | ReadonlySet<string>;
+export type ReconcileScope = 'all' | 'paths' | ReadonlySet<string>;
 
-/** The scope that takes in both: names beside changed places are as good as all. */
-export function widest(a: ReconcileScope | undefined, b: ReconcileScope): ReconcileScope {
+/** The union of two scopes; `paths` together with names is `all`. */
+export function uniteScopes(a: ReconcileScope | undefined, b: ReconcileScope): ReconcileScope {
   if (a === undefined || a === b) return b;
   if (typeof a === 'string' || typeof b === 'string') return 'all';
   return new Set([...a, ...b]);
 }
 
-/** Answers what it did. A peer that cannot be reached now is told of and waits for the kernel's next event. */
+/** Returns the operations. An unreachable peer is logged and tried again at the kernel's next event. */
 export async function reconcilePeers(
-  context: MendPeersDependencies,
+  context: PeerReconcilerDependencies,
   scope: ReconcileScope,
 ): Promise<KernelOperation[]> {
   return context.queue.run(peersQueue, async () => {
     if (scope === 'all') {
-      reconcileAll(context, await viewHost(context, { fresh: true }));
+      updateAllPaths(context, await viewHost(context, { fresh: true }));
       const tunnel = await reconcileTunnel(context, { strict: false });
-      const gone = await removeStrays(context);
+      const deleted = await removePeerOrphans(context);
       return [
         ...tunnel,
-        ...gone,
+        ...deleted,
         ...(await applyPeers(context, [...context.peers.values()])),
         ...(await admitRefused(context)),
       ];
     }
     const host = await viewHost(context, { fresh: false });
-    if (scope === 'places') {
-      const moved = reconcileAll(context, host);
+    if (scope === 'paths') {
+      const moved = updateAllPaths(context, host);
       const tunnel = await reconcileTunnel(context, { strict: false });
       return [...tunnel, ...(await applyPeers(context, moved)), ...(await admitRefused(context))];
     }
     const named = [...scope].flatMap((name) => context.peers.get(name) ?? []);
-    for (const peer of named) settle(context, peer, host);
+    for (const peer of named) updatePath(context, peer, host);
     const tunnel = await reconcileTunnel(context, { strict: false });
     return [...tunnel, ...(await applyPeers(context, named))];
   });
 }
 
-/** Those that have another path than before. Who stands in the configuration comes first, so that nobody takes its place. */
-function reconcileAll(context: MendPeersDependencies, host: Parameters<typeof settle>[2]): Peer[] {
+/** Returns the peers whose path changed. Configured peers claim their subnets first, so that others cannot take them. */
+function updateAllPaths(context: PeerReconcilerDependencies, host: Parameters<typeof updatePath>[2]): Peer[] {
   const rank = { config: 0, request: 1, cluster: 2 } as const;
   const peers = [...context.peers.values()].sort((a, b) => rank[a.origin] - rank[b.origin]);
-  return peers.filter((peer) => settle(context, peer, host));
+  return peers.filter((peer) => updatePath(context, peer, host));
 }

@@ -1,18 +1,17 @@
 /**
- * Packets between our containers and those of peers, from the counters of the sets that let them through. The kernel keeps
- * no time there, so a peer was seen between two looks when the counter of what it sends has grown, and the later one is
- * told. `TrafficWatch` looks now and then, so that nobody has to ask twice.
+ * Counts packets between this host's containers and those of peers, from the counters of the sets that accept them. These
+ * counters have no timestamps: a peer counts as seen when its incoming counter has grown since the previous sample, and
+ * the time of the later sample is reported. `TrafficWatch` samples periodically, so that one request is sufficient.
  */
 
-import type { Clock, Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Clock, type Logger, messageOf } from '@netyard/core';
 import type { Kernel, ObservedElement } from '@netyard/kernel';
 import type { NetyardSet } from '../firewall/table.ts';
 import type { PeerTable } from '../peers/table.ts';
 import { countingIn, countingOut, isPeerComment, nameOfComment } from '../plan/peer.ts';
 import { listElements } from './table-elements.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface PeerTrafficDependencies {
   readonly kernel: Kernel;
   readonly logger: Logger;
@@ -35,10 +34,10 @@ export interface Traffic {
 const none: Count = { in: 0n, out: 0n };
 export const noTraffic: Traffic = { packets: none, lastSeen: undefined };
 
-/** One listing of four sets, however many peers there are: with a thousand of them some 20 ms. */
-const lookMilliseconds = 15_000;
+/** A sample dumps four sets, independent of the number of peers: some 20 ms with a thousand of them. */
+const sampleMilliseconds = 15_000;
 
-/** By name of the peer; one listing of each set, however many they are. */
+/** Samples the counters, by name of the peer; with one dump per set, independent of the number of peers. */
 export async function sampleTraffic(context: PeerTrafficDependencies): Promise<ReadonlyMap<string, Traffic>> {
   const [incoming, outgoing] = [await sumUp(context, countingIn), await sumUp(context, countingOut)];
   const now = context.clock.now();
@@ -70,7 +69,7 @@ async function sumUp(context: PeerTrafficDependencies, sets: readonly NetyardSet
 export class TrafficWatch {
   readonly #context: PeerTrafficDependencies;
   #timer: NodeJS.Timeout | undefined;
-  #look: Promise<void> = Promise.resolve();
+  #sample: Promise<void> = Promise.resolve();
 
   constructor(context: PeerTrafficDependencies) {
     this.#context = context;
@@ -78,21 +77,21 @@ export class TrafficWatch {
 
   start(): void {
     this.#timer ??= setInterval(() => {
-      this.#look = this.#look.then(() => this.#lookIfAny());
-    }, lookMilliseconds).unref();
+      this.#sample = this.#sample.then(() => this.#sampleIfAnyPeer());
+    }, sampleMilliseconds).unref();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#look;
+    await this.#sample;
   }
 
-  async #lookIfAny(): Promise<void> {
+  async #sampleIfAnyPeer(): Promise<void> {
     if (this.#context.peers.size === 0) return;
     try {
       await sampleTraffic(this.#context);
     } catch (error) {
-      this.#context.logger.debug("peers' packets could not be counted", { error: messageOf(error) });
+      this.#context.logger.debug('the packet counters of peers could not be read', { error: messageOf(error) });
     }
   }
 }

@@ -1,33 +1,34 @@
 /**
- * Peers written down by a request: added and removed. One piece of work at a time (queue `peers`), so that the watcher
- * never meets an add half-way.
+ * Adds and removes peers on request. The queue `peers` serializes operations, so that the watcher never sees a partial
+ * addition.
  */
 
-import type { Clock, KeyedQueue } from '@netyard/core';
-import { NetyardError } from '@netyard/core';
+import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelOperation } from '@netyard/kernel';
 import type { NetworkStore, PeerRequest, PeerState } from '../contract.ts';
-import { checkPlace } from '../peers/host-view.ts';
+import { checkPlacement } from '../peers/host-view.ts';
 import { checkPeerRequest } from '../peers/parse.ts';
 import { findPath } from '../peers/path.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
 import type { Tunnel } from '../tunnel.ts';
-import type { ClusterPeersDependencies } from './cluster-peers.ts';
-import { admitRefused } from './cluster-peers.ts';
-import type { PeerObjectsDependencies } from './peer-objects.ts';
-import { applyTogether, forgetConnections, peersQueue, planOf, removePeerObjects } from './peer-objects.ts';
-import type { PeerPlacesDependencies } from './peer-paths.ts';
-import { viewHost } from './peer-paths.ts';
-import type { PeerStatesDependencies } from './peer-states.ts';
-import { stateOf } from './peer-states.ts';
-import type { TunnelDependencies } from './tunnel.ts';
-import { chooseTunnel, planTunnelOf, reconcileTunnel } from './tunnel.ts';
+import { admitRefused, type ClusterPeersDependencies } from './cluster-peers.ts';
+import {
+  applyTogether,
+  flushPeerConntrack,
+  type PeerObjectsDependencies,
+  peersQueue,
+  planOf,
+  removePeerObjects,
+} from './peer-objects.ts';
+import { type PeerPathsDependencies, viewHost } from './peer-paths.ts';
+import { type PeerStatesDependencies, stateOf } from './peer-states.ts';
+import { chooseTunnel, planTunnelOf, reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface PeersDependencies
   extends ClusterPeersDependencies,
     PeerObjectsDependencies,
-    PeerPlacesDependencies,
+    PeerPathsDependencies,
     PeerStatesDependencies,
     TunnelDependencies {
   readonly kernel: Kernel;
@@ -40,7 +41,7 @@ export interface PeersDependencies
 
 export async function addPeer(context: PeersDependencies, request: PeerRequest): Promise<PeerState> {
   return context.queue.run(peersQueue, async () => {
-    const peer = await place(context, request);
+    const peer = await checkNewPeer(context, request);
     const { record } = peer;
     context.store.putPeer(record);
     context.peers.add(peer);
@@ -54,33 +55,33 @@ export async function addPeer(context: PeersDependencies, request: PeerRequest):
       await reconcileTunnel(context, { strict: false });
       throw error;
     }
-    await forgetConnections(context, [peer]);
+    await flushPeerConntrack(context, [peer]);
     return stateOf(context, peer);
   });
 }
 
-/** What `addPeer` would do; throws what it would throw. */
+/** What `addPeer` would do; throws the same errors. */
 export async function planAddPeer(context: PeersDependencies, request: PeerRequest): Promise<KernelOperation[]> {
-  const peer = await place(context, request);
+  const peer = await checkNewPeer(context, request);
   const tunnel = chooseTunnel([...context.peers.values(), peer], context.tunnel);
   const objects = [...planTunnelOf({ ...context, tunnel }), ...planOf(peer)];
   const plan = { owner: `peer ${peer.record.name}`, objects };
   return (await context.kernel.apply(plan, { dryRun: true })).operations;
 }
 
-/** All checks, before anything is touched. */
-async function place(context: PeersDependencies, request: PeerRequest): Promise<Peer> {
-  const wanted = checkPeerRequest(request);
-  context.peers.check(wanted);
+/** Runs all checks before anything changes. */
+async function checkNewPeer(context: PeersDependencies, request: PeerRequest): Promise<Peer> {
+  const checked = checkPeerRequest(request);
+  context.peers.check(checked);
   const host = await viewHost(context, { fresh: true });
-  const path = findPath(wanted, host);
-  checkPlace(wanted, host, 'new');
-  return { record: { ...wanted, created: context.clock.now() }, origin: 'request', path };
+  const path = findPath(checked, host);
+  checkPlacement(checked, host, 'new');
+  return { record: { ...checked, created: context.clock.now() }, origin: 'request', path };
 }
 
 export async function removePeer(context: PeersDependencies, name: string): Promise<void> {
   await context.queue.run(peersQueue, async () => {
-    const peer = removable(context, name);
+    const peer = removablePeer(context, name);
     context.peers.delete(name);
     try {
       await removePeerObjects(context, [peer]);
@@ -90,28 +91,28 @@ export async function removePeer(context: PeersDependencies, name: string): Prom
       throw error;
     }
     context.store.deletePeer(name);
-    await forgetConnections(context, [peer]);
+    await flushPeerConntrack(context, [peer]);
     await admitRefused(context);
   });
 }
 
 export async function planRemovePeer(context: PeersDependencies, name: string): Promise<KernelOperation[]> {
-  const peer = removable(context, name);
+  const peer = removablePeer(context, name);
   const others = [...context.peers.values()].filter((other) => other !== peer);
   const tunnel = chooseTunnel(others, context.tunnel) ? [] : planTunnelOf(context);
   const plan = { owner: `peer ${name}`, objects: [...tunnel, ...planOf(peer)] };
   return (await context.kernel.remove(plan, { dryRun: true })).operations;
 }
 
-const elsewhere = {
-  config: { where: "stands in the daemon's configuration", hint: 'take it out there and start the daemon again' },
-  cluster: { where: 'is a host of the cluster', hint: 'it goes when that host leaves: netyard cluster leave, there' },
+const otherOrigins = {
+  config: { where: "is in the daemon's configuration", hint: 'remove it there and restart the daemon' },
+  cluster: { where: 'is a host of the cluster', hint: 'run `netyard cluster leave` on that host' },
 } as const;
 
-function removable(context: PeersDependencies, name: string): Peer {
+function removablePeer(context: PeersDependencies, name: string): Peer {
   const peer = peerOf(context, name);
   if (peer.origin === 'request') return peer;
-  const { where, hint } = elsewhere[peer.origin];
+  const { where, hint } = otherOrigins[peer.origin];
   throw new NetyardError('conflict', `peer ${name} ${where}`, { hint });
 }
 

@@ -1,14 +1,13 @@
-/** Published ports of one container: taking them, and forgetting what went the old way. */
+/** Published ports of one container: reserves them, and flushes stale conntrack entries. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkSettings, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
-import type { PortRange } from '../ports/choose.ts';
-import { allocationOrder, wantedPorts } from '../ports/choose.ts';
+import { allocationOrder, type PortRange, resolvePortRequests } from '../ports/choose.ts';
 import type { PortTable } from '../ports/table.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface PortsDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -18,24 +17,29 @@ export interface PortsDependencies {
 }
 
 /**
- * Reserves what is asked for on the endpoint that leads outside; without one (none, host) nothing is published. What is
- * in `state.ports` when this throws is for the caller to release.
+ * Reserves the requested ports on the gateway endpoint; without one (none, host) nothing is published. If this throws,
+ * the caller releases the ports in `state.ports`.
  */
 export function publishPorts(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
   const gateway = gatewayEndpoint(state.endpoints);
   if (!gateway) return;
   const { defaultHostAddress } = context.settings;
   try {
-    const requests = wantedPorts(config.ports, config.exposed, config.publishAll, defaultHostAddress || '0.0.0.0');
-    const places = new Map<PublishedPort, number>();
+    const requests = resolvePortRequests(
+      config.ports,
+      config.exposed,
+      config.publishAll,
+      defaultHostAddress || '0.0.0.0',
+    );
+    const positions = new Map<PublishedPort, number>();
     for (const index of allocationOrder(requests)) {
       const request = requests[index];
       if (!request) continue;
       const port = context.ports.publish(request, config.containerId, context.dynamicPorts);
       state.ports.push(port);
-      places.set(port, index);
+      positions.set(port, index);
     }
-    state.ports.sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)); // as requested, for inspect
+    state.ports.sort((a, b) => (positions.get(a) ?? 0) - (positions.get(b) ?? 0)); // in request order, for inspect
   } catch (error) {
     if (!isNetyardError(error)) throw error;
     const where = `driver failed programming external connectivity on endpoint ${config.name} (${gateway.id})`;
@@ -43,7 +47,7 @@ export function publishPorts(context: PortsDependencies, config: SandboxConfig, 
   }
 }
 
-/** Old UDP "connections" would keep going the old way for as long as packets come. */
+/** Deletes existing UDP conntrack entries, which would bypass the new DNAT for as long as packets arrive. */
 export async function flushUdpConntrack(context: PortsDependencies, ports: readonly PublishedPort[]): Promise<void> {
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;
@@ -53,10 +57,10 @@ export async function flushUdpConntrack(context: PortsDependencies, ports: reado
 }
 
 /**
- * What came for a published UDP port while a table was missing would stay with the host for as long as packets come.
- * Only at addresses of the host: others are sent to the same port numbers elsewhere.
+ * Deletes UDP conntrack entries created without DNAT while a table was missing: they would deliver packets to the host
+ * for as long as packets arrive. Only for addresses of this host: other hosts use the same port numbers.
  */
-export async function forgetUntranslated(context: PortsDependencies): Promise<void> {
+export async function flushUntranslatedConntrack(context: PortsDependencies): Promise<void> {
   const ports = [...context.sandboxes.values()].flatMap(({ state }) => state?.ports ?? []);
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;

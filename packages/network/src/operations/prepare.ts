@@ -1,55 +1,45 @@
 /**
- * Start time: allocates, plans and applies the network side of one container. Everything is taken in memory first
- * without waiting for anything, then stored in one transaction, then made in the kernel in one `apply`; a failure
- * gives all of it back.
+ * Container start: allocates, plans and applies the network side of one container. The allocation in memory is
+ * synchronous; it is then stored in one transaction and created in the kernel by one `apply`. A failure rolls all of it
+ * back.
  */
 import { mkdirSync } from 'node:fs';
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { ContainerDirectory, NetworkStore, SandboxState } from '../contract.ts';
 import { type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
-import type { ContainerNames, InsideRepairs } from '../services.ts';
-import type { AllocateDependencies } from './allocate.ts';
-import { allocateSandbox, freeSandbox } from './allocate.ts';
-import type { EndpointDependencies } from './endpoint.ts';
-import { storeEndpoint, unstoreEndpoint } from './endpoint.ts';
-import type { NotifyDependencies } from './endpoint-events.ts';
-import { emitEndpoint } from './endpoint-events.ts';
-import type { Departures } from './link-deletions.ts';
-import type { ParentsDependencies } from './link-hosts-files.ts';
-import { refreshParents } from './link-hosts-files.ts';
-import type { LinksDependencies } from './links.ts';
-import { checkLinks } from './links.ts';
-import type { PortsDependencies } from './ports.ts';
-import { flushUdpConntrack } from './ports.ts';
+import type { ContainerNames, NamespaceRepairs } from '../services.ts';
+import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
+import { type EndpointDependencies, storeEndpoint, unstoreEndpoint } from './endpoint.ts';
+import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
+import type { LinkDeletions } from './link-deletions.ts';
+import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { checkLinks, type LinksDependencies } from './links.ts';
+import { flushUdpConntrack, type PortsDependencies } from './ports.ts';
 import { checkTogether } from './register.ts';
-import type { ReleaseDependencies } from './release.ts';
-import { releaseSandbox } from './release.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared-namespace.ts';
-import { joinedState, sharersOf } from './shared-namespace.ts';
+import { type ReleaseDependencies, releaseSandbox } from './release.ts';
+import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { joinedState, type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface PrepareDependencies
   extends AllocateDependencies,
     EndpointDependencies,
     LinksDependencies,
-    NotifyDependencies,
-    ParentsDependencies,
+    EndpointEventsDependencies,
+    LinkHostsFilesDependencies,
     PortsDependencies,
     ReleaseDependencies,
     SandboxPlanDependencies,
-    SharedDependencies {
+    SharedNamespaceDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly departures: Departures;
-  readonly insides: InsideRepairs;
+  readonly linkDeletions: LinkDeletions;
+  readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
   readonly queue: KeyedQueue;
   ownDeletion(): void;
@@ -58,7 +48,7 @@ export interface PrepareDependencies
 export async function prepare(context: PrepareDependencies, containerId: string): Promise<SandboxState> {
   const state = await context.queue.run(containerId, () => prepareSandbox(context, sandboxOf(context, containerId)));
   if (state.sharedWith !== undefined) await noteSharer(context, containerId, state.sharedWith);
-  // Environment of the own queue: parents wait for theirs, and two containers may link to each other.
+  // Outside of this container's queue: it waits for the parents' queues, and two containers may link to each other.
   await refreshParents(context, containerId);
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'connect', networkId, containerId);
   return state;
@@ -72,7 +62,7 @@ async function prepareSandbox(context: PrepareDependencies, sandbox: Sandbox): P
   checkTogether(sandbox.config); // records of older versions were not checked
   checkLinks(context, sandbox.config.containerId);
   try {
-    return await makeSandbox(context, sandbox);
+    return await createSandbox(context, sandbox);
   } catch (error) {
     const code = isNetyardError(error) ? error.code : 'internal';
     const hint = isNetyardError(error) && error.hint !== undefined ? { hint: error.hint } : {};
@@ -84,8 +74,8 @@ async function prepareSandbox(context: PrepareDependencies, sandbox: Sandbox): P
 }
 
 /**
- * In the owner's queue, and before the sharer's process runs: one that may change the namespace makes that its own matter
- * for as long as the owner runs, and `--sysctl` settings that it brings are desired from now on.
+ * Runs in the owner's queue, before the sharer's process starts. Inside changes are not repaired while the owner runs if
+ * the sharer has CAP_NET_ADMIN; `--sysctl` settings of the sharer become desired values.
  */
 async function noteSharer(context: PrepareDependencies, sharerId: string, ownerId: string): Promise<void> {
   const isAdmin = context.containers.info(sharerId)?.netAdmin === true;
@@ -97,7 +87,7 @@ async function noteSharer(context: PrepareDependencies, sharerId: string, ownerI
       owner.state = { ...owner.state, sharedWithAdmin: true };
       save(context, owner);
     }
-    context.insides.settle(ownerId);
+    context.namespaces.updateWatch(ownerId);
   });
 }
 
@@ -115,7 +105,7 @@ async function joinSandbox(context: PrepareDependencies, sandbox: Sandbox, ref: 
   return state;
 }
 
-async function makeSandbox(context: PrepareDependencies, sandbox: Sandbox): Promise<SandboxState> {
+async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Promise<SandboxState> {
   const { config } = sandbox;
   const state = allocateSandbox(context, config);
   sandbox.state = state;
@@ -127,32 +117,32 @@ async function makeSandbox(context: PrepareDependencies, sandbox: Sandbox): Prom
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await flushUdpConntrack(context, state.ports);
-    context.names.settle(config.containerId);
-    context.insides.settle(config.containerId);
+    context.names.update(config.containerId);
+    context.namespaces.updateWatch(config.containerId);
     return state;
   } catch (error) {
-    await undo(context, sandbox, prepared);
+    await rollBack(context, sandbox, prepared);
     throw error;
   }
 }
 
-/** Link holes towards containers that started meanwhile are part of what is taken away again. */
-async function undo(context: PrepareDependencies, sandbox: Sandbox, prepared: Prepared): Promise<void> {
+/** Also deletes link allow rules towards containers that started in the meantime. */
+async function rollBack(context: PrepareDependencies, sandbox: Sandbox, prepared: Prepared): Promise<void> {
   const keepNamespace = sharersOf(context, prepared.config.containerId).length > 0;
   const objects = planRemoval(planInput(context, prepared, { files: false }), { keepNamespace });
-  for (const { hostLink } of prepared.state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
+  for (const { hostLink } of prepared.state.endpoints) if (hostLink !== '') context.linkDeletions.expect(hostLink);
   context.ownDeletion();
   try {
     await context.kernel.remove({ owner: `container ${prepared.config.name}`, objects });
   } catch (error) {
-    context.logger.error('taking a half-made network down failed', {
+    context.logger.error('rolling back a container network failed', {
       container: prepared.config.name,
       error: messageOf(error),
     });
   }
   sandbox.state = undefined;
-  context.names.settle(prepared.config.containerId);
-  context.insides.settle(prepared.config.containerId);
+  context.names.update(prepared.config.containerId);
+  context.namespaces.updateWatch(prepared.config.containerId);
   freeSandbox(context, prepared.config, prepared.state);
   context.store.transaction(() => {
     for (const endpoint of prepared.state.endpoints) unstoreEndpoint(context, endpoint);

@@ -1,6 +1,6 @@
 /**
- * Create time: checks what can be checked, resolves link targets, reserves static addresses and link names, and
- * writes it all down in one transaction. Nothing in the kernel changes.
+ * Container create: validates the config, resolves link targets, reserves static addresses and link names, and stores
+ * them in one transaction. Changes nothing in the kernel.
  */
 import { isNetyardError, messageOf, NetyardError, parseIp, parseMac } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
@@ -23,15 +23,12 @@ import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
 import type { ContainerNames } from '../services.ts';
-import type { ForeignRulesDependencies } from './foreign-rules.ts';
-import { foreignWarnings } from './foreign-rules.ts';
-import type { LinkTargetsDependencies } from './link-targets.ts';
-import { attachDangling, resolveLinks } from './link-targets.ts';
+import { type ForeignRulesDependencies, foreignWarnings } from './foreign-rules.ts';
+import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
 import type { RemoteLinks } from './remote-links.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { hostGateway } from './sandbox-plan.ts';
+import { hostGateway, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface RegisterDependencies
   extends ForeignRulesDependencies,
     LinkTargetsDependencies,
@@ -49,28 +46,31 @@ export interface RegisterDependencies
   readonly remoteLinks: RemoteLinks;
 }
 
-export async function register(context: RegisterDependencies, wanted: SandboxConfig): Promise<{ warnings: string[] }> {
-  if (context.sandboxes.has(wanted.containerId))
-    throw new NetyardError('conflict', `container ${wanted.containerId} is registered already`);
-  const warnings = checkModeConflicts({ ...wanted, exposed: wanted.requestedExposed ?? [] });
-  checkTexts(context, wanted);
-  const config = normalise(context, wanted);
+export async function register(
+  context: RegisterDependencies,
+  requested: SandboxConfig,
+): Promise<{ warnings: string[] }> {
+  if (context.sandboxes.has(requested.containerId))
+    throw new NetyardError('conflict', `container ${requested.containerId} is already registered`);
+  const warnings = checkModeConflicts({ ...requested, exposed: requested.requestedExposed ?? [] });
+  checkTexts(context, requested);
+  const config = normalise(context, requested);
   for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
   checkTogether(config);
   const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
   warnings.push(...checkPublishing(context, config));
-  if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await forwarding(context)))
+  if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await isForwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
   if (config.mode.kind !== 'host' && config.mode.kind !== 'none') warnings.push(...foreignWarnings(context));
   commit(context, config, links);
   return { warnings };
 }
 
-/** A wish that cannot come true is refused; one that means nothing here is warned of. */
+/** Rejects a requested name that cannot be published, and warns about a request without effect. */
 function checkPublishing(context: RegisterDependencies, config: SandboxConfig): string[] {
   if (config.publishName !== true) {
     const skipped = context.names.directory && asksByDefault(context, config) && !isPublishable(config.name);
-    return skipped ? [`The name ${config.name} is not published: it is no name that other hosts could resolve.`] : [];
+    return skipped ? [`The name ${config.name} is not published: other hosts could not resolve it.`] : [];
   }
   checkPublishable(config.name);
   if (!context.names.directory) return ['The name is not published: this daemon has no --cluster.'];
@@ -89,7 +89,7 @@ function checkTexts(context: RegisterDependencies, config: SandboxConfig): void 
   for (const port of config.ports) checkPortRequest(port);
 }
 
-/** A found `container:` target is kept by its id, and the list of endpoints becomes complete. */
+/** Replaces a found `container:` target by its id, and adds the mode's network to the endpoints. */
 function normalise(context: RegisterDependencies, config: SandboxConfig): SandboxConfig {
   const { mode } = config;
   if (mode.kind === 'container') {
@@ -101,23 +101,23 @@ function normalise(context: RegisterDependencies, config: SandboxConfig): Sandbo
   return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
 }
 
-/** Host and none stand alone, whichever of the networks gives the mode. Docker's words of `network connect`. */
+/** Host and none cannot be combined with other networks. Docker's messages of `network connect`. */
 export function checkTogether({ mode, endpoints }: SandboxConfig): void {
   if (endpoints.length < 2) return;
   const has = (name: string): boolean => endpoints.some(({ network }) => network === name);
-  const refuse = (message: string): never => {
+  const reject = (message: string): never => {
     throw new NetyardError('invalid', message);
   };
   if (mode.kind === 'host')
-    refuse(
+    reject(
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
-  if (has('host')) refuse('cannot connect container to host network - container must be created in host network mode');
+  if (has('host')) reject('cannot connect container to host network - container must be created in host network mode');
   if (has('none'))
-    refuse('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+    reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
 }
 
-/** A network's name for a name, id or `default`; unknown ones stay as they are: `start` tells of them. */
+/** A network's name for a name, id or `default`; unknown references are kept: `start` rejects them. */
 function nameOf(context: RegisterDependencies, ref: string): string {
   try {
     return networkOf(context, ref).name;
@@ -127,7 +127,7 @@ function nameOf(context: RegisterDependencies, ref: string): string {
   }
 }
 
-/** Docker's checks of one endpoint's settings: static addresses and aliases are for networks that users made. */
+/** Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only. */
 export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
@@ -174,7 +174,7 @@ function isIpv4(text: string): boolean {
   }
 }
 
-async function forwarding(context: RegisterDependencies): Promise<boolean> {
+async function isForwarding(context: RegisterDependencies): Promise<boolean> {
   return (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1';
 }
 
@@ -202,7 +202,7 @@ function commit(context: RegisterDependencies, config: SandboxConfig, links: rea
     context.links.put(after);
   }
   for (const link of links) context.links.put(link);
-  if (links.some(({ remote }) => remote)) context.remoteLinks.settle();
+  if (links.some(({ remote }) => remote)) context.remoteLinks.reconcile();
 }
 
 function reserveStatic(context: RegisterDependencies, config: SandboxConfig): { networkId: string; address: string }[] {
@@ -221,7 +221,7 @@ function reserveStatic(context: RegisterDependencies, config: SandboxConfig): { 
   return reserved;
 }
 
-/** Forgets the container: config, static addresses, its own links. Links to it wait for one of the same name. */
+/** Deletes a container's config, static addresses and links. Links to it become dangling until its name is used again. */
 export function unregister(context: RegisterDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   const own = context.links.ofParent(containerId);
@@ -241,6 +241,6 @@ export function unregister(context: RegisterDependencies, containerId: string): 
   }
   for (const link of context.links.ofChild(containerId)) context.dangling.add(link);
   context.sandboxes.delete(containerId);
-  context.names.settle(containerId);
-  context.remoteLinks.settle();
+  context.names.update(containerId);
+  context.remoteLinks.reconcile();
 }

@@ -1,38 +1,32 @@
-/** Stop time: takes down what `prepare` made and gives addresses, ports and link names back. */
+/** Container stop: tears down what `prepare` set up, and releases addresses, ports and interface names. */
 
 import type { KeyedQueue } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { NetworkStore, SandboxState } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { planRemoval } from '../plan/sandbox.ts';
-import type { ContainerNames, InsideRepairs } from '../services.ts';
-import type { AllocateDependencies } from './allocate.ts';
-import { freeSandbox } from './allocate.ts';
-import type { EndpointDependencies } from './endpoint.ts';
-import { unstoreEndpoint } from './endpoint.ts';
-import type { NotifyDependencies } from './endpoint-events.ts';
-import { emitEndpoint } from './endpoint-events.ts';
-import type { Departures } from './link-deletions.ts';
-import type { PortsDependencies } from './ports.ts';
-import { flushUdpConntrack } from './ports.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared-namespace.ts';
-import { sharersOf } from './shared-namespace.ts';
+import type { ContainerNames, NamespaceRepairs } from '../services.ts';
+import { type AllocateDependencies, freeSandbox } from './allocate.ts';
+import { type EndpointDependencies, unstoreEndpoint } from './endpoint.ts';
+import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
+import type { LinkDeletions } from './link-deletions.ts';
+import { flushUdpConntrack, type PortsDependencies } from './ports.ts';
+import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface ReleaseDependencies
   extends AllocateDependencies,
     EndpointDependencies,
-    NotifyDependencies,
+    EndpointEventsDependencies,
     PortsDependencies,
     SandboxPlanDependencies,
-    SharedDependencies {
+    SharedNamespaceDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly departures: Departures;
-  readonly insides: InsideRepairs;
+  readonly linkDeletions: LinkDeletions;
+  readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
   readonly queue: KeyedQueue;
   ownDeletion(): void;
@@ -45,7 +39,7 @@ export async function release(context: ReleaseDependencies, containerId: string)
   });
 }
 
-/** What `release` would take away. */
+/** What `release` would delete. */
 export async function planRelease(context: ReleaseDependencies, containerId: string): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const sandbox = context.sandboxes.get(containerId);
@@ -57,18 +51,18 @@ export async function planRelease(context: ReleaseDependencies, containerId: str
 }
 
 /**
- * Inside the container's queue. A failure to plan or in the kernel does not keep the container: what it left is found
- * as an orphan at start.
+ * Call inside the container's queue. A failed plan or kernel operation does not prevent the release: remaining objects
+ * are found as orphans at the next start.
  */
 export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
   try {
-    const objects = takeReleased(context, sandbox, state);
-    context.names.settle(config.containerId, state.sharedWith); // its name server goes first: open sockets would keep the namespace
-    context.insides.settle(config.containerId);
+    const objects = planAndClearState(context, sandbox, state);
+    context.names.update(config.containerId, state.sharedWith); // first: open sockets would keep the namespace alive
+    context.namespaces.updateWatch(config.containerId);
     context.ownDeletion();
-    for (const { hostLink } of state.endpoints) if (hostLink !== '') context.departures.expect(hostLink);
+    for (const { hostLink } of state.endpoints) if (hostLink !== '') context.linkDeletions.expect(hostLink);
     await context.kernel.remove({ owner: `container ${config.name}`, objects });
   } finally {
     freeSandbox(context, config, state);
@@ -81,8 +75,8 @@ export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sand
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'disconnect', networkId, config.containerId);
 }
 
-/** From here on the container has no network, for everybody who looks while the kernel takes it away. */
-function takeReleased(context: ReleaseDependencies, sandbox: Sandbox, state: SandboxState): KernelObject[] {
+/** Clears the state first, so that the container has no network for other operations while the kernel deletes it. */
+function planAndClearState(context: ReleaseDependencies, sandbox: Sandbox, state: SandboxState): KernelObject[] {
   try {
     return releasedObjects(context, { config: sandbox.config, state });
   } finally {
@@ -90,7 +84,7 @@ function takeReleased(context: ReleaseDependencies, sandbox: Sandbox, state: San
   }
 }
 
-/** Not for a sharer, nor while others share: their namespace stays, and the owner comes back into it. */
+/** A namespace in use by other containers is kept; its owner uses it again at the next start. */
 function releasedObjects(context: ReleaseDependencies, sandbox: Prepared): KernelObject[] {
   const { config, state } = sandbox;
   if (state.sharedWith !== undefined) return planOrphanedNamespace(context, config.containerId, state);
@@ -98,7 +92,7 @@ function releasedObjects(context: ReleaseDependencies, sandbox: Prepared): Kerne
   return planRemoval(planInput(context, sandbox, { files: false }), { keepNamespace });
 }
 
-/** The last sharer to leave takes the namespace along when its owner is gone already. */
+/** The last sharer deletes the namespace if its owner has stopped. */
 function planOrphanedNamespace(context: ReleaseDependencies, containerId: string, state: SandboxState): KernelObject[] {
   const { netnsPath, sharedWith } = state;
   if (netnsPath === undefined || sharedWith === undefined) return [];

@@ -1,11 +1,10 @@
 /**
- * Links to containers of other hosts (`HOST/NAME`): found when the parent is made, and followed while it lives. Where
- * the target is, or was last, is kept with the link, so that it is known also while nobody can be asked. The hosts file
- * of a running parent is rewritten line by line, as for links within a host; a target that is gone leaves its line.
+ * Links to containers of other hosts (`HOST/NAME`): resolved at create and updated while the parent exists. The target's
+ * last known address is stored with the link, so that it is available while the other host is unreachable. A running
+ * parent's hosts file is edited line by line, as for local links; the line of a target that is gone is kept.
  */
 
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { isValidRemoteName } from '@netyard/dns';
 import type {
   LinkRecord,
@@ -20,14 +19,12 @@ import { ownNames, updateRemoteLine } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { PeerTable } from '../peers/table.ts';
-import type { ParentsDependencies } from './link-hosts-files.ts';
-import { editHosts } from './link-hosts-files.ts';
-import type { Names } from './names.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { hostnameOf, linkEndpoint, linkEntries } from './sandbox-plan.ts';
+import { editHosts, type LinkHostsFilesDependencies } from './link-hosts-files.ts';
+import type { NameService } from './name-service.ts';
+import { hostnameOf, linkEndpoint, linkEntries, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
-export interface RemoteLinksDependencies extends ParentsDependencies, SandboxPlanDependencies {
+/** Dependencies of the functions in this file. */
+export interface RemoteLinksDependencies extends LinkHostsFilesDependencies, SandboxPlanDependencies {
   readonly store: NetworkStore;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
@@ -44,25 +41,25 @@ export function splitRemoteName(text: string): { host: string; name: string } | 
   return match?.[1] === undefined || match[2] === undefined ? undefined : { host: match[1], name: match[2] };
 }
 
-interface Followed {
+interface WatchedPeer {
   containers: PeerContainers;
   stop: () => void;
-  /** Asked at the moment; told meanwhile that it should be asked again. */
-  isAsked: boolean;
-  again: boolean;
+  /** A refresh is in progress; `isStale`: another change was reported since it began. */
+  isRefreshing: boolean;
+  isStale: boolean;
 }
 
 export class RemoteLinks {
   readonly #context: () => RemoteLinksDependencies;
-  readonly #names: Names;
+  readonly #names: NameService;
   readonly #apis: PeerApis | undefined;
-  /** Peers that links of ours point to, by name. */
-  readonly #followed = new Map<string, Followed>();
+  /** Peers that are targets of links, by name. */
+  readonly #watched = new Map<string, WatchedPeer>();
   #stopListening: () => void = () => {};
   #refreshing: NodeJS.Immediate | undefined;
   #started = false;
 
-  constructor(context: () => RemoteLinksDependencies, names: Names, apis: PeerApis | undefined) {
+  constructor(context: () => RemoteLinksDependencies, names: NameService, apis: PeerApis | undefined) {
     this.#context = context;
     this.#names = names;
     this.#apis = apis;
@@ -73,19 +70,19 @@ export class RemoteLinks {
     this.#started = true;
     this.#stopListening = this.#names.directory?.changes(() => this.directoryChanged()) ?? this.#stopListening;
     this.#refreshCluster({ force: true });
-    this.settle();
+    this.reconcile();
   }
 
   close(): void {
     this.#started = false;
     clearImmediate(this.#refreshing);
     this.#stopListening();
-    for (const peer of [...this.#followed.keys()]) this.#unfollow(peer);
+    for (const peer of [...this.#watched.keys()]) this.#unwatch(peer);
   }
 
-  /** Names or peers of the cluster are others than before: what depends on them follows, many changes as one. */
+  /** Called when names or peers of the cluster have changed. Refreshes the links; coalesces several changes. */
   directoryChanged(): void {
-    this.#names.forget();
+    this.#names.invalidateIndex();
     if (this.#started) this.#refreshSoon();
   }
 
@@ -96,19 +93,19 @@ export class RemoteLinks {
     });
   }
 
-  /** After links or peers came or went: follows the peers that it has to, and no other. */
-  settle(): void {
+  /** Called after links or peers changed: watches exactly the peers that are targets of links. */
+  reconcile(): void {
     if (!this.#started) return;
-    const wanted = new Set(this.#links('peer').map(({ remote }) => remote.host));
-    for (const [name, followed] of this.#followed) {
+    const desired = new Set(this.#links('peer').map(({ remote }) => remote.host));
+    for (const [name, watched] of this.#watched) {
       const api = this.#context().peers.get(name)?.record.api;
-      if (!wanted.has(name) || !api || api !== followed.containers.api) this.#unfollow(name);
+      if (!desired.has(name) || !api || api !== watched.containers.api) this.#unwatch(name);
     }
-    for (const name of wanted) this.#follow(name);
+    for (const name of desired) this.#watch(name);
     if (this.#links('cluster').length > 0) this.#refreshSoon();
   }
 
-  /** The container that a new link means. Throws `invalid` as for a missing target, with what to do about it. */
+  /** Resolves the target of a new link. Throws `invalid`, as for a missing local target, with a hint. */
   async find(host: string, name: string): Promise<RemoteTarget> {
     const published = this.#names.index.at(host, name);
     if (published) return { host, name, source: 'cluster', at: published };
@@ -130,8 +127,10 @@ export class RemoteLinks {
         `${missing} is published by ${host}`,
         `start it there with --publish-name (docker: --label netyard.publish-name=true), on its default bridge`,
       );
-    if (!peer) return fail(`${missing}: ${host}/${name}`, `no peer and no host of a cluster is called ${host}`);
-    if (peer.record.api) return fail(`${missing}: ${name} on ${host}`, `netyard -H ${peer.record.api.url} … ps -a`);
+    if (!peer)
+      return fail(`${missing}: ${host}/${name}`, `use the name of a peer or a host of the cluster for ${host}`);
+    if (peer.record.api)
+      return fail(`${missing}: ${name} on ${host}`, `run \`netyard -H ${peer.record.api.url} … ps -a\` for its names`);
     return fail(
       `cannot link to ${host}/${name}: peer ${host} was added without the address of its API`,
       `add it again with --api https://${peer.record.address}:2376 --api-ca FILE --api-cert FILE --api-key FILE`,
@@ -139,7 +138,7 @@ export class RemoteLinks {
   }
 
   async #askOnce(host: string, api: PeerApi, name: string): Promise<RemoteName | undefined> {
-    const known = this.#followed.get(host)?.containers;
+    const known = this.#watched.get(host)?.containers;
     if (known) return await this.#ask(host, known, name);
     const containers = this.#apis?.open(host, api);
     try {
@@ -149,15 +148,15 @@ export class RemoteLinks {
     }
   }
 
-  /** What a peer says of its container, if it can be: an address of its own subnets, and nothing that is no name. */
+  /** Queries a peer for a container and validates the answer: a valid name, and an address within the peer's subnets. */
   async #ask(host: string, containers: PeerContainers, ref: string): Promise<RemoteName | undefined> {
     const found = await containers.find(ref);
     if (!found) return undefined;
     const named = { ...found, host };
-    const isPlaced = found.address === '' || this.#context().peers.behind(found.address)?.record.name === host;
+    const isPlaced = found.address === '' || this.#context().peers.findBySubnet(found.address)?.record.name === host;
     if (isPlaced && isValidRemoteName({ ...named, address: found.address || '0.0.0.0' })) return named;
-    throw new NetyardError('invalid', `peer ${host} tells of its container ${ref} what cannot be`, {
-      hint: `its address ${JSON.stringify(found.address)} is in none of the peer's subnets, or its name is none`,
+    throw new NetyardError('invalid', `peer ${host} returned invalid data for its container ${ref}`, {
+      hint: `check its name, and that its address ${JSON.stringify(found.address)} is in one of the peer's subnets`,
     });
   }
 
@@ -175,22 +174,22 @@ export class RemoteLinks {
     }
   }
 
-  #follow(peer: string): void {
+  #watch(peer: string): void {
     const api = this.#context().peers.get(peer)?.record.api;
-    if (this.#followed.has(peer) || !api || !this.#apis) return;
+    if (this.#watched.has(peer) || !api || !this.#apis) return;
     const containers = this.#open(this.#apis, peer, api);
     if (!containers) return;
     const stop = containers.changes(() => void this.#refreshPeer(peer));
-    this.#followed.set(peer, { containers, stop, isAsked: false, again: false });
+    this.#watched.set(peer, { containers, stop, isRefreshing: false, isStale: false });
     void this.#refreshPeer(peer);
   }
 
-  /** Its files may have gone since it was written down. */
+  /** Fails when files of the peer's API were deleted after the peer was added. */
   #open(apis: PeerApis, peer: string, api: PeerApi): PeerContainers | undefined {
     try {
       return apis.open(peer, api);
     } catch (error) {
-      this.#context().logger.error("a peer's API cannot be asked; links to its containers stay", {
+      this.#context().logger.error("a peer's API is unavailable; links to its containers keep their addresses", {
         peer,
         error: messageOf(error),
       });
@@ -198,29 +197,29 @@ export class RemoteLinks {
     }
   }
 
-  #unfollow(peer: string): void {
-    const followed = this.#followed.get(peer);
-    this.#followed.delete(peer);
-    followed?.stop();
-    followed?.containers.close();
+  #unwatch(peer: string): void {
+    const watched = this.#watched.get(peer);
+    this.#watched.delete(peer);
+    watched?.stop();
+    watched?.containers.close();
   }
 
-  /** One round at a time; many changes meanwhile are one more. */
+  /** One refresh at a time; several changes during it cause one more. */
   async #refreshPeer(peer: string): Promise<void> {
-    const followed = this.#followed.get(peer);
-    if (!followed) return;
-    followed.again = true;
-    if (followed.isAsked) return;
-    followed.isAsked = true;
-    while (followed.again && this.#followed.get(peer) === followed) {
-      followed.again = false;
+    const watched = this.#watched.get(peer);
+    if (!watched) return;
+    watched.isStale = true;
+    if (watched.isRefreshing) return;
+    watched.isRefreshing = true;
+    while (watched.isStale && this.#watched.get(peer) === watched) {
+      watched.isStale = false;
       const links = this.#links('peer').filter(({ remote }) => remote.host === peer);
-      for (const link of links) await this.#refreshLink(link, followed.containers);
+      for (const link of links) await this.#refreshLink(link, watched.containers);
     }
-    followed.isAsked = false;
+    watched.isRefreshing = false;
   }
 
-  /** The same container whatever it is called now, else the one that has the name. */
+  /** Finds the target by id, which survives a rename; else by name. */
   async #refreshLink(link: RemoteLink, containers: PeerContainers): Promise<void> {
     const { host, name, at } = link.remote;
     try {
@@ -228,14 +227,14 @@ export class RemoteLinks {
       if (found && found.address !== '') await this.#update(link, found, { force: true });
     } catch (error) {
       const level = isNetyardError(error, 'unavailable') ? 'info' : 'warn';
-      this.#context().logger[level]('the target of a link could not be asked for; its last address stays', {
+      this.#context().logger[level]('the target of a link could not be queried; its last address is kept', {
         target: link.childId,
         error: messageOf(error),
       });
     }
   }
 
-  /** Kept first, then written into the parent's hosts file, if it runs. A failure is told and stops nobody else. */
+  /** Stores the new address, then updates the parent's hosts file if it runs. A failure is logged. */
   async #update(link: RemoteLink, at: RemoteName, { force }: { force: boolean }): Promise<void> {
     const context = this.#context();
     const before = link.remote.at;
@@ -248,7 +247,7 @@ export class RemoteLinks {
         if (!isSame) {
           context.store.putLink(next);
           context.links.put(next);
-          context.logger.info('a link follows its target', { target: link.childId, alias: link.alias, ...at });
+          context.logger.info('the target of a link has changed', { target: link.childId, alias: link.alias, ...at });
         }
         await this.#rewrite(next);
       });

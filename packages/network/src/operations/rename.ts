@@ -1,24 +1,21 @@
 /**
- * Renaming. Links are kept by ids, so aliases go on working and `/old/alias` becomes `/new/alias` by itself; the new
+ * Renames a container. Links are stored by ids, so aliases stay valid and `/old/alias` becomes `/new/alias`. The new
  * name appears in a parent's hosts file at its next start, as in Docker.
  */
 
-import type { KeyedQueue } from '@netyard/core';
-import { isName, NetyardError } from '@netyard/core';
+import { isName, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkStore } from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
-import type { Sandbox } from '../lookup.ts';
-import { sandboxOf } from '../lookup.ts';
+import { type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkPublishable } from '../names/published-name.ts';
 import { planVeth } from '../plan/endpoint.ts';
 import { endpointInput, type SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
 import { dnsNames } from './endpoint.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { planInput } from './sandbox-plan.ts';
+import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface RenameDependencies extends SandboxPlanDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
@@ -48,13 +45,13 @@ export async function rename(context: RenameDependencies, containerId: string, n
     sandbox.config = config;
     sandbox.state = state;
     for (const link of renamed) context.links.put(link);
-    context.names.settle(containerId);
-    if (state) await relabel(context, planInput(context, { config, state }, { files: false }));
+    context.names.update(containerId);
+    if (state) await updateOwnerTexts(context, planInput(context, { config, state }, { files: false }));
   });
 }
 
-/** The owner text on the host's end of each link names the container. */
-async function relabel(context: RenameDependencies, input: SandboxPlanInput): Promise<void> {
+/** The owner text of each host-side interface contains the container's name. */
+async function updateOwnerTexts(context: RenameDependencies, input: SandboxPlanInput): Promise<void> {
   const objects = input.state.endpoints.flatMap((endpoint) => {
     const one = endpointInput(input, endpoint);
     return one ? [planVeth(one)] : [];

@@ -1,6 +1,6 @@
 /**
- * How long a repair waits. Another program that keeps changing what Netyard repairs would otherwise keep both busy: when
- * the same thing was repaired some times in a short while the next repairs wait longer, until it has been calm. Reads no
+ * Delays repairs with back-off. Another program that keeps undoing a repair would otherwise keep both busy: when an
+ * object was repaired too often within a window, further repairs are delayed until the window has passed. Reads no
  * clock.
  */
 
@@ -10,41 +10,41 @@ const windowMilliseconds = 10_000;
 const repairsInWindow = 8;
 
 export class RepairPace {
-  /** When each thing was repaired. */
+  /** Times of recent repairs, by object. */
   readonly #repairs = new Map<string, number[]>();
   readonly #contested = new Set<string>();
   readonly #limit: number;
 
-  /** @param limit so many repairs of one thing within ten seconds make it contested */
+  /** @param limit number of repairs of one object within ten seconds that makes it contested */
   constructor(limit = repairsInWindow) {
     this.#limit = limit;
   }
 
-  /** Notes repairs at `now`. Answers those that are contested from here on, for the log: each once in a contest. */
-  note(things: readonly string[], now: number): string[] {
-    this.#forget(now);
-    return things.filter((thing) => {
-      const times = this.#repairs.get(thing) ?? [];
-      this.#repairs.set(thing, [...times, now]);
-      if (this.#contested.has(thing) || times.length + 1 < this.#limit) return false;
-      this.#contested.add(thing);
+  /** Records repairs at `now`. Returns the objects that become contested with it, for the log. */
+  note(objects: readonly string[], now: number): string[] {
+    this.#expire(now);
+    return objects.filter((object) => {
+      const times = this.#repairs.get(object) ?? [];
+      this.#repairs.set(object, [...times, now]);
+      if (this.#contested.has(object) || times.length + 1 < this.#limit) return false;
+      this.#contested.add(object);
       return true;
     });
   }
 
-  /** Milliseconds from an event to the repair. */
+  /** Milliseconds to wait between an event and the repair. */
   delay(now: number): number {
-    this.#forget(now);
+    this.#expire(now);
     return this.#contested.size > 0 ? contestedMilliseconds : gatherMilliseconds;
   }
 
-  #forget(now: number): void {
-    for (const [thing, times] of this.#repairs) {
+  #expire(now: number): void {
+    for (const [object, times] of this.#repairs) {
       const recent = times.filter((time) => now - time < windowMilliseconds);
-      this.#repairs.set(thing, recent);
+      this.#repairs.set(object, recent);
       if (recent.length > 0) continue;
-      this.#repairs.delete(thing);
-      this.#contested.delete(thing);
+      this.#repairs.delete(object);
+      this.#contested.delete(object);
     }
   }
 }

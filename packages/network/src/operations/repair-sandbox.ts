@@ -1,35 +1,38 @@
-/** Repairs a running container's kernel objects; inside its namespace only where that is not left to the container. */
+/** Repairs a running container's kernel objects; inside its namespace only if the repair policy allows it. */
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { ContainerDirectory, NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
-import { isInside, leaveInside, repairsInside, restoreInside } from '../plan/inside.ts';
+import {
+  isInNamespace,
+  planHostSideRepair,
+  planNamespaceRepair,
+  shouldRepairNamespace,
+} from '../plan/namespace-repair.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import type { InsideRepairs } from '../services.ts';
+import type { NamespaceRepairs } from '../services.ts';
 import { describe } from './describe.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { type Prepared, planInput } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared-namespace.ts';
-import { sharersOf } from './shared-namespace.ts';
+import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
-/** What the functions of this file work on. */
-export interface RepairSandboxDependencies extends SandboxPlanDependencies, SharedDependencies {
+/** Dependencies of the functions in this file. */
+export interface RepairSandboxDependencies extends SandboxPlanDependencies, SharedNamespaceDependencies {
   readonly kernel: Kernel;
   readonly containers: ContainerDirectory;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  readonly insides: InsideRepairs;
+  readonly namespaces: NamespaceRepairs;
   emit(event: Omit<NetworkEvent, 'type'>): void;
 }
 
-/** Whether what others change inside the container's own namespace is undone. */
-export function isRepairedInside(context: RepairSandboxDependencies, { config, state }: Sandbox): boolean {
+/** Whether changes inside the container's own namespace are undone. */
+export function isNamespaceRepaired(context: RepairSandboxDependencies, { config, state }: Sandbox): boolean {
   const info = context.containers.info(config.containerId);
   if (!info || state?.netnsPath === undefined || state.sharedWith !== undefined) return false;
   const mayChange = (): boolean =>
     info.netAdmin || state.sharedWithAdmin === true || sharersOf(context, config.containerId).some(isAdmin(context));
   const policy = context.settings.repairContainers ?? 'auto';
-  const asks = policy === 'auto' && info.repair === undefined;
-  return repairsInside({ policy, label: info.repair, mayChange: asks && mayChange() });
+  const dependsOnCapability = policy === 'auto' && info.repair === undefined;
+  return shouldRepairNamespace({ policy, label: info.repair, mayChange: dependsOnCapability && mayChange() });
 }
 
 const isAdmin =
@@ -37,7 +40,7 @@ const isAdmin =
   ({ config }: Sandbox): boolean =>
     context.containers.info(config.containerId)?.netAdmin === true;
 
-/** Applies a running container's plan again, without its files, which are its own by now. Returns what was done. */
+/** Applies a running container's plan again, without its files, which it may have changed. Returns the operations. */
 export async function repairSandbox(context: RepairSandboxDependencies, sandbox: Sandbox): Promise<KernelOperation[]> {
   const { config, state } = sandbox;
   if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
@@ -56,13 +59,16 @@ export async function repairSandbox(context: RepairSandboxDependencies, sandbox:
   return operations;
 }
 
-/** Observes the inside alone, and repairs the container where that is not as desired. */
-export async function repairInside(context: RepairSandboxDependencies, sandbox: Sandbox): Promise<KernelOperation[]> {
+/** Observes only the objects inside the namespace, and repairs the container if they differ. */
+export async function repairNamespace(
+  context: RepairSandboxDependencies,
+  sandbox: Sandbox,
+): Promise<KernelOperation[]> {
   const { config, state } = sandbox;
   const ns = state?.netnsPath;
   if (!state || ns === undefined) return [];
   const plan = await planRepair(context, { config, state }, ns);
-  const objects = plan.filter((object) => object.kind === 'netns' || isInside(object, ns));
+  const objects = plan.filter((object) => object.kind === 'netns' || isInNamespace(object, ns));
   const found = await context.kernel.observe(objects);
   const isGone = objects.some(({ kind }, index) => kind === 'netns' && found[index]?.state === 'absent');
   if (isGone || found.every(({ state }) => state === 'present')) return [];
@@ -71,10 +77,10 @@ export async function repairInside(context: RepairSandboxDependencies, sandbox: 
 
 async function planRepair(context: RepairSandboxDependencies, sandbox: Prepared, ns: string): Promise<KernelObject[]> {
   const objects = planSandbox(planInput(context, sandbox, { files: false }));
-  if (isRepairedInside(context, sandbox))
-    return restoreInside(objects, ns, context.insides.settingsOf(sandbox.config.containerId));
+  if (isNamespaceRepaired(context, sandbox))
+    return planNamespaceRepair(objects, ns, context.namespaces.settingsOf(sandbox.config.containerId));
   const pairs = objects.filter((object) => object.kind === 'veth');
   const found = await context.kernel.observe(pairs);
   const missing = pairs.filter((_pair, index) => found[index]?.state === 'absent').map(({ name }) => name);
-  return leaveInside(objects, ns, new Set(missing));
+  return planHostSideRepair(objects, ns, new Set(missing));
 }

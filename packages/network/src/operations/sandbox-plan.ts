@@ -1,4 +1,4 @@
-/** Gathers from the context what the pure plans of a sandbox need: bridges, link holes, contents of files. */
+/** Collects the input of the pure sandbox plans: bridges, link allow rules, contents of files. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
@@ -23,7 +23,7 @@ import type { HostFacts } from '../plan/bridge-network.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface SandboxPlanDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
@@ -41,7 +41,7 @@ export function hostnameOf(config: SandboxConfig): string {
   return config.mode.kind === 'host' ? hostname() : shortId(config.containerId);
 }
 
-/** The endpoint on the default bridge, where links live; undefined when the container has none there now. */
+/** The endpoint on the default bridge, where links have an effect; undefined when the container has none. */
 export function linkEndpoint(context: SandboxPlanDependencies, containerId: string): EndpointState | undefined {
   const endpoints = context.sandboxes.get(containerId)?.state?.endpoints;
   return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.ipv4Address !== '');
@@ -68,7 +68,7 @@ export function planInput(
   };
 }
 
-/** Elements for all links from and to this container whose both ends are on an isolated bridge now. */
+/** Allow rules of all links from and to this container whose two ends are on a bridge without inter-container traffic. */
 export function linkAllowRulesOf(context: SandboxPlanDependencies, containerId: string): NftElementObject[] {
   const links = [...context.links.ofParent(containerId), ...context.links.ofChild(containerId)];
   return links.flatMap((link) => linkAllowRules(context, link));
@@ -89,7 +89,7 @@ export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecor
   });
 }
 
-/** The hosts entries that a link has now: none while its target has no address. */
+/** The hosts entries of a link; empty while its target has no address. */
 export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord): HostsEntry[] {
   if (link.remote) return remoteEntries(link.alias, link.remote.at);
   const endpoint = linkEndpoint(context, link.childId);
@@ -101,12 +101,12 @@ export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord):
     .map((address) => ({ address, names }));
 }
 
-/** Other hosts know a container by its short id, which is its hostname unless the user gave it one. */
+/** Other hosts know the container's short id, which is its hostname unless the user set another. */
 function remoteEntries(alias: string, { address, containerId, name }: RemoteName): HostsEntry[] {
   return address === '' ? [] : [{ address, names: linkNames(alias, shortId(containerId), name) }];
 }
 
-/** The container's own lines, one for each of its addresses. */
+/** The container's own lines, one per address. */
 export function ownEntries(config: SandboxConfig, endpoints: readonly EndpointState[]): HostsEntry[] {
   const names = ownNames(hostnameOf(config), config.domainname);
   return endpoints
@@ -134,7 +134,7 @@ function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): File
 
 function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepared): string {
   const isHost = config.mode.kind === 'host';
-  if (isHost && config.extraHosts.length === 0) return readIfThere(context.settings.hostHosts) ?? '';
+  if (isHost && config.extraHosts.length === 0) return readIfExists(context.settings.hostHosts) ?? '';
   const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
   return formatHosts({
     ipv6: context.facts.ipv6 && config.sysctls['net.ipv6.conf.all.disable_ipv6'] !== '1',
@@ -144,23 +144,23 @@ function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepa
   });
 }
 
-/** What the word `host-gateway` of `--add-host` stands for: the default bridge's address. */
+/** The value of `host-gateway` in `--add-host`: the default bridge's address. */
 export function hostGateway(context: SandboxPlanDependencies): string | undefined {
   const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
   return bridge?.ipam.pools[0]?.gateway;
 }
 
-/** systemd-resolved's stub on 127.0.0.53 is the host's alone; the file beside it names the real servers. */
+/** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */
 const resolvedFile = '/run/systemd/resolve/resolv.conf';
 
 function readHostResolvConf(context: SandboxPlanDependencies): string {
-  const text = readIfThere(context.settings.hostResolvConf) ?? '';
+  const text = readIfExists(context.settings.hostResolvConf) ?? '';
   const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
   const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');
-  return onlyStub ? (readIfThere(resolvedFile) ?? text) : text;
+  return onlyStub ? (readIfExists(resolvedFile) ?? text) : text;
 }
 
-export function readIfThere(path: string): string | undefined {
+export function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

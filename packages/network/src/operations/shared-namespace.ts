@@ -1,19 +1,19 @@
 /**
- * `container:` mode: joining another container's namespace and files. The namespace is pinned by us, not by a
- * process, so it outlives its owner as long as somebody shares it, and the owner's restart goes back into it.
+ * `container:` mode: joins another container's namespace and files. Netyard pins the namespace, not a process, so it
+ * outlives its owner while other containers share it, and a restarted owner uses it again.
  */
 import { NetyardError, newId } from '@netyard/core';
 import type { ContainerDirectory, SandboxConfig, SandboxState } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 
-/** What the functions of this file work on. */
-export interface SharedDependencies {
+/** Dependencies of the functions in this file. */
+export interface SharedNamespaceDependencies {
   readonly containers: ContainerDirectory;
   readonly sandboxes: Map<string, Sandbox>;
 }
 
 /** Docker's start-time checks in Docker's order; the statuses (500, 500, 409, 409) are Docker's as well. */
-export function joinedState(context: SharedDependencies, config: SandboxConfig, ref: string): SandboxState {
+export function joinedState(context: SharedNamespaceDependencies, config: SandboxConfig, ref: string): SandboxState {
   const ownerId = context.containers.find(ref);
   const info = ownerId === undefined ? undefined : context.containers.info(ownerId);
   const owner = ownerId === undefined ? undefined : context.sandboxes.get(ownerId);
@@ -37,7 +37,7 @@ export function joinedState(context: SharedDependencies, config: SandboxConfig, 
   };
 }
 
-/** Containers that run in this one's namespace. */
-export function sharersOf(context: SharedDependencies, ownerId: string): Sandbox[] {
+/** Running containers that share this one's namespace. */
+export function sharersOf(context: SharedNamespaceDependencies, ownerId: string): Sandbox[] {
   return [...context.sandboxes.values()].filter((sandbox) => sandbox.state?.sharedWith === ownerId);
 }

@@ -1,10 +1,9 @@
 /**
- * The daemon's start: makes tables and bridges true, adopts what still runs, takes down what does not, and removes
- * what belongs to nobody. Doing it twice changes nothing.
+ * The daemon's start: applies tables and bridges, adopts running containers, tears down stopped ones, and deletes
+ * orphans. Idempotent.
  */
 
-import type { Logger } from '@netyard/core';
-import { messageOf, NetyardError } from '@netyard/core';
+import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
 import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../bridge-settings.ts';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
@@ -12,40 +11,29 @@ import { planNetworkElements } from '../firewall/network.ts';
 import { AddressPool } from '../ipam/pool.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { PortTable } from '../ports/table.ts';
-import type { InsideRepairs } from '../services.ts';
+import type { NamespaceRepairs } from '../services.ts';
 import { describe } from './describe.ts';
-import type { ExplainDependencies } from './explain.ts';
-import { planNetworks } from './explain.ts';
-import type { ForeignRulesDependencies } from './foreign-rules.ts';
-import { reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
-import type { HostDependencies } from './host.ts';
-import { checkBridgeFits, chooseMtu, readHost } from './host.ts';
-import type { ParentsDependencies } from './link-hosts-files.ts';
-import { refreshParents } from './link-hosts-files.ts';
-import type { NetworksDependencies } from './networks.ts';
-import { loadLeases } from './networks.ts';
-import type { OrphansDependencies } from './orphans.ts';
-import { findOrphans } from './orphans.ts';
-import type { MendPeersDependencies } from './peer-reconciler.ts';
-import { reconcilePeers } from './peer-reconciler.ts';
-import type { RegisterDependencies } from './register.ts';
-import { unregister } from './register.ts';
-import type { ReleaseDependencies } from './release.ts';
-import { releaseSandbox } from './release.ts';
-import type { RepairSandboxDependencies } from './repair-sandbox.ts';
-import { repairSandbox } from './repair-sandbox.ts';
-import type { TunnelDependencies } from './tunnel.ts';
-import { adoptTunnel } from './tunnel.ts';
+import { type ExplainDependencies, planNetworks } from './explain.ts';
+import { type ForeignRulesDependencies, reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
+import { checkBridgeFits, chooseMtu, type HostDependencies, readHost } from './host.ts';
+import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { loadLeases, type NetworksDependencies } from './networks.ts';
+import { findOrphans, type OrphansDependencies } from './orphans.ts';
+import { type PeerReconcilerDependencies, reconcilePeers } from './peer-reconciler.ts';
+import { type RegisterDependencies, unregister } from './register.ts';
+import { type ReleaseDependencies, releaseSandbox } from './release.ts';
+import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
+import { adoptTunnel, type TunnelDependencies } from './tunnel.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface StartDependencies
   extends ExplainDependencies,
     ForeignRulesDependencies,
     HostDependencies,
-    MendPeersDependencies,
+    PeerReconcilerDependencies,
     NetworksDependencies,
     OrphansDependencies,
-    ParentsDependencies,
+    LinkHostsFilesDependencies,
     RegisterDependencies,
     ReleaseDependencies,
     RepairSandboxDependencies,
@@ -60,7 +48,7 @@ export interface StartDependencies
   readonly pools: Map<string, AddressPool>;
   readonly ports: PortTable;
   readonly hostLinks: Map<string, string>;
-  readonly insides: InsideRepairs;
+  readonly namespaces: NamespaceRepairs;
 }
 
 export async function start(
@@ -70,7 +58,7 @@ export async function start(
 ): Promise<void> {
   const alive = new Set(running);
   await reconcileDefaultBridge(context, alive);
-  await readHost(context); // also of the flags that the bridge has by now
+  await readHost(context); // after the bridge's record is updated: the facts depend on it
   await adoptTunnel(context);
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
@@ -78,7 +66,7 @@ export async function start(
   await reconcileForeignChains(context);
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
-  // A target may have got its address just before the crash, and its parents have not heard of it.
+  // A target may have got its address just before a crash, so parents may have stale lines.
   for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
   const orphans = await findOrphans(context, { keepDesired: true });
   if (orphans.length === 0) return;
@@ -89,7 +77,7 @@ export async function start(
   } else await removeOrphans(context, orphans);
 }
 
-/** Another program's chain that cannot be read or changed is no reason not to start. */
+/** A foreign chain that cannot be read or changed does not prevent the start. */
 async function reconcileForeignChains(context: StartDependencies): Promise<void> {
   try {
     warnOfLegacyTables(context);
@@ -99,7 +87,7 @@ async function reconcileForeignChains(context: StartDependencies): Promise<void>
   }
 }
 
-/** The flags may have changed since the last start. */
+/** Applies changed daemon flags to the record of the default bridge. */
 async function reconcileDefaultBridge(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
   const record = [...context.networks.values()].find((network) => network.name === 'bridge');
   if (!record) throw new NetyardError('internal', 'the default bridge has no record');
@@ -109,7 +97,7 @@ async function reconcileDefaultBridge(context: StartDependencies, alive: Readonl
   const after = bridgeSettings(next);
   await checkBridgeFits(context, after);
   const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
-  if (moved) refuseWhileUsed(context, alive, before, after);
+  if (moved) rejectWhileUsed(context, alive, before, after);
   context.store.putNetwork(next);
   context.networks.set(next.id, next);
   const pool = new AddressPool(parseBip(context.settings));
@@ -118,7 +106,7 @@ async function reconcileDefaultBridge(context: StartDependencies, alive: Readonl
   await removeOldBridge(context, before, after);
 }
 
-function refuseWhileUsed(
+function rejectWhileUsed(
   context: StartDependencies,
   alive: ReadonlySet<string>,
   before: BridgeSettings,
@@ -133,7 +121,7 @@ function refuseWhileUsed(
   throw new NetyardError(
     'conflict',
     `cannot move the default bridge from ${before.gateway}/${before.prefixLength} on ${before.link} to ${after.gateway}/${after.prefixLength} on ${after.link}: containers run on it (${names})`,
-    { hint: 'start the daemon as it was, stop them, and then give it the new address' },
+    { hint: 'start the daemon with the former options, stop the containers, then change the address' },
   );
 }
 
@@ -142,8 +130,8 @@ async function removeOldBridge(
   before: BridgeSettings,
   after: BridgeSettings,
 ): Promise<void> {
-  const wanted = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
-  const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !wanted.has(`${set} ${key}`));
+  const desired = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
+  const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !desired.has(`${set} ${key}`));
   const prefix = `${before.gateway}/${before.prefixLength}`;
   if (before.link !== after.link) objects.unshift({ kind: 'bridge', name: before.link, up: false });
   else if (prefix !== `${after.gateway}/${after.prefixLength}`)
@@ -151,7 +139,7 @@ async function removeOldBridge(
   if (objects.length > 0) await context.kernel.remove({ owner: 'network bridge', objects });
 }
 
-/** Sharers first: an owner's namespace goes only when nobody shares it any more. */
+/** Sharers first: an owner's namespace is deleted only when it has no sharers. */
 async function dropStopped(context: StartDependencies, alive: ReadonlySet<string>): Promise<void> {
   const stopped = [...context.sandboxes.values()].filter(({ config }) => !alive.has(config.containerId));
   const sharers = stopped.filter(({ state }) => state?.sharedWith !== undefined);
@@ -160,10 +148,10 @@ async function dropStopped(context: StartDependencies, alive: ReadonlySet<string
     try {
       await releaseSandbox(context, sandbox);
     } catch (error) {
-      reportFailure(context, 'a stopped container left something behind', sandbox, error);
+      reportFailure(context, 'a stopped container could not be torn down completely', sandbox, error);
     }
   }
-  // A crash between our writing a container down and the engine's leaves one that nobody knows.
+  // After a crash between the two writes, the network store may have a container that the engine does not know.
   for (const { config } of stopped)
     if (!context.containers.info(config.containerId)) unregister(context, config.containerId);
 }
@@ -179,18 +167,18 @@ async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void
   }
   try {
     await repairSandbox(context, sandbox);
-    context.insides.settle(config.containerId);
+    context.namespaces.updateWatch(config.containerId);
   } catch (error) {
-    reportFailure(context, 'a running container could not be mended', sandbox, error);
+    reportFailure(context, 'a running container could not be repaired', sandbox, error);
   }
 }
 
 async function removeOrphans(context: StartDependencies, objects: readonly KernelObject[]): Promise<void> {
-  context.logger.warn('removing what belongs to no container', { objects: objects.map(describe) });
+  context.logger.warn('removing network objects that no plan references', { objects: objects.map(describe) });
   try {
-    await context.kernel.remove({ owner: 'leftovers', objects });
+    await context.kernel.remove({ owner: 'orphans', objects });
   } catch (error) {
-    context.logger.error('removing leftovers failed', { error: messageOf(error) });
+    context.logger.error('removing orphaned network objects failed', { error: messageOf(error) });
   }
 }
 

@@ -1,10 +1,9 @@
 /**
- * The tunnel's link kept true: there while any peer may be reached, or may reach us, through it; from our address, as
- * long as its uplink carries. Containers' links carry no more than it does.
+ * Reconciles the VXLAN tunnel interface: it exists while any peer is or may be reached through it, with a local address
+ * of this host and an MTU that fits the uplink. The MTU of container interfaces is limited to that of the tunnel.
  */
 
-import type { KeyedQueue, Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
@@ -12,12 +11,10 @@ import type { Peer, PeerTable } from '../peers/table.ts';
 import { planVeth } from '../plan/endpoint.ts';
 import { endpointInput } from '../plan/sandbox.ts';
 import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
-import type { ExplainDependencies } from './explain.ts';
-import { planNetworks } from './explain.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { planInput } from './sandbox-plan.ts';
+import { type ExplainDependencies, planNetworks } from './explain.ts';
+import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
-/** What the functions of this file work on. */
+/** Dependencies of the functions in this file. */
 export interface TunnelDependencies extends ExplainDependencies, SandboxPlanDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -32,17 +29,17 @@ export interface TunnelDependencies extends ExplainDependencies, SandboxPlanDepe
 }
 
 /**
- * What the tunnel has to be for these peers; undefined when none needs it. One link has one address of ours: that by
- * which most of those that need it know us, the present one before others.
+ * Determines the tunnel for these peers; undefined when none needs it. It has a single local address: the one by which
+ * most of the peers reached through it know this host; on a tie, the current one.
  */
-export function chooseTunnel(peers: Iterable<Peer>, present: Tunnel | undefined): Tunnel | undefined {
+export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined): Tunnel | undefined {
   const locals = new Map<string, number>();
   let used = Number.POSITIVE_INFINITY;
   let ready = Number.POSITIVE_INFINITY;
   for (const { record, path } of peers) {
     if (!path || record.via === 'route') continue;
     const weight = path.kind === 'vxlan' ? 1 : 0;
-    locals.set(path.local, (locals.get(path.local) ?? (path.local === present?.local ? 0.5 : 0)) + weight);
+    locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
     if (path.kind === 'vxlan') used = Math.min(used, path.mtu);
     else ready = Math.min(ready, path.mtu - tunnelOverhead);
   }
@@ -53,35 +50,36 @@ export function chooseTunnel(peers: Iterable<Peer>, present: Tunnel | undefined)
 }
 
 /**
- * Makes the link what the present peers need, or takes it away. Where it cannot be made, those that are reached through it
- * are told to have no path. Throws only with `strict`.
+ * Creates, changes or deletes the interface as the current peers require. On failure, peers that are reached through it
+ * lose their path. Throws only with `strict`.
  */
 export async function reconcileTunnel(
   context: TunnelDependencies,
   options: { strict: boolean },
 ): Promise<KernelOperation[]> {
   const { kernel, peers } = context;
-  const wanted = chooseTunnel(peers.values(), context.tunnel);
-  if (!wanted && peers.awaitsCluster) return [];
+  const desired = chooseTunnel(peers.values(), context.tunnel);
+  if (!desired && peers.awaitsCluster) return [];
   const before = context.tunnel;
-  context.tunnel = wanted;
-  const done: KernelOperation[] = [];
+  context.tunnel = desired;
+  const operations: KernelOperation[] = [];
   try {
-    if (wanted) done.push(...(await kernel.apply({ owner: 'tunnel', objects: planTunnelOf(context) })).operations);
-    else done.push(...(await kernel.remove({ owner: 'tunnel', objects: [deviceOnly] })).operations);
+    if (desired)
+      operations.push(...(await kernel.apply({ owner: 'tunnel', objects: planTunnelOf(context) })).operations);
+    else operations.push(...(await kernel.remove({ owner: 'tunnel', objects: [deviceOnly] })).operations);
   } catch (error) {
     context.tunnel = before;
     if (options.strict) throw error;
-    refuseTunnelled(context, messageOf(error));
-    return done;
+    clearTunnelPaths(context, messageOf(error));
+    return operations;
   }
-  if (done.length > 0) context.tunnelIndex = await findIndex(context);
-  return [...done, ...(await updateMtu(context))];
+  if (operations.length > 0) context.tunnelIndex = await findIndex(context);
+  return [...operations, ...(await updateMtu(context))];
 }
 
 const deviceOnly: KernelObject = { kind: 'vxlan', name: tunnelLink, id: 0, port: 1, owner: '', up: false };
 
-/** A daemon that comes back: what was in force stays so until the peers are known. */
+/** After a restart of the daemon: keeps the MTU limit in force until the peers are known. */
 export async function adoptTunnel(context: TunnelDependencies): Promise<void> {
   const links = await context.kernel.listLinks();
   const tunnel = links.find(({ name, kind }) => name === tunnelLink && kind === 'vxlan');
@@ -92,7 +90,7 @@ export async function adoptTunnel(context: TunnelDependencies): Promise<void> {
   if (isExpected && bridge?.mtu === tunnel.mtu) context.mtuLimit = tunnel.mtu;
 }
 
-/** The tunnel's objects as they are wanted now. */
+/** The desired objects of the tunnel. */
 export const planTunnelOf = ({ tunnel, facts }: Pick<TunnelDependencies, 'tunnel' | 'facts'>): KernelObject[] =>
   tunnel ? planTunnel(tunnel, facts) : [];
 
@@ -100,16 +98,16 @@ async function findIndex({ kernel }: TunnelDependencies): Promise<number | undef
   return (await kernel.listLinks()).find(({ name }) => name === tunnelLink)?.index;
 }
 
-function refuseTunnelled(context: TunnelDependencies, reason: string): void {
-  context.logger.error('the tunnel to peers cannot be made', { link: tunnelLink, error: reason });
+function clearTunnelPaths(context: TunnelDependencies, reason: string): void {
+  context.logger.error('the tunnel to peers could not be created', { link: tunnelLink, error: reason });
   for (const peer of context.peers.values()) {
     if (peer.path?.kind !== 'vxlan') continue;
     peer.path = undefined;
-    peer.problem = `the tunnel ${tunnelLink} cannot be made: ${reason}`;
+    peer.problem = `the tunnel ${tunnelLink} could not be created: ${reason}`;
   }
 }
 
-/** Containers, running ones too, get what fits through the tunnel while it is in use, and else what they had. */
+/** Limits the MTU of all containers, including running ones, while the tunnel is in use; else restores it. */
 async function updateMtu(context: TunnelDependencies): Promise<KernelOperation[]> {
   const limit = context.tunnel?.inUse ? context.tunnel.mtu : undefined;
   const isUnknown = limit === undefined && context.peers.awaitsCluster;

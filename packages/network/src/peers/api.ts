@@ -1,11 +1,11 @@
-/** The API of a peer, as it may be written down: an https address and three absolute paths. Pure. */
+/** Validates the API of a peer: an https address and three absolute paths. Pure. */
 import { isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { PeerApi } from '../contract.ts';
 
 const invalid = (message: string, hint: string): NetyardError => new NetyardError('invalid', message, { hint });
 
-/** Throws `invalid`. The same with its address in canonical form, port included. */
+/** Returns the API with its URL in canonical form, including the port. Throws `invalid`. */
 export function checkPeerApi({ url, ca, certificate, key }: PeerApi): PeerApi {
   const form = 'write https://HOST:2376';
   let parsed: URL;
@@ -14,8 +14,7 @@ export function checkPeerApi({ url, ca, certificate, key }: PeerApi): PeerApi {
   } catch {
     throw invalid(`invalid address of a peer's API: ${url}`, form);
   }
-  if (parsed.protocol !== 'https:')
-    throw invalid(`a peer's API is spoken to over TLS only, with certificates on both sides: ${url}`, form);
+  if (parsed.protocol !== 'https:') throw invalid(`a peer's API requires TLS with client certificates: ${url}`, form);
   const isBare = parsed.pathname === '/' && parsed.search === '' && parsed.hash === '' && parsed.username === '';
   if (!isBare || parsed.hostname === '') throw invalid(`invalid address of a peer's API: ${url}`, form);
   for (const [flag, path] of Object.entries({ '--api-ca': ca, '--api-cert': certificate, '--api-key': key }))

@@ -1,6 +1,6 @@
 /**
- * What a peer says of itself beside what this host is: its address and its subnets must not collide with ours. The way to
- * it is found in path.ts. Pure: the host comes in as what the kernel told.
+ * Checks that a peer's address and subnets do not conflict with this host's. The path to the peer is determined in
+ * path.ts. Pure: the kernel's dumps are passed in.
  */
 import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
@@ -8,7 +8,7 @@ import type { BridgeSettings } from '../bridge-settings.ts';
 import type { PeerRecord } from '../contract.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
-/** What the kernel said, and which bridges are ours. */
+/** Dumps of the kernel, and Netyard's bridges. */
 export interface HostView {
   links: readonly ObservedLink[];
   addresses: readonly ObservedAddress[];
@@ -16,42 +16,42 @@ export interface HostView {
   bridges: readonly BridgeSettings[];
 }
 
-type Wanted = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
+type PeerAddresses = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
 
 export const mainTable = 254;
 
 /**
- * Subnets must be none of ours. Before a peer is added no route of the host may overlap with them; later, when it may
- * be the host that changed, only a route of somebody else's to the very same subnet stands in the way.
+ * Subnets must not overlap with Netyard's networks. A new peer's subnets must not overlap with any route of the host;
+ * for a known peer, where the host's routes may be newer, only a foreign route to exactly the same subnet is a conflict.
  */
-function checkSubnets(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
+function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
   for (const subnet of peer.subnets) {
     const own = host.bridges.find((bridge) => overlap(bridge.subnet, subnet));
     if (own) {
       const ours = `our own network ${own.networkName} (${own.subnet})`;
       throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${ours}`, {
-        hint: 'give each host a --bip of its own',
+        hint: 'assign each host its own subnet with --bip',
       });
     }
     const route = foreignRoutes(host).find(({ to }) => (when === 'new' ? overlap(to, subnet) : to === subnet));
     if (route) {
-      const words = [
+      const text = [
         'route',
         route.to,
         ...(route.via ? ['via', route.via] : []),
         ...(route.link ? ['dev', route.link] : []),
       ];
-      throw new NetyardError('conflict', `subnet ${subnet} overlaps with the host's ${words.join(' ')}`, {
+      throw new NetyardError('conflict', `subnet ${subnet} overlaps with the host's ${text.join(' ')}`, {
         hint:
           route.to === subnet
-            ? `peers make their routes themselves: ip route delete ${subnet}`
+            ? `run \`ip route delete ${subnet}\`: Netyard creates the routes of peers itself`
             : 'choose another subnet',
       });
     }
   }
 }
 
-/** IPv4 routes of the main table that neither we made nor every host has. */
+/** IPv4 routes of the main table, without default routes, host-scope entries, Netyard's routes and its bridges' routes. */
 function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
   const ours = new Set(bridges.map((bridge) => bridge.link));
   return routes.filter(
@@ -66,9 +66,9 @@ function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
 const overlap = (a: string, b: string): boolean => prefixesOverlap(parsePrefix(a), parsePrefix(b));
 
 /**
- * What a peer says of itself must not be what is ours. Throws `invalid` for its address, and what `checkSubnets` throws.
+ * Checks a peer's address and subnets against this host. Throws `invalid` for its address, and as `checkSubnets` does.
  */
-export function checkPlace(peer: Wanted, host: HostView, when: 'new' | 'known'): void {
+export function checkPlacement(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
   const ip = parseIp(peer.address);
   if (ipv4Prefixes(host).some(({ prefix }) => prefix.value === ip.value))
     throw new NetyardError('invalid', `${peer.address} is an address of this host`);

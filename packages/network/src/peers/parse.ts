@@ -1,6 +1,6 @@
 /**
- * What may be written down of a peer, checked as far as it can be without looking at this host: name, address, subnets,
- * way. Also its one-line form, for the daemon's options. Pure.
+ * Validates a peer request as far as possible without knowing the host: name, address, subnets, via. Also parses the
+ * one-line form of the daemon's option. Pure.
  */
 import {
   formatIp,
@@ -17,29 +17,29 @@ import type { PeerRequest, PeerVia } from '../contract.ts';
 import { checkPeerApi } from './api.ts';
 
 const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
-/** What no host's containers can have: this network, loopback, link-local, multicast and beyond (RFC 6890). */
+/** Not assignable to containers: this network, loopback, link-local, multicast and above (RFC 6890). */
 const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parsePrefix);
-/** A shorter one would take half of the world along. */
+/** A guard against mistyped prefixes that would cover large parts of the address space. */
 const shortestSubnet = 8;
 
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
 
-/** With what may be left out filled in. */
+/** A request with defaults filled in. */
 export type CheckedPeer = Required<Omit<PeerRequest, 'api'>> & Pick<PeerRequest, 'api'>;
 
-/** The request in canonical text, `via` filled in. Throws `invalid`. */
+/** Returns the request in canonical form, with `via` filled in. Throws `invalid`. */
 export function checkPeerRequest(request: PeerRequest): CheckedPeer {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(request.name))
     throw invalid(`invalid peer name (${request.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 63 at most`);
   const via = vias.find((known) => known === (request.via ?? 'auto'));
-  if (via === undefined) throw invalid(`invalid way to a peer (${request.via}): it is one of ${vias.join(', ')}`);
+  if (via === undefined) throw invalid(`invalid value of via: ${request.via}`, `use one of ${vias.join(', ')}`);
   const address = checkAddress(request.address);
   if (request.subnets.length === 0) throw invalid(`peer ${request.name} has no subnet`, 'give --subnet CIDR');
   const subnets = request.subnets.map(checkSubnet);
   subnets.forEach((subnet, index) => {
     if (prefixContains(subnet, parseIp(address)))
-      throw invalid(`subnet ${formatPrefix(subnet)} holds the peer's own address ${address}`);
+      throw invalid(`subnet ${formatPrefix(subnet)} contains the peer's own address ${address}`);
     const double = subnets.slice(0, index).find((other) => prefixesOverlap(other, subnet));
     if (double) throw invalid(`subnet ${formatPrefix(subnet)} overlaps with subnet ${formatPrefix(double)}`);
   });
@@ -49,20 +49,20 @@ export function checkPeerRequest(request: PeerRequest): CheckedPeer {
 
 function checkAddress(text: string): string {
   const ip = parseIp(text);
-  if (ip.family !== 4) throw invalid(`a peer's address is an IPv4 address so far: ${text}`);
+  if (ip.family !== 4) throw invalid(`unsupported address of a peer: ${text} is not IPv4`);
   if (reserved.some((prefix) => prefixContains(prefix, ip))) throw invalid(`${text} cannot be the address of a peer`);
   return formatIp(ip);
 }
 
 function checkSubnet(text: string): Prefix {
   const prefix = parsePrefix(text);
-  if (prefix.family !== 4) throw invalid(`a peer's subnet is an IPv4 subnet so far: ${text}`);
+  if (prefix.family !== 4) throw invalid(`unsupported subnet of a peer: ${text} is not IPv4`);
   if (prefix.length < shortestSubnet)
-    throw invalid(`${text} is no subnet of a host's containers: it has less than ${shortestSubnet} bits`);
+    throw invalid(`${text} is too large for a peer's subnet: its prefix has less than ${shortestSubnet} bits`);
   const network = networkOf(prefix);
   if (network.value !== prefix.value) throw invalid(`${text} has host bits set`, `write ${formatPrefix(network)}`);
   const taken = reserved.find((other) => prefixesOverlap(other, prefix));
-  if (taken) throw invalid(`${text} is no subnet of containers: it overlaps with ${formatPrefix(taken)}`);
+  if (taken) throw invalid(`${text} cannot be a subnet of containers: it overlaps with ${formatPrefix(taken)}`);
   return prefix;
 }
 
@@ -77,7 +77,7 @@ export function parsePeerText(text: string): CheckedPeer {
   const subnets = more.filter((part) => !part.includes('='));
   const settings = new Map(more.filter((part) => part.includes('=')).map(splitSetting));
   const unknown = [...settings.keys()].find((key) => !peerSettings.includes(key));
-  if (unknown !== undefined) throw invalid(`invalid peer "${text}": ${unknown} is no setting of a peer`);
+  if (unknown !== undefined) throw invalid(`invalid peer "${text}": unknown setting ${unknown}`);
   const via = settings.get('via');
   const setting = (key: string): string => settings.get(key) ?? '';
   const api = { ca: setting('api-ca'), certificate: setting('api-cert'), key: setting('api-key') };

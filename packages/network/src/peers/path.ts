@@ -1,6 +1,6 @@
 /**
- * The way to a peer, as seen from this host: a route where it is on a link of ours, else the tunnel where a route leads
- * to it. Pure: the host comes in as what the kernel told.
+ * Determines the path to a peer: a route if the peer is on-link, otherwise the tunnel if a route leads to it. Pure: the
+ * kernel's dumps are passed in.
  */
 import {
   formatIp,
@@ -19,18 +19,18 @@ import type { PeerPath, PeerRecord } from '../contract.ts';
 import { tunnelLink, tunnelOverhead } from '../tunnel.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
 
-type Wanted = Pick<PeerRecord, 'address' | 'via'>;
+type PeerAddress = Pick<PeerRecord, 'address' | 'via'>;
 
-/** A link towards the peer, and our address there. */
+/** An interface towards the peer, and this host's address on it. */
 interface Uplink {
   link: string;
   local: string;
-  /** The peer is on it, with no router between. */
+  /** The peer is on-link, with no router between. */
   shared: boolean;
 }
 
-/** Throws `invalid` where there cannot be a way, `conflict` where there is none now. */
-export function findPath(peer: Wanted, host: HostView): PeerPath {
+/** Throws `invalid` if there can be no path, `conflict` if there is none at present. */
+export function findPath(peer: PeerAddress, host: HostView): PeerPath {
   const on = findLink(parseIp(peer.address), host);
   if (on) checkHostPart(peer.address, on.prefix);
   const isUp = on !== undefined && host.links.some(({ name, up }) => name === on.link && up);
@@ -42,11 +42,11 @@ export function findPath(peer: Wanted, host: HostView): PeerPath {
   throw unreachable(peer);
 }
 
-function routePath({ address }: Wanted, uplink: Uplink, host: HostView): PeerPath {
+function routePath({ address }: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
   return { kind: 'route', link: uplink.link, gateway: address, ...ends(uplink, host), mtu: mtuOf(uplink, host) };
 }
 
-function tunnelPath({ address }: Wanted, uplink: Uplink, host: HostView): PeerPath {
+function tunnelPath({ address }: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
   const mtu = mtuOf(uplink, host) - tunnelOverhead;
   return { kind: 'vxlan', link: tunnelLink, gateway: address, ...ends(uplink, host), mtu };
 }
@@ -58,14 +58,14 @@ function ends({ link, local, shared }: Uplink, { bridges }: HostView) {
 
 const mtuOf = ({ link }: Uplink, { links }: HostView): number => links.find(({ name }) => name === link)?.mtu ?? 1500;
 
-/** The link whose prefix holds the address; the narrowest of several. */
+/** The interface whose subnet contains the address; the longest prefix of several. */
 function findLink(ip: Ip, host: HostView): { link: string; prefix: Prefix } | undefined {
   return ipv4Prefixes(host)
     .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
     .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
-/** Where the route to an address leads: the narrowest of the main table, then the one with the least metric. */
+/** The output interface of the route to an address: longest prefix of the main table, then lowest metric. */
 function findUplink(ip: Ip, host: HostView): Uplink | undefined {
   const up = new Set(host.links.filter((link) => link.up).map(({ name }) => name));
   for (const { link } of host.bridges) up.delete(link);
@@ -90,27 +90,27 @@ function prefixOf({ to, via }: ObservedRoute): Prefix | undefined {
   return prefix.family === 4 ? prefix : undefined;
 }
 
-/** The address from which packets by a route leave: on its link the one beside the router, or else the first. */
+/** Source address for packets of a route: the interface's address in the router's subnet, otherwise its first one. */
 function localAddress({ link, via }: { link: string; via?: string }, host: HostView): string | undefined {
   const prefixes = ipv4Prefixes(host).filter((address) => address.link === link);
-  const beside = via === undefined ? undefined : prefixes.find(({ prefix }) => prefixContains(prefix, parseIp(via)));
-  const found = beside ?? prefixes[0];
+  const inSubnet = via === undefined ? undefined : prefixes.find(({ prefix }) => prefixContains(prefix, parseIp(via)));
+  const found = inSubnet ?? prefixes[0];
   return found && formatIp(found.prefix);
 }
 
 function checkHostPart(address: string, prefix: Prefix): void {
   const edges = [formatIp(networkOf(prefix)), formatIp(lastOf(prefix))];
   if (prefix.length < 31 && edges.includes(address))
-    throw new NetyardError('invalid', `${address} is no host's address in ${formatPrefix(networkOf(prefix))}`);
+    throw new NetyardError('invalid', `${address} is not a host address in ${formatPrefix(networkOf(prefix))}`);
 }
 
-function unreachable({ address, via }: Wanted): NetyardError {
+function unreachable({ address, via }: PeerAddress): NetyardError {
   const where = `${address} is on no link of this host`;
   if (via === 'route')
     return new NetyardError('invalid', where, {
-      hint: 'a route needs a peer that this host reaches without a router; --via auto makes a tunnel where it has to',
+      hint: 'use --via auto: a route requires a peer without a router between, otherwise a tunnel is needed',
     });
   return new NetyardError('invalid', `${where}, and no route leads to it`, {
-    hint: `ip route get ${address}`,
+    hint: `check \`ip route get ${address}\``,
   });
 }

@@ -7,7 +7,7 @@ import { chooseTunnel } from '../operations/tunnel.ts';
 import { peerProtocol, planPeer } from '../plan/peer.ts';
 import { addressOfMac, tunnelMac } from '../tunnel.ts';
 import { peersOfElement } from './events.ts';
-import { checkPlace, type HostView } from './host-view.ts';
+import { checkPlacement, type HostView } from './host-view.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { findPath } from './path.ts';
 import { type Peer, PeerTable } from './table.ts';
@@ -26,7 +26,7 @@ const server2: CheckedPeer = {
   via: 'auto',
 };
 
-test('what is written down of a peer', () => {
+test('a peer request is validated and put into canonical form', () => {
   const { via: _via, ...least } = server2;
   assert.deepEqual(checkPeerRequest(least), server2);
   const cases: [Partial<PeerRequest>, RegExp][] = [
@@ -36,27 +36,27 @@ test('what is written down of a peer', () => {
     [{ name: 'x'.repeat(64) }, /invalid peer name/],
     [{ address: '172.16.2' }, /invalid IP address: 172\.16\.2/],
     [{ address: '172.16.2.102/16' }, /invalid IP address/],
-    [{ address: 'fd00::1' }, /IPv4 address so far/],
+    [{ address: 'fd00::1' }, /fd00::1 is not IPv4/],
     [{ address: '0.0.0.0' }, /cannot be the address of a peer/],
     [{ address: '127.0.0.1' }, /cannot be the address of a peer/],
     [{ address: '255.255.255.255' }, /cannot be the address of a peer/],
     [{ subnets: [] }, /has no subnet/],
     [{ subnets: ['192.168.12.0'] }, /invalid CIDR address: 192\.168\.12\.0/],
     [{ subnets: ['192.168.12.1/24'] }, /has host bits set/],
-    [{ subnets: ['0.0.0.0/0'] }, /0\.0\.0\.0\/0 is no subnet of a host's containers/],
-    [{ subnets: ['128.0.0.0/1'] }, /is no subnet of a host's containers/],
+    [{ subnets: ['0.0.0.0/0'] }, /0\.0\.0\.0\/0 is too large for a peer's subnet/],
+    [{ subnets: ['128.0.0.0/1'] }, /is too large for a peer's subnet/],
     [{ subnets: ['127.0.0.0/8'] }, /overlaps with 127\.0\.0\.0\/8/],
     [{ subnets: ['239.1.0.0/16'] }, /overlaps with 224\.0\.0\.0\/3/],
-    [{ subnets: ['fd00::/64'] }, /IPv4 subnet so far/],
-    [{ subnets: ['172.16.2.0/24'] }, /holds the peer's own address 172\.16\.2\.102/],
+    [{ subnets: ['fd00::/64'] }, /fd00::\/64 is not IPv4/],
+    [{ subnets: ['172.16.2.0/24'] }, /contains the peer's own address 172\.16\.2\.102/],
     [{ subnets: ['10.1.0.0/16', '10.1.2.0/24'] }, /subnet 10\.1\.2\.0\/24 overlaps with subnet 10\.1\.0\.0\/16/],
-    [{ via: 'pigeon' as PeerVia }, /invalid way to a peer \(pigeon\)/],
+    [{ via: 'pigeon' as PeerVia }, /invalid value of via: pigeon/],
   ];
   for (const [part, message] of cases)
     assert.throws(() => checkPeerRequest({ ...server2, ...part }), refuses('invalid', message), JSON.stringify(part));
 });
 
-test('a peer in one line', () => {
+test('the one-line form of a peer is parsed', () => {
   assert.deepEqual(parsePeerText('server2=172.16.2.102,192.168.12.0/24'), server2);
   assert.deepEqual(parsePeerText('s=10.0.0.1,10.1.0.0/16,via=route,10.2.0.0/16'), {
     name: 's',
@@ -98,12 +98,12 @@ const host: HostView = {
 };
 
 const targets = { kind: 'nft-element', family: 'ip', table: 'netyard', comment: 'peer server2' } as const;
-/** Subnets of the common length have sets of their own, where they stand without their length and behind the link. */
+/** Subnets with a /24 prefix have sets of their own, keyed by interface and address without prefix length. */
 const inSet = (set: string, link: string, subnet: string) =>
   subnet.endsWith('.0')
     ? { ...targets, set: `${set}_24`, key: `"${link}" . ${subnet}` }
     : { ...targets, set, key: `${subnet} . "${link}"` };
-/** What counts is about the address alone. */
+/** The sets of counters are keyed by the address alone. */
 const counted = (subnet: string) => [
   { ...targets, set: 'peer_packets_in_24', key: subnet },
   { ...targets, set: 'peer_packets_out_24', key: subnet },
@@ -111,7 +111,7 @@ const counted = (subnet: string) => [
 const inside = (link: string, subnet: string) => inSet('peer_paths', link, subnet);
 const outside = (link: string, subnet: string) => inSet('peer_targets', link, subnet);
 
-test('where a peer is on a link, and what it becomes in the kernel', () => {
+test('an on-link peer is reached by a route, and is planned as routes and elements', () => {
   const path = findPath(server2, host);
   assert.deepEqual(path, {
     ...{ kind: 'route', link: 'ens33', gateway: '172.16.2.102', source: '192.168.11.1' },
@@ -143,11 +143,11 @@ test('where a peer is on a link, and what it becomes in the kernel', () => {
       ...counted('192.168.12.0'),
       { kind: 'route', to: '192.168.12.0/24', ...way },
     ],
-    'who chooses by itself may also be met in the tunnel',
+    'with via auto, the peer may also send through the tunnel',
   );
 });
 
-test('a peer that a route leads to is met in the tunnel', () => {
+test('a peer behind a router is reached through the tunnel', () => {
   const far = { ...server2, address: '10.9.1.2' };
   const path = findPath(far, host);
   assert.deepEqual(path, {
@@ -172,7 +172,7 @@ test('a peer that a route leads to is met in the tunnel', () => {
   ]);
 });
 
-test('the way that is chosen: links before routes, narrow routes before wide ones, what is up before all', () => {
+test('a path prefers shared links to routes, long prefixes to short ones, and never uses a link that is down', () => {
   const at = (address: string, part: Partial<HostView> = {}, via: PeerVia = 'auto') => {
     const { kind, uplink, local, mtu } = findPath({ address, via }, { ...host, ...part });
     return `${kind} ${uplink} ${local} ${mtu}`;
@@ -183,19 +183,19 @@ test('the way that is chosen: links before routes, narrow routes before wide one
   assert.equal(at('172.16.2.102', {}, 'vxlan'), 'vxlan ens33 172.16.2.101 1450', 'forced');
   assert.equal(at('10.9.1.2', { links: up, routes }), 'vxlan ens34 10.7.0.1 1450');
   assert.equal(at('10.9.1.2', { routes }), 'vxlan ens33 172.16.2.101 1450', 'ens34 is down');
-  assert.equal(at('10.7.0.9'), 'vxlan ens33 172.16.2.101 1450', 'its link is down, another leads there');
+  assert.equal(at('10.7.0.9'), 'vxlan ens33 172.16.2.101 1450', 'its link is down, another route leads there');
   const cheap = { to: 'default', via: '10.7.0.254', link: 'ens34', metric: 5, table: 254, protocol: 3 };
   const dear = { to: 'default', via: '172.16.0.1', link: 'ens33', metric: 100, table: 254, protocol: 3 };
   assert.equal(at('9.9.9.9', { links: up, routes: [dear, cheap] }), 'vxlan ens34 10.7.0.1 1450');
   const jumbo = [{ ...link('ens33'), mtu: 9000 }];
   assert.equal(at('9.9.9.9', { links: jumbo }), 'vxlan ens33 172.16.2.101 8950');
-  const told = { ...dear, source: '172.16.2.77' };
-  assert.equal(at('9.9.9.9', { routes: [told] }), 'vxlan ens33 172.16.2.77 1450');
+  const withSource = { ...dear, source: '172.16.2.77' };
+  assert.equal(at('9.9.9.9', { routes: [withSource] }), 'vxlan ens33 172.16.2.77 1450');
   const own = { to: '9.0.0.0/8', link: 'docker0', table: 254, protocol: 3 };
-  assert.equal(at('9.9.9.9', { routes: [own, dear] }), 'vxlan ens33 172.16.2.101 1450', 'never by our own bridges');
+  assert.equal(at('9.9.9.9', { routes: [own, dear] }), 'vxlan ens33 172.16.2.101 1450', 'never over a Netyard bridge');
 });
 
-test('one tunnel for all: from the address by which most know us, as wide as the narrowest way', () => {
+test('the tunnel has the local address that most peers use, and the smallest MTU of all paths', () => {
   const peer = (number: number, path: Partial<PeerPath>, via: PeerVia = 'auto'): Peer => {
     const record = { ...server2, name: `p${number}`, via, created: 0n };
     const way: PeerPath = {
@@ -216,17 +216,17 @@ test('one tunnel for all: from the address by which most know us, as wide as the
   assert.equal(chooseTunnel(more, { local: '172.16.2.101', mtu: 1450, inUse: true })?.local, '10.7.0.1');
 });
 
-test('addresses that cannot be a peer here', () => {
+test('unreachable addresses and addresses of this host are rejected', () => {
   const at = (address: string, via: PeerVia = 'route') => {
     const peer = { ...server2, address, via };
-    checkPlace(peer, host, 'new');
+    checkPlacement(peer, host, 'new');
     return findPath(peer, host);
   };
   assert.throws(() => at('172.16.2.101'), refuses('invalid', /is an address of this host/));
   assert.throws(() => at('192.168.11.1'), refuses('invalid', /is an address of this host/));
   assert.throws(() => at('192.168.11.7'), refuses('invalid', /is in our own network bridge/));
-  assert.throws(() => at('172.16.255.255'), refuses('invalid', /is no host's address in 172\.16\.0\.0\/16/));
-  assert.throws(() => at('172.16.0.0'), refuses('invalid', /is no host's address/));
+  assert.throws(() => at('172.16.255.255'), refuses('invalid', /is not a host address in 172\.16\.0\.0\/16/));
+  assert.throws(() => at('172.16.0.0'), refuses('invalid', /is not a host address/));
   assert.throws(() => at('9.9.9.9'), refuses('invalid', /9\.9\.9\.9 is on no link of this host/));
   const lost = { ...host, routes: [] };
   assert.throws(() => findPath({ ...server2, address: '9.9.9.9' }, lost), refuses('invalid', /no route leads to it/));
@@ -234,9 +234,9 @@ test('addresses that cannot be a peer here', () => {
   assert.throws(() => at('10.7.0.9'), refuses('conflict', /link ens34, which 10\.7\.0\.9 is on, is down/));
 });
 
-test('subnets that are taken', () => {
+test('subnets that overlap with routes or networks of the host are rejected', () => {
   const check = (subnet: string, when: 'new' | 'known' = 'new') =>
-    checkPlace({ ...server2, subnets: [subnet] }, host, when);
+    checkPlacement({ ...server2, subnets: [subnet] }, host, when);
   check('192.168.12.0/24');
   check('10.60.0.0/16');
   check('10.61.0.0/16');
@@ -247,7 +247,7 @@ test('subnets that are taken', () => {
   assert.throws(() => check('10.50.0.0/16', 'known'), refuses('conflict', /the host's route/));
 });
 
-test('peers do not collide with one another', () => {
+test('peers with the same name or address, or with overlapping subnets, conflict', () => {
   const table = new PeerTable([], { awaitsCluster: false });
   const peer = { record: { ...server2, created: 0n }, origin: 'request' } as const;
   table.add(peer);
@@ -262,15 +262,15 @@ test('peers do not collide with one another', () => {
     () => check({ subnets: ['192.168.12.128/25'] }),
     refuses('conflict', /192\.168\.12\.128\/25 overlaps with 192\.168\.12\.0\/24 of peer server2/),
   );
-  assert.equal(table.behind('192.168.12.77'), peer);
-  assert.equal(table.behind('192.168.13.0'), undefined);
-  assert.equal(table.withAddress('172.16.2.102'), peer);
+  assert.equal(table.findBySubnet('192.168.12.77'), peer);
+  assert.equal(table.findBySubnet('192.168.13.0'), undefined);
+  assert.equal(table.findByAddress('172.16.2.102'), peer);
   table.delete('server2');
   check({ name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.128/25'] });
-  assert.equal(table.behind('192.168.12.77'), undefined);
+  assert.equal(table.findBySubnet('192.168.12.77'), undefined);
 });
 
-test("the kernel's event of an element names the peer, in each order of link and address", () => {
+test("the kernel's event of an element identifies the peer, in each order of interface and address", () => {
   const table = new PeerTable([], { awaitsCluster: false });
   for (const [name, last, length] of [
     ['whole', 12, 24],

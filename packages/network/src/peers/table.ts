@@ -1,23 +1,23 @@
 /**
- * The peers that this host knows: by name, and by what each of them claims, its address and its subnets. Nothing claimed
- * twice is let in; who claims what is found without looking at the others.
+ * Index of the known peers by name, address and subnet. A second claim to an address or a subnet is rejected; the claimant
+ * is found without a scan.
  */
 import { formatPrefix, NetyardError, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import type { PeerOrigin, PeerPath, PeerRecord, PeerRequest } from '../contract.ts';
 
-/** A peer that is wanted, and where it was found. */
+/** A desired peer and its current path. */
 export interface Peer {
   readonly record: PeerRecord;
   readonly origin: PeerOrigin;
   path?: PeerPath | undefined;
   /** Why there is no path. */
   problem?: string | undefined;
-  /** What was made of it in the kernel, as far as this process knows. */
-  made?: readonly KernelObject[];
+  /** The kernel objects last applied for it by this process. */
+  applied?: readonly KernelObject[];
 }
 
-/** One that the cluster announces and that is not let in. */
+/** A peer that the cluster announces and that is rejected. */
 export interface RefusedRecord {
   record: PeerRecord;
   problem: string;
@@ -28,9 +28,9 @@ export class PeerTable {
   readonly #byAddress = new Map<string, Peer>();
   readonly #bySubnet = new PrefixIndex<Peer>();
   readonly #claims = new Set<Peer>();
-  /** By name: announced by the cluster and not among the peers. */
+  /** By name: announced by the cluster, but rejected. */
   readonly refused = new Map<string, RefusedRecord>();
-  /** The cluster's list is still to come: nothing in the kernel belongs to nobody yet. */
+  /** The cluster's peers are not known yet, so no kernel object of a peer counts as orphaned. */
   awaitsCluster: boolean;
 
   constructor(peers: Iterable<Peer>, options: { awaitsCluster: boolean }) {
@@ -50,13 +50,13 @@ export class PeerTable {
     return this.#byName.values();
   }
 
-  /** Throws `conflict` for a name, an address or a subnet that another one has. */
-  check(wanted: Pick<PeerRequest, 'name' | 'address' | 'subnets'>): void {
-    if (this.#byName.has(wanted.name)) throw new NetyardError('conflict', `peer ${wanted.name} exists already`);
-    this.#checkClaims(wanted);
+  /** Throws `conflict` for a name, an address or a subnet that another peer has. */
+  check(peer: Pick<PeerRequest, 'name' | 'address' | 'subnets'>): void {
+    if (this.#byName.has(peer.name)) throw new NetyardError('conflict', `peer ${peer.name} exists already`);
+    this.#checkClaims(peer);
   }
 
-  /** Throws what `check` throws. */
+  /** Throws as `check` does. */
   add(peer: Peer): void {
     this.check(peer.record);
     this.#byName.set(peer.record.name, peer);
@@ -66,12 +66,12 @@ export class PeerTable {
   delete(name: string): Peer | undefined {
     const peer = this.#byName.get(name);
     if (peer === undefined) return undefined;
-    this.disclaim(peer);
+    this.releaseClaim(peer);
     this.#byName.delete(name);
     return peer;
   }
 
-  /** Takes address and subnets for a peer, unless it has them. Throws `conflict`. */
+  /** Registers a peer's address and subnets, unless it holds them already. Throws `conflict`. */
   claim(peer: Peer): void {
     if (this.#claims.has(peer)) return;
     this.#checkClaims(peer.record);
@@ -80,18 +80,18 @@ export class PeerTable {
     this.#claims.add(peer);
   }
 
-  disclaim(peer: Peer): void {
+  releaseClaim(peer: Peer): void {
     if (!this.#claims.delete(peer)) return;
     this.#byAddress.delete(peer.record.address);
     for (const subnet of peer.record.subnets) this.#bySubnet.delete(parsePrefix(subnet));
   }
 
-  withAddress(address: string): Peer | undefined {
+  findByAddress(address: string): Peer | undefined {
     return this.#byAddress.get(address);
   }
 
-  /** Whose subnet an address is in. */
-  behind(address: string): Peer | undefined {
+  /** The peer whose subnet contains an address. */
+  findBySubnet(address: string): Peer | undefined {
     return this.#bySubnet.find(parseIp(address))?.value;
   }
 

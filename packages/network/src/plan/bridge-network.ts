@@ -1,6 +1,6 @@
 /**
- * The plan of a bridge network without its containers: our table, forwarding, the bridge with its address, and what
- * the network puts into the sets. Order is the order of making. Pure.
+ * The plan of a bridge network without its containers: Netyard's tables, IP forwarding, the bridge with its address, and
+ * the network's set elements. In creation order. Pure.
  */
 import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
@@ -13,39 +13,40 @@ export interface HostFacts {
   /** The host's kernel has IPv6. */
   ipv6: boolean;
   /**
-   * Bridged IPv4 passes through `ip` chains too (net.bridge.bridge-nf-call-iptables). Then the bridge itself sends a
-   * published container's packets back to it when it asks for itself, which needs hairpin ports.
+   * Bridged IPv4 also traverses `ip` chains (net.bridge.bridge-nf-call-iptables). Packets of a container to its own
+   * published port are then sent back through the bridge port they came from, which requires hairpin mode.
    */
   bridgeNetfilter: boolean;
-  /** Some bridge keeps its containers apart (`--icc=false`). */
+  /** At least one bridge isolates its containers (`--icc=false`). */
   isolates: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
-  /** It was the daemon, not the host's administrator, that switched forwarding on. */
-  switchedForwarding: boolean;
-  /** Not with `--ip-forward-no-drop`: forwarding that the daemon switched on is for containers only. */
-  dropsStrangers: boolean;
-  /** Links of the bridges of other engines. */
+  /** The daemon, not the host's administrator, enabled IP forwarding. */
+  enabledForwarding: boolean;
+  /** Not with `--ip-forward-no-drop`: forwarding enabled by the daemon is for containers only. */
+  dropsForeignForwarding: boolean;
+  /** Interface names of the bridges of other container engines. */
   engineBridges: readonly string[];
-  /** The kernel can hold tables for the daemon: see firewall/guard.ts. */
+  /** The kernel supports tables owned by a socket: see firewall/guard.ts. */
   guarded: boolean;
 }
 
-/** The element of `switched_on` that remembers it. */
+/** The element of `switched_on` that records who enabled forwarding. */
 export const forwardingKey = '"ip_forward"';
 
-/** Packets between links that are not Netyard's are dropped. */
-export const routesOnlyContainers = (facts: HostFacts): boolean => facts.switchedForwarding && facts.dropsStrangers;
+/** Whether packets between interfaces that are not Netyard's are dropped. */
+export const routesOnlyContainers = (facts: HostFacts): boolean =>
+  facts.enabledForwarding && facts.dropsForeignForwarding;
 
-/** Things of the host that all networks stand on. */
+/** Host-wide objects that all networks depend on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
   const { guarded, isolates } = facts;
   const routesOnlyOwn = routesOnlyContainers(facts);
   return [
-    // The drop is there before the forwarding that it is for.
+    // The drop rules precede the forwarding that they restrict.
     ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded }),
-    ...(facts.switchedForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
+    ...(facts.enabledForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
     ...(routesOnlyOwn ? facts.engineBridges.map(planEngineBridge) : []),
     ...(facts.ipForward ? [forward] : []),
   ];
@@ -71,10 +72,10 @@ export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): Ker
 }
 
 /**
- * route_localnet: answers to the host's own 127.0.0.1 come back through the bridge (chain `martians` keeps strangers
- * out). Without icc no frame passes between the bridge's ports (table `bridge netyard`); proxy_arp_pvlan (RFC 3069)
- * makes the host answer for the neighbours, so that what a link allows is routed through the host, where the firewall
- * sees it with or without br_netfilter.
+ * route_localnet: replies to the host's own 127.0.0.1 arrive through the bridge (chain `martians` drops other traffic to
+ * 127.0.0.0/8). Without icc the table `bridge netyard` drops every frame between ports of the bridge; with
+ * proxy_arp_pvlan (RFC 3069) the host answers ARP for the neighbours, so that traffic allowed by a link is routed through
+ * the host, where the firewall sees it with or without br_netfilter.
  */
 function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const link = sysctlLink(bridge.link);
@@ -84,7 +85,7 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
     ...(facts.ipForward ? [set(`net.ipv4.conf.${link}.forwarding`, '1')] : []),
     set(`net.ipv4.conf.${link}.route_localnet`, '1'),
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
-    // Answers for others wait up to 0.8 s unless told (arp(7)): there is nobody here to let go first.
+    // Proxy ARP replies are delayed by up to 0.8 s by default (arp(7)), to let the real host answer first: none does here.
     ...(bridge.icc ? [] : [set(`net.ipv4.neigh.${link}.proxy_delay`, '0')]),
   ];
 }

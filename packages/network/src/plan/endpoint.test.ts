@@ -16,7 +16,7 @@ const vethOf = (containerName: string, networkName: string) =>
     facts: { bridgeNetfilter: false },
   } as Parameters<typeof planVeth>[0]);
 
-test('a container with a long name has a link whose alias the kernel takes', () => {
+test('the owner text of a container with a long name fits into the interface alias', () => {
   const { owner = '' } = vethOf('a'.repeat(300), 'bridge');
   assert.equal(owner.length, 254);
   assert.match(owner, /^netyard: container a+ \(c045c82e85bd\) on bridge$/);

@@ -32,11 +32,11 @@ export function planVeth(input: EndpointPlanInput): VethObject {
   };
 }
 
-/** The container's id tells whose link it is where its name is too long. */
+/** The container's id identifies the owner when its name is truncated. */
 const ownerOf = ({ containerId, containerName, bridge }: EndpointPlanInput): string =>
   ownerText(`container ${containerName}`, ` (${shortId(containerId)}) on ${bridge.networkName}`);
 
-/** Before the link itself, so that it is never open, not even for a moment. */
+/** Precedes the veth pair, so that the port is isolated from its creation on. */
 export function planIsolation({ endpoint, bridge, containerId }: EndpointPlanInput): NftElementObject[] {
   const comment = `container ${shortId(containerId)}`;
   return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];

@@ -1,21 +1,21 @@
 /**
- * The plan of a peer: the tutorial's two steps, in their modern shape. A route for each of its subnets, and elements that
- * let packets of that subnet through to our containers, and ours through to it untranslated, on the link where the peer
- * is. Through the tunnel also: which MAC the peer has there, and behind which host that MAC is. Three objects for each
- * peer with one subnet, besides the elements, however many peers there are. Pure.
+ * The plan of a peer: a route for each of its subnets, and set elements that accept packets from the subnet to this host's
+ * containers and exempt packets to the subnet from masquerading, on the interface towards the peer. Through the tunnel
+ * also a neighbour entry (the peer's MAC) and a forwarding entry (the host behind that MAC). Besides the elements these
+ * are three objects for a peer with one subnet, independent of the number of peers. Pure.
  */
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from '../contract.ts';
 import { element, type NetyardSet } from '../firewall/table.ts';
 import { tunnelLink, tunnelMac } from '../tunnel.ts';
 
-/** Tells our routes (rtm_protocol); nobody in iproute2's rt_protos has it. */
+/** Identifies Netyard's routes (rtm_protocol); not assigned in iproute2's rt_protos. */
 export const peerProtocol = 78;
 
-/** Sets whose elements count what comes from peers, and what goes there. */
+/** Sets whose elements count packets from and to peers. */
 export const countingIn = ['peer_packets_in_24', 'peer_paths'] as const satisfies readonly NetyardSet[];
 export const countingOut = ['peer_packets_out_24', 'peer_targets'] as const satisfies readonly NetyardSet[];
-/** Sets whose elements are peers'. */
+/** Sets whose elements belong to peers. */
 export const peerSets = [
   'tunnel_peers',
   'peer_paths_24',
@@ -48,19 +48,19 @@ export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
 }
 
 /**
- * Where its packets may come in. The peer chooses its way by what it sees, we by what we see: on a shared link both ways
- * are let in, unless only a route is wanted. Nobody but the tunnel brings us packets of a peer behind routers.
+ * Input interfaces accepted for a peer's packets. Each side chooses its path from its own routes, so on a shared link both
+ * paths are accepted, unless `via` is route. Packets of a peer behind routers are accepted from the tunnel only.
  */
 function linksIn({ via }: PlannedPeer, { shared, uplink }: PeerPath): string[] {
   return [...(shared ? [uplink] : []), ...(via === 'route' ? [] : [tunnelLink])];
 }
 
 /**
- * A set of subnets of any length costs the kernel more the more there are, the most when the link, which all have in
- * common, comes first: with a thousand of them 45 ms for taking one away, and 5 ms with the address first. A hash table
- * takes 0.2 ms, and is faster to look up. So the length that clusters give out unless told
- * otherwise has hash tables of its own; those that count are looked up for every packet, so they have the address alone.
- * nft(8) prints a subnet of one address without its length.
+ * An interval set of subnets costs the kernel more the more elements it has, in particular when the interface, which all
+ * elements share, is the first part of the key: with a thousand elements a deletion takes 45 ms, and 5 ms with the
+ * address first. A hash table takes 0.2 ms, and its lookup is faster. Therefore /24, the default length of subnets in a
+ * cluster, has hash tables; the counting ones are looked up for every packet, so their key is the address alone. nft(8)
+ * prints a subnet of one address without its length.
  */
 function planSubnet(subnet: string, from: readonly string[], to: string, comment: string): NftElementObject[] {
   if (!subnet.endsWith('/24')) {
@@ -79,7 +79,7 @@ function planSubnet(subnet: string, from: readonly string[], to: string, comment
   ];
 }
 
-/** The host itself speaks to the peer's containers from our bridge's address, which the peer lets in. */
+/** The source address of the host's own packets to the peer's containers is the bridge's, which the peer accepts. */
 function planRoute(subnet: string, { kind, link, gateway, source }: PeerPath): RouteObject {
   return {
     kind: 'route',

@@ -1,6 +1,6 @@
 /**
- * The plan of one container's network side: its namespace, its endpoints, what is published, its files. What
- * `prepare` applies, `explain` prints and `release` takes away. Pure.
+ * The plan of one container's network side: namespace, endpoints, published ports, files. `prepare` applies it, `explain`
+ * prints it, `release` removes it. Pure.
  */
 import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../bridge-settings.ts';
@@ -20,7 +20,7 @@ export interface SandboxPlanInput {
   state: SandboxState;
   /** By network id. */
   bridges: ReadonlyMap<string, BridgeSettings>;
-  /** Left out for a running container: its files are the container's by now. */
+  /** Absent for a running container, which may have changed its files. */
   files?: FileContents;
   linkAllowRules: readonly NftElementObject[];
   facts: HostFacts;
@@ -34,7 +34,7 @@ export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointSt
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
-/** Undefined for an endpoint that nothing stands for: on a network without a bridge, or without a namespace to be in. */
+/** Undefined for an endpoint without kernel objects: on a network without a bridge, or without a namespace. */
 export function endpointInput(input: SandboxPlanInput, endpoint: EndpointState): EndpointPlanInput | undefined {
   const bridge = input.bridges.get(endpoint.networkId);
   if (bridge === undefined || input.state.netnsPath === undefined) return undefined;
@@ -69,7 +69,7 @@ function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
   return [{ kind: 'netns', path: ns }, { kind: 'link-state', ns, name: 'lo', up: true }, ...planSysctls(config, ns)];
 }
 
-/** `--sysctl net.*` in the namespace at `ns`; also of a container that joins another one's namespace. */
+/** `--sysctl net.*` in the namespace at `ns`; also for a container that joins another one's namespace. */
 export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string): SysctlObject[] {
   const sysctls = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
   return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
@@ -92,8 +92,8 @@ function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
 }
 
 /**
- * What has to be taken away when the container stops. Its links go with the namespace, addresses and routes with the
- * links; files stay, as they are the container's. A namespace that others share loses its links one by one.
+ * The objects to delete when the container stops. Deleting the namespace deletes its interfaces, and these their
+ * addresses and routes; files are kept. If other containers share the namespace, its interfaces are deleted one by one.
  */
 export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
   const { state } = input;
@@ -113,7 +113,7 @@ export function planEndpointRemoval(input: SandboxPlanInput, endpoint: EndpointS
   return one ? [...planIsolation(one), planVeth(one)] : [];
 }
 
-/** The default route, when this endpoint became the gateway after another one left. */
+/** The default route of the endpoint that became the gateway after the former one was removed. */
 export function planGatewayChange(input: SandboxPlanInput): KernelObject[] {
   const gateway = gatewayEndpoint(input.state.endpoints);
   const one = gateway && endpointInput(input, gateway);

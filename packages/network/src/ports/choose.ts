@@ -1,6 +1,6 @@
 /**
- * Which host port a published port gets: checks of what was asked for, `-P`, and the order in which candidates are
- * tried. Pure; table.ts remembers what is taken.
+ * Chooses host ports for published ports: validates requests, expands `-P`, and orders candidates. Pure; table.ts holds
+ * the reservations.
  */
 import { NetyardError, parseIp } from '@netyard/core';
 import type { ExposedPort, PortRequest } from '../contract.ts';
@@ -18,7 +18,7 @@ export function parsePortRange(text: string): PortRange {
   return { first, last };
 }
 
-/** Throws `invalid` for a port or host address that cannot be. */
+/** Throws `invalid` for an invalid port or host address. */
 export function checkPortRequest(request: PortRequest): void {
   const isPort = (port: number, least: number): boolean => Number.isInteger(port) && port >= least && port <= 65535;
   const { hostPort = 0, hostPortEnd = hostPort } = request;
@@ -33,8 +33,8 @@ export function checkPortRequest(request: PortRequest): void {
   }
 }
 
-/** `-p` in the order given, then what `-P` adds: each exposed port that has none. Host addresses are filled in. */
-export function wantedPorts(
+/** `-p` in the order given, then for `-P` each exposed port that is not published. Host addresses are filled in. */
+export function resolvePortRequests(
   ports: readonly PortRequest[],
   exposed: readonly ExposedPort[],
   publishAll: boolean,
@@ -53,21 +53,20 @@ export function wantedPorts(
 }
 
 /**
- * The order in which the requests of one container choose their host ports, as indexes: a request with one possible port
- * goes before one with a range, and that before one that takes any free port. A range that ends sooner goes before one
- * that ends later; each takes its lowest free port, so all find a place wherever that is possible.
+ * The order in which one container's requests choose host ports, as indexes: fixed ports first, then ranges by their upper
+ * end, then requests for any free port. Each takes its lowest free port, so that all requests are satisfied if possible.
  */
 export function allocationOrder(requests: readonly PortRequest[]): number[] {
   const rank = (request: PortRequest): number => {
     if (!request.hostPort) return Number.POSITIVE_INFINITY;
-    return wantsOnePort(request) ? 0 : (request.hostPortEnd ?? request.hostPort);
+    return hasFixedPort(request) ? 0 : (request.hostPortEnd ?? request.hostPort);
   };
   const ranks = requests.map(rank);
   const before = (a: number, b: number): boolean => (ranks[a] ?? 0) < (ranks[b] ?? 0);
   return [...requests.keys()].sort((a, b) => (before(a, b) ? -1 : before(b, a) ? 1 : a - b));
 }
 
-/** Host ports to try, in order; one that was just given back comes last. */
+/** Host ports to try, in order; a just-released one comes last. */
 export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor: number): Generator<number> {
   const { hostPort = 0, hostPortEnd = hostPort } = request;
   if (hostPort > 0) {
@@ -79,6 +78,6 @@ export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor
   for (let step = 0; step < size; step += 1) yield dynamic.first + ((start - dynamic.first + step) % size);
 }
 
-/** True when the request names exactly one host port: then there is no point in trying another. */
-export const wantsOnePort = (request: PortRequest): boolean =>
+/** True when the request names exactly one host port, so that no other can be tried. */
+export const hasFixedPort = (request: PortRequest): boolean =>
   (request.hostPort ?? 0) > 0 && (request.hostPortEnd ?? request.hostPort) === request.hostPort;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { errnoOf, kernelError } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
-import { allocationOrder, checkPortRequest, parsePortRange, wantedPorts } from './choose.ts';
+import { allocationOrder, checkPortRequest, parsePortRange, resolvePortRequests } from './choose.ts';
 import { PortTable } from './table.ts';
 
 const range = { first: 32768, last: 32770 };
@@ -20,7 +20,7 @@ function makeTable(): { kernel: FakeKernel; table: PortTable } {
   return { kernel, table: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)) };
 }
 
-test('a port taken by a container is told with the address that has it', () => {
+test('a port held by a container is reported with the address that holds it', () => {
   const { table } = makeTable();
   table.publish(tcp(8801), 'a', range);
   const taken = { message: 'Bind for 0.0.0.0:8801 failed: port is already allocated', code: 'internal' };
@@ -32,7 +32,7 @@ test('a port taken by a container is told with the address that has it', () => {
   assert.throws(() => table.publish(tcp(8802), 'c', range), /Bind for 127\.0\.0\.1:8802 failed/);
 });
 
-test('a port taken by another process is told with what bind said', () => {
+test('a port held by another process is reported with the error of bind', () => {
   const { kernel, table } = makeTable();
   kernel.occupyPort('tcp', '0.0.0.0', 8801);
   assert.throws(() => table.publish(tcp(8801), 'a', range), {
@@ -40,21 +40,21 @@ test('a port taken by another process is told with what bind said', () => {
   });
 });
 
-test('more ports than the daemon may open files', () => {
-  let asked = 0;
+test('EMFILE fails at once with a hint about the limit of open files', () => {
+  let attempts = 0;
   const table = new PortTable(() => {
-    asked += 1;
+    attempts += 1;
     throw kernelError(errnoOf('EMFILE'), 'open', 'socket');
   });
   const isReported = (error: unknown): boolean => isNetyardError(error) && error.hint?.includes('ulimit -n') === true;
   assert.throws(() => table.publish(tcp(8801), 'a', range), /0\.0\.0\.0:8801\/tcp: too many open files/);
   assert.throws(() => table.publish(tcp(8801), 'a', range), isReported);
-  asked = 0;
+  attempts = 0;
   assert.throws(() => table.publish({ ...tcp(0), hostPort: 0 }, 'a', range), /too many open files/);
-  assert.equal(asked, 1, 'no other port is tried');
+  assert.equal(attempts, 1, 'no other port is tried');
 });
 
-test('any port: from the range, in order, past what others hold, and a freed one last', () => {
+test('any port comes from the range, in order, skips held ones, and reuses a released one last', () => {
   const { kernel, table } = makeTable();
   kernel.occupyPort('tcp', '0.0.0.0', 32769);
   const any = { ...tcp(0), hostPort: 0 };
@@ -66,7 +66,7 @@ test('any port: from the range, in order, past what others hold, and a freed one
   assert.throws(() => table.publish(any, 'd', range), /address already in use|all ports are allocated/);
 });
 
-test('one of a range of host ports', () => {
+test('a range of host ports gives one port each', () => {
   const { table } = makeTable();
   assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'a', range).hostPort, 8000);
   assert.equal(table.publish(tcp(8000, '0.0.0.0', 8001), 'b', range).hostPort, 8001);
@@ -81,7 +81,7 @@ test('fixed ports are chosen first, then ranges by their ends, then any', () => 
   assert.deepEqual(order(), []);
 });
 
-test('a released port is free for everybody; only its holder releases it', () => {
+test('a released port is free for any container; only its holder releases it', () => {
   const { kernel, table } = makeTable();
   const port = table.publish(tcp(8801), 'a', range);
   table.release(port, 'b');
@@ -90,7 +90,7 @@ test('a released port is free for everybody; only its holder releases it', () =>
   assert.deepEqual(kernel.reservedPorts(), []);
 });
 
-test('adopting goes on when somebody else holds the port, and says so', () => {
+test('a port held by another process is adopted without a reservation, and the error is returned', () => {
   const { kernel, table } = makeTable();
   kernel.occupyPort('tcp', '0.0.0.0', 8801);
   const port = { protocol: 'tcp' as const, containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 };
@@ -98,20 +98,20 @@ test('adopting goes on when somebody else holds the port, and says so', () => {
   assert.throws(() => table.publish(tcp(8801), 'b', range), /port is already allocated/);
 });
 
-test('-P adds the exposed ports that have none', () => {
+test('-P adds the exposed ports that are not published', () => {
   const exposed = [
     { protocol: 'tcp' as const, port: 80 },
     { protocol: 'udp' as const, port: 80 },
   ];
   const published = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 1 }];
-  assert.deepEqual(wantedPorts(published, exposed, true, '0.0.0.0'), [
+  assert.deepEqual(resolvePortRequests(published, exposed, true, '0.0.0.0'), [
     { protocol: 'tcp', containerPort: 80, hostPort: 1, hostAddress: '0.0.0.0' },
     { protocol: 'udp', containerPort: 80, hostAddress: '0.0.0.0' },
   ]);
-  assert.equal(wantedPorts(published, exposed, false, '127.0.0.1').length, 1);
+  assert.equal(resolvePortRequests(published, exposed, false, '127.0.0.1').length, 1);
 });
 
-test('ports that cannot be', () => {
+test('invalid ports and host addresses are rejected', () => {
   for (const request of [tcp(-1), tcp(65536), tcp(20, '', 10), { ...tcp(1), containerPort: 0 }])
     assert.throws(() => checkPortRequest(request), /invalid port specification/);
   assert.throws(() => checkPortRequest(tcp(80, '::1')), /the network has no IPv6/);

@@ -1,17 +1,17 @@
 /**
- * Host ports taken by containers of ours, each held by a socket so that no other process can take it. One table for
- * the host. Publishing costs the same however many there are.
+ * Host ports held by containers, each reserved by a bound socket so that no other process can bind it. One table for the
+ * host. The cost of publishing is independent of the number of ports.
  */
 import { isNetyardError, KernelError, NetyardError } from '@netyard/core';
 import type { PortReservation } from '@netyard/kernel';
 import type { PortRequest, PublishedPort } from '../contract.ts';
-import { candidatePorts, type PortRange, wantsOnePort } from './choose.ts';
+import { candidatePorts, hasFixedPort, type PortRange } from './choose.ts';
 
 type Reserve = (protocol: PublishedPort['protocol'], address: string, port: number) => PortReservation;
 
 const anyAddress = '0.0.0.0';
 
-/** glibc's words for what bind(2) may answer, as Docker's messages have them. */
+/** glibc's messages for errors of bind(2), as in Docker's messages. */
 const bindErrors: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'cannot assign requested address',
@@ -19,7 +19,7 @@ const bindErrors: Readonly<Record<string, string>> = {
   EPROTONOSUPPORT: 'protocol not supported',
   EMFILE: 'too many open files',
 };
-const tooManyHint = 'each published port takes an open file of the daemon: start it with a higher limit (ulimit -n)';
+const tooManyHint = "raise the daemon's limit of open files (ulimit -n): each published port uses one";
 
 interface Holding {
   containerId: string;
@@ -38,7 +38,7 @@ export class PortTable {
 
   /**
    * Chooses and reserves a host port. Throws `internal` (as Docker's start does) with Docker's message when it is
-   * taken by a container, by another process, or when none is free.
+   * held by a container or another process, or when none is free.
    */
   publish(request: PortRequest & { hostAddress: string }, containerId: string, dynamic: PortRange): PublishedPort {
     const cursorKey = `${request.protocol}/${request.hostAddress}`;
@@ -53,7 +53,7 @@ export class PortTable {
       try {
         this.claim(port, containerId);
       } catch (error) {
-        if (wantsOnePort(request) || !isNetyardError(error)) throw error;
+        if (hasFixedPort(request) || !isNetyardError(error)) throw error;
         if (error instanceof PortBindError) {
           if (error.forAnyPort) throw error;
           failure = error;
@@ -66,9 +66,9 @@ export class PortTable {
     throw failure;
   }
 
-  /** Takes exactly this host port. Throws as `publish` does. */
+  /** Reserves exactly this host port. Throws as `publish` does. */
   claim(port: PublishedPort, containerId: string): void {
-    this.#refuseTaken(port);
+    this.#rejectTaken(port);
     let reservation: PortReservation;
     try {
       reservation = this.#reserve(port.protocol, port.hostAddress, port.hostPort);
@@ -80,8 +80,8 @@ export class PortTable {
   }
 
   /**
-   * After a restart of ours the port belongs to a running container already. Takes it also when another process
-   * slipped in while nobody held it; then the error is returned and the port goes on without a reservation.
+   * Reserves the port of a running container after a restart of the daemon. If another process has bound it meanwhile, the
+   * error is returned and the port stays published without a reservation.
    */
   adopt(port: PublishedPort, containerId: string): Error | undefined {
     try {
@@ -104,7 +104,7 @@ export class PortTable {
     if (addresses.size === 0) this.#taken.delete(key);
   }
 
-  /** Lets go of all sockets; what is published in the kernel stays. */
+  /** Closes all sockets; published ports in the kernel are kept. */
   close(): void {
     for (const addresses of this.#taken.values()) for (const held of addresses.values()) held.reservation?.close();
     this.#taken.clear();
@@ -115,21 +115,21 @@ export class PortTable {
     this.#taken.set(keyOf(port), addresses.set(port.hostAddress, holding));
   }
 
-  /** 0.0.0.0 clashes with every address, another address with itself and with 0.0.0.0. */
-  #refuseTaken(port: PublishedPort): void {
+  /** 0.0.0.0 conflicts with every address, another address with itself and with 0.0.0.0. */
+  #rejectTaken(port: PublishedPort): void {
     const addresses = this.#taken.get(keyOf(port));
     if (!addresses) return;
-    const clash = [port.hostAddress, anyAddress, ...(port.hostAddress === anyAddress ? addresses.keys() : [])].find(
+    const conflict = [port.hostAddress, anyAddress, ...(port.hostAddress === anyAddress ? addresses.keys() : [])].find(
       (address) => addresses.has(address),
     );
-    if (clash !== undefined)
-      throw new NetyardError('internal', `Bind for ${clash}:${port.hostPort} failed: port is already allocated`);
+    if (conflict !== undefined)
+      throw new NetyardError('internal', `Bind for ${conflict}:${port.hostPort} failed: port is already allocated`);
   }
 }
 
-/** Another process has the port, or the host does not have the address. */
+/** Another process has bound the port, or the host does not have the address. */
 class PortBindError extends NetyardError {
-  /** Another port would fare no better. */
+  /** Any other port would fail with the same error. */
   readonly forAnyPort: boolean;
 
   constructor(port: PublishedPort, cause: KernelError) {

@@ -1,11 +1,10 @@
 /**
- * Names across hosts while containers live: what this host publishes, and a name server in each container's namespace.
- * Whoever changed something of a container only has to say so: what is wanted for it now is compared with what is
- * there. Without a directory (no cluster) nothing of this exists.
+ * Names across hosts: publishes the names of this host's containers, and runs a name server in each container's
+ * namespace. Callers only report that a container changed; the desired state is then compared with the current one.
+ * Without a directory (no cluster) this does nothing.
  */
 import { closeSync } from 'node:fs';
-import type { Logger } from '@netyard/core';
-import { messageOf } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import {
   bareAnswer,
   decideAnswer,
@@ -23,60 +22,58 @@ import type { Sandbox } from '../lookup.ts';
 import { asksToPublish } from '../names/published-name.ts';
 import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts';
 import type { PeerTable } from '../peers/table.ts';
-import type { SandboxPlanDependencies } from './sandbox-plan.ts';
-import { linkEndpoint, readIfThere } from './sandbox-plan.ts';
-import type { SharedDependencies } from './shared-namespace.ts';
-import { sharersOf } from './shared-namespace.ts';
+import { linkEndpoint, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
-/** What the functions of this file work on. */
-export interface NamesDependencies extends SandboxPlanDependencies, SharedDependencies {
+/** Dependencies of the functions in this file. */
+export interface NameServiceDependencies extends SandboxPlanDependencies, SharedNamespaceDependencies {
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
   readonly peers: PeerTable;
 }
 
-/** Queries of all containers that wait for other name servers; each holds a socket. */
-const mostForwarded = 512;
+/** Limit for pending queries to upstream name servers, over all containers; each holds a socket. */
+const maxForwarded = 512;
 
-export interface NamesOptions {
+export interface NameServiceOptions {
   directory?: RemoteDirectory | undefined;
   /** Opens a socket inside a namespace. */
   listen: typeof openListenerInNetns;
 }
 
-export class Names {
+export class NameService {
   readonly directory: RemoteDirectory | undefined;
-  readonly #context: () => NamesDependencies;
+  readonly #context: () => NameServiceDependencies;
   readonly #listen: typeof openListenerInNetns;
-  readonly #forwarder = new Forwarder({ limit: mostForwarded });
-  /** By the container that owns the namespace. */
+  readonly #forwarder = new Forwarder({ limit: maxForwarded });
+  /** By the id of the container that owns the namespace. */
   readonly #servers = new Map<string, NameServer>();
-  /** What this host publishes, by container. */
+  /** Names that this host publishes, by container id. */
   readonly #own = new Map<string, RemoteName>();
-  readonly #toldAmbiguous = new Set<string>();
+  readonly #reportedAmbiguous = new Set<string>();
   #index: NameIndex | undefined;
   #started = false;
 
-  constructor(context: () => NamesDependencies, { directory, listen }: NamesOptions) {
+  constructor(context: () => NameServiceDependencies, { directory, listen }: NameServiceOptions) {
     this.#context = context;
     this.directory = directory;
     this.#listen = listen;
   }
 
-  /** What is published on all hosts: of this one as it is now, of the others as the directory has it. */
+  /** Names published on all hosts: the current ones of this host, and those of other hosts from the directory. */
   get index(): NameIndex {
     this.#index ??= new NameIndex([...this.#own.values(), ...this.#others()]);
     return this.#index;
   }
 
-  /** The directory has something new. */
-  forget(): void {
+  /** Called when the directory has changed. */
+  invalidateIndex(): void {
     this.#index = undefined;
-    this.#toldAmbiguous.clear();
+    this.#reportedAmbiguous.clear();
   }
 
-  /** Once all that runs is known: before, an empty list would take names away that are wanted. */
+  /** Called when all running containers are known: earlier, an incomplete list would withdraw published names. */
   start(): void {
     if (!this.directory) return;
     this.#started = true;
@@ -89,10 +86,10 @@ export class Names {
   }
 
   /**
-   * After a container came, went, was renamed or got another address; `ownerId` when the namespace it is in, or was in,
-   * is another one's. Never throws; what has to go is closed at once.
+   * Called after a container started, stopped, was renamed or changed its address; `ownerId` is the owner of its current
+   * or former namespace when it is another container. Never throws; sockets that are no longer needed are closed at once.
    */
-  settle(containerId: string, ownerId = containerId): void {
+  update(containerId: string, ownerId = containerId): void {
     if (!this.#started) return;
     this.#reconcileServer(ownerId);
     if (this.#updateName(containerId)) this.#publish();
@@ -106,12 +103,12 @@ export class Names {
   }
 
   #publish(): void {
-    this.forget();
+    this.invalidateIndex();
     const own = [...this.#own.values()];
     this.directory?.publish(own.map(({ name, containerId, address }) => ({ name, containerId, address })));
   }
 
-  /** True when the container is published in another way than before. */
+  /** True when the container's published entry has changed. */
   #updateName(containerId: string): boolean {
     const { sandboxes, settings } = this.#context();
     const config = sandboxes.get(containerId)?.config;
@@ -125,7 +122,7 @@ export class Names {
     return true;
   }
 
-  /** Nobody gives names to what is not behind it: the address has to lie in that host's own subnets. */
+  /** A host may publish only names whose addresses lie in its own subnets. */
   #others(): RemoteName[] {
     const { directory } = this;
     const { peers } = this.#context();
@@ -134,11 +131,11 @@ export class Names {
       (name) =>
         name.host !== directory?.hostName &&
         isValidRemoteName(name) &&
-        peers.behind(name.address)?.record.name === name.host,
+        peers.findBySubnet(name.address)?.record.name === name.host,
     );
   }
 
-  /** A namespace outlives its owner's stop while others share it, and so does its server. */
+  /** A namespace, and with it its name server, lives on after its owner stops while other containers share it. */
   #reconcileServer(ownerId: string): void {
     const context = this.#context();
     const owner = context.sandboxes.get(ownerId);
@@ -151,7 +148,7 @@ export class Names {
     if (!server && owner && path !== undefined && asksOurServer(owner.config)) this.#openServer(path, owner);
   }
 
-  /** A container without its server has the host's resolvers, which come after it in its resolv.conf. */
+  /** On failure the container uses the host's resolvers, which follow Netyard's server in its resolv.conf. */
   #openServer(path: string, { config }: Sandbox): void {
     const { logger } = this.#context();
     const open: number[] = [];
@@ -174,21 +171,21 @@ export class Names {
     const decision = decideAnswer(query, this.index);
     if (decision.kind === 'drop') return undefined;
     if (decision.kind === 'forward') return this.#forward(query, transport, dns);
-    if (decision.ambiguous) this.#tellAmbiguous(decision.ambiguous);
+    if (decision.ambiguous) this.#reportAmbiguous(decision.ambiguous);
     return decision.message;
   }
 
   async #forward(query: Buffer, transport: Transport, dns: readonly string[]): Promise<Buffer> {
     const { settings } = this.#context();
-    const servers = upstreamsOf(dns, settings.dns, readIfThere(settings.hostResolvConf) ?? '');
+    const servers = upstreamsOf(dns, settings.dns, readIfExists(settings.hostResolvConf) ?? '');
     return (await this.#forwarder.ask(query, servers, transport)) ?? bareAnswer(query, rcodes.serverFailure);
   }
 
-  /** Once for each name, until something changes. */
-  #tellAmbiguous({ name, of }: { name: string; of: readonly RemoteName[] }): void {
+  /** Once per name, until the directory changes. */
+  #reportAmbiguous({ name, of }: { name: string; of: readonly RemoteName[] }): void {
     const key = name.toLowerCase();
-    if (this.#toldAmbiguous.has(key)) return;
-    this.#toldAmbiguous.add(key);
+    if (this.#reportedAmbiguous.has(key)) return;
+    this.#reportedAmbiguous.add(key);
     const candidates = of.map(({ name: one, host }) => `${one}.${host}`).join(', ');
     this.#context().logger.warn('a name is not unique in the cluster, so it is not answered', { name, candidates });
   }

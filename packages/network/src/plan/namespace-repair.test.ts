@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KernelObject } from '@netyard/kernel';
-import { leaveInside, repairsInside, restoreInside } from './inside.ts';
+import { planHostSideRepair, planNamespaceRepair, shouldRepairNamespace } from './namespace-repair.ts';
 
 const ns = '/run/netns/ny-1';
 const veth: KernelObject = {
@@ -36,22 +36,22 @@ test('a label decides before the policy, and the policy before CAP_NET_ADMIN', (
     ['never', true, true, true],
   ] as const;
   for (const [policy, label, mayChange, expected] of cases)
-    assert.equal(repairsInside({ policy, label, mayChange }), expected, `${policy} ${label} ${mayChange}`);
+    assert.equal(shouldRepairNamespace({ policy, label, mayChange }), expected, `${policy} ${label} ${mayChange}`);
 });
 
-test('of a container that is left alone only the outside is repaired', () => {
-  const plan = leaveInside([...outside, ...inside], ns, new Set());
+test('only the host side of a container is repaired when its namespace is not', () => {
+  const plan = planHostSideRepair([...outside, ...inside], ns, new Set());
   assert.deepEqual(plan, [...outside, kept(veth), kept(second)]);
 });
 
-test('a pair that is gone is made again with what is on it', () => {
-  const plan = leaveInside([...outside, ...inside], ns, new Set(['ny-a']));
-  const made = [veth, setting('net.ipv6.conf.eth0.disable_ipv6'), address('eth0'), route];
-  assert.deepEqual(plan, [...outside, ...made, kept(second)]);
+test('a missing veth pair is created again with its addresses, routes and settings', () => {
+  const plan = planHostSideRepair([...outside, ...inside], ns, new Set(['ny-a']));
+  const created = [veth, setting('net.ipv6.conf.eth0.disable_ipv6'), address('eth0'), route];
+  assert.deepEqual(plan, [...outside, ...created, kept(second)]);
 });
 
-test('a restored inside has lo as the kernel makes it, and settings as they read after the start', () => {
-  const plan = restoreInside([...outside, ...inside], ns, new Map([['net.core.somaxconn', '7']]));
+test('a repaired namespace has lo as the kernel creates it, and settings as read after the start', () => {
+  const plan = planNamespaceRepair([...outside, ...inside], ns, new Map([['net.core.somaxconn', '7']]));
   const [first, ...others] = inside.slice(1);
   assert.ok(first);
   assert.deepEqual(plan, [

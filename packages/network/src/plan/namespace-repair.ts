@@ -1,0 +1,69 @@
+/**
+ * Repair of a container's namespace: whether it is repaired, and which objects of the plan are in the namespace. Pure.
+ */
+
+import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { RepairPolicy } from '../contract.ts';
+import { sysctlLink } from '../object-names.ts';
+
+export interface RepairFacts {
+  policy: RepairPolicy;
+  /** Label `netyard.repair`. */
+  label: boolean | undefined;
+  /** A container in the namespace has CAP_NET_ADMIN, so changes there may be intentional. */
+  mayChange: boolean;
+}
+
+export const shouldRepairNamespace = ({ policy, label, mayChange }: RepairFacts): boolean =>
+  label ?? (policy === 'always' || (policy === 'auto' && !mayChange));
+
+/** What the kernel gives `lo` of a new namespace when it is set up (LOOPBACK_MTU of drivers/net/loopback.c). */
+const loopback = { mtu: 65536, prefix: '127.0.0.1/8' };
+
+/** Whether an object is in the namespace, or is a veth pair with one end there. */
+export const isInNamespace = (object: KernelObject, ns: string): boolean =>
+  ('ns' in object && object.ns === ns) || (object.kind === 'veth' && object.peer.ns === ns);
+
+/**
+ * The plan for a container whose namespace is repaired: completed by the kernel's defaults for `lo`, and with `--sysctl`
+ * settings as read after the container's start, since the kernel may format a value differently than it was written.
+ */
+export function planNamespaceRepair(
+  objects: readonly KernelObject[],
+  ns: string,
+  settings: ReadonlyMap<string, string>,
+): KernelObject[] {
+  return objects.flatMap((object): KernelObject[] => {
+    if (!isInNamespace(object, ns)) return [object];
+    if (object.kind === 'link-state' && object.name === 'lo')
+      return [
+        { ...object, mtu: loopback.mtu },
+        { kind: 'address', ns, link: 'lo', prefix: loopback.prefix },
+      ];
+    if (object.kind === 'sysctl') return [{ ...object, value: settings.get(object.key) ?? object.value }];
+    return [object];
+  });
+}
+
+/**
+ * The plan for a container whose namespace is not repaired: the objects on the host, and in the namespace only those of a
+ * veth pair that is created again.
+ * @param missing host-side names of missing veth pairs
+ */
+export function planHostSideRepair(
+  objects: readonly KernelObject[],
+  ns: string,
+  missing: ReadonlySet<string>,
+): KernelObject[] {
+  const isCreated = (object: KernelObject): boolean => object.kind === 'veth' && missing.has(object.name);
+  const created = new Set(objects.filter(isCreated).map((object) => (object as VethObject).peer.name));
+  const settings = [...created].map((link) => `net.ipv6.conf.${sysctlLink(link)}.`);
+  return objects.flatMap((object): KernelObject[] => {
+    if (!isInNamespace(object, ns)) return [object];
+    if (object.kind === 'veth')
+      return [missing.has(object.name) ? object : { ...object, peer: { ...object.peer, keep: true } }];
+    if (object.kind === 'address' || object.kind === 'route') return created.has(object.link ?? '') ? [object] : [];
+    if (object.kind === 'sysctl') return settings.some((start) => object.key.startsWith(start)) ? [object] : [];
+    return [];
+  });
+}
