@@ -1,0 +1,140 @@
+/**
+ * Every flag of the docker command's run, create, update, exec, network create, network connect and volume create, as
+ * its --help lists them: what it does in a container or in inspect, or how it is rejected or warned about. On Netyard
+ * and, where dockerd 20.10 can, on dockerd; both have to do the same.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { type FlagCommand, flagEntry } from '@netyard/api-types';
+import { type Case, cases } from './flags/cases.ts';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
+
+const image = 'netyard-test';
+const commands = Object.keys(cases) as FlagCommand[];
+
+/** A block device whose limits the kernel takes: one that has a disk. */
+const blockDevice = readdirSync('/sys/block').find((name) => !/^(loop|ram|zram|sr|fd|dm-)/.test(name)) ?? '';
+const unsuitable =
+  existsSync('/sys/fs/cgroup/cgroup.controllers') && 'the probes read limits where cgroup version 1 has them';
+
+const flagsInHelp = (command: FlagCommand): string[] => {
+  const help = execFileSync('docker', [...command.split(' '), '--help'], { encoding: 'utf8' });
+  const names = [...help.matchAll(/^ {2,6}(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name = '']) => name);
+  return names.filter((name) => name !== 'help');
+};
+
+const matches = (text: string, expected: string | RegExp): boolean =>
+  typeof expected === 'string' ? text.trim() === expected : expected.test(text.trim());
+
+for (const engine of ['netyard', 'dockerd'] as const) {
+  const skip = cannotRun(engine) || unsuitable;
+  describe(`${engine}: flags`, { skip, concurrency: 1 }, () => {
+    let host: TestHost;
+    let made = 0;
+
+    before(async () => {
+      if (skip !== false) return;
+      host = await openHost(engine, { images: [image] });
+      await host.sh('echo SHAPE=round > /tmp/env; echo tier=web > /tmp/labels');
+      await host.docker('run', '-d', '--name', 'target', '-v', 'data:/data', image, 'sleep', '1000');
+      for (const name of ['first', 'second', 'moving'])
+        await host.docker('run', '-d', '--name', name, image, 'sleep', '1000');
+      await host.docker('network', 'disconnect', 'bridge', 'moving');
+    });
+    after(() => host?.close());
+
+    const shell = (text: string) =>
+      host.run(['sh', '-c', text.replaceAll('$I', image).replaceAll('$B', `/dev/${blockDevice}`)]);
+    const here = ({ only, ...one }: Case): boolean =>
+      (only === undefined || only === engine) && (blockDevice !== '' || !JSON.stringify(one).includes('$B'));
+
+    async function create(words: string): Promise<{ name: string; status: number; stderr: string }> {
+      made += 1;
+      const name = `flag-${made}`;
+      const { status, stderr } = await shell(`docker create --name ${name} ${words} $I true`);
+      return { name, status, stderr };
+    }
+
+    /** One flag of a container that is created only. */
+    async function checkCreate(command: FlagCommand, flag: string, one: Case): Promise<void> {
+      if (one.kind === 'line') return await checkLine(one);
+      const { name, status, stderr } = await create(one.words);
+      if (one.kind === 'rejected') {
+        assert.notEqual(status, 0);
+        assert.match(stderr, one.message);
+        return;
+      }
+      assert.equal(status, 0, stderr);
+      if (one.kind === 'warned') assert.match(stderr, one.message);
+      if (one.kind === 'inspected') {
+        const path = flagEntry(command, flag)?.path ?? '';
+        const shown = path.startsWith('HostConfig.') ? path : `Config.${path}`;
+        assert.deepEqual(JSON.parse(await host.docker('inspect', '-f', `{{json .${shown}}}`, name)), one.value);
+      }
+      await host.docker('rm', name);
+    }
+
+    async function checkLine(one: Case & { kind: 'line' }): Promise<void> {
+      const { stdout, stderr } = await shell(one.line);
+      assert.ok(matches(stdout, one.prints), `${one.line}\nprinted ${stdout}${stderr}`);
+    }
+
+    /** Several flags in one container: their probes print one after the other. */
+    async function checkInside(list: readonly [flag: string, one: Case & { kind: 'inside' }][]): Promise<void> {
+      const words = list.map(([, one]) => one.words).join(' ');
+      const probes = list.map(([flag, one]) => `echo "== ${flag}"; ${one.probe}`).join('\n');
+      await host.sh(`cat > /tmp/probes <<'END'\n${probes}\nEND`);
+      const { stdout, stderr } = await shell(`docker run --rm -v /tmp/probes:/probes ${words} $I sh /probes`);
+      const printed = new Map(
+        stdout.split(/^== /m).map((part) => [part.split(/\r?\n/)[0] ?? '', part.replace(/^.*\r?\n/, '')]),
+      );
+      for (const [flag, one] of list) {
+        const text = printed.get(flag) ?? '';
+        assert.ok(matches(text, one.prints), `${one.words}\nprinted ${text}${stderr}`);
+      }
+    }
+
+    for (const command of commands) {
+      test(`${command}: each flag of docker's --help has a case and an entry in the tables of fields`, () => {
+        for (const flag of flagsInHelp(command)) {
+          assert.ok(cases[command][flag], `no case for ${command} --${flag}`);
+          assert.ok(flagEntry(command, flag), `the tables of fields do not have ${command} --${flag}`);
+        }
+      });
+      const all = Object.entries(cases[command]).flatMap(([flag, list]) =>
+        list.filter(here).map((one): [string, Case] => [flag, one]),
+      );
+      if (command === 'run') {
+        test('run: flags with an effect in one container', async () => {
+          const together = all.flatMap(([flag, one]): [string, Case & { kind: 'inside' }][] =>
+            one.kind === 'inside' && !one.alone ? [[flag, one]] : [],
+          );
+          await checkInside(together);
+        });
+      }
+      for (const [flag, one] of all) {
+        if (command === 'run' && one.kind === 'inside' && !one.alone) continue;
+        // `run` and `create` send the same request: what shows in a created container is tested once, as `create`.
+        if (command === 'run' && one.kind !== 'inside' && cases.create[flag]?.includes(one)) continue;
+        test(`${command} --${flag}: ${one.kind}`, () =>
+          command === 'run' && one.kind === 'inside' ? checkInside([[flag, one]]) : checkCreate(command, flag, one));
+      }
+    }
+  });
+}
+
+test('how many flags there are, and what becomes of them', { skip: cannotRun('netyard') }, (t) => {
+  const counts = { supported: 0, rejected: 0, warning: 0, ignored: 0 };
+  for (const command of commands)
+    for (const flag of flagsInHelp(command)) {
+      const status = flagEntry(command, flag)?.status ?? 'supported';
+      const kind = typeof status === 'string' ? status : (Object.keys(status)[0] as keyof typeof counts);
+      counts[kind] += 1;
+    }
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  t.diagnostic(`${total} flags: ${JSON.stringify(counts)}`);
+  assert.ok(total > 200, `only ${total} flags were found in docker's --help`);
+});
