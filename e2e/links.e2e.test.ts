@@ -1,6 +1,7 @@
 /** The tutorial's chapters 2 and 3, word for word: containers that reach each other by name and by alias. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { linksOf } from './support/container-links.ts';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
 import { hostsFile } from './support/hosts-file.ts';
@@ -93,8 +94,7 @@ for (const engine of enginesUnderTest())
     });
 
     test('inspect tells links, and the target goes by its second name', async () => {
-      const links = JSON.parse(await host.docker('inspect', '-f', '{{json .HostConfig.Links}}', 'nginx-3'));
-      assert.deepEqual(links, ['/nginx-1:/nginx-3/web1']);
+      assert.deepEqual(await linksOf(host, 'nginx-3'), ['/nginx-1:/nginx-3/web1']);
       const names = await host.docker('ps', '--no-trunc', '--filter', 'name=nginx-1', '--format', '{{.Names}}');
       assert.deepEqual(names.split('\n')[0]?.split(',').sort(), ['nginx-1', 'nginx-2/nginx-1', 'nginx-3/web1']);
       assert.equal(await host.docker('inspect', '-f', '{{.Name}}', 'nginx-3/web1'), '/nginx-1');

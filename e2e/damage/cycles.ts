@@ -181,7 +181,7 @@ async function check(
     ['the volume', '[ "$(docker volume inspect -f {{.Labels.a}} precious)" = b ]'],
     [
       'the link',
-      'docker exec linked grep -q alias /etc/hosts && docker inspect -f {{.HostConfig.Links}} linked | grep -q /web:/linked/alias',
+      'docker exec linked grep -q alias /etc/hosts && docker inspect -f "{{json .HostConfig}}" linked | grep -q /web:/linked/alias',
     ],
     ['the image', 'docker image inspect netyard-test >/dev/null'],
   ];

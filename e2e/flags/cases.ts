@@ -208,7 +208,7 @@ const updating: Readonly<Record<string, readonly Case[]>> = {
   'pids-limit': [update('--pids-limit 60 first', cgroup('pids', 'max'), '60')],
   restart: [
     line(
-      "docker update --restart always first > /dev/null; docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' first",
+      "docker update --restart always first > /dev/null; docker inspect -f '{{json .HostConfig}}' first | grep -o always",
       'always',
     ),
   ],

@@ -10,7 +10,6 @@ const ago = (seconds: number): number => Math.trunc(Date.now() / 1000) - seconds
 
 const endpoint = {
   IPAMConfig: null,
-  Links: null,
   Aliases: null,
   MacAddress: '02:42:ac:11:00:02',
   DriverOpts: null,
@@ -176,7 +175,7 @@ const inspected = {
   ProcessLabel: '',
   AppArmorProfile: '',
   ExecIDs: null,
-  HostConfig: { NetworkMode: 'default', Links: ['/db:/web/db'], Memory: 268435456 },
+  HostConfig: { NetworkMode: 'default', Binds: ['/srv:/srv:ro'], Memory: 268435456 },
   GraphDriver: { Data: {}, Name: 'overlay2' },
   Mounts: [],
   Config: {

@@ -77,7 +77,7 @@ const lines: string[] = [
   'inspect nobody',
   'inspect web nobody',
   'inspect -f "{{.State.Status}} {{.NetworkSettings.IPAddress}}" web',
-  'inspect -f "{{json .HostConfig.Links}}" web',
+  'inspect -f "{{json .HostConfig.Binds}}" web',
   'inspect -f "{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}} {{end}}" web',
   'inspect -f "{{range .Config.Env}}[{{.}}]{{else}}none{{end}}" web',
   'inspect -f "{{(index (index .NetworkSettings.Ports \\"80/tcp\\") 0).HostPort}}" web',

@@ -1,5 +1,6 @@
 /** A container's end of a network: in a create request, and in `network connect`. */
 import { creating, intFlag, listFlag, stringFlag, stringsFlag } from './flags.ts';
+import { linksWith } from './links.ts';
 import { type FlagCommand, flag, list, map, none, object, text, whole, zero } from './shape.ts';
 
 const connecting: readonly FlagCommand[] = ['network connect'];
@@ -28,7 +29,7 @@ export const endpointIpam = object({
 /** What a request can say. */
 export const endpointRequest = {
   IPAMConfig: none(endpointIpam),
-  Links: zero(list(text), {
+  ...linksWith({
     flags: [listFlag('link', 'Add link to another container', { on: connecting })],
     also: ['link'],
     remark: 'user-defined networks; on the default bridge `run --link` counts',

@@ -1,5 +1,6 @@
 /** HostConfig of a container: what it gets from its host. */
 import { boolFlag, bytesFlag, flagOf, intFlag, listFlag, mapFlag, stringFlag } from './flags.ts';
+import { linksWith } from './links.ts';
 import { mount } from './mount.ts';
 import { resources, restartField } from './resources.ts';
 import { anything, flag, list, map, none, object, size, text, whole, zero } from './shape.ts';
@@ -106,9 +107,7 @@ export const hostConfig = {
   Cgroup: zero(text, { status: { ignored: 'Docker keeps it and does nothing with it' } }),
   ExtraHosts: zero(list(text), { flags: [listFlag('add-host', 'Add a custom host-to-IP mapping (host:ip)')] }),
   GroupAdd: zero(list(text), { flags: [listFlag('group-add', 'Add additional groups to join')] }),
-  Links: zero(list(text), {
-    flags: [listFlag('link', 'Add link to another container', { complete: 'running' })],
-  }),
+  ...linksWith({ flags: [listFlag('link', 'Add link to another container', { complete: 'running' })] }),
   OomScoreAdj: zero(whole, {
     flags: [intFlag('oom-score-adj', "Tune host's OOM preferences (-1000 to 1000)")],
   }),

@@ -6,7 +6,7 @@ import { renderListing } from '../format/listing.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { volumeListing, volumeRow } from './volumes.ts';
+import { volumeRow, volumeUsageListing } from './volumes.ts';
 
 export const df: CommandSpec = {
   usage: '[OPTIONS]',
@@ -47,9 +47,7 @@ export const df: CommandSpec = {
       ],
       [
         'Local Volumes space usage:',
-        renderListing({ ...volumeListing, columns: ['Name', 'Links', 'Size'] }, (usage.Volumes ?? []).map(volumeRow), {
-          format: '',
-        }),
+        renderListing(volumeUsageListing, (usage.Volumes ?? []).map(volumeRow), { format: '' }),
       ],
     ];
     // There is no build cache: docker's empty table of it is kept for those who read this output by program.

@@ -31,6 +31,9 @@ export const volumeListing: Listing = {
   typeName: '*formatter.volumeContext',
 };
 
+/** As `system df -v` shows them. */
+export const volumeUsageListing: Listing = { ...volumeListing, columns: ['Name', 'Links', 'Size'] };
+
 export function volumeRow(volume: Volume): Row {
   const labels = volume.Labels ?? {};
   return {

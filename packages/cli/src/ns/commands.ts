@@ -7,8 +7,8 @@ import type { CommandSpec } from '../program/spec.ts';
 import { carryOutChange, planFlags } from './apply-plan.ts';
 
 const listing: Listing = {
-  headers: { Name: 'NAME', Links: 'LINKS', Addresses: 'ADDRESSES' },
-  columns: ['Name', 'Links', 'Addresses'],
+  headers: { Name: 'NAME', Interfaces: 'INTERFACES', Addresses: 'ADDRESSES' },
+  columns: ['Name', 'Interfaces', 'Addresses'],
   quiet: 'Name',
   typeName: 'namespace',
 };
@@ -28,7 +28,7 @@ export const nsLs: CommandSpec = {
         const addresses = await kernel.listAddresses(path);
         rows.push({
           Name: name,
-          Links: links.map((link) => link.name).join(','),
+          Interfaces: links.map((link) => link.name).join(','),
           Addresses: addresses.map((address) => `${address.link}=${address.prefix}`).join(','),
         });
       }

@@ -5,9 +5,10 @@ import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
 import { parseNetworkMode } from '@netyard/network';
 import type { ApiVersion } from '../versions.ts';
 import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { linkCodecs } from './links.ts';
 import { formatMountRequests, formatTmpfs, translateMounts } from './mounts.ts';
 import { formatPortRequests, translatePortBindings } from './ports.ts';
-import { limitFields, readLimits, restartCodec, showLimits } from './resource-fields.ts';
+import { limitFields, readLimits, restartCodecs, showLimits } from './resource-fields.ts';
 
 type HostCodec<Value> = Codec<Value, ContainerConfig, ContainerDetails>;
 
@@ -95,7 +96,7 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
   IpcMode: same('ipcMode'),
   Isolation: kept('isolation'),
   KernelMemory: unused(0),
-  Links: { read: (links) => ({ links }), show: ({ linkTexts }) => linkTexts },
+  ...linkCodecs,
   LogConfig: {
     read: (log) => ({ logDriver: log?.Type ?? '', logOptions: log?.Config ?? {} }),
     show: ({ record: { config } }) => ({ Type: config.logDriver, Config: config.logOptions }),
@@ -118,7 +119,7 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
   PublishAllPorts: same('publishAll'),
   ReadonlyPaths: hidden('readonlyPaths', defaultReadonlyPaths),
   ReadonlyRootfs: same('readOnlyRootfs'),
-  RestartPolicy: { read: restartCodec.read, show: ({ record }) => restartCodec.show(record.config) },
+  ...restartCodecs(({ record }: ContainerDetails) => record.config),
   Runtime: same('runtime'),
   SecurityOpt: same('securityOptions'),
   ShmSize: same('shmSize'),

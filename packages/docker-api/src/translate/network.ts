@@ -4,6 +4,7 @@ import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
 import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, NetworkRecord } from '@netyard/network';
 import type { EndpointBody, NetworkCreateBody } from '../schemas/bodies.ts';
+import { readEndpointLinks, showEndpointLinks } from './links.ts';
 
 /** `default`, as the docker CLI names the network of no `--network`, is the bridge. */
 export function translateEndpointRequest(network: string, settings: EndpointBody): EndpointConfig {
@@ -14,7 +15,7 @@ export function translateEndpointRequest(network: string, settings: EndpointBody
   };
   const lists: Record<string, string[]> = {
     aliases: settings?.Aliases ?? [],
-    links: settings?.Links ?? [],
+    links: readEndpointLinks(settings),
     linkLocalAddresses: settings?.IPAMConfig?.LinkLocalIPs ?? [],
   };
   const driverOptions = settings?.DriverOpts ?? {};
@@ -117,7 +118,7 @@ export function translateEndpoint(
   const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
   return {
     IPAMConfig: Object.keys(wanted).length > 0 ? wanted : null,
-    Links: list(config.links),
+    ...showEndpointLinks(config.links),
     Aliases: list(config.aliases),
     MacAddress: state?.mac ?? '',
     DriverOpts: config.driverOptions ?? null,

@@ -74,18 +74,27 @@ export const readLimits = (body: LimitsBody): Resources => ({ ...unlimited, ...r
 export const showLimits = (limits: Resources): ReturnType<typeof show> => show(limits);
 const show = (limits: Resources) => showFields(limitFields, limitCodecs, limits);
 
-type RestartBody = Output<typeof containerUpdate>['RestartPolicy'];
+interface Restarting {
+  restartPolicy: RestartRule;
+}
 
 /** What Docker calls '' is `no`. Unknown names are the engine's to reject. */
-export const restartCodec: Codec<RestartBody, { restartPolicy: RestartRule }, { restartPolicy: RestartRule }> = {
-  read: (body) => ({
-    restartPolicy: {
-      name: (body?.Name || 'no') as RestartRule['name'],
-      maximumRetryCount: body?.MaximumRetryCount ?? 0,
+export const restartCodecs = <Source>(
+  configOf: (source: Source) => Restarting,
+): Codecs<Pick<typeof containerUpdate, 'RestartPolicy'>, Restarting, Source> => ({
+  RestartPolicy: {
+    read: (body) => ({
+      restartPolicy: {
+        name: (body?.Name || 'no') as RestartRule['name'],
+        maximumRetryCount: body?.MaximumRetryCount ?? 0,
+      },
+    }),
+    show: (source) => {
+      const { name, maximumRetryCount } = configOf(source).restartPolicy;
+      return { Name: name, MaximumRetryCount: maximumRetryCount };
     },
-  }),
-  show: ({ restartPolicy: { name, maximumRetryCount } }) => ({ Name: name, MaximumRetryCount: maximumRetryCount }),
-};
+  },
+});
 
 /** The change that the body of an update asks for. */
 export function readUpdate(body: Output<typeof containerUpdate>): {
@@ -94,6 +103,11 @@ export function readUpdate(body: Output<typeof containerUpdate>): {
 } {
   return {
     resources: readFields(updatableCodecs, body),
-    ...(body.RestartPolicy?.Name ? restartCodec.read(body.RestartPolicy) : {}),
+    ...(body.RestartPolicy?.Name
+      ? readFields(
+          restartCodecs(({ restartPolicy }: Restarting) => ({ restartPolicy })),
+          body,
+        )
+      : {}),
   };
 }
