@@ -1,10 +1,12 @@
 /** Docker's JSON against the engine's values, both ways. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type FieldTable, hostConfig, type Output, placedFields } from '@netyard/api-types';
 import { isNetyardError } from '@netyard/core';
 import { readFilters, readTimestamp } from '../src/http/query.ts';
 import { foldReference } from '../src/http/router.ts';
 import { containerCreateSchema } from '../src/schemas/bodies.ts';
+import { schemaOf } from '../src/schemas/schema-of.ts';
 import { encodeFrame } from '../src/stream/stdcopy.ts';
 import { translateContainerCreate } from '../src/translate/container-create.ts';
 import { translateContainerInspect } from '../src/translate/container-inspect.ts';
@@ -248,4 +250,42 @@ test('references with slashes are folded into one segment', () => {
 test('frames', () => {
   const frame = encodeFrame({ stream: 'stderr', data: Buffer.from('abc') });
   assert.deepEqual([...frame], [2, 0, 0, 0, 0, 0, 0, 3, 97, 98, 99]);
+});
+
+/** A value that says something, for any shape. */
+function someValue({ kind, item, fields }: FieldTable[string]['shape']): unknown {
+  if (kind === 'text') return 'x';
+  if (kind === 'whole') return 7;
+  if (kind === 'flag') return true;
+  if (kind === 'list') return item ? [someValue(item)] : [];
+  if (kind === 'map') return item ? { k: someValue(item) } : {};
+  if (kind === 'object') return someBody(fields ?? {});
+  return kind === 'size' ? [1, 2] : kind === 'keys' ? { '80/tcp': {} } : ['x'];
+}
+const someBody = (fields: FieldTable): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, someValue(field.shape)]));
+
+/** Values that are checked for what they say. */
+const special: Record<string, unknown> = {
+  Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', BindOptions: { NonRecursive: true } }],
+  Binds: ['/a:/c'],
+  PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }] },
+  RestartPolicy: { Name: 'always', MaximumRetryCount: 0 },
+  Isolation: 'default',
+  // A privileged container has no masked paths.
+  Privileged: false,
+};
+
+test('every supported field of HostConfig that create takes is shown by inspect', () => {
+  const supported = Object.entries(hostConfig as FieldTable).filter(([, { status }]) => status === undefined);
+  const table: FieldTable = Object.fromEntries(supported);
+  const HostConfig = { ...someBody(table), ...special };
+  assert.ok(placedFields(table).length > 70);
+  const body = containerCreateSchema.parse({ Image: 'a', HostConfig });
+  const { config } = translateContainerCreate(body, { major: 1, minor: 51 }, { init: false });
+  const record = { ...someRecord, config: { ...config, links: ['x'] } };
+  const shown = translateContainerInspect({ ...details, record, linkTexts: ['x'] }).HostConfig;
+  const read = schemaOf(table).parse(shown) as Output<FieldTable>;
+  const asked = schemaOf(table).parse(HostConfig) as Output<FieldTable>;
+  for (const name of Object.keys(table)) assert.deepEqual(read[name], asked[name], name);
 });

@@ -98,7 +98,7 @@ export const hostConfig = {
   AutoRemove: zero(flag, {
     flags: [boolFlag('rm', 'Automatically remove the container and its associated anonymous volumes when it exits')],
   }),
-  ConsoleSize: none(size),
+  ConsoleSize: none(size, { since: 42, remark: 'of the terminal at start' }),
   Annotations: zero(map(text), {
     omitEmpty: true,
     since: 43,

@@ -107,6 +107,36 @@ test('limits: none asked, none set; swap is twice the memory as with Docker, whe
   });
 });
 
+test('limits of single devices carry the numbers of their nodes; swappiness and real-time budgets', () => {
+  const disk = [{ path: '/dev/vda', value: 100 }];
+  const wanted = { swappiness: 0, cpuRealtimePeriod: 1000, cpuRealtimeRuntime: 900, weightDevices: disk };
+  const devices = new Map([['/dev/vda', { major: 254, minor: 0 }]]);
+  const limits = planLimits({ ...wanted, readBytesPerSecond: disk, writesPerSecond: disk }, facts.cgroups, devices);
+  assert.deepEqual(limits, {
+    memory: { swappiness: 0 },
+    cpu: { realtimePeriod: 1000, realtimeRuntime: 900 },
+    blockIO: {
+      weightDevice: [{ major: 254, minor: 0, weight: 100 }],
+      throttleReadBpsDevice: [{ major: 254, minor: 0, rate: 100 }],
+      throttleWriteIOPSDevice: [{ major: 254, minor: 0, rate: 100 }],
+    },
+  });
+});
+
+test('rules of --device-cgroup-rule come behind the default ones; a star is any number', () => {
+  const rules = planSpec(task({ deviceRules: ['c 10:200 rwm', 'b *:3 r'] }), facts, root).linux.resources.devices ?? [];
+  assert.deepEqual(rules.slice(-2), [
+    { allow: true, type: 'c', major: 10, minor: 200, access: 'rwm' },
+    { allow: true, type: 'b', minor: 3, access: 'r' },
+  ]);
+});
+
+test('a profile of AppArmor is in the specification where the host has AppArmor', () => {
+  const profile = (appArmor: boolean) =>
+    planSpec(task({ apparmorProfile: 'web' }), { ...facts, appArmor }, root).process.apparmorProfile;
+  assert.deepEqual([profile(true), profile(false)], ['web', undefined]);
+});
+
 test('the score for the kernel’s killer is what was asked for, not the daemon’s', () => {
   const score = (wanted: number, own: number) =>
     planSpec(task({ oomScoreAdj: wanted }), { ...facts, oomScoreAdj: own }, root).process.oomScoreAdj;
