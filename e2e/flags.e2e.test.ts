@@ -13,6 +13,8 @@ import { cannotRun } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
 
 const image = 'netyard-test';
+/** Files for the containers; hosts of a lab may share /tmp. */
+const folder = `/tmp/netyard-flags-${process.pid}`;
 const commands = Object.keys(cases) as FlagCommand[];
 
 /** A block device whose limits the kernel takes: one that has a disk. */
@@ -38,16 +40,23 @@ for (const engine of ['netyard', 'dockerd'] as const) {
     before(async () => {
       if (skip !== false) return;
       host = await openHost(engine, { images: [image] });
-      await host.sh('echo SHAPE=round > /tmp/env; echo tier=web > /tmp/labels');
+      await host.sh(`mkdir -p ${folder}; echo SHAPE=round > ${folder}/env; echo tier=web > ${folder}/labels`);
       await host.docker('run', '-d', '--name', 'target', '-v', 'data:/data', image, 'sleep', '1000');
       for (const name of ['first', 'second', 'moving'])
         await host.docker('run', '-d', '--name', name, image, 'sleep', '1000');
       await host.docker('network', 'disconnect', 'bridge', 'moving');
     });
-    after(() => host?.close());
+    after(async () => {
+      await host?.sh(`rm -rf ${folder}`);
+      await host?.close();
+    });
 
     const shell = (text: string) =>
-      host.run(['sh', '-c', text.replaceAll('$I', image).replaceAll('$B', `/dev/${blockDevice}`)]);
+      host.run([
+        'sh',
+        '-c',
+        text.replaceAll('$I', image).replaceAll('$T', folder).replaceAll('$B', `/dev/${blockDevice}`),
+      ]);
     const here = ({ only, ...one }: Case): boolean =>
       (only === undefined || only === engine) && (blockDevice !== '' || !JSON.stringify(one).includes('$B'));
 
@@ -86,8 +95,8 @@ for (const engine of ['netyard', 'dockerd'] as const) {
     async function checkInside(list: readonly [flag: string, one: Case & { kind: 'inside' }][]): Promise<void> {
       const words = list.map(([, one]) => one.words).join(' ');
       const probes = list.map(([flag, one]) => `echo "== ${flag}"; ${one.probe}`).join('\n');
-      await host.sh(`cat > /tmp/probes <<'END'\n${probes}\nEND`);
-      const { stdout, stderr } = await shell(`docker run --rm -v /tmp/probes:/probes ${words} $I sh /probes`);
+      await host.sh(`cat > ${folder}/probes <<'END'\n${probes}\nEND`);
+      const { stdout, stderr } = await shell(`docker run --rm -v ${folder}/probes:/probes ${words} $I sh /probes`);
       const printed = new Map(
         stdout.split(/^== /m).map((part) => [part.split(/\r?\n/)[0] ?? '', part.replace(/^.*\r?\n/, '')]),
       );

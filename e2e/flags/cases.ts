@@ -1,6 +1,7 @@
 /**
  * For each flag of the docker command that Netyard's requests know: what it does. Probes of cgroups read version 1.
- * `$B` stands for a block device of the host; `target` is a running container with a volume at /data.
+ * `$B` stands for a block device of the host, `$T` for a folder of files, `$I` for the image; `target` is a running
+ * container with a volume at /data.
  */
 import type { FlagCommand } from '@netyard/api-types';
 
@@ -57,7 +58,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   cgroupns: [inspected('--cgroupns private', 'private')],
   cidfile: [
     line(
-      'rm -f /tmp/id; docker create --cidfile /tmp/id $I true > /tmp/printed; tr -d "\\n" < /tmp/printed | cmp - /tmp/id && echo same',
+      'rm -f $T/id; docker create --cidfile $T/id $I true > $T/printed; tr -d "\\n" < $T/printed | cmp - $T/id && echo same',
       'same',
     ),
   ],
@@ -88,7 +89,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   domainname: [inside('--domainname dom.ain', 'cat /proc/sys/kernel/domainname', 'dom.ain')],
   entrypoint: [line('docker run --rm --entrypoint /bin/echo $I hello', 'hello')],
   env: [inside('--env COLOR=blue', 'echo $COLOR', 'blue')],
-  'env-file': [inside('--env-file /tmp/env', 'echo $SHAPE', 'round')],
+  'env-file': [inside('--env-file $T/env', 'echo $SHAPE', 'round')],
   expose: [inspected('--expose 8080', { '8080/tcp': {} })],
   gpus: [
     line('docker run --rm --gpus all $I true 2>&1', /could not select device driver "" with capabilities: \[\[gpu\]\]/),
@@ -116,7 +117,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
     line('DOCKER_API_VERSION=1.41 docker create --kernel-memory 50m $I true 2>&1', /WARNING: .*ernel memory/),
   ],
   label: [inspected('--label team=x', { team: 'x' })],
-  'label-file': [inspected('--label-file /tmp/labels', { tier: 'web' })],
+  'label-file': [inspected('--label-file $T/labels', { tier: 'web' })],
   link: [inside('--link target:other', 'grep -c other /etc/hosts', '1')],
   'link-local-ip': [inside('--link-local-ip 169.254.1.5', 'ip addr show eth0 | grep 169', /inet 169\.254\.1\.5\/16/)],
   'log-driver': [inspected('--log-driver none', 'none')],
@@ -225,7 +226,7 @@ const executing: Readonly<Record<string, readonly Case[]>> = {
     line('docker exec --detach-keys toolong target true 2>&1', /Invalid (escape|detach) keys \(toolong\) provided/),
   ],
   env: [line('docker exec --env SIZE=big target env | grep SIZE', 'SIZE=big')],
-  'env-file': [line('docker exec --env-file /tmp/env target env | grep SHAPE', 'SHAPE=round')],
+  'env-file': [line('docker exec --env-file $T/env target env | grep SHAPE', 'SHAPE=round')],
   interactive: [line('echo piped | docker exec --interactive target cat', 'piped')],
   privileged: [onNetyard(line(`docker exec --privileged target sh -c '${hasCapability(21)}'`, '1'))],
   tty: [line('docker exec --tty target tty', /^\/dev\/pts\/\d+/)],
