@@ -4,10 +4,12 @@ import { randomUUID } from 'node:crypto';
 import {
   type BigIntStats,
   closeSync,
+  constants,
   fstatSync,
   openSync,
   read,
   readlinkSync,
+  readSync,
   statfsSync,
   unlinkSync,
   write,
@@ -25,7 +27,7 @@ import {
   textOf,
 } from '@netyard/core';
 import { getXattr, listXattrs } from '@netyard/kernel';
-import { atFd, inFd, openRegular, type Place } from '../rootfs/root-paths.ts';
+import { atFd, inFd, type Place } from '../rootfs/root-paths.ts';
 
 const readLater = promisify(read);
 const writeLater = promisify(write);
@@ -33,6 +35,11 @@ const writeLater = promisify(write);
 /** Files up to this size are read before their header is written. */
 const smallFile = 256 * 1024;
 const chunkSize = 256 * 1024;
+/**
+ * Pieces up to this size are read in place: handing one to the thread pool takes longer than the read, whose pages are
+ * mostly in memory. The caller's time slice is checked between files.
+ */
+const readInPlace = 64 * 1024;
 /** The most that a file without a size of its own may hold; it waits on disk. */
 const largestUnsized = 256 * 1024 * 1024;
 
@@ -53,30 +60,34 @@ export class HardLinks {
 
 const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
-/** @param source where a regular file's content and a link's text can be read; undefined for a folder */
+/**
+ * Returns the type of the entry; undefined: none was made.
+ * @param source where a symbolic link's text can be read; undefined for a folder
+ */
 export async function* entryOf(
   as: string,
   held: number,
   source: Place | undefined,
   links: HardLinks,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array, TarType | undefined> {
   const stat = fstatSync(held, { bigint: true });
   const type = typeOf(stat);
-  if (type === undefined) return; // a socket: tar has none
+  if (type === undefined) return undefined; // a socket: tar has none
   const base = headerOf(as, held, stat, type);
   if (type === 'directory' || source === undefined) {
     yield encodeHeader(base);
-    return;
+    return type;
   }
   const first = links.find(stat);
   if (first !== undefined) {
     yield encodeHeader({ ...base, type: 'link', linkname: first, xattrs: new Map() });
-    return;
+    return type;
   }
-  if (type === 'file') yield* fileEntry(base, source, stat);
+  if (type === 'file') yield* fileEntry(base, held, stat);
   else if (type === 'symlink') yield encodeHeader({ ...base, linkname: textAt(source) });
   else yield encodeHeader(base);
   links.add(stat, as);
+  return type;
 }
 
 const textAt = ({ folder, name }: Place): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
@@ -117,8 +128,9 @@ function xattrsOf(held: number): Map<string, Uint8Array> {
   return found;
 }
 
-async function* fileEntry(base: TarHeader, source: Place, stat: BigIntStats): AsyncGenerator<Uint8Array> {
-  const fd = openRegular(source.folder, source.name);
+/** `held` is known to be a regular file, so opening it cannot block or have an effect, as that of a device could. */
+async function* fileEntry(base: TarHeader, held: number, stat: BigIntStats): AsyncGenerator<Uint8Array> {
+  const fd = openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would wait for ever
   try {
     const size = Number(stat.size);
     // Without blocks on disk the size may be made up: 0 in proc, a page in sysfs.
@@ -164,7 +176,11 @@ async function readUpTo(fd: number, most: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(most);
   let length = 0;
   while (length < most) {
-    const { bytesRead } = await readLater(fd, buffer, length, most - length, null);
+    const left = most - length;
+    const bytesRead =
+      left <= readInPlace
+        ? readSync(fd, buffer, length, left, null)
+        : (await readLater(fd, buffer, length, left, null)).bytesRead;
     if (bytesRead === 0) break;
     length += bytesRead;
   }

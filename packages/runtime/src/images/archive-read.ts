@@ -106,8 +106,8 @@ async function* visit(
   let held: number | undefined;
   try {
     held = openName(place.folder, place.name);
-    yield* entryOf(as, held, place, links);
-    if (!fstatSync(held).isDirectory()) return;
+    const type = yield* entryOf(as, held, place, links);
+    if (type !== 'directory') return;
     const folder = held;
     held = undefined;
     enter(folder, `${as}/`);

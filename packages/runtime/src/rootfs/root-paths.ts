@@ -6,7 +6,6 @@
 import {
   closeSync,
   constants,
-  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -115,12 +114,4 @@ export async function removeName(folder: number, name: string, turn = new TimeSl
     closeSync(child);
   }
   rmdirSync(inFd(folder, name));
-}
-
-/** Opens a regular file for reading; anything else that has taken its place meanwhile is refused, unopened. */
-export function openRegular(folder: number, name: string): number {
-  return withFd(openName(folder, name), (held) => {
-    if (!fstatSync(held).isFile()) throw new NetyardError('conflict', `${name} is no longer a regular file`);
-    return openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would wait for ever
-  });
 }
