@@ -16,10 +16,9 @@ import {
   mkdirSync,
   openSync,
   symlinkSync,
-  write,
 } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { getSystemErrorMap, promisify } from 'node:util';
+import { getSystemErrorMap } from 'node:util';
 import {
   ArchiveLimitError,
   type ArchiveLimits,
@@ -47,9 +46,8 @@ import {
 } from '../rootfs/root-paths.ts';
 import { resolveUser } from '../spec/user.ts';
 import { readUserFiles } from '../tasks/host-facts.ts';
+import { WriteBatch } from './write-batch.ts';
 import { WrittenNames } from './written-names.ts';
-
-const writeLater = promisify(write);
 
 export interface WriteArchiveOptions {
   /** A folder is never replaced by something else, nor something else by a folder. */
@@ -189,11 +187,9 @@ async function writeFile(folder: number, name: string, { header, pieces }: TarEn
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(inFd(folder, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    for await (const { position, data } of pieces) {
-      for (let done = 0; done < data.length; ) {
-        done += (await writeLater(fd, data, done, data.length - done, position + done)).bytesWritten;
-      }
-    }
+    const batch = new WriteBatch(fd);
+    for await (const { position, data } of pieces) await batch.add(position, data);
+    await batch.flush();
     if (header.sparse !== undefined) ftruncateSync(fd, header.size);
     own(atFd(fd), header);
     setTimes(folder, name, header.mtime);
