@@ -376,6 +376,10 @@ export interface Registry {
 export interface ContainerStore {
   containers(): ContainerRecord[];
   putContainer(record: ContainerRecord): void;
+  /** As `putContainer`, and marks on the disk that the container is being created or removed. */
+  putUnfinishedContainer(record: ContainerRecord): void;
+  /** Only then may a start delete what belongs to it: an older database may list as unfinished what is complete. */
+  isUnfinishedContainer(id: string): boolean;
   deleteContainer(id: string): void;
 }
 

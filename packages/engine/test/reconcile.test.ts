@@ -81,12 +81,37 @@ test('an interrupted removal or creation is finished, volumes included', async (
   const record = harness.store.records.get(id);
   assert.ok(record);
   harness.runtime.tasks.delete(id);
-  harness.store.putContainer({ ...record, state: { ...record.state, status: 'removing', startedAt: undefined } });
+  const removing = { ...record.state, status: 'removing', startedAt: undefined } as const;
+  harness.store.putUnfinishedContainer({ ...record, state: removing });
   await harness.restart();
   assert.equal(harness.store.records.size, 0);
   assert.equal(harness.store.volumeRecords.size, 0);
   assert.equal(harness.networks.configs.size, 0);
   assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')), []);
+});
+
+test('what an older database lists as unfinished and was finished since keeps its task, folders and volumes', async () => {
+  const running = await harness.run({ volumes: ['/data'] });
+  const stopped = await harness.run({ volumes: ['/data'] });
+  await harness.engine.containers.stop(stopped, {});
+  for (const [id, status] of [
+    [running, 'removing'],
+    [stopped, 'dead'],
+  ] as const) {
+    const record = harness.store.records.get(id);
+    assert.ok(record);
+    // As the copy has it: the record is unfinished, the disk has no mark of that.
+    harness.store.records.set(id, { ...record, state: { ...record.state, status, startedAt: undefined } });
+  }
+  await harness.restart();
+  assert.equal(harness.runtime.tasks.get(running)?.status, 'running');
+  assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')).sort(), [running, stopped].sort());
+  for (const id of [running, stopped]) assert.ok(existsSync(containerDirectory(harness.settings, id)));
+  assert.equal(harness.store.volumeRecords.size, 2);
+  assert.deepEqual(
+    (await harness.engine.system.cleanup({ dryRun: true })).sort(),
+    [running, stopped].map((id) => `kept: container ${id}, which has data but no record`).sort(),
+  );
 });
 
 test('a container with --rm that does not run is removed, whenever it ended', async () => {

@@ -11,6 +11,8 @@ import { type Rows, specOf, tableNames } from './tables.ts';
 export const databasePath = (dataRoot: string): string => join(dataRoot, 'netyard.db');
 export const recordsPath = (dataRoot: string): string => join(dataRoot, 'records');
 export const layersPath = (dataRoot: string): string => join(dataRoot, 'overlay');
+/** Files that mark what is being created or removed; see unfinished-marks.ts. */
+export const unfinishedPath = (dataRoot: string): string => join(dataRoot, 'unfinished');
 export const backupPath = (dataRoot: string): string => join(dataRoot, 'netyard.db.backup');
 
 export function examineDataRoot(dataRoot: string): DataRootFacts {

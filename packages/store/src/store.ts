@@ -27,7 +27,7 @@ import type {
   SandboxState,
 } from '@netyard/network';
 import { keepBackups } from './backup.ts';
-import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath } from './data-root.ts';
+import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath, unfinishedPath } from './data-root.ts';
 import { Database, isDiskError } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import { Persistence } from './persistence.ts';
@@ -36,6 +36,7 @@ import { recoverState } from './recover.ts';
 import { Reserve, reservePath } from './reserve.ts';
 import { checkState } from './state-check.ts';
 import { ownersOf, type RecordOwner, type Rows, rowsOf, type TableName } from './tables.ts';
+import { marksInMemory, openUnfinishedMarks, type UnfinishedMarks } from './unfinished-marks.ts';
 
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
   /** Why the last changes are only in memory; undefined when everything is written. */
@@ -48,7 +49,10 @@ export function openStore(path: string, options: { logger?: Logger } = {}): Stor
   const database = new Database(path);
   const logger = options.logger ?? silentLogger;
   const parts = { path, logger, records: undefined, reserve: undefined };
-  return storeOn(new Persistence({ ...parts, database, rows: database.read(), identity: database.identity() }));
+  return storeOn(
+    new Persistence({ ...parts, database, rows: database.read(), identity: database.identity() }),
+    marksInMemory(),
+  );
 }
 
 /**
@@ -73,7 +77,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
     for (const line of recoverState(dataRoot).lines) options.logger.warn(line);
   }
   const reserve = new Reserve(reservePath(dataRoot));
-  const { database, records } = openFiles(dataRoot, path, reserve);
+  const { database, records, marks } = openFiles(dataRoot, path, reserve);
   const rows = database.read();
   const persistence = new Persistence({
     database,
@@ -85,6 +89,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
     logger: options.logger,
   });
   persistence.begin();
+  dropUnmatchedIntents(persistence, marks);
   persistence.refreshFiles(staleFiles(rows, facts.records));
   try {
     reserve.restore();
@@ -98,7 +103,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
     everyMs: options.backupEveryMs ?? 10 * 60_000,
     logger: options.logger,
   });
-  const store = storeOn(persistence);
+  const store = storeOn(persistence, marks);
   return {
     ...store,
     close() {
@@ -108,17 +113,37 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
   };
 }
 
+interface OpenFiles {
+  database: Database;
+  records: RecordWriter;
+  marks: UnfinishedMarks;
+}
+
 /** A full disk must not keep the daemon from starting. */
-function openFiles(dataRoot: string, path: string, reserve: Reserve): { database: Database; records: RecordWriter } {
-  const open = (): { database: Database; records: RecordWriter } => {
+function openFiles(dataRoot: string, path: string, reserve: Reserve): OpenFiles {
+  const open = (): OpenFiles => {
     const records = new RecordWriter(recordsPath(dataRoot), layersPath(dataRoot));
-    return { records, database: new Database(path) };
+    const marks = openUnfinishedMarks(unfinishedPath(dataRoot));
+    return { records, marks, database: new Database(path) };
   };
   try {
     return open();
   } catch (error) {
     if (!isDiskError(error) || !reserve.release()) throw error;
     return open();
+  }
+}
+
+/**
+ * Intents of an older database that were finished since have no mark, and marks without an intent or a record are of
+ * work that was finished when the daemon was killed: neither deletes anything.
+ */
+function dropUnmatchedIntents(persistence: Persistence, marks: UnfinishedMarks): void {
+  const { content, containers } = persistence.rows;
+  for (const name of [...content.keys()]) if (!marks.has(name)) persistence.delete('content', name);
+  for (const name of marks.names()) {
+    const id = name.startsWith(containerMark('')) ? name.slice(containerMark('').length) : undefined;
+    if (id === undefined ? !content.has(name) : !containers.has(id)) marks.remove(name);
   }
 }
 
@@ -137,10 +162,12 @@ function staleFiles(rows: Rows, records: FoundRecords): RecordOwner[] {
 
 const text = (value: string | null | undefined): string => value ?? '';
 
-function storeOn(persistence: Persistence): Store {
+function storeOn(persistence: Persistence, marks: UnfinishedMarks): Store {
   return {
     ...networkStore(persistence),
-    ...engineStores(persistence),
+    ...containerTable(persistence, marks),
+    ...imageTables(persistence, marks),
+    ...volumeTable(persistence),
     trouble: () => persistence.trouble,
     close: () => persistence.close(),
   };
@@ -204,17 +231,53 @@ function leaseTable(
   };
 }
 
-function engineStores(persistence: Persistence): ContainerStore & ImageStore & VolumeStore {
+const containerMark = (id: string): string => `container ${id}`;
+
+function containerTable(persistence: Persistence, marks: UnfinishedMarks): ContainerStore {
+  const put = (record: ContainerRecord): void =>
+    persistence.put('containers', [record.id, record.name, encodeRecord(record)]);
   return {
     containers: () => recordsOf<ContainerRecord>(persistence, 'containers'),
-    putContainer: (record) => persistence.put('containers', [record.id, record.name, encodeRecord(record)]),
-    deleteContainer: (id) => persistence.delete('containers', id),
+    putContainer(record) {
+      put(record);
+      marks.remove(containerMark(record.id));
+    },
+    putUnfinishedContainer(record) {
+      const isNew = !persistence.rows.containers.has(record.id);
+      try {
+        marks.add(containerMark(record.id));
+      } catch (error) {
+        if (isNew || !isDiskError(error)) throw error; // a removal goes on; one that a crash interrupts is reported
+      }
+      put(record);
+    },
+    isUnfinishedContainer: (id) => marks.has(containerMark(id)),
+    deleteContainer(id) {
+      persistence.delete('containers', id);
+      marks.remove(containerMark(id));
+    },
+  };
+}
+
+function imageTables(persistence: Persistence, marks: UnfinishedMarks): ImageStore {
+  return {
     images: () => recordsOf<ImageRecord>(persistence, 'images'),
     putImage: (record) => persistence.put('images', [record.id, encodeRecord(record)]),
     deleteImage: (id) => persistence.delete('images', id),
-    contentIntents: () => [...persistence.rows.content.keys()],
-    putContentIntent: (name) => persistence.put('content', [name]),
-    deleteContentIntent: (name) => persistence.delete('content', name),
+    contentIntents: () => [...persistence.rows.content.keys()].filter((name) => marks.has(name)),
+    putContentIntent(name) {
+      persistence.put('content', [name]);
+      marks.add(name);
+    },
+    deleteContentIntent(name) {
+      marks.remove(name);
+      persistence.delete('content', name);
+    },
+  };
+}
+
+function volumeTable(persistence: Persistence): VolumeStore {
+  return {
     volumes: () => recordsOf<VolumeRecord>(persistence, 'volumes'),
     putVolume: (record) => persistence.put('volumes', [record.name, encodeRecord(record)]),
     deleteVolume: (name) => persistence.delete('volumes', name),

@@ -342,3 +342,34 @@ test('a backup copy is made, whole, and used when the database and a record file
     'the damaged file is set aside',
   );
 });
+
+test('what an older database lists as unfinished is not unfinished when all generations are lost, too', () => {
+  const store = open();
+  fill(store, ['one']);
+  const id = newId();
+  store.putUnfinishedContainer(container(id, 'two', 'removing'));
+  store.putContentIntent('layer sha256:2');
+  const older = killed();
+  store.putContainer(container(id, 'two', 'created'));
+  store.putImage({ id: 'sha256:2', tags: [], lastTagged: 0n } as unknown as ImageRecord);
+  store.deleteContentIntent('layer sha256:2');
+  const interrupted = newId();
+  store.putUnfinishedContainer(container(interrupted, 'three', 'removing'));
+  store.putContentIntent('layer sha256:3');
+  const folder = killed();
+  store.close();
+
+  const current = open(folder);
+  assert.deepEqual(current.contentIntents(), ['layer sha256:3']);
+  assert.deepEqual([id, interrupted].map(current.isUnfinishedContainer), [false, true]);
+  current.close();
+
+  damages['the database replaced by an older copy']?.(folder, older);
+  rmSync(join(folder, 'records'), { recursive: true });
+  rmSync(join(folder, 'overlay/generation'));
+  const mistaken = open(folder);
+  assert.equal(mistaken.containers().find((record) => record.id === id)?.state.status, 'removing');
+  assert.equal(mistaken.isUnfinishedContainer(id), false);
+  assert.deepEqual(mistaken.contentIntents(), []);
+  mistaken.close();
+});

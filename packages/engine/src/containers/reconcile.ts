@@ -12,7 +12,7 @@ import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, containersDirectory } from '../paths.ts';
 import type { ExitStatus, RootFilesystems, Runtime, TaskInfo } from '../ports.ts';
-import { type ContainerIndex, hasProcess, isAlive } from '../records/container-index.ts';
+import { type ContainerIndex, hasProcess, isAlive, isDoomed } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
@@ -44,6 +44,7 @@ export interface ReconcileDependencies extends ExitDependencies, RemoveDependenc
 /** At the daemon's start. Network repair (`networks.start`) runs in here, once the running containers are known. */
 export async function reconcile(context: ReconcileDependencies): Promise<void> {
   const tasks = new Map((await context.runtime.list()).map((task) => [task.id, task]));
+  dropUnprovenRecords(context);
   const running = context.index.all().filter((record) => isRunning(tasks.get(record.id)) && !isDoomed(record));
   const ids = new Set(running.map(({ id }) => id));
   const unknown = await unknownContainers(context, tasks);
@@ -58,6 +59,20 @@ export async function reconcile(context: ReconcileDependencies): Promise<void> {
   reportUnknown(context, unknown);
   await finishVolumeRemovals(context);
   await restartAtBoot(context);
+}
+
+/**
+ * Records of unfinished creations and removals that no mark on the disk confirms: their database may be an older copy,
+ * and the container complete by now. Its data is then that of a container without a record, which is kept and reported.
+ */
+function dropUnprovenRecords({ index, logger }: ReconcileDependencies): void {
+  for (const { id, name } of index.all().filter((record) => isDoomed(record) && !index.isUnfinished(record.id))) {
+    logger.warn('dropping the record of an unfinished container that has no mark; its data is kept', {
+      container: id,
+      name,
+    });
+    index.delete(id);
+  }
 }
 
 /** After the runtime's event stream was interrupted: events of that time are lost. */
@@ -87,8 +102,6 @@ async function recordExecExits(context: ReconcileDependencies, containerId: stri
 }
 
 const isRunning = (task: TaskInfo | undefined): boolean => task?.status === 'running' || task?.status === 'paused';
-const isDoomed = (record: ContainerRecord): boolean =>
-  record.state.status === 'removing' || record.state.status === 'dead';
 
 /** The container runs. Its start may not have been recorded any more: a task that runs counts as started. */
 async function adopt(

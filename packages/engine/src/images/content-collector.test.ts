@@ -107,6 +107,27 @@ test('at the start only unneeded content of unfinished operations is removed', a
   assert.deepEqual([...intents], []);
 });
 
+test('content that an image names has no intent, also while other work still adds content', async () => {
+  const kept = { images: [imageOf('a', 'chain')], containerLayers: [] };
+  const { ledger, intents, blobs, layers } = ledgerOn(kept);
+  const gate = Promise.withResolvers<void>();
+  const slow = ledger.adding(async (adding) => {
+    await adding.write(blob('a'), nothing); // of an image that exists
+    await adding.write(blob('slow'), nothing);
+    await gate.promise;
+  });
+  await ledger.adding(async (adding) => {
+    await adding.write(blob('b'), nothing);
+    await adding.unpack({ ...blob('b'), size: 1 }, [], 'chain b');
+    assert.deepEqual([...intents].sort(), ['blob b', 'blob slow', 'layer chain b']);
+    kept.images.push(imageOf('b', 'chain b'));
+  });
+  assert.deepEqual([...intents], ['blob slow']);
+  gate.resolve();
+  await slow;
+  assert.deepEqual([[...intents], [...blobs], [...layers]], [[], ['a', 'b'], ['chain b']]);
+});
+
 test('progress ends with the work, and the work ends when the reader stops', async () => {
   const lines = [];
   for await (const line of progressOf(async (report) => {

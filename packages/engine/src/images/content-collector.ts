@@ -60,13 +60,13 @@ export class ContentCollector {
       return await work({
         write: (expected, stream) => this.#write(expected, stream),
         unpack: (layer, parents, chainId) => {
-          this.#layers.add(chainId);
-          this.#store.putContentIntent(layerName(chainId));
+          this.#addLayers([chainId]);
           return this.#content.unpack(layer, parents, chainId);
         },
       });
     } finally {
       this.#adders -= 1;
+      this.#settle();
       await this.#sweep();
     }
   }
@@ -75,25 +75,45 @@ export class ContentCollector {
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor> {
-    if (expected.digest !== undefined) this.#addBlob(expected.digest);
+    if (expected.digest !== undefined) this.#addBlobs([expected.digest]);
     const descriptor = await this.#content.write(expected, stream);
-    if (expected.digest === undefined) this.#addBlob(descriptor.digest);
+    if (expected.digest === undefined) this.#addBlobs([descriptor.digest]);
     return descriptor;
   }
 
   /** Removes those candidates that are not needed, at once or when the running additions have ended. */
   async release(candidates: Candidates): Promise<void> {
-    for (const digest of candidates.blobs) this.#addBlob(digest);
-    for (const chainId of candidates.layers) {
-      this.#layers.add(chainId);
-      this.#store.putContentIntent(layerName(chainId));
-    }
+    this.#addBlobs(candidates.blobs);
+    this.#addLayers(candidates.layers);
     await this.#sweep();
   }
 
-  #addBlob(digest: string): void {
-    this.#blobs.add(digest);
-    this.#store.putContentIntent(blobName(digest));
+  /** What an image or a container already needs is neither unfinished nor removed, and gets no intent. */
+  #addBlobs(digests: Iterable<string>): void {
+    const { blobs } = this.#needed();
+    for (const digest of digests) {
+      this.#blobs.add(digest);
+      if (!blobs.has(digest)) this.#store.putContentIntent(blobName(digest));
+    }
+  }
+
+  #addLayers(chainIds: Iterable<string>): void {
+    const { layers } = this.#needed();
+    for (const chainId of chainIds) {
+      this.#layers.add(chainId);
+      if (!layers.has(chainId)) this.#store.putContentIntent(layerName(chainId));
+    }
+  }
+
+  /** Ends the intents of what is needed by now, also while other work still adds content. */
+  #settle(): void {
+    if (this.#blobs.size + this.#layers.size === 0) return;
+    const needed = this.#needed();
+    const names = [
+      ...[...this.#blobs].filter((digest) => needed.blobs.has(digest)).map(blobName),
+      ...[...this.#layers].filter((chainId) => needed.layers.has(chainId)).map(layerName),
+    ];
+    for (const name of names) this.#store.deleteContentIntent(name);
   }
 
   /** Collects these, and what interrupted operations were adding or removing. */

@@ -75,7 +75,7 @@ export class ContainerIndex {
 
   /** A record of a creation in progress, not visible yet; after a crash reconcile removes what it names. */
   putIntent(record: ContainerRecord): void {
-    this.#store.putContainer(record);
+    this.#store.putUnfinishedContainer(record);
     this.#intents.add(record.id);
   }
 
@@ -85,7 +85,8 @@ export class ContainerIndex {
   }
 
   put(record: ContainerRecord): ContainerRecord {
-    this.#store.putContainer(record);
+    if (isDoomed(record)) this.#store.putUnfinishedContainer(record);
+    else this.#store.putContainer(record);
     this.#records.set(record.id, record);
     this.#intents.delete(record.id);
     return record;
@@ -109,6 +110,11 @@ export class ContainerIndex {
     this.#records.delete(id);
   }
 
+  /** False for a record of an older database that lists as unfinished what was finished since. */
+  isUnfinished(id: string): boolean {
+    return this.#store.isUnfinishedContainer(id);
+  }
+
   forgetIntent(id: string): void {
     this.#store.deleteContainer(id);
     this.#intents.delete(id);
@@ -125,6 +131,11 @@ function nameConflict(name: string, owner: string): NetyardError {
 /** True while a process exists or is about to: Docker's Running, which includes paused and restarting. */
 export function isAlive(record: ContainerRecord): boolean {
   return ['running', 'paused', 'restarting'].includes(record.state.status);
+}
+
+/** Being created or removed, or left by a removal that failed. */
+export function isDoomed(record: ContainerRecord): boolean {
+  return record.state.status === 'removing' || record.state.status === 'dead';
 }
 
 /** True while a process exists. */
