@@ -15,48 +15,63 @@ const work = `
 `;
 
 /** Checks a draft in another thread; resolves with SQLite's word on it. */
-function check(draft: string): Promise<string> {
+function check(draft: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(work, { eval: true, workerData: { draft } });
     worker.unref();
+    const end = (): void => void worker.terminate();
+    signal.addEventListener('abort', end);
     worker.once('message', resolve);
     worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the check ended without an answer')));
+    worker.once('exit', () => {
+      signal.removeEventListener('abort', end);
+      reject(new Error('the check ended without an answer'));
+    });
   });
 }
 
 export interface BackupOptions {
-  /** Writes the draft; rejects when it cannot. */
-  copy: (draft: string) => Promise<unknown>;
+  /** Writes the draft; rejects when it cannot, and soon after the signal is aborted. */
+  copy: (draft: string, signal: AbortSignal) => Promise<unknown>;
   path: string;
   everyMs: number;
   logger: Logger;
 }
 
-/** Keeps a copy that is at most that old, and the one before it. Returns how to end. */
-export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () => void {
-  let busy = false;
+/**
+ * Keeps a copy that is at most that old, and the one before it. Returns a function that ends this: it aborts the copy
+ * being made, if any, and resolves when nothing touches the files any more; undefined when that is so already.
+ */
+export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () => Promise<void> | undefined {
+  const ending = new AbortController();
+  let making: Promise<void> | undefined;
   const make = async (): Promise<void> => {
-    if (busy) return;
-    busy = true;
     const draft = `${path}.new`;
     try {
       rmSync(draft, { force: true });
-      await copy(draft);
-      const found = await check(draft);
+      await copy(draft, ending.signal);
+      const found = await check(draft, ending.signal);
       if (found !== 'ok') throw new Error(`the copy is not whole: ${found}`);
+      ending.signal.throwIfAborted();
       keepLast(path);
       renameSync(draft, path);
     } catch (error) {
-      rmSync(draft, { force: true });
-      logger.warn('the backup copy of the database could not be made', { error: messageOf(error) });
-    } finally {
-      busy = false;
+      for (const file of [draft, `${draft}-journal`, `${draft}-wal`]) rmSync(file, { force: true });
+      if (!ending.signal.aborted)
+        logger.warn('the backup copy of the database could not be made', { error: messageOf(error) });
     }
   };
-  const timer = setInterval(() => void make(), everyMs);
+  const timer = setInterval(() => {
+    making ??= make().finally(() => {
+      making = undefined;
+    });
+  }, everyMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    ending.abort();
+    return making;
+  };
 }
 
 /** Under a second name; the first one is never missing. */

@@ -41,7 +41,8 @@ import { marksInMemory, openUnfinishedMarks, type UnfinishedMarks } from './unfi
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
   /** Why the last changes are only in memory; undefined when everything is written. */
   trouble(): string | undefined;
-  close(): void;
+  /** Synchronous, unless a backup copy is being made: that is aborted first. */
+  close(): void | Promise<void>;
 }
 
 /** Opens or makes one file, without record files. `:memory:` for tests. Throws as `Database` does. */
@@ -98,7 +99,7 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
     if (!isDiskError(error)) throw error;
   }
   const endBackups = keepBackups({
-    copy: (draft) => backup(database.handle, draft),
+    copy: (draft, signal) => backup(database.handle, draft, { progress: () => signal.throwIfAborted() }),
     path: backupPath(dataRoot),
     everyMs: options.backupEveryMs ?? 10 * 60_000,
     logger: options.logger,
@@ -107,8 +108,8 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
   return {
     ...store,
     close() {
-      endBackups();
-      store.close();
+      const ended = endBackups();
+      return ended ? ended.then(() => store.close()) : store.close();
     },
   };
 }

@@ -38,8 +38,7 @@ beforeEach(() => {
   folders = [root];
 });
 afterEach(() => {
-  // A backup copy that was under way when its store was closed may still be written: then it is tried again.
-  for (const folder of folders) rmSync(folder, { recursive: true, maxRetries: 50 });
+  for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
 const open = (folder = root): Store => openDataRoot(folder, { logger: silentLogger });
@@ -329,7 +328,7 @@ test('a backup copy is made, whole, and used when the database and a record file
   const [one = ''] = fill(store, ['one', 'two']);
   const path = join(root, 'netyard.db.backup');
   while (!existsSync(`${path}.1`)) await pause(20);
-  store.close();
+  await store.close();
   writeFileSync(join(root, 'netyard.db'), 'garbage'.repeat(2000));
   writeFileSync(join(root, 'records/containers', `${one}.json`), '');
   const { lines } = recoverState(root);
@@ -341,6 +340,26 @@ test('a backup copy is made, whole, and used when the database and a record file
     readdirSync(root).some((name) => name.startsWith('netyard.db.aside-')),
     'the damaged file is set aside',
   );
+});
+
+test('a store that is closed while a backup copy is made leaves nothing of it, and logs nothing', async () => {
+  const logged: unknown[] = [];
+  const log = (...line: unknown[]): void => void logged.push(line);
+  const logger = { ...silentLogger, warn: log, error: log };
+  for (let round = 0; round < 20; round += 1) {
+    const folder = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
+    const store = openDataRoot(folder, { logger, backupEveryMs: 1 });
+    const draft = join(folder, 'netyard.db.backup.new');
+    while (!existsSync(draft)) await pause(0);
+    await store.close();
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes('.new')),
+      [],
+    );
+    rmSync(folder, { recursive: true });
+  }
+  await pause(20);
+  assert.deepEqual(logged, []);
 });
 
 test('what an older database lists as unfinished is not unfinished when all generations are lost, too', () => {
