@@ -172,7 +172,7 @@ describe('captures', { skip: cannotRun('netyard') }, () => {
       /^listening on eth0 .*\ncannot write \/dev\/full: no space left on device\n$/,
     ],
     [['web', '-w', '/tmp'], /^cannot write \/tmp: is a directory\n$/],
-    [['server1/web'], /No such peer: server1\nnetyard peer ls shows .* without a host\n$/],
+    [['server1/web'], /No such peer: server1\nrun `netyard peer ls` .* without a host\n$/],
     [['nope/foo'], /No such peer: nope\n/],
     [['server2/nobody'], /server2: No such container or network: nobody/],
     [['server2/web', 'icmp port 7'], /server2: illegal qualifier of 'port'|server2: .*(qualifier|syntax)/],
