@@ -1,4 +1,7 @@
-/** Under which address others reach this host, and which networks it stands in. Reads only; sends nothing. */
+/**
+ * Finds the address under which other hosts reach this host, and the networks it is attached to. Reads only; sends
+ * nothing.
+ */
 import { createSocket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -6,14 +9,14 @@ import { formatIp, NetyardError, type Prefix, parseIp, parsePrefix, prefixContai
 import type { EtcdSession } from './etcd/session.ts';
 
 export interface HostAddresses {
-  /** Of the uplink: where a connection that leaves this host begins. Undefined when there is no default route. */
+  /** Source address of connections through the default route. Undefined when there is no default route. */
   uplink(): Promise<string | undefined>;
-  /** Of all links that are up, loopback left out. */
+  /** Prefixes of all interfaces that are up, except loopback. */
   prefixes(): Prefix[];
 }
 
-// TEST-NET-1 (RFC 5737). Connecting a UDP socket chooses the route and sends nothing.
-const SOMEWHERE_ELSE = '192.0.2.1';
+// TEST-NET-1 (RFC 5737). Connecting a UDP socket selects a route and sends nothing.
+const EXTERNAL_ADDRESS = '192.0.2.1';
 
 export const hostAddresses: HostAddresses = {
   async uplink() {
@@ -21,7 +24,7 @@ export const hostAddresses: HostAddresses = {
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);
-        socket.connect(9, SOMEWHERE_ELSE, () => resolve());
+        socket.connect(9, EXTERNAL_ADDRESS, () => resolve());
       });
       return socket.address().address;
     } catch {
@@ -39,8 +42,8 @@ export const hostAddresses: HostAddresses = {
 };
 
 /**
- * The address on the way to etcd; when etcd is on this very host, the uplink's. Addresses of `containers`, the host's own
- * subnet when it is known, are none of the host's. Throws `invalid` when none can be found.
+ * This host's source address towards etcd; when etcd runs on this host, the uplink's. Addresses in `containers`, the
+ * host's own container subnet if known, are excluded. Throws `invalid` when no address can be determined.
  */
 export async function announcedAddress(
   session: EtcdSession,
@@ -56,7 +59,11 @@ export async function announcedAddress(
   if (found !== undefined) return found;
   const [only, ...more] = host.prefixes().map(formatIp).filter(isOutside);
   if (only !== undefined && more.length === 0) return only;
-  throw new NetyardError('invalid', 'which address of this host the others of the cluster reach is not clear', {
-    hint: 'give --cluster-address',
-  });
+  throw new NetyardError(
+    'invalid',
+    'cannot determine the address under which other hosts of the cluster reach this host',
+    {
+      hint: 'set --cluster-address',
+    },
+  );
 }

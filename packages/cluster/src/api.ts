@@ -1,31 +1,31 @@
-/** Where a host's API listens: what it announces of that, and what the others believe. Pure. */
+/** API addresses of hosts: what a host announces, and validation of what others announce. Pure. */
 import { parseIp } from '@netyard/core';
 
-/** A TCP port that only clients with certificates are let in at. */
+/** A TCP port that accepts only clients with certificates. */
 export interface ApiListener {
-  /** '' = all of the host's, as are 0.0.0.0 and ::. */
+  /** '', 0.0.0.0 and :: mean all addresses of the host. */
   address: string;
   port: number;
 }
 
-/** Of the first one that is reached at the address under which the others know the host; undefined without one. */
+/** URL of the first listener that is reachable at the host's announced address; undefined when there is none. */
 export function announcedApi(listeners: readonly ApiListener[], address: string): string | undefined {
-  const found = listeners.find((listener) => listener.port > 0 && hears(listener.address, address));
+  const found = listeners.find((listener) => listener.port > 0 && accepts(listener.address, address));
   return found && `https://${address}:${found.port}`;
 }
 
-function hears(listening: string, address: string): boolean {
+function accepts(listening: string, address: string): boolean {
   if (listening === '' || listening === address) return true;
   try {
     return parseIp(listening).value === 0n;
   } catch {
-    return false; // a name: which of the host's addresses it means is not known
+    return false; // a host name: its address is unknown
   }
 }
 
 /**
- * Whether a host may announce this: TLS, a literal address, and no other than its own. One that points elsewhere would
- * send what is meant for that host to whomever it likes.
+ * Whether a host may announce this URL: TLS, and its own literal address. A URL that points elsewhere would redirect
+ * requests meant for that host.
  */
 export function isApiOf(url: string, address: string): boolean {
   const [, host, port] = /^https:\/\/([0-9.]+):([1-9]\d{0,4})$/.exec(url) ?? [];

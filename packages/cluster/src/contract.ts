@@ -1,47 +1,48 @@
 /**
- * What the cluster box offers: this host's membership in a set of hosts that etcd keeps. It knows hosts, their subnets
- * and published names as plain data; it makes no routes (network does) and answers no queries (names does).
+ * The public interface of the cluster package: this host's membership in a set of hosts stored in etcd. It handles
+ * hosts, their subnets and published names as plain data; it sets up no routes (network does) and answers no DNS
+ * queries (dns does).
  *
- * Keys, below `/netyard/CLUSTER/`: `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`. Whatever
- * stands for a living host hangs on that host's lease; a subnet is reserved for longer, on a lease of its own.
+ * Keys below `/netyard/CLUSTER/`: `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`. Keys of a
+ * live host are attached to that host's lease; a subnet is reserved for longer, by a separate lease.
  */
 
-/** Another host, or this one, as it announces itself. Not checked against this host's view: network refuses liars. */
+/** A host as it announces itself. Not validated against this host's view: network rejects conflicting hosts. */
 export interface ClusterHost {
-  /** Unique in the cluster; the host's hostname unless `--cluster-host-name` says otherwise. */
+  /** Unique in the cluster. Default: the hostname; `--cluster-host-name` overrides it. */
   name: string;
-  /** Of the uplink, without prefix length. */
+  /** Address of the uplink, without prefix length. */
   address: string;
-  /** Of its containers. */
+  /** Subnets of its containers. */
   subnets: string[];
-  /** Nanoseconds since 1970: since when it is a member without interruption. */
+  /** Start of its uninterrupted membership, in nanoseconds since the Unix epoch. */
   since: bigint;
   self: boolean;
-  /** Where its daemon's API is to be asked, `https://ADDRESS:PORT` at its own address; absent when it announces none. */
+  /** URL of its daemon's API, `https://ADDRESS:PORT` at its own address; absent when it announces none. */
   api?: string;
-  /** What it announces instead of one, and is not believed. */
+  /** An announced URL that was rejected. */
   refusedApi?: string;
 }
 
 /** A container whose name other hosts resolve. */
 export interface PublishedName {
   host: string;
-  /** Of the container, without the leading slash. */
+  /** Name of the container, without the leading slash. */
   name: string;
   containerId: string;
   /** IPv4, without prefix length. */
   address: string;
 }
 
-/** A subnet that is kept for a host which is not there (any more). */
+/** A subnet reserved for a host that is not a member at the moment. */
 export interface Reservation {
   subnet: string;
   host: string;
-  /** The host's last one. */
+  /** The host's last address. */
   address: string;
 }
 
-/** Something in etcd that is skipped because it is not well-formed. */
+/** A key in etcd that is ignored because its value is malformed. */
 export interface ClusterProblem {
   /** `hosts/server2` */
   key: string;
@@ -51,55 +52,61 @@ export interface ClusterProblem {
 export type ClusterChange =
   | { type: 'host'; action: 'join' | 'update' | 'leave'; host: ClusterHost }
   | { type: 'name'; action: 'set' | 'remove'; name: PublishedName }
-  /** What is wrong with this host's own membership: see `ClusterView.problem`. */
+  /** A problem of this host's own membership: see `ClusterView.problem`. */
   | { type: 'membership'; problem: string }
-  /** Something malformed came (or went: `problem` is empty). */
+  /** A malformed key appeared, or disappeared (`problem` is empty). */
   | { type: 'problem'; key: string; problem: string }
   /**
-   * etcd went away (`reason` says how) or came back; after `connected` all that was missed has been told. `left`: this
-   * host has left by request.
+   * etcd became unreachable (`away`; `reason` says why) or reachable; before `connected`, all missed changes have been
+   * reported. `left`: this host has left by request.
    */
   | { type: 'connection'; state: 'connected' | 'away' | 'left'; reason?: string };
 
 export interface ClusterView {
-  /** Of `--cluster`; apart from others on the same etcd. */
+  /** The name in `--cluster`, which separates clusters on the same etcd. */
   name: string;
   hostName: string;
-  /** This host's own, `192.168.12.0/24`. */
+  /** This host's own subnet, `192.168.12.0/24`. */
   subnet: string;
-  /** The pool that hosts' subnets are taken from, and one's prefix length. */
+  /** The pool of host subnets, and the prefix length of one. */
   pool: { subnet: string; subnetSize: number };
   connection: 'connected' | 'away' | 'left';
-  /** Why it is away; empty when it is not. */
+  /** Why etcd is unreachable; empty when connected. */
   reason: string;
-  /** What is wrong with this host's own membership, such as a subnet that is another's now; empty when all is well. */
+  /**
+   * A problem of this host's own membership, such as a subnet that belongs to another host now; empty when there is
+   * none.
+   */
   problem: string;
   endpoints: string[];
 }
 
 export interface Cluster {
   view(): ClusterView;
-  /** What is known now, also while etcd is away; own host included. */
+  /** The known hosts including this one, also while etcd is unreachable. */
   hosts(): readonly ClusterHost[];
-  /** Of all hosts, own included. */
+  /** Published names of all hosts, including this one. */
   names(): readonly PublishedName[];
   reservations(): readonly Reservation[];
   problems(): readonly ClusterProblem[];
   /**
-   * Makes the names that this host publishes exactly these; written now, or when etcd is back. Only the differences
-   * travel. Those of an earlier run stay until the first call.
+   * Replaces the names that this host publishes; writes the differences now, or when etcd is reachable again. Names of
+   * an earlier run stay until the first call.
    */
   publish(names: readonly Omit<PublishedName, 'host'>[]): void;
   changes(listener: (change: ClusterChange) => void): () => void;
-  /** The host's links or addresses have changed: a connection from an address that is gone is opened anew at once. */
+  /**
+   * Call after changes of the host's interfaces or addresses: reconnects immediately when the connection's local
+   * address no longer exists.
+   */
   networkChanged(): void;
-  /** Gives the subnet back and takes the host's keys away. The daemon keeps what it has until its restart. */
+  /** Releases the subnet and deletes the host's keys. The daemon keeps using its subnet until it restarts. */
   leave(): Promise<void>;
   /**
-   * Gives back the subnets that are kept for a host which is gone; returns them. `conflict` when it is there,
-   * `not-found` when nothing is kept for it.
+   * Releases the subnets reserved for a host that is gone, and returns them. Throws `conflict` when the host is a
+   * member, `not-found` when nothing is reserved for it.
    */
   release(host: string): Promise<string[]>;
-  /** Stops watching; keys stay until their lease ends, so that a restart is no leave. */
+  /** Stops watching. The keys stay until their lease expires, so that a restart is not a leave. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * What is known of the other hosts, from etcd's keys: takes lists and changes, returns what they mean. Own keys pass
- * through unnoticed. No I/O.
+ * An index of the other hosts, built from etcd's keys: applies lists and changes, and returns the resulting events.
+ * Ignores this host's own keys. No I/O.
  */
 import { messageOf } from '@netyard/core';
 import { isApiOf } from './api.ts';
@@ -10,7 +10,7 @@ import type { KeyChange } from './etcd/watch.ts';
 import { parseKey, prefixOf } from './keys.ts';
 import { type HostValue, parseHost, parseName, parseSubnet } from './values.ts';
 
-/** One key that means something, with the text it was read from. */
+/** A parsed key with the text of its value. */
 type Known = { text: string } & (
   | { kind: 'host'; host: ClusterHost }
   | { kind: 'name'; name: PublishedName }
@@ -22,7 +22,7 @@ export class Directory {
   readonly #self: string;
   readonly #known = new Map<string, Known>();
   readonly #problems = new Map<string, string>();
-  /** Lists are asked for more often than they change. */
+  /** Cached lists: read more often than changed. */
   #hosts: ClusterHost[] | undefined;
   #names: PublishedName[] | undefined;
 
@@ -41,7 +41,7 @@ export class Directory {
     return this.#names;
   }
 
-  /** Subnets whose holder does not announce them now. */
+  /** Subnets whose owner does not announce them at the moment. */
   reservations(): Reservation[] {
     const announced = new Set(this.hosts().flatMap((host) => host.subnets));
     return [...this.#known.values()].flatMap((known) =>
@@ -55,7 +55,7 @@ export class Directory {
     return [...this.#problems].map(([key, problem]) => ({ key, problem }));
   }
 
-  /** Makes what is known exactly these. Returns what that changed. */
+  /** Replaces the contents and returns the changes. */
   replace(entries: readonly Entry[]): ClusterChange[] {
     const present = new Set(entries.map((entry) => entry.key));
     const gone = [...this.#known.keys(), ...this.#problems.keys()].filter((key) => !present.has(this.#full(key)));
@@ -68,12 +68,12 @@ export class Directory {
     );
   }
 
-  /** For a start while etcd is away. */
+  /** Loads saved entries, for a start while etcd is unreachable. */
   restore(entries: readonly { key: string; text: string }[]): void {
     for (const { key, text } of entries) this.#take({ key: this.#full(key), value: text, lease: 0n, modRevision: 0n });
   }
 
-  /** Keys and texts as `restore` takes them. */
+  /** Entries in the form that `restore` accepts. */
   save(): { key: string; text: string }[] {
     return [...this.#known].map(([key, { text }]) => ({ key, text }));
   }
@@ -89,7 +89,7 @@ export class Directory {
       const known = this.#read(entry);
       if (!known) return [];
       this.#set(key, known);
-      return [...this.#solved(key), ...told(known, before)];
+      return [...this.#clearProblem(key), ...changesOf(known, before)];
     } catch (error) {
       const problem = messageOf(error);
       const isNew = this.#problems.get(key) !== problem;
@@ -101,7 +101,7 @@ export class Directory {
 
   #read({ key, value }: Entry): Known | undefined {
     const parsed = parseKey(this.#cluster, key);
-    if (!parsed) throw new Error('this key means nothing to Netyard');
+    if (!parsed) throw new Error('unknown key');
     if (parsed.kind === 'host') {
       if (parsed.name === this.#self) return undefined;
       return { text: value, kind: 'host', host: hostOf(parsed.name, parseHost(value)) };
@@ -110,7 +110,7 @@ export class Directory {
       if (parsed.host === this.#self) return undefined;
       return { text: value, kind: 'name', name: { host: parsed.host, name: parsed.name, ...parseName(value) } };
     }
-    if (parsed.kind === 'config') return undefined; // joining reads it
+    if (parsed.kind === 'config') return undefined; // read by join.ts
     const { id, host, address } = parseSubnet(value);
     return { text: value, kind: 'subnet', id, reservation: { subnet: parsed.subnet, host, address } };
   }
@@ -123,14 +123,14 @@ export class Directory {
     if (kind === 'name') this.#names = undefined;
   }
 
-  #solved(key: string): ClusterChange[] {
+  #clearProblem(key: string): ClusterChange[] {
     return this.#problems.delete(key) ? [{ type: 'problem', key, problem: '' }] : [];
   }
 
   #forget(key: string): ClusterChange[] {
     const before = this.#known.get(key);
     this.#set(key, undefined);
-    const changes = this.#solved(key);
+    const changes = this.#clearProblem(key);
     if (before?.kind === 'host') changes.push({ type: 'host', action: 'leave', host: before.host });
     if (before?.kind === 'name') changes.push({ type: 'name', action: 'remove', name: before.name });
     return changes;
@@ -143,7 +143,7 @@ function hostOf(name: string, { address, subnets, since, api }: HostValue): Clus
   return isApiOf(api, address) ? { ...host, api } : { ...host, refusedApi: api };
 }
 
-function told(known: Known, before: Known | undefined): ClusterChange[] {
+function changesOf(known: Known, before: Known | undefined): ClusterChange[] {
   if (known.kind === 'host') return [{ type: 'host', action: before ? 'update' : 'join', host: known.host }];
   return known.kind === 'name' ? [{ type: 'name', action: 'set', name: known.name }] : [];
 }

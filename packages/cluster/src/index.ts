@@ -1,4 +1,4 @@
-/** The door of the cluster box: membership in a set of hosts that etcd keeps. */
+/** Public API of the cluster package: membership in a set of hosts stored in etcd. */
 export type { ApiListener } from './api.ts';
 export type {
   Cluster,

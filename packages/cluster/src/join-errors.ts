@@ -1,4 +1,4 @@
-/** Why a host cannot become a member, in words. Pure. */
+/** Errors that explain why a host cannot become a member. Pure. */
 import { NetyardError } from '@netyard/core';
 import { poolCount } from './pool.ts';
 import type { Records } from './records.ts';
@@ -6,40 +6,40 @@ import type { Pool } from './values.ts';
 
 const conflict = (message: string, hint: string): NetyardError => new NetyardError('conflict', message, { hint });
 
-export function poolDiffers(cluster: string, has: Pool, asked: Partial<Pool>): NetyardError {
-  const size = asked.subnetSize === undefined ? '' : ` in pieces of /${asked.subnetSize}`;
+export function poolDiffers(cluster: string, actual: Pool, requested: Partial<Pool>): NetyardError {
+  const size = requested.subnetSize === undefined ? '' : ` with subnets of /${requested.subnetSize}`;
   return conflict(
-    `cluster ${cluster} has ${has.subnet} in pieces of /${has.subnetSize}; this host was given ${asked.subnet ?? has.subnet}${size}`,
-    'every member has the same pool: leave --cluster-subnet and --cluster-subnet-size away to take the cluster’s',
+    `cluster ${cluster} has ${actual.subnet} with subnets of /${actual.subnetSize}; this host is configured with ${requested.subnet ?? actual.subnet}${size}`,
+    'omit --cluster-subnet and --cluster-subnet-size to use the pool of the cluster',
   );
 }
 
-export const namesake = (cluster: string, name: string, address: string): NetyardError =>
+export const hostNameTaken = (cluster: string, name: string, address: string): NetyardError =>
   conflict(
-    `cluster ${cluster} has a host ${name} already, at ${address}`,
-    'give this one another --cluster-host-name; if the other is gone, its name is free when its lease ends',
+    `cluster ${cluster} already has a host ${name} at ${address}`,
+    'set another --cluster-host-name; if the other host is gone, wait until its lease expires',
   );
 
-export const twins = (name: string, address: string): NetyardError =>
+export const duplicateIdentity = (name: string, address: string): NetyardError =>
   conflict(
-    `this host has the identity of ${name} at ${address}, which is there: its data root is a copy`,
-    'remove the folder cluster in the copy’s --data-root, and start it again',
+    `this host has the same identity as the member ${name} at ${address}: its data root is a copy`,
+    'remove the folder cluster in the --data-root of the copy and restart its daemon',
   );
 
 export const subnetTaken = (subnet: string, host: string, address: string): NetyardError =>
   conflict(
-    `${subnet} is the subnet of host ${host}${address === '' ? '' : ` at ${address}`}`,
-    'leave --bip away to take a free one',
+    `${subnet} belongs to host ${host}${address === '' ? '' : ` at ${address}`}`,
+    'omit --bip to get a free subnet',
   );
 
-/** Names those that hold a subnet without being there: theirs can be had. */
+/** The error of a pool without a free subnet; its hint lists hosts that are gone but still hold one. */
 export function fullPool(pool: Pool, records: Records): NetyardError {
   const gone = [...records.subnets.values()].filter(({ host }) => !records.hosts.has(host)).map(({ host }) => host);
   const count = poolCount(pool);
   return conflict(
     `--cluster-subnet ${pool.subnet} is full: ${count === 1 ? 'its only subnet' : `none of its ${count} subnets`} of /${pool.subnetSize} is free`,
     gone.length === 0
-      ? 'take a host out with netyard cluster leave'
-      : `${gone.toSorted().join(', ')} hold${gone.length === 1 ? 's' : ''} one without being there: netyard cluster release HOST gives it back`,
+      ? 'remove a host with `netyard cluster leave`'
+      : `${gone.toSorted().join(', ')} hold${gone.length === 1 ? 's' : ''} one but ${gone.length === 1 ? 'is' : 'are'} gone: release it with \`netyard cluster release HOST\``,
   );
 }

@@ -1,14 +1,14 @@
 /**
- * How a host becomes a member, and one again after it was away: one transaction in etcd that takes the subnet, writes
- * the host's key and, for the first host, the cluster's pool, each only if nobody else has. Etcd decides every race; a
- * loser looks again.
+ * Joins a host to the cluster, or rejoins it after an absence: one etcd transaction that takes the subnet, writes the
+ * host's key and, for the first host, the pool, each only if no other host has written it. etcd decides every race; the
+ * loser retries.
  */
 import { NetyardError, type Prefix, parseIp } from '@netyard/core';
 import { grantLease, renewLease, revokeLease } from './etcd/lease.ts';
 import { type Entry, listPrefix, type Snapshot } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { put, remove, type Transaction, unchanged } from './etcd/txn.ts';
-import { fullPool, namesake, poolDiffers, subnetTaken, twins } from './join-errors.ts';
+import { duplicateIdentity, fullPool, hostNameTaken, poolDiffers, subnetTaken } from './join-errors.ts';
 import { encodeKey, prefixOf } from './keys.ts';
 import { chooseSubnet, defaultPool, isOfPool } from './pool.ts';
 import { type Records, readRecords } from './records.ts';
@@ -18,41 +18,43 @@ export interface JoinRequest {
   cluster: string;
   id: string;
   hostName: string;
-  /** Where others reach this host. */
+  /** Address under which other hosts reach this host. */
   address: string;
-  /** The API there. */
+  /** URL of the API at this address. */
   api?: string;
-  /** As asked for; what is not there is the cluster's. */
+  /** The requested pool; omitted fields are taken from the cluster. */
   pool: Partial<Pool>;
-  /** A subnet that was asked for (`--bip`): this one or none. */
-  wanted?: string;
-  /** The last one. */
-  kept?: string;
-  /** Whether the host runs with the kept one already, and cannot take another. */
+  /** A required subnet (`--bip`): join with this one or fail. */
+  requiredSubnet?: string;
+  /** The subnet of the last membership. */
+  lastSubnet?: string;
+  /** Whether the last subnet is in use, so that another one cannot be taken. */
   bound: boolean;
   leaseSeconds: number;
   reservationSeconds: number;
-  /** Nanoseconds since 1970. */
+  /** Nanoseconds since the Unix epoch. */
   now: bigint;
-  /** Networks that this host stands in. */
+  /** Networks that this host is attached to. */
   avoid: readonly Prefix[];
 }
 
 export interface Joined {
   pool: Pool;
   subnet: string;
-  /** Set when the subnet that the host is bound to is another's: then it has no lease and announces nothing. */
+  /**
+   * Set when the subnet that the host is bound to belongs to another host: it then has no lease and announces nothing.
+   */
   lostTo?: { host: string; address: string };
   leases?: { host: bigint; subnet: bigint };
-  /** Nanoseconds since 1970: since when it is a member without interruption. */
+  /** Start of the uninterrupted membership, in nanoseconds since the Unix epoch. */
   since: bigint;
-  /** As of before the host's own writing. */
+  /** The cluster's keys before this host's own writes. */
   snapshot: Snapshot;
 }
 
 type Leases = NonNullable<Joined['leases']>;
 
-/** Each time somebody else has got what was looked at, so that it went to them. */
+/** Each attempt fails only when another host has changed the keys that were read. */
 const ATTEMPTS = 100;
 
 /** Throws `conflict` (see join-errors), and what a call throws. */
@@ -79,10 +81,13 @@ export async function joinCluster(session: EtcdSession, request: JoinRequest): P
       return { pool, subnet, since, leases, snapshot };
     }
   }
-  throw new NetyardError('unavailable', `others were quicker ${ATTEMPTS} times in joining cluster ${request.cluster}`);
+  throw new NetyardError(
+    'unavailable',
+    `cannot join cluster ${request.cluster}: ${ATTEMPTS} attempts conflicted with other hosts`,
+  );
 }
 
-/** The cluster's pool; the first host's is what it asks for, or the default one. */
+/** The cluster's pool; the first host sets it to its requested or the default one. */
 function agreePool(records: Records, { pool, cluster }: JoinRequest): Pool {
   const given = records.pool;
   if (!given) return { ...defaultPool, ...pool };
@@ -93,26 +98,26 @@ function agreePool(records: Records, { pool, cluster }: JoinRequest): Pool {
   return given.value;
 }
 
-/** Returns the keys of the same host under an earlier name. */
+/** Rejects duplicate names and identities; returns the keys of the same host under an earlier name. */
 function rejectDuplicates(records: Records, { id, hostName, address, cluster }: JoinRequest): Entry[] {
   const same = records.hosts.get(hostName);
-  if (same && same.id !== id) throw namesake(cluster, hostName, same.address);
+  if (same && same.id !== id) throw hostNameTaken(cluster, hostName, same.address);
   const others = [...records.hosts].filter(([name, host]) => name !== hostName && host.id === id);
   const living = others.find(([, host]) => host.address !== address);
-  if (living) throw twins(living[0], living[1].address);
+  if (living) throw duplicateIdentity(living[0], living[1].address);
   return others.map(([, host]) => host.entry);
 }
 
 function pickSubnet(records: Records, pool: Pool, request: JoinRequest): string {
-  const { id, wanted, kept, bound } = request;
+  const { id, requiredSubnet, lastSubnet, bound } = request;
   const isFree = (subnet: string): boolean => (records.subnets.get(subnet)?.id ?? id) === id;
-  if (wanted !== undefined && !bound) {
-    if (!isOfPool(pool, wanted)) throw poolDiffers(request.cluster, pool, { subnet: wanted });
-    const holder = records.subnets.get(wanted);
-    if (holder && holder.id !== id) throw subnetTaken(wanted, holder.host, holder.address);
-    return wanted;
+  if (requiredSubnet !== undefined && !bound) {
+    if (!isOfPool(pool, requiredSubnet)) throw poolDiffers(request.cluster, pool, { subnet: requiredSubnet });
+    const holder = records.subnets.get(requiredSubnet);
+    if (holder && holder.id !== id) throw subnetTaken(requiredSubnet, holder.host, holder.address);
+    return requiredSubnet;
   }
-  if (kept !== undefined && (bound || (isOfPool(pool, kept) && isFree(kept)))) return kept;
+  if (lastSubnet !== undefined && (bound || (isOfPool(pool, lastSubnet) && isFree(lastSubnet)))) return lastSubnet;
   for (const [subnet, holder] of records.subnets) if (holder.id === id) return subnet;
   const hosts = [...records.hosts.values()].map(({ address }): Prefix => ({ ...parseIp(address), length: 32 }));
   const avoid = [...request.avoid, ...hosts];
@@ -121,7 +126,7 @@ function pickSubnet(records: Records, pool: Pool, request: JoinRequest): string 
   return chosen;
 }
 
-/** Those of an earlier run are taken over, so that its names and its subnet live on. */
+/** Reuses the leases of an earlier run, so that its names and its subnet stay valid. */
 async function holdLeases(
   session: EtcdSession,
   records: Records,
@@ -153,7 +158,7 @@ function planWrites(
   const own = records.hosts.get(hostName);
   const announced = { id, address, subnets: [subnet], since: own?.since ?? now };
   const host = encodeHost(api === undefined ? announced : { ...announced, api });
-  const wanted = [
+  const desired = [
     {
       key: encodeKey(cluster, { kind: 'config' }),
       value: records.pool?.entry.value ?? encodePool(pool),
@@ -169,19 +174,19 @@ function planWrites(
   const surplus = [...records.subnets].flatMap(([text, held]) =>
     held.id === id && text !== subnet ? [held.entry] : [],
   );
-  const puts = wanted.filter(({ before, value, lease }) => before?.value !== value || before.lease !== lease);
+  const puts = desired.filter(({ before, value, lease }) => before?.value !== value || before.lease !== lease);
   const deletes = [...surplus, ...stale];
   if (puts.length === 0 && deletes.length === 0) return { compare: [], success: [] };
   return {
     compare: [
-      ...wanted.map(({ key, before }) => unchanged(key, before?.modRevision ?? 0n)),
+      ...desired.map(({ key, before }) => unchanged(key, before?.modRevision ?? 0n)),
       ...deletes.map((entry) => unchanged(entry.key, entry.modRevision)),
     ],
     success: [...puts.map(({ key, value, lease }) => put(key, value, lease)), ...deletes.map(({ key }) => remove(key))],
   };
 }
 
-/** A host whose subnet is another's announces nothing. */
+/** A host whose subnet belongs to another host announces nothing. */
 async function withdraw(session: EtcdSession, records: Records, { hostName, id }: JoinRequest): Promise<void> {
   const own = records.hosts.get(hostName);
   if (own?.id === id && own.entry.lease !== 0n) await revokeLease(session, own.entry.lease);

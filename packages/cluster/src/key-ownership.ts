@@ -1,4 +1,4 @@
-/** Whether somebody else has laid hands on this host's own keys. Pure. */
+/** Detects changes of this host's own keys by other programs. Pure. */
 import type { KeyChange } from './etcd/watch.ts';
 import { encodeKey } from './keys.ts';
 import { parseHost, parseSubnet } from './values.ts';
@@ -10,7 +10,7 @@ export interface OwnKeys {
   subnet: string;
 }
 
-/** The host's key or its subnet's was deleted (a lease that ran out does that), or holds another one's id. */
+/** Whether the host's key or its subnet's was deleted (also by an expired lease) or contains another host's id. */
 export function isForeign({ action, entry }: KeyChange, { cluster, hostName, id, subnet }: OwnKeys): boolean {
   const isHost = entry.key === encodeKey(cluster, { kind: 'host', name: hostName });
   if (!isHost && entry.key !== encodeKey(cluster, { kind: 'subnet', subnet })) return false;
@@ -18,6 +18,6 @@ export function isForeign({ action, entry }: KeyChange, { cluster, hostName, id,
   try {
     return (isHost ? parseHost(entry.value) : parseSubnet(entry.value)).id !== id;
   } catch {
-    return true; // we write nothing that cannot be read
+    return true; // this host writes valid values only
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Where things stand in etcd: keys below `/netyard/CLUSTER/` as data, and back. Pure.
+ * Encodes and parses etcd keys below `/netyard/CLUSTER/`. Pure.
  *
  * `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`.
  */
@@ -11,7 +11,7 @@ export type ClusterKey =
   | { kind: 'host'; name: string }
   | { kind: 'name'; host: string; name: string };
 
-/** With a slash at its end, so that a cluster `a` has nothing of a cluster `ab`. */
+/** Ends with a slash, so that cluster `a` does not include cluster `ab`. */
 export const prefixOf = (cluster: string): string => `/netyard/${cluster}/`;
 
 export function encodeKey(cluster: string, key: ClusterKey): string {
@@ -22,7 +22,7 @@ export function encodeKey(cluster: string, key: ClusterKey): string {
   return `${prefix}names/${key.host}/${key.name}`;
 }
 
-/** Undefined for what is not ours to understand. */
+/** Undefined for unknown keys. */
 export function parseKey(cluster: string, text: string): ClusterKey | undefined {
   const prefix = prefixOf(cluster);
   if (!text.startsWith(prefix)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * This host as a member: connects to one endpoint after the other, joins, and then follows the others, renews its
- * leases and writes its names until the connection ends; then again. What is known stays known meanwhile.
+ * This host as a member: connects to an endpoint, joins, then follows the other hosts, renews its leases and writes its
+ * names until the connection ends; then tries the next endpoint. Known hosts stay known meanwhile.
  */
 import { once } from 'node:events';
 import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
@@ -14,7 +14,7 @@ import { type ClusterUrl, type EtcdEndpoint, formatEndpoint, parseClusterUrl } f
 import type { KeyChange } from './etcd/watch.ts';
 import type { Joined } from './join.ts';
 import { isForeign } from './key-ownership.ts';
-import { forgetPool, releaseSubnets, yieldSubnet } from './leave.ts';
+import { deletePoolIfUnused, releaseSubnets, revokeLeases } from './leave.ts';
 import type { MembershipFiles, SavedMembership } from './membership-file.ts';
 import type { ClusterOptions } from './options.ts';
 import { defaultPool } from './pool.ts';
@@ -22,18 +22,18 @@ import { Publisher } from './publisher.ts';
 import { combineErrors, delayAfter, pause, Rotation } from './retry.ts';
 import { type StartedMembership, startMembership } from './start-membership.ts';
 
-/** A connection that lasted longer was a good one: the next is opened without delay. */
-const SOUND_MS = 5_000;
-const START_PATIENCE_MS = 10_000;
+/** After a connection that lasted at least this long, the next one is opened without delay. */
+const STABLE_MS = 5_000;
+const START_TIMEOUT_MS = 10_000;
 const START_RETRY_MS = 500;
 const SAVE_DELAY_MS = 500;
-const LOOK_DELAY_MS = 100;
+const ADDRESS_CHECK_DELAY_MS = 100;
 
 export class Member implements Cluster {
   readonly #options: ClusterOptions;
   readonly #logger: Logger;
   readonly #url: ClusterUrl;
-  readonly #kept: MembershipFiles;
+  readonly #files: MembershipFiles;
   readonly #directory: Directory;
   readonly #publisher: Publisher;
   readonly #rotation: Rotation<EtcdEndpoint>;
@@ -44,7 +44,7 @@ export class Member implements Cluster {
   #left = false;
   #leaving: Promise<unknown> = Promise.resolve();
   #membership: SavedMembership | undefined;
-  /** The subnet is in use: another one cannot be taken any more. */
+  /** The subnet is in use and cannot be changed any more. */
   #bound = false;
   #since: bigint;
   #entered: StartedMembership | undefined;
@@ -52,33 +52,36 @@ export class Member implements Cluster {
   #reason = '';
   #problem = '';
   #hosts: readonly ClusterHost[] | undefined;
-  /** This host's addresses when they were looked at last. */
-  #seen: string;
+  /** This host's addresses at the last check. */
+  #lastAddresses: string;
   #waiting: AbortController | undefined;
   #saving: NodeJS.Timeout | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #addressCheck: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: ClusterOptions, kept: MembershipFiles) {
+  constructor(options: ClusterOptions, files: MembershipFiles) {
     const { settings, logger, clock } = options;
     this.#options = options;
     this.#logger = logger;
-    this.#kept = kept;
+    this.#files = files;
     this.#url = parseClusterUrl(settings.url);
     this.#directory = new Directory(this.#url.name, settings.hostName);
     this.#publisher = new Publisher(this.#url.name, settings.hostName);
     this.#addresses = options.addresses ?? hostAddresses;
-    this.#seen = this.#addresses.prefixes().map(formatIp).join();
+    this.#lastAddresses = this.#addresses.prefixes().map(formatIp).join();
     this.#random = options.random ?? Math.random;
     this.#since = clock.now();
     const first = Math.floor(this.#random() * this.#url.endpoints.length);
     this.#rotation = new Rotation(this.#url.endpoints, first);
   }
 
-  /** Joins, or goes on with `usable`, the last membership, while nobody answers. Rejects when neither is possible. */
+  /**
+   * Joins, or continues with `usable`, the last membership, while etcd is unreachable. Rejects when neither is
+   * possible.
+   */
   async start(usable: SavedMembership | undefined): Promise<void> {
     this.#membership = usable;
-    const deadline = performance.now() + START_PATIENCE_MS;
+    const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
       if ('entered' in round) {
@@ -88,18 +91,18 @@ export class Member implements Cluster {
       }
       const error = combineErrors(round.errors);
       if (error.code !== 'unavailable') throw error;
-      if (usable) return this.#startAway(error);
+      if (usable) return this.#startOffline(error);
       if (performance.now() > deadline) throw error;
       await pause(START_RETRY_MS, this.#closing.signal);
     }
   }
 
-  #startAway(error: NetyardError): void {
+  #startOffline(error: NetyardError): void {
     this.#bound = true;
-    const known = this.#kept.known();
+    const known = this.#files.known();
     if (known?.cluster === this.#url.name) this.#directory.restore(known.entries);
     this.#reason = messageOf(error);
-    this.#logger.warn('etcd is away: begun with what was known last', { reason: this.#reason });
+    this.#logger.warn('etcd is unreachable: started with the last known state', { reason: this.#reason });
     this.#running = this.#run(undefined);
   }
 
@@ -110,7 +113,7 @@ export class Member implements Cluster {
         const began = performance.now();
         const why = await this.#stay(entered);
         this.#logger.debug('the connection to etcd ended', { reason: why });
-        if (performance.now() - began > SOUND_MS) failures = 0;
+        if (performance.now() - began > STABLE_MS) failures = 0;
       }
       if (failures > 0 && !this.#isOver()) await this.#pause(delayAfter(failures, this.#random()));
       if (this.#isOver()) return;
@@ -123,47 +126,47 @@ export class Member implements Cluster {
   async #enter(endpoint: EtcdEndpoint): Promise<StartedMembership> {
     const { settings, clock } = this.#options;
     const addresses = this.#addresses;
-    const { leaseSeconds, reservationSeconds, hostName, pool, wantedSubnet, tls, api: listeners = [] } = settings;
+    const { leaseSeconds, reservationSeconds, hostName, pool, requiredSubnet, tls, api: listeners = [] } = settings;
     const { user, name: cluster } = this.#url;
-    const kept = this.#membership?.subnet;
+    const lastSubnet = this.#membership?.subnet;
     return await startMembership(
       endpoint,
       {
         ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, listeners },
         ...{ addresses, address: settings.address },
-        ...(wantedSubnet === undefined ? {} : { wanted: wantedSubnet }),
-        ...(kept === undefined ? {} : { kept }),
-        ...{ id: this.#kept.member().id, bound: this.#bound, now: clock.now() },
+        ...(requiredSubnet === undefined ? {} : { requiredSubnet }),
+        ...(lastSubnet === undefined ? {} : { lastSubnet }),
+        ...{ id: this.#files.member().id, bound: this.#bound, now: clock.now() },
         access: { ...(user ? { user } : {}), ...(tls ? { tls } : {}) },
       },
-      (address, joined) => this.#took(address, joined),
+      (address, joined) => this.#saveJoined(address, joined),
     );
   }
 
-  /** Right after etcd has given it: kept before it is used. */
-  #took(address: string, { pool, subnet, since, lostTo }: Joined): void {
+  /** Called immediately after etcd has confirmed the membership: it is saved before it is used. */
+  #saveJoined(address: string, { pool, subnet, since, lostTo }: Joined): void {
     const before = this.#membership;
     if (before && before.subnet !== subnet)
-      this.#logger.warn('the subnet of before is not this host’s any more', { before: before.subnet, now: subnet });
+      this.#logger.warn('the subnet of this host has changed', { before: before.subnet, now: subnet });
     this.#membership = { cluster: this.#url.name, hostName: this.#options.settings.hostName, address, subnet, pool };
     this.#since = since;
     this.#hosts = undefined;
-    this.#kept.putMembership(this.#membership);
+    this.#files.putMembership(this.#membership);
     const problem = lostTo
-      ? `${subnet} is the subnet of host ${lostTo.host} now: this host was away for longer than it was kept. Its containers are not reached from other hosts; restart the daemon to take another subnet`
+      ? `${subnet} belongs to host ${lostTo.host} now: this host was disconnected for longer than its reservation. Other hosts cannot reach its containers; restart the daemon to get another subnet`
       : '';
     if (problem === this.#problem) return;
     this.#problem = problem;
-    this.#tell([{ type: 'membership', problem }]);
+    this.#emit([{ type: 'membership', problem }]);
   }
 
-  /** Lives on the connection until it ends, and tells why. */
+  /** Keeps the membership up until the connection ends, and returns the reason. */
   async #stay(entered: StartedMembership): Promise<string> {
     const { session, joined, watch, stop } = entered;
     const signal = AbortSignal.any([session.ended, stop.signal, this.#closing.signal]);
     this.#entered = entered;
     this.#publisher.reset(joined.snapshot);
-    this.#tell(this.#directory.replace(joined.snapshot.entries));
+    this.#emit(this.#directory.replace(joined.snapshot.entries));
     this.#reportConnection('connected');
     const work: Promise<unknown>[] = [this.#follow(watch.batches)];
     if (joined.leases) {
@@ -174,13 +177,13 @@ export class Member implements Cluster {
       ];
       work.push(keepLeases(session, leases, signal), this.#publisher.run(session, joined.leases.host, signal));
     }
-    // Without leases only the watch is at work, and it does not hear of our own close.
+    // Without leases only the watch runs, and it does not notice a close by this process.
     const closed = signal.aborted ? undefined : once(signal, 'abort');
     const why = await Promise.race([...work, closed]).then(
       () => (signal.aborted ? messageOf(signal.reason) : 'the watch ended'),
       (error: unknown) => messageOf(session.ended.aborted ? session.ended.reason : error),
     );
-    await this.#leaving; // it needs the connection, and ends it
+    await this.#leaving; // leaving needs the connection and closes it
     this.#entered = undefined;
     stop.abort(new Error(why));
     session.close();
@@ -193,18 +196,19 @@ export class Member implements Cluster {
     const own = {
       cluster: this.#url.name,
       hostName,
-      id: this.#kept.member().id,
+      id: this.#files.member().id,
       subnet: this.#membership?.subnet ?? '',
     };
     for await (const batch of batches) {
       this.#publisher.observe(batch);
-      this.#tell(this.#directory.apply(batch));
-      // Whoever took our keys away, or wrote into them: joining again takes them back, or says why it cannot be.
-      if (batch.some((change) => isForeign(change, own))) throw new Error('this host’s keys were changed by another');
+      this.#emit(this.#directory.apply(batch));
+      // Another program deleted or changed our keys: rejoining restores them or reports why it cannot.
+      if (batch.some((change) => isForeign(change, own)))
+        throw new Error('another program changed the keys of this host');
     }
   }
 
-  #tell(changes: readonly ClusterChange[]): void {
+  #emit(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     this.#hosts = undefined;
     this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS).unref();
@@ -215,16 +219,16 @@ export class Member implements Cluster {
     const changed = this.#connection !== state;
     this.#connection = state;
     this.#reason = reason;
-    if (changed) this.#tell([{ type: 'connection', state, ...(reason === '' ? {} : { reason }) }]);
+    if (changed) this.#emit([{ type: 'connection', state, ...(reason === '' ? {} : { reason }) }]);
   }
 
   #save(): void {
     clearTimeout(this.#saving);
     this.#saving = undefined;
     try {
-      this.#kept.putKnown({ cluster: this.#url.name, entries: this.#directory.save() });
+      this.#files.putKnown({ cluster: this.#url.name, entries: this.#directory.save() });
     } catch (error) {
-      this.#logger.error('what is known of the cluster could not be kept', { error });
+      this.#logger.error('cannot save the known state of the cluster', { error });
     }
   }
 
@@ -259,8 +263,8 @@ export class Member implements Cluster {
   problems = (): ReturnType<Directory['problems']> => this.#directory.problems();
 
   publish(names: readonly Omit<PublishedName, 'host'>[]): void {
-    const { set, removed } = this.#publisher.want(names);
-    this.#tell([
+    const { set, removed } = this.#publisher.setDesired(names);
+    this.#emit([
       ...removed.map((name) => ({ type: 'name', action: 'remove', name }) as const),
       ...set.map((name) => ({ type: 'name', action: 'set', name }) as const),
     ]);
@@ -272,28 +276,28 @@ export class Member implements Cluster {
   }
 
   networkChanged(): void {
-    this.#looking ??= setTimeout(() => void this.#look(), LOOK_DELAY_MS).unref();
+    this.#addressCheck ??= setTimeout(() => void this.#checkAddresses(), ADDRESS_CHECK_DELAY_MS).unref();
   }
 
-  async #look(): Promise<void> {
-    this.#looking = undefined;
+  async #checkAddresses(): Promise<void> {
+    this.#addressCheck = undefined;
     const own = this.#addresses.prefixes().map(formatIp);
-    if (own.join() === this.#seen) return;
-    this.#seen = own.join();
-    this.#waiting?.abort(); // etcd may be within reach again
+    if (own.join() === this.#lastAddresses) return;
+    this.#lastAddresses = own.join();
+    this.#waiting?.abort(); // etcd may be reachable again
     const entered = this.#entered;
     if (!entered) return;
     const local = entered.session.localAddress() ?? '';
     const isGone = local !== '' && !local.startsWith('127.') && !own.includes(local);
-    const { address: given } = this.#options.settings;
+    const { address: configured } = this.#options.settings;
     const now = await announcedAddress(entered.session, this.#addresses, this.#membership?.subnet).catch(() => '');
-    const hasMoved = given === undefined && now !== '' && now !== entered.address;
+    const hasMoved = configured === undefined && now !== '' && now !== entered.address;
     if (isGone || hasMoved) entered.session.close(new Error('this host’s address has changed'));
   }
 
   async leave(): Promise<void> {
-    const { session, joined } = this.#reach();
-    this.#left = true; // whatever is told of our keys from now on is our own doing
+    const { session, joined } = this.#requireConnection();
+    this.#left = true; // from now on, changes of our keys are our own
     const work = this.#release(session, joined);
     this.#leaving = work.catch(() => undefined);
     try {
@@ -302,20 +306,20 @@ export class Member implements Cluster {
       this.#left = false;
       throw session.explain(error);
     }
-    this.#kept.putMembership(undefined);
+    this.#files.putMembership(undefined);
     session.close(new Error('this host has left'));
-    this.#publisher.want([]);
-    this.#tell(this.#directory.replace([]));
+    this.#publisher.setDesired([]);
+    this.#emit(this.#directory.replace([]));
     this.#reportConnection('left');
   }
 
   async #release(session: EtcdSession, { leases }: Joined): Promise<void> {
-    if (leases) await yieldSubnet(session, leases);
-    await forgetPool(session, this.#url.name);
+    if (leases) await revokeLeases(session, leases);
+    await deletePoolIfUnused(session, this.#url.name);
   }
 
   async release(host: string): Promise<string[]> {
-    const { session } = this.#reach();
+    const { session } = this.#requireConnection();
     try {
       return await releaseSubnets(session, this.#url.name, host);
     } catch (error) {
@@ -323,16 +327,16 @@ export class Member implements Cluster {
     }
   }
 
-  #reach(): StartedMembership {
+  #requireConnection(): StartedMembership {
     if (this.#entered) return this.#entered;
     if (this.#left) throw new NetyardError('conflict', `this host has left cluster ${this.#url.name}`);
-    throw new NetyardError('unavailable', `etcd is away: ${this.#reason}`);
+    throw new NetyardError('unavailable', `etcd is unreachable: ${this.#reason}`);
   }
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('the cluster was closed'));
     this.#waiting?.abort();
-    clearTimeout(this.#looking);
+    clearTimeout(this.#addressCheck);
     await this.#running;
     if (this.#saving) this.#save();
   }

@@ -1,6 +1,6 @@
 /**
- * What a host keeps of its membership in files below its data root: who it is and which subnet it holds (written
- * before it is used), and what it knew last of the others (for a start while etcd is away; may lag behind).
+ * Files below the data root in which a host saves its membership: its identity and subnet (written before the subnet is
+ * used), and the last known state of the other hosts (for a start while etcd is unreachable; may be stale).
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { type Logger, reasonOf } from '@netyard/core';
 import { z } from 'zod';
 
 const memberSchema = z.object({
-  /** Made once for a data root. */
+  /** Generated once per data root. */
   id: z.uuid(),
-  /** The last membership; absent before the first one, and after leaving. */
+  /** The last membership; absent before the first one and after leaving. */
   membership: z
     .object({
       cluster: z.string(),
@@ -38,7 +38,7 @@ export interface MembershipFiles {
   putKnown(known: SavedEntries): void;
 }
 
-/** `folder` is made, and an id with it, when they are not there. */
+/** Creates `folder` and an id if they do not exist. */
 export function openMembershipFiles(folder: string, logger: Logger): MembershipFiles {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const memberPath = join(folder, 'member.json');
@@ -67,12 +67,12 @@ function read<T extends z.ZodType>(path: string, schema: T, logger: Logger): z.i
     return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!absent) logger.warn('what was kept of the cluster is not readable; begun anew', { path, error });
+    if (!absent) logger.warn('cannot read the saved state of the cluster; starting without it', { path, error });
     return undefined;
   }
 }
 
-/** All or nothing, also when the power fails. */
+/** Replaces the file atomically, also across a power failure. */
 function write(path: string, value: unknown): void {
   const next = `${path}.next`;
   const file = openSync(next, 'w', 0o600);

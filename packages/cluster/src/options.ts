@@ -1,4 +1,4 @@
-/** What `openCluster` is given: the daemon's flags, checked as far as they can be without etcd. */
+/** Options of `openCluster`: the daemon's flags, validated as far as possible without etcd. */
 import { type Clock, type Logger, NetyardError, parseIp } from '@netyard/core';
 import type { HostAddresses } from './address.ts';
 import type { ApiListener } from './api.ts';
@@ -12,57 +12,57 @@ export interface ClusterSettings {
   /** `--cluster` */
   url: string;
   hostName: string;
-  /** `--cluster-address`; found by itself when it is not there. */
+  /** `--cluster-address`; determined automatically when omitted. */
   address?: string;
-  /** `--cluster-subnet`, `--cluster-subnet-size`: what is not there is the cluster's, or the default. */
+  /** `--cluster-subnet`, `--cluster-subnet-size`; omitted fields are taken from the cluster, or from the default. */
   pool: Partial<Pool>;
-  /** The subnet of `--bip`. */
-  wantedSubnet?: string;
+  /** The subnet of `--bip`: join with this one or fail. */
+  requiredSubnet?: string;
   tls?: EtcdTls;
-  /** Where this host's own API listens; the first that the others reach is announced to them. */
+  /** Listeners of this host's API; the first that other hosts can reach is announced. */
   api?: readonly ApiListener[];
-  /** How long a host that says nothing stays a member; whole seconds. */
+  /** How long a host stays a member without renewing its lease; whole seconds. */
   leaseSeconds: number;
-  /** How long its subnet is kept for it beyond that. */
+  /** How long its subnet stays reserved without renewal. */
   reservationSeconds: number;
 }
 
 export interface ClusterOptions {
   settings: ClusterSettings;
-  /** For the two files of `kept.ts`. */
+  /** Folder of the two files of `membership-file.ts`. */
   folder: string;
   logger: Logger;
   clock: Clock;
-  /** This host's real ones unless given. */
+  /** Default: this host's real addresses. */
   addresses?: HostAddresses;
-  /** From 0 to 1; Math.random unless given. Spreads hosts over endpoints and retries over time. */
+  /** Returns numbers from 0 to 1; default Math.random. Spreads hosts over endpoints and retries over time. */
   random?: () => number;
 }
 
 const MIN_LEASE_SECONDS = 3;
 const MAX_LEASE_SECONDS = 86_400 * 365;
 
-/** Throws `invalid`; touches nothing. */
+/** Validates settings. Throws `invalid`; changes nothing. */
 export function checkSettings(settings: ClusterSettings): void {
   parseClusterUrl(settings.url);
   const invalid = (message: string, hint?: string): NetyardError =>
     new NetyardError('invalid', message, hint === undefined ? {} : { hint });
   if (!isMemberName(settings.hostName))
     throw invalid(
-      `this host's name "${settings.hostName}" cannot be a name in a cluster`,
-      'give --cluster-host-name: letters, digits, _ . -, 63 at most',
+      `invalid host name "${settings.hostName}" for a cluster`,
+      'set --cluster-host-name to at most 63 letters, digits, _ . -',
     );
   if (settings.address !== undefined) checkAddress(settings.address);
   checkPool({ ...defaultPool, ...settings.pool });
   const { certificate, key } = settings.tls ?? {};
   if ((certificate === undefined) !== (key === undefined))
-    throw invalid('--cluster-cert and --cluster-key belong together');
+    throw invalid('--cluster-cert and --cluster-key must be set together');
   for (const [flag, seconds] of [
     ['--cluster-lease', settings.leaseSeconds],
     ['--cluster-reservation', settings.reservationSeconds],
   ] as const) {
     if (!Number.isInteger(seconds) || seconds < MIN_LEASE_SECONDS || seconds > MAX_LEASE_SECONDS)
-      throw invalid(`${flag} ${seconds}: it is from ${MIN_LEASE_SECONDS} to ${MAX_LEASE_SECONDS} seconds`);
+      throw invalid(`invalid ${flag} ${seconds}: must be from ${MIN_LEASE_SECONDS} to ${MAX_LEASE_SECONDS} seconds`);
   }
   if (settings.reservationSeconds < settings.leaseSeconds)
     throw invalid('--cluster-reservation must not be shorter than --cluster-lease');
@@ -72,7 +72,7 @@ function checkAddress(address: string): void {
   try {
     if (parseIp(address).family === 4 && !/^(?:0|127|22[4-9]|2[3-5]\d)\./.test(address)) return;
   } catch {
-    // said below
+    // reported below
   }
-  throw new NetyardError('invalid', `invalid --cluster-address ${address}: it is an IPv4 address of this host`);
+  throw new NetyardError('invalid', `invalid --cluster-address ${address}: must be an IPv4 address of this host`);
 }

@@ -1,4 +1,4 @@
-/** Which subnet of the pool a host takes: arithmetic and an order to try them in. Pure. */
+/** Selects a host's subnet from the pool: arithmetic and search order. Pure. */
 import { createHash } from 'node:crypto';
 import {
   formatPrefix,
@@ -19,11 +19,14 @@ export function checkPool({ subnet, subnetSize }: Pool): void {
   const pool = parsePrefix(subnet);
   const invalid = (message: string, hint: string): NetyardError => new NetyardError('invalid', message, { hint });
   if (pool.family !== 4 || networkOf(pool).value !== pool.value)
-    throw invalid(`--cluster-subnet ${subnet} is no IPv4 subnet`, 'write its first address, such as 192.168.0.0/16');
+    throw invalid(
+      `invalid --cluster-subnet ${subnet}: not an IPv4 subnet`,
+      'use the first address of the subnet, such as 192.168.0.0/16',
+    );
   if (!Number.isInteger(subnetSize) || subnetSize > 30 || subnetSize < pool.length)
     throw invalid(
       `--cluster-subnet-size ${subnetSize} does not fit --cluster-subnet ${subnet}`,
-      `it is the prefix length of one host's subnet: from ${pool.length} to 30`,
+      `set it to the prefix length of one host's subnet, from ${pool.length} to 30`,
     );
 }
 
@@ -35,7 +38,7 @@ const nth = ({ subnet, subnetSize }: Pool, index: number): Prefix => {
   return { family: 4, value: pool.value + BigInt(index) * size, length: subnetSize };
 };
 
-/** Whether `subnet` is one of the pool's pieces. */
+/** Whether `subnet` is one of the pool's host subnets. */
 export function isOfPool(pool: Pool, subnet: string): boolean {
   const prefix = parsePrefix(subnet);
   return (
@@ -46,9 +49,9 @@ export function isOfPool(pool: Pool, subnet: string): boolean {
 }
 
 /**
- * A free subnet, or undefined when there is none. Hosts begin at a place that their id gives them, so that twenty of
- * them that join at once do not all want the same one. `taken` are texts of the pool's pieces; what overlaps one of
- * `avoid` (the networks that hosts stand in) is never given.
+ * A free subnet, or undefined when there is none. The search starts at a position derived from the host's id, so that
+ * hosts that join at the same time do not all try the same subnet. `taken` contains host subnets of the pool as text; a
+ * subnet that overlaps with one of `avoid` (the networks that hosts are attached to) is never returned.
  */
 export function chooseSubnet(
   pool: Pool,
@@ -58,18 +61,20 @@ export function chooseSubnet(
 ): string | undefined {
   const count = poolCount(pool);
   const start = createHash('sha256').update(hostId).digest().readUInt32BE(0) % count;
-  const close = avoid.filter((prefix) => prefix.family === 4 && prefixesOverlap(prefix, parsePrefix(pool.subnet)));
+  const overlapping = avoid.filter(
+    (prefix) => prefix.family === 4 && prefixesOverlap(prefix, parsePrefix(pool.subnet)),
+  );
   for (let step = 0; step < count; step++) {
     const candidate = nth(pool, (start + step) % count);
     const text = formatPrefix(candidate);
-    if (!taken.has(text) && !close.some((prefix) => prefixesOverlap(prefix, candidate))) return text;
+    if (!taken.has(text) && !overlapping.some((prefix) => prefixesOverlap(prefix, candidate))) return text;
   }
   return undefined;
 }
 
-/** The first usable address with the prefix length: what the host's own bridge gets. `192.168.12.1/24` */
+/** The first usable address with the prefix length, for the host's own bridge: `192.168.12.1/24`. */
 export function firstAddressOf(subnet: string): string {
   const prefix = parsePrefix(subnet);
-  if (prefixSize(prefix) < 4n) throw new NetyardError('invalid', `${subnet} has no room for containers`);
+  if (prefixSize(prefix) < 4n) throw new NetyardError('invalid', `subnet ${subnet} is too small for containers`);
   return formatPrefix({ ...prefix, value: networkOf(prefix).value + 1n });
 }

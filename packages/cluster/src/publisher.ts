@@ -1,6 +1,6 @@
 /**
- * The names that this host publishes: what is wanted, what stands in etcd, and the writing of the difference. They
- * hang on the host's lease.
+ * Publishes this host's names: keeps the desired names and the state in etcd, and writes the difference. The keys are
+ * attached to the host's lease.
  */
 import type { PublishedName } from './contract.ts';
 import type { Entry } from './etcd/list.ts';
@@ -12,16 +12,16 @@ import { encodeName } from './values.ts';
 
 type OwnName = Omit<PublishedName, 'host'>;
 
-/** etcd takes 128 operations in one transaction (--max-txn-ops). */
+/** etcd accepts 128 operations per transaction (--max-txn-ops). */
 const BATCH = 100;
 
 export class Publisher {
   readonly #cluster: string;
   readonly #host: string;
-  /** By key; undefined until somebody says what is wanted. */
-  #wanted: Map<string, { name: PublishedName; text: string }> | undefined;
+  /** Desired names by key; undefined until the first `setDesired`. */
+  #desired: Map<string, { name: PublishedName; text: string }> | undefined;
   #written = new Map<string, { text: string; lease: bigint }>();
-  /** Of our last writing: what the watch tells of earlier ones is old. */
+  /** Revision of our last write: the watch's reports of earlier revisions are outdated. */
   #revision = 0n;
   #dirty = Promise.withResolvers<void>();
 
@@ -31,18 +31,18 @@ export class Publisher {
   }
 
   names(): PublishedName[] {
-    return [...(this.#wanted?.values() ?? [])].map(({ name }) => name);
+    return [...(this.#desired?.values() ?? [])].map(({ name }) => name);
   }
 
-  /** Returns what that changes for listeners here. */
-  want(names: readonly OwnName[]): { set: PublishedName[]; removed: PublishedName[] } {
-    const before = this.#wanted ?? new Map();
-    const wanted = names.map((own) => {
+  /** Replaces the desired names and returns the changes for local listeners. */
+  setDesired(names: readonly OwnName[]): { set: PublishedName[]; removed: PublishedName[] } {
+    const before = this.#desired ?? new Map();
+    const desired = names.map((own) => {
       const name = { ...own, host: this.#host };
       return [encodeKey(this.#cluster, { kind: 'name', host: this.#host, name: own.name }), name] as const;
     });
-    const after = new Map(wanted.map(([key, name]) => [key, { name, text: encodeName(name) }]));
-    this.#wanted = after;
+    const after = new Map(desired.map(([key, name]) => [key, { name, text: encodeName(name) }]));
+    this.#desired = after;
     this.#dirty.resolve();
     return {
       set: [...after].filter(([key, { text }]) => before.get(key)?.text !== text).map(([, { name }]) => name),
@@ -50,7 +50,7 @@ export class Publisher {
     };
   }
 
-  /** What stands in etcd, as a list of the whole cluster has it. */
+  /** Sets the state in etcd from a list of the whole cluster's keys. */
   reset({ revision, entries }: { revision: bigint; entries: readonly Entry[] }): void {
     this.#revision = revision;
     const own = entries.filter(({ key }) => this.#isOwn(key));
@@ -58,7 +58,7 @@ export class Publisher {
     this.#dirty.resolve();
   }
 
-  /** Somebody else may write what is ours: it is written again. */
+  /** Records changes of our keys by other programs, which are then overwritten. */
   observe(changes: readonly KeyChange[]): void {
     for (const { action, entry } of changes) {
       if (entry.modRevision <= this.#revision || !this.#isOwn(entry.key)) continue;
@@ -68,7 +68,7 @@ export class Publisher {
     }
   }
 
-  /** Writes what differs, now and whenever it does; ends by rejecting. */
+  /** Writes the differences, now and after every change; ends by rejecting. */
   async run(session: EtcdSession, lease: bigint, signal: AbortSignal): Promise<never> {
     const aborted = Promise.withResolvers<never>();
     signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
@@ -81,13 +81,13 @@ export class Publisher {
   }
 
   async #flush(session: EtcdSession, lease: bigint): Promise<void> {
-    if (!this.#wanted) return;
-    const wanted = this.#wanted;
-    const puts = [...wanted].filter(([key, { text }]) => {
+    if (!this.#desired) return;
+    const desired = this.#desired;
+    const puts = [...desired].filter(([key, { text }]) => {
       const written = this.#written.get(key);
       return written?.text !== text || written.lease !== lease;
     });
-    const removals = [...this.#written.keys()].filter((key) => !wanted.has(key));
+    const removals = [...this.#written.keys()].filter((key) => !desired.has(key));
     const work = [
       ...puts.map(([key, { text }]) => ({ key, text, operation: put(key, text, lease) })),
       ...removals.map((key) => ({ key, text: undefined, operation: remove(key) })),

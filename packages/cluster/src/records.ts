@@ -1,4 +1,4 @@
-/** What joining needs of a cluster's keys: the pool, who holds which subnet, who is there. Pure. */
+/** The state of a cluster's keys that joining needs: the pool, the owners of subnets, the members. Pure. */
 import { messageOf, NetyardError } from '@netyard/core';
 import type { Entry } from './etcd/list.ts';
 import { parseKey } from './keys.ts';
@@ -8,13 +8,13 @@ export interface Records {
   pool: { value: Pool; entry: Entry } | undefined;
   subnets: Map<string, SubnetValue & { entry: Entry }>;
   hosts: Map<string, HostValue & { entry: Entry }>;
-  /** By key, readable or not. */
+  /** All entries by key, valid or not. */
   entries: Map<string, Entry>;
 }
 
 /**
- * A subnet whose record is malformed counts as taken, by nobody that is known; a malformed host is left out. A
- * malformed pool throws `conflict`: nobody can join then.
+ * A subnet with a malformed record counts as taken by an unknown host; a malformed host is skipped. A malformed pool
+ * throws `conflict`, because no host can join then.
  */
 export function readRecords(cluster: string, entries: readonly Entry[]): Records {
   const records: Records = { pool: undefined, subnets: new Map(), hosts: new Map(), entries: new Map() };
@@ -35,8 +35,8 @@ function poolOf(entry: Entry): Pool {
   try {
     return parsePool(entry.value);
   } catch (error) {
-    throw new NetyardError('conflict', `${entry.key} in etcd is not readable: ${messageOf(error)}`, {
-      hint: 'delete it when no host is a member: the next one writes it anew',
+    throw new NetyardError('conflict', `invalid value of ${entry.key} in etcd: ${messageOf(error)}`, {
+      hint: 'delete the key while no host is a member; the next host to join writes it again',
       cause: error,
     });
   }
@@ -46,7 +46,7 @@ function subnetOf(entry: Entry): SubnetValue {
   try {
     return parseSubnet(entry.value);
   } catch {
-    return { id: '', host: 'unknown', address: '' }; // told by the directory
+    return { id: '', host: 'unknown', address: '' }; // reported by the directory
   }
 }
 
@@ -54,6 +54,6 @@ function hostOf(entry: Entry): HostValue | undefined {
   try {
     return parseHost(entry.value);
   } catch {
-    return undefined; // told by the directory
+    return undefined; // reported by the directory
   }
 }

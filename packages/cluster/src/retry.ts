@@ -1,4 +1,4 @@
-/** Trying endpoints one after the other, and waiting longer between rounds that fail. Knows nothing of clusters. */
+/** Tries endpoints in turn, with exponential back-off between failed rounds. Independent of clusters. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 
@@ -7,7 +7,7 @@ const MAX_DELAY_MS = 5_000;
 
 export type Round<T> = { entered: T } | { errors: NetyardError[] };
 
-/** One try each, beginning after the one that was used last. */
+/** Tries each endpoint once, starting after the one that was used last. */
 export class Rotation<E> {
   readonly #endpoints: readonly E[];
   #next: number;
@@ -35,24 +35,24 @@ export class Rotation<E> {
   }
 }
 
-/** One error for a round: the first that says more than that nobody answered; else all of them. */
+/** Combines the errors of a round: the first one other than `unavailable`; otherwise all of them. */
 export function combineErrors(errors: readonly NetyardError[]): NetyardError {
-  const telling = errors.find((error) => error.code !== 'unavailable');
+  const specific = errors.find((error) => error.code !== 'unavailable');
   const [first] = errors;
-  if (telling || (first && errors.length === 1)) return telling ?? (first as NetyardError);
-  return new NetyardError('unavailable', errors.map(({ message }) => message).join('; ') || 'nothing was tried', {
+  if (specific || (first && errors.length === 1)) return specific ?? (first as NetyardError);
+  return new NetyardError('unavailable', errors.map(({ message }) => message).join('; ') || 'no endpoint was tried', {
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
     cause: first,
   });
 }
 
-/** Longer after each failure, and never the same for two hosts. `random` is from 0 to 1. */
+/** Exponential back-off with jitter, so that hosts do not retry in lockstep. `random` is from 0 to 1. */
 export function delayAfter(failures: number, random: number): number {
   const longest = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1));
   return Math.round(longest * (0.5 + random / 2));
 }
 
-/** Ends early, without an error, with the signal. */
+/** Sleeps; resolves early when the signal is aborted. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await sleep(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** From an endpoint to a membership that is followed: connect, join, watch. All of it or nothing. */
+/** Starts a membership at an endpoint: connect, join, watch. Closes the connection when a step fails. */
 import { announcedAddress, type HostAddresses } from './address.ts';
 import { type ApiListener, announcedApi } from './api.ts';
 import { type EtcdAccess, type EtcdSession, openSession } from './etcd/session.ts';
@@ -9,7 +9,7 @@ import { prefixOf } from './keys.ts';
 
 export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
   access: EtcdAccess;
-  /** As given; found on the connection when it is not. */
+  /** The configured address; undefined: determined from the connection. */
   address: string | undefined;
   addresses: HostAddresses;
   listeners: readonly ApiListener[];
@@ -18,47 +18,47 @@ export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' |
 /** A connection on which this host is a member. */
 export interface StartedMembership {
   session: EtcdSession;
-  /** Where others reach this host. */
+  /** Address under which other hosts reach this host. */
   address: string;
   joined: Joined;
   watch: WatchStream;
-  /** Ends what goes on over the connection. */
+  /** Ends the streams of the connection. */
   stop: AbortController;
 }
 
-const CONNECT_PATIENCE_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Rejects with NetyardError. `took` is told of the membership before the watch is there, to keep it in a file. */
+/** Rejects with NetyardError. `onJoined` is called before the watch is opened, to save the membership to a file. */
 export async function startMembership(
   endpoint: EtcdEndpoint,
   request: MembershipRequest,
-  took: (address: string, joined: Joined) => void,
+  onJoined: (address: string, joined: Joined) => void,
 ): Promise<StartedMembership> {
-  const session = await openSession(endpoint, request.access, CONNECT_PATIENCE_MS);
+  const session = await openSession(endpoint, request.access, CONNECT_TIMEOUT_MS);
   const stop = new AbortController();
   try {
-    const address = request.address ?? (await announcedAddress(session, request.addresses, request.kept));
+    const address = request.address ?? (await announcedAddress(session, request.addresses, request.lastSubnet));
     const api = announcedApi(request.listeners, address);
-    const place = { address, ...(api === undefined ? {} : { api }), avoid: request.addresses.prefixes() };
-    const joined = await joinCluster(session, { ...request, ...place });
-    took(address, joined);
-    const watch = await watchSoon(session, request.cluster, joined.snapshot.revision, stop.signal);
+    const location = { address, ...(api === undefined ? {} : { api }), avoid: request.addresses.prefixes() };
+    const joined = await joinCluster(session, { ...request, ...location });
+    onJoined(address, joined);
+    const watch = await openWatchWithTimeout(session, request.cluster, joined.snapshot.revision, stop.signal);
     return { session, address, joined, watch, stop };
   } catch (error) {
-    const said = session.explain(error);
-    stop.abort(said);
-    session.close(said);
-    throw said;
+    const reason = session.explain(error);
+    stop.abort(reason);
+    session.close(reason);
+    throw reason;
   }
 }
 
-async function watchSoon(
+async function openWatchWithTimeout(
   session: EtcdSession,
   cluster: string,
   revision: bigint,
   stop: AbortSignal,
 ): Promise<WatchStream> {
-  const late = setTimeout(() => session.close(new Error('etcd does not take the watch')), CONNECT_PATIENCE_MS);
+  const late = setTimeout(() => session.close(new Error('etcd did not create the watch in time')), CONNECT_TIMEOUT_MS);
   try {
     return await openWatch(session, prefixOf(cluster), revision, AbortSignal.any([session.ended, stop]));
   } finally {

@@ -1,20 +1,20 @@
 /**
- * What stands in etcd's values, as JSON. Whoever may write to etcd has written it, so all of it is checked: what does
- * not fit is an error in words, never a crash. Pure.
+ * Encodes and parses etcd's values, as JSON. Any client of etcd can write them, so every value is validated: a
+ * malformed one is a described error, never a crash. Pure.
  */
 import { formatPrefix, formatTime, messageOf, NetyardError, networkOf, parseIp, parsePrefix } from '@netyard/core';
 import { z } from 'zod';
 
-const addressSchema = z.string().refine(isIpv4, 'is no IPv4 address');
-const subnetSchema = z.string().refine(isIpv4Prefix, 'is no IPv4 subnet').transform(withoutHostBits);
+const addressSchema = z.string().refine(isIpv4, 'is not an IPv4 address');
+const subnetSchema = z.string().refine(isIpv4Prefix, 'is not an IPv4 subnet').transform(withoutHostBits);
 
 const hostSchema = z.object({
-  /** Of the host's data root: tells a host that comes back from another one of the same name. */
+  /** Identity of the host's data root: distinguishes a host that rejoins from another one with the same name. */
   id: z.string().min(1).max(64),
   address: addressSchema,
   subnets: z.array(subnetSchema).min(1).max(64),
   since: z.iso.datetime(),
-  /** Absent in records of before; what cannot be one costs the host its API only: see api.ts. */
+  /** Absent in records of older versions. An invalid value only costs the host its API: see api.ts. */
   api: z.string().max(100).optional().catch(''),
 });
 const subnetRecordSchema = z.object({
@@ -29,31 +29,31 @@ export interface HostValue {
   id: string;
   address: string;
   subnets: string[];
-  /** Nanoseconds since 1970. */
+  /** Nanoseconds since the Unix epoch. */
   since: bigint;
-  /** As announced, not judged yet. */
+  /** As announced, not validated yet. */
   api?: string;
 }
 
-/** Who holds a subnet, also while it is not there. */
+/** The owner of a subnet, also while it is not a member. */
 export type SubnetValue = z.infer<typeof subnetRecordSchema>;
 export type NameValue = z.infer<typeof nameSchema>;
 
-/** The pool that all hosts of a cluster take their subnets from. */
+/** The pool from which all hosts of a cluster take their subnets. */
 export interface Pool {
   subnet: string;
   /** Prefix length of one host's subnet. */
   subnetSize: number;
 }
 
-/** Objects with keys in a fixed order: the same value is the same text. */
+/** Keys are in a fixed order: equal values have equal text. */
 export const encodeHost = ({ id, address, subnets, since, api }: HostValue): string =>
   JSON.stringify({ id, address, subnets, since: formatTime(since), ...(api === undefined ? {} : { api }) });
 export const encodeSubnet = ({ id, host, address }: SubnetValue): string => JSON.stringify({ id, host, address });
 export const encodeName = ({ containerId, address }: NameValue): string => JSON.stringify({ containerId, address });
 export const encodePool = ({ subnet, subnetSize }: Pool): string => JSON.stringify({ subnet, subnetSize });
 
-/** Each throws `invalid` with what is wrong. */
+/** Throws `invalid` with a description, as do the other parsers. */
 export function parseHost(text: string): HostValue {
   const { since, api, ...rest } = parse(hostSchema, text);
   return { ...rest, since: parseTime(since), ...(api === undefined ? {} : { api }) };
@@ -67,12 +67,12 @@ function parse<T extends z.ZodType>(schema: T, text: string): z.infer<T> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new NetyardError('invalid', `it is no JSON: ${messageOf(error)}`);
+    throw new NetyardError('invalid', `not valid JSON: ${messageOf(error)}`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  throw new NetyardError('invalid', `${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'does not fit'}`);
+  throw new NetyardError('invalid', `${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`);
 }
 
 /** RFC 3339 in UTC, with up to nine decimals. */

@@ -1,4 +1,4 @@
-/** APIs in hosts' records: what is announced, what is believed, and records of before. */
+/** API URLs in hosts' records: what is announced, what is accepted, and records of older versions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { announcedApi, isApiOf } from '../src/api.ts';
@@ -14,7 +14,7 @@ const known = (value: string) => {
   return { host: directory.hosts()[0], problems: directory.problems() };
 };
 
-test('announced is the first port that others reach at the address they know', () => {
+test('a host announces its first listener that other hosts can reach at its address', () => {
   const cases: [[string, number][], string | undefined][] = [
     [[], undefined],
     [[['', 2376]], 'https://172.16.0.12:2376'],
@@ -41,7 +41,7 @@ test('announced is the first port that others reach at the address they know', (
     );
 });
 
-test('believed is TLS at the literal address of the host itself, and nothing else', () => {
+test('only an https URL with the literal address of the host itself is accepted', () => {
   assert.ok(isApiOf('https://172.16.0.12:2376', address));
   for (const url of [
     ...['http://172.16.0.12:2376', 'tcp://172.16.0.12:2376', 'https://172.16.0.13:2376', 'https://node2:2376'],
@@ -52,7 +52,7 @@ test('believed is TLS at the literal address of the host itself, and nothing els
     assert.ok(!isApiOf(url, address), JSON.stringify(url));
 });
 
-test('a record with an API, one of before without, and others that cannot be', () => {
+test('records with an API, without one (older versions) and with an invalid one are parsed', () => {
   const api = 'https://172.16.0.12:2376';
   assert.deepEqual(parseHost(encodeHost({ ...record, api })), { ...record, api });
   assert.equal(known(encodeHost({ ...record, api })).host?.api, api);

@@ -1,4 +1,4 @@
-/** Members of clusters on one real etcd: joining, leaving, coming back, and everything that is refused. */
+/** Members of clusters on one real etcd: joining, leaving, rejoining, and rejected joins. */
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ before(async () => {
 });
 after(async () => await etcd?.[Symbol.asyncDispose]());
 
-/** Each test has a cluster of its own on the one etcd. */
+/** Each test uses a cluster of its own on the one etcd. */
 const at = (name: string): { url: string } => ({ url: `${etcd.url}/${name}` });
 const keys = (cluster: string): string[] =>
   etcd
@@ -27,7 +27,7 @@ const keys = (cluster: string): string[] =>
 const refused = (code: 'conflict' | 'invalid' | 'not-found', pattern: RegExp) => (error: unknown) =>
   isNetyardError(error, code) && pattern.test(`${error.message}\n${error.hint ?? ''}`);
 
-test('two hosts see each other, with a subnet each and their names', host, async () => {
+test('two hosts see each other, their subnets and their names', host, async () => {
   await using one = await openHost(etcd, 'server1', at('a'));
   await using two = await openHost(etcd, 'server2', at('a'));
   await until(one, 'server2', () => others(one).includes('server2'));
@@ -57,7 +57,7 @@ test('two hosts see each other, with a subnet each and their names', host, async
   assert.deepEqual(one.cluster.names(), two.cluster.names());
 });
 
-test('a host that comes back has its subnet, its names and its time; one that leaves has nothing', host, async () => {
+test('a host that rejoins keeps its subnet, names and start time; one that leaves keeps nothing', host, async () => {
   await using watcher = await openHost(etcd, 'server9', at('b'));
   const first = await openHost(etcd, 'server1', at('b'));
   const subnet = subnetOf(first);
@@ -65,16 +65,16 @@ test('a host that comes back has its subnet, its names and its time; one that le
   await until(watcher, 'the name', () => watcher.cluster.names().length === 1);
   const since = first.cluster.hosts()[0]?.since;
   await first.cluster.close();
-  watcher.told.length = 0;
+  watcher.reported.length = 0;
 
   await using again = await openHost(etcd, 'server1', at('b'));
   assert.equal(subnetOf(again), subnet);
   assert.equal(again.cluster.hosts()[0]?.since, since);
-  assert.equal(watcher.cluster.names().length, 1, 'nothing went away meanwhile');
+  assert.equal(watcher.cluster.names().length, 1, 'nothing was removed meanwhile');
   again.cluster.publish([]);
   await until(watcher, 'no name', () => watcher.cluster.names().length === 0);
   assert.deepEqual(
-    watcher.told.map(({ type }) => type),
+    watcher.reported.map(({ type }) => type),
     ['name'],
   );
 
@@ -90,7 +90,7 @@ test('a host that comes back has its subnet, its names and its time; one that le
   );
   await assert.rejects(again.cluster.leave(), refused('conflict', /has left cluster b/));
   await watcher.cluster.leave();
-  assert.deepEqual(keys('b'), [], 'the last one out takes the pool away');
+  assert.deepEqual(keys('b'), [], 'the last host to leave deletes the pool');
 });
 
 test(
@@ -105,11 +105,11 @@ test(
     assert.deepEqual(watcher.cluster.reservations(), [{ subnet, host: 'server1', address: '172.16.2.1' }]);
     await using fresh = await openHost(etcd, 'server1', { ...at('c'), folder: join(etcd.folder, 'other') });
     assert.notEqual(subnetOf(fresh), subnet);
-    await assert.rejects(watcher.cluster.release('server1'), refused('conflict', /is there, at 172\.16\.2\.1/));
+    await assert.rejects(watcher.cluster.release('server1'), refused('conflict', /is a member, at 172\.16\.2\.1/));
   },
 );
 
-test('what is kept for a host that is gone can be given back', host, async () => {
+test('subnets reserved for a host that is gone can be released', host, async () => {
   const first = await openHost(etcd, 'server1', at('d'));
   const subnet = subnetOf(first);
   await first.cluster.close();
@@ -120,7 +120,7 @@ test('what is kept for a host that is gone can be given back', host, async () =>
   assert.deepEqual(keys('d').filter((key) => key.startsWith('subnets/')).length, 1);
 });
 
-test('two clusters on one etcd know nothing of each other', host, async () => {
+test('two clusters on one etcd are independent', host, async () => {
   await using one = await openHost(etcd, 'server1', at('e'));
   await using same = await openHost(etcd, 'server1', {
     ...at('e2'),
@@ -134,17 +134,20 @@ test('two clusters on one etcd know nothing of each other', host, async () => {
   assert.match(subnetOf(same), /^10\.9\./);
 });
 
-test('every member has the same pool', host, async () => {
+test('a host with another pool is rejected', host, async () => {
   await using _one = await openHost(etcd, 'server1', { ...at('f'), pool: { subnet: '10.7.0.0/16', subnetSize: 26 } });
   await using two = await openHost(etcd, 'server2', at('f'));
-  assert.match(subnetOf(two), /^10\.7\.\d+\.\d+\/26$/, 'who gives none takes the cluster’s');
+  assert.match(subnetOf(two), /^10\.7\.\d+\.\d+\/26$/, 'a host without a configured pool uses the cluster’s');
   await assert.rejects(
     openHost(etcd, 'server3', { ...at('f'), pool: { subnet: '10.8.0.0/16' } }),
-    refused('conflict', /cluster f has 10\.7\.0\.0\/16 in pieces of \/26; this host was given 10\.8\.0\.0\/16/),
+    refused(
+      'conflict',
+      /cluster f has 10\.7\.0\.0\/16 with subnets of \/26; this host is configured with 10\.8\.0\.0\/16/,
+    ),
   );
   await assert.rejects(
     openHost(etcd, 'server3', { ...at('f'), pool: { subnetSize: 24 } }),
-    refused('conflict', /given 10\.7\.0\.0\/16 in pieces of \/24/),
+    refused('conflict', /configured with 10\.7\.0\.0\/16 with subnets of \/24/),
   );
   assert.deepEqual(
     keys('f').filter((key) => key.includes('server3')),
@@ -153,7 +156,7 @@ test('every member has the same pool', host, async () => {
   );
 });
 
-test('a full pool is said, with those who hold a subnet without being there', host, async () => {
+test('a full pool is reported with the hosts that are gone but hold a subnet', host, async () => {
   const pool = { subnet: '10.6.0.0/23', subnetSize: 24 };
   await using one = await openHost(etcd, 'server1', { ...at('g'), pool });
   const two = await openHost(etcd, 'server2', { ...at('g'), pool });
@@ -164,28 +167,25 @@ test('a full pool is said, with those who hold a subnet without being there', ho
   await until(one, 'server2', () => others(one).length === 1);
   await two.cluster.close();
   await until(one, 'server2 gone', () => others(one).length === 0);
-  await assert.rejects(
-    openHost(etcd, 'server3', at('g')),
-    refused('conflict', /server2 holds one without being there/),
-  );
+  await assert.rejects(openHost(etcd, 'server3', at('g')), refused('conflict', /server2 holds one but is gone/));
   await one.cluster.release('server2');
   await using three = await openHost(etcd, 'server3', at('g'));
   assert.notEqual(subnetOf(three), subnetOf(one));
 });
 
-test('a subnet that is asked for is got, or its holder is named', host, async () => {
-  await using one = await openHost(etcd, 'server1', { ...at('h'), wantedSubnet: '192.168.11.0/24' });
+test('a required subnet is assigned, or its owner is named', host, async () => {
+  await using one = await openHost(etcd, 'server1', { ...at('h'), requiredSubnet: '192.168.11.0/24' });
   assert.equal(subnetOf(one), '192.168.11.0/24');
   await assert.rejects(
-    openHost(etcd, 'server2', { ...at('h'), wantedSubnet: '192.168.11.0/24' }),
-    refused('conflict', /192\.168\.11\.0\/24 is the subnet of host server1 at 172\.16\.2\.1/),
+    openHost(etcd, 'server2', { ...at('h'), requiredSubnet: '192.168.11.0/24' }),
+    refused('conflict', /192\.168\.11\.0\/24 belongs to host server1 at 172\.16\.2\.1/),
   );
   await assert.rejects(
-    openHost(etcd, 'server2', { ...at('h'), wantedSubnet: '10.0.0.0/24' }),
+    openHost(etcd, 'server2', { ...at('h'), requiredSubnet: '10.0.0.0/24' }),
     refused('conflict', /10\.0\.0\.0\/24/),
   );
   await one.cluster.close();
-  await using moved = await openHost(etcd, 'server1', { ...at('h'), wantedSubnet: '192.168.12.0/24' });
+  await using moved = await openHost(etcd, 'server1', { ...at('h'), requiredSubnet: '192.168.12.0/24' });
   assert.equal(subnetOf(moved), '192.168.12.0/24');
   assert.deepEqual(
     keys('h').filter((key) => key.startsWith('subnets/')),
@@ -194,7 +194,7 @@ test('a subnet that is asked for is got, or its holder is named', host, async ()
   );
 });
 
-test('a host tells the others where its API listens, and when it does no longer', host, async () => {
+test('a host announces its API to the others, and withdraws it', host, async () => {
   const url = 'https://172.16.2.2:2376';
   await using one = await openHost(etcd, 'server1', at('m'));
   const apiOf = (name: string): string | undefined => one.cluster.hosts().find((seen) => seen.name === name)?.api;
@@ -205,27 +205,27 @@ test('a host tells the others where its API listens, and when it does no longer'
   await using again = await openHost(etcd, 'server2', { ...at('m'), api: [{ address: '127.0.0.1', port: 2376 }] });
   await until(one, 'none', () => others(one).length === 1 && apiOf('server2') === undefined);
   assert.deepEqual(
-    one.told.flatMap((change) => (change.type === 'host' ? [change.action] : [])),
+    one.reported.flatMap((change) => (change.type === 'host' ? [change.action] : [])),
     ['join', 'update'],
   );
   assert.equal(subnetOf(again), subnetOf(two));
 });
 
-test('two hosts of one name, and a copied data root', host, async () => {
+test('a duplicate host name and a copied data root are rejected', host, async () => {
   await using _one = await openHost(etcd, 'server1', at('i'));
   await assert.rejects(
-    openHost(etcd, 'server1', { ...at('i'), folder: join(etcd.folder, 'namesake') }),
-    refused('conflict', /has a host server1 already, at 172\.16\.2\.1/),
+    openHost(etcd, 'server1', { ...at('i'), folder: join(etcd.folder, 'duplicate') }),
+    refused('conflict', /already has a host server1 at 172\.16\.2\.1/),
   );
   const copy = join(etcd.folder, 'copy');
   cpSync(join(etcd.folder, 'host-server1'), copy, { recursive: true });
   await assert.rejects(
     openHost(etcd, 'server2', { ...at('i'), folder: copy }),
-    refused('conflict', /identity of server1 at 172\.16\.2\.1/),
+    refused('conflict', /identity as the member server1 at 172\.16\.2\.1/),
   );
 });
 
-test('what others write is checked: the malformed is skipped and told, the rest goes on', host, async () => {
+test('malformed keys of other programs are skipped and reported, others are used', host, async () => {
   await using one = await openHost(etcd, 'server1', at('j'));
   const write = (key: string, value: string): void => void etcd.etcdctl('put', `/netyard/j/${key}`, value);
   write('hosts/bad', '{"id":"x"}');
@@ -237,16 +237,16 @@ test('what others write is checked: the malformed is skipped and told, the rest 
     JSON.stringify({ id: 'g', address: '172.16.2.7', subnets: ['0.0.0.0/0'], since: '2026-11-23T20:00:00Z' }),
   );
   await until(one, 'good', () => others(one).length === 1);
-  assert.deepEqual(others(one), ['good'], 'a liar is well-formed: the network box judges it');
+  assert.deepEqual(others(one), ['good'], 'a conflicting host is well-formed: the network package rejects it');
   const problems = Object.fromEntries(one.cluster.problems().map(({ key, problem }) => [key, problem]));
   assert.deepEqual(Object.keys(problems).toSorted(), ['hosts/../../etc', 'hosts/bad', 'hosts/worse', 'names/bad/web']);
   assert.match(problems['hosts/bad'] ?? '', /address: /);
-  assert.match(problems['hosts/worse'] ?? '', /no JSON/);
+  assert.match(problems['hosts/worse'] ?? '', /not valid JSON/);
   etcd.etcdctl('del', '--prefix', '/netyard/j/hosts/bad');
   await until(one, 'one problem less', () => one.cluster.problems().length === 3);
 });
 
-test('keys of ours that another takes away are written again', host, async () => {
+test('keys of ours that another program deletes are written again', host, async () => {
   await using one = await openHost(etcd, 'server1', at('k'));
   one.cluster.publish([{ name: 'web', containerId: 'c1', address: '192.168.9.2' }]);
   await using two = await openHost(etcd, 'server2', at('k'));
@@ -254,15 +254,15 @@ test('keys of ours that another takes away are written again', host, async () =>
   etcd.etcdctl('del', '--prefix', '/netyard/k/names/');
   etcd.etcdctl('del', '/netyard/k/hosts/server1');
   await until(two, 'server1 left', () =>
-    two.told.some((change) => change.type === 'host' && change.action === 'leave'),
+    two.reported.some((change) => change.type === 'host' && change.action === 'leave'),
   );
   await until(two, 'all is back', () => others(two).length === 1 && two.cluster.names().length === 1);
   const lease = (key: string): string =>
     /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', `/netyard/k/${key}`))?.[1] ?? 'none';
-  assert.equal(lease('hosts/server1'), lease('names/server1/web'), 'both hang on the host’s lease');
+  assert.equal(lease('hosts/server1'), lease('names/server1/web'), 'both are attached to the host’s lease');
 });
 
-test('twenty hosts join at once, each with a subnet of its own', host, async () => {
+test('twenty hosts that join at once get different subnets', host, async () => {
   const pool = { subnet: '10.5.0.0/16', subnetSize: 21 }; // 32 of them
   const names = Array.from({ length: 20 }, (_, index) => `server${index + 1}`);
   const hosts = await Promise.all(names.map((name) => openHost(etcd, name, { ...at('l'), pool })));

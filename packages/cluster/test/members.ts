@@ -1,4 +1,4 @@
-/** Hosts of a cluster for tests: each with a folder and an address of its own, all in one process. */
+/** Simulated hosts of a cluster: each with its own folder and address, all in one process. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LogFields, type Logger, systemClock } from '@netyard/core';
@@ -7,14 +7,14 @@ import type { PrivateEtcd } from './private-etcd.ts';
 
 export interface TestHost extends AsyncDisposable {
   cluster: Cluster;
-  /** All that was told since it was opened. */
-  told: ClusterChange[];
+  /** All reported changes since it was opened. */
+  reported: ClusterChange[];
   log: { level: string; message: string; fields: LogFields | undefined }[];
 }
 
 export type HostOverrides = Partial<ClusterSettings> & { folder?: string; random?: () => number };
 
-/** `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files stay for a second one of the same name. */
+/** `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files remain for a later host of the same name. */
 export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostOverrides = {}): Promise<TestHost> {
   const { folder = join(etcd.folder, `host-${name}`), random, ...settings } = overrides;
   mkdirSync(folder, { recursive: true });
@@ -27,9 +27,9 @@ export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostO
     ...{ folder, clock: systemClock, logger: collect(log), ...(random ? { random } : {}) },
     addresses: { uplink: async () => `172.16.2.${Number(/\d+/.exec(name)?.[0] ?? 0)}`, prefixes: () => [] },
   });
-  const told: ClusterChange[] = [];
-  cluster.changes((change) => told.push(change));
-  return { cluster, told, log, [Symbol.asyncDispose]: () => cluster.close() };
+  const reported: ClusterChange[] = [];
+  cluster.changes((change) => reported.push(change));
+  return { cluster, reported, log, [Symbol.asyncDispose]: () => cluster.close() };
 }
 
 function collect(log: TestHost['log']): Logger {
@@ -37,7 +37,7 @@ function collect(log: TestHost['log']): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Waits for what changes bring about; fails after a while with what it waited for. */
+/** Waits for a condition; fails after a timeout and names it. */
 export async function until(host: TestHost, what: string, holds: () => boolean, patienceMs = 60_000): Promise<void> {
   if (holds()) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-/** Bad times: etcd away, its leader killed, answers that do not come, leases run out, revisions compacted. */
+/** Failures: etcd unreachable, its leader killed, missing responses, expired leases, compacted revisions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,11 +8,11 @@ import { openHost, others, subnetOf, until } from './members.ts';
 import { type PrivateEtcd, startEtcd } from './private-etcd.ts';
 
 const host = inFreshHost(import.meta.url);
-const states = (told: readonly { type: string }[]): string[] =>
-  told.flatMap((change) => ('state' in change && typeof change.state === 'string' ? [change.state] : []));
+const states = (reported: readonly { type: string }[]): string[] =>
+  reported.flatMap((change) => ('state' in change && typeof change.state === 'string' ? [change.state] : []));
 const web = { name: 'web', containerId: 'c1', address: '192.168.9.2' };
 
-/** The member whose answer says that it leads. */
+/** The member that reports itself as the leader. */
 function leaderOf(etcd: PrivateEtcd): PrivateEtcd['members'][number] {
   const status = JSON.parse(etcd.etcdctl('endpoint', 'status', '-w', 'json')) as {
     Endpoint: string;
@@ -20,38 +20,42 @@ function leaderOf(etcd: PrivateEtcd): PrivateEtcd['members'][number] {
   }[];
   const leader = status.find(({ Status }) => Status.header.member_id === Status.leader)?.Endpoint ?? '';
   const member = etcd.members.find(({ endpoint }) => leader.endsWith(endpoint));
-  assert.ok(member, 'somebody leads');
+  assert.ok(member, 'there is a leader');
   return member;
 }
 
-test('etcd away and back: what is known stays, what was missed is caught up, no lease is lost', host, async () => {
-  await using etcd = await startEtcd();
-  await using one = await openHost(etcd, 'server1');
-  await using two = await openHost(etcd, 'server2');
-  await until(one, 'server2', () => others(one).length === 1);
-  const [member] = etcd.members;
-  await member?.kill();
-  await until(one, 'away', () => one.cluster.view().connection === 'away');
-  assert.match(one.cluster.view().reason, /etcd at 127\.0\.0\.1:2379 does not answer: ECONNREFUSED/);
-  assert.deepEqual(others(one), ['server2'], 'known still');
-  one.cluster.publish([web]);
-  assert.equal(one.cluster.names().length, 1, 'known here at once');
-  await sleep(4_000); // longer than the lease of 3 s
-  await member?.start();
-  await until(two, 'the name published meanwhile', () => two.cluster.names().length === 1);
-  await until(one, 'connected', () => one.cluster.view().connection === 'connected');
-  assert.deepEqual(states(one.told), ['away', 'connected']);
-  assert.deepEqual(one.told.filter(({ type }) => type === 'host').length, 1, 'nobody left and came back');
-  await assert.doesNotReject(two.cluster.leave());
-  await until(one, 'server2 left', () => others(one).length === 0);
-});
+test(
+  'while etcd is unreachable known hosts stay; afterwards missed changes are applied and no lease is lost',
+  host,
+  async () => {
+    await using etcd = await startEtcd();
+    await using one = await openHost(etcd, 'server1');
+    await using two = await openHost(etcd, 'server2');
+    await until(one, 'server2', () => others(one).length === 1);
+    const [member] = etcd.members;
+    await member?.kill();
+    await until(one, 'away', () => one.cluster.view().connection === 'away');
+    assert.match(one.cluster.view().reason, /etcd at 127\.0\.0\.1:2379 does not respond: ECONNREFUSED/);
+    assert.deepEqual(others(one), ['server2'], 'still known');
+    one.cluster.publish([web]);
+    assert.equal(one.cluster.names().length, 1, 'known locally at once');
+    await sleep(4_000); // longer than the lease of 3 s
+    await member?.start();
+    await until(two, 'the name published meanwhile', () => two.cluster.names().length === 1);
+    await until(one, 'connected', () => one.cluster.view().connection === 'connected');
+    assert.deepEqual(states(one.reported), ['away', 'connected']);
+    assert.deepEqual(one.reported.filter(({ type }) => type === 'host').length, 1, 'no host left and rejoined');
+    await assert.doesNotReject(two.cluster.leave());
+    await until(one, 'server2 left', () => others(one).length === 0);
+  },
+);
 
-test('of three the leader is killed: the hosts go on with the others and lose nothing', host, async () => {
+test('when the leader of three is killed, the hosts continue with the others and lose nothing', host, async () => {
   await using etcd = await startEtcd({ members: 3 });
   await using one = await openHost(etcd, 'server1', { leaseSeconds: 10 });
   await using two = await openHost(etcd, 'server2', { leaseSeconds: 10 });
   await until(one, 'server2', () => others(one).length === 1);
-  one.told.length = 0;
+  one.reported.length = 0;
   await leaderOf(etcd).kill();
   one.cluster.publish([web]);
   await until(two, 'a name', () => two.cluster.names().length === 1);
@@ -59,33 +63,33 @@ test('of three the leader is killed: the hosts go on with the others and lose no
   await until(one, 'server3', () => others(one).length === 2);
   assert.deepEqual(others(three), ['server1', 'server2']);
   assert.deepEqual(
-    one.told.filter((change) => change.type === 'host' && change.action === 'leave'),
+    one.reported.filter((change) => change.type === 'host' && change.action === 'leave'),
     [],
   );
 });
 
-test('an endpoint that holds its connection and answers nothing is left for another', host, async () => {
+test('an endpoint that keeps its connection but does not respond is abandoned for another', host, async () => {
   await using etcd = await startEtcd({ members: 3 });
   const leader = leaderOf(etcd);
-  const mute = etcd.members.find((member) => member !== leader) ?? leader;
-  const sound = etcd.members.filter((member) => member !== mute).map(({ endpoint }) => endpoint);
-  // the mute one stands first, and a random number of 0 begins with the first
+  const unresponsive = etcd.members.find((member) => member !== leader) ?? leader;
+  const healthy = etcd.members.filter((member) => member !== unresponsive).map(({ endpoint }) => endpoint);
+  // the unresponsive endpoint is first, and a random number of 0 starts with the first
   await using one = await openHost(etcd, 'server1', {
-    url: `etcd://${mute.endpoint},${sound.join()}`,
+    url: `etcd://${unresponsive.endpoint},${healthy.join()}`,
     random: () => 0,
   });
-  mute.pause();
+  unresponsive.pause();
   try {
-    await using two = await openHost(etcd, 'server2', { url: `etcd://${sound.join()}` });
+    await using two = await openHost(etcd, 'server2', { url: `etcd://${healthy.join()}` });
     await until(one, 'server2', () => others(one).length === 1);
     assert.deepEqual(others(two).length <= 1, true);
   } finally {
-    mute.resume();
+    unresponsive.resume();
   }
 });
 
 test(
-  'a host that says nothing is gone when its lease ends; its subnet is kept, and given when it returns',
+  'a host that does not renew its lease is removed; its subnet stays reserved and is assigned again when it rejoins',
   host,
   async () => {
     await using etcd = await startEtcd();
@@ -99,7 +103,11 @@ test(
     );
     const subnet = subnetOf(first);
     await first.cluster.close();
-    assert.match(etcd.etcdctl('get', '--prefix', '--keys-only', '/netyard/'), /server1/, 'not before the lease ends');
+    assert.match(
+      etcd.etcdctl('get', '--prefix', '--keys-only', '/netyard/'),
+      /server1/,
+      'not before the lease expires',
+    );
     await until(watcher, 'gone', () => others(watcher).length === 0);
     assert.deepEqual(watcher.cluster.names(), []);
     assert.equal(watcher.cluster.reservations()[0]?.subnet, subnet);
@@ -108,17 +116,17 @@ test(
   },
 );
 
-test('cut off for longer than its lease, a host comes back by itself with its subnet and its names', host, async () => {
+test('a host that is cut off for longer than its lease rejoins with its subnet and its names', host, async () => {
   await using etcd = await startEtcd();
   await using watcher = await openHost(etcd, 'server9');
   await using one = await openHost(etcd, 'server1');
   one.cluster.publish([web]);
   await until(watcher, 'the name', () => watcher.cluster.names().length === 1);
   const subnet = subnetOf(one);
-  // what a partition comes to, as etcd sees it: the lease ends while the host still thinks that it holds it
+  // a partition as etcd sees it: the lease expires while the host still considers it valid
   const lease = /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', '/netyard/netyard/hosts/server1'))?.[1];
   etcd.etcdctl('lease', 'revoke', BigInt(lease ?? 0).toString(16));
-  const left = () => watcher.told.some((change) => change.type === 'host' && change.action === 'leave');
+  const left = () => watcher.reported.some((change) => change.type === 'host' && change.action === 'leave');
   await until(
     watcher,
     'left, and back with all',
@@ -128,47 +136,40 @@ test('cut off for longer than its lease, a host comes back by itself with its su
   assert.equal(one.cluster.view().problem, '');
 });
 
-test(
-  'a subnet that went to another meanwhile is not fought for: it is told, and taken again when it is free',
-  host,
-  async () => {
-    await using etcd = await startEtcd();
-    const pool = { subnet: '10.6.0.0/23', subnetSize: 24 };
-    await using watcher = await openHost(etcd, 'server9', { pool });
-    await using one = await openHost(etcd, 'server1', { pool });
-    const subnet = subnetOf(one);
-    await until(watcher, 'server1', () => others(watcher).length === 1);
-    const leases = ['hosts/server1', `subnets/${subnet.replace('/', '-')}`].map((key) => {
-      const lease = /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', `/netyard/netyard/${key}`))?.[1];
-      return BigInt(lease ?? 0).toString(16);
-    });
-    // in one transaction, as if the host had been away while both happened
-    const [member] = etcd.members;
-    await one.cluster.close();
-    for (const lease of leases) etcd.etcdctl('lease', 'revoke', lease);
-    await using thief = await openHost(etcd, 'server2', { pool });
-    assert.equal(subnetOf(thief), subnet, 'the only one that is free');
-    await member?.kill();
-    await using back = await openHost(etcd, 'server1', { pool }); // while etcd is away: with what it knew
-    assert.equal(back.cluster.view().connection, 'away');
-    assert.equal(subnetOf(back), subnet);
-    await member?.start();
-    await until(back, 'connected', () => back.cluster.view().connection === 'connected');
-    assert.match(
-      back.cluster.view().problem,
-      new RegExp(`${subnet.replaceAll('.', '\\.')} is the subnet of host server2 now`),
-    );
-    assert.ok(back.told.some((change) => change.type === 'membership' && change.problem.includes('server2')));
-    assert.ok(!others(watcher).includes('server1'), 'it announces nothing');
-    assert.deepEqual(others(back), ['server2', 'server9'], 'and still sees the others');
-    await until(thief, 'connected', () => thief.cluster.view().connection === 'connected');
-    await thief.cluster.leave();
-    await until(back, 'its own again', () => back.cluster.view().problem === '' && others(back).join() === 'server9');
-    await until(watcher, 'server1 is back', () => others(watcher).includes('server1'));
-  },
-);
+test('a subnet that another host has taken meanwhile is reported, and taken again when it is free', host, async () => {
+  await using etcd = await startEtcd();
+  const pool = { subnet: '10.6.0.0/23', subnetSize: 24 };
+  await using watcher = await openHost(etcd, 'server9', { pool });
+  await using one = await openHost(etcd, 'server1', { pool });
+  const subnet = subnetOf(one);
+  await until(watcher, 'server1', () => others(watcher).length === 1);
+  const leases = ['hosts/server1', `subnets/${subnet.replace('/', '-')}`].map((key) => {
+    const lease = /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', `/netyard/netyard/${key}`))?.[1];
+    return BigInt(lease ?? 0).toString(16);
+  });
+  // in one transaction, as if both had happened while the host was disconnected
+  const [member] = etcd.members;
+  await one.cluster.close();
+  for (const lease of leases) etcd.etcdctl('lease', 'revoke', lease);
+  await using taker = await openHost(etcd, 'server2', { pool });
+  assert.equal(subnetOf(taker), subnet, 'the only free one');
+  await member?.kill();
+  await using back = await openHost(etcd, 'server1', { pool }); // while etcd is unreachable: with the saved state
+  assert.equal(back.cluster.view().connection, 'away');
+  assert.equal(subnetOf(back), subnet);
+  await member?.start();
+  await until(back, 'connected', () => back.cluster.view().connection === 'connected');
+  assert.match(back.cluster.view().problem, new RegExp(`${subnet.replaceAll('.', '\\.')} belongs to host server2 now`));
+  assert.ok(back.reported.some((change) => change.type === 'membership' && change.problem.includes('server2')));
+  assert.ok(!others(watcher).includes('server1'), 'it announces nothing');
+  assert.deepEqual(others(back), ['server2', 'server9'], 'still sees the others');
+  await until(taker, 'connected', () => taker.cluster.view().connection === 'connected');
+  await taker.cluster.leave();
+  await until(back, 'its own again', () => back.cluster.view().problem === '' && others(back).join() === 'server9');
+  await until(watcher, 'server1 is back', () => others(watcher).includes('server1'));
+});
 
-test('a first start without etcd is an error; a later one goes on with what was known', host, async () => {
+test('a first start without etcd fails; a later one continues with the saved state', host, async () => {
   await using etcd = await startEtcd();
   const [member] = etcd.members;
   const first = await openHost(etcd, 'server1');
@@ -181,7 +182,8 @@ test('a first start without etcd is an error; a later one goes on with what was 
   await assert.rejects(
     openHost(etcd, 'server3'),
     (error) =>
-      isNetyardError(error, 'unavailable') && /ECONNREFUSED.*; this host was no member before/.test(error.message),
+      isNetyardError(error, 'unavailable') &&
+      /ECONNREFUSED.*; this host has not been a member before/.test(error.message),
   );
   await using again = await openHost(etcd, 'server1');
   assert.equal(again.cluster.view().connection, 'away');
@@ -192,7 +194,7 @@ test('a first start without etcd is an error; a later one goes on with what was 
   await until(again, 'connected', () => again.cluster.view().connection === 'connected');
 });
 
-test('compaction of all that was missed: the list tells it', host, async () => {
+test('missed changes that etcd has compacted are recovered by a new list', host, async () => {
   await using etcd = await startEtcd();
   const [member] = etcd.members;
   await using one = await openHost(etcd, 'server1');

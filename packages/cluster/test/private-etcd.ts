@@ -1,4 +1,4 @@
-/** etcd of one's own for tests, on loopback addresses of the fresh host that the test file runs in. */
+/** A private etcd for tests, on loopback addresses of the fresh namespaces in which the test file runs. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,9 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface EtcdMember {
   /** `127.0.0.1:2379` */
   endpoint: string;
-  /** As the machine's death would end it. */
+  /** SIGKILL, as if the machine had failed. */
   kill(): Promise<void>;
-  /** SIGSTOP: it holds its connections and answers nothing. */
+  /** SIGSTOP: keeps its connections but does not respond. */
   pause(): void;
   resume(): void;
   start(): Promise<void>;
@@ -23,7 +23,7 @@ export interface PrivateEtcd extends AsyncDisposable {
   members: EtcdMember[];
   /** `etcd://A,B,C` */
   url: string;
-  etcdctl(...words: string[]): string;
+  etcdctl(...args: string[]): string;
 }
 
 export interface EtcdOptions {
@@ -31,7 +31,7 @@ export interface EtcdOptions {
   /** Extra flags, such as those of TLS. */
   flags?: string[];
   scheme?: 'http' | 'https';
-  /** Extra words for etcdctl. */
+  /** Extra arguments for etcdctl. */
   client?: string[];
 }
 
@@ -42,13 +42,13 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<PrivateEtcd>
   const members = addresses.map((address) => member(folder, address, addresses, options));
   await Promise.all(members.map((one) => one.start()));
   const endpoints = members.map((one) => one.endpoint);
-  const words = [`--endpoints=${endpoints.map((one) => `${options.scheme ?? 'http'}://${one}`).join(',')}`];
+  const args = [`--endpoints=${endpoints.map((one) => `${options.scheme ?? 'http'}://${one}`).join(',')}`];
   return {
     folder,
     members,
     url: `etcd://${endpoints.join(',')}`,
     etcdctl: (...more) =>
-      execFileSync('etcdctl', [...words, ...(options.client ?? []), ...more], {
+      execFileSync('etcdctl', [...args, ...(options.client ?? []), ...more], {
         env: { ...process.env, ETCDCTL_API: '3' },
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,7 +63,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<PrivateEtcd>
 function member(folder: string, address: string, all: readonly string[], options: EtcdOptions): EtcdMember {
   const client = `${options.scheme ?? 'http'}://${address}:2379`;
   const peer = (at: string): string => `http://${at}:2380`;
-  const words = [
+  const args = [
     ...['--name', address, '--data-dir', join(folder, address), '--log-level', 'error'],
     ...['--listen-client-urls', client, '--advertise-client-urls', client],
     ...['--listen-peer-urls', peer(address), '--initial-advertise-peer-urls', peer(address)],
@@ -74,7 +74,7 @@ function member(folder: string, address: string, all: readonly string[], options
   return {
     endpoint: `${address}:2379`,
     async start() {
-      child = spawn('etcd', words, { stdio: ['ignore', 'ignore', process.env['ETCD_LOG'] ? 'inherit' : 'ignore'] });
+      child = spawn('etcd', args, { stdio: ['ignore', 'ignore', process.env['ETCD_LOG'] ? 'inherit' : 'ignore'] });
       await listening(address, child);
     },
     async kill() {
@@ -103,7 +103,7 @@ async function listening(address: string, child: ChildProcess): Promise<void> {
   }
 }
 
-/** A CA, a server's certificate for 127.0.0.1 to 127.0.0.3 and a client's one; `other` is a CA that nobody knows. */
+/** A CA, a server certificate for 127.0.0.1 to 127.0.0.3 and a client certificate; `other` is an untrusted CA. */
 export function makeCertificates(folder: string): void {
   const script = `set -e; cd "$1"
     for ca in ca other; do
@@ -117,6 +117,6 @@ export function makeCertificates(folder: string): void {
     sign server ca 'subjectAltName=IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3
 extendedKeyUsage=serverAuth,clientAuth'
     sign client ca extendedKeyUsage=clientAuth
-    sign stranger other extendedKeyUsage=clientAuth`;
+    sign foreign other extendedKeyUsage=clientAuth`;
   execFileSync('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'ignore', 'pipe'] });
 }

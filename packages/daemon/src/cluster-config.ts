@@ -12,7 +12,7 @@ export interface ClusterConfig {
   address: string;
   pool: { subnet?: string; subnetSize?: number };
   /** The subnet of a `--bip` that was given. */
-  wantedSubnet?: string;
+  requiredSubnet?: string;
   /** Paths; '' where none was given. */
   files: { ca: string; certificate: string; key: string };
   leaseSeconds: number;
@@ -46,7 +46,7 @@ export function planCluster(
     hostName: textOf('cluster-host-name'),
     address: textOf('cluster-address'),
     pool: { ...(subnet === '' ? {} : { subnet }), ...(subnetSize === 0 ? {} : { subnetSize }) },
-    ...(given['bip'] === undefined ? {} : { wantedSubnet: formatPrefix(networkOf(parsePrefix(bip))) }),
+    ...(given['bip'] === undefined ? {} : { requiredSubnet: formatPrefix(networkOf(parsePrefix(bip))) }),
     files: { ca: textOf('cluster-ca'), certificate: textOf('cluster-cert'), key: textOf('cluster-key') },
     leaseSeconds: Number(value('cluster-lease')),
     reservationSeconds: Number(value('cluster-reservation')),
@@ -81,7 +81,7 @@ export function settingsOf(
   return {
     ...{ url: config.url, hostName: config.hostName === '' ? hostName : config.hostName, pool: config.pool },
     ...(address === '' ? {} : { address }),
-    ...(config.wantedSubnet === undefined ? {} : { wantedSubnet: config.wantedSubnet }),
+    ...(config.requiredSubnet === undefined ? {} : { requiredSubnet: config.requiredSubnet }),
     ...(given.length === 0 ? {} : { tls }),
     ...{ leaseSeconds: config.leaseSeconds, reservationSeconds: config.reservationSeconds, api },
   };

@@ -46,7 +46,7 @@ function readPem(path: string): string {
 
 /** The configuration with the default bridge that the cluster gives; a `--bip` that was asked for stays as it is. */
 export function withClusterBridge(config: DaemonConfig, cluster: Cluster | undefined): DaemonConfig {
-  if (!cluster || config.cluster?.wantedSubnet !== undefined) return config;
+  if (!cluster || config.cluster?.requiredSubnet !== undefined) return config;
   const bip = firstAddressOf(cluster.view().subnet);
   return Object.freeze({ ...config, ...planBridge(bip, config.fixedCidr, config.bridge) });
 }

@@ -1,4 +1,4 @@
-/** Leases: asked for, kept, given up. Their time runs on etcd's clock, never on ours. */
+/** Grants, renews and revokes leases. Expiry is measured by etcd's clock, never by ours. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { isLeaseGone } from './errors.ts';
@@ -6,11 +6,11 @@ import type { EtcdSession } from './session.ts';
 
 export interface HeldLease {
   id: bigint;
-  /** How often it is renewed. */
+  /** Interval of renewals. */
   everyMs: number;
 }
 
-const ANSWER_PATIENCE_MS = 5_000;
+const RESPONSE_TIMEOUT_MS = 5_000;
 
 export async function grantLease(session: EtcdSession, seconds: number): Promise<bigint> {
   const answer = await session.lease.leaseGrant({ TTL: BigInt(seconds) });
@@ -18,7 +18,7 @@ export async function grantLease(session: EtcdSession, seconds: number): Promise
   return answer.ID;
 }
 
-/** Gone already is fine. Keys that hang on it go with it. */
+/** Revokes a lease; etcd deletes the keys attached to it. Ignores a lease that does not exist. */
 export async function revokeLease(session: EtcdSession, id: bigint): Promise<void> {
   try {
     await session.lease.leaseRevoke({ ID: id });
@@ -27,14 +27,14 @@ export async function revokeLease(session: EtcdSession, id: bigint): Promise<voi
   }
 }
 
-/** Renews it once. Seconds that it was granted for; 0 when it is gone. */
+/** Renews a lease once and returns its granted seconds; 0 when it does not exist. */
 export async function renewLease(session: EtcdSession, id: bigint): Promise<number> {
   const done = new AbortController();
   async function* one() {
     yield { ID: id };
   }
   try {
-    const signal = AbortSignal.any([done.signal, AbortSignal.timeout(ANSWER_PATIENCE_MS)]);
+    const signal = AbortSignal.any([done.signal, AbortSignal.timeout(RESPONSE_TIMEOUT_MS)]);
     for await (const answer of session.lease.leaseKeepAlive(one(), { signal })) return Math.max(0, Number(answer.TTL));
     return 0;
   } finally {
@@ -43,8 +43,9 @@ export async function renewLease(session: EtcdSession, id: bigint): Promise<numb
 }
 
 /**
- * Renews all of them over one stream, each in its time, until one is gone or the session ends: rejects then. An answer
- * that does not come ends the session, for a host that holds its connection and says nothing is as good as away.
+ * Renews all leases over one stream, each at its interval, until one expires or the session ends; then rejects. A
+ * missing response closes the session, because an etcd that holds its connection without responding is as good as
+ * unreachable.
  */
 export async function keepLeases(
   session: EtcdSession,
@@ -58,14 +59,17 @@ export async function keepLeases(
       await sleep(tick, undefined, { signal, ref: false });
     }
   }
-  const deaf = setTimeout(() => session.close(new Error('etcd does not renew the lease')), tick + ANSWER_PATIENCE_MS);
+  const timeout = setTimeout(
+    () => session.close(new Error('etcd does not renew the lease')),
+    tick + RESPONSE_TIMEOUT_MS,
+  );
   try {
     for await (const answer of session.lease.leaseKeepAlive(requests(), { signal })) {
-      if (answer.TTL <= 0n) throw new ConnectError('the lease has run out', Code.NotFound);
-      deaf.refresh();
+      if (answer.TTL <= 0n) throw new ConnectError('the lease has expired', Code.NotFound);
+      timeout.refresh();
     }
-    throw new ConnectError('etcd ended the renewing of leases', Code.Unavailable);
+    throw new ConnectError('etcd closed the stream of lease renewals', Code.Unavailable);
   } finally {
-    clearTimeout(deaf);
+    clearTimeout(timeout);
   }
 }

@@ -1,4 +1,4 @@
-/** All keys below a prefix at one revision. Reads only. */
+/** Lists all keys below a prefix at one revision. Reads only. */
 import { rangeEnd } from '../keys.ts';
 import type { KeyValue } from './gen/kv_pb.ts';
 import type { EtcdSession } from './session.ts';
@@ -6,13 +6,13 @@ import type { EtcdSession } from './session.ts';
 export interface Entry {
   key: string;
   value: string;
-  /** 0n: it hangs on none. */
+  /** 0n: attached to no lease. */
   lease: bigint;
   modRevision: bigint;
 }
 
 export interface Snapshot {
-  /** What happens after it is seen by a watch from `revision + 1n`. */
+  /** A watch from `revision + 1n` reports all later changes. */
   revision: bigint;
   entries: Entry[];
 }
@@ -26,7 +26,7 @@ export const entryOf = ({ key, value, lease, modRevision }: KeyValue): Entry => 
   modRevision,
 });
 
-/** In pages, each at the revision of the first: nothing can fall between two of them. */
+/** Reads in pages, all at the revision of the first: no change can fall between two pages. */
 export async function listPrefix(session: EtcdSession, prefix: string): Promise<Snapshot> {
   const end = rangeEnd(prefix);
   const entries: Entry[] = [];

@@ -1,7 +1,7 @@
 /**
- * One connection to one endpoint of an etcd: typed clients of its gRPC services over one HTTP/2 session, plain or TLS,
- * with the token of a user when there is one. It ends at the first sign of trouble and is not opened again: whoever
- * uses it opens the next one, at another endpoint. No decisions about clusters here.
+ * One connection to one etcd endpoint: typed clients of its gRPC services over one HTTP/2 session, plain or TLS, with
+ * the token of a user if configured. The session ends at the first failure and does not reconnect: the caller opens a
+ * new one, at another endpoint. Independent of clusters.
  */
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -29,25 +29,25 @@ export interface EtcdSession {
   readonly kv: Client<typeof KV>;
   readonly lease: Client<typeof Lease>;
   readonly watch: Client<typeof Watch>;
-  /** Ends with the session; its reason says why. */
+  /** Aborted with the session; its reason is the cause. */
   readonly ended: AbortSignal;
   /** This host's address on the connection; undefined before the first call. */
   localAddress(): string | undefined;
-  /** A failure of a call here as NetyardError. */
+  /** Converts a failure of a call on this session to NetyardError. */
   explain(error: unknown): Error;
   close(reason?: Error): void;
 }
 
 // etcd ends connections that are pinged more often than every 5 s (--grpc-keepalive-min-time).
 const PING_INTERVAL_MS = 6_000;
-const PING_PATIENCE_MS = 3_000;
-const CALL_PATIENCE_MS = 5_000;
+const PING_TIMEOUT_MS = 3_000;
+const CALL_TIMEOUT_MS = 5_000;
 
 /** Connects, and authenticates when there is a user. Rejects with NetyardError; see `etcdError`. */
 export async function openSession(
   target: EtcdEndpoint,
   access: EtcdAccess,
-  patienceMs = CALL_PATIENCE_MS,
+  timeoutMs = CALL_TIMEOUT_MS,
 ): Promise<EtcdSession> {
   const endpoint = formatEndpoint(target);
   const baseUrl = `${access.tls ? 'https' : 'http'}://${endpoint}`;
@@ -55,15 +55,15 @@ export async function openSession(
   let socket: Socket | undefined;
   const manager = new Http2SessionManager(
     baseUrl,
-    { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_PATIENCE_MS, idleConnectionTimeoutMs: 2 ** 31 - 1 },
+    { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS, idleConnectionTimeoutMs: 2 ** 31 - 1 },
     {
       createConnection: () => {
         socket = access.tls ? connectWithTls(target, access.tls) : connectSocket(target);
-        socket.on('error', close); // TLS of version 1.3 refuses our certificate when the session seems to be there
+        socket.on('error', close); // TLS 1.3 rejects our certificate after the handshake seems complete
         socket.once('close', () => close(Object.assign(new Error('the connection ended'), { code: 'ECONNRESET' })));
         return socket;
       },
-      // a thousand hosts and their names in one answer
+      // room for a thousand hosts and their names in one response
       settings: { initialWindowSize: 1 << 20 },
       maxSessionMemory: 256,
     },
@@ -79,16 +79,16 @@ export async function openSession(
     baseUrl,
     sessionManager: manager,
     acceptCompression: [],
-    interceptors: [patience(patienceMs)],
+    interceptors: [timeout(timeoutMs)],
   });
   try {
-    await connected(manager, patienceMs, close);
+    await connected(manager, timeoutMs, close);
     const identity = access.user ? await identify(createClient(Auth, transport), access.user) : undefined;
     const own = createGrpcTransport({
       baseUrl,
       sessionManager: manager,
       acceptCompression: [],
-      interceptors: [...(identity ? [identity] : []), requireLeader, patience(patienceMs)],
+      interceptors: [...(identity ? [identity] : []), requireLeader, timeout(timeoutMs)],
     });
     return {
       ...{ endpoint, ended: ended.signal, explain, close },
@@ -98,9 +98,9 @@ export async function openSession(
       localAddress: () => socket?.localAddress?.replace(/^::ffff:/, ''),
     };
   } catch (error) {
-    const said = explain(error);
-    close(said);
-    throw said;
+    const reason = explain(error);
+    close(reason);
+    throw reason;
   }
 }
 
@@ -114,9 +114,9 @@ function connectWithTls({ host, port }: EtcdEndpoint, tls: EtcdTls): TLSSocket {
   });
 }
 
-async function connected(manager: Http2SessionManager, patienceMs: number, close: (reason: Error) => void) {
-  const late = Object.assign(new Error(`no connection within ${patienceMs / 1000} s`), { code: 'ETIMEDOUT' });
-  const timer = setTimeout(() => close(late), patienceMs);
+async function connected(manager: Http2SessionManager, timeoutMs: number, close: (reason: Error) => void) {
+  const late = Object.assign(new Error(`no connection within ${timeoutMs / 1000} s`), { code: 'ETIMEDOUT' });
+  const timer = setTimeout(() => close(late), timeoutMs);
   try {
     const state = await manager.connect();
     if (state === 'error') throw manager.error() ?? late;
@@ -125,8 +125,8 @@ async function connected(manager: Http2SessionManager, patienceMs: number, close
   }
 }
 
-/** Single calls end after a while; streams go on. */
-const patience =
+/** Unary calls time out; streams do not. */
+const timeout =
   (milliseconds: number): Interceptor =>
   (next) =>
   async (request) => {
@@ -140,20 +140,20 @@ const patience =
     }
   };
 
-/** A member that is cut off from its leader refuses at once, and ends its streams, rather than to answer nothing. */
+/** A member without a leader fails requests and ends streams at once, instead of not responding. */
 const requireLeader: Interceptor = (next) => (request) => {
   request.header.set('hasleader', 'true');
   return next(request);
 };
 
-/** Sends the user's token, and asks for another one when etcd does not take it any more (simple ones last 5 minutes). */
+/** Sends the user's token, and requests a new one when etcd rejects it (simple tokens last 5 minutes). */
 async function identify(auth: Client<typeof Auth>, user: EtcdUser): Promise<Interceptor | undefined> {
-  const ask = async (): Promise<string> => (await auth.authenticate(user)).token;
+  const requestToken = async (): Promise<string> => (await auth.authenticate(user)).token;
   let token: string;
   try {
-    token = await ask();
+    token = await requestToken();
   } catch (error) {
-    if (isAuthOff(error)) return undefined; // whoever may do all needs no token
+    if (isAuthOff(error)) return undefined; // authentication is off: every client may do everything
     throw error;
   }
   return (next) => async (request) => {
@@ -162,7 +162,7 @@ async function identify(auth: Client<typeof Auth>, user: EtcdUser): Promise<Inte
       return await next(request);
     } catch (error) {
       if (request.stream || !isStaleToken(error)) throw error;
-      token = await ask();
+      token = await requestToken();
       request.header.set('token', token);
       return await next(request);
     }

@@ -1,4 +1,4 @@
-/** The parts that transactions are made of. Pure. */
+/** Builds etcd transactions. Pure. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { rangeEnd } from '../keys.ts';
 import {
@@ -24,7 +24,7 @@ export const remove = (key: string): Operation => ({
   request: { case: 'requestDeleteRange', value: { key: Buffer.from(key) } },
 });
 
-/** The key is as it was seen; etcd's mod_revision is 0 for one that is not there. */
+/** The key is unchanged since it was read; etcd's mod_revision is 0 for a key that does not exist. */
 export const unchanged = (key: string, modRevision: bigint): Compare => ({
   result: Compare_CompareResult.EQUAL,
   target: Compare_CompareTarget.MOD,
@@ -32,7 +32,7 @@ export const unchanged = (key: string, modRevision: bigint): Compare => ({
   targetUnion: { case: 'modRevision', value: modRevision },
 });
 
-/** There is nothing below the prefix. */
+/** No key exists below the prefix. */
 export const empty = (prefix: string): Compare => ({
   result: Compare_CompareResult.EQUAL,
   target: Compare_CompareTarget.CREATE,

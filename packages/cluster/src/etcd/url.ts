@@ -1,13 +1,13 @@
 /**
- * `--cluster`: `etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/NAME]` as its parts. Pure; resolves no names.
- * The scheme says nothing about TLS: files of certificates do.
+ * Parses `--cluster`: `etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/NAME]`. Pure; resolves no names. The scheme
+ * does not select TLS: certificate files do.
  */
 import { isIPv6 } from 'node:net';
 import { NetyardError } from '@netyard/core';
 import { isMemberName } from '../member-name.ts';
 
 export interface EtcdEndpoint {
-  /** A name, or an address without brackets. */
+  /** A host name, or an address without brackets. */
   host: string;
   port: number;
 }
@@ -20,7 +20,7 @@ export interface EtcdUser {
 export interface ClusterUrl {
   endpoints: EtcdEndpoint[];
   user?: EtcdUser;
-  /** Which cluster on that etcd; `netyard` unless given. */
+  /** The cluster on that etcd. Default: `netyard`. */
   name: string;
 }
 
@@ -31,28 +31,28 @@ export function formatEndpoint({ host, port }: EtcdEndpoint): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-/** Throws `invalid`; the message never repeats the password. */
+/** Throws `invalid`; the message never contains the password. */
 export function parseClusterUrl(text: string): ClusterUrl {
   const match = /^etcd:\/\/(?:(?<user>[^@/]*)@)?(?<hosts>[^@/]+)(?:\/(?<name>[^/]*))?$/.exec(text);
   const shown = text.replace(/\/\/.*@/, '//…@');
   const invalid = (why: string): NetyardError =>
     new NetyardError('invalid', `invalid --cluster "${shown}": ${why}`, {
-      hint: 'write etcd://HOST[:PORT][,HOST[:PORT]…][/NAME], such as etcd://172.16.2.101,172.16.2.102,172.16.2.103',
+      hint: 'use etcd://HOST[:PORT][,HOST[:PORT]…][/NAME], such as etcd://172.16.2.101,172.16.2.102,172.16.2.103',
     });
   const hosts = match?.groups?.['hosts'];
-  if (!match || hosts === undefined) throw invalid('it is not the address of an etcd');
+  if (!match || hosts === undefined) throw invalid('not an etcd address');
   const name = match.groups?.['name'] || 'netyard';
   if (!isMemberName(name)) throw invalid(`the cluster's name ${name} has characters other than letters, digits, _ . -`);
   const endpoints = hosts.split(',').map((host) => {
     const endpoint = parseEndpoint(host);
-    if (!endpoint) throw invalid(`${host === '' ? 'a host is missing' : `${host} is no HOST or HOST:PORT`}`);
+    if (!endpoint) throw invalid(`${host === '' ? 'a host is missing' : `${host} is not HOST or HOST:PORT`}`);
     return endpoint;
   });
-  if (new Set(endpoints.map(formatEndpoint)).size < endpoints.length) throw invalid('a host stands there twice');
+  if (new Set(endpoints.map(formatEndpoint)).size < endpoints.length) throw invalid('duplicate host');
   const user = match.groups?.['user'];
   if (user === undefined) return { endpoints, name };
   const parsed = parseUser(user);
-  if (!parsed) throw invalid('before the @ stands USER:PASSWORD, with % and two digits for special characters');
+  if (!parsed) throw invalid('the part before @ must be USER:PASSWORD, with special characters percent-encoded');
   return { endpoints, name, user: parsed };
 }
 
@@ -73,6 +73,6 @@ function parseUser(text: string): EtcdUser | undefined {
       password: decodeURIComponent(text.slice(colon + 1)),
     };
   } catch {
-    return undefined; // a % that begins no character
+    return undefined; // invalid percent-encoding
   }
 }

@@ -1,4 +1,4 @@
-/** A watch of a prefix as batches of events, from a revision on. It ends with the session. */
+/** Watches a prefix from a revision on, as batches of events. Ends with the session. */
 import { once } from 'node:events';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { rangeEnd } from '../keys.ts';
@@ -8,16 +8,16 @@ import type { EtcdSession } from './session.ts';
 
 export interface KeyChange {
   action: 'put' | 'delete';
-  /** Of a deletion, without value and lease. */
+  /** For a deletion, without value and lease. */
   entry: Entry;
 }
 
 export interface WatchStream {
-  /** Those that etcd sent together. Throws when the watch cannot go on; then list again. */
+  /** Events grouped as etcd sent them. Throws when the watch cannot continue; then list again. */
   batches: AsyncIterable<KeyChange[]>;
 }
 
-/** Resolves when etcd has taken the watch: from then on nothing after `revision` is missed. */
+/** Resolves when etcd has created the watch: no change after `revision` is missed. */
 export async function openWatch(
   session: EtcdSession,
   prefix: string,
@@ -27,17 +27,17 @@ export async function openWatch(
   async function* requests() {
     const createRequest = { key: Buffer.from(prefix), rangeEnd: rangeEnd(prefix), startRevision: revision + 1n };
     yield { requestUnion: { case: 'createRequest' as const, value: createRequest } };
-    if (!signal.aborted) await once(signal, 'abort'); // whoever closes this side ends the watch
+    if (!signal.aborted) await once(signal, 'abort'); // closing the request stream ends the watch
   }
   const answers = session.watch.watch(requests(), { signal })[Symbol.asyncIterator]();
   const first = await answers.next();
-  if (first.done === true || !first.value.created) throw lost('etcd ended the watch at once');
-  refuseCanceled(first.value);
+  if (first.done === true || !first.value.created) throw lost('etcd did not create the watch');
+  throwIfCanceled(first.value);
   async function* batches(): AsyncGenerator<KeyChange[]> {
     for (;;) {
       const next = await answers.next();
       if (next.done === true) throw lost('etcd ended the watch');
-      refuseCanceled(next.value);
+      throwIfCanceled(next.value);
       yield next.value.events.flatMap(({ type, kv }) =>
         kv
           ? [{ action: type === Event_EventType.DELETE ? ('delete' as const) : ('put' as const), entry: entryOf(kv) }]
@@ -48,8 +48,8 @@ export async function openWatch(
   return { batches: batches() };
 }
 
-function refuseCanceled(answer: { canceled: boolean; compactRevision: bigint; cancelReason: string }): void {
-  if (answer.compactRevision > 0n) throw lost('etcd has compacted what happened in between');
+function throwIfCanceled(answer: { canceled: boolean; compactRevision: bigint; cancelReason: string }): void {
+  if (answer.compactRevision > 0n) throw lost('etcd has compacted the missed revisions');
   if (answer.canceled) throw lost(`etcd canceled the watch: ${answer.cancelReason}`);
 }
 
