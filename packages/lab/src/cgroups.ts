@@ -1,9 +1,9 @@
 /**
- * The cgroups of a lab host: one group per hierarchy, v1 or v2, that all its processes live in.
+ * The cgroups of a lab host: one group per hierarchy, v1 or v2, that contains all its processes.
  *
- * The group holds a leaf called `init` for the host's own processes, so that in cgroup v2 the host's containers, in
- * groups beside that leaf, can have controllers. The group is also the list of a host's processes: whatever crashed,
- * what is in it belongs to the lab.
+ * The group has a leaf `init` for the host's own processes, so that in cgroup v2 the host's containers, in groups
+ * beside that leaf, can have controllers. The group also lists the host's processes: after a crash, every process in it
+ * belongs to the lab.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,18 +11,18 @@ import { hasErrno } from '@netyard/kernel';
 
 /** A mounted cgroup hierarchy. */
 export interface Hierarchy {
-  /** Where it is mounted on the machine, and in a host. */
+  /** Its mount point, on the machine and in a host. */
   mountPoint: string;
   version: 1 | 2;
-  /** Mount options that name it in v1: `cpu,cpuacct`, `none,name=systemd`. Empty in v2. */
+  /** Mount options that select it in v1: `cpu,cpuacct`, `none,name=systemd`. Empty in v2. */
   options: string;
 }
 
 const leafName = 'init';
 
 /**
- * The hierarchies in a text of /proc/PID/mountinfo (proc(5)). The v2 hierarchy that a v1 machine mounts beside the
- * others ("hybrid") is left out: crun refuses to run where it is. Pure.
+ * Parses the hierarchies in /proc/PID/mountinfo (proc(5)). Omits the v2 hierarchy that a v1 machine mounts beside the
+ * others ("hybrid"), because crun refuses to run with it. Pure.
  */
 export function parseHierarchies(mountinfo: string): Hierarchy[] {
   const found = mountinfo.split('\n').flatMap((line): Hierarchy[] => {
@@ -39,7 +39,7 @@ export function parseHierarchies(mountinfo: string): Hierarchy[] {
   return unique.filter((one) => !isVersion1 || one.version === 1);
 }
 
-/** `rw,cpu,cpuacct` becomes `cpu,cpuacct`; a hierarchy with only a name needs `none`. */
+/** `rw,cpu,cpuacct` becomes `cpu,cpuacct`; a named hierarchy without controllers needs `none`. */
 function hierarchyOptions(options: string): string {
   const kept = options
     .split(',')
@@ -49,12 +49,14 @@ function hierarchyOptions(options: string): string {
 
 export const readHierarchies = (): Hierarchy[] => parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'));
 
-/** Files to which a process writes `0` to become one of the host's. Pure. */
+/** Files to which a process writes `0` to enter the host's leaf. Pure. */
 export function leafFiles(hierarchies: readonly Hierarchy[], cgroup: string): string[] {
   return hierarchies.map((one) => join(one.mountPoint, cgroup, leafName, 'cgroup.procs'));
 }
 
-/** Files that make the host's group, not its leaf, the root of a new cgroup namespace. Pure. */
+/**
+ * Files to which a process writes `0` to make the host's group, not its leaf, the root of a new cgroup namespace. Pure.
+ */
 export function groupFiles(hierarchies: readonly Hierarchy[], cgroup: string): string[] {
   return hierarchies.map((one) => join(one.mountPoint, cgroup, 'cgroup.procs'));
 }
@@ -66,12 +68,12 @@ export function createGroups(hierarchies: readonly Hierarchy[], cgroup: string):
       const folder = join(mountPoint, ...parts.slice(0, index + 1));
       mkdirSync(folder, { recursive: true });
       if (version === 1) inheritCpuset(folder);
-      else if (index < parts.length - 1) passControllersOn(folder);
+      else if (index < parts.length - 1) enableControllers(folder);
     }
   }
 }
 
-/** A new v1 cpuset group has no CPU and takes no process before it is given some. */
+/** A new v1 cpuset group has no CPUs and accepts no process until it is given some. */
 function inheritCpuset(folder: string): void {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const own = join(folder, file);
@@ -80,14 +82,14 @@ function inheritCpuset(folder: string): void {
   }
 }
 
-/** In v2: what the group was given, its children get too. */
-function passControllersOn(folder: string): void {
+/** In v2: enables the group's controllers for its children. */
+function enableControllers(folder: string): void {
   const given = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').split(/\s+/).filter(Boolean);
   if (given.length === 0) return;
   writeFileSync(join(folder, 'cgroup.subtree_control'), given.map((controller) => `+${controller}`).join(' '));
 }
 
-/** The folders of a group and all below it, deepest first; none when it is gone. */
+/** The directories of a group and its descendants, deepest first; empty when it does not exist. */
 function foldersBelow(folder: string): string[] {
   let names: string[];
   try {
@@ -101,7 +103,7 @@ function foldersBelow(folder: string): string[] {
   return [...names.flatMap((name) => foldersBelow(join(folder, name))), folder];
 }
 
-/** Processes in the group and below it, by the pids of whoever asks. */
+/** Processes in the group and its descendants, as pids of the caller's PID namespace. */
 export function processesIn(hierarchies: readonly Hierarchy[], cgroup: string): number[] {
   const pids = new Set<number>();
   for (const { mountPoint } of hierarchies) {
@@ -109,7 +111,7 @@ export function processesIn(hierarchies: readonly Hierarchy[], cgroup: string): 
       for (const line of readProcesses(folder)) pids.add(Number(line));
     }
   }
-  pids.delete(0); // somebody whom the asker's process namespace does not show
+  pids.delete(0); // a process outside the caller's PID namespace
   return [...pids];
 }
 
@@ -117,19 +119,19 @@ function readProcesses(folder: string): string[] {
   try {
     return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
   } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENODEV')) return []; // the group went away meanwhile
+    if (hasErrno(error, 'ENOENT', 'ENODEV')) return []; // the group was removed meanwhile
     throw error;
   }
 }
 
-/** Removes the group and all below it. Throws EBUSY while a process is left. */
+/** Removes the group and its descendants. Throws EBUSY while a process is in it. */
 export function removeGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
   for (const { mountPoint } of hierarchies) {
     for (const folder of foldersBelow(join(mountPoint, cgroup))) removeFolder(folder);
   }
 }
 
-/** Removes a group that holds nothing any more, if it does. */
+/** Removes a group if it has no child groups. */
 export function removeEmptyGroup(hierarchies: readonly Hierarchy[], cgroup: string): void {
   for (const { mountPoint } of hierarchies) {
     const folder = join(mountPoint, cgroup);

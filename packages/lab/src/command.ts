@@ -1,4 +1,4 @@
-/** `netyard lab …`: the words of the command line for what the other files do. */
+/** The command line of `netyard lab …`. */
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -19,11 +19,11 @@ Examples:
   netyard lab up examples/tutorial.yaml
   netyard lab exec server1 -- docker ps        # a host by its name, or LAB/HOST
   netyard lab exec server1                     # a shell in it
-  netyard lab link server1 down                # pulls its network cable; up puts it back
-  netyard lab link r-paris:core down           # that of a router, or of a host, to one switch
-  netyard lab kill server1                     # pulls its power plug: everything in it ends at once
-  netyard lab start server1                    # it comes up again with the files it had
-  netyard lab kill server1:daemon              # kill -9 of the daemon only, or of a service by its name
+  netyard lab link server1 down                # cuts its network cable; up restores it
+  netyard lab link r-paris:core down           # one cable of a router or host with several
+  netyard lab kill server1                     # power failure: all its processes end at once
+  netyard lab start server1                    # it boots again with its files
+  netyard lab kill server1:daemon              # kill -9 of only the daemon, or of a service by name
   netyard lab ls
   netyard lab down tutorial
 
@@ -37,13 +37,13 @@ Several, with a router between them and a service:
   name: sites
   switches: { paris: 172.16.1.0/24, oslo: { prefix: 172.16.2.0/24, mtu: 1400 } }
   routers:
-    r1: { paris: 172.16.1.1, oslo: 172.16.2.1 }   # routes: { PREFIX: NEXT-HOP } where the shortest way is not wanted
+    r1: { paris: 172.16.1.1, oslo: 172.16.2.1 }   # routes: { PREFIX: NEXT-HOP } override the shortest path
   hosts:
     a: { switch: paris, address: 172.16.1.11, gateway: r1 }
     b: { switch: oslo, address: 172.16.2.11, gateway: r1, services: { echo: "socat tcp-listen:7,fork pipe" } }`;
 
 /**
- * The command with its subcommands; their actions throw NetyardError and set `process.exitCode`, a wrong line throws a
+ * The command with its subcommands. Actions throw NetyardError or set `process.exitCode`; a usage error throws a
  * CommanderError with the text for stderr.
  */
 export function labCommand(): Command {
@@ -52,9 +52,9 @@ export function labCommand(): Command {
   lab
     .command('up')
     .usage('[OPTIONS] FILE')
-    .description('Make the lab that a file describes')
+    .description('Create the lab that a file describes')
     .argument('<file>', 'YAML: name, switch or switches, routers, hosts')
-    .option('--no-daemon', 'start no daemon in any host')
+    .option('--no-daemon', 'do not start daemons in the hosts')
     .action((file: string, options: { daemon: boolean }) => up(file, options.daemon));
   lab
     .command('ls')
@@ -67,15 +67,15 @@ export function labCommand(): Command {
     .command('exec')
     .description('Run a command in a host; DOCKER_HOST and NETYARD_HOST point to its daemon')
     .usage('HOST [--] [COMMAND [ARG...]]')
-    .argument('<host>', 'HOST, or LAB/HOST where several labs have one')
-    .argument('[command...]', 'a shell unless given')
+    .argument('<host>', 'HOST, or LAB/HOST if several labs have such a host')
+    .argument('[command...]', 'default: a shell')
     .passThroughOptions()
     .action((host: string, command: string[]) => execute(host, command));
   addChanges(lab);
   lab
     .command('down')
     .usage('NAME')
-    .description('Take a lab away with all that is in it')
+    .description('Delete a lab with everything in it')
     .argument('<name>')
     .action(async (name: string) => {
       await bringDown(name);
@@ -84,26 +84,26 @@ export function labCommand(): Command {
   return lab;
 }
 
-/** What may happen to a lab while it stands. */
+/** Subcommands that change a running lab. */
 function addChanges(lab: Command): void {
   lab
     .command('link')
     .usage('HOST[:SWITCH] down|up')
     .description('Cut or restore the cable between a host and its switch')
-    .argument('<host>', 'HOST, or HOST:SWITCH of one that has several')
+    .argument('<host>', 'HOST, or HOST:SWITCH if it has several cables')
     .addArgument(new Argument('<state>').choices(['down', 'up']))
     .action((host: string, state: 'up' | 'down') => setCable(host, state));
   lab
     .command('kill')
     .usage('HOST[:PROGRAM] [HOST[:PROGRAM]...]')
-    .description('End everything in hosts at once, as if their plug were pulled')
-    .argument('<host...>', 'HOST, or HOST:PROGRAM for its daemon or a service only')
+    .description('Kill hosts at once, as in a power failure')
+    .argument('<host...>', 'HOST, or HOST:PROGRAM for only its daemon or a service')
     .action((hosts: string[]) => onEach(hosts, killHost));
   lab
     .command('start')
     .usage('HOST[:PROGRAM] [HOST[:PROGRAM]...]')
-    .description('Start killed hosts with the files they had')
-    .argument('<host...>', 'HOST, or HOST:PROGRAM for its daemon or a service only')
+    .description('Start killed hosts with their files')
+    .argument('<host...>', 'HOST, or HOST:PROGRAM for only its daemon or a service')
     .action((hosts: string[]) =>
       interruptible(new NetyardError('conflict', 'interrupted'), (signal) =>
         onEach(hosts, (host) => startHost(host, signal)),
@@ -111,7 +111,10 @@ function addChanges(lab: Command): void {
     );
 }
 
-/** All at once, for hosts may wait for each other; throws the first failure after all have ended, tells the others. */
+/**
+ * Runs concurrently, because hosts may wait for each other. After all have ended, throws the first failure and prints
+ * the others.
+ */
 async function onEach(hosts: readonly string[], work: (host: string) => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(hosts.map(work));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
@@ -122,15 +125,18 @@ async function onEach(hosts: readonly string[], work: (host: string) => Promise<
 
 async function up(file: string, daemons: boolean): Promise<void> {
   const lab = parseLab(readLabFile(file), file);
-  const wanted: LabDefinition = daemons
+  const definition: LabDefinition = daemons
     ? lab
     : { ...lab, hosts: lab.hosts.map((host) => ({ ...host, daemon: false })) };
-  await interruptible(new NetyardError('conflict', `lab ${lab.name}: interrupted and undone`), (signal) =>
-    bringUp(wanted, { say: (line) => console.log(line), signal }),
+  await interruptible(new NetyardError('conflict', `lab ${lab.name}: interrupted and rolled back`), (signal) =>
+    bringUp(definition, { say: (line) => console.log(line), signal }),
   );
 }
 
-/** Work that Ctrl-C and the like end in order; then the exit code says which signal it was, as a shell does. */
+/**
+ * Runs work that SIGINT, SIGTERM and SIGHUP abort in order; the exit code is 128 plus the signal's number, as in a
+ * shell.
+ */
 async function interruptible(reason: NetyardError, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupted = new AbortController();
   const interrupt = (signal: NodeJS.Signals): void => {
@@ -159,7 +165,7 @@ function readLabFile(file: string): string {
 
 async function list(format: string): Promise<void> {
   if (format !== 'table' && format !== 'json')
-    throw new NetyardError('invalid', `--format is table or json, not ${format}`);
+    throw new NetyardError('invalid', `invalid --format ${format}: must be table or json`);
   const hosts = await listHosts();
   if (format === 'json') {
     for (const host of hosts) console.log(JSON.stringify(host));
@@ -168,7 +174,7 @@ async function list(format: string): Promise<void> {
   for (const line of formatTable(hosts)) console.log(line);
 }
 
-/** Columns as docker prints them. Pure. */
+/** Formats columns as docker does. Pure. */
 export function formatTable(hosts: readonly ListedHost[]): string[] {
   const rows = [['LAB', 'HOST', 'ADDRESS', 'BIP', 'LINKS', 'STATUS', 'DAEMON', 'SERVICES'], ...hosts.map(rowOf)];
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -184,7 +190,7 @@ function rowOf(one: ListedHost): string[] {
   const links = one.links.map((link) => `${link.link} ${link.state}`);
   const services = Object.entries(one.services).map(([name, state]) => `${name} ${state}`);
   const daemon = one.role === 'router' ? 'router' : one.daemon;
-  const lists = [links, services].map((words) => words.join(', '));
+  const lists = [links, services].map((items) => items.join(', '));
   return [
     one.lab,
     one.host,
@@ -197,16 +203,16 @@ function rowOf(one: ListedHost): string[] {
   ];
 }
 
-/** Runs it with our own streams, passes signals on, ends with its exit code. */
-async function execute(host: string, words: readonly string[]): Promise<void> {
+/** Runs the command with our own streams, forwards signals, and exits with its exit code. */
+async function execute(host: string, args: readonly string[]): Promise<void> {
   const handle = findHost(host);
-  const command = words[0] === '--' ? words.slice(1) : words;
+  const command = args[0] === '--' ? args.slice(1) : args;
   const child = execInHost(handle, command.length > 0 ? command : [process.env['SHELL'] ?? 'sh'], {
     environment: process.env,
     folder: process.cwd(),
     stdio: 'inherit',
   });
-  // From a terminal the command gets these by itself, and decides; we only have to outlive it.
+  // The terminal sends these to the command too, which decides; this process only has to outlive it.
   const ignore = (): void => {};
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', pass).on('SIGHUP', pass);

@@ -1,6 +1,6 @@
 /**
- * What a lab is, as plain data: switches, and hosts and routers with their cables and routes. The meaning of a lab file
- * (`lab-file.ts`); whoever writes one in TypeScript, as tests do, answers for its sense.
+ * The definition of a lab as plain data: switches, and hosts and routers with their cables and routes. `lab-file.ts`
+ * parses and validates it from a lab file; code that builds one directly, as tests do, must make it consistent.
  */
 
 /** A network between hosts: an Ethernet switch and the addresses used on it. */
@@ -8,14 +8,14 @@ export interface LabSwitch {
   name: string;
   /** Without host bits: `172.16.0.0/16`. */
   prefix: string;
-  /** Of every link to it, in bytes; the kernel's 1500 unless told. */
+  /** MTU of every link to it, in bytes. Default: the kernel's 1500. */
   mtu?: number;
 }
 
-/** A host's way to a switch. */
+/** A host's connection to a switch. */
 export interface LabUplink {
   switch: string;
-  /** The link's name inside the host. */
+  /** Interface name inside the host. */
   link: string;
   /** With the switch's prefix length: `172.16.2.101/16`. */
   address: string;
@@ -28,12 +28,12 @@ export interface LabRoute {
   via: string;
 }
 
-/** A program that a host runs beside its daemon, from `lab up` to `lab down`. */
+/** A program that a host runs in addition to its daemon, from `lab up` to `lab down`. */
 export interface LabService {
   name: string;
-  /** A line for sh, with `{host}`, `{address}` and `{state}` in it; see `service.ts`. */
+  /** A command line for sh, with the placeholders `{host}`, `{address}` and `{state}`; see `service.ts`. */
   run: string;
-  /** A line for sh that succeeds once the service is of use. Without it, it is as soon as it runs. */
+  /** A command line for sh that succeeds once the service is ready. Default: ready when started. */
   ready?: string;
 }
 
@@ -41,7 +41,7 @@ export interface LabHost {
   name: string;
   uplinks: readonly LabUplink[];
   routes?: readonly LabRoute[];
-  /** Forwards between its switches, has no daemon, and is no host to those who count hosts. */
+  /** Forwards between its switches, has no daemon, and is not counted as a host. */
   role?: 'router';
   /** The daemon's `--bip`. */
   bip?: string;
@@ -59,9 +59,9 @@ export interface LabDefinition {
   hosts: readonly LabHost[];
 }
 
-/** What the tutorial calls a host's network card. */
+/** Interface name of a host's uplink, as in the tutorial. */
 export const uplinkName = 'ens33';
-/** Of the one switch that a file declares as `switch: PREFIX`. */
+/** Name of the switch that a file declares as `switch: PREFIX`. */
 export const onlySwitch = 'switch';
-/** Docker's bridge network when nobody says `--bip`. */
+/** Address of Docker's default bridge without `--bip`. */
 export const defaultBip = '172.17.0.1/16';

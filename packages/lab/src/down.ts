@@ -1,8 +1,8 @@
 /**
- * Takes a lab away: processes, switches, cgroups, folders.
+ * Deletes a lab: processes, switches, cgroups, files.
  *
- * It trusts no state: what is below the lab's folders and in its cgroups is the lab's, whatever crashed before it was
- * written down. So it works on half-made labs, and a second time.
+ * Does not rely on saved state: everything below the lab's folders and in its cgroups belongs to the lab, even if a
+ * crash prevented recording it. So it also works on partially created labs, and repeatedly.
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,27 +12,31 @@ import { deleteNetns, hasErrno, unmount } from '@netyard/kernel';
 import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups } from './cgroups.ts';
 import { cgroupRoot, dataRoot, labLayout, runRoot, switchPin } from './layout.ts';
 import { isAlive, isInOtherPidNamespace, running } from './process-table.ts';
-import { readState, untilFree } from './state.ts';
+import { readState, waitUntilUnlocked } from './state.ts';
 
-const patienceMs = 20_000;
-const lookEveryMs = 10;
+const timeoutMs = 20_000;
+const pollIntervalMs = 10;
 
-/** `lab down`. Throws `not-found`, `conflict` while the lab is being made, `internal` naming what would not go. */
+/**
+ * `lab down`. Throws `not-found`, `conflict` while the lab is being created, `internal` with the objects that could not
+ * be deleted.
+ */
 export async function bringDown(lab: string): Promise<void> {
   const { run, data } = labLayout(lab);
   if (!existsSync(run) && !existsSync(data)) throw new NetyardError('not-found', `no such lab: ${lab}`);
   const state = readState(lab);
   if (state?.phase === 'starting' && state.maker.pid !== process.pid && isAlive(state.maker))
-    throw new NetyardError('conflict', `lab ${lab} is being made by process ${state.maker.pid}`, {
-      hint: 'wait for it, or end it: it undoes what it made',
+    throw new NetyardError('conflict', `lab ${lab} is being created by process ${state.maker.pid}`, {
+      hint: 'wait for the process, or terminate it: it then rolls back',
     });
-  for (const host of state?.lab.hosts ?? []) await untilFree(lab, host.name);
-  const failures = await takeDown(lab);
-  if (failures.length > 0) throw new NetyardError('internal', `lab ${lab} is not all gone: ${failures.join('; ')}`);
+  for (const host of state?.lab.hosts ?? []) await waitUntilUnlocked(lab, host.name);
+  const failures = await deleteLab(lab);
+  if (failures.length > 0)
+    throw new NetyardError('internal', `cannot delete all of lab ${lab}: ${failures.join('; ')}`);
 }
 
-/** Goes on after a failure; returns all failures in words. */
-export async function takeDown(lab: string): Promise<string[]> {
+/** Continues after a failure; returns the messages of all failures. */
+export async function deleteLab(lab: string): Promise<string[]> {
   const { run, data, cgroup } = labLayout(lab);
   const hierarchies = readHierarchies();
   const failures: string[] = [];
@@ -46,36 +50,39 @@ export async function takeDown(lab: string): Promise<string[]> {
   await attempt(() => endGroup(hierarchies, cgroup));
   await attempt(() => removeSwitches(lab));
   await attempt(() => rmSync(data, { recursive: true, force: true }));
-  if (failures.length > 0) return failures; // the name stays taken, so that `lab down` can be tried again
+  if (failures.length > 0) return failures; // the name stays in use, so that `lab down` can be repeated
   await attempt(() => rmSync(run, { recursive: true, force: true }));
   await attempt(() => removeEmptyGroup(hierarchies, cgroupRoot));
   await attempt(() => [runRoot, dataRoot].forEach(removeEmptyFolder));
   return failures;
 }
 
-/** Ends all processes of a lab or a host, as if its plug were pulled, and takes its cgroups away. */
+/** Kills all processes of a lab or a host, as in a power failure, and removes its cgroups. */
 export async function endGroup(hierarchies: readonly Hierarchy[], cgroup: string): Promise<void> {
   await endProcesses(hierarchies, cgroup);
   await removeCgroups(hierarchies, cgroup);
 }
 
-/** Kills until nobody is left: with a host's first process the kernel ends all others, mounts and links with them. */
+/**
+ * Kills until no process is left. When a host's first process ends, the kernel kills all others and deletes their
+ * mounts and links.
+ */
 async function endProcesses(hierarchies: readonly Hierarchy[], cgroup: string): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     const left = running(processesIn(hierarchies, cgroup)).filter((pid) => pid !== process.pid);
     if (left.length === 0) return;
-    if (Date.now() > deadline) throw new Error(`processes do not end: ${left.join(', ')}`);
-    // The parent of a first process is left to reap it and ends by itself; else it is killed in a later round.
+    if (Date.now() > deadline) throw new Error(`cannot kill processes ${left.join(', ')}`);
+    // The parent of a first process reaps it and then exits; otherwise it is killed in a later iteration.
     const inside = left.filter(isInOtherPidNamespace);
     for (const pid of inside.length > 0 ? inside : left) kill(pid);
-    await pause(lookEveryMs);
+    await pause(pollIntervalMs);
   }
 }
 
-/** A process that looks ended may have threads that are still on their way out, and keep its group busy. */
+/** A zombie may have threads that are still exiting and keep its group busy. */
 async function removeCgroups(hierarchies: readonly Hierarchy[], cgroup: string): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
       removeGroups(hierarchies, cgroup);
@@ -83,7 +90,7 @@ async function removeCgroups(hierarchies: readonly Hierarchy[], cgroup: string):
     } catch (error) {
       if (!hasErrno(error, 'EBUSY') || Date.now() > deadline) throw error;
     }
-    await pause(lookEveryMs);
+    await pause(pollIntervalMs);
   }
 }
 
@@ -95,7 +102,7 @@ function kill(pid: number): void {
   }
 }
 
-/** The pins, and the mount point that `createNetns` made of their folder. */
+/** Deletes the pinned namespaces, and the mount point that `createNetns` made of their folder. */
 function removeSwitches(lab: string): void {
   const folder = dirname(switchPin(lab, 'any'));
   if (!existsSync(folder)) return;
@@ -104,7 +111,7 @@ function removeSwitches(lab: string): void {
     try {
       unmount(folder);
     } catch (error) {
-      if (hasErrno(error, 'EINVAL')) return; // no mount point any more
+      if (hasErrno(error, 'EINVAL')) return; // not a mount point any more
       throw error;
     }
   }

@@ -15,9 +15,9 @@ export interface HostHandle {
 const namespaces = ['cgroup', 'ipc', 'uts', 'net', 'mnt'];
 
 /**
- * First into the host's cgroups, then into its namespaces, then into the folder the caller is in (the root folder
- * where the host has no such), then the command. Each step replaces the one before, so that the command is our own
- * child: its signals and exit code reach us unchanged.
+ * Enters the host's cgroups, then its namespaces, then the caller's working directory (or / when the host does not have
+ * it), then executes the command. Each step execs the next, so that the command is our own child: its signals and exit
+ * code reach us unchanged.
  */
 const enterScript = [
   'for file in $NETYARD_LAB_CGROUPS; do echo 0 > "$file"; done',
@@ -28,20 +28,20 @@ const insideScript = ['cd "$NETYARD_LAB_FOLDER" 2> /dev/null || cd /', 'unset NE
   '\n',
 );
 
-/** Options of nsenter(1) for the namespaces of a process; the process namespace is entered by being born in it. */
+/** Options of nsenter(1) for the namespaces of a process; the PID namespace is entered by spawning in it. */
 function nsenterArguments(pid: number): string[] {
   const option: Readonly<Record<string, string>> = { mnt: 'mount' };
   return namespaces.map((name) => `--${option[name] ?? name}=/proc/${pid}/ns/${name}`);
 }
 
-/** Variables that would lead a client elsewhere than to the host's daemon. */
+/** Variables that would direct a client to another daemon than the host's. */
 const misleading = ['DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'CONTAINERD_ADDRESS'];
 
 export function environmentInside(handle: HostHandle, outside: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(outside).filter(([name]) => !misleading.includes(name));
   return {
     ...Object.fromEntries(kept),
-    // Last, so that `netyard` is found where it is not installed, and nothing else changes.
+    // Last, so that `netyard` is found when it is not installed, and no other program changes.
     PATH: `${outside['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}:${dirname(netyardProgram)}`,
     DOCKER_HOST: `unix://${socketInside}`,
     NETYARD_HOST: `unix://${socketInside}`,
@@ -54,7 +54,7 @@ export interface ExecOptions {
   environment: NodeJS.ProcessEnv;
   folder: string;
   stdio: SpawnOptions['stdio'];
-  /** In a session of its own, away from the caller's terminal. */
+  /** In a new session, detached from the caller's terminal. */
   detached?: boolean;
 }
 

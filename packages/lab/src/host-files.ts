@@ -1,8 +1,8 @@
-/** The files below /etc by which a lab host knows itself and its neighbours. Pure. */
+/** The files below /etc that contain a lab host's own name and those of its neighbours. Pure. */
 import { formatIp, parsePrefix } from '@netyard/core';
 import type { LabDefinition, LabHost } from './definition.ts';
 
-/** File name below /etc and content. */
+/** Maps file names below /etc to contents. */
 export function hostFiles(lab: LabDefinition, host: LabHost): Record<string, string> {
   const neighbours = lab.hosts.flatMap((other) =>
     other.uplinks.map((uplink) => `${formatIp(parsePrefix(uplink.address))}\t${other.name}`),

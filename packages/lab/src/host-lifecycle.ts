@@ -1,8 +1,8 @@
 /**
- * Hosts of a standing lab that lose their power and get it back, and single programs of theirs.
+ * Power failure and boot of hosts of a running lab, and of their single programs.
  *
- * What a host keeps is its files: its data, its /etc, what its services wrote. /run, mounts, namespaces, processes and
- * links end with it, as at a reboot.
+ * A host keeps its files: its data, its /etc, and its services' data. /run, mounts, namespaces, processes and links end
+ * with it, as in a reboot.
  */
 import { NetyardError } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
@@ -19,11 +19,11 @@ import { isAlive, type ProcessIdentity } from './process-table.ts';
 import { readHostState, withHost, writeHostState } from './state.ts';
 
 /**
- * Kills `[LAB/]HOST`, everything in it at once, or `[LAB/]HOST:PROGRAM`: a service or the daemon. Throws `conflict`
- * when it does not run.
+ * Kills all processes of `[LAB/]HOST` at once, or `[LAB/]HOST:PROGRAM`: a service or the daemon. Throws `conflict` when
+ * it is not running.
  */
-export async function killHost(wanted: string): Promise<void> {
-  const { host: name, program } = parseTarget(wanted);
+export async function killHost(target: string): Promise<void> {
+  const { host: name, program } = parseTarget(target);
   const found = findLabHost(name);
   const lab = found.state.lab.name;
   await withHost(lab, found.host.name, async () => {
@@ -31,23 +31,23 @@ export async function killHost(wanted: string): Promise<void> {
       checkProgram(found, program);
       return killInBackground(findHost(`${lab}/${found.host.name}`), program);
     }
-    const remembered = readHostState(lab, found.host.name);
-    if (remembered?.init === undefined)
-      throw new NetyardError('conflict', `lab host ${lab}/${found.host.name} does not run`);
+    const saved = readHostState(lab, found.host.name);
+    if (saved?.init === undefined)
+      throw new NetyardError('conflict', `lab host ${lab}/${found.host.name} is not running`);
     await powerOff(found);
-    writeHostState(lab, found.host.name, { cut: remembered.cut });
+    writeHostState(lab, found.host.name, { cut: saved.cut });
   });
 }
 
-/** The cables first: a dying host says no goodbye to its neighbours. */
+/** The cables first: a host that loses power sends no goodbye to its neighbours. */
 async function powerOff({ state, host }: FoundHost): Promise<void> {
   const lab = state.lab;
   const kernel = openKernel();
   try {
-    const nobody = (): never => {
-      throw new NetyardError('internal', 'a port is taken away without its host');
+    const noHost = (): never => {
+      throw new NetyardError('internal', 'removing a port must not need its host');
     };
-    await kernel.remove(planPorts(lab, host, namespacesOf(lab.name, nobody)));
+    await kernel.remove(planPorts(lab, host, namespacesOf(lab.name, noHost)));
   } finally {
     kernel.close();
   }
@@ -55,11 +55,11 @@ async function powerOff({ state, host }: FoundHost): Promise<void> {
 }
 
 /**
- * Starts a killed `[LAB/]HOST` with the files it had, or `[LAB/]HOST:PROGRAM` in one that runs. Throws `conflict` when
- * it runs already. A daemon or service that does not come up is told, and the host stays on.
+ * Starts a killed `[LAB/]HOST` with its files, or `[LAB/]HOST:PROGRAM` in a running host. Throws `conflict` when it is
+ * running already. When a daemon or service fails to start, throws and keeps the host running.
  */
-export async function startHost(wanted: string, signal: AbortSignal): Promise<void> {
-  const { host: name, program } = parseTarget(wanted);
+export async function startHost(target: string, signal: AbortSignal): Promise<void> {
+  const { host: name, program } = parseTarget(target);
   const found = findLabHost(name);
   const lab = found.state.lab.name;
   await withHost(lab, found.host.name, () =>
@@ -70,17 +70,17 @@ export async function startHost(wanted: string, signal: AbortSignal): Promise<vo
 async function powerOn(found: FoundHost, signal: AbortSignal): Promise<void> {
   const { state, host } = found;
   const lab = state.lab.name;
-  const remembered = readHostState(lab, host.name) ?? { cut: [] };
-  if (remembered.init && isAlive(remembered.init))
-    throw new NetyardError('conflict', `lab host ${lab}/${host.name} runs already`);
-  await powerOff(found); // of one that ended by itself something may be left
-  const init = await bootHost(found, remembered.cut);
+  const saved = readHostState(lab, host.name) ?? { cut: [] };
+  if (saved.init && isAlive(saved.init))
+    throw new NetyardError('conflict', `lab host ${lab}/${host.name} is already running`);
+  await powerOff(found); // a host that ended by itself may have left objects behind
+  const init = await bootHost(found, saved.cut);
   const handle = { lab, host: host.name, init };
   await startServices(handle, host, signal);
   if (host.daemon) await startDaemon(handle, host, signal);
 }
 
-/** The host with its cables, those that are cut staying so; or nothing of it. */
+/** Boots the host with its cables, some still cut; removes it when that fails. */
 async function bootHost(found: FoundHost, cut: readonly string[]): Promise<ProcessIdentity> {
   const { lab } = found.state;
   const { host } = found;
@@ -107,20 +107,23 @@ async function startProgram(found: FoundHost, program: string, signal: AbortSign
   const { host } = found;
   const handle = findHost(`${found.state.lab.name}/${host.name}`);
   if (runsInBackground(handle, program))
-    throw new NetyardError('conflict', `${program} of lab host ${handle.lab}/${host.name} runs already`);
+    throw new NetyardError('conflict', `${program} of lab host ${handle.lab}/${host.name} is already running`);
   const service = host.services?.find((one) => one.name === program);
   if (service) await startService(handle, host, service, signal);
   else await startDaemon(handle, host, signal);
 }
 
-function parseTarget(wanted: string): { host: string; program?: string } {
-  const [host = '', program] = wanted.split(':');
+function parseTarget(target: string): { host: string; program?: string } {
+  const [host = '', program] = target.split(':');
   return program === undefined ? { host } : { host, program };
 }
 
 function checkProgram({ state, host }: FoundHost, program: string): void {
   const names = [...(host.daemon ? ['daemon'] : []), ...(host.services ?? []).map((service) => service.name)];
   if (names.includes(program)) return;
-  const there = names.length > 0 ? `it has ${names.join(', ')}` : 'it has none';
-  throw new NetyardError('not-found', `lab host ${state.lab.name}/${host.name} has no program ${program}: ${there}`);
+  const available = names.length > 0 ? `it has ${names.join(', ')}` : 'it has none';
+  throw new NetyardError(
+    'not-found',
+    `lab host ${state.lab.name}/${host.name} has no program ${program}: ${available}`,
+  );
 }

@@ -1,15 +1,15 @@
-/** Starts what a lab host runs beside its daemon, and waits until it is of use. */
+/** Starts the services of a lab host and waits until they are ready. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { broken, type Started, startInBackground, whyNot } from './background.ts';
+import { exitReason, programError, type StartedProgram, startInBackground } from './background.ts';
 import type { LabHost, LabService } from './definition.ts';
 import { execInHost, type HostHandle } from './exec.ts';
 import { serviceLog } from './layout.ts';
 import { fillIn } from './service.ts';
 
-const patienceMs = 60_000;
-const askEveryMs = 100;
-/** A service that does not tell when it is of use is given this long to fail at once, over a wrong option. */
-const trialMs = 250;
+const timeoutMs = 60_000;
+const pollIntervalMs = 100;
+/** A service without a readiness check has this long to fail at once, for instance on an invalid option. */
+const graceMs = 250;
 
 /** Throws `unavailable` with the end of the service's log, or the signal's reason. */
 export async function startServices(handle: HostHandle, host: LabHost, signal?: AbortSignal): Promise<void> {
@@ -27,22 +27,22 @@ export async function startService(
     command: ['sh', '-c', fillIn(service.run, handle.lab, host)],
     log: serviceLog(handle.lab, host.name, service.name),
   });
-  if (service.ready !== undefined) return isOfUse(started, fillIn(service.ready, handle.lab, host), signal);
-  await pause(trialMs);
-  const reason = whyNot(started);
-  if (reason !== undefined) throw broken(started, reason);
+  if (service.ready !== undefined) return waitUntilReady(started, fillIn(service.ready, handle.lab, host), signal);
+  await pause(graceMs);
+  const reason = exitReason(started);
+  if (reason !== undefined) throw programError(started, reason);
 }
 
-async function isOfUse(started: Started, ready: string, signal: AbortSignal | undefined): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+async function waitUntilReady(started: StartedProgram, ready: string, signal: AbortSignal | undefined): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
     signal?.throwIfAborted();
     if (await succeeds(started.handle, ready)) return;
-    const reason = whyNot(started);
-    if (reason !== undefined) throw broken(started, reason);
-    await pause(askEveryMs);
+    const reason = exitReason(started);
+    if (reason !== undefined) throw programError(started, reason);
+    await pause(pollIntervalMs);
   }
-  throw broken(started, `was not ready within ${patienceMs / 1000} seconds`);
+  throw programError(started, `was not ready within ${timeoutMs / 1000} seconds`);
 }
 
 function succeeds(handle: HostHandle, line: string): Promise<boolean> {

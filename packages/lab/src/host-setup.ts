@@ -1,28 +1,28 @@
 /**
- * The script that turns a process in fresh namespaces into a host: mounts, name, first process. Pure text; run by
- * `host.ts` under unshare(1).
+ * The script that turns a process in new namespaces into a host: mounts, host name, first process. Pure text; `host.ts`
+ * runs it under unshare(1).
  */
 import type { Hierarchy } from './cgroups.ts';
 
 export interface HostSetup {
   hostname: string;
-  /** Upper and work folder of the overlay that makes /etc the host's own. */
+  /** Upper and work directory of the host's own overlay on /etc. */
   etc: string;
   etcWork: string;
   hierarchies: readonly Hierarchy[];
-  /** Files to write `0` to, so as to be in the leaf of the host's cgroups. */
+  /** Files to write `0` to in order to enter the leaf of the host's cgroups. */
   leafFiles: readonly string[];
 }
 
 /** Quoted for sh. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** What a host says on its standard output when it stands. */
+/** Printed on standard output when the host is set up. */
 export const readyLine = 'ready';
 
 /**
- * First part, in a new cgroup namespace whose root is the host's group: go into the leaf, then make the other
- * namespaces. `unshare` stays outside the process namespace as the parent that reaps the host's first process.
+ * First part, in a new cgroup namespace whose root is the host's group: enters the leaf, then creates the other
+ * namespaces. `unshare` stays outside the PID namespace, as the parent that reaps the host's first process.
  */
 export function outerScript(setup: HostSetup): string {
   const namespaces = '--net --mount --pid --uts --ipc --fork --mount-proc --propagation private';
@@ -39,8 +39,8 @@ export function innerScript(setup: HostSetup): string {
   return [
     'set -eu',
     `mount -t overlay -o ${quote(overlay)} overlay /etc`,
-    // Copies of what is mounted there, such as pinned namespaces, would keep alive what the machine lets go. One that
-    // it lets go meanwhile, with its file, is gone here as well.
+    // Copies of mounts there, such as pinned namespaces, would keep alive what the machine unmounts. A mount that
+    // the machine removes meanwhile, with its file, disappears here as well.
     "grep -o ' /run/[^ ]*' /proc/self/mountinfo | sort -ru | while read -r path; do",
     '  umount -l "$path" 2> /dev/null || ! grep -qF " $path " /proc/self/mountinfo || umount -l "$path"',
     'done',
@@ -56,7 +56,7 @@ export function innerScript(setup: HostSetup): string {
   ].join('\n');
 }
 
-/** Mounted afresh they show, in a cgroup namespace, the host's group as their root. */
+/** Mounted anew in a cgroup namespace, the hierarchies show the host's group as their root. */
 function mountCgroups(hierarchies: readonly Hierarchy[]): string[] {
   const version2 = hierarchies.find((one) => one.version === 2);
   if (version2) return [`mount -t cgroup2 cgroup2 ${quote(version2.mountPoint)}`];

@@ -1,4 +1,4 @@
-/** The door of the lab box. */
+/** Public API of the lab package. */
 
 export { setCable } from './cable.ts';
 export { labCommand } from './command.ts';

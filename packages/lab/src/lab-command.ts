@@ -1,10 +1,10 @@
-/** commander's command with the words that every other command has for a wrong line. */
+/** commander's Command with the error messages of Netyard's other commands. */
 import { Command, CommanderError, type ErrorOptions } from 'commander';
 
-/** As the docker command ends for a bad flag. */
+/** Exit code of the docker command for an invalid flag. */
 const badFlag = 125;
 
-/** Throws a CommanderError with the whole text for stderr where commander would end the process. */
+/** Throws a CommanderError with the complete text for stderr, where commander would exit. */
 export class LabCommand extends Command {
   override createCommand(name?: string): LabCommand {
     return new LabCommand(name);
@@ -12,13 +12,13 @@ export class LabCommand extends Command {
 
   override error(message: string, { code = '' }: ErrorOptions = {}): never {
     const path = this.parent ? `${this.parent.name()} ${this.name()}` : this.name();
-    const words = sayIn(path, this.registeredArguments, code, message.replace(/^error: /, ''));
+    const text = describeUsageError(path, this.registeredArguments, code, message.replace(/^error: /, ''));
     const end = `Usage:  ${path} ${this.usage()}\n\nRun '${path} --help' for more information`;
-    throw new CommanderError(/option/i.test(code) ? badFlag : 1, code, `${words}\n\n${end}`);
+    throw new CommanderError(/option/i.test(code) ? badFlag : 1, code, `${text}\n\n${end}`);
   }
 }
 
-function sayIn(path: string, args: Command['registeredArguments'], code: string, message: string): string {
+function describeUsageError(path: string, args: Command['registeredArguments'], code: string, message: string): string {
   const [, dashes = '', quoted = ''] = /'(-{0,2})([^' ]*)/.exec(message) ?? [];
   if (code === 'commander.unknownCommand') return `netyard: unknown command: ${path} ${quoted}`;
   if (code === 'commander.unknownOption')

@@ -1,6 +1,6 @@
-/** An error at a place of a lab file, before that place has a line and a column. */
+/** An error at a path in a lab file, before the path is resolved to line and column. */
 
-/** Keys from the top of the file: `['hosts', 'server1', 'address']`. */
+/** Keys from the root: `['hosts', 'server1', 'address']`. */
 export type Path = readonly PropertyKey[];
 
 export class LabFileError extends Error {

@@ -6,7 +6,7 @@ import { fillIn } from './service.ts';
 
 const lab = (hosts: string): string => `name: tutorial\nswitch: 172.16.0.0/16\nhosts:\n${hosts}\n`;
 
-test("the tutorial's two servers", () => {
+test('the lab file of the tutorial defines two servers', () => {
   const text = lab(
     '  server1: { address: 172.16.2.101/16, bip: 192.168.11.1/24 }\n  server2: { address: 172.16.2.102, daemon: false, options: [--icc=false] }',
   );
@@ -45,7 +45,7 @@ ${hosts}
 const twoRouters = '  r1: { paris: 172.16.1.1, core: 10.255.0.1 }\n  r2: { berlin: 172.16.2.1/24, core: 10.255.0.2 }';
 const aHost = '  a: { switch: paris, address: 172.16.1.11 }';
 
-test('routers learn the shortest way to every switch; hosts go by their gateway', () => {
+test('routers get the shortest path to every switch; hosts use their gateway', () => {
   const hosts =
     '  a: { switch: paris, address: 172.16.1.11, gateway: 172.16.1.1, daemon: [--icc=false] }\n  b: { switch: berlin, address: 172.16.2.11/24, gateway: r2, daemon: false }';
   const lab = parseLab(sites(twoRouters, hosts), 'lab.yaml');
@@ -72,7 +72,7 @@ test('routers learn the shortest way to every switch; hosts go by their gateway'
   assert.deepEqual(r2?.routes, [{ to: '172.16.1.0/24', via: '10.255.0.1' }]);
 });
 
-test('of a chain of routers each knows the next one; of a ring, the near side', () => {
+test('in a chain of routers each routes to the next one, in a ring along the shorter side', () => {
   const names = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5'];
   const ring = names.map((name, index) => {
     const next = (index + 1) % names.length;
@@ -89,7 +89,7 @@ test('of a chain of routers each knows the next one; of a ring, the near side', 
   ]);
 });
 
-test('a switch that no chain of routers leads to has no route; a written route goes before the found one', () => {
+test('an unreachable switch has no route; a configured route overrides the computed one', () => {
   const island = parseLab(sites('  r1: { paris: 172.16.1.1, core: 10.255.0.1 }', aHost), 'lab.yaml');
   assert.deepEqual(island.hosts[1]?.routes, undefined);
   const routers = `${twoRouters}\n  r3: { core: 10.255.0.3, berlin: 172.16.2.3 }`.replace(
@@ -103,7 +103,7 @@ test('a switch that no chain of routers leads to has no route; a written route g
   ]);
 });
 
-test('a host has services, in short or with what tells that they are of use', () => {
+test('a host has services, in short form or with a readiness check', () => {
   const services = 'services: { a: "x {state}", etcd: { run: "etcd --name {host}", ready: "etcdctl get x" } }';
   const [host] = parseLab(lab(`  h: { address: 172.16.2.101, ${services} }`), 'lab.yaml').hosts;
   assert.ok(host);
@@ -125,7 +125,7 @@ function refuses(text: string, message: RegExp): void {
   );
 }
 
-test('what is wrong between switches, routers and hosts', () => {
+test('inconsistent switches, routers and hosts are rejected', () => {
   const top = 'name: x\nswitch: 172.16.0.0/16\n';
   const loop = twoRouters
     .replace('core: 10.255.0.1', 'core: 10.255.0.1, routes: { 192.168.0.0/16: 10.255.0.2 }')
@@ -135,36 +135,36 @@ test('what is wrong between switches, routers and hosts', () => {
   const cases: [string, RegExp][] = [
     [
       sites(twoRouters, '  a: { switch: oslo, address: 172.16.1.11 }'),
-      /^lab\.yaml:10:16: hosts\.a\.switch: no switch is called oslo; there are paris, berlin, core$/,
+      /^lab\.yaml:10:16: hosts\.a\.switch: unknown switch oslo; known are paris, berlin, core$/,
     ],
-    [sites(twoRouters, '  a: { address: 172.16.1.11 }'), /hosts\.a: on which switch\? paris, berlin, core/],
+    [sites(twoRouters, '  a: { address: 172.16.1.11 }'), /hosts\.a: requires a switch: one of paris, berlin, core/],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.2.11 }'),
       /hosts\.a\.address: 172\.16\.2\.11 is outside the switch paris, 172\.16\.1\.0\/24/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.1 }'),
-      /routers\.r1\.paris: 172\.16\.1\.1 is the address of a already/,
+      /routers\.r1\.paris: 172\.16\.1\.1 is already the address of a/,
     ],
-    [sites(twoRouters, '  r1: { switch: paris, address: 172.16.1.11 }'), /routers\.r1: a host is called r1 already/],
-    [sites('  r1: { oslo: 172.16.1.1 }', aHost), /^lab\.yaml:7:15: routers\.r1\.oslo: no switch is called oslo/],
-    [sites('  r1: { routes: {} }', aHost), /routers\.r1: on no switch/],
+    [sites(twoRouters, '  r1: { switch: paris, address: 172.16.1.11 }'), /routers\.r1: duplicate host name r1/],
+    [sites('  r1: { oslo: 172.16.1.1 }', aHost), /^lab\.yaml:7:15: routers\.r1\.oslo: unknown switch oslo/],
+    [sites('  r1: { routes: {} }', aHost), /routers\.r1: requires a switch/],
     [sites('  r1: { paris: 10.0.0.1 }', aHost), /routers\.r1\.paris: 10\.0\.0\.1 is outside/],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: 172.16.2.1 }'),
-      /hosts\.a\.gateway: 172\.16\.2\.1 cannot be reached: it is not on paris/,
+      /hosts\.a\.gateway: 172\.16\.2\.1 is unreachable: it is not on paris/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: 172.16.1.9 }'),
-      /nobody on paris has the address 172\.16\.1\.9/,
+      /no host on paris has the address 172\.16\.1\.9/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: 172.16.1.11 }'),
-      /is the address of a itself/,
+      /is the own address of a/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: r2 }'),
-      /hosts\.a\.gateway: router r2 is not on paris/,
+      /hosts\.a\.gateway: router r2 is not connected to paris/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: nowhere }'),
@@ -172,70 +172,73 @@ test('what is wrong between switches, routers and hosts', () => {
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, gateway: r1, routes: { default: 172.16.1.1 } }'),
-      /a default route is written already/,
+      /a default route is already configured/,
     ],
     [
       sites(twoRouters, '  a: { switch: paris, address: 172.16.1.11, bip: 10.255.0.1/16 }'),
-      /hosts\.a\.bip: 10\.255\.0\.1\/16 overlaps the switch core/,
+      /hosts\.a\.bip: 10\.255\.0\.1\/16 overlaps with the switch core/,
     ],
-    [routed('172.16.9.1/24: 10.255.0.2'), /host bits set: write 172\.16\.9\.0\/24/],
-    [routed('172.16.1.0/24: 10.255.0.2'), /r1 is on 172\.16\.1\.0\/24 itself/],
-    [routed('everything: 10.255.0.2'), /write a prefix, or default/],
-    [routed('0.0.0.0/0: 10.255.0.2'), /write default/],
-    [routed('10.1.0.0/16: 10.255.0.9'), /routers\.r1\.routes\.10\.1\.0\.0\/16: nobody on core has the address/],
-    [routed('10.1.0.0/16: 10.9.0.9'), /cannot be reached: it is not on paris, core/],
+    [routed('172.16.9.1/24: 10.255.0.2'), /host bits set: use 172\.16\.9\.0\/24/],
+    [routed('172.16.1.0/24: 10.255.0.2'), /r1 is directly connected to 172\.16\.1\.0\/24/],
+    [routed('everything: 10.255.0.2'), /use a prefix, or default/],
+    [routed('0.0.0.0/0: 10.255.0.2'), /use default/],
+    [routed('10.1.0.0/16: 10.255.0.9'), /routers\.r1\.routes\.10\.1\.0\.0\/16: no host on core has the address/],
+    [routed('10.1.0.0/16: 10.9.0.9'), /is unreachable: it is not on paris, core/],
     [
       sites(loop, aHost),
-      /^lab\.yaml:7:\d+: routers\.r1\.routes\.192\.168\.0\.0\/16: packets to 192\.168\.0\.0\/16 would go in a circle: r1 → r2 → r1/,
+      /^lab\.yaml:7:\d+: routers\.r1\.routes\.192\.168\.0\.0\/16: packets to 192\.168\.0\.0\/16 would loop: r1 → r2 → r1/,
     ],
     [
       `name: x\nswitches: { a: 10.0.0.0/8, b: 10.1.0.0/16 }\nhosts:\n${aHost}`,
-      /switches\.b: 10\.1\.0\.0\/16 overlaps the switch a, 10\.0\.0\.0\/8/,
+      /switches\.b: 10\.1\.0\.0\/16 overlaps with switch a, 10\.0\.0\.0\/8/,
     ],
     [`name: x\nswitches: { a: 10.0.0.0 }\nhosts:\n${aHost}`, /^lab\.yaml:2:16: switches\.a: invalid CIDR/],
     [`name: x\nswitches: { a: { prefix: 10.0.0.0/8, mtu: 12 } }\nhosts:\n${aHost}`, /switches\.a\.mtu: .*68/],
-    [`name: x\nswitches: { all: 10.0.0.0/8 }\nhosts:\n${aHost}`, /switches\.all: a switch cannot be called/],
-    [`name: x\nswitches: { a-switch-in-paris: 10.0.0.0/8 }\nhosts:\n${aHost}`, /15 letters at most/],
-    [`name: x\nhosts:\n${aHost}`, /switches: a lab needs a switch/],
-    [`${top}switches: { a: 10.0.0.0/8 }\nhosts:\n${aHost}`, /either one switch, or switches with names/],
+    [`name: x\nswitches: { all: 10.0.0.0/8 }\nhosts:\n${aHost}`, /switches\.all: a switch cannot be named/],
+    [`name: x\nswitches: { a-switch-in-paris: 10.0.0.0/8 }\nhosts:\n${aHost}`, /at most 15 characters/],
+    [`name: x\nhosts:\n${aHost}`, /switches: a lab requires a switch/],
+    [`${top}switches: { a: 10.0.0.0/8 }\nhosts:\n${aHost}`, /use either `switch` or `switches`/],
     [
       `${top}hosts: { a: { address: 172.16.0.1, daemon: [a], options: [b] } }`,
-      /hosts\.a\.options: the options stand at/,
+      /hosts\.a\.options: the options are already set/,
     ],
-    [`${top}hosts: { a: { address: 172.16.0.1, daemon: maybe } }`, /hosts\.a\.daemon: true, false, or a list/],
+    [`${top}hosts: { a: { address: 172.16.0.1, daemon: maybe } }`, /hosts\.a\.daemon: must be true, false, or a list/],
     [
       `${top}hosts: { a: { address: 172.16.0.1, services: { b: "x {sate}" } } }`,
-      /hosts\.a\.services\.b: \{sate\} stands for nothing/,
+      /hosts\.a\.services\.b: \{sate\} is an unknown placeholder/,
     ],
   ];
   for (const [text, message] of cases) refuses(text, message);
 });
 
-test('what is wrong is said with file, line and place', () => {
+test('errors contain file, line, column and path', () => {
   const cases: [string, RegExp][] = [
     ['name: [a', /^lab\.yaml:1:\d+: /],
     ['name: a\nname: b', /^lab\.yaml:2:\d+: .*unique/i],
     ['', /^lab\.yaml: .*expected object/],
     ['name: x\nswitch: 172.16.0.0/16', /^lab\.yaml:1:\d+: hosts: /],
-    ['name: ../x\nswitch: 172.16.0.0/16\nhosts: { a: { address: 172.16.0.1 } }', /^lab\.yaml:1:\d+: name: letters/],
+    [
+      'name: ../x\nswitch: 172.16.0.0/16\nhosts: { a: { address: 172.16.0.1 } }',
+      /^lab\.yaml:1:\d+: name: must be at most 40 letters/,
+    ],
     ['name: x\nswitch: 172.16.0.0\nhosts: { a: { address: 172.16.0.1 } }', /^lab\.yaml:2:\d+: switch: invalid CIDR/],
-    [lab('  {}'), /a lab needs a host/],
-    [lab('  a/b: { address: 172.16.2.101 }'), /^lab\.yaml:4:\d+: hosts\.a\/b: letters, digits/],
-    [lab('  a: { address: 172.16.2.101, color: red }'), /^lab\.yaml:4:\d+: hosts\.a\.color: no such word/],
+    [lab('  {}'), /a lab requires a host/],
+    [lab('  a/b: { address: 172.16.2.101 }'), /^lab\.yaml:4:\d+: hosts\.a\/b: must be at most 40 letters, digits/],
+    [lab('  a: { address: 172.16.2.101, color: red }'), /^lab\.yaml:4:\d+: hosts\.a\.color: unknown key/],
     [
       lab('  a: { address: 172.16.2.101 }\n  b: { address: 172.16.2.101/16 }'),
-      /^lab\.yaml:5:\d+: .*address of a already/,
+      /^lab\.yaml:5:\d+: .*already the address of a/,
     ],
     [
       lab('  a: { address: 172.17.2.101/16 }'),
       /^lab\.yaml:4:\d+: hosts\.a\.address: .*outside the switch, 172\.16\.0\.0/,
     ],
-    [lab('  a: { address: 172.16.2.101/24 }'), /write 172\.16\.2\.101\/16/],
+    [lab('  a: { address: 172.16.2.101/24 }'), /use 172\.16\.2\.101\/16/],
     [lab('  a: { address: 172.16.0.0/16 }'), /first or the last/],
     [lab('  a: { address: 172.16.255.255/16 }'), /first or the last/],
     [lab('  a: { address: nonsense }'), /invalid CIDR address: nonsense/],
     [lab('  a:\n    address: 172.16.2.101\n    bip: 192.168.11.1'), /^lab\.yaml:6:\d+: hosts\.a\.bip: invalid CIDR/],
-    [lab('  a:\n    address: 172.16.2.101\n    bip: 172.16.9.1/24'), /^lab\.yaml:6:\d+: .*overlaps the switch/],
+    [lab('  a:\n    address: 172.16.2.101\n    bip: 172.16.9.1/24'), /^lab\.yaml:6:\d+: .*overlaps with the switch/],
     [
       'name: x\nswitch: 172.16.0.0/12\nhosts:\n  a: { address: 172.16.2.101 }',
       /^lab\.yaml:4:\d+: hosts\.a: Docker's default network 172\.17\.0\.0\/16 overlaps/,

@@ -1,6 +1,6 @@
 /**
- * A lab file: what its YAML may say. Pure: text in, a definition out, or an error that names line and column. What the
- * words mean together is `topology.ts`; nothing is asked of the machine.
+ * Parses lab files: YAML text in, a definition out, or an error with line and column. Pure; `topology.ts` validates the
+ * meaning.
  */
 import { NetyardError } from '@netyard/core';
 import { type Document, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
@@ -11,7 +11,7 @@ import { labFileSchema } from './lab-schema.ts';
 
 import { defineLab } from './topology.ts';
 
-/** What is not there has no type that could be wrong. */
+/** A missing value is reported as missing, not as a wrong type. */
 const missing: z.core.$ZodErrorMap = (issue) =>
   issue.code === 'invalid_type' && issue.input === undefined ? 'is missing' : undefined;
 
@@ -19,37 +19,39 @@ const missing: z.core.$ZodErrorMap = (issue) =>
 export function parseLab(text: string, file: string): LabDefinition {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: true });
-  const refuse = (place: Place | undefined, message: string): NetyardError =>
-    new NetyardError('invalid', `${file}${place === undefined ? '' : `:${place.line}:${place.col}`}: ${message}`);
+  const invalid = (position: Position | undefined, message: string): NetyardError =>
+    new NetyardError(
+      'invalid',
+      `${file}${position === undefined ? '' : `:${position.line}:${position.col}`}: ${message}`,
+    );
   const [syntax] = document.errors;
-  if (syntax) throw refuse(syntax.linePos?.[0], syntax.message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
+  if (syntax) throw invalid(syntax.linePos?.[0], syntax.message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
   const parsed = labFileSchema.safeParse(document.toJS(), { error: missing });
-  const misplaced = (path: Path, message: string): NetyardError => {
+  const errorAt = (path: Path, message: string): NetyardError => {
     const shown = written(document, path);
-    return refuse(placeOf(document, lines, shown), `${shown.length > 0 ? `${shown.join('.')}: ` : ''}${message}`);
+    return invalid(positionOf(document, lines, shown), `${shown.length > 0 ? `${shown.join('.')}: ` : ''}${message}`);
   };
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    const reason = issue?.code === 'invalid_key' ? issue.issues[0] : issue; // a name that is none: why, not only that
-    if (issue?.code === 'unrecognized_keys')
-      throw misplaced([...issue.path, ...issue.keys.slice(0, 1)], 'no such word');
-    throw misplaced(issue?.path ?? [], reason?.message ?? 'not a lab file');
+    const reason = issue?.code === 'invalid_key' ? issue.issues[0] : issue; // for an invalid name, the reason
+    if (issue?.code === 'unrecognized_keys') throw errorAt([...issue.path, ...issue.keys.slice(0, 1)], 'unknown key');
+    throw errorAt(issue?.path ?? [], reason?.message ?? 'not a lab file');
   }
   try {
     return defineLab(parsed.data);
   } catch (error) {
-    if (error instanceof LabFileError) throw misplaced(error.path, error.message);
+    if (error instanceof LabFileError) throw errorAt(error.path, error.message);
     throw error;
   }
 }
 
-interface Place {
+interface Position {
   line: number;
   col: number;
 }
 
-/** Where what stands at a path begins, or the nearest thing around it. */
-function placeOf(document: Document, lines: LineCounter, path: Path): Place | undefined {
+/** Position of the node at a path, or of its nearest ancestor. */
+function positionOf(document: Document, lines: LineCounter, path: Path): Position | undefined {
   for (let length = path.length; length >= 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return lines.linePos(node.range[0]);
@@ -57,7 +59,7 @@ function placeOf(document: Document, lines: LineCounter, path: Path): Place | un
   return undefined;
 }
 
-/** The path without what a short form left unsaid: a scalar in the file has nothing in it. */
+/** Truncates the path at a scalar: in a short form, the file has no node below it. */
 function written(document: Document, path: Path): Path {
   for (const length of path.keys())
     if (isScalar(document.getIn(path.slice(0, length), true))) return path.slice(0, length);

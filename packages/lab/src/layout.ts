@@ -1,8 +1,8 @@
-/** Where a lab keeps things on the machine. Everything of a lab lies below these folders and its cgroup. */
+/** Paths of a lab on the machine. All its files are below these folders, and its processes in its cgroup. */
 import { join } from 'node:path';
 
 export interface LabLayout {
-  /** State and the pins of the switches; gone after a reboot, as the lab is. */
+  /** State and pinned namespaces of the switches; lost at reboot, like the lab itself. */
   run: string;
   /** The hosts' files: their /etc, data and logs. */
   data: string;
@@ -38,9 +38,9 @@ export interface HostLayout {
   etcWork: string;
   /** The daemon's `--data-root`; the same path inside the host. */
   data: string;
-  /** What its services keep. */
+  /** Data of its services. */
   state: string;
-  /** What the daemon prints. */
+  /** Log of the daemon. */
   daemonLog: string;
   cgroup: string;
 }
@@ -58,13 +58,13 @@ export function hostLayout(lab: string, host: string): HostLayout {
   };
 }
 
-/** What a service prints. */
+/** Log of a service. */
 export const serviceLog = (lab: string, host: string, service: string): string =>
   join(labLayout(lab).data, host, `service-${service}.log`);
 
-/** Inside a host: where its daemon listens, and the folder of what does not survive it. */
+/** Inside a host: the daemon's socket, and its folder of runtime state. */
 export const socketInside = '/run/netyard/netyard.sock';
 export const execRootInside = '/run/netyard';
 
-/** This project's own command, the same inside a host: hosts share the machine's files. */
+/** This project's own command; hosts share the machine's files, so the path is the same inside. */
 export const netyardProgram = join(import.meta.dirname, '../../../bin/netyard');

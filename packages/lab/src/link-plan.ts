@@ -1,4 +1,4 @@
-/** The cables of a lab as a plan for the kernel: a bridge per switch, a veth per uplink, addresses. Pure. */
+/** The kernel plan of a lab's links: a bridge per switch, a veth pair per uplink, addresses, routes. Pure. */
 import { createHash } from 'node:crypto';
 import { formatIp, lastOf, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
@@ -16,12 +16,12 @@ export function planLabLinks(lab: LabDefinition, namespaces: LabNamespaces): Ker
   return { owner: `lab ${lab.name}`, objects };
 }
 
-/** One host's part of it, for a host that comes up again. */
+/** One host's part of the plan, for a host that boots again. */
 export function planHostLinks(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
   return { owner: `lab ${lab.name} host ${host.name}`, objects: planHost(lab, host, namespaces) };
 }
 
-/** The switch's ends of a host's cables: with them the cables go. */
+/** The switch's ends of a host's cables: deleting them deletes the cables. */
 export function planPorts(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces): KernelPlan {
   const objects = host.uplinks.map((uplink): KernelObject => {
     const ns = namespaces.ofSwitch(uplink.switch);
@@ -30,10 +30,7 @@ export function planPorts(lab: LabDefinition, host: LabHost, namespaces: LabName
   return { owner: `lab ${lab.name} host ${host.name}`, objects };
 }
 
-/**
- * A cable in or out at the switch: the host's link stays as it is set up, and loses or regains its carrier, as when
- * somebody pulls the plug.
- */
+/** Connects or disconnects a cable at the switch: the host's link keeps its settings and gains or loses its carrier. */
 export function planCable(
   lab: LabDefinition,
   uplink: LabUplink,
@@ -49,7 +46,7 @@ function planSwitch(lab: LabDefinition, { name, mtu }: LabSwitch, namespaces: La
   const ns = namespaces.ofSwitch(name);
   const owner = `lab ${lab.name} switch ${name}`;
   return [
-    // A switch has no address of its own, and should not speak on the wire.
+    // A switch has no address of its own and must not send packets.
     { kind: 'sysctl', ns, key: 'net.ipv6.conf.all.disable_ipv6', value: '1' },
     { kind: 'sysctl', ns, key: 'net.ipv6.conf.default.disable_ipv6', value: '1' },
     { kind: 'bridge', ns, name: bridgeName, ...(mtu === undefined ? {} : { mtu }), owner, up: true },
@@ -61,7 +58,7 @@ function planHost(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces):
   const forward = host.role === 'router' ? '1' : '0';
   return [
     { kind: 'link-state', ns, name: 'lo', up: true },
-    // A new namespace inherits what the machine has set; a lab host starts like a fresh machine.
+    // A new namespace inherits the machine's setting; a lab host starts with defaults.
     { kind: 'sysctl', ns, key: 'net.ipv4.ip_forward', value: forward },
     ...(host.role === 'router' ? routerSettings(ns) : []),
     ...host.uplinks.flatMap((uplink) => planUplink(lab, host, uplink, namespaces)),
@@ -69,7 +66,7 @@ function planHost(lab: LabDefinition, host: LabHost, namespaces: LabNamespaces):
   ];
 }
 
-/** Ways there and back may differ, and nobody is told to take another one. */
+/** Allows asymmetric routes. */
 function routerSettings(ns: string): KernelObject[] {
   const settings = {
     'net.ipv6.conf.all.forwarding': '1',
@@ -112,13 +109,16 @@ function planRoute(ns: string, host: LabHost, route: LabRoute): KernelObject {
   };
 }
 
-/** The same each time a host starts, as a network card's: its neighbours need not learn anew. Locally administered. */
+/**
+ * The same at each boot of a host, as with a real network card, so that its neighbours' caches stay valid. Locally
+ * administered.
+ */
 function macOf(lab: LabDefinition, host: LabHost, uplink: LabUplink): string {
   const digest = createHash('sha256').update(`${lab.name}/${host.name}/${uplink.link}`).digest();
   return ['02', ...(digest.subarray(0, 5).toString('hex').match(/../g) ?? [])].join(':');
 }
 
-/** The switch's end of an uplink: numbered, for a link's name is short and a host's may be long. */
+/** Name of the switch's end of an uplink: numbered, because interface names are short and host names may be long. */
 export function portName(lab: LabDefinition, uplink: LabUplink): string {
   const cables = lab.hosts.flatMap((one) => one.uplinks);
   return `port${cables.indexOf(uplink)}`;

@@ -1,4 +1,4 @@
-/** What labs stand on this machine, and where a host is found by name. */
+/** Lists the labs on this machine and finds hosts by name. */
 import { NetyardError } from '@netyard/core';
 import { hasErrno, type Kernel, openKernel } from '@netyard/kernel';
 import { runsInBackground } from './background.ts';
@@ -14,7 +14,7 @@ export interface ListedLink {
   switch: string;
   link: string;
   address: string;
-  /** `cut`: by `lab link … down`; `off`: with its host. */
+  /** `cut`: by `lab link … down`; `off`: the host is off. */
   state: 'up' | 'cut' | 'off';
 }
 
@@ -24,15 +24,18 @@ export interface ListedHost {
   role: 'host' | 'router';
   addresses: string[];
   bip?: string;
-  /** `starting` is said of the whole lab, `killed` of a host that `lab start` starts, `broken` of one that ended. */
+  /**
+   * `starting` applies to the whole lab, `killed` to a host that `lab start` can boot, `broken` to one that ended by
+   * itself.
+   */
   status: 'up' | 'starting' | 'killed' | 'broken';
   daemon: 'answers' | 'silent' | 'none';
   links: ListedLink[];
-  /** By name, whether each runs. */
+  /** State of each service by name. */
   services: Record<string, 'runs' | 'ended'>;
 }
 
-/** All hosts of all labs, by lab and in the order of the file; a lab that crashed is listed without hosts. */
+/** All hosts of all labs, by lab and in file order; a lab that crashed early is listed without hosts. */
 export async function listHosts(): Promise<ListedHost[]> {
   const kernel = openKernel();
   try {
@@ -59,7 +62,7 @@ const crashed = (lab: string): ListedHost => ({
   services: {},
 });
 
-/** Whether each port of each switch is up, by `SWITCH/PORT`; a port that is not there is not in it. */
+/** Whether each port of each switch is up, by `SWITCH/PORT`; missing ports are omitted. */
 async function portsOf(kernel: Kernel, state: LabState): Promise<Map<string, boolean>> {
   const ports = new Map<string, boolean>();
   for (const one of state.lab.switches) {
@@ -67,7 +70,7 @@ async function portsOf(kernel: Kernel, state: LabState): Promise<Map<string, boo
       for (const link of await kernel.listLinks(switchPin(state.lab.name, one.name)))
         ports.set(`${one.name}/${link.name}`, link.up);
     } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'EINVAL')) throw error; // not made yet, or gone in a crash: it has no ports
+      if (!hasErrno(error, 'ENOENT', 'EINVAL')) throw error; // not created yet, or lost in a crash: no ports
     }
   }
   return ports;
@@ -75,11 +78,11 @@ async function portsOf(kernel: Kernel, state: LabState): Promise<Map<string, boo
 
 async function describe(state: LabState, host: LabHost, ports: Map<string, boolean>): Promise<ListedHost> {
   const lab = state.lab.name;
-  const remembered = state.hosts[host.name];
-  const init = remembered?.init;
+  const saved = state.hosts[host.name];
+  const init = saved?.init;
   const handle = init && isAlive(init) ? { lab, host: host.name, init } : undefined;
   const starting = state.phase === 'starting' && isAlive(state.maker);
-  const ended = remembered && init === undefined ? 'killed' : 'broken';
+  const ended = saved && init === undefined ? 'killed' : 'broken';
   const answering = handle !== undefined && host.daemon && (await answers(handle));
   const link = (uplink: LabUplink): ListedLink => {
     const up = ports.get(`${uplink.switch}/${portName(state.lab, uplink)}`);
@@ -102,15 +105,15 @@ async function describe(state: LabState, host: LabHost, ports: Map<string, boole
   };
 }
 
-/** A host by its place in a lab, running or not. */
+/** A host of a lab, running or not. */
 export interface FoundHost {
   state: LabState;
   host: LabHost;
 }
 
 /** Finds `HOST` or `LAB/HOST` among all labs. Throws `not-found`, or `invalid` when two labs have such a host. */
-export function findLabHost(wanted: string): FoundHost {
-  const [first = '', second] = wanted.split('/');
+export function findLabHost(name: string): FoundHost {
+  const [first = '', second] = name.split('/');
   const states = labNames()
     .map((lab) => readState(lab))
     .filter((state) => state !== undefined);
@@ -119,18 +122,18 @@ export function findLabHost(wanted: string): FoundHost {
     .flatMap((state) => state.lab.hosts.map((host) => ({ state, host })))
     .filter(({ host }) => host.name === (second ?? first));
   const [only, another] = found;
-  if (!only) throw new NetyardError('not-found', `no such lab host: ${wanted}`, { hint: 'see: netyard lab ls' });
+  if (!only) throw new NetyardError('not-found', `no such lab host: ${name}`, { hint: 'run `netyard lab ls`' });
   if (!another) return only;
   const names = found.map(({ state, host }) => `${state.lab.name}/${host.name}`);
-  throw new NetyardError('invalid', `several labs have a host ${wanted}: ${names.join(', ')}`);
+  throw new NetyardError('invalid', `several labs have a host ${name}; use one of ${names.join(', ')}`);
 }
 
-/** The same, for a host that must run. Throws `conflict` when it does not. */
-export function findHost(wanted: string): HostHandle {
-  const { state, host } = findLabHost(wanted);
-  const remembered = state.hosts[host.name];
-  const init = remembered?.init;
+/** Finds a running host. Throws `conflict` when it is not running. */
+export function findHost(name: string): HostHandle {
+  const { state, host } = findLabHost(name);
+  const saved = state.hosts[host.name];
+  const init = saved?.init;
   if (init && isAlive(init)) return { lab: state.lab.name, host: host.name, init };
-  const hint = `netyard lab start ${state.lab.name}/${host.name}`;
-  throw new NetyardError('conflict', `lab host ${wanted} does not run`, { hint });
+  const hint = `run \`netyard lab start ${state.lab.name}/${host.name}\``;
+  throw new NetyardError('conflict', `lab host ${name} is not running`, { hint });
 }

@@ -1,8 +1,8 @@
-/** Work on many hosts at a time, with a limit: each costs a processor for a while. */
+/** Runs work on many hosts concurrently, with a limit, because each keeps a CPU busy for a while. */
 
 /**
- * Does the work on each item. After a failure, or when the signal is aborted, no more is begun; what was begun is
- * waited for, so that nothing goes on behind the caller's back. Then throws the first failure, or the signal's reason.
+ * Runs the work on each item. After a failure or an abort, starts no more items and waits for those in progress; then
+ * throws the first failure or the signal's reason.
  */
 export async function inParallel<Item>(
   items: readonly Item[],

@@ -1,10 +1,10 @@
-/** Processes by pid, told apart from later ones with the same number by the time they started. */
+/** Processes by pid, distinguished by their start time from later ones with the same pid. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { hasErrno } from '@netyard/kernel';
 
 export interface ProcessIdentity {
   pid: number;
-  /** Clock ticks after the machine started: field 22 of /proc/PID/stat. */
+  /** Clock ticks after boot: field 22 of /proc/PID/stat. */
   startTime: string;
 }
 
@@ -14,7 +14,10 @@ interface ProcessStatus {
   startTime: string;
 }
 
-/** /proc/PID/stat; undefined when there is no such process. The second field, in brackets, may hold anything. */
+/**
+ * Reads /proc/PID/stat; undefined when the process does not exist. The second field, in parentheses, may contain any
+ * characters.
+ */
 function readStatus(pid: number): ProcessStatus | undefined {
   let text: string;
   try {
@@ -32,7 +35,7 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return status === undefined ? undefined : { pid, startTime: status.startTime };
 }
 
-/** Whether just this process still runs; one that only waits to be reaped does not. */
+/** Whether exactly this process is still running; a zombie is not. */
 export function isAlive(process: ProcessIdentity): boolean {
   const status = readStatus(process.pid);
   return status !== undefined && status.startTime === process.startTime && !'ZX'.includes(status.state);
@@ -45,7 +48,7 @@ export function childrenOf(parent: number): number[] {
   return pids.filter((pid) => readStatus(pid)?.parent === parent);
 }
 
-/** Of several pids those that run, zombies left out. */
+/** Those of the pids that are running; zombies are omitted. */
 export function running(pids: readonly number[]): number[] {
   return pids.filter((pid) => {
     const status = readStatus(pid);
@@ -53,7 +56,7 @@ export function running(pids: readonly number[]): number[] {
   });
 }
 
-/** Whether a process lives in a process namespace below ours: it has more than one pid there. */
+/** Whether a process is in a nested PID namespace: it then has more than one pid. */
 export function isInOtherPidNamespace(pid: number): boolean {
   try {
     return /^NSpid:\t\d+\t\d+/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

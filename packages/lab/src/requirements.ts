@@ -1,10 +1,10 @@
-/** What a lab needs of the machine, looked at before anything is touched. */
+/** Checks what a lab requires of the machine, before anything is changed. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import { readHierarchies } from './cgroups.ts';
 
-/** Program and the Debian package that has it. */
+/** Programs and the Debian packages that contain them. */
 const programs: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
   nsenter: 'util-linux',
@@ -13,17 +13,19 @@ const programs: Readonly<Record<string, string>> = {
   tini: 'tini',
 };
 
-/** Throws `forbidden` without root, `unavailable` naming all that is missing and how to get it. */
+/** Throws `forbidden` without root, `unavailable` with everything that is missing and how to install it. */
 export function requireMachine(path: string = process.env['PATH'] ?? ''): void {
-  if (process.getuid?.() !== 0) throw new NetyardError('forbidden', 'a lab needs root: it makes namespaces');
+  if (process.getuid?.() !== 0) throw new NetyardError('forbidden', 'a lab requires root to create namespaces');
   const missing = Object.keys(programs).filter((program) => !isInstalled(program, path));
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((program) => programs[program]))].join(' ');
-    throw new NetyardError('unavailable', `a lab needs ${missing.join(', ')}`, { hint: `apt-get install ${packages}` });
+    throw new NetyardError('unavailable', `a lab requires ${missing.join(', ')}`, {
+      hint: `run \`apt-get install ${packages}\``,
+    });
   }
   if (readHierarchies().length > 0) return;
-  throw new NetyardError('unavailable', 'a lab needs cgroups, and none are mounted', {
-    hint: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup',
+  throw new NetyardError('unavailable', 'a lab requires cgroups, but none are mounted', {
+    hint: 'run `mount -t cgroup2 cgroup2 /sys/fs/cgroup`',
   });
 }
 

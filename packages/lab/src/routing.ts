@@ -1,36 +1,36 @@
 /**
- * Routes of a lab: what the file wrote down, and for routers the shortest way to every switch, as a person with a map
- * would write it. Pure. Refuses written routes that send packets in a circle.
+ * Routes of a lab: the configured ones, and for routers the shortest path to every switch. Rejects configured routes
+ * that cause a routing loop. Pure.
  */
 import { formatIp, type Ip, lastOf, parseIp, parsePrefix, prefixContains } from '@netyard/core';
 import type { LabHost, LabRoute, LabSwitch } from './definition.ts';
 import { LabFileError, type Path } from './lab-file-error.ts';
 
-export interface WrittenRoute extends LabRoute {
+export interface ConfiguredRoute extends LabRoute {
   host: string;
-  /** Where it stands in the file. */
+  /** Its path in the file. */
   path: Path;
 }
 
-/** The hosts with all their routes: the written ones, then those that routers get by themselves. */
+/** The hosts with all their routes: the configured ones, then the computed ones of routers. */
 export function completeRoutes(
   hosts: readonly LabHost[],
   switches: readonly LabSwitch[],
-  written: readonly WrittenRoute[],
+  configured: readonly ConfiguredRoute[],
 ): LabHost[] {
   const routers = hosts.filter((host) => host.role === 'router');
   const complete = hosts.map((host): LabHost => {
-    const own = written.filter((route) => route.host === host.name).map(({ to, via }) => ({ to, via }));
-    const found = host.role === 'router' ? shortestWays(host, routers, switches) : [];
+    const own = configured.filter((route) => route.host === host.name).map(({ to, via }) => ({ to, via }));
+    const found = host.role === 'router' ? shortestPaths(host, routers, switches) : [];
     const routes = [...own, ...found.filter((route) => !own.some((other) => other.to === route.to))];
     return routes.length === 0 ? host : { ...host, routes };
   });
-  refuseLoops(complete, switches, written);
+  rejectLoops(complete, switches, configured);
   return complete;
 }
 
-/** A router's next hop to each switch that it is not on itself; none to those that no chain of routers leads to. */
-function shortestWays(router: LabHost, routers: readonly LabHost[], switches: readonly LabSwitch[]): LabRoute[] {
+/** A router's next hop to each switch that it is not connected to; none for unreachable switches. */
+function shortestPaths(router: LabHost, routers: readonly LabHost[], switches: readonly LabSwitch[]): LabRoute[] {
   return switches.flatMap((target): LabRoute[] => {
     const distances = distancesTo(target, routers);
     const own = distances.get(router.name);
@@ -46,7 +46,7 @@ function shortestWays(router: LabHost, routers: readonly LabHost[], switches: re
   });
 }
 
-/** Routers by the number of routers between them and a switch. */
+/** Number of hops from each router to a switch. */
 function distancesTo(target: LabSwitch, routers: readonly LabHost[]): Map<string, number> {
   const distances = new Map<string, number>();
   let reached = new Set([target.name]);
@@ -61,27 +61,27 @@ function distancesTo(target: LabSwitch, routers: readonly LabHost[]): Map<string
 }
 
 /**
- * Follows a packet from every router to the first and the last address of every prefix that a route or a switch names.
- * In between, a narrower one of these decides, and is looked at itself.
+ * Follows a packet from every router to the first and the last address of every prefix of a route or a switch. For the
+ * addresses in between, a more specific prefix decides, which is checked as well.
  */
-function refuseLoops(
+function rejectLoops(
   hosts: readonly LabHost[],
   switches: readonly LabSwitch[],
-  written: readonly WrittenRoute[],
+  configured: readonly ConfiguredRoute[],
 ): void {
   const routers = hosts.filter((host) => host.role === 'router');
-  const prefixes = [...switches.map((one) => one.prefix), ...written.map((route) => route.to)];
+  const prefixes = [...switches.map((one) => one.prefix), ...configured.map((route) => route.to)];
   for (const text of new Set(prefixes.flatMap((to) => (to === 'default' ? ['0.0.0.0/0', '::/0'] : [to])))) {
     const prefix = parsePrefix(text);
     for (const target of [prefix, lastOf(prefix)]) {
       for (const start of routers) {
-        const circle = circleFrom(start, target, routers);
-        if (!circle) continue;
-        const words = [...circle, ...circle.slice(0, 1)].map((step) => step.router.name).join(' → ');
-        const place = written.find((one) =>
-          circle.some((step) => step.router.name === one.host && step.route.to === one.to),
+        const loop = findLoop(start, target, routers);
+        if (!loop) continue;
+        const path = [...loop, ...loop.slice(0, 1)].map((step) => step.router.name).join(' → ');
+        const place = configured.find((one) =>
+          loop.some((step) => step.router.name === one.host && step.route.to === one.to),
         );
-        throw new LabFileError(place?.path ?? ['routers'], `packets to ${text} would go in a circle: ${words}`);
+        throw new LabFileError(place?.path ?? ['routers'], `packets to ${text} would loop: ${path}`);
       }
     }
   }
@@ -92,8 +92,8 @@ interface Step {
   route: LabRoute;
 }
 
-/** The routers a packet comes by again and again; undefined when it arrives, is dropped, or leaves to a host. */
-function circleFrom(start: LabHost, target: Ip, routers: readonly LabHost[]): Step[] | undefined {
+/** The routers of a packet's loop; undefined when it arrives, is dropped, or leaves to a host. */
+function findLoop(start: LabHost, target: Ip, routers: readonly LabHost[]): Step[] | undefined {
   const steps: Step[] = [];
   let router: LabHost | undefined = start;
   while (router) {
@@ -109,7 +109,7 @@ function circleFrom(start: LabHost, target: Ip, routers: readonly LabHost[]): St
   return undefined;
 }
 
-/** The longest prefix that holds the address, as the kernel chooses. */
+/** Longest-prefix match, as in the kernel. */
 function bestRoute(host: LabHost, target: Ip): LabRoute | undefined {
   let best: { route: LabRoute; length: number } | undefined;
   for (const route of host.routes ?? []) {

@@ -1,21 +1,21 @@
-/** The words of a lab file's services: what stands for what in their lines. Pure. */
+/** Placeholders in the command lines of services. Pure. */
 import { formatIp, parsePrefix } from '@netyard/core';
 import type { LabHost } from './definition.ts';
 import { hostLayout } from './layout.ts';
 
-/** `{word}`, but not a shell's `${word}`. */
+/** `{name}`, but not a shell's `${name}`. */
 const placeholder = /(?<!\$)\{([a-z]+)\}/g;
 const known = ['host', 'address', 'state'] as const;
 
-/** The first `{word}` of a line that means nothing. */
+/** The first unknown placeholder of a line. */
 export function unknownPlaceholder(line: string): string | undefined {
-  const words = [...line.matchAll(placeholder)];
-  return words.find(([, word]) => !known.some((one) => one === word))?.[0];
+  const found = [...line.matchAll(placeholder)];
+  return found.find(([, name]) => !known.some((one) => one === name))?.[0];
 }
 
 /**
- * A line as it is run: `{host}` is the host's name, `{address}` its first address without length, `{state}` a folder
- * that outlives the host's being killed and ends with the lab.
+ * Substitutes placeholders: `{host}` is the host's name, `{address}` its first address without prefix length, `{state}`
+ * a folder that persists when the host is killed and is deleted with the lab.
  */
 export function fillIn(line: string, lab: string, host: LabHost): string {
   const [uplink] = host.uplinks;
@@ -24,5 +24,5 @@ export function fillIn(line: string, lab: string, host: LabHost): string {
     address: uplink ? formatIp(parsePrefix(uplink.address)) : '',
     state: hostLayout(lab, host.name).state,
   };
-  return line.replaceAll(placeholder, (whole, word: string) => values[word] ?? whole);
+  return line.replaceAll(placeholder, (whole, name: string) => values[name] ?? whole);
 }

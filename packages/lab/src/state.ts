@@ -1,6 +1,6 @@
 /**
- * What is remembered of a lab while it stands, as JSON: a file for the lab, written once, and one for each host, so that
- * commands on different hosts do not meet. Each is written before the step that needs it, so that a crash leaves a trace.
+ * The saved state of a running lab, as JSON: a file for the lab and one for each host, so that commands on different
+ * hosts do not conflict. Each is written before the step that needs it, so that a crash leaves a trace.
  */
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,13 +33,13 @@ const definition = z.object({
 });
 const labSchema = z.object({
   lab: definition,
-  /** `starting` until all is up; what is still so after its process ended has crashed. */
+  /** `starting` until everything is up; if the creating process has ended in this phase, it crashed. */
   phase: z.enum(['starting', 'up']),
-  /** The process that makes it. */
+  /** The process that creates the lab. */
   maker: identity,
 });
 const hostSchema = z.object({
-  /** The host's first process; none while it is off. */
+  /** The host's first process; absent while the host is off. */
   init: identity.exactOptional(),
   /** Switches whose cable is cut. */
   cut: z.array(z.string()),
@@ -50,25 +50,25 @@ export interface LabState {
   lab: LabDefinition;
   phase: 'starting' | 'up';
   maker: ProcessIdentity;
-  /** Of hosts that were made. */
+  /** State of the hosts that were created. */
   hosts: Readonly<Record<string, HostState>>;
 }
 
-/** How long another command may be at a host: a daemon's start, and more. */
-const patienceMs = 120_000;
+/** How long another command may work on a host: longer than a daemon's start. */
+const timeoutMs = 120_000;
 
 const statePath = (lab: string): string => join(labLayout(lab).run, 'state.json');
 const hostsFolder = (lab: string): string => join(labLayout(lab).run, 'hosts');
 const lockPath = (lab: string, host: string): string => `${hostPath(lab, host)}.lock`;
 const hostPath = (lab: string, host: string): string => join(hostsFolder(lab), `${host}.json`);
 
-/** Takes the lab's name on this machine. Throws `conflict` when it is taken. */
+/** Reserves the lab's name on this machine. Throws `conflict` when it is in use. */
 export function claimName(lab: LabDefinition): void {
   const { run, data } = labLayout(lab.name);
   mkdirSync(runRoot, { recursive: true, mode: 0o755 });
   const taken = (): NetyardError =>
-    new NetyardError('conflict', `a lab called ${lab.name} is there already`, {
-      hint: `netyard lab down ${lab.name}`,
+    new NetyardError('conflict', `lab ${lab.name} already exists`, {
+      hint: `run \`netyard lab down ${lab.name}\` to delete it`,
     });
   if (existsSync(data)) throw taken();
   try {
@@ -92,7 +92,7 @@ function writeJson(path: string, value: unknown): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Undefined when there is no such lab, or one that crashed before it wrote anything. */
+/** Undefined when the lab does not exist, or crashed before its first write. */
 export function readState(lab: string): LabState | undefined {
   const found = readJson(statePath(lab), labSchema);
   if (!found) return undefined;
@@ -103,7 +103,7 @@ export function readState(lab: string): LabState | undefined {
   return { ...found, hosts: Object.fromEntries(hosts) };
 }
 
-/** Undefined before the host was made. */
+/** Undefined before the host was created. */
 export const readHostState = (lab: string, host: string): HostState | undefined =>
   readJson(hostPath(lab, host), hostSchema);
 
@@ -117,15 +117,15 @@ function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.out
   }
   const parsed = schema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new NetyardError('internal', `${path} is not a lab's state: ${parsed.error.issues[0]?.message}`);
+  throw new NetyardError('internal', `${path} is not a valid lab state: ${parsed.error.issues[0]?.message}`);
 }
 
-/** Runs work that only one command at a time may do with a host; waits for its turn. Throws `conflict` when it is long. */
+/** Runs work with the host's lock held; waits for the lock. Throws `conflict` after a timeout. */
 export async function withHost<T>(lab: string, host: string, work: () => Promise<T>): Promise<T> {
   const path = lockPath(lab, host);
-  while (!claim(path)) {
-    await untilFree(lab, host);
-    rmSync(path, { force: true }); // if it is there still, one that crashed left it
+  while (!lock(path)) {
+    await waitUntilUnlocked(lab, host);
+    rmSync(path, { force: true }); // if it still exists, a crashed process left it
   }
   try {
     return await work();
@@ -134,8 +134,8 @@ export async function withHost<T>(lab: string, host: string, work: () => Promise
   }
 }
 
-/** Makes a lock file with our name in it, whole from its first moment. */
-function claim(path: string): boolean {
+/** Creates a lock file with our identity, atomically with its content. */
+function lock(path: string): boolean {
   const own = `${path}.${process.pid}`;
   writeFileSync(own, JSON.stringify(identifyProcess(process.pid)));
   try {
@@ -149,19 +149,19 @@ function claim(path: string): boolean {
   }
 }
 
-/** Waits while another command kills, starts or cables a host. Throws `conflict` when it takes long. */
-export async function untilFree(lab: string, host: string): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+/** Waits while another command works on a host. Throws `conflict` after a timeout. */
+export async function waitUntilUnlocked(lab: string, host: string): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     const holder = readJson(lockPath(lab, host), identity);
     if (!holder || !isAlive(holder)) return;
     if (Date.now() > deadline)
-      throw new NetyardError('conflict', `lab host ${lab}/${host} is being worked on by process ${holder.pid}`);
+      throw new NetyardError('conflict', `lab host ${lab}/${host} is in use by process ${holder.pid}`);
     await pause(20);
   }
 }
 
-/** Names of all labs of which anything is there, sorted. */
+/** Names of all labs with any trace on this machine, sorted. */
 export function labNames(): string[] {
   return existsSync(runRoot) ? readdirSync(runRoot).sort() : [];
 }

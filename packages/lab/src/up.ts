@@ -1,10 +1,13 @@
-/** Makes a whole lab: claims its name, makes switches and hosts, lays the cables, starts the daemons; or undoes it all. */
+/**
+ * Creates a lab: reserves its name, creates switches and hosts, connects the cables, starts services and daemons; rolls
+ * back on failure.
+ */
 import { availableParallelism } from 'node:os';
 import { NetyardError } from '@netyard/core';
 import { createNetns, openKernel } from '@netyard/kernel';
 import { readHierarchies } from './cgroups.ts';
 import { defaultBip, type LabDefinition, type LabHost } from './definition.ts';
-import { takeDown } from './down.ts';
+import { deleteLab } from './down.ts';
 import type { HostHandle } from './exec.ts';
 import { createHost } from './host.ts';
 import { startDaemon } from './host-daemon.ts';
@@ -17,39 +20,39 @@ import { requireMachine } from './requirements.ts';
 import { claimName, writeHostState, writeLabState } from './state.ts';
 
 export interface BringUpOptions {
-  /** KernelObserver of each step in words. */
+  /** Receives a message for each step. */
   say: (line: string) => void;
-  /** Aborted: what was made so far is undone. */
+  /** When aborted, everything created so far is rolled back. */
   signal: AbortSignal;
 }
 
-/** Throws what went wrong after the machine is as it was before. */
+/** Throws after the rollback has restored the machine. */
 export async function bringUp(lab: LabDefinition, options: BringUpOptions): Promise<void> {
   requireMachine();
   claimName(lab);
   try {
-    await make(lab, options);
+    await createLab(lab, options);
   } catch (error) {
-    const failures = await takeDown(lab.name);
+    const failures = await deleteLab(lab.name);
     if (failures.length === 0) throw error;
-    const hint = `undoing it failed as well: ${failures.join('; ')}. Try: netyard lab down ${lab.name}`;
+    const hint = `the rollback failed as well: ${failures.join('; ')}; run \`netyard lab down ${lab.name}\``;
     throw new NetyardError('internal', error instanceof Error ? error.message : String(error), { hint, cause: error });
   }
 }
 
 type Inits = Map<string, ProcessIdentity>;
 
-async function make(lab: LabDefinition, { say, signal }: BringUpOptions): Promise<void> {
+async function createLab(lab: LabDefinition, { say, signal }: BringUpOptions): Promise<void> {
   const maker = identifyProcess(process.pid);
   if (!maker) throw new NetyardError('internal', 'cannot read /proc/self/stat');
   writeLabState({ lab, phase: 'starting', maker });
   for (const one of lab.switches) createNetns(switchPin(lab.name, one.name));
   say(`lab ${lab.name}: ${contents(lab)}`);
-  const inits = await makeHosts(lab, signal);
-  await layCables(lab, inits);
+  const inits = await createHosts(lab, signal);
+  await connectCables(lab, inits);
   signal.throwIfAborted();
   const handleOf = (host: LabHost): HostHandle => ({ lab: lab.name, host: host.name, init: initOf(inits, host.name) });
-  // All at once: services such as etcd's members wait for each other.
+  // All concurrently: services such as etcd's members wait for each other.
   const served = lab.hosts.filter((host) => host.services !== undefined);
   await inParallel(served, served.length, (host) => startServices(handleOf(host), host, signal), signal);
   let done = 0;
@@ -58,14 +61,14 @@ async function make(lab: LabDefinition, { say, signal }: BringUpOptions): Promis
     done += 1;
     say(`  ${`${done}`.padStart(`${lab.hosts.length}`.length)}/${lab.hosts.length} ${describe(host)}`);
   };
-  await inParallel(lab.hosts, atATime, finish, signal);
+  await inParallel(lab.hosts, maxConcurrentStarts, finish, signal);
   writeLabState({ lab, phase: 'up', maker });
 }
 
-/** More would only make each of them later: a host that starts keeps a processor busy. */
-export const atATime = 2 * availableParallelism();
+/** Limit of concurrent starts: a host that starts keeps a CPU busy, so more would only delay each of them. */
+export const maxConcurrentStarts = 2 * availableParallelism();
 
-/** Several words: `3 hosts, 2 routers, switches paris 172.16.1.0/24, …`. */
+/** Summary of a lab: `3 hosts, 2 routers, switches paris 172.16.1.0/24, …`. */
 function contents(lab: LabDefinition): string {
   const routers = lab.hosts.filter((host) => host.role === 'router').length;
   const count = (number: number, word: string): string[] =>
@@ -83,24 +86,24 @@ function describe(host: LabHost): string {
   const services = (host.services ?? []).map((service) => `, ${service.name}`).join('');
   if (host.role === 'router') return `${host.name}: ${address}, router${services}`;
   if (!host.daemon) return `${host.name}: ${address}, no daemon${services}`;
-  const elsewhere = host.daemonOptions.some((option) => /^--(bip|cluster)\b/.test(option)); // the options say which
+  const elsewhere = host.daemonOptions.some((option) => /^--(bip|cluster)\b/.test(option)); // the options select the bridge
   const bridge = host.bip ?? (elsewhere ? undefined : defaultBip);
   return `${host.name}: ${address}${bridge === undefined ? '' : `, bridge ${bridge}`}${services}`;
 }
 
-async function makeHosts(lab: LabDefinition, signal: AbortSignal): Promise<Inits> {
+async function createHosts(lab: LabDefinition, signal: AbortSignal): Promise<Inits> {
   const hierarchies = readHierarchies();
   const inits: Inits = new Map();
-  const makeOne = async (host: LabHost): Promise<void> => {
+  const createOne = async (host: LabHost): Promise<void> => {
     const init = await createHost(lab, host, hierarchies);
     inits.set(host.name, init);
     writeHostState(lab.name, host.name, { init, cut: [] });
   };
-  await inParallel(lab.hosts, atATime, makeOne, signal);
+  await inParallel(lab.hosts, maxConcurrentStarts, createOne, signal);
   return inits;
 }
 
-async function layCables(lab: LabDefinition, inits: Inits): Promise<void> {
+async function connectCables(lab: LabDefinition, inits: Inits): Promise<void> {
   const kernel = openKernel();
   try {
     await kernel.apply(
@@ -117,5 +120,5 @@ async function layCables(lab: LabDefinition, inits: Inits): Promise<void> {
 function initOf(inits: Inits, host: string): ProcessIdentity {
   const init = inits.get(host);
   if (init) return init;
-  throw new NetyardError('internal', `lab host ${host} was not made`);
+  throw new NetyardError('internal', `lab host ${host} was not created`);
 }

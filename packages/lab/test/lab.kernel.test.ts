@@ -1,7 +1,7 @@
 /**
- * Labs on a real kernel, as their user sees them: without daemons, which are another box's.
+ * Labs on a real kernel through the command line, without daemons, which other packages test.
  *
- * A lab makes its own namespaces; what this file looks at outside of them is that nothing changed there.
+ * A lab creates its own namespaces; these tests verify that nothing outside them changes.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -33,60 +33,64 @@ function writeLab(name: string, hosts: number): string {
   return file;
 }
 
-/** Waits until a lab that is being made has a host. */
+/** Waits until a lab that is being created has a host. */
 async function untilMade(name: string, host: string): Promise<void> {
   while (!existsSync(`/run/netyard-lab/${name}/hosts/${host}.json`)) await pause(2);
 }
 
-test('two hosts see each other, each with its own name, /etc, processes and cgroups; then all is gone', root, () => {
-  const before = machine();
-  const name = labName('two');
-  const file = writeLab(name, 2);
-  const up = lab('up', '--no-daemon', file);
-  try {
-    assert.equal(up.status, 0, up.stderr);
-    assert.equal(machine(), before, 'the machine itself did not change');
-    const inside = (line: string): string => {
-      const result = lab('exec', `${name}/server1`, '--', 'sh', '-c', line);
-      assert.equal(result.status, 0, `${line}: ${result.stderr}`);
-      return result.stdout;
-    };
-    assert.equal(inside('hostname; cat /etc/hostname'), 'server1\nserver1\n');
-    assert.match(inside('ip -br address'), /ens33@\S+ +UP +172\.16\.2\.101\/16/);
-    assert.match(inside('ip route'), /^172\.16\.0\.0\/16 dev ens33 [^\n]*\n$/, 'no way out of the lab');
-    assert.match(inside('ping -c 1 -w 60 server2'), /1 received/);
-    assert.match(inside('cat /etc/hosts'), /^172\.16\.2\.102\tserver2$/m);
-    assert.match(inside('ps -eo pid,args'), /^ *1 tini/m);
-    assert.equal(inside('cut -d: -f3 /proc/self/cgroup | sort -u | grep -v "^/$"'), '/init\n');
-    assert.equal(
-      inside('echo $DOCKER_HOST $NETYARD_HOST'),
-      `${'unix:///run/netyard/netyard.sock '.repeat(2).trim()}\n`,
-    );
-    assert.equal(inside('pwd'), `${folder}\n`);
-    assert.equal(inside('touch /etc/made-in-the-lab; ip netns add r1; ls /run/netns'), 'r1\n');
-    assert.ok(!existsSync('/etc/made-in-the-lab'), "a host's /etc is its own");
-    const listed = lab('ls', '--format', 'json')
-      .stdout.split('\n')
-      .filter((line) => line.includes(name));
-    assert.equal(listed.length, 2);
-    assert.match(
-      listed[0] ?? '',
-      /"host":"server1","role":"host","addresses":\["172\.16\.2\.101\/16"\],"status":"up","daemon":"none"/,
-    );
-    const again = lab('up', file);
-    assert.equal(again.status, 1);
-    assert.match(again.stderr, /is there already/);
-  } finally {
-    const down = lab('down', name);
-    assert.equal(down.status, 0, down.stderr);
-  }
-  assertNothingLeft(name, before);
-  const twice = lab('down', name);
-  assert.equal(twice.status, 1);
-  assert.match(twice.stderr, new RegExp(`no such lab: ${name}`));
-});
+test(
+  'two hosts reach each other, each with its own name, /etc, processes and cgroups; lab down deletes everything',
+  root,
+  () => {
+    const before = machine();
+    const name = labName('two');
+    const file = writeLab(name, 2);
+    const up = lab('up', '--no-daemon', file);
+    try {
+      assert.equal(up.status, 0, up.stderr);
+      assert.equal(machine(), before, 'the machine is unchanged');
+      const inside = (line: string): string => {
+        const result = lab('exec', `${name}/server1`, '--', 'sh', '-c', line);
+        assert.equal(result.status, 0, `${line}: ${result.stderr}`);
+        return result.stdout;
+      };
+      assert.equal(inside('hostname; cat /etc/hostname'), 'server1\nserver1\n');
+      assert.match(inside('ip -br address'), /ens33@\S+ +UP +172\.16\.2\.101\/16/);
+      assert.match(inside('ip route'), /^172\.16\.0\.0\/16 dev ens33 [^\n]*\n$/, 'no route out of the lab');
+      assert.match(inside('ping -c 1 -w 60 server2'), /1 received/);
+      assert.match(inside('cat /etc/hosts'), /^172\.16\.2\.102\tserver2$/m);
+      assert.match(inside('ps -eo pid,args'), /^ *1 tini/m);
+      assert.equal(inside('cut -d: -f3 /proc/self/cgroup | sort -u | grep -v "^/$"'), '/init\n');
+      assert.equal(
+        inside('echo $DOCKER_HOST $NETYARD_HOST'),
+        `${'unix:///run/netyard/netyard.sock '.repeat(2).trim()}\n`,
+      );
+      assert.equal(inside('pwd'), `${folder}\n`);
+      assert.equal(inside('touch /etc/made-in-the-lab; ip netns add r1; ls /run/netns'), 'r1\n');
+      assert.ok(!existsSync('/etc/made-in-the-lab'), "a host's /etc is its own");
+      const listed = lab('ls', '--format', 'json')
+        .stdout.split('\n')
+        .filter((line) => line.includes(name));
+      assert.equal(listed.length, 2);
+      assert.match(
+        listed[0] ?? '',
+        /"host":"server1","role":"host","addresses":\["172\.16\.2\.101\/16"\],"status":"up","daemon":"none"/,
+      );
+      const again = lab('up', file);
+      assert.equal(again.status, 1);
+      assert.match(again.stderr, /already exists/);
+    } finally {
+      const down = lab('down', name);
+      assert.equal(down.status, 0, down.stderr);
+    }
+    assertNothingLeft(name, before);
+    const twice = lab('down', name);
+    assert.equal(twice.status, 1);
+    assert.match(twice.stderr, new RegExp(`no such lab: ${name}`));
+  },
+);
 
-test("the exit code of exec is the command's, also by a signal or when there is no such command", root, () => {
+test("exec exits with the command's code, also after a signal or when the command does not exist", root, () => {
   const name = labName('codes');
   assert.equal(lab('up', '--no-daemon', writeLab(name, 1)).status, 0);
   try {
@@ -94,7 +98,7 @@ test("the exit code of exec is the command's, also by a signal or when there is 
     assert.equal(lab('exec', host, 'sh', '-c', 'exit 7').status, 7);
     assert.equal(lab('exec', host, '--', 'sh', '-c', 'kill -TERM $$').status, 143);
     assert.equal(lab('exec', host, 'no-such-command').status, 127);
-    const nowhere = lab('exec', `${name}/nobody`, 'true');
+    const nowhere = lab('exec', `${name}/unknown`, 'true');
     assert.equal(nowhere.status, 1);
     assert.match(nowhere.stderr, /no such lab host/);
   } finally {
@@ -102,7 +106,7 @@ test("the exit code of exec is the command's, also by a signal or when there is 
   }
 });
 
-test('Ctrl-C while it is made undoes it', root, async () => {
+test('Ctrl-C during lab up rolls the lab back', root, async () => {
   const before = machine();
   const name = labName('interrupted');
   const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 12)]);
@@ -113,7 +117,7 @@ test('Ctrl-C while it is made undoes it', root, async () => {
   assertNothingLeft(name, before);
 });
 
-test('what a crash left half-made, down takes away', root, async () => {
+test('lab down deletes what a crash left behind', root, async () => {
   const before = machine();
   const name = labName('crashed');
   const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 12)]);
@@ -127,7 +131,7 @@ test('what a crash left half-made, down takes away', root, async () => {
   assertNothingLeft(name, before);
 });
 
-test('a bad file touches nothing', root, () => {
+test('an invalid file changes nothing', root, () => {
   const before = machine();
   const file = join(folder, 'bad.yaml');
   writeFileSync(file, 'name: bad\nswitch: 172.16.0.0/16\nhosts:\n  a: { address: 10.0.0.1/16 }\n');
@@ -138,7 +142,7 @@ test('a bad file touches nothing', root, () => {
   assert.match(lab('up', join(folder, 'none.yaml')).stderr, /cannot read .*none\.yaml/);
 });
 
-test('a service that fails undoes the lab, and its log says why', root, () => {
+test('a failing service rolls the lab back, and the error contains its log', root, () => {
   const before = machine();
   const name = labName('fails');
   const file = join(folder, `${name}.yaml`);
@@ -153,7 +157,7 @@ test('a service that fails undoes the lab, and its log says why', root, () => {
   assertNothingLeft(name, before);
 });
 
-test('Ctrl-C while a service is waited for undoes the lab', root, async () => {
+test('Ctrl-C while waiting for a service rolls the lab back', root, async () => {
   const before = machine();
   const name = labName('waits');
   const file = join(folder, `${name}.yaml`);
@@ -170,8 +174,8 @@ test('Ctrl-C while a service is waited for undoes the lab', root, async () => {
   assertNothingLeft(name, before);
 });
 
-test('the words of the command line for what happens to a lab', root, () => {
-  const name = labName('words');
+test('link, kill and start change a lab and its listing', root, () => {
+  const name = labName('changes');
   const file = writeLab(name, 2);
   assert.equal(lab('up', '--no-daemon', file).status, 0);
   const row = (): string => lab('ls').stdout.match(new RegExp(`^${name} +server2 .*$`, 'm'))?.[0] ?? '';
@@ -186,7 +190,7 @@ test('the words of the command line for what happens to a lab', root, () => {
     assert.deepEqual(said('link', host, 'up'), [0, '']);
     assert.deepEqual(said('kill', host), [0, '']);
     assert.match(row(), / ens33 off +killed +none$/);
-    assert.match(said('exec', host, 'true')[1], /does not run/);
+    assert.match(said('exec', host, 'true')[1], /is not running/);
     assert.deepEqual(said('start', host), [0, '']);
     assert.match(row(), / ens33 up +up +none$/);
     assert.match(

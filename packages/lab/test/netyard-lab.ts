@@ -1,4 +1,4 @@
-/** `netyard lab …` without the rest of the command line, for the tests of this box. */
+/** `netyard lab …` without the other commands, for the tests of this package. */
 import { isNetyardError } from '@netyard/core';
 import { CommanderError } from 'commander';
 import { labCommand } from '../src/index.ts';

@@ -1,9 +1,9 @@
-/** That a lab changes nothing of the machine, and leaves nothing. */
+/** Checks that a lab changes nothing on the machine and leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
-/** What a lab must never change: the machine's own links, addresses, routes, rules, tables, forwarding. */
+/** State that a lab must never change: the machine's own links, addresses, routes, rules, tables, forwarding. */
 export function machine(): string {
   const commands =
     'ip -o link | sed "s/ state .*//"; ip -o address; ip route; ip rule; nft list tables; sysctl net.ipv4.ip_forward';
@@ -12,8 +12,8 @@ export function machine(): string {
 
 export function assertNothingLeft(name: string, before: string): void {
   assert.equal(machine(), before);
-  assert.ok(!existsSync(`/run/netyard-lab/${name}`), 'the run folder is gone');
-  assert.ok(!existsSync(`/var/lib/netyard-lab/${name}`), 'the data folder is gone');
+  assert.ok(!existsSync(`/run/netyard-lab/${name}`), 'the run folder is deleted');
+  assert.ok(!existsSync(`/var/lib/netyard-lab/${name}`), 'the data folder is deleted');
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(`/${name}/`), 'no mount is left');
   assert.equal(execFileSync('find', ['/sys/fs/cgroup', '-name', name], { encoding: 'utf8' }), '', 'no cgroup is left');
   const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });

@@ -1,4 +1,4 @@
-/** Several switches, routers between them, and what happens to them: with real packets, without daemons. */
+/** Several switches with routers between them, and changes to them: with real packets, without daemons. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
@@ -27,7 +27,7 @@ interface Result {
   said: string;
 }
 
-/** Runs a shell line in a host, whatever comes of it. */
+/** Runs a shell line in a host; returns its status and output. */
 function run(host: string, line: string): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = execInHost(findHost(host), ['sh', '-c', line], {
@@ -44,7 +44,7 @@ function run(host: string, line: string): Promise<Result> {
   });
 }
 
-/** The same, for one that must succeed. */
+/** Runs a shell line that must succeed. */
 async function inside(host: string, line: string): Promise<string> {
   const { status, said } = await run(host, line);
   assert.equal(status, 0, `${host}: ${line}: ${said}`);
@@ -54,7 +54,7 @@ async function inside(host: string, line: string): Promise<string> {
 const reaches = async (host: string, address: string): Promise<boolean> =>
   (await run(host, `ping -c 1 -W 1 ${address}`)).status === 0;
 
-/** After a cable or a host came back: whoever asked in vain before may wait a moment before it asks again. */
+/** After a cable or a host is back: a host whose requests failed before may back off before it retries. */
 const comesBack = async (host: string, address: string): Promise<boolean> =>
   (await run(host, `for i in $(seq 60); do ping -c 1 -W 1 ${address} && exit 0; done; exit 1`)).status === 0;
 
@@ -85,25 +85,25 @@ hosts:
       beat: { run: "while sleep 0.05; do date >> {state}/beat; done", ready: "[ -s {state}/beat ]" }
 `;
 
-test('sites behind routers: cables that are cut, hosts that lose their power and come up again', root, async (t) => {
+test('sites behind routers survive cut cables and killed hosts', root, async (t) => {
   const before = machine();
   const name = labName('sites');
   const [a, b] = [`${name}/a`, `${name}/b`];
   await up(sites(name));
   try {
-    await t.test('packets go by the routers, and hear of a narrow link', async () => {
-      assert.equal(machine(), before, 'the machine itself did not change');
+    await t.test('packets pass the routers and get ICMP errors of a link with a small MTU', async () => {
+      assert.equal(machine(), before, 'the machine is unchanged');
       assert.ok(await comesBack(a, '172.16.3.11'));
-      assert.match(await inside(a, 'ping -c 1 -w 60 172.16.3.11'), /ttl=62/, 'two routers between');
+      assert.match(await inside(a, 'ping -c 1 -w 60 172.16.3.11'), /ttl=62/, 'two routers in between');
       assert.match(await inside(b, 'ip -o link show ens33'), / mtu 1400 /);
       assert.match(await inside(`${name}/r-oslo`, 'ip route'), /^172\.16\.1\.0\/24 via 10\.255\.0\.1 dev core $/m);
       const big = await run(a, 'ping -c 1 -W 1 -M do -s 1450 172.16.3.11');
       assert.match(big.said, /From 10\.255\.0\.3 .*mtu = 1400/);
       await inside(a, 'ip route get 9.9.9.9');
-      assert.ok(!(await reaches(a, '9.9.9.9')), 'the routers know no way out');
+      assert.ok(!(await reaches(a, '9.9.9.9')), 'the routers have no default route');
     });
 
-    await t.test('a cable cut and restored: the host keeps its address and sees no carrier', async () => {
+    await t.test('a host with a cut cable keeps its address and has no carrier', async () => {
       await setCable(a, 'down');
       assert.match(await inside(a, 'ip -o link show ens33'), /NO-CARRIER/);
       assert.match(await inside(a, 'ip -br address show ens33'), /172\.16\.1\.11\/24/);
@@ -117,17 +117,17 @@ test('sites behind routers: cables that are cut, hosts that lose their power and
       await setCable(`${name}/r-oslo:core`, 'up');
       assert.ok(await comesBack(b, '172.16.1.11'));
       await refused(setCable(`${name}/r-oslo`, 'down'), /r-oslo has several cables: .*r-oslo:oslo, .*r-oslo:core/);
-      await refused(setCable(`${a}:core`, 'down'), /has no cable to core: it is on paris/);
+      await refused(setCable(`${a}:core`, 'down'), /has no cable to core; it is connected to paris/);
     });
 
-    await t.test('a service killed and started', async () => {
+    await t.test('a killed service starts again', async () => {
       assert.deepEqual((await listed(name, 'b')).services, { beat: 'runs' });
       await killHost(`${b}:beat`);
       assert.deepEqual((await listed(name, 'b')).services, { beat: 'ended' });
-      await refused(killHost(`${b}:beat`), /beat of lab host .*\/b does not run/);
+      await refused(killHost(`${b}:beat`), /beat of lab host .*\/b is not running/);
       await startHost(`${b}:beat`, signal);
       assert.deepEqual((await listed(name, 'b')).services, { beat: 'runs' });
-      await refused(startHost(`${b}:beat`, signal), /runs already/);
+      await refused(startHost(`${b}:beat`, signal), /is already running/);
       await refused(killHost(`${b}:daemon`), /has no program daemon: it has beat/);
     });
 
@@ -142,15 +142,15 @@ test('sites behind routers: cables that are cut, hosts that lose their power and
         const off = await listed(name, 'b');
         assert.deepEqual([off.status, off.services], ['killed', { beat: 'ended' }]);
         assert.match(JSON.stringify(off.links), /"state":"off"/);
-        assert.throws(() => findHost(b), /does not run/);
-        await refused(killHost(b), /does not run/);
+        assert.throws(() => findHost(b), /is not running/);
+        await refused(killHost(b), /is not running/);
         const groups = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*/${name}/b`], {
           encoding: 'utf8',
         });
         assert.equal(groups, '');
         await setCable(b, 'down');
         await startHost(b, signal);
-        await refused(startHost(b, signal), /runs already/);
+        await refused(startHost(b, signal), /is already running/);
         assert.ok(!(await reaches(a, '172.16.3.11')), 'its cable was cut while it was off');
         await setCable(b, 'up');
         assert.ok(await comesBack(a, '172.16.3.11'));
@@ -161,18 +161,21 @@ test('sites behind routers: cables that are cut, hosts that lose their power and
       },
     );
 
-    await t.test('a router killed and started, and two at a time', async () => {
+    await t.test('killed routers start again, also two at the same time', async () => {
       await Promise.all([killHost(`${name}/r-oslo`), killHost(`${name}/r-paris`)]);
       assert.ok(!(await reaches(a, '172.16.3.11')));
       await Promise.all([startHost(`${name}/r-oslo`, signal), startHost(`${name}/r-paris`, signal)]);
       assert.ok(await comesBack(a, '172.16.3.11'));
     });
 
-    await t.test('a host of which another lab has one, too: both are named', async () => {
+    await t.test('an ambiguous host name is rejected with both names', async () => {
       const other = labName('same');
       await up(`name: ${other}\nswitch: 10.0.0.0/8\nhosts: { a: { address: 10.0.0.1, daemon: false } }\n`);
       try {
-        await refused(setCable('a', 'down'), new RegExp(`several labs have a host a: .*${other}/a, .*${name}/a`));
+        await refused(
+          setCable('a', 'down'),
+          new RegExp(`several labs have a host a; use one of .*${other}/a, .*${name}/a`),
+        );
       } finally {
         await bringDown(other);
       }
