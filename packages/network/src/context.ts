@@ -48,7 +48,7 @@ export interface Context {
   /** Accept rules in forward chains of other programs, and the chains that drop bridge traffic in spite of them. */
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly links: LinkIndex;
-  /** Links whose target was removed; a new container with the target's name becomes the target. */
+  /** All links whose target was removed; a new container with the target's name becomes the target. */
   readonly dangling: Set<LinkRecord>;
   /** By network id; only networks that allocate addresses. */
   readonly pools: Map<string, AddressPool>;

@@ -161,10 +161,10 @@ export interface Networks {
   connect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<void>;
   disconnect(networkRef: string, containerId: string, force: boolean): Promise<void>;
 
-  // Links
-  /** Links of a parent, in the order in which they were given. */
+  // Container links
+  /** All links of a parent, in the order in which they were given. */
   links(parentId: string): LinkRecord[];
-  /** Links whose target is this container: for the Names of `docker ps`. */
+  /** All links whose target is this container: for the Names of `docker ps`. */
   linksTo(childId: string): LinkRecord[];
   /** Finds `parent/alias` (with or without leading slash), or undefined. */
   findLink(name: string): LinkRecord | undefined;

@@ -69,7 +69,7 @@ export interface SandboxConfig {
   /** Only ports exposed by the request itself: `container:` mode rejects those, but not EXPOSE of the image. */
   requestedExposed?: ExposedPort[];
   /**
-   * HostConfig.Links as given: `target`, `target:alias` or `/target:/parent/alias`. A target `HOST/NAME` that is not a
+   * The links as given: `target`, `target:alias` or `/target:/parent/alias`. A target `HOST/NAME` that is not a
    * `parent/alias` of this host refers to a container of another host.
    */
   links: string[];

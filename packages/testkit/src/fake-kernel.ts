@@ -52,7 +52,7 @@ import { asMade, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from '
 import { FakeNamespaceWatch } from './fake-namespace-watch.ts';
 
 export interface FakeKernelOptions {
-  /** Links that are there before any plan, in the process's own namespace. Default `lo` and `eth0`. */
+  /** Interfaces that are there before any plan, in the process's own namespace. Default `lo` and `eth0`. */
   links?: readonly string[];
   logger?: Logger;
 }

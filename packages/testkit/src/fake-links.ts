@@ -14,7 +14,7 @@ export class FakeLinks {
     this.#atStart = atStart;
   }
 
-  /** Links of one namespace; each one has `lo`. Indexes follow the order of making. */
+  /** The interfaces of one namespace; each one has `lo`. Indexes follow the order of making. */
   list(objects: readonly KernelObject[], ns: string | undefined): ObservedLink[] {
     const names = ns === undefined ? this.#atStart : ['lo'];
     const before = names.map((name) => ({ name, up: true, kind: undefined as string | undefined, object: undefined }));
@@ -34,7 +34,7 @@ export class FakeLinks {
     return this.list(objects, ns).some((link) => link.name === name);
   }
 
-  /** Links that have to be there before the object can be. */
+  /** Interfaces that have to be there before the object can be. */
   neededBy(object: KernelObject): string[] {
     if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'fdb') return [object.link];
     if (object.kind === 'route') return object.link === undefined ? [] : [object.link];

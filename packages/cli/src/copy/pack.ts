@@ -1,4 +1,4 @@
-/** A local file or folder as a tar stream. Links are packed as links unless the first one is to be followed. */
+/** A local file or folder as a tar stream. A symbolic link is packed as one unless the first one is to be followed. */
 import { type BigIntStats, createReadStream, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeEnd, encodeHeader, encodePadding, fsPath, NetyardError, tarHeader, textOf } from '@netyard/core';

@@ -74,7 +74,7 @@ export async function inspectContainer(
 
 const noFolders = { lower: [], upper: '', work: '', merged: '' };
 
-/** `/child:/parent/alias`, the format of HostConfig.Links. */
+/** `/child:/parent/alias`, the format that inspect shows. */
 function linkTexts(context: SummaryDependencies, record: ContainerRecord): string[] {
   return context.networks.links(record.id).map((link) => {
     const child = context.index.byId(link.childId)?.name ?? link.targetName ?? link.childId;

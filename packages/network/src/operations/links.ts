@@ -1,4 +1,4 @@
-/** Links at runtime: the check before start and exec, environment variables, lookup by name, and `rm --link`. */
+/** What links do at runtime: the check before start and exec, environment variables, lookup by name, and `rm --link`. */
 
 import { type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelOperation, NftElementObject } from '@netyard/kernel';
@@ -27,7 +27,7 @@ export interface LinksDependencies extends LinkHostsFilesDependencies, SandboxPl
   ownDeletion(): void;
 }
 
-/** Links have an effect on the default bridge only; a parent outside of it has none to check. */
+/** A link has an effect on the default bridge only; a parent outside of it has none to check. */
 export function checkLinks(context: LinksDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   if (!config.endpoints.some((endpoint) => endpoint.network === 'bridge')) return;

@@ -221,7 +221,7 @@ function reserveStatic(context: RegisterDependencies, config: SandboxConfig): { 
   return reserved;
 }
 
-/** Deletes a container's config, static addresses and links. Links to it become dangling until its name is used again. */
+/** Deletes a container's config, static addresses and links. Those to it become dangling until its name is used again. */
 export function unregister(context: RegisterDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   const own = context.links.ofParent(containerId);

@@ -1,5 +1,5 @@
 /**
- * Links to containers of other hosts (`HOST/NAME`): resolved at create and updated while the parent exists. The target's
+ * A link to another host's container (`HOST/NAME`): resolved at create and updated while the parent exists. The target's
  * last known address is stored with the link, so that it is available while the other host is unreachable. A running
  * parent's hosts file is edited line by line, as for local links; the line of a target that is gone is kept.
  */

@@ -1,5 +1,5 @@
 /**
- * Renames a container. Links are stored by ids, so aliases stay valid and `/old/alias` becomes `/new/alias`. The new
+ * Renames a container. Its links are stored by ids, so aliases stay valid and `/old/alias` becomes `/new/alias`. The new
  * name appears in a parent's hosts file at its next start, as in Docker.
  */
 

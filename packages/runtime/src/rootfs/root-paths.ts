@@ -80,7 +80,7 @@ export function lstatName(folder: number, name: string): Stats | undefined {
   return lstatSync(inFd(folder, name), { throwIfNoEntry: false });
 }
 
-/** Opens a folder, making what is missing of the way to it. Links on the way are followed inside the root. */
+/** Opens a folder, making what is missing of the way to it. Symbolic links on the way are followed inside the root. */
 export function makeFolders(root: string, path: string, mode = 0o755): number {
   try {
     return openFolder(root, path);
