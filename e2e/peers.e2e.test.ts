@@ -137,7 +137,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
       ['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '172.16.9.0/24'],
       /overlaps with the host's route 172\.16\.0\.0\/16 dev ens33/,
     ],
-    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '0.0.0.0/0'], /0\.0\.0\.0\/0 is no subnet/],
+    [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '0.0.0.0/0'], /0\.0\.0\.0\/0 is too large/],
     [['peer', 'add', 'b', '--address', '172.16.2.103', '--subnet', '10.1.0.1/16'], /host bits set/],
     [['peer', 'add', 'b', '--address', '172.16.2.101', '--subnet', '10.1.0.0/16'], /is an address of this host/],
     [
