@@ -1,7 +1,10 @@
-/** Command lines in the documents: what they call is there and takes these words. What they do is for other tests. */
+/**
+ * The documents: command lines name existing commands with flags and arguments that these take, and paths and links lead
+ * to existing files. What the commands do is for other tests.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { rootEntry } from '../packages/cli/src/command-table.ts';
 import { parseFlags } from '../packages/cli/src/program/flags.ts';
@@ -53,11 +56,48 @@ async function wrongWithForeign(words: readonly string[], command: ForeignComman
 }
 
 for (const document of documents) {
-  test(`${document} calls what is there`, async () => {
+  test(`${document} calls existing commands`, async () => {
     for (const line of linesOf(readFileSync(join(top, document), 'utf8'))) {
       const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '');
       const wrong = await wrongWith(words.slice(1)).catch((error: Error) => error.message);
       assert.equal(wrong, undefined, line);
     }
+  });
+}
+
+/** Pieces of code in a text that are a path from the top of the repository. NAME stands for any name. Pure. */
+function pathsOf(text: string): string[] {
+  const spans = [...text.replaceAll(/^ *```.*?^ *```/gms, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
+  return spans.filter(
+    (span) => /^(?:packages|script|docs|e2e|examples|bench)\/[\w./-]*$/.test(span) && !/\bNAME\b/.test(span),
+  );
+}
+
+/** Targets of links to files. Pure. */
+function linksOf(text: string): string[] {
+  const targets = [...text.replaceAll(/^ *```.*?^ *```/gms, '').matchAll(/\]\(([^)\s]+)\)/g)].map(
+    (match) => match[1] ?? '',
+  );
+  return targets.filter((target) => !/^(?:https?:|#)/.test(target)).map((target) => target.replace(/#.*$/, ''));
+}
+
+for (const document of ['ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+  test(`${document} names existing files`, () => {
+    const paths = pathsOf(readFileSync(join(top, document), 'utf8'));
+    assert.ok(paths.length > 0);
+    assert.deepEqual(
+      paths.filter((path) => !existsSync(join(top, path))),
+      [],
+    );
+  });
+}
+
+for (const document of [...documents, ...globSync('docs/decisions/*.md', { cwd: top }).sort()]) {
+  test(`links of ${document} lead to existing files`, () => {
+    const links = linksOf(readFileSync(join(top, document), 'utf8'));
+    assert.deepEqual(
+      links.filter((link) => !existsSync(join(top, dirname(document), link))),
+      [],
+    );
   });
 }
