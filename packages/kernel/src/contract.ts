@@ -223,12 +223,12 @@ export interface Kernel {
    * pass over the table, however many matches.
    * `untranslated`: only entries without destination NAT.
    */
-  forgetConnections(matches: readonly ConnectionMatch[], options?: { untranslated?: boolean }): Promise<void>;
+  flushConntrack(matches: readonly ConnectionMatch[], options?: { untranslated?: boolean }): Promise<void>;
   /**
    * Deletes the conntrack entries of all connections from or to the subnets, so that the firewall judges their next
    * packets anew. One pass over the table, however many subnets.
    */
-  forgetConnectionsOf(subnets: string | readonly string[]): Promise<void>;
+  flushConntrackOf(subnets: string | readonly string[]): Promise<void>;
 
   /** Changes in this process's namespace, whichever program made them. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;

@@ -191,7 +191,7 @@ export interface NftRuleObject {
   /** At most 127 bytes, no quotes; unique among our rules of one chain. */
   comment: string;
   /** At the head of the chain (`first`, the default), at its end, or before the rule with this handle. */
-  place?: 'first' | 'last' | { before: number };
+  position?: 'first' | 'last' | { before: number };
 }
 
 /** A text file with exactly this content, rewritten in place (containers bind-mount it, so the inode must stay). */

@@ -31,7 +31,7 @@ export { spawnInPidNamespace } from './system/pidns.ts';
 export { removeTree } from './system/remove-tree.ts';
 export {
   type BoundSocket,
-  longestUnixPath,
+  maxUnixPathLength,
   openListenerInNetns,
   openUnixListener,
   type SocketRequest,

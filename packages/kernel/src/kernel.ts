@@ -22,7 +22,7 @@ import type {
 } from './contract.ts';
 import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
 import { Captures } from './netlink/capture/capture.ts';
-import { forgetConnections, forgetConnectionsOf } from './netlink/conntrack.ts';
+import { flushConntrack, flushConntrackOf } from './netlink/conntrack.ts';
 import { watchNamespaces } from './netlink/namespace-watch.ts';
 import { listBaseChains, listChain } from './netlink/nft/chain.ts';
 import { setSpec } from './netlink/nft/element.ts';
@@ -164,17 +164,14 @@ class LinuxKernel implements Kernel {
     return this.#canHoldTables;
   }
 
-  async forgetConnections(
-    matches: readonly ConnectionMatch[],
-    options: { untranslated?: boolean } = {},
-  ): Promise<void> {
-    const deleted = await this.#inSession((session) => forgetConnections(session, matches, options));
+  async flushConntrack(matches: readonly ConnectionMatch[], options: { untranslated?: boolean } = {}): Promise<void> {
+    const deleted = await this.#inSession((session) => flushConntrack(session, matches, options));
     if (deleted > 0) this.#logger.debug('conntrack entries deleted', { ports: matches.slice(0, 5), deleted });
   }
 
-  async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
+  async flushConntrackOf(subnets: string | readonly string[]): Promise<void> {
     const list = typeof subnets === 'string' ? [subnets] : subnets;
-    const deleted = await this.#inSession((session) => forgetConnectionsOf(session, list));
+    const deleted = await this.#inSession((session) => flushConntrackOf(session, list));
     if (deleted > 0) this.#logger.debug('conntrack entries deleted', { subnets: list.slice(0, 5), deleted });
   }
 

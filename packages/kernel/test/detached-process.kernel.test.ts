@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasEnded, hasErrno, longestUnixPath, openUnixListener, spawnDetached } from '../src/index.ts';
+import { hasEnded, hasErrno, maxUnixPathLength, openUnixListener, spawnDetached } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netyard-detached-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -71,5 +71,5 @@ test('impossible requests are rejected', () => {
     () => openUnixListener(join(folder, 'one')),
     (error) => hasErrno(error, 'EADDRINUSE'),
   );
-  assert.throws(() => openUnixListener(`/${'x'.repeat(longestUnixPath)}`), /exceeds 107 bytes/);
+  assert.throws(() => openUnixListener(`/${'x'.repeat(maxUnixPathLength)}`), /exceeds 107 bytes/);
 });

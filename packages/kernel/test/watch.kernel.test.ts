@@ -192,12 +192,12 @@ test('conntrack entries of connections to a port are deleted, others stay', host
   const tracked = (): string => sh('conntrack -L -p udp 2>/dev/null');
   while (!/dport=53 /.test(tracked()) || !/dport=54 /.test(tracked()))
     await new Promise((resolve) => setTimeout(resolve, 5));
-  await kernel.forgetConnections([{ protocol: 'udp', port: 53, address: '127.0.0.2' }]);
+  await kernel.flushConntrack([{ protocol: 'udp', port: 53, address: '127.0.0.2' }]);
   assert.match(tracked(), /dport=53 /);
-  await kernel.forgetConnections([{ protocol: 'udp', port: 53, address: '127.0.0.1' }]);
+  await kernel.flushConntrack([{ protocol: 'udp', port: 53, address: '127.0.0.1' }]);
   assert.doesNotMatch(tracked(), /src=127.0.0.1 dst=127.0.0.1 sport=\d+ dport=53 /);
   assert.match(tracked(), /dport=54 /);
-  await kernel.forgetConnections([
+  await kernel.flushConntrack([
     { protocol: 'udp', port: 54, address: '0.0.0.0' },
     { protocol: 'tcp', port: 54, address: '::' },
   ]);

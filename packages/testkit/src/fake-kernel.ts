@@ -66,9 +66,9 @@ export class FakeKernel implements Kernel {
   readonly chains: ObservedNftChain[] = [];
   /** What `holdTables` holds. */
   held: readonly NftTableObject[] = [];
-  /** `forgetConnections` calls. */
+  /** `flushConntrack` calls. */
   readonly forgotten: ConnectionMatch[] = [];
-  /** `forgetConnectionsOf` calls. */
+  /** `flushConntrackOf` calls. */
   readonly forgottenSubnets: string[] = [];
   /** `capture` calls. */
   readonly captures: PacketCaptureRequest[] = [];
@@ -279,11 +279,11 @@ export class FakeKernel implements Kernel {
     return true;
   }
 
-  async forgetConnections(matches: readonly ConnectionMatch[]): Promise<void> {
+  async flushConntrack(matches: readonly ConnectionMatch[]): Promise<void> {
     this.forgotten.push(...matches);
   }
 
-  async forgetConnectionsOf(subnets: string | readonly string[]): Promise<void> {
+  async flushConntrackOf(subnets: string | readonly string[]): Promise<void> {
     this.forgottenSubnets.push(...(typeof subnets === 'string' ? [subnets] : subnets));
   }
 

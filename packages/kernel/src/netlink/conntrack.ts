@@ -90,7 +90,7 @@ export function encodeDeletion(payload: Uint8Array): Uint8Array {
  * Equivalent to: `conntrack -D -p PROTOCOL --orig-port-dst PORT -d ADDRESS` for each match. Returns the number of
  * deleted entries.
  */
-export async function forgetConnections(
+export async function flushConntrack(
   session: Session,
   matches: readonly ConnectionMatch[],
   { untranslated = false }: { untranslated?: boolean } = {},
@@ -117,7 +117,7 @@ const filterProtocol = (protocol: PortProtocol): Attribute[] => [
  * Equivalent to: `conntrack -D -s SUBNET; conntrack -D -d SUBNET` for each subnet. Returns the number of deleted
  * entries.
  */
-export async function forgetConnectionsOf(session: Session, subnets: readonly string[]): Promise<number> {
+export async function flushConntrackOf(session: Session, subnets: readonly string[]): Promise<number> {
   if (subnets.length === 0) return 0;
   const index = new PrefixIndex<string>();
   // Shorter prefixes first: a subnet inside one of them adds nothing.

@@ -23,7 +23,7 @@ const IPV6_V6ONLY = 26;
  * Maximum length of a unix socket's path in bytes, without the terminating NUL: sizeof(struct sockaddr_un.sun_path) -
  * 1.
  */
-export const longestUnixPath = 107;
+export const maxUnixPathLength = 107;
 
 /** struct sockaddr_in or sockaddr_in6; `family` first, in host order. Throws `invalid`. Pure. */
 export function encodeSocketAddress(address: string, port: number): Uint8Array {
@@ -109,12 +109,12 @@ export function openListenerInNetns(netns: string | undefined, request: SocketRe
 /**
  * A listening unix socket as a blocking descriptor, for a program that inherits it. This process does not accept:
  * connections wait in the backlog for that program. Equivalent to: `systemd-socket-activate --listen=PATH PROGRAM`.
- * Throws `invalid` for a path of more than `longestUnixPath` bytes, KernelError EADDRINUSE when the path exists.
+ * Throws `invalid` for a path of more than `maxUnixPathLength` bytes, KernelError EADDRINUSE when the path exists.
  */
 export function openUnixListener(path: string): number {
-  if (Buffer.byteLength(path) > longestUnixPath)
-    throw new NetyardError('invalid', `path of a unix socket exceeds ${longestUnixPath} bytes: ${path}`);
-  const address = new Uint8Array(2 + longestUnixPath + 1);
+  if (Buffer.byteLength(path) > maxUnixPathLength)
+    throw new NetyardError('invalid', `path of a unix socket exceeds ${maxUnixPathLength} bytes: ${path}`);
+  const address = new Uint8Array(2 + maxUnixPathLength + 1);
   address.set(new Uint8Array(new Uint16Array([AF_UNIX]).buffer));
   address.set(Buffer.from(path), 2);
   const fd = checked(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 'open socket for', path);

@@ -15,7 +15,7 @@ const chain = (name: string, ...lines: string[]): string =>
 
 const places = (listing: string): string[] =>
   planForeignRules(view(listing), ['docker0']).map(
-    ({ chain: name, rule, place }) => `${name} ${rule} ${typeof place === 'object' ? place.before : place}`,
+    ({ chain: name, rule, position }) => `${name} ${rule} ${typeof position === 'object' ? position.before : position}`,
   );
 
 const atHead = ['FORWARD iifname "docker0" accept first', 'FORWARD oifname "docker0" accept first'];

@@ -65,12 +65,12 @@ export function planForeignRules(view: ForeignChains, bridges: readonly string[]
   return foreignBases(view)
     .filter(mayDrop)
     .flatMap((base) => {
-      const { chain, place } = placeIn(view, base);
+      const { chain, position } = placeIn(view, base);
       const effective = chain.rules.slice(0, firstIndex(chain.rules, isStop));
       return bridges
         .flatMap((bridge) => rulesOf(bridge))
         .filter(({ rule }) => !effective.some((other) => !isMarked(other) && essence(other) === rule))
-        .map((rule) => ({ ...nameOf(chain), ...rule, place }));
+        .map((rule) => ({ ...nameOf(chain), ...rule, position }));
     });
 }
 
@@ -88,12 +88,12 @@ const rulesOf = (bridge: string): { rule: string; comment: string }[] => [
 function placeIn(
   { dockerUser }: ForeignChains,
   base: ObservedNftChain,
-): { chain: ObservedNftChain; place: NonNullable<NftRuleObject['place']> } {
+): { chain: ObservedNftChain; position: NonNullable<NftRuleObject['position']> } {
   const jump = base.rules.findIndex(isDockerJump);
   const isReached = jump >= 0 && jump < firstIndex(base.rules, isStop);
-  if (!dockerUser || !isReached || !isDockers(base)) return { chain: base, place: 'first' };
+  if (!dockerUser || !isReached || !isDockers(base)) return { chain: base, position: 'first' };
   const end = dockerUser.rules.find((rule) => essence(rule) === 'return')?.handle;
-  return { chain: dockerUser, place: end === undefined ? 'last' : { before: end } };
+  return { chain: dockerUser, position: end === undefined ? 'last' : { before: end } };
 }
 
 const isDockerJump = (rule: ObservedNftRule): boolean => essence(rule) === `jump ${dockerUserChain.chain}`;

@@ -90,7 +90,7 @@ export async function flushPeerConntrack(context: PeerObjectsDependencies, peers
   const subnets = peers.flatMap(({ record }) => record.subnets);
   if (subnets.length === 0) return;
   try {
-    await context.kernel.forgetConnectionsOf(subnets);
+    await context.kernel.flushConntrackOf(subnets);
   } catch (error) {
     const names = peers.slice(0, 5).map(({ record }) => record.name);
     context.logger.error("the peers' conntrack entries could not be deleted", {

@@ -51,7 +51,7 @@ export function publishPorts(context: PortsDependencies, config: SandboxConfig, 
 export async function flushUdpConntrack(context: PortsDependencies, ports: readonly PublishedPort[]): Promise<void> {
   const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
   if (ofUdp.length === 0) return;
-  await context.kernel.forgetConnections(
+  await context.kernel.flushConntrack(
     ofUdp.map(({ protocol, hostPort: port, hostAddress: address }) => ({ protocol, port, address })),
   );
 }
@@ -69,5 +69,5 @@ export async function flushUntranslatedConntrack(context: PortsDependencies): Pr
   const matches = ofUdp.flatMap(({ protocol, hostPort: port, hostAddress }) =>
     (hostAddress === '0.0.0.0' ? own : [hostAddress]).map((address) => ({ protocol, port, address })),
   );
-  await context.kernel.forgetConnections(matches, { untranslated: true });
+  await context.kernel.flushConntrack(matches, { untranslated: true });
 }

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isFullId, type Logger, messageOf } from '@netyard/core';
-import { hasEnded, longestUnixPath, openFifo, openUnixListener, spawnDetached } from '@netyard/kernel';
+import { hasEnded, maxUnixPathLength, openFifo, openUnixListener, spawnDetached } from '@netyard/kernel';
 import { findShims } from '../containerd/process.ts';
 import { readOomScoreAdj } from './host-facts.ts';
 import { findExecutable, works } from './runtimes.ts';
@@ -67,7 +67,7 @@ export async function openShimStarter(options: ShimStarterOptions): Promise<Shim
   const script = join(programs, 'containerd-shim-netyard');
   mkdirSync(programs, { recursive: true, mode: 0o711 });
   writeProgram(join(import.meta.dirname, 'shim-start.sh'), script);
-  const fits = Buffer.byteLength(join(dirname(options.socket), 'shims', newSocketName())) <= longestUnixPath;
+  const fits = Buffer.byteLength(join(dirname(options.socket), 'shims', newSocketName())) <= maxUnixPathLength;
   if (shim !== undefined && fits && (await works(script, 'probe'))) return new Starter(options, shim, script);
   logger.warn('shims are left to containerd, which takes longer and more memory', { shim, script });
   return undefined;

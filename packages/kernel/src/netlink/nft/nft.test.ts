@@ -169,8 +169,8 @@ test('a rule for a foreign chain that would end its quotes or line is rejected',
   };
   const text = 'iifname "docker0" accept comment "netyard: from docker0"';
   assert.equal(printRule(rule), `insert rule ip filter FORWARD ${text}`);
-  assert.equal(printRule({ ...rule, place: 'last' }), `add rule ip filter FORWARD ${text}`);
-  assert.equal(printRule({ ...rule, place: { before: 7 } }), `insert rule ip filter FORWARD position 7 ${text}`);
+  assert.equal(printRule({ ...rule, position: 'last' }), `add rule ip filter FORWARD ${text}`);
+  assert.equal(printRule({ ...rule, position: { before: 7 } }), `insert rule ip filter FORWARD position 7 ${text}`);
   const bad: Partial<NftRuleObject>[] = [
     { rule: 'accept; flush ruleset' },
     { rule: 'accept\nflush ruleset' },

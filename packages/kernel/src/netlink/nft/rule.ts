@@ -25,9 +25,13 @@ export function checkRule(object: NftRuleObject): void {
 }
 
 /** The command that adds a rule: `nft insert rule …` or `nft add rule …`. */
-export function printRule({ rule, comment, place = 'first', ...name }: NftRuleObject): string {
+export function printRule({ rule, comment, position = 'first', ...name }: NftRuleObject): string {
   const spec = chainSpec(name);
-  const [verb, position] =
-    place === 'first' ? ['insert', ''] : place === 'last' ? ['add', ''] : ['insert', ` position ${place.before}`];
-  return `${verb} rule ${spec}${position} ${rule} comment "${comment}"`;
+  const [verb, location] =
+    position === 'first'
+      ? ['insert', '']
+      : position === 'last'
+        ? ['add', '']
+        : ['insert', ` position ${position.before}`];
+  return `${verb} rule ${spec}${location} ${rule} comment "${comment}"`;
 }
