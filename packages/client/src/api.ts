@@ -1,4 +1,6 @@
-/** Requests of one negotiated API version, and their answers as JSON. The nouns stand in the files beside this one. */
+/**
+ * Requests with one negotiated API version, and their JSON responses. The operations are in the files beside this one.
+ */
 import type { IncomingMessage } from 'node:http';
 import { NetyardError } from '@netyard/core';
 import { type Call, type Hijacked, readText, type Transport } from './transport.ts';
@@ -13,7 +15,7 @@ export class Api {
   readonly transport: Transport;
   #version: Promise<string> | undefined;
 
-  /** `version`: fixed (DOCKER_API_VERSION); else negotiated with the first request. */
+  /** `version`: fixed (DOCKER_API_VERSION); otherwise negotiated with the first request. */
   constructor(transport: Transport, version?: string) {
     this.transport = transport;
     if (version) this.#version = Promise.resolve(version.replace(/^v/, ''));
@@ -26,7 +28,7 @@ export class Api {
     return { apiVersion: header('api-version'), osType: header('ostype') };
   }
 
-  /** Asked for again when it could not be asked. */
+  /** Negotiated again after a failed attempt. */
   version(): Promise<string> {
     this.#version ??= this.ping().then(
       ({ apiVersion }) => negotiateVersion(apiVersion),
@@ -38,7 +40,7 @@ export class Api {
     return this.#version;
   }
 
-  /** The answer with its body unread: for streams. */
+  /** The response with its body unread: for streams. */
   async send(method: string, path: string, call?: Call): Promise<IncomingMessage> {
     return await this.transport.send(method, `/v${await this.version()}${path}`, call);
   }
@@ -48,7 +50,7 @@ export class Api {
     return parseAnswer<T>(text, `${method} ${path}`);
   }
 
-  /** For answers without a body. */
+  /** For responses without a body. */
   async done(method: string, path: string, call?: Call): Promise<void> {
     await readText(await this.send(method, path, call));
   }
@@ -62,11 +64,11 @@ function parseAnswer<T>(text: string, request: string): T {
   try {
     return JSON.parse(text) as T;
   } catch (cause) {
-    throw new NetyardError('internal', `the daemon's answer to ${request} is no JSON`, { cause });
+    throw new NetyardError('internal', `the daemon's response to ${request} is not JSON`, { cause });
   }
 }
 
-/** Docker's filters as its query parameter wants them; undefined when there are none. */
+/** Docker's filters as a query parameter; undefined when there are none. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
 export function filtersText(filters: Filters | undefined): string | undefined {

@@ -1,4 +1,4 @@
-/** Captures of packets, over Netyard's own route. */
+/** Packet captures, over Netyard's own route. */
 import type { Duplex } from 'node:stream';
 import type { Api } from './api.ts';
 
@@ -19,7 +19,7 @@ export class Captures {
     this.#api = api;
   }
 
-  /** A pcapng file as it grows. `end()` asks for its end, `destroy()` gives it up. */
+  /** A pcapng stream. `end()` asks the daemon to finish it, `destroy()` aborts it. */
   async open({ signal, ...query }: CaptureCall): Promise<Duplex> {
     const { stream } = await this.#api.transport.hijack('/netyard/v1/capture', { query, signal });
     return stream;

@@ -7,7 +7,7 @@ import { demultiplex, jsonLines } from './streams.ts';
 import { pathOf, segmentOf } from './transport.ts';
 import { compareVersions, negotiateVersion, newestApiVersion } from './version.ts';
 
-test('the address: flag, then NETYARD_HOST, then DOCKER_HOST, then the default', () => {
+test('the address comes from the flag, then NETYARD_HOST, then DOCKER_HOST, then the default', () => {
   const env = { NETYARD_HOST: 'unix:///n', DOCKER_HOST: 'unix:///d' };
   const textOf = (request: Parameters<typeof resolveAddress>[0]): string => resolveAddress(request).text;
   assert.equal(textOf({ host: 'unix:///h', env }), 'unix:///h');
@@ -16,7 +16,7 @@ test('the address: flag, then NETYARD_HOST, then DOCKER_HOST, then the default',
   assert.equal(textOf({ env: {} }), 'unix:///run/netyard/netyard.sock');
 });
 
-test('tcp addresses, with and without TLS', () => {
+test('tcp addresses are parsed, with and without TLS', () => {
   const plain = resolveAddress({ host: 'tcp://[::1]:4000', env: {} });
   assert.deepEqual(plain, { kind: 'tcp', text: 'tcp://[::1]:4000', host: '::1', port: 4000, tls: undefined });
   const bare = resolveAddress({ host: 'server:1', env: {} });
@@ -26,7 +26,7 @@ test('tcp addresses, with and without TLS', () => {
   assert.deepEqual([secure.port, secure.tls?.ca, secure.tls?.verify], [2376, '/c/ca.pem', true]);
 });
 
-test('what is no address is refused', () => {
+test('invalid addresses are rejected', () => {
   for (const host of ['unix://relative', 'ssh://h', 'ftp://h', 'tcp://', 'tcp://h:0', 'tcp://h:99999', 'tcp://a:b:c']) {
     assert.throws(
       () => resolveAddress({ host, env: {} }),
@@ -45,7 +45,7 @@ const frameOf = (kind: number, text: string): Buffer => {
   return Buffer.concat([header, Buffer.from(text)]);
 };
 
-test('multiplexed output, however it is cut', async () => {
+test('multiplexed output is decoded, however it is split', async () => {
   const bytes = Buffer.concat([frameOf(1, 'hello'), frameOf(2, 'problem'), frameOf(1, ''), frameOf(1, '!')]);
   for (const size of [1, 3, 7, 8, 9, 1000]) {
     const text = { stdout: '', stderr: '' };
@@ -54,7 +54,7 @@ test('multiplexed output, however it is cut', async () => {
   }
 });
 
-test('an error of the daemon inside the stream, and bytes that are no frame', async () => {
+test('an error of the daemon inside the stream is thrown, and so is an invalid frame', async () => {
   const read = async (bytes: Buffer): Promise<void> => {
     for await (const _frame of demultiplex(pieces(bytes, 100)));
   };
@@ -62,7 +62,7 @@ test('an error of the daemon inside the stream, and bytes that are no frame', as
   await assert.rejects(read(Buffer.from('HTTP/1.1 404')), /unrecognized input header: 72/);
 });
 
-test('JSON lines, cut inside a letter; the last without a line end', async () => {
+test('JSON lines are decoded when split inside a character, and without a last newline', async () => {
   const bytes = Buffer.from('{"a":"ü"}\n\n{"a":"b"}\r\n{"a":"c"}');
   for (const size of [1, 4, 100]) {
     const found: unknown[] = [];
@@ -71,7 +71,7 @@ test('JSON lines, cut inside a letter; the last without a line end', async () =>
   }
   await assert.rejects(async () => {
     for await (const _value of jsonLines(pieces(Buffer.from('<html>'), 10)));
-  }, /no JSON: <html>/);
+  }, /invalid JSON: <html>/);
 });
 
 test('versions', () => {
@@ -82,14 +82,14 @@ test('versions', () => {
   assert.equal(negotiateVersion('nonsense'), '1.24');
 });
 
-test('refusals keep the daemon’s words; a proxy’s page is shown as it is', () => {
+test('errors keep the daemon’s message; a proxy’s page is shown unchanged', () => {
   const missing = daemonError(404, '{"message":"No such container: x"}', 'GET /x');
   assert.deepEqual([missing.code, missing.message, missing.status], ['not-found', 'No such container: x', 404]);
   assert.equal(daemonError(502, 'Bad Gateway\n', 'GET /x').message, 'Bad Gateway');
   assert.equal(daemonError(500, '', 'GET /x').message, 'GET /x returned status 500');
 });
 
-test('no connection: the daemon does not run, or may not be spoken to', () => {
+test('a failed connection says that the daemon does not run or that access is denied', () => {
   const address = resolveAddress({ env: {} });
   const refused = connectionError(address, Object.assign(new Error(), { code: 'ECONNREFUSED' }));
   assert.match(refused.message, /^Cannot connect to the Netyard daemon at unix:\/\/\S+\. Is the daemon running\?$/);
@@ -97,7 +97,7 @@ test('no connection: the daemon does not run, or may not be spoken to', () => {
   assert.equal(connectionError(address, Object.assign(new Error(), { code: 'EACCES' })).code, 'forbidden');
 });
 
-test('names in paths', () => {
+test('names are escaped in paths', () => {
   assert.equal(segmentOf('parent/alias'), 'parent%2Falias');
   assert.equal(pathOf('parent/alias'), 'parent/alias');
   assert.equal(pathOf('registry:5000/a@sha256:1'), 'registry:5000/a@sha256:1');

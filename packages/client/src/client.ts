@@ -1,4 +1,4 @@
-/** One daemon's API, by noun. */
+/** One daemon's API, by kind of object. */
 import { type AddressRequest, type DaemonAddress, resolveAddress } from './address.ts';
 import { Api } from './api.ts';
 import { Captures } from './captures.ts';
@@ -21,12 +21,12 @@ export interface NetyardClient {
   readonly peers: Peers;
   readonly volumes: Volumes;
   readonly system: System;
-  /** The version both sides speak; asks the daemon the first time. */
+  /** The API version in use; negotiated with the daemon the first time. */
   apiVersion(): Promise<string>;
   close(): void;
 }
 
-/** Opens no connection yet: the first request does. Throws `invalid` for an address that cannot be one. */
+/** Opens no connection yet: the first request does. Throws `invalid` for an invalid address. */
 export function openClient(request: AddressRequest): NetyardClient {
   const transport = new Transport(resolveAddress(request));
   const api = new Api(transport, request.env['DOCKER_API_VERSION']);

@@ -1,4 +1,4 @@
-/** The cluster that the daemon's host is a member of, over Netyard's own routes. */
+/** The cluster of the daemon's host, over Netyard's own routes. */
 import type { ClusterHostInfo, ClusterInfo, ClusterReleaseResponse } from '@netyard/api-types';
 import type { Api } from './api.ts';
 import { type Call, readText } from './transport.ts';
@@ -24,7 +24,7 @@ export class ClusterCalls {
     await readText(await this.#api.transport.send('POST', `${root}/leave`));
   }
 
-  /** Gives back what is kept for a host that is gone. */
+  /** Releases what is reserved for a host that is gone. */
   release(host: string): Promise<ClusterReleaseResponse> {
     return this.#json('POST', `${root}/release`, { json: { Host: host } });
   }

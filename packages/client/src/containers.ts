@@ -1,4 +1,4 @@
-/** Containers and the processes in them (exec), over the API. */
+/** Containers and exec processes, over the API. */
 import type { Readable } from 'node:stream';
 import type {
   ContainerCreateRequest,
@@ -65,7 +65,7 @@ export class Containers {
     body: ContainerCreateRequest,
     call: { name?: string; platform?: string },
   ): Promise<ContainerCreateResponse> {
-    // From 1.44 on a MAC address belongs to an endpoint; one for the whole container gets a warning.
+    // From 1.44 on a MAC address belongs to an endpoint; one for the whole container causes a warning.
     const old = compareVersions(await this.#api.version(), '1.44') < 0;
     const { MacAddress: _mac, ...rest } = body;
     return await this.#api.json('POST', '/containers/create', { query: call, json: old ? body : rest });
@@ -79,7 +79,7 @@ export class Containers {
     return this.#api.done('POST', `${container(ref)}/start`, { query: call });
   }
 
-  /** What a start would do; nothing changes. */
+  /** What a start would do; changes nothing. */
   planStart(ref: string): Promise<DryRunResponse> {
     return this.#api.json('POST', `${container(ref)}/start`, { query: { dryRun: true } });
   }
@@ -88,7 +88,7 @@ export class Containers {
     return this.#api.done('POST', `${container(ref)}/stop`, { query: { t: call.timeout, signal: call.signal } });
   }
 
-  /** What stop and remove would do to the network; nothing changes. */
+  /** What stop and remove would do to the network; changes nothing. */
   planStop(ref: string, call: { signal?: string | undefined }): Promise<DryRunResponse> {
     return this.#api.json('POST', `${container(ref)}/stop`, { query: { signal: call.signal, dryRun: true } });
   }
@@ -125,7 +125,7 @@ export class Containers {
     return this.#api.json('POST', `${container(ref)}/update`, { json: body });
   }
 
-  /** Resolves with the answer's head, once the wait stands; `done` with its body. */
+  /** Resolves with the response's head, once the wait is registered; `done` resolves with its body. */
   async wait(
     ref: string,
     condition?: 'not-running' | 'next-exit' | 'removed',
@@ -133,10 +133,10 @@ export class Containers {
   ): Promise<{ done: Promise<ContainerWaitResponse> }> {
     const answer = await this.#api.send('POST', `${container(ref)}/wait`, { query: { condition }, signal });
     const done = readText(answer).then((text) => {
-      if (text === '') throw new NetyardError('unavailable', 'the daemon went away during the wait');
+      if (text === '') throw new NetyardError('unavailable', 'the connection to the daemon was lost during the wait');
       return JSON.parse(text) as ContainerWaitResponse;
     });
-    done.catch(() => undefined); // told to whoever awaits it; nobody may be there yet
+    done.catch(() => undefined); // reported to the awaiting caller; there may be none yet
     return { done };
   }
 
@@ -156,7 +156,7 @@ export class Containers {
     return this.#api.json('GET', `${container(ref)}/top`, { query: { ps_args: psArguments } });
   }
 
-  /** Readings until the signal, or one (with its predecessor, unless `oneShot`) when not streaming. */
+  /** Samples until the signal, or one (with the previous one, unless `oneShot`) when not streaming. */
   async *stats(ref: string, call: { stream: boolean; signal?: AbortSignal }): AsyncGenerator<ContainerStats> {
     const query = { stream: call.stream ? '1' : '0' };
     yield* jsonLines<ContainerStats>(

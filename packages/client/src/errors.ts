@@ -1,4 +1,4 @@
-/** From an answer's status, or a connection that did not come about, to an error. */
+/** Converts an error response, or a failed connection, to an error. */
 import { type ErrorCode, messageOf, NetyardError } from '@netyard/core';
 import type { DaemonAddress } from './address.ts';
 
@@ -12,7 +12,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   503: 'unavailable',
 };
 
-/** The daemon's own words; the command prints `Error response from daemon: ` before them. */
+/** The daemon's own message; the command prefixes it with `Error response from daemon: `. */
 export class DaemonError extends NetyardError {
   readonly status: number;
 
@@ -23,7 +23,7 @@ export class DaemonError extends NetyardError {
   }
 }
 
-/** The body of a refused request is `{"message": …}`; a proxy in between may say something else. */
+/** The body of an error response is `{"message": …}`; a proxy may send something else. */
 export function daemonError(status: number, body: string, request: string): DaemonError {
   try {
     const parsed: unknown = JSON.parse(body);
@@ -32,20 +32,20 @@ export function daemonError(status: number, body: string, request: string): Daem
       return new DaemonError(status, String(parsed.message), hint);
     }
   } catch {
-    // not JSON: shown as it is
+    // not JSON: shown unchanged
   }
   const text = body.trim();
   return new DaemonError(status, text === '' ? `${request} returned status ${status}` : text);
 }
 
-/** What to say when no connection comes about. */
+/** The error of a failed connection. */
 export function connectionError(address: DaemonAddress, cause: unknown): NetyardError {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
   if (code === 'EACCES' || code === 'EPERM') {
     return new NetyardError(
       'forbidden',
       `permission denied while trying to connect to the Netyard daemon socket at ${address.text}`,
-      { hint: 'The socket belongs to root: use sudo, or a group that may write to it.', cause },
+      { hint: 'run the command with sudo, or as a member of the group that owns the socket', cause },
     );
   }
   if (['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'].includes(code)) {
@@ -53,7 +53,7 @@ export function connectionError(address: DaemonAddress, cause: unknown): Netyard
       'unavailable',
       `Cannot connect to the Netyard daemon at ${address.text}. Is the daemon running?`,
       {
-        hint: 'Start it with `netyard daemon`, or say where it listens with NETYARD_HOST or -H.',
+        hint: 'start it with `netyard daemon`, or set its address with NETYARD_HOST or -H',
         cause,
       },
     );

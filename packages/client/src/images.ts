@@ -35,7 +35,7 @@ export class Images {
     return this.#api.json('GET', `${image(ref)}/history`);
   }
 
-  /** The archive's progress; its errors come as messages with `error`. */
+  /** The archive's progress; errors arrive as messages with `error`. */
   async *load(archive: Readable, call: { quiet: boolean; platform?: string | undefined }): AsyncGenerator<JSONMessage> {
     const query = { quiet: call.quiet, platform: call.platform };
     yield* jsonLines<JSONMessage>(await this.#api.send('POST', '/images/load', { query, body: archive }));
@@ -50,7 +50,7 @@ export class Images {
     yield* jsonLines<JSONMessage>(await this.#api.send('POST', '/images/create', { query, body: archive }));
   }
 
-  /** `tag`: also a digest. */
+  /** `tag`: may be a digest. */
   async *pull(
     name: string,
     tag: string,

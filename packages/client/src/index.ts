@@ -1,4 +1,4 @@
-/** The door of client: a typed client of the Docker Engine API and of Netyard's own routes. */
+/** Public API of client: a typed client of the Docker Engine API and of Netyard's own routes. */
 export { type AddressRequest, type DaemonAddress, defaultHost, parseAddress, resolveAddress } from './address.ts';
 export type { Filters, PingResult } from './api.ts';
 export type { CaptureCall } from './captures.ts';

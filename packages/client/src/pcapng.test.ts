@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CaptureReader } from './pcapng.ts';
 
-/** A block whose body is given in 32-bit words and texts of whole words. */
+/** A block whose body consists of 32-bit words and texts of whole words. */
 function block(type: number, ...body: (number | string)[]): Buffer {
   const parts = body.map((part) => (typeof part === 'string' ? Buffer.from(part) : word(part)));
   const length = 12 + Buffer.concat(parts).length;
@@ -27,7 +27,7 @@ const file = Buffer.concat([
   block(5, 0, 0, 0, option(6, 8), 7, 0, option(7, 8), 3, 0, option(1, 4), 'gone', option(0, 0)),
 ]);
 
-test('in pieces of every length the same is read', () => {
+test('chunks of any length are parsed to the same result', () => {
   for (const size of [1, 3, 7, 64, file.length]) {
     const reader = new CaptureReader();
     for (let offset = 0; offset < file.length; offset += size) reader.feed(file.subarray(offset, offset + size));
@@ -37,14 +37,14 @@ test('in pieces of every length the same is read', () => {
   }
 });
 
-test('a file that breaks off has no tail', () => {
+test('a truncated file has no tail', () => {
   const reader = new CaptureReader();
   reader.feed(file.subarray(0, -1));
   assert.equal(reader.packets, 2);
   assert.equal(reader.tail, undefined);
 });
 
-test('what is no capture is refused', () => {
+test('data that is no capture is rejected', () => {
   assert.throws(() => new CaptureReader().feed(Buffer.from('<html><body>')), /no capture/);
   const broken = new CaptureReader();
   broken.feed(file.subarray(0, 28));

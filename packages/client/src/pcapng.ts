@@ -1,6 +1,6 @@
 /**
- * Reads along in a capture that passes through (pcapng, little endian, one interface, as the daemon sends it): what is
- * captured on, how many packets went by, and the counts at the end. Does not look into packets.
+ * Parses a capture while it is passed through (pcapng, little endian, one interface, as the daemon sends it): the
+ * interface, the number of packets so far, and the counters at the end. Does not parse packets.
  */
 import { NetyardError } from '@netyard/core';
 
@@ -14,7 +14,7 @@ export interface CaptureHead {
 export interface CaptureTail {
   received: number;
   dropped: number;
-  /** Why it ended unasked; '' otherwise. */
+  /** Why it ended early; '' otherwise. */
   problem: string;
 }
 
@@ -26,7 +26,7 @@ const commentOption = 1;
 const descriptionOption = 3;
 const acceptedOption = 6;
 const droppedOption = 7;
-/** No block of a daemon's is longer: the longest packet is 262144 bytes, and names are some dozen bytes each. */
+/** The daemon sends no longer block: the longest packet is 262144 bytes, and names are a few dozen bytes each. */
 const longestBlock = 64 << 20;
 
 export class CaptureReader {
@@ -36,7 +36,7 @@ export class CaptureReader {
   #rest = Buffer.alloc(0);
   #first = true;
 
-  /** The next bytes, in pieces of any length. Throws `internal` for what is no capture. */
+  /** Parses the next bytes, in chunks of any length. Throws `internal` if they are no capture. */
   feed(chunk: Uint8Array): void {
     let bytes = this.#rest.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : undefined;
     bytes ??= Buffer.concat([this.#rest, chunk]);
@@ -53,7 +53,7 @@ export class CaptureReader {
   #checkLength(type: number, length: number): number {
     const begins = !this.#first || type === sectionBlock;
     if (!begins || length < 12 || length % 4 !== 0 || length > longestBlock)
-      throw new NetyardError('internal', 'the daemon sent what is no capture');
+      throw new NetyardError('internal', 'the daemon sent data that is no capture');
     this.#first = false;
     return length;
   }
@@ -73,10 +73,10 @@ export class CaptureReader {
 }
 
 /** Options begin at `from`: code, length, value, padding to 32 bits. */
-function optionOf(block: Buffer, from: number, wanted: number): Buffer | undefined {
+function optionOf(block: Buffer, from: number, code: number): Buffer | undefined {
   for (let offset = from; offset + 4 <= block.length - 4; ) {
     const length = block.readUInt16LE(offset + 2);
-    if (block.readUInt16LE(offset) === wanted) return block.subarray(offset + 4, offset + 4 + length);
+    if (block.readUInt16LE(offset) === code) return block.subarray(offset + 4, offset + 4 + length);
     offset += 4 + ((length + 3) & ~3);
   }
   return undefined;

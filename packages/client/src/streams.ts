@@ -1,4 +1,4 @@
-/** The two wire formats inside Docker's streams: multiplexed output (stdcopy) and JSON values one after the other. */
+/** The two formats inside Docker's streams: multiplexed output (stdcopy) and a sequence of JSON values. */
 import { NetyardError } from '@netyard/core';
 
 export interface OutputFrame {
@@ -10,8 +10,8 @@ const headerLength = 8;
 const streamNames = ['stdout', 'stdout', 'stderr'] as const;
 
 /**
- * Undoes stdcopy: each frame is a stream number (0 stdin, 1 stdout, 2 stderr, 3 an error of the daemon's), three zero
- * bytes, the length (big endian, 32 bit), then the data. Data are passed on as they come, not gathered per frame.
+ * Decodes stdcopy: each frame is a stream number (0 stdin, 1 stdout, 2 stderr, 3 an error of the daemon's), three zero
+ * bytes, the length (big endian, 32 bit), then the data. Data are passed on as they arrive, not gathered per frame.
  */
 export async function* demultiplex(source: AsyncIterable<Uint8Array>): AsyncGenerator<OutputFrame> {
   let header = Buffer.alloc(0);
@@ -46,7 +46,7 @@ export async function* rawOutput(source: AsyncIterable<Uint8Array>): AsyncGenera
   for await (const data of source) yield { stream: 'stdout', data };
 }
 
-/** JSON values separated by line ends. A last line without one counts too. */
+/** JSON values separated by newlines. A last line without one counts too. */
 export async function* jsonLines<T>(
   source: AsyncIterable<Uint8Array>,
   parse: (line: string) => T = JSON.parse,
@@ -55,7 +55,7 @@ export async function* jsonLines<T>(
     try {
       return parse(line);
     } catch (cause) {
-      throw new NetyardError('internal', `the daemon sent what is no JSON: ${line.slice(0, 80)}`, { cause });
+      throw new NetyardError('internal', `the daemon sent invalid JSON: ${line.slice(0, 80)}`, { cause });
     }
   };
   const decoder = new TextDecoder();

@@ -13,7 +13,7 @@ import { type Api, type Filters, filtersText, type PingResult } from './api.ts';
 import { jsonLines } from './streams.ts';
 import { segmentOf } from './transport.ts';
 
-/** A number cannot hold nanoseconds since 1970 exactly. */
+/** A number cannot represent nanoseconds since 1970 exactly. */
 export interface ExactEvent {
   event: EventMessage;
   nanoseconds: bigint;
@@ -56,7 +56,7 @@ export class System {
     until?: string | undefined;
     filters?: Filters;
     signal?: AbortSignal;
-    /** The daemon sends from now on: what happens is not missed any more. */
+    /** The stream is established: no event is missed from now on. */
     opened?: (connection: Socket) => void;
   }): AsyncGenerator<ExactEvent> {
     const query = { since: call.since, until: call.until, filters: filtersText(call.filters) };
@@ -65,7 +65,7 @@ export class System {
     yield* jsonLines<ExactEvent>(answer, parseEvent);
   }
 
-  /** The kernel objects that stand for a container, a network or a peer, and the script that makes them. */
+  /** The kernel objects of a container, a network or a peer, and the script that creates them. */
   async explain(ref: string): Promise<ExplainResponse> {
     if (ref.trim() === '')
       throw new NetyardError('invalid', 'invalid name of a container, network or peer: value is empty');
@@ -75,7 +75,7 @@ export class System {
       .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
   }
 
-  /** Takes away what belongs to no container. */
+  /** Removes what belongs to no container. */
   cleanup(call: { dryRun: boolean; unknownData?: boolean }): Promise<CleanupResponse> {
     return this.#api.transport
       .send('POST', '/netyard/v1/cleanup', { query: call })

@@ -1,4 +1,7 @@
-/** HTTP to one daemon: requests, bodies that stream both ways, and connections taken over (hijacked). No Docker nouns. */
+/**
+ * HTTP to one daemon: requests, bodies that stream in both directions, and hijacked connections. Knows no Docker
+ * objects.
+ */
 import { readFileSync } from 'node:fs';
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent as TlsAgent } from 'node:https';
@@ -8,14 +11,14 @@ import { NetyardError } from '@netyard/core';
 import type { DaemonAddress, TlsFiles } from './address.ts';
 import { connectionError, daemonError } from './errors.ts';
 
-// Not imported: that would read each export of node:http, one of which (WebSocket) loads undici, 40 ms for nothing.
+// Not imported: that would read each export of node:http, one of which (WebSocket) loads undici and takes 40 ms.
 const http = process.getBuiltinModule('node:http');
 const loadHttps = () => process.getBuiltinModule('node:https');
 
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
 
 export interface Call {
-  /** Undefined, false and '' are left out; true is `1`. */
+  /** Undefined, false and '' are omitted; true is `1`. */
   query?: Readonly<Record<string, QueryValue>> | undefined;
   json?: unknown;
   body?: Readable | undefined;
@@ -30,14 +33,14 @@ export interface Hijacked {
   contentType: string;
 }
 
-/** Path segments as Docker's clients send them: `:` and `@` stay, `/` separates. */
+/** Path segments as Docker's clients escape them: `:` and `@` are kept, `/` separates. */
 export const pathOf = (text: string): string =>
   text
     .split('/')
     .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
     .join('/');
 
-/** The same where a slash is part of a name, and separates nothing. */
+/** The same for names that contain a slash: it separates nothing. */
 export const segmentOf = (text: string): string => pathOf(text).replaceAll('/', '%2F');
 
 export class Transport {
@@ -52,7 +55,9 @@ export class Transport {
       : new http.Agent({ keepAlive: true });
   }
 
-  /** The answer, its body unread. Throws DaemonError for a status of 400 and more; 304, already so, is no failure. */
+  /**
+   * The response, its body unread. Throws DaemonError for a status of 400 and more; 304, already done, is no failure.
+   */
   async send(method: string, path: string, call: Call = {}): Promise<IncomingMessage> {
     const outgoing = this.#open(method, path, call);
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -64,7 +69,7 @@ export class Transport {
     return answer;
   }
 
-  /** Takes the connection over, as attach and exec do. */
+  /** Hijacks the connection, as attach and exec do. */
   async hijack(path: string, call: Call = {}): Promise<Hijacked> {
     const headers = { ...call.headers, Connection: 'Upgrade', Upgrade: 'tcp' };
     const outgoing = this.#open('POST', path, { ...call, headers });
@@ -104,7 +109,7 @@ export class Transport {
   #sendBody(outgoing: ClientRequest, call: Call, reject: (error: unknown) => void): void {
     if (call.body) {
       if (!outgoing.hasHeader('Content-Type')) outgoing.setHeader('Content-Type', 'application/x-tar');
-      // A daemon that refuses closes early; its answer says more than the broken pipe does.
+      // A daemon that rejects a request closes early; its response says more than the broken pipe does.
       pipeline(call.body, outgoing).catch((error: unknown) => setTimeout(() => reject(error), 200).unref());
     } else if (call.json !== undefined) {
       const text = JSON.stringify(call.json);

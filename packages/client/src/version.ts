@@ -1,6 +1,6 @@
-/** Which version of the API client and daemon both speak. Pure. */
+/** Negotiates the API version of client and daemon. Pure. */
 
-/** Newest version this client knows; the request bodies it sends are of this one. */
+/** Newest version this client supports; its request bodies have this version. */
 export const newestApiVersion = '1.51';
 const oldestApiVersion = '1.24';
 
@@ -10,7 +10,7 @@ export function compareVersions(a: string, b: string): number {
   return aMajor - bMajor || aMinor - bMinor;
 }
 
-/** `offered`: the Api-Version header of `/_ping`; a daemon that sends none is older than the header. */
+/** `offered`: the Api-Version header of `/_ping`; a daemon without it is older than the header. */
 export function negotiateVersion(offered: string | undefined): string {
   if (offered === undefined || !/^\d+\.\d+$/.test(offered)) return oldestApiVersion;
   return compareVersions(offered, newestApiVersion) < 0 ? offered : newestApiVersion;

@@ -1,4 +1,4 @@
-/** A tree of all kinds of entries goes in and out, beside GNU tar, and comes back identical. */
+/** A tree of all kinds of entries is written and read, compared with GNU tar, and comes back unchanged. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -75,7 +75,7 @@ function makeTree(name: string): string {
   return root;
 }
 
-/** All that an archive must keep, times in units of so many nanoseconds. */
+/** Everything that an archive must preserve; times in units of so many nanoseconds. */
 function snapshot(root: string, unit = 1n): string[] {
   const lines: string[] = [];
   const inodes = new Map<bigint, string>();
@@ -113,7 +113,7 @@ async function bytesOfStream(stream: NodeJS.ReadableStream): Promise<Buffer> {
 
 const plain = { noOverwriteDirNonDir: false };
 
-test('out and in again, by cp and by export, and out to GNU tar', host, async () => {
+test('a tree survives cp and export, and GNU tar reads it', host, async () => {
   const tree = makeTree('from');
   const expected = snapshot(tree);
   const copied = emptyFolder('copied');
@@ -130,7 +130,7 @@ test('out and in again, by cp and by export, and out to GNU tar', host, async ()
 });
 
 for (const options of [['--format=pax'], ['--format=pax', '-S'], ['--format=gnu'], ['--format=gnu', '-S']]) {
-  test(`in from GNU tar with ${options.join(' ')}`, host, async () => {
+  test(`a tree from GNU tar with ${options.join(' ')} is unpacked`, host, async () => {
     const tree = makeTree(`gnu-${options.join('')}`);
     const archive = execFileSync('tar', [...options, '-cf', '-', 'top'], { cwd: tree, maxBuffer: 1e9 });
     const copied = emptyFolder(`in-${options.join('')}`);
@@ -157,7 +157,7 @@ test('attributes are bytes', host, async () => {
   assert.ok(listXattrs(file).length >= 2);
 });
 
-test('files of proc are what cat shows, or refused', host, async () => {
+test('files of proc have the content that cat shows, or are rejected', host, async () => {
   const read = async (path: string): Promise<string> => {
     const copied = mkdtempSync(join(folder, 'proc-'));
     await rootfs.writeArchive(copied, '/', (await rootfs.readArchive('/', path)).stream, plain);
@@ -170,7 +170,7 @@ test('files of proc are what cat shows, or refused', host, async () => {
   await assert.rejects(read('/proc/sys/kernel/hostname'), /depends on the namespaces of its reader/);
 });
 
-test('a file that shrinks breaks the archive off, one that grows is cut at its first size', host, async () => {
+test('a file that shrinks aborts the archive, one that grows is cut at its first size', host, async () => {
   const tree = emptyFolder('changing');
   mkdirSync(join(tree, 'top'));
   const path = join(tree, 'top/file');
@@ -185,7 +185,7 @@ test('a file that shrinks breaks the archive off, one that grows is cut at its f
   await assert.rejects(rest(), /became shorter/);
 });
 
-test('a socket is left out', host, async () => {
+test('a socket is omitted', host, async () => {
   const tree = emptyFolder('sockets');
   mkdirSync(join(tree, 'top'));
   const server = createServer().listen(join(tree, 'top/socket'));

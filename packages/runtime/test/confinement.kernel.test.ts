@@ -27,7 +27,7 @@ async function inContainer(args: string[], more: Partial<TaskSpec> = {}): Promis
   return testbed.output(spec.id) + testbed.output(spec.id, 'stderr');
 }
 
-/** x86_64 numbers; arguments are chosen so that the kernel itself would not say EPERM to root. */
+/** x86_64 numbers; arguments are chosen so that the kernel itself would not return EPERM to root. */
 const CLONE_NEWUSER = 0x10000000;
 const ADDR_NO_RANDOMIZE = 0x40000;
 const refused: [name: string, call: string, errno: number][] = [
@@ -73,7 +73,7 @@ const expected = [
 const onX64 = { skip: host.skip || (process.arch === 'x64' ? false : 'system call numbers of x86_64') };
 
 for (const runtimeName of ['crun', 'runc']) {
-  test(`${runtimeName}: the filter refuses what reaches beyond the container`, onX64, async () => {
+  test(`${runtimeName}: the filter rejects system calls that reach beyond the container`, onX64, async () => {
     for (const turn of ['compiled anew', 'kept from the first']) {
       const said = await inContainer(['/usr/bin/perl', '-e', script], { runtimeName });
       assert.equal(said.trim(), expected, turn);
@@ -84,7 +84,7 @@ for (const runtimeName of ['crun', 'runc']) {
 const status = ['sh', '-c', 'grep -E "^(CapEff|CapBnd|Seccomp|NoNewPrivs)" /proc/self/status'];
 const field = (text: string, name: string): string => new RegExp(`^${name}:\\s*(\\w+)$`, 'm').exec(text)?.[1] ?? '';
 
-test('a container has Docker’s fourteen capabilities, and what it asked for', host, async () => {
+test('a container has Docker’s fourteen capabilities, plus those requested', host, async () => {
   const plain = await inContainer(status);
   assert.equal(field(plain, 'CapEff'), '00000000a80425fb');
   assert.equal(field(plain, 'Seccomp'), '2');
@@ -96,7 +96,7 @@ test('a container has Docker’s fourteen capabilities, and what it asked for', 
   assert.deepEqual([field(user, 'CapEff'), field(user, 'CapBnd')], ['0000000000000000', '00000000a80425fb']);
 });
 
-test('a capability opens its system calls; unconfined and privileged have no filter', host, async () => {
+test('a capability allows its system calls; unconfined and privileged have no filter', host, async () => {
   const mount = ['sh', '-c', 'mount -t tmpfs none /tmp && echo mounted'];
   assert.match(await inContainer(mount, { capAdd: ['SYS_ADMIN'] }), /^mounted/);
   assert.doesNotMatch(await inContainer(mount), /mounted/);

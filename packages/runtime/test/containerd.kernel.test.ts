@@ -19,10 +19,10 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await pause(5);
 };
 
-test('containerd is killed: containers go on, it comes back, and what ended meanwhile is known', host, async () => {
-  const lasting = testbed.spec(['sh', '-c', 'while :; do echo tick; sleep 0.02; done']);
+test('containers survive a kill of containerd, which is restarted, and missed exits are found', host, async () => {
+  const running = testbed.spec(['sh', '-c', 'while :; do echo tick; sleep 0.02; done']);
   const ending = testbed.spec(['sh', '-c', 'while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 6']);
-  for (const spec of [lasting, ending]) {
+  for (const spec of [running, ending]) {
     await testbed.runtime.create(spec);
     await testbed.runtime.start(spec.id);
   }
@@ -31,21 +31,21 @@ test('containerd is killed: containers go on, it comes back, and what ended mean
   process.kill(killed, 'SIGKILL');
   writeFileSync(join(testbed.rootfs, 'tmp/end'), '');
   await until(() => isGone(pid));
-  const written = testbed.output(lasting.id).length;
-  await until(() => testbed.output(lasting.id).length > written);
+  const written = testbed.output(running.id).length;
+  await until(() => testbed.output(running.id).length > written);
 
   await until(() => testbed.events.some((event) => event.type === 'resync'));
   assert.notEqual(testbed.supervisor.pid(), killed);
   const tasks = new Map((await testbed.runtime.list()).map((task) => [task.id, task]));
-  assert.equal(tasks.get(lasting.id)?.status, 'running');
+  assert.equal(tasks.get(running.id)?.status, 'running');
   assert.deepEqual([tasks.get(ending.id)?.status, tasks.get(ending.id)?.exit?.exitCode], ['stopped', 6]);
-  await testbed.runtime.kill(lasting.id, 9);
-  assert.equal((await testbed.exited(lasting.id)).exitCode, 137);
+  await testbed.runtime.kill(running.id, 9);
+  assert.equal((await testbed.exited(running.id)).exitCode, 137);
   assert.equal((await testbed.runtime.delete(ending.id))?.exitCode, 6);
-  await testbed.runtime.delete(lasting.id);
+  await testbed.runtime.delete(running.id);
 });
 
-test('calls made while containerd is away wait for it', host, async () => {
+test('calls made while containerd is down wait for it', host, async () => {
   const spec = testbed.spec(['sh', '-c', 'exit 4']);
   process.kill(testbed.supervisor.pid(), 'SIGKILL');
   await until(() => isGone(testbed.supervisor.pid()));
@@ -56,7 +56,7 @@ test('calls made while containerd is away wait for it', host, async () => {
   assert.equal((await testbed.runtime.delete(spec.id))?.exitCode, 4);
 });
 
-test('a daemon that comes back finds its containerd and what runs, and starts no second one', host, async () => {
+test('a restarted daemon finds its containerd and the running tasks, and starts no second one', host, async () => {
   const spec = testbed.spec(['sleep', '1000']);
   await testbed.runtime.create(spec);
   await testbed.runtime.start(spec.id);
@@ -85,7 +85,7 @@ test('a daemon that comes back finds its containerd and what runs, and starts no
   assert.ok(!isGone(pid));
 });
 
-test('another namespace of the same containerd sees nothing of ours', host, async () => {
+test('another namespace of the same containerd does not see our objects', host, async () => {
   const spec = testbed.spec(['sleep', '1000']);
   await testbed.runtime.create(spec);
   const client = connectContainerd({ socket: testbed.supervisor.socket, namespace: 'other' });
@@ -94,7 +94,7 @@ test('another namespace of the same containerd sees nothing of ours', host, asyn
   await testbed.runtime.delete(spec.id);
 });
 
-test('a containerd that does not start is told of with the end of its log', host, async () => {
+test('a containerd that does not start is reported with the end of its log', host, async () => {
   const folder = join(testbed.folder, 'broken');
   const supervise = (executable: string): Promise<unknown> =>
     superviseContainerd({

@@ -1,4 +1,4 @@
-/** Root file systems of containers: mounts, changes, and archives in and out that nothing in them can lead astray. */
+/** Root file systems of containers: mounts, changes, and archives in and out, none of which leaves the root. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -37,7 +37,7 @@ let rootfs: RootFilesystems;
 before(() => {
   if (host.skip !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'netyard-rootfs-'));
-  mount({ source: 'tmpfs', target: folder, type: 'tmpfs' }); // overlayfs does not stand on another overlay
+  mount({ source: 'tmpfs', target: folder, type: 'tmpfs' }); // overlayfs cannot be mounted on another overlay
   rootfs = openRootFilesystems({ dataRoot: folder });
 });
 after(() => {
@@ -46,7 +46,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A layer as it would have been unpacked. */
+/** A layer as if it had been unpacked. */
 function layer(digit: string, files: Record<string, string>): string {
   const home = join(folder, 'overlay/layers', digit.repeat(64));
   for (const [path, content] of Object.entries(files)) {
@@ -72,7 +72,7 @@ async function withContainer(
   }
 }
 
-test('what engines mount over is there and no change of the container', host, async () => {
+test('mount points for engines exist and do not count as changes of the container', host, async () => {
   await withContainer({ 'etc/hosts': 'from the image', 'etc/x': '' }, async (root, layers) => {
     for (const path of ['dev/pts', 'proc', 'sys', '.dockerenv', 'etc/resolv.conf', 'dev/console']) {
       assert.ok(existsSync(join(root, path)), path);
@@ -83,7 +83,7 @@ test('what engines mount over is there and no change of the container', host, as
   });
 });
 
-test('changes and size of a container with names of any bytes and paths that are too long', host, async () => {
+test('changes and size of a container include names of any bytes and paths that are too long', host, async () => {
   await withContainer({ x: '' }, async (root, layers) => {
     makeTree(join(root, 'tree'), { seed: 1, longestPath: 7000, plain: true });
     const changes = await rootfs.changes(id, layers);
@@ -94,7 +94,7 @@ test('changes and size of a container with names of any bytes and paths that are
   });
 });
 
-test('folders keep the mode that the image gave them', host, async () => {
+test('directories keep the mode of the image', host, async () => {
   const layers = [layer('2', { 'etc/x': '' })];
   chmodSync(join(folder, 'overlay/layers', '2'.repeat(64), 'diff/etc'), 0o710);
   await rootfs.create(id, layers);
@@ -102,7 +102,7 @@ test('folders keep the mode that the image gave them', host, async () => {
   await rootfs.remove(id);
 });
 
-test('a hundred layers, more than a page of mount options takes', host, async () => {
+test('a hundred layers can be mounted, more than a page of mount options holds', host, async () => {
   const home = join(folder, 'overlay/layers');
   const layers = Array.from({ length: 100 }, (_, index) => index.toString(16).padStart(64, '0'));
   for (const [index, hex] of layers.entries()) {
@@ -121,7 +121,7 @@ test('a hundred layers, more than a page of mount options takes', host, async ()
   assert.deepEqual(await rootfs.list(), []);
 });
 
-test('changes: added, modified, deleted, replaced', host, async () => {
+test('changes list added, modified, deleted and replaced files', host, async () => {
   const files = { 'a/kept': 'k', 'a/changed': 'c', 'a/gone': 'g', 'tree/one': '1', 'tree/two': '2', plain: 'p' };
   await withContainer(files, async (root, layers) => {
     writeFileSync(join(root, 'a/new'), 'n');
@@ -140,7 +140,7 @@ test('changes: added, modified, deleted, replaced', host, async () => {
   });
 });
 
-test('a visit mounts a stopped container for as long as it takes', host, async () => {
+test('withMounted mounts a stopped container for the duration of the call', host, async () => {
   const layers = [layer('3', { x: 'y' })];
   await rootfs.create(id, layers);
   const merged = join(folder, 'overlay/containers', id, 'merged');
@@ -151,9 +151,9 @@ test('a visit mounts a stopped container for as long as it takes', host, async (
     });
   await visit(() => visit(async () => undefined));
   assert.deepEqual(readdirSync(merged), []);
-  await visit(async () => void (await rootfs.mount(id, layers))); // started meanwhile: stays
+  await visit(async () => void (await rootfs.mount(id, layers))); // started meanwhile: the mount is kept
   assert.notDeepEqual(readdirSync(merged), []);
-  const later = openRootFilesystems({ dataRoot: folder }); // a daemon that finds the mount
+  const later = openRootFilesystems({ dataRoot: folder }); // a restarted daemon finds the mount
   await later.withMounted(id, layers, async () => undefined);
   assert.notDeepEqual(readdirSync(merged), []);
   await later.unmount(id);
@@ -161,7 +161,7 @@ test('a visit mounts a stopped container for as long as it takes', host, async (
   await later.remove(id);
 });
 
-test('the description of a path', host, async () => {
+test('a path is described with mode, size and link target', host, async () => {
   await withContainer({ 'etc/passwd': 'root', 'bin/tool': 'x' }, async (root) => {
     chmodSync(join(root, 'bin/tool'), 0o4755);
     symlinkSync('/etc/passwd', join(root, 'absolute'));
@@ -210,7 +210,7 @@ async function listing(stream: NodeJS.ReadableStream): Promise<string[]> {
 
 const plain = { noOverwriteDirNonDir: false };
 
-test('archives out: names, kinds, owners, hard links', host, async () => {
+test('an archive has names, types, owners and hard links', host, async () => {
   await withContainer({ 'srv/dir/file': 'content', 'srv/empty': '' }, async (root) => {
     symlinkSync('/etc/shadow', join(root, 'srv/link'));
     linkSync(join(root, 'srv/dir/file'), join(root, 'srv/second'));
@@ -239,7 +239,7 @@ test('archives out: names, kinds, owners, hard links', host, async () => {
   });
 });
 
-test('a large archive is made no faster than it is read, and can be given up', host, async () => {
+test('a large archive is produced at the pace of its reader, and can be aborted', host, async () => {
   await withContainer({ 'data/x': '' }, async (root) => {
     for (let index = 0; index < 3000; index += 1) writeFileSync(join(root, 'data', String(index)), 'x'.repeat(700));
     writeFileSync(join(root, 'data/big'), Buffer.alloc(5_000_000));
@@ -260,7 +260,7 @@ function linkOf(fd: string): string {
   }
 }
 
-test('archives in: owners, modes, times, kinds, attributes', host, async () => {
+test('unpacking sets owners, modes, times, types and attributes', host, async () => {
   await withContainer({ 'target/old': 'old' }, async (root) => {
     const mtime = new Date(1_000_000_000_000);
     const members = await tar([
@@ -292,7 +292,7 @@ for (const { what, limits, message } of [
   { what: 'bytes', limits: { bytes: 2_500_000 }, message: /more than 2500000 bytes/ },
   { what: 'bytes for each byte sent', limits: { ratio: 50 }, message: /more than 50 times the bytes that were sent/ },
 ]) {
-  test(`an archive with more ${what} than allowed is refused and what it brought is removed`, host, async () => {
+  test(`an archive with more ${what} than allowed is rejected and what it created is removed`, host, async () => {
     const limited = openRootFilesystems({ dataRoot: folder, archiveLimits: limits });
     await withContainer({ 'target/old': 'old', 'target/kept/inside': 'inside' }, async (root) => {
       const body = ' '.repeat(1_000_000);
@@ -322,7 +322,7 @@ for (const { what, limits, message } of [
   });
 }
 
-test('archives in for an owner: each entry is of that user, as the root itself names it', host, async () => {
+test('unpacking for an owner gives each entry to that user, resolved in the root itself', host, async () => {
   const files = { 'etc/passwd': 'web:x:1033:1044::/:/bin/sh\n', 'etc/group': 'staff:x:50:\n', 'target/old': 'old' };
   await withContainer(files, async (root) => {
     const ownersFor = async (owner: string | undefined): Promise<string[]> => {
@@ -342,11 +342,11 @@ test('archives in for an owner: each entry is of that user, as the root itself n
     assert.deepEqual((await ownersFor('1033:staff'))[1], '1033:50');
     assert.deepEqual((await ownersFor('77'))[1], '77:0');
     assert.equal(lstatSync(join(root, 'target/d/f')).mode & 0o7777, 0o4755);
-    await assert.rejects(ownersFor('nobody-here'), { code: 'invalid', message: /unable to find user nobody-here/ });
+    await assert.rejects(ownersFor('missing-user'), { code: 'invalid', message: /unable to find user missing-user/ });
   });
 });
 
-test('a folder is made inside the root, for root, and never in place of a file', host, async () => {
+test('a directory is created inside the root, owned by root, and never replaces a file', host, async () => {
   await withContainer({ 'srv/file': '', 'etc/x': '' }, async (root) => {
     symlinkSync('/srv', join(root, 'link'));
     await rootfs.makeFolder(root, '/link/a/b');
@@ -361,7 +361,7 @@ test('a folder is made inside the root, for root, and never in place of a file',
   });
 });
 
-test('archives in: what is refused, and what is replaced', host, async () => {
+test('unpacking rejects or replaces existing entries', host, async () => {
   await withContainer({ 'target/file': 'f', 'target/dir/x': 'x' }, async (root) => {
     const put = async (members: Parameters<typeof tar>[0], noOverwriteDirNonDir = false) =>
       rootfs.writeArchive(root, '/target', await tar(members), { ...plain, noOverwriteDirNonDir });
@@ -383,7 +383,7 @@ test('archives in: what is refused, and what is replaced', host, async () => {
   });
 });
 
-test('no link leads out, neither one that is there nor one from the archive', host, async () => {
+test('no link leads out, neither an existing one nor one from the archive', host, async () => {
   const outside = join(folder, 'outside');
   mkdirSync(outside);
   writeFileSync(join(outside, 'victim'), 'untouched');
@@ -393,7 +393,7 @@ test('no link leads out, neither one that is there nor one from the archive', ho
     symlinkSync('../../../../../../../../..', join(root, 'target/up'));
     symlinkSync(join(outside, 'victim'), join(root, 'target/victim'));
     const members = await tar([
-      { name: 'there/victim' }, // made inside the root, below the path that the link names
+      { name: 'there/victim' }, // created inside the root, below the path that the link names
       { name: 'from-archive', type: 'symlink', linkname: outside },
       { name: 'from-archive/victim' },
       { name: `up/${outside}/victim` },
@@ -409,7 +409,7 @@ test('no link leads out, neither one that is there nor one from the archive', ho
   assert.deepEqual(readdirSync(outside), ['victim']);
 });
 
-test('a container that swaps folders for links while an archive is unpacked gains nothing', host, async () => {
+test('a container that swaps directories for links while an archive is unpacked does not escape', host, async () => {
   const outside = join(folder, 'elsewhere');
   mkdirSync(outside);
   await withContainer({ 'target/x': '' }, async (root) => {
@@ -445,7 +445,7 @@ test('a container that swaps folders for links while an archive is unpacked gain
   assert.deepEqual(readdirSync(outside), []);
 });
 
-test('a new volume gets what the image has there', host, async () => {
+test('a new volume gets the image’s files', host, async () => {
   const volume = join(folder, 'volume');
   mkdirSync(volume);
   await withContainer({ 'var/data/a/b': 'content' }, async (root) => {
@@ -459,7 +459,7 @@ test('a new volume gets what the image has there', host, async () => {
   assert.equal(Buffer.from(getXattr(join(volume, 'a/b'), 'security.netyard') ?? []).toString(), 'kept');
 });
 
-test('a stopped container is seen with its mounts in their places, and nothing of them stays', host, async () => {
+test('a stopped container is seen with its mounts in place, and none of them is left', host, async () => {
   await withContainer({ 'etc/hosts': 'from the image', 'real/x': 'x' }, async (root, layers) => {
     await rootfs.unmount(id);
     const volume = join(folder, 'a-volume');

@@ -11,7 +11,7 @@ const host = inFreshHost(import.meta.url);
 const searchPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 const chosen = async (): Promise<string> => (await findOciRuntimes('', searchPath)).default.name;
 
-test('crun is taken where it works, runc where v1 and v2 cgroups stand side by side', host, async () => {
+test('crun is the default where it works, runc on hosts with v1 and v2 cgroups side by side', host, async () => {
   const { unified } = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   if (unified !== undefined) {
     assert.equal(await chosen(), 'runc');
@@ -20,7 +20,7 @@ test('crun is taken where it works, runc where v1 and v2 cgroups stand side by s
   assert.equal(await chosen(), 'crun');
 });
 
-test('a runtime is taken by name or path; one that is not there is told of', host, async () => {
+test('a runtime is found by name or path; a missing one is reported', host, async () => {
   const runtimes = await findOciRuntimes('runc', searchPath);
   assert.equal(runtimes.default.name, 'runc');
   assert.match(runtimes.default.version, /^\d+\.\d+/);

@@ -1,4 +1,4 @@
-/** Shims that are started before containerd asks for them, and crun by way of its read-only mount. */
+/** Shims that are started before containerd needs them, and crun on its read-only mount. */
 import assert from 'node:assert/strict';
 import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await pause(5);
 };
 const shims = (id: string) => findShims(id, testbed.supervisor.socket);
-/** Of one that was just started: its command line is there a moment after it runs. */
+/** The shim of a container that was just started: its command line appears a moment later. */
 async function shimOf(id: string): Promise<number> {
   await until(() => shims(id).length > 0);
   return shims(id)[0]?.pid ?? 0;
@@ -29,7 +29,7 @@ async function shimOf(id: string): Promise<number> {
 const left = (): string[] => readdirSync(join(testbed.folder, 'shims'));
 const environmentOf = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
 
-/** With the one that was prepared for it. */
+/** With its prepared shim. */
 async function start(...given: Parameters<TaskHost['spec']>): Promise<{ id: string; shim: number }> {
   const spec = testbed.spec(...given);
   testbed.runtime.prepare(spec.id);
@@ -39,11 +39,11 @@ async function start(...given: Parameters<TaskHost['spec']>): Promise<{ id: stri
   return { id: spec.id, shim };
 }
 
-/** Ended and not waited for, or gone. */
+/** A zombie, or gone. */
 const hasEnded = (pid: number): boolean =>
   !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 
-/** What opening it again for writing is refused with. */
+/** The error of opening it again for writing. */
 function refusalOf(fd: number, flags: number): unknown {
   try {
     closeSync(openSync(`/proc/self/fd/${fd}`, flags));
@@ -53,7 +53,7 @@ function refusalOf(fd: number, flags: number): unknown {
   return undefined;
 }
 
-test('the shim that was prepared is the container’s, and nothing of it stays', host, async () => {
+test('the prepared shim becomes the container’s, and nothing of it is left', host, async () => {
   const { id, shim } = await start(['sh', '-c', 'read line </tmp/none; exit 3']);
   assert.deepEqual(testbed.runtime.prepared(), [id]);
   assert.equal((await testbed.exited(id)).exitCode, 3);
@@ -67,14 +67,14 @@ test('the shim that was prepared is the container’s, and nothing of it stays',
   await until(() => hasEnded(shim));
   assert.deepEqual(testbed.runtime.prepared(), []);
   assert.deepEqual(left(), []);
-  await until(() => !existsSync(`/proc/${shim}`)); // waited for, by and by
+  await until(() => !existsSync(`/proc/${shim}`)); // reaped eventually
 });
 
-test('one that was prepared for nothing ends', host, async () => {
+test('a prepared shim that is not used ends', host, async () => {
   const id = newId();
   testbed.runtime.prepare(id);
   const first = await shimOf(id);
-  testbed.runtime.prepare(id); // as a daemon does after one that was killed in between
+  testbed.runtime.prepare(id); // as after a daemon that was killed in between
   await until(() => hasEnded(first));
   const second = await shimOf(id);
   assert.notEqual(second, first);
@@ -83,7 +83,7 @@ test('one that was prepared for nothing ends', host, async () => {
   assert.deepEqual(left(), []);
 });
 
-test('nothing stays of a container that cannot be made', host, async () => {
+test('a container that cannot be created leaves nothing behind', host, async () => {
   const spec = testbed.spec(['/no/such/program']);
   testbed.runtime.prepare(spec.id);
   const shim = await shimOf(spec.id);
@@ -92,21 +92,21 @@ test('nothing stays of a container that cannot be made', host, async () => {
   assert.deepEqual(left(), []);
 });
 
-test('containerd is killed: it finds the shim again, and what ended meanwhile', host, async () => {
-  const lasting = await start(['sleep', '1000']);
-  const { pid } = (await testbed.runtime.get(lasting.id)) ?? { pid: 0 };
+test('a restarted containerd finds the shim again, and exits that it missed', host, async () => {
+  const running = await start(['sleep', '1000']);
+  const { pid } = (await testbed.runtime.get(running.id)) ?? { pid: 0 };
   process.kill(testbed.supervisor.pid(), 'SIGKILL');
   process.kill(pid, 'SIGKILL');
   await until(() => testbed.events.some((event) => event.type === 'resync'));
   await until(() => hasEnded(pid));
-  const ended = async () => (await testbed.runtime.get(lasting.id))?.exit?.exitCode;
+  const ended = async () => (await testbed.runtime.get(running.id))?.exit?.exitCode;
   while ((await ended()) === undefined) await pause(5);
   assert.equal(await ended(), 137);
-  assert.equal((await testbed.runtime.delete(lasting.id))?.exitCode, 137);
+  assert.equal((await testbed.runtime.delete(running.id))?.exitCode, 137);
   assert.deepEqual(left(), []);
 });
 
-test('a shim that is killed takes its container with it, which is told and taken away', host, async () => {
+test('a killed shim ends its container, which is reported and removed', host, async () => {
   const { id, shim } = await start(['sleep', '1000']);
   const { pid } = (await testbed.runtime.get(id)) ?? { pid: 0 };
   process.kill(shim, 'SIGKILL');
@@ -116,7 +116,7 @@ test('a shim that is killed takes its container with it, which is told and taken
   assert.deepEqual(left(), []);
 });
 
-test('a file that is no socket any more is passed over: the usual shim starts', host, async () => {
+test('a file that is not a socket any more is ignored: the usual shim starts', host, async () => {
   const spec = testbed.spec(['sh', '-c', 'exit 5']);
   await testbed.runtime.create(spec); // nothing was prepared
   await testbed.runtime.start(spec.id);
@@ -124,15 +124,15 @@ test('a file that is no socket any more is passed over: the usual shim starts', 
   assert.equal((await testbed.runtime.delete(spec.id))?.exitCode, 5);
 });
 
-test('crun runs from a read-only mount: who keeps its file from inside cannot write it', host, async () => {
+test('crun runs from a read-only mount: a process inside that holds its file cannot write it', host, async () => {
   const spec = testbed.spec(['true']);
   testbed.runtime.prepare(spec.id);
-  const { pid } = await testbed.runtime.create(spec); // not started: it still is crun, inside the container's namespaces
+  const { pid } = await testbed.runtime.create(spec); // not started: it is still crun, inside the container's namespaces
   assert.deepEqual(statSync(`/proc/${pid}/exe`).ino, statSync('/usr/bin/crun').ino, 'crun did not copy itself');
   const kept = openSync(`/proc/${pid}/exe`, 'r');
   await testbed.runtime.delete(spec.id);
   await until(() => hasEnded(pid));
-  // While nobody runs it, nothing but the mount stands against it. Other tests on this machine may, for a moment.
+  // While it is not running, only the mount prevents writing. Other tests on this machine may run it for a moment.
   for (const flags of [constants.O_WRONLY, constants.O_RDWR | constants.O_TRUNC]) {
     let refusal = refusalOf(kept, flags);
     for (; hasErrno(refusal, 'ETXTBSY'); refusal = refusalOf(kept, flags)) await pause(5);
@@ -141,7 +141,7 @@ test('crun runs from a read-only mount: who keeps its file from inside cannot wr
   closeSync(kept);
 });
 
-test('with no container left its mount goes with the runtime', host, async () => {
+test('when no container is left, its mount is removed with the runtime', host, async () => {
   const mounted = (): boolean =>
     readFileSync('/proc/self/mountinfo', 'utf8').includes(join(testbed.folder, 'mounts/crun'));
   const { id } = await start(['sleep', '1000']);

@@ -1,4 +1,4 @@
-/** What the tests of tasks stand on: a containerd of their own, a root file system with busybox, and a runtime. */
+/** The environment of the task tests: a containerd of their own, a root file system with busybox, and a runtime. */
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,11 +41,11 @@ export interface TaskHost {
   /** A task with busybox, its output in plain files. */
   spec(args: string[], more?: Partial<TaskSpec>): TaskSpec;
   output(id: string, stream?: 'stdout' | 'stderr'): string;
-  /** Waits for the end of a container's own process, or of another. */
+  /** Waits for the exit of a container's main process, or of an exec process. */
   exited(id: string, execId?: string): Promise<ExitStatus>;
-  /** A new FIFO, ours at the other end: reading begins at once, writing when the shim has opened it. */
+  /** A new FIFO whose other end the test has: reading starts at once, writing when the shim has opened it. */
   fifo(name: string): TestFifo;
-  /** Another daemon's start, as it were. */
+  /** Simulates another start of the daemon. */
   superviseAgain(): Promise<ContainerdSupervisor>;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export interface TestFifo {
   write(text: string): Promise<void>;
   /** Waits until this was read. */
   until(text: string): Promise<void>;
-  /** Everything, when the last writer is gone. */
+  /** All content, when the last writer has closed it. */
   text(): Promise<string>;
 }
 
@@ -159,7 +159,7 @@ function plainSpec(id: string, rootPath: string, args: string[]): TaskSpec {
     user: '',
     groupAdd: [],
     tty: false,
-    hostname: 'box',
+    hostname: 'web1',
     domainname: '',
     mounts: [],
     shmSize: 0,
@@ -217,14 +217,14 @@ function makeTestFifo(path: string): TestFifo {
   };
 }
 
-/** What the container's group says in one of its files, less the newline. */
+/** The content of a file of the container's cgroup, without the newline. */
 export function cgroupFile(id: string, controller: string, file: { v1: string; v2: string }): string {
   const first = `/sys/fs/cgroup/${controller}${cgroupParent}/${id}/${file.v1}`;
   const path = existsSync(first) ? first : `/sys/fs/cgroup${cgroupParent}/${id}/${file.v2}`;
   return readFileSync(path, 'utf8').trim();
 }
 
-/** The groups above the containers', which the runtimes make and leave. */
+/** The parent groups of the containers', which the runtimes create and leave. */
 function removeCgroupParents(): void {
   for (const controller of ['', ...readdirSync('/sys/fs/cgroup')]) {
     const folder = join('/sys/fs/cgroup', controller, cgroupParent);

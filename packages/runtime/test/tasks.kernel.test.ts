@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => testbed.close());
 
-/** Runs to the end; gives its exit code and what it wrote. */
+/** Runs a task to its end; returns its exit code and output. */
 async function run(...given: Parameters<TaskHost['spec']>): Promise<{ code: number; out: string; err: string }> {
   const spec = testbed.spec(...given);
   await testbed.runtime.create(spec);
@@ -34,7 +34,7 @@ async function start(...given: Parameters<TaskHost['spec']>): Promise<string> {
 const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', tty: false, privileged: false };
 const noStdio = { stdin: '', stdout: '', stderr: '' };
 
-test('a process runs, its output is in the files, its exit code is told', host, async () => {
+test('a process runs, its output is in the files, its exit code is reported', host, async () => {
   const spec = testbed.spec(['sh', '-c', 'echo out; echo err >&2; exit 7']);
   const { pid } = await testbed.runtime.create(spec);
   assert.equal((await testbed.runtime.get(spec.id))?.status, 'created');
@@ -50,28 +50,31 @@ test('a process runs, its output is in the files, its exit code is told', host, 
   assert.equal(await testbed.runtime.get(spec.id), undefined);
 });
 
-test('user, groups, home, working folder and host name are the container’s own', host, async () => {
+test('user, groups, home, working directory and host name are the container’s own', host, async () => {
   const { out } = await run(['sh', '-c', 'id; echo $HOME; pwd; hostname'], {
     user: 'web',
     groupAdd: ['extra'],
     workingDirectory: '/new/folder',
   });
-  assert.equal(out, 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n/new/folder\nbox\n');
+  assert.equal(
+    out,
+    'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n/new/folder\nweb1\n',
+  );
 });
 
-test('a domain name is the kernel’s to know', host, async () => {
+test('the kernel knows the domain name', host, async () => {
   const { out } = await run(['sh', '-c', 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname'], {
     domainname: 'example.org',
   });
-  assert.equal(out, 'box.example.org\nexample.org\n');
+  assert.equal(out, 'web1.example.org\nexample.org\n');
 });
 
-test('an init is the first process when asked for', host, async () => {
+test('an init is the first process on request', host, async () => {
   const { out } = await run(['sh', '-c', 'cat /proc/1/comm; exit 0'], { init: true });
   assert.equal(out, 'docker-init\n');
 });
 
-test('a further process has its own exit code, user and environment, and ends alone', host, async () => {
+test('an exec process has its own exit code, user and environment, and ends by itself', host, async () => {
   const id = await start(['sleep', '1000'], { groupAdd: ['extra'] });
   const stdout = testbed.fifo('exec-out');
   const { pid } = await testbed.runtime.exec(id, {
@@ -90,7 +93,7 @@ test('a further process has its own exit code, user and environment, and ends al
   assert.equal((await testbed.runtime.delete(id))?.exitCode, 137);
 });
 
-test('stdin comes through a FIFO and ends when it is closed', host, async () => {
+test('stdin arrives through a FIFO and ends when it is closed', host, async () => {
   const stdin = testbed.fifo('in');
   const spec = testbed.spec(['cat']);
   const id = spec.id;
@@ -103,7 +106,7 @@ test('stdin comes through a FIFO and ends when it is closed', host, async () => 
   await testbed.runtime.delete(id);
 });
 
-test('a terminal has the size it is given, at first and later', host, async () => {
+test('a terminal has the given size, and can be resized', host, async () => {
   const out = testbed.fifo('tty');
   const id = await start(
     ['sh', '-c', 'stty size; while [ "$(stty size)" = "20 90" ]; do sleep 0.05; done; stty size'],
@@ -121,7 +124,7 @@ test('a terminal has the size it is given, at first and later', host, async () =
   assert.equal(await out.text(), '20 90\r\n33 111\r\n');
 });
 
-test('pause, resume, and deletion in every state', host, async () => {
+test('pause, resume and deletion work in every state', host, async () => {
   const created = testbed.spec(['sleep', '1000']);
   await testbed.runtime.create(created);
   assert.ok(await testbed.runtime.delete(created.id));
@@ -137,7 +140,7 @@ test('pause, resume, and deletion in every state', host, async () => {
   assert.deepEqual(await testbed.runtime.list(), []);
 });
 
-test('calls about a process that ends meanwhile say so, whatever the runtime’s words', host, async () => {
+test('calls about a process that ends meanwhile report it, whatever the runtime’s message', host, async () => {
   const rounds = 12;
   for (let round = 0; round < rounds; round += 1) {
     const id = await start(['sh', '-c', `sleep 0.0${round}; exit 4`]);
@@ -165,7 +168,7 @@ test('calls about a process that ends meanwhile say so, whatever the runtime’s
   }
 });
 
-test('signals reach the process; a task that is not there is not found', host, async () => {
+test('signals reach the process; a missing task is not found', host, async () => {
   const id = await start(['sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done']);
   while (testbed.output(id) === '') await new Promise((resolve) => setTimeout(resolve, 10));
   await testbed.runtime.kill(id, 15);
@@ -175,7 +178,7 @@ test('signals reach the process; a task that is not there is not found', host, a
   await assert.rejects(testbed.runtime.start(id), (error) => isNetyardError(error, 'not-found'));
 });
 
-test('limits are the cgroup’s, can be changed, and metrics tell of them', host, async () => {
+test('limits are the cgroup’s, can be changed, and metrics report them', host, async () => {
   const id = await start(['sh', '-c', 'sleep 1000 & sleep 1000; true'], {
     resources: { memory: 64 << 20, pidsLimit: 40, cpuShares: 512, cpuPeriod: 100_000, cpuQuota: 50_000 },
   });
@@ -194,7 +197,7 @@ test('limits are the cgroup’s, can be changed, and metrics tell of them', host
   await assert.rejects(testbed.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));
 });
 
-test('a container that takes more memory than it may is told of and ends with 137', host, async () => {
+test('a container that exceeds its memory limit is reported and exits with 137', host, async () => {
   const id = await start(['sh', '-c', 'x=a; while :; do x="$x$x"; done'], { resources: { memory: 16 << 20 } });
   assert.equal((await testbed.exited(id)).exitCode, 137);
   while (!testbed.events.some((event) => event.type === 'oom' && event.id === id))
@@ -225,35 +228,39 @@ const failures: [string, string[], object, RegExp][] = [
   ],
 ];
 for (const runtimeName of ['crun', 'runc']) {
-  test(`${runtimeName}: what cannot run is refused in Docker’s words and leaves nothing`, host, async () => {
-    for (const [what, args, more, message] of failures) {
-      const spec = testbed.spec(args, { runtimeName, ...more });
-      await assert.rejects(
-        testbed.runtime.create(spec),
-        (error) => isNetyardError(error, 'invalid') && message.test(error.message),
-        what,
-      );
-    }
-    assert.deepEqual(await testbed.runtime.list(), []);
-    const { containers } = await testbed.client.containers.list({});
-    assert.deepEqual(containers, []);
-  });
+  test(
+    `${runtimeName}: a command that cannot run is rejected with Docker’s message and leaves nothing behind`,
+    host,
+    async () => {
+      for (const [what, args, more, message] of failures) {
+        const spec = testbed.spec(args, { runtimeName, ...more });
+        await assert.rejects(
+          testbed.runtime.create(spec),
+          (error) => isNetyardError(error, 'invalid') && message.test(error.message),
+          what,
+        );
+      }
+      assert.deepEqual(await testbed.runtime.list(), []);
+      const { containers } = await testbed.client.containers.list({});
+      assert.deepEqual(containers, []);
+    },
+  );
 }
 
-test('a further process that cannot run is refused and leaves the container alone', host, async () => {
+test('an exec process that cannot run is rejected and leaves the container alone', host, async () => {
   const id = await start(['sleep', '1000']);
   const exec = (execId: string, args: string[], more = {}): Promise<unknown> =>
     testbed.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, args, ...more });
   await assert.rejects(exec('a', ['nope']), /^NetyardError: exec: "nope": executable file not found in \$PATH$/);
   await assert.rejects(exec('b', ['/etc/plain']), /exec: "\/etc\/plain": permission denied/);
   await assert.rejects(exec('c', ['true'], { workingDirectory: '/no' }), /chdir to cwd \("\/no"\)/);
-  await exec('a', ['true']); // the name is free again
+  await exec('a', ['true']); // the name is available again
   await testbed.exited(id, 'a');
   assert.equal((await testbed.runtime.get(id))?.status, 'running');
   await testbed.runtime.delete(id);
 });
 
-test('a killed shim leaves nothing that deletion does not take away', host, async () => {
+test('deletion removes everything that a killed shim leaves', host, async () => {
   const id = await start(['sleep', '1000']);
   const pid = (await testbed.runtime.get(id))?.pid ?? 0;
   const shim = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);

@@ -1,4 +1,4 @@
-/** /etc/passwd and /etc/group of images that put something else than a plain file there. */
+/** /etc/passwd and /etc/group of images that have something other than a plain file there. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -32,7 +32,7 @@ test('symbolic links are resolved inside the root', { skip }, () => {
   assert.equal(readUserFiles(root).passwd, 'inside:x:5:5::/:\n');
 });
 
-test('a link of the folder /etc itself does not lead out either', { skip }, () => {
+test('a link at the directory /etc itself does not lead out either', { skip }, () => {
   rmSync(join(root, 'etc'), { recursive: true });
   symlinkSync('/etc', join(root, 'etc'));
   assert.deepEqual(readUserFiles(root), { passwd: '', group: '' });
@@ -41,7 +41,7 @@ test('a link of the folder /etc itself does not lead out either', { skip }, () =
   assert.deepEqual(readUserFiles(root), { passwd: '', group: '' });
 });
 
-test('what is no regular file is neither opened nor waited for', { skip }, async () => {
+test('a file that is not regular is neither opened nor waited for', { skip }, async () => {
   makeFifo(passwd);
   expectNone();
   rmSync(passwd);

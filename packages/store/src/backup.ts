@@ -1,9 +1,9 @@
-/** A backup copy of the database, checked before it takes the last one's place. */
+/** A backup copy of the database, verified before it replaces the previous one. */
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type Logger, messageOf } from '@netyard/core';
 
-/** In a thread: copies, checks and renames. `copy` is the draft; only a whole one gets the final name. */
+/** Runs in a thread: copies, verifies and renames. `copy` is the draft; only a verified one gets the final name. */
 const work = `
   const { workerData, parentPort } = require('node:worker_threads');
   const { DatabaseSync } = require('node:sqlite');
@@ -14,7 +14,7 @@ const work = `
   parentPort.postMessage(String(found.integrity_check));
 `;
 
-/** Checks a draft in another thread; resolves with SQLite's word on it. */
+/** Verifies a draft in another thread; resolves with SQLite's result. */
 function check(draft: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(work, { eval: true, workerData: { draft } });
@@ -25,13 +25,13 @@ function check(draft: string, signal: AbortSignal): Promise<string> {
     worker.once('error', reject);
     worker.once('exit', () => {
       signal.removeEventListener('abort', end);
-      reject(new Error('the check ended without an answer'));
+      reject(new Error('the check ended without a result'));
     });
   });
 }
 
 export interface BackupOptions {
-  /** Writes the draft; rejects when it cannot, and soon after the signal is aborted. */
+  /** Writes the draft; rejects on failure, and soon after the signal is aborted. */
   copy: (draft: string, signal: AbortSignal) => Promise<unknown>;
   path: string;
   everyMs: number;
@@ -39,8 +39,8 @@ export interface BackupOptions {
 }
 
 /**
- * Keeps a copy that is at most that old, and the one before it. Returns a function that ends this: it aborts the copy
- * being made, if any, and resolves when nothing touches the files any more; undefined when that is so already.
+ * Keeps a copy of at most that age, and the previous one. Returns a function that stops this: it aborts the copy in
+ * progress, if any, and resolves when the files are no longer in use; undefined if they are not in use.
  */
 export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () => Promise<void> | undefined {
   const ending = new AbortController();
@@ -51,14 +51,14 @@ export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () 
       rmSync(draft, { force: true });
       await copy(draft, ending.signal);
       const found = await check(draft, ending.signal);
-      if (found !== 'ok') throw new Error(`the copy is not whole: ${found}`);
+      if (found !== 'ok') throw new Error(`the copy is damaged: ${found}`);
       ending.signal.throwIfAborted();
       keepLast(path);
       renameSync(draft, path);
     } catch (error) {
       for (const file of [draft, `${draft}-journal`, `${draft}-wal`]) rmSync(file, { force: true });
       if (!ending.signal.aborted)
-        logger.warn('the backup copy of the database could not be made', { error: messageOf(error) });
+        logger.warn('making the backup copy of the database failed', { error: messageOf(error) });
     }
   };
   const timer = setInterval(() => {
@@ -74,7 +74,7 @@ export function keepBackups({ copy, path, everyMs, logger }: BackupOptions): () 
   };
 }
 
-/** Under a second name; the first one is never missing. */
+/** As a hard link: the first name never disappears. */
 function keepLast(path: string): void {
   if (!existsSync(path)) return;
   rmSync(`${path}.1`, { force: true });

@@ -1,4 +1,6 @@
-/** Looks at a data root: the database, the record files, and the folders that hold data. Changes nothing but SQLite's log. */
+/**
+ * Inspects a data root: the database, the record files, and the data directories. Changes nothing except SQLite's log.
+ */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@netyard/core';
@@ -28,7 +30,7 @@ export function examineDataRoot(dataRoot: string): DataRootFacts {
   };
 }
 
-/** SQLite does not see damage inside of a text. */
+/** SQLite does not detect damage inside a text. */
 function findDamagedRow(rows: Rows): string | undefined {
   for (const table of tableNames) {
     const from = specOf(table).columns.findIndex((column) => ['record', 'config', 'state'].includes(column));

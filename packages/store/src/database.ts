@@ -1,4 +1,4 @@
-/** The SQLite file: opens it, reads all rows, and writes changes of rows in one transaction each. */
+/** The SQLite file: opens it, reads all rows, and writes row changes in one transaction each. */
 import { chmodSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
@@ -12,24 +12,24 @@ export interface Change {
   row: Row | undefined;
 }
 
-/** Which database it is, and how many transactions it has seen. */
+/** Identifies the database, and counts its transactions. */
 export interface Identity {
   epoch: string;
   generation: number;
 }
 
-/** Rows that SQLite may write without asking the file system for space: free pages, and the log's own. */
+/** Rows that SQLite can write without allocating space from the file system: free pages, and the log's own. */
 const sparePages = 256;
 
 export class Database {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or makes the file. Throws `conflict` for a newer schema, `internal` for no database. */
+  /** Opens or creates the file. Throws `conflict` for a newer schema, `internal` if it is no database. */
   constructor(path: string) {
     this.#database = openFile(path);
     try {
-      // No other process reads the file while it is open. Without shared memory a full disk cannot keep it from opening.
+      // No other process reads the file while it is open. Without shared memory it can be opened on a full disk.
       this.#database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
         PRAGMA wal_autocheckpoint = ${sparePages};`);
       migrate(this.#database, path);
@@ -58,7 +58,7 @@ export class Database {
     return row && { epoch: String(row['epoch']), generation: Number(row['generation']) };
   }
 
-  /** One transaction; deletions first, as a name may move from a deleted row to a new one. */
+  /** Writes one transaction; deletions first, as a name may move from a deleted row to a new one. */
   write(changes: readonly Change[], identity: Identity): void {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -75,12 +75,12 @@ export class Database {
     }
   }
 
-  /** Moves what the log holds into the file, both forced to the disk. */
+  /** Moves the log's content into the file; syncs both. */
   checkpoint(): void {
     this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
   }
 
-  /** Free pages in the file and space in the log, so that changes can be written when the disk is full. */
+  /** Reserves free pages in the file and space in the log, so that changes can be written when the disk is full. */
   reserve(): void {
     const free = Number(this.#database.prepare('PRAGMA freelist_count').get()?.['freelist_count'] ?? 0);
     if (free >= sparePages / 2) return;
@@ -88,7 +88,7 @@ export class Database {
       INSERT INTO spare VALUES (zeroblob(${sparePages * 4096})); DROP TABLE spare;`);
   }
 
-  /** SQLite's own check; undefined when nothing is wrong. */
+  /** SQLite's own check; undefined when the database is intact. */
   check(): string | undefined {
     const found = this.#database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
     return found === 'ok' ? undefined : String(found);
@@ -102,7 +102,7 @@ export class Database {
     this.#database.close();
   }
 
-  /** SQLite ends the transaction itself after some failures, a full disk among them. */
+  /** SQLite itself rolls back after some failures, a full disk among them. */
   #rollBack(): void {
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }

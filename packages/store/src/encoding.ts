@@ -1,6 +1,6 @@
 /**
- * Records as JSON text that brings bigints back as bigints. A bigint becomes a string that begins with U+0001 and `n`;
- * a string that begins with U+0001 itself gets `U+0001 s` in front, so no text of a user's is ever taken for a number.
+ * Encodes records as JSON text that preserves bigints. A bigint becomes a string that begins with U+0001 and `n`; a
+ * string that itself begins with U+0001 is prefixed with `U+0001 s`, so that no user's text is taken for a number.
  */
 const mark = '\u0001';
 
@@ -12,7 +12,7 @@ export function encodeRecord(record: unknown): string {
   });
 }
 
-/** The caller says what it stored: only records of one type stand in a column. */
+/** The caller knows the type: a column has records of one type only. */
 export function decodeRecord<T>(text: string): T {
   return JSON.parse(text, (_key, value: unknown) => {
     if (typeof value !== 'string' || !value.startsWith(mark)) return value;

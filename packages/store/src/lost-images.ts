@@ -1,6 +1,6 @@
 /**
- * Images whose records are lost, as far as the content store of the daemon's own containerd still describes them: their
- * configurations are there, their names are not. Reads only.
+ * Finds images whose records are lost in the content store of the daemon's own containerd: it has their configurations,
+ * but not their names. Read-only.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { decodeRecord } from './encoding.ts';
 import { listFolder } from './record-files.ts';
 import type { Rows } from './tables.ts';
 
-/** What the engine takes for a configuration at most. */
+/** The engine's limit for a configuration. */
 const longestConfig = 4 * 1024 * 1024;
 
 const blobsPath = (dataRoot: string): string =>
@@ -22,7 +22,7 @@ interface FoundConfig {
   diffIds: string[];
 }
 
-/** One line for each, for people. */
+/** One line for each image, as text for users. */
 export function describeLostImages(dataRoot: string, rows: Rows): string[] {
   const containers = [...rows.containers.values()].map(([, , record]) =>
     decodeRecord<ContainerRecord>(record ?? 'null'),
@@ -33,8 +33,8 @@ export function describeLostImages(dataRoot: string, rows: Rows): string[] {
       const present = chainIdsOf(diffIds).filter((chainId) => hasLayer(dataRoot, chainId)).length;
       const names = containers.flatMap(({ imageId, config }) => (imageId === id && config ? [config.image] : []));
       const known = names.length > 0 ? `; containers call it ${[...new Set(names)].join(', ')}` : '';
-      const layers = `${present} of its ${diffIds.length} layers are there`;
-      return `image ${id} of ${created}: no record is left, so it has no name and has to be loaded or pulled again; ${layers} and stay${known}`;
+      const layers = `${present} of its ${diffIds.length} layers exist`;
+      return `image ${id} of ${created}: its record is lost, so it has no name and has to be loaded or pulled again; ${layers} and are kept${known}`;
     });
 }
 
@@ -46,12 +46,12 @@ function findConfigs(dataRoot: string): FoundConfig[] {
       if (statSync(path).size > longestConfig) return [];
       return configOf(`sha256:${name}`, readFileSync(path));
     } catch {
-      return []; // no JSON, or gone
+      return []; // not JSON, or deleted
     }
   });
 }
 
-/** Empty for a blob that is something else. Throws for what is not JSON. */
+/** Empty for any other blob. Throws if it is not JSON. */
 function configOf(id: string, bytes: Buffer): FoundConfig[] {
   if (bytes[0] !== 0x7b) return []; // {
   const value = JSON.parse(bytes.toString()) as { created?: unknown; rootfs?: { diff_ids?: unknown } };

@@ -1,4 +1,4 @@
-/** Joins a database that may be old with record files that may be newer. Pure. */
+/** Merges a database that may be out of date with record files that may be newer. Pure. */
 import type { ContainerRecord } from '@netyard/engine';
 import type { Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
@@ -9,7 +9,7 @@ import { emptyRows, keyOf, ownersOf, type RecordOwner, type Rows, rowsOf } from 
 export interface MergeInput {
   base: { identity: Identity; rows: Rows } | undefined;
   records: FoundRecords;
-  /** Whether the container's layers are there. */
+  /** Whether the container's layers exist. */
   hasContainer: (id: string) => boolean;
 }
 
@@ -23,7 +23,7 @@ export function mergeRecords({ base, records, hasContainer }: MergeInput): { row
   const generation = base?.identity.generation ?? 0;
   for (const owner of base ? ownersOf(base.rows) : []) {
     const file = files.get(textOf(owner));
-    if (file && file.generation > generation) continue; // newer: taken below
+    if (file && file.generation > generation) continue; // newer: merged below
     const gone =
       records.files.length > 0 &&
       !file &&
@@ -47,7 +47,7 @@ export function mergeRecords({ base, records, hasContainer }: MergeInput): { row
   return { rows, lines };
 }
 
-/** A file of something that a whole and newer database does not have is out of date, unless its data is there. */
+/** A file of an object that an intact and newer database does not have is out of date, unless its data exists. */
 const isHeld = ({ owner }: RecordFile, hasContainer: (id: string) => boolean): boolean =>
   owner.kind === 'containers' && hasContainer(owner.name);
 
@@ -55,7 +55,7 @@ function copyRows(from: Rows, to: Rows, owner: RecordOwner): void {
   for (const [table, row] of rowsOf(from, owner)) to[table].set(keyOf(table, row), row);
 }
 
-/** A name belongs to one container: to the one whose record came last; another gets a part of its id behind it. */
+/** A name belongs to one container, the one whose record is newest; any other gets a part of its id appended. */
 function separateNames(rows: Rows): string[] {
   const lines: string[] = [];
   const holders = new Map<string, string>();
@@ -73,7 +73,7 @@ function separateNames(rows: Rows): string[] {
       const config = { ...decodeRecord<object>(sandbox[1] ?? '{}'), name: renamed };
       rows.sandboxes.set(id, [id, encodeRecord(config), sandbox[2] ?? null]);
     }
-    lines.push(`container ${id}: its name ${own} is another's; it is now ${renamed}`);
+    lines.push(`container ${id}: its name ${own} is used by another container; it is now ${renamed}`);
   }
   return lines;
 }

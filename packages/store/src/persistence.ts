@@ -1,5 +1,5 @@
 /**
- * Keeps rows in memory and on the disk: the database first, then record files, then the generation. When the disk is
+ * Holds rows in memory and on disk: writes the database first, then record files, then the generation. When the disk is
  * full or broken, changes stay in memory and are written when it works again.
  */
 import { randomUUID } from 'node:crypto';
@@ -12,14 +12,14 @@ import { ownerOf, type RecordOwner, type Row, type Rows, rowsOf, specOf, type Ta
 
 export interface PersistenceParts {
   database: Pick<Database, 'write' | 'checkpoint' | 'reserve' | 'close'>;
-  /** Of the database. */
+  /** Path of the database. */
   path: string;
   rows: Rows;
   identity: Identity | undefined;
   records: RecordWriter | undefined;
   reserve: Reserve | undefined;
   logger: Logger;
-  /** How long until what could not be written is tried again. Default: one second. */
+  /** Delay before a failed write is retried. Default: one second. */
   retryMs?: number;
 }
 
@@ -30,12 +30,12 @@ export class Persistence {
   readonly #rows: Rows;
   #identity: Identity;
   #synced: number;
-  /** What each change of the open transaction replaced. */
+  /** The previous rows of the open transaction's changes. */
   readonly #undo: { table: TableName; key: string; before: Row | undefined }[] = [];
   #depth = 0;
   readonly #dirty = new Map<string, { table: TableName; key: string }>();
   readonly #dirtyFiles = new Map<string, RecordOwner>();
-  #trouble: string | undefined;
+  #writeProblem: string | undefined;
   #retry: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
@@ -51,9 +51,9 @@ export class Persistence {
     return this.#rows;
   }
 
-  /** Why the last changes are only in memory; undefined when all is written. */
-  get trouble(): string | undefined {
-    return this.#trouble;
+  /** Why the last changes are only in memory; undefined when everything is written. */
+  get writeProblem(): string | undefined {
+    return this.#writeProblem;
   }
 
   put(table: TableName, row: Row): void {
@@ -82,7 +82,7 @@ export class Persistence {
     }
   }
 
-  /** Record files of everything in memory; for the start. `present`: those that are right already. */
+  /** Writes record files for all rows; at the start. `present`: files that are up to date. */
   refreshFiles(owners: readonly RecordOwner[]): void {
     for (const owner of owners) this.#dirtyFiles.set(`${owner.kind}/${owner.name}`, owner);
     this.#writeFiles();
@@ -129,21 +129,21 @@ export class Persistence {
       this.#flush();
     } catch (error) {
       if (!isDiskError(error) || this.#createsSomething()) {
-        for (const { table, key } of this.#undo) if (!this.#trouble) this.#dirty.delete(`${table} ${key}`);
+        for (const { table, key } of this.#undo) if (!this.#writeProblem) this.#dirty.delete(`${table} ${key}`);
         throw isDiskError(error) ? diskError(error) : error;
       }
       this.#note(error);
     }
   }
 
-  /** Something new is refused: it would be lost with the memory. What is there already can always change and end. */
+  /** Additions are rejected: they would be lost with the memory. Existing objects can always change and end. */
   #createsSomething(): boolean {
     return this.#undo.some(
       ({ table, key, before }) => specOf(table).creates && before === undefined && this.#rows[table].has(key),
     );
   }
 
-  /** Everything that is not on the disk yet. */
+  /** Writes everything that is not on disk yet. */
   #flush(): void {
     if (this.#dirty.size > 0) {
       try {
@@ -172,7 +172,7 @@ export class Persistence {
     this.#dirty.clear();
   }
 
-  /** A file that cannot be written is no reason to fail: the database has it. */
+  /** Failing to write a file is no error: the database has the data. */
   #writeFiles(): void {
     const { records } = this.#parts;
     if (!records) {
@@ -197,9 +197,9 @@ export class Persistence {
   }
 
   #note(error: unknown): void {
-    if (this.#trouble === undefined)
+    if (this.#writeProblem === undefined)
       this.#parts.logger.error('the state cannot be written and is kept in memory', { error: messageOf(error) });
-    this.#trouble = messageOf(error);
+    this.#writeProblem = messageOf(error);
     if (this.#closed || this.#retry) return;
     this.#retry = setTimeout(() => this.#tryAgain(), this.#parts.retryMs ?? 1000);
     this.#retry.unref();
@@ -214,11 +214,11 @@ export class Persistence {
       return;
     }
     if (this.#dirtyFiles.size > 0) return;
-    this.#trouble = undefined;
-    this.#parts.logger.info('the state is written again');
+    this.#writeProblem = undefined;
+    this.#parts.logger.info('the state is written to disk again');
   }
 
-  /** Writing the log into the file waits for the disk: that is done when nothing else is. */
+  /** A checkpoint waits for the disk: it runs when the daemon is idle. */
   #armIdle(): void {
     if (this.#closed || this.#parts.path === ':memory:') return;
     clearTimeout(this.#idle);
@@ -228,8 +228,8 @@ export class Persistence {
 
   #checkpoint(): void {
     const { generation } = this.#identity;
-    // Forced to the disk by another thread first, so that the checkpoint itself has little to wait for. Only the log:
-    // closing a descriptor of the database would give up SQLite's locks on it.
+    // Another thread syncs the log first, so that the checkpoint itself waits little. Only the log: closing a
+    // descriptor of the database would release SQLite's locks on it.
     syncFile(`${this.#parts.path}-wal`, () => {
       if (this.#closed) return;
       this.#attempt(() => {
@@ -256,7 +256,7 @@ function syncFile(path: string, then: () => void): void {
   try {
     file = openSync(path, 'r');
   } catch {
-    then(); // no log: nothing to force
+    then(); // no log: nothing to sync
     return;
   }
   fsync(file, () => {
@@ -267,7 +267,7 @@ function syncFile(path: string, then: () => void): void {
 
 function diskError(error: unknown): NetyardError {
   const full = new NetyardError('internal', `cannot write the state: ${messageOf(error)}`, {
-    hint: 'make room on the file system of the data root: remove containers, images or volumes',
+    hint: 'free space on the file system of the data root: remove containers, images or volumes',
     cause: error,
   });
   return full;

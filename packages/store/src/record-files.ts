@@ -1,10 +1,10 @@
 /**
- * Record files: what the database says of one container, image, volume, network or peer, once more in a file of its
- * own below `records`. They show that a database is older than it was, and the records are rebuilt from them.
+ * Record files: a second copy of the database's content, in one file per container, image, volume, network or peer
+ * below `records`. They reveal a database that is older than it should be, and its records are rebuilt from them.
  *
- *     records/generation            epoch, generation, generation that is safe on the disk, boot id
+ *     records/generation            epoch, generation, generation that is synced to disk, boot id
  *     records/KIND/NAME.json        epoch, generation, rows, digest of the rows
- *     overlay/generation            the same as records/generation, beside the layers: found when all of records is lost
+ *     overlay/generation            the same as records/generation, beside the layers: used when all of records is lost
  */
 import { createHash } from 'node:crypto';
 import {
@@ -30,14 +30,14 @@ export interface RecordFile extends Identity {
 }
 
 export interface Marker extends Identity {
-  /** Up to here a power failure takes nothing away. */
+  /** A power failure loses nothing up to here. */
   synced: number;
   boot: string;
 }
 
 export interface FoundRecords {
   files: RecordFile[];
-  /** Files that cannot be read, with the reason. */
+  /** Unreadable files, with the reason. */
   damaged: { owner: RecordOwner; path: string; reason: string }[];
   marker: Marker | undefined;
   /** The copy beside the layers. */
@@ -57,7 +57,7 @@ export function encodeRecordFile({ epoch, generation, rows }: Omit<RecordFile, '
 export function decodeRecordFile(text: string, owner: RecordOwner): RecordFile {
   const value = JSON.parse(text) as Partial<Record<'format' | 'epoch' | 'generation' | 'digest' | 'rows', unknown>>;
   if (value.format !== 1) throw new Error(`format ${String(value.format)} is unknown`);
-  if (value.digest !== digestOf(value.rows)) throw new Error('its digest is wrong');
+  if (value.digest !== digestOf(value.rows)) throw new Error('its digest does not match');
   const rows = (value.rows as [TableName, Row][]).filter(([table]) => tableNames.includes(table));
   return { owner, epoch: String(value.epoch), generation: Number(value.generation), rows };
 }
@@ -114,7 +114,7 @@ export function listFolder(path: string): string[] {
   }
 }
 
-/** Writes record files. Each is whole at any moment; the disk is forced to have it a little later. */
+/** Writes record files. Each is replaced atomically and synced to disk a little later. */
 export class RecordWriter {
   readonly #folder: string;
   readonly #boot = bootId();
@@ -122,7 +122,7 @@ export class RecordWriter {
   #syncs = 0;
   #made = 0;
 
-  /** @param layers the folder of the layers, which has a copy of the marker */
+  /** @param layers the directory of the layers, which has a copy of the marker */
   constructor(folder: string, layers: string) {
     this.#folder = folder;
     for (const kind of recordKinds) {
@@ -163,7 +163,7 @@ export class RecordWriter {
     rmSync(pathOf(this.#folder, owner), { force: true });
   }
 
-  /** In place and of one length: it takes no space. */
+  /** In place and of constant length: it allocates no space. */
   mark({ epoch, generation }: Identity, synced: number): void {
     const text = `${epoch} ${String(generation).padStart(16)} ${String(synced).padStart(16)} ${this.#boot}\n`;
     for (const marker of this.#markers) {

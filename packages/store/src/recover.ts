@@ -1,6 +1,6 @@
 /**
- * Rebuilds the database of a data root from what is left: the database itself as far as it can be read, its backup
- * copy, the record files, and the folders of volumes. Deletes nothing: what it replaces is set aside.
+ * Rebuilds the database of a data root from what remains: the database itself as far as it is readable, its backup
+ * copy, the record files, and the directories of volumes. Deletes nothing: files that it replaces are renamed.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -19,7 +19,7 @@ import { checkState, type DataRootFacts, nameOf } from './state-check.ts';
 import { type Rows, tableNames } from './tables.ts';
 
 export interface RecoverReport {
-  /** False: the database fits, and nothing was to be done. */
+  /** False: the database is consistent, and nothing was done. */
   needed: boolean;
   lines: string[];
 }
@@ -36,7 +36,7 @@ export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {
   if (verdict.use === 'new')
     return { needed: false, lines: ['nothing to recover: there are no containers, images or volumes'] };
   if (verdict.use === 'database')
-    return { needed: false, lines: ['nothing to recover: the database fits the containers'] };
+    return { needed: false, lines: ['nothing to recover: the database matches the containers'] };
   const lines = [verdict.use === 'none' ? verdict.reason : 'the database lacks its last transactions'];
   const base = chooseBase(dataRoot, facts, lines);
   const merged = mergeRecords({
@@ -52,13 +52,13 @@ export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {
   return { needed: true, lines };
 }
 
-/** The newest database that can be read whole and belongs to the record files. */
+/** The newest database that is intact and belongs to the record files. */
 function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Base | undefined {
   const epoch = epochOf(facts.records);
   const candidates = [
     { name: 'the database', found: facts.database },
     { name: 'the backup copy', found: examineDatabase(backupPath(dataRoot)) },
-    { name: 'the backup copy before', found: examineDatabase(`${backupPath(dataRoot)}.1`) },
+    { name: 'the previous backup copy', found: examineDatabase(`${backupPath(dataRoot)}.1`) },
   ];
   const usable = candidates.flatMap(({ name, found }) => {
     if (found === 'missing' || 'problem' in found) return [];
@@ -72,12 +72,12 @@ function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Ba
   usable.sort((a, b) => b.identity.generation - a.identity.generation);
   const [best] = usable;
   lines.push(
-    best ? `begins with ${best.name} (transaction ${best.identity.generation})` : 'begins with the record files alone',
+    best ? `starts from ${best.name} (transaction ${best.identity.generation})` : 'starts from the record files alone',
   );
   return best;
 }
 
-/** The record files' own marker first: what lies beside the layers is of use when those are lost. */
+/** The record files' own marker first: the copy beside the layers is needed when those are lost. */
 const epochOf = ({ marker, files, layerMarker }: FoundRecords): string | undefined =>
   marker?.epoch ?? files[0]?.epoch ?? layerMarker?.epoch;
 
@@ -88,11 +88,13 @@ function nextIdentity({ records }: DataRootFacts, base: Base | undefined): Ident
     ...records.files.map(({ generation }) => generation),
   ];
   const epoch = epochOf(records) ?? base?.identity.epoch ?? randomUUID();
-  // Files of another epoch than the one chosen are merged as well; the next start writes them anew.
+  // Files of another epoch than the chosen one are merged as well; the next start rewrites them.
   return { epoch, generation: Math.max(...generations) + 1 };
 }
 
-/** A folder of a volume without a record: its name is what is known. Never anonymous, so that no prune takes it. */
+/**
+ * A directory of a volume without a record: only its name is known. Never anonymous, so that prune does not remove it.
+ */
 function addVolumes(dataRoot: string, rows: Rows, folders: readonly string[]): string[] {
   const missing = folders.filter(
     (name) => isName(name) && !rows.volumes.has(name) && existsSync(join(dataRoot, 'volumes', name, '_data')),
@@ -111,10 +113,10 @@ function addVolumes(dataRoot: string, rows: Rows, folders: readonly string[]): s
     };
     rows.volumes.set(name, [name, encodeRecord(record)]);
   }
-  return missing.map((name) => `volume ${name}: only its folder is left; labels and options are lost`);
+  return missing.map((name) => `volume ${name}: only its directory is left; labels and options are lost`);
 }
 
-/** Addresses that containers have or asked for. */
+/** Addresses that containers have or requested. */
 function deriveLeases(rows: Rows): void {
   rows.leases.clear();
   const ids = new Map([...rows.networks.values()].map(([id, name]) => [name ?? '', id ?? '']));
@@ -138,7 +140,7 @@ function reportUnknown(dataRoot: string, rows: Rows, facts: DataRootFacts): stri
     .filter((id) => isFullId(id) && !rows.containers.has(id))
     .map(
       (id) =>
-        `container ${id}: no record is left; its files stay in ${join(dataRoot, 'overlay/containers', id, 'upper')}`,
+        `container ${id}: its record is lost; its files are kept in ${join(dataRoot, 'overlay/containers', id, 'upper')}`,
     );
   return [...damaged, ...unknown];
 }
@@ -154,7 +156,7 @@ function summary(rows: Rows): string[] {
   return [...listed, numbers];
 }
 
-/** The new database is whole and checked before it takes the old one's place. */
+/** The new database is complete and verified before it replaces the old one. */
 function replaceDatabase(dataRoot: string, rows: Rows, identity: Identity): string[] {
   const path = databasePath(dataRoot);
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
@@ -164,7 +166,7 @@ function replaceDatabase(dataRoot: string, rows: Rows, identity: Identity): stri
     const changes = tableNames.flatMap((table) => [...rows[table]].map(([key, row]) => ({ table, key, row })));
     database.write(changes, identity);
     const problem = database.check();
-    if (problem !== undefined) throw new Error(`the new database is not whole: ${problem}`);
+    if (problem !== undefined) throw new Error(`the new database is damaged: ${problem}`);
   } finally {
     database.close();
   }
@@ -175,5 +177,5 @@ function replaceDatabase(dataRoot: string, rows: Rows, identity: Identity): stri
     aside.push(`${path}.aside-${stamp}${suffix}`);
   }
   renameSync(draft, path);
-  return [...aside.map((file) => `the file that was there is now ${file}`), `${path} is written; start the daemon`];
+  return [...aside.map((file) => `the previous file is now ${file}`), `${path} is written; start the daemon`];
 }

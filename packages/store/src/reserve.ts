@@ -1,4 +1,4 @@
-/** A file that only takes space, beside the database: given up when the disk is full, made again when there is room. */
+/** A file beside the database that only reserves space: deleted when the disk is full, restored when there is room. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ const freeBytes = (folder: string): number => {
   return bavail * bsize;
 };
 
-/** Gives the reserve up when a data root has no room for a start of the daemon. */
+/** Releases the reserve when a data root has no room for a start of the daemon. */
 export function makeRoom(dataRoot: string): void {
   if (freeBytes(dataRoot) < reserveBytes / 4) new Reserve(reservePath(dataRoot)).release();
 }
@@ -25,14 +25,14 @@ export class Reserve {
     this.#path = path;
   }
 
-  /** True when there was something to give up. */
+  /** True when a reserve was released. */
   release(): boolean {
     if (!existsSync(this.#path)) return false;
     rmSync(this.#path, { force: true });
     return true;
   }
 
-  /** Only where it takes a small part of what is free. Random bytes: a file system may not store zeros. */
+  /** Only where it takes a small part of the free space. Random bytes: a file system may not store zeros. */
   restore(): void {
     if (existsSync(this.#path)) return;
     if (freeBytes(dirname(this.#path)) < reserveBytes * 4) return;

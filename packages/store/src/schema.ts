@@ -1,6 +1,6 @@
 /**
- * The schema, as the list of steps that led to it. Step n takes a data base of version n to n + 1; `PRAGMA
- * user_version` says where a file stands. A step that was released is never edited: add another.
+ * The schema, as a list of migrations. Step n converts a database of version n to n + 1; `PRAGMA user_version` is the
+ * version of a file. A released step is never edited: add another.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
@@ -26,20 +26,20 @@ export const migrations: readonly string[] = [
    CREATE TABLE images (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
    CREATE TABLE volumes (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
   `CREATE TABLE peers (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
-  // Blobs and layers that are being added or removed; which database this is and how many transactions it has seen.
+  // Blobs and layers that are being added or removed; the database's identity and its number of transactions.
   `CREATE TABLE content (name TEXT PRIMARY KEY) STRICT;
    CREATE TABLE identity (one INTEGER PRIMARY KEY, epoch TEXT NOT NULL, generation INTEGER NOT NULL) STRICT;`,
 ];
 
-/** Brings the file up to date, each step in a transaction of its own. Refuses one that a newer Netyard wrote. */
+/** Migrates the file, each step in a transaction of its own. Rejects a file of a newer Netyard. */
 export function migrate(database: DatabaseSync, path: string): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (found > migrations.length) {
     throw new NetyardError(
       'conflict',
-      `${path} has schema version ${found}; this Netyard knows up to ${migrations.length}`,
+      `${path} has schema version ${found}; this Netyard supports versions up to ${migrations.length}`,
       {
-        hint: 'a newer Netyard wrote it: start that one, or give another --data-root',
+        hint: 'start the newer Netyard that wrote it, or use another --data-root',
       },
     );
   }

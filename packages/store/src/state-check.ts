@@ -1,13 +1,13 @@
-/** Decides from what a data root holds whether its database may be used as it is. Pure. */
+/** Decides from the content of a data root whether its database may be used as it is. Pure. */
 import type { Identity } from './database.ts';
 import { type FoundRecords, markersOf } from './record-files.ts';
 import { type RecordOwner, type Rows, rowsOf } from './tables.ts';
 
 export interface DataRootFacts {
-  /** Undefined: there is no file, or one of no bytes. */
+  /** Undefined: there is no file, or an empty one. */
   database: 'missing' | { problem: string } | { identity: Identity | undefined; rows: Rows };
   records: FoundRecords;
-  /** What is there besides: ids of containers with layers, names of volumes, and how many image layers. */
+  /** Other content: ids of containers with layers, names of volumes, and the number of image layers. */
   folders: { containers: readonly string[]; volumes: readonly string[]; layers: number };
   boot: string;
 }
@@ -15,7 +15,7 @@ export interface DataRootFacts {
 export type Verdict =
   | { use: 'new' }
   | { use: 'database' }
-  /** A power failure took the last transactions; the record files have them. */
+  /** A power failure lost the last transactions; the record files have them. */
   | { use: 'catch-up' }
   | { use: 'none'; reason: string };
 
@@ -43,18 +43,18 @@ export function checkState(facts: DataRootFacts): Verdict {
   return { use: 'database' };
 }
 
-/** Everything up to `synced` was forced to the disk: less than that is no power failure. */
+/** Everything up to `synced` was on disk: an older database is not explained by a power failure. */
 function judgeOlder({ records, boot }: DataRootFacts, identity: Identity, known: number): Verdict {
   const marker = markersOf(records).toSorted((a, b) => b.generation - a.generation)[0];
   if (marker && marker.boot !== boot && identity.generation >= marker.synced) return { use: 'catch-up' };
   return none(
-    `the database is older than the containers' records (transaction ${identity.generation} of ${known}): a part of it was lost, or a copy was put back`,
+    `the database is older than the containers' records (transaction ${identity.generation} of ${known}): a part of it was lost, or a copy was restored`,
   );
 }
 
 /** Written by a Netyard without record files, or empty. */
 function judgeUnnumbered({ folders }: DataRootFacts, rows: Rows, hasRecords: boolean): Verdict {
-  if (hasRecords) return none('the database has no number, but record files are there');
+  if (hasRecords) return none('the database has no number, but record files exist');
   const unknown = folders.containers.filter((id) => !rows.containers.has(id));
   if (rows.containers.size === 0 && unknown.length > 0)
     return none(`the database knows no container, but ${count(unknown.length, 'container')} have layers`);
@@ -77,5 +77,5 @@ function describeContent({ folders, records }: DataRootFacts): string {
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
-/** Record files that only a lost transaction explains, for messages. */
+/** The object of a record file, for messages. */
 export const nameOf = ({ kind, name }: RecordOwner): string => `${kind.slice(0, -1)} ${name}`;

@@ -29,13 +29,13 @@ const network = (id: string, name: string): NetworkRecord => ({
   predefined: true,
 });
 
-test('bigints survive, also zero, negative and next to a look-alike', () => {
+test('bigints survive, also zero, negative ones and strings that look like one', () => {
   const looks = ['\u0001n5', '\u0001s', '\u0001', 'n5'];
   const record = { a: 0n, b: -5n, c: [1n, { d: 2n ** 70n }], looks, object: { $bigint: '1' } };
   assert.deepEqual(decodeRecord(encodeRecord(record)), record);
 });
 
-test('what was put is there after the file was closed and opened again', () => {
+test('stored records survive closing and opening the file', () => {
   const path = join(folder, 'again.db');
   const first = openStore(path);
   first.putNetwork(network('n1', 'bridge'));
@@ -64,7 +64,7 @@ test('what was put is there after the file was closed and opened again', () => {
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('a transaction that fails leaves nothing, an inner one only its own part', () => {
+test('a failed transaction changes nothing, an inner one undoes only its own part', () => {
   const store = openStore(':memory:');
   assert.throws(() =>
     store.transaction(() => {
@@ -89,7 +89,7 @@ test('a transaction that fails leaves nothing, an inner one only its own part', 
   store.close();
 });
 
-test('a data base of a newer schema, and a file that is none, are refused and left alone', () => {
+test('a database of a newer schema, and a file that is no database, are rejected and left alone', () => {
   const newer = join(folder, 'newer.db');
   const database = new DatabaseSync(newer);
   database.exec(`PRAGMA user_version = ${migrations.length + 1}`);
@@ -99,11 +99,11 @@ test('a data base of a newer schema, and a file that is none, are refused and le
     (error) => isNetyardError(error, 'conflict') && /newer Netyard/.test(error.hint ?? ''),
   );
   const junk = join(folder, 'junk.db');
-  writeFileSync(junk, 'not a data base, but long enough to be looked at as one'.repeat(10));
+  writeFileSync(junk, 'not a database, but long enough to be inspected as one'.repeat(10));
   assert.throws(() => openStore(junk), /not a database/);
 });
 
-test('kill -9 loses nothing that was put before', async () => {
+test('kill -9 loses nothing that was stored before', async () => {
   const path = join(folder, 'killed.db');
   const script = `
     const { writeSync } = await import('node:fs');

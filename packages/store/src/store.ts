@@ -1,11 +1,10 @@
 /**
- * The desired state: in memory, in one SQLite file, and once more in record files (record-files.ts). Records are JSON
- * beside the columns they are found by.
+ * The desired state: in memory, in one SQLite file, and a second time in record files (record-files.ts). Records are
+ * JSON beside the columns that index them.
  *
  * Every call is synchronous and has written when it returns: a daemon killed at any moment loses nothing. (WAL with
- * synchronous=NORMAL: a power failure may take the last transactions; the next start has them from the record files.)
- * On a full or broken disk changes of what exists stay in memory until they can be written. Nothing here decides
- * anything.
+ * synchronous=NORMAL: a power failure may lose the last transactions; the next start takes them from the record files.)
+ * On a full or broken disk changes of existing objects stay in memory until they can be written. Makes no decisions.
  */
 import { dirname } from 'node:path';
 import { backup } from 'node:sqlite';
@@ -40,12 +39,12 @@ import { marksInMemory, openUnfinishedMarks, type UnfinishedMarks } from './unfi
 
 export interface Store extends NetworkStore, ContainerStore, ImageStore, VolumeStore {
   /** Why the last changes are only in memory; undefined when everything is written. */
-  trouble(): string | undefined;
-  /** Synchronous, unless a backup copy is being made: that is aborted first. */
+  writeProblem(): string | undefined;
+  /** Synchronous, unless a backup copy is in progress, which is aborted first. */
   close(): void | Promise<void>;
 }
 
-/** Opens or makes one file, without record files. `:memory:` for tests. Throws as `Database` does. */
+/** Opens or creates one file, without record files. `:memory:` for tests. Throws as `Database` does. */
 export function openStore(path: string, options: { logger?: Logger } = {}): Store {
   const database = new Database(path);
   const logger = options.logger ?? silentLogger;
@@ -57,8 +56,8 @@ export function openStore(path: string, options: { logger?: Logger } = {}): Stor
 }
 
 /**
- * Opens the store of a data root. Throws `conflict` when the database is missing, damaged or older than the containers
- * that are there: nothing may be decided from it then.
+ * Opens the store of a data root. Throws `conflict` when the database is missing, damaged or older than the existing
+ * containers: no decision can be based on it then.
  */
 export function openDataRoot(dataRoot: string, options: { logger: Logger; backupEveryMs?: number }): Store {
   const path = databasePath(dataRoot);
@@ -67,14 +66,16 @@ export function openDataRoot(dataRoot: string, options: { logger: Logger; backup
   if (verdict.use === 'none') {
     throw new NetyardError(
       'conflict',
-      `${path} does not fit the containers below ${dirname(path)}: ${verdict.reason}`,
+      `${path} does not match the containers below ${dirname(path)}: ${verdict.reason}`,
       {
-        hint: `nothing was changed; run \`netyard system recover --data-root ${dataRoot}\`, which rebuilds it and tells what it found (--dry-run: only tells)`,
+        hint: `nothing was changed; run \`netyard system recover --data-root ${dataRoot}\` to rebuild it (--dry-run only reports what it would do)`,
       },
     );
   }
   if (verdict.use === 'catch-up') {
-    options.logger.warn('a power failure took the last changes of the database; they are taken from the record files');
+    options.logger.warn(
+      'a power failure lost the last changes of the database; they are restored from the record files',
+    );
     for (const line of recoverState(dataRoot).lines) options.logger.warn(line);
   }
   const reserve = new Reserve(reservePath(dataRoot));
@@ -120,7 +121,7 @@ interface OpenFiles {
   marks: UnfinishedMarks;
 }
 
-/** A full disk must not keep the daemon from starting. */
+/** A full disk must not prevent the daemon from starting. */
 function openFiles(dataRoot: string, path: string, reserve: Reserve): OpenFiles {
   const open = (): OpenFiles => {
     const records = new RecordWriter(recordsPath(dataRoot), layersPath(dataRoot));
@@ -136,8 +137,8 @@ function openFiles(dataRoot: string, path: string, reserve: Reserve): OpenFiles 
 }
 
 /**
- * Intents of an older database that were finished since have no mark, and marks without an intent or a record are of
- * work that was finished when the daemon was killed: neither deletes anything.
+ * Intents of an older database that have been finished since have no mark, and marks without an intent or a record belong
+ * to work that was finished when the daemon was killed: neither causes a deletion.
  */
 function dropUnmatchedIntents(persistence: Persistence, marks: UnfinishedMarks): void {
   const { content, containers } = persistence.rows;
@@ -148,7 +149,7 @@ function dropUnmatchedIntents(persistence: Persistence, marks: UnfinishedMarks):
   }
 }
 
-/** Files that say something else than the database, and those of what it does not have any more. */
+/** Files that differ from the database, and those of objects that it does not have any more. */
 function staleFiles(rows: Rows, records: FoundRecords): RecordOwner[] {
   const files = new Map(
     records.files.map((file) => [`${file.owner.kind}/${file.owner.name}`, JSON.stringify(file.rows)]),
@@ -169,7 +170,7 @@ function storeOn(persistence: Persistence, marks: UnfinishedMarks): Store {
     ...containerTable(persistence, marks),
     ...imageTables(persistence, marks),
     ...volumeTable(persistence),
-    trouble: () => persistence.trouble,
+    writeProblem: () => persistence.writeProblem,
     close: () => persistence.close(),
   };
 }

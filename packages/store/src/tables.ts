@@ -1,16 +1,18 @@
-/** The tables of the database as data: their columns, which of them are the key, and which record file holds a row. */
+/**
+ * The tables of the database as data: their columns, which of them are the key, and which record file contains a row.
+ */
 
-/** One column's value each, in the table's order. */
+/** The values of one row, in the order of the columns. */
 export type Row = readonly (string | null)[];
 
 export interface TableSpec {
   columns: readonly string[];
-  /** How many of the first columns are the key. */
+  /** Number of columns, from the first on, that form the key. */
   keys: number;
   order: string;
-  /** Kind of the record file that holds its rows; without one the rows can be derived from others. */
+  /** Kind of the record file that contains its rows; without one the rows can be derived from others. */
   kind?: RecordKind;
-  /** A row that is new here takes space for good: on a full disk it is refused instead of kept in memory. */
+  /** A new row takes space permanently: on a full disk it is rejected instead of held in memory. */
   creates?: true;
 }
 
@@ -40,10 +42,10 @@ export type Rows = Record<TableName, Map<string, Row>>;
 export const emptyRows = (): Rows =>
   Object.fromEntries(tableNames.map((table) => [table, new Map<string, Row>()])) as Rows;
 
-/** No column holds a NUL. */
+/** No column contains a NUL. */
 export const keyOf = (table: TableName, row: Row): string => row.slice(0, tables[table].keys).join('\0');
 
-/** A record file: what belongs to one container, image, volume, network or peer. */
+/** The object of a record file: one container, image, volume, network or peer. */
 export interface RecordOwner {
   kind: RecordKind;
   name: string;
@@ -54,7 +56,7 @@ export function ownerOf(table: TableName, key: string): RecordOwner | undefined 
   return kind === undefined ? undefined : { kind, name: key.split('\0')[0] ?? '' };
 }
 
-/** The rows that one record file holds. */
+/** The rows of one record file. */
 export function rowsOf(rows: Rows, owner: RecordOwner): [TableName, Row][] {
   return tableNames
     .filter((table) => specOf(table).kind === owner.kind)
@@ -69,7 +71,7 @@ export function rowsOf(rows: Rows, owner: RecordOwner): [TableName, Row][] {
     });
 }
 
-/** Every record file that rows call for. */
+/** The objects of all record files that the rows require. */
 export function ownersOf(rows: Rows): RecordOwner[] {
   const owners = new Map<string, RecordOwner>();
   for (const table of tableNames)

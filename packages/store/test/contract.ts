@@ -1,18 +1,18 @@
-/** What every store must do, whatever it is made of: one suite for SQLite now, and for others that may come. */
+/** The contract of every store: one suite for SQLite now, and for others that may come. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
 import type { NetworkRecord, PeerRecord, SandboxConfig, SandboxState } from '@netyard/network';
 import type { Store } from '../src/index.ts';
 
-/** Records are kept whole and not looked into, so a part of one is enough to tell them apart. */
+/** Records are stored whole and not inspected, so a part of one is enough to distinguish them. */
 const network = (id: string, name = id) => ({ id, name, created: 1_700_000_000_123_456_789n }) as NetworkRecord;
 const sandbox = (containerId: string, name = containerId) =>
   ({ containerId, name, links: ['b', 'a'] }) as SandboxConfig;
 const running = (id: string) => ({ id, ports: [{ hostPort: 80 }] }) as unknown as SandboxState;
 const container = (id: string, name = id) => ({ id, name, created: 5n, layers: [] as string[] }) as ContainerRecord;
 
-/** `open` gives an empty store; it is closed after each test. */
+/** `open` returns an empty store; it is closed after each test. */
 export function describeStore(name: string, open: () => Store): void {
   describe(`the contract of stores: ${name}`, () => {
     let store: Store;
@@ -21,7 +21,7 @@ export function describeStore(name: string, open: () => Store): void {
     });
     afterEach(() => store.close());
 
-    test('what was put comes back whole, put again it is replaced, deleted it is gone', () => {
+    test('records come back unchanged, are replaced when stored again, and are gone when deleted', () => {
       store.putNetwork(network('n1', 'bridge'));
       store.putNetwork(network('n2', 'none'));
       store.putNetwork(network('n1', 'renamed'));
@@ -49,7 +49,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.deepEqual(store.volumes(), []);
     });
 
-    test('peers are known by their names', () => {
+    test('peers are identified by name', () => {
       const peer = (name: string, address: string) =>
         ({ name, address, subnets: [], created: 7n }) as unknown as PeerRecord;
       store.putPeer(peer('server2', '172.16.2.102'));
@@ -61,7 +61,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.deepEqual(store.peers(), [peer('server3', '172.16.2.103')]);
     });
 
-    test('a sandbox has a state while it is put with one', () => {
+    test('a sandbox has a state while it is stored with one', () => {
       store.putSandbox(sandbox('c1'), running('s1'));
       assert.deepEqual(store.sandboxes(), [{ config: sandbox('c1'), state: running('s1') }]);
       store.putSandbox(sandbox('c1', 'renamed'));
@@ -70,7 +70,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.deepEqual(store.sandboxes(), []);
     });
 
-    test('a parent has one link of an alias, and the order of putting stays', () => {
+    test('a parent has one link per alias, and links keep their order', () => {
       store.putLink({ parentId: 'p', alias: 'z', childId: 'a', position: 0 });
       store.putLink({ parentId: 'p', alias: 'a', childId: 'b', position: 1 });
       store.putLink({ parentId: 'p', alias: 'z', childId: 'c', position: 0 });
@@ -81,7 +81,7 @@ export function describeStore(name: string, open: () => Store): void {
           ['a', 'b'],
         ],
       );
-      store.deleteLink({ parentId: 'p', alias: 'z', childId: 'somebody' });
+      store.deleteLink({ parentId: 'p', alias: 'z', childId: 'other' });
       assert.equal(store.links().length, 1);
     });
 
@@ -100,7 +100,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.equal(store.cursor('n2'), undefined);
     });
 
-    test('a transaction happens whole or not at all, over all kinds', () => {
+    test('a transaction applies completely or not at all, across all kinds', () => {
       const work = (): never => {
         store.putNetwork(network('n1'));
         store.putContainer(container('c1'));
@@ -117,7 +117,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.equal(store.networks().length, 1);
     });
 
-    test('what a store gave is the caller’s: changing it changes nothing in the store', () => {
+    test('returned records belong to the caller: changing one does not change the store', () => {
       store.putNetwork(network('n1'));
       const [record] = store.networks();
       assert.ok(record);

@@ -1,4 +1,6 @@
-/** Data roots whose database, log or record files were damaged: nothing is taken for true that is not, and it comes back. */
+/**
+ * Data roots whose database, log or record files were damaged: nothing wrong is accepted, and the state is recovered.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
@@ -61,7 +63,7 @@ function fill(store: Store, names: readonly string[]): string[] {
   });
 }
 
-/** As a killed daemon leaves it: what is on the disk at this moment. */
+/** The disk's content at this moment, as a killed daemon leaves it. */
 function killed(): string {
   const copy = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
   folders.push(copy);
@@ -124,7 +126,7 @@ const damages: Record<string, (folder: string, old: string) => void> = {
   },
 };
 
-describe('a damaged database is refused, and recovered with everything that was in it', () => {
+describe('a damaged database is rejected, and recovered with everything that was in it', () => {
   for (const [name, damage] of Object.entries(damages)) {
     test(name, () => {
       const store = open();
@@ -136,7 +138,7 @@ describe('a damaged database is refused, and recovered with everything that was 
       store.close();
       damage(folder, old);
       assert.throws(() => open(folder), refusal);
-      assert.throws(() => open(folder), refusal, 'looking at it changes nothing');
+      assert.throws(() => open(folder), refusal, 'inspecting it changes nothing');
       const dry = recoverState(folder, { dryRun: true });
       assert.ok(dry.needed);
       assert.throws(() => open(folder), refusal, 'a dry run changes nothing');
@@ -150,7 +152,7 @@ describe('a damaged database is refused, and recovered with everything that was 
   }
 });
 
-test('an older database without any record file is refused, and no layer is lost', () => {
+test('an older database without any record file is rejected, and no layer is lost', () => {
   const store = open();
   fill(store, ['one']);
   const old = killed();
@@ -164,13 +166,13 @@ test('an older database without any record file is refused, and no layer is lost
   assert.throws(() => open(folder), /older than the containers' records \(transaction \d+ of \d+\)/);
   assert.match(
     recoverState(folder).lines.join('\n'),
-    new RegExp(`container ${later}: no record is left; its files stay`),
+    new RegExp(`container ${later}: its record is lost; its files are kept`),
   );
   open(folder).close();
   assert.deepEqual(readdirSync(join(folder, 'overlay/containers')).sort(), layers);
 });
 
-test('images whose records are lost are listed from the content store, with the names that containers have for them', () => {
+test('images whose records are lost are listed from the content store, with the names that containers use for them', () => {
   const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
   const diffIds = ['one', 'two'].map((text) => `sha256:${digest(text)}`);
   const config = JSON.stringify({ created: '2026-01-02T03:04:05Z', rootfs: { type: 'layers', diff_ids: diffIds } });
@@ -189,16 +191,13 @@ test('images whose records are lost are listed from the content store, with the 
   for (const path of ['netyard.db', 'netyard.db-wal', 'records/images'])
     rmSync(join(root, path), { recursive: true, force: true });
   const report = recoverState(root).lines.join('\n');
-  assert.match(
-    report,
-    new RegExp(`image ${id} of 2026-01-02T03:04:05Z: no record is left.*2 of its 2 layers are there`),
-  );
+  assert.match(report, new RegExp(`image ${id} of 2026-01-02T03:04:05Z: its record is lost.*2 of its 2 layers exist`));
   assert.match(report, /containers call it web:1$/m);
   assert.equal(report.match(/^image /gm)?.length, 1);
   open().close();
 });
 
-test('a data root of a Netyard without the copy of the marker is used, and gets it', () => {
+test('a data root of a Netyard without the copy of the marker is used, and gets the copy', () => {
   const store = open();
   fill(store, ['one']);
   store.close();
@@ -209,7 +208,7 @@ test('a data root of a Netyard without the copy of the marker is used, and gets 
   assert.equal(readFileSync(copy, 'utf8').split(' ')[0], marker.split(' ')[0]);
 });
 
-test('a killed daemon’s data root is used as it is, again and again', () => {
+test('a killed daemon’s data root can be used repeatedly', () => {
   let store = open();
   fill(store, ['one']);
   const expected = contentOf(store);
@@ -230,7 +229,7 @@ test('an empty data root is a new one, and so is one that was closed without con
   open().close();
 });
 
-test('layers or volumes without any database are refused', () => {
+test('layers or volumes without any database are rejected', () => {
   for (const path of ['overlay/containers/x', 'overlay/layers/x', 'volumes/data/_data']) {
     const folder = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
     folders.push(folder);
@@ -239,7 +238,7 @@ test('layers or volumes without any database are refused', () => {
   }
 });
 
-test('a removed container does not come back, and its record file is gone', () => {
+test('a removed container does not come back, and its record file is deleted', () => {
   const store = open();
   const [one = '', two = ''] = fill(store, ['one', 'two']);
   const old = killed();
@@ -260,7 +259,7 @@ test('a removed container does not come back, and its record file is gone', () =
   recovered.close();
 });
 
-test('a damaged record file costs only its own container, and nothing while the database is whole', () => {
+test('a damaged record file loses only its own container, and nothing while the database is intact', () => {
   const store = open();
   const [one = '', two = ''] = fill(store, ['one', 'two']);
   store.close();
@@ -274,7 +273,7 @@ test('a damaged record file costs only its own container, and nothing while the 
   rmSync(join(root, 'netyard.db'));
   const { lines } = recoverState(root);
   assert.match(lines.join('\n'), new RegExp(`container ${one}: its record file .* is damaged`));
-  assert.match(lines.join('\n'), new RegExp(`container ${one}: no record is left; its files stay in`));
+  assert.match(lines.join('\n'), new RegExp(`container ${one}: its record is lost; its files are kept in`));
   const recovered = open();
   assert.deepEqual(
     recovered.containers().map(({ id }) => id),
@@ -284,7 +283,7 @@ test('a damaged record file costs only its own container, and nothing while the 
   assert.ok(existsSync(join(root, 'overlay/containers', one)));
 });
 
-test('two record files that claim one name: the later one has it', () => {
+test('of two record files with the same name, the newer one keeps it', () => {
   const store = open();
   const [one = '', two = ''] = fill(store, ['one', 'two']);
   store.close();
@@ -299,7 +298,7 @@ test('two record files that claim one name: the later one has it', () => {
   const { lines } = recoverState(root);
   assert.match(
     lines.join('\n'),
-    new RegExp(`container ${one}: its name one is another's; it is now one-${one.slice(0, 12)}`),
+    new RegExp(`container ${one}: its name one is used by another container; it is now one-${one.slice(0, 12)}`),
   );
   const recovered = open();
   const names = Object.fromEntries(recovered.containers().map(({ id, name }) => [id, name]));
@@ -307,7 +306,7 @@ test('two record files that claim one name: the later one has it', () => {
   recovered.close();
 });
 
-test('after a power failure the record files give what the log had not on the disk yet', () => {
+test('after a power failure the record files restore what the log had not synced', () => {
   const store = open();
   fill(store, ['one']);
   const old = killed();
@@ -323,7 +322,7 @@ test('after a power failure the record files give what the log had not on the di
   started.close();
 });
 
-test('a backup copy is made, whole, and used when the database and a record file are gone', async () => {
+test('a verified backup copy is made, and used when the database and a record file are lost', async () => {
   const store = openDataRoot(root, { logger: silentLogger, backupEveryMs: 20 });
   const [one = ''] = fill(store, ['one', 'two']);
   const path = join(root, 'netyard.db.backup');
@@ -332,17 +331,17 @@ test('a backup copy is made, whole, and used when the database and a record file
   writeFileSync(join(root, 'netyard.db'), 'garbage'.repeat(2000));
   writeFileSync(join(root, 'records/containers', `${one}.json`), '');
   const { lines } = recoverState(root);
-  assert.match(lines.join('\n'), /begins with the backup copy/);
+  assert.match(lines.join('\n'), /starts from the backup copy/);
   const recovered = open();
   assert.equal(recovered.containers().length, 2);
   recovered.close();
   assert.ok(
     readdirSync(root).some((name) => name.startsWith('netyard.db.aside-')),
-    'the damaged file is set aside',
+    'the damaged file is renamed',
   );
 });
 
-test('a store that is closed while a backup copy is made leaves nothing of it, and logs nothing', async () => {
+test('a store closed during a backup copy leaves nothing of it, and logs nothing', async () => {
   const logged: unknown[] = [];
   const log = (...line: unknown[]): void => void logged.push(line);
   const logger = { ...silentLogger, warn: log, error: log };
@@ -362,7 +361,7 @@ test('a store that is closed while a backup copy is made leaves nothing of it, a
   assert.deepEqual(logged, []);
 });
 
-test('what an older database lists as unfinished is not unfinished when all generations are lost, too', () => {
+test('work that an older database lists as unfinished counts as finished when all generations are lost, too', () => {
   const store = open();
   fill(store, ['one']);
   const id = newId();

@@ -1,4 +1,7 @@
-/** A disk that is full: what exists can change and end, what is new is refused, and all is written when there is room. */
+/**
+ * A full disk: existing objects can change and end, additions are rejected, and everything is written when there is
+ * room.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -24,7 +27,7 @@ function onDisk() {
   return { disk, written, state: new Persistence({ ...parts, database, rows: emptyRows(), identity }) };
 }
 
-test('changes of what exists stay in memory on a full disk and are written later, once', async () => {
+test('on a full disk changes of existing objects stay in memory and are written later, once', async () => {
   const { disk, written, state } = onDisk();
   state.put('containers', ['c1', 'web', 'running']);
   state.put('containers', ['c2', 'db', 'running']);
@@ -34,16 +37,16 @@ test('changes of what exists stay in memory on a full disk and are written later
   state.put('containers', ['c1', 'web', 'removing']);
   state.delete('containers', 'c1');
   state.put('containers', ['c2', 'db', 'exited']);
-  assert.match(state.trouble ?? '', /disk is full/);
+  assert.match(state.writeProblem ?? '', /disk is full/);
   assert.deepEqual([...state.rows.containers.values()], [['c2', 'db', 'exited']]);
   await pause(30);
   assert.deepEqual(written, []);
   disk.full = false;
-  while (state.trouble !== undefined) await pause(5);
+  while (state.writeProblem !== undefined) await pause(5);
   assert.deepEqual(written, ['delete containers c1', 'put containers c2']);
 });
 
-test('something new is refused on a full disk, with nothing of it in memory', () => {
+test('additions are rejected on a full disk, with nothing of them in memory', () => {
   const { disk, written, state } = onDisk();
   disk.full = true;
   const create = (): void =>
@@ -59,7 +62,7 @@ test('something new is refused on a full disk, with nothing of it in memory', ()
   state.close();
 });
 
-test('what is kept in memory is written before the end', () => {
+test('changes held in memory are written when the store is closed', () => {
   const { disk, written, state } = onDisk();
   state.put('containers', ['c1', 'web', 'running']);
   disk.full = true;

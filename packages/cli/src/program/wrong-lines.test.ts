@@ -18,7 +18,7 @@ const toB = '--address 172.16.2.102 --subnet 192.168.12.0/24';
 const seeHelp = (command: string): string => `\n\nUsage:  ${command} `;
 const away =
   'Cannot connect to the Netyard daemon at unix:///no/such/netyard.sock. Is the daemon running?\n' +
-  'Start it with `netyard daemon`, or say where it listens with NETYARD_HOST or -H.\n';
+  'start it with `netyard daemon`, or set its address with NETYARD_HOST or -H\n';
 
 /** The beginning of what is on stderr. */
 const wrong: [string, number, string][] = [

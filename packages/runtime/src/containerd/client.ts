@@ -1,8 +1,8 @@
 /**
- * A connection to containerd: one typed client per gRPC service it offers, all over one HTTP/2 session on its socket.
+ * A connection to containerd: one typed client per gRPC service, all over one HTTP/2 session on its socket.
  *
- * The session is opened by the first call and again by the first call after containerd was away; calls under way when
- * it goes away fail with `unavailable`. No decisions about containers here.
+ * The session is opened by the first call, and again by the first call after containerd was down; calls in progress
+ * when it goes down fail with `unavailable`. Makes no decisions about containers.
  */
 import { connect as connectSocket } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
@@ -19,7 +19,7 @@ import { Version } from './gen/version_pb.ts';
 export interface ContainerdConnection {
   /** Path of the unix socket. */
   socket: string;
-  /** containerd's namespace: what is in others is not seen. */
+  /** containerd's namespace: objects in other namespaces are not visible. */
   namespace: string;
 }
 
@@ -30,11 +30,11 @@ export interface ContainerdClient extends ContainerdConnection {
   readonly diff: Client<typeof Diff>;
   readonly events: Client<typeof Events>;
   readonly version: Client<typeof Version>;
-  /** Ends the session and what still waits on it. */
+  /** Ends the session and all calls in progress. */
   close(): void;
 }
 
-/** Opens nothing yet. Failures of calls are ConnectErrors: see `containerdError`. */
+/** Opens nothing yet. Failed calls throw ConnectErrors: see `containerdError`. */
 export function connectContainerd(connection: ContainerdConnection): ContainerdClient {
   const baseUrl = 'http://containerd';
   const session = new Http2SessionManager(
@@ -43,7 +43,8 @@ export function connectContainerd(connection: ContainerdConnection): ContainerdC
     {
       createConnection: () => connectSocket(connection.socket),
       settings: { initialWindowSize: 1 << 20 },
-      // blobs pass in pieces of a megabyte: beyond Node's 10 MB for all of them it resets streams (ENHANCE_YOUR_CALM)
+      // blobs are transferred in messages of a megabyte: above Node's default of 10 MB for all streams it resets them
+      // (ENHANCE_YOUR_CALM)
       maxSessionMemory: 512,
     },
   );
@@ -70,21 +71,21 @@ export function connectContainerd(connection: ContainerdConnection): ContainerdC
   };
 }
 
-/** Which gRPC status a failed call ended with; undefined when it was no failed call. */
+/** The gRPC status of a failed call; undefined for any other error. */
 export const statusOf = (error: unknown): Code | undefined => (error instanceof ConnectError ? error.code : undefined);
 
 export const isNotFound = (error: unknown): boolean => statusOf(error) === Code.NotFound;
 export const isAlreadyExists = (error: unknown): boolean => statusOf(error) === Code.AlreadyExists;
 
-/** Whether the call failed because containerd is not there (any more), so that it may succeed later. */
+/** Whether the call failed because containerd is not running (any more), so that it may succeed later. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return false;
-  // Canceled: nobody cancels calls here; it is how a stream of a session that broke may end.
+  // Canceled: calls are never canceled here; a stream may end with it when its session breaks.
   if ([Code.Unavailable, Code.Aborted, Code.Canceled].includes(error.code)) return true;
   return causeCodes(error).some((code) => brokenCodes.includes(code) || code.startsWith('ERR_HTTP2'));
 }
 
-/** Whether nobody listened on the socket: the call has done nothing, and may be made again. */
+/** Whether the connection was refused: the call had no effect and may be repeated. */
 export function wasNeverSent(error: unknown): boolean {
   return causeCodes(error).some((code) => code === 'ENOENT' || code === 'ECONNREFUSED');
 }
@@ -97,12 +98,12 @@ function causeCodes(error: unknown): string[] {
   return [...own, ...causeCodes(error.cause)];
 }
 
-/** A failed call in the words and codes of this house. `doing` is what was tried: `create the task of X`. */
+/** Converts the error of a failed call to a NetyardError. `doing` names the operation: `create the task of X`. */
 export function containerdError(error: unknown, doing: string): NetyardError {
   if (error instanceof NetyardError) return error;
   if (isUnavailable(error)) {
-    return new NetyardError('unavailable', `containerd does not answer: cannot ${doing}`, {
-      hint: 'The daemon starts its own containerd again by itself; with --containerd, start yours. Its log says more.',
+    return new NetyardError('unavailable', `cannot ${doing}: containerd does not respond`, {
+      hint: 'read the log of containerd; the daemon restarts its own containerd, one given with --containerd is yours to start',
       cause: error,
     });
   }

@@ -1,14 +1,14 @@
-/** The configuration of the containerd that the daemon starts for itself: only what Netyard uses. Pure. */
+/** The configuration of the containerd that the daemon starts: only what Netyard uses. Pure. */
 
 export interface ContainerdFiles {
-  /** Survives a reboot: content and its data base. */
+  /** Survives a reboot: content and its database. */
   root: string;
-  /** Gone after a reboot: the tasks that run. */
+  /** Lost at reboot: state of running tasks. */
   state: string;
   socket: string;
 }
 
-/** Kubernetes' part, file systems we do not use, and services that nobody calls. Unknown names are passed over. */
+/** Kubernetes' plugin, unused file systems, and services without clients. Unknown names are ignored. */
 const disabledPlugins = [
   'io.containerd.grpc.v1.cri',
   'io.containerd.internal.v1.opt',
@@ -36,7 +36,7 @@ export function containerdConfig(files: ContainerdFiles): string {
     '[debug]',
     'level = "warn"',
     '[plugins."io.containerd.monitor.v1.cgroups"]',
-    'no_prometheus = true', // metrics are read from the cgroups when they are asked for
+    'no_prometheus = true', // metrics are read from the cgroups on request
     '',
   ].join('\n');
 }

@@ -1,15 +1,18 @@
-/** Processes as /proc shows them: whether one lives, which is the containerd of a configuration file, which a shim. */
+/**
+ * Processes in /proc: whether one is alive, which one is the containerd of a configuration file, which ones are shims.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessIdentity {
   pid: number;
-  /** Clock ticks after boot; with the pid it names a process for good, as pids are given again. */
+  /** Clock ticks after boot; identifies a process together with the pid, as pids are reused. */
   startTime: string;
 }
 
 /**
- * The process that runs as `… --config CONFIG` and sees the files that we see: other mount namespaces (lab hosts) have
- * a containerd with the same words. Found without any note of ours, so that a daemon killed at any moment finds it.
+ * The process that runs as `… --config CONFIG` in this mount namespace: other mount namespaces (lab hosts) have a
+ * containerd with the same command line. Found without a pid file, so that it is found after the daemon was killed at
+ * any moment.
  */
 export function findContainerd(configFile: string): ProcessIdentity | undefined {
   const found = pidsWith((words) => words[1] === '--config' && words[2] === configFile && words.length === 4);
@@ -17,7 +20,7 @@ export function findContainerd(configFile: string): ProcessIdentity | undefined 
   return own === undefined ? undefined : identify(own);
 }
 
-/** The shims of one container below the containerd at `socket`: one, but for accidents. */
+/** The shims of one container below the containerd at `socket`: normally one. */
 export function findShims(id: string, socket: string): ProcessIdentity[] {
   const follows = (words: readonly string[], flag: string, value: string): boolean =>
     words[words.indexOf(flag) + 1] === value;
@@ -25,7 +28,7 @@ export function findShims(id: string, socket: string): ProcessIdentity[] {
   return found.flatMap((pid) => identify(pid) ?? []);
 }
 
-/** Those that see the files that we see and whose command line is the one looked for. */
+/** Processes in this mount namespace whose command line matches. */
 function pidsWith(isDesired: (words: readonly string[]) => boolean): number[] {
   const mounts = readlinkSync('/proc/self/ns/mnt');
   return readdirSync('/proc')
@@ -34,7 +37,7 @@ function pidsWith(isDesired: (words: readonly string[]) => boolean): number[] {
     .filter((pid) => isDesired(read(pid, 'cmdline')?.split('\0') ?? []) && linkOf(pid) === mounts);
 }
 
-/** undefined when there is no such process, or only its remains. */
+/** undefined when there is no such process, or only a zombie. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = statOf(pid);
   return stat === undefined || stat.state === 'Z' || stat.state === 'X'
@@ -46,7 +49,7 @@ export const isRunning = (process: ProcessIdentity): boolean => identify(process
 
 const parentOf = (pid: number): number | undefined => statOf(pid)?.parent;
 
-/** proc(5), /proc/PID/stat; the second field may hold blanks and parentheses. */
+/** proc(5), /proc/PID/stat; the second field may contain blanks and parentheses. */
 function statOf(pid: number): { state: string; parent: number; startTime: string } | undefined {
   const text = read(pid, 'stat');
   if (text === undefined) return undefined;
@@ -66,6 +69,6 @@ function linkOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`);
   } catch {
-    return undefined; // it ended meanwhile, or is not ours to look at
+    return undefined; // it ended meanwhile, or may not be read
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The daemon's own containerd: started when it is not there, adopted when it is, started again when it dies.
+ * Supervises the daemon's own containerd: starts it if it is not running, adopts it if it is, restarts it when it dies.
  *
- * It runs in a session of its own and outlives the daemon, as the containers do. There is never a second one: before
- * each start the process table is asked.
+ * It runs in a session of its own and outlives the daemon, as the containers do. There is never a second one: the
+ * process table is searched before each start.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,9 +14,9 @@ import { containerdConfig } from './config-file.ts';
 import { findContainerd, isRunning, type ProcessIdentity } from './process.ts';
 
 export interface SupervisorOptions {
-  /** `containerd` is looked for in PATH. */
+  /** Looked up in PATH. */
   executable: string;
-  /** Absolute folders, made when missing. See ContainerdFiles. */
+  /** Absolute directories, created if missing. See ContainerdFiles. */
   root: string;
   state: string;
   /** Absolute path of the unix socket, at most 100 bytes. */
@@ -28,13 +28,13 @@ export interface SupervisorOptions {
 
 export interface ContainerdSupervisor {
   readonly socket: string;
-  /** The process as last seen; 0 while there is none. */
+  /** The last known process id; 0 while there is none. */
   pid(): number;
-  /** Resolves as soon as containerd answers: at once when it does. Rejects with `unavailable` after the time. */
+  /** Resolves as soon as containerd responds. Rejects with `unavailable` after the timeout. */
   ready(timeoutMs: number): Promise<void>;
-  /** No more looking after: the daemon ends, containerd goes on. */
+  /** Stops supervising: the daemon ends, containerd keeps running. */
   detach(): Promise<void>;
-  /** Ends containerd too. Containers that run go on, without anybody to ask. */
+  /** Ends containerd too. Running containers continue, but cannot be queried. */
   stop(): Promise<void>;
 }
 
@@ -42,11 +42,11 @@ const firstStartMs = 30_000;
 const stopPatienceMs = 10_000;
 const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
-/** Who has lived that long did not fail to start. */
+/** A process that has lived this long counts as started. */
 const healthyAfterMs = 10_000;
 const largestLog = 16 * 1024 * 1024;
 
-/** Returns when containerd answers. Throws `unavailable` with the end of its log when it does not. */
+/** Returns when containerd responds. Throws `unavailable` with the end of its log when it does not. */
 export async function superviseContainerd(options: SupervisorOptions): Promise<ContainerdSupervisor> {
   mkdirSync(options.root, { recursive: true, mode: 0o711 });
   mkdirSync(options.state, { recursive: true, mode: 0o711 });
@@ -56,7 +56,7 @@ export async function superviseContainerd(options: SupervisorOptions): Promise<C
   } catch (error) {
     await supervisor.detach();
     throw new NetyardError('unavailable', `containerd does not start: ${messageOf(error)}${supervisor.logTail()}`, {
-      hint: `Is containerd installed (Debian: apt install containerd)? Its log is ${supervisor.logFile}.`,
+      hint: `install containerd (Debian: apt install containerd), or see its log ${supervisor.logFile}`,
       cause: error,
     });
   }
@@ -75,7 +75,7 @@ class Supervisor implements ContainerdSupervisor {
   #answering = Promise.withResolvers<void>();
   #answers = false;
   #hasAnswered = false;
-  #lastFailure = 'it does not answer';
+  #lastFailure = 'it does not respond';
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -99,7 +99,7 @@ class Supervisor implements ContainerdSupervisor {
       await Promise.race([this.#answering.promise, timeout]);
     } finally {
       late.abort();
-      timeout.catch(() => undefined); // aborted: it has nothing more to say
+      timeout.catch(() => undefined); // aborted: its log adds nothing
     }
   }
 
@@ -121,11 +121,11 @@ class Supervisor implements ContainerdSupervisor {
       const lines = readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-5);
       return `\n  ${lines.join('\n  ')}`;
     } catch {
-      return ''; // it never came to write one
+      return ''; // it wrote no log
     }
   }
 
-  /** One turn is one life of containerd, as far as this daemon sees it. */
+  /** One iteration is the lifetime of one containerd process, as far as this daemon sees it. */
   async #run(): Promise<void> {
     let wait = shortestPauseMs;
     while (!this.#ending.signal.aborted) {
@@ -152,12 +152,12 @@ class Supervisor implements ContainerdSupervisor {
   }
 
   async #noteEnd(): Promise<void> {
-    if (!this.#hasAnswered) this.#answering.reject(new Error(this.#lastFailure)); // the first start: somebody waits
+    if (!this.#hasAnswered) this.#answering.reject(new Error(this.#lastFailure)); // the first start: the caller waits for it
     if (this.#answers) this.#answering = Promise.withResolvers<void>();
     this.#answers = false;
     if (this.#process && isRunning(this.#process)) return void (await this.#sleep(shortestPauseMs));
     this.#process = undefined;
-    this.#options.logger.warn('containerd is not there, starting it again', { reason: this.#lastFailure });
+    this.#options.logger.warn('containerd is not running, restarting it', { reason: this.#lastFailure });
   }
 
   async #start(): Promise<ProcessIdentity> {
@@ -166,7 +166,7 @@ class Supervisor implements ContainerdSupervisor {
     const log = openSync(this.logFile, isLarge(this.logFile) ? 'w' : 'a', 0o640);
     const child = spawn(executable, ['--config', this.#configFile], {
       cwd: '/',
-      detached: true, // a session of its own: it does not die of the daemon's signals
+      detached: true, // a session of its own: the daemon's signals do not end it
       env: { ...env },
       stdio: ['ignore', log, log],
     });
@@ -196,7 +196,7 @@ class Supervisor implements ContainerdSupervisor {
     }
   }
 
-  /** A stream of events that never come: it ends when containerd does. */
+  /** A stream without events: it ends when containerd does. */
   async #untilItBreaks(): Promise<void> {
     const nothing = { filters: ['topic=="/netyard/nothing"'] };
     for await (const _ of this.#client.events.subscribe(nothing, { signal: this.#ending.signal }));
@@ -208,7 +208,7 @@ class Supervisor implements ContainerdSupervisor {
   }
 }
 
-/** SIGTERM, and SIGKILL when that is not enough. */
+/** Sends SIGTERM, and SIGKILL when that is not enough. */
 async function endProcess(process: ProcessIdentity): Promise<void> {
   signal(process, 'SIGTERM');
   const deadline = performance.now() + stopPatienceMs;

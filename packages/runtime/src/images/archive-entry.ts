@@ -1,4 +1,4 @@
-/** One entry of an archive, from what a descriptor holds: header, content, padding. */
+/** One entry of an archive, read from a descriptor: header, content, padding. */
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -27,7 +27,7 @@ import {
   textOf,
 } from '@netyard/core';
 import { getXattr, listXattrs } from '@netyard/kernel';
-import { atFd, inFd, type Place } from '../rootfs/root-paths.ts';
+import { atFd, type EntryLocation, inFd } from '../rootfs/root-paths.ts';
 
 const readLater = promisify(read);
 const writeLater = promisify(write);
@@ -36,23 +36,23 @@ const writeLater = promisify(write);
 const smallFile = 256 * 1024;
 const chunkSize = 256 * 1024;
 /**
- * Pieces up to this size are read in place: handing one to the thread pool takes longer than the read, whose pages are
- * mostly in memory. The caller's time slice is checked between files.
+ * Chunks up to this size are read synchronously: passing one to the thread pool takes longer than the read, whose pages
+ * are mostly in memory. The caller's time slice is checked between files.
  */
 const readInPlace = 64 * 1024;
-/** The most that a file without a size of its own may hold; it waits on disk. */
+/** Maximum content of a file without a size of its own; it is spooled on disk. */
 const largestUnsized = 256 * 1024 * 1024;
 
 /** The first names of files, links, pipes and devices that have several. */
 export class HardLinks {
   readonly #names = new Map<string, string>();
 
-  /** The name that the file has in the archive already. */
+  /** The name that the file already has in the archive. */
   find(stat: BigIntStats): string | undefined {
     return stat.nlink < 2n ? undefined : this.#names.get(keyOf(stat));
   }
 
-  /** Call it when the archive has the file: one that is removed before is in it under none of its names. */
+  /** Call this when the archive contains the file: if it is removed before, none of its names is in the archive. */
   add(stat: BigIntStats, as: string): void {
     if (stat.nlink > 1n) this.#names.set(keyOf(stat), as);
   }
@@ -61,13 +61,13 @@ export class HardLinks {
 const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
 /**
- * Returns the type of the entry; undefined: none was made.
- * @param source where a symbolic link's text can be read; undefined for a folder
+ * Returns the type of the entry; undefined: no entry was written.
+ * @param source where a symbolic link's text can be read; undefined for a directory
  */
 export async function* entryOf(
   as: string,
   held: number,
-  source: Place | undefined,
+  source: EntryLocation | undefined,
   links: HardLinks,
 ): AsyncGenerator<Uint8Array, TarType | undefined> {
   const stat = fstatSync(held, { bigint: true });
@@ -90,7 +90,7 @@ export async function* entryOf(
   return type;
 }
 
-const textAt = ({ folder, name }: Place): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
+const textAt = ({ folder, name }: EntryLocation): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
 
 function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): TarHeader {
   const isDevice = type.endsWith('-device');
@@ -102,7 +102,7 @@ function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): T
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     mtime: stat.mtimeNs,
-    // glibc's major(3) and minor(3), as far as 32 bits go
+    // glibc's major(3) and minor(3), limited to 32 bits
     devmajor: isDevice ? (device >>> 8) & 0xfff : 0,
     devminor: isDevice ? (device & 0xff) | ((device >>> 12) & 0xfff00) : 0,
     xattrs: type === 'file' || type === 'directory' ? xattrsOf(held) : new Map(),
@@ -130,10 +130,10 @@ function xattrsOf(held: number): Map<string, Uint8Array> {
 
 /** `held` is known to be a regular file, so opening it cannot block or have an effect, as that of a device could. */
 async function* fileEntry(base: TarHeader, held: number, stat: BigIntStats): AsyncGenerator<Uint8Array> {
-  const fd = openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would wait for ever
+  const fd = openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would block for ever
   try {
     const size = Number(stat.size);
-    // Without blocks on disk the size may be made up: 0 in proc, a page in sysfs.
+    // Without blocks on disk the size may be artificial: 0 in proc, a page in sysfs.
     const isUnsized = stat.blocks === 0n && size <= 4096;
     if (isUnsized) checkReader(fd, base.name);
     if (size <= smallFile) yield* smallEntry(base, fd, size, isUnsized);
@@ -146,14 +146,14 @@ async function* fileEntry(base: TarHeader, held: number, stat: BigIntStats): Asy
 const PROC_SUPER_MAGIC = 0x9fa0;
 
 /**
- * Some files of proc show the namespaces of who reads them (host name, sysctls of the network, System V IPC): read by
- * the daemon they would be the host's.
+ * Some files of proc show the namespaces of their reader (host name, network sysctls, System V IPC): read by the
+ * daemon, they would show the host's.
  */
 function checkReader(fd: number, name: string): void {
   if (statfsSync(atFd(fd)).type !== PROC_SUPER_MAGIC) return;
   if (!/\/proc\/(?:sys|sysvipc|keys)(?:\/|$)/.test(readlinkSync(atFd(fd)))) return;
   throw new NetyardError('invalid', `${name} depends on the namespaces of its reader and cannot be copied`, {
-    hint: 'read it inside the container: docker exec CONTAINER cat FILE',
+    hint: 'run `docker exec CONTAINER cat FILE`',
   });
 }
 
@@ -170,7 +170,7 @@ async function* smallEntry(base: TarHeader, fd: number, size: number, isUnsized:
   yield encodePadding(content.length);
 }
 
-/** Files of proc have no offset that another read could rely on, so all reads follow each other. */
+/** Files of proc do not support reading at an offset, so they are read sequentially. */
 async function readUpTo(fd: number, most: number): Promise<Buffer> {
   if (most === 0) return Buffer.alloc(0);
   const buffer = Buffer.allocUnsafe(most);
@@ -200,7 +200,7 @@ async function* largeEntry(base: TarHeader, fd: number, size: number): AsyncGene
   yield encodePadding(size);
 }
 
-/** A long file without a size is written to disk to learn it. */
+/** A long file without a size is written to disk to determine it. */
 async function* spooledEntry(base: TarHeader, fd: number, head: Buffer): AsyncGenerator<Uint8Array> {
   const path = join(tmpdir(), `netyard-spool-${randomUUID()}`);
   const spool = openSync(path, 'wx+', 0o600);

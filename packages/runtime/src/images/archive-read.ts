@@ -1,21 +1,21 @@
 /**
- * Makes a tar archive of a file or folder in a container's root (`docker cp`, `export`, volumes) while the container
- * may be changing it: folders are held by descriptor, links are stored and never followed. What a descriptor's stat
- * says of a small file is not believed: it is read first, as files of proc and sysfs have no size of their own.
+ * Creates a tar archive of a file or directory in a container's root (`docker cp`, `export`, volumes) while the
+ * container may be changing it: directories are held by descriptor, links are stored and never followed. The stat size
+ * of a small file is not trusted: it is read first, as files of proc and sysfs have no size of their own.
  */
 import { closeSync, fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
-import { namesIn, openFolder, openName, type Place, splitPath } from '../rootfs/root-paths.ts';
+import { type EntryLocation, namesIn, openFolder, openName, splitPath } from '../rootfs/root-paths.ts';
 import { entryOf, HardLinks } from './archive-entry.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
 
-/** Small pieces are put together up to this size: one message per header would be slow. */
+/** Small chunks are combined up to this size: one message per header would be slow. */
 const chunkSize = 256 * 1024;
 
-/** The archive of a path and what `statInRoot` says of it. Throws `not-found`. */
+/** The archive of a path and its `statInRoot`. Throws `not-found`. */
 export async function readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: Readable }> {
   const stat = statInRoot(root, path);
   if (stat === undefined) throw new NetyardError('not-found', `no such file or directory: ${path}`);
@@ -27,14 +27,16 @@ export async function readArchive(root: string, path: string): Promise<{ stat: P
 }
 
 /**
- * A folder and all in it, with `base` as its own name: '/' and '.' name the top, '' leaves the top's own entry out
- * and gives plain relative names.
+ * A directory and its content, with `base` as its name: '/' and '.' name the top, '' omits the entry of the top and
+ * yields plain relative names.
  */
 export function readTree(root: string, path: string, base: string): Readable {
   return Readable.from(joined(treeArchive(root, path, base)), { objectMode: false });
 }
 
-/** The stream, once its first piece is there: a file that cannot be read fails before anything is answered. */
+/**
+ * Returns the stream once its first chunk is available: a file that cannot be read fails before the response starts.
+ */
 async function started(parts: AsyncGenerator<Uint8Array>): Promise<Readable> {
   const chunks = joined(parts);
   const first = await chunks.next();
@@ -65,7 +67,7 @@ async function* fileArchive(root: string, path: string): AsyncGenerator<Uint8Arr
   yield encodeEnd();
 }
 
-/** A held folder whose names are being gone through. */
+/** An open directory that is being traversed. */
 interface Level {
   folder: number;
   prefix: string;
@@ -75,7 +77,7 @@ interface Level {
 async function* treeArchive(root: string, path: string, base: string): AsyncGenerator<Uint8Array> {
   const links = new HardLinks();
   const levels: Level[] = [];
-  const turn = new TimeSlice();
+  const slice = new TimeSlice();
   const enter = (folder: number, prefix: string): void => {
     levels.push({ folder, prefix, names: [] });
     levels.at(-1)?.names.push(...namesIn(folder).reverse());
@@ -85,7 +87,7 @@ async function* treeArchive(root: string, path: string, base: string): AsyncGene
     enter(top, base === '' || base === '/' ? base : `${base}/`);
     if (base !== '') yield* entryOf(base, top, undefined, links);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      if (turn.isOver) await turn.next();
+      if (slice.isOver) await slice.next();
       const name = level.names.pop();
       if (name === undefined) closeSync(levels.pop()?.folder ?? -1);
       else yield* visit({ folder: level.folder, name }, level.prefix, links, enter);
@@ -97,16 +99,16 @@ async function* treeArchive(root: string, path: string, base: string): AsyncGene
 }
 
 async function* visit(
-  place: Place,
+  location: EntryLocation,
   prefix: string,
   links: HardLinks,
   enter: (folder: number, prefix: string) => void,
 ): AsyncGenerator<Uint8Array> {
-  const as = prefix + place.name;
+  const as = prefix + location.name;
   let held: number | undefined;
   try {
-    held = openName(place.folder, place.name);
-    const type = yield* entryOf(as, held, place, links);
+    held = openName(location.folder, location.name);
+    const type = yield* entryOf(as, held, location, links);
     if (type !== 'directory') return;
     const folder = held;
     held = undefined;
@@ -118,7 +120,7 @@ async function* visit(
   }
 }
 
-/** The same bytes in fewer pieces. */
+/** The same bytes in larger chunks. */
 async function* joined(parts: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let length = 0;

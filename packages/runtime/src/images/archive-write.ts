@@ -1,7 +1,7 @@
 /**
- * Unpacks a tar archive into a folder of a container (`docker cp`, volumes) while the container may be changing it.
- * Every entry's folder is resolved anew inside the root, and nothing is ever followed at an entry's own name, so no
- * link, old or just made, leads out. Owners, modes, times and attributes are the archive's; holes stay holes.
+ * Unpacks a tar archive into a directory of a container (`docker cp`, volumes) while the container may be changing it.
+ * The directory of every entry is resolved inside the root again, and the last name of an entry is never followed, so
+ * no link, old or new, leads out. Owners, modes, times and attributes are the archive's; holes are kept.
  */
 import {
   accessSync,
@@ -50,19 +50,19 @@ import { WriteBatch } from './write-batch.ts';
 import { WrittenNames } from './written-names.ts';
 
 export interface WriteArchiveOptions {
-  /** A folder is never replaced by something else, nor something else by a folder. */
+  /** A directory is never replaced by something else, nor something else by a directory. */
   noOverwriteDirNonDir: boolean;
-  /** `user[:group]` as the root's own passwd and group have it: owns every entry instead of whom the archive names. */
+  /** `user[:group]`, resolved with the root's own passwd and group: owns every entry instead of the archive's owner. */
   owner?: string | undefined;
-  /** The archive's entry for its top sets owner, mode and time of the folder itself. */
+  /** The archive's entry for its top sets owner, mode and time of the directory itself. */
   ownRoot?: boolean;
   limits?: Partial<ArchiveLimits>;
 }
 
 /**
- * @param path an existing folder in the root; a link to one is followed
- * Throws `not-found`; `invalid` when it is no folder, and for damaged archives and entries that lead out. What an
- * archive that exceeds a limit has brought is removed; what it replaced does not come back.
+ * @param path an existing directory in the root; a link to one is followed. Throws `not-found`; `invalid` when it is no
+ * directory, and for damaged archives and entries that lead out. When an archive exceeds a limit, what it created is
+ * removed; what it replaced is not restored.
  */
 export async function writeArchive(
   root: string,
@@ -88,34 +88,34 @@ async function writeEntries(
 ): Promise<void> {
   const meter = new ArchiveMeter(target.options.limits);
   const { stream: plain } = await decompress(stream, meter);
-  const turn = new TimeSlice();
+  const slice = new TimeSlice();
   for await (const entry of tarEntries(plain, meter)) {
-    if (turn.isOver) await turn.next();
+    if (slice.isOver) await slice.next();
     if (owner !== undefined) Object.assign(entry.header, { uid: owner.uid, gid: owner.gid });
     await writeEntry(target, entry).catch((error: unknown) => {
       throw explained(error, `${target.path}/${entry.header.name}`);
     });
   }
-  for (const { place, mtime } of target.folders.toReversed()) {
-    if (turn.isOver) await turn.next();
-    setFolderTime(target, place, mtime);
+  for (const { path, mtime } of target.folders.toReversed()) {
+    if (slice.isOver) await slice.next();
+    setFolderTime(target, path, mtime);
   }
 }
 
 /** Node's own errors name the descriptor; the reader knows the path. */
-function explained(error: unknown, place: string): unknown {
+function explained(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof NetyardError) return error;
   if (!('errno' in error) || typeof error.errno !== 'number') return error;
   const text = getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
-  return new NetyardError('internal', `cannot write ${place.replace(/\/+/g, '/')}: ${text}`, { cause: error });
+  return new NetyardError('internal', `cannot write ${path.replace(/\/+/g, '/')}: ${text}`, { cause: error });
 }
 
 interface Target {
   root: string;
   path: string;
   options: WriteArchiveOptions;
-  /** Times of folders are set last: what is made in them would change them. */
-  folders: { place: string; mtime: bigint }[];
+  /** Times of directories are set last: creating entries in them would change them. */
+  folders: { path: string; mtime: bigint }[];
   written: WrittenNames;
 }
 
@@ -131,7 +131,7 @@ function checkFolder(root: string, path: string): void {
   }
 }
 
-/** Docker's words; what is no part of the root's own file system is a volume or a bind mount. */
+/** Docker's messages; a path outside the root's own file system is a volume or a bind mount. */
 function checkWritable(root: string, folder: number): void {
   try {
     accessSync(atFd(folder), constants.W_OK);
@@ -152,7 +152,7 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
   if (member === '') {
     if (!target.options.ownRoot) return;
     withFd(openFolder(target.root, target.path), (fd) => own(atFd(fd), header));
-    target.folders.push({ place: target.path, mtime: header.mtime });
+    target.folders.push({ path: target.path, mtime: header.mtime });
     return;
   }
   target.written.note(`${target.path}/${member}`, header.type === 'directory');
@@ -165,10 +165,10 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
   } finally {
     closeSync(folder);
   }
-  if (header.type === 'directory') target.folders.push({ place: `${target.path}/${member}`, mtime: header.mtime });
+  if (header.type === 'directory') target.folders.push({ path: `${target.path}/${member}`, mtime: header.mtime });
 }
 
-/** Takes away what the entry replaces. */
+/** Removes what the entry replaces. */
 async function prepareName(target: Target, folder: number, name: string, header: TarHeader): Promise<void> {
   const present = lstatName(folder, name);
   if (present === undefined) return;
@@ -198,17 +198,17 @@ async function writeFile(folder: number, name: string, { header, pieces }: TarEn
   }
 }
 
-/** Everything but regular files. */
+/** Everything except regular files. */
 function makeNode(target: Target, folder: number, name: string, header: TarHeader): void {
-  const place = inFd(folder, name);
+  const path = inFd(folder, name);
   switch (header.type) {
     case 'directory':
-      if (lstatName(folder, name) === undefined) mkdirSync(place, { mode: 0o700 });
+      if (lstatName(folder, name) === undefined) mkdirSync(path, { mode: 0o700 });
       ownName(folder, name, header);
       return;
     case 'symlink':
-      symlinkSync(fsPath(header.linkname), place);
-      lchownSync(place, header.uid, header.gid);
+      symlinkSync(fsPath(header.linkname), path);
+      lchownSync(path, header.uid, header.gid);
       break;
     case 'link':
       linkMember(target, folder, name, header);
@@ -225,7 +225,7 @@ function makeNode(target: Target, folder: number, name: string, header: TarHeade
       break;
     }
     default:
-      throw new NetyardError('invalid', `${header.name} is of a kind that cannot be unpacked`);
+      throw new NetyardError('invalid', `${header.name} has an unsupported type`);
   }
   setTimes(folder, name, header.mtime);
 }
@@ -239,30 +239,30 @@ function linkMember(target: Target, folder: number, name: string, header: TarHea
   withFd(openFolder(target.root, source.parent), (from) => linkSync(inFd(from, source.name), inFd(folder, name)));
 }
 
-/** Owner before mode: a change of owner takes the set-user-id bit away. `place` is the path of a descriptor. */
-function own(place: string, { uid, gid, mode, xattrs }: TarHeader): void {
-  chownSync(place, uid, gid);
-  chmodSync(place, mode & 0o7777);
-  for (const [name, value] of xattrs) setXattrIfPossible(place, name, value);
+/** Owner before mode: changing the owner clears the set-user-id bit. `path` is the path of a descriptor. */
+function own(path: string, { uid, gid, mode, xattrs }: TarHeader): void {
+  chownSync(path, uid, gid);
+  chmodSync(path, mode & 0o7777);
+  for (const [name, value] of xattrs) setXattrIfPossible(path, name, value);
 }
 
-/** Attributes of `trusted.` are the host's and overlayfs' own; a file system without attributes takes the file alone. */
-function setXattrIfPossible(place: string, name: string, value: Uint8Array): void {
+/** Attributes of `trusted.` belong to the host and overlayfs; on a file system without attributes they are dropped. */
+function setXattrIfPossible(path: string, name: string, value: Uint8Array): void {
   if (name.startsWith('trusted.')) return;
   try {
-    setXattr(place, name, value);
+    setXattr(path, name, value);
   } catch (error) {
     if (!hasErrno(error, 'EOPNOTSUPP')) throw error;
   }
 }
 
-/** The same for what must not be opened: held without opening. */
+/** The same for files that must not be opened: referred to without opening. */
 function ownName(folder: number, name: string, header: TarHeader): void {
   withFd(openName(folder, name), (fd) => own(atFd(fd), header));
 }
 
-function setFolderTime(target: Target, place: string, mtime: bigint): void {
-  const { parent, name } = splitPath(place);
+function setFolderTime(target: Target, path: string, mtime: bigint): void {
+  const { parent, name } = splitPath(path);
   withFd(openFolder(target.root, parent), (folder) => {
     const entry = name === '' ? '.' : name;
     if (lstatName(folder, entry)?.isDirectory()) setTimes(folder, entry, mtime);

@@ -1,11 +1,14 @@
 /** The content store that images need; `containerd-blobs.ts` implements it. */
 import type { Descriptor } from '@netyard/engine';
 
-/** What is needed of containerd's content store and diff service. */
+/** The required operations of containerd's content store and diff service. */
 export interface BlobStore {
   info(digest: string): Promise<BlobInfo | undefined>;
   list(): Promise<BlobInfo[]>;
-  /** Ingests under `ref` and commits with these labels; fine when the blob is there already. Fails on a wrong digest or size. */
+  /**
+   * Ingests under `ref` and commits with these labels; no error when the blob exists already. Fails on a wrong digest
+   * or size.
+   */
   write(request: {
     ref: string;
     expectedDigest?: string;
@@ -14,9 +17,9 @@ export interface BlobStore {
     stream: AsyncIterable<Uint8Array>;
   }): Promise<{ digest: string; size: number }>;
   read(digest: string): AsyncIterable<Uint8Array>;
-  /** Fine when it is gone. */
+  /** No error when it does not exist. */
   delete(digest: string): Promise<void>;
-  /** Gives up writes that nobody will finish, by the beginning of their `ref`. */
+  /** Aborts writes that will never be finished, by the prefix of their `ref`. */
   abandonWrites(refPrefix: string): Promise<void>;
   /** Unpacks a layer into `mounts`; returns the digest of the uncompressed tar. */
   apply(

@@ -1,4 +1,4 @@
-/** Reading blobs from a containerd that is only a few messages. */
+/** Reading blobs from a fake containerd of a few messages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerdClient } from '../containerd/client.ts';
@@ -18,7 +18,7 @@ function fakeBlobs() {
   return { blobs: containerdBlobs(client), signals };
 }
 
-test('a reader that leaves early ends the call to containerd', async () => {
+test('a reader that stops early ends the call to containerd', async () => {
   const { blobs, signals } = fakeBlobs();
   for await (const data of blobs.read('sha256:0')) {
     assert.equal(Buffer.from(data).toString(), '0');
@@ -28,7 +28,7 @@ test('a reader that leaves early ends the call to containerd', async () => {
   assert.equal(signals[0]?.aborted, true);
 });
 
-test('a reader that stays gets all of it', async () => {
+test('a reader that does not stop gets all messages', async () => {
   const { blobs } = fakeBlobs();
   let text = '';
   for await (const data of blobs.read('sha256:0')) text += Buffer.from(data).toString();

@@ -12,9 +12,9 @@ import {
 import { WriteAction } from '../containerd/gen/content_pb.ts';
 import type { BlobInfo, BlobStore } from './blob-store.ts';
 
-/** Bigger messages are faster, and containerd takes 16 MiB. */
+/** Larger messages are faster, and containerd accepts 16 MiB. */
 const messageSize = 1024 * 1024;
-/** containerd then looks at the first bytes instead of believing a media type. */
+/** containerd then inspects the first bytes instead of trusting a media type. */
 const detectedLayerType = 'application/vnd.docker.image.rootfs.diff.tar';
 
 export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff'>): BlobStore {
@@ -78,7 +78,7 @@ async function list({ content }: Content): Promise<BlobInfo[]> {
   return blobs;
 }
 
-/** A reader that leaves early ends the call: connect would keep the stream and what has arrived on it for ever. */
+/** A reader that stops early ends the call: connect would keep the stream and the received data for ever. */
 async function* read({ content }: Content, digest: string): AsyncGenerator<Uint8Array> {
   const call = new AbortController();
   try {
@@ -102,16 +102,16 @@ async function write(client: Content, request: WriteRequest): Promise<{ digest: 
   if (failure === undefined) return sum.check();
   await abandon(client, request.ref).catch((second: unknown) => {
     const code = failure instanceof NetyardError ? failure.code : 'internal';
-    const hint = `what was written stays until the next start: ${messageOf(second)}`;
+    const hint = `what was written is kept until the next start: ${messageOf(second)}`;
     throw new NetyardError(code, messageOf(failure), { hint, cause: failure });
   });
   if (!isAlreadyExists(failure)) throw failure;
-  return sum.check(); // somebody else has written the same meanwhile
+  return sum.check(); // another client has written the same blob meanwhile
 }
 
 /**
- * Returns what went wrong. By then containerd has let go of the write: a source that fails ends the messages without
- * a commit and the answer to that is waited for, as a call cut off may still be at work when the write is given up.
+ * Returns the error, if any. By then containerd has released the write: when the source fails, the messages end without
+ * a commit and their answer is awaited, as an aborted call may still be running when the write is aborted.
  */
 async function upload(client: Content, request: WriteRequest, sum: Sum): Promise<unknown> {
   try {
@@ -123,8 +123,8 @@ async function upload(client: Content, request: WriteRequest, sum: Sum): Promise
 }
 
 /**
- * One message per piece and one that commits. The digest is told only there: told first, containerd may take a blob
- * of another of its namespaces without our labels.
+ * One message per chunk and a commit. The digest is sent only with the commit: with an earlier one, containerd may
+ * share a blob of another of its namespaces without our labels.
  */
 async function* messages(
   request: WriteRequest,
@@ -155,7 +155,7 @@ async function* messages(
   }
 }
 
-/** The same bytes in pieces of about a message's size: gRPC takes no message above 16 MiB. */
+/** The same bytes in chunks of about a message's size: gRPC accepts no message above 16 MiB. */
 async function* pieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let length = 0;
@@ -173,20 +173,20 @@ async function* pieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   if (length > 0) yield Buffer.concat(waiting);
 }
 
-/** Digest and size of what passes, held against what is expected. */
+/** Computes digest and size of the data and compares them with the expected ones. */
 class Sum {
   readonly #request: WriteRequest;
   readonly #hash = createHash('sha256');
   #size = 0;
   #result: { digest: string; size: number } | undefined;
-  /** What was wrong with the source, as opposed to containerd's own failures, which end the messages as well. */
+  /** The source's error, as opposed to containerd's own failures, which end the messages as well. */
   failure: unknown;
 
   constructor(request: WriteRequest) {
     this.#request = request;
   }
 
-  /** Throws `invalid` as soon as the announced size is passed: a source without end must not fill the disk. */
+  /** Throws `invalid` as soon as the announced size is exceeded: an endless source must not fill the disk. */
   add(data: Uint8Array): void {
     this.#hash.update(data);
     this.#size += data.length;
@@ -196,7 +196,7 @@ class Sum {
     }
   }
 
-  /** The next piece, counted; undefined at the end and when the source fails. */
+  /** The next chunk, counted; undefined at the end and when the source fails. */
   async next(source: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await source.next();
@@ -209,7 +209,7 @@ class Sum {
     }
   }
 
-  /** What to commit; undefined when the source failed or is not what was announced. */
+  /** What to commit; undefined when the source failed or differs from the announcement. */
   finish(): { digest: string; size: number } | undefined {
     try {
       return this.failure === undefined ? this.check() : undefined;
@@ -219,7 +219,7 @@ class Sum {
     }
   }
 
-  /** Call it when all has passed. Throws `invalid`. */
+  /** Call this at the end of the data. Throws `invalid`. */
   check(): { digest: string; size: number } {
     this.#result ??= { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
     const { expectedDigest, expectedSize } = this.#request;
@@ -234,7 +234,7 @@ class Sum {
   }
 }
 
-/** Tried again for a while: containerd may still be writing down how far the write had come. */
+/** Retried for a while: containerd may still be recording the progress of the write. */
 async function abandon({ content }: Content, ref: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -242,7 +242,7 @@ async function abandon({ content }: Content, ref: string): Promise<void> {
       return;
     } catch (error) {
       if (isNotFound(error)) return;
-      if (isUnavailable(error) || attempt === mostAborts) throw containerdError(error, 'give up a write');
+      if (isUnavailable(error) || attempt === mostAborts) throw containerdError(error, 'abort a write');
       await sleep(20);
     }
   }

@@ -1,9 +1,9 @@
 /**
- * Blobs in containerd's content store and layers in folders of our own (the engine's `ImageContent`).
+ * Blobs in containerd's content store and layers in directories of our own (the engine's `ImageContent`).
  *
- * containerd's garbage collector leaves our blobs alone (label `containerd.io/gc.root`); what is no longer needed is
- * told by the engine. A layer is checked (layer-check.ts), then unpacked by containerd's diff service into a folder
- * without a name, and gets its name when its digest has proved right.
+ * containerd's garbage collector keeps our blobs (label `containerd.io/gc.root`); the engine decides what is no longer
+ * needed. A layer is checked (layer-check.ts), then unpacked by containerd's diff service into a temporary directory,
+ * which is renamed once its digest is verified.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -19,9 +19,9 @@ import { OverlayFolders } from './overlay-folders.ts';
 
 export interface ImageContentOptions {
   containerd: Pick<ContainerdClient, 'content' | 'diff'>;
-  /** Absolute; `overlay` is made below it. */
+  /** Absolute; `overlay` is created below it. */
   dataRoot: string;
-  /** Of one layer; the defaults where not given. */
+  /** Of one layer; each limit has a default. */
   archiveLimits?: Partial<ArchiveLimits>;
 }
 
@@ -29,7 +29,7 @@ const refPrefix = 'netyard-';
 const mediaTypeLabel = 'netyard.media-type';
 const gcRootLabel = 'containerd.io/gc.root';
 
-/** Also removes what an earlier daemon left half-made: call it before anything else is made below the data root. */
+/** Also removes leftovers of an earlier daemon: call it before anything else is created below the data root. */
 export async function openImageContent(options: ImageContentOptions): Promise<ImageContent> {
   const folders = new OverlayFolders(options.dataRoot);
   const blobs = containerdBlobs(options.containerd);
@@ -75,7 +75,7 @@ class ContainerdImageContent implements ImageContent {
     const info = await this.#blobs.info(digest);
     if (!info) throw new NetyardError('not-found', `no such blob: ${digest}`);
     if (info.size > limit) {
-      throw new NetyardError('invalid', `${digest} has ${info.size} bytes where at most ${limit} are allowed`);
+      throw new NetyardError('invalid', `${digest} has ${info.size} bytes, more than the limit of ${limit}`);
     }
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#blobs.read(digest)) chunks.push(chunk);
@@ -101,7 +101,7 @@ class ContainerdImageContent implements ImageContent {
       if (found !== chainId) {
         throw new NetyardError(
           'invalid',
-          `the layer ${layer.digest} holds ${checked.diffId}, which is not what was announced`,
+          `the layer ${layer.digest} has the diff id ${checked.diffId}, which differs from the announced one`,
         );
       }
       if (!this.#folders.hasLayer(chainId)) await this.#apply(layer, parents, chainId, checked);
@@ -115,12 +115,12 @@ class ContainerdImageContent implements ImageContent {
       const diff = join(temporary, 'diff');
       mkdirSync(diff, { mode: 0o755 });
       const lower = parents.map((parent) => this.#folders.diff(parent)).toReversed();
-      // containerd reads the folders out of an overlay's options and mounts nothing
+      // containerd takes the directories from the overlay's options and mounts nothing
       const options = [`upperdir=${diff}`, ...(lower.length > 0 ? [`lowerdir=${lower.join(':')}`] : [])];
       const mounts = [{ type: 'overlay', source: 'overlay', target: '', options }];
       const applied = await this.#blobs.apply(layer, mounts);
       if (applied.digest !== checked.diffId) {
-        throw new NetyardError('internal', `containerd unpacked ${applied.digest} where ${checked.diffId} was checked`);
+        throw new NetyardError('internal', `containerd unpacked ${applied.digest}, expected ${checked.diffId}`);
       }
       await punchHoles(diff, checked.sparse);
       await this.#folders.commitLayer(temporary, chainId, checked.size);

@@ -1,4 +1,4 @@
-/** The pure parts below images: what layers may hold, challenges, insecure registries, modes and paths. */
+/** The pure parts below images: layer checks, challenges, insecure registries, modes and paths. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,7 @@ import { parseChallenges } from './registry/challenge.ts';
 import { findEndpoint, parseInsecureRegistries } from './registry/endpoint.ts';
 import { refusalOf } from './registry/errors.ts';
 
-test('entries of layers', () => {
+test('entries of layers are checked', () => {
   type Values = Parameters<typeof tarHeader>[0];
   const fine: Values[] = [
     { name: './etc/passwd', type: 'file' },
@@ -40,14 +40,14 @@ test('entries of layers', () => {
     assert.throws(() => checkLayerEntry(tarHeader(values)), { code: 'invalid' }, JSON.stringify(values));
 });
 
-test('a layer with more than the disk has is refused, also when it is all holes', async () => {
+test('a layer larger than the free disk space is rejected, even if it consists of holes', async () => {
   const archive = async function* () {
     yield encodeHeader(tarHeader({ name: 'huge', size: 2 ** 50 }));
   };
   await assert.rejects(inspectLayer(archive(), 2 ** 40), /more than the 1099511627776 bytes that are free/);
 });
 
-test('a layer is read through its compression', async () => {
+test('a compressed layer is decompressed and checked', async () => {
   const archive = pack();
   archive.entry({ name: 'a' }, 'x'.repeat(1000));
   archive.entry({ name: 'b', type: 'symlink', linkname: 'a' });
@@ -65,7 +65,7 @@ test('a layer is read through its compression', async () => {
   await assert.rejects(inspectLayer(stream(plain.subarray(0, 700))), { code: 'invalid' });
 });
 
-test('challenges of registries', () => {
+test('challenges of registries are parsed', () => {
   assert.deepEqual(parseChallenges('Basic realm="a, \\"b\\""'), [{ scheme: 'basic', parameters: { realm: 'a, "b"' } }]);
   assert.deepEqual(parseChallenges('Bearer realm="https://x/t",service=s,scope="a:b:pull,push", Basic realm=r'), [
     { scheme: 'bearer', parameters: { realm: 'https://x/t', service: 's', scope: 'a:b:pull,push' } },
@@ -75,7 +75,7 @@ test('challenges of registries', () => {
   assert.deepEqual(parseChallenges('="'), []);
 });
 
-test('which registries are insecure', async () => {
+test('insecure registries match by host, port and range', async () => {
   const given = parseInsecureRegistries(['10.0.0.0/8', 'reg.example:5000', '192.0.2.1']);
   const insecure = async (domain: string) => (await findEndpoint(domain, given, '/nowhere')).insecure;
   for (const domain of ['127.0.0.1:5000', '127.9.9.9', '[::1]:5000', '10.1.2.3', 'reg.example:5000', '192.0.2.1:99']) {
@@ -85,7 +85,7 @@ test('which registries are insecure', async () => {
   assert.throws(() => parseInsecureRegistries(['http://x/']), { code: 'invalid' });
 });
 
-test('refusals in the words of Docker', () => {
+test('registry errors get Docker’s messages', () => {
   const body = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{}}]}';
   const refused = refusalOf(404, body, 'GET x');
   assert.deepEqual([refused.code, refused.message], ['not-found', 'manifest unknown: manifest unknown']);
@@ -97,7 +97,7 @@ test('refusals in the words of Docker', () => {
   assert.equal(refusalOf(401, '', '').code, 'unauthorized');
 });
 
-test('paths and modes for docker cp', () => {
+test('paths and modes for docker cp are converted', () => {
   assert.deepEqual(splitPath('/a/./b/../c/'), { parent: '/a', name: 'c' });
   assert.deepEqual(splitPath('/'), { parent: '/', name: '' });
   assert.deepEqual(splitPath('../../x'), { parent: '/', name: 'x' });

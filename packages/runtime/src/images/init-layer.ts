@@ -1,8 +1,8 @@
 /**
- * The layer between image and container that holds what engines mount over: /etc/hosts and its like, /dev, /proc,
- * /sys. As it is no part of the container's own layer, `docker diff` does not show it. One per chain of layers, as its
- * content depends on nothing else; made at the first container, in a folder of its own, through a mount of the image,
- * so that folders keep the owner and mode that the image gave them.
+ * The layer between image and container with the mount points that engines need: /etc/hosts and the like, /dev, /proc,
+ * /sys. As it is not part of the container's own layer, `docker diff` does not show it. There is one per chain of
+ * layers, as its content depends on nothing else; it is created for the first container, in a directory of its own,
+ * through a mount of the image, so that directories keep the image's owner and mode.
  */
 import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { inFd, lstatName, makeFolders, splitPath, withFd } from '../rootfs/root-
 import type { OverlayFolders } from './overlay-folders.ts';
 import { mountLayers } from './overlay-mount.ts';
 
-const wanted: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
+const entries: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
   { path: '/dev/pts', kind: 'folder' },
   { path: '/dev/shm', kind: 'folder' },
   { path: '/dev/mqueue', kind: 'folder' },
@@ -25,7 +25,7 @@ const wanted: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
   { path: '/etc/mtab', kind: { link: '/proc/mounts' } },
 ];
 
-/** The folder of the init layer of these layers (chain ids, lowest first); made when it is not there. */
+/** The directory of the init layer of these layers (chain ids, lowest first); created if missing. */
 export async function ensureInitLayer(folders: OverlayFolders, layers: readonly string[]): Promise<string> {
   const target = folders.init(layers);
   if (existsSync(target)) return target;
@@ -55,17 +55,17 @@ function fillThroughMount(folders: OverlayFolders, layers: readonly string[], te
   }
 }
 
-/** What is there stays as it is. */
+/** Existing files are kept unchanged. */
 function fill(root: string): void {
-  for (const { path, kind } of wanted) {
+  for (const { path, kind } of entries) {
     const { parent, name } = splitPath(path);
     withFd(makeFolders(root, parent), (folder) => {
       if (lstatName(folder, name) !== undefined) return;
-      const place = inFd(folder, name);
-      if (kind === 'folder') mkdirSync(place, { mode: 0o755 });
+      const entryPath = inFd(folder, name);
+      if (kind === 'folder') mkdirSync(entryPath, { mode: 0o755 });
       else if (kind === 'file')
-        closeSync(openSync(place, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o755));
-      else symlinkSync(kind.link, place);
+        closeSync(openSync(entryPath, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o755));
+      else symlinkSync(kind.link, entryPath);
     });
   }
 }

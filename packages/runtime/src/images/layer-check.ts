@@ -1,8 +1,8 @@
 /**
- * Reads a layer before it is unpacked: its diff id and size, and whether every entry may be unpacked. containerd,
- * which does the unpacking, keeps names inside the layer's folder by itself, but takes `../` for the top, makes any
- * device, and sets the attributes by which overlayfs marks folders; such layers are refused here as Docker refuses
- * names and links that lead out.
+ * Checks a layer before it is unpacked: determines its diff id and size, and whether every entry may be unpacked.
+ * containerd, which unpacks it, keeps names inside the layer's directory by itself, but interprets `../` as the top,
+ * creates any device, and sets the attributes by which overlayfs marks directories; such layers are rejected here, as
+ * Docker rejects names and links that lead out.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -26,7 +26,7 @@ export interface LayerReport {
 
 /**
  * Reads to the end. Throws `invalid`, naming the entry or the limit.
- * @param mostBytes what its files may have together, holes included: unpacking writes holes out first
+ * @param mostBytes limit for all its files together, including holes: unpacking writes holes out first
  */
 export async function inspectLayer(
   stream: AsyncIterable<Uint8Array>,
@@ -63,7 +63,7 @@ export function checkLayerEntry(header: TarHeader): void {
   if (member === undefined) throw refused(`"${header.name}" leads out of the layer`);
   const forbidden = [...header.xattrs.keys()].find((name) => /^(?:trusted|user)\.overlay\./.test(name));
   if (forbidden !== undefined)
-    throw refused(`"${header.name}" has the attribute ${forbidden}, which is overlayfs' own`);
+    throw refused(`"${header.name}" has the attribute ${forbidden}, which is reserved for overlayfs`);
   switch (header.type) {
     case 'file':
     case 'contiguous-file':
@@ -81,11 +81,11 @@ export function checkLayerEntry(header: TarHeader): void {
       if (isHarmlessDevice(header)) return;
       throw refused(`"${header.name}" is a device (${deviceText(header)}) that containers may not open`);
     default:
-      throw refused(`"${header.name}" is of a kind that cannot be unpacked`);
+      throw refused(`"${header.name}" has an unsupported type`);
   }
 }
 
-/** An absolute target is the container's own; a relative one may not climb over the top. */
+/** An absolute target is resolved inside the container; a relative one must not climb above the top. */
 function checkSymlink(member: string, header: TarHeader): void {
   const target = header.linkname;
   if (target.startsWith('/')) return;

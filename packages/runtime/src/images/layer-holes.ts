@@ -1,6 +1,6 @@
 /**
- * Gives the disk space of holes back after a layer was unpacked: containerd writes the holes of sparse files as zeros.
- * Only zeros are given back, so whatever the archive did with a name later, no content changes.
+ * Releases the disk space of holes after a layer was unpacked: containerd writes the holes of sparse files as zeros.
+ * Only zeros are released, so no content changes, even if the archive replaced a name later.
  */
 import { closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
@@ -13,7 +13,7 @@ const chunkSize = 1024 * 1024;
 const zeros = Buffer.alloc(chunkSize);
 /** Smaller ones are not worth the call. */
 const smallestHole = 4096;
-/** What is beyond stays written out: an archive must not fill the memory. */
+/** Further holes stay allocated: an archive must not exhaust memory. */
 const mostHoles = 1_000_000;
 
 export interface SparseFile {
@@ -36,7 +36,7 @@ export class SparseFiles {
   }
 }
 
-/** What is between and after the segments. Pure. */
+/** The gaps between and after the segments. Pure. */
 export function planHoles(segments: readonly Segment[], size: number): Segment[] {
   const holes: Segment[] = [];
   let end = 0;
@@ -47,7 +47,7 @@ export function planHoles(segments: readonly Segment[], size: number): Segment[]
   return holes;
 }
 
-/** @param folder of the unpacked layer, which nobody else uses yet */
+/** @param folder of the unpacked layer, not yet in use */
 export async function punchHoles(folder: string, files: readonly SparseFile[]): Promise<void> {
   const buffer = Buffer.alloc(chunkSize);
   for (const file of files) await punchFile(folder, file, buffer);

@@ -1,7 +1,7 @@
 /**
- * A stopped container's file system with its volumes, bind mounts and network files in their places, for `docker cp`.
- * It is a private bind mount of the overlay, so nothing that is mounted in it shows in the overlay itself, which the
- * container may be started from meanwhile.
+ * A stopped container's file system with its volumes, bind mounts and network files in place, for `docker cp`. It is a
+ * private bind mount of the overlay, so mounts in it are not visible in the overlay itself, with which the container
+ * may be started meanwhile.
  */
 import { closeSync, constants, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,14 +25,14 @@ export async function withMountView<T>(
   work: (root: string) => Promise<T>,
 ): Promise<T> {
   const temporary = folders.makeTemporary();
-  const view = join(temporary, 'merged'); // the name by which a crash's leftovers are unmounted at the next start
+  const view = join(temporary, 'merged'); // the name by which leftovers of a crash are unmounted at the next start
   mkdirSync(view, { mode: 0o700 });
   try {
     fill(view, merged, options);
     return await work(view);
   } finally {
     if (isMountPoint(view)) unmount(view, { lazy: true });
-    rmdirSync(view); // never with what is in it: what is in it may be a volume
+    rmdirSync(view); // never recursively: it may contain a volume
     rmdirSync(temporary);
   }
 }
@@ -47,16 +47,17 @@ function fill(view: string, merged: string, { mounts, readOnlyRoot }: ViewOption
 
 function placeMount(view: string, { source, target, readOnly }: ViewMount): void {
   const found = statSync(source, { throwIfNoEntry: false });
-  if (found === undefined) throw new NetyardError('not-found', `the source of the mount ${target} is gone: ${source}`);
+  if (found === undefined)
+    throw new NetyardError('not-found', `the source of the mount ${target} does not exist: ${source}`);
   withFd(mountPoint(view, target, found.isDirectory()), (fd) => bindMount(source, atFd(fd), { recursive: true }));
-  // The descriptor above holds what is below the new mount; the path leads to the mount itself.
+  // The descriptor above refers to what is below the new mount; the path leads to the mount itself.
   withFd(openInRoot(view, target, O_PATH), (fd) => {
     mount({ target: atFd(fd), flags: mountFlag.private | mountFlag.recursive });
     if (readOnly) mount({ target: atFd(fd), flags: mountFlag.bind | mountFlag.remount | mountFlag.readOnly });
   });
 }
 
-/** Made when it is missing, as at a start. */
+/** Created if missing, as at a start. */
 function mountPoint(view: string, target: string, isFolder: boolean): number {
   try {
     return openInRoot(view, target, O_PATH);

@@ -1,4 +1,4 @@
-/** Looking at a container's files lets others have their turn, and a container that goes on working does not break it. */
+/** Scanning a container's files yields to the event loop and tolerates concurrent changes. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ before(() => {
 });
 after(() => rmSync(top, { recursive: true }));
 
-test('others have their turn', async () => {
+test('the scan yields to the event loop', async () => {
   let turns = 0;
   let looking = true;
   const looked = Promise.all([usedBytes(upper), changesOf(upper, lower)]).finally(() => {
@@ -30,7 +30,7 @@ test('others have their turn', async () => {
   assert.ok(turns > 2, `${turns} turns`);
 });
 
-test('files that are gone when they are looked at were never there', async () => {
+test('files that vanish during the scan are skipped', async () => {
   const looking = Promise.all([usedBytes(upper), changesOf(upper, lower)]);
   rmSync(join(upper, 'many'), { recursive: true });
   const [bytes, changes] = await looking;

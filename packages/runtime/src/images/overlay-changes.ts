@@ -1,9 +1,9 @@
 /**
- * What a container changed against its image, read from overlayfs' upper folder: a character device 0/0 stands for
- * something deleted, an opaque folder hides the one below. linux/Documentation/filesystems/overlayfs.rst
+ * A container's changes against its image, read from overlayfs' upper directory: a character device 0/0 marks a
+ * deletion, an opaque directory hides the one below. linux/Documentation/filesystems/overlayfs.rst
  *
- * There may be a great many files, so others get their turn in between; and a container that runs makes and removes
- * some meanwhile: what is gone when it is looked at was never there.
+ * There may be a great many files, so the scan yields to the event loop; a running container creates and removes some
+ * meanwhile: files that vanish before they are examined are skipped.
  */
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +16,10 @@ export interface FileChange {
   kind: 'modified' | 'added' | 'deleted';
 }
 
-/** @param lower what the container stands on as one tree; sorted by path */
+/** @param lower the container's lower layers as one tree; sorted by path */
 export async function changesOf(upper: string, lower: string): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  await walk({ upper, lower, changes, turn: new TimeSlice() }, '');
+  await walk({ upper, lower, changes, slice: new TimeSlice() }, '');
   return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
@@ -27,7 +27,7 @@ interface Walk {
   upper: string;
   lower: string;
   changes: FileChange[];
-  turn: TimeSlice;
+  slice: TimeSlice;
 }
 
 async function walk(state: Walk, folder: string): Promise<void> {
@@ -43,7 +43,7 @@ async function walk(state: Walk, folder: string): Promise<void> {
 }
 
 async function visit(state: Walk, path: string): Promise<void> {
-  if (state.turn.isOver) await state.turn.next();
+  if (state.slice.isOver) await state.slice.next();
   const stat = lstat(join(state.upper, path));
   if (!stat) return;
   const below = lstat(join(state.lower, path));
@@ -66,18 +66,18 @@ const sameAttributes = (a: Stats, b: Stats): boolean =>
 const isWhiteout = (stat: Stats): boolean => stat.isCharacterDevice() && stat.rdev === 0;
 
 function isOpaque(folder: string): boolean {
-  const value = unlessGone(() => getXattr(folder, 'trusted.overlay.opaque'), undefined);
+  const value = ifPresent(() => getXattr(folder, 'trusted.overlay.opaque'), undefined);
   return value !== undefined && Buffer.from(value).toString() === 'y';
 }
 
 const lstat = (path: string): Stats | undefined =>
-  unlessGone(() => lstatSync(fsPath(path), { throwIfNoEntry: false }), undefined);
+  ifPresent(() => lstatSync(fsPath(path), { throwIfNoEntry: false }), undefined);
 
 const namesIn = (folder: string): string[] =>
-  unlessGone(() => readdirSync(fsPath(folder), 'buffer').map((name) => textOf(name)), []);
+  ifPresent(() => readdirSync(fsPath(folder), 'buffer').map((name) => textOf(name)), []);
 
-/** What a container hides below more folders than a path can name is not counted, as in Docker. */
-function unlessGone<T>(look: () => T, otherwise: T): T {
+/** Entries below more directories than a path can name are not counted, as in Docker. */
+function ifPresent<T>(look: () => T, otherwise: T): T {
   try {
     return look();
   } catch (error) {
@@ -86,12 +86,12 @@ function unlessGone<T>(look: () => T, otherwise: T): T {
   }
 }
 
-/** Bytes in the files of a folder, each counted once. */
+/** Bytes in the files of a directory, each counted once. */
 export async function usedBytes(folder: string): Promise<number> {
   const seen = new Set<number>();
-  const turn = new TimeSlice();
+  const slice = new TimeSlice();
   const count = async (path: string): Promise<number> => {
-    if (turn.isOver) await turn.next();
+    if (slice.isOver) await slice.next();
     const stat = lstat(path);
     if (stat?.isDirectory()) {
       let sum = 0;

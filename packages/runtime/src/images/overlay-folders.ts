@@ -1,12 +1,12 @@
 /**
- * Where layers and containers' file systems are below the data root:
+ * Layout of layers and containers' file systems below the data root:
  *
  *     overlay/layers/HEX/diff      an unpacked layer, by chain id; `size` beside it
- *     overlay/init/HEX             mount points made ready on top of the chain HEX (see init-layer.ts)
+ *     overlay/init/HEX             mount points prepared on top of the chain HEX (see init-layer.ts)
  *     overlay/containers/ID/…      upper, work, merged
- *     overlay/temporary/…          half-made or half-removed folders: what is here after a crash is rubbish
+ *     overlay/temporary/…          half-created or half-removed directories: leftovers after a crash
  *
- * Folders appear under their final name, and leave it, by one rename. Nothing is mounted here.
+ * Directories appear under their final name, and disappear from it, by one rename. Nothing is mounted here.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -23,7 +23,7 @@ import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
 import { removeTree, unmount } from '@netyard/kernel';
 
-/** Folders of one container. */
+/** Directories of one container. */
 export interface ContainerFolders {
   home: string;
   upper: string;
@@ -34,7 +34,7 @@ export interface ContainerFolders {
 export class OverlayFolders {
   readonly root: string;
 
-  /** Makes the folders; nobody but root may look into them, as layers hold set-user-id programs and devices. */
+  /** Creates the directories, accessible by root only, as layers contain set-user-id programs and devices. */
   constructor(dataRoot: string) {
     this.root = join(dataRoot, 'overlay');
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
@@ -43,7 +43,7 @@ export class OverlayFolders {
     }
   }
 
-  /** What the file system of layers has left. */
+  /** Free bytes on the file system of the layers. */
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.root);
     return bavail * bsize;
@@ -73,7 +73,7 @@ export class OverlayFolders {
     }
   }
 
-  /** Puts an unpacked layer in its place; another that came first wins. */
+  /** Moves an unpacked layer to its final path; an existing one is kept. */
   async commitLayer(unpacked: string, chainId: string, size: number): Promise<void> {
     writeFileSync(join(unpacked, 'size'), String(size));
     try {
@@ -105,14 +105,14 @@ export class OverlayFolders {
     return readdirSync(join(this.root, 'containers'));
   }
 
-  /** An empty folder that a crash leaves to `removeTemporary`. */
+  /** An empty directory; after a crash `removeTemporary` deletes it. */
   makeTemporary(): string {
     const folder = join(this.root, 'temporary', randomBytes(8).toString('hex'));
     mkdirSync(folder, { mode: 0o700 });
     return folder;
   }
 
-  /** Removes what a crash left half-made, mounts included. Only for the start, when nothing is being made. */
+  /** Removes leftovers of a crash, mounts included. Only at the start, when nothing is being created. */
   async removeTemporary(): Promise<void> {
     for (const name of readdirSync(join(this.root, 'temporary'))) {
       const folder = join(this.root, 'temporary', name);
@@ -122,7 +122,9 @@ export class OverlayFolders {
     }
   }
 
-  /** Removes a folder in a way that a crash cannot leave half of it under its name. Fine when it is gone. */
+  /**
+   * Removes a directory atomically: a crash cannot leave half of it under its name. No error when it does not exist.
+   */
   async discard(folder: string): Promise<void> {
     if (!existsSync(folder)) return;
     const grave = join(this.root, 'temporary', randomBytes(8).toString('hex'));
@@ -131,7 +133,7 @@ export class OverlayFolders {
   }
 }
 
-/** A mount point is on another device than the folder it is in. */
+/** A mount point is on another device than its parent directory. */
 export function isMountPoint(path: string): boolean {
   const inside = lstatSync(path, { throwIfNoEntry: false });
   return inside !== undefined && inside.dev !== lstatSync(dirname(path)).dev;

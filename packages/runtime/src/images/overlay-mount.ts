@@ -4,7 +4,7 @@ import { isNetyardError } from '@netyard/core';
 import { mountOverlay, O_PATH, type Overlay } from '@netyard/kernel';
 
 /**
- * Mounts, and where the paths of all layers exceed the page that mount(2) takes, names the layers by descriptor
+ * Mounts; where the paths of all layers exceed the page that mount(2) accepts, refers to the layers by descriptor
  * (`/proc/self/fd/N`). Synchronous, so no descriptor is open longer than the call.
  */
 export function mountLayers(overlay: Overlay): void {

@@ -1,4 +1,4 @@
-/** What `docker cp` asks about a path: the X-Docker-Container-Path-Stat header, with Go's idea of file modes. */
+/** The path information of `docker cp`: the X-Docker-Container-Path-Stat header, with Go's file modes. */
 import { constants, fstatSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { textOf } from '@netyard/core';
@@ -6,7 +6,7 @@ import type { PathStat } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
 import { atFd, inFd, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
 
-/** Go's os.FileMode keeps the kind of file in its upper bits. https://pkg.go.dev/io/fs#FileMode */
+/** Go's os.FileMode has the file type in its upper bits. https://pkg.go.dev/io/fs#FileMode */
 const goMode = {
   directory: 0x8000_0000,
   symlink: 0x0800_0000,
@@ -35,16 +35,18 @@ export function goFileMode(mode: number): number {
   return kind + special + (mode & 0o777);
 }
 
-/** Whether a path asks for what a last link points to: it ends in `/` or `/.`. Pure. */
+/** Whether a path refers to the target of a last link: it ends in `/` or `/.`. Pure. */
 export const wantsFolder = (path: string): boolean => /(?:^|\/)\.?$/.test(path);
 
-/** The name a path has in archives and headers: Go's filepath.Base. Pure. */
+/** The name of a path in archives and headers: Go's filepath.Base. Pure. */
 export function baseName(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
   return trimmed === '' ? '/' : (trimmed.split('/').at(-1) ?? '/');
 }
 
-/** Undefined when nothing is there. A last symbolic link is described itself, unless the path ends in a slash. */
+/**
+ * Undefined when the path does not exist. A last symbolic link is described itself, unless the path ends in a slash.
+ */
 export function statInRoot(root: string, path: string): PathStat | undefined {
   try {
     return withFd(openPath(root, path), (fd) => {
@@ -63,17 +65,17 @@ export function statInRoot(root: string, path: string): PathStat | undefined {
   }
 }
 
-/** Holds what a path names; see `statInRoot` for links. */
+/** Opens the object at a path (O_PATH); see `statInRoot` for links. */
 export function openPath(root: string, path: string): number {
   const { parent, name } = splitPath(path);
   if (name === '' || wantsFolder(path)) return openFolder(root, path);
   return withFd(openFolder(root, parent), (folder) => openName(folder, name));
 }
 
-/** The text of a symbolic link, or the path of what a descriptor holds. */
+/** The text of a symbolic link, or the path behind a descriptor. */
 const linkText = (path: string | Buffer): string => textOf(readlinkSync(path, 'buffer'));
 
-/** Where a link leads in the end, as a path inside the root; for a broken one as far as its own text says. */
+/** The final target of a link, as a path inside the root; for a broken one as far as its own text says. */
 function linkTarget(root: string, path: string): string {
   const top = withFd(openFolder(root, '/'), (fd) => linkText(atFd(fd)));
   const inside = (host: string): string => (host === top ? '/' : host.slice(top === '/' ? 0 : top.length));

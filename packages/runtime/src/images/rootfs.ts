@@ -1,7 +1,7 @@
 /**
- * The root file systems of containers: overlay mounts below the data root, and safe ways into them (the engine's
- * `RootFilesystems`). A mount is made by `mount`, or for the length of `withMounted`; a mount that an earlier daemon
- * left for a running container is taken over, and only `unmount` or `remove` ends it.
+ * The root file systems of containers: overlay mounts below the data root, and safe access to their files (the engine's
+ * `RootFilesystems`). A mount is created by `mount`, or for the duration of `withMounted`; a mount that an earlier
+ * daemon left for a running container is adopted, and only `unmount` or `remove` ends it.
  */
 import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,9 +19,9 @@ import { mountLayers } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
 
 export interface RootFilesystemsOptions {
-  /** Absolute; `overlay` is made below it. */
+  /** Absolute; `overlay` is created below it. */
   dataRoot: string;
-  /** Of an archive that `writeArchive` unpacks; the defaults where not given. */
+  /** For archives that `writeArchive` unpacks; each limit has a default. */
   archiveLimits?: Partial<ArchiveLimits>;
   logger?: Logger;
 }
@@ -35,7 +35,7 @@ class OverlayRootFilesystems implements RootFilesystems {
   readonly #limits: Partial<ArchiveLimits>;
   readonly #logger: Logger;
   readonly #queue = new KeyedQueue();
-  /** How many `withMounted` need the mount that they made themselves. */
+  /** Number of `withMounted` calls that use a mount created by one of them. */
   readonly #visitors = new Map<string, number>();
 
   constructor({ dataRoot, archiveLimits = {}, logger = silentLogger }: RootFilesystemsOptions) {
@@ -55,7 +55,7 @@ class OverlayRootFilesystems implements RootFilesystems {
 
   mount(containerId: string, layers: readonly string[]): Promise<string> {
     return this.#queue.run(containerId, () => {
-      this.#visitors.delete(containerId); // whoever visits meanwhile leaves the mount to us
+      this.#visitors.delete(containerId); // a concurrent `withMounted` leaves unmounting to this one
       return this.#ensureMounted(containerId, layers).merged;
     });
   }
@@ -116,7 +116,7 @@ class OverlayRootFilesystems implements RootFilesystems {
     return { merged, made: true };
   }
 
-  /** Uppermost first, as overlayfs wants them. */
+  /** Uppermost first, as overlayfs expects them. */
   #lower(layers: readonly string[]): string[] {
     return [...layers.map((chainId) => this.#folders.diff(chainId)), this.#folders.init(layers)].toReversed();
   }
@@ -144,7 +144,7 @@ class OverlayRootFilesystems implements RootFilesystems {
     return this.#withLowerView(layers, (lower) => changesOf(upper, lower));
   }
 
-  /** What the container stands on, as one read-only tree. */
+  /** The container's lower layers, as one read-only tree. */
   async #withLowerView<T>(layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
     const lower = this.#lower(layers);
     const [only, second] = lower;

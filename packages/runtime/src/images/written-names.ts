@@ -1,6 +1,6 @@
 /**
- * The names that an archive brought into a folder of a container, so that they can be removed again. Of a folder that
- * the archive made only the folder's own name is kept: everything below it goes with it.
+ * The names that an archive created in a directory of a container, so that they can be removed again. For a directory
+ * created by the archive only its own name is recorded: everything below it is removed with it.
  */
 import { closeSync } from 'node:fs';
 import { TimeSlice } from '@netyard/core';
@@ -11,30 +11,30 @@ export class WrittenNames {
   readonly #root: string;
   readonly #names = new Set<string>();
   readonly #folders = new Set<string>();
-  /** Folders that were there before: looked up once. */
+  /** Directories that existed before: looked up once. */
   readonly #present = new Set<string>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Call it before a name is made: notes the uppermost part of its path that is not there yet. */
+  /** Call this before a name is created: records the topmost part of its path that does not exist yet. */
   note(path: string, isFolder: boolean): void {
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     let parent = '';
     for (const [index, part] of parts.entries()) {
-      const place = `${parent}/${part}`;
+      const prefix = `${parent}/${part}`;
       const isLast = index === parts.length - 1;
-      if (this.#folders.has(place)) return;
-      if (!this.#present.has(place)) {
+      if (this.#folders.has(prefix)) return;
+      if (!this.#present.has(prefix)) {
         if (!this.#exists(parent === '' ? '/' : parent, part)) {
-          this.#names.add(place);
-          if (!isLast || isFolder) this.#folders.add(place);
+          this.#names.add(prefix);
+          if (!isLast || isFolder) this.#folders.add(prefix);
           return;
         }
-        if (!isLast) this.#present.add(place);
+        if (!isLast) this.#present.add(prefix);
       }
-      parent = place;
+      parent = prefix;
     }
   }
 
@@ -42,16 +42,16 @@ export class WrittenNames {
     return withFd(openFolder(this.#root, parent), (folder) => lstatName(folder, name) !== undefined);
   }
 
-  /** Removes them all. What the container moved elsewhere meanwhile stays. */
+  /** Removes them all. What the container moved elsewhere meanwhile is kept. */
   async remove(): Promise<void> {
-    const turn = new TimeSlice();
-    for (const place of this.#names) {
-      if (turn.isOver) await turn.next();
-      const { parent, name } = splitPath(place);
+    const slice = new TimeSlice();
+    for (const prefix of this.#names) {
+      if (slice.isOver) await slice.next();
+      const { parent, name } = splitPath(prefix);
       try {
         const folder = openFolder(this.#root, parent);
         try {
-          await removeName(folder, name, turn);
+          await removeName(folder, name, slice);
         } finally {
           closeSync(folder);
         }

@@ -1,7 +1,8 @@
 /**
- * Files below a root folder that somebody else may change at any moment (a running container). Folders are held by
- * descriptor and reached by openat2 (kernel's `openInRoot`), names in them are never followed: `/proc/self/fd/N/NAME`
- * with the calls that leave a last symbolic link alone. Synchronous: few, short calls; descriptors are the caller's.
+ * Access to files below a root directory that another process may change at any moment (a running container).
+ * Directories are held by descriptor and opened with openat2 (kernel's `openInRoot`), names in them are never followed:
+ * `/proc/self/fd/N/NAME` with the calls that do not follow a last symbolic link. Synchronous: few, short calls; the
+ * caller owns the descriptors.
  */
 import {
   closeSync,
@@ -25,23 +26,23 @@ export interface SplitPath {
   name: string;
 }
 
-/** A name in a held folder. */
-export interface Place {
+/** A name in an open directory. */
+export interface EntryLocation {
   folder: number;
   name: string;
 }
 
-/** The path of what a descriptor holds, good for node:fs. */
+/** The path of the object behind a descriptor, usable with node:fs. */
 export function atFd(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
-/** The path of a name in a held folder, good for node:fs, in bytes where the name is not UTF-8. */
+/** The path of a name in an open directory, usable with node:fs; bytes where the name is not UTF-8. */
 export function inFd(fd: number, name: string): string | Buffer {
   return fsPath(`${atFd(fd)}/${name}`);
 }
 
-/** Names in a held folder, in order. */
+/** Names in an open directory, sorted. */
 export function namesIn(folder: number): string[] {
   return readdirSync(atFd(folder), 'buffer')
     .map((name) => textOf(name))
@@ -57,7 +58,7 @@ export function withFd<T>(fd: number, work: (fd: number) => T): T {
   }
 }
 
-/** Parent and last name of a path inside a root. `.` and empty parts are dropped, `..` goes up textually. Pure. */
+/** Parent and last name of a path inside a root. `.` and empty parts are dropped, `..` is resolved textually. Pure. */
 export function splitPath(path: string): SplitPath {
   const parts: string[] = [];
   for (const part of path.split('/')) {
@@ -71,7 +72,7 @@ export function openFolder(root: string, path: string): number {
   return openInRoot(root, path, O_PATH | O_DIRECTORY);
 }
 
-/** A name in a held folder, itself if it is a symbolic link. */
+/** Opens a name in an open directory; a symbolic link itself, not its target. */
 export function openName(folder: number, name: string, flags = 0): number {
   return openSync(inFd(folder, name), O_PATH | O_NOFOLLOW | flags);
 }
@@ -80,7 +81,7 @@ export function lstatName(folder: number, name: string): Stats | undefined {
   return lstatSync(inFd(folder, name), { throwIfNoEntry: false });
 }
 
-/** Opens a folder, making what is missing of the way to it. Symbolic links on the way are followed inside the root. */
+/** Opens a directory, creating it and missing parents. Symbolic links on the way are followed inside the root. */
 export function makeFolders(root: string, path: string, mode = 0o755): number {
   try {
     return openFolder(root, path);
@@ -88,15 +89,15 @@ export function makeFolders(root: string, path: string, mode = 0o755): number {
     if (!hasErrno(error, 'ENOENT')) throw error;
   }
   const { parent, name } = splitPath(path);
-  if (name === '') throw new NetyardError('internal', `root folder ${root} is gone`);
+  if (name === '') throw new NetyardError('internal', `root folder ${root} does not exist`);
   return withFd(makeFolders(root, parent, mode), (folder) => {
     if (lstatName(folder, name) === undefined) mkdirSync(inFd(folder, name), { mode });
     return openFolder(root, path);
   });
 }
 
-/** Removes a name and all below it, never leaving the held folder. Fine when it is gone. */
-export async function removeName(folder: number, name: string, turn = new TimeSlice()): Promise<void> {
+/** Removes a name and all below it, never leaving the open directory. No error when it does not exist. */
+export async function removeName(folder: number, name: string, slice = new TimeSlice()): Promise<void> {
   try {
     unlinkSync(inFd(folder, name));
     return;
@@ -107,8 +108,8 @@ export async function removeName(folder: number, name: string, turn = new TimeSl
   const child = openName(folder, name, O_DIRECTORY);
   try {
     for (const entry of namesIn(child)) {
-      if (turn.isOver) await turn.next();
-      await removeName(child, entry, turn);
+      if (slice.isOver) await slice.next();
+      await removeName(child, entry, slice);
     }
   } finally {
     closeSync(child);

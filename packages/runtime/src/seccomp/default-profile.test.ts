@@ -1,7 +1,7 @@
 /**
- * The default profile beside moby's (github.com/moby/profiles, seccomp/default.json at cd3bed8 of June 2026), syscall by
- * syscall, with conditions on capabilities, arguments and architectures. moby's text is not here: its digests are.
- * NETYARD_MOBY_PROFILE=…/default.json prints the differences to a newer one instead.
+ * Compares the default profile with moby's (github.com/moby/profiles, seccomp/default.json at cd3bed8 of June 2026),
+ * syscall by syscall, with conditions on capabilities, arguments and architectures. moby's text is not included: its
+ * digests are. NETYARD_MOBY_PROFILE=…/default.json prints the differences to a newer one instead.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -15,20 +15,18 @@ const capabilities = [
   ...['SYS_PACCT', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_TIME', 'SYS_TTY_CONFIG'],
 ].map((name) => `CAP_${name}`);
 
-/** Each capability alone, none, and all. */
+/** Each capability by itself, none, and all. */
 const cases: readonly (readonly string[])[] = [[], ...capabilities.map((name) => [name]), capabilities];
 
-/**
- * What moby's profile has besides, on purpose left out: a call of RISC-V, for which there is no Netyard.
- */
+/** In moby's profile only, omitted on purpose: a call of RISC-V, for which there is no Netyard. */
 const leftOut = new Set(['riscv_hwprobe']);
-/** What Netyard's has besides: calls of other architectures, whose names mean nothing where a table lacks them. */
+/** In Netyard's profile only: calls of other architectures, whose names mean nothing where a table lacks them. */
 const foreign: Readonly<Record<string, ReadonlySet<string>>> = {
   x64: new Set(['arm_fadvise64_64', 'arm_sync_file_range', 'breakpoint', 'cacheflush', 'set_tls', 'sync_file_range2']),
   arm64: new Set(['arch_prctl', 'modify_ldt']),
 };
 
-/** One line per syscall and condition, in order. */
+/** One line per syscall and condition, sorted. */
 function linesOf(plan: OciSeccomp, architecture: string): string[] {
   const lines = plan.syscalls.flatMap((rule) =>
     rule.names
@@ -71,17 +69,17 @@ for (const architecture of ['x64', 'arm64']) {
   });
 }
 
-test('clocks can be read by all and set by CAP_SYS_TIME; handles of files are made by all and opened by one', () => {
+test('any container can read clocks, CAP_SYS_TIME sets them; any can create file handles, one capability opens them', () => {
   const allowed = (caps: readonly string[]): ReadonlySet<string> =>
     new Set(planSeccomp(undefined, caps, 'x64').syscalls.flatMap(({ names }) => names));
   const [none, time, search] = [[], ['CAP_SYS_TIME'], ['CAP_DAC_READ_SEARCH']].map(allowed);
-  // adjtimex(2): with nothing to change it only reads, and the kernel asks for CAP_SYS_TIME otherwise
+  // adjtimex(2): without a change it only reads; otherwise the kernel requires CAP_SYS_TIME
   for (const name of ['adjtimex', 'clock_adjtime', 'clock_adjtime64']) assert.ok(none?.has(name), name);
   for (const name of ['clock_settime', 'clock_settime64', 'settimeofday', 'stime']) {
     assert.ok(!none?.has(name), name);
     assert.ok(time?.has(name), name);
   }
-  // open_by_handle_at(2) is the way out of a container; the handle alone opens nothing
+  // open_by_handle_at(2) can leave a container; the handle by itself opens nothing
   assert.ok(none?.has('name_to_handle_at'));
   assert.ok(!none?.has('open_by_handle_at'));
   assert.ok(search?.has('open_by_handle_at'));

@@ -1,6 +1,6 @@
 /**
- * The seccomp filter of a container: Netyard's default one, as strict as Docker's, or a profile of the user's. Pure.
- * See seccomp(2), seccomp_rule_add(3), and the OCI runtime specification, "Seccomp".
+ * The seccomp filter of a container: Netyard's default one, as strict as Docker's, or a user's profile. Pure. See
+ * seccomp(2), seccomp_rule_add(3), and the OCI runtime specification, "Seccomp".
  */
 import { messageOf, NetyardError } from '@netyard/core';
 import { z } from 'zod';
@@ -12,23 +12,23 @@ const ENOSYS = 38;
 const allow = 'SCMP_ACT_ALLOW';
 const refuse = 'SCMP_ACT_ERRNO';
 
-/** Also the 32-bit programs of a 64-bit machine: without their architecture they could not run at all. */
+/** Includes the 32-bit programs of a 64-bit machine: without their architecture they could not run at all. */
 const architectures: Readonly<Record<string, string[]>> = {
   x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
   arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
 };
 
-/** Every CLONE_NEW… flag of clone(2): a thread or child without one is anybody's right. */
+/** Every CLONE_NEW… flag of clone(2): threads and children without one are always allowed. */
 const namespaceFlags = 0x7e020000;
-/** personality(2): Linux, 16-bit uids, no address randomisation for them, and the question. */
+/** personality(2): Linux, 16-bit uids, both without address randomisation, and the query. */
 const personalities = [0x0, 0x0008, 0x20000, 0x20008, 0xffffffff];
-/** Address families that reach the host past every namespace (vsock) or into the kernel's crypto (alg). */
+/** Address families that reach the host past every namespace (vsock) or the kernel's crypto API (alg). */
 const AF_ALG = 38;
 const AF_VSOCK = 40;
 
 /**
- * `profile`: undefined for the default, else the JSON of `--security-opt seccomp=FILE`. Throws `invalid` for a profile
- * that is none.
+ * `profile`: undefined for the default, else the JSON of `--security-opt seccomp=FILE`. Throws `invalid` for an invalid
+ * profile.
  */
 export function planSeccomp(
   profile: string | undefined,
@@ -64,7 +64,10 @@ function planPersonality(): OciSeccompRule[] {
   }));
 }
 
-/** All families but two. Several conditions on one argument would be joined by "and": hence a rule for each range. */
+/**
+ * All families except two. Several conditions on one argument would be combined with "and": hence a rule for each
+ * range.
+ */
 function planSocket(): OciSeccompRule[] {
   const rule = (op: string, value: number): OciSeccompRule => ({
     names: ['socket'],
@@ -74,7 +77,10 @@ function planSocket(): OciSeccompRule[] {
   return [rule('SCMP_CMP_LT', AF_ALG), rule('SCMP_CMP_EQ', AF_ALG + 1), rule('SCMP_CMP_GT', AF_VSOCK)];
 }
 
-/** clone without new namespaces; clone3 hides its flags in memory: ENOSYS makes libraries fall back to clone. */
+/**
+ * clone without new namespaces; clone3 has its flags in memory, where no filter sees them: ENOSYS makes libraries fall
+ * back to clone.
+ */
 function planClone(): OciSeccompRule[] {
   return [
     {
@@ -86,7 +92,7 @@ function planClone(): OciSeccompRule[] {
   ];
 }
 
-/** The format that `--security-opt seccomp=` takes: OCI's, with conditions on capabilities and architectures. */
+/** The format of `--security-opt seccomp=`: OCI's, with conditions on capabilities and architectures. */
 const condition = z.object({ caps: z.array(z.string()).optional(), arches: z.array(z.string()).optional() });
 const custom = z.object({
   defaultAction: z.string(),

@@ -1,8 +1,8 @@
 /**
- * System calls that any container may make, by topic (names as in the kernel's syscall tables; names that an
- * architecture lacks are ignored by libseccomp). What is not here fails with EPERM. Left out on purpose, because they
- * reach beyond the container or open much kernel code for little use: mounting, modules, kexec, namespaces, bpf, perf,
- * keyrings, clocks, swap, quota, userfaultfd, io_uring, raw I/O ports, and the oldest compatibility calls.
+ * System calls allowed in any container, by topic (names as in the kernel's syscall tables; libseccomp ignores names
+ * that an architecture lacks). All others fail with EPERM. Omitted on purpose, because they reach beyond the container
+ * or expose much kernel code for little use: mounting, modules, kexec, namespaces, bpf, perf, keyrings, clocks, swap,
+ * quota, userfaultfd, io_uring, raw I/O ports, and the oldest compatibility calls.
  */
 
 const files =
@@ -94,7 +94,7 @@ export const allowedSyscalls: readonly string[] = [
   ),
 ];
 
-/** Calls that come with a capability: who has it may make them. */
+/** Calls allowed with a capability. */
 export const syscallsByCapability: Readonly<Record<string, string>> = {
   CAP_DAC_READ_SEARCH: 'open_by_handle_at',
   CAP_SYS_ADMIN:

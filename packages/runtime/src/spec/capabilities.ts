@@ -1,4 +1,4 @@
-/** Which capabilities (capabilities(7)) a container gets. Pure. */
+/** The capabilities (capabilities(7)) of a container. Pure. */
 import { allCapabilities, parseCapability } from '@netyard/core';
 
 /** Docker's fourteen. */
@@ -9,7 +9,7 @@ export const defaultCapabilities: readonly string[] = (
   .split(' ')
   .map((name) => `CAP_${name}`);
 
-/** Names in a mask of /proc/PID/status (CapBnd), hexadecimal. */
+/** Names of a mask in /proc/PID/status (CapBnd), hexadecimal. */
 export function parseCapabilityMask(hexadecimal: string): string[] {
   const mask = BigInt(`0x${hexadecimal.trim()}`);
   return allCapabilities.filter((_, number) => (mask >> BigInt(number)) & 1n);
@@ -17,8 +17,8 @@ export function parseCapabilityMask(hexadecimal: string): string[] {
 
 /**
  * `--cap-add` and `--cap-drop` as Docker combines them: with ALL added, all but those dropped; with ALL dropped, only
- * those added; else the default ones, less and more. What `available` (this process's bounding set) lacks is left out
- * of ALL and of privileged, for nobody can give it.
+ * those added; else the default ones, plus added, minus dropped. Capabilities missing from `available` (this process's
+ * bounding set) are omitted from ALL and from privileged, as they cannot be granted.
  */
 export function planCapabilities(
   request: { add: readonly string[]; drop: readonly string[]; privileged: boolean },

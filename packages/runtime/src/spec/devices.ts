@@ -1,8 +1,8 @@
-/** Devices of a container, and what its device cgroup lets it open. Pure; numbers are those of devices.txt. */
+/** Devices of a container, and the rules of its device cgroup. Pure; numbers are those of devices.txt. */
 import { NetyardError } from '@netyard/core';
 import type { OciDevice, OciDeviceRule } from '../oci.ts';
 
-/** A device node of the host, as stat(2) showed it. */
+/** A device node of the host, from stat(2). */
 export interface HostDevice {
   path: string;
   type: 'c' | 'b';
@@ -14,14 +14,14 @@ export interface HostDevice {
   gid: number;
 }
 
-export interface WantedDevice {
+export interface RequestedDevice {
   host: HostDevice;
   pathInContainer: string;
-  /** `rwm` or a part of it. */
+  /** `rwm` or a subset. */
   permissions: string;
 }
 
-/** /dev/null and friends are made by the runtime itself; these rules let them be used. */
+/** The runtime creates /dev/null and the like itself; these rules permit their use. */
 const always: readonly [number, number][] = [
   [1, 3], // null
   [1, 5], // zero
@@ -32,7 +32,7 @@ const always: readonly [number, number][] = [
 ];
 
 export function planDeviceRules(
-  devices: readonly WantedDevice[],
+  devices: readonly RequestedDevice[],
   privileged: boolean,
   more: readonly string[] = [],
 ): OciDeviceRule[] {
@@ -53,16 +53,16 @@ export function planDeviceRules(
   ];
 }
 
-/** `c 10:200 rwm` of `--device-cgroup-rule`; `*` is any number. */
+/** `c 10:200 rwm` of `--device-cgroup-rule`; `*` matches any number. */
 function parseDeviceRule(text: string): OciDeviceRule {
   const [, type = '', major = '', minor = '', access = ''] =
     /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text) ?? [];
   if (type === '') throw new NetyardError('invalid', `invalid device cgroup rule format: '${text}'`);
-  const number = (name: 'major' | 'minor', given: string) => (given === '*' ? {} : { [name]: Number(given) });
+  const number = (name: 'major' | 'minor', text: string) => (text === '*' ? {} : { [name]: Number(text) });
   return { allow: true, type: type as 'a' | 'b' | 'c', ...number('major', major), ...number('minor', minor), access };
 }
 
-export function planDevices(devices: readonly WantedDevice[]): OciDevice[] {
+export function planDevices(devices: readonly RequestedDevice[]): OciDevice[] {
   return devices.map(({ host, pathInContainer }) => ({
     path: pathInContainer,
     type: host.type,

@@ -1,11 +1,11 @@
-/** What is mounted in a container: Docker's default ones, then those asked for. Pure. */
+/** The mounts of a container: Docker's default ones, then those requested. Pure. */
 import type { TaskSpec } from '@netyard/engine';
 import type { OciMount } from '../oci.ts';
 
 const closed = ['nosuid', 'noexec', 'nodev'];
 const defaultShmSize = 64 * 1024 * 1024;
 
-/** `cgroup` inside a private cgroup namespace, or a view of the host's. */
+/** `cgroup` in a private cgroup namespace, or a view of the host's. */
 export function planMounts(spec: TaskSpec, initPath: string): OciMount[] {
   const writable = spec.privileged ? 'rw' : 'ro';
   const asked = spec.mounts.map(
@@ -45,8 +45,8 @@ export function planMounts(spec: TaskSpec, initPath: string): OciMount[] {
 }
 
 /**
- * Mounts pass between host and container only where the root's propagation lets them: see mount_namespaces(7). Without
- * a bind that asks for it, it stays with the runtime's default (private).
+ * Mounts propagate between host and container only as far as the root's propagation allows: see mount_namespaces(7).
+ * Without a bind that requests propagation, the runtime's default (private) applies.
  */
 export function planPropagation(spec: TaskSpec): { rootfsPropagation?: 'rshared' | 'rslave' } {
   const options = spec.mounts.flatMap((mount) => mount.options);
@@ -57,13 +57,16 @@ export function planPropagation(spec: TaskSpec): { rootfsPropagation?: 'rshared'
 
 export const initTarget = '/sbin/docker-init';
 
-/** A folder before what is in it; otherwise the order in which they were given (sort is stable). */
+/** A directory before what is mounted in it; otherwise in the given order (sort is stable). */
 function byDepth(a: OciMount, b: OciMount): number {
   const depth = (mount: OciMount): number => mount.destination.split('/').filter(Boolean).length;
   return depth(a) - depth(b);
 }
 
-/** A new sysfs shows the devices of its network namespace; that of the host must be bound (mount(8) refuses a new one). */
+/**
+ * A new sysfs shows the devices of its network namespace; with the host's namespace it must be a bind mount (the kernel
+ * rejects a new one).
+ */
 function sysMount(spec: TaskSpec, writable: string): OciMount {
   if (spec.netnsPath === undefined) {
     return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', writable, ...closed] };

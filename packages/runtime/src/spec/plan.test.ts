@@ -36,7 +36,7 @@ test('the default capabilities are the mask a80425fb', () => {
   assert.deepEqual(planSpec(task(), facts, root).process.capabilities.bounding.sort(), [...defaultCapabilities].sort());
 });
 
-test('--cap-add and --cap-drop', () => {
+test('--cap-add and --cap-drop combine as in Docker', () => {
   const plan = (add: string[], drop: string[], privileged = false) =>
     planCapabilities({ add, drop, privileged }, facts.available);
   assert.ok(plan(['net_admin'], []).includes('CAP_NET_ADMIN'));
@@ -44,20 +44,20 @@ test('--cap-add and --cap-drop', () => {
   assert.deepEqual(plan([], ['ALL']), []);
   assert.deepEqual(plan(['chown'], ['all']), ['CAP_CHOWN']);
   assert.ok(!plan(['ALL'], ['SYS_ADMIN']).includes('CAP_SYS_ADMIN'));
-  assert.ok(!plan([], [], true).includes('CAP_SYS_RESOURCE'), 'what this process lacks it cannot give');
+  assert.ok(!plan([], [], true).includes('CAP_SYS_RESOURCE'), 'capabilities that this process lacks are not granted');
   assert.throws(
     () => plan(['fly'], []),
     (error) => isNetyardError(error, 'invalid') && /unknown capability: "CAP_FLY"/.test(error.message),
   );
 });
 
-test('another user keeps capabilities in the bounding set only', () => {
+test('another user has capabilities in the bounding set only', () => {
   const { capabilities } = planSpec(task({ user: 'www' }), facts, { ...root, uid: 33 }).process;
   assert.deepEqual(capabilities.effective, []);
   assert.equal(capabilities.bounding.length, defaultCapabilities.length);
 });
 
-test('namespaces: joined, private, and the host’s', () => {
+test('namespaces are joined, private, or the host’s', () => {
   const types = (spec: TaskSpec) => planSpec(spec, facts, root).linux.namespaces.map((one) => one.type);
   assert.deepEqual(types(task()), ['mount', 'network', 'uts', 'pid', 'ipc', 'cgroup']);
   assert.deepEqual(types(task({ netnsPath: undefined, pidNamespace: 'host', ipcNamespace: 'host' })), [
@@ -72,7 +72,7 @@ test('namespaces: joined, private, and the host’s', () => {
   );
 });
 
-test('mounts: what was asked for stands in place of a default, folders before what is in them', () => {
+test('a requested mount replaces a default one, and directories are mounted before their content', () => {
   const spec = task({
     init: true,
     mounts: [
@@ -95,7 +95,7 @@ test('privileged: nothing hidden, no filter, all devices', () => {
   assert.deepEqual(linux.resources.devices, [{ allow: true, access: 'rwm' }]);
 });
 
-test('limits: none asked, none set; swap is twice the memory as with Docker, where the kernel counts it', () => {
+test('limits are set only on request; swap is twice the memory as in Docker, if the kernel counts it', () => {
   assert.deepEqual(planLimits({}, facts.cgroups), {});
   assert.deepEqual(planLimits({ memory: 1e8, cpuQuota: 50000, cpuPeriod: 100000, pidsLimit: 9 }, facts.cgroups), {
     memory: { limit: 1e8, swap: 2e8 },
@@ -107,11 +107,11 @@ test('limits: none asked, none set; swap is twice the memory as with Docker, whe
   });
 });
 
-test('limits of single devices carry the numbers of their nodes; swappiness and real-time budgets', () => {
+test('limits of single devices have the numbers of their nodes; swappiness and real-time limits are set', () => {
   const disk = [{ path: '/dev/vda', value: 100 }];
-  const wanted = { swappiness: 0, cpuRealtimePeriod: 1000, cpuRealtimeRuntime: 900, weightDevices: disk };
+  const requested = { swappiness: 0, cpuRealtimePeriod: 1000, cpuRealtimeRuntime: 900, weightDevices: disk };
   const devices = new Map([['/dev/vda', { major: 254, minor: 0 }]]);
-  const limits = planLimits({ ...wanted, readBytesPerSecond: disk, writesPerSecond: disk }, facts.cgroups, devices);
+  const limits = planLimits({ ...requested, readBytesPerSecond: disk, writesPerSecond: disk }, facts.cgroups, devices);
   assert.deepEqual(limits, {
     memory: { swappiness: 0 },
     cpu: { realtimePeriod: 1000, realtimeRuntime: 900 },
@@ -123,7 +123,7 @@ test('limits of single devices carry the numbers of their nodes; swappiness and 
   });
 });
 
-test('rules of --device-cgroup-rule come behind the default ones; a star is any number', () => {
+test('rules of --device-cgroup-rule follow the default ones; a star matches any number', () => {
   const rules = planSpec(task({ deviceRules: ['c 10:200 rwm', 'b *:3 r'] }), facts, root).linux.resources.devices ?? [];
   assert.deepEqual(rules.slice(-2), [
     { allow: true, type: 'c', major: 10, minor: 200, access: 'rwm' },
@@ -131,17 +131,17 @@ test('rules of --device-cgroup-rule come behind the default ones; a star is any 
   ]);
 });
 
-test('a profile of AppArmor is in the specification where the host has AppArmor', () => {
+test('an AppArmor profile is in the specification if the host has AppArmor', () => {
   const profile = (appArmor: boolean) =>
     planSpec(task({ apparmorProfile: 'web' }), { ...facts, appArmor }, root).process.apparmorProfile;
   assert.deepEqual([profile(true), profile(false)], ['web', undefined]);
 });
 
-test('the score for the kernel’s killer is what was asked for, not the daemon’s', () => {
-  const score = (wanted: number, own: number) =>
-    planSpec(task({ oomScoreAdj: wanted }), { ...facts, oomScoreAdj: own }, root).process.oomScoreAdj;
+test('the OOM score is the requested one, not the daemon’s', () => {
+  const score = (requested: number, own: number) =>
+    planSpec(task({ oomScoreAdj: requested }), { ...facts, oomScoreAdj: own }, root).process.oomScoreAdj;
   assert.equal(score(0, -900), 0);
-  assert.equal(score(0, 100), undefined, 'lowering it is not everybody’s right');
+  assert.equal(score(0, 100), undefined, 'lowering the OOM score needs a privilege');
   assert.equal(score(500, 100), 500);
 });
 
@@ -153,7 +153,7 @@ test('a domain name is part of the host name, and a setting of its own', () => {
   assert.deepEqual([shared.hostname, shared.linux.sysctl?.['kernel.domainname']], [undefined, undefined]);
 });
 
-test('mounts pass to and from the host only when a bind asks for it', () => {
+test('mounts propagate to and from the host only when a bind requests it', () => {
   const propagation = (...options: string[]) =>
     planSpec(task({ mounts: [{ type: 'bind', source: '/a', target: '/a', options }] }), facts, root).linux
       .rootfsPropagation;
@@ -162,14 +162,14 @@ test('mounts pass to and from the host only when a bind asks for it', () => {
   assert.equal(propagation('rbind', 'rslave'), 'rslave');
 });
 
-test('masked paths: Docker’s, or those given', () => {
+test('masked paths are Docker’s, or those given', () => {
   const masked = (more: Partial<TaskSpec>) => planSpec(task(more), facts, root).linux.maskedPaths ?? [];
   assert.ok(masked({}).includes('/proc/interrupts') && masked({}).includes(facts.thermalPaths[0] ?? ''));
   assert.deepEqual(masked({ maskedPaths: ['/x'] }), ['/x']);
   assert.deepEqual(masked({ privileged: true }), []);
 });
 
-test('users by name and number, with groups', () => {
+test('users are resolved by name and number, with groups', () => {
   const files = {
     passwd: 'root:x:0:0:root:/root:/bin/sh\nwww:x:33:34::/var/www:/bin/false\n',
     group: 'root:x:0:\nwww:x:34:\nadm:x:4:www,other\n99:x:7:\n',
@@ -181,14 +181,14 @@ test('users by name and number, with groups', () => {
   assert.deepEqual(resolveUser('1000:1001', [], files), { uid: 1000, gid: 1001, additionalGids: [1001], home: '/' });
   assert.deepEqual(resolveUser('5', [], { passwd: '', group: '' }).uid, 5);
   assert.throws(
-    () => resolveUser('nobody', [], files),
-    /unable to find user nobody: no matching entries in passwd file/,
+    () => resolveUser('missing', [], files),
+    /unable to find user missing: no matching entries in passwd file/,
   );
   assert.throws(() => resolveUser('www:none', [], files), /unable to find group none/);
   assert.throws(() => resolveUser('9999999999', [], files), /must be in range/);
 });
 
-test('digits are an id, whatever passwd and group call by that name', () => {
+test('digits are an id, even if passwd and group use them as a name', () => {
   const files = {
     passwd:
       'root:x:0:0:root:/root:/bin/sh\n1234:x:0:0::/root:/bin/sh\n77:x:88:88::/h77:/bin/sh\nweb:x:1234:50::/web:\n',
@@ -207,7 +207,7 @@ test('digits are an id, whatever passwd and group call by that name', () => {
   assert.deepEqual(of(':extra'), { uid: 0, gid: 9, additionalGids: [9], home: '/root' });
 });
 
-test('ids out of range are refused wherever they come from', () => {
+test('ids out of range are rejected, whatever their source', () => {
   const files = {
     passwd: 'far:x:4294967296:0::/:\nneg:x:-1:0::/:\nodd:x:1:2147483648::/:\n',
     group: 'g:x:4294967295:\n',
@@ -230,7 +230,7 @@ test('ids out of range are refused wherever they come from', () => {
   assert.throws(() => resolveUser('neg', [], files), /unable to find user neg/); // no number: the line is invalid
 });
 
-test('odd lines of passwd and group neither make anybody root nor get in the way', () => {
+test('invalid lines of passwd and group are skipped and make no user root', () => {
   const passwd =
     '\n:\n::::\nempty:x:::::\nnouid:x\n\0x:y\ncr:x:7:8::/cr:/bin/sh\r\n#c:x:0:0::/:\n  last:x:9:9::/last:/bin/sh';
   const files = { passwd, group: `cr:x:70:cr\r\nshort\nhuge:x:71:${'u,'.repeat(50_000)}last\nend:x:72:last` };
@@ -241,7 +241,7 @@ test('odd lines of passwd and group neither make anybody root nor get in the way
   assert.throws(() => resolveUser('cr:short', [], files), /unable to find group short/);
 });
 
-test('the default filter: what is dangerous is not in it, and comes with its capability', () => {
+test('the default filter omits dangerous system calls and adds them with their capability', () => {
   const names = (capabilities: readonly string[]) =>
     new Set(
       planSeccomp(undefined, capabilities, 'x64')
@@ -259,7 +259,7 @@ test('the default filter: what is dangerous is not in it, and comes with its cap
   assert.equal(new Set(allowedSyscalls).size, allowedSyscalls.length);
 });
 
-test('clone without capability: no new namespaces; clone3 does not exist; vsock and alg sockets are refused', () => {
+test('without a capability clone creates no namespaces, clone3 does not exist, and vsock and alg sockets are rejected', () => {
   const { syscalls } = planSeccomp(undefined, defaultCapabilities, 'x64');
   const clone = syscalls.find((rule) => rule.names.includes('clone'));
   assert.deepEqual(clone?.args, [{ index: 0, value: 0x7e020000, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]);
@@ -267,7 +267,7 @@ test('clone without capability: no new namespaces; clone3 does not exist; vsock 
   assert.equal(syscalls.filter((rule) => rule.names.includes('socket')).length, 3);
 });
 
-test('a profile of the user’s: conditions are resolved, rubbish is refused', () => {
+test('a user’s profile has its conditions resolved; an invalid one is rejected', () => {
   const profile = JSON.stringify({
     defaultAction: 'SCMP_ACT_ERRNO',
     archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }],

@@ -1,34 +1,34 @@
 /**
- * `planSpec`: a task as the engine wants it → the OCI runtime specification. Pure; what depends on the host comes in
- * as facts, who the process is has been looked up in the container's own files.
+ * `planSpec`: converts the engine's task to the OCI runtime specification. Pure; facts about the host are passed in,
+ * and the user is already resolved with the container's own files.
  */
 import { defaultMaskedPaths, defaultReadonlyPaths, NetyardError } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import type { OciNamespace, OciProcess, OciResources, OciSpec } from '../oci.ts';
 import { planSeccomp } from '../seccomp/plan.ts';
 import { planCapabilities } from './capabilities.ts';
-import { planDeviceRules, planDevices, type WantedDevice } from './devices.ts';
+import { planDeviceRules, planDevices, type RequestedDevice } from './devices.ts';
 import { type BlockDevices, type CgroupFacts, planLimits } from './limits.ts';
 import { initTarget, planMounts, planPropagation } from './mounts.ts';
 import type { ProcessUser } from './user.ts';
 
 export interface HostFacts {
-  /** Capabilities that this process could give at all. */
+  /** Capabilities that this process could grant at all. */
   available: readonly string[];
   /** Node's `process.arch`. */
   architecture: string;
   /** Of tini or docker-init, for `--init`. */
   initPath: string;
   /** For `--device`, and all of /dev for `--privileged`. */
-  devices: readonly WantedDevice[];
+  devices: readonly RequestedDevice[];
   cgroups: CgroupFacts;
-  /** Of the limits for single devices. */
+  /** Devices that limits refer to. */
   blockDevices?: BlockDevices;
-  /** Whether AppArmor is on: without it a profile is an error. */
+  /** Whether AppArmor is enabled: otherwise a profile is an error. */
   appArmor?: boolean;
-  /** Our own: what a container would have if its specification said nothing. */
+  /** The daemon's own: a container's value if its specification sets none. */
   oomScoreAdj: number;
-  /** Of each CPU: they tell of the load of others, see defaultMaskedPaths. */
+  /** Of each CPU: they reveal the load of others, see defaultMaskedPaths. */
   thermalPaths: readonly string[];
 }
 
@@ -60,13 +60,13 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
   };
 }
 
-/** As Docker: the kernel's host name is the fully qualified one when a domain was given. */
+/** As in Docker: the kernel's host name is the fully qualified one when a domain is given. */
 const fullHostname = ({ hostname, domainname }: TaskSpec): string =>
   domainname === '' ? hostname : `${hostname}.${domainname}`;
 
 function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], facts: HostFacts): OciProcess {
   const args = spec.init ? [initTarget, '--', ...spec.args] : spec.args;
-  // A process of another user has them only in the bounding set, for programs with file capabilities; as Docker.
+  // A process of another user has them only in the bounding set, for programs with file capabilities; as in Docker.
   const held = user.uid === 0 ? capabilities : [];
   return {
     terminal: spec.tty,
@@ -84,14 +84,14 @@ function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], 
 }
 
 /**
- * A daemon that the kernel is to spare (a negative score) does not pass that on to its containers. A higher score of
- * ours is passed on unless asked otherwise: lowering it takes CAP_SYS_RESOURCE.
+ * Containers do not inherit a negative score, which protects the daemon from the OOM killer. A positive score of the
+ * daemon is inherited unless requested otherwise: lowering it requires CAP_SYS_RESOURCE.
  */
-function planOomScore(wanted: number, own: number): { oomScoreAdj?: number } {
-  return wanted === 0 && own > 0 ? {} : { oomScoreAdj: wanted };
+function planOomScore(requested: number, own: number): { oomScoreAdj?: number } {
+  return requested === 0 && own > 0 ? {} : { oomScoreAdj: requested };
 }
 
-/** HOME is the user's unless it was given. */
+/** HOME is the user's unless it is set. */
 export function withHome(env: readonly string[], home: string): string[] {
   return env.some((entry) => entry.startsWith('HOME=')) ? [...env] : [...env, `HOME=${home}`];
 }
@@ -102,9 +102,9 @@ function planUlimit(limit: { name: string; soft: number; hard: number }): { type
 }
 
 function planNamespaces(spec: TaskSpec): OciNamespace[] {
-  const shared = (type: 'pid' | 'ipc', wanted: TaskSpec['pidNamespace']): OciNamespace[] => {
-    if (wanted === 'host') return [];
-    return [wanted === 'private' ? { type } : { type, path: wanted.path }];
+  const shared = (type: 'pid' | 'ipc', requested: TaskSpec['pidNamespace']): OciNamespace[] => {
+    if (requested === 'host') return [];
+    return [requested === 'private' ? { type } : { type, path: requested.path }];
   };
   return [
     { type: 'mount' },
@@ -116,7 +116,7 @@ function planNamespaces(spec: TaskSpec): OciNamespace[] {
   ];
 }
 
-/** What Docker sets so that an ordinary user in a container can ping and bind low ports, and what was asked for. */
+/** Docker's defaults, so that an ordinary user in a container can ping and bind low ports, and the requested ones. */
 function planSysctls(spec: TaskSpec): Record<string, string> {
   const domain = spec.domainname !== '' && spec.utsNamespace === 'private';
   const own = { ...(domain ? { 'kernel.domainname': spec.domainname } : {}), ...spec.sysctls };
@@ -135,7 +135,7 @@ function planResources(spec: TaskSpec, facts: HostFacts): OciResources {
   };
 }
 
-/** `--device`: `rwm` or a part of it. */
+/** `--device`: `rwm` or a subset. */
 export function checkDevicePermissions(permissions: string): void {
   if (!/^[rwm]{0,3}$/.test(permissions)) throw new NetyardError('invalid', `invalid device mode: ${permissions}`);
 }

@@ -1,4 +1,4 @@
-/** `-u`, resolved against the container's own passwd(5) and group(5). Pure: the texts of both come in. */
+/** Resolves `-u` with the container's own passwd(5) and group(5). Pure: the texts of both are passed in. */
 import { NetyardError } from '@netyard/core';
 
 export interface ProcessUser {
@@ -9,7 +9,7 @@ export interface ProcessUser {
 }
 
 export interface UserFiles {
-  /** Text of /etc/passwd, '' where there is none. */
+  /** Text of /etc/passwd, '' if missing. */
   passwd: string;
   group: string;
 }
@@ -30,7 +30,7 @@ interface GroupEntry {
 const highestId = 2 ** 31 - 1;
 const outOfRange = (): NetyardError => new NetyardError('invalid', `uids and gids must be in range 0-${highestId}`);
 
-/** Fields of each line. White space around a line (a CR before the line feed) does not count; as glibc and runc. */
+/** Fields of each line. White space around a line (a CR before the line feed) is ignored, as in glibc and runc. */
 const linesOf = (text: string): string[][] =>
   text
     .split('\n')
@@ -39,8 +39,8 @@ const linesOf = (text: string): string[][] =>
     .map((line) => line.split(':'));
 
 /**
- * A number field of a file. runc reads 0 where there is no number. For a group that is kept; a line without a uid is
- * ignored, because it would make its name root.
+ * A numeric field of a file. runc reads 0 for a missing number. For a group that is kept; a line without a uid is
+ * ignored, because it would make its user root.
  */
 function fieldId(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined;
@@ -61,7 +61,7 @@ function parseGroup(text: string): GroupEntry[] {
   });
 }
 
-/** Digits are an id, whatever the files call by that name. A sign is read like runc does: -1 is out of range. */
+/** Digits are an id, even if the files use them as a name. A sign is parsed as in runc: -1 is out of range. */
 function parseId(text: string): number | undefined {
   if (!/^[+-]?\d+$/.test(text)) return undefined;
   return inRange(Number(text));
@@ -73,9 +73,9 @@ function inRange(id: number): number {
 }
 
 /**
- * `''` is root; `name`, `uid`, `name:group`, `uid:gid` and mixtures. The passwd entry of the name or id brings the
- * group, the home directory and, unless a group is given, its supplementary groups; an id without an entry stands for
- * itself. Throws `invalid` with the messages of Docker and runc.
+ * `''` is root; `name`, `uid`, `name:group`, `uid:gid` and mixtures. The passwd entry of the name or id provides the
+ * group, the home directory and, unless a group is given, the supplementary groups; an id needs no entry. Throws
+ * `invalid` with the messages of Docker and runc.
  */
 export function resolveUser(text: string, groupAdd: readonly string[], files: UserFiles): ProcessUser {
   const [userText = '', groupText = ''] = text.split(':');

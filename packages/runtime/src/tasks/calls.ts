@@ -1,4 +1,4 @@
-/** Calls to containerd that outlive its restart where that is safe, with failures in the words of this house. */
+/** Calls to containerd, repeated after its restart where that is safe, with NetyardErrors. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ContainerdClient, containerdError, isUnavailable, wasNeverSent } from '../containerd/client.ts';
 
@@ -9,23 +9,23 @@ export class Calls {
   readonly client: ContainerdClient;
   readonly #ready: ((timeoutMs: number) => Promise<void>) | undefined;
 
-  /** `ready`: how to wait for containerd; without it containerd is asked again and again. */
+  /** `ready`: waits for containerd; without it containerd is polled. */
   constructor(client: ContainerdClient, ready: ((timeoutMs: number) => Promise<void>) | undefined) {
     this.client = client;
     this.#ready = ready;
   }
 
-  /** A call that changes something: made once. Only when it did not even reach containerd it is made again. */
+  /** A call with side effects: made once. It is repeated only if it did not reach containerd. */
   async once<T>(doing: string, call: () => Promise<T>): Promise<T> {
     return this.#attempt(doing, call, wasNeverSent);
   }
 
-  /** A call that may be made twice. */
+  /** A call that may be repeated. */
   async repeatable<T>(doing: string, call: () => Promise<T>): Promise<T> {
     return this.#attempt(doing, call, isUnavailable);
   }
 
-  /** Resolves when containerd answers. Throws `unavailable`. */
+  /** Resolves when containerd responds. Throws `unavailable`. */
   async ready(): Promise<void> {
     if (this.#ready) return this.#ready(answerWithinMs);
     const deadline = performance.now() + answerWithinMs;
@@ -48,7 +48,7 @@ export class Calls {
       } catch (error) {
         if (!mayRepeat(error) || performance.now() > deadline) throw containerdError(error, doing);
       }
-      await pause(askEveryMs); // its supervisor notices its end a moment later
+      await pause(askEveryMs); // its supervisor detects its end a moment later
       await this.ready();
     }
   }

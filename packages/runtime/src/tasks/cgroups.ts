@@ -1,4 +1,4 @@
-/** The cgroups of containers, v1 and v2: where they are, and taking away what a crash left of them. */
+/** The cgroups of containers, v1 and v2: their paths, and removing what a crash left of them. */
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,11 +9,11 @@ export interface CgroupMounts {
   version: '1' | '2';
   /** v1: mount point by controller (`memory`, `cpu`, … and `name=systemd`). v2: one, under ''. */
   mountPoints: ReadonlyMap<string, string>;
-  /** v1 with v2 beside it: where that is mounted. */
+  /** v1 with v2 beside it: the mount point of v2. */
   unified?: string;
 }
 
-/** What /proc/self/mountinfo (proc(5)) says of them. A v2 hierarchy beside v1 ones has no controllers: v1. Pure. */
+/** Parses /proc/self/mountinfo (proc(5)). A v2 hierarchy beside v1 ones has no controllers and counts as v1. Pure. */
 export function parseCgroupMounts(mountinfo: string): CgroupMounts {
   const found = mountinfo.split('\n').map((line) => {
     const [left = '', right = ''] = line.split(' - ');
@@ -36,7 +36,10 @@ export function readCgroupMounts(): CgroupMounts & CgroupFacts {
   return { ...mounts, countsSwap: countsSwap(mounts) };
 }
 
-/** The root of v2 has no limits: there our own group is asked, and where we are in the root it is taken for granted. */
+/**
+ * The root of v2 has no limits: checks the daemon's own group; if the daemon is in the root, assumes that swap is
+ * counted.
+ */
 function countsSwap(mounts: CgroupMounts): boolean {
   if (mounts.version === '1') {
     const memory = mounts.mountPoints.get('memory');
@@ -48,7 +51,10 @@ function countsSwap(mounts: CgroupMounts): boolean {
   return existsSync(join(folder, 'memory.swap.max'));
 }
 
-/** Folder of a container's group in one hierarchy; undefined when that is not mounted. `controller` matters in v1 only. */
+/**
+ * Directory of a container's group in one hierarchy; undefined when that is not mounted. `controller` matters in v1
+ * only.
+ */
 export function cgroupFolder(mounts: CgroupMounts, controller: string, cgroupPath: string): string | undefined {
   const mountPoint = mounts.mountPoints.get(mounts.version === '2' ? '' : controller);
   return mountPoint === undefined ? undefined : join(mountPoint, cgroupPath);
@@ -57,7 +63,7 @@ export function cgroupFolder(mounts: CgroupMounts, controller: string, cgroupPat
 const attempts = 100;
 const pauseMs = 20;
 
-/** Kills what is still in a group and removes it from all hierarchies; nothing when it is gone. */
+/** Kills the remaining processes of a group and removes it from all hierarchies; no error when it does not exist. */
 export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Promise<void> {
   if (cgroupPath.split('/').filter(Boolean).length < 2) return; // never one that holds more than a container
   const { mountPoints, unified } = mounts;
@@ -71,10 +77,13 @@ export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Pr
     if (folders.map(removeFolder).every(Boolean)) return;
     await pause(pauseMs);
   }
-  throw new Error(`the cgroup ${cgroupPath} does not get empty`);
+  throw new Error(`the cgroup ${cgroupPath} does not become empty`);
 }
 
-/** crun makes a folder for v2 beside those of v1 also where v2 is not mounted: a plain one, which it forgets. */
+/**
+ * crun creates a directory for v2 beside those of v1 also where v2 is not mounted: a plain one, which it does not
+ * remove.
+ */
 function removePlainFolder({ version, mountPoints, unified }: CgroupMounts, cgroupPath: string): void {
   const [first] = mountPoints.values();
   if (version === '2' || unified !== undefined || first === undefined) return;

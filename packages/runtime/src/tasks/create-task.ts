@@ -1,4 +1,4 @@
-/** A container and its task, made: all of it, or nothing stays. */
+/** Creates a container and its task; a failure leaves nothing behind. */
 import { basename, join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { NetyardError, UndoStack } from '@netyard/core';
@@ -25,7 +25,7 @@ import { type OciRuntime, pickRuntime } from './runtimes.ts';
 import type { TaskContext } from './task-context.ts';
 
 const shimName = 'io.containerd.runc.v2';
-/** Label that keeps `--group-add` for processes that are added later. */
+/** Label that stores `--group-add` for later exec processes. */
 export const groupAddLabel = 'netyard.group-add';
 
 export async function createTask(context: TaskContext, spec: TaskSpec): Promise<{ pid: number }> {
@@ -66,7 +66,7 @@ async function createContainer(context: TaskContext, container: NewContainer): P
       await containers.create({ container });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      await deleteTask(context, container.id); // left by a daemon that was killed
+      await deleteTask(context, container.id); // left by a killed daemon
       await containers.create({ container });
     }
   });
@@ -96,12 +96,12 @@ async function withCleanup<T>(context: TaskContext, id: string, work: () => Prom
     return await work();
   } catch (error) {
     for (const failure of await undo.rollback())
-      context.logger.error('a task that was half made was not removed', { container: id, error: String(failure) });
+      context.logger.error('removing a half-created task failed', { container: id, error: String(failure) });
     throw error;
   }
 }
 
-/** Failures of the call itself stay as they are; the runtime's words are put into Docker's. */
+/** Failures of the call itself are unchanged; the runtime's messages are converted to Docker's. */
 export function explained(
   error: unknown,
   attempted: Pick<TaskSpec, 'args' | 'workingDirectory'>,

@@ -1,4 +1,4 @@
-/** How the end of a killed task is waited for, on a containerd that is only a few answers. */
+/** How the deletion waits for the end of a killed task, on a fake containerd of a few answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@netyard/core';
@@ -10,12 +10,12 @@ import { deleteTask } from './delete-task.ts';
 import type { TaskContext } from './task-context.ts';
 import { TaskEvents } from './task-events.ts';
 
-/** `kill` is what a kill does to the task; `tell` speaks as containerd's stream of events. */
-function fakeContainerd(kill: (tell: (event: RuntimeEvent) => void) => Status) {
+/** `kill` is what a kill does to the task; `emit` emits on containerd's event stream. */
+function fakeContainerd(kill: (emit: (event: RuntimeEvent) => void) => Status) {
   const asked: string[] = [];
   let status: Status = Status.RUNNING;
   const listeners = new Set<(event: RuntimeEvent) => void>();
-  const tell = (event: RuntimeEvent): void => {
+  const emit = (event: RuntimeEvent): void => {
     for (const listener of listeners) listener(event);
   };
   const exitedAt = { seconds: 0n, nanos: 0 };
@@ -29,7 +29,7 @@ function fakeContainerd(kill: (tell: (event: RuntimeEvent) => void) => Status) {
       kill: async () => {
         asked.push('kill');
         setTimeout(() => {
-          status = kill(tell);
+          status = kill(emit);
         }, 40);
       },
       delete: async () => ({ exitStatus: 137, exitedAt }),
@@ -47,11 +47,11 @@ function fakeContainerd(kill: (tell: (event: RuntimeEvent) => void) => Status) {
 
 const exit = { exitCode: 137, exitedAt: 0n };
 
-test('the exit event wakes, those of others do not', async () => {
-  const { context, asked, listeners } = fakeContainerd((tell) => {
-    setTimeout(() => tell({ type: 'exit', id: 'a', pid: 7, exit }), 40);
-    tell({ type: 'exit', id: 'b', pid: 8, exit });
-    tell({ type: 'exit', id: 'a', execId: 'e', pid: 9, exit });
+test('the task’s exit event wakes the deletion, those of other tasks do not', async () => {
+  const { context, asked, listeners } = fakeContainerd((emit) => {
+    setTimeout(() => emit({ type: 'exit', id: 'a', pid: 7, exit }), 40);
+    emit({ type: 'exit', id: 'b', pid: 8, exit });
+    emit({ type: 'exit', id: 'a', execId: 'e', pid: 9, exit });
     return Status.STOPPED;
   });
   assert.equal((await deleteTask(context, 'a'))?.exitCode, 137);
@@ -59,16 +59,16 @@ test('the exit event wakes, those of others do not', async () => {
   assert.equal(listeners.size, 0);
 });
 
-test('a stream that broke wakes as well when it stands again', async () => {
-  const { context, asked } = fakeContainerd((tell) => {
-    setTimeout(() => tell({ type: 'resync' }), 0);
+test('a broken event stream wakes it as well when it is restored', async () => {
+  const { context, asked } = fakeContainerd((emit) => {
+    setTimeout(() => emit({ type: 'resync' }), 0);
     return Status.STOPPED;
   });
   assert.equal((await deleteTask(context, 'a'))?.exitCode, 137);
   assert.deepEqual(asked, ['get', 'kill', 'get']);
 });
 
-test('without any event it is asked for again, and killed again when that did nothing', async () => {
+test('without any event the task is polled, and killed again when the first kill had no effect', async () => {
   let kills = 0;
   const { context, asked } = fakeContainerd(() => {
     kills += 1;

@@ -1,4 +1,4 @@
-/** A task and its container, taken away in whatever state they are. */
+/** Deletes a task and its container, whatever their state. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, NetyardError } from '@netyard/core';
 import type { ExitStatus } from '@netyard/engine';
@@ -12,16 +12,16 @@ import type { TaskContext } from './task-context.ts';
 
 const SIGKILL = 9;
 const endsWithinMs = 10_000;
-/** A kill can fail, and a shim that dies with containerd away tells of no exit: then it is tried again. */
+/** A kill can fail, and a shim that dies while containerd is down reports no exit: then it is retried. */
 const tryAgainMs = 1000;
 
-/** @returns how its process ended; undefined when there was no task (any more). */
+/** @returns the exit status of its process; undefined when there was no task (any more). */
 export async function deleteTask(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
   const { calls } = context;
   const reading = readSpec(context, id);
   const deleting = calls.repeatable(`delete the task of ${id}`, () => endAndDelete(context, id));
   const [spec, exit] = await Promise.all([reading, deleting]);
-  // What the shim could not take away: it died, or the making was cut short.
+  // Leftovers when the shim died, or the creation was interrupted.
   if (spec) await removeCgroup(context.cgroups, spec.linux.cgroupsPath);
   await calls.repeatable(`delete the container ${id}`, () =>
     calls.client.containers.delete({ id }).catch(passOverMissing),
@@ -30,7 +30,7 @@ export async function deleteTask(context: TaskContext, id: string): Promise<Exit
   return exit;
 }
 
-/** Ended first, also when it has not begun: the shim would wait two seconds for output that nobody can write. */
+/** Kills it first, even if it is not started: the shim would wait two seconds for output that never comes. */
 async function endAndDelete(context: TaskContext, id: string): Promise<ExitStatus | undefined> {
   if (!(await endTask(context, id))) return undefined;
   try {
@@ -75,12 +75,12 @@ async function statusOf(context: TaskContext, id: string): Promise<Status | unde
     return process?.status;
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    if (messageOf(error).includes('ttrpc: closed')) return Status.UNKNOWN; // its shim died, which is noticed soon
+    if (messageOf(error).includes('ttrpc: closed')) return Status.UNKNOWN; // its shim died, which containerd detects soon
     throw error;
   }
 }
 
-/** The specification that a container was made with; undefined when there is none. */
+/** The specification of a container; undefined when there is no such container. */
 export async function readSpec(context: TaskContext, id: string): Promise<OciSpec | undefined> {
   return (await readContainer(context, id))?.spec;
 }
@@ -90,7 +90,7 @@ export async function readContainer(
   id: string,
 ): Promise<{ spec: OciSpec; labels: Record<string, string> } | undefined> {
   const { calls } = context;
-  const response = await calls.repeatable(`look at the container ${id}`, () =>
+  const response = await calls.repeatable(`read the container ${id}`, () =>
     calls.client.containers.get({ id }).catch(passOverMissing),
   );
   const container = response?.container;

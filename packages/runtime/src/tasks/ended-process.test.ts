@@ -1,4 +1,4 @@
-/** Whether a failed call is put down to the end of its process. */
+/** Whether a failed call is attributed to the end of its process. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,27 +18,27 @@ test('a process that is reported as stopped, or not at all, has ended', async ()
   }
 });
 
-test('one that is reported as running but gone has ended as well', async () => {
+test('a process that is reported as running but does not exist has ended as well', async () => {
   const child = spawn('true');
   await once(child, 'exit');
   const report = { status: Status.RUNNING, pid: child.pid ?? 0 };
   assert.ok(isNetyardError(await explainEnded(said, async () => report), 'conflict'));
 });
 
-test('of a process that runs, or of which nothing is known, the failure stays as it is', async () => {
+test('the error is unchanged for a running process, or when its state is unknown', async () => {
   assert.equal(await explainEnded(said, async () => running), said);
   assert.equal(await explainEnded(said, async () => ({ status: Status.UNKNOWN, pid: 0 })), said);
   assert.equal(await explainEnded(said, () => Promise.reject(new Error('containerd is gone'))), said);
 });
 
-test('refusals and an absent containerd are not asked about', async () => {
+test('for invalid requests and without containerd the state is not queried', async () => {
   for (const code of ['invalid', 'not-found', 'unavailable'] as const) {
     const error = new NetyardError(code, 'x');
     assert.equal(await explainEnded(error, () => assert.fail('asked')), error);
   }
 });
 
-test('a zombie, and a process that has begun to exit, is gone, whatever its name contains', () => {
+test('zombies and processes that have begun to exit count as ended, whatever their names contain', () => {
   assert.ok(isGone(''));
   assert.ok(isGone('7 (sleep) Z 1 7 7'));
   assert.ok(isGone('7 (a) S ( b) X 1 7 7'));

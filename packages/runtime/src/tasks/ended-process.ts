@@ -1,19 +1,19 @@
 /**
- * Whether a container's process has ended, asked after a call about it failed: the OCI runtimes say that in as many
- * texts as there are calls (`container not running`, `cgroup deleted`, an exit status alone), so its state decides.
+ * Determines whether a container's process has ended, after a call about it failed: the OCI runtimes report that in a
+ * different text for each call (`container not running`, `cgroup deleted`, an exit status alone), so its state decides.
  */
 import { readFile } from 'node:fs/promises';
 import { NetyardError } from '@netyard/core';
 import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
 import type { Calls } from './calls.ts';
 
-/** What containerd reports of a process; undefined: there is no such process. */
+/** containerd's report of a process; undefined: there is no such process. */
 type ReportedProcess = Pick<Process, 'status' | 'pid'> | undefined;
 
-/** `execId` is '' for the container's own process. */
+/** `execId` is '' for the container's main process. */
 export async function readProcess(calls: Calls, id: string, execId: string): Promise<Process | undefined> {
   try {
-    const answer = await calls.repeatable(`look at the task of ${id}`, () =>
+    const answer = await calls.repeatable(`read the task of ${id}`, () =>
       calls.client.tasks.get({ containerId: id, execId }),
     );
     return answer.process;
@@ -24,8 +24,8 @@ export async function readProcess(calls: Calls, id: string, execId: string): Pro
 }
 
 /**
- * The same failure as `conflict` when the process has ended. The shim learns of an end after the kernel: a process that
- * it reports as running may be a zombie already, see proc_pid_stat(5).
+ * Converts the failure to `conflict` when the process has ended. The shim learns of an exit after the kernel: a process
+ * that it reports as running may already be a zombie, see proc_pid_stat(5).
  */
 export async function explainEnded(error: unknown, report: () => Promise<ReportedProcess>): Promise<unknown> {
   if (!(error instanceof NetyardError) || error.code !== 'internal') return error;
@@ -43,7 +43,7 @@ async function hasEnded(process: ReportedProcess): Promise<boolean> {
 /** PF_EXITING of include/linux/sched.h: set when a process begins to exit, before it is a zombie. */
 const exitingFlag = 0x4;
 
-/** From the text of a stat file, '' when there is none; the command's name may contain anything. Pure. */
+/** From the text of a stat file, '' if missing; the command's name may contain anything. Pure. */
 export function isGone(stat: string): boolean {
   if (stat === '') return true;
   // state ppid pgrp session tty_nr tpgid flags

@@ -1,10 +1,10 @@
-/** `planExec`: one more process in a running container → the process part of the OCI specification. Pure. */
+/** `planExec`: an exec process in a running container as the process part of the OCI specification. Pure. */
 import type { ExecSpec } from '@netyard/engine';
 import type { OciProcess } from '../oci.ts';
 import { withHome } from '../spec/plan.ts';
 import type { ProcessUser } from '../spec/user.ts';
 
-/** @param container the container's own process @param available what a privileged one may have at most */
+/** @param container the container's main process @param available the most that a privileged one may have */
 export function planExec(
   spec: ExecSpec,
   container: OciProcess,

@@ -1,4 +1,4 @@
-/** One more process in a running container. */
+/** Exec processes in a running container. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExecSpec, ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
@@ -36,7 +36,7 @@ export async function execInTask(context: TaskContext, id: string, spec: ExecSpe
   }
 }
 
-/** Fine when it is gone. */
+/** No error when it does not exist. */
 export async function deleteProcess(context: TaskContext, id: string, execId: string): Promise<ExitStatus | undefined> {
   const { calls } = context;
   return calls.repeatable(`delete a process of ${id}`, async () => {

@@ -1,4 +1,4 @@
-/** What `planSpec` wants to know of this host and of the container's own files. Looks, and decides nothing. */
+/** Reads the facts about this host and about the container's own files that `planSpec` needs. Makes no decisions. */
 import {
   constants,
   existsSync,
@@ -16,13 +16,13 @@ import type { TaskResources, TaskSpec } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
 import { atFd, withFd } from '../rootfs/root-paths.ts';
 import { parseCapabilityMask } from '../spec/capabilities.ts';
-import type { HostDevice, WantedDevice } from '../spec/devices.ts';
+import type { HostDevice, RequestedDevice } from '../spec/devices.ts';
 import type { BlockDevices } from '../spec/limits.ts';
 import { checkDevicePermissions } from '../spec/plan.ts';
 import type { UserFiles } from '../spec/user.ts';
 import { findExecutable } from './runtimes.ts';
 
-/** What this process could give at all: capabilities(7), bounding set. */
+/** Capabilities that this process could grant at all: capabilities(7), bounding set. */
 export function readBoundingSet(): string[] {
   const mask = /^CapBnd:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return parseCapabilityMask(mask);
@@ -38,7 +38,7 @@ export const findThermalPaths = (): string[] =>
     .map((name) => join(cpuFolder, name, 'thermal_throttle'))
     .filter((path) => existsSync(path));
 
-/** `--init`'s programs, by the names that distributions give a static tini. */
+/** Programs for `--init`, by the names that distributions give a static tini. */
 const initNames = ['docker-init', 'tini-static', 'catatonit'];
 
 export function findInit(searchPath: string): string {
@@ -46,7 +46,7 @@ export function findInit(searchPath: string): string {
   const found = initNames.flatMap((name) => findExecutable(name, `${searchPath}:${more}`) ?? []);
   if (found[0] !== undefined) return found[0];
   throw new NetyardError('invalid', 'exec: "docker-init": executable file not found in $PATH', {
-    hint: '--init needs a static tini on the host (Debian: apt install tini).',
+    hint: 'install a static tini on the host (Debian: apt install tini)',
   });
 }
 
@@ -58,8 +58,8 @@ export function readUserFiles(rootPath: string): UserFiles {
 }
 
 /**
- * '' for what is missing, too large or not a regular file. The path is opened with O_PATH first: opening a FIFO or a
- * device node that an image put there would block or act on the device.
+ * '' for a file that is missing, too large or not regular. The path is opened with O_PATH first: opening a FIFO or a
+ * device node of an image would block or act on the device.
  */
 function readInRoot(rootPath: string, path: string): string {
   try {
@@ -86,9 +86,9 @@ function readBounded(fd: number): string {
   return content.toString('utf8', 0, length);
 }
 
-/** Those of `--device`; with `--privileged` all of the host's besides. Throws `invalid` for one that is none. */
-export function findDevices(spec: Pick<TaskSpec, 'devices' | 'privileged'>): WantedDevice[] {
-  const wanted = spec.devices.flatMap(({ pathOnHost, pathInContainer, permissions }) => {
+/** Devices of `--device`; with `--privileged` also all of the host's. Throws `invalid` for a path that is no device. */
+export function findDevices(spec: Pick<TaskSpec, 'devices' | 'privileged'>): RequestedDevice[] {
+  const requested = spec.devices.flatMap(({ pathOnHost, pathInContainer, permissions }) => {
     checkDevicePermissions(permissions);
     return lookUp(pathOnHost).map((host) => ({
       host,
@@ -96,10 +96,10 @@ export function findDevices(spec: Pick<TaskSpec, 'devices' | 'privileged'>): Wan
       permissions,
     }));
   });
-  if (!spec.privileged) return wanted;
-  const taken = new Set(wanted.map(({ pathInContainer }) => pathInContainer));
+  if (!spec.privileged) return requested;
+  const taken = new Set(requested.map(({ pathInContainer }) => pathInContainer));
   const all = below('/dev').filter(({ path }) => !taken.has(path));
-  return [...wanted, ...all.map((host) => ({ host, pathInContainer: host.path, permissions: 'rwm' }))];
+  return [...requested, ...all.map((host) => ({ host, pathInContainer: host.path, permissions: 'rwm' }))];
 }
 
 function lookUp(path: string): HostDevice[] {
@@ -117,7 +117,7 @@ function lookUp(path: string): HostDevice[] {
   return [device];
 }
 
-/** Numbers of the devices that limits name. Throws `invalid` for one that is not there, as Docker does at start. */
+/** Device numbers for the limits of single devices. Throws `invalid` for a missing device, as Docker does at start. */
 export function findBlockDevices(resources: TaskResources): BlockDevices {
   const { weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond } = resources;
   const all = [weightDevices, readBytesPerSecond, writeBytesPerSecond, readsPerSecond, writesPerSecond];
@@ -137,7 +137,7 @@ export function hasAppArmor(): boolean {
   return existsSync(file) && readFileSync(file, 'latin1').startsWith('Y');
 }
 
-/** File systems of their own, or places that every container has of its own; as libcontainer. */
+/** File systems of their own, or directories that every container has of its own; as in libcontainer. */
 const skippedFolders = ['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev'];
 
 function below(folder: string): HostDevice[] {

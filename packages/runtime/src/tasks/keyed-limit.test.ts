@@ -1,10 +1,10 @@
-/** Work per key is limited, also after failures, and keys do not hold each other up. */
+/** Work per key is limited, also after failures, and keys do not block each other. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { KeyedLimit } from './keyed-limit.ts';
 
-test('never more than the limit per key, all done in order, failures free their place', async () => {
+test('the limit per key is never exceeded, the order is kept, and failures free their slot', async () => {
   const limit = new KeyedLimit(2);
   let running = 0;
   let most = 0;

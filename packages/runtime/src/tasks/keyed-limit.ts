@@ -1,4 +1,4 @@
-/** At most so many pieces of work at a time per key, in the order in which they came. */
+/** Limits the number of concurrent tasks per key; tasks run in the order in which they were added. */
 export class KeyedLimit {
   readonly #most: number;
   readonly #lanes = new Map<string, { running: number; waiting: (() => void)[] }>();
@@ -15,7 +15,7 @@ export class KeyedLimit {
     try {
       return await work();
     } finally {
-      // The place goes straight to the next one.
+      // The slot is passed directly to the next task.
       const next = lane.waiting.shift();
       if (next) next();
       else lane.running -= 1;

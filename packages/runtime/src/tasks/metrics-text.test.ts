@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cgroupFolder, parseCgroupMounts } from './cgroups.ts';
 import { blockCounters, flatKeyed, ioStat, limitOf, numbersOf } from './metrics-text.ts';
 
-test('limits: a number, or none', () => {
+test('a limit is a number, or none', () => {
   const total = 8 << 20;
   assert.equal(limitOf('1048576\n', total), 1048576);
   for (const none of ['max\n', '', undefined, '9223372036854771712\n']) assert.equal(limitOf(none, total), total);
@@ -11,13 +11,13 @@ test('limits: a number, or none', () => {
   assert.equal(limitOf('max\n', 0), 0);
 });
 
-test('files of figures', () => {
+test('keyed files are parsed', () => {
   assert.deepEqual(flatKeyed('cache 4096\nrss 0\n'), { cache: 4096, rss: 0 });
   assert.deepEqual(flatKeyed(''), {});
   assert.deepEqual(numbersOf('12 34 \n'), [12, 34]);
 });
 
-test('bytes read and written, by device', () => {
+test('bytes read and written are summed by device', () => {
   assert.deepEqual(blockCounters('8:0 Read 4096\n8:0 Write 1\n8:0 Total 4097\nTotal 4097\n'), [
     { major: 8, minor: 0, op: 'Read', value: 4096 },
     { major: 8, minor: 0, op: 'Write', value: 1 },
@@ -32,7 +32,7 @@ test('bytes read and written, by device', () => {
 const line = (mountPoint: string, type: string, options: string): string =>
   `30 20 0:26 / ${mountPoint} rw,relatime - ${type} cgroup ${options}`;
 
-test('cgroups: v1, v1 with v2 beside it, v2', () => {
+test('cgroup mounts are v1, v1 with v2 beside it, or v2', () => {
   const first = [
     line('/sys/fs/cgroup/cpu,cpuacct', 'cgroup', 'rw,cpu,cpuacct'),
     line('/sys/fs/cgroup/systemd', 'cgroup', 'rw,name=systemd'),

@@ -1,11 +1,11 @@
-/** The formats of cgroup files. Pure; a missing file is ''. */
+/** Parses cgroup files. Pure; a missing file is ''. */
 import type { TaskMetrics } from '@netyard/engine';
 
 export const numberOf = (text: string | undefined): number => Number.parseInt(text ?? '', 10) || 0;
 
 export const numbersOf = (text: string | undefined): number[] => (text ?? '').split(/\s+/).filter(Boolean).map(Number);
 
-/** A limit: `max`, nothing, and (v1) a number beyond all memory mean that there is none. */
+/** A limit: `max`, an empty text, and (v1) a number beyond all memory mean none. */
 export function limitOf(text: string | undefined, none: number): number {
   const limit = numberOf(text);
   return limit === 0 || limit > 2 ** 52 || (none > 0 && limit > none) ? none : limit;
@@ -19,7 +19,7 @@ export function flatKeyed(text: string | undefined): Record<string, number> {
 
 type IoCounter = TaskMetrics['io'][number];
 
-/** v1: lines of `8:0 Read 4096`; sums over operations (`Total 4096`) are left to the reader. */
+/** v1: lines of `8:0 Read 4096`; the caller sums operations (`Total 4096`). */
 export function blockCounters(text: string | undefined): IoCounter[] {
   return (text ?? '').split('\n').flatMap((line): IoCounter[] => {
     const match = /^(\d+):(\d+) (\w+) (\d+)$/.exec(line);
@@ -28,7 +28,7 @@ export function blockCounters(text: string | undefined): IoCounter[] {
   });
 }
 
-/** v2: lines of `8:0 rbytes=4096 wbytes=0 …`; told with the names of v1, as Docker does: `read`, `write`. */
+/** v2: lines of `8:0 rbytes=4096 wbytes=0 …`; returned with the names of v1, as in Docker: `read`, `write`. */
 export function ioStat(text: string | undefined): IoCounter[] {
   return (text ?? '').split('\n').flatMap((line): IoCounter[] => {
     const [device = '', ...pairs] = line.split(' ');

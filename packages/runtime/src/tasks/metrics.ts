@@ -1,6 +1,6 @@
 /**
- * What a container uses, read from its cgroup's files: no call to containerd and the shim, which is slower and gives
- * less. v1: Documentation/admin-guide/cgroup-v1; v2: Documentation/admin-guide/cgroup-v2.rst.
+ * Reads a container's resource usage from its cgroup's files, without containerd and the shim, which are slower and
+ * return less. v1: Documentation/admin-guide/cgroup-v1; v2: Documentation/admin-guide/cgroup-v2.rst.
  */
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
@@ -15,7 +15,7 @@ import { blockCounters, flatKeyed, ioStat, limitOf, numberOf, numbersOf } from '
 type ReadText = (controller: string, file: string) => Promise<string>;
 
 const nanosecondsPerMicrosecond = 1000;
-/** Kernel's USER_HZ: what cpuacct.stat counts in. */
+/** Kernel's USER_HZ, the unit of cpuacct.stat. */
 const nanosecondsPerTick = 10_000_000;
 
 export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Promise<TaskMetrics> {
@@ -25,7 +25,7 @@ export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Pro
     try {
       return await readFile(join(folder, file), 'utf8');
     } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return ''; // not in this kernel, or gone just now
+      if (hasErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return ''; // not in this kernel, or just deleted
       throw error;
     }
   };

@@ -25,7 +25,7 @@ after(() => rmSync(folder, { recursive: true }));
 const bind = (source: string, target: string): TaskMount => ({ type: 'bind', source, target, options: [] });
 const tmpfs = (target: string): TaskMount => ({ type: 'tmpfs', source: 'tmpfs', target, options: [] });
 
-test('a destination that ends inside /proc is refused, through whatever links', () => {
+test('a destination inside /proc is rejected, whatever links lead there', () => {
   const inside = [
     '/proc/sys',
     '/proc//acpi/',
@@ -45,7 +45,7 @@ test('a destination that ends inside /proc is refused, through whatever links', 
   assert.throws(() => checkMountTargets(root, [bind('/tmp', '/loop/x')]), /too many symbolic links/);
 });
 
-test('links inside what is mounted before are followed as well', () => {
+test('links inside earlier mounts are followed as well', () => {
   for (const [target, expected] of [
     ['/data/out', /is not of type proc/],
     ['/data/out/sys/kernel', /inside \/proc/],
@@ -56,7 +56,7 @@ test('links inside what is mounted before are followed as well', () => {
   checkMountTargets(root, [bind(volume, '/data'), bind('/srv', '/data'), bind('/tmp', '/data/out')]);
 });
 
-test('what runc mounts is accepted: proc itself, files that lxcfs replaces, names that only begin alike', () => {
+test('what runc mounts is accepted: proc itself, files that lxcfs replaces, names with the same prefix', () => {
   for (const mount of [
     bind('/proc', '/proc'),
     bind('/etc/hosts', '/proc/cpuinfo'),

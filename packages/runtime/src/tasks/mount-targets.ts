@@ -1,14 +1,14 @@
 /**
- * Refuses mounts over /proc as runc does: they would hide or replace what masks and protects the container. crun mounts
- * them. Destinations are resolved as the runtime resolves them, through the symbolic links of the image and of what is
- * mounted before, because an image can carry a link into /proc under an innocent name.
+ * Rejects mounts over /proc as runc does: they would hide or replace what masks and protects the container. crun allows
+ * them. Destinations are resolved as the runtime resolves them, through the symbolic links of the image and of earlier
+ * mounts, because an image can contain a link into /proc under an innocent name.
  */
 import { lstatSync, readlinkSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { TaskMount } from '@netyard/engine';
 
-/** Files that lxcfs and checkpointing replace; as runc. */
+/** Files that lxcfs and checkpointing replace; as in runc. */
 const replaceable: readonly string[] = [
   ...['/proc/cpuinfo', '/proc/diskstats', '/proc/meminfo', '/proc/stat', '/proc/swaps', '/proc/uptime'],
   ...['/proc/loadavg', '/proc/slabinfo', '/proc/net/dev'],
@@ -17,17 +17,17 @@ const replaceable: readonly string[] = [
 const PROC_SUPER_MAGIC = 0x9fa0; // linux/magic.h
 const mostLinks = 255;
 
-/** A folder of the container, by its resolved path, and where its content is on the host. */
-interface Place {
+/** A directory of the container, by its resolved path, and where its content is on the host. */
+interface MountedDirectory {
   target: string;
   source: string;
 }
 
 /** Throws `invalid` with runc's message. @param mounts in the order in which they are mounted */
 export function checkMountTargets(rootPath: string, mounts: readonly TaskMount[]): void {
-  const places: Place[] = [{ target: '/', source: rootPath }];
+  const directories: MountedDirectory[] = [{ target: '/', source: rootPath }];
   for (const { type, source, target } of mounts) {
-    const resolved = resolveTarget(places, target);
+    const resolved = resolveTarget(directories, target);
     const why = objection(resolved, type === 'bind' ? source : undefined);
     if (why !== undefined) {
       const text = `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}`;
@@ -36,11 +36,11 @@ export function checkMountTargets(rootPath: string, mounts: readonly TaskMount[]
         `${text}: ${JSON.stringify(join(rootPath, resolved))} cannot be mounted ${why}`,
       );
     }
-    if (type === 'bind') places.unshift({ target: resolved, source });
+    if (type === 'bind') directories.unshift({ target: resolved, source });
   }
 }
 
-/** @param bound what a bind mount shows there */
+/** @param bound the content of a bind mount */
 function objection(path: string, bound: string | undefined): string | undefined {
   if (path === '/proc') {
     return bound !== undefined && isProc(bound) ? undefined : 'because it is not of type proc';
@@ -52,12 +52,12 @@ function isProc(path: string): boolean {
   try {
     return statfsSync(path).type === PROC_SUPER_MAGIC;
   } catch {
-    return false; // the runtime reports what is missing
+    return false; // the runtime reports a missing source
   }
 }
 
-/** Follows symbolic links inside the container's root, dangling ones too; what does not exist stands for itself. */
-function resolveTarget(places: readonly Place[], target: string): string {
+/** Follows symbolic links inside the container's root, also dangling ones; a missing path resolves to itself. */
+function resolveTarget(directories: readonly MountedDirectory[], target: string): string {
   const left = target.split('/');
   let resolved: string[] = [];
   let links = 0;
@@ -67,7 +67,7 @@ function resolveTarget(places: readonly Place[], target: string): string {
       resolved = resolved.slice(0, -1);
       continue;
     }
-    const link = readLink(places, `/${[...resolved, part].join('/')}`);
+    const link = readLink(directories, `/${[...resolved, part].join('/')}`);
     if (link === undefined) {
       resolved.push(part);
       continue;
@@ -80,11 +80,11 @@ function resolveTarget(places: readonly Place[], target: string): string {
   return `/${resolved.join('/')}`;
 }
 
-/** The target of a symbolic link; undefined for anything else. `path` itself has no link before its last name. */
-function readLink(places: readonly Place[], path: string): string | undefined {
-  const place = places.find(({ target }) => target === '/' || path.startsWith(`${target}/`));
-  if (!place) return undefined;
-  const onHost = join(place.source, path.slice(place.target === '/' ? 0 : place.target.length));
+/** The target of a symbolic link; undefined for anything else. `path` has no link before its last name. */
+function readLink(directories: readonly MountedDirectory[], path: string): string | undefined {
+  const directory = directories.find(({ target }) => target === '/' || path.startsWith(`${target}/`));
+  if (!directory) return undefined;
+  const onHost = join(directory.source, path.slice(directory.target === '/' ? 0 : directory.target.length));
   try {
     return lstatSync(onHost).isSymbolicLink() ? readlinkSync(onHost) : undefined;
   } catch {

@@ -1,10 +1,10 @@
 /**
- * The OCI runtime's program as seen through a read-only mount of its own. A process that enters a container can be
- * made to show the container its own program, and a runtime on a writable mount guards itself against being overwritten
- * there (CVE-2019-5736) by copying itself at every call. What is mounted read-only cannot be written from anywhere in
- * the container, also by its root, and crun leaves the copy out when it is told so by `clonedEnvironment`.
+ * Provides the OCI runtime's program on a read-only mount of its own. A process that enters a container can be made to
+ * expose its own program to the container, so a runtime on a writable mount copies itself at every call to prevent
+ * overwriting (CVE-2019-5736). A read-only mount cannot be written from anywhere in the container, even by its root,
+ * and crun omits the copy when `clonedEnvironment` is set.
  *
- * Outlives the daemon with the containers, whose shims call the program there.
+ * Outlives the daemon with the containers, whose shims run the program there.
  */
 import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,18 +12,23 @@ import { type Logger, messageOf } from '@netyard/core';
 import { bindMount, unmount } from '@netyard/kernel';
 import type { OciRuntimes } from './runtimes.ts';
 
-/** crun 1.8 looks for it, and then whether its own file is on a read-only mount; src/libcrun/cloned_binary.c. */
+/**
+ * crun 1.8 checks this variable, and then whether its own file is on a read-only mount; src/libcrun/cloned_binary.c.
+ */
 const clonedEnvironment = { _LIBCONTAINER_CLONED_BINARY: '1' };
 
 export interface GuardedRuntimes {
   runtimes: OciRuntimes;
-  /** For whoever calls them. */
+  /** Environment for calling them. */
   env: Record<string, string>;
-  /** When no container is left that needs it. */
+  /** Call this when no container is left that needs it. */
   remove(): void;
 }
 
-/** The same runtimes, crun by way of a mount in the folder `mounts`. As they are where that fails, which is logged. */
+/**
+ * The same runtimes, with crun on a mount in the directory `mounts`. If that fails, they are unchanged and the failure
+ * is logged.
+ */
 export function guardCrun(runtimes: OciRuntimes, mounts: string, logger: Logger): GuardedRuntimes {
   const crun = runtimes.available.get('crun');
   const unguarded = { runtimes, env: {}, remove: () => undefined };
@@ -44,7 +49,7 @@ export function guardCrun(runtimes: OciRuntimes, mounts: string, logger: Logger)
   };
 }
 
-/** Mounts `program` at the file `target`, once. One that was replaced meanwhile (an upgrade) is mounted anew. */
+/** Mounts `program` at the file `target`, once. A program that was replaced meanwhile (an upgrade) is mounted again. */
 export function ensureReadOnlyProgram(program: string, target: string): void {
   mkdirSync(dirname(target), { recursive: true, mode: 0o711 });
   closeSync(openSync(target, existsSync(target) ? 'r' : 'wx', 0o600));
@@ -53,7 +58,7 @@ export function ensureReadOnlyProgram(program: string, target: string): void {
   bindMount(program, target, { readOnly: true });
 }
 
-/** Fine when there is none. What still runs of it goes on. */
+/** No error when it is not mounted. Running processes of it continue. */
 export function removeReadOnlyProgram(target: string): void {
   if (existsSync(target)) removeMounts(target);
 }
@@ -62,7 +67,7 @@ function removeMounts(target: string): void {
   while (isMounted(target)) unmount(target, { lazy: true });
 }
 
-/** A file that is mounted over another one is on another device, or another file of the same. */
+/** A file mounted over another one is on another device, or another file of the same. */
 function isMounted(target: string): boolean {
   const below = statSync(dirname(target));
   const file = statSync(target);

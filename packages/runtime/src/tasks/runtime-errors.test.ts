@@ -7,7 +7,7 @@ const exec = 'start a process in x: OCI runtime exec failed: ';
 const ofRunc = 'runc create failed: unable to start container process: ';
 const ofRuncExec = 'exec failed: unable to start container process: ';
 
-/** What crun 1.8.1 and runc 1.1.5 said, and what is made of it. */
+/** Errors of crun 1.8.1 and runc 1.1.5, and their conversion. */
 const said: [command: string, texts: string[], expected: string][] = [
   [
     'nope',
@@ -60,7 +60,7 @@ const said: [command: string, texts: string[], expected: string][] = [
   ],
 ];
 
-test('both runtimes’ complaints about a command become Docker’s', () => {
+test('both runtimes’ errors about a command become Docker’s', () => {
   for (const [command, texts, expected] of said)
     for (const text of texts) {
       const failure = processFailure(text, { args: [command], workingDirectory: '/etc/passwd' }, undefined);
@@ -68,7 +68,7 @@ test('both runtimes’ complaints about a command become Docker’s', () => {
     }
 });
 
-test('other failures keep the runtime’s words without the way they came', () => {
+test('other errors keep the runtime’s message without its prefixes', () => {
   const text = `${shim}${ofRunc}error during container init: error mounting "/a" to rootfs at "/b": not a directory: unknown`;
   const failure = processFailure(text, { args: ['true'], workingDirectory: '/' }, undefined);
   assert.deepEqual(

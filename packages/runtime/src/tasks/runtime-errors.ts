@@ -1,7 +1,7 @@
 /**
- * What an OCI runtime says when a process cannot be made, in one way of saying it: runc's, which is Docker's. Pure.
+ * Normalizes the OCI runtimes' errors about starting a process to runc's messages, which are Docker's. Pure.
  *
- * The runtimes answer in text only; the texts were collected from runc 1.1 and crun 1.8, see runtime-errors.test.ts.
+ * The runtimes report text only; the texts were collected from runc 1.1 and crun 1.8, see runtime-errors.test.ts.
  */
 import { NetyardError } from '@netyard/core';
 
@@ -10,17 +10,17 @@ export interface AttemptedProcess {
   workingDirectory: string;
 }
 
-/** @param text the message of the failed call. @returns `invalid` where the command is to blame, else `internal`. */
+/** @param text the message of the failed call. @returns `invalid` if the command is the cause, else `internal`. */
 export function processFailure(text: string, attempted: AttemptedProcess, cause: unknown): NetyardError {
   const reason = commandFailure(text, attempted);
   if (reason !== undefined) return new NetyardError('invalid', reason, { cause });
-  return new NetyardError('internal', stripRuntimeWords(text), { cause });
+  return new NetyardError('internal', stripRuntimePrefixes(text), { cause });
 }
 
 function commandFailure(text: string, { args, workingDirectory }: AttemptedProcess): string | undefined {
   const quoted = JSON.stringify(args[0] ?? '');
   const command = args[0] ?? '';
-  const said = stripRuntimeWords(text);
+  const said = stripRuntimePrefixes(text);
   if (command === '' && /executable/i.test(said)) return 'exec: "": executable file not found in $PATH';
   if (/executable file [^ ]* ?not found/i.test(said) || /open executable: no such file/i.test(said)) {
     return command.includes('/')
@@ -39,8 +39,8 @@ function commandFailure(text: string, { args, workingDirectory }: AttemptedProce
   return undefined;
 }
 
-/** Without the layers that the message came up through, and Go's name of the error's class at its end. */
-export function stripRuntimeWords(text: string): string {
+/** Strips the prefixes of the layers that passed the message on, and the name of Go's error class at its end. */
+export function stripRuntimePrefixes(text: string): string {
   return text
     .replace(/^.*OCI runtime \w+ failed: /s, '')
     .replace(/^(runc|crun) \w+ failed: /, '')

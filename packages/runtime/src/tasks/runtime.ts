@@ -1,4 +1,4 @@
-/** The engine's `Runtime` over containerd: one shim per container, events by one stream, figures from the cgroups. */
+/** The engine's `Runtime` over containerd: one shim per container, events from one stream, metrics from the cgroups. */
 import type { Logger } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
 import type {
@@ -35,27 +35,27 @@ import { TaskEvents } from './task-events.ts';
 
 export interface RuntimeOptions {
   client: ContainerdClient;
-  /** Waits for containerd (`ContainerdSupervisor.ready`); without it, it is asked until it answers. */
+  /** Waits for containerd (`ContainerdSupervisor.ready`); without it, containerd is polled. */
   ready?: (timeoutMs: number) => Promise<void>;
-  /** crun, runc, an absolute path, or '' for crun where it works, else runc. */
+  /** crun, runc, an absolute path, or '' for crun if it works here, else runc. */
   runtimeName: string;
-  /** Folder for the OCI runtime's state; gone after a reboot. */
+  /** Directory for the OCI runtime's state; lost at reboot. */
   runtimeRoot: string;
-  /** PATH: where runtimes and tini are looked for. */
+  /** PATH, in which runtimes and tini are looked up. */
   searchPath: string;
-  /** Only with a containerd of our own, whose mounts and files are ours: shims and crun are started the cheaper way. */
+  /** Only with the daemon's own containerd, whose mounts and files belong to it: shims and crun start faster then. */
   own?: OwnFolders;
   logger: Logger;
 }
 
 export interface OwnFolders {
-  /** Absolute; survives a reboot. Programs may be run there. */
+  /** Absolute; survives a reboot. Must allow execution of programs. */
   programs: string;
-  /** Absolute; gone after a reboot. For a mount. */
+  /** Absolute; lost at reboot. For a mount. */
   mounts: string;
 }
 
-/** Resolves when events flow, so that nothing is missed between a later `list()` and the listening. */
+/** Resolves when events arrive, so that nothing is missed between a later `list()` and the listening. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { client, runtimeName, runtimeRoot, searchPath, logger } = options;
   const found = await findOciRuntimes(runtimeName, searchPath);
@@ -70,7 +70,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return new ContainerdRuntime(context, events, remove);
 }
 
-/** What only works with a containerd of our own. */
+/** Optimizations that only work with the daemon's own containerd. */
 async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
   const { client, own, runtimeRoot, searchPath, logger } = options;
   if (!own) return { runtimes: found, shims: undefined, remove: () => undefined };
@@ -84,7 +84,7 @@ async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
 class ContainerdRuntime implements Runtime {
   /**
    * The shim of containerd 1.6 blocks for ever when more than 32 of a container's processes end while it starts one;
-   * each start has up to three that end.
+   * each start involves up to three that end.
    */
   readonly #execStarts = new KeyedLimit(8);
   readonly #context: TaskContext;
@@ -160,7 +160,7 @@ class ContainerdRuntime implements Runtime {
     await this.#onProcess('resize the terminal of', { id, execId }, (tasks) => tasks.resizePty(request));
   }
 
-  /** For a terminal this does nothing: the shim would end the session instead. */
+  /** Does nothing for a terminal: the shim would end the session instead. */
   async closeStdin(id: string, execId = ''): Promise<void> {
     const process = await this.#process(id, execId);
     if (!process || process.terminal) return;
@@ -208,7 +208,7 @@ class ContainerdRuntime implements Runtime {
     return this.#events.listen(listener);
   }
 
-  /** The client is whose who made it. */
+  /** The caller closes the client. */
   async close(): Promise<void> {
     await this.#events.close();
     if (await isIdle(this.#calls.client)) this.#removeMounts();
@@ -223,7 +223,7 @@ class ContainerdRuntime implements Runtime {
     return readProcess(this.#calls, id, execId);
   }
 
-  /** A call about a process that runs; `conflict` or `not-found` when it has ended meanwhile. */
+  /** A call about a running process; throws `conflict` or `not-found` when it has ended meanwhile. */
   async #onProcess<T>(
     doing: string,
     { id, execId = '' }: { id: string; execId?: string },
@@ -247,7 +247,7 @@ const statuses: ReadonlyMap<Status, TaskStatus> = new Map([
 
 function taskInfo(process: Process): TaskInfo {
   const { containerId, id, pid, stdin, stdout, stderr, exitStatus, exitedAt } = process;
-  const status = statuses.get(process.status) ?? 'stopped'; // UNKNOWN: its shim does not answer
+  const status = statuses.get(process.status) ?? 'stopped'; // UNKNOWN: its shim does not respond
   return {
     id: containerId || id,
     status,
@@ -257,7 +257,7 @@ function taskInfo(process: Process): TaskInfo {
   };
 }
 
-/** No container is left that could need a runtime. With nobody to ask it counts as busy. */
+/** Whether no container is left that could need a runtime. False if containerd cannot be queried. */
 export async function isIdle(client: ContainerdClient): Promise<boolean> {
   try {
     return (await client.containers.list({})).containers.length === 0;

@@ -1,4 +1,4 @@
-/** The OCI runtimes of this host: where they are, whether they work here, and which is taken when none is named. */
+/** The OCI runtimes of this host: their paths, whether they work here, and which one is the default. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
@@ -9,7 +9,7 @@ export interface OciRuntime {
   name: string;
   /** Where it is on this host. */
   path: string;
-  /** What is run for it: `path`, or the same by way of a mount. */
+  /** The program to run: `path`, or the same file on a mount. */
   program: string;
   version: string;
 }
@@ -20,19 +20,19 @@ export interface OciRuntimes {
 }
 
 const known = ['crun', 'runc'] as const;
-/** Names that clients of Docker use for "the usual one". */
+/** Names that clients of Docker use for the default one. */
 const aliases: readonly string[] = ['', 'io.containerd.runc.v2'];
 
 const TMPFS_MAGIC = 0x01021994;
 const CGROUP2_SUPER_MAGIC = 0x63677270;
 
-/** @param preferred a name, an absolute path, or '' for crun where it works, else runc. Throws `unavailable`. */
+/** @param preferred a name, an absolute path, or '' for crun if it works here, else runc. Throws `unavailable`. */
 export async function findOciRuntimes(preferred: string, searchPath: string): Promise<OciRuntimes> {
   const found = await Promise.all(known.map((name) => inspect(name, findExecutable(name, searchPath))));
   const available = new Map(found.flatMap((one) => (one ? [[one.name, one] as const] : [])));
   if (preferred !== '') {
     const named = isAbsolute(preferred) ? await inspect(preferred, preferred) : available.get(preferred);
-    if (!named) throw missing(`the runtime ${preferred} is not there`);
+    if (!named) throw missing(`the runtime ${preferred} does not exist`);
     return { available: available.set(named.name, named), default: named };
   }
   const chosen = (crunRefusesCgroups() ? undefined : available.get('crun')) ?? available.get('runc');
@@ -40,7 +40,7 @@ export async function findOciRuntimes(preferred: string, searchPath: string): Pr
   return { available, default: chosen };
 }
 
-/** Throws `invalid` as Docker does for `--runtime NAME` that it does not know. */
+/** Throws `invalid` for an unknown `--runtime NAME`, as Docker does. */
 export function pickRuntime(runtimes: OciRuntimes, name: string): OciRuntime {
   if (aliases.includes(name)) return runtimes.default;
   if (isAbsolute(name)) return { name, path: name, program: name, version: '' };
@@ -50,7 +50,7 @@ export function pickRuntime(runtimes: OciRuntimes, name: string): OciRuntime {
 }
 
 const missing = (message: string): NetyardError =>
-  new NetyardError('unavailable', message, { hint: 'Install crun or runc (Debian: apt install crun).' });
+  new NetyardError('unavailable', message, { hint: 'install crun or runc (Debian: apt install crun)' });
 
 /** `crun version 1.8.1\n…`, `runc version 1.1.5\n…`. */
 async function inspect(name: string, path: string | undefined): Promise<OciRuntime | undefined> {
@@ -63,7 +63,7 @@ async function inspect(name: string, path: string | undefined): Promise<OciRunti
   }
 }
 
-/** Whether a program can be run here and ends well. */
+/** Whether a program can be run here and exits successfully. */
 export async function works(path: string, ...words: string[]): Promise<boolean> {
   try {
     await promisify(execFile)(path, words, { timeout: 10_000 });
@@ -91,8 +91,8 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * crun wants cgroup v1 or v2; of a v1 host that shows v2 beside it ("hybrid") it says "hybrid mode not supported".
- * It tells them apart by the file systems at these two places, and so does this.
+ * crun needs cgroup v1 or v2; on a v1 host with v2 beside it ("hybrid") it fails with "hybrid mode not supported". It
+ * distinguishes them by the file systems at these two paths, and so does this function.
  */
 function crunRefusesCgroups(): boolean {
   return typeOf('/sys/fs/cgroup') === TMPFS_MAGIC && typeOf('/sys/fs/cgroup/unified') === CGROUP2_SUPER_MAGIC;
@@ -102,6 +102,6 @@ function typeOf(path: string): number | undefined {
   try {
     return statfsSync(path).type;
   } catch {
-    return undefined; // not there
+    return undefined; // does not exist
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Compiled seccomp filters of this daemon's life. Compiling one is a third of the time that crun takes to make a
- * container; crun leaves its result beside the container's state, and takes it back as an annotation.
+ * Caches compiled seccomp filters in memory. Compiling one takes a third of the time that crun needs to create a
+ * container; crun stores its result with the container's state, and accepts it as an annotation.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,10 +8,10 @@ import type { Logger } from '@netyard/core';
 import { hasErrno } from '@netyard/kernel';
 import type { OciSpec } from '../oci.ts';
 
-/** crun(1), "run.oci.seccomp_bpf_data": base64 of the filter, used in place of the profile. */
+/** crun(1), "run.oci.seccomp_bpf_data": base64 of the filter, used instead of the profile. */
 const annotation = 'run.oci.seccomp_bpf_data';
 const largestFilter = 32 * 1024;
-/** One for each combination of capabilities and profile in use: seldom more than a few. */
+/** One for each combination of capabilities and profile in use: rarely more than a few. */
 const mostFilters = 16;
 
 export class SeccompCache {
@@ -22,13 +22,13 @@ export class SeccompCache {
     this.#logger = logger;
   }
 
-  /** The same specification, with the filter when it is known. */
+  /** The same specification, with the filter if it is cached. */
   apply(spec: OciSpec): OciSpec {
     const filter = this.#filters.get(JSON.stringify(spec.linux.seccomp));
     return filter === undefined ? spec : { ...spec, annotations: { ...spec.annotations, [annotation]: filter } };
   }
 
-  /** After crun has made a container. `folder` is where crun keeps its state. */
+  /** Called after crun has created a container. `folder` is crun's state directory. */
   async learn(spec: OciSpec, folder: string): Promise<void> {
     if (!spec.linux.seccomp || spec.annotations?.[annotation] !== undefined) return;
     try {

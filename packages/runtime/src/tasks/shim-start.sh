@@ -2,7 +2,7 @@
 # What containerd calls as the containers' shim: `… -namespace NS -address SOCKET -id ID … start` or `… delete`
 # (containerd's runtime v2 README, "Commands"). Copied to a place of its own by shim-starter.ts.
 #
-# start: the daemon has started the shim already; containerd only needs to hear on which socket it listens.
+# start: the daemon has started the shim already; containerd only needs the address of its socket.
 # delete: containerd asks for this after every end of a shim, also an orderly one, and what the usual shim then does
 #   costs as much as half a start. When the OCI runtime has no state of the container, there is nothing to do.
 # Everything else, and whatever was not prepared, is the usual shim's.

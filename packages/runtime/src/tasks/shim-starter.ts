@@ -1,10 +1,10 @@
 /**
- * Starts the containers' shims itself, before containerd is asked for the task: what a shim takes to come up passes
- * while the network and the root file system are made, and its environment is ours.
+ * Starts the containers' shims itself, before containerd is called to create the task: the shim starts while the
+ * network and the root file system are set up, and its environment is ours.
  *
- * containerd calls `shim-start.sh` as the shim (the "start" command of its runtime v2 protocol may answer with the
- * address of a shim that is there already), and that answers with the socket that is written down here. Whatever goes
- * wrong before, the script becomes the usual shim, which starts itself. See docs/decisions/0014.
+ * containerd runs `shim-start.sh` as the shim (the "start" command of its runtime v2 protocol may return the address of
+ * a running shim), and the script returns the socket recorded here. If anything went wrong before, the script executes
+ * the usual shim, which starts itself. See docs/decisions/0014.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -27,15 +27,15 @@ import { readOomScoreAdj } from './host-facts.ts';
 import { findExecutable, works } from './runtimes.ts';
 
 export interface ShimStarterOptions {
-  /** containerd's, whose folder also holds what is prepared. */
+  /** containerd's, whose directory also contains what is prepared. */
   socket: string;
   namespace: string;
-  /** Absolute folder of our own, in which programs may be run. */
+  /** Absolute directory of our own; must allow execution of programs. */
   programs: string;
-  /** Where the OCI runtime keeps the state of container ID: in ROOT/NAMESPACE/ID. */
+  /** The OCI runtime keeps the state of container ID in ROOT/NAMESPACE/ID. */
   runtimeRoot: string;
   searchPath: string;
-  /** For the shims, and so for the OCI runtime. */
+  /** For the shims, and thus for the OCI runtime. */
   env: Readonly<Record<string, string>>;
   logger: Logger;
 }
@@ -44,22 +44,22 @@ const reapEveryMs = 200;
 const shimProgram = 'containerd-shim-runc-v2';
 
 export interface ShimStarter {
-  /** What containerd is to run: an absolute path. */
+  /** The runtime name for containerd: an absolute path. */
   readonly runtimeName: string;
   /**
-   * Starts the shim of a container that is about to be made. A failure is logged; containerd starts it then.
-   * @param held FIFOs that the shim is to hold open for reading until its end
+   * Starts the shim of a container that is about to be created. A failure is logged; containerd starts it then.
+   * @param held FIFOs that the shim is to hold open for reading until it exits
    */
   begin(id: string, held: readonly string[]): void;
-  /** Forgets it; `unused`: ends it as well, as containerd does not know it. */
+  /** Forgets it; `unused`: also ends it, as containerd does not know it. */
   discard(id: string, options: { unused: boolean }): void;
-  /** Ids that one was started for, and not forgotten. */
+  /** Ids with a prepared shim that is not discarded. */
   prepared(): string[];
 }
 
 /**
- * undefined where it cannot be done, which is logged: no shim of that name, no program may be run in `programs`, or
- * the folder's path is too long for sockets.
+ * undefined if it cannot be used, which is logged: no shim of that name, no program may be run in `programs`, or the
+ * directory's path is too long for sockets.
  */
 export async function openShimStarter(options: ShimStarterOptions): Promise<ShimStarter | undefined> {
   const { programs, searchPath, logger } = options;
@@ -69,13 +69,13 @@ export async function openShimStarter(options: ShimStarterOptions): Promise<Shim
   writeProgram(join(import.meta.dirname, 'shim-start.sh'), script);
   const fits = Buffer.byteLength(join(dirname(options.socket), 'shims', newSocketName())) <= maxUnixPathLength;
   if (shim !== undefined && fits && (await works(script, 'probe'))) return new Starter(options, shim, script);
-  logger.warn('shims are left to containerd, which takes longer and more memory', { shim, script });
+  logger.warn('shims are started by containerd, which takes more time and memory', { shim, script });
   return undefined;
 }
 
 const newSocketName = (): string => randomBytes(8).toString('hex');
 
-/** Renamed into place: a containerd that runs may be about to call the old one. Kept while it is the same. */
+/** Renamed into place: a running containerd may be about to call the old one. Unchanged content is kept. */
 function writeProgram(source: string, target: string): void {
   if (existsSync(target) && readFileSync(source).equals(readFileSync(target))) return;
   const draft = `${target}.new`;
@@ -103,7 +103,7 @@ class Starter implements ShimStarter {
 
   begin(id: string, held: readonly string[]): void {
     try {
-      if (existsSync(this.#home(id))) this.discard(id, { unused: true }); // an earlier start was cut short
+      if (existsSync(this.#home(id))) this.discard(id, { unused: true }); // an earlier start was interrupted
       this.#start(id, held);
     } catch (error) {
       this.#options.logger.warn('starting a shim failed', { container: id, error: messageOf(error) });
@@ -115,7 +115,7 @@ class Starter implements ShimStarter {
     const home = this.#home(id);
     if (!existsSync(home)) return;
     if (unused) for (const pid of this.#shimsOf(id)) endNow(pid);
-    const address = readIfThere(join(home, 'address'));
+    const address = readIfExists(join(home, 'address'));
     if (address?.startsWith(`unix://${this.#folder}/`)) rmSync(address.slice('unix://'.length), { force: true });
     rmSync(home, { recursive: true, force: true });
     const child = this.#children.get(id);
@@ -125,7 +125,7 @@ class Starter implements ShimStarter {
     this.#reap();
   }
 
-  /** One that was started a moment ago may not show its command line yet; those of an earlier daemon are not known. */
+  /** A shim started a moment ago may not show its command line yet; those of an earlier daemon are not recorded. */
   #shimsOf(id: string): Set<number> {
     const child = this.#children.get(id);
     const found = findShims(id, this.#options.socket).map(({ pid }) => pid);
@@ -143,12 +143,12 @@ class Starter implements ShimStarter {
   #start(id: string, held: readonly string[]): void {
     const { socket, namespace, runtimeRoot } = this.#options;
     const home = this.#home(id);
-    // Another one each time: a shim of the same container that is about to end removes its own.
+    // A new one each time: a shim of the same container that is about to end removes its own.
     const address = join(this.#folder, newSocketName());
     mkdirSync(home, { recursive: true, mode: 0o700 });
     writeFileSync(join(home, 'state'), `${join(runtimeRoot, namespace, id)}\n`);
-    writeFileSync(join(home, 'log'), ''); // where a shim writes its troubles
-    writeFileSync(join(home, 'address'), `unix://${address}`); // read by the script, and by the shim at its end
+    writeFileSync(join(home, 'log'), ''); // where a shim writes its errors
+    writeFileSync(join(home, 'address'), `unix://${address}`); // read by the script, and by the shim when it ends
     const words = ['-namespace', namespace, '-id', id, '-address', socket];
     const inherited = [openUnixListener(address)];
     try {
@@ -163,7 +163,7 @@ class Starter implements ShimStarter {
     }
   }
 
-  /** Those that are about to end, until they are no zombies any more. Those of an earlier daemon are not our children. */
+  /** Reaps shims that are about to end. Those of an earlier daemon are not our children. */
   #reap(): void {
     for (const pid of this.#ending) if (hasEnded(pid)) this.#ending.delete(pid);
     if (this.#ending.size > 0) this.#reaping ??= setTimeout(() => this.#reapAgain(), reapEveryMs).unref();
@@ -175,8 +175,8 @@ class Starter implements ShimStarter {
   }
 
   /**
-   * One thread of Go's at a time: each more keeps free memory of its own in stock, of every size. containerd would give
-   * four; 2.5 MiB of a shim's own memory are 1.4 MiB with one.
+   * One thread for Go at a time: each further one has its own cache of free memory, of every size. containerd would use
+   * four; 2.5 MiB of a shim's own memory become 1.4 MiB with one.
    */
   #environment(): Record<string, string> {
     const { socket, searchPath, env } = this.#options;
@@ -184,12 +184,15 @@ class Starter implements ShimStarter {
   }
 }
 
-/** As the shim does for itself: when memory is short, it goes before those who started it, but after containers. */
+/**
+ * As the shim does for itself: when memory is short, it is killed before the processes that started it, but after
+ * containers.
+ */
 function spare(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(Math.min(readOomScoreAdj() + 1, 1000)));
   } catch {
-    // it ended at once: whoever asks for the task is told
+    // it ended at once: creating the task reports it
   }
 }
 
@@ -201,7 +204,7 @@ function endNow(pid: number): void {
   }
 }
 
-function readIfThere(path: string): string | undefined {
+function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

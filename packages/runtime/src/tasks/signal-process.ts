@@ -1,12 +1,12 @@
 /**
- * A signal straight to a container's first process. The shim would start the OCI runtime for it, which is most of the
- * time that `docker kill` and `rm -f` take.
+ * Sends a signal directly to a container's main process. The shim would start the OCI runtime for it, which is most of
+ * the time that `docker kill` and `rm -f` take.
  */
 import { readFile } from 'node:fs/promises';
 
 /**
- * @returns false when this is not our process to signal: it is in no cgroup of the container's, because it has just
- * ended and its number is somebody else's, or because containerd counts processes in another PID namespace
+ * @returns false when the process is not ours to signal: it is in no cgroup of the container's, because it has just
+ * ended and its pid is reused, or because containerd counts processes in another PID namespace
  */
 export async function signalProcess(containerId: string, pid: number, signal: number): Promise<boolean> {
   if (pid <= 1) return false;
@@ -15,6 +15,6 @@ export async function signalProcess(containerId: string, pid: number, signal: nu
     if (!cgroups.includes(containerId)) return false;
     return process.kill(pid, signal);
   } catch {
-    return false; // gone: containerd says so in its own words
+    return false; // it has ended: containerd reports it
   }
 }

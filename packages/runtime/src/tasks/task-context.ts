@@ -1,4 +1,4 @@
-/** What creating, deleting and entering tasks have in common. */
+/** The dependencies that creating, deleting and entering tasks share. */
 import type { Logger } from '@netyard/core';
 import type { CgroupFacts } from '../spec/limits.ts';
 import type { Calls } from './calls.ts';
@@ -16,9 +16,9 @@ export interface TaskContext {
   filters: SeccompCache;
   /** Without it containerd starts the shims. */
   shims: ShimStarter | undefined;
-  /** Where the OCI runtime keeps its state. */
+  /** The OCI runtime's state directory. */
   runtimeRoot: string;
-  /** PATH of the daemon: for tini. */
+  /** PATH of the daemon, in which tini is looked up. */
   searchPath: string;
   logger: Logger;
 }

@@ -1,6 +1,6 @@
 /**
- * The stream of containerd's events about tasks: kept up for as long as the runtime is open, told to listeners in
- * order. A stream has no replay, so after each break listeners are told to compare (`resync`).
+ * containerd's event stream about tasks: restored as long as the runtime is open, delivered to listeners in order. A
+ * stream has no replay, so after each interruption listeners are asked to compare (`resync`).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -18,7 +18,7 @@ const pauseMs = 50;
 
 export interface TaskEventsOptions {
   client: ContainerdClient;
-  /** Resolves when containerd answers again. */
+  /** Resolves when containerd responds again. */
   ready: () => Promise<void>;
   logger: Logger;
 }
@@ -29,15 +29,15 @@ export class TaskEvents {
   readonly #closing = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   readonly #loop: Promise<void>;
-  #stood = false;
+  #wasEstablished = false;
 
-  /** Begins at once. */
+  /** Starts at once. */
   constructor(options: TaskEventsOptions) {
     this.#options = options;
     this.#loop = this.#run();
   }
 
-  /** Resolves when nothing can be missed any more: the first stream stands. */
+  /** Resolves when nothing can be missed any more: the first stream is established. */
   established(): Promise<void> {
     return this.#first.promise;
   }
@@ -47,7 +47,7 @@ export class TaskEvents {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when a container's own process ends, when ends may have been missed, and when the signal gives up. */
+  /** Resolves when a container's main process ends, when exits may have been missed, and on abort. */
   exitOf(id: string, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const unlisten = this.listen((event) => {
@@ -77,30 +77,35 @@ export class TaskEvents {
         if (!signal.aborted) await this.#follow();
       } catch (error) {
         if (signal.aborted) return;
-        logger.debug('the stream of containerd’s events broke', { error: messageOf(error) });
+        logger.debug('containerd’s event stream was interrupted', { error: messageOf(error) });
       }
       await pause(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** One stream, to its end. containerd does not say when it listens, so we say hello until we hear ourselves. */
+  /**
+   * Runs one stream, to its end. containerd does not report when it listens, so we publish an event until we receive
+   * it.
+   */
   async #follow(): Promise<void> {
     const { client } = this.#options;
     const token = randomUUID();
     const stream = new AbortController();
-    const heard = new AbortController();
+    const received = new AbortController();
     const signal = AbortSignal.any([stream.signal, this.#closing.signal]);
-    const greeting = this.#greet(token, AbortSignal.any([heard.signal, signal])).catch((error) => stream.abort(error));
+    const greeting = this.#greet(token, AbortSignal.any([received.signal, signal])).catch((error) =>
+      stream.abort(error),
+    );
     const filters = Object.values(topics).map(
       (topic) => `namespace==${quote(client.namespace)},topic==${quote(topic)}`,
     );
     try {
       for await (const { topic, event } of client.events.subscribe({ filters }, { signal })) {
         if (!event) continue;
-        if (topic !== topics.hello) this.#tell(parseEvent(topic, event));
-        else if (!heard.signal.aborted && fromBinary(TaskOOMSchema, event.value).containerId === token) {
-          heard.abort();
-          this.#stands();
+        if (topic !== topics.hello) this.#emit(parseEvent(topic, event));
+        else if (!received.signal.aborted && fromBinary(TaskOOMSchema, event.value).containerId === token) {
+          received.abort();
+          this.#establish();
         }
       }
     } finally {
@@ -110,7 +115,7 @@ export class TaskEvents {
   }
 
   async #greet(token: string, signal: AbortSignal): Promise<void> {
-    // containerd passes on only what it knows; the topic is our own
+    // containerd accepts only types that it knows; the topic is our own
     const value = toBinary(TaskOOMSchema, create(TaskOOMSchema, { containerId: token }));
     const event = create(AnySchema, { typeUrl: 'containerd.events.TaskOOM', value });
     while (!signal.aborted) {
@@ -119,19 +124,19 @@ export class TaskEvents {
     }
   }
 
-  #stands(): void {
+  #establish(): void {
     this.#first.resolve();
-    if (this.#stood) this.#tell({ type: 'resync' });
-    this.#stood = true;
+    if (this.#wasEstablished) this.#emit({ type: 'resync' });
+    this.#wasEstablished = true;
   }
 
-  #tell(event: RuntimeEvent | undefined): void {
+  #emit(event: RuntimeEvent | undefined): void {
     if (!event) return;
     for (const listener of this.#listeners) {
       try {
         listener(event);
       } catch (error) {
-        this.#options.logger.error('an event of the runtime was not dealt with', { event, error: messageOf(error) });
+        this.#options.logger.error('handling an event of the runtime failed', { event, error: messageOf(error) });
       }
     }
   }

@@ -1,4 +1,4 @@
-/** The WWW-Authenticate header: which ways to log in a registry offers. RFC 9110, 11.6.1. Pure. */
+/** Parses the WWW-Authenticate header: the login methods that a registry offers. RFC 9110, 11.6.1. Pure. */
 
 export interface Challenge {
   /** Lower case: `bearer`, `basic`. */
@@ -7,7 +7,7 @@ export interface Challenge {
   parameters: Readonly<Record<string, string>>;
 }
 
-/** All challenges of a header; what cannot be read is left out. */
+/** All challenges of a header; invalid ones are omitted. */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
   const token = /\s*,?\s*([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/gy;

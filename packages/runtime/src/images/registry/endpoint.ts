@@ -1,6 +1,6 @@
 /**
- * Where a registry is and whether it must prove who it is. Docker's rule: https, except that hosts on loopback and
- * those given with --insecure-registry are tried with any certificate and then with plain http.
+ * How to reach a registry and whether its identity must be verified. Docker's rule: https, except that hosts on
+ * loopback and those given with --insecure-registry are tried with any certificate and then with plain http.
  */
 
 import { lookup } from 'node:dns/promises';
@@ -37,7 +37,7 @@ export function parseInsecureRegistries(given: readonly string[]): InsecureRegis
   };
 }
 
-/** Looks names up, as an insecure range means the addresses behind them. */
+/** Resolves names, as an insecure range refers to their addresses. */
 export async function findEndpoint(
   domain: string,
   insecureRegistries: InsecureRegistries,
@@ -63,7 +63,7 @@ async function isInsecure(host: string, { prefixes, hosts }: InsecureRegistries)
   return addresses.some((address) => prefixes.some((prefix) => prefixContains(prefix, parseIp(address))));
 }
 
-/** None when the name is not known: the connection will say so. */
+/** Empty when the name does not resolve: the connection will report it. */
 async function addressesOf(name: string): Promise<string[]> {
   try {
     return (await lookup(name, { all: true })).map(({ address }) => address.replace(/%.*$/, ''));

@@ -1,4 +1,4 @@
-/** What registries and connections to them answer when they refuse, as errors of this house in Docker's words. Pure. */
+/** Converts errors of registries and of connections to them to NetyardErrors with Docker's messages. Pure. */
 import { type ErrorCode, NetyardError } from '@netyard/core';
 
 const codes: Readonly<Record<number, ErrorCode>> = {
@@ -14,12 +14,12 @@ export function refusalOf(status: number, body: string, request: string): Netyar
   const code = codes[status] ?? 'unavailable';
   const [first] = parseErrors(body);
   if (first) return new NetyardError(code, `${words(first.code)}: ${first.message}`);
-  return new NetyardError(code, `${defaultWords[status] ?? `received unexpected HTTP status: ${status}`}`, {
+  return new NetyardError(code, `${defaultMessages[status] ?? `received unexpected HTTP status: ${status}`}`, {
     hint: request,
   });
 }
 
-const defaultWords: Readonly<Record<number, string>> = {
+const defaultMessages: Readonly<Record<number, string>> = {
   401: 'unauthorized: authentication required',
   403: 'denied: requested access to the resource is denied',
   404: 'manifest unknown: manifest unknown',
@@ -43,7 +43,7 @@ function hasCode(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
 }
 
-/** A connection that failed, as Go words it. */
+/** A failed connection, with Go's message. */
 export function connectionError(method: string, url: URL, error: NodeJS.ErrnoException): NetyardError {
   const verb = method.charAt(0) + method.slice(1).toLowerCase();
   return new NetyardError('unavailable', `${verb} "${url.href}": ${reasonOf(url, error)}`, { cause: error });

@@ -1,4 +1,4 @@
-/** One HTTP request to a registry or its helpers, on Node's own client. No authentication and no retries here. */
+/** One HTTP request to a registry or its helpers, on Node's own client. No authentication and no retries. */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
@@ -16,7 +16,7 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** Silence for so long ends a request. */
+/** A request without data for this long ends, milliseconds. */
 const silence = 60_000;
 const mostRedirects = 5;
 
@@ -24,10 +24,10 @@ export class HttpClient {
   readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 16 });
   readonly #https = new HttpsAgent({ keepAlive: true, maxSockets: 16 });
 
-  /** The answer, whatever its status; its body must be read or destroyed. Throws `unavailable` without an answer. */
-  send(wanted: HttpRequest): Promise<IncomingMessage> {
+  /** The response, whatever its status; its body must be read or destroyed. Throws `unavailable` without a response. */
+  send(request: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const { method, url, headers, tls, signal } = wanted;
+      const { method, url, headers, tls, signal } = request;
       const options = { method, headers, ...(signal ? { signal } : {}) };
       const sent =
         url.protocol === 'https:'
@@ -36,29 +36,29 @@ export class HttpClient {
       sent.setTimeout(silence, () => sent.destroy(new Error('i/o timeout')));
       sent.on('response', resolve);
       sent.on('error', (error) => reject(signal?.aborted ? error : connectionError(method, url, error)));
-      sendBody(sent, wanted.body).catch((error: unknown) => {
+      sendBody(sent, request.body).catch((error: unknown) => {
         reject(error);
         sent.destroy();
       });
     });
   }
 
-  /** Follows redirects of a request without body; credentials stay with the host they are for. */
-  async follow(wanted: HttpRequest): Promise<IncomingMessage> {
-    let current = wanted;
+  /** Follows redirects of a request without body; credentials are sent only to the host they are for. */
+  async follow(request: HttpRequest): Promise<IncomingMessage> {
+    let current = request;
     for (let count = 0; count <= mostRedirects; count += 1) {
       const response = await this.send(current);
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
       discard(response);
       const url = new URL(location, current.url);
-      if (current.url.protocol === 'https:' && url.protocol !== 'https:' && wanted.tls.rejectUnauthorized) {
+      if (current.url.protocol === 'https:' && url.protocol !== 'https:' && request.tls.rejectUnauthorized) {
         throw new NetyardError('unavailable', `refusing a redirect from ${current.url.origin} to plain http`);
       }
       const { authorization: _, ...others } = lowerCased(current.headers);
       current = { ...current, url, headers: url.host === current.url.host ? current.headers : others };
     }
-    throw new NetyardError('unavailable', `${wanted.url.href}: stopped after ${mostRedirects} redirects`);
+    throw new NetyardError('unavailable', `${request.url.href}: stopped after ${mostRedirects} redirects`);
   }
 }
 
@@ -73,19 +73,22 @@ async function sendBody(sent: ClientRequest, body: HttpRequest['body']): Promise
   try {
     await pipeline(Readable.from(body, { objectMode: false }), sent);
   } catch (error) {
-    // the registry may have answered and hung up before it had all: then its answer counts
+    // the registry may have responded and closed the connection before it received the whole body: then its response
+    // counts
     if (!(error instanceof Error && 'code' in error && ['EPIPE', 'ECONNRESET'].includes(String(error.code))))
       throw error;
   }
 }
 
-/** Bytes of an unused body that are read to keep the connection; beyond that it is closed. */
+/** Bytes of an unused body that are read to keep the connection alive; beyond that it is closed. */
 const longestDiscarded = 64 * 1024;
 
-/** Drops a body: a short one is read, so that its connection can be used again; a longer one is cut off. */
+/**
+ * Drops a body: a short one is read, so that its connection can be reused; for a longer one the connection is closed.
+ */
 export function discard(response: IncomingMessage): void {
   let length = 0;
-  response.on('error', () => undefined); // the caller has what it needs from the head
+  response.on('error', () => undefined); // the caller needs only the head
   response.on('data', (chunk: Buffer) => {
     length += chunk.length;
     if (length > longestDiscarded) response.destroy();
@@ -100,7 +103,7 @@ export async function readBody(response: IncomingMessage, limit: number): Promis
     length += chunk.length;
     if (length > limit) {
       response.destroy();
-      throw new NetyardError('invalid', `an answer of the registry is longer than ${limit} bytes`);
+      throw new NetyardError('invalid', `the registry's response is longer than ${limit} bytes`);
     }
     chunks.push(chunk);
   }

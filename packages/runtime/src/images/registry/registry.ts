@@ -1,6 +1,6 @@
 /**
- * A client for v2 registries (the engine's `Registry`). Talks to the host that a reference names and, when that host
- * says so, to its token server and to where it redirects blobs; to nobody else.
+ * A client for v2 registries (the engine's `Registry`). Connects to the host of a reference and, if that host says so,
+ * to its token server and to where it redirects blobs; to no other host.
  * https://github.com/opencontainers/distribution-spec
  */
 import { createHash } from 'node:crypto';
@@ -14,31 +14,33 @@ import { discard, readBody } from './http.ts';
 import { type RegistryCall, RegistrySession } from './session.ts';
 
 export interface RegistryOptions {
-  /** --insecure-registry: host, host:port or CIDR. Loopback is insecure anyway. */
+  /** --insecure-registry: host, host:port or CIDR. Loopback is always insecure. */
   insecureRegistries?: readonly string[];
-  /** `<host:port>/ca.crt`, `client.cert`, `client.key` below it; /etc/docker/certs.d unless given. */
+  /** `<host:port>/ca.crt`, `client.cert`, `client.key` below it; /etc/docker/certs.d by default. */
   certificates?: string;
-  /** Of a broken download, milliseconds. */
+  /** Delay before resuming a broken download, milliseconds. */
   retryDelay?: number;
 }
 
-/** What `docker login` asks for, beside what the engine needs. */
+/** The operation of `docker login`, which the engine does not need. */
 export interface RegistryLogin {
-  /** Resolves when the registry takes these credentials; throws `unauthorized` in its words when it does not. */
+  /** Resolves when the registry accepts these credentials; throws `unauthorized` with its message otherwise. */
   login(domain: string, credentials: RegistryCredentials, signal?: AbortSignal): Promise<void>;
 }
 
-/** Opens nothing yet. Throws `invalid` for a wrong --insecure-registry. */
+/** Opens no connection yet. Throws `invalid` for an invalid --insecure-registry. */
 export function openRegistry(options: RegistryOptions = {}): Registry & RegistryLogin {
   const insecure = parseInsecureRegistries(options.insecureRegistries ?? []);
   const session = new RegistrySession(insecure, options.certificates ?? '/etc/docker/certs.d');
   return new HttpRegistry(session, options.retryDelay ?? 1000);
 }
 
-/** As in containerd and Docker. */
+/** The same limit as containerd and Docker. */
 const longestManifest = 4 * 1024 * 1024;
 const longestRefusal = 64 * 1024;
-/** Of one blob, however much each of them brought: a registry that breaks off for ever must not hold a pull for ever. */
+/**
+ * For one blob, whatever progress each attempt made: a registry that always breaks off must not block a pull for ever.
+ */
 const mostAttempts = 5;
 
 const manifestTypes = [
@@ -112,7 +114,7 @@ class HttpRegistry implements Registry, RegistryLogin {
     }
   }
 
-  /** From `offset` on, also when the registry does not know ranges. */
+  /** From `offset` on, also when the registry does not support ranges. */
   async #openBlob(
     ref: RegistryReference,
     digest: string,
@@ -149,7 +151,8 @@ class HttpRegistry implements Registry, RegistryLogin {
     const begun = await this.#session.call(ref, { ...common, method: 'POST', path: 'blobs/uploads/' });
     await expectStatus(begun, [202], 'POST blobs/uploads/');
     const location = begun.headers.location;
-    if (location === undefined) throw new NetyardError('unavailable', 'the registry does not say where to upload to');
+    if (location === undefined)
+      throw new NetyardError('unavailable', 'the registry does not return an upload location');
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(blob.size) };
     const ended = await this.#session.call(ref, {
       ...common,
@@ -186,13 +189,13 @@ class HttpRegistry implements Registry, RegistryLogin {
   }
 }
 
-/** Reads what the registry says, so that the connection can be used again. */
-async function expectStatus(response: IncomingMessage, wanted: readonly number[], request: string): Promise<void> {
+/** Reads the response body, so that the connection can be reused. */
+async function expectStatus(response: IncomingMessage, expected: readonly number[], request: string): Promise<void> {
   const body = (await readBody(response, longestRefusal)).toString();
-  if (!wanted.includes(response.statusCode ?? 0)) throw refusalOf(response.statusCode ?? 0, body, request);
+  if (!expected.includes(response.statusCode ?? 0)) throw refusalOf(response.statusCode ?? 0, body, request);
 }
 
-/** Some registries only say it in the manifest. */
+/** Some registries only state it in the manifest. */
 function manifestType(response: IncomingMessage, body: Uint8Array): string {
   const [header = ''] = (response.headers['content-type'] ?? '').split(';');
   if (manifestTypes.includes(header)) return header;
@@ -201,10 +204,10 @@ function manifestType(response: IncomingMessage, body: Uint8Array): string {
     const inside = typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : undefined;
     if (typeof inside === 'string' && manifestTypes.includes(inside)) return inside;
   } catch (error) {
-    throw new NetyardError('invalid', 'the registry answers with a manifest that is not valid JSON', { cause: error });
+    throw new NetyardError('invalid', 'the registry returned a manifest that is not valid JSON', { cause: error });
   }
   throw new NetyardError('invalid', `unsupported manifest type "${header}"`, {
-    hint: 'Images of the old "schema 1" kind must be pushed anew by a newer tool.',
+    hint: 'push the image again with a newer tool: it has the old format "schema 1"',
   });
 }
 
@@ -221,7 +224,7 @@ async function* skip(response: IncomingMessage, bytes: number): AsyncGenerator<U
   }
 }
 
-/** Whether trying again may help: the connection failed or ended early, or the registry is not well. */
+/** Whether a retry may help: the connection failed or ended early, or the registry reports a temporary error. */
 function isBroken(error: unknown): boolean {
   if (isNetyardError(error)) return error.code === 'unavailable';
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ECONN');

@@ -1,4 +1,4 @@
-/** Calls to registries: finds out how to reach each, logs in when asked to, remembers both. */
+/** Calls to registries: determines how to reach each, logs in when required, caches both. */
 import type { IncomingMessage } from 'node:http';
 import { isNetyardError, type NetyardError } from '@netyard/core';
 import type { RegistryCredentials, RegistryReference } from '@netyard/engine';
@@ -11,7 +11,7 @@ export interface RegistryCall {
   method: string;
   /** Below `/v2/<name>/`. */
   path?: string;
-  /** In place of a path: where an earlier answer said to go on, with parameters to add. */
+  /** Instead of a path: the location from an earlier response, with parameters to add. */
   location?: { url: string; parameters: Readonly<Record<string, string>> };
   /** `login`: the registry itself rather than one of its repositories. */
   action: 'pull' | 'pull,push' | 'login';
@@ -39,7 +39,7 @@ export class RegistrySession {
     this.#certificates = certificates;
   }
 
-  /** The answer, whatever its status but 401 (unless logging in did not help). Its body must be read. */
+  /** The response, whatever its status except 401 (unless logging in did not help). Its body must be read. */
   async call(ref: RegistryReference, call: RegistryCall): Promise<IncomingMessage> {
     const reached = await this.#reach(ref.domain, call.signal);
     const url = urlOf(reached, ref, call);
@@ -47,7 +47,7 @@ export class RegistrySession {
     const key = JSON.stringify([ref.domain, scope, call.credentials]);
     const known = this.#logins.get(key);
     const response = await this.#send(reached, url, call, known);
-    // a body that is a stream is gone now; uploads begin with a request that has none, so it was logged in before
+    // a streamed body is consumed now; uploads start with a request without one, so login has happened before
     if (response.statusCode !== 401 || isStream(call.body)) return response;
     discard(response);
     const header = await login(this.#http, {
@@ -74,7 +74,7 @@ export class RegistrySession {
     return method === 'GET' || method === 'HEAD' ? await this.#http.follow(request) : await this.#http.send(request);
   }
 
-  /** https, or for an insecure registry what answers. */
+  /** https, or for an insecure registry the scheme that responds. */
   async #reach(domain: string, signal: AbortSignal | undefined): Promise<Reached> {
     const known = this.#reached.get(domain);
     if (known) return known;

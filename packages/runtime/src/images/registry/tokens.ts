@@ -1,4 +1,4 @@
-/** Logging in: the Authorization header that answers a registry's challenge. distribution: docs/spec/auth/token.md */
+/** Login: the Authorization header that answers a registry's challenge. distribution: docs/spec/auth/token.md */
 import { NetyardError } from '@netyard/core';
 import type { RegistryCredentials } from '@netyard/engine';
 import type { Challenge } from './challenge.ts';
@@ -11,7 +11,7 @@ const longestAnswer = 1024 * 1024;
 export interface LoginRequest {
   challenges: readonly Challenge[];
   credentials: RegistryCredentials;
-  /** `repository:library/nginx:pull`; '' for logging in as such. */
+  /** `repository:library/nginx:pull`; '' for a login without a repository. */
   scope: string;
   endpoint: Endpoint;
   /** The URL that was refused, for messages. */
@@ -19,7 +19,7 @@ export interface LoginRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** Throws `unauthorized` when the registry wants a name and a password and none were given. */
+/** Throws `unauthorized` when the registry requires a name and a password and none were given. */
 export async function login(http: HttpClient, request: LoginRequest): Promise<string> {
   const bearer = request.challenges.find(({ scheme }) => scheme === 'bearer');
   if (bearer) return `Bearer ${await fetchToken(http, request, bearer)}`;
@@ -58,13 +58,13 @@ async function fetchToken(http: HttpClient, request: LoginRequest, challenge: Ch
   return tokenOf(body, realm);
 }
 
-/** Credentials go nowhere in the clear that the registry itself is not. */
+/** Credentials are not sent unencrypted unless the registry itself is unencrypted. */
 function realmOf(challenge: Challenge, endpoint: Endpoint): URL {
   const text = challenge.parameters['realm'] ?? '';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const allowed = url?.protocol === 'https:' || (url?.protocol === 'http:' && endpoint.insecure);
   if (url && allowed) return url;
-  throw new NetyardError('unauthorized', `${endpoint.host} wants tokens from "${text}", which is no https URL`);
+  throw new NetyardError('unauthorized', `${endpoint.host} requests tokens from "${text}", which is not an https URL`);
 }
 
 function tokenOf(body: string, realm: URL): string {
@@ -75,7 +75,7 @@ function tokenOf(body: string, realm: URL): string {
       if ('access_token' in value && typeof value.access_token === 'string') return value.access_token;
     }
   } catch {
-    // told below
+    // reported below
   }
-  throw new NetyardError('unauthorized', `authorization server ${realm.host} did not include a token in its answer`);
+  throw new NetyardError('unauthorized', `authorization server ${realm.host} did not include a token in its response`);
 }
