@@ -152,18 +152,18 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
   test('a host that announces no API', async () => {
     assert.match(
       await refused('node1', 'node3/web'),
-      /daemon: host node3 announces no API to capture through\non node3 give its daemon -H tcp:\/\/172\.16\.0\.13:2376 --tlsverify/,
+      /daemon: host node3 announces no API for captures\non node3 start the daemon with -H tcp:\/\/172\.16\.0\.13:2376 --tlsverify/,
     );
   });
 
   test('a host that was given no certificate for the others', async () => {
     assert.match(
       await refused('node3', 'node2/nginx-1'),
-      /daemon: this host has no certificate for the API of host node2\ngive its own daemon --cluster-api-ca FILE/,
+      /daemon: this host has no certificate for the API of host node2\nstart this daemon with --cluster-api-ca FILE/,
     );
   });
 
-  test('files that are no use end the daemon before it has begun', async () => {
+  test('unusable files end the daemon before it starts', async () => {
     const daemon = ['daemon', '--cluster=etcd://172.16.0.11:2379', ...asking(certificates, 'node3')];
     const { status, stderr } = await host('node3').tryNetyard(...daemon.slice(0, -1), '--cluster-api-key=/no/such');
     assert.equal(stderr, 'failed to start daemon: --cluster-api-key: stat /no/such: no such file or directory\n');
@@ -171,22 +171,22 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
     const mixed = await host('node3').tryNetyard(...daemon.slice(0, -1), `--cluster-api-key=${strange.key('node3')}`);
     assert.match(
       mixed.stderr,
-      /^failed to start daemon: .*ca\.pem, .*node3\.pem and .*node3\.key are no use: .*key values mismatch/,
+      /^failed to start daemon: .*ca\.pem, .*node3\.pem and .*node3\.key cannot be used: .*key values mismatch/,
     );
   });
 
   test('wrong certificates: ours there, and theirs here', async () => {
     assert.match(
       await refused('node4', 'node2/nginx-1'),
-      /daemon: the API of peer node2 closed the connection without an answer\nhttps:\/\/172\.16\.0\.12:2399 does so when no authority of its --tlscacert has signed .*node4\.pem\n$/,
+      /daemon: the API of peer node2 closed the connection without a response\ncheck that an authority of the --tlscacert at https:\/\/172\.16\.0\.12:2399 has signed .*node4\.pem\n$/,
     );
     assert.match(
       await refused('node1', 'node4/web'),
-      /daemon: the API of peer node4 is not believed: .* 172\.16\.0\.14 is not in the cert's list: 172\.16\.0\.99\nthe certificate at https:\/\/172\.16\.0\.14:2376 must be for this very address/,
+      /daemon: the API of peer node4 is not trusted: .* 172\.16\.0\.14 is not in the cert's list: 172\.16\.0\.99\nuse a certificate at https:\/\/172\.16\.0\.14:2376 that is valid for this address/,
     );
   });
 
-  test('a record of before has no API; one that points elsewhere is not believed', async () => {
+  test('an older record has no API; one that points to another host is rejected', async () => {
     const put = (name: string, record: object): Promise<string> =>
       host('node1').output(
         'etcdctl',
@@ -205,10 +205,10 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
       api: 'https://172.16.0.12:2399',
     });
     await until(async () => /liar/.test(await host('node1').netyard('peer', 'ls')), 'they are peers');
-    assert.match(await refused('node1', 'old/web'), /host old announces no API to capture through\n/);
+    assert.match(await refused('node1', 'old/web'), /host old announces no API for captures\n/);
     assert.match(
       await refused('node1', 'liar/web'),
-      /host liar announces an API that is not believed: "https:\/\/172\.16\.0\.12:2399"\nit can only be https:\/\/172\.16\.0\.51:PORT/,
+      /host liar announces an invalid API address: "https:\/\/172\.16\.0\.12:2399"\non liar use https:\/\/172\.16\.0\.51:PORT/,
     );
     const states = await host('node1').netyard('cluster', 'ls', '--format', '{{.Name}} {{.State}}');
     assert.match(states, /^liar trouble$/m);

@@ -55,7 +55,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     chmodSync(certificates.key('server1'), 0o640);
     const open = await server1.tryNetyard(...withApi(certificates));
     chmodSync(certificates.key('server1'), 0o600);
-    assert.match(open.stderr, /others than root can read the key .*server1\.key\n.*chmod 600/s);
+    assert.match(open.stderr, /users other than root can read the key .*server1\.key\n.*chmod 600/s);
     const http = await server1.tryNetyard(
       ...plain,
       '--api',
@@ -73,7 +73,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     await server1.netyard('peer', 'rm', 'server2');
     await server1.netyard(...withApi(others));
     const strange = await linkTo('server2/nginx-1:web1');
-    assert.match(strange.stderr, /the API of peer server2 is not believed: .*certificate/);
+    assert.match(strange.stderr, /the API of peer server2 is not trusted: .*certificate/);
     await server1.netyard('peer', 'rm', 'server2');
     assert.equal(await server1.docker('ps', '-aq'), '');
   });

@@ -1,4 +1,4 @@
-/** The options of `--cluster` as one value, or an error before anything is touched. Reads no files. */
+/** Parses and checks the options of `--cluster`, before anything is changed. Reads no files. */
 import { type ApiListener, checkSettings } from '@netyard/cluster';
 import { formatPrefix, NetyardError, networkOf, parsePrefix } from '@netyard/core';
 import type { ListenAddress, TlsFiles } from './listen-address.ts';
@@ -8,24 +8,24 @@ export interface ClusterConfig {
   url: string;
   /** '' = this host's own. */
   hostName: string;
-  /** '' = found by itself. */
+  /** '' = detected. */
   address: string;
   pool: { subnet?: string; subnetSize?: number };
-  /** The subnet of a `--bip` that was given. */
+  /** The subnet of an explicit `--bip`. */
   requiredSubnet?: string;
-  /** Paths; '' where none was given. */
+  /** Paths; '' if not given. */
   files: { ca: string; certificate: string; key: string };
   leaseSeconds: number;
   reservationSeconds: number;
-  /** TCP ports of the API, all of which ask for certificates. */
+  /** TCP ports of the API, all of which require client certificates. */
   listeners: readonly ApiListener[];
-  /** What this daemon shows to the APIs of the others. */
+  /** This daemon's client certificate for the APIs of other hosts. */
   apiFiles: TlsFiles | undefined;
 }
 
 /**
- * `given` holds what flags and file say; `bip` is the default bridge's, given or not; `hosts` is where the API listens.
- * Throws `invalid`.
+ * `given` holds the explicit options of flags and file; `bip` is the default bridge's, explicit or not; `hosts` is
+ * where the API listens. Throws `invalid`.
  */
 export function planCluster(
   given: RawOptions,
@@ -35,8 +35,8 @@ export function planCluster(
   const value = (key: string): unknown => given[key] ?? daemonOptions.find((option) => option.key === key)?.default;
   const textOf = (key: string): string => String(value(key));
   if (textOf('cluster') === '') {
-    const alone = daemonOptions.find(({ key }) => key.startsWith('cluster-') && given[key] !== undefined);
-    if (alone) throw new NetyardError('invalid', `--${flagOf(alone)} is for a host of a cluster: it needs --cluster`);
+    const option = daemonOptions.find(({ key }) => key.startsWith('cluster-') && given[key] !== undefined);
+    if (option) throw new NetyardError('invalid', `--${flagOf(option)} requires --cluster`);
     return undefined;
   }
   const subnet = textOf('cluster-subnet');
@@ -64,12 +64,12 @@ function planApiFiles(textOf: (key: string) => string): TlsFiles | undefined {
   if (missing.length === 3) return undefined;
   if (missing.length > 0) {
     const [all, lacking] = [Object.values(keys), missing].map((some) => some.map((key) => `--${key}`));
-    throw new NetyardError('invalid', `${all?.join(', ')} belong together: give ${lacking?.join(' and ')} too`);
+    throw new NetyardError('invalid', `${all?.join(', ')} must be used together: add ${lacking?.join(' and ')}`);
   }
   return { ca: textOf(keys.ca), certificate: textOf(keys.certificate), key: textOf(keys.key) };
 }
 
-/** What the cluster box is given; `read` gives a file's text. */
+/** The settings of the cluster package; `read` returns a file's text. */
 export function settingsOf(
   config: ClusterConfig,
   hostName: string,

@@ -1,6 +1,6 @@
 /**
- * The cluster box wired to the others: its subnet becomes the default bridge's, its hosts become peers, its changes
- * events and log lines, its names the directory of the network box.
+ * Connects the cluster package to the others: its subnet becomes the default bridge's, its hosts become peers, its
+ * changes events and log lines, its names the directory of the network package.
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -16,12 +16,12 @@ import { type DaemonConfig, planBridge } from './config.ts';
 
 const RETRY_MS = 2_000;
 
-/** Joins, unless the configuration knows no cluster. Rejects before anything else was started. */
+/** Joins, unless no cluster is configured. Rejects before anything else is started. */
 export async function joinCluster(config: DaemonConfig, logger: Logger): Promise<Cluster | undefined> {
   if (!config.cluster) return undefined;
   const { url, pool } = config.cluster;
   if (/\/\/[^/]*@/.test(url) && Object.values(config.cluster.files).every((path) => path === ''))
-    logger.warn('the password for etcd travels without TLS: give --cluster-ca');
+    logger.warn('the password for etcd is sent without TLS: use --cluster-ca');
   const settings = settingsOf(config.cluster, hostname(), readPem);
   const cluster = await openCluster({ settings, folder: join(config.dataRoot, 'cluster'), logger, clock: systemClock });
   const view = cluster.view();
@@ -44,7 +44,7 @@ function readPem(path: string): string {
   }
 }
 
-/** The configuration with the default bridge that the cluster gives; a `--bip` that was asked for stays as it is. */
+/** The configuration with the cluster's subnet for the default bridge; an explicit `--bip` is kept. */
 export function withClusterBridge(config: DaemonConfig, cluster: Cluster | undefined): DaemonConfig {
   if (!cluster || config.cluster?.requiredSubnet !== undefined) return config;
   const bip = firstAddressOf(cluster.view().subnet);
@@ -73,7 +73,7 @@ export async function followCluster(
 ): Promise<() => Promise<void>> {
   const peers = new PeerSync(cluster, networks, logger);
   const off = cluster.changes((change) => {
-    tell(change, cluster, events, logger);
+    report(change, cluster, events, logger);
     if (change.type === 'host') void peers.sync();
   });
   await peers.sync();
@@ -83,13 +83,13 @@ export async function followCluster(
   };
 }
 
-/** One call at a time; what changes meanwhile goes together into the next one. */
+/** One call at a time; changes that arrive meanwhile are combined into the next one. */
 class PeerSync {
   readonly #cluster: Cluster;
   readonly #networks: Networks;
   readonly #logger: Logger;
   #running: Promise<void> | undefined;
-  #wanted = false;
+  #isPending = false;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(cluster: Cluster, networks: Networks, logger: Logger) {
@@ -99,7 +99,7 @@ class PeerSync {
   }
 
   sync(): Promise<void> {
-    this.#wanted = true;
+    this.#isPending = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -107,14 +107,14 @@ class PeerSync {
   }
 
   async #run(): Promise<void> {
-    while (this.#wanted) {
-      this.#wanted = false;
-      await new Promise((resolve) => setImmediate(resolve)); // those that etcd told of together
+    while (this.#isPending) {
+      this.#isPending = false;
+      await new Promise((resolve) => setImmediate(resolve)); // collects changes that etcd reports together
       const others = this.#cluster.hosts().filter(({ self }) => !self);
       try {
         await this.#networks.setClusterPeers(others.map(({ name, address, subnets }) => ({ name, address, subnets })));
       } catch (error) {
-        this.#logger.error('the hosts of the cluster could not all be made peers; tried again soon', { error });
+        this.#logger.error('not all hosts of the cluster could be made peers; retrying soon', { error });
         clearTimeout(this.#retry);
         this.#retry = setTimeout(() => void this.sync(), RETRY_MS).unref();
       }
@@ -127,13 +127,13 @@ class PeerSync {
   }
 }
 
-/** As Docker tells of a swarm's nodes, with Netyard's own actions for the connection. */
-function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'], logger: Logger): void {
+/** Emits the events of Docker's swarm nodes, with Netyard's own actions for the connection. */
+function report(change: ClusterChange, cluster: Cluster, events: Engine['events'], logger: Logger): void {
   const { name, hostName } = cluster.view();
   if (change.type === 'host') {
     const { host } = change;
     if (host.refusedApi !== undefined)
-      logger.warn('a host announces an API that is not believed', { host: host.name, api: host.refusedApi });
+      logger.warn('a host announces an invalid API address', { host: host.name, api: host.refusedApi });
     const action = { join: 'create', update: 'update', leave: 'remove' }[change.action];
     const place = { address: host.address, subnet: host.subnets.join(',') };
     const attributes = {
@@ -149,10 +149,10 @@ function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'],
     const attributes = { name: hostName, cluster: name, ...(reason === '' ? {} : { reason }) };
     const action = { connected: 'connect', away: 'disconnect', left: 'leave' }[change.state];
     events.publish({ type: 'node', action, actorId: hostName, attributes });
-    if (change.state === 'away') logger.warn('etcd is away; what is known stays', { reason });
-    else logger.info(change.state === 'left' ? 'this host has left the cluster' : 'etcd is there');
+    if (change.state === 'away') logger.warn('etcd is unreachable; the known state is kept', { reason });
+    else logger.info(change.state === 'left' ? 'this host has left the cluster' : 'etcd is reachable');
   } else if (change.type === 'membership') {
-    const detail = change.problem === '' ? 'a member as before' : change.problem;
+    const detail = change.problem === '' ? 'still a member' : change.problem;
     events.publish({
       type: 'node',
       action: 'update',
@@ -171,7 +171,7 @@ function tell(change: ClusterChange, cluster: Cluster, events: Engine['events'],
   }
 }
 
-/** Tells the cluster of changed links and addresses: a connection from an address that is gone hears nothing of it. */
+/** Reports changed links and addresses to the cluster: a connection from a deleted address gets no error by itself. */
 export async function watchAddresses(cluster: Cluster, kernel: Kernel, signal: AbortSignal): Promise<void> {
   for await (const { type } of kernel.watch(signal))
     if (type === 'address' || type === 'link' || type === 'resync') cluster.networkChanged();

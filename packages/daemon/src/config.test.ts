@@ -17,7 +17,7 @@ test('defaults are dockerd-like, frozen and complete', () => {
   assert.equal(planConfig({}, {}, { DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS: '1' }).legacyLinkEnvironment, true);
 });
 
-test('flags and file add up; a directive in both is refused', () => {
+test('flags and file are combined; an option in both is rejected', () => {
   const file = parseConfigFile(
     '{"bip": "192.168.11.1/24", "icc": false, "foreign-firewall": false, "dns": ["9.9.9.9"]}',
     'daemon.json',
@@ -35,15 +35,15 @@ test('flags and file add up; a directive in both is refused', () => {
   assert.throws(() => planConfig({ bip: '10.0.0.1/24' }, file, {}), refused(/both as a flag .* bip: \(from flag: 10/));
 });
 
-test('a bad file is refused before anything is touched', () => {
+test('an invalid file is rejected before anything is changed', () => {
   assert.throws(() => parseConfigFile('{', 'f'), refused(/unable to configure .* file f/));
-  assert.throws(() => parseConfigFile('[]', 'f'), refused(/no JSON object/));
+  assert.throws(() => parseConfigFile('[]', 'f'), refused(/not a JSON object/));
   assert.throws(() => parseConfigFile('{"bib": "x"}', 'f'), refused(/don't match any configuration option: bib/));
   assert.throws(() => parseConfigFile('{"icc": "no"}', 'f'), refused(/icc must be a switch/));
   assert.throws(() => parseConfigFile('{"dns": "1.1.1.1"}', 'f'), refused(/dns must be a list/));
 });
 
-test('bad values are refused', () => {
+test('invalid values are rejected', () => {
   const cases: [Record<string, unknown>, RegExp][] = [
     [{ bip: '192.168.11.1' }, /invalid CIDR address: 192.168.11.1/],
     [{ bip: '192.168.11.1/33' }, /invalid CIDR address/],
@@ -51,10 +51,10 @@ test('bad values are refused', () => {
     [{ bip: '10.0.0.1/31' }, /no room/],
     [{ bip: '10.0.0.0/24' }, /invalid bip 10.0.0.0\/24: not the address of a host in its subnet/],
     [{ bip: '10.0.0.255/24' }, /not the address of a host/],
-    [{ 'fixed-cidr': '10.0.0.0/24' }, /not a part of/],
+    [{ 'fixed-cidr': '10.0.0.0/24' }, /not part of/],
     [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
     [{ mtu: 67 }, /--mtu/],
-    [{ 'repair-containers': 'yes' }, /invalid value "yes" for --repair-containers: it is one of auto, always, never/],
+    [{ 'repair-containers': 'yes' }, /invalid value "yes" for --repair-containers: must be one of auto, always, never/],
     [{ peers: ['server2'] }, /invalid peer "server2" write NAME=ADDRESS/],
     [{ peers: ['a=10.0.0.1,0.0.0.0/0'] }, /is too large/],
     [{ mtu: Number.NaN }, /--mtu/],
@@ -65,18 +65,18 @@ test('bad values are refused', () => {
     [{ hosts: ['http://x'] }, /unable to parse docker host/],
     [{ hosts: ['tcp://0.0.0.0:2375'] }, /client certificates/],
     [{ hosts: [`unix:///${'x'.repeat(120)}`] }, /107 bytes/],
-    [{ 'max-archive-entries': 0 }, /--max-archive-entries: it is a whole number, 1 or more/],
+    [{ 'max-archive-entries': 0 }, /--max-archive-entries: must be a whole number, 1 or more/],
     [{ 'max-image-archive-files': 1.5 }, /--max-image-archive-files/],
     [{ 'max-archive-size': '1x' }, /invalid size: '1x'/],
     [{ 'max-archive-ratio': -1 }, /0 or more/],
     [{ tls: true }, /--tlsverify/],
-    [{ tlsverify: true, tlscert: 'a' }, /needs --tlscacert, --tlskey/],
+    [{ tlsverify: true, tlscert: 'a' }, /requires --tlscacert, --tlskey/],
   ];
   for (const [flags, pattern] of cases)
     assert.throws(() => planConfig(flags, {}, {}), refused(pattern), String(pattern));
 });
 
-test('what a host of a cluster announces of its API, and what it shows to the APIs of others', () => {
+test('a cluster host announces its API and has a client certificate for others', () => {
   const cluster = { cluster: 'etcd://10.0.0.1' };
   const tls = { tlsverify: true, tlscacert: '/a', tlscert: '/b', tlskey: '/c' };
   const hosts = ['unix:///run/x.sock', 'tcp://0.0.0.0:2376', 'tcp://[::1]:2377'];
@@ -88,15 +88,15 @@ test('what a host of a cluster announces of its API, and what it shows to the AP
   ]);
   assert.deepEqual(config.cluster?.apiFiles, { ca: '/ca', certificate: '/cert', key: '/key' });
   assert.equal(planConfig(cluster, {}, {}).cluster?.apiFiles, undefined);
-  assert.throws(() => planConfig(files, {}, {}), refused(/--cluster-api-ca is for a host of a cluster/));
+  assert.throws(() => planConfig(files, {}, {}), refused(/--cluster-api-ca requires --cluster/));
   const { 'cluster-api-key': _, ...some } = files;
   assert.throws(
     () => planConfig({ ...cluster, ...some }, {}, {}),
-    refused(/belong together: give --cluster-api-key too/),
+    refused(/must be used together: add --cluster-api-key/),
   );
 });
 
-test('bounds on archives: the defaults, and values from the file', () => {
+test('limits of archives have defaults, and values from the file', () => {
   assert.deepEqual(planConfig({}, {}, {}).archiveLimits, defaultArchiveLimits);
   const text =
     '{"max-archive-entries": 5, "max-image-archive-files": 6, "max-archive-size": "2k", "max-archive-ratio": 7}';
@@ -104,7 +104,7 @@ test('bounds on archives: the defaults, and values from the file', () => {
   assert.deepEqual(given, { entries: 5, imageFiles: 6, bytes: 2048, ratio: 7 });
 });
 
-test('tcp is taken when clients must have certificates', () => {
+test('tcp is accepted when client certificates are required', () => {
   const flags = { tlsverify: true, tlscacert: '/a', tlscert: '/b', tlskey: '/c', hosts: ['tcp://[::1]:2376'] };
   assert.deepEqual(planConfig(flags, {}, {}).hosts, [{ kind: 'tcp', host: '::1', port: 2376 }]);
 });

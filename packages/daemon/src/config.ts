@@ -1,6 +1,6 @@
 /**
- * Flags, configuration file and environment become one frozen value, or an error before anything is touched. The only
- * place of the daemon that knows the environment. Messages are dockerd's where it has one.
+ * Combines flags, configuration file and environment to one frozen value, or fails before anything is changed. The only
+ * place in the daemon that reads the environment. Messages are dockerd's where it has one.
  */
 import { isAbsolute } from 'node:path';
 import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
@@ -36,7 +36,7 @@ export interface DaemonConfig {
   dnsSearch: readonly string[];
   dnsOptions: readonly string[];
   peers: readonly PeerRequest[];
-  /** With it, `bip` is the cluster's to give, unless it was asked for. */
+  /** With it, the cluster provides `bip`, unless one is given explicitly. */
   cluster: ClusterConfig | undefined;
   clusterPublishNames: boolean;
   insecureRegistries: readonly string[];
@@ -57,7 +57,7 @@ export interface DaemonConfig {
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
 
-/** Parses the text of `--config-file`. Throws `invalid` for bad JSON, unknown keys and wrong types. */
+/** Parses the text of `--config-file`. Throws `invalid` for invalid JSON, unknown keys and wrong types. */
 export function parseConfigFile(text: string, path: string): RawOptions {
   let value: unknown;
   try {
@@ -66,7 +66,7 @@ export function parseConfigFile(text: string, path: string): RawOptions {
     throw invalid(`unable to configure the Netyard daemon with file ${path}: ${String(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(`unable to configure the Netyard daemon with file ${path}: it holds no JSON object`);
+    throw invalid(`unable to configure the Netyard daemon with file ${path}: it is not a JSON object`);
   }
   const entries = Object.entries(value);
   const unknown = entries.filter(([key]) => !daemonOptions.some((option) => option.key === key)).map(([key]) => key);
@@ -96,7 +96,7 @@ function isTextMap(value: unknown): boolean {
   return values.every((item) => typeof item === 'string');
 }
 
-/** A directive may stand in one place only, as with dockerd. */
+/** An option may be set in one place only, as in dockerd. */
 function rejectDuplicateMounts(flags: RawOptions, file: RawOptions): void {
   const doubles = daemonOptions
     .filter((option) => flags[option.key] !== undefined && file[option.key] !== undefined)
@@ -110,10 +110,10 @@ function rejectDuplicateMounts(flags: RawOptions, file: RawOptions): void {
   );
 }
 
-/** Without the password that an address may hold. */
+/** Masks the password of an address. */
 const shown = (value: unknown): string => String(value).replace(/\/\/[^@/]*@/, '//…@');
 
-/** Puts the three together, checks every value and freezes the result. `env` is the process's environment. */
+/** Combines the three, checks every value and freezes the result. `env` is the process's environment. */
 export function planConfig(
   flags: RawOptions,
   file: RawOptions,
@@ -191,7 +191,7 @@ function absolute(key: string, path: string): string {
 
 function oneOf<T extends string>(key: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((item) => item === value);
-  if (found === undefined) throw invalid(`invalid value "${value}" for --${key}: it is one of ${allowed.join(', ')}`);
+  if (found === undefined) throw invalid(`invalid value "${value}" for --${key}: must be one of ${allowed.join(', ')}`);
   return found;
 }
 
@@ -214,7 +214,7 @@ function parseAddress(key: string, value: string): string {
 function parseMtu(value: unknown): number {
   const mtu = Number(value);
   if (!Number.isInteger(mtu) || (mtu !== 0 && (mtu < 68 || mtu > 65535))) {
-    throw invalid(`invalid value "${String(value)}" for --mtu: it is 0, or from 68 to 65535 bytes`);
+    throw invalid(`invalid value "${String(value)}" for --mtu: must be 0, or from 68 to 65535 bytes`);
   }
   return mtu;
 }
@@ -224,7 +224,7 @@ function parseLabel(text: string): string {
   return text;
 }
 
-/** `64m`, `1g`, `1024`: binary multiples, as dockerd's. */
+/** `64m`, `1g`, `1024`: binary multiples, as in dockerd. */
 function parseBytes(key: string, text: string): number {
   const match = /^(\d+)([bkmg]?)b?$/i.exec(text);
   if (!match) throw invalid(`invalid value "${text}" for --${key}: invalid size: '${text}'`);
@@ -244,7 +244,7 @@ function planArchiveLimits(value: (key: string) => unknown): ArchiveLimits {
 function parseCount(key: string, value: unknown, least: number): number {
   const count = Number(value);
   if (Number.isSafeInteger(count) && count >= least) return count;
-  throw invalid(`invalid value "${String(value)}" for --${key}: it is a whole number, ${least} or more`);
+  throw invalid(`invalid value "${String(value)}" for --${key}: must be a whole number, ${least} or more`);
 }
 
 function parseSeconds(key: string, value: unknown): number {
@@ -253,7 +253,9 @@ function parseSeconds(key: string, value: unknown): number {
   return seconds;
 }
 
-/** Checks the default bridge's own: `bip` is its address, `fixedCidr` and `bridge` may be ''. Throws `invalid`. */
+/**
+ * Checks the options of the default bridge: `bip` is its address, `fixedCidr` and `bridge` may be ''. Throws `invalid`.
+ */
 export function planBridge(
   bip: string,
   fixedCidr: string,
@@ -263,10 +265,10 @@ export function planBridge(
   if (fixedCidr !== '') {
     const fixed = parsePrefix(fixedCidr);
     if (fixed.length < subnet.length || !prefixContains(subnet, fixed)) {
-      throw invalid(`--fixed-cidr ${fixedCidr} is not a part of the default bridge's subnet ${bip}`);
+      throw invalid(`--fixed-cidr ${fixedCidr} is not part of the default bridge's subnet ${bip}`);
     }
   }
-  if (!/^[^\s/:]{0,15}$/.test(bridge)) throw invalid(`--bridge: not the name of an interface: ${bridge}`);
+  if (!/^[^\s/:]{0,15}$/.test(bridge)) throw invalid(`--bridge: not a valid interface name: ${bridge}`);
   return { bip, fixedCidr, bridge };
 }
 
@@ -274,13 +276,13 @@ function planTls(tls: boolean, verify: boolean, ca: string, certificate: string,
   if (!tls && !verify) return undefined;
   if (!verify) {
     throw invalid(
-      '--tls without --tlsverify would let anybody in who can reach the port',
-      'give --tlsverify and --tlscacert',
+      '--tls without --tlsverify would admit every client that can reach the port',
+      'use --tlsverify and --tlscacert',
     );
   }
   const missing = Object.entries({ tlscacert: ca, tlscert: certificate, tlskey: key }).filter(
     ([, file]) => file === '',
   );
-  if (missing.length > 0) throw invalid(`--tlsverify needs ${missing.map(([name]) => `--${name}`).join(', ')}`);
+  if (missing.length > 0) throw invalid(`--tlsverify requires ${missing.map(([name]) => `--${name}`).join(', ')}`);
   return { ca, certificate, key };
 }

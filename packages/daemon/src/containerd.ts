@@ -1,4 +1,4 @@
-/** The containerd to stand on: one that was named, or the daemon's own. */
+/** The containerd to use: the one that was given, or the daemon's own. */
 import { join } from 'node:path';
 import type { Logger } from '@netyard/core';
 import {
@@ -12,11 +12,11 @@ import type { DaemonConfig } from './config.ts';
 
 export interface OpenContainerd {
   client: ContainerdClient;
-  /** Waits until it answers; only for one that is looked after. */
+  /** Waits until it responds; only for the daemon's own. */
   ready?: (timeoutMs: number) => Promise<void>;
-  /** Only with our own one. */
+  /** Only with the daemon's own. */
   own?: OwnFolders;
-  /** Our own one ends, too, when nothing runs in it. */
+  /** Also ends the daemon's own containerd, if nothing runs in it. */
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ async function flags(...words: string[]): Promise<Record<string, unknown>> {
   return seen ?? {};
 }
 
-test('connections take no more than their part of the descriptors', () => {
+test('connections use no more than their share of the descriptors', () => {
   const limits = (hard: string): string =>
     `Max processes  100  200  processes\nMax open files            1024   ${hard}     files\n`;
   assert.deepEqual(planConnections(limits('4096')), { unixConnections: 2048, tcpConnections: 512 });
@@ -46,7 +46,7 @@ test('flags are dockerd’s: singular lists, =false switches, short forms', asyn
   assert.deepEqual(await flags('--init', '--config-file', 'f'), { init: true, configFile: 'f' });
 });
 
-test('a lock file is readable by its owner alone, also one that an earlier version left readable', () => {
+test('a lock file is readable by its owner only, also one that an earlier version left readable', () => {
   const path = join(folder, 'private.lock');
   for (const before of [undefined, 0o644, 0o666]) {
     if (before !== undefined) {
@@ -87,7 +87,7 @@ const get = (socketPath: string): Promise<string> =>
     sent.end();
   });
 
-test('one server answers at two sockets with mode 0660; a stale one is taken over, a living one and a file are not', async () => {
+test('one server listens on two sockets with mode 0660; a stale one is replaced, one in use and a file are not', async () => {
   const http = () => createServer((_request, answer) => answer.end('here'));
   const [a, b] = [join(folder, 'a.sock'), join(folder, 'sub', 'b.sock')];
   const unix = (path: string) => ({ kind: 'unix', path }) as const;
@@ -95,7 +95,7 @@ test('one server answers at two sockets with mode 0660; a stale one is taken ove
   assert.equal(await get(a), 'here');
   assert.equal(await get(b), 'here');
   assert.equal(statSync(a).mode & 0o777, 0o660);
-  await assert.rejects(listen(http, [unix(a)], { group: 'root', tls: undefined }), /something else listens/);
+  await assert.rejects(listen(http, [unix(a)], { group: 'root', tls: undefined }), /another process listens/);
   await listeners.close();
 
   const file = join(folder, 'file');
@@ -114,7 +114,7 @@ test('log lines are readable and never throw', () => {
   assert.match(String(output.read()), /^\S+Z warn {2}two words size=5 error="outer: inner"\n$/);
 });
 
-test('a TLS key that others can read, or that is another user’s, is refused', async () => {
+test('a TLS key that other users can read or own is rejected', async () => {
   const pem = (name: string): string => join(folder, `${name}.pem`);
   for (const name of ['ca', 'certificate', 'key']) writeFileSync(pem(name), '');
   const tls = { ca: pem('ca'), certificate: pem('certificate'), key: pem('key') };

@@ -1,4 +1,4 @@
-/** `netyard daemon`'s command line, made from the table of options. */
+/** The command line of `netyard daemon`, generated from the table of options. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RawOptions } from './options.ts';
 import { type DaemonOption, daemonOptions, flagOf } from './options.ts';
@@ -16,19 +16,19 @@ Examples:
       --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem
   netyard daemon --config-file /etc/netyard/daemon.json
 
-Every option can stand in the configuration file under its dockerd name, such as
+Every option can be set in the configuration file under its dockerd name, such as
   { "bip": "192.168.11.1/24", "icc": false, "insecure-registries": ["10.0.0.9:5000"] }
 `;
 
-/** Parses the words after `daemon`. Prints help and ends the process for `--help`. */
+/** Parses the arguments after `daemon`. Prints help and ends the process for `--help`. */
 export function parseFlags(argv: readonly string[], run: (flags: DaemonFlags) => Promise<void>): Promise<Command> {
   return daemonCommand(run).parseAsync([...argv], { from: 'user' });
 }
 
-/** The command line as commander knows it. */
+/** The command line as a commander command. */
 export function daemonCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
   const command = new Command('netyard daemon')
-    .description('The engine: serves the Docker Engine API and makes networks and containers true.')
+    .description('Run the engine: serve the Docker Engine API and manage networks and containers')
     .addHelpText('after', examples)
     .option('--config-file <file>', 'JSON file with options')
     .allowExcessArguments(false)
@@ -66,18 +66,18 @@ function commanderOption(option: DaemonOption): Option {
 
 function parseNumber(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('it is a whole number');
+  throw new InvalidArgumentError('must be a whole number');
 }
 
 function parsePair(text: string): Record<string, string> {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError('it is NAME=VALUE');
+  if (equals < 1) throw new InvalidArgumentError('must be NAME=VALUE');
   return { [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
-/** What Go's flag package takes for a boolean, as dockerd does: `--icc=false`. */
+/** The booleans of Go's flag package, as in dockerd: `--icc=false`. */
 function parseSwitch(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true;
   if (/^(0|f|false)$/i.test(text)) return false;
-  throw new InvalidArgumentError('it is true or false');
+  throw new InvalidArgumentError('must be true or false');
 }

@@ -1,4 +1,4 @@
-/** What `docker info` and `docker version` say about this host and daemon; read once, at start. */
+/** The facts about this host and daemon in `docker info` and `docker version`; read once, at start. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
@@ -49,11 +49,11 @@ function readOsRelease(): Record<string, string> {
     const lines = readFileSync('/etc/os-release', 'utf8').matchAll(/^(\w+)=["']?(.*?)["']?$/gm);
     return Object.fromEntries([...lines].map((line) => [line[1] ?? '', line[2] ?? '']));
   } catch {
-    return {}; // a host without the file is still a Linux
+    return {}; // without the file the host is still Linux
   }
 }
 
-/** Made once for a data root. */
+/** Created once for a data root. */
 function readDaemonId(path: string): string {
   try {
     const id = readFileSync(path, 'utf8').trim();
@@ -67,8 +67,8 @@ function readDaemonId(path: string): string {
 }
 
 /**
- * Connections that a listener may have: a client's must never take the descriptors that containers need. Node raises
- * the soft limit to the hard one when it starts.
+ * Maximum number of connections per listener: clients must never use up the descriptors that containers need. Node
+ * raises the soft limit to the hard one when it starts.
  */
 export function planConnections(limits: string): { unixConnections: number; tcpConnections: number } {
   const hard = Number(/^Max open files +\S+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
@@ -82,7 +82,7 @@ export const readProcessLimits = (): string => readFileSync('/proc/self/limits',
 
 const CGROUP2_SUPER_MAGIC = 0x63677270; // <linux/magic.h>
 
-/** Hybrid hosts, with version 2 beside the controllers, count as 1. */
+/** Hybrid hosts, with version 2 beside the controllers, count as version 1. */
 export function readCgroupVersion(): '1' | '2' {
   return statfsSync('/sys/fs/cgroup').type === CGROUP2_SUPER_MAGIC ? '2' : '1';
 }

@@ -1,4 +1,4 @@
-/** Where the API listens, and the TLS files of a TCP address. Pure. */
+/** Parses the address of the API. TLS files belong to a TCP address. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export type ListenAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; host: string; port: number };
@@ -13,7 +13,7 @@ export interface TlsFiles {
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
 
-/** `unix:///run/x.sock`, or `tcp://127.0.0.1:2376` where client certificates are checked. */
+/** `unix:///run/x.sock`, or `tcp://127.0.0.1:2376` where client certificates are verified. */
 export function parseListenAddress(text: string, tlsVerified: boolean): ListenAddress {
   const unix = /^unix:\/\/(\/[^\0]+)$/.exec(text);
   if (unix?.[1] !== undefined) {
@@ -24,12 +24,12 @@ export function parseListenAddress(text: string, tlsVerified: boolean): ListenAd
   if (tcp?.[1] === undefined || Number(tcp[2]) > 65535) {
     throw invalid(
       `unable to parse docker host \`${text}\``,
-      'write unix:///run/netyard/netyard.sock or tcp://127.0.0.1:2376',
+      'use unix:///run/netyard/netyard.sock or tcp://127.0.0.1:2376',
     );
   }
   if (!tlsVerified) {
     throw invalid(
-      `${text}: the API on tcp without client certificates would give root on this host to whoever reaches the port`,
+      `${text}: the API on tcp without client certificates would give root on this host to every client that reaches the port`,
       'add --tlsverify --tlscacert FILE --tlscert FILE --tlskey FILE',
     );
   }

@@ -1,6 +1,6 @@
 /**
- * Listening sockets, each with an HTTP server of its own (Node watches over slow clients only for a server that
- * listens itself): unix sockets with mode 0660, TLS that lets only known clients in.
+ * Listening sockets, each with an HTTP server of its own (Node limits slow clients only on a server that listens
+ * itself): unix sockets with mode 0660, and TLS for clients with a trusted certificate.
  */
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -17,7 +17,7 @@ export interface Listeners {
 
 const CLOSE_PATIENCE_MS = 1_000;
 
-/** Makes one server; with TLS when given what it needs. */
+/** Creates one server; with TLS if options are given. */
 export type MakeServer = (tls?: TlsOptions) => Server;
 
 export interface ListenOptions {
@@ -53,7 +53,7 @@ async function closeAll(listeners: readonly Listener[]): Promise<void> {
 
 interface Listener {
   server: Server;
-  /** Those taken over by attach and exec as well, which the server itself forgets. */
+  /** Including those hijacked by attach and exec, which the server itself does not track. */
   sockets: Set<Socket>;
 }
 
@@ -66,7 +66,7 @@ function track(server: Server): Listener {
   return { server, sockets };
 }
 
-/** Streams that go on for ever end here; whoever is in the middle of an answer gets a moment. */
+/** Ends endless streams at once; unfinished responses get a short grace period. */
 async function closeListener({ server, sockets }: Listener): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
@@ -89,7 +89,8 @@ async function listenUnix(makeServer: MakeServer, path: string, group: string): 
   await removeStaleSocket(path);
   const listener = track(makeServer());
   const { server } = listener;
-  // bind(2) happens inside listen(), before the next turn: nobody else sees the mask, and the socket never stands open.
+  // bind(2) happens inside listen(), before control returns to the event loop: no other code sees the umask, and the
+  // socket is never world-accessible.
   const mask = process.umask(0o117);
   try {
     server.listen(path);
@@ -101,7 +102,7 @@ async function listenUnix(makeServer: MakeServer, path: string, group: string): 
   return listener;
 }
 
-/** Takes the socket of a dead daemon away; refuses a living one and anything that is no socket. */
+/** Removes the socket of a dead daemon; rejects one that is in use and anything that is no socket. */
 async function removeStaleSocket(path: string): Promise<void> {
   if (!existsSync(path)) return;
   if (!statSync(path).isSocket()) throw new NetyardError('conflict', `${path} exists and is not a socket`);
@@ -112,7 +113,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     });
     probe.on('error', () => resolve(false));
   });
-  if (alive) throw new NetyardError('conflict', `something else listens at ${path}`, { hint: 'give another -H' });
+  if (alive) throw new NetyardError('conflict', `another process listens on ${path}`, { hint: 'give another -H' });
   rmSync(path);
 }
 
@@ -121,7 +122,7 @@ async function listenTls(
   address: { host: string; port: number },
   files: TlsFiles | undefined,
 ): Promise<Listener> {
-  if (files === undefined) throw new NetyardError('invalid', 'tcp needs --tlsverify');
+  if (files === undefined) throw new NetyardError('invalid', 'tcp requires --tlsverify');
   const tls = {
     ca: readPem(files.ca),
     cert: readPem(files.certificate),
@@ -129,7 +130,7 @@ async function listenTls(
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
-    // A client that has said all may still wait for the answer: stdin of attach and exec.
+    // A client that has sent all its input may still wait for the response: stdin of attach and exec.
     allowHalfOpen: true,
   } as const;
   const listener = track(makeServer(tls));
@@ -147,7 +148,10 @@ function readPem(path: string): Buffer {
   }
 }
 
-/** Throws `invalid` for a key that other users can read: with it they can pose as this daemon. ssh(1) refuses it as well. */
+/**
+ * Throws `invalid` for a key that other users can read: they could impersonate this daemon with it. ssh(1) rejects it
+ * as well.
+ */
 function readPrivateKey(path: string): Buffer {
   const key = readPem(path);
   const { mode, uid } = statSync(path);
@@ -162,19 +166,19 @@ function readPrivateKey(path: string): Buffer {
 async function listening(server: Server, where: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
-      reject(new NetyardError('conflict', `cannot listen at ${where}: ${error.message}`, { cause: error })),
+      reject(new NetyardError('conflict', `cannot listen on ${where}: ${error.message}`, { cause: error })),
     );
     server.once('listening', resolve);
   });
 }
 
-/** A group that was named must be there; without a name the first of docker and netyard that is. */
+/** A group given by name must exist; by default the first existing one of docker and netyard. */
 function groupId(name: string): number {
   const groups = readFileSync('/etc/group', 'utf8')
     .split('\n')
     .map((line) => line.split(':'));
-  const find = (wanted: string): number | undefined => {
-    const id = groups.find((fields) => fields[0] === wanted)?.[2];
+  const find = (group: string): number | undefined => {
+    const id = groups.find((fields) => fields[0] === group)?.[2];
     return id === undefined ? undefined : Number(id);
   };
   if (name !== '') {

@@ -1,6 +1,6 @@
 /**
- * One daemon per data root: an exclusive SQLite transaction on a file of its own, which the kernel's record locks
- * (fcntl(2)) end with the process, however it ends, and which hold across network and process namespaces.
+ * Permits one daemon per data root: an exclusive SQLite transaction on a file of its own. The kernel's record locks
+ * (fcntl(2)) end with the process, however it ends, and hold across network and process namespaces.
  */
 import { chmodSync, closeSync, existsSync, lstatSync, openSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,21 +13,24 @@ export interface Lock {
 /** SQLITE_BUSY (sqlite.org/rescode.html). */
 const busy = 5;
 
-/** Throws `unavailable` when the file cannot be written, `conflict` when another process holds it. The file goes when the lock is released. */
+/**
+ * Throws `unavailable` when the file cannot be written, `conflict` when another process holds it. The file is deleted
+ * when the lock is released.
+ */
 export function takeLock(path: string, whatFor: string): Lock {
   closeToOthers(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
-    // Whoever held it may have taken the file away since we opened it: then this is a lock on nothing.
-    if (!existsSync(path)) throw new Error('it is just ending');
+    // Its previous holder may have deleted the file since we opened it: then the lock is on a deleted file.
+    if (!existsSync(path)) throw new Error('the other daemon is just ending');
   } catch (error) {
     database.close();
     if (error instanceof Error && 'errcode' in error && error.errcode !== busy) {
       throw new NetyardError('unavailable', `cannot lock ${path}: ${error.message}`, { cause: error });
     }
     throw new NetyardError('conflict', `another Netyard daemon uses ${whatFor}`, {
-      hint: 'stop it first; a second daemon needs a host of its own, such as one of `netyard lab`',
+      hint: 'stop it first; to run a second daemon, use another host such as one of `netyard lab`',
       cause: error,
     });
   }
@@ -40,9 +43,9 @@ export function takeLock(path: string, whatFor: string): Lock {
 }
 
 /**
- * Makes the lock file root's alone before SQLite opens it. A record lock needs no more than a descriptor that reads:
- * with mode 0644 any local user could hold one and so keep the daemon from starting. An existing file is changed by
- * path: closing a descriptor of it would give up a lock that this process holds (fcntl(2)).
+ * Makes the lock file accessible to root only before SQLite opens it. A read-only descriptor is enough for a record
+ * lock: with mode 0644 any local user could hold one and so keep the daemon from starting. An existing file is changed
+ * by path: closing a descriptor of it would release a lock that this process holds (fcntl(2)).
  */
 function closeToOthers(path: string): void {
   const existing = lstatSync(path, { throwIfNoEntry: false });

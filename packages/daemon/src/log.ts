@@ -41,7 +41,7 @@ export function openLogger(options: { level: string; format: 'text' | 'json'; ou
   };
 }
 
-/** Errors become their message and code, bigints text: a log line must never throw. */
+/** Errors become their message and code, bigints text: logging must never throw. */
 function plainFields(fields: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields as LogFields).map(([key, value]) => [key, plainValue(value)]));
 }

@@ -1,4 +1,4 @@
-/** Runs the daemon: flags and file to one value, signals, exit. The only file that ends the process. */
+/** Runs the daemon: combines flags and file, handles signals, exits. The only file that ends the process. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Logger, messageOf, NetyardError, reasonOf } from '@netyard/core';
@@ -11,7 +11,7 @@ import { type RunningDaemon, startDaemon } from './wire.ts';
 
 const defaultConfigFile = '/etc/netyard/daemon.json';
 
-/** `netyard daemon …`, with the words after `daemon`. Resolves with the exit status when the daemon has ended. */
+/** `netyard daemon …`, with the arguments after `daemon`. Resolves with the exit status when the daemon has ended. */
 export async function runDaemon(argv: readonly string[]): Promise<number> {
   let status = 0;
   await parseFlags(argv, async (flags) => {
@@ -43,15 +43,15 @@ async function run(flags: DaemonFlags): Promise<number> {
   logger.info('ending', { signal });
   const failures = await daemon.stop();
   removePidfile();
-  for (const failure of failures) logger.error('ending failed in part', { error: failure });
+  for (const failure of failures) logger.error('some steps of the shutdown failed', { error: failure });
   return failures.length === 0 ? 0 : 1;
 }
 
 /**
- * An uncaught exception ends the request it was thrown for. One that belongs to no request is logged with its
- * stack and the daemon goes on: what a callback left half done is found by the next reconciliation, whereas an exit would
- * cut off every client's attach, logs and uploads, and would do so again at each repetition. Before the daemon is ready
- * an exception ends it, as no client depends on it yet.
+ * An uncaught exception ends the request it was thrown for. One that belongs to no request is logged with its stack and
+ * the daemon continues: the next reconciliation repairs what a callback left incomplete, whereas an exit would
+ * disconnect every client's attach, logs and uploads, again at each repetition. Before the daemon is ready an exception
+ * ends it, as no client depends on it yet.
  */
 function surviveExceptions(logger: Logger): void {
   const onError = (what: string) => (error: unknown) => {
@@ -63,7 +63,7 @@ function surviveExceptions(logger: Logger): void {
   process.on('unhandledRejection', onError('unhandled rejection'));
 }
 
-/** The file that was named must be there; the one in its usual place need not. */
+/** A file given by name must exist; the one at the default path need not. */
 export function readConfigFile(named: string | undefined): ReturnType<typeof parseConfigFile> {
   const path = named ?? defaultConfigFile;
   let text: string;
@@ -77,7 +77,7 @@ export function readConfigFile(named: string | undefined): ReturnType<typeof par
   return parseConfigFile(text, path);
 }
 
-/** Resolves at the first signal to end; a second one ends at once, for whoever has no patience. */
+/** Resolves at the first termination signal; a second one ends the process at once. */
 function untilAsked(logger: Logger): Promise<NodeJS.Signals> {
   const asked = Promise.withResolvers<NodeJS.Signals>();
   let times = 0;
@@ -89,7 +89,7 @@ function untilAsked(logger: Logger): Promise<NodeJS.Signals> {
   process.on('SIGTERM', ask);
   process.on('SIGINT', ask);
   process.on('SIGHUP', () =>
-    logger.warn('SIGHUP: changed options take effect at the next start; containers go on then'),
+    logger.warn('SIGHUP: changed options take effect at the next start; containers keep running'),
   );
   return asked.promise;
 }

@@ -1,9 +1,9 @@
 /**
- * The daemon's options: one table that the flags, the configuration file, `--help` and the checks are made from.
- * Names are dockerd's where dockerd has the option. Pure data.
+ * The daemon's options: one table for the flags, the configuration file, `--help` and validation. Names are dockerd's
+ * where dockerd has the option. Pure data.
  */
 
-/** Raw values by key, as flags or file gave them; a key that was not given is not there. */
+/** Raw values by key, from flags or file; keys that were not given are absent. */
 export type RawOptions = Readonly<Record<string, unknown>>;
 
 export type OptionKind = 'text' | 'list' | 'map' | 'switch' | 'number';
@@ -12,7 +12,7 @@ export interface DaemonOption {
   /** Key in the configuration file; the flag is the same with `--`, unless `flag` says otherwise. */
   key: string;
   kind: OptionKind;
-  /** Flag's name without dashes, where dockerd's differs from the key (lists are singular there). */
+  /** Flag name without dashes, where dockerd's differs from the key (lists are singular there). */
   flag?: string;
   short?: string;
   /** What `--help` shows for the value. */
@@ -59,104 +59,134 @@ const toggle = (key: string, fallback: boolean, help: string): DaemonOption => (
 });
 
 export const daemonOptions: readonly DaemonOption[] = [
-  list('hosts', 'host', 'URL', 'where to listen: unix://PATH, or tcp://ADDRESS:PORT with --tlsverify', { short: 'H' }),
-  text('data-root', '/var/lib/netyard', 'DIR', 'images, containers, volumes, what is wanted'),
-  text('exec-root', '/run/netyard', 'DIR', 'what lives as long as the machine is up'),
+  list('hosts', 'host', 'URL', 'address to listen on: unix://PATH, or tcp://ADDRESS:PORT with --tlsverify', {
+    short: 'H',
+  }),
+  text('data-root', '/var/lib/netyard', 'DIR', 'directory of persistent data: images, containers, volumes, state'),
+  text('exec-root', '/run/netyard', 'DIR', 'directory of runtime state, lost at reboot'),
   text('pidfile', '', 'FILE', 'file for the daemon’s process id (default EXEC-ROOT/netyard.pid)'),
   text('group', '', 'GROUP', 'group of the unix socket (default docker, else netyard, else root)', { short: 'G' }),
-  text('containerd', '', 'SOCKET', 'a running containerd; without it the daemon starts one of its own'),
-  text('containerd-namespace', 'netyard', 'NAME', 'namespace in containerd'),
-  text('default-runtime', '', 'NAME', 'crun or runc (default: crun where it works on this host)'),
-  text('cgroup-parent', '/netyard', 'PATH', 'parent of the containers’ cgroups'),
-  toggle('init', false, 'an init in every container that forwards signals and reaps'),
-  toggle('live-restore', true, 'containers go on when the daemon ends'),
+  text('containerd', '', 'SOCKET', 'socket of a running containerd (default: start one)'),
+  text('containerd-namespace', 'netyard', 'NAME', 'containerd namespace'),
+  text('default-runtime', '', 'NAME', 'OCI runtime: crun or runc (default: crun if it works on this host)'),
+  text('cgroup-parent', '/netyard', 'PATH', 'parent cgroup of containers'),
+  toggle('init', false, 'run an init in every container that forwards signals and reaps processes'),
+  toggle('live-restore', true, 'keep containers running when the daemon ends'),
   text('bip', '172.17.0.1/16', 'CIDR', 'address and subnet of the default bridge'),
-  text('fixed-cidr', '', 'CIDR', 'part of the default bridge’s subnet that addresses are given from'),
+  text('fixed-cidr', '', 'CIDR', 'part of the default bridge’s subnet to allocate addresses from'),
   text('bridge', '', 'NAME', 'interface of the default bridge (default docker0)', { short: 'b' }),
-  toggle('icc', true, 'containers of the default bridge may talk to each other'),
-  text('ip', '0.0.0.0', 'ADDRESS', 'address that ports are published on when -p names none'),
-  toggle('ip-forward', true, 'switch net.ipv4.ip_forward on'),
-  toggle('ip-forward-no-drop', false, 'let the host route between its other links, where the daemon switched it on'),
-  toggle('foreign-firewall', true, 'accept containers’ packets in forward chains of other firewalls that drop'),
+  toggle('icc', true, 'allow traffic between containers on the default bridge'),
+  text('ip', '0.0.0.0', 'ADDRESS', 'default host address of published ports'),
+  toggle('ip-forward', true, 'enable net.ipv4.ip_forward'),
+  toggle(
+    'ip-forward-no-drop',
+    false,
+    'do not drop forwarding between other interfaces when the daemon enables ip_forward',
+  ),
+  toggle('foreign-firewall', true, 'accept containers’ packets in other firewalls’ forward chains that drop'),
   text(
     'repair-containers',
     'auto',
     'WHEN',
     'undo changes inside containers: always, never, or auto (without CAP_NET_ADMIN)',
   ),
-  toggle('ip-masq', true, 'hide containers’ addresses behind the host’s outside'),
-  { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of containers’ links (0: the uplink’s)' },
-  list('dns', 'dns', 'ADDRESS', 'name server for containers'),
-  list('dns-search', 'dns-search', 'DOMAIN', 'search domain for containers'),
+  toggle('ip-masq', true, 'masquerade containers’ addresses outside of the host'),
+  { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of container interfaces (0: the uplink’s)' },
+  list('dns', 'dns', 'ADDRESS', 'DNS server for containers'),
+  list('dns-search', 'dns-search', 'DOMAIN', 'DNS search domain for containers'),
   list('dns-opts', 'dns-opt', 'OPTION', 'resolv.conf option for containers'),
   list(
     'peers',
     'peer',
     'NAME=ADDRESS,SUBNET…',
-    'another host whose containers reach those of this one (see netyard peer)',
+    'another host whose containers can reach those of this one (see netyard peer)',
   ),
-  toggle('cluster-publish-names', false, 'publish names of containers that say nothing about it to the cluster'),
-  text('cluster', '', 'URL', 'join the hosts of an etcd: etcd://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAME]'),
-  text('cluster-ca', '', 'FILE', 'speak TLS to etcd; certificates of the authorities that sign its own'),
-  text('cluster-cert', '', 'FILE', 'this host’s certificate for etcd'),
+  toggle(
+    'cluster-publish-names',
+    false,
+    'publish container names in the cluster, unless a container’s label says otherwise',
+  ),
+  text('cluster', '', 'URL', 'etcd of the cluster to join: etcd://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAME]'),
+  text('cluster-ca', '', 'FILE', 'use TLS with etcd; CA certificates for its server certificate'),
+  text('cluster-cert', '', 'FILE', 'this host’s client certificate for etcd'),
   text('cluster-key', '', 'FILE', 'its key'),
-  text('cluster-subnet', '', 'CIDR', 'pool of all hosts’ subnets (default the cluster’s; of a new one 192.168.0.0/16)'),
+  text(
+    'cluster-subnet',
+    '',
+    'CIDR',
+    'pool of all hosts’ subnets (default the cluster’s; 192.168.0.0/16 for a new one)',
+  ),
   {
     key: 'cluster-subnet-size',
     kind: 'number',
     value: 'BITS',
     default: 0,
-    help: 'prefix length of one host’s subnet (0: the cluster’s; of a new one 24)',
+    help: 'prefix length of one host’s subnet (0: the cluster’s; 24 for a new one)',
   },
   text('cluster-host-name', '', 'NAME', 'this host’s name in the cluster (default its hostname)'),
-  text('cluster-address', '', 'ADDRESS', 'where the others reach this host (default its address on the way to etcd)'),
-  text('cluster-api-ca', '', 'FILE', 'for captures on other hosts: the authorities that sign their --tlscert'),
-  text('cluster-api-cert', '', 'FILE', 'the certificate to show there; their --tlscacert signs it'),
-  text('cluster-api-key', '', 'FILE', 'its key, readable by root only'),
+  text(
+    'cluster-address',
+    '',
+    'ADDRESS',
+    'address at which other hosts reach this one (default its address towards etcd)',
+  ),
+  text('cluster-api-ca', '', 'FILE', 'for captures on other hosts: CA certificates for their --tlscert'),
+  text('cluster-api-cert', '', 'FILE', 'for captures on other hosts: client certificate, trusted by their --tlscacert'),
+  text(
+    'cluster-api-key',
+    '',
+    'FILE',
+    'for captures on other hosts: key of the client certificate, readable by root only',
+  ),
   {
     key: 'cluster-lease',
     kind: 'number',
     value: 'SECONDS',
     default: 30,
-    help: 'how long this host stays a member when etcd hears nothing of it',
+    help: 'how long this host stays a member without contact to etcd',
   },
   {
     key: 'cluster-reservation',
     kind: 'number',
     value: 'SECONDS',
     default: 86_400,
-    help: 'how long its subnet is kept for it beyond that',
+    help: 'how long its subnet is reserved for it beyond that',
   },
-  list('insecure-registries', 'insecure-registry', 'HOST', 'registry, or its CIDR, that may be spoken to without TLS'),
-  toggle('tls', false, 'TLS on tcp (implied by --tlsverify)'),
-  toggle('tlsverify', false, 'let only clients in that have a certificate of --tlscacert'),
-  text('tlscacert', '', 'FILE', 'certificates of the authorities that sign clients'),
-  text('tlscert', '', 'FILE', 'the daemon’s certificate'),
-  text('tlskey', '', 'FILE', 'the daemon’s key'),
+  list(
+    'insecure-registries',
+    'insecure-registry',
+    'HOST',
+    'registry, or a CIDR of registries, to use without verified TLS',
+  ),
+  toggle('tls', false, 'use TLS on tcp (implied by --tlsverify)'),
+  toggle('tlsverify', false, 'require client certificates signed by --tlscacert'),
+  text('tlscacert', '', 'FILE', 'CA certificates for client certificates'),
+  text('tlscert', '', 'FILE', 'server certificate'),
+  text('tlskey', '', 'FILE', 'key of the server certificate'),
   {
     key: 'max-archive-entries',
     kind: 'number',
     value: 'COUNT',
     default: 10_000_000,
-    help: 'tar headers that an archive of cp, load, import or a layer may have',
+    help: 'maximum number of tar headers in an archive of cp, load, import or a layer',
   },
   {
     key: 'max-image-archive-files',
     kind: 'number',
     value: 'COUNT',
     default: 100_000,
-    help: 'files that an archive of load may have',
+    help: 'maximum number of files in an archive of load',
   },
-  text('max-archive-size', '0', 'BYTES', 'what an archive may expand to, such as 20g (0: what the disk has)'),
+  text('max-archive-size', '0', 'BYTES', 'maximum unpacked size of an archive, such as 20g (0: free disk space)'),
   {
     key: 'max-archive-ratio',
     kind: 'number',
     value: 'FACTOR',
     default: 0,
-    help: 'what an archive above 1 MiB may expand to, for each byte that is sent (0: any)',
+    help: 'maximum unpacked bytes per transferred byte of an archive above 1 MiB (0: no limit)',
   },
-  list('labels', 'label', 'KEY=VALUE', 'label of this daemon, for docker info'),
-  text('log-driver', 'json-file', 'DRIVER', 'where containers’ output goes: json-file or none'),
+  list('labels', 'label', 'KEY=VALUE', 'label of this daemon, shown by docker info'),
+  text('log-driver', 'json-file', 'DRIVER', 'default log driver: json-file or none'),
   {
     key: 'log-opts',
     flag: 'log-opt',
@@ -171,11 +201,11 @@ export const daemonOptions: readonly DaemonOption[] = [
     kind: 'number',
     value: 'SECONDS',
     default: 10,
-    help: 'patience when containers are stopped',
+    help: 'timeout for stopping containers',
   },
-  { key: 'debug', kind: 'switch', short: 'D', default: false, help: 'log level debug' },
-  text('log-level', 'info', 'LEVEL', 'debug, info, warn, error or fatal', { short: 'l' }),
-  text('log-format', 'text', 'FORMAT', 'text or json'),
+  { key: 'debug', kind: 'switch', short: 'D', default: false, help: 'set the log level to debug' },
+  text('log-level', 'info', 'LEVEL', 'log level: debug, info, warn, error or fatal', { short: 'l' }),
+  text('log-format', 'text', 'FORMAT', 'log format: text or json'),
 ];
 
 export const flagOf = (option: DaemonOption): string => option.flag ?? option.key;

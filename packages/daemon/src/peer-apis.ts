@@ -1,6 +1,6 @@
 /**
- * Asks other hosts' daemons for their containers, over TLS with certificates on both sides, and follows their events:
- * one stream for each peer, opened again after it broke, with growing pauses. Decides nothing about links.
+ * Queries other hosts' daemons about their containers, over TLS with certificates on both sides, and follows their
+ * events: one stream for each peer, reconnected with increasing delays. Makes no decisions about links.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { isNetyardError, type Logger, messageOf, NetyardError } from '@netyard/c
 import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '@netyard/network';
 import { unanswered } from './peer-errors.ts';
 
-/** One question, and the opening of the stream. */
+/** Timeout of one query, and of opening the stream. */
 const answerMilliseconds = 5000;
-/** A peer that vanished without a word is noticed by probes, within some 15 seconds. */
+/** TCP keepalive detects a peer that vanished, within about 15 seconds. */
 const probeMilliseconds = 5000;
 const pauseMilliseconds = { first: 200, longest: 5000 };
-/** After these a container may be at another address, or another one may have its name. */
+/** After these events a container may have another address, or another container its name. */
 const events = ['start', 'die', 'destroy', 'rename', 'connect', 'disconnect'];
 
 export function openPeerApis(logger: Logger): PeerApis {
@@ -28,20 +28,20 @@ export function openPeerApis(logger: Logger): PeerApis {
 
 type ApiFiles = Omit<PeerApi, 'url'>;
 
-/** Throws `invalid`, naming the flags. The key opens the other host: it has to be root's alone. */
+/** Throws `invalid`, naming the flags. The key gives access to the other host: only root may read it. */
 export function checkFiles({ ca, certificate, key }: ApiFiles, flags: ApiFiles): void {
   const { uid, mode } = inspect(key, flags.key);
   if (uid !== 0 || (mode & 0o077) !== 0)
-    throw new NetyardError('invalid', `others than root can read the key ${key}`, {
+    throw new NetyardError('invalid', `users other than root can read the key ${key}`, {
       hint: `chown root ${key}; chmod 600 ${key}`,
     });
   const files = { ca: read(ca, flags.ca), cert: read(certificate, flags.certificate), key: read(key, flags.key) };
   try {
-    new X509Certificate(files.ca); // not looked at below
+    new X509Certificate(files.ca); // not checked below
     createSecureContext(files);
   } catch (cause) {
-    throw new NetyardError('invalid', `${ca}, ${certificate} and ${key} are no use: ${messageOf(cause)}`, {
-      hint: 'they are PEM files, and the key is the one of the certificate',
+    throw new NetyardError('invalid', `${ca}, ${certificate} and ${key} cannot be used: ${messageOf(cause)}`, {
+      hint: 'use PEM files, and the key of the certificate',
       cause,
     });
   }
@@ -85,7 +85,7 @@ class FollowedPeer implements PeerContainers {
       const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(answerMilliseconds)]);
       const { Id, Name, NetworkSettings } = await this.#client.containers.inspect(ref, { signal });
       const name = Name.replace(/^\//, '');
-      if (Id !== ref && name !== ref) return undefined; // found by a part of its id
+      if (Id !== ref && name !== ref) return undefined; // found by an id prefix
       const address = NetworkSettings.Networks['bridge']?.IPAddress ?? '';
       return { host: this.#peer, name, containerId: Id, address };
     } catch (error) {
@@ -108,7 +108,7 @@ class FollowedPeer implements PeerContainers {
     this.#client.close();
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -124,7 +124,10 @@ class FollowedPeer implements PeerContainers {
         isReported = false;
       }
       if (!isReported)
-        this.#logger.warn("a peer's API is away; links to its containers stay", { peer: this.#peer, reason });
+        this.#logger.warn("a peer's API is unreachable; links to its containers are kept", {
+          peer: this.#peer,
+          reason,
+        });
       isReported = true;
       await pause(wait, undefined, { signal: this.#end.signal }).catch(() => undefined); // closed meanwhile
       wait = Math.min(wait * 2, pauseMilliseconds.longest);
@@ -133,25 +136,25 @@ class FollowedPeer implements PeerContainers {
 
   /** Until the stream ends, for whatever reason. */
   async #readEvents(): Promise<{ opened: boolean; reason: string }> {
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), answerMilliseconds);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), answerMilliseconds);
     let opened = false;
     try {
       const stream = this.#client.system.events({
         filters: { type: ['container', 'network'], event: events },
-        signal: AbortSignal.any([this.#end.signal, patience.signal]),
+        signal: AbortSignal.any([this.#end.signal, timeout.signal]),
         opened: (connection) => {
           clearTimeout(timer);
           connection.setKeepAlive(true, probeMilliseconds);
           opened = true;
-          this.#logger.info("a peer's containers are followed", { peer: this.#peer, api: this.api.url });
-          this.#tell();
+          this.#logger.info("following a peer's containers", { peer: this.#peer, api: this.api.url });
+          this.#notify();
         },
       });
-      for await (const _ of stream) this.#tell();
-      return { opened, reason: 'its stream of events ended' };
+      for await (const _ of stream) this.#notify();
+      return { opened, reason: 'its event stream ended' };
     } catch (error) {
-      return { opened, reason: patience.signal.aborted ? 'it does not answer' : messageOf(error) };
+      return { opened, reason: timeout.signal.aborted ? 'it does not respond' : messageOf(error) };
     } finally {
       clearTimeout(timer);
     }

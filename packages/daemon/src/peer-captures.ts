@@ -1,4 +1,7 @@
-/** Captures on other hosts: this daemon asks the peer's over TLS and passes on what comes. Decides nothing about links. */
+/**
+ * Packet captures on other hosts: queries the peer's daemon over TLS and passes on the data. Makes no decisions about
+ * links.
+ */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DaemonError, openClient } from '@netyard/client';
@@ -7,25 +10,25 @@ import type { ApiOptions } from '@netyard/docker-api';
 import type { PeerApi } from '@netyard/network';
 import { unanswered } from './peer-errors.ts';
 
-/** For the connection and the answer whether it captures. */
+/** Timeout of the connection and of the response. */
 const answerMilliseconds = 5000;
-/** A peer that vanished without a word is noticed by probes. */
+/** TCP keepalive detects a peer that vanished. */
 const probeMilliseconds = 5000;
 
 export const capturePeer: ApiOptions['capturePeer'] = async (peer, api, request, signal) => {
   const client = openClient(addressOf(api));
   signal.addEventListener('abort', () => client.close(), { once: true });
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), answerMilliseconds);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), answerMilliseconds);
   try {
-    const stream = await client.captures.open({ ...request, signal: AbortSignal.any([signal, patience.signal]) });
+    const stream = await client.captures.open({ ...request, signal: AbortSignal.any([signal, timeout.signal]) });
     stream.once('close', () => client.close());
     keepAlive(stream);
     return stream;
   } catch (error) {
     client.close();
-    const late = new Error(`nothing was heard within ${answerMilliseconds / 1000} seconds`);
-    throw inItsName(peer, api, patience.signal.aborted ? late : error);
+    const late = new Error(`no response within ${answerMilliseconds / 1000} seconds`);
+    throw inItsName(peer, api, timeout.signal.aborted ? late : error);
   } finally {
     clearTimeout(timer);
   }
@@ -41,7 +44,7 @@ function keepAlive(stream: Duplex): void {
   if ('setKeepAlive' in stream) (stream as Socket).setKeepAlive(true, probeMilliseconds);
 }
 
-/** What the other daemon said is said by it; what else went wrong lies between us. */
+/** Attributes the other daemon's errors to it; all other errors concern the connection. */
 function inItsName(peer: string, api: PeerApi, error: unknown): NetyardError {
   if (!(error instanceof DaemonError)) return unanswered(peer, api, error);
   const hint = error.hint === undefined ? {} : { hint: error.hint };

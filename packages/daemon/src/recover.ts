@@ -1,4 +1,6 @@
-/** `netyard system recover`: finds the data root, keeps daemons off it meanwhile, and rebuilds its database. */
+/**
+ * `netyard system recover`: finds the data root, prevents daemons from using it meanwhile, and rebuilds its database.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
@@ -8,13 +10,13 @@ import { takeLock } from './lock.ts';
 import { readConfigFile } from './main.ts';
 
 export interface RecoverRequest {
-  /** '': as the configuration file says, or the usual place. */
+  /** '': from the configuration file, or the default. */
   dataRoot: string;
   configFile: string;
   dryRun: boolean;
 }
 
-/** Throws `conflict` while a daemon runs, `not-found` for a folder that is none. */
+/** Throws `conflict` while a daemon runs, `not-found` for a directory that is no data root. */
 export async function recoverDataRoot({ dataRoot, configFile, dryRun }: RecoverRequest): Promise<RecoverReport> {
   const file = readConfigFile(configFile === '' ? undefined : configFile);
   const flags = dataRoot === '' ? {} : { 'data-root': dataRoot };

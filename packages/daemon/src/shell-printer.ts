@@ -1,4 +1,4 @@
-/** The kernel box's printer in the form that docker-api, which does not know the kernel, asks for. */
+/** Adapts the kernel package's printer for docker-api, which does not depend on kernel. */
 import type { ShellPrinter } from '@netyard/docker-api';
 import { describeObject, type KernelOperation, printCommands, printShell } from '@netyard/kernel';
 

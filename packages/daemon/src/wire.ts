@@ -1,4 +1,4 @@
-/** The composition root: every box is opened here, in the order in which they stand on one another. */
+/** The composition root: opens every package, in the order of their dependencies. */
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '@netyard/cluster';
@@ -30,17 +30,17 @@ import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
   addresses: string[];
-  /** Ends it, and containers with it when they are not to outlive it. Goes on after a failure; returns all of them. */
+  /** Ends the daemon, and its containers unless they outlive it. Continues after failures; returns all of them. */
   stop(): Promise<unknown[]>;
 }
 
 interface Opening {
-  /** With a cluster, its default bridge is the one that the cluster gives. */
+  /** With a cluster, its default bridge has the cluster's subnet. */
   config: DaemonConfig;
   cluster: Cluster | undefined;
   logger: Logger;
   env: Readonly<Record<string, string | undefined>>;
-  /** How to close what has been opened: serves a failed start and an orderly end alike. */
+  /** How to close what has been opened: for a failed start and an orderly end. */
   opened: UndoStack;
 }
 
@@ -58,7 +58,7 @@ export async function startDaemon(
     const addresses = await openAll({ config: withClusterBridge(config, cluster), cluster, logger, env, opened });
     return { addresses, stop: () => opened.rollback() };
   } catch (error) {
-    for (const failure of await opened.rollback()) logger.error('undoing the start failed', { error: failure });
+    for (const failure of await opened.rollback()) logger.error('rolling back the start failed', { error: failure });
     throw error;
   }
 }
@@ -69,45 +69,45 @@ async function openAll(opening: Opening): Promise<string[]> {
   opened.push(() => kernel.close());
   const store = openDataRoot(config.dataRoot, { logger });
   opened.push(() => store.close());
-  const boxes = await openEngineOn(opening, kernel, store);
-  const { engine, networks } = boxes;
+  const packages = await openEngineOn(opening, kernel, store);
+  const { engine, networks } = packages;
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   await engine.start();
-  if (cluster) await followHosts(opening, cluster, kernel, boxes);
-  const listeners = await openApi(opening, boxes);
+  if (cluster) await followHosts(opening, cluster, kernel, packages);
+  const listeners = await openApi(opening, packages);
   opened.push(() => listeners.close());
   return listeners.addresses;
 }
 
-/** From here on the cluster's hosts are peers, and an uplink that changes is told to it. */
+/** From here on the cluster's hosts are peers, and the cluster learns of uplink changes. */
 async function followHosts(
   { logger, opened }: Opening,
   cluster: Cluster,
   kernel: Kernel,
-  { networks, engine }: Boxes,
+  { networks, engine }: OpenedPackages,
 ): Promise<void> {
   const ending = new AbortController();
   opened.push(() => ending.abort());
   opened.push(await followCluster(cluster, networks, engine.events, logger));
   watchAddresses(cluster, kernel, ending.signal).catch((error: unknown) => {
-    if (!ending.signal.aborted) logger.error('changes of addresses are not seen any more', { error });
+    if (!ending.signal.aborted) logger.error('changes of addresses are not detected any more', { error });
   });
 }
 
-/** Others may pass through the roots to what they are allowed to see, but not look around. */
+/** Other users can traverse the roots to what they have access to, but not list them. */
 function openFolders(config: DaemonConfig, opened: UndoStack): void {
   for (const folder of [config.dataRoot, config.execRoot]) {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     chmodSync(folder, 0o711);
-    if (folder === config.dataRoot) makeRoom(folder); // the lock takes a page
+    if (folder === config.dataRoot) makeRoom(folder); // the lock needs a page
     const lock = takeLock(join(folder, 'daemon.lock'), folder);
     opened.push(() => lock.release());
   }
   takeNetwork(opened);
 }
 
-/** Bridge, tables and names of namespaces are one daemon's: a second one would clear them away as leftovers. */
+/** Only one daemon may own the bridge, tables and namespace names: a second one would remove them as leftovers. */
 function takeNetwork(opened: UndoStack): void {
   const folder = '/run/netyard';
   mkdirSync(folder, { recursive: true, mode: 0o711 });
@@ -116,13 +116,13 @@ function takeNetwork(opened: UndoStack): void {
   opened.push(() => lock.release());
 }
 
-interface Boxes {
+interface OpenedPackages {
   engine: Engine;
   networks: Networks;
   registry: RegistryLogin;
 }
 
-async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<Boxes> {
+async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<OpenedPackages> {
   const { config, cluster, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
@@ -164,7 +164,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
 
 async function openApi(
   { config, cluster, logger }: Opening,
-  { engine, networks, registry }: Boxes,
+  { engine, networks, registry }: OpenedPackages,
 ): Promise<Listeners> {
   const clusterConfig = config.cluster;
   const options: ApiOptions = {

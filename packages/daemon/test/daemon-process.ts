@@ -15,7 +15,7 @@ export interface DaemonFolders {
   remove(): void;
 }
 
-/** An own /run as well: sockets and locks of this host only. Call it in a fresh host. */
+/** Includes a /run of its own: sockets and locks of this host only. Call it in a fresh host. */
 export function makeFolders(): DaemonFolders {
   spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
   mkdirSync('/run/netns');
@@ -27,14 +27,14 @@ export function makeFolders(): DaemonFolders {
 
 export interface DaemonProcess {
   child: ChildProcess;
-  /** What it has said so far. */
+  /** Its output so far. */
   log(): string;
   /** Resolves with the exit status. */
   ended: Promise<number | null>;
 }
 
-export function spawnDaemon(words: readonly string[]): DaemonProcess {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, '--', ...words], {
+export function spawnDaemon(args: readonly string[]): DaemonProcess {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, '--', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -47,9 +47,9 @@ export function spawnDaemon(words: readonly string[]): DaemonProcess {
   return { child, log: () => text, ended };
 }
 
-/** Resolves when it says that it is ready; rejects with its log when it ends before. */
-export async function startDaemon(words: readonly string[]): Promise<DaemonProcess> {
-  const daemon = spawnDaemon(words);
+/** Resolves when it reports that it is ready; rejects with its log when it ends before. */
+export async function startDaemon(args: readonly string[]): Promise<DaemonProcess> {
+  const daemon = spawnDaemon(args);
   const ready = new Promise<void>((resolve) => {
     daemon.child.stderr?.on('data', () => {
       if (daemon.log().includes(' is ready ')) resolve();
@@ -58,7 +58,7 @@ export async function startDaemon(words: readonly string[]): Promise<DaemonProce
   const failed = daemon.ended.then((status) => {
     throw new Error(`the daemon ended with ${status}: ${daemon.log()}`);
   });
-  failed.catch(() => {}); // later it ends because the test wants it to
+  failed.catch(() => {}); // later the test ends it on purpose
   await Promise.race([ready, failed]);
   return daemon;
 }

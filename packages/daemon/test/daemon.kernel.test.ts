@@ -1,4 +1,4 @@
-/** The daemon as a process: sockets, locks, signals, bad options; nothing of it stays. */
+/** The daemon as a process: sockets, locks, signals, invalid options; it leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const folders = host.skip === false ? makeFolders() : undefined;
 after(() => folders?.remove());
 const dataRoot = folders?.dataRoot ?? '';
 const socket = folders?.socket ?? '';
-const words = ['--data-root', dataRoot];
+const args = ['--data-root', dataRoot];
 
 const ask = (make: typeof request, options: RequestOptions): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -34,13 +34,13 @@ const containerdsHere = (): string[] =>
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => /^containerd\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
 
-test('serves its socket, refuses a second daemon, ends at SIGTERM with all that is its own', host, async () => {
-  const daemon = await startDaemon(words);
+test('the daemon serves its socket, rejects a second daemon, and cleans up at SIGTERM', host, async () => {
+  const daemon = await startDaemon(args);
   assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
   assert.equal(statSync(socket).mode & 0o777, 0o660);
   assert.equal(readFileSync('/run/netyard/netyard.pid', 'utf8'), `${daemon.child.pid}\n`);
 
-  const same = spawnDaemon(words);
+  const same = spawnDaemon(args);
   assert.equal(await same.ended, 1);
   assert.match(same.log(), /another Netyard daemon uses/);
   const elsewhere = spawnDaemon(['--data-root', `${dataRoot}/other`, '--exec-root', '/run/other']);
@@ -58,22 +58,22 @@ test('serves its socket, refuses a second daemon, ends at SIGTERM with all that 
   assert.deepEqual(containerdsHere(), []);
 });
 
-test('comes back after kill -9 at the same socket, with the same identity', host, async () => {
-  const first = await startDaemon(words);
+test('after kill -9 it comes back with the same socket and identity', host, async () => {
+  const first = await startDaemon(args);
   const id = async (): Promise<unknown> => JSON.parse(await ask(request, { socketPath: socket, path: '/info' })).ID;
   const before = await id();
   first.child.kill('SIGKILL');
   await first.ended;
-  const second = await startDaemon(words);
+  const second = await startDaemon(args);
   assert.equal(await id(), before);
   second.child.kill('SIGINT');
   assert.equal(await second.ended, 0);
 });
 
-test('a stream that goes on does not keep it from ending', host, async () => {
-  const daemon = await startDaemon(words);
+test('an endless stream does not keep it from ending', host, async () => {
+  const daemon = await startDaemon(args);
   const events = request({ socketPath: socket, path: '/events', agent: false });
-  events.on('error', () => {}); // it is cut off, as it should be
+  events.on('error', () => {}); // it is cut off, as intended
   const answered = new Promise<void>((resolve) => events.on('response', () => resolve()));
   events.end();
   await answered;
@@ -82,7 +82,7 @@ test('a stream that goes on does not keep it from ending', host, async () => {
 });
 
 test('SIGHUP does not end it', host, async () => {
-  const daemon = await startDaemon(words);
+  const daemon = await startDaemon(args);
   daemon.child.kill('SIGHUP');
   assert.equal(await ask(request, { socketPath: socket, path: '/_ping' }), 'OK');
   daemon.child.kill('SIGTERM');
@@ -90,7 +90,7 @@ test('SIGHUP does not end it', host, async () => {
   assert.match(daemon.log(), /SIGHUP/);
 });
 
-test('options and file: what cannot be is said, and nothing is made', host, async () => {
+test('invalid options and files are reported, and nothing is created', host, async () => {
   const file = join(dataRoot, 'daemon.json');
   const refused = async (options: string[], pattern: RegExp): Promise<void> => {
     const daemon = spawnDaemon(['--data-root', `${dataRoot}/bad`, '--exec-root', '/run/bad', ...options]);
@@ -108,27 +108,27 @@ test('options and file: what cannot be is said, and nothing is made', host, asyn
   assert.ok(!existsSync('/run/bad'));
 });
 
-test('a subnet that the host routes elsewhere is refused, and its containerd is not left behind', host, async () => {
+test('a subnet that the host routes elsewhere is rejected, and its containerd is not left behind', host, async () => {
   execFileSync('ip', ['link', 'add', 'up0', 'type', 'bridge']);
   execFileSync('ip', ['address', 'add', '172.16.2.101/16', 'dev', 'up0']);
   execFileSync('ip', ['link', 'set', 'up0', 'up']);
-  const daemon = spawnDaemon([...words, '--bip', '172.16.9.1/24']);
+  const daemon = spawnDaemon([...args, '--bip', '172.16.9.1/24']);
   assert.equal(await daemon.ended, 1);
   assert.match(daemon.log(), /failed to start daemon: .*overlap/i);
   assert.deepEqual(containerdsHere(), []);
   assert.ok(!existsSync(socket));
 });
 
-test('tcp lets in who has a certificate of the authority, nobody else', host, async () => {
+test('tcp admits only clients with a certificate of the authority', host, async () => {
   const pem = (name: string): string => join(dataRoot, `${name}.pem`);
   makeCertificates(pem);
   const tls = ['--tlsverify', '--tlscacert', pem('ca'), '--tlscert', pem('server'), '--tlskey', pem('server-key')];
   chmodSync(pem('server-key'), 0o644);
-  const refused = spawnDaemon([...words, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
+  const refused = spawnDaemon([...args, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
   assert.equal(await refused.ended, 1);
   assert.match(refused.log(), /permissions 0644 of the TLS key .* are too open[\s\S]*chmod 600/);
   chmodSync(pem('server-key'), 0o600);
-  const daemon = await startDaemon([...words, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
+  const daemon = await startDaemon([...args, ...tls, '-H', 'tcp://127.0.0.1:2376', '-H', `unix://${socket}`]);
   const to = { host: '127.0.0.1', port: 2376, path: '/_ping', ca: readFileSync(pem('ca')) };
   const known = { cert: readFileSync(pem('client')), key: readFileSync(pem('client-key')) };
   assert.equal(await ask(tlsRequest, { ...to, ...known }), 'OK');

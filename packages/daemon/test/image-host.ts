@@ -1,4 +1,4 @@
-/** For tests of images: the image service on a real containerd, and archives made to measure. */
+/** For tests of images: the image service on a real containerd, and custom archives. */
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,9 +26,9 @@ export interface ImageHost extends AsyncDisposable {
   /** Read for each archive: a test may change them. */
   limits: Partial<ArchiveLimits>;
   rootfs: ReturnType<typeof openRootFilesystems>;
-  /** What a daemon does first when it starts. */
+  /** The first steps of a starting daemon. */
   reopen(): Promise<unknown>;
-  /** Everything kept of images: blobs, layers, records, folders of work in progress. */
+  /** Everything stored for images: blobs, layers, records, temporary directories. */
   leftovers(): Promise<{ blobs: number; layers: number; records: number; folders: string[] }>;
 }
 
@@ -111,7 +111,7 @@ export interface ArchiveParts {
   tags?: string[];
   /** Uncompressed tars, lowest first. */
   layers: Uint8Array[];
-  /** What the archive stores of them; the same unless given. */
+  /** The stored form of the layers; the same by default. */
   stored?: Uint8Array[];
   diffIds?: string[];
   config?: Record<string, unknown>;

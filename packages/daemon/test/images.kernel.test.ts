@@ -1,4 +1,7 @@
-/** Images on a real containerd: what `docker load`, `save`, `import`, `rmi` keep, and that bad archives leave nothing. */
+/**
+ * Images on a real containerd: what `docker load`, `save`, `import`, `rmi` store, and that invalid archives leave
+ * nothing behind.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
@@ -38,7 +41,7 @@ async function removeAll(): Promise<void> {
   assert.deepEqual(await host.leftovers(), nothing);
 }
 
-test('layers are unpacked over each other, whiteouts included', fresh, async () => {
+test('layers are unpacked over each other, including whiteouts', fresh, async () => {
   const below = await tarOf([
     file('etc/kept'),
     file('etc/gone'),
@@ -65,7 +68,7 @@ for (const [name, compress] of [
   ['gzip', gzipSync],
   ['zstd', zstdCompressSync],
 ] as const) {
-  test(`archives and layers compressed with ${name}`, fresh, async () => {
+  test(`archives and layers compressed with ${name} are loaded`, fresh, async () => {
     const layer = await tarOf([file('hello', 'x'.repeat(10_000))]);
     const archive = dockerArchive({ tags: ['packed'], layers: [layer], stored: [compress(layer)] });
     await assert.rejects(load(host, compress(await tarOf(archive))), /invalid tag "packed"/);
@@ -76,11 +79,11 @@ for (const [name, compress] of [
   });
 }
 
-test('an archive without names, and a name that moves', fresh, async () => {
+test('an archive without names is loaded, and a name moves to the newer image', fresh, async () => {
   const first = await tarOf([file('first')]);
   const second = await tarOf([file('second')]);
-  const told = await load(host, await tarOf(dockerArchive({ layers: [first] })));
-  assert.match(told, /^Loaded image ID: sha256:[0-9a-f]{64}\n$/);
+  const output = await load(host, await tarOf(dockerArchive({ layers: [first] })));
+  assert.match(output, /^Loaded image ID: sha256:[0-9a-f]{64}\n$/);
   await load(host, await tarOf(dockerArchive({ tags: ['app:1'], layers: [first] })));
   const { id } = await host.images.get('app:1');
   const again = await load(host, await tarOf(dockerArchive({ tags: ['app:1'], layers: [second] })));
@@ -114,7 +117,7 @@ const badLayers: [string, Member[], RegExp][] = [
 ];
 
 for (const [name, members, message] of badLayers) {
-  test(`a layer with ${name} is refused and nothing kept`, fresh, async () => {
+  test(`a layer with ${name} is rejected and nothing is kept`, fresh, async () => {
     const good = await tarOf([file('good')]);
     const bad = await tarOf(members);
     const archive = await tarOf(dockerArchive({ tags: ['bad:1'], layers: [good, bad] }));
@@ -123,7 +126,7 @@ for (const [name, members, message] of badLayers) {
   });
 }
 
-test('what a layer may hold: absolute names and links, devices of containers', fresh, async () => {
+test('a layer may contain absolute names and links, and devices of containers', fresh, async () => {
   const layer = await tarOf([
     file('/etc/absolute'),
     { name: 'dev/null', type: 'character-device', devmajor: 1, devminor: 3 },
@@ -218,7 +221,7 @@ const badArchives: [string, () => Promise<Buffer> | Buffer, RegExp][] = [
 ];
 
 for (const [name, make, message] of badArchives) {
-  test(`a bad archive is refused and nothing kept: ${name}`, fresh, async () => {
+  test(`an invalid archive is rejected and nothing is kept: ${name}`, fresh, async () => {
     await assert.rejects(load(host, await make()), (error: Error & { code?: string }) => {
       assert.match(error.message, message);
       assert.equal(error.code, 'invalid');
@@ -228,7 +231,7 @@ for (const [name, make, message] of badArchives) {
   });
 }
 
-test('one bad image among good ones: none is kept, and no name moves', fresh, async () => {
+test('one invalid image among valid ones: none is kept, and no name moves', fresh, async () => {
   const layer = await goodLayer();
   await load(host, await tarOf(dockerArchive({ tags: ['kept:1'], layers: [layer] })));
   const before = await host.leftovers();
@@ -254,7 +257,7 @@ for (const { what, limits, message } of [
   { what: 'bytes', limits: { bytes: 3_000_000 }, message: /more than 3000000 bytes/ },
   { what: 'bytes for each byte sent', limits: { ratio: 50 }, message: /more than 50 times the bytes that were sent/ },
 ]) {
-  test(`an archive with more ${what} than allowed is refused and leaves nothing`, fresh, async () => {
+  test(`an archive with more ${what} than allowed is rejected and leaves nothing behind`, fresh, async () => {
     const layer = await tarOf([...'abcd'].map((name) => file(name, ' '.repeat(1_000_000))));
     const archive = await tarOf(dockerArchive({ tags: ['big:1'], layers: [layer], stored: [gzipSync(layer)] }));
     const importing = () => {
@@ -278,7 +281,7 @@ for (const { what, limits, message } of [
   });
 }
 
-test('a client that goes away in the middle leaves nothing', fresh, async () => {
+test('a client that disconnects halfway leaves nothing behind', fresh, async () => {
   const upload = new PassThrough();
   const archive = await tarOf(dockerArchive({ tags: ['half:1'], layers: [Buffer.alloc(3_000_000)] }));
   const loading = collect(host.images.load(upload, { quiet: true }));
@@ -317,7 +320,7 @@ test('a saved archive loads to the same images, and is an OCI layout too', fresh
   await removeAll();
 });
 
-test('import makes an image of a tar', fresh, async () => {
+test('import creates an image from a tar', fresh, async () => {
   const archive = Readable.from([gzipSync(await tarOf([file('bin/x')]))]);
   const changes = [
     'CMD ["x", "y"]',
@@ -354,7 +357,7 @@ test('import makes an image of a tar', fresh, async () => {
   await removeAll();
 });
 
-test('what other namespaces of containerd have is not listed and not removed', needsCtr, async () => {
+test('content of other containerd namespaces is neither listed nor removed', needsCtr, async () => {
   const layer = await tarOf([file('shared')]);
   const archive = await tarOf(dockerArchive({ tags: ['shared:1'], layers: [layer] }));
   const path = join(host.containerd.folder, 'shared.tar');
@@ -367,7 +370,7 @@ test('what other namespaces of containerd have is not listed and not removed', n
   assert.match(before, new RegExp(sha256(layer)));
   assert.deepEqual(await host.leftovers(), nothing);
   assert.deepEqual(await host.images.unnamedContent(), []);
-  // The same blobs here: they go from this namespace only.
+  // The same blobs here: they are deleted from this namespace only.
   await load(host, archive);
   await removeAll();
   await host.images.collectGarbage(await host.images.unnamedContent());
@@ -377,7 +380,7 @@ test('what other namespaces of containerd have is not listed and not removed', n
   assert.match(ctr('images', 'ls', '--quiet').toString(), /shared:1/);
 });
 
-test('layers that containers stand on outlive their image', fresh, async () => {
+test('layers that containers use outlive their image', fresh, async () => {
   await load(host, await tarOf(dockerArchive({ tags: ['used:1'], layers: [await goodLayer()] })));
   const record = await host.images.get('used:1');
   const layers = record.layers.map(({ chainId }) => chainId);
@@ -398,7 +401,7 @@ test('layers that containers stand on outlive their image', fresh, async () => {
   assert.deepEqual(await host.leftovers(), nothing);
 });
 
-test('a save that nobody reads to its end, and one whose blob is gone', fresh, async () => {
+test('a save is aborted by its reader, or fails when its blob is missing', fresh, async () => {
   const layer = await tarOf([{ name: 'big', body: Buffer.alloc(4_000_000) }]);
   await load(host, await tarOf(dockerArchive({ tags: ['big:1'], layers: [layer] })));
   const given = (await host.images.save(['big:1'])) as Readable;
@@ -413,18 +416,18 @@ test('a save that nobody reads to its end, and one whose blob is gone', fresh, a
   await removeAll();
 });
 
-test('the same archive loaded many times at once', fresh, async () => {
+test('the same archive is loaded many times concurrently', fresh, async () => {
   const archive = await tarOf(
     dockerArchive({ tags: ['many:1'], layers: [await tarOf([{ name: 'x', body: Buffer.alloc(3_000_000) }])] }),
   );
-  const told = await Promise.all(Array.from({ length: 20 }, () => load(host, archive)));
-  assert.deepEqual(new Set(told), new Set(['Loaded image: many:1\n']));
+  const output = await Promise.all(Array.from({ length: 20 }, () => load(host, archive)));
+  assert.deepEqual(new Set(output), new Set(['Loaded image: many:1\n']));
   assert.deepEqual(await host.leftovers(), { blobs: 2, layers: 1, records: 1, folders: [] });
   assert.deepEqual((await host.containerd.client.content.listStatuses({})).statuses, []);
   await removeAll();
 });
 
-test('what a killed daemon left half-made goes at the next start', fresh, async () => {
+test('leftovers of a killed daemon are removed at the next start', fresh, async () => {
   await load(host, await tarOf(dockerArchive({ tags: ['kept:1'], layers: [await goodLayer()] })));
   const kept = await host.leftovers();
   const { content } = host.containerd.client;
@@ -433,10 +436,10 @@ test('what a killed daemon left half-made goes at the next start', fresh, async 
     '-c',
     `mkdir -p ${temporary}/diff ${temporary}/merged && mount -t tmpfs tmpfs ${temporary}/merged`,
   ]);
-  // a write that nobody will finish
+  // a write that is never finished
   const unfinished = async function* () {
     yield { action: 1 as const, ref: 'netyard-killed', offset: 0n, data: new Uint8Array(10) };
-    while ((await content.listStatuses({})).statuses.length === 0) await pause(5); // or the failure would overtake it
+    while ((await content.listStatuses({})).statuses.length === 0) await pause(5); // otherwise the failure would overtake it
     throw new Error('killed');
   };
   await assert.rejects(async () => {
@@ -448,7 +451,7 @@ test('what a killed daemon left half-made goes at the next start', fresh, async 
   assert.deepEqual((await content.listStatuses({})).statuses, []);
   assert.deepEqual((await host.leftovers()).folders, []);
   assert.deepEqual(await host.images.unnamedContent(), [`blob ${blob.digest}`]);
-  await host.images.collectGarbage(); // nothing says that it is unfinished work
+  await host.images.collectGarbage(); // no record says that it is unfinished
   assert.equal((await host.leftovers()).blobs, kept.blobs + 1);
   await host.images.collectGarbage([`blob ${blob.digest}`]);
   assert.deepEqual(await host.leftovers(), kept);

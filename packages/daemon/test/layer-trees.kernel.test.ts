@@ -1,6 +1,6 @@
 /**
- * Seeded trees as layers of an image: imported, loaded, saved and loaded again, they are unpacked as they were, with
- * their holes. NETYARD_TREE_SEEDS=1,2,3 chooses the seeds.
+ * Seeded trees as layers of an image: imported, loaded, saved and loaded again, they are unpacked unchanged, including
+ * holes. NETYARD_TREE_SEEDS=1,2,3 chooses the seeds.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,11 +20,11 @@ before(async () => {
 after(() => host?.[Symbol.asyncDispose]());
 
 const options = {
-  skip: (path: string) => path.startsWith('hard/pipe'), // GNU tar makes two FIFOs of one with two names
-  timeOf: (time: bigint) => (time < 0n ? 0n : time), // containerd, as Docker, knows no time before 1970
+  skip: (path: string) => path.startsWith('hard/pipe'), // GNU tar extracts one FIFO with two names as two
+  timeOf: (time: bigint) => (time < 0n ? 0n : time), // containerd, like Docker, has no time before 1970
 };
 
-/** The folder of an image's only layer. */
+/** The directory of an image's only layer. */
 async function layerOf(name: string): Promise<string> {
   const [layer] = (await host.images.get(name)).layers;
   return join(host.containerd.folder, 'overlay/layers', layer?.chainId.slice(7) ?? '', 'diff');
@@ -71,7 +71,7 @@ for (const seed of seeds) {
   }
 }
 
-test('holes of a name that the layer uses again are not punched into what came later', fresh, async () => {
+test('holes are not punched into a later file of the same name', fresh, async () => {
   const folder = join(host.containerd.folder, 'twice');
   const script = `
     mkdir -p a b; truncate -s 1M a/f; head -c 1M /dev/urandom > b/f

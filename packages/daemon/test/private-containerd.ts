@@ -1,4 +1,4 @@
-/** A containerd of one's own for tests: everything below one temporary folder. */
+/** A private containerd for tests: everything below one temporary directory. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ export interface PrivateContainerd extends AsyncDisposable {
   client: ContainerdClient;
 }
 
-/** Starts it and waits until it answers. */
+/** Starts it and waits until it responds. */
 export async function startContainerd(): Promise<PrivateContainerd> {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-containerd-'));
   const socket = join(folder, 'containerd.sock');

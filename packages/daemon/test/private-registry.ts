@@ -13,7 +13,7 @@ export interface PrivateRegistry extends AsyncDisposable {
   folder: string;
 }
 
-/** @param htpasswd with this, only who is in it may come in */
+/** @param htpasswd if given, only its users are admitted */
 export async function startRegistry(port: number, htpasswd?: string): Promise<PrivateRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-registry-'));
   const config = join(folder, 'config.yml');

@@ -1,4 +1,4 @@
-/** Pull and push against Debian's docker-registry, and against registries that misbehave, all on loopback. */
+/** Pull and push against Debian's docker-registry, and against misbehaving registries, all on loopback. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
@@ -49,7 +49,7 @@ async function loadApp(name: string, size = 100): Promise<string> {
   return (await host.images.get(name)).id;
 }
 
-test('what was pushed is pulled again, with the lines that Docker prints', options, async () => {
+test('a pushed image is pulled again, with the lines that Docker prints', options, async () => {
   const name = `${registry.host}/team/app`;
   const id = await loadApp(`${name}:1`);
   const pushed = await collect(host.images.push(name, '1', {}, never));
@@ -85,7 +85,7 @@ test('what was pushed is pulled again, with the lines that Docker prints', optio
   await removeAll();
 });
 
-test('without a tag all tags are pushed, and what is not here cannot be', options, async () => {
+test('without a tag all tags are pushed, and a missing one is an error', options, async () => {
   const name = `${registry.host}/all`;
   const id = await loadApp(`${name}:a`);
   await host.images.tag(id, name, 'b');
@@ -104,7 +104,7 @@ test('without a tag all tags are pushed, and what is not here cannot be', option
   await removeAll();
 });
 
-test('what a registry does not have', options, async () => {
+test('a missing image, registry or name is reported', options, async () => {
   const name = `${registry.host}/absent`;
   await assert.rejects(collect(host.images.pull(name, '', {}, never)), {
     code: 'not-found',
@@ -121,7 +121,7 @@ test('what a registry does not have', options, async () => {
   assert.deepEqual(await host.leftovers(), nothing);
 });
 
-test('a registry with passwords', options, async () => {
+test('a registry with passwords requires credentials', options, async () => {
   await using closed = await startRegistry(5001, htpasswd);
   const name = `${closed.host}/app`;
   await loadApp(`${name}:1`);
@@ -132,7 +132,7 @@ test('a registry with passwords', options, async () => {
   await assert.rejects(registry.login(closed.host, {}), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', {}, never)), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', { ...right, password: 'wrong' }, never)), {
-    code: 'internal', // 500: clients would ask for a password on 401, also without a terminal
+    code: 'internal', // 500: clients would prompt for a password on 401, even without a terminal
     message: 'unauthorized: authentication required',
   });
   await collect(host.images.push(name, '1', right, never));
@@ -216,7 +216,7 @@ function serve(image: FakeImage, request: IncomingMessage, response: ServerRespo
   }
 }
 
-test('tokens: the way of Docker Hub', options, async () => {
+test('a token is fetched as from Docker Hub', options, async () => {
   const image = await fakeImage();
   const asked: URL[] = [];
   await using fake = await startFake((request, response) => {
@@ -246,7 +246,7 @@ test('tokens: the way of Docker Hub', options, async () => {
   await removeAll();
 });
 
-test('of an index, the image for this machine', options, async () => {
+test('from an index, the image for this machine is chosen', options, async () => {
   const image = await fakeImage();
   const entry = (architecture: string, digest: string) => ({
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -276,7 +276,7 @@ test('of an index, the image for this machine', options, async () => {
   await removeAll();
 });
 
-test('a download that breaks off goes on where it was', options, async () => {
+test('an interrupted download is resumed', options, async () => {
   const image = await fakeImage(3_000_000);
   let breaks = 3;
   await using fake = await startFake((request, response) => {
@@ -293,7 +293,7 @@ test('a download that breaks off goes on where it was', options, async () => {
   await removeAll();
 });
 
-test('a registry that breaks off each time, a byte further on, is given up after five attempts', options, async () => {
+test('after five interrupted attempts a pull fails, even if each made progress', options, async () => {
   const image = await fakeImage();
   let served = 0;
   await using fake = await startFake((request, response) => {
@@ -308,7 +308,7 @@ test('a registry that breaks off each time, a byte further on, is given up after
   await removeAll();
 });
 
-test('content that is not what its digest says is refused and not kept', options, async () => {
+test('content that does not match its digest is rejected and not kept', options, async () => {
   const image = await fakeImage();
   const blob = `sha256:${sha256(image.layer)}`;
   image.blobs.set(blob, Buffer.from(image.layer).fill(7, 50, 60));
@@ -321,7 +321,7 @@ test('content that is not what its digest says is refused and not kept', options
   assert.deepEqual(await host.leftovers(), nothing);
 });
 
-test('a pull that is given up ends at once and leaves nothing', options, async () => {
+test('an aborted pull ends at once and leaves nothing behind', options, async () => {
   const image = await fakeImage(2_000_000);
   const stop = new AbortController();
   await using fake = await startFake((request, response) => {
@@ -334,7 +334,7 @@ test('a pull that is given up ends at once and leaves nothing', options, async (
   assert.deepEqual((await host.containerd.client.content.listStatuses({})).statuses, []);
 });
 
-/** Sends as fast as it is read, without an end. @returns how many bytes the connection took */
+/** Sends as fast as the client reads, without an end. @returns the number of bytes that the connection accepted */
 function sendForever(response: ServerResponse): () => number {
   const chunk = Buffer.alloc(256 * 1024, 'a');
   let sent = 0;
@@ -368,12 +368,12 @@ for (const [what, isEndless, message] of endless) {
     const pull = collect(host.images.pull(fake.name, '', {}, never));
     if (message.source === '^$') await pull;
     else await assert.rejects(pull, message);
-    assert.ok(taken() < 32 * 1024 * 1024, `${taken()} bytes were taken`);
+    assert.ok(taken() < 32 * 1024 * 1024, `${taken()} bytes were read`);
     await removeAll();
   });
 }
 
-test('a pulled layer that exceeds a limit of archives leaves nothing', options, async () => {
+test('a pulled layer that exceeds a limit of archives leaves nothing behind', options, async () => {
   const name = '127.0.0.1:5000/team/limits';
   await loadApp(`${name}:1`, 5_000_000);
   await collect(host.images.push(name, '1', {}, never));
@@ -394,7 +394,7 @@ test('a pulled layer that exceeds a limit of archives leaves nothing', options, 
   await removeAll();
 });
 
-test('a layer that is announced with more bytes than an archive may have is not fetched', options, async () => {
+test('a layer announced as larger than the limit of archives is not downloaded', options, async () => {
   const image = await fakeImage(300_000);
   await using fake = await startFake((request, response) => serve(image, request, response));
   host.limits.bytes = 1000;
@@ -405,7 +405,7 @@ test('a layer that is announced with more bytes than an archive may have is not 
   assert.deepEqual(await host.leftovers(), nothing);
 });
 
-test('a manifest that announces a huge configuration is refused before the download', options, async () => {
+test('a manifest that announces a huge configuration is rejected before the download', options, async () => {
   const image = await fakeImage();
   const manifest = JSON.parse(image.manifest.toString()) as { config: { size: number } };
   manifest.config.size = 1e12;

@@ -135,7 +135,7 @@ test('a host of a cluster: at the API that it announces, or why not; the own hos
       cluster: { view: () => ({ hostName: 'node1' }) } as ClusterAdapter,
       clusterApi: (host) => {
         if (api) return api;
-        throw new NetyardError('conflict', `host ${host} announces no API to capture through`, { hint: 'do this' });
+        throw new NetyardError('conflict', `host ${host} announces no API for captures`, { hint: 'do this' });
       },
       capturePeer: async (...call) => {
         called.push(call.slice(0, 3));
@@ -149,7 +149,7 @@ test('a host of a cluster: at the API that it announces, or why not; the own hos
   api = undefined;
   const refused = await server.send('GET', '/netyard/v1/capture?target=node2/web');
   assert.equal(refused.status, 409);
-  assert.match(refused.body, /host node2 announces no API to capture through\\ndo this/);
+  assert.match(refused.body, /host node2 announces no API for captures\\ndo this/);
   const socket = await server.raw(upgrade('target=node1/web'));
   await readUntil(socket, /datagram/);
   assert.deepEqual(asked, [{ target: 'web' }]);

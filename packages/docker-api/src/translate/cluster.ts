@@ -24,7 +24,7 @@ export function translateCluster(cluster: ClusterAdapter): ClusterInfo {
 type Host = ReturnType<ClusterAdapter['hosts']>[number];
 
 const lies = ({ refusedApi }: Host): string[] =>
-  refusedApi === undefined ? [] : [`announces an API that is not believed: ${JSON.stringify(refusedApi)}`];
+  refusedApi === undefined ? [] : [`announces an invalid API address: ${JSON.stringify(refusedApi)}`];
 
 /** Members, and those whose subnet is kept for them, by name. `peers` are all of the network box. */
 export function translateClusterHosts(cluster: ClusterAdapter, peers: readonly PeerState[]): ClusterHostInfo[] {
