@@ -46,6 +46,13 @@ const windowsOnly = /only supported on a Docker daemon running on windows/;
 const seconds = 1_000_000_000;
 const userDefinedOnly = /user.specified IP address is supported on user.defined networks only/;
 
+/** Which of two mounts of the host, one in the other, a container has. */
+const mountsBelow = (options: string): string =>
+  'mkdir -p $T/upper; mount -t tmpfs upper $T/upper; mount --make-shared $T/upper; ' +
+  'mkdir $T/upper/lower; mount -t tmpfs lower $T/upper/lower; ' +
+  `docker run --rm --mount type=bind,src=$T/upper,dst=/upper,${options} $I grep -o ' /upper[^ ]*' /proc/mounts; ` +
+  'umount $T/upper/lower $T/upper';
+
 const creating: Readonly<Record<string, readonly Case[]>> = {
   'add-host': [inside('--add-host db:10.1.2.3', 'grep -w db /etc/hosts', '10.1.2.3\tdb')],
   annotation: [onNetyard(inspected('--annotation a=b', { a: 'b' }))],
@@ -130,7 +137,22 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   'memory-reservation': [inside('--memory-reservation 32m', cgroup('memory', 'soft_limit_in_bytes'), '33554432')],
   'memory-swap': [inside('--memory 64m --memory-swap 128m', cgroup('memory', 'memsw.limit_in_bytes'), '134217728')],
   'memory-swappiness': [inside('--memory-swappiness 10', cgroup('memory', 'swappiness'), '10')],
-  mount: [inside('--mount type=tmpfs,dst=/mounted', 'grep -c " /mounted tmpfs" /proc/mounts', '1')],
+  mount: [
+    inside('--mount type=tmpfs,dst=/mounted', 'grep -c " /mounted tmpfs" /proc/mounts', '1'),
+    ...['', ',bind-propagation=rslave'].flatMap((more) => [
+      line(mountsBelow(`bind-recursive=disabled${more}`), '/upper'),
+      line(mountsBelow(`bind-recursive=enabled${more}`), '/upper\n /upper/lower'),
+    ]),
+    onNetyard(line(mountsBelow('ro,bind-recursive=writable'), '/upper\n /upper/lower')),
+    onNetyard(
+      rejected(
+        '--mount type=bind,src=/tmp,dst=/b,ro,bind-recursive=readonly,bind-propagation=rprivate',
+        /does not make the mounts below a bind mount read-only/,
+      ),
+    ),
+    rejected('--mount type=bind,src=/tmp,dst=/b,bind-recursive=writable', /requires 'readonly' to be specified/),
+    rejected('--mount type=bind,src=/tmp,dst=/b,ro,bind-recursive=never', /invalid value for bind-recursive: never/),
+  ],
   name: [line("docker create --name named $I true > /dev/null; docker inspect -f '{{.Name}}' named", '/named')],
   network: [alone('--network none', 'ls /sys/class/net', 'lo')],
   'network-alias': [rejected('--network-alias other', /only supported for user-defined networks/)],

@@ -100,8 +100,10 @@ function taskMount(mount: ResolvedMount): TaskMount {
   const { source, target } = mount;
   if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
   const access = mount.readOnly ? 'ro' : 'rw';
-  const bind = mount.options.includes('bind') ? 'bind' : 'rbind';
-  return { type: 'bind', source, target, options: [bind, access, mount.propagation || 'rprivate'] };
+  const propagation = mount.propagation || 'rprivate';
+  if (!mount.options.includes('bind')) return { type: 'bind', source, target, options: ['rbind', access, propagation] };
+  // crun takes the MS_REC of `rprivate` for one of the bind. Without mounts below, `private` is the same.
+  return { type: 'bind', source, target, options: ['bind', access, propagation.replace(/^r/, '')] };
 }
 
 function sharedMemory(record: ContainerRecord, taken: ReadonlySet<string>): TaskMount[] {
