@@ -47,7 +47,7 @@ export interface EngineOptions {
   /** Containers and networks depend on each other: created with the engine's queries about containers. */
   networks: (containers: ContainerDirectory) => Networks;
   images: (neighbours: ImageCallbacks) => Images;
-  store: ContainerStore & VolumeStore & { writeProblem?(): string | undefined };
+  store: ContainerStore & VolumeStore & { writeProblem(): string | undefined };
   settings: EngineSettings;
   files: PipeFiles;
   mounts: FileSystemMounts;
@@ -135,7 +135,7 @@ function openContext(options: EngineOptions): EngineContext {
     ),
     queue: new KeyedQueue(),
     stateProblems() {
-      const problem = store.writeProblem?.();
+      const problem = store.writeProblem();
       return problem === undefined ? [] : [`WARNING: the state cannot be written and is kept in memory: ${problem}`];
     },
   };

@@ -53,6 +53,7 @@ export class FakeNetworks {
       state: (id: string) => states.get(id),
       config: (id: string) => configs.get(id),
       links: (id: string) => this.linkRecords.filter((link) => link.parentId === id),
+      warnings: () => [],
       linksTo: (id: string) => this.linkRecords.filter((link) => link.childId === id),
       findLink: () => undefined,
       removeLink: async (name: string) => void calls.push(`removeLink ${name}`),

@@ -20,6 +20,9 @@ export class FakeStore implements ContainerStore, VolumeStore {
     this.records.delete(id);
     this.unfinished.delete(id);
   };
+  /** Why writes fail; undefined: they succeed. */
+  problem: string | undefined;
+  writeProblem = (): string | undefined => this.problem;
   volumes = (): VolumeRecord[] => [...this.volumeRecords.values()];
   putVolume = (record: VolumeRecord): void => void this.volumeRecords.set(record.name, record);
   deleteVolume = (name: string): void => void this.volumeRecords.delete(name);
