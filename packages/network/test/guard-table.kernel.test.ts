@@ -42,7 +42,8 @@ describe('the guard', host, () => {
     kernel.close();
   });
 
-  const isRepaired = (): boolean => /8853.*chain clear_mark/s.test(sh('nft list table ip netyard || true'));
+  const isRepaired = (): boolean =>
+    /8853.*chain clear_mark \{[^}]*meta mark set/s.test(sh('nft list table ip netyard || true'));
 
   const flushes = ['nft flush ruleset', 'nft delete table ip netyard', 'nft flush table ip netyard'];
   for (const flush of flushes) {
