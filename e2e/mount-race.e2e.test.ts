@@ -1,7 +1,7 @@
 /**
- * Mount destinations, copies and working folders below a shared volume in which somebody swaps folders and files for
- * symbolic links all the time: nothing outside a container's root is made, mounted, read or changed.
- * NETYARD_RACE_ROUNDS=2000 for the long version.
+ * Races mounts, copies and working folders below a shared volume against a process that keeps replacing folders and
+ * files by symbolic links: nothing outside a container's root is created, mounted, read or changed.
+ * NETYARD_RACE_ROUNDS=2000 is the long version.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -12,21 +12,21 @@ import { cannotRun } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
 
 const skip = cannotRun('netyard');
-const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '15');
-const copies = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '50');
+const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '8');
+const copies = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '20');
 let host: TestHost;
 const flippers: ChildProcess[] = [];
 let untouched = '';
 
-/** What a symbolic link in a container may hope to reach on the host. */
-const ways = [
+/** Targets of symbolic links in a container that would lead to a folder of the host. */
+const targets = [
   '/run/victim',
   '../../../../../../../../run/victim',
   '/proc/self/root/run/victim',
   '/proc/1/root/run/victim',
 ];
 
-/** A process that puts each link in the place of `NAME`, and the real thing back, as fast as it can. */
+/** A program that replaces `NAME` by each link and restores the original, as fast as it can. */
 const flip = `
   const { renameSync } = require('node:fs');
   const [folder, name, count] = process.argv.slice(1);
@@ -35,24 +35,24 @@ const flip = `
   const put = (from) => {
     try { renameSync(from, name); } catch { renameSync(name, 'junk' + junk++); renameSync(from, name); }
   };
-  for (;;) for (let way = 0; way < Number(count); way++) {
+  for (;;) for (let target = 0; target < Number(count); target++) {
     try {
-      renameSync(name, 'real'); put('link' + way); renameSync(name, 'link' + way); put('real');
+      renameSync(name, 'real'); put('link' + target); renameSync(name, 'link' + target); put('real');
     } catch {}
   }`;
 
-/** Fills a volume's folder and starts to swap `name` in it; what the links lead to is `suffix` of the victim. */
+/** Fills a volume and starts to replace `name` in it by links to the victim (for a file: to the file in it). */
 async function startFlipper(volume: string, name: string, kind: 'file' | 'folder'): Promise<void> {
   await host.docker('volume', 'create', volume);
   const folder = await host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', volume);
   if (kind === 'folder') mkdirSync(join(folder, name));
   else writeFileSync(join(folder, name), 'inside\n');
   const suffix = kind === 'file' ? '/file' : '';
-  for (const [index, way] of ways.entries()) symlinkSync(`${way}${suffix}`, join(folder, `link${index}`));
-  flippers.push(spawn(process.execPath, ['-e', flip, folder, name, String(ways.length)], { stdio: 'ignore' }));
+  for (const [index, target] of targets.entries()) symlinkSync(`${target}${suffix}`, join(folder, `link${index}`));
+  flippers.push(spawn(process.execPath, ['-e', flip, folder, name, String(targets.length)], { stdio: 'ignore' }));
 }
 
-/** The victim with its attributes, and all mounts of the host that have to do with it. */
+/** The victim with its attributes, and all mounts of the host below it. */
 const state = (): Promise<string> =>
   host.sh('cd /run/victim; cat file; stat -c "%n %a %u:%g %s %h %y %i" . *; grep victim /proc/self/mountinfo; ls -A');
 
@@ -72,7 +72,9 @@ after(async () => {
   await host?.close();
 });
 
-test(`${rounds} starts with mounts below a volume whose folders turn into links`, { skip }, async () => {
+test(`${rounds} starts with mounts below a volume whose folders become links leave the host untouched`, {
+  skip,
+}, async () => {
   await startFlipper('shared', 'dir', 'folder');
   await startFlipper('settings', 'hosts', 'file');
   await startFlipper('resolver', 'resolv.conf', 'file');
@@ -80,20 +82,22 @@ test(`${rounds} starts with mounts below a volume whose folders turn into links`
   const script = `
     i=0
     while [ $i -lt ${rounds} ]; do
-      docker run --rm ${mounts} netyard-test true >> /run/said 2>&1; echo $?
-      docker run --rm -v settings:/etc netyard-test true >> /run/said 2>&1
-      docker run --rm -v resolver:/etc -v /run/planted:/etc/hosts netyard-test true >> /run/said 2>&1
+      docker run --rm ${mounts} netyard-test true >> /run/output 2>&1; echo $?
+      docker run --rm -v settings:/etc netyard-test true >> /run/output 2>&1
+      docker run --rm -v resolver:/etc -v /run/planted:/etc/hosts netyard-test true >> /run/output 2>&1
       i=$((i+1))
     done | sort | uniq -c`;
-  const said = await host.sh(script);
-  assert.equal(await state(), untouched, said);
+  const statuses = await host.sh(script);
+  assert.equal(await state(), untouched, statuses);
   assert.deepEqual(
     flippers.map(({ exitCode }) => exitCode),
     [null, null, null],
   );
 });
 
-test(`${copies} copies into and out of a stopped container with that volume`, { skip }, async () => {
+test(`${copies} copies into and out of a stopped container with that volume leave the host untouched`, {
+  skip,
+}, async () => {
   await host.docker('create', '--name', 'still', '-v', 'shared:/x', '-v', 'other:/x/dir/sub', 'netyard-test', 'true');
   const curl = (path: string, options: string): string =>
     `curl -s --unix-socket /run/netyard/netyard.sock ${options} ` +
@@ -105,28 +109,30 @@ test(`${copies} copies into and out of a stopped container with that volume`, { 
     assert.equal(await state(), untouched, path);
   }
   const view = await host.sh('grep -c /overlay/temporary/ /proc/self/mountinfo || true');
-  assert.equal(view, '0\n', 'no view stays mounted');
+  assert.equal(view, '0\n', 'no temporary view stays mounted');
 });
 
-test('a link of the image is no way out: volumes filled from it, working folders, copies', { skip }, async () => {
-  for (const [index, way] of ['/run/victim', '/proc/self/root/run/victim', '/proc/1/root/run/victim'].entries()) {
+test('a link in an image does not lead out of the root: volumes filled from it, working folders, copies', {
+  skip,
+}, async () => {
+  for (const [index, target] of ['/run/victim', '/proc/self/root/run/victim', '/proc/1/root/run/victim'].entries()) {
     const image = `link${index}`;
-    await host.docker('run', '--name', image, 'netyard-test', 'ln', '-s', way, '/data');
+    await host.docker('run', '--name', image, 'netyard-test', 'ln', '-s', target, '/data');
     await host.sh(`docker export ${image} | docker import - ${image}:1`);
     await host.tryDocker('create', '--name', `c${index}`, '-v', `filled${index}:/data`, `${image}:1`, '/bin/true');
     await host.tryDocker('run', '--rm', '-v', `filled${index}:/data`, '-w', '/data/new', `${image}:1`, '/bin/true');
     await host.tryDocker('create', '-w', '/data/new', `${image}:1`, '/bin/true');
     const folder = await host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', `filled${index}`);
-    assert.equal(await host.sh(`ls -A ${folder} | grep -c file || true`), '0\n', way);
+    assert.equal(await host.sh(`ls -A ${folder} | grep -c file || true`), '0\n', target);
     await host.sh(
       `docker cp ${image}:/data/file - > /run/copied 2>&1; docker cp /run/planted ${image}:/data/file || true`,
     );
-    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', way);
-    assert.equal(await state(), untouched, way);
+    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', target);
+    assert.equal(await state(), untouched, target);
   }
 });
 
-test('what proc offers of the host is no way out: cp, working folders of run and exec', { skip }, async () => {
+test('links in /proc do not lead out of the root: cp, working folders of run and exec', { skip }, async () => {
   await host.docker('run', '-d', '--name', 'runs', 'netyard-test', 'sleep', '1000');
   const roots = ['/proc/self/root', '/proc/1/root', '/proc/thread-self/root', '/proc/self/cwd', '/proc/self/fd/7'];
   for (const root of roots) {
