@@ -1,6 +1,6 @@
 /**
- * `docker cp` against a process in the container that swaps a folder for a symbolic link all the time. Whatever path
- * the copy resolves, it stays inside the container. NETYARD_RACE_ROUNDS=10000 for the long version.
+ * Races `docker cp` against a process in the container that keeps replacing a folder by a symbolic link: whatever the
+ * path resolves to, the copy stays inside the container. NETYARD_RACE_ROUNDS=10000 is the long version.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,10 +11,10 @@ const skip = cannotRun('netyard');
 const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '300');
 let host: TestHost;
 
-/** `/x/dir` is by turns a folder with a harmless file and a link to a folder that the host has, too. */
+/** `/x/dir` alternates between a folder with a harmless file and a link to a path that also exists on the host. */
 const flipper = `
-mkdir -p /x/real /victim; echo inside > /x/real/file; echo inside > /victim/file
-cd /x; mv real dir; ln -s /victim link; ln -s ../../../../../../../victim up
+mkdir -p /x/real /run/victim; echo inside > /x/real/file; echo inside > /run/victim/file
+cd /x; mv real dir; ln -s /run/victim link; ln -s ../../../../../../../run/victim up
 while :; do
   mv dir real; mv link dir; mv dir link; mv up dir; mv dir up; mv real dir
 done`;
@@ -22,31 +22,31 @@ done`;
 before(async () => {
   if (skip !== false) return;
   host = await openHost('netyard', { images: ['netyard-test'] });
-  await host.sh('mkdir -p /victim && echo of-the-host > /victim/file');
+  await host.sh('mkdir /run/victim && echo of-the-host > /run/victim/file');
   await host.docker('run', '-d', '--name', 'flipper', 'netyard-test', 'sh', '-c', flipper);
 });
 after(() => host?.close());
 
-/** All rounds are requests of one curl: its URL ranges. What comes is looked through as bytes, errors included. */
+/** All rounds are requests of one curl process (a URL range). The output is searched as bytes, errors included. */
 function curl(rounds: number, path: string, options = ''): string {
   const url = `http://d/containers/flipper/archive?path=${encodeURIComponent(path)}&round=[1-${rounds}]`;
   return `curl -s --unix-socket /run/netyard/netyard.sock ${options} '${url}'`;
 }
 
-test(`out of a container: ${rounds} copies never show a file of the host`, { skip }, async () => {
+test(`${rounds} copies out of a container never contain a file of the host`, { skip }, async () => {
   for (const path of ['/x/dir/file', '/x/dir/', '/x/dir/.', '/x']) {
-    await host.sh(`${curl(rounds, path)} > /tmp/copied || true`); // an entry that goes while it is packed may end the archive
+    await host.sh(`${curl(rounds, path)} > /run/copied || true`); // an entry that vanishes while it is packed may end the archive
     if (path !== '/x')
-      assert.notEqual(await host.sh('grep -ac inside /tmp/copied'), '0\n', 'some of the copies succeed');
-    assert.equal(await host.sh('grep -ac of-the-host /tmp/copied || true'), '0\n', path);
+      assert.notEqual(await host.sh('grep -ac inside /run/copied'), '0\n', 'some of the copies succeed');
+    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);
   }
 });
 
-test(`into a container: ${rounds} copies never write on the host`, { skip }, async () => {
-  await host.sh('cd /tmp && echo planted > planted && echo planted > file && tar -cf planted.tar planted file');
-  const put = "-X PUT --data-binary @/tmp/planted.tar -o /dev/null -w '%{http_code}\\n'";
-  const said = await host.sh(`${curl(rounds, '/x/dir', put)} | sort | uniq -c`);
-  assert.match(said, / 200/, said);
-  assert.equal(await host.sh('cat /victim/file; ls /victim'), 'of-the-host\nfile\n');
+test(`${rounds} copies into a container never write to the host`, { skip }, async () => {
+  await host.sh('cd /run && echo planted > planted && echo planted > file && tar -cf planted.tar planted file');
+  const put = "-X PUT --data-binary @/run/planted.tar -o /dev/null -w '%{http_code}\\n'";
+  const statuses = await host.sh(`${curl(rounds, '/x/dir', put)} | sort | uniq -c`);
+  assert.match(statuses, / 200/, statuses);
+  assert.equal(await host.sh('cat /run/victim/file; ls /run/victim'), 'of-the-host\nfile\n');
   assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'flipper');
 });
