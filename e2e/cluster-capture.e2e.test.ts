@@ -145,7 +145,7 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
   test('an unknown host', async () => {
     assert.match(
       await refused('node1', 'node7/web'),
-      /^Error response from daemon: No such peer: node7\nnetyard peer ls/,
+      /^Error response from daemon: No such peer: node7\nrun `netyard peer ls` to list the peers/,
     );
   });
 
