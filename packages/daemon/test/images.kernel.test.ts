@@ -196,7 +196,7 @@ const badArchives: [string, () => Promise<Buffer> | Buffer, RegExp][] = [
   [
     'a wrong diff id',
     async () => tarOf(dockerArchive({ layers: [await goodLayer()], diffIds: [`sha256:${'0'.repeat(64)}`] })),
-    /not what was announced/,
+    /differs from the announced/,
   ],
   [
     'too few layers',
@@ -242,7 +242,7 @@ test('one invalid image among valid ones: none is kept, and no name moves', fres
   const manifests = [first, second].map((members) => JSON.parse(String(members.at(-1)?.body)).at(0));
   const files = [...first.slice(0, -1), ...second.slice(0, -1)];
   const archive = await tarOf([...files, file('manifest.json', JSON.stringify(manifests))]);
-  await assert.rejects(load(host, archive), /not what was announced/);
+  await assert.rejects(load(host, archive), /differs from the announced/);
   assert.deepEqual(await host.leftovers(), before);
   assert.deepEqual(
     (await host.images.get('kept:1')).layers.map(({ diffId }) => diffId),
