@@ -365,9 +365,11 @@ test('content of other containerd namespaces is neither listed nor removed', nee
   const ctr = (...args: string[]): Buffer =>
     execFileSync('ctr', ['--address', host.containerd.socket, '--namespace', 'foreign', ...args]);
   ctr('images', 'import', '--no-unpack', path);
-  const foreign = (): string => ctr('content', 'ls', '--quiet').toString().split('\n').sort().join(' ');
-  const before = foreign();
-  assert.match(before, new RegExp(sha256(layer)));
+  const foreign = (): string[] => ctr('content', 'ls', '--quiet').toString().trim().split('\n');
+  // Not the archive's index: no image refers to it, so containerd deletes it when the import's lease has ended.
+  const manifest = /shared:1\s+\S+\s+(sha256:\w+)/.exec(ctr('images', 'ls').toString())?.[1] ?? '';
+  const { config } = JSON.parse(ctr('content', 'get', manifest).toString());
+  const referenced = [manifest, config.digest, `sha256:${sha256(layer)}`];
   assert.deepEqual(await host.leftovers(), nothing);
   assert.deepEqual(await host.images.unnamedContent(), []);
   // The same blobs here: they are deleted from this namespace only.
@@ -375,7 +377,10 @@ test('content of other containerd namespaces is neither listed nor removed', nee
   await removeAll();
   await host.images.collectGarbage(await host.images.unnamedContent());
   await host.reopen();
-  assert.equal(foreign(), before);
+  assert.deepEqual(
+    referenced.filter((digest) => !foreign().includes(digest)),
+    [],
+  );
   assert.deepEqual(ctr('content', 'get', `sha256:${sha256(layer)}`), layer);
   assert.match(ctr('images', 'ls', '--quiet').toString(), /shared:1/);
 });
