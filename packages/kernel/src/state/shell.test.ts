@@ -1,5 +1,6 @@
 /** Each object and the equivalent commands that create, change and delete it. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { KernelObject, KernelOperation } from '../desired.ts';
 import { digestComment } from '../netlink/nft/table.ts';
@@ -189,5 +190,24 @@ test('words are quoted when a shell would interpret them', () => {
   assert.equal(quoteWord('eth0.100'), 'eth0.100');
   for (const word of ['a b', '$HOME', '`id`', 'a;b', 'a*', "it's", '', 'ü', '~', '#']) {
     assert.match(quoteWord(word), /^'[\s\S]*'$/);
+  }
+});
+
+test('the command that deletes a rule takes its comment as text, whatever it contains', () => {
+  const rule = { kind: 'nft-rule', family: 'ip', table: 'filter', chain: 'FORWARD', rule: 'accept' } as const;
+  for (const comment of [
+    "netyard it's",
+    "'; echo injected; '",
+    '$(echo injected)',
+    'a/e echo injected',
+    '.*',
+    '[x]\\1',
+  ]) {
+    const command = printOperation({ action: 'delete', object: { ...rule, comment } });
+    // Stands for nft: lists two rules, or shows how it was called.
+    const nft = `nft() { if [ "$1" = -a ]; then cat; else echo "$*"; fi; }`;
+    const listing = `accept comment "other" # handle 1\naccept comment "${comment}" # handle 7\n`;
+    const shown = execFileSync('sh', ['-c', `${nft}\n${command}`], { input: listing, encoding: 'utf8' });
+    assert.equal(shown, 'delete rule ip filter FORWARD handle 7\n', comment);
   }
 });

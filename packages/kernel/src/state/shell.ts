@@ -131,7 +131,8 @@ const ruleLine = (rule: NftRuleObject): string => line(...inside(rule.ns), 'nft'
 function deleteRuleLine(object: NftRuleObject): string {
   const chain = chainSpec(object);
   const nft = line(...inside(object.ns), 'nft');
-  const handle = `$(${nft} -a list chain ${chain} | sed -n 's/.* comment "${object.comment}" # handle //p')`;
+  const comment = object.comment.replace(/[\\/.*[\]^$]/g, '\\$&'); // as text in a basic regular expression
+  const handle = `$(${nft} -a list chain ${chain} | sed -n ${quoteWord(`s/.* comment "${comment}" # handle //p`)})`;
   return `${nft} delete rule ${chain} handle ${handle}`;
 }
 
