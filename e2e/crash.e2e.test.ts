@@ -130,7 +130,7 @@ for (const engine of enginesUnderTest())
     test('both die in one moment', async () => {
       await underTraffic(async () => {
         await host.sh(`kill -9 ${await pidOf('daemon')} ${await pidOf('containerd')}`);
-        // The tables that the daemon holds end with it, whoever else runs on: nothing may keep the socket.
+        // The daemon's own tables are deleted with its socket, so no other process may hold it open.
         await until(async () => !(await host.sh('nft list tables')).includes('netyard_guard'), 'the guard is gone');
         await host.restartDaemon();
       });

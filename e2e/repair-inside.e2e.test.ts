@@ -1,4 +1,4 @@
-/** What somebody on the host changes inside a container is repaired; not in a container that may change its network itself. */
+/** Changes that root of the host makes inside a container are repaired, except in containers with CAP_NET_ADMIN. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';

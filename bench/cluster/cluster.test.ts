@@ -40,11 +40,11 @@ test('a host is there with its route and its elements, and gone when both are go
     }
   }
   const kernel: ObservedKernel = { watch: events, listRoutes: async () => [], listNftElements: async () => [] };
-  const told = new KernelObserver(kernel);
-  const there = told.until('there', [host], 0).then(() => said.join());
-  const following = told.follow(new AbortController().signal);
+  const observer = new KernelObserver(kernel);
+  const there = observer.until('there', [host], 0).then(() => said.join());
+  const following = observer.follow(new AbortController().signal);
   assert.equal(await there, 'element,route');
-  const gone = told.until('gone', [host], 0).then(() => said.join());
+  const gone = observer.until('gone', [host], 0).then(() => said.join());
   await following;
   assert.equal(await gone, 'element,route,no route,no element');
 });
@@ -54,7 +54,7 @@ test('what was lost is listed', async () => {
   async function* events(): AsyncGenerator<KernelEvent> {
     yield { type: 'resync' };
   }
-  const told = new KernelObserver({
+  const observer = new KernelObserver({
     watch: events,
     listRoutes: async () => [
       { to: host.subnet, table: 254, protocol: 78 },
@@ -62,12 +62,12 @@ test('what was lost is listed', async () => {
     ],
     listNftElements: async () => [{ key: host.address }],
   });
-  await told.follow(new AbortController().signal);
-  assert.ok((await told.until('there', [host], performance.now())) >= 0);
-  assert.equal(told.count, 1, 'only ours');
+  await observer.follow(new AbortController().signal);
+  assert.ok((await observer.until('there', [host], performance.now())) >= 0);
+  assert.equal(observer.count, 1, 'only ours');
 });
 
-test('many beside few is judged, the floors are told, memory is per host', () => {
+test('many beside few is judged, what the kernel alone takes is reported, memory is per host', () => {
   const both = (few: number, many: number) => ({ few: [few], many: [many] });
   const samples: ClusterSamples = {
     ...{ few: 10, many: 1024, all: [1000], allWritten: [800], allAlone: [500], batch: [250] },

@@ -42,13 +42,13 @@ export interface Place {
 async function openBeside(url: string): Promise<Place> {
   const kernel = openKernel();
   const crowd = await openSimulatedMembers(url);
-  const told = new KernelObserver(kernel);
+  const observer = new KernelObserver(kernel);
   const stop = new AbortController();
-  const following = told.follow(stop.signal);
+  const following = observer.follow(stop.signal);
   const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly SimulatedHost[]) => {
     const began = performance.now();
     const [figure, written] = await Promise.all([
-      told.until(state, hosts, began),
+      observer.until(state, hosts, began),
       crowd[verb](hosts).then(() => performance.now() - began),
     ]);
     return { figure, written };
@@ -59,8 +59,8 @@ async function openBeside(url: string): Promise<Place> {
     echo: () => crowd.echo(),
     batch: () => Promise.reject(new Error('here is a daemon')),
     async count() {
-      await told.look();
-      return told.count;
+      await observer.look();
+      return observer.count;
     },
     async close() {
       stop.abort();

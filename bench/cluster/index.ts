@@ -56,7 +56,7 @@ function definition(): string {
 
 type Ask = (order: Order) => Promise<Answer>;
 
-/** The program inside a host, told what to do. It ends with the lab. */
+/** The program inside a host, controlled by commands. It ends with the lab. */
 function openPlace(handle: HostHandle, url: string): Ask {
   const command = [process.execPath, `${import.meta.dirname}/in-host.ts`, url];
   const stdio = ['pipe', 'pipe', 'inherit'] as const;

@@ -54,7 +54,7 @@ async function addPeer(host: HostHandle, { engine, address, subnet }: Member, vi
 
 /**
  * An attachable overlay network: plain containers on it need none of Swarm's services, so no IPVS, which the kernel may
- * lack. What fails is told in the daemon's own words.
+ * lack. A failure is reported with the daemon's own message.
  */
 export async function openOverlay(members: readonly [Member, Member]): Promise<Way> {
   const [client, server] = members;

@@ -26,7 +26,7 @@ test('what is wanted is judged by ratios of the same round, above 1 for the bett
   assert.match(lineOf(report, 'round trip', 'routes', 'swarm'), / 1\.50 .* ahead +yes$/);
 });
 
-test('a way that is not there is told with its reason, and compared with nothing', () => {
+test('an unavailable path is reported with its reason, and compared with nothing', () => {
   const none = { throughput: [], roundTrip: [], roundTrip99: [], connection: [] };
   const report = formatReport([
     row('routes', 20, 30),

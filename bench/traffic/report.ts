@@ -24,7 +24,7 @@ const columns: readonly { metric: Metric; title: string }[] = [
 
 /**
  * A pair that is compared. Wanted of the 95 % interval of the median ratio: `no loss`, that it reaches 1; `ahead`, that
- * all of it is above 1. A number: the median ratio at least. Nothing: told only.
+ * all of it is above 1. A number: the median ratio at least. Nothing: reported only.
  */
 interface Comparison {
   first: string;

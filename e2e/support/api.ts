@@ -37,7 +37,7 @@ export function messageIn(answer: ApiAnswer): string {
   throw new Error(`no message in ${answer.body}`);
 }
 
-/** Sends bytes and half-closes (unless told to keep open); gives what came back until the end, the text to leave after, or the end of the time. */
+/** Sends bytes and half-closes (unless asked to keep open); gives what came back until the end, the text to leave after, or the end of the time. */
 export function sendRaw(
   host: TestHost,
   bytes: string,

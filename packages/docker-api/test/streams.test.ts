@@ -170,7 +170,7 @@ test('attach: a slow reader holds the source back', async (t) => {
   const socket = await server.raw(upgrade('/containers/c/attach?stream=1&stdout=1'));
   await once(socket, 'readable');
   for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(taken < 100, `${taken} chunks taken while nobody reads`);
+  assert.ok(taken < 100, `${taken} chunks taken while the client does not read`);
   const rest = await readAll(socket);
   assert.equal(rest.length - rest.indexOf('\r\n\r\n') - 4, 65_536_000);
 });
@@ -220,14 +220,14 @@ test('logs: the engine’s chunks as they are, and the parameters', async (t) =>
 });
 
 test('progress: a client that does not read holds the work back, and ends it when it goes', async (t) => {
-  let told = 0;
+  let sent = 0;
   let ended = false;
   const server = await serve(t, {
     images: {
       async *pull() {
         try {
-          for (; told < 100_000; told += 1)
-            yield { id: 'l1', status: 'x'.repeat(1_000), current: told, total: 100_000 };
+          for (; sent < 100_000; sent += 1)
+            yield { id: 'l1', status: 'x'.repeat(1_000), current: sent, total: 100_000 };
         } finally {
           ended = true;
         }
@@ -237,10 +237,10 @@ test('progress: a client that does not read holds the work back, and ends it whe
   const socket = await server.raw('POST /images/create?fromImage=a&tag=latest HTTP/1.1\r\nHost: x\r\n\r\n');
   await once(socket, 'readable');
   for (let round = 0; round < 50; round += 1) await server.send('GET', '/_ping');
-  const waiting = told;
-  assert.ok(waiting < 50_000, `${waiting} lines while nobody reads`);
+  const waiting = sent;
+  assert.ok(waiting < 50_000, `${waiting} lines while the client does not read`);
   for (let round = 0; round < 50; round += 1) await server.send('GET', '/_ping');
-  assert.equal(told, waiting);
+  assert.equal(sent, waiting);
   assert.equal(ended, false);
   socket.destroy();
   while (!ended) await server.send('GET', '/_ping');

@@ -10,7 +10,7 @@ export class FakeNamespaceWatch implements NamespaceWatch {
     this.#report = report;
   }
 
-  /** As somebody's change inside would. */
+  /** Reports a change, as one inside the namespace would. */
   change(path: string): void {
     if (!this.armed.get(path)) return;
     this.armed.set(path, false);

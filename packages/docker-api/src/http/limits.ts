@@ -28,7 +28,7 @@ export const defaultLimits: Readonly<ApiLimits> = {
   /** X-Registry-Config holds the credentials of every registry a user has. */
   headerBytes: 256 * 1024,
   headerCount: 2_000,
-  /** A body this small comes in one go; whoever takes longer is not sending it. */
+  /** A body this small arrives at once; a client that takes longer is not sending it. */
   bodyMs: 30_000,
   uploadIdleMs: 600_000,
   /** Over TCP strangers may connect: before a client is known it must not be able to take all descriptors. */

@@ -54,7 +54,7 @@ function itemOf({ item }: Shape): z.ZodType {
 
 const zeros = { text: '', flag: false, whole: 0 } as const;
 
-/** A new value each time: bodies are changed by nobody, but are not to share their parts either. */
+/** A new value each time: no code changes a body, but two bodies must not share their parts either. */
 function zeroOf(shape: Shape): () => unknown {
   const { kind } = shape;
   if (kind === 'text' || kind === 'flag' || kind === 'whole') return () => zeros[kind];

@@ -82,7 +82,7 @@ test('rules without our mark that do the same are enough, as iptables-restore le
   assert.deepEqual(places(forward('drop', 'drop # handle 2', ...restored)), atHead);
 });
 
-test('stale are marked rules of nobody, and those behind a drop of everything', () => {
+test('marked rules without a desired one, and those behind a drop of everything, are stale', () => {
   const stale = (listing: string): string[] => {
     const seen = view(listing);
     return findStaleRules(seen, planForeignRules(seen, ['docker0'])).map(({ comment }) => comment);
