@@ -9,6 +9,8 @@ import { messageOf, NetyardError } from '@netyard/core';
 import { execInHost, type HostHandle } from './exec.ts';
 import { isAlive } from './process-table.ts';
 
+const pollIntervalMs = 5;
+
 export interface BackgroundProgram {
   /** `daemon`, or a service's name; unique in the host. */
   name: string;
@@ -21,29 +23,32 @@ export interface BackgroundProgram {
 export interface StartedProgram {
   handle: HostHandle;
   program: BackgroundProgram;
-  /** Path inside the host of the file that receives the exit status. */
-  ended: string;
+  /** Distinguishes this start from others of the same program: a killed program may report its exit status late. */
+  id: string;
 }
 
+/** Contains `PID ID` of the last start. */
 const pidFile = (name: string): string => `/run/lab/${name}.pid`;
+/** Receives the exit status. */
+const exitFile = (name: string, id: string): string => `/run/lab/${name}-${id}.ended`;
 
 /**
- * $1: pid file, $2: file for the exit status. The program leads a session of its own, so that it can be killed with its
- * children but without this script. A program that ends late must not delete the pid file of its successor.
+ * $1: pid file, $2: id of this start, $3: file for the exit status. The program leads a session of its own, so that it
+ * can be killed with its children but without this script.
  */
 const starter = `
-pid=$1; ended=$2; shift 2
+pid=$1; id=$2; ended=$3; shift 3
 setsid "$@" & child=$!
-echo $child > "$pid"
-wait $child; status=$?
-[ "$(cat "$pid")" != $child ] || rm -f "$pid"
-echo $status > "$ended"`;
+echo "$child $id" > "$pid"
+wait $child
+echo $? > "$ended"`;
 
-/** Returns as soon as the program runs; `exitReason` reports whether it still does. */
+/** Returns when the program runs, or has ended already; `exitReason` reports which. */
 export async function startInBackground(handle: HostHandle, program: BackgroundProgram): Promise<StartedProgram> {
-  // A new file for each start: a killed program may report its exit status late.
-  const ended = `/run/lab/${program.name}-${randomUUID()}.ended`;
-  const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', pidFile(program.name), ended, ...program.command];
+  const { name } = program;
+  const started = { handle, program, id: randomUUID() };
+  const files = [pidFile(name), started.id, exitFile(name, started.id)];
+  const command = ['setsid', '--fork', 'sh', '-c', starter, 'sh', ...files, ...program.command];
   const log = openSync(program.log, 'a');
   try {
     const child = execInHost(handle, command, {
@@ -56,12 +61,14 @@ export async function startInBackground(handle: HostHandle, program: BackgroundP
   } finally {
     closeSync(log);
   }
-  return { handle, program, ended };
+  // The starter writes the pid file after its parent has ended; until then the file describes an earlier start.
+  while (lastStart(handle, name)?.id !== started.id && isAlive(handle.init)) await pause(pollIntervalMs);
+  return started;
 }
 
 /** Describes why a program has ended; undefined while it runs. */
-export function exitReason({ handle, ended }: StartedProgram): string | undefined {
-  const status = readInside(handle, ended)?.trim();
+export function exitReason({ handle, program, id }: StartedProgram): string | undefined {
+  const status = readInside(handle, exitFile(program.name, id))?.trim();
   if (status) return `ended with status ${status}`;
   return isAlive(handle.init) ? undefined : 'ended with its host';
 }
@@ -75,9 +82,16 @@ export function programError({ handle, program }: StartedProgram, failure: strin
 
 /** Whether the program last started under this name is running. */
 export function runsInBackground(handle: HostHandle, name: string): boolean {
-  const pid = readInside(handle, pidFile(name))?.trim();
-  const status = pid === undefined ? undefined : readInside(handle, `/proc/${pid}/stat`);
+  const last = lastStart(handle, name);
+  if (last === undefined || readInside(handle, exitFile(name, last.id))) return false;
+  const status = readInside(handle, `/proc/${last.pid}/stat`);
   return status !== undefined && !/\) [ZX] /.test(status);
+}
+
+/** Undefined before the first start, and while the pid file is being written. */
+function lastStart(handle: HostHandle, name: string): { pid: string; id: string } | undefined {
+  const [pid, id] = readInside(handle, pidFile(name))?.trim().split(' ') ?? [];
+  return pid && id ? { pid, id } : undefined;
 }
 
 /**
@@ -86,10 +100,10 @@ export function runsInBackground(handle: HostHandle, name: string): boolean {
 export async function killInBackground(handle: HostHandle, name: string): Promise<void> {
   if (!runsInBackground(handle, name))
     throw new NetyardError('conflict', `${name} of lab host ${handle.lab}/${handle.host} is not running`);
-  const command = ['sh', '-c', `kill -9 "-$(cat ${pidFile(name)})"`];
+  const command = ['sh', '-c', `read -r pid id < ${pidFile(name)} && kill -9 "-$pid"`];
   const child = execInHost(handle, command, { environment: process.env, folder: '/', stdio: 'ignore' });
   if ((await exitOf(child)) !== 0) throw new NetyardError('internal', `cannot kill ${name} of lab host ${handle.host}`);
-  while (runsInBackground(handle, name)) await pause(5);
+  while (runsInBackground(handle, name)) await pause(pollIntervalMs);
 }
 
 /** Path on the machine of a file inside a host. */
