@@ -1,6 +1,5 @@
 /**
- * The one table between the domain's error codes and HTTP statuses, and Docker's error body. No other file of the
- * project knows both.
+ * Maps error codes to HTTP statuses and to Docker's error body. No other file of the project does.
  */
 import type { IncomingMessage } from 'node:http';
 import { getSystemErrorMessage } from 'node:util';
@@ -19,7 +18,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-/** A failure of HTTP itself, which has a status of its own, such as 413. */
+/** An error of HTTP itself that no error code covers, such as 413. */
 export class HttpError extends Error {
   readonly status: number;
 
@@ -36,8 +35,8 @@ export function statusOf(error: unknown): number {
 }
 
 /**
- * Docker's body; a hint stands on a line of its own below Docker's words. Hints name commands as docker's, in
- * backquotes; whoever asks with Netyard's own command reads that one's name.
+ * Docker's error body, with the hint on a line below Docker's message. Hints name docker commands in backquotes; for
+ * Netyard's own CLI they become netyard commands.
  */
 export function errorBody(error: unknown, request: Pick<IncomingMessage, 'headers'>): ErrorResponse {
   const hint = error instanceof NetyardError ? error.hint : undefined;
@@ -47,12 +46,12 @@ export function errorBody(error: unknown, request: Pick<IncomingMessage, 'header
   return { message: `${message}\n${isOwn ? hint.replaceAll('`docker ', '`netyard ') : hint}` };
 }
 
-/** Messages of known errors are written for users; those of the runtime would show the daemon's inside. */
+/** Only messages of NetyardErrors are written for users; those of other errors would reveal the daemon's internals. */
 function publicMessage(error: unknown): string {
   if (error instanceof NetyardError || error instanceof HttpError) return error.message.replaceAll(internalPath, '');
   const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
   return typeof errno === 'number' && errno < 0 ? getSystemErrorMessage(errno) : 'internal error: see the daemon log';
 }
 
-/** Open folders under which a container's files are reached. */
+/** Paths through open directory descriptors, by which the engine reaches a container's files. */
 const internalPath = /\/proc\/self\/fd\/\d+/g;

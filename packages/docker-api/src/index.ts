@@ -1,4 +1,4 @@
-/** The door of docker-api. */
+/** Public API of docker-api. */
 
 export { failCurrentRequest } from './http/request-scope.ts';
 export type { ApiOptions, DaemonInfo, ShellPrinter } from './options.ts';

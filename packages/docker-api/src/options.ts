@@ -1,4 +1,4 @@
-/** What the server is given by the daemon. */
+/** Options and adapters that the daemon passes to the server. */
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@netyard/core';
 import type { Engine, RegistryCredentials } from '@netyard/engine';
@@ -7,19 +7,19 @@ import type { ApiLimits } from './http/limits.ts';
 
 /** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */
 export interface DaemonInfo {
-  /** Of Netyard. */
+  /** Netyard's version. */
   version: string;
   commit: string;
   /** RFC 3339; '' when unknown. */
   buildTime: string;
   nodeVersion: string;
-  /** Identifies the data root; stays the same over restarts. */
+  /** Identifies the data root; survives restarts. */
   id: string;
   hostname: string;
   kernelVersion: string;
   operatingSystem: string;
   osVersion: string;
-  /** As uname -m has it: x86_64. */
+  /** As in `uname -m`: x86_64. */
   machine: string;
   cpus: number;
   memoryBytes: number;
@@ -31,15 +31,15 @@ export interface DaemonInfo {
   registryMirrors: string[];
   containerdNamespace: string;
   initBinary: string;
-  /** `--init`: for containers that do not say. */
+  /** `--init` of the daemon: for containers that do not set it. */
   initByDefault: boolean;
-  /** Read at each request: it may change. */
+  /** A function, because it may change. */
   ipv4Forwarding: () => boolean;
 }
 
 type Plan = ReturnType<Networks['explain']>;
 
-/** The kernel box's printer, given from outside because this box does not know the kernel. */
+/** Prints equivalent commands. Implemented by the daemon, because docker-api does not depend on the kernel package. */
 export interface ShellPrinter {
   printPlan(plan: Plan): string;
   printObject(object: Plan['objects'][number]): string;
@@ -48,7 +48,7 @@ export interface ShellPrinter {
   describe(object: Plan['objects'][number]): string;
 }
 
-/** The cluster box as this box, which does not know it, uses it. */
+/** What docker-api uses of the cluster package, on which it does not depend. */
 export interface ClusterAdapter {
   view(): {
     name: string;
@@ -71,7 +71,7 @@ export interface ClusterAdapter {
     refusedApi?: string;
   }[];
   names(): readonly unknown[];
-  /** Subnets kept for hosts that are not there. */
+  /** Subnets reserved for hosts that are not members at the moment. */
   reservations(): readonly { subnet: string; host: string; address: string }[];
   problems(): readonly { key: string; problem: string }[];
   leave(): Promise<void>;
@@ -81,20 +81,20 @@ export interface ClusterAdapter {
 export interface ApiOptions {
   engine: Engine;
   networks: Networks;
-  /** Of a daemon that is a member of one. */
+  /** Present when the daemon is a member of a cluster. */
   cluster?: ClusterAdapter;
   info: DaemonInfo;
   shell: ShellPrinter;
-  /** Asks a registry (`host[:port]`) whether it takes these credentials; throws `unauthorized`. */
+  /** Checks credentials at a registry (`host[:port]`); throws `unauthorized`. */
   login: (domain: string, credentials: RegistryCredentials, signal: AbortSignal) => Promise<void>;
   /**
-   * Opens a capture over a peer's API: the pcapng file as it grows; the end of what we write asks for its end. Throws
-   * what the peer's daemon says, in the peer's name.
+   * Opens a capture through a peer's API. The stream yields the growing pcapng file; ending its writable side stops the
+   * capture. Rethrows errors of the peer's daemon with the peer's name.
    */
   capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
-  /** Of a host of the cluster: where it listens and what to show it. Throws `conflict` with what is to be done where. */
+  /** API address and client certificate for a host of the cluster. Throws `conflict` with a hint. */
   clusterApi?: (host: string) => PeerApi;
-  /** The defaults where not given. */
+  /** Absent limits have their defaults. */
   limits?: Partial<ApiLimits>;
   logger: Logger;
 }

@@ -1,6 +1,6 @@
 /**
- * The HTTP server: headers every answer has, limits against clients that are slow or wrong, requests handed to their
- * route, connections handed over to attach and exec, and errors answered in Docker's form. Listening is the daemon's.
+ * The HTTP server: common headers, limits for slow and misbehaving clients, dispatch to routes, upgrades for attach and
+ * exec, and error responses in Docker's form. The daemon listens.
  */
 import {
   createServer,
@@ -38,9 +38,9 @@ import { systemRoutes } from './routes/system.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
 
-const PARTING_MS = 1_000;
+const CLOSE_DELAY_MS = 1_000;
 
-/** One listener's server; with TLS when given what it needs. */
+/** The server of one listener; with TLS if `tls` is set. */
 export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const router = openRouter(allRoutes(options));
   const common = commonHeaders(options.info.version);
@@ -49,14 +49,14 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const limits: ApiLimits = { ...defaultLimits, ...options.limits };
   const connections = new Connections(tls ? limits.tcpConnections : limits.unixConnections);
   const pipeline = new Pipeline();
-  /** Connections with a request that is being answered. */
+  /** Connections with a request in progress. */
   const underWay = new WeakSet<Duplex>();
   const serverOptions: ServerOptions = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
-    // Uploads (load, cp) take as long as they take; JSON bodies have a limit of their own.
+    // Uploads (load, cp) may take any time; JSON bodies have their own limit.
     requestTimeout: 0,
     shouldUpgradeCallback: isHijack,
   };
@@ -70,7 +70,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
       connections.end(socket);
       pipeline.leave(socket);
       gone.abort();
-      // Node does not end the request of an upgraded connection: a reader of its body would wait.
+      // Node does not end the request of an upgraded connection; a reader of its body would wait forever.
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
@@ -83,24 +83,24 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const server = tls
     ? createTlsServer({ ...serverOptions, handshakeTimeout: limits.handshakeMs, ...tls }, onRequest)
     : createServer(serverOptions, onRequest);
-  // One more than is allowed, so that a request with too many is refused rather than cut.
+  // One more than allowed, so that a request with too many is rejected instead of truncated.
   server.maxHeadersCount = limits.headerCount + 1;
   connections.watch(server, tls !== undefined);
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, early: Buffer) => {
-    // What came in one packet with the head and the body is already the process's input.
+    // Bytes after the body that arrived with it are already input for the process.
     if (early.length > 0) connection.unshift(early);
     const answer = answerUpgrade(request, connection, common);
     pipeline.enter(request.socket, () => start(request, answer, connection));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, connection) => {
-    // Bytes in the middle of an answer would be taken for a part of it.
+    // The client would take an error in the middle of a response for a part of it.
     if (underWay.has(connection)) connection.destroy();
-    else refuseGarbage(error, connection);
+    else answerParseError(error, connection);
   });
   return server;
 }
 
-/** Every route there is; tests go through them all. */
+/** All routes; tests iterate over them. */
 export function allRoutes(options: ApiOptions): Route[] {
   return [
     ...systemRoutes(options),
@@ -131,8 +131,8 @@ const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|n
 const webSocketPath = /^(\/v[\d.]+)?\/containers\/.+\/attach\/ws(\?|$)/;
 
 /**
- * Upgrade is for attach, exec and captures, whatever protocol it names, and to a WebSocket for `attach/ws`; whoever asks
- * it of another path (buildkit's h2c) gets that path's ordinary answer.
+ * Only attach, exec and captures can be upgraded (to any protocol), and `attach/ws` to WebSocket. On another path
+ * (BuildKit's h2c) the Upgrade header is ignored.
  */
 function isHijack(request: IncomingMessage): boolean {
   const { method, url = '' } = request;
@@ -148,7 +148,7 @@ interface Call {
   limits: ApiLimits;
 }
 
-/** Reading a log is the work that makes room for other requests. */
+/** Reading logs has lower priority: it yields to other requests. */
 const logsPath = /\/containers\/.+\/logs(\?|$)/;
 
 function serve(router: Router, call: Call): void {
@@ -163,9 +163,9 @@ function serve(router: Router, call: Call): void {
 async function run(router: Router, call: Call): Promise<void> {
   const { request, answer, signal, logger, limits } = call;
   const began = performance.now();
-  const comesFirst = !logsPath.test(request.url ?? '');
+  const isUrgent = !logsPath.test(request.url ?? '');
   try {
-    if (comesFirst) call.noteRequest();
+    if (isUrgent) call.noteRequest();
     checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
     const { handler, ...match } = router.match(request);
@@ -174,7 +174,7 @@ async function run(router: Router, call: Call): Promise<void> {
   } catch (error) {
     refuse(error, call);
   } finally {
-    if (comesFirst) call.noteRequest();
+    if (isUrgent) call.noteRequest();
     const milliseconds = Math.round(performance.now() - began);
     logger.debug('request', { method: request.method, url: request.url, milliseconds });
   }
@@ -188,12 +188,12 @@ function refuse(error: unknown, { request, answer, signal, logger }: Call): void
   const status = statusOf(error);
   const fields = { method: request.method, url: request.url, status, ...describe(error) };
   if (signal.aborted) {
-    logger.debug('the client went away', fields);
+    logger.debug('the client disconnected', fields);
     return;
   }
   if (status === 500) logger.error('request failed', fields);
   else logger.debug('request refused', fields);
-  // The head has gone out: only the end of the connection is left to say that the answer is not whole.
+  // The head has been sent: only breaking the connection shows that the response is incomplete.
   if (answer.started) request.socket.destroy();
   else
     answer.send(
@@ -203,7 +203,7 @@ function refuse(error: unknown, { request, answer, signal, logger }: Call): void
     );
 }
 
-/** Known failures are described by their message; where in the code they came up is of interest for bugs only. */
+/** A stack is logged for unexpected errors only; the message describes the others. */
 function describe(error: unknown): { error: string; stack?: string } {
   const message = messageOf(error);
   if (error instanceof NetyardError || error instanceof HttpError || !(error instanceof Error))
@@ -211,8 +211,8 @@ function describe(error: unknown): { error: string; stack?: string } {
   return { error: message, stack: error.stack ?? '' };
 }
 
-/** What is no HTTP at all. */
-function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
+/** Answers input that is not HTTP. */
+function answerParseError(error: NodeJS.ErrnoException, connection: Duplex): void {
   if (error.code === 'ECONNRESET' || !connection.writable) {
     connection.destroy();
     return;
@@ -222,7 +222,7 @@ function refuseGarbage(error: NodeJS.ErrnoException, connection: Duplex): void {
   connection.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-  setTimeout(() => connection.destroy(), PARTING_MS).unref();
+  setTimeout(() => connection.destroy(), CLOSE_DELAY_MS).unref();
 }
 
 const clientErrors: Readonly<Record<string, string>> = {

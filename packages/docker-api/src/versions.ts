@@ -1,4 +1,4 @@
-/** API versions as Docker negotiates them: `/v1.43/…`, or no prefix for the newest. Pure. */
+/** Parses and checks API versions: `/v1.43/…`, or no prefix for the newest. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export interface ApiVersion {
@@ -14,10 +14,10 @@ export const formatVersion = (version: ApiVersion): string => `${version.major}.
 const isBelow = (a: ApiVersion, b: ApiVersion): boolean =>
   a.major < b.major || (a.major === b.major && a.minor < b.minor);
 
-/** True when the client speaks at least 1.MINOR. */
+/** True if the client's version is at least 1.MINOR. */
 export const speaks = (version: ApiVersion, minor: number): boolean => !isBelow(version, { major: 1, minor });
 
-/** Throws `invalid` with Docker's words for a version outside the range. */
+/** Throws `invalid` with Docker's message for a version outside the range. */
 export function checkVersion(version: ApiVersion): void {
   const asked = formatVersion(version);
   if (isBelow(version, minimumVersion)) {
@@ -33,7 +33,7 @@ export function checkVersion(version: ApiVersion): void {
   }
 }
 
-/** Splits `/v1.43/containers/json` into version and the rest; without a prefix the version is the newest. */
+/** Splits `/v1.43/containers/json` into version and path; without a prefix the version is the newest. */
 export function splitVersion(path: string): { version: ApiVersion; path: string } {
   const match = /^\/v(\d{1,4})\.(\d{1,4})(\/.*)$/.exec(path);
   if (!match) return { version: maximumVersion, path };

@@ -1,4 +1,4 @@
-/** The route for captures: what is asked reaches the network box, packets come as pcapng, and it ends as it should. */
+/** The capture route: options reach the network package, packets are sent as pcapng, every way to end a capture. */
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ const source: CaptureSession['source'] = {
 };
 const packet = { seconds: 1, nanoseconds: 2, originalLength: 8, data: Buffer.from('datagram') };
 
-/** A capture that gives one packet, then goes on until it is stopped or closed. */
+/** A capture that yields one packet and then runs until it is stopped or closed. */
 function fakeNetworks(more: { problem?: string } = {}) {
   const asked: CaptureRequest[] = [];
   const ended = Promise.withResolvers<'stopped' | 'closed'>();
@@ -48,7 +48,7 @@ function fakeNetworks(more: { problem?: string } = {}) {
 const upgrade = (query: string): string =>
   `POST /netyard/v1/capture?${query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
 
-test('POST: packets at once; the end of the input stops, and the counts still come', async (t) => {
+test('POST sends packets at once; the end of the input stops the capture, and statistics still arrive', async (t) => {
   const { networks, asked, ended } = fakeNetworks();
   const server = await serve(t, {}, networks);
   const socket = await server.raw(upgrade('target=web&filter=tcp%20port%2080&link=eth0&count=5&snapLength=96'));
@@ -71,7 +71,7 @@ test('a client that vanishes ends the capture', async (t) => {
   await ended;
 });
 
-test('GET: the same as a download, closed with the connection', async (t) => {
+test('GET streams the capture until the connection closes', async (t) => {
   const { networks, ended } = fakeNetworks();
   const server = await serve(t, {}, networks);
   const socket = await server.raw('GET /netyard/v1/capture?target=web HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -80,14 +80,14 @@ test('GET: the same as a download, closed with the connection', async (t) => {
   assert.equal(await ended, 'closed');
 });
 
-test('what ends it unasked is told in the last block', async (t) => {
+test('the last block says why a capture ended by itself', async (t) => {
   const { networks } = fakeNetworks({ problem: 'The interface disappeared' });
   const server = await serve(t, {}, networks);
   const text = await readAll(await server.raw(upgrade('target=web')));
   assert.match(text, /eth0 of container web \(0123456789ab\): The interface disappeared/);
 });
 
-test('refusals come as such, before anything is sent', async (t) => {
+test('rejected captures are error responses', async (t) => {
   const { networks } = fakeNetworks();
   const server = await serve(t, {}, networks);
   const refused = await server.send('GET', '/netyard/v1/capture?target=web&filter=bad');
@@ -97,7 +97,7 @@ test('refusals come as such, before anything is sent', async (t) => {
   assert.equal((await server.send('GET', '/netyard/v1/capture?target=web&count=many')).status, 400);
 });
 
-test('a target on a peer: passed on; without an API a clear error; a slash that is no peer stays here', async (t) => {
+test('a target on a peer is captured by the peer, or an error says that it has no API; other targets with a slash are local', async (t) => {
   const { networks, asked, ended } = fakeNetworks();
   const record = { name: 'server2', address: '172.16.2.102', subnets: [], via: 'auto', created: 0n } as const;
   const state = { record, origin: 'request' } as unknown as Awaited<ReturnType<Networks['peer']>>;
@@ -108,10 +108,10 @@ test('a target on a peer: passed on; without an API a clear error; a slash that 
   );
   const refused = await server.send('GET', '/netyard/v1/capture?target=server2/web');
   assert.equal(refused.status, 409);
-  assert.match(JSON.parse(refused.body).message, /^peer server2 has no API to capture through\nwrite it down with one/);
+  assert.match(JSON.parse(refused.body).message, /^peer server2 has no API to capture through\nadd it with an API/);
   state.origin = 'cluster';
   const ofCluster = await server.send('GET', '/netyard/v1/capture?target=server2/web');
-  assert.match(JSON.parse(ofCluster.body).message, /\nask its own daemon: netyard -H tcp/);
+  assert.match(JSON.parse(ofCluster.body).message, /\ncapture through the peer's own daemon: netyard -H tcp/);
   const socket = await server.raw(upgrade('target=front/db'));
   await readUntil(socket, /datagram/);
   assert.equal(asked[0]?.target, 'front/db');
@@ -120,7 +120,7 @@ test('a target on a peer: passed on; without an API a clear error; a slash that 
   await readAll(socket);
 });
 
-test('a host of a cluster: at the API that it announces, or why not; the own host by its name', async (t) => {
+test('a target on a cluster host is captured through its announced API; the own host works by name', async (t) => {
   const { networks, asked, ended } = fakeNetworks();
   const record = { name: 'node2', address: '172.16.0.12', subnets: [], via: 'auto', created: 0n } as const;
   const state = { record, origin: 'cluster' } as unknown as Awaited<ReturnType<Networks['peer']>>;

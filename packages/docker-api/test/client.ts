@@ -1,4 +1,4 @@
-/** A server on a unix socket of its own, and clients: one that speaks HTTP, one that sends whatever it is told. */
+/** Starts a server on its own unix socket, and clients: one for HTTP, one for raw bytes. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
@@ -71,14 +71,14 @@ async function raw(path: string, text: string): Promise<Socket> {
   return socket;
 }
 
-/** All a socket gives until its end. */
+/** Reads until the socket ends. */
 export async function readAll(socket: Socket): Promise<string> {
   const pieces: Buffer[] = [];
   for await (const piece of socket) pieces.push(piece);
   return Buffer.concat(pieces).toString('latin1');
 }
 
-/** Reads until `pattern` has come. */
+/** Reads until `pattern` matches. */
 export async function readUntil(socket: Socket, pattern: RegExp): Promise<string> {
   let text = '';
   while (!pattern.test(text)) {

@@ -1,4 +1,4 @@
-/** What becomes of a connection: kept after refusals, ended after too much, and never the end of the server. */
+/** When a connection is kept or closed after an error; no error ends the server. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -27,7 +27,7 @@ async function open(t: TestContext, path: string): Promise<Socket> {
   return socket;
 }
 
-test('a refused upload whose sender goes away fails nothing but itself', async (t) => {
+test('a rejected upload whose client disconnects affects no other request', async (t) => {
   const server = await serve(t, services);
   for (const end of ['destroy', 'end'] as const) {
     const socket = await open(t, server.path);
@@ -40,7 +40,7 @@ test('a refused upload whose sender goes away fails nothing but itself', async (
   assert.equal((await server.send('GET', '/_ping')).status, 200);
 });
 
-test('pings and refusals keep the connection, also when a body was not read; pipelined answers come in order', async (t) => {
+test('pings and errors keep the connection open, even with an unread body; pipelined responses are in order', async (t) => {
   const server = await serve(t, services);
   const socket = await open(t, server.path);
   const head = 'HTTP/1.1\r\nHost: x\r\n';
@@ -55,7 +55,7 @@ test('pings and refusals keep the connection, also when a body was not read; pip
   assert.equal(text.match(/Connection: close/g)?.length, 1);
 });
 
-test('a body that comes after its refusal is discarded and the connection serves the next request', async (t) => {
+test('a body that arrives after its error response is discarded and the connection serves the next request', async (t) => {
   const server = await serve(t, services);
   const socket = await open(t, server.path);
   socket.write(upload(200_000));
@@ -65,7 +65,7 @@ test('a body that comes after its refusal is discarded and the connection serves
   assert.match(await readUntil(socket, /OK$/), /HTTP\/1\.1 200/);
 });
 
-test('a body that does not come after its refusal ends the connection', async (t) => {
+test('a body that does not arrive after its error response ends the connection', async (t) => {
   const server = await serve(t, services);
   const socket = await open(t, server.path);
   socket.on('error', () => {});
@@ -73,7 +73,7 @@ test('a body that does not come after its refusal ends the connection', async (t
   assert.match(await readAll(socket), /^HTTP\/1\.1 404 /);
 });
 
-test('an answer in progress is cut, not continued with another, when its client sends garbage', async (t) => {
+test('garbage from the client cuts the response in progress and adds no second one', async (t) => {
   const server = await serve(t, { containers: { wait: async () => ({ done: new Promise(() => {}) }) } });
   const socket = await open(t, server.path);
   socket.on('error', () => {});
@@ -84,7 +84,7 @@ test('an answer in progress is cut, not continued with another, when its client 
   assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1, text);
 });
 
-test('an upgrade that is refused while its body comes ends the connection after the answer', async (t) => {
+test('an upgrade that is rejected while its body arrives ends the connection after the response', async (t) => {
   const server = await serve(t, { exec: { start: async () => Promise.reject(refused) } });
   const socket = await open(t, server.path);
   socket.on('error', () => {});
@@ -96,7 +96,7 @@ test('an upgrade that is refused while its body comes ends the connection after 
 
 test('an uncaught exception fails its own request only and reveals no internals', async (t) => {
   const catchAll = (error: unknown): void => assert.ok(failCurrentRequest(error), String(error));
-  // The test runner has listeners of its own, which would fail the test.
+  // The test runner's own listeners would fail the test.
   const runners = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
   process.on('uncaughtException', catchAll);

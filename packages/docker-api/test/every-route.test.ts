@@ -1,6 +1,6 @@
 /**
- * Clients that misbehave, on every route there is: the list comes from the server's own table, so a new route is tried
- * as well. Afterwards the server answers, and descriptors and memory are where they were.
+ * Misbehaving clients on every route of the server's own table. Afterwards the server still answers, and file
+ * descriptors and memory are released.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ import { details, type FakeEngine, fakeOptions, someSummary } from './fake-engin
 
 const refusal = new NetyardError('not-found', 'no such thing');
 const piece = Buffer.alloc(65_536, 'x');
-/** Pieces of endless answers that were produced. */
+/** Pieces produced for endless responses. */
 let produced = 0;
 
 async function* endless<T>(value: T): AsyncGenerator<T> {
@@ -28,7 +28,7 @@ async function* endless<T>(value: T): AsyncGenerator<T> {
   }
 }
 
-/** Reads what is uploaded, then refuses, as an archive without entries would be. */
+/** Reads an upload, then rejects it, like an archive without entries. */
 async function* refuseAfterReading(archive: AsyncIterable<unknown>): AsyncGenerator<never> {
   for await (const _ of archive) if (_ === null) yield refuse();
   refuse();
@@ -48,7 +48,7 @@ const attachment = async (): Promise<Attachment> => ({
 const archive = (): Readable => Readable.from(endless(piece), { objectMode: false });
 const many: ContainerSummary[] = Array.from({ length: 2_000 }, () => someSummary);
 
-/** Endless answers where there are any; all that is not here is refused. */
+/** Endless responses where a route streams; all other calls are rejected. */
 const services: FakeEngine = {
   containers: {
     attach: attachment,
@@ -100,19 +100,19 @@ const webSocket = [
 type Misbehaviour = (socket: Socket, route: Route) => Promise<void>;
 
 const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
-  'goes away after the headers': async (socket, route) => {
+  'disconnects after the headers': async (socket, route) => {
     socket.write(head(route, ['Content-Length: 100000']));
     await pause(1);
   },
-  'goes away in the middle of the body': async (socket, route) => {
+  'disconnects in the middle of the body': async (socket, route) => {
     socket.write(`${head(route, ['Content-Length: 100000'])}${'x'.repeat(1_000)}`);
     await pause(5);
   },
-  'goes away in the middle of a chunk': async (socket, route) => {
+  'disconnects in the middle of a chunk': async (socket, route) => {
     socket.write(`${head(route, ['Transfer-Encoding: chunked'])}400\r\n{`);
     await pause(5);
   },
-  'goes away after the first bytes of the answer': async (socket, route) => {
+  'disconnects after the first bytes of the response': async (socket, route) => {
     socket.write(`${head(route, ['Content-Length: 100000'])}${'x'.repeat(1_000)}`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
@@ -124,7 +124,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     socket.end(`${head(route, ['Content-Length: 1000'])}{`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
-  'never reads the answer': async (socket, route) => {
+  'never reads the response': async (socket, route) => {
     socket.write(head(route, []));
     await pause(20);
   },
@@ -132,7 +132,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     socket.write(`${head(route, [...upgrade, 'Content-Length: 2'])}{}early`);
     await pause(10);
   },
-  'asks for an upgrade and goes away in the middle of the body': async (socket, route) => {
+  'asks for an upgrade and disconnects in the middle of the body': async (socket, route) => {
     socket.write(`${head(route, [...upgrade, 'Content-Length: 1000'])}{`);
     await pause(5);
   },
@@ -140,7 +140,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     socket.write(head(route, webSocket));
     await pause(20);
   },
-  'opens a WebSocket, sends garbage and goes away': async (socket, route) => {
+  'opens a WebSocket, sends garbage and disconnects': async (socket, route) => {
     socket.write(`${head(route, webSocket)}garbage that is no frame`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
@@ -149,7 +149,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     socket.write(`${one}${one}`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
-  'sends garbage behind the request': async (socket, route) => {
+  'sends garbage after the request': async (socket, route) => {
     socket.write(`${head(route, [])}\0\0garbage\r\n\r\n`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
@@ -163,7 +163,7 @@ describe('a client that misbehaves on any route affects no other', () => {
   before(() => process.on('uncaughtExceptionMonitor', note));
   after(() => process.off('uncaughtExceptionMonitor', note));
 
-  test('the table has the routes', () => {
+  test('the route table is complete', () => {
     assert.ok(routes.length > 60, String(routes.length));
   });
 
@@ -182,8 +182,8 @@ describe('a client that misbehaves on any route affects no other', () => {
       };
       for (let from = 0; from < routes.length; from += 16) await Promise.all(routes.slice(from, from + 16).map(one));
       assert.equal((await server.send('GET', '/_ping')).body, 'OK');
-      assert.ok(produced < 1_000, `${produced} pieces made for clients that do not read`);
-      // Waits as long as it takes for the connections to be closed and for nothing to be made for them any more.
+      assert.ok(produced < 1_000, `${produced} pieces produced for clients that do not read`);
+      // Waits until all connections are closed and nothing is produced for them.
       while (descriptors() > open + 2) await pause(50);
       for (let before = -1; before !== produced; await pause(20)) before = produced;
       assert.deepEqual(uncaught, []);

@@ -1,4 +1,4 @@
-/** An engine whose methods a test writes down one by one; any other call fails the test with its name. */
+/** An engine with only the methods that a test defines; any other call fails the test. */
 import { NetyardError, silentLogger } from '@netyard/core';
 import {
   type ContainerConfig,

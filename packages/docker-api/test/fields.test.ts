@@ -1,4 +1,4 @@
-/** What the tables of fields say about a request: rejected, warned about, or newer than the client. */
+/** Field statuses: rejected, warned about, or newer than the client's API version. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { containerCreate, execCreate, volumeCreate } from '@netyard/api-types';
@@ -14,7 +14,7 @@ const acceptHost = (host: object, minor = 51) => accept({ Image: 'a', HostConfig
 const rejectedWith = (code: string, message: RegExp) => (error: unknown) =>
   isNetyardError(error) && error.code === code && message.test(error.message);
 
-test('a rejected field is rejected when it says something, and only then', () => {
+test('a rejected field is rejected only when it is set', () => {
   assert.throws(() => acceptHost({ StorageOpt: { size: '1G' } }), rejectedWith('not-implemented', /^--storage-opt is/));
   assert.throws(
     () => acceptHost({ Mounts: [{ Type: 'volume', Target: '/x', VolumeOptions: { Subpath: 'a' } }] }, 40),
@@ -26,7 +26,7 @@ test('a rejected field is rejected when it says something, and only then', () =>
   assert.throws(() => acceptFields(volumeCreate, volume, at(51)), rejectedWith('unavailable', /not a swarm manager/));
 });
 
-test('a field without effect gives its warning', () => {
+test('a field without effect returns its warning', () => {
   assert.deepEqual(acceptHost({ CpuPercent: 5, CpuCount: 0, KernelMemory: 1 }).warnings, [
     'Kernel memory limits are no longer supported by Linux. Limitation discarded.',
     'linux does not support CPU percent. Percent discarded.',
@@ -34,7 +34,7 @@ test('a field without effect gives its warning', () => {
   assert.deepEqual(acceptHost({}).warnings, []);
 });
 
-test('a field that the client’s version does not have reads as missing', () => {
+test('a field newer than the client’s API version counts as missing', () => {
   const body = {
     Image: 'a',
     Healthcheck: { Test: ['NONE'], StartInterval: 5 },
@@ -52,7 +52,7 @@ test('a field that the client’s version does not have reads as missing', () =>
   assert.equal(acceptFields(execCreate, exec, at(41)).body.ConsoleSize, undefined);
 });
 
-test('a missing field, null and an unknown one read as zero; lists in lists too', () => {
+test('missing and null fields have zero values, unknown ones are ignored; nested lists too', () => {
   const { HostConfig } = containerCreateSchema.parse({
     Image: null,
     Unknown: 1,

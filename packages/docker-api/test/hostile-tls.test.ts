@@ -1,4 +1,4 @@
-/** Clients of a TCP listener that never finish their handshake. Keys are shared secrets: certificates change nothing here. */
+/** TLS clients that never finish their handshake. Uses pre-shared keys: certificates make no difference here. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -37,10 +37,10 @@ async function ping(port: number): Promise<string> {
   return (await readAll(socket)).slice(0, 12);
 }
 
-/** A TLS record that announces a ClientHello and brings the beginning of it. */
+/** The beginning of a TLS record with a ClientHello. */
 const beginning = Buffer.from([22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]);
 
-test('a handshake that does not go on is given up', async (t) => {
+test('a handshake that stalls times out', async (t) => {
   const port = await listen(t, { handshakeMs: 200 });
   for (const bytes of [Buffer.alloc(0), beginning]) {
     const socket = connect(port, '127.0.0.1');
@@ -52,7 +52,7 @@ test('a handshake that does not go on is given up', async (t) => {
   }
 });
 
-test('connections without a handshake give way to clients that have one', async (t) => {
+test('connections without a handshake are closed in favour of clients that finish theirs', async (t) => {
   const port = await listen(t, { tcpConnections: 50 });
   const idle: Socket[] = [];
   t.after(() => {

@@ -1,4 +1,4 @@
-/** Clients that are slow, silent or too many: each is bounded, and others are served meanwhile. */
+/** Slow, silent or too many clients are limited, and others are served meanwhile. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -15,7 +15,7 @@ const serveWith = (t: TestContext, limits: Partial<ApiLimits>, services: FakeEng
 const answersOthers = async (server: TestServer): Promise<void> =>
   assert.equal((await server.send('GET', '/_ping')).status, 200);
 
-/** Writes `piece` again and again until the server has closed the connection; all that it answered. */
+/** Writes `piece` repeatedly until the server closes the connection; returns the response. */
 async function drip(socket: Socket, piece: string, milliseconds: number): Promise<string> {
   socket.on('error', () => {});
   const writing = setInterval(() => socket.write(piece), milliseconds);
@@ -27,7 +27,7 @@ async function drip(socket: Socket, piece: string, milliseconds: number): Promis
   }
 }
 
-test('a head that comes byte by byte is given up', async (t) => {
+test('a request head sent byte by byte times out', async (t) => {
   const server = await serveWith(t, { headersMs: 300, checkIntervalMs: 50 });
   const heads = [
     '',
@@ -51,7 +51,7 @@ test('a connection that sends no further request is closed', async (t) => {
 const stalled = (path: string, more = ''): string =>
   `${path} HTTP/1.1\r\nHost: x\r\n${more}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"a`;
 
-test('a JSON body that stalls is given up, also of a request to upgrade', async (t) => {
+test('a stalled JSON body times out, also of an upgrade request', async (t) => {
   const server = await serveWith(t, { bodyMs: 200 });
   const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';
   for (const request of [stalled('POST /containers/create'), stalled('POST /exec/e/start', upgrade)]) {
@@ -66,7 +66,7 @@ async function received(stream: NodeJS.ReadableStream): Promise<void> {
   for await (const _ of stream);
 }
 
-test('an archive whose sender falls silent is given up', async (t) => {
+test('an archive whose client stops sending times out', async (t) => {
   const server = await serveWith(
     t,
     { uploadIdleMs: 200 },
@@ -74,10 +74,10 @@ test('an archive whose sender falls silent is given up', async (t) => {
   );
   const socket = await server.raw(stalled('PUT /containers/c/archive?path=/'));
   socket.on('error', () => {});
-  assert.match(await readAll(socket), /^HTTP\/1\.1 408 .*nothing of the request body came for 0\.2 seconds/s);
+  assert.match(await readAll(socket), /^HTTP\/1\.1 408 .*received no data of the request body for 0\.2 seconds/s);
 });
 
-test('an archive that the daemon is slow to take is not', async (t) => {
+test('an archive that the daemon reads slowly does not time out', async (t) => {
   const server = await serveWith(
     t,
     { uploadIdleMs: 1000 },
@@ -94,7 +94,7 @@ test('an archive that the daemon is slow to take is not', async (t) => {
   assert.equal(answer.status, 200, answer.body);
 });
 
-test('a head of a megabyte and ten thousand headers are refused', async (t) => {
+test('a head of a megabyte and ten thousand headers are rejected', async (t) => {
   const server = await serveWith(t, {});
   const headers = (count: number): string =>
     `GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${'a: b\r\n'.repeat(count)}\r\n`;
@@ -118,7 +118,7 @@ test('a head of a megabyte and ten thousand headers are refused', async (t) => {
   );
 });
 
-test('chunk extensions without an end close the connection', async (t) => {
+test('endless chunk extensions close the connection', async (t) => {
   const server = await serveWith(t, {});
   const socket = await server.raw(
     'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2;',
@@ -153,7 +153,7 @@ test('pipelined requests are served one after the other', async (t) => {
   assert.equal(most, 1);
 });
 
-test('pipelined requests whose answers are not read wait', async (t) => {
+test('pipelined requests wait while their client does not read', async (t) => {
   let calls = 0;
   const inspect = async (ref: string): Promise<never> => {
     calls += 1;
@@ -170,7 +170,7 @@ test('pipelined requests whose answers are not read wait', async (t) => {
   assert.ok(calls > 0 && calls < 15_000, `${calls} were served`);
 });
 
-test('idle connections give way to new ones, those with a request do not', async (t) => {
+test('above the limit, idle connections are closed for new ones, busy ones are not', async (t) => {
   const done = Promise.withResolvers<{ exitCode: number }>();
   const server = await serveWith(
     t,
@@ -199,7 +199,7 @@ test('idle connections give way to new ones, those with a request do not', async
   assert.match(await readAll(busy), /"StatusCode":7/);
 });
 
-test('when every connection has a request, the next one is refused', async (t) => {
+test('when every connection has a request, a new connection is rejected', async (t) => {
   const server = await serveWith(
     t,
     { unixConnections: 2 },

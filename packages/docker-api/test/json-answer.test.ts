@@ -1,4 +1,4 @@
-/** Large JSON answers: complete, while other requests are served, and no faster than their client reads. */
+/** Large JSON responses are complete, yield to other requests and respect back-pressure. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ const many = (count: number, label = ''): (typeof details)[] =>
 
 const list = (count: number, label?: string) => ({ containers: { list: async () => many(count, label) } });
 
-test('a long list is complete, and a short one has its length', async (t) => {
+test('a long list is complete, and a short one has Content-Length', async (t) => {
   const one = await (await serve(t, list(1))).send('GET', '/containers/json');
   assert.equal(one.headers['content-length'], String(one.body.length));
   const server = await serve(t, list(5000));
@@ -29,7 +29,7 @@ test('a long list is complete, and a short one has its length', async (t) => {
   assert.equal(JSON.stringify(values[0]), JSON.stringify(row));
 });
 
-test('a long list leaves the event loop to others', async (t) => {
+test('a long list yields to the event loop', async (t) => {
   // Each item takes longer than a time slice.
   let turns = 0;
   const seen: number[] = [];
@@ -57,7 +57,7 @@ test('a long list leaves the event loop to others', async (t) => {
   assert.equal((JSON.parse(answer.body) as unknown[]).length, slow.length);
   // The first 64 KiB are one slice.
   const later = seen.slice(8);
-  assert.equal(new Set(later).size, later.length, `turns of the event loop at each item: ${seen}`);
+  assert.equal(new Set(later).size, later.length, `event loop iteration of each item: ${seen}`);
 });
 
 test('a list that its client does not read waits', async (t) => {
@@ -77,7 +77,7 @@ test('a list that its client does not read waits', async (t) => {
   // Other requests go on; what is written meanwhile stays within the buffers of two sockets.
   for (let round = 0; round < 20; round += 1) assert.equal((await server.send('GET', '/_ping')).status, 200);
   const waiting = made;
-  assert.ok(waiting < total / 2, `${waiting} of ${total} were made`);
+  assert.ok(waiting < total / 2, `${waiting} of ${total} were encoded`);
   for (let round = 0; round < 20; round += 1) await server.send('GET', '/_ping');
   assert.equal(made, waiting);
   socket.resume();
@@ -85,7 +85,7 @@ test('a list that its client does not read waits', async (t) => {
   assert.equal(made, total);
 });
 
-test('a client that goes away ends its list', async (t) => {
+test('a list ends when its client disconnects', async (t) => {
   let made = 0;
   const summaries = many(5000, 'x'.repeat(10_000)).map((summary) => ({
     ...summary,

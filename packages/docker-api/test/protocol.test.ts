@@ -1,4 +1,4 @@
-/** What every request meets before its route: versions, headers, bad input. */
+/** Handling of every request before its route: versions, headers, bad input. */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { NetyardError } from '@netyard/core';
 import { readAll, readUntil, serve } from './client.ts';
 import { someRecord } from './fake-engine.ts';
 
-test('_ping answers GET and HEAD with the headers clients negotiate by', async (t) => {
+test('_ping answers GET and HEAD with the headers for version negotiation', async (t) => {
   const server = await serve(t, {});
   const answer = await server.send('GET', '/_ping');
   assert.equal(answer.status, 200);
@@ -21,7 +21,7 @@ test('_ping answers GET and HEAD with the headers clients negotiate by', async (
   assert.equal((await server.send('OPTIONS', '/v1.40/anything')).status, 200);
 });
 
-test('versions outside 1.24 … 1.51 are refused in Docker’s words', async (t) => {
+test('versions outside 1.24 … 1.51 are rejected with Docker’s message', async (t) => {
   const server = await serve(t, {});
   const message = async (path: string) => JSON.parse((await server.send('GET', path)).body).message;
   assert.equal(await message('/v1.99/_ping'), 'client version 1.99 is too new. Maximum supported API version is 1.51');
@@ -32,7 +32,7 @@ test('versions outside 1.24 … 1.51 are refused in Docker’s words', async (t)
   assert.equal((await server.send('GET', '/v1.99/_ping')).status, 400);
 });
 
-test('unknown routes, bad escapes and dots', async (t) => {
+test('unknown routes, bad escapes and dots in a path are errors', async (t) => {
   const asked: string[] = [];
   const server = await serve(t, {
     containers: {
@@ -54,7 +54,7 @@ test('unknown routes, bad escapes and dots', async (t) => {
   assert.deepEqual(asked, ['../..', 'nginx-3/web1']);
 });
 
-test('what Docker has and Netyard has not says so', async (t) => {
+test('routes that Netyard does not implement answer so', async (t) => {
   const server = await serve(t, {});
   for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/build', '/v1.51/commit'])
     assert.equal((await server.send('POST', path)).status, 501, path);
@@ -68,7 +68,7 @@ test('what Docker has and Netyard has not says so', async (t) => {
     assert.match((await server.send('GET', path)).body, /^\{"message":"This node is not a swarm manager\. /, path);
 });
 
-test('bodies: malformed, of the wrong kind, shape or length', async (t) => {
+test('malformed bodies and wrong content types, shapes and lengths are rejected', async (t) => {
   const server = await serve(t, { containers: { create: async () => ({ id: someRecord.id, warnings: [] }) } });
   const create = '/v1.50/containers/create';
   const message = async (body: string, headers: Record<string, string> = {}) => {
@@ -96,13 +96,13 @@ test('bodies: malformed, of the wrong kind, shape or length', async (t) => {
   assert.equal(again.status, 201);
 });
 
-test('a body of a gigabyte is refused before it is read', async (t) => {
+test('a body of a gigabyte is rejected before it is read', async (t) => {
   const server = await serve(t, {});
   const head = 'POST /v1.50/containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
   const declared = await server.raw(`${head}Content-Length: 1073741824\r\n\r\n{`);
   assert.match(await readAll(declared), /^HTTP\/1\.1 413 .*Connection: close/s);
   const chunked = await server.raw(`${head}Transfer-Encoding: chunked\r\n\r\n`);
-  chunked.on('error', () => {}); // the server parts while we write
+  chunked.on('error', () => {}); // the server closes while we write
   const parted = new Promise((resolve) => chunked.on('close', resolve));
   let answer = '';
   chunked.on('data', (piece) => {
@@ -116,7 +116,7 @@ test('a body of a gigabyte is refused before it is read', async (t) => {
   assert.match(answer, /^HTTP\/1\.1 413 /);
 });
 
-test('who is refused while still sending can read why: the connection ends only afterwards', async (t) => {
+test('a client that is rejected while sending can read why: the connection ends afterwards', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let refuse = (): void => {};
   const refused = new Promise<void>((resolve) => {
@@ -147,10 +147,10 @@ test('who is refused while still sending can read why: the connection ends only 
       answer,
       path === '/images/load' ? /^HTTP\/1\.1 200 .*"errorDetail":.*a bad header/s : /^HTTP\/1\.1 501 /,
     );
-    // A whole exchange later it is still there.
+    // It is still open after another request.
     assert.equal((await server.send('GET', '/_ping')).status, 200);
     assert.ok(!client.readableEnded && client.writable);
-    client.removeAllListeners('error').on('error', () => {}); // what it could not send any more
+    client.removeAllListeners('error').on('error', () => {}); // writes after the server has closed
     const parted = new Promise((resolve) => client.once('close', resolve));
     t.mock.timers.tick(1_000);
     await parted;
@@ -158,7 +158,7 @@ test('who is refused while still sending can read why: the connection ends only 
   await refused;
 });
 
-test('an upload whose sender goes away fails where it is read', async (t) => {
+test('the reader of an upload gets an error when the client disconnects', async (t) => {
   let report = (_error: unknown): void => {};
   const failed = new Promise<unknown>((resolve) => {
     report = resolve;
@@ -183,7 +183,7 @@ test('an upload whose sender goes away fails where it is read', async (t) => {
   assert.ok((await failed) instanceof Error);
 });
 
-test('what is no HTTP gets a 400 and the server lives on', async (t) => {
+test('input that is not HTTP gets a 400 and the server continues', async (t) => {
   const server = await serve(t, {});
   const garbage = [
     'nonsense\r\n\r\n',
@@ -204,7 +204,7 @@ test('what is no HTTP gets a 400 and the server lives on', async (t) => {
   assert.equal((await server.send('GET', '/_ping')).status, 200);
 });
 
-test('codes become statuses, hints a line of their own', async (t) => {
+test('error codes become statuses, hints a separate line', async (t) => {
   const error = new NetyardError('conflict', 'name is in use', { hint: 'take another' });
   const server = await serve(t, {
     containers: {
@@ -234,7 +234,7 @@ test('codes become statuses, hints a line of their own', async (t) => {
   assert.equal((await server.send('POST', '/build')).status, 501);
 });
 
-test('login asks the registry', async (t) => {
+test('login checks the credentials at the registry', async (t) => {
   const server = await serve(t, {});
   const login = (username: string) =>
     server.send('POST', '/auth', { body: { username, password: 'p', serveraddress: 'registry:5000' } });

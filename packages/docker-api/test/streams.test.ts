@@ -1,4 +1,4 @@
-/** Connections that are taken over, and answers that go on. */
+/** Hijacked connections and streaming responses. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
@@ -17,7 +17,7 @@ const frame = (stream: number, text: string): string =>
 const never = new Promise<void>(() => {});
 const checkStart = async (): Promise<void> => {};
 
-/** A process like cat: what comes in goes out, and its end of input is its end. */
+/** A process like cat: it echoes its input and ends with it. */
 function cat(tty: boolean): Attachment {
   const stdin = new PassThrough();
   async function* output(): AsyncGenerator<OutputChunk> {
@@ -27,7 +27,7 @@ function cat(tty: boolean): Attachment {
   return { tty, output: output(), stdin, detached: never };
 }
 
-test('exec: the body comes first, then both ways raw; half-closing ends the input, the output goes on', async (t) => {
+test('exec: raw bytes follow the body; half-closing ends the input, the output continues', async (t) => {
   let seen: unknown;
   const server = await serve(t, {
     exec: {
@@ -63,7 +63,7 @@ test('exec: a tty is raw, an old client gets a 200 and the raw type', async (t) 
   assert.equal(plain.headers['content-type'], 'application/vnd.docker.raw-stream');
 });
 
-test('exec: the head goes out before the command starts', async (t) => {
+test('exec: the head is sent before the command starts', async (t) => {
   const started = Promise.withResolvers<void>();
   const server = await serve(t, {
     exec: {
@@ -89,7 +89,7 @@ test('exec: framing follows the Tty of start, not of create', async (t) => {
   assert.ok((await start('plain', true)).endsWith('\r\n\r\nhi'));
 });
 
-test('attach and exec: without `Connection: Upgrade` both ways are raw as well', async (t) => {
+test('attach and exec: both directions are raw without `Connection: Upgrade` too', async (t) => {
   const server = await serve(t, {
     exec: { checkStart, start: async () => cat(false) },
     containers: { attach: async () => cat(false) },
@@ -114,7 +114,7 @@ test('attach and exec: without `Connection: Upgrade` both ways are raw as well',
     }
 });
 
-test('exec: a command that cannot run is told in the stream, a missing exec by its status', async (t) => {
+test('exec: the stream says why a command cannot run; a missing exec is a 404', async (t) => {
   const text = 'exec: "nope": executable file not found in $PATH';
   const server = await serve(t, {
     exec: {
@@ -155,7 +155,7 @@ test('attach: a client that vanishes ends the attachment', async (t) => {
   await gone.promise;
 });
 
-test('attach: a slow reader holds the source back', async (t) => {
+test('attach: a slow reader slows the source down', async (t) => {
   let taken = 0;
   const server = await serve(t, {
     containers: {
@@ -192,7 +192,7 @@ test('wait sends its head at once', async (t) => {
   assert.equal((await server.send('POST', '/v1.50/containers/c/wait?condition=never')).status, 400);
 });
 
-test('logs: the engine’s chunks as they are, and the parameters', async (t) => {
+test('logs: chunks of the engine are unchanged, and parameters reach it', async (t) => {
   let seen: unknown;
   const server = await serve(t, {
     containers: {
@@ -219,7 +219,7 @@ test('logs: the engine’s chunks as they are, and the parameters', async (t) =>
   assert.equal(JSON.parse(none.body).message, 'Bad parameters: you must choose at least one stream');
 });
 
-test('progress: a client that does not read holds the work back, and ends it when it goes', async (t) => {
+test('progress: a client that does not read slows the work down, and its disconnection ends it', async (t) => {
   let sent = 0;
   let ended = false;
   const server = await serve(t, {
@@ -246,7 +246,7 @@ test('progress: a client that does not read holds the work back, and ends it whe
   while (!ended) await server.send('GET', '/_ping');
 });
 
-test('progress: lines, and an error after the first line as a line', async (t) => {
+test('progress: an error after the first line is a line', async (t) => {
   const server = await serve(t, {
     images: {
       async *pull(image) {
@@ -271,10 +271,10 @@ test('progress: lines, and an error after the first line as a line', async (t) =
   assert.equal((await server.send('POST', '/images/create?fromImage=none')).status, 404);
 });
 
-test('a container’s name where an image belongs: the registry’s words, and a hint', async (t) => {
+test('a container’s name as an image reference returns the registry’s message and a hint', async (t) => {
   const server = await serve(t, {
     images: {
-      // biome-ignore lint/correctness/useYield: fails before it has anything to tell
+      // biome-ignore lint/correctness/useYield: fails before the first progress line
       async *pull() {
         throw new NetyardError('not-found', 'pull access denied for nginx-1');
       },
@@ -289,7 +289,7 @@ test('a container’s name where an image belongs: the registry’s words, and a
   const pull = async (image: string) =>
     JSON.parse((await server.send('POST', `/images/create?fromImage=${image}&tag=latest`)).body).message;
   const denied = 'pull access denied for nginx-1';
-  const hint = 'nginx-1 is a container; for a command in it: `docker exec -it nginx-1 bash`';
+  const hint = 'nginx-1 is a container; run a command in it with `docker exec -it nginx-1 bash`';
   assert.equal(await pull('docker.io/library/nginx-1'), `${denied}\n${hint}`);
   assert.equal(await pull('other'), denied);
 });

@@ -1,4 +1,4 @@
-/** Docker's JSON against the engine's values, both ways. */
+/** Translation between Docker's JSON and the engine's values. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FieldTable, hostConfig, type Output, placedFields } from '@netyard/api-types';
@@ -23,7 +23,7 @@ const create = (body: object, minor = 50) =>
 const refused = (message: string | RegExp) => (error: unknown) =>
   isNetyardError(error) && (typeof message === 'string' ? error.message === message : message.test(error.message));
 
-test('what the docker CLI sends for the tutorial’s run becomes the engine’s wish', () => {
+test('the docker CLI’s create request for the tutorial’s run becomes the engine’s request', () => {
   // docker run -d --name nginx-2 --link nginx-1 -p 8802:80 nginx-web02 nginx, CLI 28.2, shortened
   const { config, warnings } = create({
     Hostname: '',
@@ -68,13 +68,13 @@ test('what the docker CLI sends for the tutorial’s run becomes the engine’s 
   assert.equal(config.consoleSize, undefined);
 });
 
-test('missing fields are zero values, command lines may be one text', () => {
+test('missing fields have zero values, and a command may be one string', () => {
   const { config } = create({ Image: 'a', Cmd: 'ls', HostConfig: null });
   assert.deepEqual([config.command, config.env, config.networkModeText], [['ls'], [], 'bridge']);
   assert.deepEqual(config.restartPolicy, { name: 'no', maximumRetryCount: 0 });
 });
 
-test('ports: ranges, protocols, host addresses, and Docker’s words for wrong ones', () => {
+test('ports: ranges, protocols and host addresses are parsed, invalid ones rejected with Docker’s messages', () => {
   const ports = (bindings: object) => create({ Image: 'a', HostConfig: { PortBindings: bindings } }).config.ports;
   assert.deepEqual(ports({ '53/udp': [{ HostIp: '127.0.0.1', HostPort: '5300-5310' }], '80': [{}] }), [
     { protocol: 'tcp', containerPort: 80 },
@@ -90,7 +90,7 @@ test('ports: ranges, protocols, host addresses, and Docker’s words for wrong o
   assert.throws(() => ports({ '80/icmp': [{}] }), refused('invalid proto: icmp'));
 });
 
-test('binds: every form of -v', () => {
+test('binds: every form of -v is parsed', () => {
   const base = { source: '/a', target: '/b', readOnly: false, type: 'bind', createSource: true };
   assert.deepEqual(parseBind('/a:/b'), base);
   assert.deepEqual(parseBind('/a:/b:ro,rshared,z'), {
@@ -113,7 +113,7 @@ test('binds: every form of -v', () => {
   assert.throws(() => parseBind('/a:/'), refused(/destination can't be '\/'/));
 });
 
-test('a container-wide MAC address goes to the network of the mode, with a warning since 1.44', () => {
+test('a container-wide MAC address applies to the network of the mode, with a warning since 1.44', () => {
   const body = { Image: 'a', MacAddress: '02:42:ac:11:00:09' };
   const endpoints = [{ network: 'bridge', macAddress: '02:42:ac:11:00:09' }];
   const now = create(body);
@@ -127,13 +127,13 @@ test('a container-wide MAC address goes to the network of the mode, with a warni
   );
 });
 
-test('several endpoints need 1.44', () => {
+test('several endpoints need API 1.44', () => {
   const body = { Image: 'a', NetworkingConfig: { EndpointsConfig: { b: {}, a: null } } };
   assert.equal(create(body).config.endpoints.length, 2);
   assert.throws(() => create(body, 43), refused('Container cannot be created with multiple network endpoints: a, b'));
 });
 
-test('a row of docker ps', () => {
+test('a container becomes a row of docker ps', () => {
   const row = translateContainerSummary(someSummary);
   assert.deepEqual(
     { ...row, NetworkSettings: Object.keys(row.NetworkSettings.Networks) },
@@ -171,7 +171,7 @@ test('docker inspect', () => {
   assert.ok(shown.HostConfig.MaskedPaths?.includes('/proc/kcore'));
 });
 
-test('docker inspect of a stopped container shows what is wanted, of a shared network nothing', () => {
+test('docker inspect of a stopped container shows configured endpoints; of a shared network, none', () => {
   const { network: _, ...stopped } = details;
   const exited = { ...someRecord, state: { ...someRecord.state, status: 'exited' as const } };
   const shown = translateContainerInspect({ ...stopped, record: exited, network: undefined });
@@ -183,7 +183,7 @@ test('docker inspect of a stopped container shows what is wanted, of a shared ne
   assert.deepEqual([shared.NetworkSettings.Networks, shared.Config.Hostname], [{}, '']);
 });
 
-test('what create takes, inspect shows', () => {
+test('inspect shows what create was given', () => {
   const HostConfig = {
     Binds: ['/srv:/srv:ro'],
     Tmpfs: { '/run': 'size=1m' },
@@ -207,7 +207,7 @@ test('events keep all digits of their time', () => {
   assert.match(line, /"time":1795464000,"timeNano":1795464000000000001\}\n$/);
 });
 
-test('statistics of what does not run have a zero time', () => {
+test('statistics of a stopped container have a zero time', () => {
   const reading = {
     id: 'c',
     name: 'n',
@@ -221,7 +221,7 @@ test('statistics of what does not run have a zero time', () => {
   assert.deepEqual([shown.name, shown.read, shown.memory_stats], ['/n', '0001-01-01T00:00:00Z', {}]);
 });
 
-test('filters in both forms; times with fractions', () => {
+test('filters have two forms, timestamps may have fractions', () => {
   const read = (text: string) => readFilters(new URLSearchParams({ filters: text }));
   assert.deepEqual(read('{"status":["a","b"]}'), new Map([['status', ['a', 'b']]]));
   assert.deepEqual(read('{"status":{"a":true,"b":false}}'), new Map([['status', ['a', 'b']]]));
@@ -237,7 +237,7 @@ test('filters in both forms; times with fractions', () => {
   assert.throws(() => time('yesterday'), refused(/is not a time/));
 });
 
-test('references with slashes are folded into one segment', () => {
+test('references with slashes become one path segment', () => {
   assert.equal(foldReference('GET', '/images/r:5000/a/b:1/json'), '/images/r:5000%2Fa%2Fb:1/json');
   assert.equal(foldReference('DELETE', '/containers/nginx-3/web1'), '/containers/nginx-3%2Fweb1');
   assert.equal(foldReference('DELETE', '/containers//nginx-3/web1'), '/containers/nginx-3%2Fweb1');
@@ -245,12 +245,12 @@ test('references with slashes are folded into one segment', () => {
   assert.equal(foldReference('POST', '/exec/a/start'), '/exec/a/start');
 });
 
-test('frames', () => {
+test('frames have a stream number and a length', () => {
   const frame = encodeFrame({ stream: 'stderr', data: Buffer.from('abc') });
   assert.deepEqual([...frame], [2, 0, 0, 0, 0, 0, 0, 3, 97, 98, 99]);
 });
 
-/** A value that says something, for any shape. */
+/** A value other than zero, for any shape. */
 function someValue({ kind, item, fields }: FieldTable[string]['shape']): unknown {
   if (kind === 'text') return 'x';
   if (kind === 'whole') return 7;
@@ -263,7 +263,7 @@ function someValue({ kind, item, fields }: FieldTable[string]['shape']): unknown
 const someBody = (fields: FieldTable): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, someValue(field.shape)]));
 
-/** Values that are checked for what they say. */
+/** Fields that need a valid value. */
 const special: Record<string, unknown> = {
   Mounts: [{ Type: 'bind', Source: '/a', Target: '/b', BindOptions: { NonRecursive: true } }],
   Binds: ['/a:/c'],

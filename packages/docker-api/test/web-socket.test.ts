@@ -50,7 +50,7 @@ async function open(t: TestContext, services: FakeEngine, path: string): Promise
 
 const closed = async (socket: WebSocket): Promise<number> => ((await once(socket, 'close'))[0] as CloseEvent).code;
 
-test('attach/ws: both ways, one message for each chunk, without framing; the end of the output closes', async (t) => {
+test('attach/ws: one unframed message per chunk in both directions; the end of the output closes the connection', async (t) => {
   let seen: unknown;
   const services = containers(async (ref, { signal: _, ...options }) => {
     seen = { ref, ...options };
@@ -94,7 +94,7 @@ test('attach/ws: clients before 1.42 get every stream, those before 1.28 text', 
   await closed(socket);
 });
 
-test('attach/ws: a message above the limit closes the connection, and the client has gone for the container', async (t) => {
+test('attach/ws: a message above the limit closes the connection and detaches the client', async (t) => {
   const aborted = Promise.withResolvers<void>();
   const services = containers(async (_ref, { signal }) => {
     signal?.addEventListener('abort', () => aborted.resolve());
@@ -154,7 +154,7 @@ test('attach/ws: a missing container is a 404 before the upgrade, a bad handshak
   assert.equal((await server.send('GET', '/_ping')).status, 200);
 });
 
-test('what is no handshake', () => {
+test('requests that are not a handshake are rejected', () => {
   const good = { ...handshake, 'sec-websocket-key': key };
   checkHandshake({ method: 'GET', headers: good });
   const bad = [

@@ -1,6 +1,6 @@
 /**
- * Bodies. Of JSON ones, content type, size and shape are checked before anything else sees them. What is too big is
- * refused before it is read, so memory stays flat whatever a client sends.
+ * Reads request bodies and checks content type, size and shape of JSON ones. A body that is too large is rejected
+ * before it is read, so memory stays bounded whatever a client sends.
  */
 import type { IncomingMessage } from 'node:http';
 import { NetyardError } from '@netyard/core';
@@ -44,14 +44,14 @@ async function readText(request: IncomingMessage): Promise<string> {
 
 const tooLarge = (): HttpError => new HttpError(413, `request body is larger than ${JSON_LIMIT} bytes`);
 
-/** Throws `invalid` with Docker's beginning of the sentence: `invalid JSON: …`. */
+/** Throws `invalid` with Docker's message: `invalid JSON: …`. */
 export async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
   if (isEmpty(request)) throw new NetyardError('invalid', 'invalid JSON: got EOF while reading request body');
   checkContentType(request);
   return checkShape(parse(await readText(request)), schema);
 }
 
-/** As `readJson`, but an absent body is `{}`. */
+/** Like `readJson`, but an absent body is `{}`. */
 export async function readOptionalJson<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
   return isEmpty(request) ? checkShape({}, schema) : await readJson(request, schema);
 }

@@ -1,7 +1,6 @@
 /**
- * The connections of one listener, held to a number. When there are too many, the one that has been without a request
- * for longest is closed, so that clients that only connect do not keep others out; when each has a request, the newest
- * is refused.
+ * Limits the number of connections of one listener. Above the limit, the connection that has been idle longest is
+ * closed, so that clients that only connect do not block others; if none is idle, the new connection is rejected.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,9 +8,9 @@ import type { Socket } from 'node:net';
 export class Connections {
   readonly #limit: number;
   readonly #all = new Set<Socket>();
-  /** Longest without a request first. */
+  /** Longest idle first. */
   readonly #idle = new Set<Socket>();
-  /** Requests come on a TLS socket; what was accepted, and can be closed before the handshake, is the one below. */
+  /** TLS socket to the accepted socket below it, which can be closed before the handshake. */
   readonly #below = new WeakMap<Socket, Socket>();
   readonly #handshakes = new Map<string, Socket>();
 
@@ -19,7 +18,7 @@ export class Connections {
     this.#limit = limit;
   }
 
-  /** @param tls requests come on the sockets of `secureConnection` */
+  /** @param tls requests arrive on the sockets of `secureConnection` */
   watch(server: Server, tls: boolean): void {
     server.on('connection', (socket: Socket) => {
       if (tls) this.#expectHandshake(socket);
@@ -28,7 +27,7 @@ export class Connections {
     if (tls) server.on('secureConnection', (socket: Socket) => this.#bind(socket));
   }
 
-  /** The connection carries a request from now on. */
+  /** Marks the connection as serving a request. */
   begin(socket: Socket): void {
     this.#idle.delete(this.#accepted(socket));
   }

@@ -1,24 +1,24 @@
 /**
- * JSON answers. A small one goes out whole; a large one in pieces, between which other requests are served, and no
- * faster than its client reads.
+ * Sends JSON responses: small ones whole, large ones in pieces with back-pressure, yielding to other requests between
+ * the pieces.
  */
 import { TimeSlice } from '@netyard/core';
 import { jsonPieces } from './json-pieces.ts';
 import { writePiece } from './pump.ts';
 import { type RequestContext, UNREAD_ANSWER_MS } from './request-context.ts';
 
-/** Characters: what is not longer is sent whole, with its length; one write of a longer answer. */
+/** Characters. Shorter responses are sent whole, with Content-Length; longer ones in writes of this size. */
 const PIECE_LENGTH = 64 * 1024;
 
 const headers = { 'Content-Type': 'application/json' };
 
-/** Lists may be a `LazyList`. Compact, with a line feed at the end, as Go's encoder writes it. */
+/** Lists may be a `LazyList`. Compact, with a final line feed, like Go's encoder. */
 export function sendJson(exchange: RequestContext, status: number, value: unknown): void {
   const pieces = jsonPieces(value);
   let text = '';
   for (let next = pieces.next(); !next.done; next = pieces.next()) {
     text += next.value;
-    // What fails from here on has the request's scope, which ends the connection.
+    // The request's scope handles later errors: it ends the connection.
     if (text.length > PIECE_LENGTH) return void streamJson(exchange, status, text, pieces);
   }
   exchange.answer.send(status, headers, `${text}\n`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeJsonError } from './json-error.ts';
 
-test('JSON errors have the words of Go’s decoder', () => {
+test('JSON errors have the messages of Go’s decoder', () => {
   const cases: [string, string][] = [
     ['{', 'unexpected EOF'],
     ['{"a"', 'unexpected EOF'],

@@ -1,10 +1,10 @@
 /**
- * Why a text is not JSON, or not of the expected shape, in the words of Go's decoder, which Docker's clients know. Runs
- * only after `JSON.parse` or a schema has refused the text. Pure.
+ * Describes why a text is not JSON or not of the expected shape, with the messages of Go's decoder, which Docker's
+ * clients know. Runs only after `JSON.parse` or a schema has rejected the text. Pure.
  */
 import type { z } from 'zod';
 
-/** What `scan` throws on the first error; never leaves this file. */
+/** Thrown by the scanner at the first error; caught in this file. */
 class Refusal extends Error {}
 
 interface Cursor {
@@ -13,10 +13,10 @@ interface Cursor {
   depth: number;
 }
 
-/** Go's own bound. */
+/** Go's limit. */
 const MAXIMUM_DEPTH = 10_000;
 
-/** The text was refused by `JSON.parse`. */
+/** @param text one that `JSON.parse` has rejected */
 export function describeJsonError(text: string): string {
   const cursor: Cursor = { text, at: 0, depth: 0 };
   try {
@@ -35,7 +35,7 @@ function refuse(cursor: Cursor, context: string): never {
   throw new Refusal(`invalid character ${quote(code)} ${context}`);
 }
 
-/** As Go quotes one character. */
+/** One character as Go quotes it. */
 function quote(code: number): string {
   const escapes: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r', 39: "\\'", 92: '\\\\' };
   const known = code === 34 ? '"' : escapes[code];
@@ -166,7 +166,7 @@ const goTypes: Readonly<Record<string, string>> = {
   object: 'struct',
 };
 
-/** The first of a schema's issues; the issues were made with `reportInput`. */
+/** Describes the first issue; the schema must have run with `reportInput`. */
 export function describeShapeError(issues: readonly z.core.$ZodIssue[]): string {
   const issue = innermost(issues[0], []);
   if (!issue) return `${issues[0]?.path.map(String).join('.')}: ${issues[0]?.message}`;
@@ -181,7 +181,7 @@ interface Mismatch {
   input: unknown;
 }
 
-/** Of a union, the first of its possibilities stands for all. */
+/** Of a union, the first member is described. */
 function innermost(issue: z.core.$ZodIssue | undefined, above: readonly PropertyKey[]): Mismatch | undefined {
   if (!issue) return undefined;
   const path = [...above, ...issue.path];

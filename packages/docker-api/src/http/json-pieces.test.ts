@@ -1,11 +1,11 @@
-/** Large JSON answers: the bytes are JSON.stringify's, other work runs meanwhile, an unread answer waits. */
+/** Encoding of large JSON values in pieces. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jsonPieces, LazyList, LazyMap } from './json-pieces.ts';
 
 const joined = (value: unknown): string => [...jsonPieces(value)].join('');
 
-test('the pieces are what JSON.stringify gives', () => {
+test('the joined pieces equal the result of JSON.stringify', () => {
   const many = <T>(make: (index: number) => T): T[] => Array.from({ length: 200 }, (_, index) => make(index));
   const map = (make: (index: number) => unknown) => Object.fromEntries(many((index) => [`k"${index}`, make(index)]));
   const values: unknown[] = [
@@ -25,7 +25,7 @@ test('the pieces are what JSON.stringify gives', () => {
   for (const value of values) assert.equal(joined(value), JSON.stringify(value));
 });
 
-test('a lazy list makes each item when it is written', () => {
+test('a lazy list creates each item when it is written', () => {
   const made: number[] = [];
   const list = new LazyList([1, 2, 3], (item) => {
     made.push(item);

@@ -1,14 +1,14 @@
 /**
- * The text of JSON values in pieces, so that a value of any size is written without holding up the event loop. Joined,
- * the pieces are what JSON.stringify gives. Pure.
+ * Encodes JSON values in pieces, so that a value of any size is written without blocking the event loop. Joined, the
+ * pieces equal the result of JSON.stringify. Pure.
  */
 
-/** A collection with more members than this is taken apart; anything smaller is one piece. */
+/** Collections with more members than this are split; a smaller value is one piece. */
 const LARGE = 64;
-/** How deep a large collection is looked for: a network's containers, a usage's images. */
+/** Nesting down to which large collections are split: a network's containers, the images of a disk usage. */
 const DEPTH = 3;
 
-/** A list whose items are made when they are written. */
+/** A list whose items are created when they are written. */
 export class LazyList<T> implements Iterable<unknown> {
   readonly #items: readonly T[];
   readonly #translate: (item: T) => unknown;
@@ -23,7 +23,7 @@ export class LazyList<T> implements Iterable<unknown> {
   }
 }
 
-/** An object whose members are made when they are written. */
+/** An object whose members are created when they are written. */
 export class LazyMap<T> {
   readonly #items: readonly T[];
   readonly #translate: (item: T) => [key: string, value: unknown];

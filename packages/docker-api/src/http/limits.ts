@@ -1,21 +1,21 @@
 /** Bounds on what clients send, in time and size. Milliseconds and bytes. */
 
 export interface ApiLimits {
-  /** Of a TLS handshake, from the connection's first moment. */
+  /** Of a TLS handshake, counted from the connection. */
   handshakeMs: number;
-  /** Of a request's head, from its first byte, or from the connection's first moment. */
+  /** Of a request's head, counted from its first byte, or from the connection. */
   headersMs: number;
-  /** A connection that waits for its next request. */
+  /** Of a connection without a request. */
   keepAliveMs: number;
-  /** How often connections are checked for the two above. */
+  /** How often the two limits above are checked. */
   checkIntervalMs: number;
   headerBytes: number;
   headerCount: number;
-  /** Of a JSON body, until its end. */
+  /** Of a complete JSON body. */
   bodyMs: number;
-  /** Of an archive: without a byte, while the daemon waits for one. */
+  /** Of an archive: without a byte while the daemon is reading. */
   uploadIdleMs: number;
-  /** Open at once, for each listener. */
+  /** Open connections per listener. */
   tcpConnections: number;
   unixConnections: number;
 }
@@ -25,14 +25,14 @@ export const defaultLimits: Readonly<ApiLimits> = {
   headersMs: 20_000,
   keepAliveMs: 60_000,
   checkIntervalMs: 5_000,
-  /** X-Registry-Config holds the credentials of every registry a user has. */
+  /** X-Registry-Config holds the credentials of all registries of a user. */
   headerBytes: 256 * 1024,
   headerCount: 2_000,
-  /** A body this small arrives at once; a client that takes longer is not sending it. */
+  /** JSON bodies are small; a client that takes longer has stopped sending. */
   bodyMs: 30_000,
   uploadIdleMs: 600_000,
-  /** Over TCP strangers may connect: before a client is known it must not be able to take all descriptors. */
+  /** Any host may connect over TCP: unauthenticated clients must not exhaust the file descriptors. */
   tcpConnections: 1_024,
-  /** Every `logs -f`, attach and exec is one. */
+  /** Every `logs -f`, attach and exec needs one. */
   unixConnections: 16_384,
 };

@@ -1,6 +1,6 @@
 /**
- * Requests that a client sends on one connection without waiting for answers are served one after the other, as Go's
- * server does; while many wait, the connection is not read.
+ * Serves pipelined requests of a connection one after the other, like Go's server; while many wait, the connection is
+ * not read.
  */
 import type { Socket } from 'node:net';
 
@@ -16,7 +16,7 @@ interface Line {
 export class Pipeline {
   readonly #lines = new WeakMap<Socket, Line>();
 
-  /** Runs `serve` now or when the requests before it have been answered; `leave` must follow each, once. */
+  /** Runs `serve` once earlier requests of the connection are answered; call `leave` exactly once afterwards. */
   enter(socket: Socket, serve: () => void): void {
     const line = this.#lines.get(socket) ?? { serving: false, paused: false, waiting: [] };
     this.#lines.set(socket, line);
@@ -31,7 +31,7 @@ export class Pipeline {
     socket.pause();
   }
 
-  /** An answer on this connection is complete. */
+  /** The current response of this connection is complete. */
   leave(socket: Socket): void {
     const line = this.#lines.get(socket);
     if (!line) return;

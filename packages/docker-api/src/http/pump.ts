@@ -1,8 +1,8 @@
-/** Writing streams of values to a client no faster than it takes them, and stopping when it is gone. */
+/** Writes streams of values to a client with back-pressure, until the client disconnects. */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
-/** Writes one piece and waits while the client's buffer is full. False when the client has gone. */
+/** Writes one piece and waits while the buffer is full. False when the client has disconnected. */
 export async function writePiece(sink: Writable, piece: Uint8Array | string, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted || sink.destroyed || sink.writableEnded) return false;
   if (sink.write(piece)) return true;
@@ -10,12 +10,12 @@ export async function writePiece(sink: Writable, piece: Uint8Array | string, sig
     await once(sink, 'drain', { signal });
     return true;
   } catch {
-    // The only ways out of this wait are the client's going and an error of its connection, which end the same.
+    // Either the client has disconnected or its connection has failed: same result.
     return false;
   }
 }
 
-/** Writes each value as `encode` makes it; returns early when the client has gone. Errors of the source are thrown. */
+/** Writes each encoded value; returns early when the client has disconnected. Throws errors of the source. */
 export async function pump<T>(
   source: AsyncIterable<T>,
   sink: Writable,

@@ -1,17 +1,17 @@
-/** Query parameters as Docker reads them. Pure. */
+/** Parses query parameters as Docker does. Pure. */
 import { NetyardError } from '@netyard/core';
 import type { Filters } from '@netyard/engine';
 import { z } from 'zod';
 
 const falseWords = ['', '0', 'no', 'false', 'none'];
 
-/** Docker's booleans: all but a few words are true. */
+/** Docker's booleans: true except for a few values. */
 export function readBoolean(query: URLSearchParams, name: string, otherwise = false): boolean {
   const value = query.get(name);
   return value === null ? otherwise : !falseWords.includes(value.trim().toLowerCase());
 }
 
-/** Throws `invalid` for what is no whole number; undefined when absent or empty. */
+/** Throws `invalid` unless it is an integer; undefined when absent or empty. */
 export function readInteger(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
@@ -20,7 +20,7 @@ export function readInteger(query: URLSearchParams, name: string): number | unde
   return Number(value);
 }
 
-/** One side of a terminal: a number of 32 bits that must be there. Throws `invalid` with Docker's words. */
+/** Height or width of a terminal, a required 32-bit number. Throws `invalid` with Docker's message. */
 export function readTerminalSize(query: URLSearchParams): { rows: number; columns: number } {
   const side = (name: string, what: string): number => {
     const value = query.get(name) ?? '';
@@ -44,7 +44,7 @@ export function readTimestamp(query: URLSearchParams, name: string): bigint | un
   return value.startsWith('-') ? whole - fraction : whole + fraction;
 }
 
-/** `tail=all` or a number; a negative one means all, as with Docker. */
+/** `tail=all` or a number; a negative number means all, as in Docker. */
 export function readTail(query: URLSearchParams): number | undefined {
   const value = query.get('tail');
   if (value === null || value === '' || value === 'all' || !/^\d{1,15}$/.test(value)) return undefined;
@@ -55,8 +55,8 @@ const valuesSchema = z.union([z.array(z.string()), z.record(z.string(), z.boolea
 const filterSchema = z.union([z.record(z.string(), valuesSchema), z.null()]);
 
 /**
- * Both forms: `{"status":["running"]}` and the older `{"status":{"running":true}}`, in which the value `false` counts as
- * well, as in Docker. Throws `invalid`.
+ * Accepts `{"status":["running"]}` and the older `{"status":{"running":true}}`, in which Docker ignores whether the
+ * value is true or false. Throws `invalid`.
  */
 export function readFilters(query: URLSearchParams, name = 'filters'): Filters {
   const text = query.get(name);

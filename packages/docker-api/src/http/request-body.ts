@@ -1,29 +1,29 @@
 /**
- * What happens to the part of a request's body that no handler reads. The answer goes out at once; the rest is read and
- * discarded within bounds, so that the connection can carry the next request and a sender that is still writing finds
- * the answer instead of a broken pipe.
+ * Discards the part of a request's body that no handler reads. The response is sent at once; the rest of the body is
+ * read and discarded within limits, so that the connection can be reused and a client that is still sending reads the
+ * response instead of failing with a broken pipe.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { HttpError } from '../errors.ts';
 import { currentLimits } from './request-scope.ts';
 
-/** More than this announced and unread: the connection is not worth keeping. */
+/** With more than this announced and unread, the connection is closed instead. */
 const KEEP_BYTES = 1024 * 1024;
-/** Read and discarded at most; beyond it the sender is left to block. */
+/** At most this much is discarded; then the server stops reading and the sender blocks. */
 const DISCARD_BYTES = 16 * 1024 * 1024;
 const DISCARD_MS = 1_000;
 
 /**
- * The body as a stream that may be given up before its end without ending the connection, which still carries the
- * answer. Fails when the client goes away, or sends nothing for `uploadIdleMs` while its bytes are awaited.
+ * The body as a stream whose early end leaves the connection open for the response. Fails when the client disconnects,
+ * or sends nothing for `uploadIdleMs` while the handler is reading.
  */
 export function uploadOf(request: IncomingMessage): Readable {
   const body = new PassThrough();
-  // A reader gets the error from its read; without a reader it has no further consequence.
+  // A reader gets the error from its read; without a reader it can be ignored.
   body.on('error', () => {});
   const onGone = (): void => {
-    if (!request.complete) body.destroy(request.errored ?? new Error('the client went away while it was sending'));
+    if (!request.complete) body.destroy(request.errored ?? new Error('the client disconnected while it was sending'));
   };
   request.once('error', onGone).once('close', onGone);
   const idle = watchIdle(request, body, currentLimits().uploadIdleMs);
@@ -36,21 +36,21 @@ export function uploadOf(request: IncomingMessage): Readable {
   return request.pipe(body);
 }
 
-/** What waits in `body` is the reader's to take: only an empty body is the sender's doing. */
+/** If `body` has buffered data, the handler is slow; only an empty buffer means that the client is silent. */
 function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: number): NodeJS.Timeout {
   let received = request.socket.bytesRead;
   const check = (): void => {
     const isSilent = request.socket.bytesRead === received && body.readableLength === 0 && !request.complete;
     received = request.socket.bytesRead;
     if (isSilent)
-      body.destroy(new HttpError(408, `nothing of the request body came for ${milliseconds / 1000} seconds`));
+      body.destroy(new HttpError(408, `received no data of the request body for ${milliseconds / 1000} seconds`));
   };
   return setInterval(check, milliseconds).unref();
 }
 
 export type Rest = 'none' | 'some' | 'too much';
 
-/** How much of the body has not come in yet. */
+/** How much of the body has not been received. */
 export function restOf(request: IncomingMessage): Rest {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   const hasBody = encoding !== undefined || (length !== undefined && Number(length) > 0);
@@ -58,7 +58,7 @@ export function restOf(request: IncomingMessage): Rest {
   return length !== undefined && Number(length) > KEEP_BYTES ? 'too much' : 'some';
 }
 
-/** Reads and discards; true when the end of the body came within the bounds. */
+/** Reads and discards; true when the body ended within the limits. */
 export function discardRest(request: IncomingMessage): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   let discarded = 0;
@@ -79,7 +79,7 @@ export function discardRest(request: IncomingMessage): Promise<boolean> {
   return promise;
 }
 
-/** After the last byte of an answer: the rest of the body is discarded, or the connection ends. */
+/** After the response: discards the rest of the body, or ends the connection. */
 export function discardAfter(response: ServerResponse, request: IncomingMessage): void {
   response.once('finish', async () => {
     if (restOf(request) !== 'none' && !(await discardRest(request))) request.socket.destroy();

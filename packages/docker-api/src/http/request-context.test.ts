@@ -1,4 +1,4 @@
-/** Answers to clients that have gone. */
+/** Responses to clients that have disconnected. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { answerWith } from './request-context.ts';
 
-test('no timer holds the answer of a connection that is closed', async () => {
+test('no timer keeps the response of a closed connection in memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-exchange-'));
   const socketPath = join(folder, 'socket');
   const served = Promise.withResolvers<number>();

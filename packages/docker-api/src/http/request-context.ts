@@ -1,6 +1,6 @@
 /**
- * One request and the way to answer it, the same for ordinary requests and for those that ask to take the connection
- * over (`Upgrade: tcp`), which Node hands out without a response object.
+ * A request and how to answer it. The same for ordinary requests and for upgrades (`Upgrade: tcp`), for which Node
+ * creates no response object.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
@@ -13,20 +13,20 @@ import { acceptWebSocket } from './web-socket.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** How a handler answers. One of these is called, once. */
+/** How a handler answers: it calls one of these methods, once. */
 export interface Answer {
-  /** True when the head of an answer has gone out. */
+  /** True when the head of the response has been sent. */
   readonly started: boolean;
-  /** A whole answer. */
+  /** Sends a complete response. */
   send(status: number, headers: Headers, body: string): void;
-  /** The head goes out at once; the body is written piece by piece. */
+  /** Sends the head at once; the body is written to the result. */
   open(status: number, headers: Headers): Writable;
   /**
-   * Takes the connection over: both ways are raw from here on. The head, which goes out at once, is a 101 when the
-   * client asked for an upgrade and a 200 when it did not (old clients, curl).
+   * Hijacks the connection: both directions are raw bytes from here on. Sends the head at once, 101 when the client
+   * asked for an upgrade, otherwise 200 (old clients, curl).
    */
   hijack(contentType: string): Connection;
-  /** Takes the connection over as a WebSocket. Throws `invalid` when the request is not a handshake for one. */
+  /** Turns the connection into a WebSocket. Throws `invalid` unless the request is a WebSocket handshake. */
   webSocket(): Connection;
 }
 
@@ -36,14 +36,14 @@ export interface RequestContext {
   version: ApiVersion;
   params: Readonly<Record<string, string | undefined>>;
   query: URLSearchParams;
-  /** Aborted when the client has gone or all has been answered. */
+  /** Aborted when the client has disconnected or the response is complete. */
   signal: AbortSignal;
 }
 
-/** How long a complete answer waits for its client to read it: until then it occupies memory. */
+/** How long a client may take to read a complete response, which occupies memory until then. */
 export const UNREAD_ANSWER_MS = 300_000;
 
-/** Not for a response that is closed already: the timer would hold it, with its connection, for all that time. */
+/** A response that is closed already gets no timer: the timer would keep it and its connection in memory. */
 function endUnread(response: ServerResponse): void {
   const timer = setTimeout(() => response.destroy(), UNREAD_ANSWER_MS).unref();
   response.once('close', () => clearTimeout(timer));
@@ -64,7 +64,7 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
       begin(status, { ...headers, ...(parting ? { Connection: 'close' } : {}), ...lengthOf(status, body) });
       if (!response.closed) endUnread(response);
       const content = request.method === 'HEAD' ? '' : body;
-      if (parting) partSlowly(request, response, content);
+      if (parting) endAfterClient(request, response, content);
       else response.end(content);
     },
     open(status, headers) {
@@ -83,10 +83,10 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
 }
 
 /**
- * The client is still sending. If the connection ended at once it would find a broken pipe and never read the answer: it
- * gets the whole answer, and the connection ends when the client has gone or a moment later.
+ * Answers a client that is still sending. If the connection ended at once, the client would fail with a broken pipe and
+ * never read the response; the connection ends when the client has disconnected or a moment later.
  */
-function partSlowly(request: IncomingMessage, response: ServerResponse, content: string): void {
+function endAfterClient(request: IncomingMessage, response: ServerResponse, content: string): void {
   if (content === '') response.flushHeaders();
   else response.write(content);
   void discardRest(request).then(() => response.end());
@@ -126,7 +126,7 @@ export function answerUpgrade(request: IncomingMessage, connection: Duplex, comm
   };
 }
 
-/** Discards what the client still sends, and ends the connection when the client does not. */
+/** Discards further input, and ends the connection after a while if the client does not. */
 function endWithin(connection: Duplex, milliseconds: number): void {
   connection.resume();
   const timer = setTimeout(() => connection.destroy(), milliseconds);

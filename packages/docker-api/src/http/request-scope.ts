@@ -1,6 +1,6 @@
 /**
- * Which request a piece of code runs for. An exception that no handler caught (thrown in a timer, an event listener, a
- * stream without an owner) still carries it, and then ends that request instead of the daemon.
+ * Records which request code runs for (AsyncLocalStorage), so that an uncaught exception of a timer, an event listener
+ * or a stream fails that request instead of the daemon.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ApiLimits, defaultLimits } from './limits.ts';
@@ -9,7 +9,7 @@ export interface RequestScope {
   method: string;
   url: string;
   limits: ApiLimits;
-  /** Answers with an error, or ends the connection when an answer has begun. */
+  /** Answers with an error, or ends the connection when a response has begun. */
   fail(error: unknown): void;
 }
 
@@ -17,12 +17,12 @@ const scopes = new AsyncLocalStorage<RequestScope>();
 
 export const withRequestScope = (scope: RequestScope, work: () => void): void => scopes.run(scope, work);
 
-/** Of the server that the current request came to. */
+/** Limits of the server that received the current request. */
 export const currentLimits = (): ApiLimits => scopes.getStore()?.limits ?? defaultLimits;
 
 /**
- * For `uncaughtException` and `unhandledRejection`: fails the request that the exception belongs to. False when it
- * belongs to none.
+ * For `uncaughtException` and `unhandledRejection`: fails the request that the exception belongs to. False if it belongs
+ * to none.
  */
 export function failCurrentRequest(error: unknown): boolean {
   const scope = scopes.getStore();

@@ -1,7 +1,6 @@
 /**
- * Finds the handler of a request: version prefix, then Docker's paths through find-my-way. References with slashes
- * (`registry/path/image:tag`, `parent/alias`) stand in the middle of Docker's paths; they are folded into one segment
- * before the router sees them.
+ * Finds the handler of a request: version prefix, then Docker's paths by find-my-way. References with slashes
+ * (`registry/path/image:tag`, `parent/alias`) in the middle of Docker's paths are escaped into one segment first.
  */
 import type { IncomingMessage } from 'node:http';
 import { NetyardError } from '@netyard/core';
@@ -46,7 +45,7 @@ export function foldReference(method: string, path: string): string {
 }
 
 export function openRouter(routes: readonly Route[]): Router {
-  // The handlers find-my-way would call are not used: the match's store carries ours.
+  // find-my-way's own handlers are not used: the match's store holds ours.
   const table = findMyWay({ maxParamLength: 16_384, caseSensitive: true });
   for (const { method, path, handler } of routes) table.on(method, path, ignore, { handler });
   return {
@@ -73,7 +72,7 @@ function methodOf(request: IncomingMessage): Method {
 
 function ignore(): void {}
 
-/** No value has a use for NUL, and no system call takes it: it is refused here, once for all. */
+/** NUL is invalid in every parameter, and no system call accepts it: rejected here once for all routes. */
 function parseQuery(text: string): URLSearchParams {
   const query = new URLSearchParams(text);
   for (const [name, value] of query)

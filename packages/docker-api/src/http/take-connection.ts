@@ -1,6 +1,6 @@
 /**
- * Takes a connection away from Node's HTTP server: attach and exec from clients that do not ask for an upgrade in the
- * way HTTP defines it (`Connection: Upgrade`). Docker answers all of them and goes on with raw bytes.
+ * Hijacks a connection of Node's HTTP server for attach and exec when the client does not request an upgrade as HTTP
+ * defines it (`Connection: Upgrade`). Docker answers all of them and continues with raw bytes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 
 const rawStream = 'application/vnd.docker.raw-stream';
 
-/** Answers at once; 101 when the request has an Upgrade header, the only one that Docker checks. */
+/** Answers at once; 101 if the request has an Upgrade header, the only header that Docker checks. */
 export function takeConnection(
   request: IncomingMessage,
   response: ServerResponse,
@@ -21,15 +21,15 @@ export function takeConnection(
   const lines = Object.entries({ ...headers, ...more }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
   socket.setTimeout(0);
-  response.on('error', () => undefined); // nothing is written to it: its `close` reports that the client has gone
+  response.on('error', () => undefined); // unused from here on: its `close` reports that the client has disconnected
   return { input: request.complete ? rawInput(socket) : request, output: socket };
 }
 
-/** The parser stays with the connection, but gets no more of its bytes. */
+/** The parser stays attached to the connection, but receives no more bytes. */
 function rawInput(socket: Socket): Readable {
   const input = new PassThrough();
   socket.removeAllListeners('data').removeAllListeners('end');
-  // Listening for data takes the connection's bytes back from the parser.
+  // A `data` listener diverts the connection's bytes from the parser.
   socket.on('data', (chunk: Buffer) => {
     if (!input.write(chunk)) socket.pause();
   });

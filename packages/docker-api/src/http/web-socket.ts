@@ -1,6 +1,6 @@
 /**
- * WebSocket connections (RFC 6455) for `attach/ws`: the check of the handshake, and a message stream behind the same
- * interface as a hijacked connection.
+ * WebSocket connections (RFC 6455) for `attach/ws`: checks the handshake and offers messages through the same interface
+ * as a hijacked connection.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,9 +8,9 @@ import { NetyardError } from '@netyard/core';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Connection } from './connection.ts';
 
-/** Input arrives in messages; a longer one closes the connection with status 1009. */
+/** A longer message from the client closes the connection with status 1009. */
 const MAXIMUM_MESSAGE_BYTES = 1024 * 1024;
-/** Output that waits in memory for a slow client. */
+/** Output buffered for a slow client. */
 const OUTPUT_BUFFER_BYTES = 256 * 1024;
 
 const acceptor = new WebSocketServer({
@@ -20,12 +20,12 @@ const acceptor = new WebSocketServer({
   maxPayload: MAXIMUM_MESSAGE_BYTES,
 });
 
-// With a listener the library does not answer a bad handshake itself.
+// With this listener the library does not answer a bad handshake itself.
 acceptor.on('wsClientError', () => {});
 
 type Handshake = Pick<IncomingMessage, 'method' | 'headers'>;
 
-/** True for a request that asks for this protocol. Pure. */
+/** True for a request to upgrade to WebSocket. Pure. */
 export const asksForWebSocket = ({ method, headers }: Handshake): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 
@@ -46,14 +46,14 @@ const hasToken = (list: string | undefined, token: string): boolean =>
   (list ?? '').split(',').some((item) => item.trim().toLowerCase() === token);
 
 /**
- * Answers the handshake, which `checkHandshake` has accepted. Each write becomes one message, binary for bytes and text
- * for strings. Writes wait while the client does not read; the socket is not read while nobody takes the input.
+ * Answers a handshake that `checkHandshake` has accepted. Each write becomes one message, binary for bytes and text for
+ * strings. Back-pressure works both ways: writes wait for the client, and the socket is not read while input is unread.
  */
 export function acceptWebSocket(request: IncomingMessage, connection: Duplex): Connection {
   let stream: Duplex | undefined;
   acceptor.handleUpgrade(request, connection, Buffer.alloc(0), (socket) => {
     stream = createWebSocketStream(socket, { writableHighWaterMark: OUTPUT_BUFFER_BYTES, decodeStrings: false });
-    // A violation of the protocol ends the connection; its `close` is what the request is notified of.
+    // A protocol violation ends the connection; the request is notified by its `close`.
     stream.on('error', () => connection.destroy());
   });
   if (stream) return { input: stream, output: stream };

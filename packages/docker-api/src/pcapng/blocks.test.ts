@@ -10,15 +10,15 @@ import {
   type InterfaceDescription,
 } from './blocks.ts';
 
-/** Reads a file back by the draft's words: blocks with their options, and nothing that this encoder does not write. */
+/** Decodes blocks and options as the draft defines them; fails for anything that this encoder does not write. */
 function decode(file: Buffer): { type: number; fixed: Buffer; options: Map<number, Buffer[]>; data: Buffer }[] {
   const fixedLengths: Record<number, number> = { 168627466: 16, 1: 8, 4: 0, 5: 12, 6: 20 };
   const blocks = [];
   for (let offset = 0; offset < file.length; ) {
     const type = file.readUInt32LE(offset);
     const length = file.readUInt32LE(offset + 4);
-    assert.equal(length % 4, 0, 'blocks are of whole words');
-    assert.equal(file.readUInt32LE(offset + length - 4), length, 'the length stands at both ends');
+    assert.equal(length % 4, 0, 'block lengths are multiples of 4');
+    assert.equal(file.readUInt32LE(offset + length - 4), length, 'the length is at both ends');
     const body = file.subarray(offset + 8, offset + length - 4);
     const fixedLength = fixedLengths[type];
     assert.ok(fixedLength !== undefined, `block ${type}`);
@@ -41,7 +41,7 @@ function decodeOptions(bytes: Buffer): Map<number, Buffer[]> {
     const code = bytes.readUInt16LE(offset);
     const length = bytes.readUInt16LE(offset + 2);
     if (code === 0) {
-      assert.deepEqual([length, offset + 4], [0, bytes.length], 'the end stands at the end');
+      assert.deepEqual([length, offset + 4], [0, bytes.length], 'the end marker is last');
       break;
     }
     options.set(code, [...(options.get(code) ?? []), bytes.subarray(offset + 4, offset + 4 + length)]);
@@ -69,7 +69,7 @@ const link: InterfaceDescription = {
 const text = (options: Map<number, Buffer[]> | undefined, code: number): string | undefined =>
   options?.get(code)?.[0]?.toString();
 
-test('the section and its interface: texts, addresses, filter, nanoseconds', () => {
+test('the section and interface blocks carry texts, addresses, filter and time resolution', () => {
   const [head, face] = decode(Buffer.concat([encodeSection(section), encodeInterface(link)]));
   assert.equal(head?.fixed.toString('hex'), '4d3c2b1a01000000ffffffffffffffff');
   assert.deepEqual(
@@ -85,14 +85,14 @@ test('the section and its interface: texts, addresses, filter, nanoseconds', () 
   assert.equal(text(face?.options, 11), '\0icmp');
 });
 
-test('what is not known is left out', () => {
+test('unknown values are omitted', () => {
   const bare = { ...link, description: '', addresses: [], mac: '', filter: '', os: '' };
   const [face] = decode(encodeInterface(bare));
   assert.deepEqual([...(face?.options.keys() ?? [])], [2, 9]);
   assert.equal(encodeNames([]).length, 0);
 });
 
-test('names of addresses', () => {
+test('the name block maps addresses to names', () => {
   const names = [
     { address: '172.17.0.2', name: 'web' },
     { address: 'fd00::2', name: 'web6' },
@@ -102,7 +102,7 @@ test('names of addresses', () => {
   assert.equal(block?.options.get(2)?.[0]?.subarray(16).toString(), 'web6\0');
 });
 
-test('packets: times, both lengths, padding', () => {
+test('packet blocks carry time, both lengths and padding', () => {
   const data = Uint8Array.of(1, 2, 3, 4, 5);
   const packets = [
     { seconds: 1_764_000_000, nanoseconds: 999_999_999, originalLength: 1500, data },
@@ -118,7 +118,7 @@ test('packets: times, both lengths, padding', () => {
   assert.equal(second?.data.length, 0);
 });
 
-test('statistics at the end, and why it came unasked', () => {
+test('the statistics block carries counters and the reason for an unexpected end', () => {
   const counts = { start: 1n << 40n, end: (1n << 40n) + 7n, captured: 3, received: 5, dropped: 2 };
   const [block] = decode(encodeStatistics({ ...counts, comment: 'gone' }));
   const number = (code: number): bigint | undefined => block?.options.get(code)?.[0]?.readBigUInt64LE(0);

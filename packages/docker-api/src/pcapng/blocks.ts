@@ -1,14 +1,14 @@
 /**
- * Blocks of the PCAP Next Generation capture file format (draft-ietf-opsawg-pcapng): one section, one interface,
- * packets with times in nanoseconds, statistics. Little endian throughout, which the section's head tells. Pure.
+ * Encodes blocks of the PCAP Next Generation capture file format (draft-ietf-opsawg-pcapng): one section, one interface,
+ * packets with timestamps in nanoseconds, statistics. Little endian, as the section's byte-order magic states. Pure.
  */
 import { ipToBytes, parseIp, parsePrefix } from '@netyard/core';
 
 export interface Packet {
   seconds: number;
-  /** Of that second. */
+  /** Within that second. */
   nanoseconds: number;
-  /** Of the packet itself; `data` may be less. */
+  /** Length on the wire; `data` may be shorter. */
   originalLength: number;
   data: Uint8Array;
 }
@@ -28,9 +28,9 @@ export interface InterfaceDescription {
   description: string;
   /** Addresses with prefix length. */
   addresses: readonly string[];
-  /** `02:42:ac:11:00:02`; '' where the link has none. */
+  /** `02:42:ac:11:00:02`; '' for an interface without one. */
   mac: string;
-  /** Expression of pcap-filter(7); '' for none. */
+  /** pcap-filter(7) expression; '' for none. */
   filter: string;
   os: string;
 }
@@ -40,10 +40,10 @@ export interface InterfaceStatistics {
   start: bigint;
   end: bigint;
   captured: number;
-  /** Passed by the filter; `dropped` of them by the system, because nobody took them in time. */
+  /** Packets that passed the filter; the kernel dropped `dropped` of them because its buffer was full. */
   received: number;
   dropped: number;
-  /** Why the capture ended, when it was not asked to. */
+  /** Why the capture ended, unless the client stopped it. */
   comment?: string;
 }
 
@@ -60,12 +60,12 @@ const sectionOptions = { hardware: 2, os: 3, application: 4 };
 const interfaceOptions = { name: 2, description: 3, ipv4: 4, ipv6: 5, mac: 6, resolution: 9, filter: 11, os: 12 };
 const statisticsOptions = { start: 2, end: 3, accepted: 6, dropped: 7, delivered: 8 };
 const nameRecords = { ipv4: 1, ipv6: 2 };
-/** if_tsresol: ten to the power of minus this. */
+/** if_tsresol: a power of ten, negated. */
 const nanoseconds = 9;
-/** if_filter begins with what kind it is: an expression of libpcap's. */
+/** First byte of if_filter: the rest is a libpcap expression. */
 const filterExpression = 0;
 
-/** Lengths are in 16 bits. */
+/** Lengths have 16 bits. */
 const longestOption = 65535;
 const padded = (length: number): number => (length + 3) & ~3;
 
@@ -75,7 +75,7 @@ interface Option {
 }
 
 const bytesOption = (code: number, value: Uint8Array): Option => ({ code, value: value.subarray(0, longestOption) });
-/** Texts that are empty are left out. */
+/** Empty texts are omitted. */
 const textOption = (code: number, text: string): Option[] =>
   text === '' ? [] : [bytesOption(code, Buffer.from(text))];
 
@@ -97,7 +97,7 @@ function writeTime(bytes: Buffer, offset: number, time: bigint): void {
   bytes.writeUInt32LE(Number(time & 0xffffffffn), offset + 4);
 }
 
-/** Options, and records of names, which look the same: code, length, value, padding to 32 bits; then their end. */
+/** Options and name records, which share a format: code, length, value, padding to 32 bits; then an end marker. */
 function encodeOptions(options: readonly Option[]): Buffer {
   if (options.length === 0) return Buffer.alloc(0);
   const end: Option = { code: endOfOptions, value: new Uint8Array() };
@@ -166,7 +166,7 @@ function addressOption(text: string): Option {
   return bytesOption(interfaceOptions.ipv4, Buffer.concat([address, mask]));
 }
 
-/** Name Resolution Block: what addresses are called. Empty without names. */
+/** Name Resolution Block: names of addresses. Empty without names. */
 export function encodeNames(names: readonly { address: string; name: string }[]): Buffer {
   const records = names.map(({ address, name }) => {
     const ip = parseIp(address);
@@ -178,7 +178,7 @@ export function encodeNames(names: readonly { address: string; name: string }[])
 
 const packetOverhead = 32;
 
-/** Enhanced Packet Blocks of the section's only interface, in one piece. */
+/** Enhanced Packet Blocks of the section's only interface, in one buffer. */
 export function encodePackets(packets: readonly Packet[]): Buffer {
   const total = packets.reduce((sum, { data }) => sum + packetOverhead + padded(data.length), 0);
   const bytes = Buffer.alloc(total);

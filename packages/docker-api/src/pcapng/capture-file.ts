@@ -1,4 +1,4 @@
-/** A capture as a pcapng file, piece by piece: what was captured on, packets as they come, and at the end the counts. */
+/** Encodes a capture as a pcapng file: interface, packets as they arrive, statistics at the end. */
 import { type Clock, messageOf, shortId } from '@netyard/core';
 import type { CaptureInterface, CaptureSession } from '@netyard/network';
 import { encodeInterface, encodeNames, encodePackets, encodeSection, encodeStatistics } from './blocks.ts';
@@ -14,7 +14,7 @@ export interface CaptureFacts {
   machine: string;
 }
 
-/** What ends the capture unasked (its link went away) is told in the last block's comment. */
+/** If the capture ends by itself (its interface was deleted), the last block's comment says why. */
 export async function* captureFile(
   session: CaptureSession,
   filter: string,

@@ -1,7 +1,7 @@
 /**
- * Netyard's own route for captures. By GET it streams until the client goes away: `curl -N … | wireshark -k -i -`.
- * By POST with `Upgrade: tcp` the end of the client's input ends the capture, and its counts still arrive. A target on a
- * peer is captured by the peer's daemon; what it sends is passed on as it is.
+ * Netyard's own route for packet captures. GET streams until the client disconnects: `curl -N … | wireshark -k -i -`.
+ * With POST and `Upgrade: tcp`, the end of the client's input stops the capture, and its statistics still arrive. A
+ * target on a peer is captured by the peer's daemon; its stream is forwarded unchanged.
  */
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
@@ -12,14 +12,14 @@ import type { RequestContext } from '../http/request-context.ts';
 import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { captureFile, pcapngType } from '../pcapng/capture-file.ts';
-import { closeGently } from '../stream/hijack.ts';
+import { closeGracefully } from '../stream/hijack.ts';
 
-/** A client that vanished without a word is noticed by probes. */
+/** TCP keep-alive detects a client that vanished without closing the connection. */
 const PROBE_MS = 10_000;
 
 interface RunningCapture {
   file: AsyncIterable<Uint8Array>;
-  /** Soon: what was captured up to now is still in the file. */
+  /** Ends the capture soon; the file still gets what was captured so far. */
   stop(): void;
 }
 
@@ -40,7 +40,7 @@ export function captureRoutes(options: ApiOptions): Route[] {
       try {
         await pump(file, connection.output, unchanged, exchange.signal);
       } finally {
-        closeGently(connection);
+        closeGracefully(connection);
       }
     }),
   ];
@@ -74,7 +74,7 @@ interface RemoteTarget {
   target: string;
 }
 
-/** `PEER/NAME`; whatever else has a slash is a target on this host. */
+/** Finds the peer of `PEER/NAME`; any other target with a slash is on this host. */
 async function findPeer({ networks }: ApiOptions, target: string): Promise<RemoteTarget | undefined> {
   const [, name, rest] = /^([^/]+)\/(.+)$/s.exec(target) ?? [];
   if (name === undefined || rest === undefined) return undefined;
@@ -97,9 +97,9 @@ async function onPeer(
   if (!api) {
     const ask = `netyard -H tcp://${address}:2376 --tlsverify capture ${target}`;
     const hint = {
-      cluster: `ask its own daemon: ${ask}`,
-      request: `write it down with one: netyard peer add ${name} … --api https://${address}:2376 --api-ca … --api-cert … --api-key …`,
-      config: `give it one in the daemon's configuration, or ask its own daemon: ${ask}`,
+      cluster: `capture through the peer's own daemon: ${ask}`,
+      request: `add it with an API: netyard peer add ${name} … --api https://${address}:2376 --api-ca … --api-cert … --api-key …`,
+      config: `add its API to the daemon's configuration, or capture through the peer's own daemon: ${ask}`,
     };
     throw new NetyardError('conflict', `peer ${name} has no API to capture through`, { hint: hint[peer.origin] });
   }
@@ -108,7 +108,7 @@ async function onPeer(
   return { file: untilBroken(stream), stop: () => stream.end() };
 }
 
-/** A connection that breaks ends the file; its last block is missing then, and tells. */
+/** A broken connection ends the file; the missing last block shows that it is incomplete. */
 async function* untilBroken(stream: Readable): AsyncGenerator<Uint8Array> {
   try {
     yield* stream as AsyncIterable<Uint8Array>;
@@ -124,12 +124,12 @@ function whenGone(signal: AbortSignal, end: () => void): void {
 
 function readRequest(query: URLSearchParams): CaptureRequest {
   const text = (name: string): string | undefined => query.get(name) || undefined;
-  const wanted = {
+  const options = {
     link: text('link'),
     filter: text('filter'),
     snapLength: readInteger(query, 'snapLength'),
     count: readInteger(query, 'count'),
   };
-  const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { target: query.get('target') ?? '', ...given };
 }

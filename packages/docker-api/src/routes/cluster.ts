@@ -1,4 +1,4 @@
-/** Netyard's own routes for the cluster that this host is a member of. */
+/** Netyard's own routes for the cluster of which this host is a member. */
 import type { ClusterReleaseResponse } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ const releaseSchema = z.object({ Host: z.string().min(1) });
 export function clusterRoutes({ cluster, networks }: ApiOptions): Route[] {
   const member = (): ClusterAdapter => {
     if (cluster) return cluster;
-    throw new NetyardError('conflict', 'this daemon is no member of a cluster', {
+    throw new NetyardError('conflict', 'this daemon is not a member of a cluster', {
       hint: 'start it with --cluster etcd://HOST',
     });
   };
@@ -23,8 +23,8 @@ export function clusterRoutes({ cluster, networks }: ApiOptions): Route[] {
       sendJson(exchange, 200, translateCluster(member()));
     }),
     route('GET', '/netyard/v1/cluster/hosts', async (exchange) => {
-      const door = member();
-      sendJson(exchange, 200, translateClusterHosts(door, await networks.peers()));
+      const adapter = member();
+      sendJson(exchange, 200, translateClusterHosts(adapter, await networks.peers()));
     }),
     route('POST', '/netyard/v1/cluster/leave', async (exchange) => {
       await member().leave();

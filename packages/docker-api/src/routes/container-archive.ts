@@ -1,4 +1,4 @@
-/** Docker's routes for files of containers: `docker cp` and `docker export`. */
+/** Docker's routes for a container's files: `docker cp` and `docker export`. */
 import { pipeline } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
 import { readBoolean } from '../http/query.ts';
@@ -38,7 +38,7 @@ function readPath({ query }: RequestContext): string {
   return path;
 }
 
-/** A stream that breaks half-way breaks the connection: the client must not take half an archive for a whole one. */
+/** An error in the stream breaks the connection, so that the client does not mistake half an archive for a whole one. */
 export async function sendTar(
   { answer, signal }: RequestContext,
   stream: NodeJS.ReadableStream,

@@ -1,4 +1,4 @@
-/** Docker's routes for containers that go on for as long as the client or the container likes. */
+/** Docker's long-lived container routes: attach, logs, wait, stats. */
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
@@ -27,7 +27,7 @@ export function containerStreamRoutes(options: ApiOptions): Route[] {
   ];
 }
 
-/** Content types told apart since 1.42. */
+/** Since 1.42 there are two content types. */
 export function streamType({ version }: RequestContext, tty: boolean): string {
   return !tty && speaks(version, 42) ? multiplexedStream : rawStream;
 }
@@ -49,7 +49,7 @@ function attach({ engine }: ApiOptions): Handler {
   };
 }
 
-/** Output without framing, whatever the container's terminal. Clients before 1.42 get every stream, before 1.28 text. */
+/** Unframed output, with or without a terminal. Clients before 1.42 get every stream, before 1.28 as text. */
 function attachWebSocket({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { request, query, signal, answer, version } = exchange;
@@ -71,13 +71,13 @@ function attachWebSocket({ engine }: ApiOptions): Handler {
   };
 }
 
-/** A character that is split between two chunks goes out with the second. */
+/** A character that two chunks split is sent with the second. */
 function textEncoding(): EncodeChunk {
   const decoder = new StringDecoder();
   return ({ data }) => decoder.write(Buffer.from(data));
 }
 
-/** Docker refuses an attach in plain text, not in JSON. Undefined when it was refused. */
+/** Docker rejects an attach in plain text, not in JSON. Undefined when it was rejected. */
 async function refusedAsText<T>(exchange: RequestContext, work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -113,7 +113,7 @@ function logs({ engine }: ApiOptions): Handler {
 
 const conditions = ['not-running', 'next-exit', 'removed'] as const;
 
-/** The head goes out as soon as the wait is in place: `docker run` starts the container when it has seen it. */
+/** Sends the head once the wait is registered: `docker run` starts the container after reading it. */
 function wait({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, signal, answer, version } = exchange;
@@ -154,12 +154,12 @@ function stats({ engine }: ApiOptions): Handler {
   };
 }
 
-/** False when the client has gone meanwhile. */
+/** False when the client has disconnected meanwhile. */
 async function pauseBetweenReadings(signal: AbortSignal): Promise<boolean> {
   return await sleep(STATS_INTERVAL_MS, true, { signal }).catch(() => false);
 }
 
-/** A container that is removed while it is watched ends the stream; that is no failure. */
+/** Removing the container ends the stream without an error. */
 async function readUnlessRemoved(read: () => Promise<ContainerStats>): Promise<ContainerStats | undefined> {
   try {
     return await read();

@@ -1,4 +1,4 @@
-/** Docker's routes for containers that answer with one JSON value or nothing. */
+/** Docker's container routes that answer with one JSON value or nothing. */
 import { containerUpdate } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
@@ -19,7 +19,7 @@ import { reference } from './reference.ts';
 
 export function containerRoutes(options: ApiOptions): Route[] {
   const { containers } = options.engine;
-  /** Verbs that take a container and answer with nothing. */
+  /** Actions on a container with an empty response. */
   const verb = (name: string, work: (ref: string, exchange: RequestContext) => Promise<void>): Route =>
     route('POST', `/containers/:id/${name}`, async (exchange) => {
       await work(reference(exchange, 'id'), exchange);
@@ -107,7 +107,7 @@ function create({ engine, info }: ApiOptions): Handler {
   };
 }
 
-/** `?dryRun=1`: what starting would do to the kernel's network, in shell words; nothing is done. */
+/** `?dryRun=1` changes nothing and answers with the network operations of a start, as shell commands. */
 function start({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query } = exchange;
@@ -122,7 +122,7 @@ function start({ engine, networks, shell }: ApiOptions): Handler {
   };
 }
 
-/** `?dryRun=1` as above, here and for DELETE. */
+/** `?dryRun=1` as above, also for DELETE. */
 function stop({ engine: { containers }, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const ref = reference(exchange, 'id');

@@ -1,4 +1,4 @@
-/** Docker's routes for further processes in a running container. */
+/** Docker's routes for exec: further processes in a running container. */
 import { execCreate, execStart } from '@netyard/api-types';
 import { messageOf } from '@netyard/core';
 import { readJson, readOptionalJson } from '../http/body.ts';
@@ -10,7 +10,7 @@ import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { acceptFields } from '../schemas/accept-fields.ts';
 import { execCreateSchema, execStartSchema } from '../schemas/bodies.ts';
-import { closeGently, serveAttachment } from '../stream/hijack.ts';
+import { closeGracefully, serveAttachment } from '../stream/hijack.ts';
 import { encodeFrame } from '../stream/stdcopy.ts';
 import { translateExecCreate, translateExecInspect } from '../translate/exec.ts';
 import { streamType } from './container-streams.ts';
@@ -54,7 +54,7 @@ function start({ engine }: ApiOptions): Handler {
       return sendEmpty(exchange, 200);
     }
     await engine.exec.checkStart(id);
-    // The head precedes the start: output must never reach a client in the packet that its header parser reads.
+    // The head is sent before the start: some clients lose output that arrives in the same read as the head.
     const connection = answer.hijack(streamType(exchange, body.Tty));
     try {
       const attachment = await engine.exec.start(id, options);
@@ -65,9 +65,9 @@ function start({ engine }: ApiOptions): Handler {
   };
 }
 
-/** As in Docker, the message is part of the stream; the exit code (126 or 127) is found by inspecting. */
+/** As in Docker, the stream carries the message, and inspect has the exit code (126 or 127). */
 function writeFailure(connection: Connection, error: unknown, tty: boolean): void {
   const data = Buffer.from(`${messageOf(error)}\r\n`);
   if (connection.output.writable) connection.output.write(tty ? data : encodeFrame({ stream: 'stdout', data }));
-  closeGently(connection);
+  closeGracefully(connection);
 }

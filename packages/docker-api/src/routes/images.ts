@@ -60,7 +60,7 @@ function list({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { query } = exchange;
     const filters = new Map(readFilters(query));
-    // Before 1.41 there was a parameter of its own.
+    // API versions before 1.41 have a separate parameter.
     const old = query.get('filter');
     if (old) filters.set('reference', [...(filters.get('reference') ?? []), old]);
     const found = await engine.images.list({
@@ -107,7 +107,7 @@ function registryRoutes(options: ApiOptions): Route[] {
   ];
 }
 
-/** The server's name comes as the CLI keeps it: `https://index.docker.io/v1/`, `registry:5000`. */
+/** The CLI sends the server's name as in its config file: `https://index.docker.io/v1/`, `registry:5000`. */
 function logIn({ login }: ApiOptions): Handler {
   return async (exchange) => {
     const credentials = translateCredentials(await readJson(exchange.request, credentialsSchema));
@@ -140,7 +140,7 @@ async function* withHint(
   }
 }
 
-/** The tutorial's `docker run -it nginx-1 bash`: a container's name where an image belongs. */
+/** Adds a hint when the image reference is the name of a container: `docker run -it nginx-1 bash`. */
 async function hintAtContainer(
   containers: ApiOptions['engine']['containers'],
   image: string,
@@ -150,17 +150,17 @@ async function hintAtContainer(
   try {
     await containers.inspect(name, { size: false });
   } catch {
-    return error; // no such container either: the first error says it all
+    return error; // not a container either
   }
-  const hint = `${name} is a container; for a command in it: \`docker exec -it ${name} bash\``;
+  const hint = `${name} is a container; run a command in it with \`docker exec -it ${name} bash\``;
   return new NetyardError(error.code, error.message, { hint, cause: error });
 }
 
 async function importImage({ engine }: ApiOptions, exchange: RequestContext): Promise<void> {
   const { query, request } = exchange;
   if (query.get('fromSrc') !== '-')
-    throw new NetyardError('not-implemented', 'Netyard imports archives that are sent to it, not from a URL', {
-      hint: 'fetch the archive first and give it as a file',
+    throw new NetyardError('not-implemented', 'Netyard does not import images from a URL', {
+      hint: 'download the archive and import the file',
     });
   const platform = query.get('platform') ?? '';
   const source = engine.images.import(uploadOf(request), {
@@ -173,7 +173,7 @@ async function importImage({ engine }: ApiOptions, exchange: RequestContext): Pr
   await serveProgress(exchange, source);
 }
 
-/** What Docker has and Netyard has not says so, rather than `page not found`. */
+/** Routes of Docker that Netyard does not implement answer so, rather than with `page not found`. */
 function absentRoutes(): Route[] {
   const absent = (what: string, hint: string): Handler => {
     return () => {
@@ -182,16 +182,16 @@ function absentRoutes(): Route[] {
   };
   const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
   return [
-    // The docker CLI listens to an answer only when its context has been taken.
+    // The docker CLI reads the response only after it has sent the whole build context.
     route('POST', '/build', async (exchange) => {
       await finished(exchange.request.resume());
       await absent('build images', build)(exchange);
     }),
-    // `docker system prune` asks for it: there is no build cache, so nothing of it goes.
+    // `docker system prune` calls it. There is no build cache.
     route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     route('POST', '/session', absent('build images', build)),
-    route('POST', '/commit', absent('make images from containers', 'use `docker export` and `docker import`')),
-    route('GET', '/images/search', absent('search registries', 'use the page of the registry itself')),
+    route('POST', '/commit', absent('create images from containers', 'use `docker export` and `docker import`')),
+    route('GET', '/images/search', absent('search registries', 'search on the website of the registry')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
   ];
 }

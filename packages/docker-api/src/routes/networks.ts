@@ -49,7 +49,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
   ];
 }
 
-/** `?dryRun=1`: what connecting would do, in shell words; nothing is done. */
+/** `?dryRun=1` changes nothing and answers with the operations of connecting, as shell commands. */
 function connect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;

@@ -1,4 +1,4 @@
-/** Netyard's own routes: the glass box and clean-up. */
+/** Netyard's own routes: explain, topology and clean-up. */
 
 import { sendJson } from '../http/json-answer.ts';
 import { readBoolean } from '../http/query.ts';

@@ -1,4 +1,4 @@
-/** Netyard's own routes for peers: other hosts whose containers reach ours. */
+/** Netyard's own routes for peers: remote hosts whose containers and ours reach each other. */
 import { z } from 'zod';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';

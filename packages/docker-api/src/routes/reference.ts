@@ -1,4 +1,4 @@
-/** The reference in a path: a name, an id or a prefix of one. */
+/** Reads the reference in a path: a name, an id or a prefix of an id. */
 import { NetyardError } from '@netyard/core';
 import type { RequestContext } from '../http/request-context.ts';
 

@@ -1,4 +1,4 @@
-/** Swarm and plugins, which Netyard has not: its answers are those of a Docker that uses neither. */
+/** Routes of Swarm and plugins, which Netyard does not have: they answer like a Docker that uses neither. */
 import { NetyardError } from '@netyard/core';
 import { sendJson } from '../http/json-answer.ts';
 import type { RequestContext } from '../http/request-context.ts';
@@ -58,12 +58,12 @@ function refuse(code: 'unavailable' | 'conflict', message: string): Handler {
 }
 
 function noSwarm(): never {
-  const hint = 'each host runs by itself; `netyard peer` joins the networks of several';
+  const hint = 'connect the networks of several hosts with `netyard peer`';
   throw new NetyardError('not-implemented', 'Netyard does not have Swarm', { hint });
 }
 
 function noPlugins(): never {
-  const hint = 'its drivers are built in: `docker info` lists them';
+  const hint = 'use a built-in driver: `docker info` lists them';
   throw new NetyardError('not-implemented', 'Netyard does not have plugins', { hint });
 }
 

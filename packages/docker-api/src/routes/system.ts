@@ -1,4 +1,4 @@
-/** Docker's routes about the daemon itself. */
+/** Docker's routes for the daemon itself. */
 import { systemClock } from '@netyard/core';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
@@ -12,7 +12,7 @@ import { translateImageSummary } from '../translate/image.ts';
 import { translateInfo, translateVersion } from '../translate/info.ts';
 import { translateVolume } from '../translate/volume.ts';
 
-/** Builder-Version 1 keeps the docker CLI from asking for buildkit, which is not here. */
+/** Builder-Version 1 keeps the docker CLI from using BuildKit, which Netyard does not have. */
 const pingHeaders = {
   'Builder-Version': '1',
   'Cache-Control': 'no-cache, no-store, must-revalidate',

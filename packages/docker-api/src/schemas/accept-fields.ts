@@ -1,4 +1,4 @@
-/** What the tables say about fields beyond their shape: which are rejected, warned about, or newer than the client. */
+/** Applies the status of fields in the field tables: rejects, warns, or ignores fields newer than the client. */
 import type { Field, FieldTable, Output, Shape } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 
@@ -10,7 +10,7 @@ export interface Accepted<T extends FieldTable> {
   warnings: string[];
 }
 
-/** Throws for a field that is rejected. Fields that the client's version does not have read as missing. */
+/** Throws for a rejected field. Fields newer than the client's API version count as missing. */
 export function acceptFields<T extends FieldTable>(fields: T, body: Output<T>, version: ApiVersion): Accepted<T> {
   const warnings: string[] = [];
   const accepted = walkFields(fields, body, { version, warnings });

@@ -1,4 +1,4 @@
-/** The schemas of request bodies. What a field means is the translators' matter. */
+/** Schemas of request bodies; `translate/` gives the fields their meaning. */
 import {
   containerCreate,
   containerUpdate,
@@ -21,12 +21,12 @@ export type ExecCreateBody = Output<typeof execCreate>;
 export type NetworkCreateBody = Output<typeof networkCreate>;
 export type EndpointBody = Output<typeof networkConnect>['EndpointConfig'];
 
-/** `hasNoConfig`: the body has no field of the container's own configuration. */
+/** `hasNoConfig`: the body has no field of the container's configuration. */
 export const createFields = { ...containerCreate, hasNoConfig: zero(flag) } as const;
 export type ContainerCreateBody = Output<typeof createFields>;
 export type HostConfigBody = ContainerCreateBody['HostConfig'];
 
-/** Fields beside the configuration, which is the rest of the body. */
+/** Fields that are not the container's configuration; all others are. */
 const besideConfig = ['HostConfig', 'NetworkingConfig'];
 
 export const containerCreateSchema = z.preprocess((body) => {

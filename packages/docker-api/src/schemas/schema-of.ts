@@ -1,8 +1,8 @@
-/** Validation of request bodies, made from the tables of fields in api-types. Unknown fields are passed over. */
+/** Builds schemas of request bodies from the field tables of api-types. Unknown fields are ignored. */
 import type { FieldTable, Output, Shape } from '@netyard/api-types';
 import { z } from 'zod';
 
-/** The schema of a body with these fields: it gives zero values where nothing was sent. */
+/** The schema of a body with these fields; missing ones get zero values. */
 export const schemaOf = <T extends FieldTable>(fields: T): z.ZodType<Output<T>> =>
   objectOf(fields) as unknown as z.ZodType<Output<T>>;
 
@@ -43,7 +43,7 @@ function valueSchema(shape: Shape): z.ZodType {
   }
 }
 
-/** As an element: a list or map that is null is an empty one. */
+/** The schema of an element: a list or map that is null becomes an empty one. */
 function itemOf({ item }: Shape): z.ZodType {
   if (!item) throw new Error('a list or a map without a shape for its elements');
   const value = valueSchema(item);
@@ -54,7 +54,7 @@ function itemOf({ item }: Shape): z.ZodType {
 
 const zeros = { text: '', flag: false, whole: 0 } as const;
 
-/** A new value each time: no code changes a body, but two bodies must not share their parts either. */
+/** A new value each time, so that two bodies share no objects. */
 function zeroOf(shape: Shape): () => unknown {
   const { kind } = shape;
   if (kind === 'text' || kind === 'flag' || kind === 'whole') return () => zeros[kind];

@@ -1,11 +1,11 @@
-/** A process's input and output over a connection that was taken over: attach and exec. */
+/** Connects a process's input and output with a hijacked connection: attach and exec. */
 import { finished } from 'node:stream';
 import type { Attachment, OutputChunk } from '@netyard/engine';
 import type { Connection } from '../http/connection.ts';
 import { pump } from '../http/pump.ts';
 import { encodeFrame } from './stdcopy.ts';
 
-/** How long a client may keep its side open after ours has ended. */
+/** How long a client may keep its side open after we have closed ours. */
 const LINGER_MS = 2_000;
 
 export const rawStream = 'application/vnd.docker.raw-stream';
@@ -13,10 +13,10 @@ export const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
 
 export type EncodeChunk = (chunk: OutputChunk) => Uint8Array | string;
 
-/** Without framing: of a terminal, which has one stream, and over a WebSocket. */
+/** Unframed: for a terminal, which has one stream, and over a WebSocket. */
 export const bytesOf: EncodeChunk = ({ data }) => data;
 
-/** Runs until the process's output has ended, the client has gone or the detach keys were typed. */
+/** Runs until the process's output ends, the client disconnects or the detach keys are typed. */
 export async function serveAttachment(
   connection: Connection,
   attachment: Attachment,
@@ -27,30 +27,30 @@ export async function serveAttachment(
   try {
     await pump(attachment.output, connection.output, encode, signal);
   } finally {
-    closeGently(connection);
+    closeGracefully(connection);
   }
 }
 
-/** An end of the client's input half-closes the process's. */
+/** The end of the client's input closes the process's stdin. */
 function feedStdin({ input }: Connection, { stdin }: Attachment): void {
   if (!stdin) {
     input.resume();
     return;
   }
   stdin.on('error', () => {
-    // The process closed its stdin or is gone: its output says the rest, what is still typed goes nowhere.
+    // The process closed its stdin or has exited: further input is discarded, output continues.
     input.unpipe(stdin);
     input.resume();
   });
-  // An error of the input is the client's going, which the signal reports; here it must only have a listener.
+  // An input error means that the client disconnected, which the signal reports; it only needs a listener here.
   input.on('error', () => stdin.end());
   input.pipe(stdin);
-  // A client that vanishes ends its input, too; pipe() passes only an orderly end on.
+  // A client that vanishes must end the input too; pipe() forwards only an orderly end.
   input.once('close', () => stdin.end());
 }
 
-/** Ends our side, and after a while the whole connection when the client does not end its own. */
-export function closeGently({ input, output }: Connection): void {
+/** Closes our side, and after a while the whole connection if the client does not close its side. */
+export function closeGracefully({ input, output }: Connection): void {
   input.unpipe();
   input.resume();
   output.end();

@@ -1,6 +1,6 @@
 /**
- * Progress of pull, push, load and import as JSON lines. A failure before the first line is an ordinary error with its
- * status; later ones are a line of their own, for the head has gone out by then.
+ * Streams the progress of pull, push, load and import as JSON lines. An error before the first line is an ordinary error
+ * response; later the head has been sent, and the error becomes a line.
  */
 import type { JSONMessage } from '@netyard/api-types';
 import type { Progress } from '@netyard/engine';
@@ -23,7 +23,7 @@ export function translateProgress(progress: Progress): JSONMessage {
   };
 }
 
-/** `[=====>     ]  1.5MB/3MB`, fifty wide, as Docker sends it for clients that do not draw. */
+/** `[=====>     ]  1.5MB/3MB`, 50 wide, as Docker sends it for clients that do not draw bars. */
 function drawBar(current: number, total: number | undefined): string {
   const amount = (bytes: number): string => `${(bytes / MEBI).toFixed(2)}MB`;
   if (total === undefined || total <= 0 || current > total) return amount(current);
@@ -32,7 +32,7 @@ function drawBar(current: number, total: number | undefined): string {
   return `[${bar.padEnd(50)}]  ${amount(current)}/${amount(total)}`;
 }
 
-/** @param options.alwaysOk a failure before the first line is a line too, as Docker's load has it */
+/** @param options.alwaysOk an error before the first line becomes a line too, as in Docker's load */
 export async function serveProgress(
   exchange: RequestContext,
   source: AsyncIterable<Progress>,

@@ -1,4 +1,4 @@
-/** Membership in a cluster as Netyard's own JSON. Pure. */
+/** Translates cluster membership into Netyard's own JSON. Pure. */
 import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { PeerState } from '@netyard/network';
@@ -23,10 +23,10 @@ export function translateCluster(cluster: ClusterAdapter): ClusterInfo {
 
 type Host = ReturnType<ClusterAdapter['hosts']>[number];
 
-const lies = ({ refusedApi }: Host): string[] =>
+const apiProblems = ({ refusedApi }: Host): string[] =>
   refusedApi === undefined ? [] : [`announces an invalid API address: ${JSON.stringify(refusedApi)}`];
 
-/** Members, and those whose subnet is kept for them, by name. `peers` are all of the network box. */
+/** Members and hosts with a reserved subnet, by name. `peers`: all peers of the network package. */
 export function translateClusterHosts(cluster: ClusterAdapter, peers: readonly PeerState[]): ClusterHostInfo[] {
   const byName = new Map(peers.map((peer) => [peer.record.name, peer]));
   const { problem } = cluster.view();
@@ -41,7 +41,7 @@ export function translateClusterHosts(cluster: ClusterAdapter, peers: readonly P
         ? problem === ''
           ? []
           : [problem]
-        : [...(peer?.problems ?? ['it is no peer yet']), ...lies(host)],
+        : [...(peer?.problems ?? ['it is not a peer yet']), ...apiProblems(host)],
     };
   });
   const gone = cluster.reservations().map(

@@ -1,4 +1,4 @@
-/** A container's own configuration (Config of inspect): Docker's fields, both ways. Pure. */
+/** Translates a container's configuration (Config of inspect) between Docker's fields and the engine's. Pure. */
 import { type ContainerConfig as Answer, containerConfig, type Output } from '@netyard/api-types';
 import type { ContainerConfig, ContainerRecord, Healthcheck } from '@netyard/engine';
 import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
@@ -8,7 +8,7 @@ type ConfigCodec<Value> = Codec<Value, ContainerConfig, ContainerRecord>;
 type ConfigBody = Output<typeof containerConfig>;
 type HealthBody = NonNullable<ConfigBody['Healthcheck']>;
 
-/** A value that the engine keeps as it came. */
+/** A value that the engine stores unchanged. */
 const same = <K extends keyof ContainerConfig>(key: K): ConfigCodec<ContainerConfig[K]> => ({
   read: (value) => ({ [key]: value }) as Partial<ContainerConfig>,
   show: ({ config }) => config[key],
@@ -86,7 +86,7 @@ export const readConfig = (body: ConfigBody): Partial<ContainerConfig> => readFi
 
 export const showConfig = (record: ContainerRecord): Answer => showFields(containerConfig, configCodecs, record);
 
-/** Docker shows the short id where no name was given; a shared network has the other's hostname, shown as ''. */
+/** Without a hostname Docker shows the short id; '' for a container that shares another container's network. */
 function hostnameOf({ id, config }: ContainerRecord): string {
   if (config.hostname !== '') return config.hostname;
   return config.networkMode.kind === 'container' ? '' : id.slice(0, 12);

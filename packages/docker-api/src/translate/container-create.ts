@@ -1,4 +1,4 @@
-/** The body of POST /containers/create as the engine's wish. Pure. Conflicts of modes are the network box's to find. */
+/** Translates the body of POST /containers/create. Pure. The network package rejects conflicting network modes. */
 import { NetyardError } from '@netyard/core';
 import { type ContainerConfig, plainConfig } from '@netyard/engine';
 import type { EndpointConfig } from '@netyard/network';
@@ -14,7 +14,7 @@ export interface TranslatedCreate {
   warnings: string[];
 }
 
-/** What the daemon's own flags say for containers that do not. */
+/** Defaults of the daemon's flags for containers that do not set the value. */
 export interface CreateDefaults {
   init: boolean;
 }
@@ -33,7 +33,7 @@ export function translateContainerCreate(
   return { config: plainConfig(body.Image, config), warnings: [...warnings, ...more] };
 }
 
-/** Since 1.44 a MAC address belongs to an endpoint; the container-wide one goes to the network of the mode. */
+/** Since 1.44 MAC addresses belong to endpoints; a container-wide one applies to the network of the network mode. */
 function translateEndpoints(
   body: ContainerCreateBody,
   version: ApiVersion,

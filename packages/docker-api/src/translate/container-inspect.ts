@@ -1,4 +1,4 @@
-/** `docker inspect` of a container. Pure. */
+/** Translates a container for `docker inspect`. Pure. */
 import type { ContainerInspect, ContainerState as DockerState, NetworkSettings } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ContainerDetails, ContainerState } from '@netyard/engine';
@@ -83,7 +83,7 @@ export function translateState(state: ContainerState): DockerState {
   };
 }
 
-/** The fields at the top are those of the default bridge, from the days of one network. */
+/** The top-level fields describe the default bridge; they date from before user-defined networks. */
 function translateNetworkSettings({ record, network }: ContainerDetails): NetworkSettings {
   const endpoint = network?.endpoints.find(({ networkName }) => networkName === 'bridge');
   const ports = network && hasOwnPorts(network) ? formatPublished(network.ports, record.config.exposed) : {};

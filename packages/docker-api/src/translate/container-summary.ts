@@ -1,4 +1,4 @@
-/** A row of `docker ps` as Docker's JSON. Pure. */
+/** Translates a container for `docker ps`. Pure. */
 import type { ContainerSummary as DockerSummary, EndpointSettings } from '@netyard/api-types';
 import type { ContainerConfig, ContainerSummary } from '@netyard/engine';
 import type { EndpointConfig, SandboxState } from '@netyard/network';
@@ -9,7 +9,7 @@ import { summarizePorts } from './ports.ts';
 export function translateContainerSummary(summary: ContainerSummary): DockerSummary {
   const { record, network, sizes } = summary;
   const { config } = record;
-  // A container of a mode without networks of its own has neither ports nor exposed ones in this list.
+  // A container whose network mode has no networks of its own shows no published and no exposed ports in this list.
   const shown = record.state.status === 'running' || record.state.status === 'paused' ? network : undefined;
   return {
     Id: record.id,
@@ -35,12 +35,12 @@ export function translateContainerSummary(summary: ContainerSummary): DockerSumm
 export const hasOwnPorts = (state: SandboxState): boolean =>
   state.sharedWith === undefined && state.endpoints.some(({ ipv4Address }) => ipv4Address !== '');
 
-/** Path and arguments; those with a space in quotes, as Docker shows them. */
+/** Path and arguments; arguments with a space are quoted, as in Docker. */
 function formatCommand([path = '', ...rest]: readonly string[]): string {
   return [path, ...rest.map((argument) => (argument.includes(' ') ? `'${argument}'` : argument))].join(' ');
 }
 
-/** By network name; from what runs, or else from what is wanted. */
+/** By network name: the observed endpoints, or the configured ones if the container does not run. */
 export function translateEndpoints(
   config: ContainerConfig,
   state: SandboxState | undefined,
@@ -52,11 +52,11 @@ export function translateEndpoints(
   ]);
   if (running.length > 0) return Object.fromEntries(running);
   return Object.fromEntries(
-    wantedEndpoints(config).map((wanted) => [wanted.network, translateEndpoint(wanted, undefined, '')]),
+    configuredEndpoints(config).map((endpoint) => [endpoint.network, translateEndpoint(endpoint, undefined, '')]),
   );
 }
 
-function wantedEndpoints({ networkMode, endpoints }: ContainerConfig): EndpointConfig[] {
+function configuredEndpoints({ networkMode, endpoints }: ContainerConfig): EndpointConfig[] {
   const named = endpoints.map((endpoint) =>
     endpoint.network === 'default' ? { ...endpoint, network: 'bridge' } : endpoint,
   );

@@ -1,10 +1,10 @@
-/** Events as Docker's JSON lines. Pure. */
+/** Translates events into Docker's JSON lines. Pure. */
 import type { EventMessage } from '@netyard/api-types';
 import type { EngineEvent } from '@netyard/engine';
 
 export function translateEvent(event: EngineEvent): EventMessage {
   const image = event.attributes['image'];
-  // The fields before `Type` are those of API 1.21 and older, which Docker still sends for containers and images.
+  // The fields before `Type` are from API 1.21 and older; Docker still sends them for containers and images.
   const old =
     event.type === 'container' || event.type === 'image' ? { status: event.action, id: event.actorId } : undefined;
   return {
@@ -15,12 +15,12 @@ export function translateEvent(event: EngineEvent): EventMessage {
     Actor: { ID: event.actorId, Attributes: event.attributes },
     scope: 'local',
     time: Number(event.time / 1_000_000_000n),
-    // Beyond 2^53: written as a number by `encodeEvent`, for JSON.stringify knows no bigint.
+    // Beyond 2^53: `encodeEvent` writes it as a number, because JSON.stringify rejects bigint.
     timeNano: Number(event.time),
   };
 }
 
-/** One line; timeNano with all its digits. */
+/** One line; timeNano keeps all digits. */
 export function encodeEvent(event: EngineEvent): string {
   const message = JSON.stringify(translateEvent(event));
   return `${message.replace(/"timeNano":\d+\}$/, `"timeNano":${event.time}}`)}\n`;

@@ -1,4 +1,4 @@
-/** Exec, both ways. Pure. */
+/** Translates exec requests and exec inspect. Pure. */
 import type { ExecInspect } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ExecConfig, ExecRecord } from '@netyard/engine';

@@ -1,8 +1,8 @@
-/** From a body's fields to the engine's values and back, by one table for both ways. Pure. */
+/** Translates a body's fields to the engine's values and back, with one table for both directions. Pure. */
 import type { Answer, Field, FieldTable, Output, Shape } from '@netyard/api-types';
 import { isZero } from '../schemas/is-zero.ts';
 
-/** What one field means: `read` for requests, `show` for inspect. Both in the form in which schemas give values. */
+/** Translation of one field: `read` for requests, `show` for inspect. Both use values as the schemas return them. */
 export interface Codec<Value, Target, Source> {
   read(value: Value): Partial<Target>;
   show(source: Source): Value;
@@ -30,7 +30,7 @@ export function showFields<T extends FieldTable, Source>(
   return answerOf(fields, values) as Answer<T>;
 }
 
-/** Values as schemas give them, in the form in which Docker prints them. */
+/** Converts values from the schemas' form to the form that Docker prints. */
 function answerOf(fields: FieldTable, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const shown = Object.entries(fields).flatMap(([name, field]) => {
     const value = values[name];

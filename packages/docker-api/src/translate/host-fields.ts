@@ -1,4 +1,4 @@
-/** HostConfig: Docker's fields, both ways. Pure. */
+/** Translates HostConfig between Docker's fields and the engine's. Pure. */
 import { type FieldTable, type HostConfig, hostConfig, type Output } from '@netyard/api-types';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '@netyard/core';
 import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
@@ -12,17 +12,17 @@ import { limitFields, readLimits, restartCodecs, showLimits } from './resource-f
 
 type HostCodec<Value> = Codec<Value, ContainerConfig, ContainerDetails>;
 
-/** A value that the engine keeps as it came. */
+/** A value that the engine stores unchanged. */
 const same = <K extends keyof ContainerConfig>(key: K): HostCodec<ContainerConfig[K]> => ({
   read: (value) => ({ [key]: value }) as Partial<ContainerConfig>,
   show: ({ record }) => record.config[key],
 });
-/** The same for values that are kept only when there are any. */
-const kept = <K extends 'isolation' | 'volumeDriver' | 'idFile'>(key: K): HostCodec<string> => ({
+/** The same for values that are stored only if not empty. */
+const optional = <K extends 'isolation' | 'volumeDriver' | 'idFile'>(key: K): HostCodec<string> => ({
   read: (value) => (value === '' ? {} : { [key]: value }),
   show: ({ record }) => record.config[key] ?? '',
 });
-/** A field that the table of fields rejects, warns about or calls ignored. */
+/** A field that the field table marks as rejected, warning or ignored. */
 const unused = <Value>(zero: Value): HostCodec<Value> => ({ read: () => ({}), show: () => zero });
 
 const hidden = (
@@ -54,7 +54,7 @@ const ulimits: HostCodec<Output<typeof hostConfig>['Ulimits']> = {
   show: ({ record }) => record.config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
 };
 
-/** All but the limits, and three whose values several fields make together. */
+/** All but the limits, and three values that each combine several fields. */
 const { Mounts, Tmpfs, Init, ...others } = hostConfig;
 const fields = without(others, limitFields);
 
@@ -77,7 +77,7 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
     read: (size) => (size && size[0] > 0 && size[1] > 0 ? { consoleSize: size } : {}),
     show: ({ record }) => record.config.consoleSize ?? [0, 0],
   },
-  ContainerIDFile: kept('idFile'),
+  ContainerIDFile: optional('idFile'),
   CpuCount: unused(0),
   CpuPercent: unused(0),
   DeviceCgroupRules: {
@@ -94,7 +94,7 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
   IOMaximumBandwidth: unused(0),
   IOMaximumIOps: unused(0),
   IpcMode: same('ipcMode'),
-  Isolation: kept('isolation'),
+  Isolation: optional('isolation'),
   KernelMemory: unused(0),
   ...linkCodecs,
   LogConfig: {
@@ -128,13 +128,13 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
   Ulimits: ulimits,
   UsernsMode: same('usernsMode'),
   UTSMode: same('utsMode'),
-  VolumeDriver: kept('volumeDriver'),
+  VolumeDriver: optional('volumeDriver'),
   VolumesFrom: same('volumesFrom'),
 };
 
 type HostBody = Output<typeof hostConfig>;
 
-/** @param defaults what the daemon's own options say for containers that do not */
+/** @param defaults the daemon's defaults for containers that do not set the value */
 export const readHost = (
   host: HostBody,
   version: ApiVersion,

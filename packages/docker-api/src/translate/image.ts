@@ -1,4 +1,4 @@
-/** Images as Docker's JSON. Pure. */
+/** Translates images into Docker's JSON. Pure. */
 import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSummary } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ImageRecord, ImageService } from '@netyard/engine';
@@ -7,7 +7,7 @@ import { exposedKey } from './ports.ts';
 
 const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);
 
-/** Until API 1.43, a second name for the size. */
+/** Until API 1.43, a duplicate of Size. */
 const virtualSize = ({ size }: ImageRecord, version: ApiVersion): { VirtualSize?: number } =>
   speaks(version, 44) ? {} : { VirtualSize: size };
 

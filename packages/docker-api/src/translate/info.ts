@@ -1,11 +1,11 @@
-/** `docker version` and `docker info`. Pure. */
+/** Builds the responses of `docker version` and `docker info`. Pure. */
 import type { InfoResponse, VersionResponse } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { SystemInfo } from '@netyard/engine';
 import type { DaemonInfo } from '../options.ts';
 import { formatVersion, maximumVersion, minimumVersion } from '../versions.ts';
 
-/** Go's names for machines, which Docker's clients know. */
+/** Go's names of architectures (GOARCH), by the name in `uname -m`. */
 const goArchitectures: Readonly<Record<string, string>> = {
   x86_64: 'amd64',
   aarch64: 'arm64',
@@ -178,7 +178,7 @@ function featurePart(daemon: DaemonInfo, system: SystemInfo): FeaturePart {
   };
 }
 
-/** Limits that Netyard can set: all that its engine's contract has. */
+/** Limits that Netyard can set: all that the engine's contract has. */
 const limitsPart = () => ({
   MemoryLimit: true,
   SwapLimit: true,

@@ -1,10 +1,10 @@
-/** The links of a container and those of its endpoint: one field of two objects, both ways. Pure. */
+/** Translates links of a container and of an endpoint. Pure. */
 import type { EndpointSettings } from '@netyard/api-types';
 import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
 import type { EndpointBody } from '../schemas/bodies.ts';
 import type { Codec } from './field-codec.ts';
 
-/** In HostConfig; inspect shows them in their full form. */
+/** In HostConfig; inspect shows links in their full form. */
 export const linkCodecs: { Links: Codec<string[], ContainerConfig, ContainerDetails> } = {
   Links: { read: (links) => ({ links }), show: ({ linkTexts }) => linkTexts },
 };

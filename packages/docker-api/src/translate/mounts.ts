@@ -1,4 +1,4 @@
-/** Mounts: `-v` texts, `--tmpfs` and `--mount` to the engine's requests, and back for inspect. Pure. */
+/** Translates mounts (`-v`, `--tmpfs`, `--mount`) into the engine's requests, and back for inspect. Pure. */
 import { posix } from 'node:path';
 import type { Mount, MountPoint } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
@@ -10,7 +10,7 @@ const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rsla
 type Propagation = (typeof propagations)[number];
 
 const isPropagation = (text: string): text is Propagation => (propagations as readonly string[]).includes(text);
-/** Accepted and without effect, as in Docker on Linux (SELinux labels where there is no SELinux, Mac consistency). */
+/** Accepted without effect, as in Docker on Linux: SELinux labels without SELinux, consistency of Docker Desktop. */
 const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated'];
 
 export function translateMounts(body: HostConfigBody, version: ApiVersion): MountRequest[] {
@@ -22,11 +22,11 @@ export function translateMounts(body: HostConfigBody, version: ApiVersion): Moun
   ];
 }
 
-/** `--volume-driver` is that of the volumes of -v; those of --mount name their own. */
+/** `--volume-driver` applies to volumes of -v; volumes of --mount have their own driver. */
 const withDriver = (request: MountRequest, driver: string): MountRequest =>
   request.type === 'volume' && driver !== '' ? { ...request, driver } : request;
 
-/** Options of another mount type. Before API 1.42 Docker has other words, and passes over the harmless ones. */
+/** Rejects options of another mount type. Before API 1.42 the message differs and harmless ones are ignored. */
 function refuseForeignOptions(body: MountBody, version: ApiVersion): void {
   const kinds = [
     ['VolumeOptions', 'volume', ['bind']],
@@ -166,7 +166,7 @@ function volumeMount(body: MountBody, common: Common): MountRequest {
   };
 }
 
-/** HostConfig.Tmpfs: those given by `--tmpfs`, which have their options as text. */
+/** HostConfig.Tmpfs: mounts of `--tmpfs`, with their options as text. */
 export function formatTmpfs(config: ContainerConfig): Record<string, string> {
   return Object.fromEntries(config.mounts.filter(isTmpfsFlag).map((mount) => [mount.target, optionsText(mount)]));
 }
@@ -174,7 +174,7 @@ export function formatTmpfs(config: ContainerConfig): Record<string, string> {
 const optionsText = (mount: MountRequest): string => (mount.options ?? []).join(',');
 const isTmpfsFlag = (mount: MountRequest): boolean => mount.type === 'tmpfs' && mount.options !== undefined;
 
-/** HostConfig.Mounts: those given by `--mount`. */
+/** HostConfig.Mounts: mounts of `--mount`. */
 export function formatMountRequests(config: ContainerConfig): Mount[] {
   const bound = new Set(config.binds.map((bind) => bind.split(':')[1] ?? bind));
   return config.mounts
@@ -227,7 +227,7 @@ function formatTmpfsOptions({ tmpfsSize, tmpfsMode }: MountRequest): Pick<Mount,
   };
 }
 
-/** Mounts of inspect and of `docker ps`. Docker leaves those of `--tmpfs` out of this list. */
+/** Mounts of inspect and `docker ps`. Docker omits those of `--tmpfs`. */
 export function formatMountPoints(mounts: readonly ResolvedMount[], config: ContainerConfig): MountPoint[] {
   const flagged = new Set(config.mounts.filter(isTmpfsFlag).map((mount) => mount.target));
   return mounts

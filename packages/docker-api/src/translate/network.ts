@@ -1,4 +1,4 @@
-/** Networks and endpoints, both ways between Docker's JSON and the network box's values. Pure. */
+/** Translates networks and endpoints between Docker's JSON and the network package's values. Pure. */
 import type { EndpointSettings, Network } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
@@ -6,7 +6,7 @@ import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, Net
 import type { EndpointBody, NetworkCreateBody } from '../schemas/bodies.ts';
 import { readEndpointLinks, showEndpointLinks } from './links.ts';
 
-/** `default`, as the docker CLI names the network of no `--network`, is the bridge. */
+/** `default`, which the docker CLI sends without `--network`, is the bridge. */
 export function translateEndpointRequest(network: string, settings: EndpointBody): EndpointConfig {
   const given: Record<string, string> = {
     ipv4Address: settings?.IPAMConfig?.IPv4Address ?? '',
@@ -54,7 +54,7 @@ function translatePoolRequest(pool: PoolRequest): IpamPool {
 
 type Uses = ReturnType<NetworkService['get']>['uses'];
 
-/** `uses` are given for inspect only: the list has no containers, as with Docker. */
+/** `uses` is set for inspect only: as in Docker, lists have no containers. */
 export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
   return {
     Name: record.name,
@@ -80,7 +80,7 @@ export function translateNetwork(record: NetworkRecord, uses: Uses = []): Networ
   };
 }
 
-/** One of the network's `Containers`. */
+/** One entry of a network's `Containers`. */
 export function translateUse(use: Uses[number]): [string, NonNullable<Network['Containers']>[string]] {
   return [
     use.containerId,
@@ -103,7 +103,7 @@ function translatePool(pool: IpamPool): NonNullable<Network['IPAM']['Config']>[n
   };
 }
 
-/** An endpoint as `docker inspect` shows it: what was asked for, and once it runs what came of it. */
+/** An endpoint in `docker inspect`: its configuration and, while the container runs, its state. */
 export function translateEndpoint(
   config: EndpointConfig,
   state: EndpointState | undefined,
@@ -111,13 +111,13 @@ export function translateEndpoint(
 ): EndpointSettings {
   const asked = { IPv4Address: config.ipv4Address ?? '', IPv6Address: config.ipv6Address ?? '' };
   const { linkLocalAddresses = [] } = config;
-  const wanted = {
+  const ipam = {
     ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== '')),
     ...(linkLocalAddresses.length > 0 ? { LinkLocalIPs: linkLocalAddresses } : {}),
   };
   const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
   return {
-    IPAMConfig: Object.keys(wanted).length > 0 ? wanted : null,
+    IPAMConfig: Object.keys(ipam).length > 0 ? ipam : null,
     ...showEndpointLinks(config.links),
     Aliases: list(config.aliases),
     MacAddress: state?.mac ?? '',

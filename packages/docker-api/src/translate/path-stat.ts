@@ -1,4 +1,4 @@
-/** The header X-Docker-Container-Path-Stat. Pure. */
+/** Encodes the header X-Docker-Container-Path-Stat. Pure. */
 import type { ContainerPathStat } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';

@@ -1,4 +1,4 @@
-/** Peers as Netyard's own JSON. Pure. */
+/** Translates peers to and from Netyard's own JSON. Pure. */
 import type { Peer, PeerAddRequest, PeerApi as PeerApiJson, PeerPath as PeerPathJson } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { PeerApi, PeerPath, PeerRequest, PeerState } from '@netyard/network';

@@ -1,4 +1,4 @@
-/** Plans of the kernel as Netyard's own JSON: shell lines and words. Pure, for printing is. */
+/** Translates kernel plans into Netyard's own JSON: equivalent commands and descriptions. Pure, as printing is. */
 import type { DryRunResponse, ExplainResponse } from '@netyard/api-types';
 import type { Networks } from '@netyard/network';
 import type { ShellPrinter } from '../options.ts';

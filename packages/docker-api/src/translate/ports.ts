@@ -1,4 +1,4 @@
-/** Ports, both ways: `80/tcp` keys, those to publish, the Ports of inspect and of `docker ps`. Pure. */
+/** Translates ports: `80/tcp` keys, port bindings, Ports of inspect and `docker ps`. Pure. */
 import type { PortMap, PortSummary } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ExposedPort, PortRequest, PublishedPort } from '@netyard/network';
@@ -19,7 +19,7 @@ function parseRange(text: string): { first: number; last: number } {
   return { first, last };
 }
 
-/** `80/tcp`, `80`, `8000-8010/udp`: several ports where it is a range. */
+/** `80/tcp`, `80`, `8000-8010/udp`; a range is several ports. */
 export function parsePortKey(key: string): ExposedPort[] {
   const [range = '', name = 'tcp'] = key.split('/');
   const protocol = protocols.find((known) => known === name.toLowerCase());
@@ -48,7 +48,7 @@ export function translatePortBindings(bindings: Readonly<Record<string, readonly
 /** `80/tcp` */
 export const exposedKey = (port: ExposedPort): string => `${port.port}/${port.protocol}`;
 
-/** As asked for. */
+/** HostConfig.PortBindings: as requested. */
 export function formatPortRequests(ports: readonly PortRequest[]): Record<string, PortBinding[]> {
   const map: Record<string, PortBinding[]> = {};
   for (const port of ports) {
@@ -62,7 +62,7 @@ export function formatPortRequests(ports: readonly PortRequest[]): Record<string
   return map;
 }
 
-/** NetworkSettings.Ports: what is published now; exposed ports that are not have null. */
+/** NetworkSettings.Ports: published ports; null for ports that are exposed only. */
 export function formatPublished(published: readonly PublishedPort[], exposed: readonly ExposedPort[]): PortMap {
   const map: PortMap = Object.fromEntries(exposed.map((port) => [exposedKey(port), null]));
   for (const port of published) {
@@ -72,7 +72,7 @@ export function formatPublished(published: readonly PublishedPort[], exposed: re
   return map;
 }
 
-/** The Ports of a row of `docker ps`. */
+/** Ports of `docker ps`. */
 export function summarizePorts(published: readonly PublishedPort[], exposed: readonly ExposedPort[]): PortSummary[] {
   const open = new Set(published.map((port) => `${port.containerPort}/${port.protocol}`));
   return [

@@ -1,4 +1,4 @@
-/** Limits and restart policy: Docker's fields, both ways. Pure. */
+/** Translates limits and restart policy between Docker's fields and the engine's. Pure. */
 import { containerUpdate, type Output, resources } from '@netyard/api-types';
 import { type DeviceLimit, type Resources, type RestartRule, unlimited } from '@netyard/engine';
 import { isZero } from '../schemas/is-zero.ts';
@@ -6,7 +6,7 @@ import { type Codec, type Codecs, readFields, showFields } from './field-codec.t
 
 const { RestartPolicy: restartField, ...updatable } = containerUpdate;
 
-/** A value that was not asked for is left out: the docker CLI sends 0 and ''. */
+/** 0 and '', which the docker CLI sends for unset limits, are omitted. */
 const limit = <K extends 'cpusetCpus' | 'cpusetMems' | 'oomKillDisable' | NumberLimit>(
   key: K,
 ): Codec<Resources[K] | null | undefined, Resources, Resources> => ({
@@ -17,7 +17,7 @@ type NumberLimit = {
   [K in keyof Resources]-?: NonNullable<Resources[K]> extends number ? K : never;
 }[keyof Resources];
 
-/** What an update can change: what it says takes the place of what was. */
+/** Limits that an update can change; a set value replaces the old one. */
 const updatableCodecs: Codecs<typeof updatable, Resources, Resources> = {
   CpuShares: limit('cpuShares'),
   Memory: limit('memory'),
@@ -47,7 +47,7 @@ const throttles = (key: DeviceKey): Codec<{ Path: string; Rate: number }[], Reso
 
 const { CgroupParent, Devices, DeviceCgroupRules, DeviceRequests, KernelMemory, Ulimits, ...more } = resources;
 const { CpuCount, CpuPercent, IOMaximumIOps, IOMaximumBandwidth, ...limits } = more;
-/** The fields of HostConfig that are the engine's `resources`. */
+/** Fields of HostConfig that form the engine's `resources`. */
 export const limitFields = limits;
 
 const limitCodecs: Codecs<typeof limitFields, Resources, Resources> = {
@@ -61,7 +61,7 @@ const limitCodecs: Codecs<typeof limitFields, Resources, Resources> = {
   BlkioDeviceWriteBps: throttles('writeBytesPerSecond'),
   BlkioDeviceReadIOps: throttles('readsPerSecond'),
   BlkioDeviceWriteIOps: throttles('writesPerSecond'),
-  /** -1 is what the docker CLI sends for nothing. */
+  /** The docker CLI sends -1 when it is not set. */
   MemorySwappiness: {
     read: (value) => (value === null || value === undefined || value === -1 ? {} : { swappiness: value }),
     show: ({ swappiness }) => swappiness,
@@ -78,7 +78,7 @@ interface Restarting {
   restartPolicy: RestartRule;
 }
 
-/** What Docker calls '' is `no`. Unknown names are the engine's to reject. */
+/** '' means `no`. The engine rejects unknown names. */
 export const restartCodecs = <Source>(
   configOf: (source: Source) => Restarting,
 ): Codecs<Pick<typeof containerUpdate, 'RestartPolicy'>, Restarting, Source> => ({
@@ -96,7 +96,7 @@ export const restartCodecs = <Source>(
   },
 });
 
-/** The change that the body of an update asks for. */
+/** The change requested by the body of an update. */
 export function readUpdate(body: Output<typeof containerUpdate>): {
   resources: Partial<Resources>;
   restartPolicy?: RestartRule;

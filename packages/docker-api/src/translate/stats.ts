@@ -1,4 +1,4 @@
-/** Readings of a container's cgroup and links as Docker's statistics. Pure. */
+/** Translates counters of a container's cgroup and interfaces into Docker's statistics. Pure. */
 import type { BlkioEntry, CpuStats, ContainerStats as DockerStats, NetworkStats } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ContainerStats, TaskMetrics } from '@netyard/engine';
@@ -8,7 +8,7 @@ const noCpu: CpuStats = {
   throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
 };
 
-/** `previous` is what the rate is taken against. */
+/** `previous`: the sample before, for rates. */
 export function translateStats(current: ContainerStats, previous: ContainerStats | undefined): DockerStats {
   const { metrics } = current;
   return {
