@@ -1,0 +1,91 @@
+/** Image content (blobs and unpacked layers), and a registry that it is pulled from and pushed to. */
+
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+}
+
+/** Blobs by digest and unpacked layers by chain id. A failure leaves nothing half-written. */
+export interface ImageContent {
+  has(digest: string): Promise<boolean>;
+  /** Writes and verifies; throws `invalid` when the digest differs. Returns the descriptor. */
+  write(
+    expected: { digest?: string; size?: number; mediaType: string },
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<Descriptor>;
+  read(digest: string): AsyncIterable<Uint8Array>;
+  readAll(digest: string, limit: number): Promise<Uint8Array>;
+  remove(digest: string): Promise<void>;
+  listBlobs(): Promise<Descriptor[]>;
+  /**
+   * Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id exists. Returns the computed diff id.
+   */
+  unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }>;
+  hasLayer(chainId: string): Promise<boolean>;
+  removeLayer(chainId: string): Promise<void>;
+  listLayers(): Promise<string[]>;
+  layerSize(chainId: string): Promise<number>;
+}
+
+export interface RegistryCredentials {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  serverAddress?: string;
+}
+
+export interface RegistryReference {
+  /** Host and optional port. */
+  domain: string;
+  path: string;
+  /** Tag or digest. */
+  reference: string;
+}
+
+/**
+ * A v2 registry (distribution-spec). Errors start with the registry's own code as text, as Docker shows it: `not-found`
+ * (`manifest unknown: …`, `name unknown: …`), `unauthorized`, `forbidden` (`denied: …`), `unavailable` (no connection:
+ * `Get "https://…": dial tcp …`).
+ */
+export interface Registry {
+  /** Manifest or index by tag or digest; a digest is verified. */
+  resolve(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }>;
+  /** The same, for a manifest of an index. */
+  fetchManifest(
+    ref: RegistryReference,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<Descriptor & { body: Uint8Array }>;
+  /** Not verified; resumes when the connection breaks. */
+  fetchBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+  hasBlob(
+    ref: RegistryReference,
+    digest: string,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<boolean>;
+  pushBlob(
+    ref: RegistryReference,
+    blob: Descriptor,
+    body: AsyncIterable<Uint8Array>,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  pushManifest(
+    ref: RegistryReference,
+    mediaType: string,
+    body: Uint8Array,
+    credentials: RegistryCredentials,
+    signal?: AbortSignal,
+  ): Promise<{ digest: string }>;
+}

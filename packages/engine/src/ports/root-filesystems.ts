@@ -1,0 +1,84 @@
+/** Root file systems of containers: mounts, changes, and archives in and out. */
+
+export interface RootFolders {
+  lower: string[];
+  upper: string;
+  work: string;
+  merged: string;
+}
+
+/** Overlay root file systems below the data root, and safe access to what is inside them. */
+export interface RootFilesystems {
+  /**
+   * Creates the container's own directories (upper, work) and, with init files, mount points for /etc/hosts and the
+   * like.
+   */
+  create(containerId: string, layers: readonly string[]): Promise<void>;
+  /** Mounts it (once) and returns the path of the merged view. */
+  mount(containerId: string, layers: readonly string[]): Promise<string>;
+  unmount(containerId: string): Promise<void>;
+  /** Removes the directories; unmounts first. */
+  remove(containerId: string): Promise<void>;
+  /** Runs with the merged view mounted, also for a stopped container. */
+  withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T>;
+  /** The same for a stopped container, with its mounts in place; shows the files as the container would see them. */
+  withMounts<T>(
+    containerId: string,
+    layers: readonly string[],
+    view: { mounts: readonly ViewMount[]; readOnlyRoot: boolean },
+    work: (root: string) => Promise<T>,
+  ): Promise<T>;
+  /** `docker diff`: the container's changes against its image. */
+  changes(
+    containerId: string,
+    layers: readonly string[],
+  ): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
+  /** Bytes in the writable layer / in all of it. */
+  size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
+  /** Container ids that have directories: for clean-up after a crash. */
+  list(): Promise<string[]>;
+  /** A container's directories, uppermost layer first, for `docker inspect`. */
+  folders?(containerId: string, layers: readonly string[]): RootFolders;
+
+  /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */
+  statInRoot(root: string, path: string): Promise<PathStat | undefined>;
+  /** A tar stream of the file or directory, its own name first, as in GET /containers/x/archive. */
+  readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
+  /**
+   * Unpacks a tar into an existing directory.
+   * @param options.owner `user[:group]`, resolved with the root's own files: owns all entries, whatever the archive
+   * says
+   */
+  writeArchive(
+    root: string,
+    path: string,
+    stream: NodeJS.ReadableStream,
+    options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
+  ): Promise<void>;
+  /**
+   * Creates a directory and its missing parents, owned by root. Creates nothing below a dangling link; throws with
+   * Docker's message when a file is in the way.
+   */
+  makeFolder(root: string, path: string): Promise<void>;
+  /** The whole tree, for export and commit. */
+  exportTree(root: string): Promise<NodeJS.ReadableStream>;
+  /** Copies the image's files at the mount point to a new volume. */
+  copyTree(root: string, path: string, destination: string): Promise<void>;
+}
+
+/** A volume, bind mount or network file of a stopped container. */
+export interface ViewMount {
+  source: string;
+  /** Absolute, inside the container. */
+  target: string;
+  readOnly: boolean;
+}
+
+export interface PathStat {
+  name: string;
+  size: number;
+  /** Go's os.FileMode bits, as in the X-Docker-Container-Path-Stat header. */
+  mode: number;
+  modified: bigint;
+  linkTarget: string;
+}
