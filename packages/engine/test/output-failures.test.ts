@@ -4,39 +4,11 @@ import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { env } from 'node:process';
 import { type TestContext, test } from 'node:test';
-import type { AttachOptions, LogOptions } from '../src/index.ts';
 import { formerPositionPath, ioPath, positionPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
-import { type Harness, openHarness, unframed, until } from './fakes/harness.ts';
+import { type Harness, openHarness, until } from './fakes/harness.ts';
 import { fakeImage } from './fakes/images.ts';
-
-const { signal } = new AbortController();
-const everything: LogOptions = {
-  stdout: true,
-  stderr: true,
-  follow: false,
-  since: undefined,
-  until: undefined,
-  tail: undefined,
-  timestamps: false,
-  details: false,
-  signal,
-};
-const liveOutput: AttachOptions = {
-  stdin: false,
-  stdout: true,
-  stderr: true,
-  logs: false,
-  stream: true,
-  detachKeys: undefined,
-  signal,
-};
-
-const numbered = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
-
-const logOf = async (harness: Harness, id: string): Promise<string> =>
-  unframed((await harness.engine.containers.logs(id, everything)).output);
+import { liveOutput, numbered, readLog } from './fakes/output.ts';
 
 /** A harness whose collecting thread throws when `fail` is called. */
 async function failingHarness(t: TestContext): Promise<{ harness: Harness; fail: () => Promise<void> }> {
@@ -66,13 +38,13 @@ test('a collecting thread that fails is restarted: no line is lost or duplicated
     await until(() => live.length === numbered(0, round * 100 + 50).length); // the client is positioned
     await fail();
     harness.runtime.say(id, numbered(round * 100 + 50, round * 100 + 100));
-    assert.equal(await logOf(harness, id), numbered(0, round * 100 + 100));
+    assert.equal(await readLog(harness, id), numbered(0, round * 100 + 100));
   }
   harness.runtime.exit(id, 0);
   await until(() => harness.state(id).status === 'exited');
   await reading;
   assert.equal(live, numbered(0, 300));
-  assert.equal(await logOf(harness, id), numbered(0, 300));
+  assert.equal(await readLog(harness, id), numbered(0, 300));
 });
 
 test('a collecting thread that fails while a container ends loses none of its last output', async (t) => {
@@ -83,7 +55,7 @@ test('a collecting thread that fails while a container ends loses none of its la
     const failing = fail();
     harness.runtime.exit(id, 3);
     await Promise.all([failing, until(() => harness.state(id).status === 'exited')]);
-    assert.equal(await logOf(harness, id), `${numbered(0, 500)}last words`);
+    assert.equal(await readLog(harness, id), `${numbered(0, 500)}last words`);
     assert.equal(existsSync(ioPath(harness.settings, id, 'stdout')), false);
   }
 });
@@ -93,7 +65,7 @@ test('output files and positions of a daemon before the FIFOs are adopted', asyn
   t.after(() => harness.close());
   const id = await harness.run();
   harness.runtime.say(id, numbered(0, 20));
-  assert.equal(await logOf(harness, id), numbered(0, 20));
+  assert.equal(await readLog(harness, id), numbered(0, 20));
   await harness.engine.stop({ stopContainers: false });
   // Such a daemon had the shim write to a plain file, and stored the position beside the log.
   const output = ioPath(harness.settings, id, 'stdout');
@@ -101,14 +73,14 @@ test('output files and positions of a daemon before the FIFOs are adopted', asyn
   writeFileSync(output, numbered(0, 40));
   renameSync(positionPath(harness.settings, id), formerPositionPath(harness.settings, id));
   await harness.restart();
-  assert.equal(await logOf(harness, id), numbered(0, 40));
+  assert.equal(await readLog(harness, id), numbered(0, 40));
   appendFileSync(output, numbered(40, 60));
-  assert.equal(await logOf(harness, id), numbered(0, 60));
+  assert.equal(await readLog(harness, id), numbered(0, 60));
   await harness.restart();
   appendFileSync(output, 'last words');
   harness.runtime.exit(id, 0);
   await until(() => harness.state(id).status === 'exited');
-  assert.equal(await logOf(harness, id), `${numbered(0, 60)}last words`);
+  assert.equal(await readLog(harness, id), `${numbered(0, 60)}last words`);
   for (const path of [output, positionPath(harness.settings, id), formerPositionPath(harness.settings, id)])
     assert.equal(existsSync(path), false, path);
 });

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { AttachOptions, LogOptions } from '../src/index.ts';
+import type { LogOptions } from '../src/index.ts';
 import { parseLogTime } from '../src/logs/json-file.ts';
 import { readPosition } from '../src/logs/position.ts';
 import { ioDirectory, ioPath, logPath, positionPath, spoolPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
 import { type Harness, openHarness, text, unframe, unframed, until } from './fakes/harness.ts';
+import { everything, liveOutput, numbered, readLog, signal } from './fakes/output.ts';
 
 let harness: Harness;
 beforeEach(async () => {
@@ -15,35 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => harness.close());
 
-const { signal } = new AbortController();
-const everything: LogOptions = {
-  stdout: true,
-  stderr: true,
-  follow: false,
-  since: undefined,
-  until: undefined,
-  tail: undefined,
-  timestamps: false,
-  details: false,
-  signal,
-};
-
-/** An attached client that receives live output only. */
-const liveOutput: AttachOptions = {
-  stdin: false,
-  stdout: true,
-  stderr: true,
-  logs: false,
-  stream: true,
-  detachKeys: undefined,
-  signal,
-};
-
-const logOf = async (id: string, change: Partial<LogOptions> = {}): Promise<string> =>
-  unframed((await harness.engine.containers.logs(id, { ...everything, ...change })).output);
-
-const numbered = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('');
+const logOf = (id: string, change: Partial<LogOptions> = {}): Promise<string> => readLog(harness, id, change);
 
 test('output written while no daemon runs is in the log after its restart, each line once', async () => {
   const id = await harness.run();
