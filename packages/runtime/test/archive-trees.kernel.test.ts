@@ -5,58 +5,25 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { after, before, test } from 'node:test';
-import type { RootFilesystems } from '@netyard/engine';
-import { listXattrs, mount, unmount } from '@netyard/kernel';
-import { openRootFilesystems } from '@netyard/runtime';
-import {
-  type DescribeOptions,
-  describeTree,
-  differencesOf,
-  inFreshHost,
-  makeTree,
-  wholeSeconds,
-} from '@netyard/testkit';
+import { test } from 'node:test';
+import { listXattrs, mount } from '@netyard/kernel';
+import { inFreshHost, makeTree, wholeSeconds } from '@netyard/testkit';
+import { assertSameTop, plain, useRootfsHost } from './rootfs-host.ts';
 
-const host = inFreshHost(import.meta.url);
+const fresh = inFreshHost(import.meta.url);
+const host = useRootfsHost(fresh);
 const seeds = (process.env['NETYARD_TREE_SEEDS'] ?? '1,2').split(',').map(Number);
-let folder: string;
-let rootfs: RootFilesystems;
-
-before(() => {
-  if (host.skip !== false) return;
-  folder = mkdtempSync('/tmp/netyard-trees-');
-  mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
-  rootfs = openRootFilesystems({ dataRoot: folder });
-});
-after(() => {
-  if (host.skip !== false) return;
-  unmount(folder, { lazy: true });
-  rmSync(folder, { recursive: true });
-});
-
-function emptyFolder(name: string): string {
-  const path = join(folder, name);
-  mkdirSync(path);
-  return path;
-}
 
 /** A root with the tree of a seed as `top` in it. */
 function rootWithTree(name: string, seed: number): string {
-  const root = emptyFolder(name);
+  const root = host.emptyFolder(name);
   makeTree(join(root, 'top'), { seed });
   return root;
 }
 
-function assertSame(copy: string, original: string, options: DescribeOptions = {}): void {
-  const [actual, expected] = [copy, original].map((root) => describeTree(join(root, 'top'), options));
-  if (actual && expected) assert.deepEqual(differencesOf(actual, expected), []);
-}
-
-const plain = { noOverwriteDirNonDir: false };
 const holes = ['start', 'middle', 'end', 'both', 'many', 'nothing'];
 
 /** Bytes on disk, and the size without holes. */
@@ -85,26 +52,30 @@ function assertNothingTrusted(root: string): void {
 }
 
 for (const seed of seeds) {
-  test(`seed ${seed}: by cp, export and a copy of an image's folder`, host, async () => {
-    const tree = rootWithTree(`from-${seed}`, seed);
-    const copied = emptyFolder(`copied-${seed}`);
-    await rootfs.writeArchive(copied, '/', (await rootfs.readArchive(tree, '/top')).stream, plain);
-    assertSame(copied, tree);
-    assertNothingTrusted(copied);
-    const exported = emptyFolder(`exported-${seed}`);
-    await rootfs.writeArchive(exported, '/', await rootfs.exportTree(tree), plain);
-    assertSame(exported, tree);
-    const volume = emptyFolder(`volume-${seed}`);
-    mkdirSync(join(volume, 'top'));
-    await rootfs.copyTree(tree, '/top', join(volume, 'top'));
-    assertSame(volume, tree);
-  });
+  test(
+    `seed ${seed}: a tree is unchanged by cp, export and the copy of an image's folder into a volume`,
+    fresh,
+    async () => {
+      const tree = rootWithTree(`from-${seed}`, seed);
+      const copied = host.emptyFolder(`copied-${seed}`);
+      await host.rootfs.writeArchive(copied, '/', (await host.rootfs.readArchive(tree, '/top')).stream, plain);
+      assertSameTop(copied, tree);
+      assertNothingTrusted(copied);
+      const exported = host.emptyFolder(`exported-${seed}`);
+      await host.rootfs.writeArchive(exported, '/', await host.rootfs.exportTree(tree), plain);
+      assertSameTop(exported, tree);
+      const volume = host.emptyFolder(`volume-${seed}`);
+      mkdirSync(join(volume, 'top'));
+      await host.rootfs.copyTree(tree, '/top', join(volume, 'top'));
+      assertSameTop(volume, tree);
+    },
+  );
 
-  test(`seed ${seed}: out to GNU tar`, host, async () => {
+  test(`seed ${seed}: GNU tar extracts an exported tree unchanged`, fresh, async () => {
     const tree = rootWithTree(`gnu-from-${seed}`, seed);
-    const target = emptyFolder(`gnu-${seed}`);
-    await extract(await rootfs.exportTree(tree), target);
-    assertSame(target, tree);
+    const target = host.emptyFolder(`gnu-${seed}`);
+    await extract(await host.rootfs.exportTree(tree), target);
+    assertSameTop(target, tree);
   });
 
   for (const options of [
@@ -115,14 +86,14 @@ for (const seed of seeds) {
     ['--format=gnu', '-S'],
     ['--format=gnu'],
   ]) {
-    test(`seed ${seed}: in from GNU tar ${options.join(' ')}`, host, async () => {
+    test(`seed ${seed}: a tree from GNU tar ${options.join(' ')} is unpacked unchanged`, fresh, async () => {
       const name = `${seed}${options.join('')}`;
       const tree = rootWithTree(`made-${name}`, seed);
       const child = spawn('tar', [...options, '-cf', '-', 'top'], { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] });
-      const copied = emptyFolder(`in-${name}`);
-      await rootfs.writeArchive(copied, '/', child.stdout, plain);
+      const copied = host.emptyFolder(`in-${name}`);
+      await host.rootfs.writeArchive(copied, '/', child.stdout, plain);
       const hasXattrs = options.includes('--xattrs');
-      assertSame(copied, tree, {
+      assertSameTop(copied, tree, {
         timeOf: options.includes('--format=gnu') ? wholeSeconds : (time) => time,
         skip: (path) => path.startsWith('hard/pipe'), // GNU tar extracts one FIFO with two names as two
         hasXattr: (attribute) => hasXattrs && /^(?:user\.|security\.capability$)/.test(attribute),
@@ -138,18 +109,18 @@ for (const seed of seeds) {
 
 test(
   'attributes of the host are not copied, and a file system without attributes accepts the files',
-  host,
+  fresh,
   async () => {
     const tree = rootWithTree('all-attributes', 1);
-    const bare = emptyFolder('bare');
+    const bare = host.emptyFolder('bare');
     mount({ source: 'ramfs', target: bare, type: 'ramfs' });
-    for (const target of [emptyFolder('filtered'), bare]) {
+    for (const target of [host.emptyFolder('filtered'), bare]) {
       const options = ['--format=pax', '--xattrs', '--xattrs-include=*', '-cf', '-', 'top'];
       const child = spawn('tar', options, { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] });
-      await rootfs.writeArchive(target, '/', child.stdout, plain);
+      await host.rootfs.writeArchive(target, '/', child.stdout, plain);
       assertNothingTrusted(target);
       const hasXattr = (name: string): boolean => target !== bare && name.startsWith('user.');
-      assertSame(target, tree, { skip: (path) => path.startsWith('hard/pipe'), hasXattr });
+      assertSameTop(target, tree, { skip: (path) => path.startsWith('hard/pipe'), hasXattr });
     }
   },
 );

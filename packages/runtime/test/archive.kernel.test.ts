@@ -4,14 +4,10 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   ftruncateSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
-  readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -21,33 +17,19 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { after, before, test } from 'node:test';
-import type { RootFilesystems } from '@netyard/engine';
-import { getXattr, listXattrs, mount, setXattr, unmount } from '@netyard/kernel';
-import { openRootFilesystems } from '@netyard/runtime';
-import { inFreshHost } from '@netyard/testkit';
+import { test } from 'node:test';
+import { getXattr, listXattrs, setXattr } from '@netyard/kernel';
+import { inFreshHost, wholeSeconds } from '@netyard/testkit';
+import { assertSameTop, bytesOfStream, plain, useRootfsHost } from './rootfs-host.ts';
 
-const host = inFreshHost(import.meta.url);
-let folder: string;
-let rootfs: RootFilesystems;
-
-before(() => {
-  if (host.skip !== false) return;
-  folder = mkdtempSync('/tmp/netyard-archive-');
-  mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
-  rootfs = openRootFilesystems({ dataRoot: folder });
-});
-after(() => {
-  if (host.skip !== false) return;
-  unmount(folder, { lazy: true });
-  rmSync(folder, { recursive: true });
-});
+const fresh = inFreshHost(import.meta.url);
+const host = useRootfsHost(fresh);
 
 /** The names are bytes: Latin-1 text as a shell in another locale would write it. */
 const latin1 = Buffer.from('caf\xe9', 'latin1');
 
 function makeTree(name: string): string {
-  const root = join(folder, name);
+  const root = join(host.folder, name);
   mkdirSync(join(root, 'top/deep'), { recursive: true });
   const top = join(root, 'top');
   writeFileSync(Buffer.concat([Buffer.from(`${top}/`), latin1]), 'bytes');
@@ -75,92 +57,52 @@ function makeTree(name: string): string {
   return root;
 }
 
-/** Everything that an archive must preserve; times in units of so many nanoseconds. */
-function snapshot(root: string, unit = 1n): string[] {
-  const lines: string[] = [];
-  const inodes = new Map<bigint, string>();
-  const visit = (path: Buffer, as: Buffer): void => {
-    const stat = lstatSync(path, { bigint: true });
-    const label = as.toString('latin1');
-    const first = stat.nlink > 1n && stat.isFile() ? (inodes.get(stat.ino) ?? label) : '';
-    if (stat.nlink > 1n) inodes.set(stat.ino, first);
-    const time = (stat.mtimeNs - (((stat.mtimeNs % unit) + unit) % unit)) / unit;
-    const content = stat.isFile() ? readFileSync(path).toString('base64').slice(-200) : '';
-    const link = stat.isSymbolicLink() ? readlinkSync(path, 'buffer').toString('latin1') : '';
-    const size = stat.isFile() ? stat.size : 0n;
-    lines.push(
-      [label, stat.mode.toString(8), stat.uid, stat.gid, size, time, stat.rdev, first, link, content].join(' '),
-    );
-    if (!stat.isDirectory()) return;
-    for (const name of readdirSync(path, 'buffer').sort(Buffer.compare))
-      visit(Buffer.concat([path, Buffer.from('/'), name]), Buffer.concat([as, Buffer.from('/'), name]));
-  };
-  visit(Buffer.from(join(root, 'top')), Buffer.from('top'));
-  return lines;
-}
-
-function emptyFolder(name: string): string {
-  const path = join(folder, name);
-  mkdirSync(path);
-  return path;
-}
-
-async function bytesOfStream(stream: NodeJS.ReadableStream): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stream as Readable) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-const plain = { noOverwriteDirNonDir: false };
-
-test('a tree survives cp and export, and GNU tar reads it', host, async () => {
+test('a tree survives cp and export, and GNU tar reads it', fresh, async () => {
   const tree = makeTree('from');
-  const expected = snapshot(tree);
-  const copied = emptyFolder('copied');
-  await rootfs.writeArchive(copied, '/', (await rootfs.readArchive(tree, '/top')).stream, plain);
-  assert.deepEqual(snapshot(copied), expected);
+  const copied = host.emptyFolder('copied');
+  await host.rootfs.writeArchive(copied, '/', (await host.rootfs.readArchive(tree, '/top')).stream, plain);
+  assertSameTop(copied, tree);
   assert.ok(statSync(join(copied, 'top/holes')).blocks * 512 < 9_000_000 + 4096);
-  const exported = emptyFolder('exported');
-  await rootfs.writeArchive(exported, '/', await rootfs.exportTree(tree), plain);
-  assert.deepEqual(snapshot(exported), expected);
-  const gnu = emptyFolder('gnu');
-  const archive = await bytesOfStream(await rootfs.exportTree(tree));
+  const exported = host.emptyFolder('exported');
+  await host.rootfs.writeArchive(exported, '/', await host.rootfs.exportTree(tree), plain);
+  assertSameTop(exported, tree);
+  const gnu = host.emptyFolder('gnu');
+  const archive = await bytesOfStream(await host.rootfs.exportTree(tree));
   execFileSync('tar', ['-xpf', '-', '--numeric-owner'], { cwd: gnu, input: archive, stdio: ['pipe', 'pipe', 'pipe'] });
-  assert.deepEqual(snapshot(gnu), expected);
+  assertSameTop(gnu, tree);
 });
 
 for (const options of [['--format=pax'], ['--format=pax', '-S'], ['--format=gnu'], ['--format=gnu', '-S']]) {
-  test(`a tree from GNU tar with ${options.join(' ')} is unpacked`, host, async () => {
+  test(`a tree from GNU tar with ${options.join(' ')} is unpacked`, fresh, async () => {
     const tree = makeTree(`gnu-${options.join('')}`);
     const archive = execFileSync('tar', [...options, '-cf', '-', 'top'], { cwd: tree, maxBuffer: 1e9 });
-    const copied = emptyFolder(`in-${options.join('')}`);
-    await rootfs.writeArchive(copied, '/', Readable.from([archive]), plain);
-    const unit = options[0] === '--format=gnu' ? 1_000_000_000n : 1n; // GNU's own format has whole seconds
-    assert.deepEqual(snapshot(copied, unit), snapshot(tree, unit));
+    const copied = host.emptyFolder(`in-${options.join('')}`);
+    await host.rootfs.writeArchive(copied, '/', Readable.from([archive]), plain);
+    assertSameTop(copied, tree, options[0] === '--format=gnu' ? { timeOf: wholeSeconds } : {});
     if (options.includes('-S')) assert.ok(statSync(join(copied, 'top/holes')).blocks * 512 < 100_000);
   });
 }
 
-test('attributes are bytes', host, async () => {
-  const tree = emptyFolder('attributes');
+test('attributes are bytes', fresh, async () => {
+  const tree = host.emptyFolder('attributes');
   mkdirSync(join(tree, 'top'));
   writeFileSync(join(tree, 'top/file'), 'x');
   const value = Buffer.from([0, 0xff, 0x0a, 0x3d, 0]);
   const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
   setXattr(join(tree, 'top/file'), 'security.netyard', value);
   setXattr(join(tree, 'top/file'), 'security.capability', capability);
-  const copied = emptyFolder('attributes-copied');
-  await rootfs.writeArchive(copied, '/', (await rootfs.readArchive(tree, '/top')).stream, plain);
+  const copied = host.emptyFolder('attributes-copied');
+  await host.rootfs.writeArchive(copied, '/', (await host.rootfs.readArchive(tree, '/top')).stream, plain);
   const file = join(copied, 'top/file');
   assert.deepEqual(Buffer.from(getXattr(file, 'security.netyard') ?? []), value);
   assert.deepEqual(Buffer.from(getXattr(file, 'security.capability') ?? []), capability);
   assert.ok(listXattrs(file).length >= 2);
 });
 
-test('files of proc have the content that cat shows, or are rejected', host, async () => {
+test('files of proc have the content that cat shows, or are rejected', fresh, async () => {
   const read = async (path: string): Promise<string> => {
-    const copied = mkdtempSync(join(folder, 'proc-'));
-    await rootfs.writeArchive(copied, '/', (await rootfs.readArchive('/', path)).stream, plain);
+    const copied = mkdtempSync(join(host.folder, 'proc-'));
+    await host.rootfs.writeArchive(copied, '/', (await host.rootfs.readArchive('/', path)).stream, plain);
     return readFileSync(join(copied, path.split('/').at(-1) ?? ''), 'latin1');
   };
   for (const path of ['/proc/version', '/proc/filesystems', `/proc/${process.pid}/cmdline`])
@@ -170,12 +112,12 @@ test('files of proc have the content that cat shows, or are rejected', host, asy
   await assert.rejects(read('/proc/sys/kernel/hostname'), /depends on the namespaces of its reader/);
 });
 
-test('a file that shrinks aborts the archive, one that grows is cut at its first size', host, async () => {
-  const tree = emptyFolder('changing');
+test('a file that shrinks aborts the archive, one that grows is cut at its first size', fresh, async () => {
+  const tree = host.emptyFolder('changing');
   mkdirSync(join(tree, 'top'));
   const path = join(tree, 'top/file');
   writeFileSync(path, Buffer.alloc(4_000_000, 'a'));
-  const stream = (await rootfs.readArchive(tree, '/top')).stream as Readable;
+  const stream = (await host.rootfs.readArchive(tree, '/top')).stream as Readable;
   const reading = stream[Symbol.asyncIterator]();
   await reading.next();
   truncateSync(path, 10);
@@ -185,12 +127,12 @@ test('a file that shrinks aborts the archive, one that grows is cut at its first
   await assert.rejects(rest(), /became shorter/);
 });
 
-test('a socket is omitted', host, async () => {
-  const tree = emptyFolder('sockets');
+test('a socket is omitted', fresh, async () => {
+  const tree = host.emptyFolder('sockets');
   mkdirSync(join(tree, 'top'));
   const server = createServer().listen(join(tree, 'top/socket'));
   await new Promise((resolve) => server.once('listening', resolve));
-  const archive = await bytesOfStream((await rootfs.readArchive(tree, '/top')).stream);
+  const archive = await bytesOfStream((await host.rootfs.readArchive(tree, '/top')).stream);
   await new Promise((resolve) => server.close(resolve));
   assert.equal(execFileSync('tar', ['tf', '-'], { input: archive, encoding: 'utf8' }), 'top/\n');
 });
