@@ -1,4 +1,5 @@
 /** For tests of images: the image service on a real containerd, and custom archives. */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,6 +79,13 @@ export async function startImageHost(): Promise<ImageHost> {
 
 export const nothing = { blobs: 0, layers: 0, records: 0, folders: [] };
 
+/** Removes all images, and checks that nothing of them is left. */
+export async function removeAllImages({ images, leftovers }: ImageHost): Promise<void> {
+  for (const { record } of await images.list({ all: true, digests: false, filters: new Map() }))
+    await images.remove(record.id, { force: true, noPrune: false });
+  assert.deepEqual(await leftovers(), nothing);
+}
+
 export async function collect(lines: AsyncIterable<Progress>): Promise<Progress[]> {
   const all: Progress[] = [];
   for await (const line of lines) all.push(line);
@@ -92,6 +100,11 @@ export async function load(host: ImageHost, archive: Uint8Array): Promise<string
 
 export type Member = Parameters<ReturnType<typeof pack>['entry']>[0] & { body?: string | Uint8Array };
 
+export const file = (name: string, body = name): Member => ({ name, body });
+
+/** A character device that no container has: the memory. */
+export const device = { type: 'character-device', devmajor: 1, devminor: 1 } as const;
+
 /** A tar archive of these members. */
 export async function tarOf(members: readonly Member[]): Promise<Buffer> {
   const archive = pack();
@@ -104,6 +117,8 @@ export async function tarOf(members: readonly Member[]): Promise<Buffer> {
   for await (const chunk of archive as AsyncIterable<Uint8Array>) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+export const goodLayer = (): Promise<Buffer> => tarOf([file('good')]);
 
 export const sha256 = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { describeTree, differencesOf, inFreshHost, makeTree } from '@netyard/testkit';
-import { collect, dockerArchive, type ImageHost, load, nothing, startImageHost, tarOf } from './image-host.ts';
+import { collect, dockerArchive, type ImageHost, load, removeAllImages, startImageHost, tarOf } from './image-host.ts';
 
 const fresh = inFreshHost(import.meta.url);
 const seeds = (process.env['NETYARD_TREE_SEEDS'] ?? '1').split(',').map(Number);
@@ -39,12 +39,6 @@ async function assertLayer(name: string, tree: string, isSparse: boolean): Promi
   }
 }
 
-async function removeAll(): Promise<void> {
-  for (const { record } of await host.images.list({ all: true, digests: false, filters: new Map() }))
-    await host.images.remove(record.id, { force: true, noPrune: false });
-  assert.deepEqual(await host.leftovers(), nothing);
-}
-
 for (const seed of seeds) {
   for (const sparse of [[], ['-S'], ['-S', '--sparse-version=0.1']]) {
     test(`seed ${seed} ${sparse.join(' ')}: import, load, save, load`, fresh, async (t) => {
@@ -58,15 +52,15 @@ for (const seed of seeds) {
       const request = { repository: 'imported', tag: '1', message: '', changes: [] };
       await collect(host.images.import(Readable.from([layer]), request));
       await assertLayer('imported:1', tree, sparse.length > 0);
-      await removeAll();
+      await removeAllImages(host);
       await load(host, await tarOf(dockerArchive({ tags: ['loaded:1'], layers: [layer] })));
       await assertLayer('loaded:1', tree, sparse.length > 0);
       const chunks: Uint8Array[] = [];
       for await (const chunk of await host.images.save(['loaded:1'])) chunks.push(Buffer.from(chunk));
-      await removeAll();
+      await removeAllImages(host);
       await load(host, Buffer.concat(chunks));
       await assertLayer('loaded:1', tree, sparse.length > 0);
-      await removeAll();
+      await removeAllImages(host);
     });
   }
 }
@@ -81,5 +75,5 @@ test('holes are not punched into a later file of the same name', fresh, async ()
   const layer = execFileSync('cat', ['../twice.tar'], { cwd: folder, maxBuffer: 1e9 });
   await load(host, await tarOf(dockerArchive({ tags: ['twice:1'], layers: [layer] })));
   execFileSync('cmp', [join(folder, 'b/f'), join(await layerOf('twice:1'), 'b/f')]);
-  await removeAll();
+  await removeAllImages(host);
 });
