@@ -17,7 +17,7 @@ const plan: KernelPlan = {
   ],
 };
 
-test('a plan applied twice changes nothing the second time; removed, nothing is left', async () => {
+test('a plan applied again changes nothing, and its removal deletes all its objects', async () => {
   const kernel = new FakeKernel();
   assert.equal((await kernel.apply(plan)).operations.length, 6);
   assert.deepEqual((await kernel.apply(plan)).operations, []);
@@ -29,7 +29,7 @@ test('a plan applied twice changes nothing the second time; removed, nothing is 
   assert.deepEqual(kernel.objects(), []);
 });
 
-test('each step can fail, and then nothing of the plan is there', async () => {
+test('a plan that fails at any step is rolled back completely', async () => {
   for (let step = 1; step <= plan.objects.length; step += 1) {
     const kernel = new FakeKernel();
     kernel.failAtStep(step);
@@ -39,14 +39,14 @@ test('each step can fail, and then nothing of the plan is there', async () => {
   }
 });
 
-test('an order that a kernel would refuse is refused', async () => {
+test('a plan whose objects precede their dependencies is rejected', async () => {
   const kernel = new FakeKernel();
   await assert.rejects(kernel.apply({ owner: 'x', objects: [...plan.objects].reverse() }), (error) =>
     hasErrno(error, 'ENOENT', 'ENODEV'),
   );
 });
 
-test('removal goes on after a failure and names it', async () => {
+test('removal continues after a failure and reports it', async () => {
   const kernel = new FakeKernel();
   await kernel.apply(plan);
   kernel.failAtStep(1);
@@ -54,7 +54,7 @@ test('removal goes on after a failure and names it', async () => {
   assert.deepEqual(kernel.objects(), []);
 });
 
-test('a link takes its addresses along, a changed object is found different', async () => {
+test('deleting a link deletes its addresses, and a changed object is observed as different', async () => {
   const kernel = new FakeKernel();
   await kernel.apply(plan);
   kernel.vanish({ kind: 'veth', name: 'ny1', up: true, peer: { ns: path, name: 'eth0', up: true } });
@@ -66,7 +66,7 @@ test('a link takes its addresses along, a changed object is found different', as
   );
 });
 
-test('a port is held once, wildcards included', () => {
+test('a port is reserved once, wildcards included', () => {
   const kernel = new FakeKernel();
   const held = kernel.reservePort('tcp', '0.0.0.0', 80);
   assert.throws(
@@ -79,17 +79,17 @@ test('a port is held once, wildcards included', () => {
   kernel.reservePort('tcp', '127.0.0.1', 80).close();
 });
 
-test('watchers hear what is emitted, until their signal', async () => {
+test('watchers receive emitted events until their signal aborts', async () => {
   const kernel = new FakeKernel();
   const abort = new AbortController();
-  const heard: string[] = [];
+  const received: string[] = [];
   const watching = (async () => {
     for await (const event of kernel.watch(abort.signal)) {
-      heard.push(event.type);
+      received.push(event.type);
       abort.abort();
     }
   })();
   kernel.emit({ type: 'resync' });
   await watching;
-  assert.deepEqual(heard, ['resync']);
+  assert.deepEqual(received, ['resync']);
 });

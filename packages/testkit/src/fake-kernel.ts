@@ -1,11 +1,11 @@
 /**
- * A kernel in memory, for tests of the boxes above: it holds objects, refuses what a real one would refuse for lack
- * of a namespace, link or table, undoes a plan that fails half-way, and can be told to fail at the n-th step.
+ * A kernel in memory, for tests of the packages above `kernel`. It stores objects, fails as a real kernel does when a
+ * namespace, link or table is missing, rolls back a plan that fails half-way, and fails at the n-th step on request.
  *
  *     const kernel = new FakeKernel();
  *     kernel.failAtStep(3);                    // the third operation from now on throws
  *     await assert.rejects(kernel.apply(plan), /EIO/);
- *     assert.deepEqual(kernel.objects(), []);  // undone
+ *     assert.deepEqual(kernel.objects(), []);  // rolled back
  *
  * It routes no packets, checks no nft syntax and knows nothing of MTUs or carriers.
  */
@@ -19,7 +19,6 @@ import {
   diff,
   diffRemoval,
   EventQueue,
-  errnoOf,
   type HeldTables,
   identityOf,
   independentObjects,
@@ -28,7 +27,6 @@ import {
   type KernelObject,
   type KernelOperation,
   type KernelPlan,
-  kernelError,
   type LinkStatistics,
   type NamespaceWatch,
   type NftFamily,
@@ -47,24 +45,35 @@ import {
   type PortProtocol,
   type PortReservation,
 } from '@netyard/kernel';
-
-import { asMade, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from './fake-links.ts';
+import { failure } from './fake-failure.ts';
+import { asCreated, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from './fake-links.ts';
+import {
+  listAddresses,
+  listFdb,
+  listNeighbours,
+  listNftElements,
+  listRoutes,
+  type NftSetAddress,
+  noTraffic,
+  readSysctl,
+} from './fake-listings.ts';
 import { FakeNamespaceWatch } from './fake-namespace-watch.ts';
+import { FakePorts, type ReservedPort } from './fake-ports.ts';
 
 export interface FakeKernelOptions {
-  /** Interfaces that are there before any plan, in the process's own namespace. Default `lo` and `eth0`. */
+  /** Interfaces that exist before any plan, in the process's own namespace. Default `lo` and `eth0`. */
   links?: readonly string[];
   logger?: Logger;
 }
 
 export class FakeKernel implements Kernel {
-  /** Everything that was done, in order, undone work included. */
+  /** All operations in order, including those rolled back later. */
   readonly done: KernelOperation[] = [];
-  /** By `SET KEY`: what a set that counts has counted there. Nothing unless told. */
+  /** Counters of elements by `SET KEY`, for sets that count. Zero by default. */
   readonly counted = new Map<string, { packets: bigint; bytes: bigint }>();
-  /** Chains of other programs at the forward hook, or jumped to from there; with the rules of plans before theirs. */
+  /** Chains of other programs at the forward hook or reached from it. Rules of plans come before their own. */
   readonly chains: ObservedNftChain[] = [];
-  /** What `holdTables` holds. */
+  /** The tables of the last `holdTables` call, until they are released. */
   held: readonly NftTableObject[] = [];
   /** `flushConntrack` calls. */
   readonly forgotten: ConnectionMatch[] = [];
@@ -72,11 +81,11 @@ export class FakeKernel implements Kernel {
   readonly forgottenSubnets: string[] = [];
   /** `capture` calls. */
   readonly captures: PacketCaptureRequest[] = [];
-  /** What each capture gives. */
+  /** The packets that each capture returns. */
   readonly packets: CapturedPacket[] = [];
   readonly #objects = new Map<string, KernelObject>();
   readonly #links: FakeLinks;
-  readonly #reserved = new Set<{ protocol: PortProtocol; address: string; port: number }>();
+  readonly #ports = new FakePorts();
   readonly #watchers = new Set<EventQueue<KernelEvent>>();
   /** `watchNamespaces` calls. */
   readonly namespaceWatches: FakeNamespaceWatch[] = [];
@@ -88,24 +97,24 @@ export class FakeKernel implements Kernel {
     this.#logger = options.logger ?? silentLogger;
   }
 
-  // What a test does to it
+  // For tests
 
-  /** The n-th operation from now on (1: the next one) throws EIO, once. Undoing does not count. */
+  /** The n-th operation from now on (1: the next one) throws EIO, once. Rollback does not count. */
   failAtStep(n: number): void {
     this.#stepsUntilFailure = n;
   }
 
-  /** What is there, in the order in which it was made. */
+  /** Existing objects in the order of their creation. */
   objects(): KernelObject[] {
     return [...this.#objects.values()];
   }
 
-  /** Takes an object away behind everybody's back, and tells the watchers nothing: see `emit`. */
+  /** Deletes an object as another program would. Watchers receive no event: see `emit`. */
   vanish(object: KernelObject): void {
     this.#drop(object);
   }
 
-  /** Puts an object there behind everybody's back, such as another shape of a wanted one. */
+  /** Creates or replaces an object as another program would. Watchers receive no event. */
   appear(object: KernelObject): void {
     this.#objects.set(identityOf(object), object);
   }
@@ -114,13 +123,13 @@ export class FakeKernel implements Kernel {
     for (const watcher of this.#watchers) watcher.push(event);
   }
 
-  /** Holds a port as another program would. */
+  /** Binds a port as another program would. */
   occupyPort(protocol: PortProtocol, address: string, port: number): void {
-    this.#reserved.add({ protocol, address, port });
+    this.#ports.occupy({ protocol, address, port });
   }
 
-  reservedPorts(): { protocol: PortProtocol; address: string; port: number }[] {
-    return [...this.#reserved];
+  reservedPorts(): ReservedPort[] {
+    return this.#ports.list();
   }
 
   // Kernel
@@ -168,74 +177,32 @@ export class FakeKernel implements Kernel {
   }
 
   async listAddresses(ns?: string): Promise<ObservedAddress[]> {
-    const links = await this.listLinks(ns);
-    return this.objects()
-      .filter((object) => object.kind === 'address')
-      .filter((object) => object.ns === ns)
-      .map(({ link, prefix }) => ({
-        link,
-        linkIndex: links.find((known) => known.name === link)?.index ?? 0,
-        prefix,
-        scope: 0,
-      }));
+    return listAddresses(this.objects(), await this.listLinks(ns), ns);
   }
 
   async listRoutes(ns?: string): Promise<ObservedRoute[]> {
-    return this.objects()
-      .filter((object) => object.kind === 'route')
-      .filter((object) => object.ns === ns)
-      .map(({ to, via, link, source, metric, table, protocol }) => ({
-        to,
-        table: table ?? 254,
-        protocol: protocol ?? 3,
-        ...(via === undefined ? {} : { via }),
-        ...(link === undefined ? {} : { link }),
-        ...(source === undefined ? {} : { source }),
-        ...(metric === undefined ? {} : { metric }),
-      }));
+    return listRoutes(this.objects(), ns);
   }
 
   async listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]> {
-    return this.objects()
-      .filter((object) => object.kind === 'neighbour')
-      .filter((object) => object.link === link && object.ns === ns)
-      .map(({ address, mac }) => ({ address, mac }));
+    return listNeighbours(this.objects(), link, ns);
   }
 
   async listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]> {
-    return this.objects()
-      .filter((object) => object.kind === 'fdb')
-      .filter((object) => object.link === link && object.ns === ns)
-      .map(({ mac, remote }) => ({ mac, remote }));
+    return listFdb(this.objects(), link, ns);
   }
 
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
-    if (!this.#links.exists(this.objects(), link, ns)) throw refusal('ENODEV', 'ip -s link show', link);
-    const none = 0n;
-    return {
-      ...{ rxBytes: none, rxPackets: none, rxErrors: none, rxDropped: none },
-      ...{ txBytes: none, txPackets: none, txErrors: none, txDropped: none },
-    };
+    if (!this.#links.exists(this.objects(), link, ns)) throw failure('ENODEV', 'ip -s link show', link);
+    return noTraffic;
   }
 
   async readSysctl(key: string, ns?: string): Promise<string> {
-    const found = this.objects().find((object) => object.kind === 'sysctl' && object.key === key && object.ns === ns);
-    return found?.kind === 'sysctl' ? found.value : '0';
+    return readSysctl(this.objects(), key, ns);
   }
 
-  async listNftElements(wanted: { ns?: string; family: NftFamily; table: string; set: string }) {
-    const { ns, family, table, set } = wanted;
-    const counts = new RegExp(`\\b(?:set|map) ${set} \\{[^}]*\\bcounter\\b`).test(this.#tableOf(wanted)?.body ?? '');
-    return this.objects()
-      .filter((object) => object.kind === 'nft-element')
-      .filter((element) => element.ns === ns && element.family === family)
-      .filter((element) => element.table === table && element.set === set)
-      .map(({ key, value, comment }) => ({
-        key,
-        ...(value === undefined ? {} : { value }),
-        ...(comment === undefined ? {} : { comment }),
-        ...(counts ? (this.counted.get(`${set} ${key}`) ?? { packets: 0n, bytes: 0n }) : {}),
-      }));
+  async listNftElements(address: NftSetAddress) {
+    return listNftElements(this.objects(), address, this.#tableOf(address)?.body ?? '', this.counted);
   }
 
   async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
@@ -248,22 +215,7 @@ export class FakeKernel implements Kernel {
   }
 
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
-    const isAny = (text: string): boolean => text === '0.0.0.0' || text === '::';
-    const sameFamily = (a: string, b: string): boolean => a.includes(':') === b.includes(':');
-    const taken = (wanted: number): boolean =>
-      [...this.#reserved].some(
-        (held) =>
-          held.protocol === protocol &&
-          held.port === wanted &&
-          sameFamily(held.address, address) &&
-          (held.address === address || isAny(held.address) || isAny(address)),
-      );
-    let chosen = port === 0 ? 32768 : port;
-    while (port === 0 && taken(chosen)) chosen += 1;
-    if (taken(chosen)) throw refusal('EADDRINUSE', 'bind', `${protocol} ${address} port ${port}`);
-    const held = { protocol, address, port: chosen };
-    this.#reserved.add(held);
-    return { ...held, close: () => void this.#reserved.delete(held) };
+    return this.#ports.reserve(protocol, address, port);
   }
 
   async holdTables(tables: readonly NftTableObject[]): Promise<HeldTables> {
@@ -305,7 +257,7 @@ export class FakeKernel implements Kernel {
     return watch;
   }
 
-  /** Gives `packets` and ends. Filters are not looked at. */
+  /** Returns `packets` and ends. Ignores filters. */
   async capture(request: PacketCaptureRequest): Promise<PacketCapture> {
     this.captures.push(request);
     const packets = this.packets.slice(0, request.count);
@@ -326,16 +278,16 @@ export class FakeKernel implements Kernel {
     this.#watchers.clear();
   }
 
-  // Inside
+  // Implementation
 
-  /** Rules of plans come first, wherever the plan places them. */
+  /** Rules of plans come first, whatever position the plan names. */
   #withRules(chain: ObservedNftChain): ObservedNftChain {
-    const ours = this.objects()
+    const planned = this.objects()
       .filter((object) => object.kind === 'nft-rule')
       .filter(({ family, table }) => family === chain.family && table === chain.table)
       .filter((object) => object.chain === chain.chain)
       .map(({ rule, comment }, index) => ({ text: rule, comment, handle: 1000 + index }));
-    return { ...chain, rules: [...ours, ...chain.rules] };
+    return { ...chain, rules: [...planned, ...chain.rules] };
   }
 
   #observeOne(object: KernelObject): Observation {
@@ -349,10 +301,10 @@ export class FakeKernel implements Kernel {
   }
 
   #observeLinkState(object: KernelObject & { kind: 'link-state' }): Observation {
-    const there = this.#isPinned(object.ns) && this.#links.exists(this.objects(), object.name, object.ns);
-    if (!there) return { state: 'absent' };
+    const exists = this.#isPinned(object.ns) && this.#links.exists(this.objects(), object.name, object.ns);
+    if (!exists) return { state: 'absent' };
     const found = this.#objects.get(identityOf(object));
-    return found && sameObject(found, asMade(object))
+    return found && sameObject(found, asCreated(object))
       ? { state: 'present' }
       : { state: 'different', found: 'another state' };
   }
@@ -361,7 +313,7 @@ export class FakeKernel implements Kernel {
     this.#stepsUntilFailure -= 1;
     if (this.#stepsUntilFailure === 0) {
       this.#stepsUntilFailure = Number.POSITIVE_INFINITY;
-      throw refusal('EIO', operation.action, `${describeObject(operation.object)} (as the test wished)`);
+      throw failure('EIO', operation.action, `${describeObject(operation.object)} (requested by the test)`);
     }
     this.done.push(operation);
     const { object } = operation;
@@ -373,18 +325,18 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  /** What the object stands on has to be there. */
+  /** Fails when a namespace, link or table that the object needs does not exist. */
   #checkDependencies(object: KernelObject): void {
     const name = describeObject(object);
-    if (!this.#isPinned(namespaceOf(object))) throw refusal('ENOENT', 'enter', name);
-    if (object.kind === 'veth' && !this.#isPinned(object.peer.ns)) throw refusal('ENOENT', 'enter', `peer of ${name}`);
+    if (!this.#isPinned(namespaceOf(object))) throw failure('ENOENT', 'enter', name);
+    if (object.kind === 'veth' && !this.#isPinned(object.peer.ns)) throw failure('ENOENT', 'enter', `peer of ${name}`);
     for (const link of this.#links.neededBy(object)) {
       if (!this.#links.exists(this.objects(), link, namespaceOf(object)))
-        throw refusal('ENODEV', 'find', `${link} for ${name}`);
+        throw failure('ENODEV', 'find', `${link} for ${name}`);
     }
     if (object.kind === 'address') parsePrefix(object.prefix);
     if (object.kind !== 'nft-element') return;
-    if (this.#tableOf(object) === undefined) throw refusal('ENOENT', 'nft add', name);
+    if (this.#tableOf(object) === undefined) throw failure('ENOENT', 'nft add', name);
   }
 
   #tableOf(where: { ns?: string; family: NftFamily; table: string }): NftTableObject | undefined {
@@ -393,7 +345,7 @@ export class FakeKernel implements Kernel {
     return found?.kind === 'nft-table' ? found : undefined;
   }
 
-  /** Namespaces elsewhere, such as /proc/1/ns/net, are taken to be there. */
+  /** Namespaces elsewhere, such as /proc/1/ns/net, count as existing. */
   #isPinned(path: string | undefined): boolean {
     return path === undefined || !path.startsWith(`${netnsDirectory}/`) || this.#has({ kind: 'netns', path });
   }
@@ -408,11 +360,7 @@ export class FakeKernel implements Kernel {
   }
 }
 
-function refusal(errno: string, operation: string, object: string) {
-  return kernelError(errnoOf(errno), operation, object);
-}
-
-/** Equal but for the order of keys and keys that are undefined. */
+/** Ignores the order of keys and keys that are undefined. */
 function sameObject(a: KernelObject, b: KernelObject): boolean {
   const canonical = (_key: string, value: unknown): unknown =>
     value !== null && typeof value === 'object' && !Array.isArray(value)

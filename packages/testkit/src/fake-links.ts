@@ -1,4 +1,4 @@
-/** The links of the fake kernel: which exist in which namespace, what stands on them, what goes with them. */
+/** The links of the fake kernel: which exist in which namespace, which objects depend on them. */
 import {
   type AddressObject,
   type KernelObject,
@@ -8,18 +8,18 @@ import {
 } from '@netyard/kernel';
 
 export class FakeLinks {
-  readonly #atStart: readonly string[];
+  readonly #initial: readonly string[];
 
-  constructor(atStart: readonly string[]) {
-    this.#atStart = atStart;
+  constructor(initial: readonly string[]) {
+    this.#initial = initial;
   }
 
-  /** The interfaces of one namespace; each one has `lo`. Indexes follow the order of making. */
+  /** The interfaces of one namespace; each one has `lo`. Indexes follow the order of creation. */
   list(objects: readonly KernelObject[], ns: string | undefined): ObservedLink[] {
-    const names = ns === undefined ? this.#atStart : ['lo'];
-    const before = names.map((name) => ({ name, up: true, kind: undefined as string | undefined, object: undefined }));
-    const made = objects.flatMap((object) => linksOf(object).filter((link) => link.ns === ns));
-    return [...before, ...made].map((link, index) => ({
+    const names = ns === undefined ? this.#initial : ['lo'];
+    const initial = names.map((name) => ({ name, up: true, kind: undefined as string | undefined, object: undefined }));
+    const created = objects.flatMap((object) => linksOf(object).filter((link) => link.ns === ns));
+    return [...initial, ...created].map((link, index) => ({
       index: index + 1,
       name: link.name,
       mtu: 1500,
@@ -34,7 +34,7 @@ export class FakeLinks {
     return this.list(objects, ns).some((link) => link.name === name);
   }
 
-  /** Interfaces that have to be there before the object can be. */
+  /** Interfaces that must exist before the object can be created. */
   neededBy(object: KernelObject): string[] {
     if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'fdb') return [object.link];
     if (object.kind === 'route') return object.link === undefined ? [] : [object.link];
@@ -58,25 +58,25 @@ function linksOf(object: KernelObject): FakeLink[] {
   return [own, { name: object.peer.name, ns: object.peer.ns, up: object.peer.up, kind: 'veth', object: {} }];
 }
 
-/** What the kernel takes away together with an object: all in a namespace, all on a link, all in a table. */
-export function dependentsOf(gone: KernelObject, objects: readonly KernelObject[]): KernelObject[] {
-  if (gone.kind === 'netns') return objects.filter((object) => livesIn(object, gone.path));
-  if (gone.kind === 'nft-table') {
+/** Objects that the kernel deletes together with an object: those in a namespace, on a link, in a table. */
+export function dependentsOf(deleted: KernelObject, objects: readonly KernelObject[]): KernelObject[] {
+  if (deleted.kind === 'netns') return objects.filter((object) => isInNamespace(object, deleted.path));
+  if (deleted.kind === 'nft-table') {
     return objects.filter(
       (object) =>
         object.kind === 'nft-element' &&
-        object.ns === gone.ns &&
-        object.family === gone.family &&
-        object.table === gone.name,
+        object.ns === deleted.ns &&
+        object.family === deleted.family &&
+        object.table === deleted.name,
     );
   }
-  return linksOf(gone).flatMap((link) => objects.filter((object) => standsOn(object, link)));
+  return linksOf(deleted).flatMap((link) => objects.filter((object) => dependsOn(object, link)));
 }
 
-const livesIn = (object: KernelObject, path: string): boolean =>
+const isInNamespace = (object: KernelObject, path: string): boolean =>
   namespaceOf(object) === path || (object.kind === 'veth' && object.peer.ns === path);
 
-function standsOn(object: KernelObject, link: FakeLink): boolean {
+function dependsOn(object: KernelObject, link: FakeLink): boolean {
   if (namespaceOf(object) !== link.ns) return false;
   if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb')
     return object.link === link.name;
@@ -84,7 +84,7 @@ function standsOn(object: KernelObject, link: FakeLink): boolean {
   return object.kind === 'link-state' && object.name === link.name;
 }
 
-/** `lo` has it as soon as it is up. */
+/** The kernel adds it as soon as `lo` is up. */
 export const isLoopbackAddress = (object: KernelObject): object is AddressObject =>
   object.kind === 'address' && object.link === 'lo' && object.prefix === '127.0.0.1/8';
 
@@ -93,8 +93,8 @@ export const loopbackUp = (ns: string | undefined): LinkStateObject => ({
   ...(ns === undefined ? {} : { ns }),
 });
 
-/** Without what `lo` has of itself. */
-export function asMade(object: LinkStateObject): LinkStateObject {
+/** The object without the properties that `lo` has by default. */
+export function asCreated(object: LinkStateObject): LinkStateObject {
   const { mtu, ...others } = object;
   return object.name === 'lo' && mtu === 65536 ? others : object;
 }

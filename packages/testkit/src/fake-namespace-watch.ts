@@ -1,4 +1,4 @@
-/** The fake kernel's watch on namespaces: a test says which one changes. */
+/** The fake kernel's watch on namespaces: a test reports the changes. */
 import type { NamespaceWatch } from '@netyard/kernel';
 
 export class FakeNamespaceWatch implements NamespaceWatch {

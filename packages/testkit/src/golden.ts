@@ -1,10 +1,10 @@
-/** Bytes compared with what they should be, written in rows with a word on each: differences read like the format. */
+/** Compares bytes with expected ones in rows of annotated hexadecimal digits: a difference names the field. */
 import assert from 'node:assert/strict';
 
-/** Hexadecimal digits (spaces as you like) and what they mean. */
+/** Hexadecimal digits, with any spaces, and the field's meaning. */
 export type GoldenRow = readonly [hex: string, meaning: string];
 
-/** Fails with both sides row by row, so that the first wrong field is seen at once. */
+/** Fails with both sides row by row, which shows the first wrong field. */
 export function assertBytes(actual: Uint8Array, rows: readonly GoldenRow[]): void {
   let offset = 0;
   const found = rows.map(([hex, meaning]) => {
@@ -20,6 +20,6 @@ export function assertBytes(actual: Uint8Array, rows: readonly GoldenRow[]): voi
   );
 }
 
-/** The bytes of the rows, for decoders. */
+/** The bytes of the rows, as input of decoders. */
 export const goldenBytes = (rows: readonly GoldenRow[]): Uint8Array =>
   new Uint8Array(Buffer.from(rows.map(([hex]) => hex.replaceAll(' ', '')).join(''), 'hex'));

@@ -7,10 +7,10 @@
  *     const host = inFreshHost(import.meta.url);
  *     test('pings', host, () => { … });      // `host` are node:test options: { skip: reason or false }
  *
- * The file is executed a second time under unshare(1), with the same arguments and standard streams, and the first
+ * The file runs a second time under unshare(1), with the same arguments and standard streams, and the first
  * process ends with its exit code; nothing after the call ever runs outside. Without root (or without unshare) the
  * tests are skipped and say why. The host ends with the process: namespaces, mounts and children need no clean-up,
- * files elsewhere do. Everything imported before the call runs twice, so keep work out of import time.
+ * files elsewhere do. Everything imported before the call runs twice, so do no work at import time.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -20,17 +20,17 @@ const marker = 'NETYARD_TEST_FRESH_HOST';
 
 export interface FreshHostOptions {
   /**
-   * Takes the v2 hierarchy of a hybrid cgroup mount away, which crun 1.8 refuses; for tests that start containers.
+   * Unmounts the v2 hierarchy of a hybrid cgroup mount, which crun 1.8 rejects; for tests that start containers.
    */
   cgroups?: boolean;
 }
 
-/** Test options: spread or hand them to `test`. */
+/** Options for `test`. */
 export interface HostTestOptions {
   skip: string | false;
 }
 
-const prepare = [
+const setUp = [
   'set -e',
   'mount -t tmpfs tmpfs /run/netns',
   'ip link set lo up',
@@ -38,23 +38,23 @@ const prepare = [
   'exec "$@"',
 ].join('\n');
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function inFreshHost(testFileUrl: string, options: FreshHostOptions = {}): HostTestOptions {
   if (process.env[marker] === '1') return { skip: false };
   if (process.getuid?.() !== 0) return { skip: 'needs root: it makes network namespaces' };
   mkdirSync('/run/netns', { recursive: true });
   const result = spawnSync(
-    'setpriv', // so that a killed test run takes its host along
+    'setpriv', // ends the host when the test run is killed
     [
       ...['--pdeathsig', 'KILL', 'unshare'],
       ...['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'],
-      ...['sh', '-c', prepare, 'sh', process.execPath, ...process.execArgv, fileURLToPath(testFileUrl)],
+      ...['sh', '-c', setUp, 'sh', process.execPath, ...process.execArgv, fileURLToPath(testFileUrl)],
     ],
     {
       stdio: 'inherit',
       env: { ...process.env, [marker]: '1', NETYARD_TEST_CGROUPS: options.cgroups ? '1' : '0' },
     },
   );
-  if (result.error) return { skip: `setpriv(1) and unshare(1) do not start: ${result.error.message}` };
+  if (result.error) return { skip: `cannot start setpriv(1) and unshare(1): ${result.error.message}` };
   process.exit(result.status ?? 1);
 }

@@ -1,4 +1,4 @@
-/** The kernel in memory says what the real one says: same plans, same reports, same observations. */
+/** The fake kernel returns the same reports, errors and observations for the same plans as the real one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Kernel, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
@@ -43,8 +43,8 @@ const changed: KernelPlan = {
   ],
 };
 
-/** The words of a report, or of the refusal. */
-async function told(work: Promise<{ operations: { action: string; object: KernelObject }[] }>): Promise<string[]> {
+/** The operations of a report, or the name of the error. */
+async function outcomeOf(work: Promise<{ operations: { action: string; object: KernelObject }[] }>): Promise<string[]> {
   try {
     return (await work).operations.map(({ action, object }) => `${action} ${object.kind}`).sort();
   } catch (error) {
@@ -54,11 +54,11 @@ async function told(work: Promise<{ operations: { action: string; object: Kernel
 
 async function script(kernel: Kernel): Promise<unknown[]> {
   const steps: (() => Promise<unknown>)[] = [
-    () => told(kernel.apply(container)), // no bridge yet
-    () => told(kernel.apply(network, { dryRun: true })),
-    () => told(kernel.apply(network)),
-    () => told(kernel.apply(container)),
-    () => told(kernel.apply(container)),
+    () => outcomeOf(kernel.apply(container)), // no bridge yet
+    () => outcomeOf(kernel.apply(network, { dryRun: true })),
+    () => outcomeOf(kernel.apply(network)),
+    () => outcomeOf(kernel.apply(container)),
+    () => outcomeOf(kernel.apply(container)),
     async () => (await kernel.observe([...changed.objects, ...container.objects])).map(({ state }) => state),
     async () => (await kernel.listLinks(ns)).map(({ name }) => name).sort(),
     async () =>
@@ -67,11 +67,11 @@ async function script(kernel: Kernel): Promise<unknown[]> {
         .map(({ prefix }) => prefix),
     () => kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'publish' }),
     () => kernel.listNftElements({ family: 'ip', table: 'netyard', set: 'peers' }),
-    () => told(kernel.apply(changed)),
-    () => told(kernel.remove(container, { dryRun: true })),
-    () => told(kernel.remove(container)),
-    () => told(kernel.remove(container)),
-    () => told(kernel.remove(network)),
+    () => outcomeOf(kernel.apply(changed)),
+    () => outcomeOf(kernel.remove(container, { dryRun: true })),
+    () => outcomeOf(kernel.remove(container)),
+    () => outcomeOf(kernel.remove(container)),
+    () => outcomeOf(kernel.remove(network)),
     async () => (await kernel.observe([...network.objects, ...container.objects])).map(({ state }) => state),
   ];
   const answers: unknown[] = [];
@@ -79,7 +79,7 @@ async function script(kernel: Kernel): Promise<unknown[]> {
   return answers;
 }
 
-test('fake and real kernel give the same answers', host, async () => {
+test('the fake kernel and the real kernel return the same answers', host, async () => {
   const real = openKernel();
   assert.deepEqual(await script(new FakeKernel()), await script(real));
   real.close();

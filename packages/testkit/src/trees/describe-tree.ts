@@ -1,4 +1,4 @@
-/** Says of every entry of a folder what an archive must keep, one line per entry, to compare two trees. */
+/** Describes what an archive must preserve of each entry of a folder, one line per entry, to compare two trees. */
 import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
@@ -15,17 +15,17 @@ import { fsPath, textOf } from '@netyard/core';
 import { getXattr, listXattrs, O_PATH } from '@netyard/kernel';
 
 export interface DescribeOptions {
-  /** What the way makes of a time in nanoseconds; the same unless given. */
+  /** A modification time as the tested way preserves it, in nanoseconds; unchanged by default. */
   timeOf?: (nanoseconds: bigint) => bigint;
-  /** Whether owners count; true unless given. */
+  /** Whether owners are compared; true by default. */
   owners?: boolean;
-  /** Which attributes count; none of `trusted.` ever does. */
+  /** Which attributes are compared; those of `trusted.` never are. */
   hasXattr?: (name: string) => boolean;
-  /** Entries that the way leaves out, by their path. */
+  /** Entries that are not compared, by their path. */
   skip?: (path: string, stat: BigIntStats) => boolean;
 }
 
-/** Lines by path, the folder itself as ''. Sockets are left out, as tar has none. */
+/** Lines by path, the folder itself as ''. Sockets are skipped: tar has no type for them. */
 export function describeTree(folder: string, options: DescribeOptions = {}): Map<string, string> {
   const describer = new Describer(options);
   const fd = openSync(folder, O_PATH | constants.O_DIRECTORY);
@@ -46,7 +46,7 @@ class Describer {
     this.#options = options;
   }
 
-  /** @param folder a held folder */
+  /** @param folder an open file descriptor of a folder */
   visit(folder: number, path: string): void {
     this.#add(path, fstatSync(folder, { bigint: true }), `/proc/self/fd/${folder}`);
     const names = readdirSync(`/proc/self/fd/${folder}`, 'buffer').sort(Buffer.compare);
@@ -131,7 +131,7 @@ function digestOf(place: string): string {
   return hash.digest('hex');
 }
 
-/** The differences of two descriptions, for a message that can be read. */
+/** The differences of two descriptions, one line each, for a message. */
 export function differencesOf(actual: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {
   const paths = [...new Set([...expected.keys(), ...actual.keys()])];
   return paths

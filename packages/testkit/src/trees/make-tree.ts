@@ -1,6 +1,6 @@
 /**
- * Makes a folder of all kinds of entries that an archive may have to carry, chosen by a seed: sizes around the block
- * sizes, holes, hard links, devices, odd owners, modes, times, attributes and names. Needs root.
+ * Creates a folder with all kinds of entries that an archive may contain, chosen by a seed: sizes around block sizes,
+ * holes, hard links, devices, unusual owners, modes, times, attributes and names. Needs root.
  */
 import {
   chmodSync,
@@ -20,11 +20,11 @@ import { Random } from './random.ts';
 
 export interface TreeOptions {
   seed: number;
-  /** Length of the file that has no data at all. */
+  /** Length of the file that consists of one hole. */
   emptyHole?: number;
-  /** Names as an image layer may have them: no whiteouts, no symbolic link over the top, no block devices. */
+  /** Only entries that an image layer may have: no whiteouts, no symbolic link out of the folder, no block devices. */
   layer?: boolean;
-  /** Without attributes: for file systems or archives that have none. */
+  /** Without extended attributes: for file systems or archives that have none. */
   plain?: boolean;
   /** Length of the longest path below the folder, in bytes. */
   longestPath?: number;
@@ -32,7 +32,7 @@ export interface TreeOptions {
 
 const bytes = (...values: number[]): string => textOf(Buffer.from(values));
 
-/** Names that programs stumble over; each is one entry's. */
+/** Names that programs often mishandle; each is the name of one entry. */
 const names: readonly string[] = [
   'plain',
   ' leading and trailing ',
@@ -59,7 +59,7 @@ const names: readonly string[] = [
   '文'.repeat(85),
 ];
 
-/** Names that mean something in an image layer. */
+/** Names with a meaning in an image layer. */
 const whiteouts: readonly string[] = ['.wh.x', '.wh..wh..opq', '.wh.'];
 
 const sizes = [
@@ -68,7 +68,7 @@ const sizes = [
 ] as const;
 const modes = [0o644, 0o600, 0o755, 0, 0o444, 0o4755, 0o2755, 0o6711, 0o1777, 0o7777] as const;
 const ids = [0, 0, 1000, 65_534, 65_536, 0o7777777, 0o10000000, 3_000_000_000, 4_294_967_294] as const;
-/** Seconds: before 1970, whole and broken, after 2038, and where eleven octal digits end (2242). */
+/** Seconds: before 1970, after 2038, and on both sides of the largest number of eleven octal digits (2242). */
 const seconds = [
   -2_147_483_000n,
   -86_400n,
@@ -83,18 +83,18 @@ const seconds = [
 const fractions = [0n, 1n, 500_000_000n, 123_456_789n, 999_999_999n];
 const linkLengths = [1, 99, 100, 101, 155, 255, 256, 1000, 4095] as const;
 
-/** Makes `folder`, which must not exist, and fills it. */
+/** Creates `folder`, which must not exist, and fills it. */
 export function makeTree(folder: string, options: TreeOptions): void {
   mkdirSync(folder);
   const fd = openSync(folder, O_PATH | constants.O_DIRECTORY);
   try {
-    new Maker(options).fill(fd);
+    new TreeMaker(options).fill(fd);
   } finally {
     closeSync(fd);
   }
 }
 
-class Maker {
+class TreeMaker {
   readonly #random: Random;
   readonly #options: TreeOptions;
 
@@ -104,7 +104,7 @@ class Maker {
   }
 
   fill(top: number): void {
-    for (const name of names) this.#any(top, name);
+    for (const name of names) this.#entry(top, name);
     if (!this.#options.layer) for (const name of whiteouts) this.#file(top, name);
     this.#below(top, 'sizes', (fd) => {
       for (const size of sizes) this.#file(fd, `size-${size}`, size);
@@ -118,7 +118,7 @@ class Maker {
     this.#below(top, 'empty', () => undefined);
   }
 
-  /** A folder; its time is set when it is full. */
+  /** A folder; its time is set after its entries are created. */
   #below(folder: number, name: string, fill: (fd: number) => void): void {
     mkdirSync(inFolder(folder, name));
     const fd = openSync(inFolder(folder, name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -130,7 +130,7 @@ class Maker {
     this.#finish(folder, name);
   }
 
-  #any(folder: number, name: string): void {
+  #entry(folder: number, name: string): void {
     const kind = this.#random.below(5);
     if (kind === 0) this.#below(folder, name, (fd) => this.#file(fd, name));
     else if (kind === 1) this.#symlink(folder, name, name);
@@ -147,11 +147,11 @@ class Maker {
     this.#finish(folder, name);
   }
 
-  #sparse(folder: number, name: string, size: number, places: readonly number[]): void {
+  #sparse(folder: number, name: string, size: number, offsets: readonly number[]): void {
     const fd = create(folder, name);
     try {
       ftruncateSync(fd, size);
-      for (const place of places) writeSync(fd, this.#random.bytes(1 + this.#random.below(4096)), null, null, place);
+      for (const offset of offsets) writeSync(fd, this.#random.bytes(1 + this.#random.below(4096)), null, null, offset);
     } finally {
       closeSync(fd);
     }
@@ -174,7 +174,7 @@ class Maker {
     this.#symlink(folder, 'dangling', 'no/such/place');
     this.#symlink(folder, 'absolute', '/etc/passwd');
     this.#symlink(folder, 'bytes', bytes(0x2f, 0xe9, 0x0a, 0xff));
-    if (!this.#options.layer) this.#symlink(folder, 'over-the-top', '../../../../../../etc/passwd');
+    if (!this.#options.layer) this.#symlink(folder, 'above-the-root', '../../../../../../etc/passwd');
     for (const length of linkLengths) this.#symlink(folder, `to-${length}`, 't'.repeat(length));
   }
 
@@ -197,7 +197,7 @@ class Maker {
     device('far', 'character', 4095, 1_048_575);
   }
 
-  /** Of a file, across folders, of a symbolic link, of a FIFO. */
+  /** Hard links of a file, across folders, of a symbolic link, of a FIFO. */
   #hardLinks(top: number, folder: number): void {
     this.#file(folder, 'first');
     linkSync(inFolder(folder, 'first'), inFolder(folder, 'second'));
@@ -233,7 +233,7 @@ class Maker {
     });
   }
 
-  /** Folders in folders until the path of the file in the last one has the wanted length. */
+  /** Nested folders, until the path of the file in the last one has the requested length. */
   #deep(folder: number, length: number): void {
     const left = (this.#options.longestPath ?? 4000) - length - 1;
     if (left <= 255) this.#file(folder, 'f'.repeat(Math.max(1, left)), 10);
@@ -246,9 +246,9 @@ class Maker {
   }
 
   #finish(folder: number, name: string, kind: 'link' | 'other' = 'other'): void {
-    const place = inFolder(folder, name);
-    lchownSync(place, this.#random.pick(ids), this.#random.pick(ids));
-    if (kind === 'other') chmodSync(place, this.#random.pick(modes));
+    const path = inFolder(folder, name);
+    lchownSync(path, this.#random.pick(ids), this.#random.pick(ids));
+    if (kind === 'other') chmodSync(path, this.#random.pick(modes));
     setTimes(folder, name, this.#time());
   }
 }

@@ -1,4 +1,4 @@
-/** A seeded source of choices: the same seed makes the same tree on every machine. Pure. */
+/** A seeded pseudo-random generator: the same seed gives the same choices on every machine. */
 
 export class Random {
   #state: number;
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** Mulberry32: 32 bits. */
+  /** The next 32 bits, by Mulberry32. */
   #next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let value = this.#state;
@@ -26,8 +26,8 @@ export class Random {
   }
 
   bytes(length: number): Buffer {
-    const words = new Uint32Array(Math.ceil(length / 4));
-    for (let at = 0; at < words.length; at += 1) words[at] = this.#next();
-    return Buffer.from(words.buffer, 0, length);
+    const numbers = new Uint32Array(Math.ceil(length / 4));
+    for (let at = 0; at < numbers.length; at += 1) numbers[at] = this.#next();
+    return Buffer.from(numbers.buffer, 0, length);
   }
 }
