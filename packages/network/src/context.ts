@@ -15,12 +15,12 @@ import type {
 import type { AddressPool } from './ipam/pool.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
+import type { HostFacts } from './model.ts';
 import type { LinkDeletions } from './operations/link-deletions.ts';
 import type { Traffic } from './operations/peer-traffic.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
 import type { HostView } from './peers/host-view.ts';
 import type { PeerTable } from './peers/table.ts';
-import type { HostFacts } from './plan/bridge-network.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
 import type { ContainerNames, NamespaceRepairs } from './services.ts';

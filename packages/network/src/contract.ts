@@ -15,8 +15,6 @@ import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxS
 export type * from './peer-contract.ts';
 export type * from './sandbox-contract.ts';
 
-export type NetworkDriver = 'bridge' | 'host' | 'null';
-
 export interface IpamPool {
   subnet: string;
   gateway?: string;
@@ -28,7 +26,8 @@ export interface IpamPool {
 export interface NetworkRecord {
   id: string;
   name: string;
-  driver: NetworkDriver;
+  /** Name of a driver of drivers/index.ts: bridge, host or null. */
+  driver: string;
   /** Nanoseconds since 1970. */
   created: bigint;
   ipam: { driver: string; pools: IpamPool[] };

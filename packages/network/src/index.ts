@@ -1,8 +1,8 @@
 /** The public API of the network package. */
 
-export { parseBip } from './bridge-settings.ts';
 export * from './capture-contract.ts';
 export * from './contract.ts';
+export { parseBip } from './drivers/bridge/options.ts';
 export { findBlocks, selectForeignChains } from './firewall/foreign.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';

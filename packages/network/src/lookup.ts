@@ -1,7 +1,9 @@
 /** Finds sandboxes, networks and bridges by reference. */
 import { NetyardError } from '@netyard/core';
-import { type BridgeSettings, bridgeSettings } from './bridge-settings.ts';
 import type { NetworkRecord, NetworkSettings, NetworkStore, SandboxConfig, SandboxState } from './contract.ts';
+import type { Capabilities, NetworkPlanner } from './drivers/driver.ts';
+import { driverOf } from './drivers/index.ts';
+import type { BridgeSettings } from './model.ts';
 
 /** The network side of one container: its config, and its state while it runs. */
 export interface Sandbox {
@@ -42,18 +44,28 @@ export function networkOf(context: Pick<NetworkState, 'networks'>, ref: string):
   throw new NetyardError('not-found', `network ${ref} not found`);
 }
 
-/** Undefined for networks without a bridge (host, none). */
-export function bridgeOf(
+/** The planner of a network; undefined for a network that does not exist. */
+export function plannerOf(
   context: Pick<NetworkState, 'networks' | 'settings' | 'mtuLimit'>,
   networkId: string,
-): BridgeSettings | undefined {
+): NetworkPlanner | undefined {
   const record = context.networks.get(networkId);
-  if (record?.driver !== 'bridge') return undefined;
-  const bridge = bridgeSettings(record);
   // A requested MTU is kept: ICMP reports packets that do not fit, and the MSS of TCP is clamped anyway.
   const limit = context.settings.mtu > 0 ? undefined : context.mtuLimit;
-  return limit === undefined || bridge.mtu <= limit ? bridge : { ...bridge, mtu: limit };
+  return record && driverOf(record).openPlanner(record, limit);
 }
+
+/** What a network of this name can do; undefined if there is none. */
+export function capabilitiesOfNamed(context: Pick<NetworkState, 'networks'>, name: string): Capabilities | undefined {
+  const record = [...context.networks.values()].find((network) => network.name === name);
+  return record && driverOf(record).capabilities;
+}
+
+/** Undefined for networks without a bridge (host, none). */
+export const bridgeOf = (
+  context: Pick<NetworkState, 'networks' | 'settings' | 'mtuLimit'>,
+  networkId: string,
+): BridgeSettings | undefined => plannerOf(context, networkId)?.bridge;
 
 export function save(context: Pick<NetworkState, 'store'>, sandbox: Sandbox): void {
   context.store.putSandbox(sandbox.config, sandbox.state);

@@ -1,7 +1,6 @@
 /** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
-import { defaultBridgeOptions, parseBip } from './bridge-settings.ts';
 import { capture } from './capture/open.ts';
 import type { Context } from './context.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
   PeerRequest,
   RemoteDirectory,
 } from './contract.ts';
+import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
 import { networkOf } from './lookup.ts';

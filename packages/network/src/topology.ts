@@ -1,6 +1,7 @@
 /** Networks, containers, the host and its peers as a graph for drawing. Pure. */
 import { shortId } from '@netyard/core';
 import type { NetworkRecord, SandboxConfig, SandboxState, Topology } from './contract.ts';
+import { driverOf } from './drivers/index.ts';
 import type { Peer } from './peers/table.ts';
 
 export interface TopologyInput {
@@ -12,7 +13,7 @@ export interface TopologyInput {
 const hostId = 'host';
 
 export function drawTopology({ networks, running, peers }: TopologyInput): Topology {
-  const bridges = networks.filter((network) => network.driver === 'bridge');
+  const bridges = networks.filter((network) => driverOf(network).capabilities.addresses);
   return {
     nodes: [
       { id: hostId, kind: 'host', name: 'host', detail: {} },

@@ -13,7 +13,7 @@
  * host itself, with a reset. Pure.
  */
 import type { NftTableObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
+import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
 import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
 import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';

@@ -1,6 +1,6 @@
 /** What a bridge network puts into the sets: isolation (icc), masquerade, its gateway address. Pure. */
 import type { NftElementObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
+import type { BridgeSettings } from '../model.ts';
 import { element } from './table.ts';
 
 export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] {

@@ -10,14 +10,14 @@ import type {
   NetworkStore,
   SandboxConfig,
 } from '../contract.ts';
+import { driverOf } from '../drivers/index.ts';
 import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
 import type { AddressPool } from '../ipam/pool.ts';
 import type { LinkIndex } from '../links/index.ts';
-import { networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
-import { planEndpoint } from '../plan/endpoint.ts';
+import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import {
-  endpointInput,
   gatewayEndpoint,
+  planEndpoint,
   planEndpointRemoval,
   planGatewayChange,
   planPorts,
@@ -101,16 +101,18 @@ export function checkConnect(
   if (config.mode.kind === 'container') reject(shared);
   const record = networkOf(context, networkRef);
   checkEndpoint(context, { ...endpoint, network: record.name });
-  if (record.driver === 'host' && config.mode.kind !== 'host')
+  const { capabilities } = driverOf(record);
+  if (capabilities.hostNamespace && config.mode.kind !== 'host')
     reject('cannot connect container to host network - container must be created in host network mode');
   for (const { network } of config.endpoints) {
+    const other = capabilitiesOfNamed(context, network);
     if (network === record.name && sandbox.state === undefined) return record;
     if (network === record.name) {
       const message = `endpoint with name ${config.name} already exists in network ${record.name}`;
       throw new NetyardError('forbidden', message);
     }
-    if (network === 'host' || record.driver === 'host') reject(shared);
-    if (network === 'none' || record.driver === 'null')
+    if (other?.hostNamespace || capabilities.hostNamespace) reject(shared);
+    if (other?.otherNetworks === false || !capabilities.otherNetworks)
       reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   return record;
@@ -243,12 +245,12 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
 
 /** Plans the new endpoint; with ports and links only if it is the first endpoint that can have them. */
 export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: EndpointState): KernelObject[] {
-  const one = endpointInput(input, endpoint);
-  if (!one) return [];
-  const oldGateway = gatewayEndpoint(before.state.endpoints);
+  const objects = planEndpoint(input, endpoint);
+  if (objects.length === 0) return [];
+  const isGateway = gatewayEndpoint(input.state.endpoints)?.id === endpoint.id;
   // A higher priority moves the default route. The port map keys stay; their values change to the new address.
-  const ports = one.isGateway || oldGateway === undefined ? planPorts(input) : [];
-  return [...planEndpoint(one), ...ports, ...input.linkAllowRules];
+  const ports = isGateway || gatewayEndpoint(before.state.endpoints) === undefined ? planPorts(input) : [];
+  return [...objects, ...ports, ...input.linkAllowRules];
 }
 
 export async function disconnect(

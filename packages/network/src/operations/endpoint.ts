@@ -8,8 +8,9 @@ import type {
   NetworkStore,
   SandboxConfig,
 } from '../contract.ts';
+import { driverOf } from '../drivers/index.ts';
 import type { AddressPool } from '../ipam/pool.ts';
-import { bridgeOf, networkOf } from '../lookup.ts';
+import { networkOf } from '../lookup.ts';
 import { hostLinkName } from '../object-names.ts';
 import { hostnameOf } from './sandbox-plan.ts';
 
@@ -18,7 +19,6 @@ export interface EndpointDependencies {
   readonly store: NetworkStore;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  mtuLimit: number | undefined;
   readonly pools: Map<string, AddressPool>;
   readonly hostLinks: Map<string, string>;
 }
@@ -31,9 +31,10 @@ export function allocateEndpoint(
   others: readonly EndpointState[],
 ): EndpointState {
   const record = networkOf(context, endpointConfig.network);
-  const bridge = bridgeOf(context, record.id);
-  if (!bridge) return emptyEndpoint(record, endpointConfig);
-  const ipv4Address = takeAddress(context, record, config, endpointConfig);
+  if (!driverOf(record).capabilities.addresses) return emptyEndpoint(record, endpointConfig);
+  const pool = context.pools.get(record.id);
+  if (!pool) throw new NetyardError('internal', `network ${record.name} has no address pool`);
+  const ipv4Address = takeAddress(pool, record, config, endpointConfig);
   const empty = emptyEndpoint(record, endpointConfig);
   const hostLink = hostLinkName(empty.id);
   context.hostLinks.set(hostLink, config.containerId);
@@ -47,8 +48,8 @@ export function allocateEndpoint(
     hostLink,
     mac,
     ipv4Address,
-    ipv4PrefixLength: bridge.prefixLength,
-    ipv4Gateway: bridge.gateway,
+    ipv4PrefixLength: pool.subnet.length,
+    ipv4Gateway: record.ipam.pools[0]?.gateway ?? '',
     aliases,
     dnsNames: record.predefined ? [] : dnsNames(config, aliases),
   };
@@ -80,13 +81,11 @@ export function dnsNames(config: SandboxConfig, aliases: readonly string[]): str
 }
 
 function takeAddress(
-  context: EndpointDependencies,
+  pool: AddressPool,
   record: NetworkRecord,
   config: SandboxConfig,
   endpointConfig: EndpointConfig,
 ): string {
-  const pool = context.pools.get(record.id);
-  if (!pool) throw new NetyardError('internal', `network ${record.name} has no address pool`);
   if (endpointConfig.ipv4Address) {
     pool.take(endpointConfig.ipv4Address, config.containerId);
     return endpointConfig.ipv4Address;

@@ -4,9 +4,10 @@ import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
 import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { AddressPool } from '../ipam/pool.ts';
-import { bridgeOf, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import { networkOf, plannerOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import type { HostFacts } from '../model.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
-import { type HostFacts, planBridgeNetwork, planHost } from '../plan/bridge-network.ts';
+import { planHost } from '../plan/host.ts';
 import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { planTunnel, type Tunnel } from '../tunnel.ts';
@@ -83,11 +84,10 @@ function explainPeer(context: ExplainDependencies, { record, path, problem }: Pe
 const withForeignRules = (context: ExplainDependencies, networks: KernelObject[]): KernelObject[] =>
   networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
 
-/** Netyard's table and the bridges of these networks; empty if none of them has a bridge. */
+/** Netyard's table and the objects of these networks; empty if none of them has any. */
 export function planNetworks(context: ExplainDependencies, networkIds: readonly string[]): KernelObject[] {
-  const bridges = networkIds.flatMap((id) => bridgeOf(context, id) ?? []);
-  if (bridges.length === 0) return [];
-  return [...planHost(context.facts), ...bridges.flatMap((bridge) => planBridgeNetwork(bridge, context.facts))];
+  const objects = networkIds.flatMap((id) => plannerOf(context, id)?.planNetwork(context.facts) ?? []);
+  return objects.length === 0 ? [] : [...planHost(context.facts), ...objects];
 }
 
 function explainContainer(context: ExplainDependencies, containerId: string): KernelPlan {
@@ -175,7 +175,7 @@ export async function planPrepare(context: ExplainDependencies, containerId: str
       joinedState(context, config, config.mode.ref);
       return [];
     }
-    checkTogether(config);
+    checkTogether(context, config);
     checkLinks(context, containerId);
     const draft = allocateForDryRun(context, () => allocateSandbox(context, config));
     try {

@@ -5,7 +5,8 @@ import type { HeldTables, Kernel } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { planGuard } from '../firewall/guard.ts';
 import { bridgeOf } from '../lookup.ts';
-import { type HostFacts, routesOnlyContainers } from '../plan/bridge-network.ts';
+import type { HostFacts } from '../model.ts';
+import { routesOnlyContainers } from '../plan/host.ts';
 
 /** Dependencies of the functions in this file. */
 export interface GuardDependencies {

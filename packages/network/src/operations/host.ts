@@ -1,12 +1,12 @@
 /** Reads the host facts needed at start, and rejects foreign bridges and overlapping routes. */
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { bridgeOf } from '../lookup.ts';
+import type { BridgeSettings, HostFacts } from '../model.ts';
 import { bridgeOwner, ownerPrefix } from '../object-names.ts';
-import { forwardingKey, type HostFacts } from '../plan/bridge-network.ts';
+import { forwardingKey } from '../plan/host.ts';
 import { type PortRange, parsePortRange } from '../ports/choose.ts';
 import { listElements } from './table-elements.ts';
 

@@ -1,13 +1,8 @@
 /** Networks: the predefined ones, their use, and the rejection of creating and removing networks. */
 import { NetyardError, newId } from '@netyard/core';
-import type {
-  CreateNetworkRequest,
-  IpamPool,
-  NetworkDriver,
-  NetworkRecord,
-  NetworkStore,
-  NetworkUse,
-} from '../contract.ts';
+import type { CreateNetworkRequest, IpamPool, NetworkRecord, NetworkStore, NetworkUse } from '../contract.ts';
+import type { NetworkSpec } from '../drivers/driver.ts';
+import { findDriver } from '../drivers/index.ts';
 import type { AddressPool } from '../ipam/pool.ts';
 import { networkOf, type Sandbox } from '../lookup.ts';
 
@@ -18,7 +13,7 @@ export interface NetworksDependencies {
   readonly sandboxes: Map<string, Sandbox>;
 }
 
-const predefined: readonly { name: string; driver: NetworkDriver }[] = [
+const predefined: readonly { name: string; driver: string }[] = [
   { name: 'bridge', driver: 'bridge' },
   { name: 'host', driver: 'host' },
   { name: 'none', driver: 'null' },
@@ -58,10 +53,18 @@ export function rejectCreate(context: NetworksDependencies, request: CreateNetwo
     throw new NetyardError('invalid', `invalid network name: ${request.name}`);
   if ([...context.networks.values()].some((record) => record.name === request.name))
     throw new NetyardError('conflict', `network with name ${request.name} already exists`);
+  const [problem] = findDriver(request.driver)?.validate(specOf(request)) ?? [];
+  if (problem) throw problem;
   throw new NetyardError('not-implemented', 'user-defined networks are not implemented yet', {
     hint: 'use the networks bridge, host and none, or --network container:NAME',
   });
 }
+
+const specOf = ({ ipam, internal = false, options = {} }: CreateNetworkRequest): NetworkSpec => ({
+  ipam: { driver: 'default', pools: [], ...ipam },
+  internal,
+  options,
+});
 
 export function rejectRemove(context: NetworksDependencies, ref: string): never {
   const record = networkOf(context, ref);

@@ -1,7 +1,8 @@
 /** Published ports of one container: reserves them, and flushes stale conntrack entries. */
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
-import type { NetworkSettings, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import type { NetworkRecord, NetworkSettings, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
+import { driverOf } from '../drivers/index.ts';
 import type { Sandbox } from '../lookup.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
 import { allocationOrder, type PortRange, resolvePortRequests } from '../ports/choose.ts';
@@ -11,6 +12,7 @@ import type { PortTable } from '../ports/table.ts';
 export interface PortsDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
   readonly ports: PortTable;
   dynamicPorts: PortRange;
@@ -22,7 +24,8 @@ export interface PortsDependencies {
  */
 export function publishPorts(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
   const gateway = gatewayEndpoint(state.endpoints);
-  if (!gateway) return;
+  const record = gateway && context.networks.get(gateway.networkId);
+  if (!record || !driverOf(record).capabilities.ports) return;
   const { defaultHostAddress } = context.settings;
   try {
     const requests = resolvePortRequests(

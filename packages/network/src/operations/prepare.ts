@@ -59,7 +59,7 @@ async function prepareSandbox(context: PrepareDependencies, sandbox: Sandbox): P
   if (sandbox.config.mode.kind === 'container') {
     return joinSandbox(context, sandbox, sandbox.config.mode.ref);
   }
-  checkTogether(sandbox.config); // records of older versions were not checked
+  checkTogether(context, sandbox.config); // records of older versions were not checked
   checkLinks(context, sandbox.config.containerId);
   try {
     return await createSandbox(context, sandbox);

@@ -8,8 +8,8 @@ import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { endpointSets } from '../firewall/table.ts';
 import type { Sandbox } from '../lookup.ts';
+import type { HostFacts } from '../model.ts';
 import type { PeerTable } from '../peers/table.ts';
-import type { HostFacts } from '../plan/bridge-network.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { describe } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
@@ -191,7 +191,7 @@ export class Reconciler {
   /** Repairs of objects that all containers depend on are reported as events of the default bridge. */
   #reportRepair(operations: readonly KernelOperation[]): void {
     this.#noteRepairs(operations);
-    const bridge = [...this.#context.networks.values()].find((record) => record.driver === 'bridge');
+    const bridge = [...this.#context.networks.values()].find((record) => record.name === 'bridge');
     if (operations.length === 0 || !bridge) return;
     const detail = operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
     this.#context.emit({

@@ -13,12 +13,13 @@ import type {
   NetworkStore,
   SandboxConfig,
 } from '../contract.ts';
+import type { Capabilities } from '../drivers/driver.ts';
 import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfOptions } from '../files/resolv-conf.ts';
 import type { AddressPool } from '../ipam/pool.ts';
 import type { LinkIndex } from '../links/index.ts';
-import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
@@ -56,7 +57,7 @@ export async function register(
   checkTexts(context, requested);
   const config = normalise(context, requested);
   for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
-  checkTogether(config);
+  checkTogether(context, config);
   const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
   warnings.push(...checkPublishing(context, config));
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await isForwarding(context)))
@@ -101,10 +102,17 @@ function normalise(context: RegisterDependencies, config: SandboxConfig): Sandbo
   return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
 }
 
-/** Host and none cannot be combined with other networks. Docker's messages of `network connect`. */
-export function checkTogether({ mode, endpoints }: SandboxConfig): void {
+/** Some drivers allow no other network. Docker's messages of `network connect`. */
+export function checkTogether(
+  context: Pick<RegisterDependencies, 'networks'>,
+  { mode, endpoints }: SandboxConfig,
+): void {
   if (endpoints.length < 2) return;
-  const has = (name: string): boolean => endpoints.some(({ network }) => network === name);
+  const has = (test: (capabilities: Capabilities) => boolean): boolean =>
+    endpoints.some(({ network }) => {
+      const capabilities = capabilitiesOfNamed(context, network);
+      return capabilities !== undefined && test(capabilities);
+    });
   const reject = (message: string): never => {
     throw new NetyardError('invalid', message);
   };
@@ -112,8 +120,9 @@ export function checkTogether({ mode, endpoints }: SandboxConfig): void {
     reject(
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
-  if (has('host')) reject('cannot connect container to host network - container must be created in host network mode');
-  if (has('none'))
+  if (has(({ hostNamespace }) => hostNamespace))
+    reject('cannot connect container to host network - container must be created in host network mode');
+  if (has(({ otherNetworks }) => !otherNetworks))
     reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
 }
 

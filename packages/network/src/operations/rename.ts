@@ -9,8 +9,7 @@ import type { NetworkStore } from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkPublishable } from '../names/published-name.ts';
-import { planVeth } from '../plan/endpoint.ts';
-import { endpointInput, type SandboxPlanInput } from '../plan/sandbox.ts';
+import { planInterfaces, type SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
 import { dnsNames } from './endpoint.ts';
 import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -52,9 +51,6 @@ export async function rename(context: RenameDependencies, containerId: string, n
 
 /** The owner text of each host-side interface contains the container's name. */
 async function updateOwnerTexts(context: RenameDependencies, input: SandboxPlanInput): Promise<void> {
-  const objects = input.state.endpoints.flatMap((endpoint) => {
-    const one = endpointInput(input, endpoint);
-    return one ? [planVeth(one)] : [];
-  });
+  const objects = planInterfaces(input);
   if (objects.length > 0) await context.kernel.apply({ owner: `container ${input.config.name}`, objects });
 }

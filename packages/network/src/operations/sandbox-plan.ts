@@ -1,4 +1,4 @@
-/** Collects the input of the pure sandbox plans: bridges, link allow rules, contents of files. */
+/** Collects the input of the pure sandbox plans: planners, link allow rules, contents of files. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
@@ -17,9 +17,9 @@ import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } fro
 import { formatResolvConf } from '../files/resolv-conf.ts';
 import { planLinkAllowRules } from '../firewall/link-allow.ts';
 import type { LinkIndex } from '../links/index.ts';
-import { bridgeOf, type Sandbox } from '../lookup.ts';
+import { bridgeOf, plannerOf, type Sandbox } from '../lookup.ts';
+import type { HostFacts } from '../model.ts';
 import { asksOurServer, serverAddress } from '../names/resolvers.ts';
-import type { HostFacts } from '../plan/bridge-network.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
 
@@ -52,16 +52,16 @@ export function planInput(
   sandbox: Prepared,
   options: { files: boolean },
 ): SandboxPlanInput {
-  const bridges = new Map(
-    sandbox.state.endpoints.flatMap((endpoint) => {
-      const bridge = bridgeOf(context, endpoint.networkId);
-      return bridge ? [[endpoint.networkId, bridge] as const] : [];
+  const planners = new Map(
+    sandbox.state.endpoints.flatMap(({ networkId }) => {
+      const planner = plannerOf(context, networkId);
+      return planner ? [[networkId, planner] as const] : [];
     }),
   );
   return {
     config: sandbox.config,
     state: sandbox.state,
-    bridges,
+    planners,
     linkAllowRules: linkAllowRulesOf(context, sandbox.config.containerId),
     facts: context.facts,
     ...(options.files ? { files: fileContents(context, sandbox) } : {}),

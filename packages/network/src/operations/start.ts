@@ -5,11 +5,12 @@
 
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
-import { type BridgeSettings, bridgeSettings, defaultBridgeOptions, parseBip } from '../bridge-settings.ts';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
+import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { AddressPool } from '../ipam/pool.ts';
 import type { Sandbox } from '../lookup.ts';
+import type { BridgeSettings } from '../model.ts';
 import type { PortTable } from '../ports/table.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { describe } from './describe.ts';

@@ -8,8 +8,7 @@ import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { Peer, PeerTable } from '../peers/table.ts';
-import { planVeth } from '../plan/endpoint.ts';
-import { endpointInput } from '../plan/sandbox.ts';
+import { planInterfaces } from '../plan/sandbox.ts';
 import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
 import { type ExplainDependencies, planNetworks } from './explain.ts';
 import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -125,10 +124,7 @@ async function reconcileContainer(context: TunnelDependencies, containerId: stri
   const sandbox = context.sandboxes.get(containerId);
   if (!sandbox?.state || sandbox.state.sharedWith !== undefined) return;
   const input = planInput(context, { config: sandbox.config, state: sandbox.state }, { files: false });
-  const objects = sandbox.state.endpoints.flatMap((endpoint) => {
-    const one = endpointInput(input, endpoint);
-    return one ? [planVeth(one)] : [];
-  });
+  const objects = planInterfaces(input);
   try {
     await context.kernel.apply({ owner: `container ${sandbox.config.name}`, objects });
   } catch (error) {

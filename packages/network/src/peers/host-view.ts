@@ -4,8 +4,8 @@
  */
 import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
 import type { PeerRecord } from '../contract.ts';
+import type { BridgeSettings } from '../model.ts';
 import { peerProtocol } from '../plan/peer.ts';
 
 /** Dumps of the kernel, and Netyard's bridges. */

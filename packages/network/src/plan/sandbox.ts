@@ -2,12 +2,11 @@
  * The plan of one container's network side: namespace, endpoints, published ports, files. `prepare` applies it, `explain`
  * prints it, `release` removes it. Pure.
  */
-import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
+import type { FileObject, KernelObject, NftElementObject, SysctlObject, VethObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
+import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
 import { planHairpin, planPublishedPort } from '../firewall/publish.ts';
-import type { HostFacts } from './bridge-network.ts';
-import { type EndpointPlanInput, planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
+import type { HostFacts } from '../model.ts';
 
 export interface FileContents {
   hosts: string;
@@ -19,7 +18,7 @@ export interface SandboxPlanInput {
   config: SandboxConfig;
   state: SandboxState;
   /** By network id. */
-  bridges: ReadonlyMap<string, BridgeSettings>;
+  planners: ReadonlyMap<string, NetworkPlanner>;
   /** Absent for a running container, which may have changed its files. */
   files?: FileContents;
   linkAllowRules: readonly NftElementObject[];
@@ -34,29 +33,39 @@ export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointSt
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
-/** Undefined for an endpoint without kernel objects: on a network without a bridge, or without a namespace. */
-export function endpointInput(input: SandboxPlanInput, endpoint: EndpointState): EndpointPlanInput | undefined {
-  const bridge = input.bridges.get(endpoint.networkId);
-  if (bridge === undefined || input.state.netnsPath === undefined) return undefined;
-  return {
+/** Lists planned by one function of the endpoint's planner; empty without a namespace to plan for. */
+function planWith<T>(
+  input: SandboxPlanInput,
+  endpoint: EndpointState,
+  plan: (planner: NetworkPlanner, one: EndpointPlanInput) => T[],
+): T[] {
+  const planner = input.planners.get(endpoint.networkId);
+  if (planner === undefined || input.state.netnsPath === undefined) return [];
+  return plan(planner, {
     containerId: input.config.containerId,
     containerName: input.config.name,
     netnsPath: input.state.netnsPath,
     endpoint,
-    bridge,
     isGateway: gatewayEndpoint(input.state.endpoints)?.id === endpoint.id,
     facts: input.facts,
-  };
+  });
 }
+
+export const planEndpoint = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => planner.planEndpoint(one));
+
+/** The interfaces of all endpoints. */
+export const planInterfaces = (input: SandboxPlanInput): VethObject[] =>
+  input.state.endpoints.flatMap((endpoint) => planWith(input, endpoint, (planner, one) => planner.planInterface(one)));
+
+const planHostElements = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => planner.planHostElements(one));
 
 export function planSandbox(input: SandboxPlanInput): KernelObject[] {
   const { state } = input;
   return [
     ...planNamespace(input),
-    ...state.endpoints.flatMap((endpoint) => {
-      const one = endpointInput(input, endpoint);
-      return one ? planEndpoint(one) : [];
-    }),
+    ...state.endpoints.flatMap((endpoint) => planEndpoint(input, endpoint)),
     ...planPorts(input),
     ...input.linkAllowRules,
     ...planFiles(input),
@@ -97,25 +106,21 @@ function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
  */
 export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
   const { state } = input;
-  const endpoints = state.endpoints.flatMap((endpoint) => endpointInput(input, endpoint) ?? []);
   const ownsNamespace = state.netnsPath !== undefined && state.sharedWith === undefined;
   return [
     ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
-    ...(options.keepNamespace ? endpoints.map(planVeth) : []),
-    ...endpoints.flatMap(planIsolation),
+    ...(options.keepNamespace ? planInterfaces(input) : []),
+    ...state.endpoints.flatMap((endpoint) => planHostElements(input, endpoint)),
     ...planPorts(input),
     ...input.linkAllowRules,
   ];
 }
 
-export function planEndpointRemoval(input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] {
-  const one = endpointInput(input, endpoint);
-  return one ? [...planIsolation(one), planVeth(one)] : [];
-}
+export const planEndpointRemoval = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => [...planner.planHostElements(one), ...planner.planInterface(one)]);
 
 /** The default route of the endpoint that became the gateway after the former one was removed. */
 export function planGatewayChange(input: SandboxPlanInput): KernelObject[] {
   const gateway = gatewayEndpoint(input.state.endpoints);
-  const one = gateway && endpointInput(input, gateway);
-  return one ? [planDefaultRoute(one)] : [];
+  return gateway ? planWith(input, gateway, (planner, one) => planner.planDefaultRoute(one)) : [];
 }

@@ -1,30 +1,18 @@
 /** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
 import { shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../bridge-settings.ts';
-import type { EndpointState } from '../contract.ts';
-import { element } from '../firewall/table.ts';
-import { ownerText, sysctlLink } from '../object-names.ts';
-import type { HostFacts } from './bridge-network.ts';
+import { element } from '../../firewall/table.ts';
+import type { BridgeSettings } from '../../model.ts';
+import { ownerText, sysctlLink } from '../../object-names.ts';
+import type { EndpointPlanInput } from '../driver.ts';
 
-export interface EndpointPlanInput {
-  containerId: string;
-  containerName: string;
-  netnsPath: string;
-  endpoint: EndpointState;
-  bridge: BridgeSettings;
-  /** This endpoint's gateway is the container's default route. */
-  isGateway: boolean;
-  facts: HostFacts;
-}
-
-export function planVeth(input: EndpointPlanInput): VethObject {
-  const { endpoint, bridge } = input;
+export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
+  const { endpoint } = input;
   return {
     kind: 'veth',
     name: endpoint.hostLink,
     mtu: bridge.mtu,
-    owner: ownerOf(input),
+    owner: ownerOf(bridge, input),
     master: bridge.link,
     hairpin: input.facts.bridgeNetfilter,
     up: true,
@@ -33,11 +21,14 @@ export function planVeth(input: EndpointPlanInput): VethObject {
 }
 
 /** The container's id identifies the owner when its name is truncated. */
-const ownerOf = ({ containerId, containerName, bridge }: EndpointPlanInput): string =>
+const ownerOf = (bridge: BridgeSettings, { containerId, containerName }: EndpointPlanInput): string =>
   ownerText(`container ${containerName}`, ` (${shortId(containerId)}) on ${bridge.networkName}`);
 
 /** Precedes the veth pair, so that the port is isolated from its creation on. */
-export function planIsolation({ endpoint, bridge, containerId }: EndpointPlanInput): NftElementObject[] {
+export function planIsolation(
+  bridge: BridgeSettings,
+  { endpoint, containerId }: EndpointPlanInput,
+): NftElementObject[] {
   const comment = `container ${shortId(containerId)}`;
   return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];
 }
@@ -53,12 +44,12 @@ export function planDefaultRoute(input: EndpointPlanInput): KernelObject {
   };
 }
 
-export function planEndpoint(input: EndpointPlanInput): KernelObject[] {
-  const { endpoint, bridge, netnsPath: ns, facts } = input;
+export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): KernelObject[] {
+  const { endpoint, netnsPath: ns, facts } = input;
   const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
   return [
-    ...planIsolation(input),
-    planVeth(input),
+    ...planIsolation(bridge, input),
+    planVeth(bridge, input),
     ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
     {
       kind: 'address',

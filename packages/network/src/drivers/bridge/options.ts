@@ -1,30 +1,15 @@
-/** Parses a bridge network's record, with Docker's driver options, into typed settings for the plans. Pure. */
+/** Docker's options of bridge networks, parsed into typed settings for the plans, and those of the default bridge. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parsePrefix } from '@netyard/core';
-import type { NetworkRecord, NetworkSettings } from './contract.ts';
+import type { NetworkRecord, NetworkSettings } from '../../contract.ts';
+import type { BridgeSettings } from '../../model.ts';
 
-export interface BridgeSettings {
-  networkId: string;
-  networkName: string;
-  /** Name of the bridge interface on the host. */
-  link: string;
-  /** `172.17.0.0/16` */
-  subnet: string;
-  prefixLength: number;
-  gateway: string;
-  broadcast: string;
-  icc: boolean;
-  masquerade: boolean;
-  mtu: number;
-  hostBinding: string;
-  ipv6: boolean;
-}
+export const optionPrefix = 'com.docker.network.';
 
-const optionPrefix = 'com.docker.network.';
-
-export function bridgeSettings(record: NetworkRecord): BridgeSettings {
+/** @param mtuLimit upper limit of the MTU, where tunnels require one */
+export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
   const pool = record.ipam.pools[0];
-  if (record.driver !== 'bridge' || pool?.gateway === undefined)
-    throw new NetyardError('internal', `network ${record.name} is no bridge network with a subnet`);
+  if (pool?.gateway === undefined)
+    throw new NetyardError('internal', `network ${record.name} has no subnet with a gateway`);
   const subnet = networkOf(parsePrefix(pool.subnet));
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
   return {
@@ -37,7 +22,7 @@ export function bridgeSettings(record: NetworkRecord): BridgeSettings {
     broadcast: formatIp(lastOf(subnet)),
     icc: option('bridge.enable_icc') !== 'false',
     masquerade: option('bridge.enable_ip_masquerade') !== 'false',
-    mtu: Number(option('driver.mtu') ?? 1500),
+    mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
     ipv6: record.enableIpv6,
   };

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BridgeSettings } from '../bridge-settings.ts';
-import type { EndpointState } from '../contract.ts';
-import { ownerText } from '../object-names.ts';
+import type { EndpointState } from '../../contract.ts';
+import type { BridgeSettings } from '../../model.ts';
+import { ownerText } from '../../object-names.ts';
 import { planVeth } from './endpoint.ts';
 
 const vethOf = (containerName: string, networkName: string) =>
-  planVeth({
-    containerId: 'c045c82e85bd620eb9444275b135634a9248760e2061505a1c8b4167e9b24b3d',
-    containerName,
-    netnsPath: '/run/netns/ny-c045c82e85bd',
-    endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
-    bridge: { link: 'docker0', networkName, mtu: 1500 } as BridgeSettings,
-    isGateway: true,
-    facts: { bridgeNetfilter: false },
-  } as Parameters<typeof planVeth>[0]);
+  planVeth(
+    { link: 'docker0', networkName, mtu: 1500 } as BridgeSettings,
+    {
+      containerId: 'c045c82e85bd620eb9444275b135634a9248760e2061505a1c8b4167e9b24b3d',
+      containerName,
+      netnsPath: '/run/netns/ny-c045c82e85bd',
+      endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
+      isGateway: true,
+      facts: { bridgeNetfilter: false },
+    } as Parameters<typeof planVeth>[1],
+  );
 
 test('the owner text of a container with a long name fits into the interface alias', () => {
   const { owner = '' } = vethOf('a'.repeat(300), 'bridge');

@@ -1,0 +1,11 @@
+/** The driver `bridge`: a bridge on the host, and a veth pair per endpoint. Pure. */
+import type { Driver } from '../driver.ts';
+import { openBridgePlanner } from './plan.ts';
+import { validateBridge } from './validate.ts';
+
+export const bridgeDriver: Driver = {
+  name: 'bridge',
+  capabilities: { addresses: true, ports: true, otherNetworks: true, hostNamespace: false },
+  validate: validateBridge,
+  openPlanner: openBridgePlanner,
+};

@@ -1,0 +1,41 @@
+/** The plan of a bridge network without its endpoints: the bridge with its address and settings, its set elements. Pure. */
+import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
+import type { KernelObject } from '@netyard/kernel';
+import { planNetworkElements } from '../../firewall/network.ts';
+import type { BridgeSettings, HostFacts } from '../../model.ts';
+import { bridgeOwner, sysctlLink } from '../../object-names.ts';
+
+export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  const owner = bridgeOwner(bridge.networkName);
+  const mac = macFromIpv4(ipToBytes(parseIp(bridge.gateway)));
+  return [
+    { kind: 'bridge', name: bridge.link, mac, mtu: bridge.mtu, owner, up: true },
+    ...planBridgeSysctls(bridge, facts),
+    {
+      kind: 'address',
+      link: bridge.link,
+      prefix: `${bridge.gateway}/${bridge.prefixLength}`,
+      broadcast: bridge.broadcast,
+    },
+    ...planNetworkElements(bridge),
+  ];
+}
+
+/**
+ * route_localnet: replies to the host's own 127.0.0.1 arrive through the bridge (chain `martians` drops other traffic to
+ * 127.0.0.0/8). Without icc the table `bridge netyard` drops every frame between ports of the bridge; with
+ * proxy_arp_pvlan (RFC 3069) the host answers ARP for the neighbours, so that traffic allowed by a link is routed through
+ * the host, where the firewall sees it with or without br_netfilter.
+ */
+function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  const link = sysctlLink(bridge.link);
+  const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
+  return [
+    ...(facts.ipv6 && !bridge.ipv6 ? [set(`net.ipv6.conf.${link}.disable_ipv6`, '1')] : []),
+    ...(facts.ipForward ? [set(`net.ipv4.conf.${link}.forwarding`, '1')] : []),
+    set(`net.ipv4.conf.${link}.route_localnet`, '1'),
+    set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
+    // Proxy ARP replies are delayed by up to 0.8 s by default (arp(7)), to let the real host answer first: none does here.
+    ...(bridge.icc ? [] : [set(`net.ipv4.neigh.${link}.proxy_delay`, '0')]),
+  ];
+}

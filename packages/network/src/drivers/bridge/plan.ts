@@ -1,0 +1,18 @@
+/** Plans of a bridge network and its endpoints. Pure. */
+import type { NetworkRecord } from '../../contract.ts';
+import type { NetworkPlanner } from '../driver.ts';
+import { planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
+import { planBridgeNetwork } from './network.ts';
+import { bridgeSettings } from './options.ts';
+
+export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): NetworkPlanner {
+  const bridge = bridgeSettings(record, mtuLimit);
+  return {
+    bridge,
+    planNetwork: (facts) => planBridgeNetwork(bridge, facts),
+    planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
+    planHostElements: (endpoint) => planIsolation(bridge, endpoint),
+    planInterface: (endpoint) => [planVeth(bridge, endpoint)],
+    planDefaultRoute: (endpoint) => [planDefaultRoute(endpoint)],
+  };
+}

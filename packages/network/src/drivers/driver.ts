@@ -1,0 +1,59 @@
+/**
+ * The interface between networks and their drivers. A driver validates options, plans a network and its endpoints, and
+ * states what it cannot do, so that callers ask it instead of comparing its name. All of it is pure. Types only.
+ */
+import type { NetyardError } from '@netyard/core';
+import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { EndpointState, NetworkRecord } from '../contract.ts';
+import type { BridgeSettings, HostFacts } from '../model.ts';
+
+export interface Capabilities {
+  /** Its endpoints have an interface with addresses of the network's pools. */
+  addresses: boolean;
+  /** Ports of its endpoints can be published on the host. */
+  ports: boolean;
+  /** A container on it can be connected to other networks, too. */
+  otherNetworks: boolean;
+  /** Its containers use the host's network namespace, not one of their own. */
+  hostNamespace: boolean;
+}
+
+/** What `validate` checks: a network as requested, or as recorded. */
+export type NetworkSpec = Pick<NetworkRecord, 'ipam' | 'internal' | 'options'>;
+
+export interface Driver {
+  /** Docker's name, as `network inspect` shows it. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** One error per problem, with Docker's codes and messages; empty for a valid network. */
+  validate(network: NetworkSpec): NetyardError[];
+  /**
+   * Parses the options of a valid network once, for any number of plans.
+   * @param mtuLimit upper limit for the MTU of its interfaces, so that their packets fit into tunnels to peers
+   */
+  openPlanner(network: NetworkRecord, mtuLimit?: number): NetworkPlanner;
+}
+
+/** One endpoint of a network, with the container or other owner of its namespace. */
+export interface EndpointPlanInput {
+  containerId: string;
+  containerName: string;
+  netnsPath: string;
+  endpoint: EndpointState;
+  /** This endpoint's gateway is the container's default route. */
+  isGateway: boolean;
+  facts: HostFacts;
+}
+
+/** Plans the kernel objects of one network. Lists are in creation order. */
+export interface NetworkPlanner {
+  /** The bridge through which the host routes and filters the network's traffic; undefined without one. */
+  readonly bridge: BridgeSettings | undefined;
+  planNetwork(facts: HostFacts): KernelObject[];
+  planEndpoint(endpoint: EndpointPlanInput): KernelObject[];
+  /** Objects on the host that do not vanish with the namespace or the interface, in creation order. */
+  planHostElements(endpoint: EndpointPlanInput): KernelObject[];
+  /** The endpoint's interface: the addresses and routes of the endpoint vanish with it. Empty without one. */
+  planInterface(endpoint: EndpointPlanInput): VethObject[];
+  planDefaultRoute(endpoint: EndpointPlanInput): KernelObject[];
+}

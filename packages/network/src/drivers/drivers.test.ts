@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NetworkRecord } from '../contract.ts';
+import type { HostFacts } from '../model.ts';
+import type { NetworkSpec } from './driver.ts';
+import { driverOf, findDriver } from './index.ts';
+
+const pools = [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }];
+const spec = (options: Record<string, string>, own = pools): NetworkSpec => ({
+  ipam: { driver: 'default', pools: own },
+  internal: false,
+  options,
+});
+const problemsOf = (driver: string, network: NetworkSpec): string[] =>
+  (findDriver(driver)?.validate(network) ?? []).map(({ code, message }) => `${code}: ${message}`);
+
+test('the bridge driver rejects invalid options with the messages of Docker', () => {
+  const key = 'com.docker.network.';
+  assert.deepEqual(
+    problemsOf(
+      'bridge',
+      spec({
+        [`${key}bridge.enable_icc`]: 'maybe',
+        [`${key}bridge.host_binding_ipv4`]: 'somewhere',
+        [`${key}bridge.gateway_mode_ipv4`]: 'fast',
+        [`${key}driver.mtu`]: '9k',
+      }),
+    ),
+    [
+      `invalid: failed to parse ${key}bridge.enable_icc value: maybe (strconv.ParseBool: parsing "maybe": invalid syntax)`,
+      `invalid: failed to parse ${key}bridge.host_binding_ipv4 value: somewhere (nil ip)`,
+      `invalid: failed to parse ${key}bridge.gateway_mode_ipv4 value: fast (unknown gateway mode fast)`,
+      `invalid: failed to parse ${key}driver.mtu value: 9k (strconv.Atoi: parsing "9k": invalid syntax)`,
+    ],
+  );
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '-1' })), ['invalid: invalid MTU number: -1']);
+  assert.deepEqual(problemsOf('bridge', spec({}, [...pools, ...pools])), [
+    "forbidden: bridge driver doesn't support multiple subnets",
+  ]);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.name`]: 'br0', 'com.example.color': 'red' })), []);
+});
+
+test('host and null have one network each', () => {
+  assert.deepEqual(problemsOf('host', spec({})), ['forbidden: only one instance of "host" network is allowed']);
+  assert.deepEqual(problemsOf('null', spec({})), ['forbidden: only one instance of "null" network is allowed']);
+});
+
+test('capabilities state what a driver cannot do', () => {
+  const cannot = (name: string): string[] =>
+    Object.entries(findDriver(name)?.capabilities ?? {}).flatMap(([what, can]) => (can ? [] : [what]));
+  assert.deepEqual(cannot('bridge'), ['hostNamespace']);
+  assert.deepEqual(cannot('host'), ['addresses', 'ports', 'otherNetworks']);
+  assert.deepEqual(cannot('null'), ['addresses', 'ports', 'otherNetworks', 'hostNamespace']);
+  assert.throws(() => driverOf({ name: 'lan', driver: 'macvlan' }), /network lan has the unknown driver macvlan/);
+});
+
+test('a bridge network is planned with the smaller of its own MTU and the limit; other networks have no objects', () => {
+  const record = { id: 'f'.repeat(64), name: 'front', driver: 'bridge', ...spec({}) } as NetworkRecord;
+  const facts = { ipv6: true, ipForward: true } as HostFacts;
+  const mtuWith = (limit?: number): unknown =>
+    driverOf(record)
+      .openPlanner(record, limit)
+      .planNetwork(facts)
+      .flatMap((object) => (object.kind === 'bridge' ? [[object.name, object.mtu]] : []));
+  assert.deepEqual(mtuWith(), [['br-ffffffffffff', 1500]]);
+  assert.deepEqual(mtuWith(1450), [['br-ffffffffffff', 1450]]);
+  assert.deepEqual(mtuWith(9000), [['br-ffffffffffff', 1500]]);
+  for (const driver of ['host', 'null'])
+    assert.deepEqual(
+      driverOf({ ...record, driver })
+        .openPlanner(record)
+        .planNetwork(facts),
+      [],
+    );
+});

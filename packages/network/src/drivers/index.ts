@@ -1,0 +1,25 @@
+/** The table of drivers: one line per driver. */
+import { NetyardError } from '@netyard/core';
+import type { NetworkRecord } from '../contract.ts';
+import { bridgeDriver } from './bridge/driver.ts';
+import type { Driver } from './driver.ts';
+import { hostDriver } from './host/driver.ts';
+import { noneDriver } from './none/driver.ts';
+
+const drivers: readonly Driver[] = [
+  bridgeDriver, //
+  hostDriver,
+  noneDriver,
+];
+
+const byName: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.name, driver]));
+
+/** By Docker's name; undefined for a driver that Netyard does not have. */
+export const findDriver = (name: string): Driver | undefined => byName.get(name);
+
+/** Throws `internal` for a record of a Netyard that had more drivers. */
+export function driverOf(record: Pick<NetworkRecord, 'name' | 'driver'>): Driver {
+  const driver = findDriver(record.driver);
+  if (driver) return driver;
+  throw new NetyardError('internal', `network ${record.name} has the unknown driver ${record.driver}`);
+}
