@@ -266,9 +266,8 @@ async function fillVolumes(
   const { rootfs } = context;
   await rootfs.withMounted(record.id, record.layers, async (root) => {
     for (const mount of mounts) {
-      const named = await rootfs.statInRoot(root, mount.target);
-      // The volume is mounted at the target of the image's symbolic link, and gets the files found there.
-      const found = named?.linkTarget ? await rootfs.statInRoot(root, named.linkTarget) : named;
+      // The volume is mounted where the image's symbolic links lead, and gets the files found there.
+      const found = await rootfs.statInRoot(root, await rootfs.resolvePath(root, mount.target));
       if (!found) continue;
       if (!isDirectory(found.mode))
         throw new NetyardError('invalid', `cannot mount volume over existing file, file exists ${mount.target}`);

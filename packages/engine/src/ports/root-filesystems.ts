@@ -42,6 +42,8 @@ export interface RootFilesystems {
 
   /** Resolved inside `root` by the kernel (openat2 RESOLVE_IN_ROOT): a link cannot lead out. */
   statInRoot(root: string, path: string): Promise<PathStat | undefined>;
+  /** The path without links, where dangling ones lead, too. Throws `invalid` for a loop. */
+  resolvePath(root: string, path: string): Promise<string>;
   /** A tar stream of the file or directory, its own name first, as in GET /containers/x/archive. */
   readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
   /**
@@ -56,8 +58,8 @@ export interface RootFilesystems {
     options: { noOverwriteDirNonDir: boolean; owner?: string | undefined },
   ): Promise<void>;
   /**
-   * Creates a directory and its missing parents, owned by root. Creates nothing below a dangling link; throws with
-   * Docker's message when a file is in the way.
+   * Creates a directory and its missing parents, owned by root, also where a dangling link leads inside the root; throws
+   * with Docker's message when a file is in the way.
    */
   makeFolder(root: string, path: string): Promise<void>;
   /** The whole tree, for export and commit. */

@@ -64,6 +64,10 @@ export class FakeRootfs implements RootFilesystems {
     return { name: path, size: found.size, mode, modified: 0n, linkTarget: '' };
   }
 
+  async resolvePath(_root: string, path: string): Promise<string> {
+    return path;
+  }
+
   readArchive = unexpected('readArchive');
   writeArchive = unexpected('writeArchive');
   makeFolder = async (): Promise<void> => {};

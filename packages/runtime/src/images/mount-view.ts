@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { ViewMount } from '@netyard/engine';
 import { bindMount, hasErrno, mount, mountFlag, O_PATH, openInRoot, unmount } from '@netyard/kernel';
+import { resolvePath } from '../rootfs/resolve-path.ts';
 import { atFd, inFd, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
 import type { OverlayFolders } from './overlay-folders.ts';
 import { isMountPoint } from './overlay-folders.ts';
@@ -57,8 +58,9 @@ function placeMount(view: string, { source, target, readOnly }: ViewMount): void
   });
 }
 
-/** Created if missing, as at a start. */
-function mountPoint(view: string, target: string, isFolder: boolean): number {
+/** Created if missing, also where a dangling link leads, as at a start. */
+function mountPoint(view: string, requested: string, isFolder: boolean): number {
+  const target = resolvePath(view, requested);
   try {
     return openInRoot(view, target, O_PATH);
   } catch (error) {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount, unmountAsync } from '@netyard/kernel';
+import { resolvePath } from '../rootfs/resolve-path.ts';
 import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
@@ -183,6 +184,10 @@ class OverlayRootFilesystems implements RootFilesystems {
     return statInRoot(root, path);
   }
 
+  async resolvePath(root: string, path: string): Promise<string> {
+    return resolvePath(root, path);
+  }
+
   async readArchive(root: string, path: string): ReturnType<RootFilesystems['readArchive']> {
     return readArchive(root, path);
   }
@@ -198,9 +203,8 @@ class OverlayRootFilesystems implements RootFilesystems {
 
   async makeFolder(root: string, path: string): Promise<void> {
     try {
-      closeSync(makeFolders(root, path));
+      closeSync(makeFolders(root, resolvePath(root, path)));
     } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return;
       if (!hasErrno(error, 'ENOTDIR')) throw error;
       throw new NetyardError('internal', `Cannot mkdir: ${path} is not a directory`, { cause: error });
     }

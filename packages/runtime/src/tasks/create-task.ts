@@ -19,7 +19,7 @@ import {
   readOomScoreAdj,
   readUserFiles,
 } from './host-facts.ts';
-import { checkMountTargets } from './mount-targets.ts';
+import { resolveMounts } from './mount-targets.ts';
 import { processFailure } from './runtime-errors.ts';
 import { type OciRuntime, pickRuntime } from './runtimes.ts';
 import type { TaskContext } from './task-context.ts';
@@ -73,7 +73,6 @@ async function createContainer(context: TaskContext, container: NewContainer): P
 }
 
 function planOf(context: TaskContext, spec: TaskSpec) {
-  checkMountTargets(spec.rootPath, spec.mounts);
   const user = resolveUser(spec.user, spec.groupAdd, readUserFiles(spec.rootPath));
   const facts = {
     available: readBoundingSet(),
@@ -86,7 +85,8 @@ function planOf(context: TaskContext, spec: TaskSpec) {
     oomScoreAdj: readOomScoreAdj(),
     thermalPaths: findThermalPaths(),
   };
-  return planSpec(spec, facts, user);
+  const plan = planSpec(spec, facts, user);
+  return { ...plan, mounts: resolveMounts(spec.rootPath, plan.mounts) };
 }
 
 async function withCleanup<T>(context: TaskContext, id: string, work: () => Promise<T>): Promise<T> {

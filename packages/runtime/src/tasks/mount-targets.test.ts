@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { TaskMount } from '@netyard/engine';
-import { checkMountTargets } from './mount-targets.ts';
+import type { OciMount } from '../oci.ts';
+import { resolveMounts } from './mount-targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netyard-targets-'));
 const root = join(folder, 'root');
@@ -16,14 +16,19 @@ for (const [link, target] of [
   ['root/above', '../../../../proc/irq'],
   ['root/chain', 'absolute/kernel'],
   ['root/loop', 'loop'],
+  ['root/broken', '/nowhere'],
+  ['root/first', 'second/in'],
+  ['root/second', '/x/../y'],
+  ['root/srv/climb', '../../../../up'],
+  ['volume/broken', '../elsewhere'],
   ['volume/out', '/proc'],
   ['volume/deep/up', '../../proc/bus'],
 ] as const)
   symlinkSync(target, join(folder, link));
 after(() => rmSync(folder, { recursive: true }));
 
-const bind = (source: string, target: string): TaskMount => ({ type: 'bind', source, target, options: [] });
-const tmpfs = (target: string): TaskMount => ({ type: 'tmpfs', source: 'tmpfs', target, options: [] });
+const bind = (source: string, destination: string): OciMount => ({ type: 'bind', source, destination, options: [] });
+const tmpfs = (destination: string): OciMount => ({ type: 'tmpfs', source: 'tmpfs', destination, options: [] });
 
 test('a destination inside /proc is rejected, whatever links lead there', () => {
   const inside = [
@@ -38,11 +43,11 @@ test('a destination inside /proc is rejected, whatever links lead there', () => 
   ];
   for (const target of inside) {
     for (const mount of [bind('/tmp', target), tmpfs(target)])
-      assert.throws(() => checkMountTargets(root, [mount]), /cannot be mounted because it is inside \/proc/, target);
+      assert.throws(() => resolveMounts(root, [mount]), /cannot be mounted because it is inside \/proc/, target);
   }
   for (const target of ['/proc', '/relative', '/srv/../proc/.'])
-    assert.throws(() => checkMountTargets(root, [bind('/tmp', target)]), /is not of type proc/, target);
-  assert.throws(() => checkMountTargets(root, [bind('/tmp', '/loop/x')]), /too many symbolic links/);
+    assert.throws(() => resolveMounts(root, [bind('/tmp', target)]), /is not of type proc/, target);
+  assert.throws(() => resolveMounts(root, [bind('/tmp', '/loop/x')]), /too many symbolic links/);
 });
 
 test('links inside earlier mounts are followed as well', () => {
@@ -51,9 +56,9 @@ test('links inside earlier mounts are followed as well', () => {
     ['/data/out/sys/kernel', /inside \/proc/],
     ['/data/deep/up', /inside \/proc/],
   ] as const)
-    assert.throws(() => checkMountTargets(root, [bind(volume, '/data'), bind('/tmp', target)]), expected, target);
-  checkMountTargets(root, [bind(volume, '/data'), bind('/tmp', '/data/deep/new')]);
-  checkMountTargets(root, [bind(volume, '/data'), bind('/srv', '/data'), bind('/tmp', '/data/out')]);
+    assert.throws(() => resolveMounts(root, [bind(volume, '/data'), bind('/tmp', target)]), expected, target);
+  resolveMounts(root, [bind(volume, '/data'), bind('/tmp', '/data/deep/new')]);
+  resolveMounts(root, [bind(volume, '/data'), bind('/srv', '/data'), bind('/tmp', '/data/out')]);
 });
 
 test('what runc mounts is accepted: proc itself, files that lxcfs replaces, names with the same prefix', () => {
@@ -65,5 +70,14 @@ test('what runc mounts is accepted: proc itself, files that lxcfs replaces, name
     bind('/tmp', '/sys/fs/x'),
     tmpfs('/srv/proc'),
   ])
-    checkMountTargets(root, [mount]);
+    resolveMounts(root, [mount]);
+});
+
+test('destinations are resolved through dangling links, in the order of the mounts', () => {
+  const resolved = (...mounts: OciMount[]) => resolveMounts(root, mounts).map(({ destination }) => destination);
+  assert.deepEqual(resolved(bind('/tmp', '/broken'), bind('/tmp', '/broken/sub')), ['/nowhere', '/nowhere/sub']);
+  assert.deepEqual(resolved(tmpfs('/first')), ['/y/in']);
+  assert.deepEqual(resolved(tmpfs('/srv/climb')), ['/up']);
+  assert.deepEqual(resolved(bind(volume, '/data'), tmpfs('/data/broken')), ['/data', '/elsewhere']);
+  assert.deepEqual(resolved(tmpfs('/srv'), tmpfs('/srv/climb')), ['/srv', '/srv/climb'], 'a tmpfs hides the link');
 });

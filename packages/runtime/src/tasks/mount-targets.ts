@@ -1,12 +1,14 @@
 /**
- * Rejects mounts over /proc as runc does: they would hide or replace what masks and protects the container. crun allows
- * them. Destinations are resolved as the runtime resolves them, through the symbolic links of the image and of earlier
- * mounts, because an image can contain a link into /proc under an innocent name.
+ * Resolves the destinations of mounts through the symbolic links of the image and of earlier mounts. crun, unlike
+ * runc, fails on a dangling link instead of creating its target. Rejects mounts over /proc as runc does and crun does
+ * not: they would hide or replace what masks and protects the container, and an image can contain a link into /proc
+ * under an innocent name.
  */
-import { lstatSync, readlinkSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { TaskMount } from '@netyard/engine';
+import type { OciMount } from '../oci.ts';
+import { type MountedDirectory, resolveTarget } from '../rootfs/resolve-path.ts';
 
 /** Files that lxcfs and checkpointing replace; as in runc. */
 const replaceable: readonly string[] = [
@@ -15,29 +17,32 @@ const replaceable: readonly string[] = [
   ...['/proc/sys/kernel/ns_last_pid', '/proc/sys/crypto/fips_enabled'],
 ];
 const PROC_SUPER_MAGIC = 0x9fa0; // linux/magic.h
-const mostLinks = 255;
 
-/** A directory of the container, by its resolved path, and where its content is on the host. */
-interface MountedDirectory {
-  target: string;
-  source: string;
+/** Content of the kernel: links in it lead to what only the container sees. */
+const kernelTypes: readonly string[] = ['proc', 'sysfs', 'devpts', 'mqueue', 'cgroup'];
+
+/**
+ * The same mounts with resolved destinations. The runtime resolves these again, inside the root, so a link that another
+ * container creates meanwhile does not lead out. Throws `invalid` with runc's message.
+ * @param mounts in the order in which they are mounted
+ */
+export function resolveMounts(rootPath: string, mounts: readonly OciMount[]): OciMount[] {
+  const directories: MountedDirectory[] = [{ target: '/', source: rootPath }];
+  return mounts.map((mount) => {
+    const destination = kernelTypes.includes(mount.type) ? mount.destination : resolveMount(directories, mount);
+    directories.unshift({ target: destination, source: mount.type === 'bind' ? mount.source : undefined });
+    return { ...mount, destination };
+  });
 }
 
-/** Throws `invalid` with runc's message. @param mounts in the order in which they are mounted */
-export function checkMountTargets(rootPath: string, mounts: readonly TaskMount[]): void {
-  const directories: MountedDirectory[] = [{ target: '/', source: rootPath }];
-  for (const { type, source, target } of mounts) {
-    const resolved = resolveTarget(directories, target);
-    const why = objection(resolved, type === 'bind' ? source : undefined);
-    if (why !== undefined) {
-      const text = `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}`;
-      throw new NetyardError(
-        'invalid',
-        `${text}: ${JSON.stringify(join(rootPath, resolved))} cannot be mounted ${why}`,
-      );
-    }
-    if (type === 'bind') directories.unshift({ target: resolved, source });
-  }
+function resolveMount(directories: readonly MountedDirectory[], mount: OciMount): string {
+  const { destination, source, type } = mount;
+  const resolved = resolveTarget(directories, destination);
+  const why = objection(resolved, type === 'bind' ? source : undefined);
+  if (why === undefined) return resolved;
+  const root = directories.at(-1)?.source ?? '';
+  const text = `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}`;
+  throw new NetyardError('invalid', `${text}: ${JSON.stringify(join(root, resolved))} cannot be mounted ${why}`);
 }
 
 /** @param bound the content of a bind mount */
@@ -53,41 +58,5 @@ function isProc(path: string): boolean {
     return statfsSync(path).type === PROC_SUPER_MAGIC;
   } catch {
     return false; // the runtime reports a missing source
-  }
-}
-
-/** Follows symbolic links inside the container's root, also dangling ones; a missing path resolves to itself. */
-function resolveTarget(directories: readonly MountedDirectory[], target: string): string {
-  const left = target.split('/');
-  let resolved: string[] = [];
-  let links = 0;
-  for (let part = left.shift(); part !== undefined; part = left.shift()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      resolved = resolved.slice(0, -1);
-      continue;
-    }
-    const link = readLink(directories, `/${[...resolved, part].join('/')}`);
-    if (link === undefined) {
-      resolved.push(part);
-      continue;
-    }
-    links += 1;
-    if (links > mostLinks) throw new NetyardError('invalid', `mount destination ${target}: too many symbolic links`);
-    if (link.startsWith('/')) resolved = [];
-    left.unshift(...link.split('/'));
-  }
-  return `/${resolved.join('/')}`;
-}
-
-/** The target of a symbolic link; undefined for anything else. `path` has no link before its last name. */
-function readLink(directories: readonly MountedDirectory[], path: string): string | undefined {
-  const directory = directories.find(({ target }) => target === '/' || path.startsWith(`${target}/`));
-  if (!directory) return undefined;
-  const onHost = join(directory.source, path.slice(directory.target === '/' ? 0 : directory.target.length));
-  try {
-    return lstatSync(onHost).isSymbolicLink() ? readlinkSync(onHost) : undefined;
-  } catch {
-    return undefined;
   }
 }
