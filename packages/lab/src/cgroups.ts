@@ -19,6 +19,7 @@ export interface Hierarchy {
 }
 
 const leafName = 'init';
+const maxAttempts = 100;
 
 /**
  * Parses the hierarchies in /proc/PID/mountinfo (proc(5)). Omits the v2 hierarchy that a v1 machine mounts beside the
@@ -64,11 +65,24 @@ export function groupFiles(hierarchies: readonly Hierarchy[], cgroup: string): s
 export function createGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
   for (const { mountPoint, version } of hierarchies) {
     const parts = [...cgroup.split('/'), leafName];
+    // The leaf first: an empty parent may be removed at any time, by another lab that is being deleted.
+    createFolder(join(mountPoint, ...parts));
     for (const index of parts.keys()) {
       const folder = join(mountPoint, ...parts.slice(0, index + 1));
-      mkdirSync(folder, { recursive: true });
       if (version === 1) inheritCpuset(folder);
       else if (index < parts.length - 1) enableControllers(folder);
+    }
+  }
+}
+
+/** With its parents. Repeated when a parent is removed meanwhile, which fails with either of the two errors. */
+function createFolder(folder: string): void {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      mkdirSync(folder, { recursive: true });
+      return;
+    } catch (error) {
+      if (attempt === maxAttempts || !hasErrno(error, 'ENOENT', 'ENODEV')) throw error;
     }
   }
 }
@@ -131,18 +145,15 @@ export function removeGroups(hierarchies: readonly Hierarchy[], cgroup: string):
   }
 }
 
-/** Removes a group if it has no child groups. */
+/** Removes a group if it has no child groups and no processes. */
 export function removeEmptyGroup(hierarchies: readonly Hierarchy[], cgroup: string): void {
-  for (const { mountPoint } of hierarchies) {
-    const folder = join(mountPoint, cgroup);
-    if (foldersBelow(folder).length === 1) removeFolder(folder);
-  }
+  for (const { mountPoint } of hierarchies) removeFolder(join(mountPoint, cgroup), 'EBUSY');
 }
 
-function removeFolder(folder: string): void {
+function removeFolder(folder: string, ...accepted: string[]): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
+    if (!hasErrno(error, 'ENOENT', ...accepted)) throw error;
   }
 }

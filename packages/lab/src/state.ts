@@ -65,17 +65,21 @@ const hostPath = (lab: string, host: string): string => join(hostsFolder(lab), `
 /** Reserves the lab's name on this machine. Throws `conflict` when it is in use. */
 export function claimName(lab: LabDefinition): void {
   const { run, data } = labLayout(lab.name);
-  mkdirSync(runRoot, { recursive: true, mode: 0o755 });
   const taken = (): NetyardError =>
     new NetyardError('conflict', `lab ${lab.name} already exists`, {
       hint: `run \`netyard lab down ${lab.name}\` to delete it`,
     });
   if (existsSync(data)) throw taken();
-  try {
-    mkdirSync(run, { mode: 0o755 });
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST')) throw taken();
-    throw error;
+  for (;;) {
+    mkdirSync(runRoot, { recursive: true, mode: 0o755 });
+    try {
+      mkdirSync(run, { mode: 0o755 });
+      return;
+    } catch (error) {
+      if (hasErrno(error, 'EEXIST')) throw taken();
+      // Otherwise the deletion of another lab has removed the empty parent.
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    }
   }
 }
 
@@ -163,5 +167,10 @@ export async function waitUntilUnlocked(lab: string, host: string): Promise<void
 
 /** Names of all labs with any trace on this machine, sorted. */
 export function labNames(): string[] {
-  return existsSync(runRoot) ? readdirSync(runRoot).sort() : [];
+  try {
+    return readdirSync(runRoot).sort();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -30,6 +30,15 @@ function writeLab(name: string, hosts: number): string {
     (_, index) => `  server${index + 1}: { address: 172.16.2.${101 + index} }`,
   );
   writeFileSync(file, `name: ${name}\nswitch: 172.16.0.0/16\nhosts:\n${lines.join('\n')}\n`);
+  return file;
+}
+
+/** A lab of twelve hosts whose creation does not end by itself: a service of the last one is never ready. */
+function writeEndlessLab(name: string): string {
+  const file = writeLab(name, 12);
+  const service = 'services: { never: { run: "sleep 1000", ready: "false" } }';
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/(server12: \{.*) \}/, `$1, ${service} }`));
   return file;
 }
 
@@ -109,7 +118,7 @@ test("exec exits with the command's code, also after a signal or when the comman
 test('Ctrl-C during lab up rolls the lab back', root, async () => {
   const before = machine();
   const name = labName('interrupted');
-  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 12)]);
+  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeEndlessLab(name)]);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   await untilMade(name, 'server2');
   child.kill('SIGINT');
@@ -120,7 +129,7 @@ test('Ctrl-C during lab up rolls the lab back', root, async () => {
 test('lab down deletes what a crash left behind', root, async () => {
   const before = machine();
   const name = labName('crashed');
-  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeLab(name, 12)]);
+  const child = spawn(process.execPath, [program, 'up', '--no-daemon', writeEndlessLab(name)]);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   await untilMade(name, 'server2');
   child.kill('SIGKILL');
