@@ -1,9 +1,9 @@
-/** JSON bodies that the routes accept, and what becomes of them by mutation. Pure but for the given random source. */
+/** Generates JSON bodies that the routes accept, and mutates them. Pure except for the given random source. */
 import type { Random } from './random.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Names that the run uses: few, so that requests meet each other's objects. */
+/** Object names of a run: few, so that requests refer to each other's objects. */
 export const containerNames = ['c0', 'c1', 'c2', 'c3'] as const;
 export const networkNames = ['n0', 'n1', 'bridge', 'none', 'host'] as const;
 export const volumeNames = ['v0', 'v1'] as const;
@@ -49,7 +49,7 @@ function container(random: Random): Json {
     Labels: { a: 'b' },
     Tty: true,
     OpenStdin: true,
-    User: random.pick(['root', '1', '1:1', 'nobody']),
+    User: random.pick(['root', '1', '1:1', 'daemon']),
     WorkingDir: '/w',
     ExposedPorts: { '80/tcp': {} },
     Volumes: { '/v': {} },
@@ -95,7 +95,7 @@ const strange: readonly Json[] = [
   ...['toString', '__proto__', 'container:', 'container:nosuch', '10h', '1e9', 'SIGNOSUCH', '"', "'; exit 1; '"],
 ];
 
-/** Replaces, drops or adds one part somewhere. */
+/** Replaces or adds one value at a random place. */
 export function mutate(value: Json, random: Random): Json {
   if (value === null || typeof value !== 'object' || random.chance(0.15)) return random.pick(strange);
   if (Array.isArray(value)) {
@@ -108,7 +108,7 @@ export function mutate(value: Json, random: Random): Json {
   return key === undefined ? value : { ...value, [key]: mutate(value[key] ?? null, random) };
 }
 
-/** Bytes, one a character, changed, cut or repeated, so that it is mostly no JSON any more. */
+/** Changes, cuts or repeats bytes (one per character); the result is rarely valid JSON. */
 export function corrupt(text: string, random: Random): string {
   const at = random.below(text.length + 1);
   const kinds: readonly (() => string)[] = [

@@ -1,15 +1,15 @@
-/** Sends one request byte for byte over a connection of its own, and reads its answer. */
+/** Sends one request as raw bytes over a new connection and reads the response. */
 import { connect } from 'node:net';
 import type { FuzzRequest } from './requests.ts';
 
 export interface FuzzAnswer {
-  /** 0: the connection ended without an answer. */
+  /** 0: the connection ended without a response. */
   status: number;
   /** The first bytes of the body. */
   text: string;
-  /** Ended by us: a stream that goes on, or an upload given up. */
+  /** Closed by this client: an endless stream, or an aborted upload. */
   left: boolean;
-  /** No answer in time. */
+  /** Timed out without a response. */
   late: boolean;
   /** No process listens. */
   refused: boolean;
@@ -17,9 +17,9 @@ export interface FuzzAnswer {
 
 const LAST_CHUNK = '\r\n0\r\n\r\n';
 const KEEP_BYTES = 8_192;
-/** Answers that go on until the client leaves are left after this long. */
+/** Endless responses are closed after this long. */
 const STREAM_MS = 200;
-/** More than the daemon waits for a body that does not come (30 s). */
+/** Longer than the daemon's timeout for a missing body (30 s). */
 const ANSWER_MS = 45_000;
 
 const streams = /\/(attach|wait|stats|start|events|logs|capture)$/;

@@ -1,15 +1,15 @@
-/** The answers with status 500 of a run, by route and message, and the reasons why some of them are Docker's as well. */
+/** Groups responses with status 500 by route and message, and explains which of them Docker returns too. */
 import type { FuzzRequest } from './requests.ts';
 
 export interface FailureGroup {
   /** Method and route. */
   route: string;
-  /** Ids and numbers replaced, so that one cause is one line. */
+  /** With ids and numbers replaced, so that one cause has one message. */
   message: string;
   count: number;
-  /** Why it is right; undefined: it is a fault. */
+  /** Why it is correct; undefined: it is a bug. */
   reason: string | undefined;
-  /** The first of them. */
+  /** The first request and response of the group. */
   example: string;
 }
 
@@ -19,12 +19,12 @@ interface Accepted {
   reason: string;
 }
 
-/** Each was seen with status 500 on dockerd 20.10, unless its reason says otherwise. */
+/** dockerd 20.10 returns status 500 for each, unless the reason says otherwise. */
 const acceptedFailures: readonly Accepted[] = [
   {
     message: /^(Cannot restart container \S+: )?failed to create task for container: .*OCI runtime create failed: /,
     routes: /^POST \/containers\/:id\/(start|restart)$/,
-    reason: 'the OCI runtime cannot make the container, such as a mount on a read-only root',
+    reason: 'the OCI runtime cannot create the container, such as a mount on a read-only root',
   },
   {
     message: /(connect: connection refused|ECONNREFUSED)/,
@@ -34,23 +34,23 @@ const acceptedFailures: readonly Accepted[] = [
   {
     message: /^Container \w+ is not paused$/,
     routes: /^POST \/containers\/:id\/unpause$/,
-    reason: 'dockerd 20.10 answers 500 to unpause of a container that is not paused',
+    reason: 'dockerd 20.10 returns 500 for unpause of a container that is not paused',
   },
   {
     message: /^(Cannot restart container \S+: )?joining network namespace of container: No such container: /,
     routes: /^POST \/containers\/:id\/(start|restart)$/,
-    reason: 'the container whose network is joined is gone: moby 25 and later make a system error of it on purpose',
+    reason: 'the container whose network is shared was removed: moby 25 and later return a system error on purpose',
   },
   {
     message: /is not connected to the network/,
     routes: /^POST \/networks\/:id\/disconnect$/,
-    reason: 'dockerd 20.10 answers 500 to disconnect of a container that is not connected',
+    reason: 'dockerd 20.10 returns 500 for disconnect of a container that is not connected',
   },
 ];
 
 const names = /\b(c[0-3]|n[01]|v[01])\b/g;
 
-/** One cause, one text. Pure. */
+/** Replaces ids and numbers. Pure. */
 export const generalise = (message: string): string =>
   message
     .replace(/\b[0-9a-f]{64}\b/g, 'ID')
@@ -71,7 +71,7 @@ export class Failures {
     else this.#groups.set(key, { route, message: general, count: 1, reason: reasonOf(route, message), example });
   }
 
-  /** The most frequent first. */
+  /** Most frequent first. */
   groups(): FailureGroup[] {
     return [...this.#groups.values()].sort((a, b) => b.count - a.count);
   }

@@ -1,22 +1,22 @@
-/** The words of script/fuzz. */
+/** Command line of script/fuzz. */
 import { parseArgs } from 'node:util';
 import { openHost } from '../e2e/support/host.ts';
 import { findFaults, formatSummary, runFuzz } from './run.ts';
 
 const usage = `Usage: script/fuzz [OPTIONS]
 
-Sends valid and mutated requests over all routes to a daemon in a lab host of its own, which is gone afterwards, and
-prints what was answered. All answers with status 500 are listed by route and message, with the reason where Docker gives the
-same. Fails when the daemon ends, answers with another 500 or with words of its inside, has an uncaught exception, or
-grows in descriptors or memory (median of the last quarter and of the idle daemon against that of the second quarter;
-from 40000 requests on). Needs root. Nothing leaves the lab: no folder, device or process of
-the machine is given to a container, and registries are on loopback.
+Sends valid and mutated requests for all routes to a daemon in a temporary lab host and prints statistics of the
+responses. Lists all responses with status 500 by route and message, with the reason if Docker returns the same. Fails
+if the daemon crashes, returns another 500, reveals internals in a message, logs an uncaught exception, or grows in
+file descriptors or memory (medians of the last quarter and of the idle daemon compared with the second quarter; from
+40000 requests on). Requires root. The containers get no access to files, devices or processes of the machine, and
+registries are on loopback.
 
 Options:
   --requests N   requests to send (default 100000)
-  --seed N       makes the same requests again (default: of the clock)
-  --parallel N   requests at a time (default 16)
-  --help         this text
+  --seed N       repeats the requests of an earlier run (default: from the clock)
+  --parallel N   concurrent requests (default 16)
+  --help         print this text
 
 Examples:
   script/fuzz

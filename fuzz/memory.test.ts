@@ -1,4 +1,4 @@
-/** The verdict on a run's memory. */
+/** Detection of memory growth during a run. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgeMemory } from './memory.ts';
@@ -6,7 +6,7 @@ import { judgeMemory } from './memory.ts';
 const run = (of: (index: number) => number): number[] => Array.from({ length: 100 }, (_, index) => of(index));
 const verdict = (samples: number[], idle: number): string => judgeMemory(samples, [idle, idle, idle]).verdict;
 
-test('a rise at the beginning and noise are flat, a steady rise is growth', () => {
+test('an initial rise and noise are flat, a steady rise is growth', () => {
   assert.equal(
     verdict(
       run((index) => 300 - 200 / (index + 1) + 20 * Math.sin(index)),
@@ -23,7 +23,7 @@ test('a rise at the beginning and noise are flat, a steady rise is growth', () =
   );
 });
 
-test('what comes back when nothing is done is no growth', () => {
+test('memory that an idle daemon releases is no growth', () => {
   assert.equal(
     verdict(
       run((index) => (index < 75 ? 280 : 400)),
@@ -41,6 +41,6 @@ test('what comes back when nothing is done is no growth', () => {
 });
 
 test('a short run is not judged', () => {
-  assert.equal(judgeMemory([100, 900], [900]).verdict, 'too short to checkState');
-  assert.equal(judgeMemory([], []).verdict, 'too short to checkState');
+  assert.equal(judgeMemory([100, 900], [900]).verdict, 'too short to judge');
+  assert.equal(judgeMemory([], []).verdict, 'too short to judge');
 });

@@ -1,35 +1,35 @@
-/** Whether the daemon's resident memory grew during a run. Pure. */
+/** Decides whether the daemon's resident memory grew during a run. Pure. */
 
 export interface MemoryVerdict {
-  /** Medians in MiB. The first quarter fills caches and compiles code, so the second is what the last is compared with. */
+  /** Medians in MiB. The first quarter fills caches and compiles code, so the last is compared with the second. */
   secondQuarter: number;
   lastQuarter: number;
   peak: number;
-  /** After the run, with nothing to do. */
+  /** After the run, with an idle daemon. */
   idle: number;
-  /** What the last quarter and the idle daemon may be above the second quarter. */
+  /** How much the last quarter and the idle daemon may exceed the second quarter. */
   tolerance: number;
-  verdict: 'flat' | 'grew' | 'too short to checkState';
+  verdict: 'flat' | 'grew' | 'too short to judge';
 }
 
-/** Fewer samples (one each 1,000 requests) say nothing: V8 and malloc give memory back late. */
+/** Fewer samples (one per 1,000 requests) are not significant: V8 and malloc release memory late. */
 const ENOUGH_SAMPLES = 40;
 /**
- * V8 lets its heap grow before it collects, and malloc keeps what threads freed: the medians of the second and the last
- * quarter of runs without growth were up to 12 % apart.
+ * V8 lets its heap grow before it collects, and malloc retains memory freed by threads: in runs without growth the
+ * medians of the second and the last quarter differed by up to 12 %.
  */
 const TOLERANCE = { part: 0.15, megabytes: 10 };
 
-/** @param samples in order, one after each block of requests @param idle some, after the run */
+/** @param samples in order, one after each block of requests @param idle samples after the run */
 export function judgeMemory(samples: readonly number[], idle: readonly number[]): MemoryVerdict {
   const quarter = Math.floor(samples.length / 4);
   const secondQuarter = median(samples.slice(quarter, 2 * quarter));
   const lastQuarter = median(samples.slice(samples.length - quarter));
   const atRest = median(idle);
   const tolerance = Math.round(secondQuarter * TOLERANCE.part + TOLERANCE.megabytes);
-  // Both: work under way at the end is no growth, nor is a moment of rest in which the heap was not collected.
+  // The smaller one: neither work in progress at the end nor an idle heap that was not collected is growth.
   const grew = Math.min(lastQuarter, atRest) > secondQuarter + tolerance;
-  const verdict = samples.length < ENOUGH_SAMPLES ? 'too short to checkState' : grew ? 'grew' : 'flat';
+  const verdict = samples.length < ENOUGH_SAMPLES ? 'too short to judge' : grew ? 'grew' : 'flat';
   return { secondQuarter, lastQuarter, peak: Math.max(0, ...samples), idle: atRest, tolerance, verdict };
 }
 

@@ -1,4 +1,4 @@
-/** A seeded source of choices (mulberry32): the same seed gives the same requests. */
+/** A seeded random number generator (mulberry32): the same seed generates the same requests. */
 export class Random {
   #state: number;
 
@@ -14,7 +14,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
-  /** A whole number below `bound`. */
+  /** An integer below `bound`. */
   below(bound: number): number {
     return Math.floor(this.next() * bound);
   }

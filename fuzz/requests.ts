@@ -1,4 +1,4 @@
-/** Makes one request after the other: a route, its parameters, query, headers and body, valid or mutated. */
+/** Generates requests: a route, its parameters, query, headers and body, valid or mutated. */
 import * as bodies from './bodies.ts';
 import type { Random } from './random.ts';
 import { bytesOf, onLoopback, restrictBytes } from './restrict.ts';
@@ -10,12 +10,12 @@ export interface FuzzRoute {
 
 export interface FuzzRequest {
   route: FuzzRoute;
-  /** First line without the version of HTTP. */
+  /** Request line without the HTTP version. */
   line: string;
   head: string;
-  /** Bytes, one a character. */
+  /** Bytes, one per character. */
   body: string;
-  /** Bytes of the body that are sent before the client goes away; undefined = all, and the answer is read. */
+  /** Number of body bytes sent before the client disconnects; undefined = all, and the response is read. */
   abortAfter?: number;
 }
 
@@ -32,7 +32,7 @@ const queryNames: readonly string[] = [
   ...['filter', 'format', 'changes', 'quiet', 'type', 'digests', 'names', 'noprune', 'message', 'snapLength', 'count'],
 ];
 
-/** Without them a route only refuses, or goes on until somebody ends it. */
+/** Parameters without which a route only returns an error or never ends. */
 const fixedQueries: Readonly<Record<string, string>> = {
   '/containers/:id/stop': 't=0',
   '/containers/:id/restart': 't=0',
@@ -59,7 +59,7 @@ function queryOf({ path }: FuzzRoute, random: Random): string {
     parts.push(random.chance(0.5) ? `fromImage=${onLoopback(random.pick(words))}` : `fromSrc=-&repo=imported`);
   for (let more = random.below(4); more > 0 && random.chance(0.6); more -= 1)
     parts.push(`${random.pick(queryNames)}=${random.pick(words)}`);
-  // First, as the first of equal names counts: nothing waits for ten seconds.
+  // Fixed ones first, because the first of equal names is used: no stop waits its ten seconds.
   return [fixedQueries[path] ?? '', ...parts].filter((part) => part !== '').join('&');
 }
 
@@ -82,7 +82,7 @@ function bodyOf(route: FuzzRoute, random: Random): string {
   return restrictBytes(random.chance(0.1) ? bodies.corrupt(text, random) : text);
 }
 
-/** A tar header of a plain file, with some bytes wrong; names stay what they are. */
+/** A tar header of a plain file with some invalid bytes; the name is intact. */
 function archiveLike(random: Random): string {
   if (random.chance(0.3)) return 'no archive'.repeat(random.below(200));
   const head = Buffer.alloc(1024);

@@ -1,4 +1,4 @@
-/** No request of a run can reach beyond the lab host, however its bytes are mutated. */
+/** No mutated request of a run gives a container access beyond the lab host. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json } from './bodies.ts';
@@ -11,7 +11,7 @@ const routes: FuzzRoute[] = [
   '/auth',
 ].map((path) => ({ method: 'POST', path }));
 
-/** What the daemon reads in a body; undefined when it refuses it. */
+/** The body as the daemon parses it; undefined when it rejects it. */
 function read(bytes: string): Json | undefined {
   try {
     return JSON.parse(new TextDecoder().decode(Buffer.from(bytes, 'latin1')));
@@ -20,7 +20,7 @@ function read(bytes: string): Json | undefined {
   }
 }
 
-/** Paths to values that reach the machine. Written apart from `restrictBody`. */
+/** Paths of values that give access to the machine. Independent of `restrictBody`. */
 function escapes(value: Json | undefined, path = ''): string[] {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return value.flatMap((item) => escapes(item, path));
@@ -31,7 +31,7 @@ function escapes(value: Json | undefined, path = ''): string[] {
   return /\/IpcMode$/.test(path) && value === 'host' ? [path] : [];
 }
 
-test('30,000 mutated and corrupted requests', () => {
+test('30,000 mutated and corrupted requests give no access to the machine', () => {
   const random = new Random(5);
   let whole = 0;
   for (let count = 0; count < 30_000; count += 1) {
@@ -43,14 +43,14 @@ test('30,000 mutated and corrupted requests', () => {
   assert.ok(whole > 20_000, String(whole));
 });
 
-test('a byte that makes a path or a field of the host is taken back', () => {
+test('host paths and forbidden fields are removed from the bytes of a body', () => {
   const bind = read(restrictBytes('{"HostConfig":{"Binds":["/v0:/data:ro","v1:/data"]}}'));
   assert.deepEqual(bind, { HostConfig: { Binds: ['v1:/data'] } });
   assert.deepEqual(read(restrictBytes('{"a":1,"Devices":[{}],"IpcMode":"host"}')), { a: 1, IpcMode: 'private' });
   assert.deepEqual(read(restrictBytes('{"serveraddress":"27.0.0.1:1"}')), { serveraddress: '127.0.0.1:1' });
 });
 
-test('text is sent as UTF-8: no character turns into a quote', () => {
+test('text is sent as UTF-8: no character becomes a quote', () => {
   assert.deepEqual(read(bytesOf(JSON.stringify({ a: '漢","Privileged":true' }))), { a: '漢","Privileged":true' });
   assert.equal(restrictBytes('[[['), '[[[');
 });

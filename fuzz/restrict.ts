@@ -1,11 +1,11 @@
 /**
- * Takes out of a request what could reach beyond the lab host: it has its own namespaces, but the machine's files and
- * devices. No path of the host is mounted, no device passed, no namespace of the host's processes joined, and no
- * registry named but one on loopback. Pure.
+ * Removes from requests what would give access beyond the lab host, which has its own namespaces but shares the
+ * machine's files and devices: host paths in mounts, devices, namespaces of host processes, and registries that are not
+ * on loopback. Pure.
  */
 import { type Json, registry } from './bodies.ts';
 
-/** Fields with which a container reaches the host's files, devices, processes or kernel. */
+/** Fields that give a container access to the host's files, devices, processes or kernel. */
 const forbidden: readonly string[] = [
   ...['Privileged', 'Devices', 'DeviceRequests', 'DeviceCgroupRules', 'PidMode', 'UTSMode', 'UsernsMode', 'Source'],
   ...['CgroupParent', 'Runtime', 'device', 'OomScoreAdj', 'CgroupnsMode', 'Isolation', 'MaskedPaths', 'ReadonlyPaths'],
@@ -26,12 +26,12 @@ export function restrictBody(value: Json, field = ''): Json {
   return field === 'IpcMode' && value === 'host' ? 'private' : value;
 }
 
-/** Text as the bytes that are sent, one a character. */
+/** Encodes text as bytes, one per character. */
 export const bytesOf = (text: string): string => Buffer.from(text).toString('latin1');
 
 /**
- * The same for a body as it is sent: to be called last, so that no change of the bytes can undo it. What the daemon's
- * parser (`readJson`) makes of them is restricted; what is no JSON it refuses whole.
+ * The same for the bytes of a body. Must be called last, so that no later mutation undoes it. Parses the bytes like the
+ * daemon (`readJson`), which rejects a body that is not JSON.
  */
 export function restrictBytes(bytes: string): string {
   let value: Json;
@@ -43,5 +43,5 @@ export function restrictBytes(bytes: string): string {
   return bytesOf(JSON.stringify(restrictBody(value)));
 }
 
-/** `name` of an image to pull or push: on loopback, whatever it was. */
+/** The name of an image to pull or push, moved to the registry on loopback. */
 export const onLoopback = (name: string): string => (name.startsWith(`${registry}/`) ? name : `${registry}/${name}`);

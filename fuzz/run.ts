@@ -1,4 +1,4 @@
-/** One fuzz run against the daemon of a lab host: sends the requests, cleans up now and then, and counts. */
+/** One fuzz run against the daemon of a lab host: sends requests, deletes the objects at intervals, and counts. */
 import { readFileSync } from 'node:fs';
 import { hostLayout } from '@netyard/lab';
 import { apiSocket, call } from '../e2e/support/api.ts';
@@ -16,7 +16,7 @@ import { type FuzzRequest, makeRequest } from './requests.ts';
 export interface FuzzOptions {
   requests: number;
   seed: number;
-  /** Requests at a time. */
+  /** Concurrent requests. */
   parallel: number;
   report: (line: string) => void;
 }
@@ -28,13 +28,13 @@ export interface Usage {
 
 export interface FuzzSummary {
   requests: number;
-  /** By class: 2xx …; `none` = no answer, `left` = ended by the client. */
+  /** By class: 2xx …; `none` = no response, `left` = closed by the client. */
   answers: Record<string, number>;
-  /** Times no process listened any more or the daemon had another process id. */
+  /** How often no process listened, or the daemon had another process id. */
   crashes: number;
-  /** Answers that show the daemon's inside, and requests without an answer. */
+  /** Responses that reveal internals of the daemon, and requests without a response. */
   unexpected: string[];
-  /** All answers with status 500. */
+  /** All responses with status 500. */
   failures: FailureGroup[];
   /** Exceptions that the daemon logged as uncaught. */
   exceptions: string[];
@@ -43,13 +43,13 @@ export interface FuzzSummary {
   memory: MemoryVerdict;
 }
 
-/** Words that only JavaScript, Node or a schema library has; and folders of the daemon's inside. */
-const internalWords =
+/** Messages of JavaScript, Node or a schema library, and internal paths of the daemon. */
+const internalDetails =
   /\/proc\/self\/fd\/|Unexpected (token|end|non-white)|is not a function|of undefined|is undefined|Cannot read|Invalid input|internal error: see/;
 
 const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
-/** What a daemon may have grown by at the end of any run, also one too short to checkState: caches, the heap's slack. */
+/** Permitted growth at the end of any run, including short ones: caches, uncollected heap. */
 const GROWTH = { descriptors: 20, rssMegabytes: 150 };
 const IDLE_SAMPLES = 10;
 
@@ -139,11 +139,11 @@ function describe(request: FuzzRequest, { status, text }: FuzzAnswer): string {
 const messageOf = ({ text }: FuzzAnswer): string => /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? '';
 
 function problemOf(answer: FuzzAnswer): string | undefined {
-  if (answer.late) return 'no answer in time';
-  return answer.status >= 400 && internalWords.test(messageOf(answer)) ? 'internal words' : undefined;
+  if (answer.late) return 'timed out';
+  return answer.status >= 400 && internalDetails.test(messageOf(answer)) ? 'internal details' : undefined;
 }
 
-/** Objects that the requests made go, so that they stay few. */
+/** Deletes the objects that requests have created, so that there are few. */
 async function cleanUp(host: TestHost): Promise<void> {
   const answer = await call(host, 'GET', '/containers/json?all=1').catch(() => undefined);
   if (answer?.status !== 200) return;
@@ -154,7 +154,7 @@ async function cleanUp(host: TestHost): Promise<void> {
   await call(host, 'POST', '/networks/prune');
   await call(host, 'POST', '/volumes/prune?filters={"all":["1"]}');
   await call(host, 'DELETE', '/netyard/v1/peers/p');
-  // Without the image every creation is only refused.
+  // Without the image every create request fails.
   const image = await call(host, 'GET', '/images/netyard-test/json');
   if (image.status !== 200) await host.docker('load', '-q', '-i', archivePath('netyard-test'));
 }
@@ -169,7 +169,7 @@ async function usage(host: TestHost, pid: string): Promise<Usage> {
   return { descriptors, rssMegabytes: Math.round(kilobytes / 1024) };
 }
 
-/** Connections and processes of the last requests end within seconds. */
+/** Waits until connections and processes of the last requests have ended. */
 async function settledUsage(host: TestHost, pid: string, start: Usage): Promise<Usage> {
   let now = await usage(host, pid);
   for (let tries = 0; tries < 20 && now.descriptors > start.descriptors; tries += 1) {
@@ -199,12 +199,12 @@ const formatAnswers = ({ answers }: FuzzSummary): string =>
     .map(([kind, count]) => `${kind} ${count}`)
     .join(', ');
 
-/** What is wrong, in words; empty when the run is good. */
+/** Descriptions of all faults; empty when the run passes. */
 export function findFaults({ crashes, unexpected, failures, exceptions, start, end, memory }: FuzzSummary): string[] {
   const unaccepted = failures.filter(({ reason }) => reason === undefined);
   const failed = unaccepted.map(({ count, example }) => `status 500, ${count} times: ${example}`);
   const faults = [...unexpected, ...failed, ...exceptions];
-  if (crashes > 0) faults.push('the daemon ended');
+  if (crashes > 0) faults.push('the daemon crashed');
   else {
     if (end.descriptors > start.descriptors + GROWTH.descriptors) faults.push('descriptors grew');
     const isTooMuch = end.rssMegabytes > start.rssMegabytes + GROWTH.rssMegabytes;

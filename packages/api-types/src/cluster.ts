@@ -1,5 +1,5 @@
 /**
- * A host's membership in a cluster, over Netyard's own routes (409 where the daemon has no cluster):
+ * Cluster membership of a host, for Netyard's own routes (409 if the daemon is not a member of a cluster):
  *
  * - GET /netyard/v1/cluster: ClusterInfo
  * - GET /netyard/v1/cluster/hosts: ClusterHostInfo[], by name
@@ -8,24 +8,24 @@
  */
 
 export interface ClusterInfo {
-  /** Of `--cluster`. */
+  /** The cluster's name, from `--cluster`. */
   Name: string;
-  /** This host's. */
+  /** This host's name. */
   HostName: string;
   Subnet: string;
-  /** What hosts' subnets are taken from, and one's prefix length. */
+  /** The pool of host subnets, and the prefix length of one. */
   Pool: { Subnet: string; SubnetSize: number };
-  /** Of the connection to etcd; `left` after leaving, until the daemon's restart. */
-  State: 'connected' | 'away' | 'left';
-  /** Why it is away. */
+  /** State of the connection to etcd; `left` after leaving, until the daemon restarts. */
+  State: 'connected' | 'unreachable' | 'left';
+  /** Why etcd is unreachable. */
   Reason: string;
-  /** What is wrong with this host's membership. */
+  /** A problem of this host's own membership; '' if there is none. */
   Problem: string;
   Endpoints: string[];
-  /** Members that are known, this host included, and the names that all of them publish. */
+  /** Number of known members including this host, and of the names that all of them publish. */
   Hosts: number;
   Names: number;
-  /** Keys that are skipped because they are not well-formed. */
+  /** Keys ignored because they are malformed. */
   Skipped: { Key: string; Problem: string }[];
 }
 
@@ -33,16 +33,16 @@ export interface ClusterHostInfo {
   Name: string;
   Address: string;
   Subnets: string[];
-  /** RFC 3339; '' for a host that is gone. */
+  /** RFC 3339; '' for a host that is not a member any more. */
   Since: string;
   Self: boolean;
-  /** A host that is gone may still have its subnet. */
+  /** False for a former member whose subnet is still reserved. */
   Present: boolean;
-  /** Where its daemon's API listens, `https://ADDRESS:PORT`; '' when it announces none. */
+  /** URL of its daemon's API, `https://ADDRESS:PORT`; '' if it announces none. */
   Api: string;
-  /** How its containers are reached from here; null where they are not. */
+  /** Path to its containers; null if they are unreachable. */
   Path: { Kind: string; Link: string } | null;
-  /** What is wrong between it and this host. */
+  /** Problems between it and this host. */
   Problems: string[];
 }
 

@@ -1,4 +1,4 @@
-/** Containers of the Docker Engine API: what clients send and get. Requests and configurations come from `fields/`. */
+/** Containers of the Docker Engine API: requests and responses. Requests and configurations derive from `fields/`. */
 import type { containerConfig, containerCreate, healthcheck } from './fields/container.ts';
 import type { hostConfig, logConfig } from './fields/host-config.ts';
 import type { mount } from './fields/mount.ts';
@@ -6,7 +6,7 @@ import type { containerUpdate, deviceMapping, resources, ulimit } from './fields
 import type { Answer, AnswerOf, InOf, Input } from './fields/shape.ts';
 import type { EndpointSettings } from './network.ts';
 
-/** Key: `80/tcp`. A null value says: exposed, but not published. */
+/** Key: `80/tcp`. Null: exposed, but not published. */
 export type PortMap = Record<string, { HostIp: string; HostPort: string }[] | null>;
 export type LogConfig = AnswerOf<typeof logConfig>;
 export type DeviceMapping = AnswerOf<typeof deviceMapping>;
@@ -16,9 +16,9 @@ export type Mount = InOf<typeof mount>;
 /** Durations are nanoseconds. */
 export type HealthConfig = InOf<typeof healthcheck>;
 
-/** Limits as inspect shows them, among the rest of HostConfig. */
+/** Limits as part of HostConfig in inspect. */
 export type Resources = Answer<typeof resources>;
-/** What inspect shows of a container's own configuration, and of what it has from its host. */
+/** Config and HostConfig in inspect. */
 export type ContainerConfig = Answer<typeof containerConfig>;
 export type HostConfig = Answer<typeof hostConfig>;
 
@@ -147,7 +147,7 @@ export interface ContainerUpdateResponse {
   Warnings: string[];
 }
 
-/** POST /containers/{id}/wait: headers come at once, this when the wait is over. */
+/** POST /containers/{id}/wait: the head is sent at once, this body when the wait is over. */
 export interface ContainerWaitResponse {
   StatusCode: number;
   Error?: { Message: string };

@@ -61,7 +61,7 @@ export interface JSONMessage {
   stream?: string;
   status?: string;
   progressDetail?: { current?: number; total?: number };
-  /** The same as text, as Docker's own terminals show it. */
+  /** Progress as text, as Docker shows it on terminals. */
   progress?: string;
   id?: string;
   errorDetail?: { code?: number; message: string };

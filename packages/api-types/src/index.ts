@@ -1,6 +1,6 @@
 /**
- * The JSON of the Docker Engine API and of Netyard's own routes: types, and for what requests hold the one table of
- * each object's fields (plain data), from which the types are inferred.
+ * Public API of api-types: types of the JSON of the Docker Engine API and of Netyard's own routes, and the field tables
+ * (plain data) from which the types of requests are inferred.
  */
 export type * from './cluster.ts';
 export type * from './container.ts';

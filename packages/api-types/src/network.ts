@@ -3,7 +3,7 @@ import type { endpointRequest, endpointState, networkConnect, networkDisconnect 
 import type { ipamPool, networkCreate } from './fields/network.ts';
 import type { Answer, AnswerOf, InOf, Input } from './fields/shape.ts';
 
-/** As inspect shows it. */
+/** An endpoint in inspect. */
 export type EndpointSettings = Answer<typeof endpointRequest & typeof endpointState>;
 export type EndpointRequest = Input<typeof endpointRequest>;
 export type IPAMPoolConfig = InOf<typeof ipamPool>;

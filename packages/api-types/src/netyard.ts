@@ -1,32 +1,32 @@
 /**
- * Netyard's own routes, beside Docker's:
+ * Netyard's own routes, in addition to Docker's:
  *
- * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh` the same as a script, text/x-shellscript)
+ * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh`: the script as text/x-shellscript)
  * - GET /netyard/v1/topology: TopologyResponse
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
  * - `?dryRun=1` on POST /containers/{id}/start and /stop, DELETE /containers/{id}, POST /networks/{id}/connect and
- *   /disconnect: DryRunResponse or the error that the request itself would give; nothing changes
+ *   /disconnect: DryRunResponse, or the error of the actual request; changes nothing
  *
- * The kernel's plan comes as the shell lines it prints as, so that clients need no kernel vocabulary.
+ * Kernel plans are sent as shell commands, so that clients need not know kernel objects.
  */
 
 /** One object of a plan. */
 export interface ExplainedObject {
   /** netns, link, address, route, sysctl, file, nft-table, … */
   kind: string;
-  /** `link docker0`, for people. */
+  /** For humans: `link docker0`. */
   description: string;
-  /** Its shell twin, one command a line; no trailing newline. Empty when it exists only through the others. */
+  /** Equivalent commands, one per line, no trailing newline. Empty if commands of other objects create it. */
   shell: string;
 }
 
 export interface ExplainResponse {
-  /** As asked for. */
+  /** The requested reference. */
   Ref: string;
   Objects: ExplainedObject[];
-  /** The whole as a script for `sh`, comments and all. */
+  /** The complete script for `sh`, with comments. */
   Script: string;
 }
 
@@ -47,13 +47,13 @@ export interface PeerAddRequest {
   Name: string;
   Address: string;
   Subnets: string[];
-  /** Default `auto`: a route where hosts share a link, VXLAN where they do not. */
+  /** Default `auto`: a route if the hosts share a layer 2 network, otherwise VXLAN. */
   Via?: 'auto' | 'route' | 'vxlan';
   /** For links to `HOST/NAME` without a cluster. */
   Api?: PeerApi;
 }
 
-/** Where a peer's daemon listens (`https://HOST:2376`), and files on this host: PEM, the key root's alone. */
+/** URL of a peer's daemon (`https://HOST:2376`) and PEM files on this host; only root may read the key. */
 export interface PeerApi {
   Url: string;
   Ca: string;
@@ -63,39 +63,39 @@ export interface PeerApi {
 
 export interface PeerPath {
   Kind: 'route' | 'vxlan';
-  /** By which packets to the peer's containers leave: the uplink, or the tunnel. */
+  /** Output interface towards the peer's containers: the uplink or the tunnel. */
   Link: string;
   Gateway: string;
   /** The host's own address towards the peer's containers. */
   Source: string;
-  /** Towards the peer's host, and our address there. */
+  /** Output interface towards the peer's host, and our address on it. */
   Uplink: string;
   Local: string;
   MTU: number;
 }
 
-/** Another host whose containers reach ours. */
+/** A remote host whose containers and ours reach each other. */
 export interface Peer {
   Name: string;
   Address: string;
   Subnets: string[];
   Via: 'auto' | 'route' | 'vxlan';
-  /** Null where it was added without. */
+  /** Null if it was added without an API. */
   Api: PeerApi | null;
   /** RFC 3339. */
   Created: string;
-  /** Written down by a request or in the daemon's configuration, or a host of the cluster. */
+  /** Added by a request, by the daemon's configuration, or as a host of the cluster. */
   Origin: 'request' | 'config' | 'cluster';
-  /** The way in use; null while there is none. */
+  /** The path in use; null if there is none. */
   Path: PeerPath | null;
   Routes: { Subnet: string; Present: boolean }[];
-  /** Packets of the peer's containers are let in. */
+  /** Whether the firewall accepts packets of the peer's containers. */
   Open: boolean;
-  /** From its containers to ours and from ours to its, since the rules were made. */
+  /** From its containers to ours and the reverse, since the rules were created. */
   Packets: { In: number; Out: number };
-  /** RFC 3339: when a look last found more packets from its containers than the look before; '' while unknown. */
+  /** RFC 3339: time of the last sample with new packets from its containers; '' if unknown. */
   LastSeen: string;
-  /** What is wrong; empty when all is well on this side. */
+  /** Problems on this host; empty if there are none. */
   Problems: string[];
 }
 
@@ -111,6 +111,6 @@ export interface TopologyResponse {
 
 export interface CleanupResponse {
   DryRun: boolean;
-  /** What was (or would be) removed, a line each. */
+  /** What was (or would be) removed, one line each. */
   Removed: string[];
 }

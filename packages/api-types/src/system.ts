@@ -1,9 +1,9 @@
-/** The daemon itself, in the Docker Engine API: version, info, disk usage, events, errors. Types only. */
+/** Version, info, disk usage, events and errors of the Docker Engine API. Types only. */
 import type { ContainerSummary } from './container.ts';
 import type { ImageSummary } from './image.ts';
 import type { Volume } from './volume.ts';
 
-/** Body of every refused request. */
+/** Body of every error response. */
 export interface ErrorResponse {
   message: string;
 }

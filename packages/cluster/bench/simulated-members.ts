@@ -1,6 +1,6 @@
 /**
- * Plays many hosts of one cluster to an etcd: writes their keys as hosts do, in the same words, and takes them away. For
- * script/bench; nothing of it runs in a daemon.
+ * Simulates many hosts of a cluster: writes and deletes their keys in etcd in the same format as real hosts. Only for
+ * script/bench.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { grantLease } from '../src/etcd/lease.ts';
@@ -18,26 +18,26 @@ export interface SimulatedHost {
 }
 
 export interface SimulatedMembers {
-  /** In as few transactions as etcd takes, all of them under way at once. Resolves when etcd has them. */
+  /** Uses as few transactions as possible, concurrently. Resolves when etcd has committed them. */
   join(hosts: readonly SimulatedHost[]): Promise<void>;
   leave(hosts: readonly SimulatedHost[]): Promise<void>;
-  /** Milliseconds from writing a key that is nobody's until a watch of it has heard: etcd alone. */
+  /** Milliseconds from writing an unrelated key until a watch reports it: the latency of etcd alone. */
   echo(): Promise<number>;
   close(): void;
 }
 
-/** Longer than any measuring takes. */
+/** Longer than any measurement. */
 const LEASE_SECONDS = 3600;
-/** Hosts in one transaction: two keys each, and etcd takes 128 operations (--max-txn-ops). */
+/** Hosts in one transaction: two keys each, and etcd allows 128 operations (--max-txn-ops). */
 const BATCH = 60;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
-/** `url` as the daemon's `--cluster`; its first endpoint is taken. */
+/** @param url as in the daemon's `--cluster`; its first endpoint is used */
 export async function openSimulatedMembers(url: string): Promise<SimulatedMembers> {
   const { endpoints, name: cluster } = parseClusterUrl(url);
   const [endpoint] = endpoints;
-  if (!endpoint) throw new Error(`${url} names no etcd`);
-  const session = await openSession(endpoint, {}, PATIENCE_MS);
+  if (!endpoint) throw new Error(`${url} contains no endpoint`);
+  const session = await openSession(endpoint, {}, TIMEOUT_MS);
   const lease = await grantLease(session, LEASE_SECONDS);
   const echoes = await openEchoes(session, `${cluster}.echo`);
   const keys = ({ name, subnet }: SimulatedHost) => ({
@@ -68,22 +68,22 @@ export async function openSimulatedMembers(url: string): Promise<SimulatedMember
 
 type Session = Awaited<ReturnType<typeof openSession>>;
 
-async function openEchoes(session: Session, apart: string): Promise<SimulatedMembers['echo']> {
-  const key = `${prefixOf(apart)}echo`;
+async function openEchoes(session: Session, cluster: string): Promise<SimulatedMembers['echo']> {
+  const key = `${prefixOf(cluster)}echo`;
   const answer = await session.kv.txn({ success: [remove(key)] });
-  const watch = await openWatch(session, prefixOf(apart), answer.header?.revision ?? 0n, session.ended);
+  const watch = await openWatch(session, prefixOf(cluster), answer.header?.revision ?? 0n, session.ended);
   const batches = watch.batches[Symbol.asyncIterator]();
   return async () => {
     const late = new AbortController();
     const began = performance.now();
-    const heard = batches.next().then(() => performance.now() - began);
-    const tooLong = sleep(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
-      throw new Error('etcd did not tell of a key');
+    const reported = batches.next().then(() => performance.now() - began);
+    const timeout = sleep(TIMEOUT_MS, undefined, { signal: late.signal }).then(() => {
+      throw new Error(`etcd reported no change of ${key}`);
     });
-    tooLong.catch(() => undefined);
+    timeout.catch(() => undefined);
     try {
       const [took] = await Promise.all([
-        Promise.race([heard, tooLong]),
+        Promise.race([reported, timeout]),
         session.kv.txn({ success: [put(key, String(began), 0n)] }),
       ]);
       return took;

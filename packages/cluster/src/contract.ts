@@ -57,10 +57,10 @@ export type ClusterChange =
   /** A malformed key appeared, or disappeared (`problem` is empty). */
   | { type: 'problem'; key: string; problem: string }
   /**
-   * etcd became unreachable (`away`; `reason` says why) or reachable; before `connected`, all missed changes have been
+   * etcd became unreachable (`unreachable`; `reason` says why) or reachable; before `connected`, all missed changes have been
    * reported. `left`: this host has left by request.
    */
-  | { type: 'connection'; state: 'connected' | 'away' | 'left'; reason?: string };
+  | { type: 'connection'; state: 'connected' | 'unreachable' | 'left'; reason?: string };
 
 export interface ClusterView {
   /** The name in `--cluster`, which separates clusters on the same etcd. */
@@ -70,7 +70,7 @@ export interface ClusterView {
   subnet: string;
   /** The pool of host subnets, and the prefix length of one. */
   pool: { subnet: string; subnetSize: number };
-  connection: 'connected' | 'away' | 'left';
+  connection: 'connected' | 'unreachable' | 'left';
   /** Why etcd is unreachable; empty when connected. */
   reason: string;
   /**

@@ -48,7 +48,7 @@ export class Member implements Cluster {
   #bound = false;
   #since: bigint;
   #entered: StartedMembership | undefined;
-  #connection: ClusterView['connection'] = 'away';
+  #connection: ClusterView['connection'] = 'unreachable';
   #reason = '';
   #problem = '';
   #hosts: readonly ClusterHost[] | undefined;
@@ -119,7 +119,8 @@ export class Member implements Cluster {
       if (this.#isOver()) return;
       const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
       entered = 'entered' in round ? round.entered : undefined;
-      if ('errors' in round && !this.#isOver()) this.#reportConnection('away', messageOf(combineErrors(round.errors)));
+      if ('errors' in round && !this.#isOver())
+        this.#reportConnection('unreachable', messageOf(combineErrors(round.errors)));
     }
   }
 

@@ -34,7 +34,7 @@ test(
     await until(one, 'server2', () => others(one).length === 1);
     const [member] = etcd.members;
     await member?.kill();
-    await until(one, 'away', () => one.cluster.view().connection === 'away');
+    await until(one, 'unreachable', () => one.cluster.view().connection === 'unreachable');
     assert.match(one.cluster.view().reason, /etcd at 127\.0\.0\.1:2379 does not respond: ECONNREFUSED/);
     assert.deepEqual(others(one), ['server2'], 'still known');
     one.cluster.publish([web]);
@@ -43,7 +43,7 @@ test(
     await member?.start();
     await until(two, 'the name published meanwhile', () => two.cluster.names().length === 1);
     await until(one, 'connected', () => one.cluster.view().connection === 'connected');
-    assert.deepEqual(states(one.reported), ['away', 'connected']);
+    assert.deepEqual(states(one.reported), ['unreachable', 'connected']);
     assert.deepEqual(one.reported.filter(({ type }) => type === 'host').length, 1, 'no host left and rejoined');
     await assert.doesNotReject(two.cluster.leave());
     await until(one, 'server2 left', () => others(one).length === 0);
@@ -155,7 +155,7 @@ test('a subnet that another host has taken meanwhile is reported, and taken agai
   assert.equal(subnetOf(taker), subnet, 'the only free one');
   await member?.kill();
   await using back = await openHost(etcd, 'server1', { pool }); // while etcd is unreachable: with the saved state
-  assert.equal(back.cluster.view().connection, 'away');
+  assert.equal(back.cluster.view().connection, 'unreachable');
   assert.equal(subnetOf(back), subnet);
   await member?.start();
   await until(back, 'connected', () => back.cluster.view().connection === 'connected');
@@ -186,7 +186,7 @@ test('a first start without etcd fails; a later one continues with the saved sta
       /ECONNREFUSED.*; this host has not been a member before/.test(error.message),
   );
   await using again = await openHost(etcd, 'server1');
-  assert.equal(again.cluster.view().connection, 'away');
+  assert.equal(again.cluster.view().connection, 'unreachable');
   assert.equal(subnetOf(again), subnet);
   assert.deepEqual(others(again), ['server2']);
   assert.deepEqual(again.cluster.names(), [{ host: 'server2', ...web }]);
@@ -201,7 +201,7 @@ test('missed changes that etcd has compacted are recovered by a new list', host,
   await using two = await openHost(etcd, 'server2');
   await until(one, 'server2', () => others(one).length === 1);
   member?.pause();
-  await until(one, 'away', () => one.cluster.view().connection === 'away');
+  await until(one, 'unreachable', () => one.cluster.view().connection === 'unreachable');
   member?.resume();
   for (let index = 0; index < 20; index++) etcd.etcdctl('put', `/netyard/netyard/names/server2/c${index}`, 'no json');
   const revision = /"revision":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', 'x'))?.[1] ?? '';

@@ -147,9 +147,9 @@ function report(change: ClusterChange, cluster: Cluster, events: Engine['events'
   } else if (change.type === 'connection') {
     const reason = change.reason ?? '';
     const attributes = { name: hostName, cluster: name, ...(reason === '' ? {} : { reason }) };
-    const action = { connected: 'connect', away: 'disconnect', left: 'leave' }[change.state];
+    const action = { connected: 'connect', unreachable: 'disconnect', left: 'leave' }[change.state];
     events.publish({ type: 'node', action, actorId: hostName, attributes });
-    if (change.state === 'away') logger.warn('etcd is unreachable; the known state is kept', { reason });
+    if (change.state === 'unreachable') logger.warn('etcd is unreachable; the known state is kept', { reason });
     else logger.info(change.state === 'left' ? 'this host has left the cluster' : 'etcd is reachable');
   } else if (change.type === 'membership') {
     const detail = change.problem === '' ? 'still a member' : change.problem;

@@ -55,7 +55,7 @@ export interface ClusterAdapter {
     hostName: string;
     subnet: string;
     pool: { subnet: string; subnetSize: number };
-    connection: 'connected' | 'away' | 'left';
+    connection: 'connected' | 'unreachable' | 'left';
     reason: string;
     problem: string;
     endpoints: string[];

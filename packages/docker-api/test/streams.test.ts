@@ -252,7 +252,7 @@ test('progress: an error after the first line is a line', async (t) => {
       async *pull(image) {
         if (image === 'none') throw new NetyardError('not-found', 'manifest unknown');
         yield { id: 'l1', status: 'Downloading', current: 1, total: 2 };
-        throw new NetyardError('unavailable', 'registry went away');
+        throw new NetyardError('unavailable', 'registry disconnected');
       },
     },
     containers: {
@@ -267,7 +267,7 @@ test('progress: an error after the first line is a line', async (t) => {
     .split('\r\n')
     .map((line) => JSON.parse(line));
   assert.deepEqual(first.progressDetail, { current: 1, total: 2 });
-  assert.deepEqual(last, { errorDetail: { message: 'registry went away' }, error: 'registry went away' });
+  assert.deepEqual(last, { errorDetail: { message: 'registry disconnected' }, error: 'registry disconnected' });
   assert.equal((await server.send('POST', '/images/create?fromImage=none')).status, 404);
 });
 

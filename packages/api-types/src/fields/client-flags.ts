@@ -1,4 +1,4 @@
-/** Flags that fill no field of a request's body: the client's own, and those of the request's query. */
+/** Flags that fill no field of a request body: the client's own, and those of the query. */
 import { boolFlag, creating, stringFlag } from './flags.ts';
 import type { FlagCommand, FlagFacts, Status } from './shape.ts';
 

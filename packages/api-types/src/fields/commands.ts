@@ -1,4 +1,4 @@
-/** Which flags a command has, from the tables of the fields that it fills. */
+/** Derives a command's flags from the tables of the fields that it fills. */
 import { type ClientFlag, clientFlags } from './client-flags.ts';
 import { containerCreate } from './container.ts';
 import { networkConnect } from './endpoint.ts';
@@ -25,7 +25,7 @@ export interface PlacedField {
   field: Field;
 }
 
-/** All fields of a body, also those inside of others. */
+/** All fields of a body, including nested ones. */
 export function placedFields(fields: FieldTable, above = ''): PlacedField[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const path = `${above}${name}`;
@@ -38,7 +38,7 @@ function fieldsWithin({ kind, item, fields }: Field['shape'], path: string): Pla
   return item ? fieldsWithin(item, `${path}[]`) : [];
 }
 
-/** In alphabetical order, each once. */
+/** Sorted, without duplicates. */
 export function flagsOf(command: FlagCommand): (FlagFacts | ClientFlag)[] {
   const own = bodiesOf[command].flatMap((body) => placedFields(body)).flatMap(({ field }) => field.flags ?? []);
   const all = [...own, ...clientFlags].filter(({ on }) => on.includes(command));

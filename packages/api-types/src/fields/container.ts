@@ -1,4 +1,4 @@
-/** Body of POST /containers/create: the container's own configuration, and what it gets from host and networks. */
+/** Body of POST /containers/create: the container's configuration, HostConfig and NetworkingConfig. */
 import { endpointRequest } from './endpoint.ts';
 import { boolFlag, durationFlag, intFlag, listFlag, stringFlag } from './flags.ts';
 import { hostConfig } from './host-config.ts';

@@ -1,4 +1,4 @@
-/** A container's end of a network: in a create request, and in `network connect`. */
+/** Endpoints of a container, in create requests and in `network connect`. */
 import { creating, intFlag, listFlag, stringFlag, stringsFlag } from './flags.ts';
 import { linksWith } from './links.ts';
 import { type FlagCommand, flag, list, map, none, object, text, whole, zero } from './shape.ts';
@@ -26,7 +26,7 @@ export const endpointIpam = object({
   }),
 });
 
-/** What a request can say. */
+/** Fields of requests. */
 export const endpointRequest = {
   IPAMConfig: none(endpointIpam),
   ...linksWith({
@@ -59,7 +59,7 @@ export const endpointRequest = {
   }),
 } as const;
 
-/** What inspect shows besides. */
+/** Additional fields of inspect. */
 export const endpointState = {
   NetworkID: zero(text),
   EndpointID: zero(text),

@@ -1,4 +1,4 @@
-/** Short forms for the facts about flags. Plain data: the CLI adds how their values are parsed and checked. */
+/** Helpers that describe flags. Plain data: the CLI adds parsers and checks of values. */
 import type { FlagCommand, FlagFacts } from './shape.ts';
 
 export const creating: readonly FlagCommand[] = ['run', 'create'];

@@ -1,4 +1,4 @@
-/** HostConfig of a container: what it gets from its host. */
+/** HostConfig of a container: its settings that depend on the host. */
 import { boolFlag, bytesFlag, flagOf, intFlag, listFlag, mapFlag, stringFlag } from './flags.ts';
 import { linksWith } from './links.ts';
 import { mount } from './mount.ts';

@@ -1,4 +1,4 @@
-/** The objects whose fields are in the tables, for docs/compatibility.md and for tests. */
+/** Lists the request objects of the field tables, for docs/compatibility.md and for tests. */
 import { clientFlags } from './client-flags.ts';
 import { placedFields } from './commands.ts';
 import { containerCreate } from './container.ts';
@@ -13,7 +13,7 @@ export interface RequestObject {
   title: string;
   request: string;
   fields: FieldTable;
-  /** Holds for all its fields. */
+  /** Applies to all fields. */
   status?: Status;
 }
 
@@ -48,12 +48,12 @@ const requestOf: Readonly<Record<FlagCommand, string>> = {
 };
 
 export interface FlagEntry {
-  /** Of the field that it fills; absent for flags of the client. */
+  /** Status of the field that it fills; absent for flags of the client. */
   path?: string;
   status: Status;
 }
 
-/** What the tables say about a flag of a command; undefined for a flag that they do not have. */
+/** Looks a flag of a command up in the tables; undefined for an unknown flag. */
 export function flagEntry(command: FlagCommand, flag: string): FlagEntry | undefined {
   const objects = requestObjects.filter(
     ({ request }) => request === requestOf[command] || (command === 'exec' && request === 'POST /exec/{id}/start'),

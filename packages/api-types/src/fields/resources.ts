@@ -1,4 +1,4 @@
-/** Limits of a container: part of HostConfig, and what `update` changes. Bytes, unless the name says otherwise. */
+/** Limits of a container: part of HostConfig, changed by `update`. In bytes, unless the name says otherwise. */
 import { bytesFlag, flagOf, intFlag, listFlag, stringFlag, updating } from './flags.ts';
 import { anything, type Facts, flag, list, none, object, text, whole, zero } from './shape.ts';
 
@@ -38,7 +38,7 @@ const qualityOfService = (what: string) =>
 const throttled = <const F extends Facts>(facts: F) =>
   zero(list(throttleDevice), { emptyAsValue: true, ...facts } as const);
 
-/** Those that `update` changes too. `none`: a change has only what was sent. */
+/** Limits that `update` can change. `none`: a missing field leaves the limit unchanged. */
 export const updatableResources = {
   CpuShares: none(whole, {
     flags: [intFlag('cpu-shares', 'CPU shares (relative weight)', { short: 'c', on: updating })],

@@ -1,8 +1,8 @@
 /**
- * Shapes of JSON values, as plain data: docker-api makes its validation from them, and TypeScript infers three types
- * from each: what a request may hold, what the daemon reads from it, and what the daemon answers.
+ * Shapes of JSON values as plain data. docker-api derives validation from them, and TypeScript infers three types from
+ * each: of requests, of the values that the daemon reads, and of responses.
  *
- * As with Go's decoder, which clients are written against, a missing field and `null` both mean the zero value.
+ * As in Go's decoder, on which clients rely, a missing field and `null` both mean the zero value.
  */
 import type { ErrorCode } from '@netyard/core';
 
@@ -10,10 +10,10 @@ declare const types: unique symbol;
 
 export interface Shape<In = unknown, Out = unknown, Answer = unknown> {
   readonly kind: 'text' | 'flag' | 'whole' | 'any' | 'words' | 'size' | 'keys' | 'list' | 'map' | 'object';
-  /** Of each element of a list or a map. */
+  /** Shape of the elements of a list or map. */
   readonly item?: Shape;
   readonly fields?: FieldTable;
-  /** An object in a map that may also be null. Lists and maps always may: null is an empty one. */
+  /** An object in a map that may be null. Lists and maps always may: null means empty. */
   readonly nullable?: true;
   readonly [types]?: { in: In; out: Out; answer: Answer };
 }
@@ -22,20 +22,20 @@ export type InOf<S> = S extends Shape<infer In, unknown, unknown> ? In : never;
 export type OutOf<S> = S extends Shape<unknown, infer Out, unknown> ? Out : never;
 export type AnswerOf<S> = S extends Shape<unknown, unknown, infer Answer> ? Answer : never;
 
-/** How a field of a request is filled on the command line; without the check of its value, which is the CLI's. */
+/** The command-line flag that fills a field; the CLI checks its value. */
 export interface FlagFacts {
   readonly name: string;
   readonly short?: string;
-  /** As `--help` shows it: string, bool, int, bytes, list, … */
+  /** As shown by `--help`: string, bool, int, bytes, list, … */
   readonly type: string;
   readonly help: string;
   readonly default?: string;
   readonly hidden?: true;
-  /** Of the docker command only: what it does is nothing that Netyard's own command could ask for. */
+  /** A flag of the docker CLI only; Netyard's CLI does not have it. */
   readonly dockerOnly?: true;
-  /** What a shell offers: a list of names, or a kind of object. */
+  /** Shell completion: a list of values, or a kind of object. */
   readonly complete?: string | readonly string[];
-  /** The commands that have it. */
+  /** Commands that have the flag. */
   readonly on: readonly FlagCommand[];
 }
 
@@ -43,33 +43,33 @@ export type FlagCommand = 'run' | 'create' | 'update' | 'exec' | 'network create
 
 export type Status =
   | 'supported'
-  /** A request with it fails. Docker's message where Docker rejects it too. */
+  /** The request fails, with Docker's message if Docker rejects the field too. */
   | { readonly rejected: string; readonly code: ErrorCode; readonly hint?: string }
-  /** Accepted, with this warning in the answer. */
+  /** Accepted, with this warning in the response. */
   | { readonly warning: string }
-  /** Accepted and without effect, as in Docker itself; says why. */
+  /** Accepted without effect, as in Docker; the reason. */
   | { readonly ignored: string };
 
-/** What is known about a field besides its shape. */
+/** Properties of a field in addition to its shape. */
 export interface Facts {
-  /** API version 1.N that has the field: sent with an older version it is ignored, as by a daemon of that time. */
+  /** First API version (1.N) with the field: older versions ignore it, like a daemon of that version. */
   readonly since?: number;
   readonly flags?: readonly FlagFacts[];
-  /** Flags of other fields that fill this one too. */
+  /** Flags of other fields that also fill this one. */
   readonly also?: readonly string[];
   /** Absent means supported. */
   readonly status?: Status;
-  /** Left out of JSON while it has its zero value (Go's `omitempty`). */
+  /** Omitted from JSON if zero (Go's `omitempty`). */
   readonly omitEmpty?: true;
   /** A list or map without elements is `[]` or `{}` in JSON; otherwise `null`. */
   readonly emptyAsValue?: true;
-  /** Has to be in every request. */
+  /** Required in every request. */
   readonly required?: true;
   /** For docs/compatibility.md. */
   readonly remark?: string;
 }
 
-/** `missing`: what the daemon reads for an absent field. */
+/** `missing`: the value of an absent field. */
 export type Field<S extends Shape = Shape, Missing extends 'zero' | 'none' = 'zero' | 'none'> = Facts & {
   readonly shape: S;
   readonly missing: Missing;
@@ -92,11 +92,11 @@ type InOfField<F> = F extends { omitEmpty: true }
     ? ShapeIn<F> | null
     : ShapeIn<F>;
 
-/** What a client sends. */
+/** Type of a request. */
 export type Input<T> = Simplify<
   { [K in RequiredKeys<T>]: InOfField<T[K]> } & { [K in Exclude<keyof T, RequiredKeys<T>>]?: InOfField<T[K]> }
 >;
-/** What the daemon reads from it: zero values where nothing was sent. */
+/** Type that the daemon reads: missing fields have zero values. */
 export type Output<T> = { [K in keyof T]: OutOfField<T[K]> };
 
 type AnswerOfField<F> = F extends { missing: 'none'; omitEmpty: true }
@@ -105,7 +105,7 @@ type AnswerOfField<F> = F extends { missing: 'none'; omitEmpty: true }
     ? ShapeAnswer<F> | null
     : ShapeAnswer<F>;
 
-/** The same fields as the daemon shows them. */
+/** Type of a response with these fields. */
 export type Answer<T> = Simplify<
   { [K in Exclude<keyof T, OmittedKeys<T>>]: AnswerOfField<T[K]> } & { [K in OmittedKeys<T>]?: AnswerOfField<T[K]> }
 >;
@@ -116,7 +116,7 @@ const shape = <In, Out, A>(kind: Shape['kind'], more: Omit<Shape, 'kind'> = {}):
 export const text = shape<string, string, string>('text');
 export const flag = shape<boolean, boolean, boolean>('flag');
 export const whole = shape<number, number, number>('whole');
-/** Accepted whatever it is. */
+/** Any value. */
 export const anything = shape<unknown, unknown, unknown>('any');
 /** One string or several (Go's strslice). */
 export const words = shape<string[] | string, string[], string[]>('words');
@@ -126,7 +126,7 @@ export const size = shape<[number, number], [number, number], [number, number]>(
 type Keys = Record<string, Record<string, never>> | null;
 export const keys = shape<Keys, string[], Keys>('keys');
 
-/** Text of which a client's types know the values; the daemon reads any. */
+/** Text with a set of values in the client's type; the daemon accepts any text. */
 export const oneOf = <T extends string>(): Shape<T, string, T> => shape('text');
 
 export const list = <S extends Shape>(item: S): Shape<InOf<S>[] | null, OutOf<S>[], AnswerOf<S>[] | null> =>
@@ -144,13 +144,13 @@ export const object = <const T extends FieldTable>(fields: T): Shape<Input<T>, O
 export const orNull = <In, Out, A>(inner: Shape<In, Out, A>): Shape<In | null, Out | null, A | null> =>
   ({ ...inner, nullable: true }) as Shape<In | null, Out | null, A | null>;
 
-/** A field that reads as its shape's zero value when it is missing. */
+/** A field whose missing value is its shape's zero value. */
 export const zero = <S extends Shape, const F extends Facts = Record<never, never>>(
   of: S,
   facts?: F,
 ): Field<S, 'zero'> & F => ({ shape: of, missing: 'zero', ...facts }) as Field<S, 'zero'> & F;
 
-/** A field whose absence means something of its own. */
+/** A field whose absence differs from its zero value. */
 export const none = <S extends Shape, const F extends Facts = Record<never, never>>(
   of: S,
   facts?: F,

@@ -47,7 +47,7 @@ function remarks(info: ClusterInfo): string[] {
   const { Name, Pool, State, Reason, Problem, Endpoints, Skipped } = info;
   const etcd = {
     connected: `etcd at ${Endpoints.join(', ')} is there`,
-    away: `etcd at ${Endpoints.join(', ')} is away (${Reason}): this is what was known last`,
+    unreachable: `etcd at ${Endpoints.join(', ')} is away (${Reason}): this is what was known last`,
     left: 'this host has left; it joins again when the daemon starts with --cluster',
   };
   return [
