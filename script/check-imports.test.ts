@@ -45,7 +45,11 @@ test('lets through what the table allows', () => {
 
 test('refuses the rest and says what is allowed', () => {
   const refused: [string, string, RegExp][] = [
-    ['packages/network/src/a.ts', "import { x } from '@netyard/engine';", /Allowed for network: core, kernel, dns\./],
+    [
+      'packages/network/src/a.ts',
+      "import { x } from '@netyard/engine';",
+      /Allowed for network: core, kernel, dns, peers\./,
+    ],
     ['packages/core/src/a.ts', "import { x } from '@netyard/kernel';", /no other box/],
     ['packages/runtime/src/a.ts', "import { x } from '@netyard/engine';", /types of engine/],
     ['packages/cli/src/a.ts', "import { x } from '@netyard/lab';", /lazily/],

@@ -15,19 +15,32 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   core: { boxes: [] },
   kernel: { boxes: ['core'] },
   dns: { boxes: ['core'] },
-  network: { boxes: ['core', 'kernel', 'dns'] },
+  peers: { boxes: ['core', 'kernel'] },
+  network: { boxes: ['core', 'kernel', 'dns', 'peers'] },
   engine: { boxes: ['core', 'kernel', 'network'] },
   'api-types': { boxes: ['core'] },
-  'docker-api': { boxes: ['core', 'api-types', 'network', 'engine'] },
+  'docker-api': { boxes: ['core', 'api-types', 'network', 'engine'], types: ['peers'] },
   client: { boxes: ['core', 'api-types'] },
   cli: { boxes: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'lab', 'daemon'] },
   runtime: { boxes: ['core', 'kernel'], types: ['engine'] },
-  store: { boxes: ['core'], types: ['network', 'engine'] },
+  store: { boxes: ['core'], types: ['peers', 'network', 'engine'] },
   cluster: { boxes: ['core'] },
   lab: { boxes: ['core', 'kernel', 'client'] },
   testkit: { boxes: ['core', 'kernel'] },
   daemon: {
-    boxes: ['core', 'kernel', 'network', 'engine', 'api-types', 'docker-api', 'runtime', 'store', 'cluster', 'client'],
+    boxes: [
+      'core',
+      'kernel',
+      'peers',
+      'network',
+      'engine',
+      'api-types',
+      'docker-api',
+      'runtime',
+      'store',
+      'cluster',
+      'client',
+    ],
   },
 };
 
@@ -57,6 +70,7 @@ export const packageFloors: Readonly<Record<string, Floors>> = {
 /** Modules that a box must never know. */
 export const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
   kernel: ['node:http', 'node:https', 'node:http2'],
+  peers: ['node:http', 'node:https', 'node:http2'],
   network: ['node:http', 'node:https', 'node:http2'],
   engine: ['node:http', 'node:https', 'node:http2'],
 };

@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { type KernelObject, openKernel } from '@netyard/kernel';
 import type { SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 import { planTables } from '../../packages/network/src/firewall/table.ts';
-import { peerProtocol, planPeer } from '../../packages/network/src/plan/peer.ts';
-import { planTunnel } from '../../packages/network/src/tunnel.ts';
+import { peerProtocol, planPeer } from '../../packages/peers/src/plan.ts';
+import { planTunnel } from '../../packages/peers/src/tunnel.ts';
 import type { Answer, Place } from './in-host.ts';
 import { uplink } from './simulated-hosts.ts';
 

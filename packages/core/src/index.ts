@@ -8,6 +8,7 @@ export * from './ip.ts';
 export * from './log.ts';
 export * from './mac.ts';
 export * from './masked-paths.ts';
+export * from './ownership.ts';
 export * from './prefix-index.ts';
 export * from './queue.ts';
 export * from './tar/byte-text.ts';

@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '@netyard/cluster';
 import { NetyardError } from '@netyard/core';
-import type { PeerApi } from '@netyard/network';
+import type { PeerApi } from '@netyard/peers';
 import type { ClusterConfig } from './cluster-config.ts';
 import { checkFiles } from './peer-apis.ts';
 

@@ -4,7 +4,8 @@
  */
 import { isAbsolute } from 'node:path';
 import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
-import { type PeerRequest, parseBip, parsePeerText, type RepairPolicy } from '@netyard/network';
+import { parseBip, type RepairPolicy } from '@netyard/network';
+import { type PeerRequest, parsePeerText } from '@netyard/peers';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
 import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { DaemonError, openClient } from '@netyard/client';
 import { NetyardError } from '@netyard/core';
 import type { ApiOptions } from '@netyard/docker-api';
-import type { PeerApi } from '@netyard/network';
+import type { PeerApi } from '@netyard/peers';
 import { unanswered } from './peer-errors.ts';
 
 /** Timeout of the connection and of the response. */

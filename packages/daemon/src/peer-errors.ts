@@ -1,6 +1,6 @@
 /** Explains why a peer's API could not be used, and on which side to look. Pure. */
 import { messageOf, NetyardError } from '@netyard/core';
-import type { PeerApi } from '@netyard/network';
+import type { PeerApi } from '@netyard/peers';
 
 /** Node's and OpenSSL's codes for an untrusted certificate. */
 const untrusted = /^(ERR_TLS_CERT_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_)/;

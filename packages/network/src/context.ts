@@ -4,6 +4,7 @@
  */
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
+import type { Peers } from '@netyard/peers';
 import type {
   ContainerDirectory,
   LinkRecord,
@@ -17,14 +18,10 @@ import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
 import type { HostFacts } from './model.ts';
 import type { LinkDeletions } from './operations/link-deletions.ts';
-import type { Traffic } from './operations/peer-traffic.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
-import type { HostView } from './peers/host-view.ts';
-import type { PeerTable } from './peers/table.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
 import type { ContainerNames, NamespaceRepairs } from './services.ts';
-import type { Tunnel } from './tunnel.ts';
 
 export interface Context {
   readonly kernel: Kernel;
@@ -35,16 +32,9 @@ export interface Context {
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
-  /** Cached dump of the host's interfaces, addresses and routes; the watcher drops it when they may have changed. */
-  hostView: HostView | undefined;
-  /** Per peer name, from the last sample. */
-  traffic: ReadonlyMap<string, Traffic>;
-  /** The tunnel as last applied; tunnelIndex is the ifindex of its interface. */
-  tunnel: Tunnel | undefined;
-  tunnelIndex: number | undefined;
-  /** Upper limit for the MTU of container interfaces, so that their packets fit into the tunnel. */
-  mtuLimit: number | undefined;
+  readonly peers: Peers;
+  /** See `Peers.mtuLimit`. */
+  readonly mtuLimit: number | undefined;
   /** Accept rules in forward chains of other programs, and the chains that drop bridge traffic in spite of them. */
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly links: LinkIndex;

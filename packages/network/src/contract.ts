@@ -8,11 +8,11 @@
  * Nothing here depends on HTTP. References (`ref`) are a name, an id or an unambiguous id prefix.
  */
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
+import type { PeerRequest, PeerState, PeerStore, RefusedPeer } from '@netyard/peers';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
-import type { PeerRecord, PeerRequest, PeerState, RefusedPeer } from './peer-contract.ts';
 import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxState } from './sandbox-contract.ts';
 
-export type * from './peer-contract.ts';
+export type * from './remote-contract.ts';
 export type * from './sandbox-contract.ts';
 
 export interface IpamPool {
@@ -256,7 +256,7 @@ export interface ContainerDirectory {
 }
 
 /** Persistence of the desired state. Implemented by `store`. All calls are synchronous and durable. */
-export interface NetworkStore {
+export interface NetworkStore extends PeerStore {
   networks(): NetworkRecord[];
   putNetwork(record: NetworkRecord): void;
   deleteNetwork(id: string): void;
@@ -268,10 +268,6 @@ export interface NetworkStore {
   links(): LinkRecord[];
   putLink(link: LinkRecord): void;
   deleteLink(link: LinkRecord): void;
-
-  peers(): PeerRecord[];
-  putPeer(record: PeerRecord): void;
-  deletePeer(name: string): void;
 
   /** Leased addresses by network. `lastUsed` orders reuse: the address that was free for longest is allocated first. */
   leases(networkId: string): { address: string; containerId: string }[];

@@ -6,4 +6,3 @@ export { parseBip } from './drivers/bridge/options.ts';
 export { findBlocks, selectForeignChains } from './firewall/foreign.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
-export { parsePeerText } from './peers/parse.ts';

@@ -2,10 +2,9 @@
  * Names of the kernel objects that Netyard creates. `ny-` and the first digits of an id identify their owner without any
  * state. Pure.
  */
-import { shortId } from '@netyard/core';
+import { ownerPrefix, shortId } from '@netyard/core';
 
-/** Start of every owner text (IFLA_IFALIAS) of Netyard. */
-export const ownerPrefix = 'netyard: ';
+export { ownerPrefix } from '@netyard/core';
 
 /** An interface alias holds 255 bytes including the terminating NUL (IFALIASZ of if_link.h). */
 const longestOwner = 254;

@@ -1,6 +1,7 @@
 /** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
+import { checkPeerApi, type OwnHost, openPeers, type PeerRequest } from '@netyard/peers';
 import { capture } from './capture/open.ts';
 import type { Context } from './context.ts';
 import type {
@@ -10,14 +11,12 @@ import type {
   NetworkStore,
   Networks,
   PeerApis,
-  PeerRequest,
   RemoteDirectory,
 } from './contract.ts';
 import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
 import { AddressPool } from './ipam/pool.ts';
 import { LinkIndex } from './links/index.ts';
-import { networkOf } from './lookup.ts';
-import { setClusterPeers } from './operations/cluster-peers.ts';
+import { bridgeOf, networkOf } from './lookup.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { describe } from './operations/describe.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
@@ -25,13 +24,11 @@ import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules
 import { Guard } from './operations/guard.ts';
 import { LinkDeletions } from './operations/link-deletions.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
+import { applyMtu } from './operations/mtu.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
 import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from './operations/networks.ts';
 import { cleanup } from './operations/orphans.ts';
-import { listPeers, stateOf } from './operations/peer-states.ts';
-import { TrafficWatch } from './operations/peer-traffic.ts';
-import { addPeer, peerOf, planAddPeer, planRemovePeer, removePeer } from './operations/peers.ts';
 import { prepare } from './operations/prepare.ts';
 import { Reconciler } from './operations/reconciler.ts';
 import { register, unregister } from './operations/register.ts';
@@ -39,9 +36,6 @@ import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { start } from './operations/start.ts';
-import { checkPeerApi } from './peers/api.ts';
-import { checkPeerRequest } from './peers/parse.ts';
-import { type Peer, PeerTable } from './peers/table.ts';
 import { PortTable } from './ports/table.ts';
 import { drawTopology } from './topology.ts';
 
@@ -65,7 +59,6 @@ export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
   const context = openContext(options, listeners, () => reconciler.ownDeletion());
   const reconciler: Reconciler = new Reconciler(context);
-  const traffic = new TrafficWatch(context);
   const guard = new Guard(context);
   let started = false;
   return {
@@ -77,7 +70,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       started = true;
       context.names.start();
       context.remoteLinks.start();
-      traffic.start();
+      context.peers.startSampling();
     },
     ...networkMethods(context),
     ...containerMethods(context),
@@ -104,7 +97,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     async close() {
       context.remoteLinks.close();
       context.names.close();
-      await traffic.close();
+      await context.peers.close();
       guard.close(); // before waiting for repairs, which wait for the guard
       await Promise.all([reconciler.close(), context.namespaces.close()]);
       if (started) await releaseForeignRules(context);
@@ -171,26 +164,26 @@ function peerMethods(
   return {
     async addPeer(request) {
       checkApi(request, apis);
-      const state = await addPeer(context, request);
+      const state = await context.peers.add(request);
       context.remoteLinks.reconcile();
       return state;
     },
     async planAddPeer(request) {
       checkApi(request, apis);
-      return planAddPeer(context, request);
+      return context.peers.planAdd(request);
     },
-    planRemovePeer: (name) => planRemovePeer(context, name),
+    planRemovePeer: (name) => context.peers.planRemove(name),
     async removePeer(name) {
-      await removePeer(context, name);
+      await context.peers.remove(name);
       context.remoteLinks.reconcile();
     },
     async setClusterPeers(peers) {
-      const refused = await setClusterPeers(context, peers);
+      const refused = await context.peers.setClusterPeers(peers);
       context.remoteLinks.directoryChanged(); // names are valid only while their host is an accepted peer
       return refused;
     },
-    peers: () => listPeers(context),
-    peer: async (name) => stateOf(context, peerOf(context, name)),
+    peers: () => context.peers.states(),
+    peer: (name) => context.peers.state(name),
   };
 }
 
@@ -199,20 +192,20 @@ function checkApi({ api }: PeerRequest, apis: PeerApis | undefined): void {
   if (api) apis?.check(checkPeerApi(api));
 }
 
-/**
- * Peers from the configuration and the store; the configuration overrides a stored peer of the same name. Throws
- * `conflict` when the configuration contradicts itself.
- */
-function knownPeers({ store, settings, clock }: NetworksOptions): PeerTable {
-  const configured = (settings.peers ?? [])
-    .map(checkPeerRequest)
-    .map((peer): Peer => ({ record: { ...peer, created: clock.now() }, origin: 'config' }));
-  const options = { awaitsCluster: settings.awaitClusterPeers === true };
-  const table = new PeerTable([], options);
-  for (const peer of configured) table.add(peer);
-  const names = new Set(configured.map(({ record }) => record.name));
-  const stored = store.peers().map((record): Peer => ({ record, origin: 'request' }));
-  return new PeerTable([...configured, ...stored.filter(({ record }) => !names.has(record.name))], options);
+/** This host, as its peers' routes and tunnels depend on it. */
+function ownHost(context: () => Context): OwnHost {
+  return {
+    networks: () => [...context().networks.keys()].flatMap((id) => bridgeOf(context(), id) ?? []),
+    hasIpv6: () => context().facts.ipv6,
+    mtuChanged: () => applyMtu(context()),
+    refused(name, problem) {
+      const bridge = [...context().networks.values()].find((record) => record.name === 'bridge');
+      if (!bridge) return;
+      const { id: networkId, name: networkName, driver } = bridge;
+      context().emit({ action: 'refuse', networkId, networkName, driver, detail: `peer ${name}: ${problem}` });
+    },
+    ownDeletion: () => context().ownDeletion(),
+  };
 }
 
 function runningOf(context: Context): Parameters<typeof drawTopology>[0]['running'] {
@@ -240,16 +233,18 @@ function openContext(
     directory: options.directory,
     listen: options.openListener ?? openListenerInNetns,
   });
+  const peers = openPeers({
+    ...{ kernel, store, logger, clock, host: ownHost(self) },
+    ...{ configured: settings.peers ?? [], awaitsCluster: settings.awaitClusterPeers === true },
+  });
   const context: Context = {
     ...options,
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
     sandboxes,
-    peers: knownPeers(options),
-    hostView: undefined,
-    traffic: new Map(),
-    tunnel: undefined,
-    tunnelIndex: undefined,
-    mtuLimit: undefined,
+    peers,
+    get mtuLimit() {
+      return peers.mtuLimit;
+    },
     foreign: { rules: [], blocks: [] },
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),

@@ -1,5 +1,5 @@
 /** The network side of one container as configured (`SandboxConfig`) and as set up (`SandboxState`), and its links. */
-import type { RemoteTarget } from './peer-contract.ts';
+import type { RemoteTarget } from './remote-contract.ts';
 
 export type NetworkMode =
   | { kind: 'default' } // Docker's "default", that is bridge

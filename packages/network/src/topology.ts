@@ -1,13 +1,13 @@
 /** Networks, containers, the host and its peers as a graph for drawing. Pure. */
 import { shortId } from '@netyard/core';
+import type { KnownPeer } from '@netyard/peers';
 import type { NetworkRecord, SandboxConfig, SandboxState, Topology } from './contract.ts';
 import { driverOf } from './drivers/index.ts';
-import type { Peer } from './peers/table.ts';
 
 export interface TopologyInput {
   networks: readonly NetworkRecord[];
   running: readonly { config: SandboxConfig; state: SandboxState }[];
-  peers: readonly Peer[];
+  peers: readonly KnownPeer[];
 }
 
 const hostId = 'host';
@@ -55,16 +55,16 @@ function containerEdges({ config, state }: TopologyInput['running'][number]): To
     .map((endpoint) => ({ from, to: endpoint.networkId, address: endpoint.ipv4Address, link: endpoint.hostLink }));
 }
 
-const peerId = ({ record }: Peer): string => `peer ${record.name}`;
+const peerId = ({ record }: KnownPeer): string => `peer ${record.name}`;
 
-function peerNode(peer: Peer): Topology['nodes'][number] {
+function peerNode(peer: KnownPeer): Topology['nodes'][number] {
   const { record, origin, path, problem = '' } = peer;
   const detail = { subnets: record.subnets.join(', '), origin, path: path?.kind ?? '', problem };
   return { id: peerId(peer), kind: 'peer', name: record.name, detail };
 }
 
 /** Empty while the peer has no path. */
-function peerEdges(peer: Peer): Topology['edges'] {
+function peerEdges(peer: KnownPeer): Topology['edges'] {
   const { record, path } = peer;
   return path ? [{ from: peerId(peer), to: hostId, address: record.address, link: path.link }] : [];
 }

@@ -1,5 +1,6 @@
 /** An in-memory NetworkStore for tests of the network package alone. Stores copies, as a real store does. */
-import type { LinkRecord, NetworkRecord, NetworkStore, PeerRecord, SandboxConfig, SandboxState } from '../src/index.ts';
+import type { PeerRecord } from '@netyard/peers';
+import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '../src/index.ts';
 
 export function memoryStore(): NetworkStore {
   const networks = new Map<string, NetworkRecord>();

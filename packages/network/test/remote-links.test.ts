@@ -7,8 +7,9 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ApplyReport } from '@netyard/kernel';
+import type { PeerApi } from '@netyard/peers';
 import { FakeKernel } from '@netyard/testkit';
-import type { PeerApi, PeerApis, PeerContainers, RemoteName } from '../src/index.ts';
+import type { PeerApis, PeerContainers, RemoteName } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
 import { Testbed } from './testbed.ts';
 

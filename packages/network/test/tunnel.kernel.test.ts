@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openKernel } from '@netyard/kernel';
+import type { PeerRequest } from '@netyard/peers';
 import { inFreshHost } from '@netyard/testkit';
-import type { PeerRequest, SandboxState } from '../src/index.ts';
+import type { SandboxState } from '../src/index.ts';
 import { ask, eventually, pings, pingsBriefly, serve, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
 

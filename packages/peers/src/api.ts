@@ -1,7 +1,7 @@
 /** Validates the API of a peer: an https address and three absolute paths. Pure. */
 import { isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { PeerApi } from '../contract.ts';
+import type { PeerApi } from './contract.ts';
 
 const invalid = (message: string, hint: string): NetyardError => new NetyardError('invalid', message, { hint });
 

@@ -1,7 +1,8 @@
-/** Peers: other hosts, the paths to them, the names of their containers, and the ports for looking these up. */
-import type { RemoteName } from '@netyard/dns';
-
-export type { RemoteName } from '@netyard/dns';
+/**
+ * The public API of the peers package, and the ports (interfaces) that its user implements. A *peer* is another host whose
+ * containers exchange packets with this host's containers, without NAT.
+ */
+import type { KernelEvent, KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
 
 /** How a peer is reached: by a route via its address on a shared link, through a tunnel, or whichever is possible. */
 export type PeerVia = 'auto' | 'route' | 'vxlan';
@@ -74,29 +75,6 @@ export interface PeerState {
   problems: string[];
 }
 
-/** The target of a link to `HOST/NAME` as requested, and its current or last known container and address. */
-export interface RemoteTarget {
-  host: string;
-  name: string;
-  /** Source of the lookup: the cluster's names, or the API of a peer that was added with one. */
-  source: 'cluster' | 'peer';
-  at: RemoteName;
-}
-
-/** Published names of the cluster. Implemented by the daemon on its cluster membership. */
-export interface RemoteDirectory {
-  /** Name of this host in the cluster. */
-  readonly hostName: string;
-  /** Names of all known hosts, including this one. */
-  hosts(): readonly string[];
-  /** Published names of all hosts, including this one; the last known ones while etcd is unreachable. */
-  names(): readonly RemoteName[];
-  /** Replaces the names that this host publishes. */
-  publish(names: readonly Omit<RemoteName, 'host'>[]): void;
-  /** Calls the listener whenever the result of `names` or `hosts` may have changed. */
-  changes(listener: () => void): () => void;
-}
-
 /** Endpoint and credentials of a peer's API: an `https://` address and absolute paths of PEM files. */
 export interface PeerApi {
   url: string;
@@ -105,23 +83,103 @@ export interface PeerApi {
   key: string;
 }
 
-/** Opens clients of the APIs of peers. Implemented by the daemon on the client package. */
-export interface PeerApis {
-  /** Throws `invalid` for missing files, files that are not PEM, or a key that users other than root can read. */
-  check(api: PeerApi): void;
-  open(peer: string, api: PeerApi): PeerContainers;
+/** A peer as it is known now, without the kernel being asked. */
+export interface KnownPeer {
+  readonly record: PeerRecord;
+  readonly origin: PeerOrigin;
+  /** Absent while the peer is unreachable. */
+  readonly path?: PeerPath | undefined;
+  /** Why there is no path. */
+  readonly problem?: string | undefined;
 }
 
-/** Looks up containers of one peer over its API. */
-export interface PeerContainers {
-  /** The argument of `open`. */
-  readonly api: PeerApi;
+export interface KnownPeers {
+  get(name: string): KnownPeer | undefined;
+  values(): Iterable<KnownPeer>;
+  /** The peer whose subnet contains an address. */
+  findBySubnet(address: string): KnownPeer | undefined;
+  /** Why a peer that the cluster announces is rejected; undefined for any other name. */
+  refusalOf(name: string): string | undefined;
+}
+
+/**
+ * `all`: compare every object. `paths`: a route or address of the host changed, so reconcile only peers whose path
+ * changed. A set of names: reconcile these peers.
+ */
+export type ReconcileScope = 'all' | 'paths' | ReadonlySet<string>;
+
+/** Implemented by `openPeers`. Changing calls are serialized. */
+export interface Peers extends KnownPeers {
   /**
-   * By name or id: undefined when it does not exist; `address` is '' while it does not run on the default bridge. Throws
-   * `unavailable` or `unauthorized` when the API does not respond or rejects the credentials.
+   * Stores a peer, creates its routes, and reconciles them until it is removed. On error nothing has changed: `invalid`
+   * for bad values and unreachable addresses, `conflict` for overlaps and for an existing peer.
    */
-  find(ref: string): Promise<RemoteName | undefined>;
-  /** Calls the listener whenever a container may have changed, and when the API is reachable again. */
-  changes(listener: () => void): () => void;
-  close(): void;
+  add(request: PeerRequest): Promise<PeerState>;
+  /** `not-found`: `peer X not found`; `conflict` for a peer from the configuration. */
+  remove(name: string): Promise<void>;
+  /** What `add` and `remove` would do; throw the same errors. */
+  planAdd(request: PeerRequest): Promise<KernelOperation[]>;
+  planRemove(name: string): Promise<KernelOperation[]>;
+  /** Replaces the set of peers of origin `cluster`; see `Networks.setClusterPeers`. */
+  setClusterPeers(requests: readonly PeerRequest[]): Promise<RefusedPeer[]>;
+  /** All peers; rejected ones of the cluster come last. */
+  states(): Promise<PeerState[]>;
+  /** Throws `not-found`. */
+  state(name: string): Promise<PeerState>;
+
+  /** The desired kernel objects of all peers that have a path, and of the tunnel. */
+  plan(): KernelObject[];
+  /** The objects of a peer, with the tunnel if it may use that. Throws `not-found`, and `conflict` without a path. */
+  explain(name: string): KernelPlan;
+  /** Kernel objects marked as a peer's, desired or not; the tunnel's interface aside. */
+  findObjects(): Promise<KernelObject[]>;
+  /** The cluster's peers are not known yet, so that no kernel object of a peer counts as orphaned. */
+  readonly awaitsCluster: boolean;
+
+  /** Upper limit for the MTU of container interfaces, so that their packets fit into the tunnel. */
+  readonly mtuLimit: number | undefined;
+  /** To be called before the first `reconcile`: keeps the MTU limit of a former process until the peers are known. */
+  adopt(): Promise<void>;
+  /** Compares and repairs. An unreachable peer is logged and tried again after the kernel's next event. */
+  reconcile(scope: ReconcileScope): Promise<KernelOperation[]>;
+  /**
+   * The peers that may have drifted by a change in the kernel, or undefined. To be called for each event, except those of
+   * the host's own bridges and of its containers' interfaces. Drops cached observations that the event makes stale.
+   */
+  affectedBy(event: KernelEvent): ReconcileScope | undefined;
+
+  /** Starts to sample the packet counters, for `PeerState.lastSeen`. */
+  startSampling(): void;
+  /** Leaves the kernel unchanged. */
+  close(): Promise<void>;
+}
+
+/** One of this host's own networks. */
+export interface OwnNetwork {
+  networkName: string;
+  /** Its bridge. */
+  link: string;
+  subnet: string;
+  gateway: string;
+}
+
+/** The host that the peers are added to. All functions are synchronous unless they return a promise. */
+export interface OwnHost {
+  /** The gateway of the first network is the source address of the host's own packets to containers of peers. */
+  networks(): readonly OwnNetwork[];
+  /** The kernel has IPv6. */
+  hasIpv6(): boolean;
+  /** Called when `Peers.mtuLimit` has changed: applies it to all bridges and containers, including running ones. */
+  mtuChanged(): Promise<KernelOperation[]>;
+  /** A peer that the cluster announces is rejected; once per reason. */
+  refused(name: string, problem: string): void;
+  /** Called before objects are deleted on purpose, so that a watcher does not report another program's change. */
+  ownDeletion(): void;
+}
+
+/** Persistence of the peers of origin `request`. All calls are synchronous and durable. */
+export interface PeerStore {
+  peers(): PeerRecord[];
+  putPeer(record: PeerRecord): void;
+  deletePeer(name: string): void;
 }

@@ -1,15 +1,16 @@
-/** Maps a kernel event to the peer it concerns, without a scan of all peers. Pure. */
+/** Maps a kernel event to the peers it concerns: without a scan of all peers, except for events of links. Pure. */
 import { formatIp, ipFromBytes, parsePrefix } from '@netyard/core';
 import type { KernelEvent } from '@netyard/kernel';
-import { peerSets } from '../plan/peer.ts';
-import { addressOfMac, tunnelMac } from '../tunnel.ts';
+import type { ReconcileScope } from './contract.ts';
+import { mainTable } from './host-view.ts';
+import { peerProtocol } from './plan.ts';
+import { isPeerSet, peerTable } from './sets.ts';
 import type { Peer, PeerTable } from './table.ts';
+import { addressOfMac, tunnelMac } from './tunnel.ts';
 
 /** Size of an interface name in a key (IFNAMSIZ): before the address, or after it in sets with prefixes. */
 const nameLength = 16;
 const addressFirst: readonly (string | undefined)[] = ['peer_paths', 'peer_targets'];
-
-export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);
 
 /** Names of the peers that own these elements. */
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
@@ -23,7 +24,7 @@ export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEv
 }
 
 /** Name of the peer with exactly this subnet. */
-export function peerOfRoute(peers: PeerTable, to: string): string | undefined {
+function peerOfRoute(peers: PeerTable, to: string): string | undefined {
   if (!to.includes('.') || !to.includes('/')) return undefined;
   const peer = peers.findBySubnet(formatIp(parsePrefix(to)));
   return peer?.record.subnets.includes(to) ? peer.record.name : undefined;
@@ -32,7 +33,7 @@ export function peerOfRoute(peers: PeerTable, to: string): string | undefined {
 type TunnelEvent = Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>;
 
 /** Name of the peer whose tunnel entry was deleted or differs from the plan. */
-export function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
+function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
   const address = event.type === 'neighbour' ? event.address : addressOfMac(event.mac);
   const peer = address === undefined ? undefined : peers.findByAddress(address);
   if (peer?.path?.kind !== 'vxlan') return undefined;
@@ -41,3 +42,55 @@ export function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string 
 
 const isAsPlanned = ({ record: { address } }: Peer, event: TunnelEvent): boolean =>
   event.type === 'fdb' ? event.remote === address : event.permanent && event.mac === tunnelMac(address);
+
+type RouteEvent = Extract<KernelEvent, { type: 'route' }>;
+type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
+
+const isForeignRoute = ({ table, protocol }: RouteEvent): boolean =>
+  (table === undefined || table === mainTable) && protocol !== peerProtocol;
+
+/** Whether dumps of the host's interfaces, addresses and routes are stale after the event. */
+export const changesHost = (event: KernelEvent): boolean =>
+  event.type === 'link' || event.type === 'address' || (event.type === 'route' && isForeignRoute(event));
+
+/** See `Peers.affectedBy`. `tunnelIndex` is the ifindex of the tunnel's interface. */
+export function scopeOf(
+  peers: PeerTable,
+  event: KernelEvent,
+  tunnelIndex: number | undefined,
+): ReconcileScope | undefined {
+  if (peers.size === 0 && peers.refused.size === 0) return undefined;
+  switch (event.type) {
+    case 'link':
+      return isOnPath(peers, event.name) ? 'all' : 'paths';
+    case 'route':
+      return scopeOfRoute(peers, event);
+    case 'nft':
+      return named(isDeletedElement(event) ? peersOfElement(peers, event) : []);
+    case 'neighbour':
+    case 'fdb':
+      return named(event.linkIndex === tunnelIndex ? [peerOfTunnelEvent(peers, event)] : []);
+    case 'netconf':
+      return undefined;
+    default:
+      return 'all';
+  }
+}
+
+/** When an interface goes down, the kernel deletes its routes without events. */
+const isOnPath = (peers: PeerTable, link: string): boolean =>
+  [...peers.values()].some(({ path }) => path?.link === link || path?.uplink === link);
+
+function scopeOfRoute(peers: PeerTable, event: RouteEvent): ReconcileScope | undefined {
+  if (event.table !== undefined && event.table !== mainTable) return undefined;
+  if (isForeignRoute(event)) return 'paths';
+  return named(event.action === 'del' ? [peerOfRoute(peers, event.to)] : []);
+}
+
+const isDeletedElement = ({ table, what, action, set }: NftEvent): boolean =>
+  table === peerTable.table && what === 'element' && action === 'del' && isPeerSet(set);
+
+function named(names: readonly (string | undefined)[]): ReconcileScope | undefined {
+  const known = names.filter((name) => name !== undefined);
+  return known.length === 0 ? undefined : new Set(known);
+}

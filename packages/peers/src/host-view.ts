@@ -4,16 +4,15 @@
  */
 import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
-import type { PeerRecord } from '../contract.ts';
-import type { BridgeSettings } from '../model.ts';
-import { peerProtocol } from '../plan/peer.ts';
+import type { OwnNetwork, PeerRecord } from './contract.ts';
+import { peerProtocol } from './plan.ts';
 
-/** Dumps of the kernel, and Netyard's bridges. */
+/** Dumps of the kernel, and the bridges of this host's own networks. */
 export interface HostView {
   links: readonly ObservedLink[];
   addresses: readonly ObservedAddress[];
   routes: readonly ObservedRoute[];
-  bridges: readonly BridgeSettings[];
+  bridges: readonly OwnNetwork[];
 }
 
 type PeerAddresses = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;

@@ -13,8 +13,8 @@ import {
   prefixContains,
   prefixesOverlap,
 } from '@netyard/core';
-import type { PeerRequest, PeerVia } from '../contract.ts';
 import { checkPeerApi } from './api.ts';
+import type { PeerRequest, PeerVia } from './contract.ts';
 
 const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
 /** Not assignable to containers: this network, loopback, link-local, multicast and above (RFC 6890). */

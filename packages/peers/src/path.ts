@@ -15,9 +15,9 @@ import {
   prefixContains,
 } from '@netyard/core';
 import type { ObservedRoute } from '@netyard/kernel';
-import type { PeerPath, PeerRecord } from '../contract.ts';
-import { tunnelLink, tunnelOverhead } from '../tunnel.ts';
+import type { PeerPath, PeerRecord } from './contract.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
+import { tunnelLink, tunnelOverhead } from './tunnel.ts';
 
 type PeerAddress = Pick<PeerRecord, 'address' | 'via'>;
 

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import type { ObservedLink } from '@netyard/kernel';
-import type { PeerPath, PeerRequest, PeerVia } from '../contract.ts';
-import { chooseTunnel } from '../operations/tunnel.ts';
-import { peerProtocol, planPeer } from '../plan/peer.ts';
-import { addressOfMac, tunnelMac } from '../tunnel.ts';
-import { peersOfElement } from './events.ts';
+import type { KernelEvent, ObservedLink } from '@netyard/kernel';
+import type { PeerPath, PeerRequest, PeerVia } from './contract.ts';
+import { changesHost, peersOfElement, scopeOf } from './events.ts';
 import { checkPlacement, type HostView } from './host-view.ts';
+import { chooseTunnel } from './operations/tunnel.ts';
 import { type CheckedPeer, checkPeerRequest, parsePeerText } from './parse.ts';
 import { findPath } from './path.ts';
+import { peerProtocol, planPeer } from './plan.ts';
 import { type Peer, PeerTable } from './table.ts';
+import { addressOfMac, tunnelMac } from './tunnel.ts';
 
 const refuses = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(isNetyardError(error), String(error));
@@ -303,4 +303,34 @@ test("the kernel's event of an element identifies the peer, in each order of int
     ),
     [],
   );
+});
+
+test('an event of the kernel affects the peers whose path or objects it concerns', () => {
+  const table = new PeerTable([], { awaitsCluster: false });
+  const route = (to: string, protocol: number, action: 'new' | 'del' = 'del') =>
+    ({ type: 'route', action, to, table: 254, protocol }) as const;
+  assert.equal(scopeOf(table, { type: 'resync' }, 3), undefined, 'there is no peer');
+  const path = { link: 'ny-vxlan', uplink: 'eth0', kind: 'vxlan' } as PeerPath;
+  table.add({ record: { ...server2, created: 0n }, origin: 'request', path });
+  const scope = (event: KernelEvent) => scopeOf(table, event, 3);
+  assert.equal(scope({ type: 'resync' }), 'all');
+  assert.equal(scope({ type: 'address', action: 'new', prefix: '10.1.0.1/16', linkIndex: 2 }), 'all');
+  assert.equal(scope({ type: 'link', action: 'new', name: 'eth0', index: 2 }), 'all');
+  assert.equal(scope({ type: 'link', action: 'new', name: 'eth1', index: 4 }), 'paths');
+  assert.equal(scope(route('10.60.0.0/16', 4, 'new')), 'paths');
+  assert.equal(scope({ ...route('10.60.0.0/16', 4), table: 255 }), undefined);
+  assert.equal(scope(route('192.168.12.0/24', peerProtocol, 'new')), undefined, 'created on purpose');
+  assert.deepEqual(scope(route('192.168.12.0/24', peerProtocol)), new Set(['server2']));
+  assert.equal(scope(route('192.168.13.0/24', peerProtocol)), undefined);
+  const mac = tunnelMac(server2.address);
+  const entry = { type: 'fdb', action: 'del', mac, remote: server2.address } as const;
+  assert.deepEqual(scope({ ...entry, linkIndex: 3 }), new Set(['server2']));
+  assert.equal(scope({ ...entry, linkIndex: 4 }), undefined, 'the interface of another program');
+  const element = { type: 'nft', what: 'element', table: 'netyard', set: 'peer_packets_in_24' } as const;
+  const keys = [Uint8Array.of(192, 168, 12, 0)];
+  assert.deepEqual(scope({ ...element, action: 'del', keys }), new Set(['server2']));
+  assert.equal(scope({ ...element, action: 'new', keys }), undefined);
+  assert.equal(scope({ ...element, action: 'del', keys, table: 'other' }), undefined);
+  assert.equal(changesHost(route('10.60.0.0/16', 4)), true);
+  assert.equal(changesHost(route('192.168.12.0/24', peerProtocol)), false);
 });

@@ -5,42 +5,24 @@
  * are three objects for a peer with one subnet, independent of the number of peers. Pure.
  */
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
-import type { PeerPath, PeerRecord } from '../contract.ts';
-import { element, type NetyardSet } from '../firewall/table.ts';
-import { tunnelLink, tunnelMac } from '../tunnel.ts';
+import type { PeerPath, PeerRecord } from './contract.ts';
+import { commentOf, element } from './sets.ts';
+import { tunnelLink, tunnelMac } from './tunnel.ts';
 
 /** Identifies Netyard's routes (rtm_protocol); not assigned in iproute2's rt_protos. */
 export const peerProtocol = 78;
-
-/** Sets whose elements count packets from and to peers. */
-export const countingIn = ['peer_packets_in_24', 'peer_paths'] as const satisfies readonly NetyardSet[];
-export const countingOut = ['peer_packets_out_24', 'peer_targets'] as const satisfies readonly NetyardSet[];
-/** Sets whose elements belong to peers. */
-export const peerSets = [
-  'tunnel_peers',
-  'peer_paths_24',
-  'peer_targets_24',
-  ...countingIn,
-  ...countingOut,
-] as const satisfies readonly NetyardSet[];
-
-const commentPrefix = 'peer ';
-
-export const isPeerComment = (comment: string | undefined): boolean => comment?.startsWith(commentPrefix) === true;
-
-export const nameOfComment = (comment: string): string => comment.slice(commentPrefix.length);
 
 type PlannedPeer = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
 
 export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
   const { address, subnets } = peer;
-  const comment = `${commentPrefix}${peer.name}`;
+  const comment = commentOf(peer.name);
   const neighbours: KernelObject[] = [
     { kind: 'fdb', link: tunnelLink, mac: tunnelMac(address), remote: address },
     { kind: 'neighbour', link: tunnelLink, address, mac: tunnelMac(address) },
   ];
   return [
-    ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, { comment })]),
+    ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, comment)]),
     ...subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, path), path.link, comment)),
     ...(path.kind === 'vxlan' ? neighbours : []),
     ...subnets.map((subnet) => planRoute(subnet, path)),
@@ -66,16 +48,16 @@ function planSubnet(subnet: string, from: readonly string[], to: string, comment
   if (!subnet.endsWith('/24')) {
     const key = (link: string): string => `${subnet.replace(/\/32$/, '')} . "${link}"`;
     return [
-      ...from.map((link) => element('peer_paths', key(link), { comment })),
-      element('peer_targets', key(to), { comment }),
+      ...from.map((link) => element('peer_paths', key(link), comment)),
+      element('peer_targets', key(to), comment),
     ];
   }
   const start = subnet.replace(/\/24$/, '');
   return [
-    ...from.map((link) => element('peer_paths_24', `"${link}" . ${start}`, { comment })),
-    element('peer_targets_24', `"${to}" . ${start}`, { comment }),
-    element('peer_packets_in_24', start, { comment }),
-    element('peer_packets_out_24', start, { comment }),
+    ...from.map((link) => element('peer_paths_24', `"${link}" . ${start}`, comment)),
+    element('peer_targets_24', `"${to}" . ${start}`, comment),
+    element('peer_packets_in_24', start, comment),
+    element('peer_packets_out_24', start, comment),
   ];
 }
 

@@ -4,7 +4,7 @@
  */
 import { formatPrefix, NetyardError, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
-import type { PeerOrigin, PeerPath, PeerRecord, PeerRequest } from '../contract.ts';
+import type { KnownPeers, PeerOrigin, PeerPath, PeerRecord, PeerRequest } from './contract.ts';
 
 /** A desired peer and its current path. */
 export interface Peer {
@@ -23,7 +23,7 @@ export interface RefusedRecord {
   problem: string;
 }
 
-export class PeerTable {
+export class PeerTable implements KnownPeers {
   readonly #byName = new Map<string, Peer>();
   readonly #byAddress = new Map<string, Peer>();
   readonly #bySubnet = new PrefixIndex<Peer>();
@@ -48,6 +48,10 @@ export class PeerTable {
 
   values(): Iterable<Peer> {
     return this.#byName.values();
+  }
+
+  refusalOf(name: string): string | undefined {
+    return this.refused.get(name)?.problem;
   }
 
   /** Throws `conflict` for a name, an address or a subnet that another peer has. */

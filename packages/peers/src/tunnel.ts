@@ -1,10 +1,9 @@
 /**
  * The tunnel to peers without a route on a shared link: one VXLAN interface for all of them (RFC 7348), without learning
- * and without multicast. The MAC of each peer and the host behind it are configured entries: see plan/peer.ts. Pure.
+ * and without multicast. The MAC of each peer and the host behind it are configured entries: see plan.ts. Pure.
  */
-import { formatIp, formatMac, ipFromBytes, ipToBytes, parseIp, parseMac } from '@netyard/core';
+import { formatIp, formatMac, ipFromBytes, ipToBytes, ownerPrefix, parseIp, parseMac } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
-import { ownerPrefix } from './object-names.ts';
 
 export const tunnelLink = 'ny-vxlan';
 /** `ny` in ASCII; distinguishes it from other VXLANs on the same port. */

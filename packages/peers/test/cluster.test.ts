@@ -4,64 +4,58 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { FakeKernel } from '@netyard/testkit';
 import type { PeerRequest } from '../src/index.ts';
 import { Testbed } from './testbed.ts';
 
-const uplink = { kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' } as const;
 const host = (number: number): PeerRequest => ({
   name: `h${number}`,
   address: `172.16.${10 + (number >> 8)}.${number & 255}`,
   subnets: [`192.${168 + (number >> 8)}.${number & 255}.0/24`],
 });
 
-let kernel: FakeKernel;
 let testbed: Testbed;
 
 beforeEach(async () => {
-  kernel = new FakeKernel();
-  kernel.appear(uplink);
-  testbed = new Testbed({ kernel, settings: { awaitClusterPeers: true } });
-  await testbed.networks.start([]);
+  testbed = new Testbed({ awaitsCluster: true });
+  await testbed.start();
 });
-afterEach(() => testbed.close());
+afterEach(() => testbed.peers.close());
 
-const routes = (): string[] =>
-  kernel.objects().flatMap((object) => (object.kind === 'route' && object.protocol === 78 ? [object.to] : []));
+const routes = (): string[] => testbed.routes();
 
 test('adding or removing one peer of many touches only its objects', async () => {
   const hosts = [1, 2, 3, 4].map(host);
-  assert.deepEqual(await testbed.networks.setClusterPeers(hosts), []);
+  assert.deepEqual(await testbed.peers.setClusterPeers(hosts), []);
   assert.deepEqual(
     routes(),
     hosts.flatMap(({ subnets }) => subnets),
   );
-  kernel.done.length = 0;
-  await testbed.networks.setClusterPeers(hosts);
-  assert.deepEqual(kernel.done, []);
-  await testbed.networks.setClusterPeers([...hosts, host(5)]);
+  testbed.kernel.done.length = 0;
+  await testbed.peers.setClusterPeers(hosts);
+  assert.deepEqual(testbed.kernel.done, []);
+  await testbed.peers.setClusterPeers([...hosts, host(5)]);
   const touched = () =>
-    kernel.done.flatMap(({ action, object }) => (object.kind === 'route' ? [action, object.to] : []));
+    testbed.kernel.done.flatMap(({ action, object }) => (object.kind === 'route' ? [action, object.to] : []));
   assert.deepEqual(touched(), ['create', '192.168.5.0/24']);
-  kernel.done.length = 0;
-  kernel.forgottenSubnets.length = 0;
-  await testbed.networks.setClusterPeers([host(1), host(3), host(4), host(5)]);
+  testbed.kernel.done.length = 0;
+  testbed.kernel.forgottenSubnets.length = 0;
+  await testbed.peers.setClusterPeers([host(1), host(3), host(4), host(5)]);
   assert.deepEqual(touched(), ['delete', '192.168.2.0/24']);
-  assert.deepEqual(kernel.forgottenSubnets, ['192.168.2.0/24']);
-  assert.equal((await testbed.networks.peer('h1')).origin, 'cluster');
+  assert.deepEqual(testbed.kernel.forgottenSubnets, ['192.168.2.0/24']);
+  assert.equal((await testbed.peers.state('h1')).origin, 'cluster');
   assert.deepEqual(testbed.store.peers(), [], 'they are persisted by the cluster, not by the store');
-  await assert.rejects(testbed.networks.removePeer('h1'), /is a host of the cluster/);
+  await assert.rejects(testbed.peers.remove('h1'), /is a host of the cluster/);
 });
 
 test('a changed announcement replaces the previous one', async () => {
-  await testbed.networks.setClusterPeers([host(1), host(2)]);
-  await testbed.networks.setClusterPeers([host(1), { ...host(2), subnets: ['192.168.99.0/24'] }]);
+  await testbed.peers.setClusterPeers([host(1), host(2)]);
+  await testbed.peers.setClusterPeers([host(1), { ...host(2), subnets: ['192.168.99.0/24'] }]);
   assert.deepEqual(routes().sort(), ['192.168.1.0/24', '192.168.99.0/24']);
 });
 
 test('invalid announcements are rejected and reported one by one; valid ones are accepted, also after a correction', async () => {
-  await testbed.networks.addPeer({ name: 'stored', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
-  kernel.appear({ kind: 'route', to: '10.60.0.0/16', via: '172.16.0.1', link: 'eth0' });
+  await testbed.peers.add({ name: 'stored', address: '172.16.2.50', subnets: ['10.50.0.0/16'] });
+  testbed.kernel.appear({ kind: 'route', to: '10.60.0.0/16', via: '172.16.0.1', link: 'eth0' });
   const errors: [Partial<PeerRequest>, RegExp][] = [
     [{ subnets: ['172.17.0.0/24'] }, /our own network bridge/],
     [{ subnets: ['0.0.0.0/0'] }, /is too large for a peer's subnet/],
@@ -76,65 +70,66 @@ test('invalid announcements are rejected and reported one by one; valid ones are
     [{ subnets: [] }, /has no subnet/],
   ];
   const invalid = errors.map(([error], index) => ({ ...host(20 + index), ...error }));
-  await testbed.networks.setClusterPeers([]);
-  const refused = await testbed.networks.setClusterPeers([host(1), ...invalid, host(2)]);
+  await testbed.peers.setClusterPeers([]);
+  const refused = await testbed.peers.setClusterPeers([host(1), ...invalid, host(2)]);
   assert.deepEqual(
     refused.map(({ name }) => name),
     invalid.map(({ name }) => name),
   );
   for (const [index, { problem }] of refused.entries()) assert.match(problem, errors[index]?.[1] ?? /never/);
   assert.deepEqual(routes().sort(), ['10.50.0.0/16', '192.168.1.0/24', '192.168.2.0/24']);
-  const reported = testbed.events.filter(({ action }) => action === 'refuse').map(({ detail }) => detail);
   assert.deepEqual(
-    reported,
-    refused.map(({ name, problem }) => `peer ${name}: ${problem}`),
+    testbed.refusals,
+    refused.map(({ name, problem }) => `${name}: ${problem}`),
   );
-  const listed = (await testbed.networks.peers()).filter(({ problems }) => problems.length > 0);
+  const listed = (await testbed.peers.states()).filter(({ problems }) => problems.length > 0);
   assert.equal(listed.length, invalid.length, 'peer ls shows them');
-  await testbed.networks.setClusterPeers([host(1), ...invalid, host(2)]);
-  assert.equal(testbed.events.filter(({ action }) => action === 'refuse').length, invalid.length, 'reported once');
-  assert.deepEqual(await testbed.networks.setClusterPeers([host(1), host(2), host(20)]), []);
+  await testbed.peers.setClusterPeers([host(1), ...invalid, host(2)]);
+  assert.equal(testbed.refusals.length, invalid.length, 'reported once');
+  assert.deepEqual(await testbed.peers.setClusterPeers([host(1), host(2), host(20)]), []);
   assert.ok(routes().includes('192.168.20.0/24'));
 });
 
 test('a rejected peer is accepted when the conflicting peer is removed', async () => {
-  await testbed.networks.addPeer({ name: 'stored', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
-  assert.equal((await testbed.networks.setClusterPeers([host(1)])).length, 1);
-  await testbed.networks.removePeer('stored');
-  assert.deepEqual((await testbed.networks.peer('h1')).problems, []);
+  await testbed.peers.add({ name: 'stored', address: '172.16.2.50', subnets: ['192.168.1.0/24'] });
+  assert.equal((await testbed.peers.setClusterPeers([host(1)])).length, 1);
+  await testbed.peers.remove('stored');
+  assert.deepEqual((await testbed.peers.state('h1')).problems, []);
   assert.deepEqual(routes(), ['192.168.1.0/24']);
 });
 
 test('a restarted daemon keeps the routes of cluster peers until the cluster announces them', async () => {
-  await testbed.networks.setClusterPeers([host(1), host(2)]);
-  await testbed.networks.close();
-  const before = kernel.objects();
-  const networks = testbed.open();
-  await networks.start([]);
-  assert.deepEqual(new Set(kernel.objects()), new Set(before));
-  kernel.forgottenSubnets.length = 0;
-  await networks.setClusterPeers([host(2), host(3)]);
+  await testbed.peers.setClusterPeers([host(1), host(2)]);
+  await testbed.peers.close();
+  const before = testbed.kernel.objects();
+  testbed.open({ awaitsCluster: true });
+  await testbed.start();
+  assert.deepEqual(new Set(testbed.kernel.objects()), new Set(before));
+  testbed.kernel.forgottenSubnets.length = 0;
+  await testbed.peers.setClusterPeers([host(2), host(3)]);
   assert.deepEqual(routes().sort(), ['192.168.2.0/24', '192.168.3.0/24']);
-  assert.ok(!JSON.stringify(kernel.objects()).includes('192.168.1.0'));
-  await networks.close();
-  await testbed.open({ awaitClusterPeers: false }).start([]);
+  assert.ok(!JSON.stringify(testbed.kernel.objects()).includes('192.168.1.0'));
+  await testbed.peers.close();
+  testbed.open();
+  await testbed.start();
   assert.deepEqual(routes(), [], 'without a cluster they are stale');
 });
 
 test('a peer whose objects the kernel rejects does not block another peer', async () => {
-  await testbed.networks.setClusterPeers([]);
-  kernel.failAtStep(2);
-  await testbed.networks.setClusterPeers([host(1), host(2)]);
+  await testbed.peers.setClusterPeers([]);
+  testbed.kernel.failAtStep(2);
+  await testbed.peers.setClusterPeers([host(1), host(2)]);
   assert.equal(routes().length, 2, 'the retry applies them one by one');
 });
 
 test('of sixty new peers, one that the kernel always rejects does not block the others', async () => {
   const hosts = Array.from({ length: 60 }, (_, index) => host(index + 1));
-  await testbed.networks.setClusterPeers([]);
+  await testbed.peers.setClusterPeers([]);
+  const { kernel } = testbed;
   const apply = kernel.apply.bind(kernel);
   kernel.apply = (plan, options) =>
     JSON.stringify(plan).includes('"192.168.40.0/24"') ? Promise.reject(new Error('no')) : apply(plan, options);
-  await testbed.networks.setClusterPeers(hosts);
+  await testbed.peers.setClusterPeers(hosts);
   const expected = hosts.flatMap(({ subnets }) => subnets).filter((subnet) => subnet !== '192.168.40.0/24');
   assert.deepEqual(routes().toSorted(), expected.toSorted());
 });

@@ -3,139 +3,133 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
-import { FakeKernel } from '@netyard/testkit';
-import { Testbed } from './testbed.ts';
+import { Testbed, uplink } from './testbed.ts';
 
-const uplink = { kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' } as const;
 const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24', '10.12.0.0/16'] };
 
-let kernel: FakeKernel;
 let testbed: Testbed;
 
 beforeEach(async () => {
-  kernel = new FakeKernel();
-  kernel.appear(uplink);
-  testbed = new Testbed({ kernel });
-  await testbed.networks.start([]);
+  testbed = new Testbed();
+  await testbed.start();
 });
-afterEach(() => testbed.close());
+afterEach(() => testbed.peers.close());
 
 const refuses = (code: string, message: RegExp) => (error: unknown) =>
   isNetyardError(error) && error.code === code && message.test(error.message);
 
-const routes = (): string[] => kernel.objects().flatMap((object) => (object.kind === 'route' ? [object.to] : []));
+const routes = (): string[] => testbed.routes();
 
 test('a peer is added, listed, explained and removed without a trace', async () => {
-  const before = kernel.objects();
-  const planned = await testbed.networks.planAddPeer(server2);
+  const before = testbed.kernel.objects();
+  const planned = await testbed.peers.planAdd(server2);
   assert.equal(planned.length, 14);
-  assert.deepEqual(kernel.objects(), before);
-  const state = await testbed.networks.addPeer(server2);
+  assert.deepEqual(testbed.kernel.objects(), before);
+  const state = await testbed.peers.add(server2);
   assert.deepEqual(state.problems, []);
   assert.ok(state.open && state.routes.every(({ present }) => present));
-  assert.deepEqual(await testbed.networks.peers(), [state]);
+  assert.deepEqual(await testbed.peers.states(), [state]);
   assert.deepEqual(
-    testbed.networks.explain('server2').objects.map(({ kind }) => kind),
+    testbed.peers.explain('server2').objects.map(({ kind }) => kind),
     ['vxlan', 'sysctl', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
   );
-  assert.equal((await testbed.networks.planRemovePeer('server2')).length, 12, 'sysctls go with their link');
-  const { nodes, edges } = testbed.networks.topology();
-  assert.equal(nodes.find(({ kind }) => kind === 'peer')?.detail['path'], 'route');
-  const edge = { from: 'peer server2', to: 'host', address: '172.16.2.102', link: 'eth0' };
-  assert.deepEqual(edges.at(-1), edge);
-  await testbed.networks.removePeer('server2');
-  assert.deepEqual(kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
-  assert.deepEqual(kernel.objects(), before);
+  assert.equal((await testbed.peers.planRemove('server2')).length, 12, 'sysctls go with their link');
+  await testbed.peers.remove('server2');
+  assert.deepEqual(testbed.kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
+  assert.deepEqual(testbed.kernel.objects(), before);
   assert.deepEqual(testbed.store.peers(), []);
-  await assert.rejects(testbed.networks.peer('server2'), refuses('not-found', /^peer server2 not found$/));
-  await assert.rejects(testbed.networks.removePeer('server2'), refuses('not-found', /^peer server2 not found$/));
+  await assert.rejects(testbed.peers.state('server2'), refuses('not-found', /^peer server2 not found$/));
+  await assert.rejects(testbed.peers.remove('server2'), refuses('not-found', /^peer server2 not found$/));
 });
 
 test('packet counters are sampled periodically, so that lastSeen survives a reset of the counters', async (t) => {
-  await testbed.networks.close();
+  await testbed.peers.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
-  await testbed.open().start([]);
-  assert.equal((await testbed.networks.addPeer(server2)).lastSeen, undefined);
-  kernel.counted.set('peer_packets_in_24 192.168.12.0', { packets: 3n, bytes: 252n });
+  testbed.open();
+  await testbed.start();
+  assert.equal((await testbed.peers.add(server2)).lastSeen, undefined);
+  testbed.kernel.counted.set('peer_packets_in_24 192.168.12.0', { packets: 3n, bytes: 252n });
   t.mock.timers.tick(15_000);
   await setImmediate();
-  kernel.counted.clear(); // as if the rules were recreated before the next request
-  const { packets, lastSeen } = await testbed.networks.peer('server2');
+  testbed.kernel.counted.clear(); // as if the rules were recreated before the next request
+  const { packets, lastSeen } = await testbed.peers.state('server2');
   assert.deepEqual([packets.in, lastSeen], [0n, 1_700_000_000_000_000_000n]);
 });
 
 test('a rejected peer and a failure at any step leave nothing', async () => {
-  const before = kernel.objects();
+  const before = testbed.kernel.objects();
   for (let step = 1; step <= 14; step += 1) {
-    kernel.failAtStep(step);
-    await assert.rejects(testbed.networks.addPeer(server2), /EIO/);
-    assert.deepEqual(kernel.objects(), before);
+    testbed.kernel.failAtStep(step);
+    await assert.rejects(testbed.peers.add(server2), /EIO/);
+    assert.deepEqual(testbed.kernel.objects(), before);
     assert.deepEqual(testbed.store.peers(), []);
   }
-  await testbed.networks.addPeer(server2);
-  const full = kernel.objects();
+  await testbed.peers.add(server2);
+  const full = testbed.kernel.objects();
   const other = { name: 'server3', address: '172.16.2.103', subnets: ['192.168.13.0/24'] };
-  await assert.rejects(testbed.networks.addPeer(server2), refuses('conflict', /exists already/));
+  await assert.rejects(testbed.peers.add(server2), refuses('conflict', /exists already/));
   await assert.rejects(
-    testbed.networks.addPeer({ ...other, subnets: ['172.17.0.0/24'] }),
+    testbed.peers.add({ ...other, subnets: ['172.17.0.0/24'] }),
     refuses('conflict', /our own network/),
   );
+  await assert.rejects(testbed.peers.add({ ...other, address: '172.16.2.101' }), refuses('invalid', /of this host/));
   await assert.rejects(
-    testbed.networks.addPeer({ ...other, address: '172.16.2.101' }),
-    refuses('invalid', /of this host/),
-  );
-  await assert.rejects(
-    testbed.networks.addPeer({ ...other, address: '9.9.9.9' }),
+    testbed.peers.add({ ...other, address: '9.9.9.9' }),
     refuses('invalid', /on no link of this host, and no route leads to it/),
   );
-  assert.deepEqual(kernel.objects(), full);
+  assert.deepEqual(testbed.kernel.objects(), full);
 });
 
 test('a restarted daemon restores its peers and deletes those that are no longer configured', async () => {
-  await testbed.networks.addPeer(server2);
-  const expected = kernel.objects();
-  await testbed.networks.close();
-  kernel.vanish({ kind: 'route', to: '10.12.0.0/16' });
-  await testbed.open().start([]);
-  assert.deepEqual(new Set(kernel.objects()), new Set(expected));
-  await testbed.networks.close();
+  await testbed.peers.add(server2);
+  const expected = testbed.kernel.objects();
+  await testbed.peers.close();
+  testbed.kernel.vanish({ kind: 'route', to: '10.12.0.0/16' });
+  testbed.open();
+  await testbed.start();
+  assert.deepEqual(new Set(testbed.kernel.objects()), new Set(expected));
+  await testbed.peers.close();
   testbed.store.deletePeer('server2');
-  await testbed.open().start([]);
+  testbed.open();
+  await testbed.start();
   assert.deepEqual(routes(), []);
-  assert.ok(!kernel.objects().some((object) => object.kind === 'nft-element' && object.set.startsWith('peer_paths')));
+  assert.ok(
+    !testbed.kernel.objects().some((object) => object.kind === 'nft-element' && object.set.startsWith('peer_paths')),
+  );
 });
 
 test('peers of the configuration are added at start and cannot be removed', async () => {
-  await testbed.networks.close();
-  const networks = testbed.open({ peers: [server2] });
-  await networks.start([]);
+  await testbed.peers.close();
+  const peers = testbed.open({ configured: [server2] });
+  await testbed.start();
   assert.deepEqual(routes(), server2.subnets);
-  assert.equal((await networks.peer('server2')).origin, 'config');
-  await assert.rejects(networks.removePeer('server2'), refuses('conflict', /configuration/));
-  await networks.close();
-  assert.throws(() => testbed.open({ peers: [server2, server2] }), refuses('conflict', /exists already/));
-  await testbed.open().start([]);
+  assert.equal((await peers.state('server2')).origin, 'config');
+  await assert.rejects(peers.remove('server2'), refuses('conflict', /configuration/));
+  await peers.close();
+  assert.throws(() => testbed.open({ configured: [server2, server2] }), refuses('conflict', /exists already/));
+  testbed.open();
+  await testbed.start();
   assert.deepEqual(routes(), []);
 });
 
 test('an uplink that is missing at start is reported, and the peer has no objects', async () => {
-  await testbed.networks.addPeer(server2);
-  await testbed.networks.close();
-  kernel.vanish(uplink);
-  const networks = testbed.open();
-  await networks.start([]);
-  const state = await networks.peer('server2');
+  await testbed.peers.add(server2);
+  await testbed.peers.close();
+  testbed.kernel.vanish(uplink);
+  const peers = testbed.open();
+  await testbed.start();
+  const state = await peers.state('server2');
   assert.match(state.problems[0] ?? '', /172\.16\.2\.102 is on no link of this host/);
   assert.deepEqual(routes(), []);
-  assert.throws(() => networks.explain('server2'), refuses('conflict', /has no path/));
+  assert.throws(() => peers.explain('server2'), refuses('conflict', /has no path/));
 });
 
-test('cleanup deletes peer routes without stored state', async () => {
-  await testbed.networks.addPeer(server2);
-  await testbed.networks.close();
-  testbed.store.deletePeer('server2');
-  kernel.appear({ kind: 'route', to: '10.99.0.0/16', via: '172.16.2.9', link: 'eth0' });
-  const removed = await testbed.open().cleanup({ dryRun: false });
-  assert.ok(removed.includes('route 192.168.12.0/24'));
-  assert.deepEqual(routes(), ['10.99.0.0/16']);
+test('a tunnel in use limits the MTU of containers until its last peer is removed', async () => {
+  testbed.kernel.appear({ kind: 'route', to: 'default', via: '172.16.0.1', link: 'eth0' });
+  await testbed.peers.add(server2);
+  assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [undefined, []], 'a route needs no limit');
+  await testbed.peers.add({ name: 'far', address: '198.51.100.2', subnets: ['10.77.0.0/16'] });
+  assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [1450, [1450]]);
+  await testbed.peers.remove('far');
+  assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [undefined, [1450, undefined]]);
 });

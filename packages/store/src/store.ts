@@ -17,14 +17,8 @@ import type {
   VolumeRecord,
   VolumeStore,
 } from '@netyard/engine';
-import type {
-  LinkRecord,
-  NetworkRecord,
-  NetworkStore,
-  PeerRecord,
-  SandboxConfig,
-  SandboxState,
-} from '@netyard/network';
+import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '@netyard/network';
+import type { PeerRecord } from '@netyard/peers';
 import { keepBackups } from './backup.ts';
 import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath, unfinishedPath } from './data-root.ts';
 import { Database, isDiskError } from './database.ts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
-import type { NetworkRecord, PeerRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { PeerRecord } from '@netyard/peers';
 import type { Store } from '../src/index.ts';
 
 /** Records are stored whole and not inspected, so a part of one is enough to distinguish them. */

@@ -1,7 +1,7 @@
 /** Translates cluster membership into Netyard's own JSON. Pure. */
 import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
-import type { PeerState } from '@netyard/network';
+import type { PeerState } from '@netyard/peers';
 import type { ClusterAdapter } from '../options.ts';
 
 export function translateCluster(cluster: ClusterAdapter): ClusterInfo {

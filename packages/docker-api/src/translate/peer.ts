@@ -1,7 +1,7 @@
 /** Translates peers to and from Netyard's own JSON. Pure. */
 import type { Peer, PeerAddRequest, PeerApi as PeerApiJson, PeerPath as PeerPathJson } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
-import type { PeerApi, PeerPath, PeerRequest, PeerState } from '@netyard/network';
+import type { PeerApi, PeerPath, PeerRequest, PeerState } from '@netyard/peers';
 
 export function translatePeer(state: PeerState): Peer {
   const { record, origin, path, routes, open, packets, lastSeen, problems } = state;

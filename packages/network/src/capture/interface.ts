@@ -1,11 +1,11 @@
 /** Resolves the target of a capture to a network namespace and an interface in it. */
 import { NetyardError } from '@netyard/core';
 import type { Kernel, ObservedLink } from '@netyard/kernel';
+import type { KnownPeers } from '@netyard/peers';
 import type { CaptureInterface, CaptureRequest } from '../capture-contract.ts';
 import type { ContainerDirectory, EndpointState, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeOf, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { ownerPrefix } from '../object-names.ts';
-import type { PeerTable } from '../peers/table.ts';
 
 /** Dependencies of the functions in this file. */
 export interface InterfaceDependencies {
@@ -14,7 +14,7 @@ export interface InterfaceDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
+  readonly peers: KnownPeers;
   mtuLimit: number | undefined;
 }
 
@@ -130,8 +130,8 @@ const unknownTarget = (target: string, cause: unknown): NetyardError =>
 
 /** For `PEER/NAME` with an unknown peer. Captures on known peers are forwarded to them and never get here. */
 function unknownPeer({ peers }: InterfaceDependencies, name: string, cause: unknown): NetyardError {
-  const refused = peers.refused.get(name);
-  if (refused) return new NetyardError('conflict', `peer ${name} is refused: ${refused.problem}`, { cause });
+  const refusal = peers.refusalOf(name);
+  if (refusal !== undefined) return new NetyardError('conflict', `peer ${name} is refused: ${refusal}`, { cause });
   return new NetyardError('not-found', `No such peer: ${name}`, {
     cause,
     hint: 'run `netyard peer ls` to list the peers; name targets on this host without a host',

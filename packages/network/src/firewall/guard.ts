@@ -13,9 +13,9 @@
  * host itself, with a reset. Pure.
  */
 import type { NftTableObject } from '@netyard/kernel';
+import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
-import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
 import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 
 export const guardName = 'netyard_guard';

@@ -10,19 +10,20 @@
  * Most packets belong to connections that were let in long ago: what tells them apart stands first in each chain, and
  * comparing four bytes of the packet stands before looking up a link's name, which costs several times as much. Pure.
  */
+import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
-import { tunnelId, tunnelLink, tunnelPort } from '../tunnel.ts';
+import { type PeerSet, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import { clearAllowed, setAllowed } from './guard.ts';
 import { clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 
-export const tableName = 'netyard';
+export { tableName } from '@netyard/core';
 
 /**
  * Sets: `bridges` our bridges; `switched_on` says that the daemon switched ip_forward on, for its next start;
  * `engine_bridges` those of other container engines; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
  * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` subnet and link of
  * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
- * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan/peer.ts:
+ * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan.ts of peers:
  * `peer_paths_24`, `peer_targets_24`, and `peer_packets_in_24`, `peer_packets_out_24` which count. `tunnel_peers` hosts
  * that may send us VXLAN packets of our number; `peers` subnets on any link, for whoever writes them in by hand;
  * `link_holes` from . to . protocol . port where containers may not talk freely; `themselves` pairs (twice the same) of
@@ -215,13 +216,7 @@ export type NetyardSet =
   | 'gateways'
   | 'masqueraded'
   | 'peers'
-  | 'peer_paths'
-  | 'peer_targets'
-  | 'peer_paths_24'
-  | 'peer_targets_24'
-  | 'peer_packets_in_24'
-  | 'peer_packets_out_24'
-  | 'tunnel_peers'
+  | PeerSet
   | 'link_holes'
   | 'published'
   | 'published_any';

@@ -3,6 +3,7 @@
  * chains of other programs. Decides only what to compare; the reconciler compares and repairs it.
  */
 import type { Kernel, KernelEvent } from '@netyard/kernel';
+import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
@@ -10,12 +11,7 @@ import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import { bridgeOf, type Sandbox } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import { isHostLinkName, ownerPrefix } from '../object-names.ts';
-import { isPeerSet, peerOfRoute, peerOfTunnelEvent, peersOfElement } from '../peers/events.ts';
-import type { HostView } from '../peers/host-view.ts';
-import type { PeerTable } from '../peers/table.ts';
-import { peerProtocol } from '../plan/peer.ts';
 import type { LinkDeletions } from './link-deletions.ts';
-import { type ReconcileScope, uniteScopes } from './peer-reconciler.ts';
 
 /** Dependencies of the functions in this file. */
 export interface DriftTrackerDependencies {
@@ -23,9 +19,7 @@ export interface DriftTrackerDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
-  hostView: HostView | undefined;
-  tunnelIndex: number | undefined;
+  readonly peers: Pick<Peers, 'affectedBy'>;
   mtuLimit: number | undefined;
   readonly hostLinks: Map<string, string>;
   readonly linkDeletions: LinkDeletions;
@@ -124,11 +118,11 @@ export class DriftTracker {
     else if (event.type === 'address') this.#handleAddress(event);
     else if (event.type === 'route') this.#handleRoute(event);
     else if (event.type === 'netconf') this.#handleNetconf(event);
-    else if (event.type === 'neighbour' || event.type === 'fdb') this.#handleTunnel(event);
+    else if (event.type === 'neighbour' || event.type === 'fdb') this.#markPeers(event);
     else {
       this.markNetworks('all');
       this.#markContainers();
-      this.#markPeers('all');
+      this.#markPeers(event);
       this.#schedule.foreignChains();
     }
   }
@@ -153,7 +147,7 @@ export class DriftTracker {
     if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
     else if (event.action === 'new') return;
     else if (!isPeerSet(event.set)) this.markNetworks('all');
-    else for (const name of peersOfElement(this.#context.peers, event)) this.#markPeers(new Set([name]));
+    else this.#markPeers(event);
   }
 
   #handleLink(event: LinkEvent): void {
@@ -164,7 +158,7 @@ export class DriftTracker {
     const isBridge = this.#bridgeLinks().has(event.name);
     if (!isBridge) {
       if (event.action === 'new' && isEngineBridge(event.name)) this.#handleEngineBridge(event.name);
-      if (containerId === undefined && !isHostLinkName(event.name)) this.#handleUplink(event.name);
+      if (containerId === undefined && !isHostLinkName(event.name)) this.#markPeers(event);
       return;
     }
     if (event.action === 'new') this.#bridgeIndexes.add(event.index);
@@ -224,40 +218,25 @@ export class DriftTracker {
     if (forwarding === false && (linkIndex < 0 || this.#bridgeIndexes.has(linkIndex))) this.markNetworks('links');
   }
 
-  /** When an interface goes down, the kernel deletes its routes without events. */
-  #handleUplink(name: string): void {
-    this.#context.hostView = undefined;
-    const isUsed = [...this.#context.peers.values()].some(({ path }) => path?.link === name || path?.uplink === name);
-    this.#markPeers(isUsed ? 'all' : 'paths');
+  #handleAddress(event: Extract<KernelEvent, { type: 'address' }>): void {
+    const scope = this.#context.peers.affectedBy(event);
+    if (!this.#isGateway(event.prefix)) this.#addPeers(scope);
+    else if (event.action === 'del') this.markNetworks('links');
   }
 
-  #handleAddress({ action, prefix }: Extract<KernelEvent, { type: 'address' }>): void {
-    this.#context.hostView = undefined;
-    if (!this.#isGateway(prefix)) this.#markPeers('all');
-    else if (action === 'del') this.markNetworks('links');
-  }
-
-  #handleRoute({ action, to, table, protocol }: Extract<KernelEvent, { type: 'route' }>): void {
+  #handleRoute(event: Extract<KernelEvent, { type: 'route' }>): void {
+    const { action, to, table, protocol } = event;
     if (table !== undefined && table !== mainTable) return;
     if (action === 'del' && protocol === kernelProtocol && this.#isSubnet(to)) this.markNetworks('links');
-    if (protocol !== peerProtocol) {
-      this.#context.hostView = undefined;
-      this.#markPeers('paths');
-      return;
-    }
-    const name = action === 'del' ? peerOfRoute(this.#context.peers, to) : undefined;
-    if (name !== undefined) this.#markPeers(new Set([name]));
+    this.#markPeers(event);
   }
 
-  #handleTunnel(event: Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>): void {
-    if (event.linkIndex !== this.#context.tunnelIndex) return;
-    const name = peerOfTunnelEvent(this.#context.peers, event);
-    if (name !== undefined) this.#markPeers(new Set([name]));
+  #markPeers(event: KernelEvent): void {
+    this.#addPeers(this.#context.peers.affectedBy(event));
   }
 
-  #markPeers(scope: ReconcileScope): void {
-    const { peers } = this.#context;
-    if (peers.size === 0 && peers.refused.size === 0) return;
+  #addPeers(scope: ReconcileScope | undefined): void {
+    if (scope === undefined) return;
     this.#peers = uniteScopes(this.#peers, scope);
     this.#schedule.repair();
   }

@@ -2,15 +2,13 @@
 
 import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
+import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { AddressPool } from '../ipam/pool.ts';
 import { networkOf, plannerOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
 import { planHost } from '../plan/host.ts';
-import { planPeer } from '../plan/peer.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { planTunnel, type Tunnel } from '../tunnel.ts';
 import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
 import {
   allocateAttached,
@@ -40,8 +38,7 @@ export interface ExplainDependencies
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
-  tunnel: Tunnel | undefined;
+  readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain'>;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly pools: Map<string, AddressPool>;
@@ -53,8 +50,7 @@ export interface ExplainDependencies
 export function explain(context: ExplainDependencies, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
-  const peer = context.peers.get(ref);
-  if (peer) return explainPeer(context, peer);
+  if (context.peers.get(ref)) return context.peers.explain(ref);
   const record = findNetwork(context, ref);
   return { owner: `network ${record.name}`, objects: withForeignRules(context, planNetworks(context, [record.id])) };
 }
@@ -65,19 +61,10 @@ function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
     return networkOf(context, ref);
   } catch (error) {
     if (!isNetyardError(error, 'not-found')) throw error;
-    const refused = context.peers.refused.get(ref);
-    if (refused) throw new NetyardError('conflict', `peer ${ref} is refused: ${refused.problem}`);
+    const refusal = context.peers.refusalOf(ref);
+    if (refusal !== undefined) throw new NetyardError('conflict', `peer ${ref} is refused: ${refusal}`);
     throw new NetyardError('not-found', `No such container, network or peer: ${ref}`);
   }
-}
-
-/** A peer's routes, and the tunnel if the peer may use it. They depend on the default bridge and the table, see `explain bridge`. */
-function explainPeer(context: ExplainDependencies, { record, path, problem }: Peer): KernelPlan {
-  const { name, address, subnets } = record;
-  if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'not determined yet'}`);
-  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; depends on the network bridge`;
-  const tunnel = record.via !== 'route' && context.tunnel ? planTunnel(context.tunnel, context.facts) : [];
-  return { owner, objects: [...tunnel, ...planPeer(record, path)] };
 }
 
 /** Adds the accept rules for bridges in chains of other programs. */

@@ -17,11 +17,11 @@ import {
   type Transport,
 } from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
+import type { KnownPeers } from '@netyard/peers';
 import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { asksToPublish } from '../names/published-name.ts';
 import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts';
-import type { PeerTable } from '../peers/table.ts';
 import { linkEndpoint, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
@@ -30,7 +30,7 @@ export interface NameServiceDependencies extends SandboxPlanDependencies, Shared
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
+  readonly peers: KnownPeers;
 }
 
 /** Limit for pending queries to upstream name servers, over all containers; each holds a socket. */

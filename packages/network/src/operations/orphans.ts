@@ -2,33 +2,26 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel, KernelObject, NftRuleObject } from '@netyard/kernel';
+import type { Peers } from '@netyard/peers';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
 import type { Sandbox } from '../lookup.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
-import type { PeerTable } from '../peers/table.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { type ExplainDependencies, planNetworks } from './explain.ts';
 import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
 import type { LinkDeletions } from './link-deletions.ts';
-import { findPeerObjects, type PeerObjectsDependencies, planPeers } from './peer-objects.ts';
 import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { listElements } from './table-elements.ts';
-import { planTunnelOf, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
-export interface OrphansDependencies
-  extends ExplainDependencies,
-    ForeignRulesDependencies,
-    PeerObjectsDependencies,
-    SandboxPlanDependencies,
-    TunnelDependencies {
+export interface OrphansDependencies extends ExplainDependencies, ForeignRulesDependencies, SandboxPlanDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
+  readonly peers: Peers;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly linkDeletions: LinkDeletions;
   ownDeletion(): void;
@@ -45,7 +38,7 @@ export async function findOrphans(
     ...orphanNamespaces(context),
     ...(await orphanTables(context)),
     ...(await orphanLinks(context, options.keepDesired)),
-    ...(options.keepDesired && context.peers.awaitsCluster ? [] : await findPeerObjects(context)),
+    ...(options.keepDesired && context.peers.awaitsCluster ? [] : await context.peers.findObjects()),
     ...(options.keepDesired ? await orphanElements(context) : []),
     ...findStaleRules(await readForeignChains(context), options.keepDesired ? context.foreign.rules : []),
   ];
@@ -61,12 +54,7 @@ function planEverything(context: OrphansDependencies): KernelObject[] {
   const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
     state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
   );
-  return [
-    ...planNetworks(context, [...context.networks.keys()]),
-    ...sandboxes,
-    ...planTunnelOf(context),
-    ...planPeers(context),
-  ];
+  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes, ...context.peers.plan()];
 }
 
 function identify(object: KernelObject): string {

@@ -5,11 +5,11 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { Peers } from '@netyard/peers';
 import type { NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { endpointSets } from '../firewall/table.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
-import type { PeerTable } from '../peers/table.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { describe } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
@@ -17,7 +17,6 @@ import { type ExplainDependencies, planNetworks } from './explain.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { findEngineBridges, type HostDependencies } from './host.ts';
 import { findForeignElements, type OrphansDependencies } from './orphans.ts';
-import { type PeerReconcilerDependencies, reconcilePeers } from './peer-reconciler.ts';
 import { flushUntranslatedConntrack, type PortsDependencies } from './ports.ts';
 import { RepairPace } from './repair-pace.ts';
 import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
@@ -30,7 +29,6 @@ export interface ReconcilerDependencies
     ExplainDependencies,
     ForeignRulesDependencies,
     HostDependencies,
-    PeerReconcilerDependencies,
     OrphansDependencies,
     PortsDependencies,
     RepairSandboxDependencies,
@@ -40,7 +38,7 @@ export interface ReconcilerDependencies
   readonly logger: Logger;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
+  readonly peers: Peers;
   mtuLimit: number | undefined;
   readonly queue: KeyedQueue;
   facts: HostFacts;
@@ -159,7 +157,7 @@ export class Reconciler {
     if (networks !== undefined) await this.#attempt('the networks', () => this.#reconcileNetworks(networks));
     const scope = this.#drift.takePeers();
     if (scope !== undefined)
-      await this.#attempt('the peers', async () => this.#reportRepair(await reconcilePeers(this.#context, scope)));
+      await this.#attempt('the peers', async () => this.#reportRepair(await this.#context.peers.reconcile(scope)));
     for (const id of containers) {
       await this.#attempt(`container ${id}`, () =>
         this.#context.queue.run(id, async () => {

@@ -6,19 +6,11 @@
 
 import { isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { isValidRemoteName } from '@netyard/dns';
-import type {
-  LinkRecord,
-  NetworkStore,
-  PeerApi,
-  PeerApis,
-  PeerContainers,
-  RemoteName,
-  RemoteTarget,
-} from '../contract.ts';
+import type { KnownPeers, PeerApi } from '@netyard/peers';
+import type { LinkRecord, NetworkStore, PeerApis, PeerContainers, RemoteName, RemoteTarget } from '../contract.ts';
 import { ownNames, updateRemoteLine } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
 import type { Sandbox } from '../lookup.ts';
-import type { PeerTable } from '../peers/table.ts';
 import { editHosts, type LinkHostsFilesDependencies } from './link-hosts-files.ts';
 import type { NameService } from './name-service.ts';
 import { hostnameOf, linkEndpoint, linkEntries, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -28,7 +20,7 @@ export interface RemoteLinksDependencies extends LinkHostsFilesDependencies, San
   readonly store: NetworkStore;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly peers: PeerTable;
+  readonly peers: KnownPeers;
   readonly links: LinkIndex;
   readonly queue: KeyedQueue;
 }

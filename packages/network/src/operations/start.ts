@@ -5,6 +5,7 @@
 
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
+import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
 import { planNetworkElements } from '../firewall/network.ts';
@@ -20,25 +21,21 @@ import { checkBridgeFits, chooseMtu, type HostDependencies, readHost } from './h
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { loadLeases, type NetworksDependencies } from './networks.ts';
 import { findOrphans, type OrphansDependencies } from './orphans.ts';
-import { type PeerReconcilerDependencies, reconcilePeers } from './peer-reconciler.ts';
 import { type RegisterDependencies, unregister } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
 import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
-import { adoptTunnel, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
 export interface StartDependencies
   extends ExplainDependencies,
     ForeignRulesDependencies,
     HostDependencies,
-    PeerReconcilerDependencies,
     NetworksDependencies,
     OrphansDependencies,
     LinkHostsFilesDependencies,
     RegisterDependencies,
     ReleaseDependencies,
-    RepairSandboxDependencies,
-    TunnelDependencies {
+    RepairSandboxDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
@@ -50,6 +47,7 @@ export interface StartDependencies
   readonly ports: PortTable;
   readonly hostLinks: Map<string, string>;
   readonly namespaces: NamespaceRepairs;
+  readonly peers: Peers;
 }
 
 export async function start(
@@ -60,10 +58,10 @@ export async function start(
   const alive = new Set(running);
   await reconcileDefaultBridge(context, alive);
   await readHost(context); // after the bridge's record is updated: the facts depend on it
-  await adoptTunnel(context);
+  await context.peers.adopt();
   const objects = planNetworks(context, [...context.networks.keys()]);
   await context.kernel.apply({ owner: 'networks', objects });
-  await reconcilePeers(context, 'all');
+  await context.peers.reconcile('all');
   await reconcileForeignChains(context);
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);

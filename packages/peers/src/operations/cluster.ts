@@ -5,10 +5,10 @@
 
 import { type Clock, isNetyardError, type KeyedQueue, type Logger } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { NetworkEvent, NetworkRecord, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
-import { checkPlacement, type HostView } from '../peers/host-view.ts';
-import { checkPeerRequest } from '../peers/parse.ts';
-import type { Peer, PeerTable, RefusedRecord } from '../peers/table.ts';
+import type { OwnHost, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
+import { checkPlacement, type HostView } from '../host-view.ts';
+import { checkPeerRequest } from '../parse.ts';
+import type { Peer, PeerTable, RefusedRecord } from '../table.ts';
 import {
   applyPeers,
   flushPeerConntrack,
@@ -17,24 +17,23 @@ import {
   planOf,
   removePeerObjects,
   removePeerOrphans,
-} from './peer-objects.ts';
-import { type PeerPathsDependencies, updatePath, viewHost } from './peer-paths.ts';
+} from './objects.ts';
+import { type PeerPathsDependencies, updatePath, viewHost } from './paths.ts';
 import { reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ClusterPeersDependencies extends PeerObjectsDependencies, PeerPathsDependencies, TunnelDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly networks: Map<string, NetworkRecord>;
+  readonly host: OwnHost;
   readonly peers: PeerTable;
   readonly queue: KeyedQueue;
-  emit(event: Omit<NetworkEvent, 'type'>): void;
 }
 
 /** Limit for a plan of several peers; a single peer with more objects gets a plan of its own. */
 const objectsInOnePlan = 100;
 
-/** See `Networks.setClusterPeers`. */
+/** See `Peers.setClusterPeers`. */
 export async function setClusterPeers(
   context: ClusterPeersDependencies,
   requests: readonly PeerRequest[],
@@ -130,13 +129,10 @@ function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
 
 /** Reports each rejection once per reason. */
 function reportRefusals(context: ClusterPeersDependencies, former: ReadonlyMap<string, RefusedRecord>): void {
-  const bridge = [...context.networks.values()].find((record) => record.driver === 'bridge');
   for (const [name, { record, problem }] of context.peers.refused) {
     if (former.get(name)?.problem === problem) continue;
     const { address, subnets } = record;
     context.logger.warn('a host of the cluster is refused', { peer: name, address, subnets, problem });
-    if (!bridge) continue;
-    const { id: networkId, name: networkName, driver } = bridge;
-    context.emit({ action: 'refuse', networkId, networkName, driver, detail: `peer ${name}: ${problem}` });
+    context.host.refused(name, problem);
   }
 }

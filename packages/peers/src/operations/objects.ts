@@ -1,19 +1,19 @@
 /** Creates, deletes and finds the kernel objects of peers. */
 
 import { type Logger, messageOf } from '@netyard/core';
-import { identityOf, type Kernel, type KernelObject, type KernelOperation } from '@netyard/kernel';
-import { tableName } from '../firewall/table.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
-import { isPeerComment, peerProtocol, peerSets, planPeer } from '../plan/peer.ts';
+import { identityOf, type Kernel, type KernelObject, type KernelOperation, listElementsIfAny } from '@netyard/kernel';
+import type { OwnHost } from '../contract.ts';
+import { peerProtocol, planPeer } from '../plan.ts';
+import { isPeerComment, peerSets, peerTable } from '../sets.ts';
+import type { Peer, PeerTable } from '../table.ts';
 import { tunnelLink } from '../tunnel.ts';
-import { listElements } from './table-elements.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeerObjectsDependencies {
   readonly kernel: Kernel;
   readonly logger: Logger;
   readonly peers: PeerTable;
-  ownDeletion(): void;
+  readonly host: OwnHost;
 }
 
 /** Queue key that serializes all operations on peers. */
@@ -81,7 +81,7 @@ async function removeObjects(
   objects: readonly KernelObject[],
 ): Promise<KernelOperation[]> {
   if (objects.length === 0) return [];
-  context.ownDeletion();
+  context.host.ownDeletion();
   return (await context.kernel.remove({ owner: 'peers', objects })).operations;
 }
 
@@ -115,9 +115,9 @@ export async function findPeerObjects(context: PeerObjectsDependencies): Promise
   );
   const elements = await Promise.all(
     peerSets.map(async (set) =>
-      (await listElements(context.kernel, set))
+      (await listElementsIfAny(context.kernel, { ...peerTable, set }))
         .filter(({ comment }) => isPeerComment(comment))
-        .map(({ key }) => ({ kind: 'nft-element', family: 'ip', table: tableName, set, key }) as const),
+        .map(({ key }) => ({ kind: 'nft-element', ...peerTable, set, key }) as const),
     ),
   );
   const entries = await context.kernel.listFdb(tunnelLink);

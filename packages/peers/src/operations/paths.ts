@@ -5,34 +5,32 @@
 
 import { isNetyardError, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
-import type { NetworkRecord, NetworkSettings } from '../contract.ts';
-import { bridgeOf } from '../lookup.ts';
-import { checkPlacement, type HostView } from '../peers/host-view.ts';
-import { findPath } from '../peers/path.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
-import { peerProtocol } from '../plan/peer.ts';
+import type { OwnHost } from '../contract.ts';
+import { checkPlacement, type HostView } from '../host-view.ts';
+import { findPath } from '../path.ts';
+import { peerProtocol } from '../plan.ts';
+import type { Peer, PeerTable } from '../table.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeerPathsDependencies {
   readonly kernel: Kernel;
-  readonly settings: NetworkSettings;
   readonly logger: Logger;
-  readonly networks: Map<string, NetworkRecord>;
+  readonly host: OwnHost;
   readonly peers: PeerTable;
+  /** Cached dump of the host's interfaces, addresses and routes; dropped when they may have changed. */
   hostView: HostView | undefined;
-  mtuLimit: number | undefined;
 }
 
 /** With `fresh`, the cache is ignored. */
 export async function viewHost(context: PeerPathsDependencies, options: { fresh: boolean }): Promise<HostView> {
   const known = context.hostView;
   if (known !== undefined && !options.fresh) return known;
-  const { kernel, networks } = context;
+  const { kernel, host } = context;
   const view: HostView = {
     links: await kernel.listLinks(),
     addresses: await kernel.listAddresses(),
     routes: (await kernel.listRoutes()).filter(({ protocol }) => protocol !== peerProtocol),
-    bridges: [...networks.keys()].flatMap((id) => bridgeOf(context, id) ?? []),
+    bridges: host.networks(),
   };
   context.hostView = view;
   return view;

@@ -2,10 +2,11 @@
 
 import type { KeyedQueue } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { Peer, PeerTable } from '../peers/table.ts';
-import { admitRefused, type ClusterPeersDependencies } from './cluster-peers.ts';
-import { applyPeers, type PeerObjectsDependencies, peersQueue, removePeerOrphans } from './peer-objects.ts';
-import { type PeerPathsDependencies, updatePath, viewHost } from './peer-paths.ts';
+import type { ReconcileScope } from '../contract.ts';
+import type { Peer, PeerTable } from '../table.ts';
+import { admitRefused, type ClusterPeersDependencies } from './cluster.ts';
+import { applyPeers, type PeerObjectsDependencies, peersQueue, removePeerOrphans } from './objects.ts';
+import { type PeerPathsDependencies, updatePath, viewHost } from './paths.ts';
 import { reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
@@ -17,12 +18,6 @@ export interface PeerReconcilerDependencies
   readonly peers: PeerTable;
   readonly queue: KeyedQueue;
 }
-
-/**
- * `all`: compare every object. `paths`: a route or address of the host changed, so reconcile only peers whose path
- * changed. A set of names: reconcile these peers.
- */
-export type ReconcileScope = 'all' | 'paths' | ReadonlySet<string>;
 
 /** The union of two scopes; `paths` together with names is `all`. */
 export function uniteScopes(a: ReconcileScope | undefined, b: ReconcileScope): ReconcileScope {

@@ -5,13 +5,13 @@
 
 import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelOperation } from '@netyard/kernel';
-import type { NetworkStore, PeerRequest, PeerState } from '../contract.ts';
-import { checkPlacement } from '../peers/host-view.ts';
-import { checkPeerRequest } from '../peers/parse.ts';
-import { findPath } from '../peers/path.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
+import type { PeerRequest, PeerState, PeerStore } from '../contract.ts';
+import { checkPlacement } from '../host-view.ts';
+import { checkPeerRequest } from '../parse.ts';
+import { findPath } from '../path.ts';
+import type { Peer, PeerTable } from '../table.ts';
 import type { Tunnel } from '../tunnel.ts';
-import { admitRefused, type ClusterPeersDependencies } from './cluster-peers.ts';
+import { admitRefused, type ClusterPeersDependencies } from './cluster.ts';
 import {
   applyTogether,
   flushPeerConntrack,
@@ -19,9 +19,9 @@ import {
   peersQueue,
   planOf,
   removePeerObjects,
-} from './peer-objects.ts';
-import { type PeerPathsDependencies, viewHost } from './peer-paths.ts';
-import { type PeerStatesDependencies, stateOf } from './peer-states.ts';
+} from './objects.ts';
+import { type PeerPathsDependencies, viewHost } from './paths.ts';
+import { type PeerStatesDependencies, stateOf } from './states.ts';
 import { chooseTunnel, planTunnelOf, reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
@@ -32,7 +32,7 @@ export interface PeersDependencies
     PeerStatesDependencies,
     TunnelDependencies {
   readonly kernel: Kernel;
-  readonly store: NetworkStore;
+  readonly store: PeerStore;
   readonly clock: Clock;
   readonly peers: PeerTable;
   tunnel: Tunnel | undefined;

@@ -1,10 +1,10 @@
 /** Reports the states of peers: desired objects compared with those found in the kernel. */
 import type { Kernel, KernelObject, Observation } from '@netyard/kernel';
 import type { PeerState } from '../contract.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
+import type { Peer, PeerTable } from '../table.ts';
 import type { Tunnel } from '../tunnel.ts';
-import { planOf } from './peer-objects.ts';
-import { noTraffic, type PeerTrafficDependencies, sampleTraffic, type Traffic } from './peer-traffic.ts';
+import { planOf } from './objects.ts';
+import { noTraffic, type PeerTrafficDependencies, sampleTraffic, type Traffic } from './traffic.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeerStatesDependencies extends PeerTrafficDependencies {

@@ -5,11 +5,9 @@
  */
 
 import { type Clock, type Logger, messageOf } from '@netyard/core';
-import type { Kernel, ObservedElement } from '@netyard/kernel';
-import type { NetyardSet } from '../firewall/table.ts';
-import type { PeerTable } from '../peers/table.ts';
-import { countingIn, countingOut, isPeerComment, nameOfComment } from '../plan/peer.ts';
-import { listElements } from './table-elements.ts';
+import { type Kernel, listElementsIfAny, type ObservedElement } from '@netyard/kernel';
+import { countingIn, countingOut, isPeerComment, nameOfComment, type PeerSet, peerTable } from '../sets.ts';
+import type { PeerTable } from '../table.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeerTrafficDependencies {
@@ -54,10 +52,10 @@ export async function sampleTraffic(context: PeerTrafficDependencies): Promise<R
   return traffic;
 }
 
-async function sumUp(context: PeerTrafficDependencies, sets: readonly NetyardSet[]): Promise<Map<string, bigint>> {
+async function sumUp(context: PeerTrafficDependencies, sets: readonly PeerSet[]): Promise<Map<string, bigint>> {
   const sums = new Map<string, bigint>();
   const elements: ObservedElement[] = [];
-  for (const set of sets) elements.push(...(await listElements(context.kernel, set)));
+  for (const set of sets) elements.push(...(await listElementsIfAny(context.kernel, { ...peerTable, set })));
   for (const { comment, packets = 0n } of elements) {
     if (comment === undefined || !isPeerComment(comment)) continue;
     const name = nameOfComment(comment);

@@ -3,28 +3,23 @@
  * of this host and an MTU that fits the uplink. The MTU of container interfaces is limited to that of the tunnel.
  */
 
-import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
-import type { NetworkRecord, NetworkSettings } from '../contract.ts';
-import type { Sandbox } from '../lookup.ts';
-import type { Peer, PeerTable } from '../peers/table.ts';
-import { planInterfaces } from '../plan/sandbox.ts';
+import type { OwnHost } from '../contract.ts';
+import type { Peer, PeerTable } from '../table.ts';
 import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
-import { type ExplainDependencies, planNetworks } from './explain.ts';
-import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
 /** Dependencies of the functions in this file. */
-export interface TunnelDependencies extends ExplainDependencies, SandboxPlanDependencies {
+export interface TunnelDependencies {
   readonly kernel: Kernel;
-  readonly settings: NetworkSettings;
   readonly logger: Logger;
-  readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
   readonly peers: PeerTable;
+  readonly host: OwnHost;
+  /** The tunnel as last applied; tunnelIndex is the ifindex of its interface. */
   tunnel: Tunnel | undefined;
   tunnelIndex: number | undefined;
+  /** See `Peers.mtuLimit`. */
   mtuLimit: number | undefined;
-  readonly queue: KeyedQueue;
 }
 
 /**
@@ -84,14 +79,15 @@ export async function adoptTunnel(context: TunnelDependencies): Promise<void> {
   const tunnel = links.find(({ name, kind }) => name === tunnelLink && kind === 'vxlan');
   if (!tunnel) return;
   context.tunnelIndex = tunnel.index;
-  const bridge = links.find(({ name }) => name === context.settings.bridgeName);
+  const bridges = context.host.networks().map(({ link }) => link);
+  const isLimited = links.some(({ name, mtu }) => bridges.includes(name) && mtu === tunnel.mtu);
   const isExpected = context.peers.size > 0 || context.peers.awaitsCluster;
-  if (isExpected && bridge?.mtu === tunnel.mtu) context.mtuLimit = tunnel.mtu;
+  if (isExpected && isLimited) context.mtuLimit = tunnel.mtu;
 }
 
 /** The desired objects of the tunnel. */
-export const planTunnelOf = ({ tunnel, facts }: Pick<TunnelDependencies, 'tunnel' | 'facts'>): KernelObject[] =>
-  tunnel ? planTunnel(tunnel, facts) : [];
+export const planTunnelOf = ({ tunnel, host }: Pick<TunnelDependencies, 'tunnel' | 'host'>): KernelObject[] =>
+  tunnel ? planTunnel(tunnel, { ipv6: host.hasIpv6() }) : [];
 
 async function findIndex({ kernel }: TunnelDependencies): Promise<number | undefined> {
   return (await kernel.listLinks()).find(({ name }) => name === tunnelLink)?.index;
@@ -113,24 +109,5 @@ async function updateMtu(context: TunnelDependencies): Promise<KernelOperation[]
   if (limit === context.mtuLimit || isUnknown) return [];
   context.mtuLimit = limit;
   context.logger.info('the MTU of containers changes', { limit: limit ?? 'none' });
-  const bridges = planNetworks(context, [...context.networks.keys()]).filter(({ kind }) => kind === 'bridge');
-  const { operations } = await context.kernel.apply({ owner: 'networks', objects: bridges });
-  for (const containerId of [...context.sandboxes.keys()])
-    await context.queue.run(containerId, () => reconcileContainer(context, containerId));
-  return operations;
-}
-
-async function reconcileContainer(context: TunnelDependencies, containerId: string): Promise<void> {
-  const sandbox = context.sandboxes.get(containerId);
-  if (!sandbox?.state || sandbox.state.sharedWith !== undefined) return;
-  const input = planInput(context, { config: sandbox.config, state: sandbox.state }, { files: false });
-  const objects = planInterfaces(input);
-  try {
-    await context.kernel.apply({ owner: `container ${sandbox.config.name}`, objects });
-  } catch (error) {
-    context.logger.error('the MTU of a container could not be changed', {
-      container: sandbox.config.name,
-      error: messageOf(error),
-    });
-  }
+  return await context.host.mtuChanged();
 }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
+import type { PeerRequest } from '@netyard/peers';
 import { inFreshHost } from '@netyard/testkit';
-import type { PeerRequest } from '../src/index.ts';
 import { addUplink, eventually, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 

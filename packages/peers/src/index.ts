@@ -1,0 +1,9 @@
+/** The public API of the peers package. */
+
+export { checkPeerApi } from './api.ts';
+export type * from './contract.ts';
+export { type OpenPeersOptions, openPeers } from './open.ts';
+export { uniteScopes } from './operations/reconcile.ts';
+export { parsePeerText } from './parse.ts';
+export { isPeerSet, type PeerSet } from './sets.ts';
+export { tunnelId, tunnelLink, tunnelPort } from './tunnel.ts';

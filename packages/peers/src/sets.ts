@@ -1,0 +1,29 @@
+/**
+ * The nftables sets that hold peers, in the table `ip netyard`. The table, with these sets and the rules that look them
+ * up, is created by whoever opens the package; elements are created here. Pure.
+ */
+import { tableName } from '@netyard/core';
+import type { NftElementObject } from '@netyard/kernel';
+
+/** Sets whose elements count packets from and to peers. */
+export const countingIn = ['peer_packets_in_24', 'peer_paths'] as const;
+export const countingOut = ['peer_packets_out_24', 'peer_targets'] as const;
+/** All sets whose elements belong to peers. */
+export const peerSets = ['tunnel_peers', 'peer_paths_24', 'peer_targets_24', ...countingIn, ...countingOut] as const;
+
+export type PeerSet = (typeof peerSets)[number];
+
+export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);
+
+/** The table of the sets, as requests to the kernel name it. */
+export const peerTable = { family: 'ip', table: tableName } as const;
+
+const commentPrefix = 'peer ';
+
+export const commentOf = (peer: string): string => `${commentPrefix}${peer}`;
+export const isPeerComment = (comment: string | undefined): boolean => comment?.startsWith(commentPrefix) === true;
+export const nameOfComment = (comment: string): string => comment.slice(commentPrefix.length);
+
+export const element = (set: PeerSet, key: string, comment: string): NftElementObject => ({
+  ...{ kind: 'nft-element', ...peerTable, set, key, comment },
+});
