@@ -173,6 +173,8 @@ export interface ContainerState {
   restartCount: number;
   /** Set by stop and kill, so that restart policies leave it alone. */
   stoppedByUser: boolean;
+  /** Of a container that is being created or removed: whether its anonymous volumes go with it. */
+  removesVolumes?: boolean;
   health?: { status: 'starting' | 'healthy' | 'unhealthy'; failingStreak: number; log: HealthResult[] };
 }
 
@@ -187,6 +189,8 @@ export interface HealthResult {
 export interface ResolvedMount {
   type: 'bind' | 'volume' | 'tmpfs';
   name?: string;
+  /** The request names the volume: it stays when the container is removed with its anonymous volumes. */
+  isNamed?: true;
   source: string;
   target: string;
   driver?: string;

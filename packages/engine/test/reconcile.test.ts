@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { newId } from '@netyard/core';
+import type { MountRequest } from '../src/model.ts';
 import { containerDirectory } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
 import { type Harness, openHarness, until } from './fakes/harness.ts';
@@ -76,18 +77,68 @@ test('a failed start leaves none of its preparations', async () => {
   assert.deepEqual(harness.runtime.prepared(), []);
 });
 
-test('an interrupted removal or creation is finished, volumes included', async () => {
-  const id = await harness.run({ volumes: ['/data'] });
-  const record = harness.store.records.get(id);
-  assert.ok(record);
-  harness.runtime.tasks.delete(id);
-  const removing = { ...record.state, status: 'removing', startedAt: undefined } as const;
-  harness.store.putUnfinishedContainer({ ...record, state: removing });
+/** The daemon is killed while it removes the container's files: nothing after that happens. */
+async function interruptRemoval(id: string, options: { volumes: boolean }): Promise<void> {
+  const reached = Promise.withResolvers<void>();
+  const { remove } = harness.rootfs;
+  harness.rootfs.remove = () => {
+    reached.resolve();
+    return new Promise(() => {});
+  };
+  void harness.engine.containers.remove(id, { force: false, link: false, ...options });
+  await reached.promise;
+  harness.rootfs.remove = remove;
+  await harness.restart();
+}
+
+const volumeMount = (source: string, target: string): MountRequest => ({
+  type: 'volume',
+  source,
+  target,
+  readOnly: false,
+});
+
+for (const volumes of [false, true])
+  test(`an interrupted removal ${volumes ? 'with' : 'without'} volumes is finished as requested`, async () => {
+    const { id } = await harness.engine.containers.create({
+      name: undefined,
+      config: configOf({ volumes: ['/data'] }),
+    });
+    await interruptRemoval(id, { volumes });
+    assert.equal(harness.store.records.size, 0);
+    assert.equal(harness.store.volumeRecords.size, volumes ? 0 : 1);
+    assert.equal(harness.networks.configs.size, 0);
+    assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')), []);
+  });
+
+test('an interrupted creation is rolled back with the volumes that it created, and no others', async () => {
+  const first = await harness.engine.containers.create({ name: undefined, config: configOf({ volumes: ['/data'] }) });
+  await harness.engine.containers.remove(first.id, { force: false, link: false, volumes: false });
+  const [kept = ''] = harness.store.volumeRecords.keys();
+  const { withMounted } = harness.rootfs;
+  harness.rootfs.withMounted = () => new Promise(() => {});
+  const config = configOf({ volumes: ['/data'], mounts: [volumeMount(kept, '/kept')] });
+  void harness.engine.containers.create({ name: undefined, config });
+  await until(() => harness.store.unfinished.size === 1 && harness.store.volumeRecords.size === 2);
+  harness.rootfs.withMounted = withMounted;
   await harness.restart();
   assert.equal(harness.store.records.size, 0);
-  assert.equal(harness.store.volumeRecords.size, 0);
-  assert.equal(harness.networks.configs.size, 0);
-  assert.deepEqual(readdirSync(join(harness.directory, 'rootfs')), []);
+  assert.deepEqual([...harness.store.volumeRecords.keys()], [kept]);
+});
+
+test('an anonymous volume that a later container names stays when that one is removed with its volumes', async () => {
+  const first = await harness.engine.containers.create({ name: undefined, config: configOf({ volumes: ['/data'] }) });
+  const [kept = ''] = harness.store.volumeRecords.keys();
+  const config = configOf({ mounts: [volumeMount(kept, '/kept')] });
+  const second = await harness.engine.containers.create({ name: undefined, config });
+  const inherits = configOf({ volumesFrom: [second.id] });
+  const third = await harness.engine.containers.create({ name: undefined, config: inherits });
+  const remove = (id: string, volumes: boolean) =>
+    harness.engine.containers.remove(id, { force: false, link: false, volumes });
+  await remove(first.id, false);
+  await remove(second.id, true);
+  await remove(third.id, true);
+  assert.deepEqual([...harness.store.volumeRecords.keys()], [kept]);
 });
 
 test('what an older database lists as unfinished and was finished since keeps its task, folders and volumes', async () => {

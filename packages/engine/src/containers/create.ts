@@ -205,7 +205,8 @@ function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
 
 /** Records the creation as pending: if the daemon is killed meanwhile, its next start removes what the record names. */
 function keepIntent(context: CreateDependencies, record: ContainerRecord): void {
-  context.index.putIntent({ ...record, state: { ...record.state, status: 'removing' } });
+  const state = { ...record.state, status: 'removing', removesVolumes: true } as const;
+  context.index.putIntent({ ...record, state });
 }
 
 /** Creates directories and volumes. */

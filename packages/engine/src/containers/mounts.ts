@@ -65,6 +65,7 @@ function plan(request: MountRequest): PlannedMount {
     ...common,
     type: 'volume',
     name: request.source,
+    ...(request.source === '' ? {} : { isNamed: true }),
     source: '',
     driver: 'local',
     propagation: '',

@@ -144,13 +144,12 @@ function exitOf(context: ReconcileDependencies, task: TaskInfo | undefined): Exi
   return task?.exit ?? { exitCode: 255, exitedAt: context.clock.now() }; // Docker's code for an unknown exit status
 }
 
-/** Also removes the volumes of an interrupted creation: its client never received a reply. */
+/** An interrupted creation, or a removal, which is finished as it was requested. */
 async function finishRemoval(context: ReconcileDependencies, record: ContainerRecord): Promise<void> {
   await context.runtime.delete(record.id);
   await removeTraces(context, record);
   context.index.delete(record.id);
-  const wasBeingMade = record.state.startedAt === undefined;
-  if (wasBeingMade || record.config.autoRemove) await removeAnonymousVolumes(context, record);
+  if (record.state.removesVolumes) await removeAnonymousVolumes(context, record);
 }
 
 /**

@@ -88,7 +88,10 @@ function refusal(record: ContainerRecord): NetyardError {
   return new NetyardError('conflict', `cannot remove container "/${record.name}": ${why}`);
 }
 
-/** Runs within the container's queue. The next start of the daemon resumes a removal interrupted by a crash. */
+/**
+ * Runs within the container's queue. The next start of the daemon resumes a removal interrupted by a crash, with the
+ * options that the record has.
+ */
 export async function removeStopped(
   context: RemoveDependencies,
   record: ContainerRecord,
@@ -97,7 +100,7 @@ export async function removeStopped(
   const { index, waiters, events } = context;
   const { id } = record;
   context.restarts.reset(id);
-  index.setState(id, { status: 'removing' });
+  index.setState(id, { status: 'removing', removesVolumes: options.volumes });
   try {
     await removeTraces(context, record);
   } catch (error) {
@@ -137,10 +140,10 @@ export function collectGarbage(context: RemoveDependencies, layers: readonly str
   });
 }
 
-/** Only volumes that no other container uses. */
+/** Only volumes that no other container uses and that no request named. */
 export async function removeAnonymousVolumes(context: RemoveDependencies, record: ContainerRecord): Promise<void> {
-  for (const { name } of record.mounts) {
-    const volume = name === undefined ? undefined : context.volumes.find(name);
+  for (const { name, isNamed } of record.mounts) {
+    const volume = name === undefined || isNamed ? undefined : context.volumes.find(name);
     if (!volume?.anonymous || context.volumes.users(volume.name).length > 0) continue;
     try {
       await context.volumes.remove(volume.name);
