@@ -66,7 +66,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     const script = await server1.netyard('explain', 'server2');
     assert.match(
       script,
-      /^nft add element ip netyard peer_paths_24 '\{ "ens33" \. 192\.168\.12\.0 comment "peer server2" \}'$/m,
+      /^nft add element ip netyard peer_ingress_24 '\{ "ens33" \. 192\.168\.12\.0 comment "peer server2" \}'$/m,
     );
     assert.match(
       script,

@@ -162,6 +162,11 @@ export interface NftTableObject {
    * in one transaction that keeps the elements.
    */
   body: string;
+  /**
+   * Sets and maps of the body that a table created from an earlier body may have under a former name: current name to
+   * former name. A replacement keeps their elements, too.
+   */
+  formerSets?: Readonly<Record<string, string>>;
 }
 
 /** One element of a set or map: `nft add element FAMILY TABLE SET { KEY [: VALUE] }`. */

@@ -63,6 +63,38 @@ test('a replaced table keeps its elements, and a rejected one leaves the old tab
   await kernel.remove(host2);
 });
 
+test('a replaced table keeps the elements of renamed sets, and changes those that differ', host, async () => {
+  const table = (body: string, formerSets?: Record<string, string>): KernelObject => ({
+    ...{ kind: 'nft-table', family: 'ip', name: 'own', body },
+    ...(formerSets ? { formerSets } : {}),
+  });
+  const former = 'set old_s { type ipv4_addr; counter; }\nmap old_m { type inet_service : ipv4_addr; }';
+  await kernel.apply({ owner: 'former', objects: [table(former)] });
+  sh('nft add element ip own old_s \'{ 10.0.0.1 counter packets 5 bytes 420 comment "a", 10.0.0.2 comment "b" }\'');
+  sh("nft add element ip own old_m '{ 80 : 10.0.0.1, 81 : 10.0.0.2 }'");
+  const current = table(former.replaceAll('old_', ''), { s: 'old_s', m: 'old_m' });
+  const inMap = (key: string, value: string): KernelObject => ({
+    ...{ kind: 'nft-element', family: 'ip', table: 'own', set: 'm', key, value },
+  });
+  const plan = { owner: 'current', objects: [current, inMap('80', '10.0.0.1'), inMap('81', '10.0.0.9')] };
+  const { operations } = await kernel.apply(plan);
+  assert.deepEqual(
+    operations.map(({ action, object }) => `${action} ${object.kind}`),
+    ['change nft-table', 'change nft-element'],
+  );
+  const elements = (set: string) => kernel.listNftElements({ family: 'ip', table: 'own', set });
+  assert.deepEqual(await elements('s'), [
+    { key: '10.0.0.1', packets: 5n, bytes: 420n, comment: 'a' },
+    { key: '10.0.0.2', packets: 0n, bytes: 0n, comment: 'b' },
+  ]);
+  assert.deepEqual(await elements('m'), [
+    { key: '80', value: '10.0.0.1' },
+    { key: '81', value: '10.0.0.9' },
+  ]);
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  await kernel.remove(plan);
+});
+
 test('a later failure rolls nftables changes back: new tables, replaced tables, single elements', host, async () => {
   const own: KernelObject = {
     kind: 'nft-table',

@@ -68,7 +68,7 @@ describe('a flush of single chains', host, () => {
       ...names(listing, 'chain').map((chain) => `flush chain ip netyard ${chain}`),
       ...names(listing, 'set').map((set) => `flush set ip netyard ${set}`),
       ...names(listing, 'map').map((map) => `flush map ip netyard ${map}`),
-      ...['to_bridge', 'forward', 'strangers'].map((chain) => `insert rule ip netyard ${chain} accept`),
+      ...['to_bridge', 'forward', 'foreign_forward'].map((chain) => `insert rule ip netyard ${chain} accept`),
     ];
   };
 

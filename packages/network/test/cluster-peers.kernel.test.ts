@@ -44,7 +44,7 @@ describe('a big cluster', host, () => {
     t.diagnostic(`one less: ${(await time(() => testbed.networks.setClusterPeers(many(1004)))).toFixed(1)} ms`);
     assert.equal(routes(), 1004);
     assert.ok(!has(1005) && has(1004));
-    assert.doesNotMatch(sh('nft list set ip netyard peer_paths_24'), /"peer h1005"/);
+    assert.doesNotMatch(sh('nft list set ip netyard peer_ingress_24'), /"peer h1005"/);
     t.diagnostic(`peer ls: ${(await time(() => testbed.networks.peers())).toFixed(0)} ms`);
     const states = await testbed.networks.peers();
     assert.deepEqual(
@@ -56,14 +56,14 @@ describe('a big cluster', host, () => {
   test('a deleted route and a deleted set element are restored', async () => {
     sh(`ip route delete ${peer(500).subnets[0]}`);
     await eventually('the route is back', () => has(500));
-    sh(`nft 'delete element ip netyard peer_paths_24 { "up0" . ${peer(501).subnets[0]?.replace('/24', '')} }'`);
-    const listed = (): boolean => sh('nft list set ip netyard peer_paths_24').includes('"peer h501"');
+    sh(`nft 'delete element ip netyard peer_ingress_24 { "up0" . ${peer(501).subnets[0]?.replace('/24', '')} }'`);
+    const listed = (): boolean => sh('nft list set ip netyard peer_ingress_24').includes('"peer h501"');
     await eventually('the element is back', listed);
   });
 
   test('all peers are restored after a flush of the rules and after the uplink was down', async (t) => {
     const open = (): number =>
-      sh('nft list set ip netyard peer_paths_24 2>/dev/null || true').split('"up0" . ').length - 1;
+      sh('nft list set ip netyard peer_ingress_24 2>/dev/null || true').split('"up0" . ').length - 1;
     const before = performance.now();
     sh('nft flush ruleset');
     await eventually('the elements are back', () => open() === 1004);

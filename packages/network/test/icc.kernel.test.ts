@@ -54,7 +54,7 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     assert.match(readFileSync(app.files.hosts, 'utf8'), new RegExp(`^${moved}\\tstore [0-9a-f]{12} db$`, 'm'));
     assert.equal(statSync(app.files.hosts).ino, inode, 'the bind mount still shows this file');
     assert.equal(ask(app.netnsPath, 'tcp', moved, 80), `again ${own}`);
-    assert.doesNotMatch(sh('nft list set ip netyard link_holes'), new RegExp(`${address} `));
+    assert.doesNotMatch(sh('nft list set ip netyard link_allow'), new RegExp(`${address} `));
 
     await testbed.networks.removeLink('/app/store');
     assert.equal(askBriefly(app.netnsPath, 'tcp', moved, 80), '');
@@ -62,7 +62,7 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     await testbed.remove(app.containerId);
     await testbed.remove(db.containerId);
     assert.doesNotMatch(
-      sh('nft list set ip netyard link_holes; nft list set bridge netyard isolated_ports'),
+      sh('nft list set ip netyard link_allow; nft list set bridge netyard isolated_ports'),
       /elements/,
     );
   });

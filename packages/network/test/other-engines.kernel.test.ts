@@ -137,7 +137,7 @@ describe('containers of other engines', host, () => {
   });
 
   test('pass the guard table too', async () => {
-    sh('nft flush chain ip netyard strangers');
+    sh('nft flush chain ip netyard foreign_forward');
     assert.ok(!pingsBriefly(neighbour, '10.88.1.2'));
     await eventually('they reach out again', () => pingsBriefly(engines[0]?.ns, '192.0.2.9'));
   });

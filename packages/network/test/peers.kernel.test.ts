@@ -12,7 +12,7 @@ import { Testbed } from './testbed.ts';
 const host = inFreshHost(import.meta.url);
 const peer = { name: 'server2', address: '192.0.2.2', subnets: ['192.168.12.0/24'] };
 
-/** A host with an extra address on lo that stands in for its containers: other hosts cannot tell the difference. */
+/** A host with an extra address on lo that stands in for its containers: for other hosts there is no difference. */
 function addHost(name: string, number: number, container: string): string {
   const ns = addNeighbour(name, number);
   sh(`ip -n ${name} address add ${container} dev lo && ip -n ${name} route add 172.17.0.0/16 via 192.0.2.1`);
@@ -77,7 +77,7 @@ describe('a peer on the same segment', host, () => {
     ['the uplink goes down and up', 'ip link set up0 down; ip link set up0 up'],
     ['the uplink loses its address and gets another', 'ip address flush dev up0; ip address add 192.0.2.7/24 dev up0'],
     ['the bridge is deleted', 'ip link delete docker0'],
-    ['the element is deleted', `nft 'delete element ip netyard peer_paths_24 { "up0" . 192.168.12.0 }'`],
+    ['the element is deleted', `nft 'delete element ip netyard peer_ingress_24 { "up0" . 192.168.12.0 }'`],
   ];
   for (const [what, command] of breakages)
     test(`the path is repaired after: ${what}`, async () => {
@@ -91,7 +91,10 @@ describe('a peer on the same segment', host, () => {
 
   test('an uplink that stays down is reported, and the peer has no objects meanwhile', async () => {
     sh('ip link set up0 down');
-    await eventually('the element is gone', () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'));
+    await eventually(
+      'the element is gone',
+      () => !sh('nft list set ip netyard peer_ingress_24').includes('192.168.12'),
+    );
     const { problems, routes } = await testbed.networks.peer('server2');
     assert.match(problems[0] ?? '', /link up0, which 192\.0\.2\.2 is on, is down/);
     assert.deepEqual(routes, [{ subnet: '192.168.12.0/24', present: false }]);
@@ -104,7 +107,7 @@ describe('a peer on the same segment', host, () => {
     sh('ip route replace 192.168.12.0/24 via 192.0.2.3');
     await eventually(
       'the element is deleted',
-      () => !sh('nft list set ip netyard peer_paths_24').includes('192.168.12'),
+      () => !sh('nft list set ip netyard peer_ingress_24').includes('192.168.12'),
     );
     assert.match((await testbed.networks.peer('server2')).problems[0] ?? '', /overlaps with the host's route/);
     assert.match(sh('ip route show 192.168.12.0/24'), /via 192\.0\.2\.3/);
@@ -147,7 +150,7 @@ describe('without icc', host, () => {
     const ask = () => fromBriefly(spoofer.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
     assert.ok(!ask());
     assert.equal(arrived(), '0\n');
-    sh(`nft 'add element ip netyard peer_paths { 192.168.12.9 . "docker0" }'`);
+    sh(`nft 'add element ip netyard peer_ingress { 192.168.12.9 . "docker0" }'`);
     ask();
     assert.equal(arrived(), '1\n', 'only the check of the interface blocks it');
   });

@@ -42,7 +42,7 @@ test('release and rm --link delete exactly what their dry run prints', async () 
       () => testbed.networks.removeLink(`web/${alias}`),
     );
   assert.equal((await unlink('db')).length, 1, 'the line of hosts: the other alias needs the way');
-  assert.match((await unlink('store')).join(), /"delete".*link_holes/);
+  assert.match((await unlink('store')).join(), /"delete".*link_allow/);
   const release = (id: string) =>
     same(
       () => testbed.networks.planRelease(id),

@@ -82,7 +82,7 @@ describe('repair', host, () => {
 
   const additions: [string, string, RegExp][] = [
     ['a rule', 'nft insert rule ip netyard to_bridge accept', /chain to_bridge \{\s+accept/],
-    ['a chain', 'nft add chain ip netyard foreign "{ type filter hook forward priority 0; }"', /chain foreign/],
+    ['a chain', 'nft add chain ip netyard foreign "{ type filter hook forward priority 0; }"', /chain foreign \{/],
     ['a set', 'nft add set ip netyard foreign "{ type ipv4_addr; }"', /set foreign/],
     ['an element of a network', `nft add element ip netyard gateways '{ 10.9.9.9 }'`, /10\.9\.9\.9/],
     ['a published port', `nft add element ip netyard published_any '{ tcp . 9999 : 10.9.9.9 . 80 }'`, /9999/],

@@ -200,7 +200,7 @@ describe('a peer behind a router', host, () => {
     ['the peer is deleted from the set', 'nft delete element ip netyard tunnel_peers { 198.51.100.2 }'],
     [
       'the set element of its subnet is deleted',
-      `nft 'delete element ip netyard peer_paths_24 { "ny-vxlan" . 192.168.12.0 }'`,
+      `nft 'delete element ip netyard peer_ingress_24 { "ny-vxlan" . 192.168.12.0 }'`,
     ],
     ['the bridge is deleted', 'ip link delete docker0'],
   ];
@@ -270,8 +270,8 @@ describe('a peer behind a router', host, () => {
     await testbed.networks.addPeer({ ...far, subnets: ['192.168.12.0/25'] });
     assert.deepEqual(await counted(() => assert.ok(threePings())), { in: 3n, out: 3n });
     await pause(1500); // repairs due to earlier events are done: only the change below can trigger the next one
-    sh(`nft 'delete element ip netyard peer_paths { 192.168.12.0/25 . "ny-vxlan" }'`);
-    await eventually('repaired', () => sh('nft list set ip netyard peer_paths').includes('192.168.12.0/25'));
+    sh(`nft 'delete element ip netyard peer_ingress { 192.168.12.0/25 . "ny-vxlan" }'`);
+    await eventually('repaired', () => sh('nft list set ip netyard peer_ingress').includes('192.168.12.0/25'));
     await eventually('both ways', reachable);
     assert.ok(!fromBriefly(thirdNs, '192.168.12.3', address()), 'other hosts get no packet through');
   });

@@ -10,7 +10,7 @@ import { addressOfMac, tunnelMac } from './tunnel.ts';
 
 /** Size of an interface name in a key (IFNAMSIZ): before the address, or after it in sets with prefixes. */
 const nameLength = 16;
-const addressFirst: readonly (string | undefined)[] = ['peer_paths', 'peer_targets'];
+const addressFirst: readonly (string | undefined)[] = ['peer_ingress', 'peer_egress'];
 
 /** Names of the peers that own these elements. */
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {

@@ -108,8 +108,8 @@ const counted = (subnet: string) => [
   { ...targets, set: 'peer_packets_in_24', key: subnet },
   { ...targets, set: 'peer_packets_out_24', key: subnet },
 ];
-const inside = (link: string, subnet: string) => inSet('peer_paths', link, subnet);
-const outside = (link: string, subnet: string) => inSet('peer_targets', link, subnet);
+const inside = (link: string, subnet: string) => inSet('peer_ingress', link, subnet);
+const outside = (link: string, subnet: string) => inSet('peer_egress', link, subnet);
 
 test('an on-link peer is reached by a route, and is planned as routes and elements', () => {
   const path = findPath(server2, host);
@@ -291,13 +291,13 @@ test("the kernel's event of an element identifies the peer, in each order of int
       keys: [Buffer.concat(parts)],
     });
   const [whole, half] = [Uint8Array.of(192, 168, 12, 0), Uint8Array.of(192, 168, 13, 0)];
-  for (const set of ['peer_paths_24', 'peer_targets_24']) assert.deepEqual(of(set, link, whole), ['whole'], set);
-  for (const set of ['peer_paths', 'peer_targets']) assert.deepEqual(of(set, half, link), ['half'], set);
+  for (const set of ['peer_ingress_24', 'peer_egress_24']) assert.deepEqual(of(set, link, whole), ['whole'], set);
+  for (const set of ['peer_ingress', 'peer_egress']) assert.deepEqual(of(set, half, link), ['half'], set);
   assert.deepEqual(of('peer_packets_in_24', whole), ['whole']);
   assert.deepEqual(of('tunnel_peers', Uint8Array.of(172, 16, 2, 13)), ['half']);
   assert.deepEqual(
     of(
-      'peer_paths',
+      'peer_ingress',
       whole.map((byte) => byte + 1),
       link,
     ),

@@ -48,14 +48,14 @@ function planSubnet(subnet: string, from: readonly string[], to: string, comment
   if (!subnet.endsWith('/24')) {
     const key = (link: string): string => `${subnet.replace(/\/32$/, '')} . "${link}"`;
     return [
-      ...from.map((link) => element('peer_paths', key(link), comment)),
-      element('peer_targets', key(to), comment),
+      ...from.map((link) => element('peer_ingress', key(link), comment)),
+      element('peer_egress', key(to), comment),
     ];
   }
   const start = subnet.replace(/\/24$/, '');
   return [
-    ...from.map((link) => element('peer_paths_24', `"${link}" . ${start}`, comment)),
-    element('peer_targets_24', `"${to}" . ${start}`, comment),
+    ...from.map((link) => element('peer_ingress_24', `"${link}" . ${start}`, comment)),
+    element('peer_egress_24', `"${to}" . ${start}`, comment),
     element('peer_packets_in_24', start, comment),
     element('peer_packets_out_24', start, comment),
   ];

@@ -6,10 +6,10 @@ import { tableName } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 
 /** Sets whose elements count packets from and to peers. */
-export const countingIn = ['peer_packets_in_24', 'peer_paths'] as const;
-export const countingOut = ['peer_packets_out_24', 'peer_targets'] as const;
+export const countingIn = ['peer_packets_in_24', 'peer_ingress'] as const;
+export const countingOut = ['peer_packets_out_24', 'peer_egress'] as const;
 /** All sets whose elements belong to peers. */
-export const peerSets = ['tunnel_peers', 'peer_paths_24', 'peer_targets_24', ...countingIn, ...countingOut] as const;
+export const peerSets = ['tunnel_peers', 'peer_ingress_24', 'peer_egress_24', ...countingIn, ...countingOut] as const;
 
 export type PeerSet = (typeof peerSets)[number];
 

@@ -94,7 +94,7 @@ test('a restarted daemon restores its peers and deletes those that are no longer
   await testbed.start();
   assert.deepEqual(routes(), []);
   assert.ok(
-    !testbed.kernel.objects().some((object) => object.kind === 'nft-element' && object.set.startsWith('peer_paths')),
+    !testbed.kernel.objects().some((object) => object.kind === 'nft-element' && object.set.startsWith('peer_ingress')),
   );
 });
 

@@ -1,4 +1,4 @@
-/** The bridges of other container and virtual machine engines, by the names that those give them. Pure. */
+/** Recognizes bridges of other container and virtual machine engines by their names. Pure. */
 
 /**
  * Docker and nerdctl, Podman, CNI, libvirt, LXC, LXD and Incus. Not `br-*`: `br-lan` and its like are bridges of an

@@ -1,7 +1,7 @@
 /**
- * Forward chains of other programs (Docker, ufw, firewalld, iptables). Every base chain has to accept a packet, so a
- * foreign chain that drops what it does not know cuts containers off; two accept rules for each bridge prevent that.
- * They accept in that chain only: our own forward chain still drops what is not published. Pure.
+ * Plans accept rules in forward chains of other programs (Docker, ufw, firewalld, iptables). Every base chain has to
+ * accept a packet, so a foreign chain that drops by default disconnects containers; two accept rules for each bridge
+ * prevent that. They accept in that chain only: Netyard's forward chain still drops unpublished traffic. Pure.
  */
 import type { NftRuleObject, ObservedNftChain, ObservedNftRule } from '@netyard/kernel';
 import { ownerPrefix } from '../object-names.ts';
@@ -17,7 +17,7 @@ export interface ForeignChains {
 
 export const dockerUserChain = { family: 'ip', table: 'filter', chain: 'DOCKER-USER' } as const;
 
-/** Those that matter of a whole ruleset. */
+/** Selects the relevant chains of a whole ruleset. */
 export const selectForeignChains = (chains: readonly ObservedNftChain[]): ForeignChains => ({
   bases: chains.filter(({ hook, family }) => hook === 'forward' && (family === 'ip' || family === 'inet')),
   dockerUser: chains.find(
@@ -28,7 +28,7 @@ export const selectForeignChains = (chains: readonly ObservedNftChain[]): Foreig
 
 const chainName = ({ family, table, chain }: ObservedNftChain): string => `${family} ${table} ${chain}`;
 
-/** Chains that are not ours. */
+/** Base chains outside Netyard's tables. */
 export const foreignBases = ({ bases }: ForeignChains): ObservedNftChain[] =>
   bases.filter(({ table }) => table !== tableName && table !== guardName);
 
@@ -36,7 +36,7 @@ export const foreignBases = ({ bases }: ForeignChains): ObservedNftChain[] =>
 
 export const isMarked = ({ comment }: ObservedNftRule): boolean => comment?.startsWith(ownerPrefix) ?? false;
 
-/** Without counter and log, which decide nothing. */
+/** The rule without counter and log, which are no verdicts. */
 const essence = ({ text }: ObservedNftRule): string =>
   text
     .replace(/\blog( (prefix "[^"]*"|level \S+|flags \S+( \S+)?|group \d+))*/g, '')
@@ -46,7 +46,7 @@ const essence = ({ text }: ObservedNftRule): string =>
 
 const isStop = (rule: ObservedNftRule): boolean => /^(?:drop|reject\b.*)$/.test(essence(rule));
 
-/** May end a packet's way: by itself, or in a chain or program that it hands the packet to. */
+/** Whether a packet may be dropped: by the rule, or by a chain or program that it passes the packet to. */
 const mayStop = (rule: ObservedNftRule): boolean =>
   !isMarked(rule) && /\b(?:drop|reject|jump|goto|queue|vmap|xt)\b/.test(rule.text.replace(/"[^"]*"/g, ''));
 
@@ -82,8 +82,8 @@ const rulesOf = (bridge: string): { rule: string; comment: string }[] => [
 ];
 
 /**
- * DOCKER-USER, behind what the administrator wrote there, where the chain hands packets to it; else the head of the
- * chain itself.
+ * DOCKER-USER, after the administrator's rules, where the chain passes packets to it; otherwise the head of the chain
+ * itself.
  */
 function placeIn(
   { dockerUser }: ForeignChains,
@@ -102,7 +102,7 @@ const isDockers = ({ family, table }: ObservedNftChain): boolean =>
   family === dockerUserChain.family && table === dockerUserChain.table;
 
 /**
- * Marked rules that are not desired, and desired ones that stand behind an unconditional drop. Somebody's own drop in
+ * Marked rules that are not desired, and desired ones after an unconditional drop. The administrator's own drop in
  * DOCKER-USER is respected.
  */
 export function findStaleRules(view: ForeignChains, desired: readonly NftRuleObject[]): NftRuleObject[] {
@@ -124,7 +124,7 @@ const sameRule = (one: NftRuleObject, other: NftRuleObject): boolean =>
   one.chain === other.chain &&
   one.comment === other.comment;
 
-/** What cuts the bridges off, in words: `ip filter FORWARD drops what docker0 forwards (policy drop)`. */
+/** Describes chains that block the bridges: `ip filter FORWARD drops what docker0 forwards (policy drop)`. */
 export function findBlocks(view: ForeignChains, bridges: readonly string[]): string[] {
   return foreignBases(view).flatMap((base) =>
     bridges.flatMap((bridge) => {
@@ -134,9 +134,9 @@ export function findBlocks(view: ForeignChains, bridges: readonly string[]): str
   );
 }
 
-/** Undefined where packets from and to the bridge get through, as far as rules without further conditions tell. */
+/** Undefined where packets from and to the bridge pass. Considers only rules without further conditions. */
 function blockOf(view: ForeignChains, base: ObservedNftChain, bridge: string): string | undefined {
-  const wanted = new Set([`iifname "${bridge}"`, `oifname "${bridge}"`]);
+  const unmatched = new Set([`iifname "${bridge}"`, `oifname "${bridge}"`]);
   const jumps = isDockers(base) ? (view.dockerUser?.rules ?? []) : [];
   const rules = base.rules.flatMap((rule) => (isDockerJump(rule) ? untilReturn(jumps) : [rule]));
   for (const rule of rules) {
@@ -144,9 +144,9 @@ function blockOf(view: ForeignChains, base: ObservedNftChain, bridge: string): s
     if (text === 'accept') return undefined;
     if (isStop(rule)) return `rule "${text}"`;
     const [, match = '', verdict = ''] = /^([io]ifname "[^"]*") (accept|drop|reject\b.*)$/.exec(text) ?? [];
-    if (verdict === 'accept') wanted.delete(match);
-    else if (verdict !== '' && wanted.has(match)) return `rule "${text}"`;
-    if (wanted.size === 0) return undefined;
+    if (verdict === 'accept') unmatched.delete(match);
+    else if (verdict !== '' && unmatched.has(match)) return `rule "${text}"`;
+    if (unmatched.size === 0) return undefined;
   }
   return base.policy === 'drop' ? 'policy drop' : undefined;
 }

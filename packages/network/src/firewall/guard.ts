@@ -1,16 +1,16 @@
 /**
- * Tables `ip netyard_guard` and `bridge netyard_guard`: the policy of ours once more, for the time between another
- * program's change of them (`nft flush ruleset`, `nft flush chain …`, a deleted rule or set) and the repair. They
- * belong to the daemon's socket, so that no other program can change them, and end with the daemon: see
+ * Plans tables `ip netyard_guard` and `bridge netyard_guard`: the policy of the tables `netyard` once more, for the time
+ * between another program's change of those (`nft flush ruleset`, `nft flush chain …`, a deleted rule or set) and the
+ * repair. They are owned by the daemon's socket, so that no other program can change them, and end with the daemon: see
  * Kernel.holdTables.
  *
- * Rules of ours that accept a new connection put a mark on the packet. The guard stands behind them and drops what is
- * on its way to a bridge of ours without the mark. Connections that were let in before go on. What would leave
- * untranslated for want of our rules is dropped too, as it would stay untranslated for the connection's life.
+ * Rules in the table `netyard` that accept a new connection set a mark on the packet. The guard's chains run after them
+ * and drop packets to Netyard's bridges without the mark. Established connections continue. Packets that would leave
+ * without translation because Netyard's rules are missing are dropped too, as the connection would stay untranslated.
  *
- * The chain `translations` also keeps the kernel's translation of addresses registered, and `ct state` keeps
- * connections tracked. Without the two the packets of a connection through a published port would be answered by the
- * host itself, with a reset. Pure.
+ * The chain `translations` also keeps the kernel's NAT hooks registered, and `ct state` keeps connection tracking
+ * active. Without the two, the host itself would answer packets of a connection through a published port with a reset.
+ * Pure.
  */
 import type { NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
@@ -20,20 +20,20 @@ import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark,
 
 export const guardName = 'netyard_guard';
 
-/** Before the guard. */
+/** After chain `forward` of the table `netyard`. */
 const forwardPriority = 1;
-/** Behind our own translation. */
+/** After chain `source_nat` of the table `netyard`. */
 const translationPriority = 110;
-/** Behind `bridge netyard`. */
+/** After the table `bridge netyard`. */
 const bridgePriority = -189;
 
 const isAllowed = `meta mark & ${allowedMark} != 0`;
 const clearMark = `meta mark set meta mark & ${allButAllowedMark}`;
 
-/** Begins the statements of a rule of ours that accepts. */
+/** Precedes the verdict of each rule in the table `netyard` that accepts. */
 export const setAllowed = `meta mark set meta mark | ${allowedMark} `;
 
-/** For our own table: nothing but the guard sees the mark. */
+/** A chain of the table `netyard`: no later hook sees the mark. */
 export const clearAllowed = `
 	chain clear_mark {
 		type filter hook forward priority ${forwardPriority + 1}; policy accept;
@@ -42,7 +42,7 @@ export const clearAllowed = `
 `;
 
 export interface GuardOptions {
-  /** As for our own tables. */
+  /** As in `TableOptions`. */
   routesOnlyOwn: boolean;
 }
 
@@ -60,37 +60,37 @@ const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
 const setOf = (elements: readonly string[]): string => `{ ${elements.join(', ')} }`;
 const linksOf = (bridges: readonly BridgeSettings[]): string => setOf(bridges.map(({ link }) => `"${link}"`));
 
-/** Containers reach the host's loopback no more than with our own table, as route_localnet stays on. */
+/** Keeps containers from the host's loopback while chain `martians` is missing: route_localnet stays on. */
 const inputBody = (bridges: readonly BridgeSettings[]): string => `
 	chain input {
 		type filter hook input priority 0; policy accept;
-		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto marked
-		iifname "${tunnelLink}" goto marked
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto require_mark
+		iifname "${tunnelLink}" goto require_mark
 		ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.0/8 accept
-		ct status dnat accept comment "sent there by another rule"
+		ct status dnat accept comment "redirected by another rule"
 		iifname ${linksOf(bridges)} drop comment "loopback from a container"
 	}
 
-	chain marked {
+	chain require_mark {
 		${isAllowed} ${clearMark} accept
 		drop comment "not accepted by table netyard"
 	}
 `;
 
-/** Only the first packet of a connection comes here, and only if no earlier chain translates it. */
+/** Sees only the first packet of a connection, and only if no earlier chain translates it. */
 function translationsBody(bridges: readonly BridgeSettings[]): string {
   const links = linksOf(bridges);
   const open = bridges.filter(({ icc }) => icc).map(({ link }) => `"${link}" . "${link}"`);
   const masqueraded = bridges.filter(({ masquerade }) => masquerade).map(({ subnet }) => subnet);
   const neighbours = `
 		ct status dnat iifname . oifname ${setOf(open)} drop comment "published port of a neighbour"`;
-  const outwards = `
-		${isAllowed} ${clearMark} accept comment "to other hosts' containers"
-		ip saddr ${setOf(masqueraded)} oifname != ${links} drop comment "outwards"`;
+  const outbound = `
+		${isAllowed} ${clearMark} accept comment "to peers"
+		ip saddr ${setOf(masqueraded)} oifname != ${links} drop comment "leaves the host"`;
   return `
 	chain translations {
 		type nat hook postrouting priority ${translationPriority}; policy accept;
-		ip saddr 127.0.0.0/8 oifname ${links} drop comment "host through 127.0.0.1"${open.length > 0 ? neighbours : ''}${masqueraded.length > 0 ? outwards : ''}
+		ip saddr 127.0.0.0/8 oifname ${links} drop comment "host through 127.0.0.1"${open.length > 0 ? neighbours : ''}${masqueraded.length > 0 ? outbound : ''}
 	}
 `;
 }
@@ -98,25 +98,25 @@ function translationsBody(bridges: readonly BridgeSettings[]): string {
 const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean): string => `
 	chain forward {
 		type filter hook forward priority ${forwardPriority}; policy accept;
-		ct state established,related accept comment "let in before"
-		oifname ${linksOf(bridges)} goto to_bridge${routesOnlyOwn ? strangers(linksOf(bridges)) : ''}
+		ct state established,related accept comment "established"
+		oifname ${linksOf(bridges)} goto to_bridge${routesOnlyOwn ? foreignForward(linksOf(bridges)) : ''}
 	}
 
 	chain to_bridge {
 		ct original ip daddr 127.0.0.0/8 drop comment "loopback from outside"
 		ip saddr 127.0.0.0/8 drop comment "loopback from outside"
-		${isAllowed} accept comment "let in by table netyard"
+		${isAllowed} accept comment "accepted by table netyard"
 		drop comment "neither published nor linked"
 	}
 `;
 
-const strangers = (links: string): string => `
+const foreignForward = (links: string): string => `
 		${isBridged} accept comment "within a bridge"
-		iifname != ${links} meta mark & ${allowedMark} == 0 drop comment "the daemon switched forwarding on for containers only"`;
+		iifname != ${links} meta mark & ${allowedMark} == 0 drop comment "forwarding is enabled for containers only"`;
 
 /**
- * Where every bridge keeps its containers apart. A rule for some bridges only would need `meta ibrname`, which not
- * every kernel has (NFT_BRIDGE_META).
+ * Used where every bridge has icc=false. A rule for some bridges only would need `meta ibrname`, which not every kernel
+ * has (NFT_BRIDGE_META).
  */
 const isolationBody = `
 	chain forward {

@@ -1,7 +1,7 @@
 /**
- * The way a link opens between two containers that may not talk freely (icc=false): parent to child, each exposed or
- * published port of the child. Answers come back by connection tracking. Keyed by the addresses that the two
- * endpoints have now, so whoever changes one takes the old elements away and puts new ones in. Pure.
+ * Plans the allow rules of a link between two containers that may not talk freely (icc=false): from parent to child, for
+ * each exposed or published port of the child. Replies pass by connection tracking. Keys contain the current addresses of
+ * both endpoints, so a change of an address replaces the elements. Pure.
  */
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
@@ -16,10 +16,10 @@ export interface LinkAllowRule {
   ports: readonly ExposedPort[];
 }
 
-export function planLinkAllowRules(hole: LinkAllowRule): NftElementObject[] {
-  const comment = `link ${shortId(hole.parentId)} to ${shortId(hole.childId)}`;
-  const keys = hole.ports.map(
-    (port) => `${hole.parentAddress} . ${hole.childAddress} . ${port.protocol} . ${port.port}`,
+export function planLinkAllowRules(rule: LinkAllowRule): NftElementObject[] {
+  const comment = `link ${shortId(rule.parentId)} to ${shortId(rule.childId)}`;
+  const keys = rule.ports.map(
+    (port) => `${rule.parentAddress} . ${rule.childAddress} . ${port.protocol} . ${port.port}`,
   );
-  return [...new Set(keys)].map((key) => element('link_holes', key, { comment }));
+  return [...new Set(keys)].map((key) => element('link_allow', key, { comment }));
 }

@@ -1,11 +1,11 @@
 /**
- * Bits of the packet mark that our tables use among themselves. Containers cannot set them: the kernel clears the mark
+ * Defines the bits of the packet mark that Netyard's tables share. Containers cannot set them: the kernel clears the mark
  * when a packet leaves its namespace. Pure.
  */
 
 /**
  * With br_netfilter, a published port of a container on the same bridge is reached by bridging rather than routing:
- * this bit tells the bridge's own table that the frame may pass.
+ * with this bit the table `bridge netyard` accepts the frame.
  */
 export const publishedMark = '0x40000000';
 

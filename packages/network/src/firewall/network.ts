@@ -1,4 +1,4 @@
-/** What a bridge network puts into the sets: isolation (icc), masquerade, its gateway address. Pure. */
+/** Plans the set elements of a bridge network: isolation (icc), masquerading, its gateway address. Pure. */
 import type { NftElementObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../model.ts';
 import { element } from './table.ts';
@@ -8,7 +8,7 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
   const pair = `"${bridge.link}" . "${bridge.link}"`;
   return [
     element('bridges', `"${bridge.link}"`, options),
-    ...(bridge.icc ? [element('open_bridges', pair, options)] : []),
+    ...(bridge.icc ? [element('icc_bridges', pair, options)] : []),
     element('gateways', bridge.gateway, options),
     ...(bridge.masquerade ? [element('masqueraded', bridge.subnet, options)] : []),
   ];

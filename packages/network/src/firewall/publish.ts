@@ -1,4 +1,4 @@
-/** What a published port puts into the maps. Pure. */
+/** Plans the map elements of a published port. Pure. */
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { PublishedPort } from '../contract.ts';
@@ -17,8 +17,8 @@ export function planPublishedPort(
   });
 }
 
-/** Lets a published container reach itself by an address of the host. */
+/** Allows a container to connect to its own published ports at an address of the host. */
 export function planHairpin(containerAddress: string, containerId: string): NftElementObject {
   const comment = `container ${shortId(containerId)}`;
-  return element('themselves', `${containerAddress} . ${containerAddress}`, { comment });
+  return element('hairpin', `${containerAddress} . ${containerAddress}`, { comment });
 }

@@ -1,14 +1,14 @@
 /**
- * The nftables tables of ours: `ip netyard`, fixed chains that look everything up in sets and maps, and `bridge
- * netyard` for what never leaves a bridge. Networks, ports and links are elements, so the two-thousandth port costs
- * what the first one cost, for packets and for us.
+ * Plans Netyard's nftables tables: `ip netyard`, whose static chains look everything up in sets and maps, and `bridge
+ * netyard` for frames that are forwarded within a bridge. Networks, ports and links are elements, so the two-thousandth
+ * port costs as much as the first one, for packets and for updates.
  *
- * Verdicts here never overrule those of other tables: a packet must pass all of them (nft(8), "chains"). We only drop
- * what is on its way to a bridge of ours, and what pretends to come from or go to 127.0.0.0/8 through the network.
- * IPv6 has no part here yet: endpoints are made without it.
+ * Verdicts here never overrule those of other tables: a packet must be accepted by all of them (nft(8), "chains"). These
+ * tables drop only packets to Netyard's bridges, and packets from or to 127.0.0.0/8 that arrive through the network.
+ * Endpoints have no IPv6, so there is no table for it.
  *
- * Most packets belong to connections that were let in long ago: what tells them apart stands first in each chain, and
- * comparing four bytes of the packet stands before looking up a link's name, which costs several times as much. Pure.
+ * Most packets belong to established connections, so each chain matches those first. Comparing four bytes of the packet
+ * precedes matching an interface's name, which costs several times as much. Pure.
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
@@ -19,38 +19,56 @@ import { clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 export { tableName } from '@netyard/core';
 
 /**
- * Sets: `bridges` our bridges; `switched_on` says that the daemon switched ip_forward on, for its next start;
- * `engine_bridges` those of other container engines; `open_bridges` pairs (twice the same) of those whose containers may talk freely (icc);
- * `gateways` our own addresses on them; `masqueraded` subnets hidden behind the host; `peer_paths` subnet and link of
- * each peer, whose containers reach in on that link only; `peer_targets` the same for the way out, which is not
- * translated; both count packets. Peers' subnets of the common length are in hash tables, see plan.ts of peers:
- * `peer_paths_24`, `peer_targets_24`, and `peer_packets_in_24`, `peer_packets_out_24` which count. `tunnel_peers` hosts
- * that may send us VXLAN packets of our number; `peers` subnets on any link, for whoever writes them in by hand;
- * `link_holes` from . to . protocol . port where containers may not talk freely; `themselves` pairs (twice the same) of
- * published containers, which may ask for themselves.
+ * Names that sets had before they were renamed: current name to former name. The daemon of the version before leaves its
+ * table in the kernel; the table that replaces it takes over the elements of the former sets, in the same transaction.
+ */
+export const formerSets = {
+  hairpin: 'themselves',
+  link_allow: 'link_holes',
+  icc_bridges: 'open_bridges',
+  ip_forward_enabled: 'switched_on',
+  peer_ingress: 'peer_paths',
+  peer_egress: 'peer_targets',
+  peer_ingress_24: 'peer_paths_24',
+  peer_egress_24: 'peer_targets_24',
+} as const satisfies Partial<Record<NetyardSet, string>>;
+
+/**
+ * Sets:
+ * - `bridges`: Netyard's bridges; `engine_bridges`: those of other container engines;
+ * - `icc_bridges`: pairs of a bridge with itself, for bridges whose containers may talk freely (icc);
+ * - `ip_forward_enabled`: records for the daemon's next start that the daemon enabled ip_forward;
+ * - `gateways`: Netyard's own addresses on its bridges; `masqueraded`: subnets that are masqueraded;
+ * - `peer_ingress`: subnet and interface of each peer, whose packets are accepted on that interface only; `peer_egress`:
+ *   the same for the other direction, which is not masqueraded. Both count packets. /24 subnets have hash tables instead
+ *   (plan.ts of peers): `peer_ingress_24`, `peer_egress_24`, and `peer_packets_in_24`, `peer_packets_out_24`, which count;
+ * - `tunnel_peers`: hosts from which VXLAN packets of Netyard's VNI are accepted;
+ * - `peers`: subnets that the administrator adds, accepted on any interface;
+ * - `link_allow`: from . to . protocol . port, for links between containers that may not talk freely;
+ * - `hairpin`: pairs of an address with itself, for containers that may connect to their own published ports.
  * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
  *
- * Sources are kept wherever answers find their way back through us. Between neighbours on an open bridge they would
- * go straight over the bridge, unless br_netfilter is at work: it has no input interface in postrouting, so that the
- * rule does not match there.
+ * Source addresses are kept wherever replies return through this host. Between neighbours on a bridge with icc replies
+ * would go straight over the bridge, so these are masqueraded, except with br_netfilter: then postrouting has no input
+ * interface, and the rule does not match.
  */
-const planBody = ({ allow, strangers }: { allow: string; strangers: string }): string => `
+const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }): string => `
 	set bridges { type ifname; }
-	set switched_on { type ifname; }
+	set ip_forward_enabled { type ifname; }
 	set engine_bridges { type ifname; }
-	set open_bridges { type ifname . ifname; }
+	set icc_bridges { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
-	set peer_paths { type ipv4_addr . ifname; flags interval; counter; }
-	set peer_targets { type ipv4_addr . ifname; flags interval; counter; }
-	set peer_paths_24 { type ifname . ipv4_addr; }
-	set peer_targets_24 { type ifname . ipv4_addr; }
+	set peer_ingress { type ipv4_addr . ifname; flags interval; counter; }
+	set peer_egress { type ipv4_addr . ifname; flags interval; counter; }
+	set peer_ingress_24 { type ifname . ipv4_addr; }
+	set peer_egress_24 { type ifname . ipv4_addr; }
 	set peer_packets_in_24 { type ipv4_addr; counter; }
 	set peer_packets_out_24 { type ipv4_addr; counter; }
 	set tunnel_peers { type ipv4_addr; }
-	set link_holes { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
-	set themselves { type ipv4_addr . ipv4_addr; }
+	set link_allow { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+	set hairpin { type ipv4_addr . ipv4_addr; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
 	map published_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
 
@@ -58,12 +76,12 @@ const planBody = ({ allow, strangers }: { allow: string; strangers: string }): s
 		type filter hook prerouting priority -300; policy accept;
 		ip daddr 127.0.0.0/8 iifname != "lo" drop comment "loopback from outside"
 		ip saddr 127.0.0.0/8 iifname @bridges drop comment "loopback from a container"
-		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "what is inside is tracked"
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "inner packets are tracked"
 	}
 
 	chain tunnel_out {
 		type filter hook output priority -300; policy accept;
-		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "what is inside is tracked"
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "inner packets are tracked"
 	}
 
 	chain publish {
@@ -73,7 +91,7 @@ const planBody = ({ allow, strangers }: { allow: string; strangers: string }): s
 
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
-		ip daddr @gateways iifname != @bridges return comment "a bridge address is for its containers"
+		ip daddr @gateways iifname != @bridges return comment "bridge address: containers only"
 		jump publish
 	}
 
@@ -82,101 +100,101 @@ const planBody = ({ allow, strangers }: { allow: string; strangers: string }): s
 		jump publish
 	}
 
-	chain source {
+	chain source_nat {
 		type nat hook postrouting priority 100; policy accept;
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade comment "host through 127.0.0.1"
-		ct status dnat ip saddr . ip daddr @themselves masquerade comment "own published port"
-		ct status dnat iifname . oifname @open_bridges masquerade comment "published port of a neighbour"
-		oifname . ip daddr & 255.255.255.0 @peer_targets_24 goto untranslated
-		ip daddr . oifname @peer_targets goto untranslated
-		ip saddr @masqueraded oifname != @bridges ip daddr @peers goto untranslated
-		ip saddr @masqueraded oifname != @bridges masquerade comment "outwards"
+		ct status dnat ip saddr . ip daddr @hairpin masquerade comment "hairpin"
+		ct status dnat iifname . oifname @icc_bridges masquerade comment "published port of a neighbour"
+		oifname . ip daddr & 255.255.255.0 @peer_egress_24 goto no_nat
+		ip daddr . oifname @peer_egress goto no_nat
+		ip saddr @masqueraded oifname != @bridges ip daddr @peers goto no_nat
+		ip saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
 	}
 
-	chain untranslated {
-		${allow}accept comment "to other hosts' containers"
+	chain no_nat {
+		${allow}accept comment "to peers"
 	}
 
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
-		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto tunnel_packet
-		iifname "${tunnelLink}" goto tunnel_content
+		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto tunnel_outer
+		iifname "${tunnelLink}" goto tunnel_inner
 	}
 
-	chain tunnel_packet {
+	chain tunnel_outer {
 		ip saddr @tunnel_peers ${allow}accept
-		drop comment "no peer's tunnel"
+		drop comment "not from a peer"
 	}
 
-	chain tunnel_content {
-		iifname . ip saddr & 255.255.255.0 @peer_paths_24 ${allow}accept
-		ip saddr . iifname @peer_paths ${allow}accept
-		drop comment "of no peer's containers"
+	chain tunnel_inner {
+		iifname . ip saddr & 255.255.255.0 @peer_ingress_24 ${allow}accept
+		ip saddr . iifname @peer_ingress ${allow}accept
+		drop comment "no peer's subnet"
 	}
 
-	chain fit {
-		oifname @bridges tcp option maxseg size set rt mtu comment "no longer than both ways carry"
-		iifname @bridges tcp option maxseg size set rt mtu comment "no longer than both ways carry"
+	chain mss_clamp {
+		oifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
+		iifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
 	}
 
 	chain forward {
 		type filter hook forward priority 0; policy accept;
-		tcp flags & (syn | rst) == syn jump fit
-		ct state established,related goto known
-		iifname "${tunnelLink}" oifname != @bridges drop comment "the tunnel leads to containers only"
-		oifname @bridges goto to_bridge${strangers}
-		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
+		tcp flags & (syn | rst) == syn jump mss_clamp
+		ct state established,related goto established
+		iifname "${tunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
+		oifname @bridges goto to_bridge${gotoForeign}
+		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted"
 	}
 
-	chain known {
-		ip saddr & 255.255.255.0 @peer_packets_in_24 accept comment "counted there"
-		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted there"
-		ip saddr . iifname @peer_paths accept comment "counted there"
-		ip daddr . oifname @peer_targets accept comment "counted there"
+	chain established {
+		ip saddr & 255.255.255.0 @peer_packets_in_24 accept comment "counted"
+		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted"
+		ip saddr . iifname @peer_ingress accept comment "counted"
+		ip daddr . oifname @peer_egress accept comment "counted"
 		accept
 	}
 
 	chain to_bridge {
 		ct status dnat ${allow}accept comment "published ports"
-		iifname . oifname @open_bridges ${allow}accept comment "icc"
-		iifname . ip saddr & 255.255.255.0 @peer_paths_24 ${allow}goto known comment "other hosts' containers"
-		ip saddr . iifname @peer_paths ${allow}accept comment "other hosts' containers"
-		ip saddr @peers iifname != @bridges ${allow}accept comment "other hosts, by hand"
-		ip saddr . ip daddr . meta l4proto . th dport @link_holes ${allow}accept comment "links"
+		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		iifname . ip saddr & 255.255.255.0 @peer_ingress_24 ${allow}goto established comment "peers"
+		ip saddr . iifname @peer_ingress ${allow}accept comment "peers"
+		ip saddr @peers iifname != @bridges ${allow}accept comment "peers set by the administrator"
+		ip saddr . ip daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		drop comment "neither published nor linked"
 	}
 
 	chain output {
 		type filter hook output priority 0; policy accept;
-		icmp type redirect oifname @bridges drop comment "neighbours stay apart"
+		icmp type redirect oifname @bridges drop comment "icc=false: no redirects"
 	}
 `;
 
 const markPublished = `
 	chain mark_published {
 		type filter hook prerouting priority -90; policy accept;
-		ct status dnat iifname @bridges iifname . iifname != @open_bridges meta mark set meta mark | ${publishedMark}
+		ct status dnat iifname @bridges iifname . iifname != @icc_bridges meta mark set meta mark | ${publishedMark}
 	}
 `;
 
 /**
- * Where the daemon switched forwarding on, nothing else of the host's may use it as a router: only what containers of
- * other engines send, answers to it, and what another program's rules publish (dnat). Frames within a bridge are not
- * routed, but br_netfilter passes them through this chain, too.
+ * Where the daemon enabled forwarding, other hosts must not use this host as a router. Accepted are packets from
+ * containers of other engines, replies to them, and packets that another program's rules publish (dnat). Frames within a
+ * bridge are not routed, but br_netfilter passes them through this chain as well.
  */
-const goToStrangers = `
-		iifname != @bridges goto strangers`;
+const gotoForeignForward = `
+		iifname != @bridges goto foreign_forward`;
 
-const planStrangers = (allow: string): string => `
-	chain strangers {
+const planForeignForward = (allow: string): string => `
+	chain foreign_forward {
 		ct status dnat ${allow}accept comment "published by another program"
 		iifname @engine_bridges ${allow}accept comment "from another engine's containers"
 		${isBridged} ${allow}accept comment "within a bridge"
-		drop comment "the daemon switched forwarding on for containers only"
+		drop comment "forwarding is enabled for containers only"
 	}
 `;
 
-/** Between the ports of containers that may not talk freely (icc=false) no frame passes, of whatever protocol. */
+/** Drops all frames, of any protocol, between bridge ports of containers that may not talk freely (icc=false). */
 const planBridgeBody = (routesOnlyOwn: boolean): string => `
 	set isolated_ports { type ifname; }
 
@@ -187,21 +205,25 @@ const planBridgeBody = (routesOnlyOwn: boolean): string => `
 ${routesOnlyOwn ? clearBridged : ''}`;
 
 export interface TableOptions {
-  /** Bridges that keep their containers apart see what is published, too (br_netfilter). */
+  /** Mark packets to published ports for bridges with icc=false, which see them with br_netfilter. */
   marks: boolean;
-  /** Packets between links that are not Netyard's are dropped. */
+  /** Drop packets between interfaces that are not Netyard's. */
   routesOnlyOwn: boolean;
-  /** The guard drops what these tables have not accepted: see guard.ts. */
+  /** Mark accepted packets for the guard, which drops all others: see guard.ts. */
   guarded: boolean;
 }
 
 export function planTables(options: TableOptions): NftTableObject[] {
   const { marks, routesOnlyOwn, guarded } = options;
   const allow = guarded ? setAllowed : '';
-  const body = planBody({ allow, strangers: routesOnlyOwn ? goToStrangers : '' });
-  const parts = [routesOnlyOwn ? planStrangers(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
+  const body = planBody({ allow, gotoForeign: routesOnlyOwn ? gotoForeignForward : '' });
+  const parts = [
+    routesOnlyOwn ? planForeignForward(allow) : '',
+    marks ? markPublished : '',
+    guarded ? clearAllowed : '',
+  ];
   return [
-    { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join('') },
+    { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join(''), formerSets },
     { kind: 'nft-table', family: 'bridge', name: tableName, body: planBridgeBody(routesOnlyOwn) },
   ];
 }
@@ -209,30 +231,30 @@ export function planTables(options: TableOptions): NftTableObject[] {
 export type NetyardSet =
   | 'isolated_ports'
   | 'bridges'
-  | 'switched_on'
+  | 'ip_forward_enabled'
   | 'engine_bridges'
-  | 'themselves'
-  | 'open_bridges'
+  | 'hairpin'
+  | 'icc_bridges'
   | 'gateways'
   | 'masqueraded'
   | 'peers'
   | PeerSet
-  | 'link_holes'
+  | 'link_allow'
   | 'published'
   | 'published_any';
 
-/** Sets whose elements belong to endpoints and come and go with them. */
+/** Sets whose elements are created and deleted with an endpoint. */
 export const endpointSets: readonly NetyardSet[] = [
   'isolated_ports',
-  'link_holes',
-  'themselves',
+  'link_allow',
+  'hairpin',
   'published',
   'published_any',
 ];
 /** Sets whose elements belong to networks. */
 export const networkSets: readonly NetyardSet[] = [
   'bridges',
-  'open_bridges',
+  'icc_bridges',
   'gateways',
   'masqueraded',
   'engine_bridges',

@@ -56,7 +56,7 @@ export async function findEngineBridges({ kernel }: Pick<HostDependencies, 'kern
 /** Forwarding is off, or an element in Netyard's table records that an earlier start of the daemon enabled it. */
 async function enablesForwarding(context: HostDependencies): Promise<boolean> {
   if ((await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '0') return true;
-  return (await listElements(context.kernel, 'switched_on')).some(({ key }) => key === forwardingKey);
+  return (await listElements(context.kernel, 'ip_forward_enabled')).some(({ key }) => key === forwardingKey);
 }
 
 /** Undefined when the kernel (or a module that is not loaded) does not have the setting. */

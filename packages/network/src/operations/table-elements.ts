@@ -1,8 +1,24 @@
 /** Lists the elements of Netyard's own nftables sets. */
 
-import { type Kernel, listElementsIfAny, type ObservedElement } from '@netyard/kernel';
-import { familyOf, type NetyardSet, tableName } from '../firewall/table.ts';
+import { KernelError } from '@netyard/core';
+import type { Kernel, ObservedElement } from '@netyard/kernel';
+import { familyOf, formerSets, type NetyardSet, tableName } from '../firewall/table.ts';
 
-/** Returns [] when the table does not exist. */
-export const listElements = (kernel: Pick<Kernel, 'listNftElements'>, set: NetyardSet): Promise<ObservedElement[]> =>
-  listElementsIfAny(kernel, { family: familyOf(set), table: tableName, set });
+/**
+ * Reads the set under its former name in a table that the daemon of the version before created. Returns [] when the
+ * table does not exist.
+ */
+export async function listElements(
+  kernel: Pick<Kernel, 'listNftElements'>,
+  set: NetyardSet,
+): Promise<ObservedElement[]> {
+  const former = new Map<string, string>(Object.entries(formerSets)).get(set);
+  for (const name of former === undefined ? [set] : [set, former]) {
+    try {
+      return await kernel.listNftElements({ family: familyOf(set), table: tableName, set: name });
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.errnoName !== 'ENOENT') throw error;
+    }
+  }
+  return [];
+}

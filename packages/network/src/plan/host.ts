@@ -3,7 +3,7 @@ import type { KernelObject } from '@netyard/kernel';
 import { element, planTables } from '../firewall/table.ts';
 import type { HostFacts } from '../model.ts';
 
-/** The element of `switched_on` that records who enabled forwarding. */
+/** The element of `ip_forward_enabled` that records who enabled forwarding. */
 export const forwardingKey = '"ip_forward"';
 
 /** Whether packets between interfaces that are not Netyard's are dropped. */
@@ -18,7 +18,7 @@ export function planHost(facts: HostFacts): KernelObject[] {
   return [
     // The drop rules precede the forwarding that they restrict.
     ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded }),
-    ...(facts.enabledForwarding ? [element('switched_on', forwardingKey, { comment: 'by the daemon' })] : []),
+    ...(facts.enabledForwarding ? [element('ip_forward_enabled', forwardingKey, { comment: 'by the daemon' })] : []),
     ...(routesOnlyOwn ? facts.engineBridges.map(planEngineBridge) : []),
     ...(facts.ipForward ? [forward] : []),
   ];

@@ -13,7 +13,7 @@ const address = (link: string): KernelObject => ({ kind: 'address', ns, link, pr
 const setting = (key: string): KernelObject => ({ kind: 'sysctl', ns, key, value: '1' });
 const outside: KernelObject[] = [
   { kind: 'netns', path: ns },
-  { kind: 'nft-element', family: 'ip', table: 'netyard', set: 'themselves', key: '172.17.0.2' },
+  { kind: 'nft-element', family: 'ip', table: 'netyard', set: 'hairpin', key: '172.17.0.2' },
 ];
 const route: KernelObject = { kind: 'route', ns, to: 'default', via: '172.17.0.1', link: 'eth0' };
 const lo: KernelObject = { kind: 'link-state', ns, name: 'lo', up: true };

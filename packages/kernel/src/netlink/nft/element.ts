@@ -30,9 +30,11 @@ export function setSpec({ family, table, set }: NftSetName): string {
 
 /** An element as printed between braces: `192.168.1.1 . tcp . 80 comment "nginx" : 172.17.0.2 . 80`. */
 export function printElement(element: NftElement): string {
+  const { packets, bytes } = element;
+  const counter = packets === undefined ? '' : ` counter packets ${packets} bytes ${bytes ?? 0n}`;
   const comment = element.comment === undefined ? '' : ` comment "${checkedComment(element.comment)}"`;
   const value = element.value === undefined ? '' : ` : ${checkedExpression(element.value)}`;
-  return `${checkedExpression(element.key)}${comment}${value}`;
+  return `${checkedExpression(element.key)}${counter}${comment}${value}`;
 }
 
 function checkedExpression(expression: string): string {

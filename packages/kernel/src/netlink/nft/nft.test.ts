@@ -107,7 +107,7 @@ test('a table is readable, and its digest ignores indentation', () => {
   assert.notEqual(digestComment(table.body.replace('ipv4', 'ipv6')), comment);
 });
 
-test('elements are kept for sets that keep their name and type', () => {
+test('elements are kept, with counters, for sets that keep their type and at least a former name', () => {
   const former = `table ip t {
 	set stays {
 		type ipv4_addr . inet_service
@@ -121,11 +121,29 @@ test('elements are kept for sets that keep their name and type', () => {
 		type ipv4_addr
 		elements = { 1.1.1.1 }
 	}
+	set before {
+		type ipv4_addr
+		elements = { 1.1.1.1 counter packets 2 bytes 168 comment "x" }
+	}
+	set before_but_other {
+		type ipv4_addr
+		elements = { 1.1.1.1 }
+	}
 }`;
-  const body =
-    'set stays { type ipv4_addr . inet_service; }\nset changes { type ipv6_addr; }\nmap new { type mark : verdict; }';
-  const kept = printKeptElements({ kind: 'nft-table', family: 'ip', name: 't', body }, former);
-  assert.equal(kept, 'add element ip t stays { 1.1.1.1 . 80 comment "a }" }\n');
+  const body = `
+    set stays { type ipv4_addr . inet_service; }
+    set changes { type ipv6_addr; }
+    map new { type mark : verdict; }
+    set after { type ipv4_addr; }
+    set after_but_other { type ipv6_addr; }`;
+  const formerSets = { after: 'before', after_but_other: 'before_but_other', stays: 'absent' };
+  const table: NftTableObject = { kind: 'nft-table', family: 'ip', name: 't', body };
+  const stays = 'add element ip t stays { 1.1.1.1 . 80 comment "a }" }\n';
+  assert.equal(printKeptElements(table, former), stays);
+  assert.equal(
+    printKeptElements({ ...table, formerSets }, former),
+    `${stays}add element ip t after { 1.1.1.1 counter packets 2 bytes 168 comment "x" }\n`,
+  );
 });
 
 test('chains are parsed from a listing: hooks, policies, rules with handles and comments', () => {

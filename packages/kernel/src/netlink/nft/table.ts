@@ -52,11 +52,14 @@ export const printReplacement = (table: NftTableName, text: string): string =>
 
 /**
  * Commands that restore the elements found in an old table's listing: those of sets and maps that the new body has too,
- * with the same types. The kernel would reject the others, and with them the whole transaction.
+ * under the same or a later name, with the same types. The kernel would reject the others, and with them the whole
+ * transaction.
  */
 export function printKeptElements(table: NftTableObject, oldListing: string): string {
   const desired = new Map(eachSet(table.body).map((set) => [set.name, set.type]));
+  const renamed = new Map(Object.entries(table.formerSets ?? {}).map(([name, former]) => [former, name]));
   return eachSet(oldListing)
+    .map((set) => ({ ...set, name: desired.has(set.name) ? set.name : (renamed.get(set.name) ?? set.name) }))
     .filter((set) => set.elements.length > 0 && desired.has(set.name))
     .filter((set) => desired.get(set.name) === set.type)
     .map(

@@ -126,9 +126,32 @@ export function applyBatch(session: Session, batch: NftBatch): { operations: Ker
   } catch (error) {
     if (!hasErrno(error, 'EEXIST') || batch.elements.length === 0) throw error;
   }
-  const found = findElements(session, batch.ns, batch.elements);
+  const found = findKeptElements(session, batch);
   const pairs = batch.elements.map((element, index) => ({ element, found: found[index] }));
   return runPrepared(session, batch, [tables, prepareElements(batch, pairs, 'add')]);
+}
+
+/** Like `findElements`; elements of a table to replace are also found in sets that still have their former names. */
+function findKeptElements(session: Session, { ns, tables, elements }: NftBatch): (NftElement | undefined)[] {
+  const found = findElements(session, ns, elements);
+  const missing = elements
+    .filter((_element, index) => found[index] === undefined)
+    .flatMap((element) => {
+      const former = formerSetOf(element, tables);
+      return former === undefined ? [] : [{ element, inFormerSet: { ...element, set: former } }];
+    });
+  const foundInFormerSets = findElements(
+    session,
+    ns,
+    missing.map(({ inFormerSet }) => inFormerSet),
+  );
+  const kept = new Map(missing.map(({ element }, index) => [element, foundInFormerSets[index]]));
+  return elements.map((element, index) => found[index] ?? kept.get(element));
+}
+
+function formerSetOf({ family, table, set }: NftElementObject, tables: NftBatch['tables']): string | undefined {
+  const replaced = tables.find(({ object }) => objectSpec(object as NftObject) === `${family} ${table}`)?.object;
+  return replaced?.kind === 'nft-table' ? replaced.formerSets?.[set] : undefined;
 }
 
 /** Up to the threshold elements are not observed; above it, those listed under exactly this key are known to exist. */
