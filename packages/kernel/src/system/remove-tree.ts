@@ -31,7 +31,8 @@ export async function removeTree(path: string): Promise<void> {
 
 /**
  * Removes a tree of any depth: a container can create paths longer than PATH_MAX. Directories are moved to the top
- * level by level, so that every path is short and no descriptor stays open.
+ * level by level, so that every path is short and no descriptor stays open. Entries may disappear meanwhile: `rm` has
+ * reported its first error and continues in other directories.
  */
 async function flatten(top: string): Promise<void> {
   const slice = new TimeSlice();
@@ -40,22 +41,32 @@ async function flatten(top: string): Promise<void> {
   for (let entries = entriesOf(top); entries.length > 0; entries = entriesOf(top)) {
     for (const entry of entries) {
       const path = below(top, entry.name);
-      if (!entry.isDirectory()) unlinkSync(path);
+      if (!entry.isDirectory()) unlessMissing(() => unlinkSync(path));
       else {
         for (const inner of entriesOf(path)) {
           if (slice.isOver) await slice.next();
-          if (inner.isDirectory()) renameSync(below(path, inner.name), join(top, `${prefix}-${moved++}`));
-          else unlinkSync(below(path, inner.name));
+          const innerPath = below(path, inner.name);
+          if (inner.isDirectory()) unlessMissing(() => renameSync(innerPath, join(top, `${prefix}-${moved++}`)));
+          else unlessMissing(() => unlinkSync(innerPath));
         }
-        rmdirSync(path);
+        unlessMissing(() => rmdirSync(path));
       }
     }
   }
-  rmdirSync(top);
+  unlessMissing(() => rmdirSync(top));
 }
 
 const entriesOf = (folder: string | Buffer): Dirent<Buffer>[] =>
-  readdirSync(folder, { withFileTypes: true, encoding: 'buffer' });
+  unlessMissing(() => readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) ?? [];
+
+function unlessMissing<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
 
 const below = (folder: string | Buffer, name: Buffer): Buffer =>
   Buffer.concat([Buffer.from(folder), Buffer.from('/'), name]);
