@@ -3,9 +3,9 @@
  * other, by address and by name; then what happens to a cluster happens, and each time it is measured how long it takes
  * until everybody knows, and looked for what is left of those who went.
  *
- *   script/cluster-show            # twenty hosts, etcd away for a minute
+ *   script/cluster-demo            # twenty hosts, etcd away for a minute
  *
- * Fewer hosts and a shorter absence unless the environment says NETYARD_CLUSTER_HOSTS and NETYARD_CLUSTER_AWAY.
+ * Fewer hosts and a shorter absence unless the environment says NETYARD_CLUSTER_HOSTS and NETYARD_CLUSTER_OUTAGE.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -16,7 +16,7 @@ import { cannotRun } from './support/engines.ts';
 import { until } from './support/host.ts';
 
 const count = Number(process.env['NETYARD_CLUSTER_HOSTS'] ?? 6);
-const awaySeconds = Number(process.env['NETYARD_CLUSTER_AWAY'] ?? 8);
+const awaySeconds = Number(process.env['NETYARD_CLUSTER_OUTAGE'] ?? 8);
 /** Short, that the test is; longer where two processors have many daemons to serve. */
 const leaseSeconds = count > 10 ? 10 : 5;
 const { signal } = new AbortController();

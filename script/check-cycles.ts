@@ -33,7 +33,7 @@ export function findCycles(graph: ImportGraph): string[][] {
   return cycles;
 }
 
-/** The same graph with each node replaced by its group; edges inside a group are left out. Pure. */
+/** The same graph with each node replaced by its group; edges inside a group are omitted. Pure. */
 export function groupGraph(graph: ImportGraph, groupOf: (node: string) => string): ImportGraph {
   const grouped = new Map<string, Set<string>>();
   for (const [node, targets] of graph) {
@@ -81,7 +81,7 @@ export function describeCycle(graph: ImportGraph, component: readonly string[]):
     next = [...(graph.get(next) ?? [])].find(isOpen);
     if (next !== undefined) path.push(next);
   }
-  return `${component.length} in a circle: ${path.join(' → ')} → …`;
+  return `${component.length} in a cycle: ${path.join(' → ')} → …`;
 }
 
 function main(): void {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkImport, parseImports } from './check-imports.ts';
 
-const checkState = (file: string, line: string): string | undefined => {
+const problemOf = (file: string, line: string): string | undefined => {
   const [found] = parseImports(line);
   assert.ok(found, `no import found in ${line}`);
   return checkImport(file, found);
 };
 
-test('finds every kind of import with its line and way', () => {
+test('every kind of import is found, with its line', () => {
   const source = [
     "/* import 'commented'; */",
     "import type { A } from '@netyard/core';",
@@ -22,15 +22,15 @@ test('finds every kind of import with its line and way', () => {
     "// import six from 'six';",
   ].join('\n');
   assert.deepEqual(parseImports(source), [
-    { line: 2, module: '@netyard/core', way: 'type' },
-    { line: 3, module: './two.ts', way: 'value' },
-    { line: 7, module: './three.ts', way: 'value' },
-    { line: 8, module: 'four', way: 'value' },
-    { line: 9, module: '@netyard/lab', way: 'lazy' },
+    { line: 2, module: '@netyard/core', kind: 'type' },
+    { line: 3, module: './two.ts', kind: 'value' },
+    { line: 7, module: './three.ts', kind: 'value' },
+    { line: 8, module: 'four', kind: 'value' },
+    { line: 9, module: '@netyard/lab', kind: 'lazy' },
   ]);
 });
 
-test('lets through what the table allows', () => {
+test('imports that the table allows are accepted', () => {
   const allowed: [string, string][] = [
     ['packages/network/src/plan.ts', "import { parseIp } from '@netyard/core';"],
     ['packages/runtime/src/spec.ts', "import type { Runtime } from '@netyard/engine';"],
@@ -40,32 +40,32 @@ test('lets through what the table allows', () => {
     ['packages/kernel/test/netns.kernel.test.ts', "import { createNetns } from '@netyard/kernel';"],
     ['packages/kernel/test/rtnl.kernel.test.ts', "import { encode } from '../src/netlink/message.ts';"],
   ];
-  for (const [file, line] of allowed) assert.equal(checkState(file, line), undefined, `${file}: ${line}`);
+  for (const [file, line] of allowed) assert.equal(problemOf(file, line), undefined, `${file}: ${line}`);
 });
 
-test('refuses the rest and says what is allowed', () => {
-  const refused: [string, string, RegExp][] = [
+test('other imports are rejected, with what is allowed', () => {
+  const rejected: [string, string, RegExp][] = [
     [
       'packages/network/src/a.ts',
       "import { x } from '@netyard/engine';",
       /Allowed for network: core, kernel, dns, peers\./,
     ],
-    ['packages/core/src/a.ts', "import { x } from '@netyard/kernel';", /no other box/],
+    ['packages/core/src/a.ts', "import { x } from '@netyard/kernel';", /no other package/],
     ['packages/runtime/src/a.ts', "import { x } from '@netyard/engine';", /types of engine/],
     ['packages/cli/src/a.ts', "import { x } from '@netyard/lab';", /lazily/],
-    ['packages/network/src/a.ts', "import { x } from '@netyard/kernel/src/netns.ts';", /around the door/],
-    ['packages/network/src/a.ts', "import { x } from '../../kernel/src/netns.ts';", /leaves the box/],
-    ['packages/network/src/a.ts', "import { x } from './b';", /ending/],
+    ['packages/network/src/a.ts', "import { x } from '@netyard/kernel/src/netns.ts';", /not an entry point/],
+    ['packages/network/src/a.ts', "import { x } from '../../kernel/src/netns.ts';", /in another package/],
+    ['packages/network/src/a.ts', "import { x } from './b';", /extension/],
     ['packages/runtime/src/a.ts', "import koffi from 'koffi';", /only below/],
-    ['packages/engine/src/a.ts', "import http from 'node:http';", /must not know/],
-    ['packages/network/src/bridge/plan.ts', "import { readFileSync } from 'node:fs';", /pure by its name/],
-    ['packages/docker-api/src/translate/container.ts', "import net from 'node:net';", /pure by its name/],
+    ['packages/engine/src/a.ts', "import http from 'node:http';", /must not import/],
+    ['packages/network/src/bridge/plan.ts', "import { readFileSync } from 'node:fs';", /a name of pure code/],
+    ['packages/docker-api/src/translate/container.ts', "import net from 'node:net';", /a name of pure code/],
     ['packages/new/src/a.ts', "import net from 'node:net';", /not in script/],
   ];
-  for (const [file, line, message] of refused) assert.match(checkState(file, line) ?? '', message, `${file}: ${line}`);
+  for (const [file, line, message] of rejected) assert.match(problemOf(file, line) ?? '', message, `${file}: ${line}`);
 });
 
-test('a file of the kernel package imports its own floor, lower ones and the vocabulary', () => {
+test('a file of the kernel package may import its own layer, lower ones and shared files', () => {
   const allowed: [string, string][] = [
     ['system/calls.ts', "import { libc } from './ffi/libc.ts';"],
     ['system/port.ts', "import type { PortReservation } from '../contract.ts';"],
@@ -77,17 +77,17 @@ test('a file of the kernel package imports its own floor, lower ones and the voc
     ['index.ts', "export { openKernel } from './kernel.ts';"],
     ['system/calls.test.ts', "import { applyPlan } from '../state/apply.ts';"],
   ];
-  for (const [file, line] of allowed) assert.equal(checkState(`packages/kernel/src/${file}`, line), undefined, file);
+  for (const [file, line] of allowed) assert.equal(problemOf(`packages/kernel/src/${file}`, line), undefined, file);
 
-  const refused: [string, string, RegExp][] = [
+  const rejected: [string, string, RegExp][] = [
     ['system/port.ts', "import { Session } from '../netlink/session.ts';", /port\.ts is below netlink\/session\.ts/],
     ['netlink/nft/chain.ts', "import type { Handler } from '../../state/objects/handler.ts';", /is below state/],
     ['state/apply.ts', "import { openKernel } from '../kernel.ts';", /is below kernel\.ts/],
     ['desired.ts', "import type { Session } from './netlink/session.ts';", /desired\.ts is below netlink/],
-    ['misc/a.ts', "import { libc } from '../system/ffi/libc.ts';", /misc is no floor/],
-    ['kernel.ts', "import { x } from './misc/a.ts';", /misc is no floor/],
+    ['misc/a.ts', "import { libc } from '../system/ffi/libc.ts';", /misc is no layer/],
+    ['kernel.ts', "import { x } from './misc/a.ts';", /misc is no layer/],
   ];
-  for (const [file, line, expected] of refused) {
-    assert.match(checkState(`packages/kernel/src/${file}`, line) ?? 'allowed', expected, `${file}: ${line}`);
+  for (const [file, line, expected] of rejected) {
+    assert.match(problemOf(`packages/kernel/src/${file}`, line) ?? 'allowed', expected, `${file}: ${line}`);
   }
 });

@@ -1,8 +1,8 @@
 /**
- * Reads every import below packages/ and holds it against `import-table.ts`. Run by `npm run check:imports`.
+ * Checks every import below packages/ against `import-table.ts`. Run by `npm run check:imports`.
  *
- * It reads text, not types: imports are found by their shape, so one written inside a string would be found as well.
- * It does not checkState imports of npm packages, except those with a home in the table.
+ * It matches text, not syntax: an import inside a string is found as well. It does not check imports of npm packages,
+ * except those that the table restricts to folders.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -11,16 +11,16 @@ import {
   allowedImports,
   allowedInTests,
   forbiddenModules,
-  homes,
   impureModules,
-  packageFloors,
+  packageLayers,
   pureNames,
+  restrictedModules,
 } from './import-table.ts';
 
 export interface FoundImport {
   line: number;
   module: string;
-  way: 'value' | 'type' | 'lazy';
+  kind: 'value' | 'type' | 'lazy';
 }
 
 const statement = /^[ \t]*(?:import|export)\s+(?:(type)\s+)?(?:[\w*{}\s,$]*?\bfrom\s*)?['"]([^'"\n]+)['"]/gm;
@@ -32,100 +32,100 @@ export function parseImports(source: string): FoundImport[] {
   const lineOf = (index: number): number => text.slice(0, index).split('\n').length;
   const found: FoundImport[] = [];
   for (const match of text.matchAll(statement)) {
-    const way = match[1] === 'type' ? 'type' : 'value';
-    found.push({ line: lineOf(match.index), module: match[2] ?? '', way });
+    const kind = match[1] === 'type' ? 'type' : 'value';
+    found.push({ line: lineOf(match.index), module: match[2] ?? '', kind });
   }
   for (const match of text.matchAll(dynamic)) {
-    // `import('x').Type` in a type position loads nothing, but needs no exception here: write `import type`.
-    found.push({ line: lineOf(match.index), module: match[1] ?? '', way: 'lazy' });
+    // `import('x').Type` in a type position loads nothing, but is not exempt: write `import type`.
+    found.push({ line: lineOf(match.index), module: match[1] ?? '', kind: 'lazy' });
   }
   return found.sort((a, b) => a.line - b.line);
 }
 
-/** What is wrong with one import of one file (path from the repository's top), or undefined. Pure. */
+/** Why an import of a file (path from the repository's root) is not allowed, or undefined. Pure. */
 export function checkImport(file: string, found: FoundImport): string | undefined {
-  const box = file.split('/')[1] ?? '';
-  const allowed = allowedImports[box];
-  if (!allowed) return `box ${box} is not in script/import-table.ts`;
+  const name = file.split('/')[1] ?? '';
+  const allowed = allowedImports[name];
+  if (!allowed) return `package ${name} is not in script/import-table.ts`;
   const isTest = /\.test\.ts$/.test(file) || file.split('/')[2] === 'test';
   return (
     checkRelative(file, found.module) ??
-    checkFloor(file, isTest, found.module) ??
-    checkPackage(box, isTest, found) ??
-    checkHome(file, found.module) ??
-    checkForbidden(box, isTest, found.module) ??
+    checkLayer(file, isTest, found.module) ??
+    checkPackage(name, isTest, found) ??
+    checkRestricted(file, found.module) ??
+    checkForbidden(name, isTest, found.module) ??
     checkPurity(file, isTest, found)
   );
 }
 
 function checkRelative(file: string, module: string): string | undefined {
   if (!module.startsWith('.')) return undefined;
-  if (!/\.(ts|json)$/.test(module)) return `${module} needs its ending: write ${module}.ts`;
-  const home = file.split('/').slice(0, 2).join('/');
+  if (!/\.(ts|json)$/.test(module)) return `${module} needs its extension: write ${module}.ts`;
+  const folder = file.split('/').slice(0, 2).join('/');
   const target = relative('/', resolve('/', dirname(file), module));
-  if (target.startsWith(`${home}/`)) return undefined;
-  return `${module} leaves the box; another box is imported by its door, @netyard/NAME`;
+  if (target.startsWith(`${folder}/`)) return undefined;
+  return `${module} is in another package; import its entry point, @netyard/NAME`;
 }
 
-/** Type imports count: a floor must not depend on the shapes of a higher one either. */
-function checkFloor(file: string, isTest: boolean, module: string): string | undefined {
+/** Type imports count: a layer must not depend on the types of a higher one either. */
+function checkLayer(file: string, isTest: boolean, module: string): string | undefined {
   const [, name = '', area, ...inside] = file.split('/');
-  const layers = packageFloors[name];
-  if (!layers || isTest || area !== 'src' || !module.startsWith('.')) return undefined;
-  const { floors, vocabulary } = layers;
+  const settings = packageLayers[name];
+  if (!settings || isTest || area !== 'src' || !module.startsWith('.')) return undefined;
+  const { layers, shared } = settings;
   const target = relative('/src', resolve('/src', dirname(inside.join('/')), module)).split('/');
   const levelOf = (path: readonly string[]): number => {
     const [first = ''] = path;
-    if (path.length > 1) return floors.indexOf(first);
-    return vocabulary.includes(first) ? -1 : floors.length;
+    if (path.length > 1) return layers.indexOf(first);
+    return shared.includes(first) ? -1 : layers.length;
   };
-  const folder = [inside, target].find((path) => path.length > 1 && !floors.includes(path[0] ?? ''))?.[0];
-  if (folder !== undefined) return `src/${folder} is no floor of ${name}; the floors are ${floors.join(', ')}`;
+  const folder = [inside, target].find((path) => path.length > 1 && !layers.includes(path[0] ?? ''))?.[0];
+  if (folder !== undefined) return `src/${folder} is no layer of ${name}; the layers are ${layers.join(', ')}`;
   if (levelOf(target) <= levelOf(inside)) return undefined;
-  return `${inside.join('/')} is below ${target.join('/')}; from the bottom: ${[...vocabulary, ...floors].join(', ')}, entry point`;
+  return `${inside.join('/')} is below ${target.join('/')}; from the lowest: ${[...shared, ...layers].join(', ')}, entry point`;
 }
 
-function checkPackage(box: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
+function checkPackage(name: string, isTest: boolean, { module, kind }: FoundImport): string | undefined {
   const match = /^@netyard\/([^/]+)(\/.*)?$/.exec(module);
   const other = match?.[1];
   if (other === undefined) return undefined;
-  if (match?.[2] !== undefined) return `${module} goes around the door; write @netyard/${other}`;
-  if (other === box) return isTest ? undefined : `${box} imports itself by its own door; use a relative path`;
-  const allowed = allowedImports[box];
-  if (allowed?.boxes.includes(other)) return undefined;
+  if (match?.[2] !== undefined) return `${module} is not an entry point; import @netyard/${other}`;
+  if (other === name) return isTest ? undefined : `${name} imports its own entry point; use a relative path`;
+  const allowed = allowedImports[name];
+  if (allowed?.packages.includes(other)) return undefined;
   if (isTest && allowedInTests.includes(other)) return undefined;
-  if (allowed?.types?.includes(other) && way === 'type') return undefined;
-  if (allowed?.lazy?.includes(other) && way !== 'value') return undefined;
-  return `${box} may not import @netyard/${other} as a ${way}. ${describeAllowed(box)}`;
+  if (allowed?.types?.includes(other) && kind === 'type') return undefined;
+  if (allowed?.lazy?.includes(other) && kind !== 'value') return undefined;
+  return `${name} may not import @netyard/${other} as a ${kind}. ${describeAllowed(name)}`;
 }
 
-function checkHome(file: string, module: string): string | undefined {
-  const folders = homes[module];
+function checkRestricted(file: string, module: string): string | undefined {
+  const folders = restrictedModules[module];
   if (!folders || folders.some((folder) => file.startsWith(folder))) return undefined;
   return `${module} may be imported only below ${folders.join(', ')}`;
 }
 
-function checkForbidden(box: string, isTest: boolean, module: string): string | undefined {
-  if (isTest || !forbiddenModules[box]?.includes(module)) return undefined;
-  return `${box} must not know ${module}`;
+function checkForbidden(name: string, isTest: boolean, module: string): string | undefined {
+  if (isTest || !forbiddenModules[name]?.includes(module)) return undefined;
+  return `${name} must not import ${module}`;
 }
 
-function checkPurity(file: string, isTest: boolean, { module, way }: FoundImport): string | undefined {
-  if (isTest || way === 'type' || !impureModules.includes(module)) return undefined;
+function checkPurity(file: string, isTest: boolean, { module, kind }: FoundImport): string | undefined {
+  if (isTest || kind === 'type' || !impureModules.includes(module)) return undefined;
   const inside = file.split('/').slice(3);
   const pure = inside.map((part) => basename(part, '.ts')).find((part) => pureNames.includes(part));
-  return pure === undefined ? undefined : `${pure} is pure by its name: no ${module} there`;
+  return pure === undefined ? undefined : `${pure} is a name of pure code, which must not import ${module}`;
 }
 
-/** What a box may import, in words. Pure. */
-export function describeAllowed(box: string): string {
-  const { boxes = [], types = [], lazy = [] } = allowedImports[box] ?? {};
+/** Describes what a package may import. Pure. */
+export function describeAllowed(name: string): string {
+  const { packages = [], types = [], lazy = [] } = allowedImports[name] ?? {};
   const parts = [
-    boxes.join(', '),
+    packages.join(', '),
     types.length > 0 ? `types of ${types.join(', ')}` : '',
     lazy.length > 0 ? `lazily ${lazy.join(', ')}` : '',
   ].filter((part) => part !== '');
-  return `Allowed for ${box}: ${parts.length > 0 ? parts.join('; ') : 'no other box'}.`;
+  return `Allowed for ${name}: ${parts.length > 0 ? parts.join('; ') : 'no other package'}.`;
 }
 
 function main(): void {
@@ -143,11 +143,11 @@ function main(): void {
     }
   }
   if (wrong === 0) {
-    console.log(`${count} imports in ${files.length} files are as the table allows.`);
+    console.log(`${count} imports in ${files.length} files conform to the table.`);
     return;
   }
   console.error(`\n${wrong} of ${count} imports are not allowed. The table (script/import-table.ts):`);
-  for (const box of Object.keys(allowedImports)) console.error(`  ${describeAllowed(box)}`);
+  for (const name of Object.keys(allowedImports)) console.error(`  ${describeAllowed(name)}`);
   process.exitCode = 1;
 }
 

@@ -1,4 +1,4 @@
-/** The tables of fields: the page made from them is current, and no flag or field is there twice. */
+/** The tables of fields: the page generated from them is current, and no flag is defined twice. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ test('docs/compatibility.md is current', () => {
 });
 
 for (const command of Object.keys(bodiesOf) as FlagCommand[]) {
-  test(`a flag of ${command} fills one field, and those that other fields name are there`, () => {
+  test(`each flag of ${command} fills one field, and flags that other fields refer to exist`, () => {
     const fields = bodiesOf[command].flatMap((body) => placedFields(body));
     const own = fields.flatMap(({ field }) => field.flags ?? []).filter(({ on }) => on.includes(command));
     const names = own.map(({ name }) => name);

@@ -1,4 +1,4 @@
-/** docs/compatibility.md from the tables of fields in api-types. `node script/compatibility.ts` writes it. */
+/** Generates docs/compatibility.md from the tables of fields in api-types: `node script/compatibility.ts`. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -51,7 +51,7 @@ function clientSection(): string {
 
 const clientStatus = ({ status, remark }: ClientFlag): string => statusText(status, remark);
 
-/** Its parts have rows of their own. */
+/** The parts of a group have rows of their own. */
 const isGroup = ({ shape, flags }: Field): boolean => partsOf(shape) && !flags?.length;
 const partsOf = ({ fields, item }: Field['shape']): boolean => fields !== undefined || (item ? partsOf(item) : false);
 

@@ -1,6 +1,6 @@
 /**
- * The documents: command lines name existing commands with flags and arguments that these take, and paths and links lead
- * to existing files. What the commands do is for other tests.
+ * Checks the documents: command lines call existing commands with flags and arguments that they accept, and paths and
+ * links lead to existing files. Other tests check what the commands do.
  */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import type { Entry, ForeignCommand } from '../packages/cli/src/program/spec.ts'
 const top = join(import.meta.dirname, '..');
 const documents = globSync(['*.md', 'docs/*.md', 'packages/*/README.md', 'examples/**/README.md'], { cwd: top }).sort();
 
-/** Lines of code blocks and pieces of code in sentences that start with `netyard`. Pure. */
+/** Lines of code blocks and inline code that start with `netyard`. Pure. */
 function linesOf(text: string): string[] {
   const fenced = [...text.matchAll(/^```(\w*)\n(.*?)^```/gms)];
   const blocks = fenced.flatMap(([, language, block]) => (language === '' || language === 'sh' ? [block ?? ''] : []));
@@ -24,30 +24,30 @@ function linesOf(text: string): string[] {
     .filter((line) => /^netyard [a-z]/.test(line));
 }
 
-/** What is wrong with a line's words, if anything is. `…` stands for words left out. */
-async function wrongWith(words: readonly string[], entry: Entry = rootEntry): Promise<string | undefined> {
+/** Why a command line is invalid, or undefined. `…` stands for omitted words. */
+async function problemOf(words: readonly string[], entry: Entry = rootEntry): Promise<string | undefined> {
   const [word, ...rest] = words;
-  if (entry.foreign) return await wrongWithForeign(words, await entry.foreign());
+  if (entry.foreign) return await problemOfForeign(words, await entry.foreign());
   if (entry.children) {
     const child = entry.children.find(({ name, aliases }) => name === word || aliases?.includes(word ?? ''));
-    if (child) return wrongWith(rest, child);
+    if (child) return problemOf(rest, child);
     return word === undefined || word === '…' ? undefined : `no command ${word}`;
   }
   const spec = await entry.load?.();
-  if (!spec || words.length === 0) return undefined; // the name of the command alone is a way to speak of it
+  if (!spec || words.length === 0) return undefined; // a document may refer to a command by its name alone
   const { args } = parseFlags([...words], spec.flags, spec.stopAtArgument ?? false);
   const [least, most] = spec.args;
   return args.length <= most && (args.length >= least || words.includes('…')) ? undefined : `${args.length} arguments`;
 }
 
 /** The same for commands of another parser: `daemon` and those of `lab`. */
-async function wrongWithForeign(words: readonly string[], command: ForeignCommand): Promise<string | undefined> {
+async function problemOfForeign(words: readonly string[], command: ForeignCommand): Promise<string | undefined> {
   const [word = '', ...rest] = words;
   const child = command.commands.find((candidate) => candidate.name() === word);
-  if (child) return await wrongWithForeign(rest, child);
+  if (child) return await problemOfForeign(rest, child);
   if (command.commands.length > 0) return word === '' || word === '…' ? undefined : `no command ${word}`;
   const end = words.indexOf('--');
-  if (words[end + 1] === 'netyard' && end >= 0) return await wrongWith(words.slice(end + 2));
+  if (words[end + 1] === 'netyard' && end >= 0) return await problemOf(words.slice(end + 2));
   const names = new Set(command.options.flatMap(({ long, short }) => [long, short]));
   const own = end < 0 ? words : words.slice(0, end);
   const unknown = own.find((name) => name.startsWith('-') && !names.has(name.replace(/=.*$/, '')));
@@ -59,13 +59,13 @@ for (const document of documents) {
   test(`${document} calls existing commands`, async () => {
     for (const line of linesOf(readFileSync(join(top, document), 'utf8'))) {
       const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '');
-      const wrong = await wrongWith(words.slice(1)).catch((error: Error) => error.message);
-      assert.equal(wrong, undefined, line);
+      const problem = await problemOf(words.slice(1)).catch((error: Error) => error.message);
+      assert.equal(problem, undefined, line);
     }
   });
 }
 
-/** Pieces of code in a text that are a path from the top of the repository. NAME stands for any name. Pure. */
+/** Inline code that is a path from the root of the repository. NAME stands for any name. Pure. */
 function pathsOf(text: string): string[] {
   const spans = [...text.replaceAll(/^ *```.*?^ *```/gms, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
   return spans.filter(

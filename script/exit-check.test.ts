@@ -5,36 +5,38 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-const folder = mkdtempSync(join(tmpdir(), 'netyard-ends-'));
+const folder = mkdtempSync(join(tmpdir(), 'netyard-exit-'));
 after(() => rmSync(folder, { recursive: true }));
 
-function runAlone(body: string): { status: number | null; said: string } {
-  const file = join(folder, 'it.test.mjs');
+function runAlone(body: string): { status: number | null; output: string } {
+  const file = join(folder, 'sample.test.mjs');
   writeFileSync(file, `import { test } from 'node:test';\nimport { createServer } from 'node:net';\n${body}\n`);
   const preload = join(import.meta.dirname, 'exit-check.ts');
-  const { NODE_TEST_CONTEXT: _ours, ...environment } = process.env;
+  const { NODE_TEST_CONTEXT: _own, ...environment } = process.env;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--test', '--import', preload, file], {
     encoding: 'utf8',
-    env: { ...environment, NETYARD_TEST_PATIENCE_MS: '100' },
+    env: { ...environment, NETYARD_TEST_EXIT_TIMEOUT_MS: '100' },
     timeout: 60_000,
   });
-  return { status, said: stdout + stderr };
+  return { status, output: stdout + stderr };
 }
 
-test('a file that leaves a server open fails, and the server is named', () => {
-  const { status, said } = runAlone(`test('a', () => new Promise((go) => createServer().listen(0, '127.0.0.1', go)));`);
+test('a file that leaves a server open fails, and the server is reported', () => {
+  const { status, output } = runAlone(
+    `test('a', () => new Promise((resolve) => createServer().listen(0, '127.0.0.1', resolve)));`,
+  );
   assert.equal(status, 1);
-  assert.match(said, /does not end: .*TCPServerWrap/);
+  assert.match(output, /does not end: .*TCPServerWrap/);
 });
 
-test('a file that fails and leaves a timer ends, too', () => {
-  const { status, said } = runAlone(`test('a', () => { setInterval(() => {}, 1e6); throw new Error('no'); });`);
+test('a file that fails and leaves a timer is ended', () => {
+  const { status, output } = runAlone(`test('a', () => { setInterval(() => {}, 1e6); throw new Error('no'); });`);
   assert.equal(status, 1);
-  assert.match(said, /does not end: .*Timeout/);
+  assert.match(output, /does not end: .*Timeout/);
 });
 
 test('a file that ends passes', () => {
-  const { status, said } = runAlone(`test('a', () => {});`);
-  assert.equal(status, 0, said);
-  assert.doesNotMatch(said, /does not end/);
+  const { status, output } = runAlone(`test('a', () => {});`);
+  assert.equal(status, 0, output);
+  assert.doesNotMatch(output, /does not end/);
 });

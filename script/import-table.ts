@@ -1,34 +1,34 @@
 /**
- * Which box may import which: the picture of ARCHITECTURE.md as data. `check-imports.ts` reads it; nothing else does.
+ * Which package may import which: the diagram in ARCHITECTURE.md as data for `check-imports.ts`.
  */
 
 export interface AllowedImports {
-  /** Boxes whose door (`@netyard/NAME`) may be imported in any way. */
-  boxes: readonly string[];
-  /** Boxes of which only types may be imported (`import type … from '@netyard/NAME'`). */
+  /** Packages whose entry point (`@netyard/NAME`) may be imported in any way. */
+  packages: readonly string[];
+  /** Packages of which only types may be imported (`import type … from '@netyard/NAME'`). */
   types?: readonly string[];
-  /** Boxes that may be imported by `await import(…)` only: loaded when a command needs them. */
+  /** Packages that may be imported by `await import(…)` only: loaded when a command needs them. */
   lazy?: readonly string[];
 }
 
 export const allowedImports: Readonly<Record<string, AllowedImports>> = {
-  core: { boxes: [] },
-  kernel: { boxes: ['core'] },
-  dns: { boxes: ['core'] },
-  peers: { boxes: ['core', 'kernel'] },
-  network: { boxes: ['core', 'kernel', 'dns', 'peers'] },
-  engine: { boxes: ['core', 'kernel', 'network'] },
-  'api-types': { boxes: ['core'] },
-  'docker-api': { boxes: ['core', 'api-types', 'network', 'engine'], types: ['peers'] },
-  client: { boxes: ['core', 'api-types'] },
-  cli: { boxes: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'lab', 'daemon'] },
-  runtime: { boxes: ['core', 'kernel'], types: ['engine'] },
-  store: { boxes: ['core'], types: ['peers', 'network', 'engine'] },
-  cluster: { boxes: ['core'] },
-  lab: { boxes: ['core', 'kernel', 'client'] },
-  testkit: { boxes: ['core', 'kernel'] },
+  core: { packages: [] },
+  kernel: { packages: ['core'] },
+  dns: { packages: ['core'] },
+  peers: { packages: ['core', 'kernel'] },
+  network: { packages: ['core', 'kernel', 'dns', 'peers'] },
+  engine: { packages: ['core', 'kernel', 'network'] },
+  'api-types': { packages: ['core'] },
+  'docker-api': { packages: ['core', 'api-types', 'network', 'engine'], types: ['peers'] },
+  client: { packages: ['core', 'api-types'] },
+  cli: { packages: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'lab', 'daemon'] },
+  runtime: { packages: ['core', 'kernel'], types: ['engine'] },
+  store: { packages: ['core'], types: ['peers', 'network', 'engine'] },
+  cluster: { packages: ['core'] },
+  lab: { packages: ['core', 'kernel', 'client'] },
+  testkit: { packages: ['core', 'kernel'] },
   daemon: {
-    boxes: [
+    packages: [
       'core',
       'kernel',
       'peers',
@@ -44,30 +44,30 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   },
 };
 
-/** Boxes that tests (`*.test.ts`, and everything below `test/`) of any box may import besides. */
+/** Packages that tests (`*.test.ts`, and everything below `test/`) of any package may import as well. */
 export const allowedInTests: readonly string[] = ['testkit'];
 
-/** Modules with a home: whoever is not below one of these folders may not import them. */
-export const homes: Readonly<Record<string, readonly string[]>> = {
+/** Modules that only files below these folders may import. */
+export const restrictedModules: Readonly<Record<string, readonly string[]>> = {
   koffi: ['packages/kernel/src/system/ffi/'],
 };
 
-/** The floors of a package's `src/`: folders in layers. */
-export interface Floors {
-  /** Folders, lowest first. A file imports only files of its own floor and of lower ones, and the vocabulary. */
-  floors: readonly string[];
+/** The layers of a package's `src/`. */
+export interface Layers {
+  /** Folders, lowest first. A file imports only files of its own layer and of lower ones, and shared files. */
+  layers: readonly string[];
   /**
-   * Files directly below `src/` that every floor may import; they import only each other. The other files there, such as
-   * `index.ts`, are the entry point: they may import all floors, and no floor may import them.
+   * Files directly below `src/` that every layer may import; they import only each other. The other files there, such as
+   * `index.ts`, are the entry point: they may import all layers, and no layer may import them.
    */
-  vocabulary: readonly string[];
+  shared: readonly string[];
 }
 
-export const packageFloors: Readonly<Record<string, Floors>> = {
-  kernel: { floors: ['system', 'netlink', 'state'], vocabulary: ['contract.ts', 'desired.ts', 'packet-capture.ts'] },
+export const packageLayers: Readonly<Record<string, Layers>> = {
+  kernel: { layers: ['system', 'netlink', 'state'], shared: ['contract.ts', 'desired.ts', 'packet-capture.ts'] },
 };
 
-/** Modules that a box must never know. */
+/** Modules that a package must not import. */
 export const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
   kernel: ['node:http', 'node:https', 'node:http2'],
   peers: ['node:http', 'node:https', 'node:http2'],
@@ -75,10 +75,10 @@ export const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
   engine: ['node:http', 'node:https', 'node:http2'],
 };
 
-/** Files (or folders) of these names decide and do nothing: no I/O in them. */
+/** Names of files and folders whose code is pure: it must not import modules for I/O. */
 export const pureNames: readonly string[] = ['plan', 'diff', 'parse', 'encode', 'translate'];
 
-/** What counts as I/O there. */
+/** Modules for I/O. */
 export const impureModules: readonly string[] = [
   'node:fs',
   'node:fs/promises',

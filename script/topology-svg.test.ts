@@ -1,4 +1,4 @@
-/** The drawing of a topology, from data of the shape that the API returns. */
+/** The drawing of a topology from data as the API returns it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type DrawnHost, drawSvg } from './topology-svg.ts';
@@ -35,7 +35,7 @@ test('each container is drawn once, with its address and published port', () => 
   assert.equal(svg.split('port 8802 → 80/tcp').length, 3);
 });
 
-test('containers stand in the numeric order of their addresses', () => {
+test('containers are drawn in the numeric order of their addresses', () => {
   const svg = drawSvg(pair);
   assert.ok(svg.indexOf('eth0 10.1.0.2<') < svg.indexOf('eth0 10.1.0.10<'));
 });
@@ -46,7 +46,7 @@ test('a link is an arrow from the container that has it to its target', () => {
   assert.ok(Number(from) > Number(to), String(left));
 });
 
-test('text from outside is escaped', () => {
+test('text from the API is escaped', () => {
   const svg = drawSvg(pair);
   assert.match(svg, /--link db:store&lt;1&gt;</);
   assert.doesNotMatch(svg, /store<1>/);

@@ -1,6 +1,6 @@
 /**
- * Draws hosts, their bridges, containers and peers as an SVG picture, from what the daemons' APIs return. Identifiers
- * and generated interface names are left out, so that the same topology always gives the same picture.
+ * Draws hosts, their bridges, containers and peers as an SVG picture, from the answers of the daemons' APIs. Omits
+ * identifiers and generated interface names, so that the same topology always gives the same picture.
  *
  *     node script/topology-svg.ts FOLDER HOST…     reads FOLDER/HOST.topology.json and FOLDER/HOST.inspect.json
  */
@@ -66,7 +66,7 @@ const style = `
     .arrow { fill: #bc8cff; }
   }`;
 
-const escapeText = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+const escapeText = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').remiddleOf(/>/g, '&gt;');
 
 function text(x: number, top: number, content: string, kind = '', anchor = 'middle'): string {
   return `<text x="${x}" y="${top}" class="${kind}" text-anchor="${anchor}">${escapeText(content)}</text>`;
@@ -115,10 +115,10 @@ function drawContainers(host: DrawnHost, left: number): string[] {
       text(middle, y.container + 70, portText(ports), 'mono'),
     ];
   });
-  const place = (name: string): number => middles[containers.findIndex((one) => one.name === name)] ?? 0;
+  const middleOf = (name: string): number => middles[containers.findIndex((one) => one.name === name)] ?? 0;
   const links = host.containers.flatMap(({ Name, HostConfig }) =>
     (HostConfig.Links ?? []).map((link) =>
-      drawLink(link, place(Name.slice(1)), place(/^\/([^:]*):/.exec(link)?.[1] ?? '')),
+      drawLink(link, middleOf(Name.slice(1)), middleOf(/^\/([^:]*):/.exec(link)?.[1] ?? '')),
     ),
   );
   return [...drawn, ...links];

@@ -1,5 +1,5 @@
 /**
- * The vocabulary of a plan: kernel objects as plain data, without behaviour.
+ * The objects of a plan as plain data, without behaviour.
  *
  * `network` (or any other user of this library) lists the desired objects in creation order; `apply` observes the
  * kernel, computes the difference and creates or changes what differs; `remove` walks the list in reverse; `printShell`
