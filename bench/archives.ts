@@ -1,35 +1,28 @@
-/** Archives in and out: cp, export, save and load of a large file and of many small ones, beside dockerd. */
+/** Compares cp, export, save and load with dockerd's, for a large file and for many small ones. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { docker, type Engine, engineIn, startDockerd } from './engine.ts';
+import { docker, type Engine, engineLab, openEngines } from './engine.ts';
 import { inLab, say } from './in-lab.ts';
 import { type Comparison, formatComparison, formatTable, timed } from './measure.ts';
-import { image, inTimeSlices, type PerEngine } from './scenarios.ts';
+import { alternate, image, type PerEngine } from './scenarios.ts';
 
 const run = promisify(execFile);
 const lab = 'bench-archives';
-const definition = `
-name: ${lab}
-switch: 172.30.0.0/16
-hosts:
-  netyard: { address: 172.30.0.1/16 }
-  dockerd: { address: 172.30.0.2/16, daemon: false }
-`;
 
 const content = `mkdir /many; head -c 300000000 /dev/urandom > /large
   i=0; while [ $i -lt 200 ]; do mkdir /many/$i; cp /etc/passwd /many/$i/0
   j=1; while [ $j -lt 50 ]; do echo $i.$j > /many/$i/$j; j=$((j+1)); done; i=$((i+1)); done`;
 
-/** A shell line with `docker` as this engine's. */
+/** Runs a shell command in which `docker` uses this engine. */
 async function shell(engine: Engine, line: string): Promise<void> {
   const env = { ...process.env, DOCKER_HOST: `unix://${engine.socket}` };
   await run('bash', ['-o', 'pipefail', '-c', line], { env });
 }
 
-async function prepare(engine: Engine, folder: string): Promise<void> {
+async function createFiles(engine: Engine, folder: string): Promise<void> {
   await docker(engine, 'run', '--name', 'source', image, 'sh', '-c', content);
   await shell(engine, `docker export source | docker import - files:1`);
   await docker(engine, 'create', '--name', 'target', image, 'true');
@@ -46,8 +39,8 @@ async function measure(engines: readonly Engine[], rounds: number, folder: strin
       if (before !== undefined) await shell(engine, before);
       return await timed(() => shell(engine, line(join(folder, engine.name))));
     };
-    const samples: PerEngine = await inTimeSlices(engines, rounds, once, 1);
-    const names = { oursName: '', theirsName: 'dockerd', unit: 'ms', wanted: undefined };
+    const samples: PerEngine = await alternate(engines, rounds, once, 1);
+    const names = { oursName: '', theirsName: 'dockerd', unit: 'ms', target: undefined };
     rows.push({ name, ours: samples.netyard, theirs: samples.dockerd, ...names });
   };
   await row('cp out, 300 MB', () => 'docker cp source:/large - > /dev/null');
@@ -60,18 +53,16 @@ async function measure(engines: readonly Engine[], rounds: number, folder: strin
   return rows;
 }
 
-/** Prints its table. */
+/** Measures and prints the table. */
 export async function archives(options: { rounds: number; archive: string }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-bench-'));
   try {
-    const rows = await inLab(definition, async () => {
-      const engines = [engineIn(lab, 'netyard'), engineIn(lab, 'dockerd')];
-      for (const engine of engines) if (engine.name === 'dockerd') await startDockerd(engine);
-      for (const engine of engines) await docker(engine, 'load', '-q', '-i', options.archive);
-      for (const engine of engines) await prepare(engine, folder);
+    const rows = await inLab(engineLab(lab), async () => {
+      const engines = await openEngines(lab, options.archive);
+      for (const engine of engines) await createFiles(engine, folder);
       return await measure(engines, options.rounds, folder);
     });
-    console.log('Archives: medians (90th percentile in brackets); ratio = netyard / beside.\n');
+    console.log('Archives: medians (90th percentile in brackets); ratio = netyard / compared.\n');
     console.log(formatTable(rows.map(formatComparison)));
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /**
- * The two engines side by side: netyard's daemon in one lab host, Debian's dockerd in another. Both are spoken to by
- * the same docker CLI, and by the same HTTP client, through their sockets as seen from outside their hosts.
+ * The two compared engines: Netyard's daemon in one lab host, Debian's dockerd in another. The same docker CLI and the
+ * same HTTP client use both, through the paths of their sockets outside of the hosts.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -15,24 +15,49 @@ const run = promisify(execFile);
 export interface Engine {
   name: 'netyard' | 'dockerd';
   handle: HostHandle;
-  /** Path of the API socket from outside. */
+  /** Path of the API socket outside of the host. */
   socket: string;
 }
 
 const insideSocket = { netyard: '/run/netyard/netyard.sock', dockerd: '/run/dockerd/docker.sock' } as const;
 
-/** The engine of a lab host, which is named as the engine is unless said otherwise. */
+/** The engine of a lab host, whose default name is the engine's. */
 export function engineIn(lab: string, name: Engine['name'], host: string = name): Engine {
   const handle = findHost(`${lab}/${host}`);
   return { name, handle, socket: `/proc/${handle.init.pid}/root${insideSocket[name]}` };
 }
 
+/** The definition of a lab with one host for each engine. */
+export const engineLab = (name: string): string => `
+name: ${name}
+switch: 172.30.0.0/16
+hosts:
+  netyard: { address: 172.30.0.1/16 }
+  dockerd: { address: 172.30.0.2/16, daemon: false }
+`;
+
+/** The engines of such a lab, running and with the test image. */
+export async function openEngines(
+  lab: string,
+  archive: string,
+  names: readonly Engine['name'][] = ['netyard', 'dockerd'],
+): Promise<Engine[]> {
+  const engines = names.map((name) => engineIn(lab, name));
+  for (const engine of engines) await setUpEngine(engine, archive);
+  return engines;
+}
+
+/** Starts the engine if necessary and loads the test image. */
+export async function setUpEngine(engine: Engine, archive: string): Promise<void> {
+  if (engine.name === 'dockerd') await startDockerd(engine);
+  await docker(engine, 'load', '-q', '-i', archive);
+}
+
 /**
- * Sees to it that dockerd runs in its host, all it writes below folders of that host, and that it answers. Its data is
- * where Netyard's daemon of a lab host has its own: on the same disk, which both write to at every run and rm. (A lab
- * host's /run is in memory.)
+ * Starts dockerd in its host unless it runs, and waits until it answers. It writes only to folders of that host. Its
+ * data root is that of a lab host's daemon, so both engines write to the same disk. (A lab host's /run is in memory.)
  */
-export async function startDockerd(engine: Engine): Promise<void> {
+async function startDockerd(engine: Engine): Promise<void> {
   if (existsSync(engine.socket) && (await answers(engine.socket))) return;
   const { data } = hostLayout(engine.handle.lab, engine.handle.host);
   const flags = ['--data-root', data, '--exec-root', '/run/dockerd/exec', '--pidfile', '/run/dockerd/pid'];
@@ -64,16 +89,16 @@ const answers = (path: string): Promise<boolean> =>
     socket.once('error', () => resolve(false));
   });
 
-/** The docker CLI against one engine; returns what it printed. */
-export async function docker(engine: Engine, ...words: string[]): Promise<string> {
-  const { stdout } = await run('docker', words, {
+/** Runs the docker CLI against one engine. @returns its output */
+export async function docker(engine: Engine, ...args: string[]): Promise<string> {
+  const { stdout } = await run('docker', args, {
     env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` },
     maxBuffer: 1 << 24,
   });
   return stdout.trim();
 }
 
-/** One API call on a fresh connection, as the CLI makes it. Throws for a status of 300 or more. */
+/** One API call on a new connection, as the CLI makes it. Throws for a status of 300 or more. */
 export function api(engine: Engine, method: string, path: string, body?: unknown): Promise<string> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body);
@@ -82,13 +107,13 @@ export function api(engine: Engine, method: string, path: string, body?: unknown
     const sent = request(
       { socketPath: engine.socket, method, path: `/v1.41${path}`, headers, agent: false },
       (answer) => {
-        let said = '';
+        let received = '';
         answer.on('data', (data) => {
-          said += String(data);
+          received += String(data);
         });
         answer.on('end', () => {
-          if ((answer.statusCode ?? 500) < 300) resolve(said);
-          else reject(new Error(`${engine.name}: ${method} ${path}: ${answer.statusCode} ${said}`));
+          if ((answer.statusCode ?? 500) < 300) resolve(received);
+          else reject(new Error(`${engine.name}: ${method} ${path}: ${answer.statusCode} ${received}`));
         });
       },
     );
@@ -98,8 +123,8 @@ export function api(engine: Engine, method: string, path: string, body?: unknown
 }
 
 /**
- * Memory of the engine, in MiB: the proportional set size (smaps_rollup, proc(5)) of every process of the host that
- * is not inside a container, the host's own first processes left out.
+ * Memory of the engine, in MiB: the proportional set size (smaps_rollup, proc(5)) of the processes of the host, except
+ * those in containers and the host's own init processes.
  */
 export function engineMemory(engine: Engine): number {
   const own = readlinkSync(`/proc/${engine.handle.init.pid}/ns/pid`);
@@ -109,20 +134,20 @@ export function engineMemory(engine: Engine): number {
   return sizes.reduce((sum, size) => sum + size, 0) / 1024;
 }
 
-/** Of the host's `netyard daemon` alone, in MiB. */
+/** Memory of the host's `netyard daemon` alone, in MiB. */
 export function daemonMemory(handle: HostHandle): number {
   const own = readlinkSync(`/proc/${handle.init.pid}/ns/pid`);
   const isDaemon = (pid: string): boolean =>
     readFileSync(`/proc/${pid}/cmdline`, 'utf8')
       .split('\0')
-      .some((word) => word.endsWith('/daemon-main.ts'));
+      .some((argument) => argument.endsWith('/daemon-main.ts'));
   const sizes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => processMemory(pid, own, isDaemon));
   return sizes.reduce((sum, size) => sum + size, 0) / 1024;
 }
 
-/** CPU that the engine's processes have used so far, in seconds; those inside containers and those that have ended not. */
+/** CPU time of the engine's running processes, in seconds, except those in containers. */
 export function engineCpu(engine: Engine): number {
   const own = readlinkSync(`/proc/${engine.handle.init.pid}/ns/pid`);
   const ticks = readdirSync('/proc')
@@ -131,7 +156,7 @@ export function engineCpu(engine: Engine): number {
   return ticks.reduce((sum, count) => sum + count, 0) / ticksPerSecond;
 }
 
-/** USER_HZ, which is the same on every architecture that Netyard runs on; see proc(5). */
+/** USER_HZ, the same on every architecture that Netyard runs on; see proc(5). */
 const ticksPerSecond = 100;
 
 function processTicks(pid: string, pidNamespace: string): number {
@@ -141,7 +166,7 @@ function processTicks(pid: string, pidNamespace: string): number {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return Number(fields[11]) + Number(fields[12]); // utime and stime
   } catch {
-    return 0; // it ended while we looked
+    return 0; // the process ended meanwhile
   }
 }
 
@@ -150,12 +175,12 @@ function isEngine(pid: string): boolean {
   return command !== 'tini' && command !== 'sleep';
 }
 
-function processMemory(pid: string, pidNamespace: string, isMeant: (pid: string) => boolean): number {
+function processMemory(pid: string, pidNamespace: string, isCounted: (pid: string) => boolean): number {
   try {
-    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace || !isMeant(pid)) return 0;
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace || !isCounted(pid)) return 0;
     const size = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
     return Number(size ?? 0);
   } catch {
-    return 0; // it ended while we looked
+    return 0; // the process ended meanwhile
   }
 }

@@ -1,9 +1,9 @@
-/** A lab for the time of some work; it goes down with the work's end, its failure, Ctrl-C and SIGTERM. */
+/** A lab for the duration of some work. It is removed when the work ends or fails, on Ctrl-C and on SIGTERM. */
 import { bringDown, bringUp, execInHost, type HostHandle, parseLab } from '@netyard/lab';
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** Throws what the work throws, or `interrupted`; either way after the lab is gone. */
+/** Throws what the work throws, or `interrupted`, in both cases after the lab is removed. */
 export async function inLab<T>(definition: string, work: () => Promise<T>): Promise<T> {
   const lab = parseLab(definition, 'bench');
   const interrupted = new AbortController();
@@ -24,20 +24,20 @@ export async function inLab<T>(definition: string, work: () => Promise<T>): Prom
   }
 }
 
-/** Runs a command in a lab host to its end and gives what it printed. Throws what it said when it failed. */
+/** Runs a command in a lab host. @returns its standard output; throws both outputs when it fails */
 export async function output(host: HostHandle, command: readonly string[]): Promise<string> {
   const child = execInHost(host, command, { environment: process.env, folder: '/', stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  let complaint = '';
+  let received = '';
+  let errors = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    received += text;
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    complaint += text;
+    errors += text;
   });
   const status = await new Promise<number | null>((resolve, reject) =>
     child.once('error', reject).once('close', resolve),
   );
-  if (status === 0) return said;
-  throw new Error(`${host.host}: ${command.join(' ')}: status ${status}\n${said}${complaint}`.trimEnd());
+  if (status === 0) return received;
+  throw new Error(`${host.host}: ${command.join(' ')}: status ${status}\n${received}${errors}`.trimEnd());
 }

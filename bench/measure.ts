@@ -1,6 +1,6 @@
-/** Samples and what is said of them. Pure, but for the clock in `timed`. */
+/** Samples, their statistics and tables. Pure, except for the clock in `timed`. */
 
-/** Milliseconds, unless said otherwise. */
+/** Milliseconds by default. */
 export type Samples = readonly number[];
 
 export interface Summary {
@@ -18,13 +18,13 @@ export function summarize(samples: Samples): Summary {
 }
 
 /**
- * The 95 % interval of the median by order statistics: it supposes nothing of how the samples are spread. With fewer
- * than six it is all of them.
+ * The 95 % confidence interval of the median by order statistics, for any distribution. With fewer than six samples it
+ * is the whole range.
  */
 export function medianInterval(samples: Samples): { low: number; high: number } {
   const sorted = [...samples].sort((a, b) => a - b);
   const count = sorted.length;
-  // Largest number of samples at each end whose both tails of Binomial(count, 1/2) hold 5 % at most.
+  // Largest number of samples at each end so that both tails of Binomial(count, 1/2) hold at most 5 %.
   let outside = 0;
   let term = 0.5 ** count;
   for (let tail = term; tail <= 0.025; tail += term) {
@@ -41,7 +41,7 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - started) / 1e6;
 }
 
-/** One line of the report: ours beside theirs, and what the project wants of the ratio. */
+/** One line of the report: ours compared with theirs, and the project's target for the ratio. */
 export interface Comparison {
   name: string;
   ours: Samples;
@@ -49,15 +49,15 @@ export interface Comparison {
   oursName: string;
   theirsName: string;
   unit: string;
-  /** Wanted: median of ours at most so many times that of theirs. */
-  wanted: number | undefined;
+  /** Target: the largest ratio of our median to theirs. */
+  target: number | undefined;
 }
 
 export function formatComparison(one: Comparison): string[] {
   const ours = summarize(one.ours);
   const theirs = summarize(one.theirs);
   const ratio = ours.median / theirs.median;
-  const verdict = one.wanted === undefined ? '' : ratio <= one.wanted ? 'yes' : 'NO';
+  const verdict = one.target === undefined ? '' : ratio <= one.target ? 'yes' : 'NO';
   const figure = (summary: Summary): string => `${summary.median.toFixed(1)} (${summary.p90.toFixed(1)})`;
   return [
     one.name,
@@ -65,17 +65,17 @@ export function formatComparison(one: Comparison): string[] {
     `${one.theirsName} ${figure(theirs)}`,
     one.unit,
     ratio.toFixed(2),
-    one.wanted === undefined ? '-' : `≤ ${one.wanted.toFixed(2)}`,
+    one.target === undefined ? '-' : `≤ ${one.target.toFixed(2)}`,
     verdict,
     String(ours.count),
   ];
 }
 
-const head = ['what', 'netyard', 'beside', 'unit', 'ratio', 'wanted', 'reached', 'n'];
+const head = ['what', 'netyard', 'compared', 'unit', 'ratio', 'target', 'reached', 'n'];
 
 export const formatTable = (rows: readonly (readonly string[])[]): string => formatColumns([head, ...rows]);
 
-/** Cells in columns as wide as their widest. */
+/** Aligns cells in columns. */
 export function formatColumns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   return rows

@@ -1,4 +1,4 @@
-/** What is measured. Each function leaves the engines as it found them, but for the crowd of `crowd`. */
+/** The measured scenarios. Each function deletes what it created, except for `fillHost`. */
 import { api, docker, type Engine, engineMemory } from './engine.ts';
 import { type Samples, timed } from './measure.ts';
 
@@ -7,13 +7,13 @@ const sleeper = ['sleep', '1000000'];
 
 export type PerEngine = Record<Engine['name'], Samples>;
 
-/** Rounds before anything is counted: caches fill, hot code is compiled, on both sides. */
+/** Rounds that are not measured: caches fill and hot code is compiled on both sides. */
 const warmUpRounds = 25;
-/** The same for what only one scenario does. */
+/** The same for operations of a single scenario. */
 const uncountedRounds = 5;
 
-/** Runs `once` turn by turn on both, so that what else the machine does meets both alike. */
-export async function inTimeSlices(
+/** Alternates between both engines, so that other load of the machine affects both alike. */
+export async function alternate(
   engines: readonly Engine[],
   rounds: number,
   once: (engine: Engine, round: number) => Promise<number>,
@@ -31,11 +31,11 @@ export async function inTimeSlices(
 }
 
 /**
- * The first `docker run -d` of both daemons' lives, one figure each; then as much of run and rm, published and not, as
- * makes the figures that follow steady.
+ * Measures the first `docker run -d` of each daemon, then repeats run and rm, with and without a published port, until
+ * later figures are steady.
  */
 export async function warmUp(engines: readonly Engine[]): Promise<PerEngine> {
-  const first = await inTimeSlices(engines, 1, async (engine) => {
+  const first = await alternate(engines, 1, async (engine) => {
     let id = '';
     const ms = await timed(async () => {
       id = await docker(engine, 'run', '-d', image, ...sleeper);
@@ -47,7 +47,7 @@ export async function warmUp(engines: readonly Engine[]): Promise<PerEngine> {
   return first;
 }
 
-/** `docker run -d` and `docker rm -f`, the CLI's own time included. */
+/** Measures `docker run -d` and `docker rm -f`, including the CLI's own time. */
 export async function runAndRemove(
   engines: readonly Engine[],
   rounds: number,
@@ -63,11 +63,11 @@ export async function runAndRemove(
     if (round >= uncountedRounds) remove[engine.name].push(removal);
     return ms;
   };
-  const run = await inTimeSlices(engines, rounds, once, uncountedRounds);
+  const run = await alternate(engines, rounds, once, uncountedRounds);
   return { run, remove };
 }
 
-/** Connecting a running container to `bridge` through the API, with or without a published port. */
+/** Measures connecting a running container to `bridge` through the API, with or without a published port. */
 export async function connect(
   engines: readonly Engine[],
   rounds: number,
@@ -80,12 +80,12 @@ export async function connect(
     await api(engine, 'POST', '/networks/bridge/disconnect', { Container: container });
     return await timed(() => api(engine, 'POST', '/networks/bridge/connect', { Container: container }));
   };
-  const samples = await inTimeSlices(engines, rounds, once, uncountedRounds);
+  const samples = await alternate(engines, rounds, once, uncountedRounds);
   for (const engine of engines) await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
   return samples;
 }
 
-export interface SimulatedMembers {
+export interface FullHost {
   /** `docker run -d -p` of the first and of the last tenth. */
   first: PerEngine;
   last: PerEngine;
@@ -95,10 +95,12 @@ export interface SimulatedMembers {
 }
 
 /** Fills both engines with `count` containers, each with a published port. */
-export async function crowd(engines: readonly Engine[], count: number): Promise<SimulatedMembers> {
+export async function fillHost(engines: readonly Engine[], count: number): Promise<FullHost> {
   const before = memoryOf(engines);
-  const all = await inTimeSlices(engines, count, (engine, round) =>
-    timed(() => docker(engine, 'run', '-d', '--name', `crowd${round}`, '-p', `${10000 + round}:80`, image, ...sleeper)),
+  const all = await alternate(engines, count, (engine, round) =>
+    timed(() =>
+      docker(engine, 'run', '-d', '--name', `filler${round}`, '-p', `${10000 + round}:80`, image, ...sleeper),
+    ),
   );
   const after = memoryOf(engines);
   const part = Math.max(1, Math.floor(count / 10));
@@ -112,7 +114,7 @@ export async function crowd(engines: readonly Engine[], count: number): Promise<
     last: pick(count - part, count),
     memory: { netyard: memory('netyard'), dockerd: memory('dockerd') },
     async remove() {
-      const names = Array.from({ length: count }, (_, round) => `crowd${round}`);
+      const names = Array.from({ length: count }, (_, round) => `filler${round}`);
       for (const engine of engines) await docker(engine, 'rm', '-f', ...names);
     },
   };

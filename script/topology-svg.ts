@@ -66,7 +66,7 @@ const style = `
     .arrow { fill: #bc8cff; }
   }`;
 
-const escapeText = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').remiddleOf(/>/g, '&gt;');
+const escapeText = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 function text(x: number, top: number, content: string, kind = '', anchor = 'middle'): string {
   return `<text x="${x}" y="${top}" class="${kind}" text-anchor="${anchor}">${escapeText(content)}</text>`;

@@ -6,7 +6,7 @@ import { KernelObserver, type ObservedKernel } from './kernel-observer.ts';
 import { type ClusterSamples, formatCluster } from './report.ts';
 import { labSwitch, mostHosts, ownBip, pool, simulatedHost, simulatedHosts } from './simulated-hosts.ts';
 
-test('every played host has a name, an address on the switch and a subnet of the pool of its own, none the daemon’s', () => {
+test('every simulated host has its own name, address on the switch and subnet of the pool, none of them the daemon’s', () => {
   const hosts = simulatedHosts(1, mostHosts);
   for (const key of ['name', 'address', 'subnet'] as const)
     assert.equal(new Set(hosts.map((host) => host[key])).size, mostHosts, key);
@@ -19,37 +19,37 @@ test('every played host has a name, an address on the switch and a subnet of the
   assert.throws(() => simulatedHost(mostHosts + 1), RangeError);
 });
 
-test('a host is there with its route and its elements, and gone when both are gone', async () => {
+test('a host is present once its route and its element exist, and absent once both are deleted', async () => {
   const host = simulatedHost(7);
   const keys = [ipToBytes(parseIp(host.address))];
   const route = (action: 'new' | 'del'): KernelEvent => ({ type: 'route', action, to: host.subnet, protocol: 78 });
   const element = (action: 'new' | 'del'): KernelEvent =>
     ({ ...{ type: 'nft', action, what: 'element', table: 'netyard' }, set: 'tunnel_peers', keys }) as const;
-  const said: string[] = [];
+  const steps: string[] = [];
   async function* events(): AsyncGenerator<KernelEvent> {
-    const steps = {
+    const events = {
       element: element('new'),
       route: route('new'),
       'no route': route('del'),
       'no element': element('del'),
     };
-    for (const [step, event] of Object.entries(steps)) {
-      said.push(step);
+    for (const [step, event] of Object.entries(events)) {
+      steps.push(step);
       yield event;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
   const kernel: ObservedKernel = { watch: events, listRoutes: async () => [], listNftElements: async () => [] };
   const observer = new KernelObserver(kernel);
-  const there = observer.until('there', [host], 0).then(() => said.join());
+  const present = observer.until('present', [host], 0).then(() => steps.join());
   const following = observer.follow(new AbortController().signal);
-  assert.equal(await there, 'element,route');
-  const gone = observer.until('gone', [host], 0).then(() => said.join());
+  assert.equal(await present, 'element,route');
+  const absent = observer.until('absent', [host], 0).then(() => steps.join());
   await following;
-  assert.equal(await gone, 'element,route,no route,no element');
+  assert.equal(await absent, 'element,route,no route,no element');
 });
 
-test('what was lost is listed', async () => {
+test('after lost events the kernel’s state is listed', async () => {
   const host = simulatedHost(1);
   async function* events(): AsyncGenerator<KernelEvent> {
     yield { type: 'resync' };
@@ -63,11 +63,11 @@ test('what was lost is listed', async () => {
     listNftElements: async () => [{ key: host.address }],
   });
   await observer.follow(new AbortController().signal);
-  assert.ok((await observer.until('there', [host], performance.now())) >= 0);
+  assert.ok((await observer.until('present', [host], performance.now())) >= 0);
   assert.equal(observer.count, 1, 'only ours');
 });
 
-test('many beside few is judged, what the kernel alone takes is reported, memory is per host', () => {
+test('many hosts are compared with few, the kernel package alone is reported, memory is per host', () => {
   const both = (few: number, many: number) => ({ few: [few], many: [many] });
   const samples: ClusterSamples = {
     ...{ few: 10, many: 1024, all: [1000], allWritten: [800], allAlone: [500], batch: [250] },

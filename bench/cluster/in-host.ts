@@ -1,7 +1,7 @@
 /**
- * Runs inside a lab host: plays the other hosts of a cluster to the host's daemon and looks at the kernel, or hands what
- * the daemon would make of them to the kernel box, where there is no daemon. One JSON order a line from stdin, one JSON
- * answer a line to stdout; it ends with stdin.
+ * Runs inside a lab host. With a daemon: simulates the other hosts of a cluster and observes the kernel. Without one:
+ * passes the objects that a daemon would create to the kernel package. Reads one JSON command per line from stdin, writes
+ * one JSON answer per line to stdout, and exits at the end of stdin.
  *
  *   in-host.ts URL | alone      the daemon's --cluster
  */
@@ -9,27 +9,27 @@ import { createInterface } from 'node:readline';
 import { openKernel } from '@netyard/kernel';
 import { openSimulatedMembers, type SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 import { KernelObserver } from './kernel-observer.ts';
-import { openAlone } from './kernel-only.ts';
+import { openKernelOnly } from './kernel-only.ts';
 import { simulatedHosts } from './simulated-hosts.ts';
 
-export type Order =
+export type Command =
   | { verb: 'join' | 'leave'; from: number; count: number }
-  /** A key that is nobody's: etcd alone. */
+  /** Writes a key that no daemon uses: etcd alone. */
   | { verb: 'echo' }
-  /** Their routes by one `ip -batch`, and nothing else; they are taken away again. */
+  /** Creates their routes with one `ip -batch`, and deletes them again. */
   | { verb: 'batch'; from: number; count: number }
-  /** How many routes there are, listed afresh. */
+  /** Lists and counts the routes. */
   | { verb: 'count' };
 
 export interface Answer {
   /** Milliseconds, or a count. */
   figure: number;
-  /** Milliseconds until etcd had answered to all that was written; 0 where there is no etcd. */
+  /** Milliseconds until etcd had answered all writes; 0 without etcd. */
   written: number;
 }
 
-/** Milliseconds each, but for `count`. */
-export interface Place {
+/** What carries out the commands. All results but `count` are milliseconds. */
+export interface Executor {
   join(hosts: readonly SimulatedHost[]): Promise<Answer>;
   leave(hosts: readonly SimulatedHost[]): Promise<Answer>;
   echo(): Promise<number>;
@@ -38,49 +38,52 @@ export interface Place {
   close(): Promise<void>;
 }
 
-/** Beside a daemon. */
-async function openBeside(url: string): Promise<Place> {
+/** For a host with a daemon. */
+async function openWithDaemon(url: string): Promise<Executor> {
   const kernel = openKernel();
-  const crowd = await openSimulatedMembers(url);
+  const members = await openSimulatedMembers(url);
   const observer = new KernelObserver(kernel);
   const stop = new AbortController();
   const following = observer.follow(stop.signal);
-  const both = async (state: 'there' | 'gone', verb: 'join' | 'leave', hosts: readonly SimulatedHost[]) => {
+  const both = async (state: 'present' | 'absent', verb: 'join' | 'leave', hosts: readonly SimulatedHost[]) => {
     const began = performance.now();
     const [figure, written] = await Promise.all([
       observer.until(state, hosts, began),
-      crowd[verb](hosts).then(() => performance.now() - began),
+      members[verb](hosts).then(() => performance.now() - began),
     ]);
     return { figure, written };
   };
   return {
-    join: (hosts) => both('there', 'join', hosts),
-    leave: (hosts) => both('gone', 'leave', hosts),
-    echo: () => crowd.echo(),
-    batch: () => Promise.reject(new Error('here is a daemon')),
+    join: (hosts) => both('present', 'join', hosts),
+    leave: (hosts) => both('absent', 'leave', hosts),
+    echo: () => members.echo(),
+    batch: () => Promise.reject(new Error('not available in a host with a daemon')),
     async count() {
-      await observer.look();
+      await observer.list();
       return observer.count;
     },
     async close() {
       stop.abort();
       await following;
-      crowd.close();
+      members.close();
       kernel.close();
     },
   };
 }
 
-async function obey(place: Place, order: Order): Promise<Answer> {
-  if (order.verb === 'echo' || order.verb === 'count') return { figure: await place[order.verb](), written: 0 };
-  const hosts = simulatedHosts(order.from, order.count);
-  return order.verb === 'batch' ? { figure: await place.batch(hosts), written: 0 } : await place[order.verb](hosts);
+async function execute(executor: Executor, command: Command): Promise<Answer> {
+  if (command.verb === 'echo' || command.verb === 'count')
+    return { figure: await executor[command.verb](), written: 0 };
+  const hosts = simulatedHosts(command.from, command.count);
+  return command.verb === 'batch'
+    ? { figure: await executor.batch(hosts), written: 0 }
+    : await executor[command.verb](hosts);
 }
 
 const [url = ''] = process.argv.slice(2);
 if (!process.env['NETYARD_LAB']) throw new Error('this changes routes: run it in a lab host, as script/bench does');
-const place = url === 'alone' ? await openAlone() : await openBeside(url);
+const executor = url === 'alone' ? await openKernelOnly() : await openWithDaemon(url);
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(await obey(place, JSON.parse(line) as Order))}\n`);
+  process.stdout.write(`${JSON.stringify(await execute(executor, JSON.parse(line) as Command))}\n`);
 }
-await place.close();
+await executor.close();

@@ -1,19 +1,19 @@
 /**
- * What the kernel has of played hosts, from what it tells itself: a host has joined when its route is there and its
- * elements are, and has left when both are gone. Knows nothing of the daemon.
+ * Observes simulated hosts in the kernel by its notifications, without the daemon: a host has joined when its route and
+ * its set element exist, and has left when both are deleted.
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { Kernel, KernelEvent } from '@netyard/kernel';
 import type { SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
 
-/** rtm_protocol of routes that Netyard made. */
-const ourRoutes = 78;
+/** rtm_protocol of Netyard's routes. */
+const netyardProtocol = 78;
 const table = 'netyard';
-/** All elements of a peer come and go in one transaction; those of this set are single addresses. */
+/** All elements of a peer are created and deleted in one transaction; those of this set are single addresses. */
 const set = 'tunnel_peers';
-const patienceMs = 60_000;
+const timeoutMs = 60_000;
 
-/** What of the kernel is needed. */
+/** The part of the kernel interface that is used. */
 export type ObservedKernel = Pick<Kernel, 'watch' | 'listRoutes' | 'listNftElements'>;
 
 export class KernelObserver {
@@ -26,31 +26,34 @@ export class KernelObserver {
     this.#kernel = kernel;
   }
 
-  /** Ends with the signal. */
+  /** Ends when the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     const events = this.#kernel.watch(signal);
-    await this.look();
+    await this.list();
     for await (const event of events) {
-      if (event.type === 'resync') await this.look();
-      else this.#take(event);
+      if (event.type === 'resync') await this.list();
+      else this.#record(event);
     }
   }
 
-  /** Lists afresh. */
-  async look(): Promise<void> {
+  /** Replaces what is known by a listing. */
+  async list(): Promise<void> {
     const routes = await this.#kernel.listRoutes();
     const elements = await this.#kernel.listNftElements({ family: 'ip', table, set });
     this.#routes.clear();
     this.#addresses.clear();
-    for (const { to, protocol } of routes) if (protocol === ourRoutes) this.#routes.add(to);
+    for (const { to, protocol } of routes) if (protocol === netyardProtocol) this.#routes.add(to);
     for (const { key } of elements) this.#addresses.add(key);
     this.#wake();
   }
 
-  /** Milliseconds that it took since `began`, until the kernel has (or has no more) all of these. */
-  async until(state: 'there' | 'gone', hosts: readonly SimulatedHost[], began: number): Promise<number> {
+  /** Milliseconds from `began` until the kernel has all or none of these. */
+  async until(state: 'present' | 'absent', hosts: readonly SimulatedHost[], began: number): Promise<number> {
     const left = [...hosts];
-    const late = setTimeout(() => this.#changed.reject(new Error(`${left.length} hosts are not ${state}`)), patienceMs);
+    const timeout = setTimeout(
+      () => this.#changed.reject(new Error(`${left.length} hosts are not ${state}`)),
+      timeoutMs,
+    );
     try {
       for (;;) {
         for (let last = left.at(-1); last !== undefined && this.#is(state, last); last = left.at(-1)) left.pop();
@@ -58,7 +61,7 @@ export class KernelObserver {
         await this.#changed.promise;
       }
     } finally {
-      clearTimeout(late);
+      clearTimeout(timeout);
     }
   }
 
@@ -66,13 +69,13 @@ export class KernelObserver {
     return this.#routes.size;
   }
 
-  #is(state: 'there' | 'gone', { subnet, address }: SimulatedHost): boolean {
+  #is(state: 'present' | 'absent', { subnet, address }: SimulatedHost): boolean {
     const [route, element] = [this.#routes.has(subnet), this.#addresses.has(address)];
-    return state === 'there' ? route && element : !route && !element;
+    return state === 'present' ? route && element : !route && !element;
   }
 
-  #take(event: KernelEvent): void {
-    if (event.type === 'route' && event.protocol === ourRoutes) {
+  #record(event: KernelEvent): void {
+    if (event.type === 'route' && event.protocol === netyardProtocol) {
       if (event.action === 'new') this.#routes.add(event.to);
       else this.#routes.delete(event.to);
     } else if (event.type === 'nft' && event.set === set && event.table === table) {

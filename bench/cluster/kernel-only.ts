@@ -1,6 +1,6 @@
 /**
- * What a daemon would make of played hosts, handed to the kernel box with nothing around it: no etcd, no deciding. What
- * of a join or a leave is the kernel's own is seen here. Runs in a lab host that has no daemon.
+ * Passes the objects that a daemon would create for simulated hosts to the kernel package alone, without etcd and without
+ * decisions: the kernel's share of a join or leave. Runs in a lab host without a daemon.
  */
 import { spawnSync } from 'node:child_process';
 import { type KernelObject, openKernel } from '@netyard/kernel';
@@ -8,7 +8,7 @@ import type { SimulatedHost } from '../../packages/cluster/bench/simulated-membe
 import { planTables } from '../../packages/network/src/firewall/table.ts';
 import { peerProtocol, planPeer } from '../../packages/peers/src/plan.ts';
 import { planTunnel } from '../../packages/peers/src/tunnel.ts';
-import type { Answer, Place } from './in-host.ts';
+import type { Answer, Executor } from './in-host.ts';
 import { uplink } from './simulated-hosts.ts';
 
 const mtu = 1450;
@@ -20,15 +20,15 @@ const planOf = ({ name, address, subnet }: SimulatedHost, local: string): Kernel
     { kind: 'route', link: uplink, gateway: address, uplink, local, shared: true, mtu: 1500 },
   );
 
-export async function openAlone(): Promise<Place> {
+export async function openKernelOnly(): Promise<Executor> {
   const kernel = openKernel();
   const own = (await kernel.listAddresses()).find(({ link }) => link === uplink);
   const local = own?.prefix.split('/')[0] ?? '';
-  const ground = [
+  const common = [
     ...planTables({ marks: false, routesOnlyOwn: false, guarded: false }),
     ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
   ];
-  await kernel.apply({ owner: 'bench', objects: ground });
+  await kernel.apply({ owner: 'bench', objects: common });
   const timed = async (hosts: readonly SimulatedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {
     const objects = hosts.flatMap((host) => planOf(host, local));
     const began = performance.now();
@@ -38,7 +38,7 @@ export async function openAlone(): Promise<Place> {
   return {
     join: (hosts) => timed(hosts, 'apply'),
     leave: (hosts) => timed(hosts, 'remove'),
-    echo: () => Promise.reject(new Error('here is no etcd')),
+    echo: () => Promise.reject(new Error('not available without etcd')),
     batch: async (hosts) => batch(hosts),
     count: async () => (await kernel.listRoutes()).filter(({ protocol }) => protocol === peerProtocol).length,
     close: async () => kernel.close(),

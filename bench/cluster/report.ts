@@ -1,42 +1,42 @@
-/** What the samples say: a table, as the other parts have it. Pure. */
+/** The table of the cluster benchmark. Pure. */
 import { type Comparison, formatComparison, formatTable, type Samples } from '../measure.ts';
 
-/** The same beside a few other hosts and beside many, in milliseconds. */
-export interface BesideBoth {
+/** The same operation with few and with many other hosts, in milliseconds. */
+export interface FewAndMany {
   few: Samples;
   many: Samples;
 }
 
 export interface ClusterSamples {
-  /** How many others there are, few and many. */
+  /** Number of other hosts. */
   few: number;
   many: number;
-  /** From writing them all until the last one's route is there. */
+  /** From the first write until the last host's route exists. */
   all: Samples;
-  /** From the same until etcd has answered to all that was written. */
+  /** From the first write until etcd has answered all writes. */
   allWritten: Samples;
-  /** The same hosts' objects handed to the kernel box alone. */
+  /** The same hosts' objects, created by the kernel package alone. */
   allAlone: Samples;
-  /** Their routes by one `ip -batch`. */
+  /** Their routes, created by one `ip -batch`. */
   batch: Samples;
-  join: BesideBoth;
-  leave: BesideBoth;
-  joinAlone: BesideBoth;
-  leaveAlone: BesideBoth;
-  /** From writing a key of nobody's until a watch tells of it. */
+  join: FewAndMany;
+  leave: FewAndMany;
+  joinAlone: FewAndMany;
+  leaveAlone: FewAndMany;
+  /** From writing an unused key until a watch reports it. */
   etcd: Samples;
-  /** Of the daemon, in MiB, before there is any other host and with all of them. */
+  /** Of the daemon, in MiB, without other hosts and with all of them. */
   memory: { before: number; after: number };
 }
 
-/** What is flat on paper is seldom exactly 1 on a machine that does other things as well. */
+/** Allows for noise: an operation whose cost is independent of the number of hosts seldom measures exactly 1. */
 const flat = 1.2;
 
 export function formatCluster(samples: ClusterSamples): string {
   const { few, many, memory } = samples;
   const each = ((memory.after - memory.before) * 1024) / many;
   return [
-    `One daemon beside ${many} hosts of a cluster: medians (90th percentile in brackets); ratio = first / beside.\n`,
+    `One daemon in a cluster of ${many} hosts: medians (90th percentile in brackets); ratio = first / compared.\n`,
     formatTable(rowsOf(samples).map(formatComparison)),
     '',
     `Memory of the daemon (PSS): ${memory.before.toFixed(1)} MiB alone, ${memory.after.toFixed(1)} MiB with ${many} ` +
@@ -46,9 +46,9 @@ export function formatCluster(samples: ClusterSamples): string {
 
 function rowsOf(samples: ClusterSamples): Comparison[] {
   const { few, many, all, allWritten, allAlone, batch, join, leave, joinAlone, leaveAlone, etcd } = samples;
-  const ms = { unit: 'ms', wanted: undefined } as const;
-  const beside = (name: string, both: BesideBoth, wanted?: number): Comparison => ({
-    ...{ name, ours: both.many, theirs: both.few, unit: 'ms', wanted },
+  const ms = { unit: 'ms', target: undefined } as const;
+  const compared = (name: string, both: FewAndMany, target?: number): Comparison => ({
+    ...{ name, ours: both.many, theirs: both.few, unit: 'ms', target },
     ...{ oursName: `of ${many}`, theirsName: `of ${few}` },
   });
   return [
@@ -58,7 +58,7 @@ function rowsOf(samples: ClusterSamples): Comparison[] {
       ours: all,
       theirs: allAlone,
       oursName: 'netyard',
-      theirsName: 'kernel box',
+      theirsName: 'kernel package',
       ...ms,
     },
     {
@@ -69,10 +69,10 @@ function rowsOf(samples: ClusterSamples): Comparison[] {
       theirsName: 'etcd has them',
       ...ms,
     },
-    beside('one host joins', join, flat),
-    beside('one host leaves', leave, flat),
-    beside('  kernel box alone: joins', joinAlone),
-    beside('  kernel box alone: leaves', leaveAlone),
+    compared('one host joins', join, flat),
+    compared('one host leaves', leave, flat),
+    compared('  kernel package alone: joins', joinAlone),
+    compared('  kernel package alone: leaves', leaveAlone),
     { name: 'one host joins', ours: join.many, theirs: etcd, oursName: `of ${many}`, theirsName: 'etcd alone', ...ms },
   ];
 }

@@ -1,6 +1,6 @@
 /**
- * Clients that follow logs, in a process of their own so that what they take does not hold up who measures: arguments
- * are a socket and container ids; says `ready` when all are answered, and runs until it is ended.
+ * Clients that follow logs, in their own process so that their work does not delay the measurements. The arguments are a
+ * socket and container ids. Prints `ready` when all requests are answered, and runs until it is killed.
  */
 import { request } from 'node:http';
 

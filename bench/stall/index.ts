@@ -1,6 +1,6 @@
-/** What requests wait for while containers write as fast as they can and clients follow: beside dockerd, and quiet. */
+/** Latency of requests while containers write as fast as they can and clients follow, compared with dockerd and idle. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { api, docker, type Engine, engineIn, startDockerd } from '../engine.ts';
+import { api, docker, type Engine, engineLab, openEngines } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { timed } from '../measure.ts';
 import { image } from '../scenarios.ts';
@@ -8,24 +8,17 @@ import { type Kind, makeNoise } from './noise.ts';
 import { formatStalls, type Latencies, type Row } from './report.ts';
 
 const lab = 'bench';
-const definition = `
-name: ${lab}
-switch: 172.30.0.0/16
-hosts:
-  netyard: { address: 172.30.0.1/16 }
-  dockerd: { address: 172.30.0.2/16, daemon: false }
-`;
 const followers = 20;
 const requestsPerRound = 10;
 const betweenRequestsMs = 5;
-/** A `docker run` that comes alone, not in the wake of the requests before it. */
+/** Separates a `docker run` from the requests before it. */
 const beforeRunMs = 300;
-/** Noise without a request: until it is steady, and while it counts. */
+/** Output without requests: until it is steady, and while it is measured. */
 const settleMs = 1_000;
 const undisturbedMs = 5_000;
 
 export interface StallOptions {
-  /** `docker run`s that count for each row; ten times as many `GET /version`. */
+  /** Measured `docker run`s per row; ten times as many `GET /version`. */
   rounds: number;
   archive: string;
   counts: readonly number[];
@@ -47,22 +40,22 @@ async function sample(engine: Engine, rounds: number): Promise<Latencies> {
   return { version, run };
 }
 
-async function besideNoise(engine: Engine, kind: Kind, count: number, rounds: number): Promise<Latencies> {
+async function underNoise(engine: Engine, kind: Kind, count: number, rounds: number): Promise<Latencies> {
   const noise = await makeNoise(engine, kind, count, followers);
   try {
     await pause(settleMs);
     const alone = await noise.during(() => pause(undisturbedMs));
     let latencies: Latencies = { version: [], run: [] };
-    const beside = await noise.during(async () => {
+    const busy = await noise.during(async () => {
       latencies = await sample(engine, rounds);
     });
-    return { ...latencies, output: { alone, beside } };
+    return { ...latencies, output: { alone, busy } };
   } finally {
     await noise.end();
   }
 }
 
-/** One engine after the other: noise of one would be measured at the other. */
+/** One engine after the other: output of one would disturb the measurement of the other. */
 async function rowOf(
   name: string,
   engines: readonly Engine[],
@@ -76,24 +69,20 @@ async function rowOf(
   return row;
 }
 
-/** Prints its table. */
+/** Measures and prints the table. */
 export async function stall({ rounds, archive, counts, kinds, names }: StallOptions): Promise<void> {
-  const rows = await inLab(definition, async () => {
-    const engines = names.map((name) => engineIn(lab, name));
-    for (const engine of engines) {
-      if (engine.name === 'dockerd') await startDockerd(engine);
-      await docker(engine, 'load', '-q', '-i', archive);
-      await sample(engine, 3); // to warm up
-    }
-    const found = [await rowOf('nothing', engines, (engine) => sample(engine, rounds))];
+  const rows = await inLab(engineLab(lab), async () => {
+    const engines = await openEngines(lab, archive, names);
+    for (const engine of engines) await sample(engine, 3); // warm-up
+    const found = [await rowOf('idle', engines, (engine) => sample(engine, rounds))];
     for (const kind of kinds)
       for (const count of counts)
-        found.push(await rowOf(`${count} x ${kind}`, engines, (engine) => besideNoise(engine, kind, count, rounds)));
+        found.push(await rowOf(`${count} x ${kind}`, engines, (engine) => underNoise(engine, kind, count, rounds)));
     return found;
   });
   console.log(
-    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound} GET /version and ${rounds} docker run beside noisy ` +
-      `containers with ${followers} followers; ratios of p50 / p99.\n`,
+    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound} GET /version and ${rounds} docker run while ` +
+      `containers write with ${followers} followers; ratios of p50 / p99.\n`,
   );
   console.log(formatStalls(rows));
 }

@@ -6,7 +6,7 @@ import { output } from '../in-lab.ts';
 import { image } from '../scenarios.ts';
 import type { OutputRate } from './report.ts';
 
-/** As the command line and as the table has them. */
+/** Names on the command line and in the table. */
 export const kinds = { empty: 'empty lines', short: 'short lines', blocks: '64 KiB blocks' } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 
@@ -17,18 +17,18 @@ const commands: Record<Kind, readonly string[]> = {
   'short lines': ['yes', 'aaaa'],
   '64 KiB blocks': ['sh', '-c', blocks],
 };
-/** The disk is not what is measured, and must not fill. */
+/** Limits the disk space of logs. */
 const rotation = ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=2'];
 
 export interface Noise {
-  /** What the containers write while something else is done. */
+  /** Measures the containers' output during some work. */
   during(work: () => Promise<void>): Promise<OutputRate>;
   end(): Promise<void>;
 }
 
 export async function makeNoise(engine: Engine, kind: Kind, count: number, followers: number): Promise<Noise> {
   const ids: string[] = [];
-  for (let made = 0; made < count; made += 1)
+  for (let index = 0; index < count; index += 1)
     ids.push(await docker(engine, 'run', '-d', ...rotation, image, ...commands[kind]));
   const following = await startFollowers(engine, ids, followers);
   const state = await docker(engine, 'inspect', '-f', '{{.State.Pid}}', ...ids);

@@ -12,13 +12,13 @@ const latencies = (ms: number, rate?: number) => {
   return {
     version: [ms],
     run: [10 * ms],
-    ...(rate ? { output: { alone: output(rate), beside: output(rate / 2) } } : {}),
+    ...(rate ? { output: { alone: output(rate), busy: output(rate / 2) } } : {}),
   };
 };
 
-test('each row is compared with dockerd and with the quiet one', () => {
+test('each row is compared with dockerd and with the idle row', () => {
   const table = formatStalls([
-    { name: 'nothing', netyard: latencies(2), dockerd: latencies(4) },
+    { name: 'idle', netyard: latencies(2), dockerd: latencies(4) },
     { name: '4 x noise', netyard: latencies(3, 100), dockerd: latencies(6, 40) },
   ]);
   assert.match(
@@ -26,14 +26,14 @@ test('each row is compared with dockerd and with the quiet one', () => {
     /^4 x noise +GET \/version, ms +3\.0 \/ 3\.0 \/ 3\.0 +6\.0 .* 0\.50 \/ 0\.50 +1\.50 \/ 1\.50 +1\.50 /m,
   );
   assert.match(table, /^4 x noise +output alone, MB\/s +100\.0 +40\.0 +2\.50$/m);
-  assert.match(table, /^4 x noise +output beside requests, MB\/s +50\.0 +20\.0 +2\.50$/m);
+  assert.match(table, /^4 x noise +output with requests, MB\/s +50\.0 +20\.0 +2\.50$/m);
   assert.match(table, /^4 x noise +output alone, CPU s\/GB +30\.0 +60\.0 +0\.50$/m);
   assert.equal(table.split('\n').length, 9);
 });
 
-test('an engine that was not measured is left out', () => {
+test('an engine that was not measured has no figures', () => {
   const table = formatStalls([
-    { name: 'nothing', netyard: latencies(2) },
+    { name: 'idle', netyard: latencies(2) },
     { name: '1 x noise', netyard: latencies(3, 100) },
   ]);
   assert.match(table, /^1 x noise +GET \/version, ms +3\.0 \/ 3\.0 \/ 3\.0 +- +- +1\.50 \/ 1\.50 +-$/m);

@@ -1,7 +1,7 @@
-/** The table of the stall bench. Pure. */
+/** The table of the stall benchmark. Pure. */
 import { formatColumns, type Samples } from '../measure.ts';
 
-/** What noisy containers write, and the CPU that the engine needs for it. */
+/** Output of the containers, and the CPU that the engine needs for it. */
 export interface OutputRate {
   megabytesPerSecond: number;
   /** Seconds. */
@@ -11,11 +11,11 @@ export interface OutputRate {
 export interface Latencies {
   version: Samples;
   run: Samples;
-  /** While nothing is asked of the engine, and while the samples are taken; undefined when it is quiet. */
-  output?: { alone: OutputRate; beside: OutputRate };
+  /** Without requests, and while the samples are taken; undefined in the idle row. */
+  output?: { alone: OutputRate; busy: OutputRate };
 }
 
-/** An engine that was not measured is left out. */
+/** An engine that was not measured is absent. */
 export interface Row {
   name: string;
   netyard?: Latencies;
@@ -34,16 +34,16 @@ const spread = (samples: Samples): string =>
 const ratio = (ours: Samples, theirs: Samples): string =>
   [0.5, 0.99].map((share) => (quantile(ours, share) / quantile(theirs, share)).toFixed(2)).join(' / ');
 
-const head = ['beside', 'what', 'netyard', 'dockerd', 'to dockerd', 'to quiet', 'dockerd to quiet'];
+const head = ['load', 'what', 'netyard', 'dockerd', 'to dockerd', 'to idle', 'dockerd to idle'];
 
-/** The first row is the quiet one, that the others are compared with. */
+/** @param rows the first one is idle, and the others are compared with it */
 export function formatStalls(rows: readonly Row[]): string {
-  const [quiet] = rows;
-  if (!quiet) return '';
+  const [idle] = rows;
+  if (!idle) return '';
   const lines = rows.flatMap((row) => [
-    latencyLine(row, quiet, 'version', 'GET /version, ms'),
-    latencyLine(row, quiet, 'run', 'docker run --rm, ms'),
-    ...(row === quiet ? [] : outputLines(row)),
+    latencyLine(row, idle, 'version', 'GET /version, ms'),
+    latencyLine(row, idle, 'run', 'docker run --rm, ms'),
+    ...(row === idle ? [] : outputLines(row)),
   ]);
   return formatColumns([head, ...lines]);
 }
@@ -54,7 +54,7 @@ const each = <T>(format: (...values: T[]) => string, ...values: (T | undefined)[
   return known.length < values.length ? '-' : format(...known);
 };
 
-function latencyLine({ name, netyard, dockerd }: Row, quiet: Row, what: 'version' | 'run', title: string): string[] {
+function latencyLine({ name, netyard, dockerd }: Row, idle: Row, what: 'version' | 'run', title: string): string[] {
   const [ours, theirs] = [netyard?.[what], dockerd?.[what]];
   return [
     name,
@@ -62,8 +62,8 @@ function latencyLine({ name, netyard, dockerd }: Row, quiet: Row, what: 'version
     each(spread, ours),
     each(spread, theirs),
     each(ratio, ours, theirs),
-    each(ratio, ours, quiet.netyard?.[what]),
-    each(ratio, theirs, quiet.dockerd?.[what]),
+    each(ratio, ours, idle.netyard?.[what]),
+    each(ratio, theirs, idle.dockerd?.[what]),
   ];
 }
 
@@ -75,8 +75,8 @@ function outputLines({ name, netyard, dockerd }: Row): string[][] {
   };
   return [
     line('output alone, MB/s', ({ alone }) => alone.megabytesPerSecond),
-    line('output beside requests, MB/s', ({ beside }) => beside.megabytesPerSecond),
+    line('output with requests, MB/s', ({ busy }) => busy.megabytesPerSecond),
     line('output alone, CPU s/GB', ({ alone }) => alone.cpuPerGigabyte),
-    line('output beside requests, CPU s/GB', ({ beside }) => beside.cpuPerGigabyte),
+    line('output with requests, CPU s/GB', ({ busy }) => busy.cpuPerGigabyte),
   ];
 }

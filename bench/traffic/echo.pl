@@ -1,12 +1,12 @@
 #!/usr/bin/perl
-# One small question and its answer over TCP, timed. In Perl, which Debian has and whose blocking reads and writes add
-# less to what is measured than an event loop does.
+# Times one-byte requests and answers over TCP. In Perl, which Debian has: its blocking reads and writes add less to the
+# measured time than an event loop.
 #
-#   echo.pl answer PORT                    answers each byte with a byte, one connection at a time, until it is ended
+#   echo.pl answer PORT                    answers each byte with a byte, one connection at a time, until it is killed
 #   echo.pl ask ADDRESS PORT COUNT         COUNT round trips of one byte on one connection
 #   echo.pl connect ADDRESS PORT COUNT     COUNT new connections, each until its first answer
 #
-# The last two print one time a line, in microseconds.
+# The last two print one time per line, in microseconds.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);

@@ -1,13 +1,13 @@
 /**
- * Containers of two hosts, over each way there is between them, and of one host, in one lab: throughput,
- * round trips and new connections, turn by turn, so that what else the machine does meets all alike.
+ * TCP between containers of two hosts over several paths, and of one host, in one lab: throughput, round trips and new
+ * connections. Measurements alternate between the paths, so that other load of the machine affects all alike.
  */
 import { findHost, type HostHandle } from '@netyard/lab';
-import { type Engine, engineIn } from '../engine.ts';
+import { type Engine, engineIn, setUpEngine } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
-import { guardedHost, guardedTunnel, openByHand, openHost, type Side, tunnelledHost } from './by-hand.ts';
-import { type Member, makeReady, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
-import type { Candidate, Way } from './path.ts';
+import { type Member, openBridge, openOverlay, openPeers, openPublished } from './engines.ts';
+import { firewalledHost, firewalledTunnel, openHost, openManual, type Side, tunnelledHost } from './manual-setup.ts';
+import type { Candidate, Path } from './path.ts';
 import { probeDelays, probeThroughput, startServers } from './probe.ts';
 import { formatReport, type Row, type Samplings } from './report.ts';
 
@@ -15,20 +15,20 @@ const lab = 'bench-traffic';
 
 /** Pairs of hosts in the order of their addresses: 172.16.2.101 and .102, and so on. */
 const pairs = [
-  ...(['routes', 'hand', 'guarded', 'tunnel', 'handtunnel', 'guardedtunnel', 'swarm'] as const),
+  ...(['routes', 'hand', 'firewalled', 'tunnel', 'handtunnel', 'walledtunnel', 'swarm'] as const),
   ...(['routed', 'handrouted'] as const),
 ] as const;
 type Pair = (typeof pairs)[number];
 const withNetyard: readonly Pair[] = ['routes', 'tunnel', 'routed'];
 /** Pairs whose second host is on another switch, behind the router. */
-const apart: readonly Pair[] = ['routed', 'handrouted'];
+const routedPairs: readonly Pair[] = ['routed', 'handrouted'];
 const switches = { near: '172.16', far: '172.20' } as const;
 
 /** Subnets of the containers on the first and on the second host of each pair: 192.168.N.0/24, as in the tutorial. */
 const subnets = [11, 12] as const;
 
 const switchOf = (pair: Pair, end: 0 | 1): keyof typeof switches =>
-  end === 1 && apart.includes(pair) ? 'far' : 'near';
+  end === 1 && routedPairs.includes(pair) ? 'far' : 'near';
 const addressOf = (pair: Pair, end: 0 | 1): string =>
   `${switches[switchOf(pair, end)]}.2.${101 + 2 * pairs.indexOf(pair) + end}`;
 const hostOf = (pair: Pair, end: 0 | 1): HostHandle => findHost(`${lab}/${pair}${end + 1}`);
@@ -37,7 +37,7 @@ function definition(): string {
   const hosts = pairs.flatMap((pair) =>
     ([0, 1] as const).map((end) => {
       const place = { switch: switchOf(pair, end), address: addressOf(pair, end) };
-      const gateway = apart.includes(pair) ? { gateway: 'r1' } : {};
+      const gateway = routedPairs.includes(pair) ? { gateway: 'r1' } : {};
       const daemon = withNetyard.includes(pair) ? { bip: `192.168.${subnets[end]}.1/24` } : { daemon: false };
       return [`${pair}${end + 1}`, { ...place, ...gateway, ...daemon }] as const;
     }),
@@ -72,37 +72,41 @@ function membersOf(pair: Pair, name: 'netyard' | 'dockerd'): [Member, Member] {
 
 function candidates(archive: string): Candidate[] {
   const ready = async (members: [Member, Member]): Promise<[Member, Member]> => {
-    for (const { engine } of members) await makeReady(engine, archive);
+    for (const { engine } of members) await setUpEngine(engine, archive);
     return members;
   };
-  const hosts = async (): Promise<Way> => ({
+  const hosts = async (): Promise<Path> => ({
     client: { host: hostOf('routes', 0), netns: undefined },
     server: { host: hostOf('routes', 1), netns: undefined },
     address: addressOf('routes', 1),
   });
-  const peers = async (pair: Pair, via: string): Promise<Way> =>
+  const peers = async (pair: Pair, via: string): Promise<Path> =>
     openPeers(await ready(membersOf(pair, 'netyard')), via);
-  const overlay = async (): Promise<Way> => openOverlay(await ready(membersOf('swarm', 'dockerd')));
-  // Not beside what listens on the same ports of the host itself, which is the way `hosts`.
+  const overlay = async (): Promise<Path> => openOverlay(await ready(membersOf('swarm', 'dockerd')));
+  // Not on the hosts of the path `hosts`, whose servers listen on the same ports of the host itself.
   const members = { netyard: membersOf('tunnel', 'netyard'), dockerd: membersOf('swarm', 'dockerd') };
-  const bridge = async (name: Engine['name']): Promise<Way> => openBridge((await ready(members[name]))[1]);
-  const published = async (name: Engine['name']): Promise<Way> => openPublished(await ready(members[name]));
+  const bridge = async (name: Engine['name']): Promise<Path> => openBridge((await ready(members[name]))[1]);
+  const published = async (name: Engine['name']): Promise<Path> => openPublished(await ready(members[name]));
   return [
     { key: 'routes', title: 'netyard peers, routes', open: () => peers('routes', 'route') },
     { key: 'hosts', title: 'host to host, no containers', open: hosts },
-    { key: 'hand', title: 'by hand, open', open: () => openByHand(openHost, sidesOf('hand')) },
-    { key: 'guarded', title: 'by hand, guarded', open: () => openByHand(guardedHost, sidesOf('guarded')) },
+    { key: 'hand', title: 'manual, no firewall', open: () => openManual(openHost, sidesOf('hand')) },
+    { key: 'firewalled', title: 'manual, firewall', open: () => openManual(firewalledHost, sidesOf('firewalled')) },
     { key: 'tunnel', title: 'netyard peers, VXLAN', open: () => peers('tunnel', 'vxlan') },
-    { key: 'handtunnel', title: 'by hand, VXLAN, open', open: () => openByHand(tunnelledHost, sidesOf('handtunnel')) },
     {
-      key: 'guardedtunnel',
-      title: 'by hand, VXLAN, guarded',
-      open: () => openByHand(guardedTunnel, sidesOf('guardedtunnel')),
+      key: 'handtunnel',
+      title: 'manual, VXLAN, no firewall',
+      open: () => openManual(tunnelledHost, sidesOf('handtunnel')),
+    },
+    {
+      key: 'walledtunnel',
+      title: 'manual, VXLAN, firewall',
+      open: () => openManual(firewalledTunnel, sidesOf('walledtunnel')),
     },
     { key: 'routed', title: 'netyard peers, VXLAN through a router', open: () => peers('routed', 'auto') },
     {
-      ...{ key: 'handrouted', title: 'by hand, VXLAN through a router, guarded' },
-      open: () => openByHand(guardedTunnel, sidesOf('handrouted')),
+      ...{ key: 'handrouted', title: 'manual, VXLAN through a router, firewall' },
+      open: () => openManual(firewalledTunnel, sidesOf('handrouted')),
     },
     { key: 'swarm', title: 'dockerd, Swarm overlay', open: overlay },
     { key: 'bridge', title: 'netyard, one bridge', open: () => bridge('netyard') },
@@ -114,8 +118,8 @@ function candidates(archive: string): Candidate[] {
 
 interface Open {
   candidate: Candidate;
-  way: Way | undefined;
-  /** Why there is none. */
+  path: Path | undefined;
+  /** Why the path is unavailable. */
   absent: string;
 }
 
@@ -124,33 +128,33 @@ async function openAll(all: readonly Candidate[]): Promise<Open[]> {
   for (const candidate of all) {
     say(`  ${candidate.title} …`);
     try {
-      const way = await candidate.open();
-      await startServers(way);
-      opened.push({ candidate, way, absent: '' });
+      const path = await candidate.open();
+      await startServers(path);
+      opened.push({ candidate, path, absent: '' });
     } catch (error) {
-      opened.push({ candidate, way: undefined, absent: error instanceof Error ? error.message : String(error) });
+      opened.push({ candidate, path: undefined, absent: error instanceof Error ? error.message : String(error) });
     }
   }
   return opened;
 }
 
-/** Delays are short to measure, and what disturbs them is short as well: more rounds of less. */
+/** Rounds of delays per round of throughput: they take less time each. */
 const delayRounds = 4;
 
-/** TimeSlice by turn; each round starts with another way, so that none is always the first. The first round is not counted. */
-async function inTimeSlices<T>(
+/** Alternates between the paths; each round starts with another one. The first round is not measured. */
+async function alternate<T>(
   opened: readonly Open[],
   rounds: number,
-  probe: (way: Way) => Promise<T>,
+  probe: (path: Path) => Promise<T>,
 ): Promise<T[][]> {
   const samples: T[][] = opened.map(() => []);
   for (let round = -1; round < rounds; round += 1) {
     for (let turn = 0; turn < opened.length; turn += 1) {
-      const place = (turn + round + opened.length) % opened.length;
-      const way = opened[place]?.way;
-      if (!way) continue;
-      const measured = await probe(way);
-      if (round >= 0) samples[place]?.push(measured);
+      const index = (turn + round + opened.length) % opened.length;
+      const path = opened[index]?.path;
+      if (!path) continue;
+      const measured = await probe(path);
+      if (round >= 0) samples[index]?.push(measured);
     }
   }
   return samples;
@@ -158,15 +162,15 @@ async function inTimeSlices<T>(
 
 async function measure(opened: readonly Open[], rounds: number, seconds: number): Promise<Row[]> {
   say(`round trips and new connections, ${rounds * delayRounds} rounds …`);
-  const delays = await inTimeSlices(opened, rounds * delayRounds, probeDelays);
+  const delays = await alternate(opened, rounds * delayRounds, probeDelays);
   say(`throughput, ${rounds} rounds …`);
-  const throughput = await inTimeSlices(opened, rounds, (way) => probeThroughput(way, seconds));
-  return opened.map(({ candidate: { key, title }, absent }, place): Row => {
+  const throughput = await alternate(opened, rounds, (path) => probeThroughput(path, seconds));
+  return opened.map(({ candidate: { key, title }, absent }, index): Row => {
     const samplings: Samplings = {
-      throughput: throughput[place]?.map((one) => one.throughput) ?? [],
-      roundTrip: delays[place]?.map((one) => one.roundTrip) ?? [],
-      roundTrip99: delays[place]?.map((one) => one.roundTrip99) ?? [],
-      connection: delays[place]?.map((one) => one.connection) ?? [],
+      throughput: throughput[index]?.map((one) => one.throughput) ?? [],
+      roundTrip: delays[index]?.map((one) => one.roundTrip) ?? [],
+      roundTrip99: delays[index]?.map((one) => one.roundTrip99) ?? [],
+      connection: delays[index]?.map((one) => one.connection) ?? [],
     };
     return { key, title, absent, samplings };
   });
@@ -179,7 +183,7 @@ export interface TrafficOptions {
   archive: string;
 }
 
-/** Prints its tables. */
+/** Measures and prints the tables. */
 export async function traffic({ rounds, seconds, archive }: TrafficOptions): Promise<void> {
   const rows = await inLab(definition(), async () => {
     const opened = await openAll(candidates(archive));

@@ -1,45 +1,45 @@
-/** Measures one way once: throughput with iperf3, round trips and new connections with echo.pl. */
+/** Measures one path once: throughput with iperf3, round trips and new connections with echo.pl. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execInHost } from '@netyard/lab';
 import { output } from '../in-lab.ts';
-import { commandAt, ports, type Way } from './path.ts';
+import { commandAt, type Path, ports } from './path.ts';
 
 const echo = join(import.meta.dirname, 'echo.pl');
 
 /**
- * For throughput, sender and receiver have a processor each, where there are two. Round trips stay on one: between
- * two, what is measured is how long a sleeping processor takes to wake, which in a virtual machine is most of it.
+ * For throughput, sender and receiver have their own processors if possible. Round trips use one processor: between two,
+ * most of the time in a virtual machine is the wake-up of an idle processor.
  */
 const processors = availableParallelism() > 1 ? { client: 0, server: 1 } : { client: 0, server: 0 };
 
-/** Gbit/s of TCP payload, as the receiver counts it. */
+/** Gbit/s of TCP payload, counted by the receiver. */
 export interface Throughput {
   throughput: number;
 }
 
 /** Microseconds. */
 export interface Delays {
-  /** One byte there and one back, half of them and 99 of 100 within. */
+  /** One byte in each direction: median and 99th percentile. */
   roundTrip: number;
   roundTrip99: number;
-  /** From connect(2) to the first answer, half of them within. */
+  /** From connect(2) to the first answer: median. */
   connection: number;
 }
 
 export type Measured = Throughput & Delays;
 
-const effort = { roundTrips: 1500, connections: 300 };
+const samples = { roundTrips: 1500, connections: 300 };
 
-/** Starts what answers at the server's end; it ends with the lab. Returns when both do answer. */
-export async function startServers(way: Way): Promise<void> {
+/** Starts the servers, which end with the lab, and waits until both answer. */
+export async function startServers(path: Path): Promise<void> {
   const commands: [number, string[]][] = [
     [processors.server, ['iperf3', '-s', '-p', ports.iperf]],
     [processors.client, ['perl', echo, 'answer', ports.echo]],
   ];
   for (const [processor, command] of commands) {
-    const child = execInHost(way.server.host, commandAt(way.server, processor, command), {
+    const child = execInHost(path.server.host, commandAt(path.server, processor, command), {
       environment: process.env,
       folder: '/',
       stdio: 'ignore',
@@ -47,16 +47,16 @@ export async function startServers(way: Way): Promise<void> {
     });
     child.unref();
   }
-  await firstAnswer(way);
+  await firstAnswer(path);
 }
 
-/** Names, neighbours and gossip may need a moment before the first packet passes. */
-async function firstAnswer(way: Way): Promise<void> {
+/** Waits: neighbour resolution and Swarm's gossip may delay the first packet. */
+async function firstAnswer(path: Path): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (;;) {
     try {
-      await times(way, 'ask', 10);
-      await iperf(way, 1);
+      await times(path, 'ask', 10);
+      await iperf(path, 1);
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
@@ -65,9 +65,9 @@ async function firstAnswer(way: Way): Promise<void> {
   }
 }
 
-export async function probeDelays(way: Way): Promise<Delays> {
-  const roundTrips = await times(way, 'ask', effort.roundTrips);
-  const connections = await times(way, 'connect', effort.connections);
+export async function probeDelays(path: Path): Promise<Delays> {
+  const roundTrips = await times(path, 'ask', samples.roundTrips);
+  const connections = await times(path, 'connect', samples.connections);
   return {
     roundTrip: percentile(roundTrips, 0.5),
     roundTrip99: percentile(roundTrips, 0.99),
@@ -75,26 +75,26 @@ export async function probeDelays(way: Way): Promise<Delays> {
   };
 }
 
-/** `seconds` of one stream; iperf3 knows whole ones only. */
-export const probeThroughput = async (way: Way, seconds: number): Promise<Throughput> => ({
-  throughput: await iperf(way, seconds),
+/** One stream for `seconds`, which iperf3 limits to whole numbers. */
+export const probeThroughput = async (path: Path, seconds: number): Promise<Throughput> => ({
+  throughput: await iperf(path, seconds),
 });
 
-const run = (way: Way, command: readonly string[]): Promise<string> =>
-  output(way.client.host, commandAt(way.client, processors.client, command));
+const run = (path: Path, command: readonly string[]): Promise<string> =>
+  output(path.client.host, commandAt(path.client, processors.client, command));
 
-async function iperf(way: Way, seconds: number): Promise<number> {
-  const patience = ['--connect-timeout', '3000'];
-  const command = ['iperf3', '-c', way.address, '-p', ports.iperf, '-t', String(seconds), ...patience, '-J'];
-  const report = JSON.parse(await run(way, command)) as { end?: { sum_received?: { bits_per_second?: number } } };
+async function iperf(path: Path, seconds: number): Promise<number> {
+  const timeout = ['--connect-timeout', '3000'];
+  const command = ['iperf3', '-c', path.address, '-p', ports.iperf, '-t', String(seconds), ...timeout, '-J'];
+  const report = JSON.parse(await run(path, command)) as { end?: { sum_received?: { bits_per_second?: number } } };
   const rate = report.end?.sum_received?.bits_per_second;
-  if (rate === undefined) throw new Error('iperf3 gave no rate');
+  if (rate === undefined) throw new Error('iperf3 reported no rate');
   return rate / 1e9;
 }
 
-async function times(way: Way, mode: 'ask' | 'connect', count: number): Promise<number[]> {
-  const said = await run(way, ['perl', echo, mode, way.address, ports.echo, String(count)]);
-  return said.trim().split('\n').map(Number);
+async function times(path: Path, mode: 'ask' | 'connect', count: number): Promise<number[]> {
+  const received = await run(path, ['perl', echo, mode, path.address, ports.echo, String(count)]);
+  return received.trim().split('\n').map(Number);
 }
 
 function percentile(samples: readonly number[], share: number): number {

@@ -17,7 +17,7 @@ function row(key: string, throughput: number, delay: number): Row {
 const lineOf = (report: string, ...starts: string[]): string =>
   report.split('\n').find((line) => line.split(/ {2,}/).slice(0, 3).join() === starts.join()) ?? '';
 
-test('what is wanted is judged by ratios of the same round, above 1 for the better', () => {
+test('targets are compared with the ratios of the same round, above 1 when the first is better', () => {
   const report = formatReport([row('routes', 20, 30), row('hosts', 25, 20), row('hand', 21, 30), row('swarm', 10, 45)]);
   assert.match(lineOf(report, 'Gbit/s', 'routes', 'hosts'), / 0\.80 .* ≥ 0\.85 +NO$/);
   assert.match(lineOf(report, 'Gbit/s', 'routes', 'hand'), / 0\.95 .* no loss +NO$/);

@@ -1,18 +1,18 @@
-/** What the rounds say: a table of the ways, and the ratios of the ways that matter. Pure. */
+/** The tables of the traffic benchmark: all paths, and ratios of compared paths. Pure. */
 import { formatColumns, medianInterval, type Samples, summarize } from '../measure.ts';
 import type { Measured } from './probe.ts';
 
 export interface Row {
   key: string;
   title: string;
-  /** Why it was not measured; '' when it was. */
+  /** Why the path was not measured; '' when it was. */
   absent: string;
   samplings: Samplings;
 }
 
 type Metric = keyof Measured;
 
-/** One figure for each round; empty when the way is not there. */
+/** One figure per round; empty when the path is unavailable. */
 export type Samplings = Readonly<Record<Metric, Samples>>;
 
 const columns: readonly { metric: Metric; title: string }[] = [
@@ -23,41 +23,41 @@ const columns: readonly { metric: Metric; title: string }[] = [
 ];
 
 /**
- * A pair that is compared. Wanted of the 95 % interval of the median ratio: `no loss`, that it reaches 1; `ahead`, that
- * all of it is above 1. A number: the median ratio at least. Nothing: reported only.
+ * A compared pair and its target. `no loss`: the 95 % interval of the median ratio reaches 1. `ahead`: all of it is above
+ * 1. A number: the smallest median ratio. Without a target the ratio is only reported.
  */
 interface Comparison {
   first: string;
   second: string;
   metric: Metric;
-  wanted?: 'no loss' | 'ahead' | number;
+  target?: 'no loss' | 'ahead' | number;
 }
 
 const comparisons: readonly Comparison[] = [
-  { first: 'routes', second: 'hosts', metric: 'throughput', wanted: 0.85 },
-  { first: 'routes', second: 'hand', metric: 'throughput', wanted: 'no loss' },
-  { first: 'routes', second: 'guarded', metric: 'throughput', wanted: 'no loss' },
-  { first: 'routes', second: 'swarm', metric: 'throughput', wanted: 1.25 },
+  { first: 'routes', second: 'hosts', metric: 'throughput', target: 0.85 },
+  { first: 'routes', second: 'hand', metric: 'throughput', target: 'no loss' },
+  { first: 'routes', second: 'firewalled', metric: 'throughput', target: 'no loss' },
+  { first: 'routes', second: 'swarm', metric: 'throughput', target: 1.25 },
   { first: 'routes', second: 'tunnel', metric: 'throughput' },
-  { first: 'tunnel', second: 'handtunnel', metric: 'throughput', wanted: 'no loss' },
-  { first: 'tunnel', second: 'guardedtunnel', metric: 'throughput', wanted: 'no loss' },
-  { first: 'tunnel', second: 'swarm', metric: 'throughput', wanted: 'no loss' },
-  { first: 'routed', second: 'handrouted', metric: 'throughput', wanted: 'no loss' },
+  { first: 'tunnel', second: 'handtunnel', metric: 'throughput', target: 'no loss' },
+  { first: 'tunnel', second: 'walledtunnel', metric: 'throughput', target: 'no loss' },
+  { first: 'tunnel', second: 'swarm', metric: 'throughput', target: 'no loss' },
+  { first: 'routed', second: 'handrouted', metric: 'throughput', target: 'no loss' },
   { first: 'routed', second: 'tunnel', metric: 'throughput' },
   { first: 'routes', second: 'hosts', metric: 'roundTrip' },
-  { first: 'routes', second: 'hand', metric: 'roundTrip', wanted: 'no loss' },
-  { first: 'routes', second: 'guarded', metric: 'roundTrip', wanted: 'no loss' },
-  { first: 'routes', second: 'swarm', metric: 'roundTrip', wanted: 'ahead' },
-  { first: 'tunnel', second: 'handtunnel', metric: 'roundTrip', wanted: 'no loss' },
-  { first: 'tunnel', second: 'guardedtunnel', metric: 'roundTrip', wanted: 'no loss' },
-  { first: 'tunnel', second: 'swarm', metric: 'roundTrip', wanted: 'no loss' },
-  { first: 'routed', second: 'handrouted', metric: 'roundTrip', wanted: 'no loss' },
+  { first: 'routes', second: 'hand', metric: 'roundTrip', target: 'no loss' },
+  { first: 'routes', second: 'firewalled', metric: 'roundTrip', target: 'no loss' },
+  { first: 'routes', second: 'swarm', metric: 'roundTrip', target: 'ahead' },
+  { first: 'tunnel', second: 'handtunnel', metric: 'roundTrip', target: 'no loss' },
+  { first: 'tunnel', second: 'walledtunnel', metric: 'roundTrip', target: 'no loss' },
+  { first: 'tunnel', second: 'swarm', metric: 'roundTrip', target: 'no loss' },
+  { first: 'routed', second: 'handrouted', metric: 'roundTrip', target: 'no loss' },
   { first: 'routes', second: 'hand', metric: 'connection' },
-  { first: 'routes', second: 'guarded', metric: 'connection', wanted: 'no loss' },
+  { first: 'routes', second: 'firewalled', metric: 'connection', target: 'no loss' },
   { first: 'routes', second: 'swarm', metric: 'connection' },
   ...(['throughput', 'roundTrip', 'connection'] as const).flatMap((metric): Comparison[] => [
-    { first: 'bridge', second: 'dockerbridge', metric, wanted: 'no loss' },
-    { first: 'published', second: 'dockerpublished', metric, wanted: 'no loss' },
+    { first: 'bridge', second: 'dockerbridge', metric, target: 'no loss' },
+    { first: 'published', second: 'dockerpublished', metric, target: 'no loss' },
   ]),
 ];
 
@@ -66,7 +66,7 @@ export function formatReport(rows: readonly Row[]): string {
   return [
     `TCP traffic: medians of ${roundsOf(rows, 'throughput')} rounds of throughput in one stream and of ` +
       `${roundsOf(rows, 'roundTrip')} of round trips (10th – 90th percentile of the rounds).\n`,
-    formatWays(rows),
+    formatPaths(rows),
     ...absent,
     '\nRatios of each round, their median and its 95 % interval; above 1 the first is better.\n',
     formatComparisons(rows),
@@ -76,8 +76,8 @@ export function formatReport(rows: readonly Row[]): string {
 const roundsOf = (rows: readonly Row[], metric: Metric): number =>
   Math.max(0, ...rows.map((row) => row.samplings[metric].length));
 
-function formatWays(rows: readonly Row[]): string {
-  const head = ['way', ...columns.map((column) => column.title)];
+function formatPaths(rows: readonly Row[]): string {
+  const head = ['path', ...columns.map((column) => column.title)];
   const measured = rows.filter((row) => row.absent === '');
   const cell = (row: Row, metric: Metric): string => {
     const { p10, median, p90 } = summarize(row.samplings[metric]);
@@ -90,11 +90,11 @@ function formatWays(rows: readonly Row[]): string {
 }
 
 function formatComparisons(rows: readonly Row[]): string {
-  const head = ['what', 'first', 'second', 'ratio', 'interval', 'wanted', 'reached'];
+  const head = ['what', 'first', 'second', 'ratio', 'interval', 'target', 'reached'];
   return formatColumns([head, ...comparisons.flatMap((one) => formatPair(one, rows))]);
 }
 
-function formatPair({ first, second, metric, wanted }: Comparison, rows: readonly Row[]): string[][] {
+function formatPair({ first, second, metric, target }: Comparison, rows: readonly Row[]): string[][] {
   const [ours, theirs] = [first, second].map((key) => rows.find((row) => row.key === key));
   if (!ours || !theirs || ours.absent !== '' || theirs.absent !== '') return [];
   const ratios = ours.samplings[metric].flatMap((one, round) => {
@@ -110,17 +110,17 @@ function formatPair({ first, second, metric, wanted }: Comparison, rows: readonl
       theirs.title,
       median.toFixed(2),
       `${low.toFixed(2)} – ${high.toFixed(2)}`,
-      typeof wanted === 'number' ? `≥ ${wanted.toFixed(2)}` : (wanted ?? '-'),
-      wanted === undefined ? '' : isReached(wanted, low, median, high) ? 'yes' : 'NO',
+      typeof target === 'number' ? `≥ ${target.toFixed(2)}` : (target ?? '-'),
+      target === undefined ? '' : isReached(target, low, median, high) ? 'yes' : 'NO',
     ],
   ];
 }
 
-function isReached(wanted: NonNullable<Comparison['wanted']>, low: number, median: number, high: number): boolean {
-  if (typeof wanted === 'number') return median >= wanted;
-  return wanted === 'no loss' ? high >= 1 : low > 1;
+function isReached(target: NonNullable<Comparison['target']>, low: number, median: number, high: number): boolean {
+  if (typeof target === 'number') return median >= target;
+  return target === 'no loss' ? high >= 1 : low > 1;
 }
 
-/** More throughput is better, and less time. */
+/** Above 1 when ours is better: more throughput, or less time. */
 const betterBy = (metric: Metric, ours: number, theirs: number): number =>
   metric === 'throughput' ? ours / theirs : theirs / ours;
