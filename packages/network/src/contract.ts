@@ -120,6 +120,8 @@ export interface NetworkSettings {
   /** The host's /etc/resolv.conf and /etc/hosts. Parameters, so that tests do not need root. */
   hostResolvConf: string;
   hostHosts: string;
+  /** Lists the tables of iptables-legacy in use. Default /proc/net/ip_tables_names. */
+  legacyTables?: string;
   /** `/run/netns`. */
   netnsDirectory: string;
 }

@@ -7,7 +7,7 @@ import { Testbed } from './testbed.ts';
 
 export async function openFakeTestbed(): Promise<{ kernel: FakeKernel; testbed: Testbed }> {
   const kernel = new FakeKernel();
-  const testbed = new Testbed({ kernel });
+  const testbed = new Testbed({ kernel, settings: { legacyTables: '/dev/null' } });
   await testbed.networks.start([]);
   return { kernel, testbed };
 }

@@ -1,21 +1,9 @@
 /** Tests that forward chains of other programs with a drop policy do not cut off containers: rules and real packets. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { silentLogger } from '@netyard/core';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
-import {
-  addNeighbour,
-  addUplink,
-  ask,
-  askBriefly,
-  eventually,
-  pings,
-  pingsBriefly,
-  serve,
-  sh,
-  succeeds,
-} from './probes.ts';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -186,15 +174,5 @@ describe('forward chains of other programs', host, () => {
     assert.deepEqual((await off.register(testbed.config('hosts', { mode: { kind: 'host' } }))).warnings, []);
     sh('iptables -P FORWARD ACCEPT');
     await eventually('the warning ends', () => off.warnings().length === 0);
-  });
-
-  test('the log names tables of iptables-legacy, whose rules nftables does not show', async (t) => {
-    if (!succeeds(undefined, 'iptables-legacy', '-P', 'FORWARD', 'DROP')) return t.skip('no iptables-legacy here');
-    const warned: string[] = [];
-    const other = new Testbed({ kernel, logger: { ...silentLogger, warn: (message) => warned.push(message) } });
-    await other.networks.start([]);
-    await other.close();
-    sh('iptables-legacy -P FORWARD ACCEPT');
-    assert.match(warned.join('; '), /iptables-legacy/);
   });
 });

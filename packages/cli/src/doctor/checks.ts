@@ -193,52 +193,20 @@ const bridgeNetfilter: Check = (host) => {
 
 /** Every base chain has to accept a packet: forward chains of other programs that drop cut containers off. */
 const forwardPolicy: Check = async (host) => {
-  const listing = await host.output('nft', '-s', '-t', 'list', 'ruleset');
-  const legacy = await legacyForward(host);
-  if (listing === undefined && legacy === undefined) {
-    return [ok('forward policy', host.isRoot ? 'no tool to look with (nft, iptables)' : 'not to be seen without root')];
-  }
-  const { findBlocks, selectForeignChains } = await import('@netyard/network');
-  const { parseChains } = await import('@netyard/kernel');
-  const bridges = ownBridges(host);
-  const blocks = findBlocks(selectForeignChains(parseChains(listing ?? '')), bridges);
-  const all = legacy && dropsLegacy(legacy, bridges) ? [...blocks, 'iptables-legacy FORWARD: policy drop'] : blocks;
-  if (all.length === 0) return [ok('forward policy', 'nothing drops what containers forward')];
-  return [
-    warning(
-      'forward policy',
-      `${all.join('; ')}: published ports and outgoing traffic may not work`,
-      adviceFor(all, bridges[0] ?? 'docker0'),
-    ),
-  ];
+  const blocks = await host.forwardBlocks(ownBridges(host));
+  if (typeof blocks === 'string')
+    return [warning('forward policy', `unknown: the rules cannot be read (${blocks})`, 'sudo netyard doctor')];
+  if (blocks.length === 0) return [ok('forward policy', 'nothing drops what containers forward')];
+  return blocks.map(({ text, fix }) =>
+    warning('forward policy', `${text}: published ports and outgoing traffic may not work`, fix),
+  );
 };
-
-function adviceFor(blocks: readonly string[], bridge: string): string {
-  if (blocks.every((block) => block.endsWith('(policy drop)')))
-    return 'start the daemon, without --foreign-firewall=false: it adds rules that accept';
-  const tool = blocks.some((block) => block.startsWith('iptables-legacy')) ? 'iptables-legacy' : 'iptables';
-  const accept = (option: string): string => `${tool} -I FORWARD ${option} ${bridge} -j ACCEPT`;
-  return `accept the bridge in that chain, such as: ${accept('-i')}; ${accept('-o')}`;
-}
-
-/** Only where the legacy table is in use: asking for it would create it. */
-async function legacyForward(host: Host): Promise<string | undefined> {
-  const tables = host.read('/proc/net/ip_tables_names')?.split('\n') ?? [];
-  return tables.includes('filter') ? await host.output('iptables-legacy', '-S', 'FORWARD') : undefined;
-}
 
 /** By the alias that Netyard gives its bridges; before its first start the default one. */
 function ownBridges(host: Host): string[] {
   const names = host.list('/sys/class/net');
   const own = names.filter((name) => host.read(`/sys/class/net/${name}/ifalias`)?.startsWith('netyard: network '));
   return own.length === 0 ? ['docker0'] : own;
-}
-
-/** `iptables-legacy -S FORWARD`; its rules are another set than those of nft and iptables-nft. */
-function dropsLegacy(rules: string, bridges: readonly string[]): boolean {
-  const accepts = (option: string): boolean =>
-    bridges.every((bridge) => rules.includes(`-A FORWARD ${option} ${bridge} -j ACCEPT`));
-  return rules.includes('-P FORWARD DROP') && !(accepts('-i') && accepts('-o'));
 }
 
 const otherFirewalls: Check = async (host) => {

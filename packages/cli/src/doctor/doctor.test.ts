@@ -4,21 +4,6 @@ import { checks } from './checks.ts';
 import { renderFindings } from './finding.ts';
 import type { Host } from './host.ts';
 
-const listing = `table ip filter {
-	chain FORWARD {
-		type filter hook forward priority filter; policy drop;
-	}
-	chain INPUT {
-		type filter hook input priority filter; policy drop;
-	}
-}
-table inet netyard {
-	chain forward {
-		type filter hook forward priority filter; policy drop;
-	}
-}
-`;
-
 /** A host of files and programs that are told. */
 function fakeHost(files: Record<string, string>, programs: Record<string, string>): Host {
   return {
@@ -28,6 +13,7 @@ function fakeHost(files: Record<string, string>, programs: Record<string, string
     find: (program) => (program in programs ? `/bin/${program}` : undefined),
     output: async (program, ...args) => programs[[program, ...args].join(' ')] ?? programs[program],
     isRoot: true,
+    forwardBlocks: async () => [],
   };
 }
 
@@ -75,49 +61,26 @@ test('what only captures need is missing', async () => {
   assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], ['libpcap', 'tcpdump']]);
 });
 
-test('a forward chain that cuts the bridge off is named, until it accepts; ours is not meant', async () => {
-  const list = 'nft -s -t list ruleset';
-  const finding = async (rules: string, files: Record<string, string> = {}) => {
-    const host = fakeHost({ ...healthy, ...files }, { ...programs, [list]: rules });
-    const known = { ...host, list: (path: string) => (path === '/sys/class/net' ? ['lo', 'ny0'] : []) };
-    return (await examine(known)).find(({ check }) => check === 'forward policy');
+test('a forward chain that drops is named with its fix, for the bridges of Netyard', async () => {
+  const asked: (readonly string[])[] = [];
+  const finding = async (files: Record<string, string>, found: Awaited<ReturnType<Host['forwardBlocks']>>) => {
+    const host: Host = {
+      ...fakeHost({ ...healthy, ...files }, programs),
+      list: (path: string) => (path === '/sys/class/net' ? ['lo', 'ny0'] : []),
+      forwardBlocks: async (bridges) => {
+        asked.push(bridges);
+        return found;
+      },
+    };
+    return (await examine(host)).filter(({ check }) => check === 'forward policy');
   };
-  const dropped = await finding(listing);
+  const [dropped] = await finding({}, [{ text: 'ip filter FORWARD drops', fix: 'accept it' }]);
   assert.equal(dropped?.severity, 'warning');
-  assert.match(dropped.message, /^ip filter FORWARD drops what docker0 forwards \(policy drop\): /);
-  assert.match(dropped.cure ?? '', /--foreign-firewall/);
-  const accepts = (bridge: string): string =>
-    listing.replace(
-      'policy drop;\n',
-      `policy drop;\n\t\tiifname "${bridge}" accept comment "netyard: from ${bridge}"\n\t\toifname "${bridge}" accept\n`,
-    );
-  assert.equal((await finding(accepts('docker0')))?.severity, 'ok');
-  const alias = { '/sys/class/net/ny0/ifalias': 'netyard: network bridge' };
-  assert.equal((await finding(accepts('ny0'), alias))?.severity, 'ok');
-  assert.match((await finding(accepts('docker0'), alias))?.message ?? '', /drops what ny0 forwards/);
-});
-
-test('iptables-legacy has rules of its own', async () => {
-  const legacy = async (rules: string) => {
-    const files = { ...healthy, '/proc/net/ip_tables_names': 'nat\nfilter' };
-    const host = fakeHost(files, { ...programs, 'iptables-legacy -S FORWARD': rules });
-    return (await examine(host)).find(({ check }) => check === 'forward policy');
-  };
-  const dropped = await legacy('-P FORWARD DROP');
-  assert.match(dropped?.message ?? '', /^iptables-legacy FORWARD: policy drop/);
-  assert.match(dropped?.cure ?? '', /iptables-legacy -I FORWARD -i docker0 -j ACCEPT/);
-  const accepted = '-P FORWARD DROP\n-A FORWARD -i docker0 -j ACCEPT\n-A FORWARD -o docker0 -j ACCEPT';
-  assert.equal((await legacy(accepted))?.severity, 'ok');
-  const asked: string[] = [];
-  const unused = fakeHost(healthy, programs);
-  await examine({
-    ...unused,
-    output: async (program, ...args) => {
-      asked.push(program);
-      return await unused.output(program, ...args);
-    },
-  });
-  assert.ok(asked.includes('nft') && !asked.includes('iptables-legacy'), 'asking would create the table');
+  assert.match(dropped.message, /^ip filter FORWARD drops: /);
+  assert.equal(dropped.cure, 'accept it');
+  assert.equal((await finding({ '/sys/class/net/ny0/ifalias': 'netyard: network bridge' }, []))[0]?.severity, 'ok');
+  assert.deepEqual(asked, [['docker0'], ['ny0']]);
+  assert.match((await finding({}, 'Operation not permitted'))[0]?.message ?? '', /unknown: .*Operation not permitted/);
 });
 
 test('dockerd beside, firewalls, and bridged packets seen by iptables', async () => {
@@ -125,11 +88,10 @@ test('dockerd beside, firewalls, and bridged packets seen by iptables', async ()
     { ...healthy, '/proc/sys/net/bridge/bridge-nf-call-iptables': '1', '/proc/sys/net/ipv4/ip_forward': '0' },
     {
       ...programs,
-      'nft -s -t list ruleset': listing,
       'ufw status': 'Status: active',
       'firewall-cmd --state': 'running',
     },
   );
   const warned = await severities(host, 'warning');
-  assert.deepEqual(warned, ['ip_forward', 'forward policy', 'br_netfilter', 'ufw', 'firewalld']);
+  assert.deepEqual(warned, ['ip_forward', 'br_netfilter', 'ufw', 'firewalld']);
 });

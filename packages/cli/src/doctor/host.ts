@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '@netyard/core';
 
 export interface Host {
   /** A file's text without its last line end, or undefined. */
@@ -13,6 +14,8 @@ export interface Host {
   /** What a program printed, or undefined when it could not run or failed. */
   output(program: string, ...args: string[]): Promise<string | undefined>;
   isRoot: boolean;
+  /** What drops the bridges' packets in other programs' forward chains, or why the chains cannot be read. */
+  forwardBlocks(bridges: readonly string[]): Promise<{ text: string; fix: string }[] | string>;
 }
 
 export function openHost(env: Readonly<Record<string, string | undefined>>): Host {
@@ -35,7 +38,24 @@ export function openHost(env: Readonly<Record<string, string | undefined>>): Hos
       });
     },
     isRoot: process.getuid?.() === 0,
+    forwardBlocks: readForwardBlocks,
   };
+}
+
+async function readForwardBlocks(bridges: readonly string[]): Promise<{ text: string; fix: string }[] | string> {
+  try {
+    const { openKernel } = await import('@netyard/kernel');
+    const { describeBlock, findForwardingBlocks } = await import('@netyard/network');
+    const kernel = openKernel();
+    try {
+      const blocks = await findForwardingBlocks(kernel, bridges);
+      return blocks.map((block) => ({ text: describeBlock(block), fix: block.fix }));
+    } finally {
+      kernel.close();
+    }
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Not there, or not readable: to a doctor that is an answer. */

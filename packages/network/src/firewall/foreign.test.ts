@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseChains } from '@netyard/kernel';
 import { type ForeignChains, findBlocks, findStaleRules, planForeignRules, selectForeignChains } from './foreign.ts';
+import { describeBlock } from './forward-blocks.ts';
 
 /** Chains as `nft -a -s list ruleset` prints them. */
 const view = (listing: string): ForeignChains => selectForeignChains(parseChains(listing));
@@ -98,7 +99,7 @@ test('marked rules without a desired one, and those behind a drop of everything,
 });
 
 test('what cuts a bridge off is named; what lets both directions through is not', () => {
-  const blocks = (listing: string): string[] => findBlocks(view(listing), ['docker0']);
+  const blocks = (listing: string): string[] => findBlocks(view(listing), ['docker0']).map(describeBlock);
   const name = 'ip filter FORWARD drops what docker0 forwards';
   assert.deepEqual(blocks(forward('drop')), [`${name} (policy drop)`]);
   assert.deepEqual(blocks(forward('accept')), []);

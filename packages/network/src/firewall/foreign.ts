@@ -5,6 +5,8 @@
  */
 import type { NftRuleObject, ObservedNftChain, ObservedNftRule } from '@netyard/kernel';
 import { ownerPrefix } from '../object-names.ts';
+import { type ForwardBlock, findForwardBlocks, forwardChainOfNft } from './forward-blocks.ts';
+import { essence, isStop } from './forward-rule.ts';
 import { guardName } from './guard.ts';
 import { tableName } from './table.ts';
 
@@ -13,6 +15,8 @@ export interface ForeignChains {
   bases: readonly ObservedNftChain[];
   /** Docker's chain for rules of the host's administrator, `ip filter DOCKER-USER`. */
   dockerUser: ObservedNftChain | undefined;
+  /** Chains that the rules of the base chains pass packets to; may contain others. */
+  reached: readonly ObservedNftChain[];
 }
 
 export const dockerUserChain = { family: 'ip', table: 'filter', chain: 'DOCKER-USER' } as const;
@@ -24,27 +28,16 @@ export const selectForeignChains = (chains: readonly ObservedNftChain[]): Foreig
     ({ family, table, chain }) =>
       family === dockerUserChain.family && table === dockerUserChain.table && chain === dockerUserChain.chain,
   ),
+  reached: chains.filter(({ hook }) => hook === undefined),
 });
 
-const chainName = ({ family, table, chain }: ObservedNftChain): string => `${family} ${table} ${chain}`;
-
 /** Base chains outside Netyard's tables. */
-export const foreignBases = ({ bases }: ForeignChains): ObservedNftChain[] =>
+export const foreignBases = ({ bases }: Pick<ForeignChains, 'bases'>): ObservedNftChain[] =>
   bases.filter(({ table }) => table !== tableName && table !== guardName);
 
 // Rules
 
 export const isMarked = ({ comment }: ObservedNftRule): boolean => comment?.startsWith(ownerPrefix) ?? false;
-
-/** The rule without counter and log, which are no verdicts. */
-const essence = ({ text }: ObservedNftRule): string =>
-  text
-    .replace(/\blog( (prefix "[^"]*"|level \S+|flags \S+( \S+)?|group \d+))*/g, '')
-    .replace(/\bcounter\b( packets \d+ bytes \d+)?/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-
-const isStop = (rule: ObservedNftRule): boolean => /^(?:drop|reject\b.*)$/.test(essence(rule));
 
 /** Whether a packet may be dropped: by the rule, or by a chain or program that it passes the packet to. */
 const mayStop = (rule: ObservedNftRule): boolean =>
@@ -124,35 +117,11 @@ const sameRule = (one: NftRuleObject, other: NftRuleObject): boolean =>
   one.chain === other.chain &&
   one.comment === other.comment;
 
-/** Describes chains that block the bridges: `ip filter FORWARD drops what docker0 forwards (policy drop)`. */
-export function findBlocks(view: ForeignChains, bridges: readonly string[]): string[] {
-  return foreignBases(view).flatMap((base) =>
-    bridges.flatMap((bridge) => {
-      const reason = blockOf(view, base, bridge);
-      return reason === undefined ? [] : [`${chainName(base)} drops what ${bridge} forwards (${reason})`];
-    }),
-  );
+/** What drops the bridges' packets in chains of nf_tables. */
+export function findBlocks(view: ForeignChains, bridges: readonly string[]): ForwardBlock[] {
+  return findForwardBlocks([...foreignBases(view), ...view.reached].map(forwardChainOfNft), bridges);
 }
 
-/** Undefined where packets from and to the bridge pass. Considers only rules without further conditions. */
-function blockOf(view: ForeignChains, base: ObservedNftChain, bridge: string): string | undefined {
-  const unmatched = new Set([`iifname "${bridge}"`, `oifname "${bridge}"`]);
-  const jumps = isDockers(base) ? (view.dockerUser?.rules ?? []) : [];
-  const rules = base.rules.flatMap((rule) => (isDockerJump(rule) ? untilReturn(jumps) : [rule]));
-  for (const rule of rules) {
-    const text = essence(rule);
-    if (text === 'accept') return undefined;
-    if (isStop(rule)) return `rule "${text}"`;
-    const [, match = '', verdict = ''] = /^([io]ifname "[^"]*") (accept|drop|reject\b.*)$/.exec(text) ?? [];
-    if (verdict === 'accept') unmatched.delete(match);
-    else if (verdict !== '' && unmatched.has(match)) return `rule "${text}"`;
-    if (unmatched.size === 0) return undefined;
-  }
-  return base.policy === 'drop' ? 'policy drop' : undefined;
-}
-
-const untilReturn = (rules: readonly ObservedNftRule[]): readonly ObservedNftRule[] =>
-  rules.slice(
-    0,
-    firstIndex(rules, (rule) => essence(rule) === 'return'),
-  );
+/** Names of the chains of the same table that a rule passes packets to. */
+export const findJumps = ({ text }: ObservedNftRule): string[] =>
+  [...text.replace(/"[^"]*"/g, '""').matchAll(/\b(?:jump|goto) ([^\s,}]+)/g)].map(([, chain = '']) => chain);

@@ -1,5 +1,4 @@
 /** Reconciles accept rules for Netyard's bridges in other programs' forward chains, and detects chains that block them. */
-import { readFileSync } from 'node:fs';
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelOperation, NftRuleObject } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
@@ -10,7 +9,15 @@ import {
   findStaleRules,
   planForeignRules,
 } from '../firewall/foreign.ts';
+import { describeBlock, type ForwardBlock, findForwardBlocks } from '../firewall/forward-blocks.ts';
 import { bridgeOf, type Sandbox } from '../lookup.ts';
+import {
+  legacyName,
+  legacyNamesFile,
+  readLegacyTables,
+  readReachedChains,
+  unknownLegacyBlock,
+} from './forward-chains.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ForeignRulesDependencies {
@@ -23,11 +30,10 @@ export interface ForeignRulesDependencies {
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
 }
 
-export async function readForeignChains({ kernel }: ForeignRulesDependencies): Promise<ForeignChains> {
-  return {
-    bases: await kernel.listNftBaseChains('forward'),
-    dockerUser: await kernel.listNftChain(dockerUserChain),
-  };
+export async function readForeignChains({ kernel }: Pick<ForeignRulesDependencies, 'kernel'>): Promise<ForeignChains> {
+  const bases = await kernel.listNftBaseChains('forward');
+  const dockerUser = await kernel.listNftChain(dockerUserChain);
+  return { bases, dockerUser, reached: await readReachedChains(kernel, bases, dockerUser) };
 }
 
 const bridgesOf = (context: ForeignRulesDependencies): string[] =>
@@ -45,33 +51,34 @@ export async function reconcileForeignRules(context: ForeignRulesDependencies): 
   const added = rules.length === 0 ? [] : (await kernel.apply({ owner: 'foreign chains', objects: rules })).operations;
   const operations = [...removed, ...added];
   const after = operations.length === 0 ? view : await readForeignChains(context);
-  logNewBlocks(context, findBlocks(after, bridges));
-  context.foreign = { rules, blocks: findBlocks(after, bridges) };
+  const found = [...findBlocks(after, bridges), ...(await findLegacyBlocks(bridges, settings.legacyTables))];
+  // With accept rules in place, conditional rules before them are the administrator's intention.
+  const blocks = found.filter(({ kind }) => kind !== 'may-drop' || settings.foreignFirewall === false);
+  logNewBlocks(context, blocks);
+  context.foreign = { rules, blocks: blocks.map(describeBlock) };
   return operations;
 }
 
-function logNewBlocks(context: ForeignRulesDependencies, blocks: readonly string[]): void {
-  const isOff = context.settings.foreignFirewall === false;
-  for (const block of blocks.filter((one) => !context.foreign.blocks.includes(one)))
-    context.logger.warn("another firewall's chain blocks container traffic", {
-      chain: block,
-      hint: isOff ? 'start the daemon without --foreign-firewall=false' : 'accept the bridge in that chain',
-    });
+/** What drops packets of the bridges in other programs' forward chains, of nf_tables and of iptables-legacy. */
+export async function findForwardingBlocks(kernel: Kernel, bridges: readonly string[]): Promise<ForwardBlock[]> {
+  return [...findBlocks(await readForeignChains({ kernel }), bridges), ...(await findLegacyBlocks(bridges))];
 }
 
-/** nftables does not list rules of iptables-legacy, which the kernel also evaluates: only their presence is known. */
-export function warnOfLegacyTables({ logger }: ForeignRulesDependencies): void {
-  if (!readTableNames().includes('filter')) return;
-  logger.warn('rules of iptables-legacy are in use: their FORWARD chain may block container traffic', {
-    hint: 'run `netyard doctor` to check whether it does',
-  });
+async function findLegacyBlocks(bridges: readonly string[], namesFile = legacyNamesFile): Promise<ForwardBlock[]> {
+  const legacy = await readLegacyTables(namesFile);
+  return legacy.unknown === undefined
+    ? findForwardBlocks(legacy.chains, bridges)
+    : [unknownLegacyBlock(legacy.unknown)];
 }
 
-function readTableNames(): string[] {
-  try {
-    return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n');
-  } catch {
-    return []; // the file does not exist without the legacy modules
+function logNewBlocks(context: ForeignRulesDependencies, blocks: readonly ForwardBlock[]): void {
+  for (const block of blocks) {
+    const chain = describeBlock(block);
+    if (context.foreign.blocks.includes(chain)) continue;
+    const message = block.chain.startsWith(legacyName)
+      ? 'rules of iptables-legacy may block container traffic'
+      : "another firewall's chain blocks container traffic";
+    context.logger.warn(message, { chain, hint: block.fix });
   }
 }
 

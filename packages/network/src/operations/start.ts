@@ -16,7 +16,7 @@ import type { PortTable } from '../ports/table.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { describe } from './describe.ts';
 import { type ExplainDependencies, planNetworks } from './explain.ts';
-import { type ForeignRulesDependencies, reconcileForeignRules, warnOfLegacyTables } from './foreign-rules.ts';
+import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { checkBridgeFits, chooseMtu, type HostDependencies, readHost } from './host.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { loadLeases, type NetworksDependencies } from './networks.ts';
@@ -79,7 +79,6 @@ export async function start(
 /** A foreign chain that cannot be read or changed does not prevent the start. */
 async function reconcileForeignChains(context: StartDependencies): Promise<void> {
   try {
-    warnOfLegacyTables(context);
     await reconcileForeignRules(context);
   } catch (error) {
     context.logger.error('chains of other firewalls could not be read or changed', { error: messageOf(error) });
