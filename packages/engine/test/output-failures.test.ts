@@ -1,9 +1,10 @@
 /** Output when its collecting thread fails, and of containers that an earlier daemon started. */
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { formerPositionPath, ioPath, positionPath } from '../src/paths.ts';
 import { configOf } from './fakes/container-config.ts';
 import { type Harness, openHarness, until } from './fakes/harness.ts';
@@ -19,7 +20,7 @@ async function failingHarness(t: TestContext): Promise<{ harness: Harness; fail:
   env['NETYARD_TEST_CAPTURE_FAULT'] = fault; // before the thread starts, which has its own copy
   const fail = async (): Promise<void> => {
     writeFileSync(fault, '');
-    await until(() => !existsSync(fault));
+    await within(() => !existsSync(fault), 'the thread fails');
   };
   return { harness, fail };
 }
@@ -47,9 +48,47 @@ test('a collecting thread that fails is restarted: no line is lost or duplicated
   assert.equal(await readLog(harness, id), numbered(0, 300));
 });
 
+const openFiles = (): number => readdirSync('/proc/self/fd').length;
+
+test('failures of the collecting thread leave no descriptors open, with attached clients and several containers', async (t) => {
+  const { harness, fail } = await failingHarness(t);
+  const ids = [await harness.run(), await harness.run(), await harness.run()];
+  const leaving = new AbortController();
+  const reading: Promise<void>[] = [];
+  for (const id of ids) {
+    const { output } = await harness.engine.containers.attach(id, { ...liveOutput, signal: leaving.signal });
+    reading.push(consume(output));
+    harness.runtime.say(id, numbered(0, 10));
+    assert.equal(await readLog(harness, id), numbered(0, 10));
+  }
+  const before = openFiles();
+  for (let round = 1; round <= 4; round += 1) {
+    await fail();
+    for (const id of ids) {
+      harness.runtime.say(id, numbered(round * 10, round * 10 + 10));
+      assert.equal(await readLog(harness, id), numbered(0, round * 10 + 10));
+    }
+    await within(() => openFiles() <= before, `${openFiles()} descriptors after failure ${round}, ${before} before`);
+  }
+  leaving.abort();
+  await Promise.all(reading);
+});
+
+async function consume(output: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of output);
+}
+
+async function within(condition: () => boolean, what: string): Promise<void> {
+  const limit = performance.now() + 30_000;
+  while (!condition()) {
+    assert.ok(performance.now() < limit, what);
+    await pause(5);
+  }
+}
+
 test('a collecting thread that fails while a container ends loses none of its last output', async (t) => {
   const { harness, fail } = await failingHarness(t);
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 6; round += 1) {
     const id = await harness.run();
     harness.runtime.say(id, `${numbered(0, 500)}last words`);
     const failing = fail();

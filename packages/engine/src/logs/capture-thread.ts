@@ -10,6 +10,8 @@ import type { CaptureCommand, CaptureReport } from './capture-protocol.ts';
 import { ContainerCapture } from './container-capture.ts';
 import { Allowance, Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
+import type { ThreadData } from './thread.ts';
+import { closeOnFailure } from './thread-files.ts';
 import { serveThread } from './thread-port.ts';
 
 /** Polling interval for the end of a FIFO: Node emits no event when a writer closes it. */
@@ -41,7 +43,7 @@ const ready = new Set<Running>();
 let isScheduled = false;
 const pacer = new Pacer();
 let isResuming = false;
-const requests = new RequestActivity(workerData as SharedArrayBuffer);
+const requests = new RequestActivity((workerData as ThreadData).requests);
 const cpus = availableParallelism();
 
 const port = serveThread<CaptureCommand, CaptureReport>(parentPort, handle);
@@ -79,7 +81,8 @@ function handle(command: CaptureCommand): unknown {
 }
 
 function open({ key, files, state }: Extract<CaptureCommand, { type: 'open' }>): void {
-  const capture = new ContainerCapture(files, state, { clock: systemClock, report: port.report });
+  const parts = { clock: systemClock, report: port.report };
+  const capture = closeOnFailure(() => new ContainerCapture(files, state, parts));
   const allowance = new Allowance(performance.now());
   const one: Running = { capture, watchers: [], syncs: [], retry: undefined, allowance, isFast: false };
   running.set(key, one);

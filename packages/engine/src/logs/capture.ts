@@ -4,6 +4,9 @@ import type { CaptureCommand, CaptureFiles, CaptureReport, ReaderOpened, ReaderP
 import { CaptureState, ReaderState } from './capture-state.ts';
 import type { Thread } from './thread.ts';
 
+/** The thread may be failing because of this output: a container's end must not wait forever. */
+const mostAttempts = 5;
+
 export type CaptureThread = Thread<CaptureCommand, CaptureReport>;
 
 /** One attached client's position in the output. */
@@ -71,7 +74,13 @@ export class Capture {
     const state = new ReaderState();
     this.#readers.set(reader, state);
     const command = { type: 'add-reader', key: this.#key, reader, position, offsets: state.buffer } as const;
-    const opened = this.#thread.call<ReaderOpened | undefined>(command).catch(() => undefined); // the failure is logged
+    const opened = this.#thread.call<ReaderOpened | undefined>(command).then(
+      (answer) => {
+        for (const { fd } of answer?.files ?? []) this.#thread.takeOver(fd);
+        return answer;
+      },
+      () => undefined, // the failure is logged
+    );
     return { state, opened, close: () => void this.#closeReader(reader, opened) };
   }
 
@@ -107,12 +116,15 @@ export class Capture {
   }
 
   /** Repeats the command when the thread fails meanwhile: it has been restarted by then, and no output must be lost. */
-  #ask(command: CaptureCommand): Promise<void> {
-    const before = this.#reopened;
-    return this.#thread.call<void>(command).catch((error: unknown) => {
-      if (this.#reopened === before) throw error;
-      return this.#thread.call(command);
-    });
+  async #ask(command: CaptureCommand): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const before = this.#reopened;
+      try {
+        return await this.#thread.call<void>(command);
+      } catch (error) {
+        if (this.#reopened === before || attempt === mostAttempts) throw error;
+      }
+    }
   }
 
   async #closeReader(reader: number, opened: LiveReader['opened']): Promise<void> {

@@ -2,10 +2,11 @@
  * A read position in a container's log, which may consist of several files and be rotated meanwhile. Holds its own
  * descriptors, so that rotation does not lose data. Reads the current file only as far as its writer has completed it.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import type { CaptureState } from './capture-state.ts';
 import { hasCode } from './file-errors.ts';
 import { agedPath } from './log-file.ts';
+import { closeFile, openFile } from './thread-files.ts';
 
 const blockSize = 64 * 1024;
 /** Docker does not use files beyond `.99` either. */
@@ -70,7 +71,7 @@ export class LogCursor {
   }
 
   close(): void {
-    for (const { fd } of this.#files.splice(0)) closeSync(fd);
+    for (const { fd } of this.#files.splice(0)) closeFile(fd);
   }
 
   #present(): LogPosition | undefined {
@@ -82,7 +83,7 @@ export class LogCursor {
   #dropAfterEnd(): void {
     if (!this.#end) return;
     const last = this.#files.findIndex(({ inode }) => inode === this.#end?.inode);
-    for (const { fd } of this.#files.splice(last + 1)) closeSync(fd);
+    for (const { fd } of this.#files.splice(last + 1)) closeFile(fd);
   }
 
   /** Continues with the next file, unless this one is still written to. */
@@ -91,7 +92,7 @@ export class LogCursor {
     if (!isOldest && !this.#isRotated(file)) return false;
     if (file.offset < fstatSync(file.fd).size) return true; // it grew before the rotation
     if (!isOldest && !this.#findNewer(file)) return false;
-    closeSync(file.fd);
+    closeFile(file.fd);
     this.#files.shift();
     return true;
   }
@@ -100,7 +101,7 @@ export class LogCursor {
   #findNewer(file: OpenFile): boolean {
     const found = openFiles(this.#path);
     const own = found.findIndex(({ inode }) => inode === file.inode);
-    for (const { fd } of found.splice(0, own + 1)) closeSync(fd);
+    for (const { fd } of found.splice(0, own + 1)) closeFile(fd);
     this.#files.push(...found);
     return found.length > 0;
   }
@@ -124,7 +125,7 @@ function openFiles(path: string): OpenFile[] {
     if (fd === undefined && age > 0) break;
     if (fd === undefined) continue;
     const inode = fstatSync(fd, { bigint: true }).ino;
-    if (files.some((file) => file.inode === inode)) closeSync(fd);
+    if (files.some((file) => file.inode === inode)) closeFile(fd);
     else files.unshift({ fd, inode, offset: 0 });
   }
   return files;
@@ -132,7 +133,7 @@ function openFiles(path: string): OpenFile[] {
 
 function openIfExists(path: string): number | undefined {
   try {
-    return openSync(path, 'r');
+    return openFile(path, 'r');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

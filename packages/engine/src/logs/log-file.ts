@@ -2,18 +2,9 @@
  * Writes the log of one container: appends and rotates (`x.log`, `x.log.1`, …). Writes happen in place and together
  * with the position, so that a restarted daemon can resume; reading is in log-cursor.ts.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { constants, existsSync, fstatSync, ftruncateSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { LogRotation } from './log-options.ts';
+import { closeFile, openFile } from './thread-files.ts';
 
 export class LogFile {
   readonly path: string;
@@ -26,7 +17,7 @@ export class LogFile {
   constructor(path: string, rotation: LogRotation, keep?: { inode: bigint; size: number }) {
     this.path = path;
     this.#rotation = rotation;
-    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+    this.#fd = openFile(path, constants.O_RDWR | constants.O_CREAT, 0o640);
     const stat = fstatSync(this.#fd, { bigint: true });
     this.#inode = stat.ino;
     this.#size = Number(stat.size);
@@ -62,15 +53,15 @@ export class LogFile {
   /** Can be called again after a failure (a full disk). */
   rotate(): void {
     if (existsSync(this.path)) this.#shift();
-    const next = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);
-    closeSync(this.#fd);
+    const next = openFile(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);
+    closeFile(this.#fd);
     this.#fd = next;
     this.#inode = fstatSync(next, { bigint: true }).ino;
     this.#size = 0;
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeFile(this.#fd);
   }
 
   #shift(): void {

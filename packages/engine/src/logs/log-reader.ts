@@ -19,9 +19,9 @@ export class LogReader {
   constructor(logger: Logger, requests: RequestActivity) {
     this.#thread = new Thread<LogCommand, LogReport>({
       entry: new URL('./log-thread.ts', import.meta.url),
-      data: requests.buffer,
+      requests: requests.buffer,
       onReport: (report) => this.#receive(report),
-      onFailure: (error) => {
+      onFailure: async (error) => {
         logger.error('the thread that reads logs failed', { error: error.message });
         this.#endAll(error.message);
       },

@@ -12,6 +12,7 @@ import { LogCursor } from './log-cursor.ts';
 import { chunksInFlight, type LogCommand, type LogReadOptions, type LogReport } from './log-protocol.ts';
 import { Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
+import type { ThreadData } from './thread.ts';
 import { serveThread } from './thread-port.ts';
 
 /** Lower priority than the main thread, which answers requests, and than the collecting thread. */
@@ -30,7 +31,7 @@ interface Reader {
 const readers = new Map<number, Reader>();
 /** For followers of fast writers. */
 const pacer = new Pacer();
-const requests = new RequestActivity(workerData as SharedArrayBuffer);
+const requests = new RequestActivity((workerData as ThreadData).requests);
 const cpus = availableParallelism();
 const port = serveThread<LogCommand, LogReport>(parentPort, handle);
 

@@ -47,7 +47,7 @@ export class Outputs {
     this.#options = options;
     this.#thread = new Thread<CaptureCommand, CaptureReport>({
       entry: options.entry ?? new URL('./capture-thread.ts', import.meta.url),
-      data: options.requests.buffer,
+      requests: options.requests.buffer,
       onReport: ({ level, message, fields }) => options.logger[level](message, fields),
       onFailure: (error) => this.#startAgain(error),
     });
@@ -176,13 +176,17 @@ export class Outputs {
   }
 
   /** The position file says where each capture stopped, as after a kill of the whole daemon. */
-  #startAgain(error: Error): void {
+  #startAgain(error: Error): Promise<unknown> {
     const { logger } = this.#options;
     logger.error('restarting the thread that collects container output after a failure', { error: error.message });
-    for (const capture of this.#captures.values())
+    const reopened = [...this.#captures].map(([container, capture]) =>
       capture
         .reopen()
-        .catch((failure: unknown) => logger.error('collecting container output failed', { error: messageOf(failure) }));
+        .catch((failure: unknown) =>
+          logger.error('collecting container output failed', { container, error: messageOf(failure) }),
+        ),
+    );
+    return Promise.all(reopened);
   }
 
   /**

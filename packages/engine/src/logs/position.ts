@@ -3,8 +3,9 @@
  * write to the log. If the daemon is killed between the two writes, the log is longer than this file says: it is
  * truncated and the output read again from here, so that nothing is lost or duplicated.
  */
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { constants, readSync, writeSync } from 'node:fs';
 import { hasCode } from './file-errors.ts';
+import { closeFile, openFile } from './thread-files.ts';
 
 export interface OutputPosition {
   /** Inode of the log file that `logSize` refers to: a rotation changes it. */
@@ -21,7 +22,7 @@ export class PositionFile {
   readonly #fd: number;
 
   constructor(path: string) {
-    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#fd = openFile(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
   /** One write of 32 bytes: a killed process has either made it or not. */
@@ -35,7 +36,7 @@ export class PositionFile {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeFile(this.#fd);
   }
 }
 
@@ -43,7 +44,7 @@ export class PositionFile {
 export function readPosition(path: string): OutputPosition | undefined {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY);
+    fd = openFile(path, constants.O_RDONLY);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -54,6 +55,6 @@ export function readPosition(path: string): OutputPosition | undefined {
     const number = (offset: number): number => Number(record.readBigUInt64LE(offset));
     return { logInode: record.readBigUInt64LE(0), logSize: number(8), stdout: number(16), stderr: number(24) };
   } finally {
-    closeSync(fd);
+    closeFile(fd);
   }
 }

@@ -3,9 +3,10 @@
  * in memory that splice(2) moves its bytes to, so that a killed daemon neither loses nor duplicates a byte. At most
  * `spoolBound` bytes wait in the spool file; beyond that the FIFO fills up, and the container blocks.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { constants, fstatSync, readSync, statSync } from 'node:fs';
 import { openFifo, punchHole, spliceToFile } from '@netyard/kernel';
 import type { OutputStream, ReaderState } from './capture-state.ts';
+import { closeFile, openFile, trackFile } from './thread-files.ts';
 
 /** Bytes of one stream that wait for the log or for an attached client. */
 export const spoolBound = 2 * 1024 * 1024;
@@ -35,7 +36,7 @@ export class SpooledStream {
     this.name = files.name;
     this.#fifo = openIfFifo(files.source);
     this.#spoolPath = this.#fifo === undefined ? files.source : files.spool;
-    this.#spool = openSync(this.#spoolPath, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#spool = openFile(this.#spoolPath, constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#spooled = fstatSync(this.#spool).size;
     this.logged = Math.min(logged, this.#spooled);
     this.#freed = this.logged - (this.logged % holeSize);
@@ -91,12 +92,12 @@ export class SpooledStream {
 
   /** A descriptor of the spool file for a reader in another thread, which closes it. */
   openSpool(): number {
-    return openSync(this.#spoolPath, 'r');
+    return openFile(this.#spoolPath, 'r');
   }
 
   close(): void {
-    closeSync(this.#spool);
-    if (this.#fifo !== undefined) closeSync(this.#fifo);
+    closeFile(this.#spool);
+    if (this.#fifo !== undefined) closeFile(this.#fifo);
   }
 
   #slowest(): number {
@@ -113,5 +114,5 @@ export class SpooledStream {
 }
 
 function openIfFifo(path: string): number | undefined {
-  return statSync(path).isFIFO() ? openFifo(path, 'read') : undefined;
+  return statSync(path).isFIFO() ? trackFile(openFifo(path, 'read')) : undefined;
 }
