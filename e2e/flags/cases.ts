@@ -269,7 +269,7 @@ const networkFlags: Readonly<Record<string, string>> = {
   'ip-range': '--subnet 10.5.0.0/16 --ip-range 10.5.1.0/24',
   'ipam-driver': '--ipam-driver other',
   'ipam-opt': '--ipam-opt a=b',
-  ipv4: '--ipv4=false',
+  ipv4: '--ipv4=false --ipv6',
   ipv6: '--ipv6',
   label: '--label a=b',
   opt: '--opt a=b',

@@ -13,7 +13,7 @@ import type {
   NetworkSettings,
   NetworkStore,
 } from './contract.ts';
-import type { AddressPool } from './ipam/pool.ts';
+import type { NetworkPools } from './ipam/network-pools.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
 import type { HostFacts } from './model.ts';
@@ -41,7 +41,7 @@ export interface Context {
   /** All links whose target was removed; a new container with the target's name becomes the target. */
   readonly dangling: Set<LinkRecord>;
   /** By network id; only networks that allocate addresses. */
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly ports: PortTable;
   /** Host-side interface name of each endpoint, and the id of its container. */
   readonly hostLinks: Map<string, string>;

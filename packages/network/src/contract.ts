@@ -10,17 +10,25 @@
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type { PeerRequest, PeerState, PeerStore, RefusedPeer } from '@netyard/peers';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
+import type { Family, PerFamily } from './family.ts';
 import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxState } from './sandbox-contract.ts';
 
+export type { Family, PerFamily } from './family.ts';
 export type * from './remote-contract.ts';
 export type * from './sandbox-contract.ts';
 
+/** One subnet. */
 export interface IpamPool {
   subnet: string;
   gateway?: string;
   /** Part of the subnet from which dynamic addresses are allocated. */
   range?: string;
   auxAddresses?: Record<string, string>;
+}
+
+/** The subnets per family, in the order given; an absent family is disabled. */
+export interface NetworkIpam extends PerFamily<IpamPool[]> {
+  driver: string;
 }
 
 export interface NetworkRecord {
@@ -30,10 +38,9 @@ export interface NetworkRecord {
   driver: string;
   /** Nanoseconds since 1970. */
   created: bigint;
-  ipam: { driver: string; pools: IpamPool[] };
+  ipam: NetworkIpam;
   internal: boolean;
   attachable: boolean;
-  enableIpv6: boolean;
   /** Docker's driver options, such as com.docker.network.bridge.name. */
   options: Record<string, string>;
   labels: Record<string, string>;
@@ -62,10 +69,10 @@ export type NetworkEvent = {
 export interface CreateNetworkRequest {
   name: string;
   driver: string;
-  ipam?: { driver?: string; pools: IpamPool[] };
+  /** Subnets per family; a family without any is enabled by an empty list. Default: IPv4. */
+  ipam?: Partial<NetworkIpam>;
   internal?: boolean;
   attachable?: boolean;
-  enableIpv6?: boolean;
   options?: Record<string, string>;
   labels?: Record<string, string>;
 }
@@ -275,9 +282,9 @@ export interface NetworkStore extends PeerStore {
   leases(networkId: string): { address: string; containerId: string }[];
   putLease(networkId: string, address: string, containerId: string): void;
   deleteLease(networkId: string, address: string): void;
-  /** The last dynamically allocated address, so that a just-released one is not allocated again at once. */
-  cursor(networkId: string): string | undefined;
-  putCursor(networkId: string, address: string): void;
+  /** The last dynamically allocated address of a family, so that a just-released one is not allocated again at once. */
+  cursor(networkId: string, family: Family): string | undefined;
+  putCursor(networkId: string, family: Family, address: string): void;
 
   /** All puts and deletes inside are committed together or not at all. */
   transaction<T>(work: () => T): T;

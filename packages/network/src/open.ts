@@ -14,7 +14,8 @@ import type {
   RemoteDirectory,
 } from './contract.ts';
 import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
-import { AddressPool } from './ipam/pool.ts';
+import { valuesOf } from './family.ts';
+import { NetworkPools } from './ipam/network-pools.ts';
 import { LinkIndex } from './links/index.ts';
 import { bridgeOf, networkOf } from './lookup.ts';
 import { connect, disconnect } from './operations/connect.ts';
@@ -265,7 +266,7 @@ function openContext(
     },
     ownDeletion,
   };
-  for (const record of context.networks.values()) openPool(context, record.id);
+  for (const record of context.networks.values()) openPools(context, record.id);
   return context;
 }
 
@@ -280,12 +281,12 @@ const forwardingFacts = ({ ipForward, dropForeignForwarding = true }: NetworkSet
   },
 });
 
-function openPool(context: Context, networkId: string): void {
-  const pool = context.networks.get(networkId)?.ipam.pools[0];
-  if (!pool) return;
-  const addresses = new AddressPool(pool);
-  loadLeases(context, networkId, addresses);
-  context.pools.set(networkId, addresses);
+function openPools(context: Context, networkId: string): void {
+  const ipam = context.networks.get(networkId)?.ipam ?? {};
+  if (valuesOf(ipam).flat().length === 0) return;
+  const pools = new NetworkPools(ipam);
+  loadLeases(context, networkId, pools);
+  context.pools.set(networkId, pools);
 }
 
 /** A listener that throws must not fail the operation that emitted the event. */

@@ -1,4 +1,5 @@
 /** The network side of one container as configured (`SandboxConfig`) and as set up (`SandboxState`), and its links. */
+import type { PerFamily } from './family.ts';
 import type { RemoteTarget } from './remote-contract.ts';
 
 export type NetworkMode =
@@ -13,8 +14,8 @@ export type NetworkMode =
 export interface EndpointConfig {
   /** Name or id. */
   network: string;
-  ipv4Address?: string;
-  ipv6Address?: string;
+  /** Requested addresses. */
+  addresses?: PerFamily<string>;
   macAddress?: string;
   /** Additional IPv4 addresses of 169.254.0.0/16. */
   linkLocalAddresses?: string[];
@@ -86,6 +87,14 @@ export interface SandboxConfig {
   sysctls: Record<string, string>;
 }
 
+export interface EndpointAddress {
+  /** Without prefix length. */
+  address: string;
+  prefixLength: number;
+  /** Absent on a network without a gateway. */
+  gateway?: string;
+}
+
 export interface EndpointState {
   id: string;
   networkId: string;
@@ -95,13 +104,8 @@ export interface EndpointState {
   /** Name of the veth peer on the host. */
   hostLink: string;
   mac: string;
-  /** Without prefix length; '' when the network has no IPv4. */
-  ipv4Address: string;
-  ipv4PrefixLength: number;
-  ipv4Gateway: string;
-  ipv6Address: string;
-  ipv6PrefixLength: number;
-  ipv6Gateway: string;
+  /** Empty on a network without addresses. */
+  addresses: PerFamily<EndpointAddress>;
   aliases: string[];
   dnsNames: string[];
   config: EndpointConfig;

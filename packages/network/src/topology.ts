@@ -26,14 +26,14 @@ export function drawTopology({ networks, running, peers }: TopologyInput): Topol
 }
 
 function networkNode(network: NetworkRecord): Topology['nodes'][number] {
-  const pool = network.ipam.pools[0];
+  const pool = network.ipam.v4?.[0];
   const link = network.options['com.docker.network.bridge.name'] ?? '';
   return { id: network.id, kind: 'network', name: network.name, detail: { subnet: pool?.subnet ?? '', link } };
 }
 
 function bridgeEdge(network: NetworkRecord): Topology['edges'][number] {
   const link = network.options['com.docker.network.bridge.name'] ?? '';
-  return { from: network.id, to: hostId, address: network.ipam.pools[0]?.gateway ?? '', link };
+  return { from: network.id, to: hostId, address: network.ipam.v4?.[0]?.gateway ?? '', link };
 }
 
 function containerNode({ config, state }: TopologyInput['running'][number]): Topology['nodes'][number] {
@@ -52,7 +52,12 @@ function containerEdges({ config, state }: TopologyInput['running'][number]): To
   if (state.netnsPath === undefined) return [{ from, to: hostId, address: '', link: '' }];
   return state.endpoints
     .filter((endpoint) => endpoint.hostLink !== '')
-    .map((endpoint) => ({ from, to: endpoint.networkId, address: endpoint.ipv4Address, link: endpoint.hostLink }));
+    .map((endpoint) => ({
+      from,
+      to: endpoint.networkId,
+      address: endpoint.addresses.v4?.address ?? '',
+      link: endpoint.hostLink,
+    }));
 }
 
 const peerId = ({ record }: KnownPeer): string => `peer ${record.name}`;

@@ -15,7 +15,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     assert.match(ns, /^\/run\/netns\/ny-[0-9a-f]{12}$/);
     assert.ok(existsSync(ns));
     const [endpoint] = state.endpoints;
-    assert.equal(endpoint?.ipv4Address, '172.17.0.2');
+    assert.equal(endpoint?.addresses.v4?.address, '172.17.0.2');
     assert.match(sh(`nsenter --net=${ns} ip -4 -o address show eth0`), /172\.17\.0\.2\/16 brd 172\.17\.255\.255/);
     assert.match(sh(`nsenter --net=${ns} ip route`), /default via 172\.17\.0\.1 dev eth0/);
     assert.ok(pings(ns, '172.17.0.1'));
@@ -31,7 +31,7 @@ describeBridge(host, {}, (testbed, neighbour) => {
     const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     const other = await testbed.run('other');
     await serve(web.netnsPath, 'tcp', 80, 'web');
-    const address = web.endpoints[0]?.ipv4Address ?? '';
+    const address = web.endpoints[0]?.addresses.v4?.address ?? '';
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.9', 'the source address is kept');
     assert.equal(ask(undefined, 'tcp', '192.0.2.1', 8801), 'web 192.0.2.1');
     assert.match(ask(undefined, 'tcp', '127.0.0.1', 8801), /^web /);

@@ -27,7 +27,7 @@ const plan = (objects: readonly Partial<KernelObject>[]) => ({
 test('a container is found by name and by id: its first interface, its address and its name are reported', async (t) => {
   const { kernel, testbed } = await open(t);
   const { containerId: id, netnsPath: ns, endpoints } = await testbed.run('web');
-  const { ipv4Address } = endpoints[0] ?? { ipv4Address: '' };
+  const ipv4Address = endpoints[0]?.addresses.v4?.address ?? '';
   const session = await testbed.networks.capture({ target: 'web', filter: 'icmp', count: 3, snapLength: 96 });
   assert.deepEqual(
     { ...session.source, mac: '' },

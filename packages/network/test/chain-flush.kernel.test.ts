@@ -37,7 +37,7 @@ describe('a flush of single chains', host, () => {
     sh('ip -n neighbour route add default via 192.0.2.1; ip -n far route add default via 198.51.100.1');
     await testbed.networks.start([]);
     const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
-    address = web.endpoints[0]?.ipv4Address ?? '';
+    address = web.endpoints[0]?.addresses.v4?.address ?? '';
     other = (await testbed.run('other')).netnsPath ?? '';
     appendFileSync(arrivals, '');
     await serve(web.netnsPath, 'tcp', 80, 'web', { program: 'EXEC:cat' });

@@ -28,9 +28,9 @@ test('create rejects invalid configurations and registers nothing', async () => 
     [{ hostname: 'a\nb' }, 'invalid', /invalid hostname format/],
     [{ dns: ['x'] }, 'invalid', 'invalid IP address: x'],
     [{ ports: [tcp(70000)] }, 'invalid', /invalid port specification/],
-    [endpoint({ ipv4Address: '172.17.0.9' }), 'invalid', `${invalid}${userDefined}`],
-    [endpoint({ ipv6Address: 'fd00::9' }), 'invalid', `${invalid}${userDefined}`],
-    [endpoint({ ipv4Address: '1.2' }), 'invalid', `${invalid}${userDefined}\ninvalid IPv4 address: 1.2`],
+    [endpoint({ addresses: { v4: '172.17.0.9' } }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ addresses: { v6: 'fd00::9' } }), 'invalid', `${invalid}${userDefined}`],
+    [endpoint({ addresses: { v4: '1.2' } }), 'invalid', `${invalid}${userDefined}\ninvalid IPv4 address: 1.2`],
     [endpoint({ macAddress: 'zz' }), 'invalid', `${invalid}zz is not a valid mac address`],
     [
       endpoint({ aliases: ['a'] }),
@@ -38,7 +38,7 @@ test('create rejects invalid configurations and registers nothing', async () => 
       `${invalid}network-scoped aliases are only supported for user-defined networks`,
     ],
     [
-      { mode: { kind: 'none' }, endpoints: [{ network: 'none', ipv4Address: '172.17.0.9' }] },
+      { mode: { kind: 'none' }, endpoints: [{ network: 'none', addresses: { v4: '172.17.0.9' } }] },
       'invalid',
       `invalid config for network none: invalid endpoint settings:\n${userDefined}`,
     ],
@@ -77,13 +77,13 @@ test('an unusable static address is rejected on a user-defined network', async (
   await assert.rejects(testbed.create('me', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
   assert.deepEqual(testbed.store.sandboxes(), []);
   const web = await testbed.run('web');
-  const connect = (network: string, ipv4Address: string) =>
-    testbed.networks.connect(network, web.containerId, { network, ipv4Address });
+  const connect = (network: string, v4: string) =>
+    testbed.networks.connect(network, web.containerId, { network, addresses: { v4 } });
   await assert.rejects(connect('front', '10.1.1.1'), outside);
   await testbed.networks.disconnect('bridge', web.containerId, false);
   await assert.rejects(connect('bridge', '172.17.0.9'), refuses('invalid', new RegExp(userDefined)));
   await connect('front', '10.5.0.9');
-  assert.equal(testbed.networks.state(web.containerId)?.endpoints[0]?.ipv4Address, '10.5.0.9');
+  assert.equal(testbed.networks.state(web.containerId)?.endpoints[0]?.addresses.v4?.address, '10.5.0.9');
 });
 
 test('a static address stays reserved while the container is stopped and across a restart of the daemon', async () => {
@@ -91,9 +91,9 @@ test('a static address stays reserved while the container is stopped and across 
   const id = await testbed.create('static', onFront('10.5.0.2'));
   await testbed.networks.close();
   await testbed.open().start([]);
-  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.ipv4Address, '10.5.0.3');
+  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.3');
   await assert.rejects(testbed.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
-  assert.equal((await testbed.start(id)).endpoints[0]?.ipv4Address, '10.5.0.2');
+  assert.equal((await testbed.start(id)).endpoints[0]?.addresses.v4?.address, '10.5.0.2');
   await testbed.remove(id);
   await testbed.create('heir', onFront('10.5.0.2'));
 });

@@ -25,7 +25,7 @@ export const userDefined = 'user-specified IP address is supported on user-defin
 export const frontNetwork = {
   id: 'f'.repeat(64),
   name: 'front',
-  ipam: { driver: 'default', pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] },
+  ipam: { driver: 'default', v4: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] },
   options: { 'com.docker.network.bridge.name': 'ny-front' },
   predefined: false,
 };
@@ -39,7 +39,7 @@ export async function openFront(testbed: Testbed): Promise<void> {
   await testbed.open().start([]);
 }
 
-export const onFront = (ipv4Address?: string): Partial<SandboxConfig> => ({
+export const onFront = (v4?: string): Partial<SandboxConfig> => ({
   mode: { kind: 'network', ref: 'front' },
-  endpoints: [{ network: 'front', ...(ipv4Address === undefined ? {} : { ipv4Address }) }],
+  endpoints: [{ network: 'front', ...(v4 === undefined ? {} : { addresses: { v4 } }) }],
 });

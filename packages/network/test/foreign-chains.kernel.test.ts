@@ -23,7 +23,7 @@ describe('forward chains of other programs', host, () => {
     const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     const other = await testbed.run('client');
     client = other.netnsPath ?? '';
-    target = web.endpoints[0]?.ipv4Address ?? '';
+    target = web.endpoints[0]?.addresses.v4?.address ?? '';
     await serve(web.netnsPath, 'tcp', 80, 'web');
   });
 

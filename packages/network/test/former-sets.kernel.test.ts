@@ -87,7 +87,7 @@ for (const icc of [true, false]) {
       ];
       web = await testbed.run('web', { ports });
       app = await testbed.run('app', { links: ['web:store'] });
-      address = web.endpoints[0]?.ipv4Address ?? '';
+      address = web.endpoints[0]?.addresses.v4?.address ?? '';
       await testbed.networks.addPeer({
         ...{ name: 'server2', address: '192.0.2.9', subnets: ['192.168.12.0/24', '192.168.16.0/22'] },
       });

@@ -29,7 +29,7 @@ describe('the guard', host, () => {
       { protocol: 'udp', containerPort: 53, hostPort: 8853 },
     ] as const;
     const web = await testbed.run('web', { ports: [...ports] });
-    address = web.endpoints[0]?.ipv4Address ?? '';
+    address = web.endpoints[0]?.addresses.v4?.address ?? '';
     webNetns = web.netnsPath ?? '';
     await serve(webNetns, 'tcp', 80, 'web', { program: 'EXEC:cat' });
     await serve(webNetns, 'tcp', 81, 'unpublished');

@@ -16,8 +16,8 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     const web = await testbed.run('web', { ports });
     const other = await testbed.run('other');
     await serve(web.netnsPath, 'tcp', 80, 'web');
-    const address = web.endpoints[0]?.ipv4Address ?? '';
-    const own = other.endpoints[0]?.ipv4Address ?? '';
+    const address = web.endpoints[0]?.addresses.v4?.address ?? '';
+    const own = other.endpoints[0]?.addresses.v4?.address ?? '';
     assert.equal(askBriefly(other.netnsPath, 'tcp', address, 80), '');
     assert.ok(!pingsBriefly(other.netnsPath, address));
     // A static neighbour entry bypasses ARP: the frame itself must not pass either.
@@ -39,8 +39,8 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     const app = await testbed.run('app', { links: ['db:store'] });
     await serve(db.netnsPath, 'tcp', 80, 'db');
     await serve(db.netnsPath, 'tcp', 81, 'other');
-    const address = db.endpoints[0]?.ipv4Address ?? '';
-    const own = app.endpoints[0]?.ipv4Address ?? '';
+    const address = db.endpoints[0]?.addresses.v4?.address ?? '';
+    const own = app.endpoints[0]?.addresses.v4?.address ?? '';
     assert.equal(ask(app.netnsPath, 'tcp', address, 80), `db ${own}`);
     assert.equal(askBriefly(app.netnsPath, 'tcp', address, 81), '', 'not exposed');
     assert.ok(!succeeds(db.netnsPath, 'socat', '-u', '/dev/null', `TCP4:${own}:80,connect-timeout=1`), 'one way');
@@ -49,7 +49,7 @@ describeBridge(host, { icc: false }, (testbed, neighbour) => {
     await testbed.stop(db.containerId);
     const again = await testbed.start(db.containerId);
     await serve(again.netnsPath, 'tcp', 80, 'again');
-    const moved = again.endpoints[0]?.ipv4Address ?? '';
+    const moved = again.endpoints[0]?.addresses.v4?.address ?? '';
     assert.notEqual(moved, address);
     assert.match(readFileSync(app.files.hosts, 'utf8'), new RegExp(`^${moved}\\tstore [0-9a-f]{12} db$`, 'm'));
     assert.equal(statSync(app.files.hosts).ino, inode, 'the bind mount still shows this file');

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { openKernel, printShell } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
+import type { SandboxState } from '../src/index.ts';
 import { ask, askBriefly, eventually, pings, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
@@ -102,7 +103,7 @@ test('a shared namespace survives a restart of its owner and is deleted with its
   assert.ok(existsSync(owner.netnsPath ?? ''));
   const again = await testbed.start(owner.containerId);
   assert.equal(again.netnsPath, owner.netnsPath);
-  assert.match(ask(undefined, 'tcp', again.endpoints[0]?.ipv4Address ?? '', 80), /^sharer /);
+  assert.match(ask(undefined, 'tcp', again.endpoints[0]?.addresses.v4?.address ?? '', 80), /^sharer /);
   await testbed.remove(owner.containerId);
   assert.ok(existsSync(owner.netnsPath ?? ''));
   await testbed.remove(sharer.containerId);
@@ -145,8 +146,8 @@ test('an alias survives a rename, a restart and a new address; lines added by a 
   const nginx2 = await testbed.run('nginx-2', { links: ['nginx-1'] });
   const nginx3 = await testbed.run('nginx-3', { links: ['nginx-1:web1', 'nginx-2:web2'] });
   const short = (id: string): string => id.slice(0, 12);
-  const ip = (state: { endpoints: { ipv4Address: string }[] } | undefined): string =>
-    state?.endpoints[0]?.ipv4Address ?? '';
+  const ip = (state: Pick<SandboxState, 'endpoints'> | undefined): string =>
+    state?.endpoints[0]?.addresses.v4?.address ?? '';
   const localLines =
     '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
   assert.equal(

@@ -28,8 +28,8 @@ export function memoryStore(): NetworkStore {
     putLease: (networkId, address, containerId) =>
       void leases.set(`${networkId} ${address}`, { networkId, address, containerId }),
     deleteLease: (networkId, address) => void leases.delete(`${networkId} ${address}`),
-    cursor: (networkId) => cursors.get(networkId),
-    putCursor: (networkId, address) => void cursors.set(networkId, address),
+    cursor: (networkId, family) => cursors.get(`${networkId} ${family}`),
+    putCursor: (networkId, family, address) => void cursors.set(`${networkId} ${family}`, address),
     transaction: (work) => work(),
   };
 }

@@ -120,7 +120,7 @@ test('names follow the running containers of this host and of others', host, asy
   const asker = await testbed.run('asker');
   const web = await testbed.run('web', { publishName: true });
   await testbed.run('quiet').then(({ containerId }) => testbed.remove(containerId));
-  const address = web.endpoints[0]?.ipv4Address ?? '';
+  const address = web.endpoints[0]?.addresses.v4?.address ?? '';
   assert.deepEqual(directory.published, [{ name: 'web', containerId: web.containerId, address }]);
   assert.equal(await ask(asker, "r.resolve4('web')"), `["${address}"]`);
   assert.equal(await ask(asker, "r.resolve4('web.server1')"), `["${address}"]`);

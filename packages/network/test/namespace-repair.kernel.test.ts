@@ -60,7 +60,7 @@ describe('container namespaces', host, () => {
     kernel.close();
   });
 
-  const address = (): string => `${web.endpoints[0]?.ipv4Address}`;
+  const address = (): string => `${web.endpoints[0]?.addresses.v4?.address}`;
   const isWhole = (): boolean => {
     const state = inside("sh -c 'ip -o link; ip -o -4 address; ip route; ping -c 1 -W 1 192.0.2.9; true'");
     return (

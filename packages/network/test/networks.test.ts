@@ -59,7 +59,7 @@ test('--bip rejects invalid addresses and routes in use, and moves an idle bridg
     addresses.map(({ prefix }) => prefix),
     ['10.9.0.1/24'],
   );
-  assert.equal((await testbed.start(web.containerId)).endpoints[0]?.ipv4Address, '10.9.0.2');
+  assert.equal((await testbed.start(web.containerId)).endpoints[0]?.addresses.v4?.address, '10.9.0.2');
 });
 
 test("another program's bridge is left alone", async () => {

@@ -88,7 +88,7 @@ describe('with another firewall', options, () => {
   async function startContainers(): Promise<void> {
     const { endpoints, netnsPath } = await testbed.start(web);
     client = await testbed.start(other);
-    target = endpoints[0]?.ipv4Address ?? '';
+    target = endpoints[0]?.addresses.v4?.address ?? '';
     await serve(netnsPath, 'tcp', 80, 'web');
   }
 
@@ -103,7 +103,7 @@ describe('with another firewall', options, () => {
     const published = (): boolean => askBriefly(neighbour, 'tcp', '192.0.2.1', 8801) === 'web 192.0.2.9';
     await eventually('the published port is reached from outside', published);
     await eventually('containers reach out', () => pingsBriefly(client.netnsPath, '192.0.2.9'));
-    const own = client.endpoints[0]?.ipv4Address;
+    const own = client.endpoints[0]?.addresses.v4?.address;
     assert.equal(ask(client.netnsPath, 'tcp', '192.0.2.1', 8801), `web ${own}`, 'through the host’s address');
     assert.ok(pings(client.netnsPath, target), 'to each other');
     assert.equal(askBriefly(neighbour, 'tcp', target, 80), '', 'not published');

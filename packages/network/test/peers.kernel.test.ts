@@ -48,7 +48,7 @@ describe('a peer on the same segment', host, () => {
     );
   });
 
-  const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
+  const address = (): string => web.endpoints[0]?.addresses.v4?.address ?? '';
   const reachable = (): boolean =>
     fromBriefly(server2, '192.168.12.2', address()) && pingsBriefly(web.netnsPath, '192.168.12.2');
 
@@ -147,7 +147,8 @@ describe('without icc', host, () => {
     const arrived = (): string =>
       sh(`nsenter --net=${web.netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
     sh(`nsenter --net=${spoofer.netnsPath} ip address add 192.168.12.9/32 dev lo`);
-    const ask = () => fromBriefly(spoofer.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.ipv4Address ?? '');
+    const ask = () =>
+      fromBriefly(spoofer.netnsPath ?? '', '192.168.12.9', web.endpoints[0]?.addresses.v4?.address ?? '');
     assert.ok(!ask());
     assert.equal(arrived(), '0\n');
     sh(`nft 'add element ip netyard peer_ingress { 192.168.12.9 . "docker0" }'`);

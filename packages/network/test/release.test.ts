@@ -65,7 +65,7 @@ test('a host-mode container with a bridge endpoint, as old versions stored it, c
   await testbed.networks.close();
   const endpoints = [...config.endpoints, endpoint.config];
   testbed.store.putSandbox({ ...config, endpoints }, { ...state, endpoints: [...state.endpoints, endpoint] });
-  testbed.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
+  testbed.store.putLease(endpoint.networkId, endpoint.addresses.v4?.address ?? '', containerId);
   await testbed.open().start([containerId]);
   assert.deepEqual(await testbed.networks.planRelease(containerId), []);
   await testbed.stop(containerId);

@@ -24,7 +24,7 @@ describe('repair', host, () => {
     await testbed.networks.start([]);
     const web = await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8801 }] });
     link = web.endpoints[0]?.hostLink ?? '';
-    address = web.endpoints[0]?.ipv4Address ?? '';
+    address = web.endpoints[0]?.addresses.v4?.address ?? '';
     await serve(web.netnsPath, 'tcp', 80, 'web');
   });
 

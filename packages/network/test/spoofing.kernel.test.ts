@@ -33,7 +33,7 @@ for (const icc of [true, false]) {
       const victim = await testbed.run('victim');
       const attacker = await testbed.run('attacker');
       const [own, forged] = [victim.endpoints[0], attacker.endpoints[0]?.mac ?? ''];
-      const address = own?.ipv4Address ?? '';
+      const address = own?.addresses.v4?.address ?? '';
       const entryOfVictim = (): string => sh(`ip neighbour show ${address} dev docker0`);
       const entryOfGateway = (): string => inside(victim.netnsPath, 'ip', 'neighbour', 'show', gateway, 'dev', 'eth0');
       assert.ok(pings(victim.netnsPath, gateway));

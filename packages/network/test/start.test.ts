@@ -109,7 +109,7 @@ test('a full pool is reported; addresses are unique and not reused at once', asy
   const networks = testbed.open({ bip: '10.9.0.1/29' });
   await networks.start([]);
   const given = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => testbed.run(name)));
-  assert.equal(new Set(given.map((state) => state.endpoints[0]?.ipv4Address)).size, 5);
+  assert.equal(new Set(given.map((state) => state.endpoints[0]?.addresses.v4?.address)).size, 5);
   const id = await testbed.create('f');
   const { id: network } = networks.get('bridge');
   const full = `failed to set up container networking: no available IPv4 addresses on this network's address pools: bridge (${network})`;
@@ -118,5 +118,5 @@ test('a full pool is reported; addresses are unique and not reused at once', asy
   assert.ok(first && second);
   await testbed.stop(second.containerId);
   await testbed.stop(first.containerId);
-  assert.equal((await testbed.start(id)).endpoints[0]?.ipv4Address, '10.9.0.2');
+  assert.equal((await testbed.start(id)).endpoints[0]?.addresses.v4?.address, '10.9.0.2');
 });

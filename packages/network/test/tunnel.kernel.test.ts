@@ -79,7 +79,7 @@ describe('a peer behind a router', host, () => {
     kernel.close();
   });
 
-  const address = (): string => web.endpoints[0]?.ipv4Address ?? '';
+  const address = (): string => web.endpoints[0]?.addresses.v4?.address ?? '';
   const reachable = (): boolean =>
     fromBriefly(farNs, '192.168.12.2', address()) && pingsBriefly(web.netnsPath, '192.168.12.2');
   const mtu = (link: string, ns?: string): string =>

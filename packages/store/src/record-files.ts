@@ -23,6 +23,7 @@ import {
 import { join } from 'node:path';
 import type { Identity } from './database.ts';
 import { type RecordKind, type RecordOwner, type Row, recordKinds, type TableName, tableNames } from './tables.ts';
+import { upgradeRow } from './upgrade.ts';
 
 export interface RecordFile extends Identity {
   owner: RecordOwner;
@@ -50,16 +51,18 @@ export const markersOf = ({ marker, layerMarker }: FoundRecords): Marker[] =>
 const digestOf = (rows: unknown): string => createHash('sha256').update(JSON.stringify(rows)).digest('hex');
 
 export function encodeRecordFile({ epoch, generation, rows }: Omit<RecordFile, 'owner'>): string {
-  return `${JSON.stringify({ format: 1, epoch, generation, digest: digestOf(rows), rows })}\n`;
+  return `${JSON.stringify({ format: 2, epoch, generation, digest: digestOf(rows), rows })}\n`;
 }
 
 /** Throws for anything that `encodeRecordFile` did not write. */
 export function decodeRecordFile(text: string, owner: RecordOwner): RecordFile {
   const value = JSON.parse(text) as Partial<Record<'format' | 'epoch' | 'generation' | 'digest' | 'rows', unknown>>;
-  if (value.format !== 1) throw new Error(`format ${String(value.format)} is unknown`);
+  if (value.format !== 1 && value.format !== 2) throw new Error(`format ${String(value.format)} is unknown`);
   if (value.digest !== digestOf(value.rows)) throw new Error('its digest does not match');
   const rows = (value.rows as [TableName, Row][]).filter(([table]) => tableNames.includes(table));
-  return { owner, epoch: String(value.epoch), generation: Number(value.generation), rows };
+  const current =
+    value.format === 1 ? rows.map(([table, row]): [TableName, Row] => [table, upgradeRow(table, row)]) : rows;
+  return { owner, epoch: String(value.epoch), generation: Number(value.generation), rows: current };
 }
 
 export function bootId(): string {

@@ -125,10 +125,10 @@ function deriveLeases(rows: Rows): void {
       if (networkId && address && containerId)
         rows.leases.set(`${networkId}\0${address}`, [networkId, address, containerId]);
     };
-    for (const { network, ipv4Address } of decodeRecord<SandboxConfig>(config ?? 'null')?.endpoints ?? [])
-      lease(ids.get(network) ?? network, ipv4Address);
-    for (const { networkId, ipv4Address } of decodeRecord<SandboxState | null>(state ?? 'null')?.endpoints ?? [])
-      lease(networkId, ipv4Address);
+    for (const { network, addresses = {} } of decodeRecord<SandboxConfig>(config ?? 'null')?.endpoints ?? [])
+      for (const address of [addresses.v4, addresses.v6]) lease(ids.get(network) ?? network, address);
+    for (const { networkId, addresses } of decodeRecord<SandboxState | null>(state ?? 'null')?.endpoints ?? [])
+      for (const own of [addresses.v4, addresses.v6]) lease(networkId, own?.address);
   }
 }
 

@@ -4,8 +4,12 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
+import { upgradeRecords } from './upgrade.ts';
 
-export const migrations: readonly string[] = [
+/** SQL, or a function for what SQL cannot express. */
+export type Migration = string | ((database: DatabaseSync) => void);
+
+export const migrations: readonly Migration[] = [
   `CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL, record TEXT NOT NULL) STRICT;
    CREATE TABLE sandboxes (container_id TEXT PRIMARY KEY, config TEXT NOT NULL, state TEXT) STRICT;
    CREATE TABLE links (
@@ -29,6 +33,19 @@ export const migrations: readonly string[] = [
   // Blobs and layers that are being added or removed; the database's identity and its number of transactions.
   `CREATE TABLE content (name TEXT PRIMARY KEY) STRICT;
    CREATE TABLE identity (one INTEGER PRIMARY KEY, epoch TEXT NOT NULL, generation INTEGER NOT NULL) STRICT;`,
+  // Subnets, addresses and cursors per address family.
+  (database) => {
+    database.exec(`CREATE TABLE family_cursors (
+        network_id TEXT NOT NULL,
+        family TEXT NOT NULL,
+        address TEXT NOT NULL,
+        PRIMARY KEY (network_id, family)
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO family_cursors SELECT network_id, 'v4', address FROM cursors;
+      DROP TABLE cursors;
+      ALTER TABLE family_cursors RENAME TO cursors;`);
+    upgradeRecords(database);
+  },
 ];
 
 /** Migrates the file, each step in a transaction of its own. Rejects a file of a newer Netyard. */
@@ -44,6 +61,14 @@ export function migrate(database: DatabaseSync, path: string): void {
     );
   }
   migrations.slice(found).forEach((step, index) => {
-    database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${found + index + 1}; COMMIT;`);
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      if (typeof step === 'string') database.exec(step);
+      else step(database);
+      database.exec(`PRAGMA user_version = ${found + index + 1}; COMMIT;`);
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
   });
 }

@@ -20,10 +20,9 @@ const network = (id: string, name: string): NetworkRecord => ({
   name,
   driver: 'bridge',
   created: 1_700_000_000_123_456_789n,
-  ipam: { driver: 'default', pools: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }] },
+  ipam: { driver: 'default', v4: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }] },
   internal: false,
   attachable: false,
-  enableIpv6: false,
   options: {},
   labels: {},
   predefined: true,
@@ -41,7 +40,8 @@ test('stored records survive closing and opening the file', () => {
   first.putNetwork(network('n1', 'bridge'));
   first.putNetwork({ ...network('n1', 'bridge'), internal: true });
   first.putLease('n1', '172.17.0.2', 'c1');
-  first.putCursor('n1', '172.17.0.2');
+  first.putCursor('n1', 'v4', '172.17.0.2');
+  first.putCursor('n1', 'v6', 'fd00::2');
   first.putLink({ parentId: 'p', alias: 'z', childId: 'c1' });
   first.putLink({ parentId: 'p', alias: 'a', childId: 'c2' });
   first.close();
@@ -50,8 +50,9 @@ test('stored records survive closing and opening the file', () => {
   assert.deepEqual(second.networks(), [{ ...network('n1', 'bridge'), internal: true }]);
   assert.deepEqual(second.leases('n1'), [{ address: '172.17.0.2', containerId: 'c1' }]);
   assert.deepEqual(second.leases('n2'), []);
-  assert.equal(second.cursor('n1'), '172.17.0.2');
-  assert.equal(second.cursor('n2'), undefined);
+  assert.equal(second.cursor('n1', 'v4'), '172.17.0.2');
+  assert.equal(second.cursor('n1', 'v6'), 'fd00::2');
+  assert.equal(second.cursor('n2', 'v4'), undefined);
   assert.deepEqual(
     second.links().map((link) => link.alias),
     ['z', 'a'],

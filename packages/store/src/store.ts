@@ -181,7 +181,7 @@ function networkStore(persistence: Persistence): NetworkStore {
     deleteNetwork: (id) =>
       persistence.transaction(() => {
         persistence.delete('networks', id);
-        persistence.delete('cursors', id);
+        for (const family of ['v4', 'v6']) persistence.delete('cursors', id, family);
       }),
     ...sandboxTable(persistence),
     links: () => recordsOf<LinkRecord>(persistence, 'links'),
@@ -222,8 +222,8 @@ function leaseTable(
         .map(([, address, containerId]) => ({ address: text(address), containerId: text(containerId) })),
     putLease: (networkId, address, containerId) => persistence.put('leases', [networkId, address, containerId]),
     deleteLease: (networkId, address) => persistence.delete('leases', networkId, address),
-    cursor: (networkId) => persistence.rows.cursors.get(networkId)?.[1] ?? undefined,
-    putCursor: (networkId, address) => persistence.put('cursors', [networkId, address]),
+    cursor: (networkId, family) => persistence.rows.cursors.get(`${networkId}\0${family}`)?.[2] ?? undefined,
+    putCursor: (networkId, family, address) => persistence.put('cursors', [networkId, family, address]),
   };
 }
 

@@ -24,7 +24,7 @@ export const tables = {
   sandboxes: { columns: ['container_id', 'config', 'state'], keys: 1, order: 'rowid', kind: 'containers' },
   links: { columns: ['parent_id', 'alias', 'record'], keys: 2, order: 'put', kind: 'containers' },
   leases: { columns: ['network_id', 'address', 'container_id'], keys: 2, order: 'address' },
-  cursors: { columns: ['network_id', 'address'], keys: 1, order: 'rowid' },
+  cursors: { columns: ['network_id', 'family', 'address'], keys: 2, order: 'network_id, family' },
   containers: { columns: ['id', 'name', 'record'], keys: 1, order: 'rowid', kind: 'containers', creates: true },
   images: { columns: ['id', 'record'], keys: 1, order: 'rowid', kind: 'images', creates: true },
   volumes: { columns: ['name', 'record'], keys: 1, order: 'rowid', kind: 'volumes', creates: true },

@@ -86,7 +86,7 @@ export function describeStore(name: string, open: () => Store): void {
       assert.equal(store.links().length, 1);
     });
 
-    test('an address has one holder in a network, and each network its own cursor', () => {
+    test('an address has one holder in a network, and each network has a cursor per family', () => {
       store.putLease('n1', '10.0.0.2', 'a');
       store.putLease('n1', '10.0.0.2', 'b');
       store.putLease('n2', '10.0.0.2', 'c');
@@ -94,11 +94,15 @@ export function describeStore(name: string, open: () => Store): void {
       store.deleteLease('n1', '10.0.0.2');
       assert.deepEqual(store.leases('n1'), []);
       assert.equal(store.leases('n2').length, 1);
-      assert.equal(store.cursor('n1'), undefined);
-      store.putCursor('n1', '10.0.0.2');
-      store.putCursor('n1', '10.0.0.3');
-      assert.equal(store.cursor('n1'), '10.0.0.3');
-      assert.equal(store.cursor('n2'), undefined);
+      assert.equal(store.cursor('n1', 'v4'), undefined);
+      store.putCursor('n1', 'v4', '10.0.0.2');
+      store.putCursor('n1', 'v4', '10.0.0.3');
+      store.putCursor('n1', 'v6', 'fd00::3');
+      assert.equal(store.cursor('n1', 'v4'), '10.0.0.3');
+      assert.equal(store.cursor('n1', 'v6'), 'fd00::3');
+      assert.equal(store.cursor('n2', 'v4'), undefined);
+      store.deleteNetwork('n1');
+      assert.deepEqual([store.cursor('n1', 'v4'), store.cursor('n1', 'v6')], [undefined, undefined]);
     });
 
     test('a transaction applies completely or not at all, across all kinds', () => {

@@ -30,8 +30,12 @@ const container = (id: string, name: string, status = 'running'): ContainerRecor
   ({ id, name, created: 5n, layers: [], state: { status } }) as unknown as ContainerRecord;
 const sandbox = (containerId: string, name: string): SandboxConfig =>
   ({ containerId, name, links: ['b:a'], endpoints: [{ network: 'bridge' }] }) as unknown as SandboxConfig;
-const running = (ipv4Address: string): SandboxState =>
-  ({ id: 's', ports: [{ hostPort: 80 }], endpoints: [{ networkId: 'n1', ipv4Address }] }) as unknown as SandboxState;
+const running = (address: string): SandboxState =>
+  ({
+    id: 's',
+    ports: [{ hostPort: 80 }],
+    endpoints: [{ networkId: 'n1', addresses: { v4: { address } } }],
+  }) as unknown as SandboxState;
 
 let root: string;
 let folders: string[];
@@ -119,7 +123,7 @@ const damages: Record<string, (folder: string, old: string) => void> = {
     const other = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
     folders.push(other);
     const store = open(other);
-    for (let at = 0; at < 200; at += 1) store.putCursor('n', String(at));
+    for (let at = 0; at < 200; at += 1) store.putCursor('n', 'v4', String(at));
     store.close();
     rmSync(join(folder, 'netyard.db-wal'), { force: true });
     copyFileSync(join(other, 'netyard.db'), join(folder, 'netyard.db'));

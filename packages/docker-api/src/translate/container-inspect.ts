@@ -86,6 +86,7 @@ export function translateState(state: ContainerState): DockerState {
 /** The top-level fields describe the default bridge; they date from before user-defined networks. */
 function translateNetworkSettings({ record, network }: ContainerDetails): NetworkSettings {
   const endpoint = network?.endpoints.find(({ networkName }) => networkName === 'bridge');
+  const { v4, v6 } = endpoint?.addresses ?? {};
   const ports = network && hasOwnPorts(network) ? formatPublished(network.ports, record.config.exposed) : {};
   return {
     Bridge: '',
@@ -98,12 +99,12 @@ function translateNetworkSettings({ record, network }: ContainerDetails): Networ
     SecondaryIPAddresses: null,
     SecondaryIPv6Addresses: null,
     EndpointID: endpoint?.id ?? '',
-    Gateway: endpoint?.ipv4Gateway ?? '',
-    GlobalIPv6Address: endpoint?.ipv6Address ?? '',
-    GlobalIPv6PrefixLen: endpoint?.ipv6PrefixLength ?? 0,
-    IPAddress: endpoint?.ipv4Address ?? '',
-    IPPrefixLen: endpoint?.ipv4PrefixLength ?? 0,
-    IPv6Gateway: endpoint?.ipv6Gateway ?? '',
+    Gateway: v4?.gateway ?? '',
+    GlobalIPv6Address: v6?.address ?? '',
+    GlobalIPv6PrefixLen: v6?.prefixLength ?? 0,
+    IPAddress: v4?.address ?? '',
+    IPPrefixLen: v4?.prefixLength ?? 0,
+    IPv6Gateway: v6?.gateway ?? '',
     MacAddress: endpoint?.mac ?? '',
     Networks: translateEndpoints(record.config, network),
   };

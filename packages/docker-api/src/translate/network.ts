@@ -2,15 +2,25 @@
 import type { EndpointSettings, Network } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
-import type { CreateNetworkRequest, EndpointConfig, EndpointState, IpamPool, NetworkRecord } from '@netyard/network';
+import {
+  type CreateNetworkRequest,
+  type EndpointConfig,
+  type EndpointState,
+  familyOfAddress,
+  type IpamPool,
+  type NetworkRecord,
+  type PerFamily,
+  perFamily,
+  valuesOf,
+} from '@netyard/network';
 import type { EndpointBody, NetworkCreateBody } from '../schemas/bodies.ts';
 import { readEndpointLinks, showEndpointLinks } from './links.ts';
+
+const addressKeys = { v4: 'IPv4Address', v6: 'IPv6Address' } as const;
 
 /** `default`, which the docker CLI sends without `--network`, is the bridge. */
 export function translateEndpointRequest(network: string, settings: EndpointBody): EndpointConfig {
   const given: Record<string, string> = {
-    ipv4Address: settings?.IPAMConfig?.IPv4Address ?? '',
-    ipv6Address: settings?.IPAMConfig?.IPv6Address ?? '',
     macAddress: settings?.MacAddress ?? '',
   };
   const lists: Record<string, string[]> = {
@@ -19,8 +29,10 @@ export function translateEndpointRequest(network: string, settings: EndpointBody
     linkLocalAddresses: settings?.IPAMConfig?.LinkLocalIPs ?? [],
   };
   const driverOptions = settings?.DriverOpts ?? {};
+  const addresses = perFamily((family) => settings?.IPAMConfig?.[addressKeys[family]] || undefined);
   return {
     network: network === 'default' ? 'bridge' : network,
+    ...(valuesOf(addresses).length > 0 ? { addresses } : {}),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
     ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
     ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
@@ -32,13 +44,21 @@ export function translateNetworkCreate(body: NetworkCreateBody): CreateNetworkRe
   return {
     name: body.Name,
     driver: body.Driver === '' ? 'bridge' : body.Driver,
-    ipam: { driver: body.IPAM?.Driver || 'default', pools: (body.IPAM?.Config ?? []).map(translatePoolRequest) },
+    ipam: { driver: body.IPAM?.Driver || 'default', ...translatePools(body) },
     internal: body.Internal,
     attachable: body.Attachable,
-    enableIpv6: body.EnableIPv6 ?? false,
     options: body.Options,
     labels: body.Labels,
   };
+}
+
+/** IPv4 is enabled by default; Docker ignores IPv6 subnets of a network without IPv6. */
+function translatePools({ EnableIPv4, EnableIPv6, IPAM }: NetworkCreateBody): PerFamily<IpamPool[]> {
+  const pools = (IPAM?.Config ?? []).map(translatePoolRequest);
+  const enabled = { v4: EnableIPv4 ?? true, v6: EnableIPv6 ?? false };
+  return perFamily((family) =>
+    enabled[family] ? pools.filter(({ subnet }) => familyOfAddress(subnet) === family) : undefined,
+  );
 }
 
 type PoolRequest = NonNullable<NetworkCreateBody['IPAM']>['Config'][number];
@@ -56,18 +76,19 @@ type Uses = ReturnType<NetworkService['get']>['uses'];
 
 /** `uses` is set for inspect only: as in Docker, lists have no containers. */
 export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
+  const pools = valuesOf(record.ipam).flat();
   return {
     Name: record.name,
     Id: record.id,
     Created: formatTime(record.created),
     Scope: 'local',
     Driver: record.driver,
-    EnableIPv4: true,
-    EnableIPv6: record.enableIpv6,
+    EnableIPv4: record.ipam.v4 !== undefined,
+    EnableIPv6: record.ipam.v6 !== undefined,
     IPAM: {
       Driver: record.ipam.driver,
       Options: null,
-      Config: record.ipam.pools.length === 0 ? null : record.ipam.pools.map(translatePool),
+      Config: pools.length === 0 ? null : pools.map(translatePool),
     },
     Internal: record.internal,
     Attachable: record.attachable,
@@ -109,10 +130,11 @@ export function translateEndpoint(
   state: EndpointState | undefined,
   networkId: string,
 ): EndpointSettings {
-  const asked = { IPv4Address: config.ipv4Address ?? '', IPv6Address: config.ipv6Address ?? '' };
-  const { linkLocalAddresses = [] } = config;
+  const { addresses: { v4, v6 } = {}, linkLocalAddresses = [] } = config;
+  const own = state?.addresses ?? {};
   const ipam = {
-    ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== '')),
+    ...(v4 === undefined ? {} : { IPv4Address: v4 }),
+    ...(v6 === undefined ? {} : { IPv6Address: v6 }),
     ...(linkLocalAddresses.length > 0 ? { LinkLocalIPs: linkLocalAddresses } : {}),
   };
   const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
@@ -125,12 +147,12 @@ export function translateEndpoint(
     GwPriority: config.gatewayPriority ?? 0,
     NetworkID: state?.networkId ?? networkId,
     EndpointID: state?.id ?? '',
-    Gateway: state?.ipv4Gateway ?? '',
-    IPAddress: state?.ipv4Address ?? '',
-    IPPrefixLen: state?.ipv4PrefixLength ?? 0,
-    IPv6Gateway: state?.ipv6Gateway ?? '',
-    GlobalIPv6Address: state?.ipv6Address ?? '',
-    GlobalIPv6PrefixLen: state?.ipv6PrefixLength ?? 0,
+    Gateway: own.v4?.gateway ?? '',
+    IPAddress: own.v4?.address ?? '',
+    IPPrefixLen: own.v4?.prefixLength ?? 0,
+    IPv6Gateway: own.v6?.gateway ?? '',
+    GlobalIPv6Address: own.v6?.address ?? '',
+    GlobalIPv6PrefixLen: own.v6?.prefixLength ?? 0,
     DNSNames: list(state?.dnsNames),
   };
 }

@@ -1,7 +1,7 @@
 /** `docker network …`: the operations of the network package, with containers looked up by name and shown by name. */
 
 import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
-import type { EndpointState, Networks } from '@netyard/network';
+import type { EndpointState, Family, Networks } from '@netyard/network';
 import type { Filters, NetworkService } from '../contract.ts';
 import {
   booleanFilter,
@@ -55,12 +55,15 @@ export function createNetworkService(context: NetworksServiceDependencies): Netw
 }
 
 function addressesOf(endpoint: EndpointState): { endpointId: string; mac: string; ipv4: string; ipv6: string } {
-  const prefix = (address: string, length: number): string => (address === '' ? '' : `${address}/${length}`);
+  const prefix = (family: Family): string => {
+    const own = endpoint.addresses[family];
+    return own ? `${own.address}/${own.prefixLength}` : '';
+  };
   return {
     endpointId: endpoint.id,
     mac: endpoint.mac,
-    ipv4: prefix(endpoint.ipv4Address, endpoint.ipv4PrefixLength),
-    ipv6: prefix(endpoint.ipv6Address, endpoint.ipv6PrefixLength),
+    ipv4: prefix('v4'),
+    ipv6: prefix('v6'),
   };
 }
 

@@ -2,6 +2,7 @@
 import { NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { CaptureRequest, CaptureSession } from '../capture-contract.ts';
+import { valuesOf } from '../family.ts';
 import type { Sandbox } from '../lookup.ts';
 import { findInterface, type InterfaceDependencies } from './interface.ts';
 
@@ -28,9 +29,6 @@ export async function capture(context: CaptureOpenDependencies, request: Capture
 /** By address; a container with several addresses is listed once for each. */
 function containerNames({ sandboxes }: CaptureOpenDependencies): CaptureSession['names'] {
   return [...sandboxes.values()].flatMap(({ config: { name }, state }) =>
-    (state?.endpoints ?? [])
-      .flatMap(({ ipv4Address, ipv6Address }) => [ipv4Address, ipv6Address])
-      .filter((address) => address !== '')
-      .map((address) => ({ address, name })),
+    (state?.endpoints ?? []).flatMap(({ addresses }) => valuesOf(addresses)).map(({ address }) => ({ address, name })),
   );
 }

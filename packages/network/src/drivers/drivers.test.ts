@@ -7,7 +7,7 @@ import { driverOf, findDriver } from './index.ts';
 
 const pools = [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }];
 const spec = (options: Record<string, string>, own = pools): NetworkSpec => ({
-  ipam: { driver: 'default', pools: own },
+  ipam: { driver: 'default', v4: own },
   internal: false,
   options,
 });
@@ -36,6 +36,9 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '-1' })), ['invalid: invalid MTU number: -1']);
   assert.deepEqual(problemsOf('bridge', spec({}, [...pools, ...pools])), [
     "forbidden: bridge driver doesn't support multiple subnets",
+  ]);
+  assert.deepEqual(problemsOf('bridge', { ...spec({}), ipam: { driver: 'default' } }), [
+    'invalid: IPv4 or IPv6 must be enabled',
   ]);
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.name`]: 'br0', 'com.example.color': 'red' })), []);
 });

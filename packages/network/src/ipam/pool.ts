@@ -19,6 +19,7 @@ import { nextFree } from './allocate.ts';
 
 export class AddressPool {
   readonly subnet: Prefix;
+  readonly gateway: string | undefined;
   readonly #first: bigint;
   readonly #last: bigint;
   readonly #holders = new Map<bigint, string>();
@@ -28,6 +29,7 @@ export class AddressPool {
   /** Throws `invalid` for a bad subnet, or a range or gateway outside of it. */
   constructor(pool: IpamPool) {
     this.subnet = networkOf(parsePrefix(pool.subnet));
+    this.gateway = pool.gateway;
     const range = pool.range === undefined ? this.subnet : networkOf(parsePrefix(pool.range));
     if (!prefixContains(this.subnet, range) || !prefixContains(this.subnet, lastOf(range))) {
       const parent = formatPrefix(this.subnet);

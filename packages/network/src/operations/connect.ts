@@ -11,8 +11,9 @@ import type {
   SandboxConfig,
 } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
+import { valuesOf } from '../family.ts';
 import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
-import type { AddressPool } from '../ipam/pool.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import {
@@ -34,7 +35,7 @@ import {
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { flushUdpConntrack, type PortsDependencies, publishPorts } from './ports.ts';
-import { checkEndpoint, type RegisterDependencies } from './register.ts';
+import { checkEndpoint, type RegisterDependencies, reserveStatic } from './register.ts';
 import {
   hostnameOf,
   linkAllowRulesOf,
@@ -60,7 +61,7 @@ export interface ConnectDependencies
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
   readonly links: LinkIndex;
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly ports: PortTable;
   readonly queue: KeyedQueue;
   ownDeletion(): void;
@@ -136,12 +137,11 @@ function addToConfig(
 ): void {
   const { containerId, endpoints } = sandbox.config;
   if (endpoints.some((other) => other.network === record.name)) return;
-  const address = endpoint.ipv4Address;
-  if (address) context.pools.get(record.id)?.take(address, containerId);
+  const reserved = reserveStatic(context, { containerId, endpoints: [endpoint] });
   sandbox.config = { ...sandbox.config, endpoints: [...endpoints, endpoint] };
   context.store.transaction(() => {
     save(context, sandbox);
-    if (address) context.store.putLease(record.id, address, containerId);
+    for (const { networkId, address } of reserved) context.store.putLease(networkId, address, containerId);
   });
 }
 
@@ -171,7 +171,7 @@ async function attach(
     context.store.transaction(() => {
       save(context, sandbox);
       unstoreEndpoint(context, after.endpoint);
-      if (requested.ipv4Address) context.store.deleteLease(after.endpoint.networkId, requested.ipv4Address);
+      for (const address of valuesOf(requested.addresses)) context.store.deleteLease(after.endpoint.networkId, address);
     });
     throw error;
   }
@@ -239,8 +239,8 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
   const { containerId } = before.config;
   for (const port of newPorts(before, after)) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, after.endpoint);
-  const { ipv4Address } = after.endpoint.config;
-  if (ipv4Address) context.pools.get(after.endpoint.networkId)?.free(ipv4Address, containerId);
+  const { config, networkId } = after.endpoint;
+  for (const address of valuesOf(config.addresses)) context.pools.get(networkId)?.free(address, containerId);
 }
 
 /** Plans the new endpoint; with ports and links only if it is the first endpoint that can have them. */
@@ -307,11 +307,12 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
   const next = { ...config, endpoints: config.endpoints.filter((other) => other !== removed) };
   if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
   sandbox.config = next;
-  if (record && removed.ipv4Address) context.pools.get(record.id)?.free(removed.ipv4Address, containerId);
+  const reserved = record ? valuesOf(removed.addresses) : [];
+  for (const address of reserved) context.pools.get(record?.id ?? '')?.free(address, containerId);
   context.store.transaction(() => {
     save(context, sandbox);
     if (endpoint) unstoreEndpoint(context, endpoint);
-    if (record && removed.ipv4Address) context.store.deleteLease(record.id, removed.ipv4Address);
+    for (const address of reserved) context.store.deleteLease(record?.id ?? '', address);
   });
 }
 
@@ -364,6 +365,6 @@ async function removeOwnHostsLines(
   endpoint: EndpointState,
 ): Promise<void> {
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
-  const addresses = [endpoint.ipv4Address, endpoint.ipv6Address].filter((address) => address !== '');
+  const addresses = valuesOf(endpoint.addresses).map(({ address }) => address);
   if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));
 }

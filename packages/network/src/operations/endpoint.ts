@@ -9,7 +9,8 @@ import type {
   SandboxConfig,
 } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
-import type { AddressPool } from '../ipam/pool.ts';
+import { type Family, families, perFamily, valuesOf } from '../family.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf } from '../lookup.ts';
 import { hostLinkName } from '../object-names.ts';
 import { hostnameOf } from './sandbox-plan.ts';
@@ -19,7 +20,7 @@ export interface EndpointDependencies {
   readonly store: NetworkStore;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly hostLinks: Map<string, string>;
 }
 
@@ -32,27 +33,26 @@ export function allocateEndpoint(
 ): EndpointState {
   const record = networkOf(context, endpointConfig.network);
   if (!driverOf(record).capabilities.addresses) return emptyEndpoint(record, endpointConfig);
-  const pool = context.pools.get(record.id);
-  if (!pool) throw new NetyardError('internal', `network ${record.name} has no address pool`);
-  const ipv4Address = takeAddress(pool, record, config, endpointConfig);
+  const addresses = takeAddresses(context, record, config, endpointConfig);
   const empty = emptyEndpoint(record, endpointConfig);
   const hostLink = hostLinkName(empty.id);
   context.hostLinks.set(hostLink, config.containerId);
-  const mac = endpointConfig.macAddress
-    ? formatMac(parseMac(endpointConfig.macAddress))
-    : macFromIpv4(ipToBytes(parseIp(ipv4Address)));
   const aliases = endpointConfig.aliases ?? [];
   return {
     ...empty,
     link: chooseLinkName(others),
     hostLink,
-    mac,
-    ipv4Address,
-    ipv4PrefixLength: pool.subnet.length,
-    ipv4Gateway: record.ipam.pools[0]?.gateway ?? '',
+    mac: chooseMac(endpointConfig.macAddress, addresses, empty.id),
+    addresses,
     aliases,
     dnsNames: record.predefined ? [] : dnsNames(config, aliases),
   };
+}
+
+/** The requested one, or Docker's one of the IPv4 address. Without IPv4 it is derived from the endpoint's id. */
+function chooseMac(requested: string | undefined, { v4 }: EndpointState['addresses'], id: string): string {
+  if (requested) return formatMac(parseMac(requested));
+  return macFromIpv4(v4 ? ipToBytes(parseIp(v4.address)) : Buffer.from(id.slice(0, 8), 'hex'));
 }
 
 function emptyEndpoint(record: NetworkRecord, config: EndpointConfig): EndpointState {
@@ -63,12 +63,7 @@ function emptyEndpoint(record: NetworkRecord, config: EndpointConfig): EndpointS
     link: '',
     hostLink: '',
     mac: '',
-    ipv4Address: '',
-    ipv4PrefixLength: 0,
-    ipv4Gateway: '',
-    ipv6Address: '',
-    ipv6PrefixLength: 0,
-    ipv6Gateway: '',
+    addresses: {},
     aliases: [],
     dnsNames: [],
     config,
@@ -80,23 +75,44 @@ export function dnsNames(config: SandboxConfig, aliases: readonly string[]): str
   return [...new Set([config.name, ...aliases, shortId(config.containerId), hostnameOf(config)])];
 }
 
-function takeAddress(
-  pool: AddressPool,
+/** One address per family of the network; on failure none is taken. */
+function takeAddresses(
+  context: EndpointDependencies,
   record: NetworkRecord,
-  config: SandboxConfig,
-  endpointConfig: EndpointConfig,
+  { containerId }: SandboxConfig,
+  requested: EndpointConfig,
+): EndpointState['addresses'] {
+  const pools = context.pools.get(record.id);
+  if (!pools) throw new NetyardError('internal', `network ${record.name} has no address pool`);
+  const taken: string[] = [];
+  try {
+    return perFamily((family) => {
+      if (record.ipam[family] === undefined) return undefined;
+      const address = takeAddress(pools, record, family, containerId, requested.addresses?.[family]);
+      if (requested.addresses?.[family] === undefined) taken.push(address);
+      const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
+      return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
+    });
+  } catch (error) {
+    for (const address of taken) pools.free(address, containerId);
+    throw error;
+  }
+}
+
+function takeAddress(
+  pools: NetworkPools,
+  { name, id }: NetworkRecord,
+  family: Family,
+  holder: string,
+  requested: string | undefined,
 ): string {
-  if (endpointConfig.ipv4Address) {
-    pool.take(endpointConfig.ipv4Address, config.containerId);
-    return endpointConfig.ipv4Address;
-  }
-  const address = pool.next();
+  const address = requested ?? pools.next(family);
   if (address === undefined) {
-    const where = `${record.name} (${record.id})`;
-    throw new NetyardError('internal', `no available IPv4 addresses on this network's address pools: ${where}`);
+    const what = `no available IP${family} addresses on this network's address pools`;
+    throw new NetyardError('internal', `${what}: ${name} (${id})`);
   }
-  pool.take(address, config.containerId);
-  pool.cursor = address;
+  pools.take(address, holder);
+  if (requested === undefined) pools.setCursor(address);
   return address;
 }
 
@@ -107,20 +123,26 @@ function chooseLinkName(others: readonly EndpointState[]): string {
 
 /** Call inside a store transaction. */
 export function storeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
-  if (endpoint.ipv4Address === '') return;
-  context.store.putLease(endpoint.networkId, endpoint.ipv4Address, containerId);
-  if (!endpoint.config.ipv4Address) context.store.putCursor(endpoint.networkId, endpoint.ipv4Address);
+  for (const { address } of valuesOf(endpoint.addresses))
+    context.store.putLease(endpoint.networkId, address, containerId);
+  for (const { family, address } of dynamicAddresses(endpoint))
+    context.store.putCursor(endpoint.networkId, family, address);
 }
 
-/** An address requested by the user stays reserved as long as the container exists. */
 export function freeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
   if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
-  if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
-  context.pools.get(endpoint.networkId)?.free(endpoint.ipv4Address, containerId);
+  const pools = context.pools.get(endpoint.networkId);
+  for (const { address } of dynamicAddresses(endpoint)) pools?.free(address, containerId);
 }
 
 /** Call inside a store transaction. */
 export function unstoreEndpoint(context: EndpointDependencies, endpoint: EndpointState): void {
-  if (endpoint.ipv4Address === '' || endpoint.config.ipv4Address) return;
-  context.store.deleteLease(endpoint.networkId, endpoint.ipv4Address);
+  for (const { address } of dynamicAddresses(endpoint)) context.store.deleteLease(endpoint.networkId, address);
 }
+
+/** An address requested by the user stays reserved as long as the container exists. */
+const dynamicAddresses = ({ addresses, config }: EndpointState): { family: Family; address: string }[] =>
+  families.flatMap((family) => {
+    const address = addresses[family]?.address;
+    return address === undefined || config.addresses?.[family] !== undefined ? [] : [{ family, address }];
+  });

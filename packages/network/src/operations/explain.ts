@@ -4,7 +4,7 @@ import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
-import type { AddressPool } from '../ipam/pool.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf, plannerOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import { planHost } from '../plan/host.ts';
@@ -41,7 +41,7 @@ export interface ExplainDependencies
   readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain'>;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly queue: KeyedQueue;
   facts: HostFacts;
 }
@@ -101,14 +101,8 @@ function unchanged(object: KernelObject): KernelObject {
 }
 
 /** Allocates for a dry run and restores the cursors, so that later allocations are not affected. */
-function allocateForDryRun<T>(context: ExplainDependencies, allocate: () => T): T {
-  const cursors = [...context.pools.values()].map((pool) => ({ pool, cursor: pool.cursor }));
-  try {
-    return allocate();
-  } finally {
-    for (const { pool, cursor } of cursors) pool.cursor = cursor;
-  }
-}
+const allocateForDryRun = <T>(context: ExplainDependencies, allocate: () => T): T =>
+  [...context.pools.values()].reduce((inner, pools) => () => pools.withoutCursorChange(inner), allocate)();
 
 /** Allocates as connect would, lets the kernel compute the difference, and releases the allocation. */
 export async function planConnect(

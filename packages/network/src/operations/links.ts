@@ -65,7 +65,7 @@ export function linkEnvironment(context: LinksDependencies, containerId: string)
     return environmentOf({
       parentName,
       alias: link.alias,
-      childAddress: endpoint.ipv4Address,
+      childAddress: endpoint.addresses.v4?.address ?? '',
       childEnvironment: context.containers.info(link.childId)?.env ?? [],
       exposed: child.exposed,
     });

@@ -112,7 +112,7 @@ export class NameService {
   #updateName(containerId: string): boolean {
     const { sandboxes, settings } = this.#context();
     const config = sandboxes.get(containerId)?.config;
-    const address = linkEndpoint(this.#context(), containerId)?.ipv4Address;
+    const address = linkEndpoint(this.#context(), containerId)?.addresses.v4?.address;
     const before = this.#own.get(containerId);
     if (!config || address === undefined || !asksToPublish(config, settings.publishNames === true))
       return this.#own.delete(containerId);

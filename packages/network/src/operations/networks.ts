@@ -3,7 +3,8 @@ import { NetyardError, newId } from '@netyard/core';
 import type { CreateNetworkRequest, IpamPool, NetworkRecord, NetworkStore, NetworkUse } from '../contract.ts';
 import type { NetworkSpec } from '../drivers/driver.ts';
 import { findDriver } from '../drivers/index.ts';
-import type { AddressPool } from '../ipam/pool.ts';
+import { families } from '../family.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf, type Sandbox } from '../lookup.ts';
 
 /** Dependencies of the functions in this file. */
@@ -33,10 +34,9 @@ export function missingNetworks(
       name,
       driver,
       created: now,
-      ipam: { driver: 'default', pools: driver === 'bridge' ? [bridgePool] : [] },
+      ipam: { driver: 'default', v4: driver === 'bridge' ? [bridgePool] : [] },
       internal: false,
       attachable: false,
-      enableIpv6: false,
       options: driver === 'bridge' ? bridgeOptions : {},
       labels: {},
       predefined: true,
@@ -61,7 +61,7 @@ export function rejectCreate(context: NetworksDependencies, request: CreateNetwo
 }
 
 const specOf = ({ ipam, internal = false, options = {} }: CreateNetworkRequest): NetworkSpec => ({
-  ipam: { driver: 'default', pools: [], ...ipam },
+  ipam: { driver: 'default', ...(ipam ?? { v4: [] }) },
   internal,
   options,
 });
@@ -80,11 +80,11 @@ export function usesOf(context: NetworksDependencies, networkId: string): Networ
   );
 }
 
-/** Fills a pool with the stored leases. Leases outside of the subnet (after its change) are skipped. */
-export function loadLeases(context: NetworksDependencies, networkId: string, pool: AddressPool): void {
+/** Fills the pools with the stored leases. Leases outside of the subnets (after their change) are skipped. */
+export function loadLeases(context: NetworksDependencies, networkId: string, pools: NetworkPools): void {
   for (const { address, containerId } of context.store.leases(networkId)) {
-    if (pool.contains(address) && pool.holder(address) === undefined) pool.take(address, containerId);
+    const pool = pools.poolOf(address);
+    if (pool && pool.holder(address) === undefined) pool.take(address, containerId);
   }
-  const cursor = context.store.cursor(networkId);
-  if (cursor !== undefined && pool.contains(cursor)) pool.cursor = cursor;
+  for (const family of families) pools.setCursor(context.store.cursor(networkId, family));
 }

@@ -14,10 +14,11 @@ import type {
   SandboxConfig,
 } from '../contract.ts';
 import type { Capabilities } from '../drivers/driver.ts';
+import { type Family, families, perFamily, valuesOf } from '../family.ts';
 import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfOptions } from '../files/resolv-conf.ts';
-import type { AddressPool } from '../ipam/pool.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
@@ -42,7 +43,7 @@ export interface RegisterDependencies
   readonly sandboxes: Map<string, Sandbox>;
   readonly links: LinkIndex;
   readonly dangling: Set<LinkRecord>;
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly names: ContainerNames;
   readonly remoteLinks: RemoteLinks;
 }
@@ -151,19 +152,21 @@ export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointC
 function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
   const problems: string[] = [];
   const record = context.networks.get(networkId);
-  const pool = context.pools.get(networkId);
-  const address = endpoint.ipv4Address;
-  if ((address || endpoint.ipv6Address) && record?.predefined)
+  const addresses = perFamily((family) => endpoint.addresses?.[family]);
+  if (valuesOf(addresses).length > 0 && record?.predefined)
     problems.push('user-specified IP address is supported on user-defined networks only');
   if (record?.predefined && (endpoint.aliases ?? []).length > 0)
     problems.push('network-scoped aliases are only supported for user-defined networks');
-  if (address && !isIpv4(address)) problems.push(`invalid IPv4 address: ${address}`);
-  else if (address && !record?.predefined && !pool?.contains(address))
-    problems.push(`no configured subnet contains IP address ${address}`);
-  if (endpoint.ipv6Address && !record?.predefined)
-    problems.push(`no configured subnet contains IP address ${endpoint.ipv6Address}`);
+  for (const family of families) {
+    const address = addresses[family];
+    if (address === undefined) continue;
+    if (!isAddress(address, family)) problems.push(`invalid IP${family} address: ${address}`);
+    else if (!record?.predefined && !context.pools.get(networkId)?.poolOf(address))
+      problems.push(`no configured subnet contains IP address ${address}`);
+  }
   for (const local of endpoint.linkLocalAddresses ?? [])
-    if (!isIpv4(local) || !local.startsWith('169.254.')) problems.push(`invalid link-local IP address: ${local}`);
+    if (!isAddress(local, 'v4') || !local.startsWith('169.254.'))
+      problems.push(`invalid link-local IP address: ${local}`);
   if (endpoint.macAddress) {
     try {
       parseMac(endpoint.macAddress);
@@ -174,10 +177,10 @@ function endpointProblems(context: RegisterDependencies, networkId: string, endp
   return problems;
 }
 
-function isIpv4(text: string): boolean {
+function isAddress(text: string, family: Family): boolean {
   try {
     const ip = parseIp(text);
-    return ip.family === 4 && ip.value !== 0n;
+    return ip.family === (family === 'v4' ? 4 : 6) && ip.value !== 0n;
   } catch {
     return false;
   }
@@ -214,14 +217,19 @@ function commit(context: RegisterDependencies, config: SandboxConfig, links: rea
   if (links.some(({ remote }) => remote)) context.remoteLinks.reconcile();
 }
 
-function reserveStatic(context: RegisterDependencies, config: SandboxConfig): { networkId: string; address: string }[] {
+/** Takes the requested addresses in memory. Throws `forbidden` for one in use, with nothing taken. */
+export function reserveStatic(
+  context: Pick<RegisterDependencies, 'networks' | 'pools'>,
+  config: Pick<SandboxConfig, 'containerId' | 'endpoints'>,
+): { networkId: string; address: string }[] {
   const reserved: { networkId: string; address: string }[] = [];
   try {
     for (const endpoint of config.endpoints) {
-      if (!endpoint.ipv4Address) continue;
-      const networkId = networkOf(context, endpoint.network).id;
-      context.pools.get(networkId)?.take(endpoint.ipv4Address, config.containerId);
-      reserved.push({ networkId, address: endpoint.ipv4Address });
+      for (const address of valuesOf(endpoint.addresses)) {
+        const networkId = networkOf(context, endpoint.network).id;
+        context.pools.get(networkId)?.take(address, config.containerId);
+        reserved.push({ networkId, address });
+      }
     }
   } catch (error) {
     for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
@@ -236,7 +244,7 @@ export function unregister(context: RegisterDependencies, containerId: string): 
   const own = context.links.ofParent(containerId);
   const leases = config.endpoints.flatMap((endpoint) => {
     const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
-    return record && endpoint.ipv4Address ? [{ networkId: record.id, address: endpoint.ipv4Address }] : [];
+    return record ? valuesOf(endpoint.addresses).map((address) => ({ networkId: record.id, address })) : [];
   });
   context.store.transaction(() => {
     context.store.deleteSandbox(containerId);

@@ -12,6 +12,7 @@ import type {
   SandboxConfig,
   SandboxState,
 } from '../contract.ts';
+import { valuesOf } from '../family.ts';
 import { formatHostname } from '../files/hostname.ts';
 import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
@@ -44,7 +45,7 @@ export function hostnameOf(config: SandboxConfig): string {
 /** The endpoint on the default bridge, where links have an effect; undefined when the container has none. */
 export function linkEndpoint(context: SandboxPlanDependencies, containerId: string): EndpointState | undefined {
   const endpoints = context.sandboxes.get(containerId)?.state?.endpoints;
-  return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.ipv4Address !== '');
+  return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.addresses.v4 !== undefined);
 }
 
 export function planInput(
@@ -77,14 +78,16 @@ export function linkAllowRulesOf(context: SandboxPlanDependencies, containerId: 
 export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
   const parent = linkEndpoint(context, link.parentId);
   const child = linkEndpoint(context, link.childId);
+  const [parentAddress, childAddress] = [parent, child].map((endpoint) => endpoint?.addresses.v4?.address);
   const childSandbox = context.sandboxes.get(link.childId);
-  if (!parent || !child || !childSandbox || bridgeOf(context, parent.networkId)?.icc !== false) return [];
+  if (!parent || !childSandbox || parentAddress === undefined || childAddress === undefined) return [];
+  if (bridgeOf(context, parent.networkId)?.icc !== false) return [];
   const published = childSandbox.config.ports.map(({ protocol, containerPort }) => ({ protocol, port: containerPort }));
   return planLinkAllowRules({
     parentId: link.parentId,
-    parentAddress: parent.ipv4Address,
+    parentAddress,
     childId: link.childId,
-    childAddress: child.ipv4Address,
+    childAddress,
     ports: [...childSandbox.config.exposed, ...published],
   });
 }
@@ -96,9 +99,7 @@ export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord):
   const child = context.sandboxes.get(link.childId)?.config;
   if (!endpoint || !child) return [];
   const names = linkNames(link.alias, hostnameOf(child), child.name);
-  return [endpoint.ipv4Address, endpoint.ipv6Address]
-    .filter((address) => address !== '')
-    .map((address) => ({ address, names }));
+  return valuesOf(endpoint.addresses).map(({ address }) => ({ address, names }));
 }
 
 /** Other hosts know the container's short id, which is its hostname unless the user set another. */
@@ -109,10 +110,7 @@ function remoteEntries(alias: string, { address, containerId, name }: RemoteName
 /** The container's own lines, one per address. */
 export function ownEntries(config: SandboxConfig, endpoints: readonly EndpointState[]): HostsEntry[] {
   const names = ownNames(hostnameOf(config), config.domainname);
-  return endpoints
-    .flatMap((endpoint) => [endpoint.ipv4Address, endpoint.ipv6Address])
-    .filter((address) => address !== '')
-    .map((address) => ({ address, names }));
+  return endpoints.flatMap((endpoint) => valuesOf(endpoint.addresses)).map(({ address }) => ({ address, names }));
 }
 
 function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): FileContents {
@@ -126,7 +124,7 @@ function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): File
       dnsSearch: config.dnsSearch.length > 0 ? config.dnsSearch : context.settings.dnsSearch,
       dnsOptions: config.dnsOptions.length > 0 ? config.dnsOptions : context.settings.dnsOptions,
       hostNamespace: config.mode.kind === 'host',
-      ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.ipv6Address !== ''),
+      ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.addresses.v6 !== undefined),
       ...(context.names.directory && asksOurServer(config) ? { first: serverAddress } : {}),
     }),
   };
@@ -147,7 +145,7 @@ function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepa
 /** The value of `host-gateway` in `--add-host`: the default bridge's address. */
 export function hostGateway(context: SandboxPlanDependencies): string | undefined {
   const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
-  return bridge?.ipam.pools[0]?.gateway;
+  return bridge?.ipam.v4?.[0]?.gateway;
 }
 
 /** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */

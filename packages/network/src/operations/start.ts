@@ -9,7 +9,7 @@ import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
 import { planNetworkElements } from '../firewall/network.ts';
-import { AddressPool } from '../ipam/pool.ts';
+import { NetworkPools } from '../ipam/network-pools.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { BridgeSettings } from '../model.ts';
 import type { PortTable } from '../ports/table.ts';
@@ -43,7 +43,7 @@ export interface StartDependencies
   readonly logger: Logger;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly pools: Map<string, AddressPool>;
+  readonly pools: Map<string, NetworkPools>;
   readonly ports: PortTable;
   readonly hostLinks: Map<string, string>;
   readonly namespaces: NamespaceRepairs;
@@ -91,16 +91,16 @@ async function reconcileDefaultBridge(context: StartDependencies, alive: Readonl
   if (!record) throw new NetyardError('internal', 'the default bridge has no record');
   const before = bridgeSettings(record);
   const options = defaultBridgeOptions(context.settings, await chooseMtu(context));
-  const next: NetworkRecord = { ...record, options, ipam: { ...record.ipam, pools: [parseBip(context.settings)] } };
+  const next: NetworkRecord = { ...record, options, ipam: { ...record.ipam, v4: [parseBip(context.settings)] } };
   const after = bridgeSettings(next);
   await checkBridgeFits(context, after);
   const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
   if (moved) rejectWhileUsed(context, alive, before, after);
   context.store.putNetwork(next);
   context.networks.set(next.id, next);
-  const pool = new AddressPool(parseBip(context.settings));
-  loadLeases(context, next.id, pool);
-  context.pools.set(next.id, pool);
+  const pools = new NetworkPools(next.ipam);
+  loadLeases(context, next.id, pools);
+  context.pools.set(next.id, pools);
   await removeOldBridge(context, before, after);
 }
 

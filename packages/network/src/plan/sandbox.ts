@@ -29,7 +29,7 @@ export interface SandboxPlanInput {
 export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointState | undefined {
   const priority = (endpoint: EndpointState): number => endpoint.config.gatewayPriority ?? 0;
   return endpoints
-    .filter((endpoint) => endpoint.ipv4Gateway !== '')
+    .filter((endpoint) => endpoint.addresses.v4?.gateway !== undefined)
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
@@ -85,7 +85,7 @@ export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string):
 }
 
 export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
-  const address = gatewayEndpoint(state.endpoints)?.ipv4Address;
+  const address = gatewayEndpoint(state.endpoints)?.addresses.v4?.address;
   if (address === undefined || state.ports.length === 0) return [];
   const ports = state.ports.map((port) => planPublishedPort(port, address, config.containerId));
   return [planHairpin(address, config.containerId), ...ports];

@@ -33,15 +33,10 @@ export function planIsolation(
   return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];
 }
 
-export function planDefaultRoute(input: EndpointPlanInput): KernelObject {
-  return {
-    kind: 'route',
-    ns: input.netnsPath,
-    to: 'default',
-    family: 4,
-    via: input.endpoint.ipv4Gateway,
-    link: input.endpoint.link,
-  };
+/** Empty without a gateway. */
+export function planDefaultRoute({ netnsPath: ns, endpoint }: EndpointPlanInput): KernelObject[] {
+  const via = endpoint.addresses.v4?.gateway;
+  return via === undefined ? [] : [{ kind: 'route', ns, to: 'default', family: 4, via, link: endpoint.link }];
 }
 
 export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): KernelObject[] {
@@ -51,22 +46,19 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
     ...planIsolation(bridge, input),
     planVeth(bridge, input),
     ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
-    {
-      kind: 'address',
-      ns,
-      link: endpoint.link,
-      prefix: `${endpoint.ipv4Address}/${endpoint.ipv4PrefixLength}`,
-      broadcast: bridge.broadcast,
-    },
-    ...(endpoint.config.linkLocalAddresses ?? []).map(
-      (address): KernelObject => ({
-        kind: 'address',
-        ns,
-        link: endpoint.link,
-        prefix: `${address}/16`,
-        broadcast: '169.254.255.255',
-      }),
-    ),
-    ...(input.isGateway ? [planDefaultRoute(input)] : []),
+    ...planAddresses(bridge, input),
+    ...(input.isGateway ? planDefaultRoute(input) : []),
   ];
+}
+
+function planAddresses(bridge: BridgeSettings, { endpoint, netnsPath: ns }: EndpointPlanInput): KernelObject[] {
+  const { link, addresses, config } = endpoint;
+  const own = addresses.v4
+    ? [{ prefix: `${addresses.v4.address}/${addresses.v4.prefixLength}`, broadcast: bridge.broadcast }]
+    : [];
+  const linkLocal = (config.linkLocalAddresses ?? []).map((address) => ({
+    prefix: `${address}/16`,
+    broadcast: '169.254.255.255',
+  }));
+  return [...own, ...linkLocal].map((one) => ({ kind: 'address', ns, link, ...one }));
 }

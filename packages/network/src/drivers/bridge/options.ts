@@ -7,7 +7,7 @@ export const optionPrefix = 'com.docker.network.';
 
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
-  const pool = record.ipam.pools[0];
+  const pool = record.ipam.v4?.[0];
   if (pool?.gateway === undefined)
     throw new NetyardError('internal', `network ${record.name} has no subnet with a gateway`);
   const subnet = networkOf(parsePrefix(pool.subnet));
@@ -24,7 +24,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     masquerade: option('bridge.enable_ip_masquerade') !== 'false',
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
-    ipv6: record.enableIpv6,
+    ipv6: record.ipam.v6 !== undefined,
   };
 }
 

@@ -13,6 +13,6 @@ export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): Net
     planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
     planHostElements: (endpoint) => planIsolation(bridge, endpoint),
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],
-    planDefaultRoute: (endpoint) => [planDefaultRoute(endpoint)],
+    planDefaultRoute: (endpoint) => planDefaultRoute(endpoint),
   };
 }

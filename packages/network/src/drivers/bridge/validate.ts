@@ -3,6 +3,7 @@
  * Docker does not know are stored and ignored, as there. Pure.
  */
 import { NetyardError, parseIp } from '@netyard/core';
+import { valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { optionPrefix } from './options.ts';
 
@@ -43,7 +44,8 @@ export function validateBridge({ ipam, options }: NetworkSpec): NetyardError[] {
   });
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
-  if (ipam.pools.length > 1)
+  if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
+  if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
   return errors;
 }
