@@ -211,7 +211,7 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
       /host liar announces an invalid API address: "https:\/\/172\.16\.0\.12:2399"\non liar use https:\/\/172\.16\.0\.51:PORT/,
     );
     const states = await host('node1').netyard('cluster', 'ls', '--format', '{{.Name}} {{.State}}');
-    assert.match(states, /^liar trouble$/m);
+    assert.match(states, /^liar problem$/m);
     assert.match(states, /^old ready$/m);
   });
 });

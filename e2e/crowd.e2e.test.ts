@@ -61,6 +61,6 @@ for (const engine of enginesUnderTest())
 
     test('netyard system cleanup finds nothing', { skip: engine === 'dockerd' && 'a command of netyard' }, async () => {
       const found = await host.netyard('system', 'cleanup', '--dry-run');
-      assert.equal(found, 'Nothing to clean up: all that Netyard made is in use.');
+      assert.equal(found, 'Nothing to clean up: everything that Netyard created is in use.');
     });
   });

@@ -111,7 +111,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
       await host.docker('stop', '-t', '0', 'leaving');
       assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
     });
-    assert.equal(await host.netyard('rm', '--dry-run', 'leaving'), '# nothing to do');
+    assert.equal(await host.netyard('rm', '--dry-run', 'leaving'), '# no changes');
     await host.docker('rm', 'leaving');
   });
 

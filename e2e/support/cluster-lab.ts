@@ -217,7 +217,7 @@ export class ClusterLab {
     await inTimeSlices(names, async (name) => {
       const said = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
       // A host that did not leave gets its subnet again: that it is kept for it is told, and is all.
-      const stale = said.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet kept'));
+      const stale = said.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet reserved'));
       assert.deepEqual(stale, [], `${name} still speaks of ${gone.name}`);
     });
     await this.resolves(names, `${boxOf(gone.name)}.${gone.name}`, 'unknown', Date.now());

@@ -1,4 +1,4 @@
-/** The tables themselves: every command loads, and what its help shows is true. */
+/** The command table: every command loads, and its help is correct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,14 +32,14 @@ test('each command has a summary, an example, and flags that do not collide', as
   for (const entry of summaries(rootEntry)) assert.ok(entry.summary !== '', entry.name);
 });
 
-test('examples are command lines that the tables take', async () => {
+test('examples are valid command lines', async () => {
   for await (const { path, spec } of commands(rootEntry)) {
     for (const example of spec.examples) {
       const line = example.replace(/ [|<>].*$/, '').replaceAll(/\$\([^)]*\)|<\([^)]*\)/g, 'x');
       const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
       const alone = words.slice(1, 1 + path.length).join(' ') === path.join(' ');
       const grouped = path.length > 1 && words.slice(1, path.length).join(' ') === path.slice(1).join(' ');
-      if (!alone && !grouped) continue; // an example of the neighbour's, such as `start` after `create`
+      if (!alone && !grouped) continue; // an example of another command, such as `start` after `create`
       const { args } = parseFlags(
         words.slice(alone ? path.length + 1 : path.length),
         spec.flags,
@@ -50,7 +50,7 @@ test('examples are command lines that the tables take', async () => {
   }
 });
 
-test('a grammar of flags as docker’s', () => {
+test('flags have docker’s grammar', () => {
   const flags = [
     { name: 'tty', short: 't', type: 'bool', help: '' },
     { name: 'interactive', short: 'i', type: 'bool', help: '' },
@@ -73,14 +73,14 @@ test('a grammar of flags as docker’s', () => {
 
 const withoutZsh = spawnSync('zsh', ['-c', ':']).error ? 'zsh is not installed' : false;
 
-test('completion: a script that zsh reads', { skip: withoutZsh }, async () => {
+test('completion: zsh accepts the script', { skip: withoutZsh }, async () => {
   const script = completionScript('zsh', await completionLines(rootEntry));
   const line = 'autoload -U compinit && compinit -u -D && eval "$1" && print -- $_comps[netyard]';
   const result = spawnSync('zsh', ['-f', '-c', line, 'zsh', script], { encoding: 'utf8' });
   assert.deepEqual([result.stderr, result.stdout], ['', '_bash_complete -F _netyard_complete\n']);
 });
 
-/** An interactive zsh in a pseudo-terminal: what a line is after a tab. ^X shows the line and clears it. */
+/** An interactive zsh in a pseudo-terminal: returns a line after a tab. ^X prints and clears the line. */
 const zshLines = `
   zmodload zsh/zpty
   zpty shell zsh -f -i
@@ -101,7 +101,7 @@ test('completion: zsh completes', { skip: withoutZsh }, async (t) => {
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'completion');
   writeFileSync(file, completionScript('zsh', await completionLines(rootEntry)));
-  // A program, found by PATH, in place of the real one, which would ask a daemon.
+  // Replaces netyard in PATH, which would need a daemon.
   const fake = '#!/bin/sh\ncase "$1 $2" in "ps -a") echo web ;; "network ls") echo bridge ;; esac\n';
   writeFileSync(join(folder, 'netyard'), fake, { mode: 0o755 });
   const complete = (...lines: string[]): string[] => {
@@ -125,11 +125,11 @@ test('completion: zsh completes', { skip: withoutZsh }, async (t) => {
   );
 });
 
-test('completion: a script that bash reads, and that completes', async () => {
+test('completion: bash accepts the script and completes', async () => {
   const script = completionScript('bash', await completionLines(rootEntry));
   const complete = (...words: string[]): string[] => {
     const test = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _netyard_complete; echo "\${COMPREPLY[@]}"`;
-    // `netyard` stands in for the real one, which would ask a daemon.
+    // Replaces netyard, which would need a daemon.
     const fake = `netyard() { case "$1 $2" in 'ps -a') echo web db ;; 'network ls') echo bridge ;; 'peer ls') echo server2 ;; 'lab ls') printf '%s\\n' 'LAB HOST' 'tutorial server1' ;; esac; }`;
     const result = spawnSync('bash', ['-c', `${script}\n${fake}\n${test}`], { encoding: 'utf8' });
     assert.equal(result.stderr, '');

@@ -1,6 +1,6 @@
 /**
- * All commands: name, one line of help, and where the rest is. Nothing is loaded before it is called, so that
- * `netyard version` does not pay for `cp`.
+ * The table of all commands: name, summary and a function that loads the rest. A command is loaded only when it is
+ * called, so that `netyard version` does not load `cp`.
  */
 import type { CommandSpec, Entry } from './program/spec.ts';
 
@@ -155,7 +155,7 @@ const networkCommands: readonly Entry[] = [
 const clusterCommands: readonly Entry[] = [
   {
     name: 'leave',
-    summary: 'Take this host out of its cluster and give its subnet back',
+    summary: 'Remove this host from its cluster and release its subnet',
     load: async () => (await import('./commands/cluster.ts')).clusterLeave,
   },
   {
@@ -166,13 +166,13 @@ const clusterCommands: readonly Entry[] = [
   },
   {
     name: 'release',
-    summary: 'Give back the subnet of one or more hosts that are gone',
+    summary: 'Release the subnets reserved for one or more former members',
     load: async () => (await import('./commands/cluster.ts')).clusterRelease,
   },
 ];
 
 const peerCommands: readonly Entry[] = [
-  { name: 'add', summary: 'Write down a peer', load: async () => (await import('./commands/peers.ts')).peerAdd },
+  { name: 'add', summary: 'Add a peer', load: async () => (await import('./commands/peers.ts')).peerAdd },
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more peers',
@@ -187,7 +187,7 @@ const peerCommands: readonly Entry[] = [
   {
     name: 'rm',
     aliases: ['remove'],
-    summary: 'Forget one or more peers',
+    summary: 'Remove one or more peers',
     load: async () => (await import('./commands/peers.ts')).peerRm,
   },
 ];
@@ -225,7 +225,7 @@ const volumeCommands: readonly Entry[] = [
 const systemCommands: readonly Entry[] = [
   {
     name: 'cleanup',
-    summary: 'Remove what belongs to no container',
+    summary: 'Remove leftovers that no container uses',
     load: async () => (await import('./commands/system.ts')).cleanup,
   },
   { name: 'df', summary: 'Show disk usage', load: async () => (await import('./commands/system.ts')).df },
@@ -244,16 +244,16 @@ const systemCommands: readonly Entry[] = [
 ];
 
 const nsCommands: readonly Entry[] = [
-  { name: 'add', summary: 'Make network namespaces', load: async () => (await import('./ns/commands.ts')).nsAdd },
+  { name: 'add', summary: 'Create network namespaces', load: async () => (await import('./ns/commands.ts')).nsAdd },
   {
     name: 'addr',
-    summary: 'Give a link an address',
+    summary: 'Add addresses to an interface',
     load: async () => (await import('./ns/link-commands.ts')).nsAddr,
   },
   { name: 'exec', summary: 'Run a command in a namespace', load: async () => (await import('./ns/exec.ts')).nsExec },
   {
     name: 'link',
-    summary: 'Join two namespaces: pair, names, addresses and up, in one step',
+    summary: 'Connect two namespaces with a veth pair: created, named, addressed and up',
     load: async () => (await import('./ns/link-commands.ts')).nsLink,
   },
   {
@@ -264,10 +264,14 @@ const nsCommands: readonly Entry[] = [
   },
   {
     name: 'move',
-    summary: 'Move a link into another namespace',
+    summary: 'Move an interface to another namespace',
     load: async () => (await import('./ns/link-commands.ts')).nsMove,
   },
-  { name: 'rename', summary: 'Rename a link', load: async () => (await import('./ns/link-commands.ts')).nsRename },
+  {
+    name: 'rename',
+    summary: 'Rename an interface',
+    load: async () => (await import('./ns/link-commands.ts')).nsRename,
+  },
   {
     name: 'rm',
     aliases: ['delete', 'remove'],
@@ -276,32 +280,32 @@ const nsCommands: readonly Entry[] = [
   },
   {
     name: 'up',
-    summary: 'Set a link up, and give it an address',
+    summary: 'Set an interface up, optionally with addresses',
     load: async () => (await import('./ns/link-commands.ts')).nsUp,
   },
   {
     name: 'veth',
-    summary: 'Make a pair of virtual Ethernet devices',
+    summary: 'Create a pair of virtual Ethernet devices',
     load: async () => (await import('./ns/link-commands.ts')).nsVeth,
   },
 ];
 
-/** A command of `container` or `image` that also stands alone, its own summary unless another is given. */
-const alone = (from: readonly Entry[], name: string, as: Partial<Entry> = {}): Entry => {
+/** A command of `container` or `image` at the top level, with its own summary unless `as` has another. */
+const topLevel = (from: readonly Entry[], name: string, as: Partial<Entry> = {}): Entry => {
   const { aliases: _aliases, ...entry } = from.find((candidate) => candidate.name === name) ?? { name, summary: '' };
   return { ...entry, ...as };
 };
 
-const containerAlone = (...names: string[]): Entry[] => names.map((name) => alone(containerCommands, name));
-const imageAlone = (...names: string[]): Entry[] => names.map((name) => alone(imageCommands, name));
+const topLevelContainer = (...names: string[]): Entry[] => names.map((name) => topLevel(containerCommands, name));
+const topLevelImage = (...names: string[]): Entry[] => names.map((name) => topLevel(imageCommands, name));
 
 const commonCommands: readonly Entry[] = [
-  alone(containerCommands, 'run', { group: 'common' }),
-  alone(containerCommands, 'exec', { group: 'common' }),
-  alone(containerCommands, 'ls', { name: 'ps', group: 'common' }),
-  alone(imageCommands, 'pull', { group: 'common' }),
-  alone(imageCommands, 'push', { group: 'common' }),
-  alone(imageCommands, 'ls', { name: 'images', group: 'common' }),
+  topLevel(containerCommands, 'run', { group: 'common' }),
+  topLevel(containerCommands, 'exec', { group: 'common' }),
+  topLevel(containerCommands, 'ls', { name: 'ps', group: 'common' }),
+  topLevel(imageCommands, 'pull', { group: 'common' }),
+  topLevel(imageCommands, 'push', { group: 'common' }),
+  topLevel(imageCommands, 'ls', { name: 'images', group: 'common' }),
   { name: 'login', group: 'common', summary: 'Authenticate to a registry', load: login },
   { name: 'logout', group: 'common', summary: 'Log out from a registry', load: logout },
   { name: 'version', group: 'common', summary: 'Show the version information', load: version },
@@ -312,7 +316,7 @@ const ownCommands: readonly Entry[] = [
   {
     name: 'cluster',
     group: 'netyard',
-    summary: 'Manage the cluster that this host is a member of',
+    summary: 'Manage membership in a cluster',
     children: clusterCommands,
   },
   {
@@ -325,63 +329,63 @@ const ownCommands: readonly Entry[] = [
     name: 'daemon',
     group: 'netyard',
     summary: 'Run the engine',
-    // Usually not this way: `bin/netyard daemon` starts daemon-main.ts, which loads less.
+    // Rarely used: `bin/netyard daemon` starts daemon-main.ts, which loads less.
     passThrough: async (_context, args) => await (await import('@netyard/daemon')).runDaemon(args),
     foreign: async () => (await import('@netyard/daemon')).daemonCommand(async () => {}),
   },
   {
     name: 'capture',
     group: 'netyard',
-    summary: 'Show or save the packets of a container, a network or an uplink',
+    summary: 'Capture packets of a container, a network or the uplink',
     load: async () => (await import('./commands/capture.ts')).capture,
   },
   {
     name: 'doctor',
     group: 'netyard',
-    summary: 'Look for what breaks container networking on this host',
+    summary: 'Check this host for problems with containers and their networks',
     load: async () => (await import('./doctor/command.ts')).doctor,
   },
   {
     name: 'explain',
     group: 'netyard',
-    summary: "Print the shell script that builds a container's network, a network, or the way to a peer",
+    summary: 'Print a shell script that creates the network of a container, a network, or the path to a peer',
     load: async () => (await import('./commands/system.ts')).explain,
   },
   {
     name: 'lab',
     group: 'netyard',
-    summary: 'Make virtual hosts on this machine',
+    summary: 'Create virtual hosts on this machine',
     passThrough: async (_context, args) => (await import('./commands/lab.ts')).runLab(args),
     foreign: async () => (await import('@netyard/lab')).labCommand(),
   },
-  { name: 'ns', group: 'netyard', summary: 'Work with network namespaces, without a daemon', children: nsCommands },
+  { name: 'ns', group: 'netyard', summary: 'Manage network namespaces (without a daemon)', children: nsCommands },
   {
     name: 'peer',
     group: 'netyard',
-    summary: 'Manage other hosts whose containers reach those of this one',
+    summary: 'Manage peers: remote hosts whose containers and ours reach each other',
     children: peerCommands,
   },
 ];
 
 const plainCommands: readonly Entry[] = [
-  ...containerAlone('attach', 'cp', 'create', 'diff'),
+  ...topLevelContainer('attach', 'cp', 'create', 'diff'),
   { name: 'events', summary: 'Get real time events from the server', load: events },
-  ...containerAlone('export'),
-  ...imageAlone('history', 'import'),
+  ...topLevelContainer('export'),
+  ...topLevelImage('history', 'import'),
   { name: 'inspect', summary: 'Return low-level information on Netyard objects', load: inspect },
-  ...containerAlone('kill'),
-  ...imageAlone('load'),
-  ...containerAlone('logs', 'pause', 'port', 'rename', 'restart', 'rm'),
-  alone(imageCommands, 'rm', { name: 'rmi' }),
-  ...imageAlone('save'),
-  ...containerAlone('start', 'stats', 'stop'),
-  ...imageAlone('tag'),
-  ...containerAlone('top', 'unpause', 'update', 'wait'),
+  ...topLevelContainer('kill'),
+  ...topLevelImage('load'),
+  ...topLevelContainer('logs', 'pause', 'port', 'rename', 'restart', 'rm'),
+  topLevel(imageCommands, 'rm', { name: 'rmi' }),
+  ...topLevelImage('save'),
+  ...topLevelContainer('start', 'stats', 'stop'),
+  ...topLevelImage('tag'),
+  ...topLevelContainer('top', 'unpause', 'update', 'wait'),
 ];
 
 export const rootEntry: Entry = {
   name: 'netyard',
-  summary: 'A container engine whose networking you can see through',
+  summary: 'A container engine with transparent networking',
   children: [
     ...commonCommands,
     { name: 'container', group: 'management', summary: 'Manage containers', children: containerCommands },

@@ -1,4 +1,4 @@
-/** Registry credentials: `config.json` of the docker command, and its credential helpers. */
+/** Registry credentials in the docker CLI's `config.json` and credential helpers. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ export function readConfig(directory: string): ConfigFile {
   }
 }
 
-/** Written beside and renamed, so that a crash leaves the old one. Readable by its owner alone. */
+/** Writes a temporary file and renames it, so that a crash leaves the old one. Readable by its owner only. */
 function writeConfig(directory: string, config: ConfigFile): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, 'config.json');
@@ -41,7 +41,7 @@ function writeConfig(directory: string, config: ConfigFile): void {
 
 const bare = (server: string): string => server.replace(/^https?:\/\//, '').split('/')[0] ?? '';
 
-/** Credentials of a registry, or undefined. */
+/** Returns the credentials of a registry, or undefined. */
 export function readCredentials(directory: string, server: string): AuthConfig | undefined {
   const config = readConfig(directory);
   const helper = config.credHelpers?.[server] ?? config.credHelpers?.[bare(server)] ?? config.credsStore;
@@ -92,7 +92,7 @@ export function saveCredentials(directory: string, server: string, auth: AuthCon
   return { helper };
 }
 
-/** Returns whether there were any. */
+/** Returns whether there were credentials. */
 export function forgetCredentials(directory: string, server: string): boolean {
   const config = readConfig(directory);
   if (!config.auths || !(server in config.auths)) return false;

@@ -1,8 +1,8 @@
-/** How a command ends when it does not end well: what to print on stderr, and the exit code. */
+/** A failed command: message for stderr and exit code. */
 import { DaemonError } from '@netyard/client';
 import { isNetyardError, messageOf } from '@netyard/core';
 
-/** Already put in words for stderr; '' prints nothing. */
+/** The formatted message for stderr; '' prints nothing. */
 export class Failure extends Error {
   readonly exitCode: number;
 
@@ -13,14 +13,14 @@ export class Failure extends Error {
   }
 }
 
-/** An error's words as the docker command prints them, the hint on a line of its own. */
+/** Formats an error like the docker CLI, with the hint on a separate line. */
 export function describeError(error: unknown): string {
   const hint = isNetyardError(error) && error.hint !== undefined ? `\n${error.hint}` : '';
   if (error instanceof DaemonError) return `Error response from daemon: ${error.message}${hint}`;
   return `${messageOf(error)}${hint}`;
 }
 
-/** Several objects were asked for, some failed: one line each, exit code 1. */
+/** Throws a failure with one line per error and exit code 1. */
 export function throwAll(errors: readonly unknown[]): void {
   if (errors.length > 0) throw new Failure(errors.map(describeError).join('\n'));
 }

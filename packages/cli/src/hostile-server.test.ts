@@ -1,6 +1,6 @@
 /**
- * What a hostile engine, registry, image or container writes never reaches the terminal as a control sequence: commands
- * run against a server that puts escape sequences into everything it answers.
+ * Control sequences of a hostile engine, registry, image or container never reach the terminal: commands run against a
+ * server that puts escape sequences into all its responses.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { encodeEnd, encodeHeader, systemClock, tarHeader } from '@netyard/core';
 import { escapeControls } from './format/escape.ts';
 import { main } from './netyard.ts';
 
-/** Title, cursor, 8-bit CSI, direction of text, and a carriage return that would overwrite the line. */
+/** Sets the title, moves the cursor, 8-bit CSI, text direction, and a carriage return that overwrites the line. */
 const hostile = 'x\x1b]0;owned\x07\x1b[2J\r\x9b1A\u202ey';
 let folder: string;
 let server: Server;
@@ -78,7 +78,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   } else json(500, { message: `server says ${hostile}` });
 }
 
-/** What a command writes to a terminal. */
+/** Output of a command on a terminal. */
 async function onTerminal(...words: string[]): Promise<string> {
   const output = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 });
   const env = { DOCKER_HOST: `unix://${join(folder, 'socket')}`, NETYARD_HOST: `unix://${join(folder, 'socket')}` };

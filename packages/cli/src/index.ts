@@ -1,6 +1,5 @@
 /**
- * The door of cli: the command's table, for whoever documents or completes it. Running it is `main.ts`, which only
- * `bin/netyard` starts.
+ * Public API of cli: the command table, for documentation and completion. `bin/netyard` starts `main.ts` instead.
  */
 export { rootEntry } from './command-table.ts';
 export type { CommandSpec, Entry } from './program/spec.ts';

@@ -1,10 +1,10 @@
-/** What `bin/netyard` starts: the process's streams, environment and exit code. */
+/** Entry point of `bin/netyard`: connects the CLI with the process's streams, environment and exit code. */
 import { systemClock } from '@netyard/core';
 import { main } from './netyard.ts';
 
 const { stdin, stdout, stderr, env } = process;
 
-// A reader that went away (`netyard ps | head -1`) ends the command, quietly.
+// A reader that exits early (`netyard ps | head -1`) ends the command without a message.
 for (const output of [stdout, stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(141);

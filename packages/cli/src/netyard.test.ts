@@ -9,7 +9,7 @@ import { type Environment, globalFlags, makeContext } from './program/context.ts
 import { Flags } from './program/flags.ts';
 import { showProgress } from './terminal/progress.ts';
 
-/** Sets the title, goes back a line, 8-bit CSI, hides what follows, turns the direction round. */
+/** Sets the title, moves up a line, 8-bit CSI, hides text, changes its direction. */
 const hostile = 'a\x1b]0;title\x07b\x1b[1A\rc\x08\x9b2Jd\x7f\u202ee\x00';
 const shown = String.raw`a\x1b]0;title\x07b\x1b[1A\x0dc\x08\x9b2Jd\x7f\u202ee\x00`;
 
@@ -24,7 +24,7 @@ function outside(isTTY: boolean): { outside: Environment; said: () => string } {
   return { outside: given, said };
 }
 
-test('control characters become visible, text of every language stays', () => {
+test('control characters become visible, text of all languages is unchanged', () => {
   assert.equal(escapeControls(hostile), shown);
   for (const text of ['tab\tand\nline', 'ü 数据 🐳 עברית', '"quoted" \\x1b']) assert.equal(escapeControls(text), text);
   for (let code = 0; code < 0xa0; code += 1) {
@@ -34,7 +34,7 @@ test('control characters become visible, text of every language stays', () => {
   }
 });
 
-test('what commands print is escaped on a terminal and untouched elsewhere', () => {
+test('output of commands is escaped on a terminal and unchanged elsewhere', () => {
   for (const [isTTY, expected] of [
     [true, shown],
     [false, hostile],
@@ -58,7 +58,7 @@ test('an error’s text is escaped on a terminal', async () => {
   }
 });
 
-test('progress of a registry that sends escape sequences', async () => {
+test('escape sequences in a registry’s progress are escaped', async () => {
   const { outside: given, said } = outside(true);
   async function* messages(): AsyncGenerator<JSONMessage> {
     yield { status: `\x1b]2;x\x07` };

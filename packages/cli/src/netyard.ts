@@ -1,4 +1,4 @@
-/** One command line from words to exit code. */
+/** Runs one command line and prints its errors. */
 
 import { rootEntry } from './command-table.ts';
 import { describeError, Failure } from './failure.ts';
@@ -6,7 +6,7 @@ import { textFor } from './format/escape.ts';
 import { HelpRequested, runCommandLine } from './program/command.ts';
 import type { Environment } from './program/context.ts';
 
-/** Runs one command line and resolves with its exit code; what went wrong is on stderr then. */
+/** Runs one command line and resolves with its exit code; errors are printed on stderr. */
 export async function main(argv: string[], outside: Environment): Promise<number> {
   try {
     return await runCommandLine(rootEntry, argv, outside);

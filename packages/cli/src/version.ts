@@ -1,4 +1,4 @@
-/** Who we are. Read from the package's own file, so that there is one place for the number. */
+/** Version of Netyard, read from package.json. */
 import { readFileSync } from 'node:fs';
 
 /** `0.1.0` */

@@ -1,4 +1,4 @@
-/** A seeded tree of all kinds of entries is packed and unpacked as `netyard cp` does it, and comes back identical. */
+/** A seeded tree of all kinds of entries is identical after packing and unpacking by `netyard cp`. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { unpack } from '../src/copy/unpack.ts';
 const host = inFreshHost(import.meta.url);
 const seed = Number((process.env['NETYARD_TREE_SEEDS'] ?? '1').split(',')[0]);
 
-test('a tree goes through the archives of netyard cp', host, async (t) => {
+test('a tree is unchanged after packing and unpacking by netyard cp', host, async (t) => {
   const { mount, unmount } = await import('@netyard/kernel');
   const folder = mkdtempSync('/tmp/netyard-copy-trees-');
   mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
@@ -23,7 +23,7 @@ test('a tree goes through the archives of netyard cp', host, async (t) => {
   const leftOut = await unpack(packPath(join(folder, 'top'), 'top', false), join(folder, 'copy'), (name) => name);
   assert.deepEqual(leftOut.sort(), ['disk', 'far', 'null', 'terminal'].map((name) => `top/nodes/${name}`).sort());
   const options = {
-    owners: false, // they become those of who copies
+    owners: false, // files belong to the caller
     hasXattr: () => false,
     timeOf: (time: bigint) => (time + 500_000n) / 1_000_000n, // node:fs takes times as doubles
   };

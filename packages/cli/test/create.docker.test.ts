@@ -1,10 +1,10 @@
-/** Flags of `create` and `run` become the same request as the docker command's, or are refused in the same words. */
+/** Flags of `create` and `run` produce the docker CLI's request or error message. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { asNetyard, Both, type Result, withoutDocker } from './both.ts';
+import { asNetyard, Both, type Result, withoutDocker } from './docker-comparison.ts';
 
 const lines: string[] = [
   'img',
@@ -211,7 +211,7 @@ function makeFiles(): Files {
 const split = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
 
-/** docker keeps some lists in a Go map: their order is chance. */
+/** Sorts lists that docker builds from a Go map, whose order is random. */
 function comparable(result: Result): unknown {
   const requests = result.requests.filter(({ path }) => !path.endsWith('/wait')); // docker waits also when detached
   return requests.map(({ method, path, query, body }) => {

@@ -1,6 +1,6 @@
 /**
- * A daemon that only records and answers from a table, on a unix socket of its own. The same requests and the same
- * answers for the docker command and for netyard: what differs is ours.
+ * A daemon that records requests and answers from a table, on a temporary unix socket. docker and netyard get the same
+ * responses, so that differences are netyard's.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ export interface Recorded {
   body: unknown;
 }
 
-/** JSON to answer with; a function may decide by the request or write by itself (and then return undefined). */
+/** JSON of the response; a function may choose it by the request, or write it and return undefined. */
 export type Answer = unknown | ((request: Recorded, response: ServerResponse) => unknown);
 
 export interface FakeDaemon {
@@ -24,7 +24,7 @@ export interface FakeDaemon {
   requests: Recorded[];
   /** Key: `GET /containers/json`. */
   answers: Map<string, Answer>;
-  /** What an attached connection does; by default it ends at once. */
+  /** Serves an attached connection; by default it ends at once. */
   onHijack: (request: Recorded, stream: Duplex) => void;
   close(): Promise<void>;
 }

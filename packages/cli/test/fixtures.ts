@@ -1,4 +1,4 @@
-/** What the fake daemon knows: two containers, images, networks, a volume. Times are told from now. */
+/** Objects of the fake daemon: two containers, images, networks, a volume. Times are relative to now. */
 import type { ServerResponse } from 'node:http';
 import { type FakeDaemon, frame, refuse } from './fake-daemon.ts';
 
@@ -155,7 +155,7 @@ const state = {
   FinishedAt: '0001-01-01T00:00:00Z',
 };
 
-/** Fields in Go's order: `inspect` prints them as they come. */
+/** Fields in Go's order: `inspect` prints them unchanged. */
 const inspected = {
   Id: web,
   Created: '2026-11-23T20:31:06.5Z',
@@ -282,7 +282,7 @@ const image = {
 };
 
 export function fixtures({ answers }: FakeDaemon): void {
-  const nobody = refuse(404, 'No such container: nobody');
+  const missing = refuse(404, 'No such container: missing');
   const none = (kind: string, name: string): unknown => refuse(404, `No such ${kind}: ${name}`);
   const set = (key: string, answer: unknown): void => void answers.set(key, answer);
   set('GET /containers/json', containers);
@@ -323,16 +323,16 @@ export function fixtures({ answers }: FakeDaemon): void {
   ]);
   set('POST /exec/x1/start', null);
   set('GET /exec/x1/json', { ID: 'x1', Running: false, ExitCode: 7 });
-  for (const verb of ['json', 'logs']) set(`GET /containers/nobody/${verb}`, nobody);
-  for (const verb of ['start', 'stop', 'wait', 'exec', 'rename']) set(`POST /containers/nobody/${verb}`, nobody);
-  set('DELETE /containers/nobody', nobody);
+  for (const verb of ['json', 'logs']) set(`GET /containers/missing/${verb}`, missing);
+  for (const verb of ['start', 'stop', 'wait', 'exec', 'rename']) set(`POST /containers/missing/${verb}`, missing);
+  set('DELETE /containers/missing', missing);
   set('GET /images/json', images);
   set('GET /images/nginx/json', image);
   set('GET /images/nginx/history', history);
   set('POST /images/nginx/tag', null);
   set('DELETE /images/nginx', [{ Untagged: 'nginx:latest' }, { Deleted: nginx }]);
-  set('DELETE /images/nobody', none('image', 'nobody:latest'));
-  set('GET /images/nobody/json', none('image', 'nobody:latest'));
+  set('DELETE /images/missing', none('image', 'missing:latest'));
+  set('GET /images/missing/json', none('image', 'missing:latest'));
   const networks = [
     network('net10', 'bridge', 'd'.repeat(64)),
     network('net2', 'bridge', 'f'.repeat(64)),
@@ -342,15 +342,15 @@ export function fixtures({ answers }: FakeDaemon): void {
   ];
   set('GET /networks', networks);
   set('GET /networks/bridge', networks[2]);
-  for (const name of ['none-such', 'nobody']) {
+  for (const name of ['none-such', 'missing']) {
     set(`GET /networks/${name}`, refuse(404, `network ${name} not found`));
     set(`GET /volumes/${name}`, refuse(404, `get ${name}: no such volume`));
   }
-  // What `inspect` asks for after them.
+  // Requests of `inspect` after these.
   set('GET /info', { Swarm: { LocalNodeState: 'inactive' } });
-  set('GET /plugins/nobody/json', refuse(404, 'plugin "nobody" not found'));
+  set('GET /plugins/missing/json', refuse(404, 'plugin "missing" not found'));
   set('DELETE /networks/own', null);
-  set('DELETE /networks/nobody', refuse(404, 'network nobody not found'));
+  set('DELETE /networks/missing', refuse(404, 'network missing not found'));
   set('POST /networks/own/connect', null);
   set('POST /networks/own/disconnect', null);
   set('POST /networks/create', { Id: bridge, Warning: '' });

@@ -1,11 +1,11 @@
-/** Attached commands, pulls and archives: streams and exit codes as the docker command's, on the same fake daemon. */
+/** Attached commands, pulls and archives have the docker CLI's streams and exit codes on the same fake daemon. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { asNetyard, Both, type Result, type RunOptions, withoutDocker } from './both.ts';
+import { asNetyard, Both, type Result, type RunOptions, withoutDocker } from './docker-comparison.ts';
 import { frame, type Recorded, refuse } from './fake-daemon.ts';
 
 const id = 'a'.repeat(64);
@@ -37,7 +37,7 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     const set = (key: string, answer: unknown): void => void daemon.answers.set(key, answer);
     const answer = (_request: Recorded, response: ServerResponse): void => {
       response.writeHead(200, { 'Content-Type': 'application/json' });
-      response.flushHeaders(); // the wait stands; its end comes later
+      response.flushHeaders(); // the wait is registered; it ends later
       setTimeout(() => response.end('{"StatusCode":3}'), 50);
     };
     set('POST /containers/create', { Id: id, Warnings: [] });
@@ -77,18 +77,18 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     };
   };
 
-  test('run: output to both streams, the exit code of the process', async () => {
+  test('run prints to both streams and exits with the code of the process', async () => {
     const { stdout, stderr, status } = await compare(['run', 'img', 'cmd']);
     assert.deepEqual([stdout, stderr, status], ['out\n', 'err\n', 3]);
   });
 
-  test('run -i: what is piped in arrives, its end half-closes, output still comes', async () => {
+  test('run -i forwards piped input; its end half-closes, output continues', async () => {
     echoInput();
     const { stdout } = await compare(['run', '-i', 'img'], { stdin: 'hello' });
     assert.equal(stdout, 'got hello');
   });
 
-  test('exec -i: the same, and its exit code', async () => {
+  test('exec -i does the same and exits with the code of the process', async () => {
     echoInput();
     const { stdout, status } = await compare(['exec', '-i', 'web', 'cat'], { stdin: 'hello' });
     assert.deepEqual([stdout, status], ['got hello', 5]);
@@ -110,14 +110,14 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     assert.ok(requests.some(({ path, query }) => path === '/images/create' && query['tag'] === 'latest'));
   });
 
-  test('run tells why a pull failed', async () => {
+  test('run reports why a pull failed', async () => {
     both.daemon.answers.set('POST /containers/create', refuse(404, 'No such image: img:latest'));
     both.daemon.answers.set('POST /images/create', refuse(404, 'pull access denied for img'));
     const { status } = await compare(['run', 'img']);
     assert.equal(status, 125);
   });
 
-  test('run --pull never does not', async () => {
+  test('run --pull never does not pull', async () => {
     both.daemon.answers.set('POST /containers/create', refuse(404, 'No such image: img:latest'));
     const { requests } = await compare(['run', '--pull', 'never', 'img']);
     assert.ok(!requests.some(({ path }) => path === '/images/create'));
@@ -134,7 +134,7 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     });
   }
 
-  test('create refused by the daemon', async () => {
+  test('create reports the daemon’s error', async () => {
     both.daemon.answers.set(
       'POST /containers/create',
       refuse(409, 'Conflict. The container name "/x" is already in use'),
@@ -150,7 +150,7 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     await compare(['pull', '-q', 'img']);
   });
 
-  test('a pull that fails half-way', async () => {
+  test('a pull that fails after the first lines', async () => {
     const failed = [progress[0], { errorDetail: { message: 'unexpected EOF' }, error: 'unexpected EOF' }];
     both.daemon.answers.set('POST /images/create', jsonLines(failed));
     await compare(['pull', 'img']);
@@ -182,14 +182,14 @@ describe('attached commands, compared with docker', { skip: withoutDocker, concu
     await compare(['import', '-m', 'why', '-c', 'CMD ["x"]', '-', 'base:1'], { stdin: 'tar' });
   });
 
-  test('save and export write what comes', async () => {
+  test('save and export write the stream', async () => {
     both.daemon.answers.set('GET /images/get', 'image bytes');
     both.daemon.answers.set('GET /containers/web/export', 'file bytes');
     await compare(['save', 'img']);
     await compare(['export', 'web']);
   });
 
-  test('info and version: what the server says', async () => {
+  test('info and version print the server’s facts', async () => {
     both.daemon.answers.set('GET /info', serverInfo);
     both.daemon.answers.set('GET /version', serverVersion);
     for (const words of [['info'], ['version']]) {

@@ -1,4 +1,4 @@
-/** bin/netyard: found through links, and what it says where nothing is installed. */
+/** bin/netyard: resolves links, passes options, and reports a missing installation. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -10,7 +10,7 @@ const launcher = join(import.meta.dirname, '../../../bin/netyard');
 const version = (path: string, cwd = '/'): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(path, ['--version'], { encoding: 'utf8', cwd, env: { PATH: '/usr/bin:/bin' } });
 
-test('through links, relative ones too', (t) => {
+test('it finds the project through absolute and relative links', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-bin-'));
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'a/b'), { recursive: true });
@@ -26,13 +26,13 @@ test('through links, relative ones too', (t) => {
   }
 });
 
-test('what Node would take for an option of its own is the command’s', () => {
+test('an option that Node has too belongs to the command', () => {
   const result = spawnSync(launcher, ['run', '--env-file', '/no/such/file', 'image'], { encoding: 'utf8' });
   assert.equal(result.status, 125);
   assert.match(result.stderr, /^netyard: open \/no\/such\/file: no such file or directory/);
 });
 
-test('without Node: what is missing, and the cure', (t) => {
+test('without Node it names the missing program and how to install it', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-bin-'));
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'bin'));

@@ -1,4 +1,4 @@
-/** The `ns` verbs on a real kernel: chapter 1's steps one by one, and what each says it does. */
+/** The `ns` commands on a real kernel: the steps of chapter 1, and the equivalent commands that they print. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const launcher = join(import.meta.dirname, '../../../bin/netyard');
 const ns = (...words: string[]): string => execFileSync(launcher, ['ns', ...words], { encoding: 'utf8' });
 const sh = (line: string): string => execFileSync('sh', ['-ec', line], { encoding: 'utf8' });
 
-test('chapter 1 in small steps, each understood by ip', host, () => {
+test('the steps of chapter 1 have effects that ip shows', host, () => {
   ns('add', 'r1', 'r2');
   ns('veth', 'veth1.1', 'veth1.2');
   assert.match(sh('ip -br link show veth1.2'), /^veth1\.2@veth1\.1 +DOWN/);
@@ -32,13 +32,13 @@ test('chapter 1 in small steps, each understood by ip', host, () => {
   assert.equal(ns('ls', '-q'), '');
 });
 
-test('what --dry-run prints, a shell can do, with the same outcome', host, () => {
+test('the commands printed by --dry-run have the same effect in a shell', host, () => {
   ns('add', 'a', 'b', 'c', 'd');
   const words = ['link', 'a:eth0=10.2.0.1/24', 'b:eth0=10.2.0.2/24'];
-  const twins = ns(words[0] ?? '', '--dry-run', ...words.slice(1));
-  assert.equal(sh('ip -n a -br link'), sh('ip -n c -br link')); // nothing was done
+  const commands = ns(words[0] ?? '', '--dry-run', ...words.slice(1));
+  assert.equal(sh('ip -n a -br link'), sh('ip -n c -br link')); // nothing was changed
   ns(...words);
-  sh(twins.replaceAll('-n a', '-n c').replaceAll('-n b', '-n d').replaceAll('netns b', 'netns d'));
+  sh(commands.replaceAll('-n a', '-n c').replaceAll('-n b', '-n d').replaceAll('netns b', 'netns d'));
   const shown = (name: string): string =>
     sh(`ip -n ${name} -br address show eth0`)
       .replace(/@\S+/, '')
@@ -47,7 +47,7 @@ test('what --dry-run prints, a shell can do, with the same outcome', host, () =>
   ns('rm', 'a', 'b', 'c', 'd');
 });
 
-test('a link that is not there is told of as ip does', host, () => {
+test('a missing interface is reported with ip’s message', host, () => {
   ns('add', 'r1');
   const refused = (...words: string[]): string => {
     const { status, stderr } = spawnSync(launcher, ['ns', ...words], { encoding: 'utf8' });
@@ -66,13 +66,13 @@ test('a link that is not there is told of as ip does', host, () => {
   ns('rm', 'r1');
 });
 
-test('a link that is there is not taken over', host, () => {
+test('an existing interface is not modified', host, () => {
   ns('add', 'r1');
   sh('ip -n r1 link add eth0 type veth peer name other');
   const before = sh('ip -n r1 -o link');
   const result = spawnSync(launcher, ['ns', 'link', 'r1:eth0', ':outside'], { encoding: 'utf8' });
   assert.equal(result.status, 1);
-  assert.match(result.stderr, /link eth0 in namespace r1: File exists/);
+  assert.match(result.stderr, /interface eth0 in namespace r1: File exists/);
   assert.equal(sh('ip -n r1 -o link'), before);
   ns('rm', 'r1');
 });

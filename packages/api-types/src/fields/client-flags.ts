@@ -31,7 +31,7 @@ export const clientFlags: readonly ClientFlag[] = [
     ...boolFlag('use-api-socket', 'Bind mount Docker API socket and required auth', { dockerOnly: true }),
     remark: 'the docker command mounts the socket of its own context',
   },
-  boolFlag('dry-run', 'Print what would be done to the network, as shell commands; do nothing', {
+  boolFlag('dry-run', 'Print the network operations as shell commands, without running them', {
     on: ['run', 'network connect'],
   }),
   boolFlag('sig-proxy', 'Proxy received signals to the process', { default: 'true', on: running }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { beginText, endText } from './messages.ts';
 
-test("tcpdump's words at both ends", () => {
+test("a capture begins and ends with tcpdump's messages", () => {
   const head = { description: 'eth0 of container web (0123456789ab)', linkType: 1, snapLength: 96 };
   assert.equal(
     beginText(head),

@@ -1,7 +1,7 @@
-/** What a capture says on stderr, in tcpdump's words. Pure. */
+/** Messages of a capture on stderr, formatted like tcpdump's. Pure. */
 import type { CaptureHead, CaptureReader } from '@netyard/client';
 
-/** Names of link types as tcpdump has them; others are shown by number. */
+/** tcpdump's names of link types; other types are shown by number. */
 const linkTypes: Readonly<Record<number, string>> = {
   1: 'EN10MB (Ethernet)',
   12: 'RAW (Raw IP)',
@@ -14,7 +14,7 @@ export function beginText({ description, linkType, snapLength }: CaptureHead): s
   return `listening on ${description}, link-type ${type}, snapshot length ${snapLength} bytes`;
 }
 
-/** The counts; without the daemon's own when it did not come to say them. */
+/** The packet counts; without the daemon's counts if the connection ended before it sent them. */
 export function endText({ packets, tail }: Pick<CaptureReader, 'packets' | 'tail'>): string {
   const lines = [`${plural(packets)} captured`];
   if (tail) lines.push(`${plural(tail.received)} received by filter`, `${plural(tail.dropped)} dropped by kernel`);

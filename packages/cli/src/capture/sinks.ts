@@ -1,4 +1,4 @@
-/** Where captured packets go: a file, stdout, or tcpdump, which makes text of them. */
+/** Writes captured packets to a file, to stdout, or to tcpdump, which prints them as text. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
@@ -13,17 +13,17 @@ import type { Context } from '../program/context.ts';
 import { writeAll } from '../terminal/stream.ts';
 
 export interface PacketSink {
-  /** Resolves when there is room for more. Does nothing once the reader has gone. */
+  /** Resolves when more can be written. Does nothing once the reader has exited. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Resolves when all that was written has arrived. */
+  /** Resolves when all data is written. */
   close(): Promise<void>;
-  /** Resolves when nobody reads any longer. */
+  /** Resolves when the reader has exited. */
   gone: Promise<void>;
 }
 
 const never = new Promise<void>(() => {});
 
-/** Checks what can be checked; the returned function opens, once the capture is known to go. */
+/** Checks the destination; the returned function opens it, once the capture has started. */
 export function openSink(context: Context, path: string): () => Promise<PacketSink> {
   if (path === '') return openTcpdump(context);
   if (path !== '-') {
@@ -40,7 +40,7 @@ export function openSink(context: Context, path: string): () => Promise<PacketSi
   });
 }
 
-/** In the docker command's words for an output file. */
+/** Throws with the docker CLI's message for output files. */
 function checkFolder(file: string): void {
   const folder = dirname(file);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
@@ -67,19 +67,19 @@ function openTcpdump(context: Context): () => Promise<PacketSink> {
   const program = openHost(context.env).find('tcpdump');
   if (program === undefined)
     throw new Failure(
-      `tcpdump, which makes text of packets, is not installed here\n${install('tcpdump')}; or write a file with -w`,
+      `tcpdump, which prints the packets, is not installed\n${install('tcpdump')}; or write a file with -w`,
     );
   return async () => startTcpdump(context, program);
 }
 
-/** In a session of its own: the terminal's Ctrl-C is for us, and tcpdump has still to show what comes until the end. */
+/** In a separate session, because Ctrl-C must stop the capture, not tcpdump, which still has packets to print. */
 function startTcpdump(context: Context, program: string): PacketSink {
   const child = spawn(program, ['-nn', '-l', '-r', '-'], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   child.stdout.pipe(context.stdout, { end: false });
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (!line.startsWith('reading from file ')) context.warn(line);
   });
-  child.stdin.on('error', () => undefined); // it has ended: `gone` tells
+  child.stdin.on('error', () => undefined); // it has exited: `gone` resolves
   const ended = once(child, 'close');
   const gone = ended.then(() => undefined);
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;

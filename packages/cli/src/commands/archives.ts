@@ -1,4 +1,4 @@
-/** `load`, `import`, `save`: images as tar files. */
+/** `load`, `import` and `save`: images as tar files. */
 import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

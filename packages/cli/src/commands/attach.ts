@@ -1,4 +1,4 @@
-/** `attach` and `start -a`: this terminal on a container's own process. */
+/** `attach` and `start -a`: connects this terminal to a container's main process. */
 import type { ContainerInspect } from '@netyard/api-types';
 import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
@@ -92,7 +92,7 @@ interface FollowOptions {
   start: boolean;
 }
 
-/** Until the container ends or the detach keys are typed. Resolves with its exit code. */
+/** Runs until the container exits or the detach keys are typed. Resolves with the exit code. */
 async function follow(context: Context, { Id: id, Config }: ContainerInspect, options: FollowOptions): Promise<number> {
   const { containers } = context.client();
   checkTerminal(context, { AttachStdin: options.stdin, Tty: Config.Tty });

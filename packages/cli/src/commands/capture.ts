@@ -1,4 +1,4 @@
-/** `capture`: packets of a container, a network or an uplink, as tcpdump shows them or as a pcapng file. */
+/** `capture`: shows packets of a container, a network or an uplink with tcpdump, or writes a pcapng file. */
 import type { Duplex } from 'node:stream';
 import { CaptureReader } from '@netyard/client';
 import { beginText, endText } from '../capture/messages.ts';
@@ -14,21 +14,21 @@ export const capture: CommandSpec = {
   usage: '[OPTIONS] TARGET [FILTER...]',
   args: [1, Number.POSITIVE_INFINITY],
   flags: [
-    { name: 'count', short: 'c', type: 'int', help: 'End after this many packets', check: checkPositive },
-    { name: 'interface', short: 'i', type: 'string', help: "One of the target's links, when it has several" },
+    { name: 'count', short: 'c', type: 'int', help: 'Stop after this number of packets', check: checkPositive },
+    { name: 'interface', short: 'i', type: 'string', help: 'Interface of the target, if it has several' },
     {
       name: 'snapshot-length',
       short: 's',
       type: 'int',
-      help: 'Most bytes kept of a packet (default 262144)',
+      help: 'Maximum number of bytes to capture of a packet (default 262144)',
       check: checkPositive,
     },
-    { name: 'write', short: 'w', type: 'string', help: "Write a pcapng file instead of showing text; '-' is stdout" },
+    { name: 'write', short: 'w', type: 'string', help: "Write a pcapng file ('-' for stdout) instead of text" },
   ],
   description:
-    'TARGET is a container, a network, uplink (the way out of the host), or one of these on a peer as HOST/NAME.\n' +
-    'FILTER is an expression of pcap-filter(7); quote what the shell would take.\n' +
-    "Ends with Ctrl-C. Text is shown by this machine's tcpdump; -w needs none.",
+    'TARGET is a container, a network, uplink (the interface of the default route), or one of these on a peer:\n' +
+    'HOST/NAME. FILTER is a pcap-filter(7) expression; quote characters that are special to the shell.\n' +
+    'Press Ctrl-C to stop. Prints packets with tcpdump of this machine; use -w to write a file without it.',
   examples: [
     'netyard capture web',
     'netyard capture bridge icmp',
@@ -63,7 +63,7 @@ function numbersOf(flags: Flags): { count?: number; snapLength?: number } {
   };
 }
 
-/** Until the capture has ended by itself, was asked to, or its reader went away. */
+/** Runs until the capture ends, a signal stops it or the reader exits. */
 async function follow(context: Context, stream: Duplex, sink: PacketSink): Promise<number> {
   const reader = new CaptureReader();
   const signals = endOnSignal(stream);
@@ -99,7 +99,7 @@ async function pass(context: Context, stream: Duplex, sink: PacketSink, reader: 
   }
 }
 
-/** A connection that breaks ends the chunks; that it did not end well is told by the missing tail. */
+/** A broken connection ends the chunks; the missing tail shows that the capture is incomplete. */
 async function* chunksOf(stream: Duplex): AsyncGenerator<Uint8Array> {
   try {
     yield* stream as AsyncIterable<Uint8Array>;
@@ -108,7 +108,7 @@ async function* chunksOf(stream: Duplex): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The first asks the daemon to end, so that the counts still come; the second waits for nothing. */
+/** The first signal asks the daemon to stop, so that the counts still arrive; the second ends the command at once. */
 function endOnSignal(stream: Duplex): { stop: () => void; times: () => number } {
   let times = 0;
   const onSignal = (): void => {

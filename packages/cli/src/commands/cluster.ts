@@ -1,4 +1,4 @@
-/** `cluster ls`, `leave`, `release`: the hosts of the cluster that the daemon's host is a member of. */
+/** `cluster ls`, `leave` and `release`: the cluster of which the daemon's host is a member. */
 import type { ClusterHostInfo, ClusterInfo } from '@netyard/api-types';
 import { goTime, naturalCompare } from '../format/human.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
@@ -37,21 +37,21 @@ function hostRow(host: ClusterHostInfo): Row {
 }
 
 function stateOf({ Present, Self, Path, Problems }: ClusterHostInfo): string {
-  if (!Present) return 'gone, subnet kept';
-  if (Problems.length > 0) return 'trouble';
+  if (!Present) return 'gone, subnet reserved';
+  if (Problems.length > 0) return 'problem';
   return Self || Path ? 'ready' : 'waiting';
 }
 
-/** What the table cannot say; the first line for people, the others for trouble. */
+/** Lines beside the table: the first about the cluster, the others about problems. */
 function remarks(info: ClusterInfo): string[] {
   const { Name, Pool, State, Reason, Problem, Endpoints, Skipped } = info;
   const etcd = {
-    connected: `etcd at ${Endpoints.join(', ')} is there`,
-    unreachable: `etcd at ${Endpoints.join(', ')} is away (${Reason}): this is what was known last`,
-    left: 'this host has left; it joins again when the daemon starts with --cluster',
+    connected: `etcd at ${Endpoints.join(', ')} is reachable`,
+    unreachable: `etcd at ${Endpoints.join(', ')} is unreachable (${Reason}): showing the last known state`,
+    left: 'this host has left; it rejoins when the daemon starts with --cluster',
   };
   return [
-    `cluster ${Name}, ${Pool.Subnet} in pieces of /${Pool.SubnetSize}: ${etcd[State]}`,
+    `cluster ${Name}, ${Pool.Subnet} with subnets of /${Pool.SubnetSize}: ${etcd[State]}`,
     ...(Problem === '' ? [] : [Problem]),
     ...Skipped.map(({ Key, Problem: what }) => `skipped ${Key}: ${what}`),
   ];
@@ -62,8 +62,8 @@ export const clusterLs: CommandSpec = {
   args: [0, 0],
   flags: [formatFlag, { name: 'quiet', short: 'q', type: 'bool', help: 'Only display names' }],
   description:
-    'Lists the members, and hosts that are gone but whose subnet is kept for them. The line about the cluster itself\n' +
-    'goes to standard error.',
+    'Lists the members, and former members whose subnet is still reserved. Prints a line about the cluster to\n' +
+    'standard error.',
   examples: [
     'netyard cluster ls',
     'netyard cluster ls --format json',
@@ -75,9 +75,9 @@ export const clusterLs: CommandSpec = {
     hosts.sort((a, b) => naturalCompare(a.Name, b.Name));
     const choice = { format: flags.text('format'), quiet: flags.bool('quiet') };
     context.write(renderListing(listing, hosts.map(hostRow), choice));
-    const [about = '', ...trouble] = remarks(info);
+    const [about = '', ...problems] = remarks(info);
     const isTable = choice.format === '' && !choice.quiet;
-    for (const line of isTable || info.State !== 'connected' ? [about, ...trouble] : trouble) context.warn(line);
+    for (const line of isTable || info.State !== 'connected' ? [about, ...problems] : problems) context.warn(line);
     return 0;
   },
 };
@@ -87,9 +87,9 @@ export const clusterLeave: CommandSpec = {
   args: [0, 0],
   flags: [],
   description:
-    'Takes this host out: its subnet is free for others, and they drop their routes to it. Its containers go on with\n' +
-    'the addresses that they have, reached from this host alone. Take --cluster out of the daemon’s configuration,\n' +
-    'or it joins again, with a subnet that may be another one, when it starts next.',
+    'Removes this host from the cluster: its subnet becomes free for other hosts, and they delete their routes to it.\n' +
+    'Its containers keep their addresses, reachable from this host only. Remove --cluster from the daemon’s\n' +
+    'configuration; otherwise it rejoins at the next start, possibly with another subnet.',
   examples: ['netyard cluster leave'],
   complete: 'none',
   run: async (context) => {
@@ -106,8 +106,8 @@ export const clusterRelease: CommandSpec = {
   args: [1, Number.POSITIVE_INFINITY],
   flags: [],
   description:
-    'Gives the subnet of a host back that is gone for good, before its reservation ends (--cluster-reservation).\n' +
-    'Be sure that it is gone: one that is only cut off still has containers with these addresses.',
+    'Releases the subnet of a host that is permanently gone before its reservation expires (--cluster-reservation).\n' +
+    'Make sure that the host is down: if it is only disconnected, its containers still use these addresses.',
   examples: ['netyard cluster release server3'],
   complete: 'cluster-hosts',
   run: async (context, { args }) => {

@@ -1,4 +1,4 @@
-/** `cp`: files between a container and this machine, or a tar stream by `-`. */
+/** `cp`: copies files between a container and this machine, or as a tar stream (`-`). */
 import { statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
@@ -59,11 +59,11 @@ export const cp: CommandSpec = {
   },
 };
 
-/** The top bit of Go's os.FileMode says folder, the fifth says symbolic link. */
+/** Bits of Go's os.FileMode: ModeDir and ModeSymlink. */
 const isDirectory = ({ mode }: ContainerPathStat): boolean => (mode & 0x80000000) !== 0;
 const isLink = ({ mode }: ContainerPathStat): boolean => (mode & 0x08000000) !== 0;
 
-/** Counts what passes. */
+/** Counts bytes. */
 function meter(): { stream: Transform; bytes: () => number } {
   let sum = 0;
   const stream = new Transform({
@@ -101,11 +101,11 @@ async function copyOut(context: Context, options: CopyOptions): Promise<void> {
   const counted = meter();
   const { base } = splitPath(source);
   const leftOut = await unpack(stream.pipe(counted.stream), folder, (member) => rebase(member, base, name));
-  for (const member of leftOut) context.warn(`WARNING: left out ${JSON.stringify(member)}: a device of the container`);
+  for (const member of leftOut) context.warn(`WARNING: skipped ${JSON.stringify(member)}: device file`);
   report(context, options, counted.bytes(), path.replace(/(.)\/$/, '$1'));
 }
 
-/** Where a link in the container points; the path itself when it is none. */
+/** Target of a symbolic link in the container; the path itself if it is no link. */
 async function linkTarget(context: Context, container: string, path: string): Promise<string> {
   const stat = await context.client().containers.statPath(container, path);
   if (!isLink(stat)) return path;
@@ -131,7 +131,7 @@ async function copyIn(context: Context, options: CopyOptions): Promise<void> {
   if (!found) throw new NetyardError('not-found', `lstat ${path}: no such file or directory`);
   if (!found.isDirectory() && assertsDirectory(options.source)) throw new Failure('not a directory');
   const { folder, name } = planTarget({ isDirectory: found.isDirectory() }, target);
-  // `folder/.` is its content; a bare name that is a folder keeps its name.
+  // `folder/.` copies the content; a bare folder keeps its name.
   const isContent = /(^|\/)\.$/.test(options.source);
   const first = name ?? (isContent ? '.' : splitPath(path).base);
   const archive = packPath(path, first, options.followLink);
@@ -142,7 +142,7 @@ async function copyIn(context: Context, options: CopyOptions): Promise<void> {
   report(context, options, counted.bytes(), `${options.container}:${options.target}`);
 }
 
-/** What stands at the destination inside the container; a link is followed. */
+/** Looks up the destination in the container; follows a symbolic link. */
 async function containerTarget(context: Context, { container, target }: CopyOptions): Promise<Target> {
   const path = target.startsWith('/') ? target : `/${target}`;
   try {
@@ -155,7 +155,7 @@ async function containerTarget(context: Context, { container, target }: CopyOpti
     return { path: real, exists: true, isDirectory: isDirectory(stat) };
   } catch (error) {
     if (!isNetyardError(error, 'not-found')) throw error;
-    // A missing container is told by the request that follows; a missing file is what we make.
+    // The next request reports a missing container; a missing file is created.
     return { path, exists: false, isDirectory: false };
   }
 }

@@ -1,4 +1,4 @@
-/** `create`, and what `run` shares with it: the request, the missing image, the id file. */
+/** `create`, and its parts used by `run`: the request, pulling a missing image, the container ID file. */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { ContainerCreateRequest } from '@netyard/api-types';
 import { DaemonError } from '@netyard/client';
@@ -26,7 +26,7 @@ export const create: CommandSpec = {
   },
 };
 
-/** A mistake on the command line: docker's frame around it, exit code 125. */
+/** Formats a command-line error like docker, with exit code 125. */
 export function withHelp(error: unknown, verb: string, exitCode = 125): Failure {
   const text = `netyard: ${describeError(error)}\n\nRun 'netyard ${verb} --help' for more information`;
   return new Failure(text, exitCode);
@@ -43,7 +43,7 @@ export function requestFrom(context: Context, input: CommandInput, verb: string)
   }
 }
 
-/** Errors in Go's words: `open X: no such file or directory`. */
+/** Throws Go's message: `open X: no such file or directory`. */
 function readFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -52,7 +52,7 @@ function readFile(path: string): string {
   }
 }
 
-/** Creates, pulls the image first when it has to, and gives the id. `messages`: where the pull is shown. */
+/** Creates the container, pulls the image first if needed, and returns the id. Pull progress goes to `messages`. */
 export async function createContainer(
   context: Context,
   { flags }: CommandInput,
@@ -91,7 +91,7 @@ export async function createContainer(
   }
 }
 
-/** A name that can be none is not asked of the daemon. */
+/** Rejects an invalid image reference before any request. */
 function checkImage(image: string, verb: string): void {
   if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) return;
   try {
@@ -116,7 +116,7 @@ function removeIfEmpty(path: string): void {
   if (existsSync(path) && statSync(path).size === 0) rmSync(path);
 }
 
-/** Not every 404: the container of `--volumes-from` or a network may be missing as well. */
+/** Other 404 errors: the container of `--volumes-from` or a network is missing. */
 function isImageMissing(error: unknown): boolean {
   return error instanceof DaemonError && error.status === 404 && /^No such image|no such image/i.test(error.message);
 }

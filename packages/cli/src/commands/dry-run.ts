@@ -1,4 +1,4 @@
-/** `--dry-run`: what would be done, as the shell commands that would do it. */
+/** `--dry-run`: prints the equivalent commands of the operations without running them. */
 import type { DryRunResponse } from '@netyard/api-types';
 import type { Context } from '../program/context.ts';
 import { attemptEach } from './for-each.ts';
@@ -6,11 +6,11 @@ import { attemptEach } from './for-each.ts';
 export const dryRunFlag = {
   name: 'dry-run',
   type: 'bool',
-  help: 'Print what would be done to the network, as shell commands; do nothing',
+  help: 'Print the network operations as shell commands, without running them',
 } as const;
 
 export function printDryRun(context: Context, plan: DryRunResponse): void {
-  if (plan.Operations.length === 0) context.print('# nothing to do');
+  if (plan.Operations.length === 0) context.print('# no changes');
   for (const { action, description, shell } of plan.Operations) {
     context.print(`# ${action} ${description}`);
     if (shell !== '') context.print(shell);

@@ -1,4 +1,4 @@
-/** `events`: what happens, as it happens. */
+/** `events`: streams events of the daemon. */
 import type { ExactEvent } from '@netyard/client';
 import { isNetyardError } from '@netyard/core';
 import { filterFlag, parseFilters } from '../options/filters.ts';
@@ -60,10 +60,10 @@ function localTime(nanoseconds: bigint): string {
   return `${local}.${(nanoseconds % 1_000_000_000n).toString().padStart(9, '0')}${zone}`;
 }
 
-/** Node has it, TypeScript's library does not yet: a number of any length in JSON. */
+/** Missing in TypeScript's library: Node's JSON.rawJSON, for numbers of any length. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
-/** Fields by Go's names; `json` gives them as the API sends them. */
+/** Fields by Go's names; `json` returns the API's JSON. */
 function templateOf(format: string): (event: ExactEvent) => string {
   const render = compileTemplate(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
   return ({ event, nanoseconds }) => {

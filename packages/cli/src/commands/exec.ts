@@ -1,4 +1,4 @@
-/** `exec`: a further process in a running container. */
+/** `exec`: runs a further process in a running container. */
 import { readFileSync } from 'node:fs';
 import { type ExecCreateRequest, execCreate } from '@netyard/api-types';
 import { Failure } from '../failure.ts';
@@ -25,7 +25,7 @@ export const exec: CommandSpec = {
     const [ref = ''] = input.args;
     const { containers } = context.client();
     const request = execRequest(context, input);
-    // Asked first, so that a missing container is told as docker tells it.
+    // Inspected first, so that a missing container gets docker's message.
     await containers.inspect(ref);
     if (!input.flags.bool('detach') && request.AttachStdin && request.Tty && !context.stdin.isTTY) {
       throw new Failure('the input device is not a TTY');

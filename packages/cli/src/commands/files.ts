@@ -1,4 +1,4 @@
-/** `diff` and `export`: a container's own files. */
+/** `diff` and `export`: changed files of a container, and its file system as a tar. */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../failure.ts';

@@ -1,9 +1,9 @@
-/** The same verb on several objects, one after the other: the order of the answers is the order of the arguments. */
+/** Applies an operation to several objects, one after the other, in the order of the arguments. */
 
 import { throwAll } from '../failure.ts';
 import type { Context } from '../program/context.ts';
 
-/** Each success prints its name, each failure its error, at the end exit code 1. */
+/** Prints the name for each success and the error for each failure; the exit code is 1 after failures. */
 export function forEach(
   context: Context,
   refs: readonly string[],
@@ -15,7 +15,7 @@ export function forEach(
   });
 }
 
-/** The same for work that prints by itself. */
+/** The same for operations that print their own output. */
 export async function attemptEach(refs: readonly string[], work: (ref: string) => Promise<void>): Promise<number> {
   const errors: unknown[] = [];
   for (const ref of refs) {

@@ -1,4 +1,4 @@
-/** `images`, `history`, `rmi`, `tag`: what images there are, and their names. */
+/** `images`, `history`, `rmi` and `tag`. */
 
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { describeError, throwAll } from '../failure.ts';
@@ -99,8 +99,8 @@ function targetReference(text: string): ImageReference {
   try {
     return parseReference(text);
   } catch (cause) {
-    const words = `Error parsing reference: ${JSON.stringify(text)} is not a valid repository/tag: ${messageOf(cause)}`;
-    throw new NetyardError('invalid', words, { cause });
+    const message = `Error parsing reference: ${JSON.stringify(text)} is not a valid repository/tag: ${messageOf(cause)}`;
+    throw new NetyardError('invalid', message, { cause });
   }
 }
 
@@ -111,8 +111,8 @@ export const tag: CommandSpec = {
   examples: ['netyard tag nginx-web01 registry:5000/web:1'],
   complete: 'images',
   run: async (context, { args: [source = '', target = ''] }) => {
-    const { name, tag: wanted } = targetReference(target);
-    await context.client().images.tag(source, name, wanted ?? 'latest');
+    const { name, tag: newTag } = targetReference(target);
+    await context.client().images.tag(source, name, newTag ?? 'latest');
     return 0;
   },
 };

@@ -1,4 +1,4 @@
-/** `info`: what the daemon is, has and lacks. */
+/** `info`: prints facts about the client and the daemon. */
 import type { InfoResponse } from '@netyard/api-types';
 import { describeError, Failure } from '../failure.ts';
 import { binarySize } from '../format/human.ts';
@@ -40,7 +40,7 @@ export const info: CommandSpec = {
   },
 };
 
-/** The server's part. A field that is empty has no line, as in docker. Pure. */
+/** The server's part. As in docker, empty fields have no line. Pure. */
 export function infoLines(server: InfoResponse): string[] {
   return [
     ` Containers: ${server.Containers}`,

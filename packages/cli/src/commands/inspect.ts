@@ -1,4 +1,4 @@
-/** `inspect`: one object's JSON, or a template over it. Also the `… inspect` of each noun. */
+/** `inspect` and `container inspect`, `image inspect` …: prints objects as JSON or with a template. */
 import type { NetyardClient } from '@netyard/client';
 import { isNetyardError } from '@netyard/core';
 import { describeError, Failure } from '../failure.ts';
@@ -50,7 +50,7 @@ export const inspect: CommandSpec = {
   },
 };
 
-/** docker's other kinds belong to Swarm. */
+/** docker's message; the other kinds belong to Swarm. */
 const kindsText =
   'must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"';
 
@@ -113,7 +113,7 @@ async function findObject(client: NetyardClient, ref: string, kinds: Kind[], siz
   throw new Failure(`Error: No such object: ${ref}`);
 }
 
-/** Four spaces, as the docker command indents. */
+/** Four spaces, like the docker CLI. */
 const indent = (found: unknown[]): string => JSON.stringify(found, null, 4);
 
 function compile(format: string): Template {
@@ -125,7 +125,7 @@ function compile(format: string): Template {
   }
 }
 
-/** Fields that the API leaves out when they are empty: nil rather than a mistake in the template. */
+/** Fields that the API omits if empty: nil instead of a template error. */
 const optional: readonly string[] = [
   'Health',
   'Healthcheck',
@@ -157,7 +157,7 @@ function renderOne(context: Context, render: Template, object: unknown): string 
   }
 }
 
-/** docker's own structures name it ID, the JSON names it Id: a template may use either. */
+/** docker's Go structures use ID, the JSON uses Id: templates may use both. */
 function withGoNames(object: unknown): unknown {
   if (typeof object !== 'object' || object === null || !('Id' in object)) return object;
   return Object.defineProperty({ ...object }, 'ID', { value: object.Id, enumerable: false });

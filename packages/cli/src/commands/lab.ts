@@ -1,4 +1,4 @@
-/** `lab`: virtual hosts. The words belong to the lab box; here they are only handed over. */
+/** `lab`: virtual hosts. Passes its arguments to the package `lab`, which parses them. */
 import { CommanderError } from 'commander';
 import { Failure } from '../failure.ts';
 

@@ -1,4 +1,4 @@
-/** Verbs that change a container's state and print its name. */
+/** `stop`, `restart`, `kill`, `pause`, `rename`, `rm`, `wait` …: commands that change containers. */
 import { isNetyardError } from '@netyard/core';
 import { describeError, Failure } from '../failure.ts';
 import type { FlagSpec } from '../program/flags.ts';
@@ -115,14 +115,14 @@ export const rm: CommandSpec = {
         await containers.remove(nameOf(ref), call);
       } catch (error) {
         if (!call.force || !isNetyardError(error, 'not-found')) throw error;
-        return context.warn(describeError(error)); // -f makes sure that it is gone: it is
+        return context.warn(describeError(error)); // with -f a missing container is no error
       }
       context.print(ref);
     });
   },
 };
 
-/** Prints exit codes, one a line. */
+/** Prints exit codes, one per line. */
 export const wait: CommandSpec = {
   usage: 'CONTAINER [CONTAINER...]',
   ...many,

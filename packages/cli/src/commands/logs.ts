@@ -1,4 +1,4 @@
-/** `logs`: what a container wrote. */
+/** `logs`: prints the output of a container. */
 import { demultiplex, rawOutput } from '@netyard/client';
 import { messageOf } from '@netyard/core';
 import { Failure } from '../failure.ts';

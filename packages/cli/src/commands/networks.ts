@@ -55,7 +55,7 @@ function networkRow(network: Network, truncate: boolean): Row {
   };
 }
 
-/** Go keeps the fraction of a second. */
+/** Go prints the fraction of the second. */
 function createdText(created: string): string {
   const fraction = (/\.(\d+)/.exec(created)?.[1] ?? '').replace(/0+$/, '');
   const text = goTime(new Date(created));
@@ -114,7 +114,7 @@ function createBody(name: string, flags: Flags): NetworkCreateRequest {
   return body as NetworkCreateRequest;
 }
 
-/** Each range, gateway and auxiliary address goes to the subnet that holds it. */
+/** Assigns each range, gateway and auxiliary address to the subnet that contains it. */
 function ipamPools(flags: Flags): IPAMPoolConfig[] {
   const subnets = flags.list('subnet');
   const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
@@ -175,7 +175,7 @@ export const networkConnect: CommandSpec = {
   },
 };
 
-/** Aliases are the daemon's to refuse here: the command does not know what kind of network it is. */
+/** The daemon rejects invalid aliases: the client does not know the kind of the network. */
 function endpointFrom(flags: Flags): EndpointSettings {
   return endpointOf({
     target: 'any',
@@ -194,7 +194,7 @@ export const networkDisconnect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
   args: [2, 2],
   flags: [
-    { name: 'dry-run', type: 'bool', help: 'Print what would be done, as shell commands; do nothing' },
+    { name: 'dry-run', type: 'bool', help: 'Print the network operations as shell commands, without running them' },
     { name: 'force', short: 'f', type: 'bool', help: 'Force the container to disconnect from a network' },
   ],
   examples: ['netyard network disconnect bridge web', 'netyard network disconnect --dry-run bridge web'],

@@ -1,4 +1,4 @@
-/** `peer add`, `ls`, `rm`: other hosts whose containers reach ours. */
+/** `peer add`, `ls` and `rm`: remote hosts whose containers and ours reach each other. */
 import { resolve } from 'node:path';
 import type { Peer, PeerAddRequest } from '@netyard/api-types';
 import { parseIp, parsePrefix } from '@netyard/core';
@@ -49,15 +49,15 @@ function peerRow(peer: Peer, now: number): Row {
 const dryRunFlag = {
   name: 'dry-run',
   type: 'bool',
-  help: 'Print what would be done, as shell commands; do nothing',
+  help: 'Print the network operations as shell commands, without running them',
 } as const;
 
-/** Files by their absolute names: the daemon has another working directory. */
+/** Uses absolute paths, because the daemon has another working directory. */
 function apiOf(flags: Flags, cwd: string): Pick<PeerAddRequest, 'Api'> {
   const given = ['api', 'api-ca', 'api-cert', 'api-key'].filter((flag) => flags.has(flag));
   if (given.length === 0) return {};
   if (given.length < 4)
-    throw new Failure("a peer's API needs all of --api, --api-ca, --api-cert and --api-key: it is spoken to over TLS");
+    throw new Failure("a peer's API needs all of --api, --api-ca, --api-cert and --api-key: it uses TLS");
   const file = (flag: string): string => resolve(cwd, flags.text(flag));
   return {
     Api: { Url: flags.text('api'), Ca: file('api-ca'), Certificate: file('api-cert'), Key: file('api-key') },
@@ -75,36 +75,40 @@ export const peerAdd: CommandSpec = {
     {
       name: 'address',
       type: 'string',
-      help: "The other host's address (e.g., 172.16.2.102)",
+      help: 'Address of the peer (e.g., 172.16.2.102)',
       check: parseIp,
     },
     {
       name: 'api',
       type: 'string',
-      help: "Its daemon's API, for links to HOST/NAME and captures (e.g., https://172.16.2.102:2376)",
+      help: "API of the peer's daemon, for links to HOST/NAME and captures (e.g., https://172.16.2.102:2376)",
     },
-    { name: 'api-ca', type: 'string', help: "File on this host: the authority of the other daemon's certificate" },
-    { name: 'api-cert', type: 'string', help: 'File on this host: the certificate to show there' },
-    { name: 'api-key', type: 'string', help: "File on this host: that certificate's key, readable by root only" },
+    { name: 'api-ca', type: 'string', help: "File on this host with the CA certificate of the peer's daemon" },
+    { name: 'api-cert', type: 'string', help: 'File on this host with the client certificate for the API' },
+    {
+      name: 'api-key',
+      type: 'string',
+      help: 'File on this host with the key of the client certificate, readable by root only',
+    },
     dryRunFlag,
     {
       name: 'subnet',
       type: 'strings',
-      help: "Subnet of the other host's containers (e.g., 192.168.12.0/24)",
+      help: "Subnet of the peer's containers (e.g., 192.168.12.0/24)",
       check: (text) => text.split(',').map(parsePrefix),
     },
     {
       name: 'via',
       type: 'string',
-      help: 'Way to it: route (on a shared link), vxlan (a tunnel), or auto (whichever is possible)',
+      help: 'Path to the peer: route (on a shared layer 2 network), vxlan (a tunnel) or auto (route if possible)',
       default: 'auto',
       check: checkVia,
       complete: ['auto', 'route', 'vxlan'],
     },
   ],
   description:
-    'Lets the containers of another host reach those of this one, and the other way round, with their own addresses.\n' +
-    'Do the same on the other host. Each host needs a --bip of its own.',
+    'Routes between the containers of this host and those of a remote host, without NAT. Run the same command on the\n' +
+    'remote host. Each host needs a different --bip.',
   examples: [
     'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24',
     'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24 --dry-run',

@@ -1,4 +1,4 @@
-/** `port`: where a container's ports are published. */
+/** `port`: prints the port mappings of a container. */
 
 import { Failure } from '../failure.ts';
 import { joinHostPort } from '../format/containers.ts';
@@ -12,24 +12,24 @@ export const port: CommandSpec = {
   flags: [],
   examples: ['netyard port web', 'netyard port web 80/tcp'],
   complete: 'containers',
-  run: async (context, { args: [ref = '', wanted] }) => {
+  run: async (context, { args: [ref = '', requested] }) => {
     const container = await context.client().containers.inspect(ref);
     const ports = container.NetworkSettings.Ports ?? {};
-    if (wanted === undefined) {
+    if (requested === undefined) {
       const lines = Object.entries(ports).flatMap(([key, bindings]) =>
         (bindings ?? []).map(({ HostIp, HostPort }) => `${key} -> ${joinHostPort(HostIp, HostPort)}`),
       );
       for (const line of lines.sort(naturalCompare)) context.print(line);
       return 0;
     }
-    const { port: number, protocol } = splitProtocol(wanted);
+    const { port: number, protocol } = splitProtocol(requested);
     if (!/^\d+$/.test(number) || Number(number) > 65535) {
       throw new Failure(
         `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
       );
     }
     const bindings = ports[`${number}/${protocol.toLowerCase()}`];
-    if (!bindings) throw new Failure(`Error: No public port '${wanted}' published for ${ref}`);
+    if (!bindings) throw new Failure(`Error: No public port '${requested}' published for ${ref}`);
     const lines = bindings.map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
     for (const line of lines.sort(naturalCompare)) context.print(line);
     return 0;

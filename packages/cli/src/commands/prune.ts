@@ -12,11 +12,11 @@ import type { CommandSpec } from '../program/spec.ts';
 
 interface Pruned {
   text: string;
-  /** Absent for what takes no space. */
+  /** Absent for objects without disk usage. */
   reclaimed?: number;
 }
 
-/** Here -f is --force. */
+/** Without a short form, because -f is --force here. */
 const filter: FlagSpec = {
   name: 'filter',
   type: 'filter',
@@ -24,7 +24,7 @@ const filter: FlagSpec = {
   check: parseFilter,
 };
 
-/** Asks until y or n; docker's answer to anything but y is no. */
+/** Asks for confirmation; as in docker, anything but y means no. */
 async function confirm(context: Context, flags: Flags, warning: string): Promise<void> {
   if (flags.bool('force')) return;
   const lines = createInterface({ input: context.stdin, output: context.stdout });
@@ -64,12 +64,12 @@ async function pruneNetworks(context: Context, filters: Filters): Promise<Pruned
   return { text: deletedText('Deleted Networks', answer.NetworksDeleted) };
 }
 
-/** What one prune command is, besides asking first and telling at the end. */
+/** The parts that differ between prune commands. */
 interface Pruning {
-  /** Besides --filter and --force. */
+  /** In addition to --filter and --force. */
   flags: readonly FlagSpec[];
   examples: readonly string[];
-  /** What follows "This will remove", in docker's words. */
+  /** docker's text after "This will remove". */
   warning(flags: Flags): string;
   prune(context: Context, filters: Filters, flags: Flags): Promise<Pruned[]>;
 }

@@ -1,4 +1,4 @@
-/** `ps`: the containers, one a line. */
+/** `ps`: lists containers. */
 import { containerListing, containerRow } from '../format/containers.ts';
 import { renderListing } from '../format/listing.ts';
 import { filterFlag, parseFilters } from '../options/filters.ts';

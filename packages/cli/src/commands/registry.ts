@@ -1,4 +1,4 @@
-/** `pull`, `push`, `login`, `logout`: images and registries. */
+/** `pull`, `push`, `login` and `logout`. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { AuthConfig } from '@netyard/api-types';
@@ -111,7 +111,7 @@ async function passwordOf(context: Context, given: string, fromStdin: boolean): 
     .replace(/\r?\n$/, '');
 }
 
-/** `echo` false: what is typed stays unseen. */
+/** `echo` false: typed characters are not shown. */
 async function ask(context: Context, question: string, echo: boolean): Promise<string> {
   if (!context.stdin.isTTY) throw new Failure('Error: Cannot perform an interactive login from a non TTY device');
   context.write(question);

@@ -1,4 +1,4 @@
-/** `run`: create, attach, start, and stay until the end. */
+/** `run`: creates, attaches to and starts a container, and waits for its exit. */
 import type { ContainerCreateRequest } from '@netyard/api-types';
 import { messageOf } from '@netyard/core';
 import { Failure } from '../failure.ts';
@@ -58,7 +58,7 @@ async function dryRun(context: Context, id: string): Promise<number> {
   return 0;
 }
 
-/** The id is printed when the start fails as well: the container is there. */
+/** Prints the id even if the start fails, because the container exists. */
 async function startDetached(context: Context, id: string): Promise<number> {
   try {
     await context.client().containers.start(id);
@@ -70,7 +70,7 @@ async function startDetached(context: Context, id: string): Promise<number> {
   return 0;
 }
 
-/** 127: not found; 126: cannot be run; else 125. */
+/** Exit code 127: command not found; 126: command cannot be executed; otherwise 125. */
 export function startFailure(error: unknown, verb: string): Failure {
   const text = messageOf(error);
   if (/executable file not found|no such file or directory/.test(text)) return withHelp(error, verb, 127);

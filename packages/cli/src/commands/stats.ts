@@ -1,4 +1,4 @@
-/** `stats`: what containers use, live or once. */
+/** `stats`: shows resource usage of containers, live or once. */
 import type { ContainerStats } from '@netyard/api-types';
 import { renderListing } from '../format/listing.ts';
 import { statsListing, statsRow } from '../format/stats.ts';
@@ -62,7 +62,7 @@ async function readOnce(context: Context, one: Watched): Promise<void> {
   }
 }
 
-/** Redraws twice a second until interrupted; without names, containers come and go. */
+/** Redraws twice a second until interrupted. Without arguments, follows starting and stopping containers. */
 async function watch(
   context: Context,
   watched: Watched[],
@@ -104,7 +104,7 @@ async function watch(
   return end;
 }
 
-/** A container that ends ends its stream: that is no error here. */
+/** A stream ends when its container exits; that is no error. */
 async function followOne(context: Context, one: Watched, signal: AbortSignal): Promise<void> {
   try {
     for await (const reading of context.client().containers.stats(one.id, { stream: true, signal }))

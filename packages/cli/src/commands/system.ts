@@ -1,4 +1,4 @@
-/** `system df`, `system cleanup`, `explain`: the daemon's bookkeeping, and how a network is built. */
+/** `system df`, `system cleanup`, `system recover` and `explain`. */
 import { containerListing, containerRow } from '../format/containers.ts';
 import { diskUsageListing, diskUsageRows } from '../format/disk-usage.ts';
 import { imageListing, imageUsageRow } from '../format/images.ts';
@@ -50,7 +50,7 @@ export const df: CommandSpec = {
         renderListing(volumeUsageListing, (usage.Volumes ?? []).map(volumeRow), { format: '' }),
       ],
     ];
-    // There is no build cache: docker's empty table of it is kept for those who read this output by program.
+    // There is no build cache; prints docker's empty table for programs that parse the output.
     tables.push([
       'Build cache usage: 0B',
       'CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n',
@@ -64,22 +64,23 @@ export const cleanup: CommandSpec = {
   usage: '[OPTIONS]',
   args: [0, 0],
   flags: [
-    { name: 'dry-run', type: 'bool', help: 'Only say what would be removed' },
+    { name: 'dry-run', type: 'bool', help: 'Print what would be removed, without removing it' },
     {
       name: 'unknown-data',
       type: 'bool',
-      help: 'Also remove the data of containers and images that have no record any more',
+      help: 'Also remove data of containers and images that have no record',
     },
   ],
   description:
-    'Removes what Netyard made and no container needs: links, rules, mounts, namespaces, files. Data without a record is listed and stays, unless --unknown-data is given.',
+    'Removes leftovers of Netyard that no container uses: interfaces, rules, mounts, namespaces, files. Lists data\n' +
+    'without a record; use --unknown-data to remove it too.',
   examples: ['netyard system cleanup --dry-run', 'netyard system cleanup --unknown-data --dry-run'],
   run: async (context, { flags }) => {
     const { Removed } = await context.client().system.cleanup({
       dryRun: flags.bool('dry-run'),
       unknownData: flags.bool('unknown-data'),
     });
-    if (Removed.length === 0) context.print('Nothing to clean up: all that Netyard made is in use.');
+    if (Removed.length === 0) context.print('Nothing to clean up: everything that Netyard created is in use.');
     for (const line of Removed) context.print(line);
     return 0;
   },
@@ -89,12 +90,13 @@ export const recover: CommandSpec = {
   usage: '[OPTIONS]',
   args: [0, 0],
   flags: [
-    { name: 'data-root', type: 'string', help: "The daemon's data root (default: its configuration file's)" },
+    { name: 'data-root', type: 'string', help: "The daemon's data root (default: from its configuration file)" },
     { name: 'config-file', type: 'string', help: "The daemon's configuration file" },
-    { name: 'dry-run', type: 'bool', help: 'Only say what would be rebuilt' },
+    { name: 'dry-run', type: 'bool', help: 'Print what would be rebuilt, without changing anything' },
   ],
   description:
-    'Rebuilds the database of a daemon that refuses to start, from its backup copy and the record files beside it. Stop the daemon first. Deletes nothing: the file that was there is set aside.',
+    'Rebuilds the database of a daemon that does not start, from its backup and the record files. Stop the daemon\n' +
+    'first. Deletes nothing: the old database is renamed.',
   examples: ['netyard system recover --dry-run', 'netyard system recover --data-root /var/lib/netyard'],
   run: async (context, { flags }) => {
     const { recoverDataRoot } = await import('@netyard/daemon');
@@ -111,9 +113,10 @@ export const recover: CommandSpec = {
 export const explain: CommandSpec = {
   usage: '[OPTIONS] CONTAINER|NETWORK|PEER',
   args: [1, 1],
-  flags: [{ name: 'json', type: 'bool', help: 'The kernel objects as JSON, each with its command' }],
+  flags: [{ name: 'json', type: 'bool', help: 'Print the kernel objects as JSON, each with its equivalent commands' }],
   description:
-    'Prints the shell script that, run on an empty host, builds the same. That of a peer depends on the network bridge.',
+    'Prints a shell script that creates the same network objects on an empty host. The script of a peer requires the\n' +
+    'network bridge.',
   examples: ['netyard explain nginx-3', 'netyard explain bridge | less', 'netyard explain nginx-3 | sudo sh'],
   complete: 'containers',
   run: async (context, { args: [ref = ''], flags }) => {

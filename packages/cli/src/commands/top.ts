@@ -1,4 +1,4 @@
-/** `top`: the processes of a container. */
+/** `top`: lists the processes of a container. */
 import { alignTabs } from '../format/table.ts';
 import type { CommandSpec } from '../program/spec.ts';
 

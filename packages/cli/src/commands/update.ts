@@ -1,4 +1,4 @@
-/** `update`: other limits, or another restart policy, for containers that exist. */
+/** `update`: changes limits and restart policy of containers. */
 import { type ContainerUpdateRequest, containerUpdate } from '@netyard/api-types';
 import { Failure } from '../failure.ts';
 import { commandFlags } from '../options/command-flags.ts';

@@ -1,4 +1,4 @@
-/** `version`: of this command and of the daemon. */
+/** `version`: prints the versions of the client and the daemon. */
 import type { VersionResponse } from '@netyard/api-types';
 import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
@@ -39,12 +39,12 @@ export const version: CommandSpec = {
   },
 };
 
-/** Docker's templates call it APIVersion, its JSON ApiVersion. */
+/** Docker's templates use APIVersion, its JSON ApiVersion. */
 function withGoName<T extends { ApiVersion: string }>(version: T): T {
   return Object.defineProperty({ ...version }, 'APIVersion', { value: version.ApiVersion, enumerable: false });
 }
 
-/** The client's own lines are shown even when no daemon answers. */
+/** Prints the client's lines even if the daemon is unreachable. */
 async function askServer(context: Context): Promise<{ server?: VersionResponse; problem?: unknown }> {
   try {
     return { server: await context.client().system.version() };
@@ -79,7 +79,7 @@ export function versionText(client: ClientVersion, server: VersionResponse | und
   return `${[...lines, ...(server ? serverLines(server) : [])].join('\n')}\n`;
 }
 
-/** Each component, its details in docker's order. */
+/** Each component, with details in docker's order. */
 function serverLines(server: VersionResponse): string[] {
   const lines = ['', server.Platform.Name === '' ? 'Server:' : `Server: ${server.Platform.Name}`];
   for (const { Name, Version, Details } of server.Components ?? []) {
@@ -106,7 +106,7 @@ function engineDetails(version: string, details: Readonly<Record<string, string>
   ];
 }
 
-/** As Go's time.ANSIC shows it. */
+/** Formats like Go's time.ANSIC. */
 function builtText(time: string): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return time;

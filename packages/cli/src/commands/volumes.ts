@@ -1,4 +1,4 @@
-/** `volume create`, `ls`, `rm`. */
+/** `volume create`, `ls` and `rm`. */
 import type { Volume } from '@netyard/api-types';
 import { isNetyardError } from '@netyard/core';
 import { Failure } from '../failure.ts';
@@ -31,7 +31,7 @@ export const volumeListing: Listing = {
   typeName: '*formatter.volumeContext',
 };
 
-/** As `system df -v` shows them. */
+/** Volumes in `system df -v`. */
 export const volumeUsageListing: Listing = { ...volumeListing, columns: ['Name', 'Links', 'Size'] };
 
 export function volumeRow(volume: Volume): Row {

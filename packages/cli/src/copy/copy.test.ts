@@ -24,7 +24,7 @@ const temporary = (t: TestContext): string => {
   return folder;
 };
 
-test('places', () => {
+test('a copy argument is a container path, a local path or -', () => {
   assert.deepEqual(parseCopyPlace('web:/a:b'), { container: 'web', path: '/a:b' });
   for (const path of ['/a:b', './a:b', '-', 'plain'])
     assert.deepEqual(parseCopyPlace(path), { container: undefined, path });
@@ -34,7 +34,7 @@ test('places', () => {
   assert.deepEqual(['/a/', '/a/.', '/a', 'a.'].map(assertsDirectory), [true, true, false, false]);
 });
 
-test('where it goes, and under which name', () => {
+test('the target has the folder and name of docker’s rules', () => {
   const file = { isDirectory: false };
   const folder = { isDirectory: true };
   const at = (path: string, exists: boolean, isDirectory = false) => ({ path, exists, isDirectory });
@@ -54,7 +54,7 @@ test('where it goes, and under which name', () => {
   assert.equal(rebase('etc/a', 'etc', undefined), 'etc/a');
 });
 
-test('a folder survives the way through a tar stream', async (t) => {
+test('a folder is unchanged after packing and unpacking', async (t) => {
   const folder = temporary(t);
   mkdirSync(join(folder, 'from/empty'), { recursive: true });
   writeFileSync(join(folder, 'from/run.sh'), '#!/bin/sh\n', { mode: 0o755 });
@@ -68,7 +68,7 @@ test('a folder survives the way through a tar stream', async (t) => {
   assert.ok(existsSync(join(folder, 'to/empty')));
 });
 
-test('an archive cannot write outside', async (t) => {
+test('an archive cannot write outside of its folder', async (t) => {
   const folder = temporary(t);
   const inside = join(folder, 'inside');
   mkdirSync(inside);
@@ -77,7 +77,7 @@ test('an archive cannot write outside', async (t) => {
   up.finalize();
   await assert.rejects(
     unpack(up as AsyncIterable<Uint8Array>, inside, (name) => name),
-    /leads out of it/,
+    /is outside of the destination/,
   );
   const through = pack();
   through.entry({ name: 'door', type: 'symlink', linkname: '..' });
@@ -85,7 +85,7 @@ test('an archive cannot write outside', async (t) => {
   through.finalize();
   await assert.rejects(
     unpack(through as AsyncIterable<Uint8Array>, inside, (name) => name),
-    /goes through a link/,
+    /leads through a symbolic link/,
   );
   const twice = pack();
   twice.entry({ name: 'gate', type: 'symlink', linkname: '..' });
@@ -94,7 +94,7 @@ test('an archive cannot write outside', async (t) => {
   twice.finalize();
   await assert.rejects(
     unpack(twice as AsyncIterable<Uint8Array>, inside, (name) => name),
-    /goes through a link/,
+    /leads through a symbolic link/,
   );
   const absolute = pack();
   absolute.entry({ name: '/placed' }, 'x');

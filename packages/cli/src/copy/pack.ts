@@ -1,14 +1,14 @@
-/** A local file or folder as a tar stream. A symbolic link is packed as one unless the first one is to be followed. */
+/** Packs a local file or folder as a tar stream. Symbolic links are not followed, except the first on request. */
 import { type BigIntStats, createReadStream, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeEnd, encodeHeader, encodePadding, fsPath, NetyardError, tarHeader, textOf } from '@netyard/core';
 
-/** `name`: what the first entry is called. */
+/** `name`: name of the first entry. */
 export function packPath(path: string, name: string, followLink: boolean): Readable {
   return Readable.from(archiveOf(path, name, followLink), { objectMode: false });
 }
 
-/** Names in the archive of files with several, by device and inode. */
+/** First name in the archive of files with several links, by device and inode. */
 type HardLinks = Map<string, string>;
 
 async function* archiveOf(path: string, name: string, followLink: boolean): AsyncGenerator<Uint8Array> {
@@ -48,7 +48,7 @@ async function* packNode(path: string, common: { name: string }, stat: BigIntSta
   }
 }
 
-/** glibc's major(3) and minor(3), as far as 32 bits go. */
+/** glibc's major(3) and minor(3), for 32 bits. */
 function deviceNumbers(device: bigint): { devmajor: number; devminor: number } {
   const number = Number(device);
   return { devmajor: (number >>> 8) & 0xfff, devminor: (number & 0xff) | ((number >>> 12) & 0xfff00) };

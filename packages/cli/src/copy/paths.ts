@@ -1,4 +1,4 @@
-/** `cp`: what goes where, and under which name. Pure. See docker's own rules in `docker cp --help`. */
+/** Plans source and target paths of `cp`. Pure. The rules are docker's: see `docker cp --help`. */
 import { NetyardError } from '@netyard/core';
 
 export interface CopyPlace {
@@ -14,10 +14,10 @@ export function parseCopyPlace(text: string): CopyPlace {
   return { container: text.slice(0, colon), path: text.slice(colon + 1) };
 }
 
-/** A trailing slash, or `/.`, asks for a folder. */
+/** A trailing slash or `/.` requires a folder. */
 export const assertsDirectory = (path: string): boolean => /(^|\/)\.?$/.test(path);
 
-/** Folder and last name; `.` stays a name: the content of a folder. */
+/** Folder and last name; the name `.` means the content of a folder. */
 export function splitPath(path: string): { folder: string; base: string } {
   const clean = path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
   const slash = clean.lastIndexOf('/');
@@ -31,7 +31,7 @@ export interface Target {
   isDirectory: boolean;
 }
 
-/** The folder to unpack in, and the new name for the archive's first part (undefined: as it is). */
+/** The folder to unpack into, and the new name of the archive's first component (undefined: unchanged). */
 export function planTarget(
   source: { isDirectory: boolean },
   target: Target,
@@ -45,7 +45,7 @@ export function planTarget(
   return { folder, name: base };
 }
 
-/** A member's name below its new first part. `base` is the first part as the archive has it, `.` for a content. */
+/** A member's name with a new first component. `base` is the archive's, `.` for the content of a folder. */
 export function rebase(member: string, base: string, name: string | undefined): string {
   if (name === undefined) return member;
   const clean = member.replace(/^\.\//, '').replace(/\/$/, '');

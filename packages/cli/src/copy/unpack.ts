@@ -1,7 +1,7 @@
 /**
- * A tar stream onto the local disk. Nothing leaves the folder: neither by `..`, nor through a link that the archive
- * itself brought. Owners stay those of who copies; devices are left out. Times are exact to about a microsecond, before
- * 1970 to a millisecond, as node:fs takes them.
+ * Unpacks a tar stream into a local folder. Nothing is written outside of the folder, neither by `..` nor through a link
+ * of the archive. Files belong to the caller; device files are skipped. Because of node:fs, times are exact to about a
+ * microsecond, before 1970 to a millisecond.
  */
 import {
   chmodSync,
@@ -25,7 +25,7 @@ const writeLater = promisify(write);
 
 /**
  * @param rename new name of each member
- * @returns names of the members that were left out
+ * @returns names of the members that were skipped
  */
 export async function unpack(
   source: AsyncIterable<Uint8Array>,
@@ -48,7 +48,7 @@ export async function unpack(
       leftOut.push(header.name);
     }
   }
-  // Last, as files put into a folder change its time, and a folder may forbid writing.
+  // Last, because files created in a folder change its time, and its mode may deny writing.
   for (const { path, mode, mtime } of folders.reverse()) {
     chmodSync(path, mode);
     utimesSync(path, mtime, mtime);
@@ -56,7 +56,7 @@ export async function unpack(
   return leftOut;
 }
 
-/** Seconds for node:fs, which takes a negative number for the present; a Date counts milliseconds. Pure. */
+/** A time for node:fs: seconds, or a Date before 1970, because negative numbers mean the present. Pure. */
 function fileTime(nanoseconds: bigint): number | Date {
   if (nanoseconds < 0n) return new Date(Math.round(Number(nanoseconds) / 1e6));
   return Number(nanoseconds / 1_000_000_000n) + Number(nanoseconds % 1_000_000_000n) / 1e9;
@@ -65,10 +65,10 @@ function fileTime(nanoseconds: bigint): number | Date {
 function safePath(name: string, links: ReadonlySet<string>): string {
   const inside = memberPath(name);
   if (inside === undefined)
-    throw new NetyardError('invalid', `invalid tar archive: ${JSON.stringify(name)} leads out of it`);
+    throw new NetyardError('invalid', `invalid tar archive: ${JSON.stringify(name)} is outside of the destination`);
   for (let above = dirname(inside); above !== '.' && above !== '/'; above = dirname(above)) {
     if (links.has(above))
-      throw new NetyardError('invalid', `invalid tar archive: ${JSON.stringify(name)} goes through a link`);
+      throw new NetyardError('invalid', `invalid tar archive: ${JSON.stringify(name)} leads through a symbolic link`);
   }
   return inside;
 }
@@ -89,7 +89,7 @@ interface Placed {
   rename: (name: string) => string;
 }
 
-/** @returns false for what is left out */
+/** @returns false for a skipped member */
 async function unpackOne(entry: TarEntry, placed: Placed): Promise<boolean> {
   const { path, folder, mode, mtime, links } = placed;
   const { type, linkname } = entry.header;

@@ -1,27 +1,27 @@
-/** The questions `doctor` asks a host. Each gives its findings; none changes anything. */
+/** The checks of `doctor`. Each returns findings; none changes anything. */
 import { type Finding, install } from './finding.ts';
 import type { Host } from './host.ts';
 
 export type Check = (host: Host) => Promise<Finding[]> | Finding[];
 
 const ok = (check: string, message: string): Finding => ({ check, severity: 'ok', message });
-const warning = (check: string, message: string, cure: string): Finding => ({
+const warning = (check: string, message: string, fix: string): Finding => ({
   check,
   severity: 'warning',
   message,
-  cure,
+  fix,
 });
-const broken = (check: string, message: string, cure: string): Finding => ({
+const broken = (check: string, message: string, fix: string): Finding => ({
   check,
   severity: 'broken',
   message,
-  cure,
+  fix,
 });
 
 const user: Check = (host) => [
   host.isRoot
     ? ok('user', 'root')
-    : warning('user', 'not root: rules and some settings cannot be seen', 'sudo netyard doctor'),
+    : warning('user', 'not root: firewall rules and some settings are unreadable', 'run `sudo netyard doctor`'),
 ];
 
 const containerd: Check = async (host) => {
@@ -40,7 +40,8 @@ const runtime: Check = async (host) => {
   const works = (await Promise.all(found.map(async (name) => [name, await host.output(name, '--version')] as const)))
     .filter(([, version]) => version !== undefined)
     .map(([name, version]) => `${name} ${/version\s+(\S+)/.exec(version ?? '')?.[1] ?? ''}`.trim());
-  if (works.length === 0) return [broken('runtime', `${found.join(' and ')} cannot be run`, `reinstall ${found[0]}`)];
+  if (works.length === 0)
+    return [broken('runtime', `${found.join(' and ')} cannot be executed`, `reinstall ${found[0]}`)];
   return [ok('runtime', works.join(', '))];
 };
 
@@ -53,7 +54,7 @@ const libraryFolders = [
   '/usr/lib/aarch64-linux-gnu',
 ];
 
-/** The first of these file names that the loader would find. */
+/** The first of these files that the dynamic loader finds. */
 async function findLibrary(host: Host, ...files: readonly string[]): Promise<string | undefined> {
   const cache = (await host.output('ldconfig', '-p')) ?? '';
   return files.find(
@@ -67,13 +68,13 @@ const libnftables: Check = async (host) => {
   return [
     broken(
       'libnftables',
-      'libnftables.so.1 is missing: no published ports, no masquerading',
+      'libnftables.so.1 is missing: published ports and masquerading do not work',
       install('libnftables1', 'nftables-libs'),
     ),
   ];
 };
 
-/** Only `capture` needs them. */
+/** Required by `capture` only. */
 const captureTools: Check = async (host) => {
   const library = await findLibrary(host, 'libpcap.so.0.8', 'libpcap.so.1');
   const tcpdump = host.find('tcpdump');
@@ -82,7 +83,7 @@ const captureTools: Check = async (host) => {
       ? warning('libpcap', 'libpcap is missing: netyard capture does not work', install('libpcap0.8', 'libpcap'))
       : ok('libpcap', library),
     tcpdump === undefined
-      ? warning('tcpdump', 'tcpdump is missing: netyard capture shows no text (-w works)', install('tcpdump'))
+      ? warning('tcpdump', 'tcpdump is missing: netyard capture works with -w only', install('tcpdump'))
       : ok('tcpdump', tcpdump),
   ];
 };
@@ -93,8 +94,8 @@ const forwarding: Check = (host) => {
   return [
     warning(
       'ip_forward',
-      'net.ipv4.ip_forward = 0: containers reach nothing beyond this host',
-      'the daemon switches it on; with --ip-forward=false: sysctl -w net.ipv4.ip_forward=1',
+      'net.ipv4.ip_forward = 0: containers cannot reach other hosts',
+      'start the daemon without --ip-forward=false, or run `sysctl -w net.ipv4.ip_forward=1`',
     ),
   ];
 };
@@ -109,13 +110,13 @@ const overlay: Check = (host) => {
   return [
     broken(
       'overlayfs',
-      'the kernel has no overlayfs: containers cannot get their files',
-      'modprobe overlay, or a kernel with CONFIG_OVERLAY_FS',
+      'the kernel does not support overlayfs: containers cannot start',
+      'run `modprobe overlay`, or use a kernel with CONFIG_OVERLAY_FS',
     ),
   ];
 };
 
-/** Loaded, built in, or there to be loaded. */
+/** Loaded, built in, or available as a module. */
 function kernelModule(host: Host, name: string): boolean {
   const release = host.read('/proc/sys/kernel/osrelease') ?? '';
   if (host.exists(`/sys/module/${name}`)) return true;
@@ -136,12 +137,16 @@ const kernelFeatures: Check = (host) => {
     if (kernelModule(host, module) || new RegExp(`^${option}=[ym]`, 'm').test(config))
       return ok(check, 'in the kernel');
     if (config === '' && listing.length === 0)
-      return ok(check, 'not to be told from outside: the kernel hides its configuration');
-    return broken(check, `the kernel has no ${check}`, `modprobe ${module}, or a kernel with ${option}`);
+      return ok(check, 'unknown: this kernel does not expose its configuration');
+    return broken(
+      check,
+      `the kernel does not support ${check}`,
+      `run \`modprobe ${module}\`, or use a kernel with ${option}`,
+    );
   });
 };
 
-/** Text of the kernel's configuration; '' when it is not there to read. */
+/** The kernel's configuration; '' if it is not readable. */
 function kernelConfig(host: Host): string {
   return host.read(`/boot/config-${host.read('/proc/sys/kernel/osrelease') ?? ''}`) ?? '';
 }
@@ -152,12 +157,13 @@ const cgroups: Check = (host) => {
   const v1 = / \/sys\/fs\/cgroup\/\S+ cgroup /.test(mounts);
   const hybrid = v1 && / \/sys\/fs\/cgroup\/unified cgroup2 /.test(mounts);
   if (v2) return cgroup2(host);
-  if (!v1) return [broken('cgroups', 'none are mounted: no limits, no start', 'mount -t cgroup2 none /sys/fs/cgroup')];
+  if (!v1)
+    return [broken('cgroups', 'not mounted: containers cannot start', 'run `mount -t cgroup2 none /sys/fs/cgroup`')];
   if (hybrid && host.find('runc') === undefined) {
     return [
       warning(
         'cgroups',
-        'version 1, hybrid: some crun versions refuse it',
+        'version 1, hybrid: some versions of crun do not support it',
         `${install('runc')}, or boot with systemd.unified_cgroup_hierarchy=1`,
       ),
     ];
@@ -172,37 +178,37 @@ function cgroup2(host: Host): Finding[] {
   return [
     warning(
       'cgroups',
-      `version 2 without ${missing.join(', ')}: those limits do nothing`,
+      `version 2 without ${missing.join(', ')}: these limits have no effect`,
       'boot with cgroup_enable=memory, or enable them in the parent cgroup',
     ),
   ];
 }
 
-/** Bridged packets are sent through iptables as well: rules for routed traffic then stop neighbours on one bridge. */
+/** With br_netfilter, iptables rules for routed traffic also apply between containers on one bridge. */
 const bridgeNetfilter: Check = (host) => {
   const value = host.read('/proc/sys/net/bridge/bridge-nf-call-iptables');
   if (value !== '1') return [ok('br_netfilter', value === undefined ? 'not loaded' : 'off')];
   return [
     warning(
       'br_netfilter',
-      'bridge-nf-call-iptables = 1: iptables rules also see packets between containers of one bridge',
-      'sysctl -w net.bridge.bridge-nf-call-iptables=0, unless Kubernetes needs it',
+      'bridge-nf-call-iptables = 1: iptables rules also apply to packets between containers on one bridge',
+      'run `sysctl -w net.bridge.bridge-nf-call-iptables=0`, unless Kubernetes needs it',
     ),
   ];
 };
 
-/** Every base chain has to accept a packet: forward chains of other programs that drop cut containers off. */
+/** A packet must pass every base chain: a forward chain of another program that drops disconnects containers. */
 const forwardPolicy: Check = async (host) => {
   const blocks = await host.forwardBlocks(ownBridges(host));
   if (typeof blocks === 'string')
-    return [warning('forward policy', `unknown: the rules cannot be read (${blocks})`, 'sudo netyard doctor')];
-  if (blocks.length === 0) return [ok('forward policy', 'nothing drops what containers forward')];
+    return [warning('forward policy', `unknown: the rules cannot be read (${blocks})`, 'run `sudo netyard doctor`')];
+  if (blocks.length === 0) return [ok('forward policy', 'no chain drops forwarded packets of containers')];
   return blocks.map(({ text, fix }) =>
     warning('forward policy', `${text}: published ports and outgoing traffic may not work`, fix),
   );
 };
 
-/** By the alias that Netyard gives its bridges; before its first start the default one. */
+/** Bridges with the alias that Netyard sets; before its first start, the default bridge. */
 function ownBridges(host: Host): string[] {
   const names = host.list('/sys/class/net');
   const own = names.filter((name) => host.read(`/sys/class/net/${name}/ifalias`)?.startsWith('netyard: network '));
@@ -216,15 +222,15 @@ const otherFirewalls: Check = async (host) => {
     ufw
       ? warning(
           'ufw',
-          'active: its forward policy may stop packets to published ports',
-          'ufw route allow, or DEFAULT_FORWARD_POLICY="ACCEPT" in /etc/default/ufw',
+          'active: its forward policy may drop packets to published ports',
+          'use `ufw route allow`, or set DEFAULT_FORWARD_POLICY="ACCEPT" in /etc/default/ufw',
         )
       : ok('ufw', 'not active'),
     firewalld
       ? warning(
           'firewalld',
-          'running: a bridge without a zone may be cut off',
-          'firewall-cmd --permanent --zone=trusted --add-interface=docker0 && firewall-cmd --reload',
+          'running: it may drop packets of a bridge without a zone',
+          'run `firewall-cmd --permanent --zone=trusted --add-interface=docker0 && firewall-cmd --reload`',
         )
       : ok('firewalld', 'not running'),
   ];
@@ -233,7 +239,7 @@ const otherFirewalls: Check = async (host) => {
 const tun: Check = (host) => [
   host.exists('/dev/net/tun')
     ? ok('tun', '/dev/net/tun')
-    : warning('tun', '/dev/net/tun is missing: VPN programs in containers will not work', 'modprobe tun'),
+    : warning('tun', '/dev/net/tun is missing: VPN programs in containers do not work', 'run `modprobe tun`'),
 ];
 
 export const checks: readonly Check[] = [

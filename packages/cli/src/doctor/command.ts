@@ -1,4 +1,4 @@
-/** `doctor`: what on this host would break container networking, or is missing, and what to do about it. */
+/** `doctor`: checks a host for missing requirements and settings that break containers, and suggests fixes. */
 import { Failure } from '../failure.ts';
 import type { CommandSpec } from '../program/spec.ts';
 import { checks } from './checks.ts';
@@ -8,8 +8,8 @@ import { openHost } from './host.ts';
 export const doctor: CommandSpec = {
   usage: '[OPTIONS]',
   args: [0, 0],
-  flags: [{ name: 'format', type: 'string', help: 'table or json', default: 'table' }],
-  description: 'Looks, and changes nothing. Needs no daemon. Exit code 1 when something is broken.',
+  flags: [{ name: 'format', type: 'string', help: 'Output format: table or json', default: 'table' }],
+  description: 'Reads settings only, and needs no daemon. The exit code is 1 if a check fails.',
   examples: ['netyard doctor', 'netyard doctor --format json'],
   run: async (context, { flags }) => {
     const format = flags.text('format');

@@ -4,7 +4,7 @@ import { checks } from './checks.ts';
 import { renderFindings } from './finding.ts';
 import type { Host } from './host.ts';
 
-/** A host of files and programs that are told. */
+/** A host with the given files and programs. */
 function fakeHost(files: Record<string, string>, programs: Record<string, string>): Host {
   return {
     read: (path) => files[path],
@@ -21,11 +21,11 @@ const examine = async (host: Host) => (await Promise.all(checks.map((check) => c
 const severities = async (host: Host, severity: string): Promise<string[]> =>
   (await examine(host)).filter((finding) => finding.severity === severity).map(({ check }) => check);
 
-test('an empty host lacks everything, and each lack has a cure', async () => {
+test('on an empty host all requirements are missing, and each finding has a fix', async () => {
   const empty = fakeHost({}, {});
   assert.deepEqual(await severities(empty, 'broken'), ['containerd', 'runtime', 'libnftables', 'overlayfs', 'cgroups']);
-  for (const { severity, cure, check } of await examine(empty))
-    assert.equal(cure === undefined, severity === 'ok', check);
+  for (const { severity, fix, check } of await examine(empty))
+    assert.equal(fix === undefined, severity === 'ok', check);
 });
 
 const healthy = {
@@ -48,13 +48,13 @@ const programs = {
   nft: '',
 };
 
-test('a healthy host', async () => {
+test('a host that meets all requirements has no problems', async () => {
   const host = fakeHost(healthy, programs);
   assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], []]);
-  assert.match(renderFindings(await examine(host)), /All is well\.\n$/);
+  assert.match(renderFindings(await examine(host)), /No problems found\.\n$/);
 });
 
-test('what only captures need is missing', async () => {
+test('missing capture tools are warnings', async () => {
   const { tcpdump: _tcpdump, ...others } = programs;
   const { '/usr/lib/libpcap.so.1': _libpcap, ...files } = healthy;
   const host = fakeHost(files, others);
@@ -77,13 +77,13 @@ test('a forward chain that drops is named with its fix, for the bridges of Netya
   const [dropped] = await finding({}, [{ text: 'ip filter FORWARD drops', fix: 'accept it' }]);
   assert.equal(dropped?.severity, 'warning');
   assert.match(dropped.message, /^ip filter FORWARD drops: /);
-  assert.equal(dropped.cure, 'accept it');
+  assert.equal(dropped.fix, 'accept it');
   assert.equal((await finding({ '/sys/class/net/ny0/ifalias': 'netyard: network bridge' }, []))[0]?.severity, 'ok');
   assert.deepEqual(asked, [['docker0'], ['ny0']]);
   assert.match((await finding({}, 'Operation not permitted'))[0]?.message ?? '', /unknown: .*Operation not permitted/);
 });
 
-test('dockerd beside, firewalls, and bridged packets seen by iptables', async () => {
+test('ip_forward, foreign firewalls and br_netfilter are warnings', async () => {
   const host = fakeHost(
     { ...healthy, '/proc/sys/net/bridge/bridge-nf-call-iptables': '1', '/proc/sys/net/ipv4/ip_forward': '0' },
     {

@@ -1,25 +1,25 @@
-/** How `doctor` looks at a host: files, programs, command output. Reads; changes nothing. */
+/** Reads files, programs and command output of the host, for `doctor`. Changes nothing. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@netyard/core';
 
 export interface Host {
-  /** A file's text without its last line end, or undefined. */
+  /** A file's text without the final newline, or undefined. */
   read(path: string): string | undefined;
   exists(path: string): boolean;
   list(path: string): string[];
   /** Full path of a program, or undefined. */
   find(program: string): string | undefined;
-  /** What a program printed, or undefined when it could not run or failed. */
+  /** Output of a program, or undefined if it failed. */
   output(program: string, ...args: string[]): Promise<string | undefined>;
   isRoot: boolean;
-  /** What drops the bridges' packets in other programs' forward chains, or why the chains cannot be read. */
+  /** Rules of foreign forward chains that drop the bridges' packets, or why the chains cannot be read. */
   forwardBlocks(bridges: readonly string[]): Promise<{ text: string; fix: string }[] | string>;
 }
 
 export function openHost(env: Readonly<Record<string, string | undefined>>): Host {
-  // Daemons have them, a user's shell often not.
+  // In a daemon's PATH, but often not in a user's.
   const folders = [...(env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/local/sbin'];
   const find = (program: string): string | undefined =>
     folders.map((folder) => join(folder, program)).find((path) => path.startsWith('/') && isExecutable(path));
@@ -58,7 +58,7 @@ async function readForwardBlocks(bridges: readonly string[]): Promise<{ text: st
   }
 }
 
-/** Not there, or not readable: to a doctor that is an answer. */
+/** Undefined if it fails: a missing or unreadable file is a result here. */
 function attempt<T>(look: () => T): T | undefined {
   try {
     return look();

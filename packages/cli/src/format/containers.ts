@@ -1,4 +1,4 @@
-/** Rows of `ps`, and the text of a container's ports. Pure. */
+/** Formats rows of `ps` and a container's ports. Pure. */
 import type { ContainerSummary, PortSummary } from '@netyard/api-types';
 import { ellipsis, goTime, humanDuration, humanSize, quote, shortImageId } from './human.ts';
 import type { Listing, Row } from './listing.ts';
@@ -85,7 +85,7 @@ export const labelsText = (labels: Readonly<Record<string, string>> | null): str
     .sort()
     .join(',');
 
-/** `0.0.0.0:8801->80/tcp`; neighbouring ports that keep their number become a range, others stand at the end. */
+/** `0.0.0.0:8801->80/tcp`; adjacent ports with unchanged numbers become a range, other mappings are last. */
 export function portsText(ports: readonly PortSummary[]): string {
   const runs = new Map<string, { first: number; last: number }>();
   const done: string[] = [];

@@ -1,4 +1,4 @@
-/** `system df`: what takes how much room, and how much of it nothing uses. Pure. */
+/** Formats `system df`: disk usage and the reclaimable part. Pure. */
 import type { ContainerSummary, DiskUsageResponse, ImageSummary, Volume } from '@netyard/api-types';
 import { humanSize } from './human.ts';
 import type { Listing, Row } from './listing.ts';

@@ -4,7 +4,7 @@ import { portsText } from './containers.ts';
 import { binarySize, ellipsis, formatG, humanDuration, humanSize, naturalCompare, quote } from './human.ts';
 import { alignTabs } from './table.ts';
 
-test('sizes', () => {
+test('sizes have docker’s units and rounding', () => {
   const cases: [number, string, string][] = [
     [0, '0B', '0B'],
     [999, '999B', '999B'],
@@ -21,7 +21,7 @@ test('sizes', () => {
   assert.equal(formatG(0.00001234, 3), '1.23e-05');
 });
 
-test('ages', () => {
+test('ages have docker’s wording', () => {
   const cases: [number, string][] = [
     [0.4, 'Less than a second'],
     [1, '1 second'],
@@ -41,19 +41,19 @@ test('ages', () => {
   for (const [seconds, text] of cases) assert.equal(humanDuration(seconds), text);
 });
 
-test('texts', () => {
+test('texts are truncated, quoted and sorted like docker’s', () => {
   assert.equal(ellipsis('äöüß', 3), 'äö…');
   assert.equal(ellipsis('abc', 3), 'abc');
   assert.equal(quote('a"b\\c\n\x01ü'), '"a\\"b\\\\c\\n\\x01ü"');
   assert.deepEqual(['web10', 'web2', 'web'].sort(naturalCompare), ['web', 'web2', 'web10']);
 });
 
-test('a column is as wide as its widest cell nearby', () => {
+test('a column is as wide as its widest cell in consecutive lines', () => {
   assert.equal(alignTabs('A\tB\nlonger-than-ten\tx\n'), 'A                 B\nlonger-than-ten   x\n');
   assert.equal(alignTabs('a\tb\n\nlonger-than-ten\tx\n'), 'a         b\n\nlonger-than-ten   x\n');
 });
 
-test('ports: ranges for those that keep their number, the others one by one', () => {
+test('adjacent ports with unchanged numbers become a range, others are listed singly', () => {
   const port = (PrivatePort: number, PublicPort?: number, IP = '0.0.0.0') =>
     PublicPort === undefined
       ? { PrivatePort, Type: 'tcp' as const }

@@ -1,4 +1,4 @@
-/** Sizes, ages and shortened texts for people, with docker's words and rounding (docker/go-units). Pure. */
+/** Formats sizes, durations and truncated text like docker (docker/go-units). Pure. */
 
 /** Go's %.Ng: N significant digits, no trailing zeros. */
 export function formatG(value: number, digits: number): string {
@@ -26,13 +26,13 @@ function scaled(size: number, base: number, units: readonly string[], digits: nu
   return `${formatG(value, digits)}${units[unit]}`;
 }
 
-/** `1.05MB`: powers of 1000; four digits unless told. */
+/** `1.05MB`: powers of 1000; four digits by default. */
 export const humanSize = (bytes: number, digits = 4): string => scaled(bytes, 1000, decimalUnits, digits);
 
 /** `31.23MiB`: powers of 1024. */
 export const binarySize = (bytes: number): string => scaled(bytes, 1024, binaryUnits, 4);
 
-/** `5 minutes`, `About an hour`, from seconds. */
+/** Seconds as `5 minutes` or `About an hour`. */
 export function humanDuration(seconds: number): string {
   const whole = Math.trunc(seconds);
   if (whole < 1) return 'Less than a second';
@@ -50,17 +50,17 @@ export function humanDuration(seconds: number): string {
   return `${Math.trunc(seconds / 3600 / 24 / 365)} years`;
 }
 
-/** At most `length` characters, the last of them `…` when something was cut. */
+/** Truncates to `length` characters, the last being `…`. */
 export function ellipsis(text: string, length: number): string {
   const characters = [...text];
   if (characters.length <= length) return text;
   return length === 1 ? (characters[0] ?? '') : `${characters.slice(0, length - 1).join('')}…`;
 }
 
-/** `sha256:` taken off, twelve digits left. */
+/** The first twelve digits after `sha256:`. */
 export const shortImageId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 
-/** A time as Go's time.Time prints: `2026-11-23 20:31:07 +0000 UTC`, in the zone of this process. */
+/** A time like Go's time.Time prints it: `2026-11-23 20:31:07 +0000 UTC`, in this process's time zone. */
 export function goTime(date: Date): string {
   const offset = -date.getTimezoneOffset();
   const local = new Date(date.getTime() + offset * 60_000).toISOString();
@@ -73,7 +73,7 @@ export function goTime(date: Date): string {
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${numeric} ${offset === 0 && zone === undefined ? 'UTC' : zone}`;
 }
 
-/** Go's strconv.Quote: printable characters stay, also those outside ASCII. */
+/** Go's strconv.Quote: printable characters are unchanged, including those outside ASCII. */
 export function quote(text: string): string {
   const escaped = text.replace(/["\\]/g, '\\$&').replace(/\p{Cc}/gu, (char) => {
     const known: Record<string, string> = {
@@ -90,7 +90,7 @@ export function quote(text: string): string {
   return `"${escaped}"`;
 }
 
-/** Digits in a name count as numbers: `web2` before `web10`. */
+/** Compares digits in names as numbers: `web2` before `web10`. */
 export const naturalCompare = (a: string, b: string): number => {
   const pattern = /(\d+|\D+)/g;
   const left = a.match(pattern) ?? [];

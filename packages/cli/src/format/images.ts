@@ -1,4 +1,4 @@
-/** Rows of `images` and `history`. Pure. */
+/** Formats rows of `images` and `history`. Pure. */
 import type { ImageHistoryItem, ImageSummary } from '@netyard/api-types';
 import { ellipsis, goTime, humanDuration, humanSize, shortImageId } from './human.ts';
 import type { Listing, Row } from './listing.ts';
@@ -55,7 +55,7 @@ export function imageRows(image: ImageSummary, options: ImageRowOptions): Row[] 
   return rows.length > 0 ? rows : [imageRow(image, '<none>', '<none>', '<none>', options)];
 }
 
-/** One row per image, under its first name: for `system df -v`. */
+/** One row per image with its first name, for `system df -v`. */
 export function imageUsageRow(image: ImageSummary, now: number): Row {
   const first = image.RepoTags?.[0] ?? '<none>:<none>';
   const colon = first.lastIndexOf(':');

@@ -1,4 +1,4 @@
-/** Lists as the docker command prints them: a default table, `--format table …`, `json`, or a template a row. Pure. */
+/** Formats lists like the docker CLI: default table, `--format table …`, `json`, or one template per row. Pure. */
 
 import { Failure } from '../failure.ts';
 import { TemplateError } from '../template/error.ts';
@@ -7,17 +7,17 @@ import { headerFunctions } from '../template/functions.ts';
 import { jsonText } from '../template/print.ts';
 import { alignTabs } from './table.ts';
 
-/** Values by the names that templates use; functions take a template's arguments (`{{.Label "x"}}`). */
+/** Values by field name in templates; functions receive a template's arguments (`{{.Label "x"}}`). */
 export type Row = Readonly<Record<string, string | null | ((argument: string) => string)>>;
 
 export interface Listing {
-  /** Column head of each field. A row may have more fields than are shown by default. */
+  /** Column header of each field. A row may have more fields than the default table shows. */
   headers: Readonly<Record<string, string>>;
   /** Columns of the default table. */
   columns: readonly string[];
-  /** The field that `--quiet` shows alone. */
+  /** The only field shown with `--quiet`. */
   quiet?: string;
-  /** Go's name of a row, for errors: `*formatter.ContainerContext`. */
+  /** Go's type name of a row, for errors: `*formatter.ContainerContext`. */
   typeName: string;
 }
 
@@ -39,7 +39,7 @@ export function renderListing(listing: Listing, rows: readonly Row[], choice: Li
 
 const columnsTemplate = (columns: readonly string[]): string => columns.map((column) => `{{.${column}}}`).join('\t');
 
-/** `\t` and `\n` may be written out on a command line. */
+/** Expands `\t` and `\n` of a command line. */
 const expandEscapes = (format: string): string => format.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
 
 function renderTable(template: string, listing: Listing, rows: readonly Row[]): string {
@@ -56,7 +56,7 @@ function headRow(listing: Listing): Row {
   return Object.fromEntries(heads.map(([field, head]) => [field, field === 'Label' ? labelHead : head]));
 }
 
-/** The head of `{{.Label "com.example.zone"}}` is `zone`. */
+/** The header of `{{.Label "com.example.zone"}}` is `zone`. */
 const labelHead = (name: string): string => (name.split('.').at(-1) ?? '').replaceAll(/[-_]/g, ' ');
 
 function renderRows(template: string, listing: Listing, rows: readonly Row[]): string {
@@ -69,11 +69,11 @@ function renderRows(template: string, listing: Listing, rows: readonly Row[]): s
 }
 
 function compile(template: string, options: TemplateOptions): Template {
-  const render = worded('failed to parse template', () => compileTemplate(template, options));
-  return (data) => worded('failed to execute template', () => render(data));
+  const render = rewordErrors('failed to parse template', () => compileTemplate(template, options));
+  return (data) => rewordErrors('failed to execute template', () => render(data));
 }
 
-function worded<T>(words: string, work: () => T): T {
+function rewordErrors<T>(words: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -82,15 +82,15 @@ function worded<T>(words: string, work: () => T): T {
   }
 }
 
-/** What `{{json .}}` shows: the plain fields, by name. */
+/** Value of `{{json .}}`: the fields that are not functions, by name. */
 function withJson(row: Row): object {
   const target = { ...row };
-  // Handed over as the text it becomes: `json` must not escape it again, nor leave it unescaped.
+  // Passed as encoded text, so that `json` escapes it exactly once.
   Object.defineProperty(target, jsonText, { value: () => jsonOf(row) });
   return target;
 }
 
-/** Go's encoding/json hides what could end a script in HTML. */
+/** Escapes like Go's encoding/json, which makes JSON safe inside of HTML. */
 const jsonOf = (row: Row): string =>
   JSON.stringify(plainFields(row)).replace(
     /[<>&\u2028\u2029]/g,

@@ -1,4 +1,4 @@
-/** `stats`: from two counters to shares and rates, as the docker command reckons them. Pure. */
+/** Computes percentages and rates of `stats` from two samples, like the docker CLI. Pure. */
 import type { ContainerStats } from '@netyard/api-types';
 import { binarySize, humanSize } from './human.ts';
 import type { Listing, Row } from './listing.ts';
@@ -19,7 +19,7 @@ export const statsListing: Listing = {
   typeName: '*container.statsContext',
 };
 
-/** `stats` undefined: nothing could be read, the container has ended. */
+/** `stats` undefined: no sample, the container has exited. */
 export function statsRow(
   ref: string,
   id: string,
@@ -55,7 +55,7 @@ export function statsRow(
 
 const percent = (value: number): string => `${value.toFixed(2)}%`;
 
-/** Less the page cache that the kernel could drop at once: total_inactive_file (cgroup v1), inactive_file (v2). */
+/** Without the page cache that the kernel can reclaim at once: total_inactive_file (cgroup v1), inactive_file (v2). */
 function usedMemory({ memory_stats }: ContainerStats): number {
   const usage = memory_stats.usage ?? 0;
   const inactive = memory_stats.stats?.['total_inactive_file'] ?? memory_stats.stats?.['inactive_file'] ?? 0;

@@ -1,17 +1,17 @@
-/** Columns with elastic tab stops, as Go's text/tabwriter sets them. Pure. */
+/** Aligns columns with elastic tab stops, like Go's text/tabwriter. Pure. */
 
 export interface TableStyle {
-  /** A column is at least this wide, padding included. */
+  /** Minimum width of a column, including padding. */
   minWidth: number;
   padding: number;
 }
 
-/** The docker command's usual style. */
+/** The docker CLI's style of lists. */
 export const listStyle: TableStyle = { minWidth: 10, padding: 3 };
 
 /**
- * Text with tabs in, aligned text out. A cell ends with a tab; what follows the last tab of a line belongs to no
- * column. A column is a run of neighbouring lines that all have a cell there.
+ * Aligns text with tabs. A tab ends a cell; text after the last tab of a line belongs to no column. A column consists of
+ * consecutive lines that all have a cell at that position.
  */
 export function alignTabs(text: string, style: TableStyle = listStyle): string {
   const lines = text.split('\n').map((line) => line.split('\t'));

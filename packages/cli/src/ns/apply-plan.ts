@@ -1,4 +1,4 @@
-/** Carries out a plan of the `ns` commands, or shows it. No daemon: straight on the kernel box. */
+/** Applies the plan of an `ns` command, or prints it. Uses the package `kernel` directly, without a daemon. */
 
 import { KernelError, NetyardError } from '@netyard/core';
 import type { KernelPlan } from '@netyard/kernel';
@@ -7,11 +7,11 @@ import type { FlagSpec, Flags } from '../program/flags.ts';
 import type { PathOf } from './plan.ts';
 
 export const planFlags: readonly FlagSpec[] = [
-  { name: 'dry-run', type: 'bool', help: 'Print what would be done, as shell commands; do nothing' },
-  { name: 'explain', type: 'bool', help: 'Print the shell commands that do the same, and do it' },
+  { name: 'dry-run', type: 'bool', help: 'Print the equivalent shell commands, without running them' },
+  { name: 'explain', type: 'bool', help: 'Also print the equivalent shell commands' },
 ];
 
-/** Names are checked, and must be there. */
+/** Resolves names of namespaces; throws for invalid and missing ones. */
 export async function namespaces(): Promise<PathOf> {
   const { netnsExists, netnsPath } = await import('@netyard/kernel');
   return (name) => {
@@ -22,7 +22,7 @@ export async function namespaces(): Promise<PathOf> {
         'not-found',
         `Cannot open network namespace ${JSON.stringify(name)}: No such file or directory`,
         {
-          hint: `Make it first: netyard ns add ${name}`,
+          hint: `create it with \`netyard ns add ${name}\``,
         },
       );
     }
@@ -30,8 +30,8 @@ export async function namespaces(): Promise<PathOf> {
   };
 }
 
-/** Applies; what is there already as wanted is left alone. */
-export async function carryOut(context: Context, flags: Flags, plan: KernelPlan): Promise<number> {
+/** Applies a plan; objects that already match it are left unchanged. */
+export async function applyPlan(context: Context, flags: Flags, plan: KernelPlan): Promise<number> {
   const { openKernel, printOperation } = await import('@netyard/kernel');
   const kernel = openKernel();
   try {
@@ -41,14 +41,14 @@ export async function carryOut(context: Context, flags: Flags, plan: KernelPlan)
     }
     return 0;
   } catch (error) {
-    throw inIpsWords(error);
+    throw withIpMessage(error);
   } finally {
     kernel.close();
   }
 }
 
-/** The same for a change that is no plan: `command` is its twin. */
-export async function carryOutChange(
+/** The same for a change that is not a plan; `command` is the equivalent command. */
+export async function applyChange(
   context: Context,
   flags: Flags,
   command: readonly string[],
@@ -60,13 +60,13 @@ export async function carryOutChange(
   try {
     change();
   } catch (error) {
-    throw inIpsWords(error);
+    throw withIpMessage(error);
   }
   return 0;
 }
 
-/** A link that is not there, as ip tells of it. */
-function inIpsWords(error: unknown): unknown {
+/** Replaces ENODEV by ip's message. */
+function withIpMessage(error: unknown): unknown {
   if (!(error instanceof KernelError) || error.errnoName !== 'ENODEV') return error;
   const [, link = '', ns] = /^(\S+)(?: in (?:\/run\/netns\/)?(\S+))?$/.exec(error.object) ?? [];
   if (link === '') return error;

@@ -1,10 +1,10 @@
-/** `ns ls`, `ns add`, `ns rm`: network namespaces, the same that `ip netns` makes and shows. */
+/** `ns ls`, `ns add` and `ns rm`: network namespaces, compatible with `ip netns`. */
 import { NetyardError } from '@netyard/core';
 import { throwAll } from '../failure.ts';
 import { type Listing, type Row, renderListing } from '../format/listing.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { carryOutChange, planFlags } from './apply-plan.ts';
+import { applyChange, planFlags } from './apply-plan.ts';
 
 const listing: Listing = {
   headers: { Name: 'NAME', Interfaces: 'INTERFACES', Addresses: 'ADDRESSES' },
@@ -16,7 +16,7 @@ const listing: Listing = {
 export const nsLs: CommandSpec = {
   usage: '[OPTIONS]',
   args: [0, 0],
-  flags: [formatFlag, { name: 'quiet', short: 'q', type: 'bool', help: 'Only names, one a line' }],
+  flags: [formatFlag, { name: 'quiet', short: 'q', type: 'bool', help: 'Only display names' }],
   examples: ['netyard ns ls', 'netyard ns ls -q'],
   run: async (context, { flags }) => {
     const { listNetns, openKernel } = await import('@netyard/kernel');
@@ -59,7 +59,7 @@ export const nsAdd: CommandSpec = {
     const done: string[] = [];
     try {
       for (const [index, path] of paths.entries()) {
-        await carryOutChange(context, flags, ['ip', 'netns', 'add', args[index] ?? ''], () => {
+        await applyChange(context, flags, ['ip', 'netns', 'add', args[index] ?? ''], () => {
           createNetns(path);
           done.push(path);
         });
@@ -92,7 +92,7 @@ export const nsRm: CommandSpec = {
             `Cannot remove namespace file ${JSON.stringify(path)}: No such file or directory`,
           );
         }
-        await carryOutChange(context, flags, ['ip', 'netns', 'delete', name], () => deleteNetns(path));
+        await applyChange(context, flags, ['ip', 'netns', 'delete', name], () => deleteNetns(path));
       } catch (error) {
         errors.push(error);
       }

@@ -1,4 +1,4 @@
-/** `ns exec`: a command in a network namespace. */
+/** `ns exec`: runs a command in a network namespace. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { NetyardError } from '@netyard/core';
@@ -12,7 +12,7 @@ export const nsExec: CommandSpec = {
   stopAtArgument: true,
   flags: [],
   description:
-    "As nsenter --net: only the network changes. (ip netns exec also gives the command a /sys of its own.)\nThe exit code is the command's.",
+    "Changes only the network namespace, like nsenter --net (ip netns exec also mounts a new /sys). The exit code\nis the command's.",
   examples: ['netyard ns exec r1 ip address', 'netyard ns exec r1 -- ping -c 1 10.1.1.2'],
   complete: 'namespaces',
   run: async (_context, { args: [name = '', ...rest] }) => {
@@ -21,13 +21,13 @@ export const nsExec: CommandSpec = {
     if (path === undefined) throw new NetyardError('invalid', 'Invalid netns name ""');
     const [command = '', ...words] = rest[0] === '--' ? rest.slice(1) : rest;
     if (command === '') throw new Failure("netyard: 'netyard ns exec' requires a command");
-    // The child is born inside, as fork(2) leaves it the namespace of the calling thread.
+    // The child inherits the namespace of the calling thread (fork(2)).
     const child = openInNetns(path, () => spawn(command, words, { stdio: 'inherit' }));
     return await exitCodeOf(child, command);
   },
 };
 
-/** A signal from the terminal reaches the child as well; it decides, we wait. */
+/** The terminal sends SIGINT and SIGQUIT to the child too; the others are forwarded. Waits for the child. */
 async function exitCodeOf(child: ChildProcess, command: string): Promise<number> {
   const signals = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
   const pass = (signal: NodeJS.Signals): void => {

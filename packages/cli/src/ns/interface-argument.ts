@@ -1,11 +1,11 @@
-/** Where a link is and what it has, as `ns` takes it: `[NAMESPACE:]LINK[=ADDRESS/LENGTH]`. Pure. */
+/** Parses the `ns` commands' argument `[NAMESPACE:]INTERFACE[=ADDRESS/LENGTH]`. Pure. */
 import { NetyardError, parsePrefix } from '@netyard/core';
 
 export interface InterfaceArgument {
-  /** '' is the namespace of this process. */
+  /** '' means the namespace of this process. */
   ns: string;
   link: string;
-  /** `10.1.1.1/24`, more than one separated by commas. */
+  /** `10.1.1.1/24`; in the argument they are separated by commas. */
   addresses: string[];
 }
 
@@ -24,12 +24,12 @@ export function parseInterfaceArgument(text: string): InterfaceArgument {
   return { ns, link, addresses };
 }
 
-/** What the kernel takes: 1 to 15 bytes without `/`, `:` and space. */
+/** Names that the kernel accepts: 1 to 15 bytes without `/`, `:` and space. */
 export function checkLinkName(link: string, text = link): void {
   const bad = !/^[^\s/:\0]+$/.test(link) || link === '.' || link === '..' || Buffer.byteLength(link) > 15;
   if (!bad) return;
   throw invalid(
-    `invalid link name ${JSON.stringify(link)} in ${JSON.stringify(text)}`,
-    'A link name has 1 to 15 characters, no slash, colon or space. Write [NAMESPACE:]LINK[=ADDRESS/LENGTH].',
+    `invalid interface name ${JSON.stringify(link)} in ${JSON.stringify(text)}`,
+    'use [NAMESPACE:]INTERFACE[=ADDRESS/LENGTH]; INTERFACE is 1 to 15 characters without slash, colon or space',
   );
 }

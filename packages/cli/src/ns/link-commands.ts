@@ -1,18 +1,18 @@
-/** `ns veth`, `move`, `rename`, `addr`, `up`, and `link`, which is all of them in one step. */
+/** `ns veth`, `move`, `rename`, `addr`, `up`, and `link`, which combines them. */
 import { NetyardError } from '@netyard/core';
 import type { CommandSpec } from '../program/spec.ts';
-import { carryOut, carryOutChange, namespaces, planFlags } from './apply-plan.ts';
+import { applyChange, applyPlan, namespaces, planFlags } from './apply-plan.ts';
 import { checkLinkName, parseInterfaceArgument } from './interface-argument.ts';
 import { planLink, planPair } from './plan.ts';
 
-const place = '[NAMESPACE:]LINK';
+const place = '[NAMESPACE:]INTERFACE';
 
 export const nsLink: CommandSpec = {
   usage: `[OPTIONS] ${place}[=ADDRESS/LENGTH] ${place}[=ADDRESS/LENGTH]`,
   args: [2, 2],
   flags: planFlags,
   description:
-    'A veth pair: both ends born where they belong, named, addressed and up. Without NAMESPACE, or with\nnothing before the colon, an end stays in this one.',
+    'Creates a veth pair with each end in its namespace, named, addressed and up. Without NAMESPACE, or with an\nempty one, an end is in the current namespace.',
   examples: [
     'netyard ns link r1:eth0=10.1.1.1/24 r2:eth0=10.1.1.2/24',
     'netyard ns link :veth1.1=10.1.1.1/24 r2:eth0=10.1.1.2/24',
@@ -22,8 +22,8 @@ export const nsLink: CommandSpec = {
   run: async (context, { args: [near = '', far = ''], flags }) => {
     const places = [parseInterfaceArgument(near), parseInterfaceArgument(far)] as const;
     const plan = planPair(...places, await namespaces(), true);
-    await refuseTaken(places);
-    return await carryOut(context, flags, plan);
+    await rejectExisting(places);
+    return await applyPlan(context, flags, plan);
   },
 };
 
@@ -36,13 +36,13 @@ export const nsVeth: CommandSpec = {
   run: async (context, { args: [near = '', far = ''], flags }) => {
     const places = [parseInterfaceArgument(near), parseInterfaceArgument(far)] as const;
     const plan = planPair(...places, await namespaces(), false);
-    await refuseTaken(places);
-    return await carryOut(context, flags, plan);
+    await rejectExisting(places);
+    return await applyPlan(context, flags, plan);
   },
 };
 
-/** A new pair is wanted: a link of that name that is there already is somebody's. */
-async function refuseTaken(places: readonly { ns: string; link: string }[]): Promise<void> {
+/** Rejects interface names that exist: apply would take the existing interface for a part of the new pair. */
+async function rejectExisting(places: readonly { ns: string; link: string }[]): Promise<void> {
   const { openKernel } = await import('@netyard/kernel');
   const pathOf = await namespaces();
   const kernel = openKernel();
@@ -51,7 +51,7 @@ async function refuseTaken(places: readonly { ns: string; link: string }[]): Pro
       const links = await kernel.listLinks(pathOf(ns));
       if (!links.some(({ name }) => name === link)) continue;
       const where = ns === '' ? '' : ` in namespace ${ns}`;
-      throw new NetyardError('conflict', `link ${link}${where}: File exists`);
+      throw new NetyardError('conflict', `interface ${link}${where}: File exists`);
     }
   } finally {
     kernel.close();
@@ -64,7 +64,8 @@ export const nsMove: CommandSpec = {
   usage: `[OPTIONS] ${place} NAMESPACE[:NAME]`,
   args: [2, 2],
   flags: planFlags,
-  description: 'A moved link arrives down and without addresses. `:` as NAMESPACE brings it back here.',
+  description:
+    'A moved interface is down and has no addresses. Use `:` as NAMESPACE to move it to the current namespace.',
   examples: ['netyard ns move veth1.2 r2', 'netyard ns move veth1.2 r2:eth0', 'netyard ns move r2:eth0 :veth1.2'],
   complete: 'namespaces',
   run: async (context, { args: [what = '', where = ''], flags }) => {
@@ -75,9 +76,9 @@ export const nsMove: CommandSpec = {
     const pathOf = await namespaces();
     const { moveLink } = await import('@netyard/kernel');
     const [from, to] = [pathOf(ns), pathOf(target)];
-    const twin = [...ipIn(ns), 'link', 'set', 'dev', link, 'netns', target === '' ? String(process.pid) : target];
-    if (renamed !== undefined) twin.push('name', renamed);
-    return await carryOutChange(context, flags, twin, () => moveLink(link, from, to, renamed));
+    const command = [...ipIn(ns), 'link', 'set', 'dev', link, 'netns', target === '' ? String(process.pid) : target];
+    if (renamed !== undefined) command.push('name', renamed);
+    return await applyChange(context, flags, command, () => moveLink(link, from, to, renamed));
   },
 };
 
@@ -92,8 +93,8 @@ export const nsRename: CommandSpec = {
     checkLinkName(name);
     const path = (await namespaces())(ns);
     const { renameLink } = await import('@netyard/kernel');
-    const twin = [...ipIn(ns), 'link', 'set', 'dev', link, 'name', name];
-    return await carryOutChange(context, flags, twin, () => renameLink(link, path, name));
+    const command = [...ipIn(ns), 'link', 'set', 'dev', link, 'name', name];
+    return await applyChange(context, flags, command, () => renameLink(link, path, name));
   },
 };
 
@@ -104,22 +105,22 @@ export const nsAddr: CommandSpec = {
   examples: ['netyard ns addr r2:eth0=10.1.1.2/24'],
   complete: 'namespaces',
   run: async (context, { args: [what = ''], flags }) => {
-    const wanted = parseInterfaceArgument(what);
-    if (wanted.addresses.length === 0) {
+    const target = parseInterfaceArgument(what);
+    if (target.addresses.length === 0) {
       throw new NetyardError('invalid', `no address in ${JSON.stringify(what)}`, {
-        hint: 'Write r2:eth0=10.1.1.2/24.',
+        hint: 'add one: r2:eth0=10.1.1.2/24',
       });
     }
-    return await carryOut(context, flags, planLink(wanted, await namespaces(), undefined));
+    return await applyPlan(context, flags, planLink(target, await namespaces(), undefined));
   },
 };
 
 export const nsUp: CommandSpec = {
   usage: `[OPTIONS] ${place}[=ADDRESS/LENGTH]`,
   args: [1, 1],
-  flags: [...planFlags, { name: 'down', type: 'bool', help: 'Set it down instead' }],
+  flags: [...planFlags, { name: 'down', type: 'bool', help: 'Set the interface down instead' }],
   examples: ['netyard ns up :veth1.1=10.1.1.1/24', 'netyard ns up r2:lo'],
   complete: 'namespaces',
   run: async (context, { args: [what = ''], flags }) =>
-    await carryOut(context, flags, planLink(parseInterfaceArgument(what), await namespaces(), !flags.bool('down'))),
+    await applyPlan(context, flags, planLink(parseInterfaceArgument(what), await namespaces(), !flags.bool('down'))),
 };

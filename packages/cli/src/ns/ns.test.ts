@@ -4,7 +4,7 @@ import { isNetyardError } from '@netyard/core';
 import { parseInterfaceArgument } from './interface-argument.ts';
 import { planPair } from './plan.ts';
 
-test('places', () => {
+test('interface arguments have a namespace, a name and addresses', () => {
   assert.deepEqual(parseInterfaceArgument('r1:eth0=10.1.1.1/24'), {
     ns: 'r1',
     link: 'eth0',
@@ -31,7 +31,7 @@ test('places', () => {
   }
 });
 
-test('a pair is born where its ends belong', () => {
+test('a veth pair is created with its ends in their namespaces', () => {
   const pathOf = (name: string): string | undefined => (name === '' ? undefined : `/run/netns/${name}`);
   const plan = planPair(
     parseInterfaceArgument(':veth1.1=10.1.1.1/24'),

@@ -1,13 +1,13 @@
-/** What each `ns` verb wants of the kernel, as a plan. Pure. */
+/** Kernel plans of the `ns` commands. Pure. */
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
 import type { InterfaceArgument } from './interface-argument.ts';
 
-/** Path of a namespace by name; undefined for '', the own one. */
+/** Path of a namespace by name; undefined for '', the current one. */
 export type PathOf = (name: string) => string | undefined;
 
 const inNs = (path: string | undefined): { ns?: string } => (path === undefined ? {} : { ns: path });
 
-/** A pair, its ends where they belong and named as wanted; up and with addresses when `up`. */
+/** A veth pair with the given names, namespaces and addresses; `up` sets both ends up. */
 export function planPair(near: InterfaceArgument, far: InterfaceArgument, pathOf: PathOf, up: boolean): KernelPlan {
   const places = [near, far];
   const pair: KernelObject = {
@@ -26,7 +26,7 @@ export function planPair(near: InterfaceArgument, far: InterfaceArgument, pathOf
 export const addressObjects = ({ ns, link, addresses }: InterfaceArgument, pathOf: PathOf): KernelObject[] =>
   addresses.map((prefix) => ({ kind: 'address', ...inNs(pathOf(ns)), link, prefix }));
 
-/** A link that is there, set up or down, with further addresses. */
+/** An existing interface: set up or down, with additional addresses. */
 export function planLink(place: InterfaceArgument, pathOf: PathOf, up: boolean | undefined): KernelPlan {
   const state: KernelObject[] =
     up === undefined ? [] : [{ kind: 'link-state', ...inNs(pathOf(place.ns)), name: place.link, up }];

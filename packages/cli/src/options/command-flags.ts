@@ -1,4 +1,4 @@
-/** The flags of the commands that send a request with many fields: those of the fields' tables, with their checks. */
+/** Flags of commands whose requests have many fields: from the field tables, with checks of values. */
 import { type FlagCommand, flagsOf } from '@netyard/api-types';
 import type { Completion, FlagSpec } from '../program/flags.ts';
 import { parseBytes, parseCpus, parseDuration, parseSwap } from '../program/values.ts';
@@ -11,7 +11,7 @@ import { parseUlimit } from './ulimit.ts';
 
 type Check = NonNullable<FlagSpec['check']>;
 
-/** What a value has to be, by the name of the flag; they throw. */
+/** Checks of values by flag name; they throw. */
 const checks: Readonly<Record<string, Check>> = {
   'add-host': parseExtraHost,
   attach: checkAttach,
@@ -34,14 +34,14 @@ const checks: Readonly<Record<string, Check>> = {
   ulimit: parseUlimit,
 };
 
-/** By type, for flags that are not above. */
+/** Checks by type, for the other flags. */
 const typeChecks: Readonly<Record<string, Check>> = { bytes: parseBytes, duration: parseDuration };
 
 export const commandFlags = (command: FlagCommand): FlagSpec[] =>
   flagsOf(command)
     .filter(({ dockerOnly }) => !dockerOnly)
     .map(({ on: _on, complete, ...facts }) => {
-      // The daemon says more precisely what is wrong with the others.
+      // The daemon's messages for the others are more precise.
       const check =
         (command === 'run' || command === 'create' || command === 'update' ? checks[facts.name] : undefined) ??
         typeChecks[facts.type];

@@ -1,4 +1,4 @@
-/** The flags of `run` and `create` as the API's create request. Pure: files are read through what is given. */
+/** Converts the flags of `run` and `create` to the API's create request. Pure: files are read by a parameter. */
 import { type ContainerCreateRequest, containerConfig, type HealthConfig, hostConfig } from '@netyard/api-types';
 import { NetyardError, parseMac } from '@netyard/core';
 import type { Flags } from '../program/flags.ts';
@@ -22,7 +22,7 @@ export interface CreateInput {
 const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
 const orNull = <T>(items: T[]): T[] | null => (items.length > 0 ? items : null);
 
-/** Throws `invalid` with docker's words. */
+/** Throws `invalid` with docker's messages. */
 export function createRequest(input: CreateInput): ContainerCreateRequest {
   const { flags } = input;
   checkFlags(flags);
@@ -75,7 +75,7 @@ function checkMode(flags: Flags, name: string, word: string, allowed: RegExp): v
   if (!allowed.test(flags.text(name))) throw invalid(`--${name}: invalid ${word} mode`);
 }
 
-/** Fields that several flags make together, or a flag and its environment. */
+/** Fields that depend on several flags, or on a flag and the environment. */
 function configFlags({ flags, image, command, env, readFile }: CreateInput): Record<string, unknown> {
   const attached = flags.list('attach').map((name) => name.toLowerCase());
   const stdin = attached.includes('stdin') || flags.bool('interactive');
@@ -84,7 +84,7 @@ function configFlags({ flags, image, command, env, readFile }: CreateInput): Rec
     AttachStdin: stdin,
     AttachStdout: attached.length === 0 || attached.includes('stdout'),
     AttachStderr: attached.length === 0 || attached.includes('stderr'),
-    // A client that goes away ends the input of a container it was attached to.
+    // When an attached client disconnects, the container's input ends.
     StdinOnce: flags.bool('interactive') && stdin,
     Env: orNull(readEnvironment(files('env-file'), flags.list('env'), env)),
     Cmd: orNull(command),
@@ -95,7 +95,7 @@ function configFlags({ flags, image, command, env, readFile }: CreateInput): Rec
   };
 }
 
-/** As `docker run --label` would say it; nothing given is the daemon's default. */
+/** Encoded as a label; without the flag the daemon's default applies. */
 const publishLabel = (flags: Flags): string[] =>
   flags.has('publish-name') ? [`netyard.publish-name=${flags.bool('publish-name')}`] : [];
 

@@ -1,4 +1,4 @@
-/** Fields of one comma-separated line, with quotes as RFC 4180 has them: docker's long option forms. Pure. */
+/** Parses one CSV line with quotes (RFC 4180), docker's format of long options. Pure. */
 import { NetyardError } from '@netyard/core';
 
 export function splitCsv(line: string): string[] {
@@ -9,7 +9,7 @@ export function splitCsv(line: string): string[] {
       const quoted = /"((?:[^"]|"")*)"(?=,|$)/y;
       quoted.lastIndex = position;
       const match = quoted.exec(line);
-      if (!match) throw new NetyardError('invalid', `wrong quotes in ${line}`);
+      if (!match) throw new NetyardError('invalid', `invalid quotes in ${line}`);
       fields.push((match[1] ?? '').replaceAll('""', '"'));
       position = quoted.lastIndex;
     } else {

@@ -1,4 +1,4 @@
-/** `--device-read-bps PATH:RATE` and its sisters, `--blkio-weight-device PATH:WEIGHT`. Pure; messages are docker's. */
+/** Parses `--device-read-bps PATH:RATE`, `--blkio-weight-device PATH:WEIGHT` etc. Pure; messages are docker's. */
 import { parseBytes } from '../program/values.ts';
 
 type Kind = 'bytes' | 'count' | 'weight';

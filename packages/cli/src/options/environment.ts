@@ -1,4 +1,4 @@
-/** `-e`, `--env-file`, `--label`, `--label-file`: `KEY=VALUE` from flags and files. Pure: files come as text. */
+/** Parses `KEY=VALUE` of `-e`, `--env-file`, `--label` and `--label-file`. Pure: files are passed as text. */
 import { NetyardError } from '@netyard/core';
 
 export interface TextFile {
@@ -8,7 +8,7 @@ export interface TextFile {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Files first, then flags. A name alone takes its value from `env`, and is left out when it has none there. */
+/** Files first, then flags. A bare name takes its value from `env`, and is omitted if it has none there. */
 export function readEnvironment(files: readonly TextFile[], flags: readonly string[], env: Environment): string[] {
   const lines = files.flatMap((file) => fileLines(file, env));
   for (const flag of flags) {
@@ -20,7 +20,7 @@ export function readEnvironment(files: readonly TextFile[], flags: readonly stri
   return lines;
 }
 
-/** A label flag without `=` has the empty value; in a file such a line counts for nothing. */
+/** A label flag without `=` has an empty value; in a file such a line is ignored. */
 export function readLabels(files: readonly TextFile[], flags: readonly string[]): Record<string, string> {
   return keyValues([...files.flatMap((file) => fileLines(file, {})), ...flags]);
 }
@@ -34,7 +34,7 @@ export function keyValues(lines: readonly string[]): Record<string, string> {
   );
 }
 
-/** Lines less comments and blank ones; the format of `--env-file`. `env` undefined: names alone stay as they are. */
+/** Lines of an `--env-file` without comments and blank lines. `env` undefined: bare names are unchanged. */
 export function fileLines(file: TextFile, env: Environment): string[] {
   const lines: string[] = [];
   for (const raw of file.text.replace(/^\uFEFF/, '').split(/\r?\n/)) {

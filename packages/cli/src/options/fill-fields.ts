@@ -1,4 +1,4 @@
-/** A request's fields from the flags that fill them, by the tables of fields. Pure; parsers throw. */
+/** Fills a request's fields from flags, according to the field tables. Pure; parsers throw. */
 import type { Field, FieldTable, FlagFacts } from '@netyard/api-types';
 import type { Flags } from '../program/flags.ts';
 import { parseBytes, parseCpus, parseDuration, parseRestart, parseSwap } from '../program/values.ts';
@@ -12,7 +12,7 @@ import { parseUlimit } from './ulimit.ts';
 const throttled = (kind: 'bytes' | 'count') => (texts: string[]) =>
   texts.map((text) => parseDeviceLimit(text, kind)).map(({ path, value }) => ({ Path: path, Rate: value }));
 
-/** Flags whose values are more than their type says, by name: of all values that were given. */
+/** Parsers by flag name, for flags whose type does not determine the value; they receive all values. */
 const parsers: Readonly<Record<string, (texts: string[]) => unknown>> = {
   'add-host': (texts) => texts.map(parseExtraHost),
   'blkio-weight-device': (texts) =>
@@ -31,7 +31,7 @@ const parsers: Readonly<Record<string, (texts: string[]) => unknown>> = {
   ulimit: (texts) => texts.map(parseUlimit),
 };
 
-/** By the type that `--help` shows. */
+/** Parsers by the type shown in `--help`. */
 const typeParsers: Readonly<Record<string, (text: string) => unknown>> = {
   int: Number,
   uint16: Number,
@@ -41,8 +41,8 @@ const typeParsers: Readonly<Record<string, (text: string) => unknown>> = {
 };
 
 /**
- * The fields as the docker command sends them: all of them, but for those that Go's `omitempty` leaves out.
- * @param special values that several flags make together, by field; `undefined` leaves the field out
+ * All fields like the docker CLI sends them, without those that Go's `omitempty` omits.
+ * @param special values that depend on several flags, by field; `undefined` omits the field
  */
 export function fillFields(
   fields: FieldTable,
@@ -56,7 +56,7 @@ export function fillFields(
   return Object.fromEntries(filled);
 }
 
-/** Only the fields whose flags were given: what is not stays as it is. */
+/** Only the fields whose flags were given. */
 export const fillGiven = (fields: FieldTable, flags: Flags): Record<string, unknown> =>
   fillFields(
     Object.fromEntries(
@@ -95,7 +95,7 @@ const isEmpty = (value: unknown): boolean =>
   value === false ||
   (typeof value === 'object' && Object.keys(value).length === 0);
 
-/** Fields that no flag fills, as Go sends them. */
+/** Values of fields without a flag, like Go sends them. */
 export const zeroValues = (fields: FieldTable): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, emptyValue(field)]));
 

@@ -1,4 +1,4 @@
-/** `--filter key=value`, repeated, into the API's filters. Pure. */
+/** Converts repeated `--filter key=value` to the API's filters. Pure. */
 import type { FlagSpec } from '../program/flags.ts';
 
 export const filterFlag: FlagSpec = {
@@ -9,7 +9,7 @@ export const filterFlag: FlagSpec = {
   check: parseFilter,
 };
 
-/** Undefined for ''. Throws docker's words. */
+/** Undefined for ''. Throws docker's messages. */
 export function parseFilter(text: string): [string, string] | undefined {
   if (text === '') return undefined;
   const split = text.indexOf('=');

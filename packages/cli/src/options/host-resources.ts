@@ -1,4 +1,4 @@
-/** `--device`, `--sysctl`, `--security-opt`, `--log-opt`: what a container gets from the host. Pure. */
+/** Parses `--device`, `--cap-add`, `--sysctl`, `--security-opt` and `--log-opt`. Pure. */
 import type { DeviceMapping, LogConfig } from '@netyard/api-types';
 import { messageOf, NetyardError } from '@netyard/core';
 import { keyValues } from './environment.ts';
@@ -19,7 +19,7 @@ export function parseDevice(text: string): DeviceMapping {
   return { PathOnHost: source, PathInContainer: second, CgroupPermissions: third ?? 'rwm' };
 }
 
-/** `--cap-add` and `--cap-drop` in their canonical form, each once, sorted. */
+/** `--cap-add` and `--cap-drop` in canonical form, sorted, without duplicates. */
 export function parseCapabilities(names: readonly string[]): string[] | null {
   const upper = names.map((name) => name.toUpperCase().trim());
   const full = upper.map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
@@ -37,7 +37,7 @@ const sysctlNames: readonly string[] = [
   'kernel.shm_rmid_forced',
 ];
 
-/** Only what belongs to a container's own namespaces. */
+/** Permits only parameters of the container's own namespaces. */
 export function parseSysctl(text: string): [string, string] {
   const [name = '', ...value] = text.split('=');
   const allowed = sysctlNames.includes(name) || name.startsWith('net.') || name.startsWith('fs.mqueue.');

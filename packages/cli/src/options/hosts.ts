@@ -1,7 +1,7 @@
-/** Names and addresses in flags: `--add-host`, `--dns`, `--link`, `--mac-address`. Pure; messages are docker's. */
+/** Parses `--add-host`, `--dns`, `--dns-search`, `--link` and `--mac-address`. Pure; messages are docker's. */
 import { isIP } from 'node:net';
 
-/** `name:address` or `name=address`, address also `host-gateway` or in brackets. Gives `name:address`. */
+/** `name:address` or `name=address`; the address may be `host-gateway` or in brackets. Returns `name:address`. */
 export function parseExtraHost(text: string): string {
   const separator = text.includes('=') ? '=' : ':';
   const split = text.indexOf(separator);

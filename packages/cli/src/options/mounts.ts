@@ -1,4 +1,4 @@
-/** `-v`, `--mount` and `--tmpfs`. Pure: relative paths are resolved against a folder that is given. */
+/** Parses `-v`, `--mount` and `--tmpfs`. Pure: the working directory is a parameter. */
 import { resolve } from 'node:path';
 import type { Mount } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
@@ -8,7 +8,7 @@ import { splitCsv } from './csv.ts';
 const invalid = (text: string): NetyardError => new NetyardError('invalid', text);
 
 export interface Volumes {
-  /** Anonymous volumes: a path in the container alone. */
+  /** Anonymous volumes: only a path in the container. */
   volumes: Record<string, Record<string, never>>;
   binds: string[];
 }
@@ -40,10 +40,10 @@ export function parseTmpfs(texts: readonly string[]): Record<string, string> {
 }
 
 const mountTypes: readonly string[] = ['bind', 'volume', 'tmpfs'];
-/** Keys that may stand without a value. */
+/** Keys that need no value. */
 const bareKeys: readonly string[] = ['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive'];
 
-/** One `--mount type=bind,src=…,dst=…`. */
+/** Parses one `--mount type=bind,src=…,dst=…`. */
 export function parseMount(text: string, cwd: string): Mount {
   const mount: Mount = { Type: 'volume', Target: '' };
   for (const field of splitCsv(text)) {

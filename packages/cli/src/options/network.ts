@@ -1,4 +1,4 @@
-/** `--network`, in its short and its long form, and the flags that fill an endpoint. Pure; throws `invalid`. */
+/** Parses `--network` in its short and long form, and the flags of endpoints. Pure; throws `invalid`. */
 import { type EndpointSettings, endpointRequest, endpointState, type Field } from '@netyard/api-types';
 import { NetyardError, parseMac } from '@netyard/core';
 import { splitCsv } from './csv.ts';
@@ -89,7 +89,7 @@ export function checkedMac(text: string): string {
   return text;
 }
 
-/** The flags beside `--network`; they go to the first network. */
+/** The other flags of endpoints; they apply to the first network. */
 export interface EndpointFlags {
   aliases: string[];
   links: string[];
@@ -108,8 +108,8 @@ export function planEndpoints(
   flags: EndpointFlags,
 ): { mode: string; endpoints: Record<string, EndpointSettings> } {
   const endpoints: Record<string, EndpointSettings> = {};
-  const wanted = networks.length > 0 ? networks : [plain('default')];
-  wanted.forEach((network, index) => {
+  const attachments = networks.length > 0 ? networks : [plain('default')];
+  attachments.forEach((network, index) => {
     const endpoint = endpointOf(index === 0 ? withFlags(network, flags) : network);
     if (endpoints[network.target])
       throw invalid(`network ${JSON.stringify(network.target)} is specified multiple times`);
@@ -140,7 +140,7 @@ function withFlags(network: NetworkAttachment, flags: EndpointFlags): NetworkAtt
   return {
     ...network,
     aliases: flags.aliases.length > 0 ? flags.aliases : network.aliases,
-    // On a user-defined network a link is an alias of the endpoint; elsewhere it is the container's alone.
+    // On a user-defined network links belong to the endpoint, otherwise to the container.
     links: isUserDefined(network.target) && flags.links.length > 0 ? flags.links : network.links,
     ipv4: flags.ipv4 || network.ipv4,
     ipv6: flags.ipv6 || network.ipv6,
@@ -172,7 +172,7 @@ export function endpointOf(network: NetworkAttachment): EndpointSettings {
   return { ...Object.fromEntries(ofFlags), IPAMConfig: ipamOf(network), ...noState } as EndpointSettings;
 }
 
-/** What docker sends for the fields that only inspect fills. */
+/** docker's values of the fields that only inspect fills. */
 const noState = zeroValues(endpointState);
 
 function ipamOf({ ipv4, ipv6, linkLocalIps }: NetworkAttachment): EndpointSettings['IPAMConfig'] {

@@ -1,4 +1,4 @@
-/** `-p` and `--expose` into the API's port maps (docker/go-connections, nat). Pure; throws `invalid`. */
+/** Converts `-p` and `--expose` to the API's port maps (docker/go-connections, nat). Pure; throws `invalid`. */
 
 import { isIP } from 'node:net';
 import type { PortMap } from '@netyard/api-types';
@@ -67,7 +67,7 @@ function fail(text: string): never {
   throw invalid(text);
 }
 
-/** The protocol is tcp unless told. */
+/** The default protocol is tcp. */
 export function splitProtocol(text: string): { port: string; protocol: string } {
   const [port = '', protocol] = text.split('/', 2);
   return { port, protocol: protocol || 'tcp' };

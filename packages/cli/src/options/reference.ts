@@ -1,12 +1,12 @@
-/** Image references as people write them (distribution/reference). Pure; throws `invalid` in docker's words. */
+/** Parses image references in short form (distribution/reference). Pure; throws `invalid` with docker's messages. */
 import { NetyardError } from '@netyard/core';
 
 export interface ImageReference {
-  /** Registry: `docker.io` unless told. */
+  /** Registry; default `docker.io`. */
   domain: string;
   /** `library/nginx` */
   path: string;
-  /** As people write it: `nginx`, `registry:5000/team/app`. */
+  /** Short form: `nginx`, `registry:5000/team/app`. */
   name: string;
   tag: string | undefined;
   digest: string | undefined;
@@ -50,7 +50,7 @@ function splitDomain(full: string): { domain: string; path: string } {
   return { domain: first, path: full.slice(slash + 1) };
 }
 
-/** With `:latest` when it says neither tag nor digest. */
+/** With `:latest` if it has neither tag nor digest. */
 export function familiarText(reference: ImageReference): string {
   if (reference.digest !== undefined) {
     return `${reference.name}${reference.tag ? `:${reference.tag}` : ''}@${reference.digest}`;
@@ -58,6 +58,6 @@ export function familiarText(reference: ImageReference): string {
   return `${reference.name}:${reference.tag ?? 'latest'}`;
 }
 
-/** Where its credentials stand in config.json. */
+/** Key of its credentials in config.json. */
 export const authKey = (reference: ImageReference): string =>
   reference.domain === 'docker.io' ? 'https://index.docker.io/v1/' : reference.domain;

@@ -1,4 +1,4 @@
-/** Flags that many list commands share. */
+/** Flags shared by list commands. */
 import type { FlagSpec } from '../program/flags.ts';
 
 export const formatFlag: FlagSpec = {

@@ -1,8 +1,8 @@
-/** `--since` and `--until`: a time, seconds since 1970, or a duration before now; as the API wants it. Pure. */
+/** Converts `--since` and `--until` (time, Unix seconds, or duration before now) to the API's format. Pure. */
 import { type Clock, NetyardError } from '@netyard/core';
 import { parseDuration } from '../program/values.ts';
 
-/** `SECONDS[.NANOSECONDS]`, or undefined for ''. Local time unless the text names a zone. */
+/** `SECONDS[.NANOSECONDS]`, or undefined for ''. Local time unless the text has a time zone. */
 export function timestampOf(text: string, clock: Clock): string | undefined {
   if (text === '') return undefined;
   const relative = durationOf(text);
@@ -24,7 +24,7 @@ function durationOf(text: string): number | undefined {
   try {
     return parseDuration(text);
   } catch {
-    return undefined; // perhaps a time: tried next
+    return undefined; // may be a time
   }
 }
 

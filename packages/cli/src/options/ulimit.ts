@@ -1,4 +1,4 @@
-/** `--ulimit NAME=SOFT[:HARD]` (docker/go-units). Pure. */
+/** Parses `--ulimit NAME=SOFT[:HARD]` (docker/go-units). Pure. */
 import type { Ulimit } from '@netyard/api-types';
 
 const names: readonly string[] = [

@@ -1,7 +1,7 @@
 /**
- * The command tree on commander: it dispatches, this file gives it the docker command's flag grammar and messages.
+ * The command tree: commander dispatches, this file adds the docker CLI's flag grammar and messages.
  *
- * A command's table is loaded when it is called, not before: the tree itself is made of the registry's lines.
+ * The tree is built from the entries of the command table; a command's spec is loaded when it is called.
  */
 import { Command, type ParseOptionsResult } from 'commander';
 import { Failure } from '../failure.ts';
@@ -11,7 +11,7 @@ import { FlagError, Flags, parseFlags } from './flags.ts';
 import { commandHelp, groupHelp, rootHelp, usageLine } from './help.ts';
 import type { CommandSpec, Entry } from './spec.ts';
 
-/** Thrown to end the parsing: help was asked for, and is this. */
+/** Thrown to end parsing with the requested help text. */
 export class HelpRequested extends Error {
   readonly text: string;
   constructor(text: string) {
@@ -37,7 +37,7 @@ class TreeCommand extends Command {
     return above instanceof TreeCommand ? `${above.path} ${this.name()}` : this.name();
   }
 
-  /** Replaces commander's option grammar by docker's; what is no flag goes on as operands. */
+  /** Replaces commander's option grammar by docker's; other words become operands. */
   override parseOptions(argv: string[]): ParseOptionsResult {
     if (this.entry.passThrough) return { operands: argv, unknown: [] };
     const specs = this.parent ? (this.spec?.flags ?? []) : globalFlags;
@@ -45,7 +45,7 @@ class TreeCommand extends Command {
     const { flags, args } = this.#parse(argv, specs, isGroup || (this.spec?.stopAtArgument ?? false));
     this.flags = flags;
     if (flags.bool('help') && !(isGroup && args.length > 0)) throw new HelpRequested(this.#help());
-    // KernelObserver here, before commander takes the words that follow for options.
+    // Parsed here, before commander takes the operands for options.
     if (isGroup && args[0] !== undefined && !this.#knows(args[0])) this.failGroup(args);
     return isGroup ? { operands: args.slice(0, 1), unknown: args.slice(1) } : { operands: args, unknown: [] };
   }
@@ -76,7 +76,7 @@ class TreeCommand extends Command {
     return this.parent instanceof TreeCommand ? this.parent.#root() : this;
   }
 
-  /** A group, or the root, without a command that it knows. */
+  /** A group or the root with an unknown command. */
   failGroup(args: readonly string[]): never {
     if (args.length === 0) throw new HelpRequested(this.#help());
     const usage = this.parent ? `\n\nUsage:  ${this.path}` : '';
@@ -100,17 +100,17 @@ class TreeCommand extends Command {
   }
 }
 
-/** All full names of a command: those whose lines load the same table, with their aliases. Pure. */
-export function namesOf(root: Entry, wanted: Entry, prefix = 'netyard'): string[] {
+/** All full names of a command, with aliases: the entries that load the same spec. Pure. */
+export function namesOf(root: Entry, command: Entry, prefix = 'netyard'): string[] {
   const names = (root.children ?? []).flatMap((entry) => {
-    if (entry.children) return namesOf(entry, wanted, `${prefix} ${entry.name}`);
-    if (entry.load !== wanted.load) return [];
+    if (entry.children) return namesOf(entry, command, `${prefix} ${entry.name}`);
+    if (entry.load !== command.load) return [];
     return [entry.name, ...(entry.aliases ?? [])].map((name) => `${prefix} ${name}`);
   });
   return prefix === 'netyard' ? names.sort((a, b) => b.split(' ').length - a.split(' ').length) : names;
 }
 
-/** Runs one command line. Resolves with the exit code; throws what the command threw. */
+/** Runs one command line. Resolves with the exit code; rethrows errors of the command. */
 export async function runCommandLine(root: Entry, argv: string[], outside: Environment): Promise<number> {
   let exitCode = 0;
   let context: Context | undefined;

@@ -1,4 +1,4 @@
-/** All that a command may touch of the outside: streams, environment, clock, the daemon. Made once, by `main`. */
+/** A command's access to its environment: streams, variables, clock, the daemon. Created once by `main`. */
 import { type NetyardClient, openClient } from '@netyard/client';
 import type { Clock } from '@netyard/core';
 import { textFor } from '../format/escape.ts';
@@ -19,13 +19,13 @@ export interface Environment {
 export interface Context extends Environment {
   /** Folder of `config.json`: DOCKER_CONFIG, else ~/.docker. */
   configDirectory: string;
-  /** Opened when first asked for. */
+  /** Opened at the first call. */
   client(): NetyardClient;
-  /** A line on stdout. Here and below control characters are escaped where the output is a terminal. */
+  /** Prints a line on stdout. This and the next escape control characters if the output is a terminal. */
   print(line: string): void;
-  /** A line on stderr. */
+  /** Prints a line on stderr. */
   warn(line: string): void;
-  /** Bytes are written as they are. */
+  /** Writes text, or bytes unchanged. */
   write(text: string | Uint8Array): void;
   close(): void;
 }
@@ -59,7 +59,7 @@ function tlsOf(flags: Flags): { enabled: boolean; verify?: boolean; ca?: string;
 
 export const globalFlags = [
   { name: 'config', type: 'string', help: 'Location of client config files (default "~/.docker")' },
-  { name: 'debug', short: 'D', type: 'bool', help: 'Show the cause of an error as well' },
+  { name: 'debug', short: 'D', type: 'bool', help: 'Also show the cause of an error' },
   { name: 'host', short: 'H', type: 'list', help: 'Daemon socket to connect to' },
   { name: 'tls', type: 'bool', help: 'Use TLS; implied by --tlsverify' },
   { name: 'tlscacert', type: 'string', help: 'Trust certs signed only by this CA (default "~/.docker/ca.pem")' },

@@ -1,17 +1,17 @@
 /**
- * Flags as the docker command takes them (the grammar of Go's pflag): `--name x`, `--name=x`, `-n x`, `-nx`, `-n=x`,
- * combined `-itd`, `--bool=false`, `--`. Pure.
+ * Parses flags like the docker CLI (the grammar of Go's pflag): `--name x`, `--name=x`, `-n x`, `-nx`, `-n=x`, combined
+ * `-itd`, `--bool=false`, `--`. Pure.
  */
 import { parseBool, parseInteger } from './values.ts';
 
-/** What shell completion offers for an argument, or for the value of a flag. */
+/** Shell completion of an argument or of a flag's value. */
 export type Completion =
   | 'containers'
   | 'running'
   | 'images'
   | 'networks'
   | 'peers'
-  /** Containers that run, networks, `uplink`. */
+  /** Running containers, networks, `uplink`. */
   | 'targets'
   | 'cluster-hosts'
   | 'labs'
@@ -26,15 +26,15 @@ export interface FlagSpec {
   short?: string;
   /**
    * Bool flags need no value. `list`, `strings` (split at commas), `map` and the other plural kinds may be repeated;
-   * of all others the last counts. The word is shown by `--help`.
+   * of other kinds the last value is used. `--help` shows the kind.
    */
   type: string;
   help: string;
   default?: string;
   hidden?: boolean;
-  /** Refuses a value: the text that follows `invalid argument "x" for "--name" flag: `. */
+  /** Throws for an invalid value; its message follows `invalid argument "x" for "--name" flag: `. */
   check?: (text: string) => unknown;
-  /** What the shell offers for its value: files unless told. */
+  /** Shell completion of the value; default: files. */
   complete?: Completion | readonly string[];
 }
 
@@ -65,9 +65,9 @@ export class Flags {
     this.#given.set(spec.name, [...values, ...more]);
   }
 
-  /** Whether the command has it. */
+  /** Whether the command has the flag. */
   knows = (name: string): boolean => this.#specs.has(name);
-  /** Whether it was given at all. */
+  /** Whether the flag was given. */
   has = (name: string): boolean => this.#given.has(name);
   list = (name: string): string[] => this.#given.get(name) ?? [];
   text = (name: string): string => this.#given.get(name)?.at(-1) ?? this.#spec(name).default ?? '';
@@ -87,10 +87,10 @@ export class Flags {
 
 export const helpFlag: FlagSpec = { name: 'help', type: 'bool', help: 'Print usage' };
 
-/** Names that mean another flag. */
+/** Aliases of flags. */
 const synonyms: Readonly<Record<string, string>> = { net: 'network', 'net-alias': 'network-alias' };
 
-/** `stopAtArgument`: what follows the first argument belongs to somebody else, as behind `run IMAGE`. */
+/** `stopAtArgument`: words after the first argument are not parsed, as in `run IMAGE COMMAND -x`. */
 export function parseFlags(
   argv: readonly string[],
   specs: readonly FlagSpec[],

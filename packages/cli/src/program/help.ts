@@ -1,4 +1,4 @@
-/** What `--help` prints, in the docker command's layout. Pure. */
+/** Formats `--help` in the docker CLI's layout. Pure. */
 import { type FlagSpec, helpFlag } from './flags.ts';
 import type { CommandSpec, Entry } from './spec.ts';
 
@@ -25,7 +25,7 @@ export function rootHelp(entries: readonly Entry[], flags: readonly FlagSpec[]):
   const of = (group: Entry['group']): string => entryLines(entries.filter((entry) => entry.group === group));
   return [
     'Usage:  netyard [OPTIONS] COMMAND',
-    'A container engine whose networking you can see through',
+    'A container engine with transparent networking',
     `Common Commands:\n${of('common')}`,
     `Management Commands:\n${of('management')}`,
     `Netyard's own Commands:\n${of('netyard')}`,

@@ -1,32 +1,32 @@
-/** What a command is: its words, flags, help and work. One such table per command. */
+/** Specification of a command: arguments, flags, help and implementation. */
 import type { Context } from './context.ts';
 import type { Completion, FlagSpec, Flags } from './flags.ts';
 
 export interface CommandInput {
   flags: Flags;
   args: string[];
-  /** As typed, aliases resolved: `netyard network ls`. */
+  /** Full name, with aliases resolved: `netyard network ls`. */
   command: string;
 }
 
 export interface CommandSpec {
-  /** Behind the command's name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
+  /** Usage after the command's name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
   usage: string;
-  /** How many arguments: at least, at most. */
+  /** Minimum and maximum number of arguments. */
   args: readonly [number, number];
   flags: readonly FlagSpec[];
-  /** Flags end at the first argument. */
+  /** The first argument ends the flags. */
   stopAtArgument?: boolean;
-  /** More words for --help, behind the summary. */
+  /** Description in --help, after the summary. */
   description?: string;
   examples: readonly string[];
-  /** What the shell offers for its arguments. */
+  /** Shell completion of its arguments. */
   complete?: Completion;
   /** Resolves with the exit code. Throws Failure, NetyardError or FlagError. */
   run(context: Context, input: CommandInput): Promise<number>;
 }
 
-/** A command tree of commander's, as far as completion reads it. */
+/** The parts of a commander command that completion reads. */
 export interface ForeignCommand {
   name(): string;
   readonly commands: readonly ForeignCommand[];
@@ -39,7 +39,7 @@ export interface ForeignCommand {
   readonly registeredArguments: readonly { name(): string; argChoices?: readonly string[] | undefined }[];
 }
 
-/** A line of the registry: known without loading the command. */
+/** An entry of the command table, available without loading the command. */
 export interface Entry {
   name: string;
   aliases?: readonly string[];
@@ -47,8 +47,8 @@ export interface Entry {
   summary: string;
   load?: () => Promise<CommandSpec>;
   children?: readonly Entry[];
-  /** Takes all words as they are: they belong to another parser (`lab`). */
+  /** Passes all words to another parser (`lab`). */
   passThrough?: (context: Context, args: string[]) => Promise<number>;
-  /** That parser's own words, for completion. */
+  /** The commands of that parser, for completion. */
   foreign?: () => Promise<ForeignCommand>;
 }

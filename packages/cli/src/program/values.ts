@@ -1,4 +1,4 @@
-/** Single values on the command line: numbers, sizes, durations, as Go reads them. Pure; errors in Go's words. */
+/** Parses numbers, sizes and durations of the command line like Go. Pure; throws Go's messages. */
 
 import { NetyardError } from '@netyard/core';
 
@@ -28,7 +28,7 @@ export function parseBytes(text: string): number {
   return Math.trunc(Number(match[1]) * 1024 ** (sizeUnits[unit.slice(0, 1)] ?? 0));
 }
 
-/** `--memory-swap` also takes -1. */
+/** `--memory-swap` also accepts -1. */
 export const parseSwap = (text: string): number => (text === '-1' ? -1 : parseBytes(text));
 
 /** `--cpus`: billionths of a processor. */

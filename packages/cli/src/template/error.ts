@@ -1,8 +1,8 @@
-/** A wrong template, or one that does not fit its data; in text/template's words. */
+/** Errors of invalid templates and of their execution, with text/template's messages. */
 import { NetyardError } from '@netyard/core';
 
 export class TemplateError extends NetyardError {
-  /** Column (from 1) of the expression, when it failed while running. */
+  /** Column (from 1) of the expression that failed during execution. */
   readonly phase: 'parse' | 'execute';
 
   constructor(phase: 'parse' | 'execute', message: string) {

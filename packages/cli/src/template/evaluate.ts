@@ -1,4 +1,4 @@
-/** Runs a template's tree over data. Pure. */
+/** Executes a template's syntax tree with data. Pure. */
 import { executeError, type TemplateError, templateError } from './error.ts';
 import { isTrue, type TemplateFunction, templateFunctions } from './functions.ts';
 import { type BlockNode, type Node, type Pipeline, parseTemplate, type Term } from './parse.ts';
@@ -6,7 +6,7 @@ import { printValue } from './print.ts';
 
 export interface TemplateOptions {
   functions?: Readonly<Record<string, TemplateFunction>>;
-  /** Words for a field that is not there; the default speaks of a map. May return a value instead of throwing. */
+  /** Creates the error of a missing field (default: a map's), or returns a value instead. */
   missing?: (field: string, fail: (text: string) => TemplateError) => unknown;
 }
 
@@ -15,7 +15,7 @@ type Missing = NonNullable<TemplateOptions['missing']>;
 
 export type Template = (data: unknown) => string;
 
-/** Parses at once, so that a wrong template is told before anything is fetched. Throws TemplateError. */
+/** Parses immediately, so that an invalid template fails before any request. Throws TemplateError. */
 export function compileTemplate(source: string, options: TemplateOptions = {}): Template {
   const functions = options.functions ?? templateFunctions;
   const nodes = parseTemplate(source);
@@ -83,7 +83,7 @@ class Run {
     this.#out += value === null || value === undefined ? '<no value>' : printValue(value);
   }
 
-  /** Variables and the dot are as before once the block has ended. */
+  /** Restores variables and the dot at the end of the block. */
   #scoped(dot: unknown, work: () => void): void {
     const outer = this.#dot;
     const depth = this.#variables.length;
@@ -218,7 +218,7 @@ class Run {
   }
 }
 
-/** Where the n-th field of a term stands. */
+/** Position of the n-th field of a term. */
 const columnOf = ({ at, fields, operand }: Term, index: number): number =>
   operand.kind === 'dot' ? at + fields.slice(0, index).reduce((sum, field) => sum + field.length + 1, 0) : at;
 

@@ -1,10 +1,10 @@
-/** The functions a template may call: text/template's own and the docker command's. Pure. */
+/** Template functions: those of text/template and those of the docker CLI. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { printJson, printValue, sprintf } from './print.ts';
 
 export type TemplateFunction = (...values: unknown[]) => unknown;
 
-/** Go's idea of a true value: not the zero value of its type. */
+/** Truth in Go templates: not the zero value of its type. */
 export function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
@@ -49,7 +49,7 @@ function join(values: unknown, separator: unknown): string {
   return values.map(printValue).join(String(separator));
 }
 
-/** Spaces stand between two values when neither is a string. */
+/** Adds spaces between two values if neither is a string. */
 function print(...values: unknown[]): string {
   return values.reduce<string>((text, value, index) => {
     const gap = index > 0 && typeof value !== 'string' && typeof values[index - 1] !== 'string' ? ' ' : '';
@@ -80,7 +80,7 @@ export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
   le: (a, b) => compare(a, b) <= 0,
   gt: (a, b) => compare(a, b) > 0,
   ge: (a, b) => compare(a, b) >= 0,
-  // the docker command's own
+  // functions of the docker CLI
   json: printJson,
   split: (text, separator) => String(text).split(String(separator)),
   join,
@@ -93,7 +93,7 @@ export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
   truncate: (text, length) => String(text).slice(0, Number(length)),
 };
 
-/** While the heads of a table are made, functions leave the word as it is. */
+/** For the header of a table, functions return their argument unchanged. */
 export const headerFunctions: Readonly<Record<string, TemplateFunction>> = {
   ...templateFunctions,
   json: (value) => value,

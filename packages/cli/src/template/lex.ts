@@ -1,7 +1,7 @@
 /**
- * The words of a Go template (text/template): text between actions, and the tokens inside `{{ … }}`. Pure.
+ * Tokenizes a Go template (text/template): text between actions, and tokens inside `{{ … }}`. Pure.
  *
- * Only the subset that the docker command's `--format` needs; `define`, `block` and `template` are not in it.
+ * Supports the subset that the docker CLI's `--format` needs, without `define`, `block` and `template`.
  */
 import { templateError } from './error.ts';
 
@@ -45,7 +45,7 @@ function pushText(tokens: Token[], text: string, at: number, trimStart: boolean,
   if (kept !== '') tokens.push({ kind: 'text', text: kept, at });
 }
 
-/** Reads from behind `{{` to behind `}}`. */
+/** Reads from after `{{` to after `}}`. */
 function lexAction(source: string, start: number, open: number, tokens: Token[]): { end: number; trim: boolean } {
   const comment = /\s*\/\*[\s\S]*?\*\/\s*(-?)\}\}/y;
   comment.lastIndex = start;

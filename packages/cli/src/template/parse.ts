@@ -1,4 +1,4 @@
-/** From a template's tokens to its tree. Pure. */
+/** Parses a template's tokens into a syntax tree. Pure. */
 import { templateError } from './error.ts';
 import { lex, type Token } from './lex.ts';
 
@@ -10,7 +10,7 @@ export type Operand =
   | { kind: 'function'; name: string }
   | { kind: 'pipeline'; pipeline: Pipeline };
 
-/** An operand and the fields taken from it: `.State.Running`, `$x.Name`, `(index .A 0).B`. */
+/** An operand and a chain of fields: `.State.Running`, `$x.Name`, `(index .A 0).B`. */
 export interface Term {
   operand: Operand;
   fields: string[];
@@ -94,7 +94,7 @@ class Parser {
     return { kind: 'output', pipeline };
   }
 
-  /** From behind `if` to behind its `end`; `else if` becomes an `if` inside `otherwise`. */
+  /** Reads from after `if` to after its `end`; `else if` becomes an `if` inside `otherwise`. */
   #block(kind: 'if' | 'with' | 'range'): Node {
     if (this.#peek()?.kind === 'close') throw templateError(`missing value for ${kind}`);
     const pipeline = this.#pipeline();

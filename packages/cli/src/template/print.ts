@@ -1,4 +1,4 @@
-/** Values as Go's fmt prints them with %v. Pure. */
+/** Formats values like Go's fmt with %v. Pure. */
 
 /** nil inside a map or slice is `<nil>`; on its own, as a template's output, it is `<no value>`. */
 export function printValue(value: unknown): string {
@@ -11,7 +11,7 @@ export function printValue(value: unknown): string {
   return String(value);
 }
 
-/** encoding/json escapes <, > and & unless told not to, as the docker command tells it. */
+/** Encodes JSON without Go's escapes of <, > and &, like the docker CLI. */
 export function printJson(value: unknown): string {
   if (typeof value === 'object' && value !== null && jsonText in value && typeof value[jsonText] === 'function') {
     return String(value[jsonText]());
@@ -19,7 +19,7 @@ export function printJson(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
-/** An object may bring its own JSON. */
+/** An object may have its own JSON encoding. */
 export const jsonText = Symbol('json');
 
 /** fmt.Sprintf for the verbs that templates use: %s %v %d %q %x %t %f %.2f %-10s %5d %%. */

@@ -50,7 +50,7 @@ for (const [template, expected] of cases) {
   test(template, () => assert.equal(compileTemplate(template)(data), expected));
 }
 
-test('what is wrong with a template is told when it is read, the rest when it runs', () => {
+test('syntax errors are reported when a template is parsed, others when it is executed', () => {
   const parse = [
     '{{',
     '{{end}}',
@@ -89,7 +89,7 @@ test('what is wrong with a template is told when it is read, the rest when it ru
   }
 });
 
-test('members that the language gives every object are no fields', () => {
+test('inherited members of JavaScript objects are not fields', () => {
   for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
     assert.throws(() => compileTemplate(`{{.${name}}}`)({}), /map has no entry/);
   }

@@ -1,8 +1,8 @@
-/** The key sequence that leaves a container running and ends the attachment. Pure. */
+/** Recognizes the key sequence that detaches from a container. Pure. */
 
 export const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
-/** Bytes of `ctrl-p,ctrl-q`, `ctrl-@,x`. Throws docker's words for what is no key. */
+/** Bytes of `ctrl-p,ctrl-q` or `ctrl-@,x`. Throws docker's message for an unknown key. */
 export function parseDetachKeys(text: string): number[] {
   return text.split(',').map((key) => {
     if ([...key].length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
@@ -13,7 +13,7 @@ export function parseDetachKeys(text: string): number[] {
   });
 }
 
-/** Feeds on typed bytes; keeps back those that may be the beginning of the sequence. */
+/** Filters typed bytes; holds back those that may begin the sequence. */
 export class DetachScanner {
   readonly #keys: readonly number[];
   #matched = 0;
@@ -22,7 +22,7 @@ export class DetachScanner {
     this.#keys = keys;
   }
 
-  /** What is to be passed on, and whether the sequence is complete. */
+  /** Returns the bytes to forward, and whether the sequence is complete. */
   feed(bytes: Uint8Array): { forward: Uint8Array; detached: boolean } {
     const forward: number[] = [];
     for (const byte of bytes) {

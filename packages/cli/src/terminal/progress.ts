@@ -1,11 +1,11 @@
-/** Progress of pull, push, load and import: lines that move on a terminal, plain lines elsewhere. */
+/** Prints progress of pull, push, load and import: updated lines on a terminal, otherwise plain lines. */
 import type { JSONMessage } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { escapeControls } from '../format/escape.ts';
 import { humanSize } from '../format/human.ts';
 import type { Output } from '../program/context.ts';
 
-/** Prints until the stream ends; throws its error message, if it has one. `onAux` gets what is meant for programs. */
+/** Prints until the stream ends; throws its error, if any. `onAux` receives the auxiliary data. */
 export async function showProgress(
   messages: AsyncIterable<JSONMessage>,
   output: Output,
@@ -25,7 +25,7 @@ export async function showProgress(
   }
 }
 
-/** Without a terminal bars are left out: they would fill a log. */
+/** Without a terminal bars are omitted: they would fill a log. */
 export function plainLine(message: JSONMessage): string {
   if (message.stream !== undefined) return message.stream;
   if (message.progressDetail?.current !== undefined && message.progressDetail.current > 0) return '';
@@ -60,13 +60,13 @@ class Screen {
   }
 }
 
-/** `[=====>     ]  1.2MB/3.4MB`; the box needs more than 110 columns. Pure. */
+/** `[=====>     ]  1.2MB/3.4MB`; the bar needs more than 110 columns. Pure. */
 export function bar({ progressDetail }: JSONMessage, columns: number): string {
   const current = progressDetail?.current ?? 0;
   const total = progressDetail?.total ?? 0;
   if (current <= 0 && total <= 0) return '';
   if (total <= 0 || current > total) return humanSize(current).padStart(8);
   const filled = Math.min(50, Math.trunc(Math.trunc((current / total) * 100) / 2));
-  const box = columns > 110 ? `[${'='.repeat(filled)}>${' '.repeat(50 - filled)}] ` : '';
-  return `${box}${humanSize(current).padStart(8)}/${humanSize(total)}`;
+  const drawing = columns > 110 ? `[${'='.repeat(filled)}>${' '.repeat(50 - filled)}] ` : '';
+  return `${drawing}${humanSize(current).padStart(8)}/${humanSize(total)}`;
 }

@@ -1,4 +1,4 @@
-/** Signals and window sizes of this terminal, passed on to a process elsewhere. */
+/** Forwards signals and window sizes of this terminal to a process in a container. */
 import type { Context } from '../program/context.ts';
 
 const proxied = [
@@ -13,7 +13,7 @@ const proxied = [
   'SIGTSTP',
 ] as const;
 
-/** Sends each signal on, until the returned function is called. A process that is gone needs no signal. */
+/** Forwards signals until the returned function is called. Ignores errors: the process may have exited. */
 export function proxySignals(send: (signal: string) => Promise<void>): () => void {
   const handlers = proxied.map((signal) => {
     const handler = (): void => void send(signal.replace(/^SIG/, '')).catch(() => undefined);
@@ -25,18 +25,18 @@ export function proxySignals(send: (signal: string) => Promise<void>): () => voi
   };
 }
 
-/** Tells the size now and at each change. A process that has no terminal yet gets the size with the next change. */
+/** Sends the size now and at each change. Ignores errors: a process without a terminal yet gets the next change. */
 export function followSize(context: Context, resize: (rows: number, columns: number) => Promise<void>): () => void {
-  const tell = (): void => {
+  const send = (): void => {
     const { rows, columns } = context.stdout;
     if (rows && columns) resize(rows, columns).catch(() => undefined);
   };
-  tell();
-  process.on('SIGWINCH', tell);
-  return () => void process.off('SIGWINCH', tell);
+  send();
+  process.on('SIGWINCH', send);
+  return () => void process.off('SIGWINCH', send);
 }
 
-/** Rows and columns, or nothing when this is no terminal. */
+/** Rows and columns; undefined if stdout is not a terminal. */
 export function sizeOf({ stdout }: Context): [number, number] | undefined {
   return stdout.isTTY && stdout.rows && stdout.columns ? [stdout.rows, stdout.columns] : undefined;
 }

@@ -1,4 +1,4 @@
-/** A process's streams on this terminal: input in, output out, raw mode while it lasts, detach keys. */
+/** Connects a process's streams with this terminal: input, output, raw mode, detach keys. */
 import type { Duplex } from 'node:stream';
 import { demultiplex, type Hijacked, rawOutput } from '@netyard/client';
 import type { Context, Output } from '../program/context.ts';
@@ -7,13 +7,13 @@ import { DetachScanner, defaultDetachKeys, parseDetachKeys } from './detach.ts';
 export interface StreamOptions {
   tty: boolean;
   stdin: boolean;
-  /** Watch for detach keys in what is typed. */
+  /** Detect detach keys in the input. */
   detachKeys: string | undefined;
 }
 
 export type StreamEnd = 'ended' | 'detached';
 
-/** Runs until the process's output has ended, or the detach keys were typed. */
+/** Runs until the process's output ends or the detach keys are typed. */
 export async function runStreams(context: Context, hijacked: Hijacked, options: StreamOptions): Promise<StreamEnd> {
   const restore = options.stdin && options.tty ? enterRawMode(context) : () => undefined;
   const input = options.stdin ? pumpInput(context, hijacked.stream, options) : undefined;
@@ -34,7 +34,7 @@ function enterRawMode({ stdin }: Context): () => void {
   return () => void stdin.setRawMode?.(false);
 }
 
-/** The end of our input half-closes the connection; output goes on. */
+/** The end of our input half-closes the connection; output continues. */
 function pumpInput(
   { stdin }: Context,
   stream: Duplex,
@@ -51,7 +51,7 @@ function pumpInput(
     if (result.detached) resolve('detached');
   };
   const onEnd = (): void => void stream.end();
-  stream.on('error', () => undefined); // a process that ended does not read on; its output tells all
+  stream.on('error', () => undefined); // the process has exited; its output ends too
   stdin.on('data', onData);
   stdin.on('end', onEnd);
   const stop = (): void => {
@@ -69,7 +69,7 @@ async function pumpOutput(context: Context, stream: Duplex, tty: boolean): Promi
     await writeAll(frame.stream === 'stderr' ? context.stderr : context.stdout, frame.data);
 }
 
-/** Waits when the reader is slower than we are. */
+/** Waits while the reader is slow. */
 export async function writeAll(output: Output, data: Uint8Array | string): Promise<void> {
   if (output.write(data)) return;
   await new Promise((resolve) => output.once('drain', resolve));

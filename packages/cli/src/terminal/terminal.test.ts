@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { DetachScanner, parseDetachKeys } from './detach.ts';
 import { bar, plainLine } from './progress.ts';
 
-test('detach keys', () => {
+test('detach keys are parsed like docker’s', () => {
   assert.deepEqual(parseDetachKeys('ctrl-p,ctrl-q'), [16, 17]);
   assert.deepEqual(parseDetachKeys('a,ctrl-@,ctrl-['), [97, 0, 27]);
   for (const text of ['', 'ctrl-', 'ab', 'ctrl-P', 'ü'])
     assert.throws(() => parseDetachKeys(text), /Unknown character/);
 });
 
-test('the sequence detaches, also cut in two; a false start is passed on', () => {
+test('the sequence detaches, also in two chunks; an incomplete one is forwarded', () => {
   const feed = (...chunks: number[][]): { text: number[]; detached: boolean } => {
     const scanner = new DetachScanner([16, 17]);
     const text: number[] = [];
@@ -27,7 +27,7 @@ test('the sequence detaches, also cut in two; a false start is passed on', () =>
   assert.deepEqual(feed([16, 16, 17]), { text: [16], detached: true });
 });
 
-test('progress as lines and as a bar', () => {
+test('progress is lines and a bar', () => {
   assert.equal(plainLine({ id: 'a', status: 'Pull complete', progressDetail: {} }), 'a: Pull complete\n');
   assert.equal(plainLine({ id: 'a', status: 'Downloading', progressDetail: { current: 5, total: 9 } }), '');
   assert.equal(plainLine({ stream: 'Loaded image: x\n' }), 'Loaded image: x\n');

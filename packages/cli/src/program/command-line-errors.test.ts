@@ -1,4 +1,4 @@
-/** Netyard's own commands: what is said, and with which exit code, when a line is wrong or the daemon is away. */
+/** Netyard's own commands: messages and exit codes of invalid command lines, and without a daemon. */
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
@@ -16,11 +16,11 @@ async function run(line: string): Promise<{ code: number; stdout: string; stderr
 
 const toB = '--address 172.16.2.102 --subnet 192.168.12.0/24';
 const seeHelp = (command: string): string => `\n\nUsage:  ${command} `;
-const away =
+const noDaemon =
   'Cannot connect to the Netyard daemon at unix:///no/such/netyard.sock. Is the daemon running?\n' +
   'start it with `netyard daemon`, or set its address with NETYARD_HOST or -H\n';
 
-/** The beginning of what is on stderr. */
+/** Command line, exit code and beginning of stderr. */
 const wrong: [string, number, string][] = [
   [
     `netyard peer add b ${toB} --via foo`,
@@ -48,7 +48,7 @@ const wrong: [string, number, string][] = [
   ['netyard lab up -nx y', 125, `unknown shorthand flag: 'n' in -nx${seeHelp('netyard lab up')}`],
   ['netyard lab ls --format', 125, `flag needs an argument: --format${seeHelp('netyard lab ls')}`],
   ['netyard lab link a b', 1, 'invalid argument "b" for STATE: allowed choices are down, up\n'],
-  [`netyard peer add b ${toB}`, 1, away],
+  [`netyard peer add b ${toB}`, 1, noDaemon],
   ...[
     'peer ls',
     'peer rm b',
@@ -57,12 +57,12 @@ const wrong: [string, number, string][] = [
     'cluster release b',
     'explain web',
     'capture web -w -',
-  ].map((command): [string, number, string] => [`netyard ${command}`, 1, away]),
+  ].map((command): [string, number, string] => [`netyard ${command}`, 1, noDaemon]),
 ];
 
-for (const [line, code, words] of wrong)
+for (const [line, code, message] of wrong)
   test(line, async () => {
-    const said = await run(line);
-    assert.ok(said.stderr.startsWith(words), said.stderr);
-    assert.deepEqual([said.code, said.stdout], [code, '']);
+    const result = await run(line);
+    assert.ok(result.stderr.startsWith(message), result.stderr);
+    assert.deepEqual([result.code, result.stdout], [code, '']);
   });

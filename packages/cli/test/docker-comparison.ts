@@ -1,4 +1,4 @@
-/** The same words to docker and to netyard, each on a fake daemon: what they asked, printed, and ended with. */
+/** Runs docker and netyard with the same arguments, each on a fake daemon; returns requests, output and exit code. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ export interface RunOptions {
   cwd?: string;
 }
 
-/** Why tests against docker are skipped, or false. */
+/** Why comparisons with docker are skipped, or false. */
 export const withoutDocker: string | false = (() => {
   const found = spawnSync('docker', ['version', '--format', '{{.Client.Version}}'], { encoding: 'utf8' });
   const version = found.stdout?.trim() ?? '';
@@ -33,7 +33,7 @@ const systemClock: Clock = { now: () => BigInt(Date.now()) * 1_000_000n };
 
 export class Both {
   readonly daemon: FakeDaemon;
-  /** An empty configuration folder, so that nobody's own settings show. */
+  /** An empty configuration folder, so that the user's own settings have no effect. */
   readonly home: string;
 
   private constructor(daemon: FakeDaemon) {
@@ -62,7 +62,7 @@ export class Both {
       stdio: 'pipe',
       timeout: 120_000,
     });
-    child.stdin.on('error', () => undefined); // it may end without reading
+    child.stdin.on('error', () => undefined); // it may exit without reading
     child.stdin.end(options.stdin ?? '');
     const [stdout, stderr, status] = await Promise.all([
       child.stdout.toArray(),
@@ -73,7 +73,7 @@ export class Both {
     return { status, stdout: text(stdout), stderr: text(stderr), requests: [...this.daemon.requests] };
   }
 
-  /** In this process: much faster than starting one. */
+  /** Runs in this process, which is much faster than a new one. */
   async netyard(args: readonly string[], options: RunOptions = {}): Promise<Result> {
     this.daemon.requests.length = 0;
     const stdout = collector();
@@ -101,7 +101,7 @@ function collector(): { stream: Writable; text: () => string } {
   return { stream, text: () => Buffer.concat(chunks).toString('utf8') };
 }
 
-/** Their names in messages are the one thing that must differ. */
+/** Replaces the program's name, the only intended difference between messages. */
 export const asNetyard = (text: string): string =>
   text
     .replaceAll('docker:', 'netyard:')

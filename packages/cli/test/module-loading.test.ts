@@ -1,4 +1,4 @@
-/** What a command loads: validation is the daemon's, so that the command starts quickly. */
+/** Modules loaded by a command: no validation, which is the daemon's, so that commands start quickly. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'netyard-loaded-'));
 after(() => rmSync(folder, { recursive: true }));
 const top = join(import.meta.dirname, '../../..');
 
-/** Paths of all modules that a command line loaded; there is no daemon at its address. */
+/** Paths of all modules that a command line loads, without a daemon. */
 function loadedBy(...words: string[]): string[] {
   const list = join(folder, 'list');
   const hook = join(folder, 'hook.mjs');
