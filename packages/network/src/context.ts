@@ -5,6 +5,7 @@
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
+import type { Attachments } from './attachments.ts';
 import type {
   ContainerDirectory,
   LinkRecord,
@@ -17,10 +18,10 @@ import type { NetworkPools } from './ipam/network-pools.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
 import type { HostFacts } from './model.ts';
-import type { LinkDeletions } from './operations/link-deletions.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
+import type { LinkDeletions } from './reconcile/link-deletions.ts';
 import type { ContainerNames, NamespaceRepairs } from './services.ts';
 
 export interface Context {
@@ -32,6 +33,8 @@ export interface Context {
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
+  /** The same as `reconcile/` sees them. */
+  readonly attachments: Attachments;
   readonly peers: Peers;
   /** See `Peers.mtuLimit`. */
   readonly mtuLimit: number | undefined;

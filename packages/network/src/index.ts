@@ -7,4 +7,4 @@ export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
 export { type NetworksOptions, openNetworks } from './open.ts';
-export { findForwardingBlocks } from './operations/foreign-rules.ts';
+export { findForwardingBlocks } from './reconcile/foreign-rules.ts';

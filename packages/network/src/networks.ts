@@ -1,17 +1,18 @@
 /** Networks: the predefined ones, their use, and the rejection of creating and removing networks. */
 import { NetyardError, newId } from '@netyard/core';
-import type { CreateNetworkRequest, IpamPool, NetworkRecord, NetworkStore, NetworkUse } from '../contract.ts';
-import type { NetworkSpec } from '../drivers/driver.ts';
-import { findDriver } from '../drivers/index.ts';
-import { families } from '../family.ts';
-import type { NetworkPools } from '../ipam/network-pools.ts';
-import { networkOf, type Sandbox } from '../lookup.ts';
+import type { Attachments } from './attachments.ts';
+import type { CreateNetworkRequest, IpamPool, NetworkRecord, NetworkStore, NetworkUse } from './contract.ts';
+import type { NetworkSpec } from './drivers/driver.ts';
+import { findDriver } from './drivers/index.ts';
+import { families } from './family.ts';
+import type { NetworkPools } from './ipam/network-pools.ts';
+import { networkOf } from './lookup.ts';
 
 /** Dependencies of the functions in this file. */
 export interface NetworksDependencies {
   readonly store: NetworkStore;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
+  readonly attachments: Attachments;
 }
 
 const predefined: readonly { name: string; driver: string }[] = [
@@ -73,11 +74,13 @@ export function rejectRemove(context: NetworksDependencies, ref: string): never 
 
 /** Containers with an active endpoint in the network. */
 export function usesOf(context: NetworksDependencies, networkId: string): NetworkUse[] {
-  return [...context.sandboxes.values()].flatMap(({ config, state }) =>
-    (state?.endpoints ?? [])
-      .filter((endpoint) => endpoint.networkId === networkId)
-      .map((endpoint) => ({ containerId: config.containerId, containerName: config.name, endpoint })),
-  );
+  return context.attachments
+    .running()
+    .flatMap(({ id, name, endpoints }) =>
+      endpoints
+        .filter((endpoint) => endpoint.networkId === networkId)
+        .map((endpoint) => ({ containerId: id, containerName: name, endpoint })),
+    );
 }
 
 /** Fills the pools with the stored leases. Leases outside of the subnets (after their change) are skipped. */

@@ -18,26 +18,27 @@ import { valuesOf } from './family.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
 import { LinkIndex } from './links/index.ts';
 import { bridgeOf, networkOf } from './lookup.ts';
+import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from './networks.ts';
+import { openAttachments } from './operations/attachments.ts';
 import { connect, disconnect } from './operations/connect.ts';
-import { describe } from './operations/describe.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
-import { foreignWarnings, releaseForeignRules } from './operations/foreign-rules.ts';
-import { Guard } from './operations/guard.ts';
-import { LinkDeletions } from './operations/link-deletions.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
-import { applyMtu } from './operations/mtu.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
-import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from './operations/networks.ts';
-import { cleanup } from './operations/orphans.ts';
 import { prepare } from './operations/prepare.ts';
-import { Reconciler } from './operations/reconciler.ts';
 import { register, unregister } from './operations/register.ts';
 import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { start } from './operations/start.ts';
 import { PortTable } from './ports/table.ts';
+import { describe } from './reconcile/describe.ts';
+import { foreignWarnings, releaseForeignRules } from './reconcile/foreign-rules.ts';
+import { Guard } from './reconcile/guard.ts';
+import { LinkDeletions } from './reconcile/link-deletions.ts';
+import { applyMtu } from './reconcile/mtu.ts';
+import { cleanup } from './reconcile/orphans.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
 import { drawTopology } from './topology.ts';
 
 export interface NetworksOptions {
@@ -242,6 +243,7 @@ function openContext(
     ...options,
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
     sandboxes,
+    attachments: openAttachments(self),
     peers,
     get mtuLimit() {
       return peers.mtuLimit;

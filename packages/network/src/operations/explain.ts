@@ -5,10 +5,10 @@ import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject }
 import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
-import { networkOf, plannerOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
-import { planHost } from '../plan/host.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import { planNetworks } from '../reconcile/plan-networks.ts';
 import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
 import {
   allocateAttached,
@@ -70,12 +70,6 @@ function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
 /** Adds the accept rules for bridges in chains of other programs. */
 const withForeignRules = (context: ExplainDependencies, networks: KernelObject[]): KernelObject[] =>
   networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
-
-/** Netyard's table and the objects of these networks; empty if none of them has any. */
-export function planNetworks(context: ExplainDependencies, networkIds: readonly string[]): KernelObject[] {
-  const objects = networkIds.flatMap((id) => plannerOf(context, id)?.planNetwork(context.facts) ?? []);
-  return objects.length === 0 ? [] : [...planHost(context.facts), ...objects];
-}
 
 function explainContainer(context: ExplainDependencies, containerId: string): KernelPlan {
   const { config, state } = sandboxOf(context, containerId);

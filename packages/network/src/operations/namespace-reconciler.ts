@@ -9,8 +9,8 @@ import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelOperation, NamespaceWatch, SysctlObject } from '@netyard/kernel';
 import type { Sandbox } from '../lookup.ts';
 import { planSysctls } from '../plan/sandbox.ts';
-import { describe } from './describe.ts';
-import { RepairPace } from './repair-pace.ts';
+import { describe } from '../reconcile/describe.ts';
+import { RepairPace } from '../reconcile/repair-pace.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies, repairNamespace } from './repair-sandbox.ts';
 
 /** Dependencies of the functions in this file. */

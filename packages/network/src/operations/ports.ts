@@ -3,7 +3,6 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings, PublishedPort, SandboxConfig, SandboxState } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
-import type { Sandbox } from '../lookup.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
 import { allocationOrder, type PortRange, resolvePortRequests } from '../ports/choose.ts';
 import type { PortTable } from '../ports/table.ts';
@@ -13,7 +12,6 @@ export interface PortsDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
   readonly ports: PortTable;
   dynamicPorts: PortRange;
 }
@@ -57,20 +55,4 @@ export async function flushUdpConntrack(context: PortsDependencies, ports: reado
   await context.kernel.flushConntrack(
     ofUdp.map(({ protocol, hostPort: port, hostAddress: address }) => ({ protocol, port, address })),
   );
-}
-
-/**
- * Deletes UDP conntrack entries created without DNAT while a table was missing: they would deliver packets to the host
- * for as long as packets arrive. Only for addresses of this host: other hosts use the same port numbers.
- */
-export async function flushUntranslatedConntrack(context: PortsDependencies): Promise<void> {
-  const ports = [...context.sandboxes.values()].flatMap(({ state }) => state?.ports ?? []);
-  const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
-  if (ofUdp.length === 0) return;
-  const prefixes = (await context.kernel.listAddresses()).map(({ prefix }) => prefix);
-  const own = prefixes.filter((prefix) => !prefix.includes(':')).map((prefix) => prefix.replace(/\/.*$/, ''));
-  const matches = ofUdp.flatMap(({ protocol, hostPort: port, hostAddress }) =>
-    (hostAddress === '0.0.0.0' ? own : [hostAddress]).map((address) => ({ protocol, port, address })),
-  );
-  await context.kernel.flushConntrack(matches, { untranslated: true });
 }

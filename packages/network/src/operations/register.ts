@@ -24,8 +24,8 @@ import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../look
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { checkPortRequest } from '../ports/choose.ts';
+import { type ForeignRulesDependencies, foreignWarnings } from '../reconcile/foreign-rules.ts';
 import type { ContainerNames } from '../services.ts';
-import { type ForeignRulesDependencies, foreignWarnings } from './foreign-rules.ts';
 import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
 import type { RemoteLinks } from './remote-links.ts';
 import { hostGateway, type SandboxPlanDependencies } from './sandbox-plan.ts';

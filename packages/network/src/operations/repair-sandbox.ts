@@ -9,8 +9,8 @@ import {
   shouldRepairNamespace,
 } from '../plan/namespace-repair.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import { describe } from '../reconcile/describe.ts';
 import type { NamespaceRepairs } from '../services.ts';
-import { describe } from './describe.ts';
 import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 

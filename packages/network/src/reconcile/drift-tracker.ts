@@ -4,11 +4,12 @@
  */
 import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
+import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
-import { bridgeOf, type Sandbox } from '../lookup.ts';
+import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import { isHostLinkName, ownerPrefix } from '../object-names.ts';
 import type { LinkDeletions } from './link-deletions.ts';
@@ -18,7 +19,7 @@ export interface DriftTrackerDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
+  readonly attachments: Attachments;
   readonly peers: Pick<Peers, 'affectedBy'>;
   mtuLimit: number | undefined;
   readonly hostLinks: Map<string, string>;
@@ -196,7 +197,7 @@ export class DriftTracker {
   }
 
   #hasOtherMtu({ name, mtu }: LinkEvent, containerId: string): boolean {
-    const endpoints = this.#context.sandboxes.get(containerId)?.state?.endpoints;
+    const endpoints = this.#context.attachments.get(containerId)?.endpoints;
     const endpoint = endpoints?.find(({ hostLink }) => hostLink === name);
     const bridge = endpoint && bridgeOf(this.#context, endpoint.networkId);
     return mtu !== undefined && bridge !== undefined && mtu !== bridge.mtu;
@@ -207,7 +208,7 @@ export class DriftTracker {
     if (this.#context.linkDeletions.has(name) || this.#bridgeLinks().has(name)) return;
     if (owner.startsWith(`${ownerPrefix}network `)) this.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
-    const found = [...this.#context.sandboxes.keys()].find((containerId) => containerId.slice(0, 12) === id);
+    const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
     if (found === undefined) return;
     this.#containers.add(found);
     this.#schedule.repair();
@@ -253,7 +254,7 @@ export class DriftTracker {
   }
 
   #markContainers(): void {
-    for (const [id, { state }] of this.#context.sandboxes) if (state) this.#containers.add(id);
+    for (const { id } of this.#context.attachments.running()) this.#containers.add(id);
     this.#schedule.repair();
   }
 }

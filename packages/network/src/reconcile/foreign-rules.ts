@@ -1,6 +1,7 @@
 /** Reconciles accept rules for Netyard's bridges in other programs' forward chains, and detects chains that block them. */
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelOperation, NftRuleObject } from '@netyard/kernel';
+import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import {
   dockerUserChain,
@@ -10,7 +11,7 @@ import {
   planForeignRules,
 } from '../firewall/foreign.ts';
 import { describeBlock, type ForwardBlock, findForwardBlocks } from '../firewall/forward-blocks.ts';
-import { bridgeOf, type Sandbox } from '../lookup.ts';
+import { bridgeOf } from '../lookup.ts';
 import {
   legacyName,
   legacyNamesFile,
@@ -25,7 +26,7 @@ export interface ForeignRulesDependencies {
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
+  readonly attachments: Attachments;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
 }
@@ -88,7 +89,7 @@ export const foreignWarnings = ({ foreign }: ForeignRulesDependencies): string[]
 
 /** Called when the daemon exits; keeps the rules while containers run that need them. */
 export async function releaseForeignRules(context: ForeignRulesDependencies): Promise<void> {
-  const isUsed = [...context.sandboxes.values()].some(({ state }) => state !== undefined);
+  const isUsed = context.attachments.running().length > 0;
   if (isUsed || context.foreign.rules.length === 0) return;
   try {
     const stale = findStaleRules(await readForeignChains(context), []);

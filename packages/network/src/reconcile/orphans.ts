@@ -3,24 +3,22 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel, KernelObject, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
+import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
-import type { Sandbox } from '../lookup.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
-import { planSandbox } from '../plan/sandbox.ts';
-import { type ExplainDependencies, planNetworks } from './explain.ts';
 import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
 import type { LinkDeletions } from './link-deletions.ts';
-import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
 import { listElements } from './table-elements.ts';
 
 /** Dependencies of the functions in this file. */
-export interface OrphansDependencies extends ExplainDependencies, ForeignRulesDependencies, SandboxPlanDependencies {
+export interface OrphansDependencies extends ForeignRulesDependencies, PlanNetworksDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
+  readonly attachments: Attachments;
   readonly peers: Peers;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   readonly linkDeletions: LinkDeletions;
@@ -44,17 +42,14 @@ export async function findOrphans(
   ];
   const orphans = found.filter((object) => !known.has(identify(object)));
   // The namespace of a sharer belongs to an owner that may be stopped: no plan contains it.
-  const shared = new Set(
-    options.keepDesired ? [...context.sandboxes.values()].map(({ state }) => state?.netnsPath) : [],
-  );
+  const shared = new Set(options.keepDesired ? context.attachments.running().map(({ netnsPath }) => netnsPath) : []);
   return orphans.filter((object) => object.kind !== 'netns' || !shared.has(object.path));
 }
 
 function planEverything(context: OrphansDependencies): KernelObject[] {
-  const sandboxes = [...context.sandboxes.values()].flatMap(({ config, state }) =>
-    state ? planSandbox(planInput(context, { config, state }, { files: false })) : [],
-  );
-  return [...planNetworks(context, [...context.networks.keys()]), ...sandboxes, ...context.peers.plan()];
+  const { attachments, networks, peers } = context;
+  const attached = attachments.running().flatMap(({ id }) => attachments.plan(id));
+  return [...planNetworks(context, [...networks.keys()]), ...attached, ...peers.plan()];
 }
 
 function identify(object: KernelObject): string {

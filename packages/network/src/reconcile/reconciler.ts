@@ -3,44 +3,38 @@
  * are collected for a short time, then only the objects they concern are compared; apart from sysctls nothing is polled.
  */
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
-import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
+import type { Attachments } from '../attachments.ts';
 import type { NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { endpointSets } from '../firewall/table.ts';
-import type { Sandbox } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
-import { planSandbox } from '../plan/sandbox.ts';
 import { describe } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
-import { type ExplainDependencies, planNetworks } from './explain.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { findEngineBridges, type HostDependencies } from './host.ts';
 import { findForeignElements, type OrphansDependencies } from './orphans.ts';
-import { flushUntranslatedConntrack, type PortsDependencies } from './ports.ts';
+import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
 import { RepairPace } from './repair-pace.ts';
-import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
-import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { listElements } from './table-elements.ts';
+import { flushUntranslatedConntrack, type UntranslatedDependencies } from './untranslated.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ReconcilerDependencies
   extends DriftTrackerDependencies,
-    ExplainDependencies,
     ForeignRulesDependencies,
     HostDependencies,
     OrphansDependencies,
-    PortsDependencies,
-    RepairSandboxDependencies,
-    SandboxPlanDependencies {
+    PlanNetworksDependencies,
+    UntranslatedDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly networks: Map<string, NetworkRecord>;
-  readonly sandboxes: Map<string, Sandbox>;
+  readonly attachments: Attachments;
   readonly peers: Peers;
   mtuLimit: number | undefined;
-  readonly queue: KeyedQueue;
   facts: HostFacts;
   emit(event: Omit<NetworkEvent, 'type'>): void;
 }
@@ -159,12 +153,7 @@ export class Reconciler {
     if (scope !== undefined)
       await this.#attempt('the peers', async () => this.#reportRepair(await this.#context.peers.reconcile(scope)));
     for (const id of containers) {
-      await this.#attempt(`container ${id}`, () =>
-        this.#context.queue.run(id, async () => {
-          const sandbox = this.#context.sandboxes.get(id);
-          if (sandbox) this.#noteRepairs(await repairSandbox(this.#context, sandbox));
-        }),
-      );
+      await this.#attempt(`container ${id}`, async () => this.#noteRepairs(await this.#context.attachments.repair(id)));
     }
     if (this.#hasCreatedTables) await this.#attempt('connections', () => flushUntranslatedConntrack(this.#context));
     this.#hasCreatedTables = false;
@@ -221,10 +210,8 @@ export class Reconciler {
       const present = new Set(
         endpointSets.flatMap((set, index) => (lists[index] ?? []).map(({ key }) => `${set} ${key}`)),
       );
-      for (const [id, { config, state }] of this.#context.sandboxes) {
-        if (!state) continue;
-        const input = planInput(this.#context, { config, state }, { files: false });
-        const desired = planSandbox(input).filter((object) => object.kind === 'nft-element');
+      for (const { id } of this.#context.attachments.running()) {
+        const desired = this.#context.attachments.plan(id).filter((object) => object.kind === 'nft-element');
         if (desired.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#drift.addContainer(id);
       }
       await this.#removeForeignElements();

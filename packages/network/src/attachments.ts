@@ -1,0 +1,31 @@
+/**
+ * What is attached to the networks: containers, of which this host's side of the package knows only endpoints and
+ * published ports. Types only; implemented in operations/attachments.ts.
+ */
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { EndpointState, PublishedPort } from './contract.ts';
+
+/** An owner of endpoints, while it runs. */
+export interface Attached {
+  id: string;
+  /** For messages. */
+  name: string;
+  /** Path of its namespace, which it may share with the namespace's owner; absent for the host's own. */
+  netnsPath?: string;
+  endpoints: readonly EndpointState[];
+  ports: readonly PublishedPort[];
+}
+
+export interface Attachments {
+  /** Ids of all owners, running or not. */
+  ids(): Iterable<string>;
+  running(): Attached[];
+  /** Undefined for one that does not run. */
+  get(id: string): Attached | undefined;
+  /** The desired kernel objects of a running owner, without files, which it may have changed. */
+  plan(id: string): KernelObject[];
+  /** Compares and repairs the kernel objects of one owner, in its queue. Returns the operations. */
+  repair(id: string): Promise<KernelOperation[]>;
+  /** Applies the networks' MTU to the interfaces of all running owners. A failure is logged. */
+  applyMtu(): Promise<void>;
+}
