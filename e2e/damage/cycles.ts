@@ -1,28 +1,28 @@
 /**
- * Cycles of load, kill -9 and damage in a host of a lab of its own. After each the daemon must be back, or have refused
- * and be back after `system recover`, with every container that was ever answered for, its layer and its process.
+ * Cycles of load, kill -9 and damage in a lab host. After each one the daemon must start, or reject its state and start
+ * after `system recover`, with every container that docker had reported as created, its layer and its process.
  */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openHost, type TestHost } from '../support/host.ts';
 import { archivePath } from '../support/images.ts';
-import { chanceOf, type Damage, damages } from './damages.ts';
+import { type Damage, damages, randomOf } from './damages.ts';
 
 export interface CycleResult {
   damage: string;
-  /** How the daemon came back. */
-  outcome: 'back' | 'refused, recovered' | 'down';
+  /** Result of the daemon's next start. */
+  outcome: 'started' | 'rejected, recovered' | 'down';
   containers: number;
   lost: string[];
   layersDeleted: string[];
-  /** Whatever else was not as it should be. */
-  wrong: string[];
+  /** Other failures. */
+  failures: string[];
 }
 
 export interface CycleOptions {
   cycles: number;
   seed: number;
-  /** Only these damages, in turn; default: all, by chance. */
+  /** Only these kinds of damage, one after the other; default: all, at random. */
   only?: readonly string[];
   report: (cycle: number, result: CycleResult) => void;
 }
@@ -32,14 +32,14 @@ const setup = `
 const variables = `PATH=${join(import.meta.dirname, '../../bin')}:$PATH
   D=/damage/data OLD=/run/damage/old DOCKER_HOST=unix:///run/damage/d.sock; export PATH D OLD DOCKER_HOST;`;
 
-/** Starts the daemon; says \`ready\`, or its last words when it ended. */
+/** Starts the daemon; prints `ready`, or its last log lines when it exited. */
 const startLine = `${variables}
   setsid netyard daemon --bip 192.168.77.1/24 --data-root $D --exec-root /run/damage/exec --pidfile /run/damage/pid -H $DOCKER_HOST >/run/damage/log 2>&1 & pid=$!
   echo $pid > /run/damage/daemon
   for _ in $(seq 600); do docker version >/dev/null 2>&1 && { echo ready; exit 0; }; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
   tail -n 4 /run/damage/log`;
 
-/** Containers that come and go. Each line of the list: \`+ID\` when docker had answered, \`-ID\` before its removal. */
+/** Creates and removes containers. The list gets `+ID` when docker has answered, and `-ID` before a removal. */
 const loadLine = (cycle: number): string => `${variables}
   n=0; while [ ! -f /run/damage/stop ]; do n=$((n+1))
     id=$(docker run -d --name t${cycle}-$n netyard-test sh -c 'echo $HOSTNAME > /precious; sleep 1000' 2>/dev/null) || { sleep 0.05; continue; }
@@ -52,32 +52,32 @@ const loadLine = (cycle: number): string => `${variables}
   done`;
 
 export async function runCycles({ cycles, seed, only, report }: CycleOptions): Promise<CycleResult[]> {
-  const chance = chanceOf(seed);
+  const random = randomOf(seed);
   const host = await openHost('netyard', { daemon: false });
   const results: CycleResult[] = [];
   try {
     await host.sh(setup);
-    const words = await start(host);
-    if (words !== 'ready') throw new Error(`the daemon does not start: ${words}`);
-    await makeContainers(host);
+    const output = await start(host);
+    if (output !== 'ready') throw new Error(`the daemon does not start: ${output}`);
+    await createContainers(host);
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
-      const result = await runCycle(host, cycle, pick(chance, cycle, only), chance);
+      const result = await runCycle(host, cycle, pickDamage(random, cycle, only), random);
       results.push(result);
       report(cycle, result);
       if (result.outcome === 'down') break;
     }
   } finally {
-    await endEverything(host);
+    await removeAll(host);
     await host.close();
   }
   return results;
 }
 
-function pick(chance: () => number, cycle: number, only: readonly string[] | undefined): Damage {
+function pickDamage(random: () => number, cycle: number, only: readonly string[] | undefined): Damage {
   const chosen = only === undefined ? damages : damages.filter(({ name }) => only.includes(name));
-  const at = only === undefined ? Math.floor(chance() * chosen.length) : (cycle - 1) % chosen.length;
+  const at = only === undefined ? Math.floor(random() * chosen.length) : (cycle - 1) % chosen.length;
   const damage = chosen[at];
-  if (!damage) throw new Error(`no such damage: ${only?.join(', ')}`);
+  if (!damage) throw new Error(`unknown damage: ${only?.join(', ')}`);
   return damage;
 }
 
@@ -85,8 +85,8 @@ async function start(host: TestHost): Promise<string> {
   return (await host.sh(startLine)).trim();
 }
 
-/** Those that stay through all cycles. */
-async function makeContainers(host: TestHost): Promise<void> {
+/** Creates the containers that exist in all cycles. */
+async function createContainers(host: TestHost): Promise<void> {
   await host.sh(`${variables} : > /run/damage/list
     docker load -qi ${archivePath('netyard-test')} >/dev/null
     docker volume create --label a=b precious >/dev/null
@@ -96,48 +96,49 @@ async function makeContainers(host: TestHost): Promise<void> {
     printf '+%s\\n' $a $b $c >> /run/damage/list`);
 }
 
-async function runCycle(host: TestHost, cycle: number, damage: Damage, chance: () => number): Promise<CycleResult> {
-  const wrong: string[] = [];
+async function runCycle(host: TestHost, cycle: number, damage: Damage, random: () => number): Promise<CycleResult> {
+  const failures: string[] = [];
   const pid = await pidOf(host);
-  if (cycle === 1 || chance() < 0.5) await host.sh(`${variables} rm -f $OLD/*; cp $D/netyard.db* $OLD/`);
+  if (cycle === 1 || random() < 0.5) await host.sh(`${variables} rm -f $OLD/*; cp $D/netyard.db* $OLD/`);
   await host.sh('rm -f /run/damage/stop');
   const load = host.run(['sh', '-c', loadLine(cycle)]);
-  await pause(200 + chance() * 1200);
+  await pause(200 + random() * 1200);
   if (damage.fillsDisk) {
     await host.run([
       'sh',
       '-c',
       'dd if=/dev/zero of=/damage/fill bs=64k; dd if=/dev/zero of=/damage/fill2 bs=512; true',
     ]);
-    await pause(chance() * 500);
+    await pause(random() * 500);
   }
   await host.sh(
     'touch /run/damage/stop; p=$(cat /run/damage/daemon); kill -9 $p; while kill -0 $p 2>/dev/null; do sleep 0.02; done',
   );
   await load;
-  await host.run(['sh', '-c', `${variables} ${damage.line(chance)}; true`]);
-  const outcome = await comeBack(host, wrong);
-  if (damage.fillsDisk && outcome !== 'down') wrong.push(...(await useFullDisk(host)));
-  const checked = outcome === 'down' ? { containers: 0, lost: [], layersDeleted: [] } : await check(host, pid, wrong);
-  await host.run(['sh', '-c', tidyLine]);
-  return { damage: damage.name, outcome, ...checked, wrong };
+  await host.run(['sh', '-c', `${variables} ${damage.line(random)}; true`]);
+  const outcome = await restart(host, failures);
+  if (damage.fillsDisk && outcome !== 'down') failures.push(...(await useFullDisk(host)));
+  const checked =
+    outcome === 'down' ? { containers: 0, lost: [], layersDeleted: [] } : await check(host, pid, failures);
+  await host.run(['sh', '-c', cleanUpLine]);
+  return { damage: damage.name, outcome, ...checked, failures };
 }
 
-async function comeBack(host: TestHost, wrong: string[]): Promise<CycleResult['outcome']> {
-  const words = await start(host);
-  if (words === 'ready') return 'back';
+async function restart(host: TestHost, failures: string[]): Promise<CycleResult['outcome']> {
+  const output = await start(host);
+  if (output === 'ready') return 'started';
   const layers = await missingLayers(host);
-  if (layers.length > 0) wrong.push(`layers gone after a refusal: ${layers.join(' ')}`);
-  if (!words.includes('netyard system recover')) wrong.push(`it refuses without a hint: ${words}`);
+  if (layers.length > 0) failures.push(`layers missing after a rejected start: ${layers.join(' ')}`);
+  if (!output.includes('netyard system recover')) failures.push(`rejected without a hint: ${output}`);
   const recovered = await host.run(['sh', '-c', `${variables} netyard system recover --data-root $D`]);
-  if (recovered.status !== 0) wrong.push(`recover: ${recovered.stderr.trim()}`);
+  if (recovered.status !== 0) failures.push(`recover: ${recovered.stderr.trim()}`);
   const again = await start(host);
-  if (again === 'ready') return 'refused, recovered';
-  wrong.push(`after recover: ${again}`);
+  if (again === 'ready') return 'rejected, recovered';
+  failures.push(`after recover: ${again}`);
   return 'down';
 }
 
-/** With no byte free: stop, remove, and only then is there room. */
+/** Stops and removes a container on the full disk, then frees space. */
 async function useFullDisk(host: TestHost): Promise<string[]> {
   const done = await host.run([
     'sh',
@@ -147,7 +148,7 @@ async function useFullDisk(host: TestHost): Promise<string[]> {
      docker stop -t 0 $name >/dev/null && docker rm $name >/dev/null`,
   ]);
   await host.sh('rm -f /damage/fill /damage/fill2');
-  return done.status === 0 ? [] : [`on the full disk: ${done.stderr.trim()}`];
+  return done.status === 0 ? [] : [`full disk: ${done.stderr.trim()}`];
 }
 
 const alive =
@@ -163,7 +164,7 @@ async function missingLayers(host: TestHost): Promise<string[]> {
 async function check(
   host: TestHost,
   pid: string,
-  wrong: string[],
+  failures: string[],
 ): Promise<Pick<CycleResult, 'containers' | 'lost' | 'layersDeleted'>> {
   const listed = await host.sh(`${variables} docker ps -aq --no-trunc`);
   const present = new Set(listed.split('\n'));
@@ -187,10 +188,10 @@ async function check(
   ];
   for (const [name, line] of tests) {
     const result = await host.run(['sh', '-c', `${variables} ${line}`]);
-    if (result.status !== 0) wrong.push(`${name}: ${result.stderr.trim()}`);
+    if (result.status !== 0) failures.push(`${name}: ${result.stderr.trim()}`);
   }
   const now = await pidOf(host);
-  if (now !== pid) wrong.push(`web’s process was ${pid} and is ${now}`);
+  if (now !== pid) failures.push(`web’s process changed from ${pid} to ${now}`);
   return { containers: expected.length, lost, layersDeleted: await missingLayers(host) };
 }
 
@@ -198,12 +199,12 @@ async function pidOf(host: TestHost): Promise<string> {
   return (await host.sh(`${variables} docker inspect -f '{{.State.Pid}}' web || true`)).trim();
 }
 
-/** The cycle's own containers, and what recover set aside. */
-const tidyLine = `${variables} rm -f /damage/fill /damage/fill2 $D/netyard.db.aside-*
+/** Removes the cycle's containers and the files that `recover` saved. */
+const cleanUpLine = `${variables} rm -f /damage/fill /damage/fill2 $D/netyard.db.aside-*
   ids=$(docker ps -aq --no-trunc --filter name=^t); for id in $ids; do echo "-$id" >> /run/damage/list; done
   [ -z "$ids" ] || docker rm -f $ids >/dev/null 2>&1`;
 
-async function endEverything(host: TestHost): Promise<void> {
+async function removeAll(host: TestHost): Promise<void> {
   await host.run([
     'sh',
     '-c',

@@ -1,4 +1,4 @@
-/** `script/damage`: many cycles, progress, and a table at the end. Exit status 1 when anything was lost or wrong. */
+/** Runs the cycles of `script/damage`, prints progress and a table. The exit status is 1 when anything was lost or failed. */
 import { parseArgs } from 'node:util';
 import { type CycleResult, runCycles } from './cycles.ts';
 
@@ -13,8 +13,8 @@ const { values } = parseArgs({
 
 if (values.help) {
   process.stdout.write(`Usage: script/damage [--cycles N] [--seed N] [--only DAMAGE]…
-Kills the daemon at random moments in a lab host of its own, damages its state, starts and recovers it, and checks that
-no container and no layer was lost. Needs root; 200 cycles take about 15 minutes.\n`);
+Kills the daemon at random times in its own lab host, damages its state, starts and recovers it, and checks that no
+container and no layer was lost. Needs root; 200 cycles take about 15 minutes.\n`);
 } else {
   process.stdout.write(`seed ${values.seed}\n`);
   const results = await runCycles({
@@ -24,17 +24,17 @@ no container and no layer was lost. Needs root; 200 cycles take about 15 minutes
     report: (cycle, result) => process.stdout.write(`${String(cycle).padStart(4)}  ${describe(result)}\n`),
   });
   process.stdout.write(`\n${table(results)}`);
-  process.exitCode = results.length === Number(values.cycles) && results.every(isRight) ? 0 : 1;
+  process.exitCode = results.length === Number(values.cycles) && results.every(isPassed) ? 0 : 1;
 }
 
-function isRight({ lost, layersDeleted, wrong, outcome }: CycleResult): boolean {
-  return lost.length + layersDeleted.length + wrong.length === 0 && outcome !== 'down';
+function isPassed({ lost, layersDeleted, failures, outcome }: CycleResult): boolean {
+  return lost.length + layersDeleted.length + failures.length === 0 && outcome !== 'down';
 }
 
 function describe(result: CycleResult): string {
-  const { damage, outcome, containers, lost, layersDeleted, wrong } = result;
+  const { damage, outcome, containers, lost, layersDeleted, failures } = result;
   const numbers = `${containers} containers, ${lost.length} lost, ${layersDeleted.length} layers deleted`;
-  return [`${damage.padEnd(28)} ${outcome.padEnd(19)} ${numbers}`, ...wrong.map((line) => `        ${line}`)].join(
+  return [`${damage.padEnd(28)} ${outcome.padEnd(19)} ${numbers}`, ...failures.map((line) => `        ${line}`)].join(
     '\n',
   );
 }
@@ -44,20 +44,20 @@ function table(results: readonly CycleResult[]): string {
   const header = [
     'damage',
     'cycles',
-    'back',
+    'started',
     'recovered',
     'down',
     'containers lost',
     'layers deleted',
-    'otherwise wrong',
+    'other failures',
   ];
   const line = (name: string, of: readonly CycleResult[]): string[] => {
     const count = (outcome: CycleResult['outcome']): number => of.filter((result) => result.outcome === outcome).length;
     const sum = (number: (result: CycleResult) => number): number =>
       of.reduce((total, each) => total + number(each), 0);
-    const numbers = [of.length, count('back'), count('refused, recovered'), count('down')];
+    const numbers = [of.length, count('started'), count('rejected, recovered'), count('down')];
     const losses = [sum(({ lost }) => lost.length), sum(({ layersDeleted }) => layersDeleted.length)];
-    return [name, ...[...numbers, ...losses, sum(({ wrong }) => wrong.length)].map(String)];
+    return [name, ...[...numbers, ...losses, sum(({ failures }) => failures.length)].map(String)];
   };
   const rows = [
     ...names.map((name) =>

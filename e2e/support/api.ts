@@ -1,4 +1,4 @@
-/** The engine's HTTP API without the docker CLI between: well-formed requests, and bytes as they come. */
+/** The engine's HTTP API without the docker CLI: well-formed requests, and raw bytes. */
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { TestHost } from './host.ts';
@@ -8,20 +8,20 @@ export interface ApiAnswer {
   body: string;
 }
 
-/** The engine's socket as seen from the machine. */
+/** Path of the engine's socket outside of the host. */
 export const apiSocket = (host: TestHost): string => `/proc/${host.pid}/root/run/netyard/netyard.sock`;
 
-/** One request; an object as body is sent as JSON, a string as it is. */
+/** Sends one request. A string is sent as body unchanged, any other value as JSON. */
 export function call(host: TestHost, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
     const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': text.length };
     const outgoing = request({ socketPath: apiSocket(host), method, path, headers, agent: false }, (answer) => {
-      let said = '';
+      let received = '';
       answer.setEncoding('utf8').on('data', (part: string) => {
-        said += part;
+        received += part;
       });
-      answer.once('end', () => resolve({ status: answer.statusCode ?? 0, body: said }));
+      answer.once('end', () => resolve({ status: answer.statusCode ?? 0, body: received }));
       answer.once('error', reject);
     });
     outgoing.once('error', reject);
@@ -37,24 +37,27 @@ export function messageIn(answer: ApiAnswer): string {
   throw new Error(`no message in ${answer.body}`);
 }
 
-/** Sends bytes and half-closes (unless asked to keep open); gives what came back until the end, the text to leave after, or the end of the time. */
+/**
+ * Sends bytes and half-closes the connection unless `keepOpen`.
+ * @returns the answer up to the end of the connection, to `leaveAfter` or to the timeout
+ */
 export function sendRaw(
   host: TestHost,
   bytes: string,
   options: { keepOpen?: boolean; waitMs?: number; leaveAfter?: string } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    let said = '';
+    let received = '';
     const socket = connect({ path: apiSocket(host), allowHalfOpen: true });
     const timer = setTimeout(() => socket.destroy(), options.waitMs ?? 60_000);
     socket.setEncoding('utf8').on('data', (text) => {
-      said += text;
-      if (options.leaveAfter !== undefined && said.includes(options.leaveAfter)) socket.destroy();
+      received += text;
+      if (options.leaveAfter !== undefined && received.includes(options.leaveAfter)) socket.destroy();
     });
-    socket.once('error', (error) => (said === '' ? reject(error) : undefined));
+    socket.once('error', (error) => (received === '' ? reject(error) : undefined));
     socket.once('close', () => {
       clearTimeout(timer);
-      resolve(said);
+      resolve(received);
     });
     socket.once('end', () => socket.end());
     socket.write(bytes);
@@ -62,7 +65,7 @@ export function sendRaw(
   });
 }
 
-/** Offers a body of `megabytes` until it is refused; gives the answer's status, or 0 when the connection was cut. */
+/** Sends a body of `megabytes` until it is rejected. @returns the answer's status, 0 when the connection was closed */
 export function sendHuge(
   host: TestHost,
   path: string,

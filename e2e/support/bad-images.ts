@@ -1,4 +1,4 @@
-/** Image archives as nobody should send them: broken, or made to write where they must not. */
+/** Invalid image archives: malformed, or crafted to write outside of the image. */
 import { createHash } from 'node:crypto';
 import { type Header, pack } from 'tar-stream';
 
@@ -18,7 +18,7 @@ async function tar(entries: readonly Entry[]): Promise<Buffer> {
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-/** `docker save`'s format around one layer; `manifest` and `more` put something else in its place or beside it. */
+/** An archive of one layer in the format of `docker save`; `manifest` replaces the manifest, `more` adds members. */
 async function archiveOf(
   layer: Buffer,
   changes: { manifest?: string; diffId?: string; more?: readonly Entry[] } = {},
@@ -44,18 +44,18 @@ async function archiveOf(
 const layerWith = async (...entries: Entry[]): Promise<Buffer> =>
   archiveOf(await tar([{ name: 'etc/', type: 'directory' }, ...entries]));
 
-/** A name for each, and whether `docker load` may take it as long as nothing leaves the root file system. */
+/** @returns names, archives, and whether `docker load` may accept one if it writes nothing outside of the layer */
 export async function badArchives(outside: string): Promise<{ name: string; archive: Buffer; mayLoad: boolean }[]> {
   const good = await tar([{ name: 'etc/motd', content: 'hello' }]);
   const whole = await archiveOf(good);
   const through: Entry[] = [
-    { name: 'way-out', type: 'symlink', linkname: outside },
-    { name: 'way-out/evil', content: 'evil' },
+    { name: 'escape', type: 'symlink', linkname: outside },
+    { name: 'escape/evil', content: 'evil' },
   ];
   return [
     { name: 'empty', archive: Buffer.alloc(0), mayLoad: false },
-    { name: 'no tar at all', archive: Buffer.from('this is not a tar archive'.repeat(100)), mayLoad: false },
-    { name: 'cut off', archive: whole.subarray(0, 1800), mayLoad: false },
+    { name: 'not a tar archive', archive: Buffer.from('this is not a tar archive'.repeat(100)), mayLoad: false },
+    { name: 'truncated', archive: whole.subarray(0, 1800), mayLoad: false },
     { name: 'without manifest', archive: await tar([{ name: 'layer.tar', content: good }]), mayLoad: false },
     { name: 'manifest not JSON', archive: await archiveOf(good, { manifest: '[{' }), mayLoad: false },
     {
@@ -81,7 +81,7 @@ export async function badArchives(outside: string): Promise<{ name: string; arch
       archive: await layerWith({ name: `${outside}/evil`, content: 'evil' }),
       mayLoad: true,
     },
-    { name: 'layer with a way out by symlink', archive: await layerWith(...through), mayLoad: true },
+    { name: 'layer that escapes through a symlink', archive: await layerWith(...through), mayLoad: true },
     {
       name: 'layer with a hard link to a file outside',
       archive: await layerWith({ name: 'shadow', type: 'link', linkname: '../../../../../../../etc/shadow' }),

@@ -1,4 +1,4 @@
-/** Throw-away certificates for APIs on TCP: one authority, and files for each name that both serve and ask. */
+/** Temporary certificates for APIs on TCP: one authority, and for each name a certificate for both server and client. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ export interface Certificates {
   remove(): void;
 }
 
-/** `addresses` by name: what the certificate is good for. Keys are root's alone. */
+/** @param addresses by name: the IP address in the certificate */
 export function makeCertificates(addresses: Readonly<Record<string, string>>): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'netyard-e2e-certificates-'));
   const file = (name: string): string => join(folder, name);

@@ -1,9 +1,8 @@
 /**
- * A lab of many hosts on one etcd, with a container on each, and what is asked of it again and again: has everybody
- * settled, does everybody reach everybody, is nothing stale left.
+ * A lab of many hosts on one etcd, with a container on each, and its checks: routes have settled, all containers reach
+ * each other, nothing stale is left.
  *
- * Routes are read straight from the hosts' namespaces: asking twenty hosts through commands would take longer than what
- * is measured.
+ * Routes are read directly from the hosts' namespaces: commands on twenty hosts would take longer than the measured time.
  */
 import assert from 'node:assert/strict';
 import { formatIp, formatPrefix, networkOf, parsePrefix } from '@netyard/core';
@@ -12,30 +11,30 @@ import { bringDown, bringUp, type LabHost, parseLab } from '@netyard/lab';
 import { TestHost, until } from './host.ts';
 import { archivePath } from './images.ts';
 
-/** rtm_protocol of routes that Netyard made. */
-const ourRoutes = 78;
+/** rtm_protocol of Netyard's routes. */
+const netyardProtocol = 78;
 /** Hosts with a member of etcd. */
 const etcdHosts = 3;
 
 export interface ClusterLabOptions {
   name: string;
-  /** Behind a router of their own are a quarter of them: reached through VXLAN. */
+  /** A quarter of them is behind a router and is reached through VXLAN. */
   hosts: number;
   leaseSeconds: number;
 }
 
-/** What the cluster knew of a host while it was a member: nobody may know any of it afterwards. */
+/** What the cluster knows of a member: after it leaves, no host may know any of it. */
 export interface Member {
   name: string;
   address: string;
-  /** Without host bits. */
+  /** The network address, without host bits. */
   subnet: string;
-  /** Of its container. */
+  /** Address of its container. */
   container: string;
 }
 
 const hostName = (index: number): string => `n${index + 1}`;
-const boxOf = (host: string): string => `box-${host}`;
+export const containerOn = (host: string): string => `c-${host}`;
 
 /** The lab's file. Pure. */
 export function clusterLabFile({ name, hosts, leaseSeconds }: ClusterLabOptions): string {
@@ -107,7 +106,7 @@ export class ClusterLab {
     return [...this.#definitions.keys()];
   }
 
-  /** How `lab …` calls a host. */
+  /** A host's name for `netyard lab`. */
   path = (host: string): string => `${this.name}/${host}`;
 
   host(name: string): TestHost {
@@ -116,7 +115,7 @@ export class ClusterLab {
     return host;
   }
 
-  /** Looks it up anew: after a start it has another first process. */
+  /** Looks a host up again: after a start it has another init process. */
   find(name: string): TestHost {
     const definition = this.#definitions.get(name);
     assert.ok(definition);
@@ -126,19 +125,19 @@ export class ClusterLab {
   }
 
   /** Loads the image and runs the host's container. */
-  async runBox(name: string): Promise<void> {
+  async runContainer(name: string): Promise<void> {
     const host = this.host(name);
     await host.docker('load', '-q', '-i', this.#image);
-    await host.docker('run', '-d', '--name', boxOf(name), 'netyard-test', 'sleep', '1000000');
+    await host.docker('run', '-d', '--name', containerOn(name), 'netyard-test', 'sleep', '1000000');
   }
 
-  /** What is known of a host now that it has its container. */
-  async learn(name: string): Promise<Member> {
+  /** Records the addresses of a host that runs its container. */
+  async recordMember(name: string): Promise<Member> {
     const definition = this.#definitions.get(name);
     const [uplink] = definition?.uplinks ?? [];
     assert.ok(uplink);
     const format = '{{.NetworkSettings.IPAddress}}';
-    const container = await this.host(name).docker('inspect', '-f', format, boxOf(name));
+    const container = await this.host(name).docker('inspect', '-f', format, containerOn(name));
     const address = formatIp(parsePrefix(uplink.address));
     const member = { name, address, container, subnet: await this.#subnetOf(name) };
     this.#members.set(name, member);
@@ -160,15 +159,15 @@ export class ClusterLab {
 
   #netns = (name: string): string => `/proc/${this.host(name).pid}/ns/net`;
 
-  /** Waits until each of these hosts has routes to all the others of them and to nobody else; gives the seconds since. */
-  async settle(names: readonly string[], since: number, patienceMs = 90_000): Promise<string> {
+  /** Waits until each of these hosts has routes to exactly the others. @returns the time since `since` */
+  async settle(names: readonly string[], since: number, timeoutMs = 90_000): Promise<string> {
     const subnets = new Map<string, string>();
     for (const name of names) subnets.set(name, await this.#subnetOf(name));
     const settled = async (name: string): Promise<boolean> => {
       const routes = await this.#kernel.listRoutes(this.#netns(name));
-      const found = routes.filter((route) => route.protocol === ourRoutes).map((route) => route.to);
-      const wanted = names.filter((other) => other !== name).map((other) => subnets.get(other));
-      return found.length === wanted.length && wanted.every((subnet) => found.some((to) => to === subnet));
+      const found = routes.filter((route) => route.protocol === netyardProtocol).map((route) => route.to);
+      const expected = names.filter((other) => other !== name).map((other) => subnets.get(other));
+      return found.length === expected.length && expected.every((subnet) => found.some((to) => to === subnet));
     };
     const waiting = new Set(names);
     const all = async (): Promise<boolean> => {
@@ -178,59 +177,64 @@ export class ClusterLab {
       }
       return true;
     };
-    await until(all, `routes of ${names.join(', ')} have settled`, patienceMs);
+    await until(all, `routes of ${names.join(', ')} have settled`, timeoutMs);
     return seconds(since);
   }
 
   /**
-   * Every container pings every other, by address and by NAME.HOST, in this many attempts: one and another where traffic
-   * must not have been touched, more where news may still be on its way.
+   * Every container pings every other, by address and by NAME.HOST. Two attempts are for traffic that must not have been
+   * interrupted, more for changes that may still propagate.
    */
-  async reachEachOther(names: readonly string[], attempts = 2): Promise<void> {
+  async assertAllReachable(names: readonly string[], attempts = 2): Promise<void> {
     const reach = [
       'reach() { n=0; until ping -c 1 -W 1 $1 > /dev/null 2>&1; do',
       `n=$((n+1)); [ $n -lt ${attempts} ] || { echo $1; return; }; sleep 0.3; done; }`,
     ].join(' ');
-    await inTimeSlices(names, async (name) => {
+    await forEachConcurrently(names, async (name) => {
       const others = names.filter((other) => other !== name).map((other) => this.member(other));
-      const targets = others.flatMap((other) => [other.container, `${boxOf(other.name)}.${other.name}`]);
+      const targets = others.flatMap((other) => [other.container, `${containerOn(other.name)}.${other.name}`]);
       const line = `${reach}; for t in ${targets.join(' ')}; do reach $t & done; wait`;
-      const unreachable = await this.host(name).docker('exec', boxOf(name), 'sh', '-c', line);
+      const unreachable = await this.host(name).docker('exec', containerOn(name), 'sh', '-c', line);
       assert.equal(unreachable, '', `${name}'s container does not reach`);
     });
   }
 
-  /** Waits until a name resolves, or does not, in the containers of these hosts; gives the seconds since. */
-  async resolves(names: readonly string[], wanted: string, state: 'known' | 'unknown', since: number): Promise<string> {
-    const line = `until ${state === 'known' ? '' : '! '}nslookup ${wanted} > /dev/null 2>&1; do sleep 0.1; done`;
-    await inTimeSlices(names, async (name) => {
-      await this.host(name).docker('exec', boxOf(name), 'timeout', '60', 'sh', '-c', line);
+  /** Waits until a name resolves, or does not, in the containers of these hosts. @returns the time since `since` */
+  async waitForName(
+    names: readonly string[],
+    containerName: string,
+    state: 'known' | 'unknown',
+    since: number,
+  ): Promise<string> {
+    const line = `until ${state === 'known' ? '' : '! '}nslookup ${containerName} > /dev/null 2>&1; do sleep 0.1; done`;
+    await forEachConcurrently(names, async (name) => {
+      await this.host(name).docker('exec', containerOn(name), 'timeout', '60', 'sh', '-c', line);
     });
     return seconds(since);
   }
 
-  /** That nothing on these hosts speaks of a former member: routes, neighbours, tunnel, rules, name. */
-  async nothingStale(names: readonly string[], gone: Member): Promise<void> {
+  /** Asserts that no route, neighbour, tunnel entry, rule or name on these hosts belongs to a former member. */
+  async assertNothingStale(names: readonly string[], former: Member): Promise<void> {
     const lists = 'ip route show table all; ip neigh show nud permanent; ip neigh show nud noarp; bridge fdb show';
-    const words = [gone.subnet, gone.address, gone.container].map((word) => word.replaceAll('.', '\\.'));
-    const pattern = new RegExp(`(?<![\\d.])(${words.join('|')})(?![\\d])`);
-    await inTimeSlices(names, async (name) => {
-      const said = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
-      // A host that did not leave gets its subnet again: that it is kept for it is told, and is all.
-      const stale = said.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet reserved'));
-      assert.deepEqual(stale, [], `${name} still speaks of ${gone.name}`);
+    const addresses = [former.subnet, former.address, former.container].map((text) => text.replaceAll('.', '\\.'));
+    const pattern = new RegExp(`(?<![\\d.])(${addresses.join('|')})(?![\\d])`);
+    await forEachConcurrently(names, async (name) => {
+      const listing = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
+      // Except the line that says that the subnet of a host that did not leave stays reserved.
+      const stale = listing.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet reserved'));
+      assert.deepEqual(stale, [], `${name} still has entries of ${former.name}`);
     });
-    await this.resolves(names, `${boxOf(gone.name)}.${gone.name}`, 'unknown', Date.now());
+    await this.waitForName(names, `${containerOn(former.name)}.${former.name}`, 'unknown', Date.now());
   }
 
-  /** That etcd holds just these hosts and their containers' names, and no lease without a key of theirs. */
-  async etcdHolds(names: readonly string[], etcdHost: string): Promise<void> {
+  /** Asserts that etcd has exactly these hosts and their containers' names, and no lease without a key of theirs. */
+  async assertEtcdKeys(names: readonly string[], etcdHost: string): Promise<void> {
     const list = await this.etcdctl(etcdHost, 'get', '--prefix', '/netyard/netyard/', '--keys-only');
     const keys = list.split('\n').filter(Boolean);
     const below = (folder: string): string[] =>
       keys.flatMap((key) => (key.startsWith(`/netyard/netyard/${folder}/`) ? [key.split('/').slice(4).join('/')] : []));
     assert.deepEqual(below('hosts').sort(), [...names].sort());
-    assert.deepEqual(below('names').sort(), names.map((name) => `${name}/${boxOf(name)}`).sort());
+    assert.deepEqual(below('names').sort(), names.map((name) => `${name}/${containerOn(name)}`).sort());
     const leases = (await this.etcdctl(etcdHost, 'lease', 'list')).match(/^[0-9a-f]{10,}$/gm) ?? [];
     for (const lease of leases) {
       const detail = await this.etcdctl(etcdHost, 'lease', 'timetolive', lease, '--keys');
@@ -245,7 +249,7 @@ export class ClusterLab {
 
   etcdMembers = (): string[] => this.names.slice(0, etcdHosts);
 
-  /** The host whose etcd leads the others. */
+  /** The host of etcd's leader. */
   async etcdLeader(): Promise<string> {
     const status = await this.etcdctl(this.names[3] ?? '', 'endpoint', 'status');
     const leader = status.split('\n').find((line) => line.split(', ')[4] === 'true');
@@ -263,8 +267,11 @@ export class ClusterLab {
 
 export const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(2)} s`;
 
-/** Some at a time: twenty docker clients at once would only wait for each other. */
-export async function inTimeSlices<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+/** Runs four at a time: twenty docker clients at once would only wait for each other. */
+export async function forEachConcurrently<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);

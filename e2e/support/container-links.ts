@@ -1,4 +1,4 @@
-/** The links that inspect shows of a container. */
+/** The links of a container in `docker inspect`. */
 import type { TestHost } from './host.ts';
 
 export const linksOf = async (host: TestHost, name: string): Promise<unknown> =>

@@ -1,8 +1,8 @@
 /**
- * The engines a scenario runs on: Netyard, and Debian's dockerd as the reference. A scenario says what it expects once;
- * where Docker 20.10 words something in another way than today's Docker, it says so beside.
+ * The engines of a scenario: Netyard, and Debian's dockerd as the reference. A scenario states its expectation once, and
+ * separately where the text of Docker 20.10 differs from that of later versions.
  *
- *   NETYARD_E2E_ENGINES=dockerd node --test e2e/links.e2e.test.ts      # what does Docker do?
+ *   NETYARD_E2E_ENGINES=dockerd node --test e2e/links.e2e.test.ts      # on Docker
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -13,7 +13,7 @@ export function enginesUnderTest(): EngineName[] {
   const names = (process.env['NETYARD_E2E_ENGINES'] ?? 'netyard').split(',');
   return names.map((name) => {
     if (name === 'netyard' || name === 'dockerd') return name;
-    throw new Error(`NETYARD_E2E_ENGINES: no engine ${name}`);
+    throw new Error(`NETYARD_E2E_ENGINES: unknown engine ${name}`);
   });
 }
 
@@ -30,7 +30,7 @@ function hasProgram(program: string): boolean {
 
 /** Why tests cannot run here, for node:test's `skip`; false when they can. */
 export function cannotRun(engine: EngineName): string | false {
-  if (process.getuid?.() !== 0) return 'needs root: it makes lab hosts';
+  if (process.getuid?.() !== 0) return 'needs root: it creates lab hosts';
   const programs = ['docker', 'containerd', ...(engine === 'dockerd' ? ['dockerd', 'iptables'] : [])];
   const missing = programs.filter((program) => !hasProgram(program));
   return missing.length > 0 ? `needs ${missing.join(', ')}: run script/bootstrap` : false;

@@ -1,5 +1,5 @@
 /**
- * A lab host with an engine in it, for one test file: made on demand, taken down at the end.
+ * A lab host with an engine, for one test file: created on demand, removed by `close`.
  *
  *     const host = await openHost('netyard', { images: ['netyard-test'] });
  *     await host.docker('run', '-d', 'netyard-test', 'sleep', '1000');
@@ -23,17 +23,17 @@ export interface CommandResult {
 export interface HostOptions {
   images?: readonly ImageName[];
   bip?: string;
-  /** The same for each of several hosts. */
+  /** `bip` of each of several hosts. */
   bips?: readonly string[];
   /** Further options for the engine's daemon. */
   daemonOptions?: readonly string[];
-  /** None started: an empty host. */
+  /** Starts no daemon. */
   daemon?: false;
 }
 
 export interface RunOptions {
   stdin?: string;
-  /** Another environment variable or two. */
+  /** Additional environment variables. */
   environment?: Record<string, string>;
 }
 
@@ -63,12 +63,12 @@ export class TestHost {
     else await startDockerd(this, this.#options);
   }
 
-  /** The host's data folder, on the machine and in the host. */
+  /** The host's data folder, the same path inside and outside of the host. */
   get dataFolder(): string {
     return `/var/lib/netyard-lab/${this.#handle.lab}/${this.#handle.host}/data`;
   }
 
-  /** Pid of the host's first process, as the machine sees it. */
+  /** Pid of the host's init process outside of the host. */
   get pid(): number {
     return this.#handle.init.pid;
   }
@@ -82,14 +82,14 @@ export class TestHost {
     });
   }
 
-  /** Runs a command to its end, whatever its status. */
+  /** Runs a command to its end, with any status. */
   async run(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
     const child = this.start(command, options);
     if (options.stdin !== undefined) child.stdin?.end(options.stdin);
     return collect(child);
   }
 
-  /** Runs a command that must succeed; gives its standard output. */
+  /** Runs a command that must succeed. @returns its standard output */
   async output(...command: string[]): Promise<string> {
     const result = await this.run(command);
     if (result.status === 0) return result.stdout;
@@ -106,7 +106,7 @@ export class TestHost {
     return (await this.output('docker', ...args)).replace(/\n$/, '');
   }
 
-  /** `docker …` whatever comes of it. */
+  /** `docker …` with any status. */
   tryDocker(...args: string[]): Promise<CommandResult> {
     return this.run(['docker', ...args]);
   }
@@ -120,7 +120,7 @@ export class TestHost {
     return this.run([join(top, 'bin/netyard'), ...args]);
   }
 
-  /** Removes all containers, as the tutorial does between its parts. */
+  /** Removes all containers, as the tutorial does between chapters. */
   async removeContainers(): Promise<void> {
     await this.sh('ids=$(docker ps -aq); [ -z "$ids" ] || docker rm -f -v $ids');
   }
@@ -145,12 +145,12 @@ export function collect(child: ChildProcess): Promise<CommandResult> {
   });
 }
 
-let made = 0;
+let labCount = 0;
 
-/** Makes a lab of one host, `server1`, with the engine running and the images loaded. */
+/** Creates a lab of one host, `server1`, with the engine running and the images loaded. */
 export async function openHost(engine: EngineName, options: HostOptions = {}): Promise<TestHost> {
   const [host] = await openHosts(engine, ['server1'], options);
-  if (!host) throw new Error('no host was made');
+  if (!host) throw new Error('no host was created');
   return host;
 }
 
@@ -160,47 +160,47 @@ export async function openHosts(
   names: readonly string[],
   options: HostOptions = {},
 ): Promise<TestHost[]> {
-  made += 1;
-  const lab = `e2e-${engine}-${process.pid}-${made}`;
+  labCount += 1;
+  const lab = `e2e-${engine}-${process.pid}-${labCount}`;
   const hosts = names.map((name, index): LabHost => {
     const uplink = { switch: 'switch', link: 'ens33', address: `172.16.2.${101 + index}/16` };
     const started = engine === 'netyard' && options.daemon !== false;
-    const wanted = options.bips?.[index] ?? options.bip;
-    const bip = wanted === undefined ? {} : { bip: wanted };
+    const requested = options.bips?.[index] ?? options.bip;
+    const bip = requested === undefined ? {} : { bip: requested };
     return { name, uplinks: [uplink], ...bip, daemon: started, daemonOptions: options.daemonOptions ?? [] };
   });
   const definition = { name: lab, switches: [{ name: 'switch', prefix: '172.16.0.0/16' }], hosts };
   await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
   try {
-    return await Promise.all(hosts.map((host) => prepare(new TestHost(engine, lab, host, options), options)));
+    return await Promise.all(hosts.map((host) => setUp(new TestHost(engine, lab, host, options), options)));
   } catch (error) {
     await bringDown(lab);
     throw error;
   }
 }
 
-async function prepare(host: TestHost, options: HostOptions): Promise<TestHost> {
+async function setUp(host: TestHost, options: HostOptions): Promise<TestHost> {
   if (host.engine === 'dockerd' && options.daemon !== false) await startDockerd(host, options);
   for (const image of options.images ?? []) await host.docker('load', '-q', '-i', archivePath(image));
   return host;
 }
 
-/** dockerd as Debian ships it, in the host and nowhere else. */
+/** Starts Debian's dockerd, whose files are all inside the host. */
 async function startDockerd(host: TestHost, options: HostOptions): Promise<void> {
-  const places = ['--data-root', host.dataFolder, '--exec-root', '/run/docker', '-p', '/run/docker.pid'];
+  const folders = ['--data-root', host.dataFolder, '--exec-root', '/run/docker', '-p', '/run/docker.pid'];
   const bip = options.bip === undefined ? [] : ['--bip', options.bip];
-  const command = ['dockerd', ...places, '-H', `unix://${socket}`, ...bip, ...(options.daemonOptions ?? [])];
+  const command = ['dockerd', ...folders, '-H', `unix://${socket}`, ...bip, ...(options.daemonOptions ?? [])];
   await host.run(['sh', '-c', 'setsid --fork "$@" > /run/dockerd.log 2>&1', 'sh', ...command], {
     environment: { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   });
   await until(async () => (await host.tryDocker('version')).status === 0, 'dockerd answers');
 }
 
-/** Waits for something that is known to come; fails after a while that only a hang exceeds. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, patienceMs = 60_000): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+/** Waits until a condition holds; fails after a timeout that only a hang exceeds. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    if (Date.now() > deadline) throw new Error(`timed out: ${what}`);
     await pause(50);
   }
 }

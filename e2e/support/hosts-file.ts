@@ -1,4 +1,4 @@
-/** What Docker writes into a container's /etc/hosts, as the tutorial shows it. Pure. */
+/** A container's /etc/hosts as Docker writes it. Pure. */
 
 const head = [
   '127.0.0.1\tlocalhost',

@@ -1,11 +1,11 @@
-/** The demo images as archives, made once by script/demo-images and kept in a cache of this machine. */
+/** Archives of the demo images, built by script/demo-images and cached on this machine. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const maker = join(import.meta.dirname, '../../script/demo-images');
+const script = join(import.meta.dirname, '../../script/demo-images');
 
-/** Images by their name in the tests, and their archive. `netyard-test` is only busybox: small and quick to load. */
+/** Image names and their archives. `netyard-test` has only busybox: it is small and quick to load. */
 export const archives = {
   'nginx-web01': 'nginx-web01.tar',
   'nginx-web02': 'nginx-web02.tar',
@@ -15,10 +15,10 @@ export const archives = {
 
 export type ImageName = keyof typeof archives;
 
-/** The folder of the archives; makes them when an input changed. */
+/** The folder of the archives, which are rebuilt when an input changed. */
 export function imageFolder(): string {
   const folder = process.env['NETYARD_IMAGE_CACHE'] ?? '/var/cache/netyard/demo-images';
-  execFileSync(maker, [folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(script, [folder], { stdio: ['ignore', 'ignore', 'pipe'] });
   return folder;
 }
 

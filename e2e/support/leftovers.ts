@@ -1,7 +1,7 @@
-/** What an engine may leave behind on a host: to be compared before and after, in words. */
+/** Lists everything that an engine may leave behind on a host, to compare before and after. */
 import type { TestHost } from './host.ts';
 
-/** One kind of thing and the shell line that lists it inside the host, sorted, without counters and moments. */
+/** Shell commands that list one kind of object inside the host, sorted, without counters and times. */
 const lists: Readonly<Record<string, string>> = {
   links:
     "ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ (state|qdisc) [^ ]+//g; s/NO-CARRIER,|,LOWER_UP//g' | cut -d'\\' -f1 | sort",
@@ -13,7 +13,7 @@ const lists: Readonly<Record<string, string>> = {
   processes: "ps -eo comm= | grep -vE '^(ps|sh|sort|grep|uniq)$' | sort | uniq -c",
 };
 
-/** Files of the engine, without what a log or a data base keeps beside its main file. */
+/** Files of the engine, without logs and the extra files of a database. */
 const files = (folder: string): string =>
   `find ${folder} /run/netyard -not -name '*-wal' -not -name '*-shm' -not -name '*.log' | sort`;
 

@@ -1,6 +1,6 @@
 /**
- * What a host's kernel holds of networks, as data that two hosts can be compared by. Left out by rule: numbers the
- * kernel gives (indexes, handles, counters), link-local addresses and MAC addresses that nobody chose.
+ * Dumps the network state of a host's kernel, to compare two hosts. Omits numbers that the kernel assigns (indexes,
+ * handles, counters), link-local addresses and MAC addresses that the kernel generated.
  */
 import type { TestHost } from './host.ts';
 
@@ -18,7 +18,7 @@ const sysctls =
   'for key in net/ipv4/ip_forward net/ipv4/conf/*/route_localnet net/ipv4/conf/*/rp_filter net/ipv6/conf/*/disable_ipv6 ' +
   'net/ipv4/conf/*/arp_ignore; do [ -e /proc/sys/$key ] || continue; echo $key=$(cat /proc/sys/$key); done';
 
-/** `netns`: path of a namespace in the host; its own unless given. */
+/** @param netns path of a namespace in the host; default the host's own */
 export async function dumpNetwork(host: TestHost, netns?: string): Promise<NetworkDump> {
   const enter = netns === undefined ? '' : `nsenter --net=${netns} `;
   const rows = async (line: string): Promise<Row[]> => JSON.parse(await host.sh(`${enter}${line}`)) as Row[];
@@ -34,7 +34,7 @@ export async function dumpNetwork(host: TestHost, netns?: string): Promise<Netwo
   };
 }
 
-/** Of the tables that live and end with the daemon, no part of any plan. */
+/** Whether a row belongs to the tables that exist only while the daemon runs and are not part of a plan. */
 const isGuard = (one: Row): boolean =>
   Object.values(one).some((inner) => [(inner as Row)['table'], (inner as Row)['name']].includes('netyard_guard'));
 
@@ -44,7 +44,7 @@ const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.str
 function describeLink(link: Row): unknown {
   const info = link['linkinfo'] as Row | undefined;
   const port = info?.['info_slave_data'] as Row | undefined;
-  const chosen = String(link['address'] ?? '').startsWith('02:42:');
+  const isAssigned = String(link['address'] ?? '').startsWith('02:42:');
   return {
     name: link['ifname'],
     kind: info?.['info_kind'],
@@ -52,7 +52,7 @@ function describeLink(link: Row): unknown {
     up: (link['flags'] as string[]).includes('UP'),
     master: link['master'],
     alias: link['ifalias'],
-    mac: chosen ? link['address'] : undefined,
+    mac: isAssigned ? link['address'] : undefined,
     hairpin: port?.['hairpin'],
     isolated: port?.['isolated'],
   };
@@ -68,7 +68,7 @@ function describeAddresses(link: Row): unknown[] {
   }));
 }
 
-/** Without handles and counters, elements of sets sorted: a kernel keeps them in any order. */
+/** Without handles and counters, with sorted set elements: the kernel lists them in any order. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,4 @@
-/** UDP from inside lab hosts and containers, whose images have no tool for it: small programs for our own Node. */
+/** UDP server and client for lab hosts and containers, as programs for Node: the images have no tool for it. */
 
 const server = (port: number): string => `
   const socket = require('node:dgram').createSocket('udp4');
@@ -8,17 +8,17 @@ const server = (port: number): string => `
 const client = (address: string, port: number, text: string): string => `
   const socket = require('node:dgram').createSocket('udp4');
   let left = 10;
-  const ask = () => (left-- > 0 ? socket.send(${JSON.stringify(text)}, ${port}, '${address}') : process.exit(1));
+  const send = () => (left-- > 0 ? socket.send(${JSON.stringify(text)}, ${port}, '${address}') : process.exit(1));
   socket.on('message', (data) => { console.log(String(data)); process.exit(0); });
-  setInterval(ask, 200);
-  ask();`;
+  setInterval(send, 200);
+  send();`;
 
-/** A server on all addresses of the namespace of process `pid` (as the host numbers it); answers `TEXT from ADDRESS`. */
+/** A server on all addresses in the network namespace of `pid` (of the host's pid namespace). Answers `TEXT from ADDRESS`. */
 export const udpServer = (pid: string, port: number): string[] => [
   ...['nsenter', `--net=/proc/${pid}/ns/net`, process.execPath, '-e', server(port)],
 ];
 
-/** Sends a datagram until an answer comes, at most ten times; prints the answer. */
+/** Sends a datagram up to ten times until it is answered, and prints the answer. */
 export const udpClient = (address: string, port: number, text: string): string[] => [
   ...[process.execPath, '-e', client(address, port, text)],
 ];
