@@ -100,15 +100,23 @@ function mountType(text: string): Mount['Type'] {
 }
 
 function setBindField(mount: Mount, key: string, text: string, flag: () => boolean, field: string): void {
+  if (key === 'bind-recursive' && text === 'enabled') return; // the default: docker sends no options either
   mount.BindOptions ??= {};
   if (key === 'bind-propagation') mount.BindOptions.Propagation = text.toLowerCase();
   else if (key === 'bind-nonrecursive') mount.BindOptions.NonRecursive = flag();
-  else if (key === 'bind-recursive') {
-    if (!['enabled', 'disabled'].includes(text)) {
-      throw invalid(`invalid value for bind-recursive: ${text} (must be "enabled" or "disabled")`);
-    }
-    mount.BindOptions.NonRecursive = text === 'disabled';
-  } else throw invalid(`unexpected key '${key}' in '${field}'`);
+  else if (key === 'bind-recursive') setRecursion(mount.BindOptions, text);
+  else throw invalid(`unexpected key '${key}' in '${field}'`);
+}
+
+/** `writable` and `readonly` concern the mounts below a read-only bind mount. */
+function setRecursion(options: NonNullable<Mount['BindOptions']>, text: string): void {
+  if (text === 'disabled') options.NonRecursive = true;
+  else if (text === 'writable') options.ReadOnlyNonRecursive = true;
+  else if (text === 'readonly') options.ReadOnlyForceRecursive = true;
+  else
+    throw invalid(
+      `invalid value for bind-recursive: ${text} (must be "enabled", "disabled", "writable", or "readonly")`,
+    );
 }
 
 function setVolumeField(mount: Mount, key: string, text: string, flag: () => boolean, field: string): void {
@@ -147,4 +155,15 @@ function checkMount(mount: Mount): void {
   mixed(mount.VolumeOptions, 'volume');
   mixed(mount.BindOptions, 'bind');
   mixed(mount.TmpfsOptions, 'tmpfs');
+  checkRecursion(mount);
+}
+
+function checkRecursion({ ReadOnly, BindOptions = {} }: Mount): void {
+  const { ReadOnlyNonRecursive, ReadOnlyForceRecursive, Propagation } = BindOptions;
+  const requires = (value: string, other: string): NetyardError =>
+    invalid(`option 'bind-recursive=${value}' requires '${other}' to be specified in conjunction`);
+  if (ReadOnlyNonRecursive && !ReadOnly) throw requires('writable', 'readonly');
+  if (!ReadOnlyForceRecursive) return;
+  if (!ReadOnly) throw requires('readonly', 'readonly');
+  if (Propagation !== 'rprivate') throw requires('readonly', 'bind-propagation=rprivate');
 }
