@@ -1,4 +1,4 @@
-/** Names, filters and limits as the API takes them: each scenario runs on Netyard and on dockerd, and is compared. */
+/** Compares names, filters and limits of the API on Netyard and on dockerd. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { call } from './support/api.ts';
@@ -20,10 +20,10 @@ interface Listed {
   Name?: string;
 }
 
-/** Names of what is listed, or that the filter was refused: dockerd 20.10 does it with 400 or 500. */
-async function listed(host: TestHost, path: string, filters: Filters): Promise<string[] | 'refused'> {
+/** Names of the listed objects, or that the filter was rejected, which dockerd 20.10 does with 400 or 500. */
+async function listed(host: TestHost, path: string, filters: Filters): Promise<string[] | 'rejected'> {
   const { status, body } = await call(host, 'GET', filterPath(path, filters));
-  if (status >= 400) return 'refused';
+  if (status >= 400) return 'rejected';
   const answer: Listed[] | { Volumes: Listed[] } = JSON.parse(body);
   const items = Array.isArray(answer) ? answer : answer.Volumes;
   return items.flatMap(({ Name, Names, RepoTags }) => Name ?? Names ?? RepoTags ?? '').sort();
@@ -33,9 +33,9 @@ async function inspect<T>(host: TestHost, name: string): Promise<T> {
   return JSON.parse((await call(host, 'GET', `${version}/containers/${name}/json`)).body);
 }
 
-describe('as dockerd takes them', { skip: missing }, () => {
+describe('parameters of the API', { skip: missing }, () => {
   const hosts: TestHost[] = [];
-  /** Runs on both engines and compares; gives what both came to. */
+  /** Runs a scenario on both engines and compares the results. @returns the common result */
   const same = async <T>(scenario: (host: TestHost) => Promise<T>, note = ''): Promise<T> => {
     const [netyard, dockerd] = await Promise.all(hosts.map(scenario));
     assert.deepEqual(netyard, dockerd, note);
@@ -43,9 +43,9 @@ describe('as dockerd takes them', { skip: missing }, () => {
   };
   before(async () => {
     for (const engine of engines) hosts.push(await openHost(engine, { images: ['netyard-test'] }));
-    // No name begins like an id: dockerd's filters of events match the ids of other objects, too.
+    // No name is the start of an id: dockerd's filters of events match the ids of other objects as well.
     for (const host of hosts) {
-      const run = (...words: string[]) => host.docker('run', '-d', ...words);
+      const run = (...args: string[]) => host.docker('run', '-d', ...args);
       await run(
         '--name',
         'up',
@@ -76,12 +76,12 @@ describe('as dockerd takes them', { skip: missing }, () => {
       const result = await same((host) => listed(host, path, filters), `${path} ${JSON.stringify(filters)}`);
       results.add(JSON.stringify(result));
     }
-    assert.ok(results.size >= 4, `${path}: ${[...results].join()}`); // they do tell things apart
+    assert.ok(results.size >= 4, `${path}: ${[...results].join()}`); // the filters have different results
   };
-  /** One filter with each of the values. */
+  /** One filter per value. */
   const each = (key: string, ...values: string[]): Filters[] => values.map((value) => ({ [key]: [value] }));
 
-  test('filters of containers', async () => {
+  test('filters of containers select the same ones', async () => {
     await compareFilters('/containers/json?all=1', [
       ...[null, { name: null }, { name: [] }, { name: { up: false } }, { name: { up: true, raw: true } }],
       ...each('nosuch', 'x'),
@@ -115,7 +115,7 @@ describe('as dockerd takes them', { skip: missing }, () => {
     ]);
   });
 
-  test('filters of images, networks and volumes', async () => {
+  test('filters of images, networks and volumes select the same ones', async () => {
     await compareFilters('/images/json', [
       ...each('nosuch', 'x'),
       ...each('dangling', 'true', 'false', 'x', ''),
@@ -160,7 +160,7 @@ describe('as dockerd takes them', { skip: missing }, () => {
     ]);
   });
 
-  test('filters of events', async () => {
+  test('filters of events select the same ones', async () => {
     const until = Math.floor(Date.now() / 1000) + 1;
     const all: Filters[] = [
       ...each('type', 'container', 'volume', 'x'),
@@ -186,7 +186,7 @@ describe('as dockerd takes them', { skip: missing }, () => {
       }, JSON.stringify(filters));
   });
 
-  test('runtime, isolation and volume driver', async () => {
+  test('runtime, isolation and volume driver are accepted and rejected alike', async () => {
     const bodies = [
       { Runtime: 'nosuch' },
       { Runtime: 'io.containerd.runc.v2' },
@@ -199,25 +199,25 @@ describe('as dockerd takes them', { skip: missing }, () => {
     for (const HostConfig of bodies)
       await same(async (host) => {
         const body = { Image: 'netyard-test', Volumes: { '/v': {} }, HostConfig };
-        const { status } = await call(host, 'POST', `${version}/containers/create?name=made`, body);
-        if (status >= 400) return 'refused';
-        const { HostConfig: kept } = await inspect<{ HostConfig: Record<string, unknown> }>(host, 'made');
-        await host.docker('rm', '-v', 'made');
-        return Object.keys(HostConfig).map((key) => kept[key]);
+        const { status } = await call(host, 'POST', `${version}/containers/create?name=c1`, body);
+        if (status >= 400) return 'rejected';
+        const { HostConfig: stored } = await inspect<{ HostConfig: Record<string, unknown> }>(host, 'c1');
+        await host.docker('rm', '-v', 'c1');
+        return Object.keys(HostConfig).map((key) => stored[key]);
       }, JSON.stringify(HostConfig));
     for (const host of hosts) {
       const { HostConfig } = await inspect<{ HostConfig: { Runtime: string } }>(host, 'up');
       assert.equal(HostConfig.Runtime, await host.docker('info', '-f', '{{.DefaultRuntime}}'));
     }
-    // dockerd looks for the plugin for half a minute before it refuses.
+    // Not on dockerd, which searches for the plugin for half a minute.
     const [netyard] = hosts;
     const body = { Image: 'netyard-test', Volumes: { '/v': {} }, HostConfig: { VolumeDriver: 'nosuch' } };
     assert.ok(netyard);
-    const refused = await call(netyard, 'POST', `${version}/containers/create`, body);
-    assert.match(refused.body, /plugin \\"nosuch\\" not found/);
+    const rejected = await call(netyard, 'POST', `${version}/containers/create`, body);
+    assert.match(rejected.body, /plugin \\"nosuch\\" not found/);
   });
 
-  test('names of a rename, signals of a kill', async () => {
+  test('names of a rename and signals of a kill are accepted and rejected alike', async () => {
     const names = [
       'raw',
       '/raw',
@@ -236,13 +236,13 @@ describe('as dockerd takes them', { skip: missing }, () => {
       'raw',
     ];
     let name = 'raw';
-    for (const wanted of names) {
+    for (const newName of names) {
       const status = await same(async (host) => {
-        const path = `${version}/containers/${name}/rename?name=${encodeURIComponent(wanted)}`;
+        const path = `${version}/containers/${name}/rename?name=${encodeURIComponent(newName)}`;
         const { status, body } = await call(host, 'POST', path);
         return { status, message: body.replace(/[0-9a-f]{64}/g, 'ID').trim() };
-      }, wanted);
-      if (status.status === 204) name = wanted;
+      }, newName);
+      if (status.status === 204) name = newName;
     }
     assert.equal(name, 'raw');
     const signals = [
@@ -264,11 +264,11 @@ describe('as dockerd takes them', { skip: missing }, () => {
       await same(async (host) => {
         await host.docker('start', 'un');
         const { status } = await call(host, 'POST', `${version}/containers/un/kill?signal=${signal}`);
-        return status >= 400 ? 'refused' : status;
+        return status >= 400 ? 'rejected' : status;
       }, signal);
   });
 
-  test('limits of an update', async () => {
+  test('limits of an update are accepted and rejected alike', async () => {
     const changes = [
       { Memory: 30_000_000, MemorySwap: 40_000_000 },
       { Memory: 1 },
@@ -293,8 +293,8 @@ describe('as dockerd takes them', { skip: missing }, () => {
         const { status, body } = await call(host, 'POST', `${version}/containers/up/update`, change);
         const warnings: string[] = (status === 200 && JSON.parse(body).Warnings) || [];
         const { HostConfig } = await inspect<{ HostConfig: Record<string, unknown> }>(host, 'up');
-        const kept = ['Memory', 'MemorySwap', 'MemoryReservation', 'CpusetCpus', 'CpuPeriod', 'CpuQuota', 'CpuShares'];
-        return [status >= 400 ? 'refused' : status, warnings, kept.map((key) => HostConfig[key])];
+        const keys = ['Memory', 'MemorySwap', 'MemoryReservation', 'CpusetCpus', 'CpuPeriod', 'CpuQuota', 'CpuShares'];
+        return [status >= 400 ? 'rejected' : status, warnings, keys.map((key) => HostConfig[key])];
       }, JSON.stringify(change));
   });
 

@@ -1,4 +1,4 @@
-/** The tutorial's chapter 5: containers of two servers reach each other, in one command on each; and nobody else does. */
+/** The tutorial's chapter 5: containers of two servers reach each other after one command on each; other hosts do not. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
@@ -8,54 +8,54 @@ import { takeInventory } from './support/leftovers.ts';
 describe('peers', { skip: cannotRun('netyard') }, () => {
   let server1: TestHost;
   let server2: TestHost;
-  let stranger: TestHost;
+  let thirdHost: TestHost;
   before(async () => {
     const [first, second, third] = await openHosts('netyard', ['server1', 'server2', 'server3'], {
       images: ['netyard-test'],
       bips: ['192.168.11.1/24', '192.168.12.1/24', '192.168.13.1/24'],
     });
     assert.ok(first && second && third);
-    [server1, server2, stranger] = [first, second, third];
-    for (const host of [server1, server2, stranger])
+    [server1, server2, thirdHost] = [first, second, third];
+    for (const host of [server1, server2, thirdHost])
       await host.docker('run', '-d', '--name', 'test-net-vm', 'netyard-test', 'sleep', '10000');
     for (const subnet of ['192.168.11.0/24 via 172.16.2.101', '192.168.12.0/24 via 172.16.2.102'])
-      await stranger.sh(`ip route add ${subnet}`);
+      await thirdHost.sh(`ip route add ${subnet}`);
   });
   after(() => server1.close());
 
   const pings = async (host: TestHost, address: string): Promise<boolean> =>
     (await host.tryDocker('exec', 'test-net-vm', 'ping', '-c', '1', '-W', '1', address)).status === 0;
-  const bothWays = async (): Promise<boolean> =>
+  const reachEachOther = async (): Promise<boolean> =>
     (await pings(server1, '192.168.12.2')) && (await pings(server2, '192.168.11.2'));
 
   const add1 = ['peer', 'add', 'server2', '--address', '172.16.2.102', '--subnet', '192.168.12.0/24'];
   const add2 = ['peer', 'add', 'server1', '--address', '172.16.2.101', '--subnet', '192.168.11.0/24', '--via', 'route'];
-  let untouched: Awaited<ReturnType<typeof takeInventory>>;
+  let initial: Awaited<ReturnType<typeof takeInventory>>;
 
-  test('not reachable before; --dry-run says what would be done and does nothing', async () => {
+  test('containers are unreachable without a peer, and peer add --dry-run changes nothing', async () => {
     assert.ok(!(await pings(server1, '192.168.12.2')));
     assert.ok(!(await pings(server2, '192.168.11.2')));
-    untouched = await takeInventory(server1);
+    initial = await takeInventory(server1);
     const shown = await server1.netyard(...add1, '--dry-run');
     assert.match(shown, /^ip route add 192\.168\.12\.0\/24 via 172\.16\.2\.102 dev ens33 /m);
-    assert.deepEqual(await takeInventory(server1), untouched);
+    assert.deepEqual(await takeInventory(server1), initial);
   });
 
-  test('reachable after one peer add on each, seen on ens33 with the containers own addresses', async () => {
+  test('containers reach each other with their own addresses after one peer add on each host', async () => {
     assert.equal(await server1.netyard(...add1), 'server2');
-    assert.ok(!(await pings(server1, '192.168.12.2')), 'one side alone does not open the other');
+    assert.ok(!(await pings(server1, '192.168.12.2')), 'one side alone is not enough');
     assert.equal(await server2.netyard(...add2), 'server1');
     const capture = server1.start(['tcpdump', '-i', 'ens33', '-nn', '-l', '-c', '4', 'icmp']);
     const captured = collect(capture);
     await new Promise((resolve) => capture.stderr?.once('data', resolve));
-    assert.ok(await bothWays());
+    assert.ok(await reachEachOther());
     const { stdout } = await captured;
     assert.match(stdout, /IP 192\.168\.11\.2 > 192\.168\.12\.2: ICMP echo request/);
     assert.match(stdout, /IP 192\.168\.12\.2 > 192\.168\.11\.2: ICMP echo request/);
     await server1.sh('ping -c 1 -w 60 192.168.12.2');
   });
 
-  test('ls, inspect and explain', async () => {
+  test('peer ls, peer inspect and explain show path, counters and commands', async () => {
     const row = await server1.netyard('peer', 'ls');
     assert.match(
       row,
@@ -74,54 +74,54 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     );
   });
 
-  test('third parties on the switch reach no container', async () => {
-    assert.notEqual((await stranger.run(['ping', '-c', '1', '-W', '1', '192.168.11.2'])).status, 0);
-    assert.notEqual((await stranger.run(['ping', '-c', '1', '-W', '1', '192.168.12.2'])).status, 0);
-    assert.ok(!(await pings(stranger, '192.168.11.2')));
+  test('other hosts on the switch reach no container', async () => {
+    assert.notEqual((await thirdHost.run(['ping', '-c', '1', '-W', '1', '192.168.11.2'])).status, 0);
+    assert.notEqual((await thirdHost.run(['ping', '-c', '1', '-W', '1', '192.168.12.2'])).status, 0);
+    assert.ok(!(await pings(thirdHost, '192.168.11.2')));
     assert.notEqual(
       (await server2.run(['ping', '-c', '1', '-W', '1', '-I', '172.16.2.102', '192.168.11.2'])).status,
       0,
     );
   });
 
-  test('published ports, links and masquerade still work beside it', async () => {
+  test('published ports, links and masquerade work with peers', async () => {
     const serve = 'mkdir /www && echo hello > /www/index.html && exec httpd -f -p 80 -h /www';
     await server1.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'netyard-test', 'sh', '-c', serve);
     const curl = 'curl -s --max-time 60 --retry 20 --retry-connrefused http://172.16.2.101:8801/';
-    assert.equal(await stranger.sh(curl), 'hello\n');
-    const ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80";
-    const linked = ['run', '--rm', '--link', 'web:db', 'netyard-test', 'sh', '-c', ask];
+    assert.equal(await thirdHost.sh(curl), 'hello\n');
+    const fetch = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80";
+    const linked = ['run', '--rm', '--link', 'web:db', 'netyard-test', 'sh', '-c', fetch];
     assert.match(await server1.docker(...linked), /hello/);
-    assert.ok(await pings(server1, '172.16.2.103'), 'outwards');
+    assert.ok(await pings(server1, '172.16.2.103'), 'egress');
     await server1.docker('rm', '-f', 'web');
   });
 
-  const breakages: [string, string][] = [
+  const changes: [string, string][] = [
     ['a deleted route', 'ip route delete 192.168.12.0/24'],
     ['nft flush ruleset', 'nft flush ruleset'],
     ['an uplink that goes down and up', 'ip link set ens33 down; ip link set ens33 up'],
   ];
-  for (const [what, line] of breakages)
-    test(`${what} is mended, and events tell of it`, async () => {
+  for (const [what, line] of changes)
+    test(`${what}: repaired, with an event`, async () => {
       const since = (await server1.sh('date +%s.%N')).trim();
       await server1.sh(line);
-      await until(bothWays, `${what} is mended`);
+      await until(reachEachOther, `${what}: repaired`);
       const upTo = (await server1.sh('date +%s.%N')).trim();
       const events = await server1.docker('events', '--since', since, '--until', upTo, '--filter', 'type=network');
       assert.match(events, /network repair/);
     });
 
-  test('a killed daemon leaves the way open, and finds its peers again', async () => {
+  test('peers stay connected while the daemon is down, and are restored at its start', async () => {
     const pid = (await server1.sh('cat /run/netyard/netyard.pid')).trim();
     await server1.sh(`kill -9 ${pid}`);
     await server1.sh('ping -c 1 -w 60 192.168.12.2');
     await server1.sh('ip route delete 192.168.12.0/24');
     await server1.restartDaemon();
-    assert.ok(await bothWays());
+    assert.ok(await reachEachOther());
     assert.match(await server1.netyard('peer', 'ls'), /server2 .* ready/);
   });
 
-  const refusals: [string[], RegExp, number?][] = [
+  const rejections: [string[], RegExp, number?][] = [
     [add1, /peer server2 exists already/],
     [['peer', 'add', 'b', '--address', '172.16.2.102', '--subnet', '10.1.0.0/16'], /address of peer server2 already/],
     [
@@ -157,12 +157,12 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
       125,
     ],
     [['peer', 'add', 'b', '--address', '172.16.2.103'], /needs --subnet/],
-    [['peer', 'rm', 'nobody'], /peer nobody not found/],
-    [['peer', 'inspect', 'nobody'], /peer nobody not found/],
+    [['peer', 'rm', 'absent'], /peer absent not found/],
+    [['peer', 'inspect', 'absent'], /peer absent not found/],
   ];
-  test('what cannot be is refused before anything is touched', async (t) => {
+  test('invalid and conflicting peers are rejected without changes', async (t) => {
     const before = await takeInventory(server1);
-    for (const [args, message, status = 1] of refusals)
+    for (const [args, message, status = 1] of rejections)
       await t.test(args.slice(1).join(' '), async () => {
         const result = await server1.tryNetyard(...args);
         assert.match(result.stderr, message);
@@ -172,10 +172,10 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     assert.deepEqual([after['routes'], after['nftables']], [before['routes'], before['nftables']]);
   });
 
-  test('after peer rm nothing remains', async () => {
+  test('peer rm leaves nothing behind', async () => {
     assert.equal(await server1.netyard('peer', 'rm', 'server2'), 'server2');
     const left = await takeInventory(server1);
-    for (const kind of ['links', 'routes', 'nftables', 'namespaces']) assert.equal(left[kind], untouched[kind], kind);
+    for (const kind of ['links', 'routes', 'nftables', 'namespaces']) assert.equal(left[kind], initial[kind], kind);
     assert.ok(!(await pings(server1, '192.168.12.2')));
     assert.ok(!(await pings(server2, '192.168.11.2')));
     assert.equal(await server1.netyard('peer', 'ls', '-q'), '');

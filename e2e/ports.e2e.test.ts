@@ -1,11 +1,11 @@
-/** Published ports: all forms, from everywhere a packet can come, and truly taken on the host. */
+/** Published ports in all forms, from the host, containers and neighbours, and their reservation on the host. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHosts, type TestHost } from './support/host.ts';
 import { udpClient, udpServer } from './support/udp.ts';
 
-/** A process that takes a TCP port of the host; ends at once with 1 when it cannot. */
+/** A program that listens on a TCP port of the host. It exits with 1 when the port is in use. */
 const listenOn = (port: number): string[] => [
   process.execPath,
   '-e',
@@ -25,23 +25,23 @@ for (const engine of enginesUnderTest())
     });
     after(() => host.close());
 
-    const fetched = (from: TestHost, url: string): Promise<string> =>
+    const fetchPage = (from: TestHost, url: string): Promise<string> =>
       from.sh(`curl -s --max-time 60 --retry 20 --retry-connrefused ${url}`);
-    const refused = async (from: TestHost, url: string): Promise<void> => {
+    const assertUnreachable = async (from: TestHost, url: string): Promise<void> => {
       const result = await from.run(['curl', '-s', '--max-time', '2', url]);
       assert.notEqual(result.status, 0, `${url} answered: ${result.stdout}`);
     };
 
-    /** A neighbour that routes the container's own address to the host. */
-    const refusedByWayOfRoute = async (container: string): Promise<void> => {
+    /** A neighbour with a route to the container's own address through the host. */
+    const assertUnreachableByRoute = async (container: string): Promise<void> => {
       const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', container);
       await neighbour.sh(`ip route add ${address} via 172.16.2.101`);
-      await refused(neighbour, `http://${address}/`);
+      await assertUnreachable(neighbour, `http://${address}/`);
       await neighbour.sh(`ip route del ${address}`);
     };
 
-    /** A neighbour that sends packets for 127.0.0.1 over the wire. */
-    const refusedByWayOfLoopback = async (port: number): Promise<void> => {
+    /** A neighbour that sends packets for 127.0.0.1 to the host. */
+    const assertUnreachableByLoopback = async (port: number): Promise<void> => {
       await neighbour.sh(
         [
           'sysctl -qw net.ipv4.conf.all.route_localnet=1 && ip route add 127.0.0.1/32 via 172.16.2.101 table 7',
@@ -49,11 +49,11 @@ for (const engine of enginesUnderTest())
           'ip rule del pref 0',
         ].join(' && '),
       );
-      await refused(neighbour, `http://127.0.0.1:${port}/`);
+      await assertUnreachable(neighbour, `http://127.0.0.1:${port}/`);
       await neighbour.sh('ip rule add pref 0 lookup local && ip rule del pref 9 && ip rule del pref 1');
     };
 
-    test('-p 8801:80 answers to a neighbour, to the host by every address, and to containers', async () => {
+    test('-p 8801:80 is reachable from a neighbour, from the host at each of its addresses, and from containers', async () => {
       await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
       for (const [from, address] of [
         [neighbour, '172.16.2.101'],
@@ -62,7 +62,7 @@ for (const engine of enginesUnderTest())
         [host, 'localhost'],
         [host, '172.17.0.1'],
       ] as const)
-        assert.match(await fetched(from, `http://${address}:8801/`), /nginx-app01/, `${from.lab} by ${address}`);
+        assert.match(await fetchPage(from, `http://${address}:8801/`), /nginx-app01/, `${from.lab} at ${address}`);
       for (const address of ['172.16.2.101', '172.17.0.1']) {
         const page = await host.docker(
           'run',
@@ -76,68 +76,68 @@ for (const engine of enginesUnderTest())
           '2',
           `http://${address}:8801/`,
         );
-        assert.match(page, /nginx-app01/, `a container by ${address}`);
+        assert.match(page, /nginx-app01/, `a container at ${address}`);
       }
       const own = await host.docker('exec', 'web', 'wget', '-qO-', '-T', '5', '-t', '2', 'http://172.16.2.101:8801/');
-      assert.match(own, /nginx-app01/, 'the container itself, by the published port');
+      assert.match(own, /nginx-app01/, 'the container itself at its published port');
     });
 
-    test("the neighbour's address reaches the container", async () => {
-      await fetched(neighbour, 'http://172.16.2.101:8801/from-neighbour');
+    test("a container sees the neighbour's source address", async () => {
+      await fetchPage(neighbour, 'http://172.16.2.101:8801/from-neighbour');
       assert.match(await host.docker('logs', 'web'), /^172\.16\.2\.102 .*from-neighbour/m);
     });
 
-    test('docker port and ps tell it', async () => {
+    test('docker port and ps show the port', async () => {
       assert.match(await host.docker('port', 'web'), /^80\/tcp -> 0\.0\.0\.0:8801$/m);
       assert.match(await host.docker('port', 'web', '80'), /^0\.0\.0\.0:8801$/m);
       assert.match(await host.docker('ps', '--format', '{{.Ports}}'), /0\.0\.0\.0:8801->80\/tcp/);
     });
 
-    test('a port that a container has is not given twice, and nothing of the second is left', async () => {
+    test('a port that another container publishes is rejected', async () => {
       const result = await host.tryDocker('run', '-d', '--name', 'second', '-p', '8801:80', 'nginx-app01', 'nginx');
       assert.equal(result.status, 125);
       assert.match(result.stderr, /Bind for 0\.0\.0\.0:8801 failed: port is already allocated/);
       await host.docker('rm', 'second');
     });
 
-    test('a port that another process has is refused, and the other way round', async () => {
-      const taken = host.start(listenOn(8899));
+    test('a port that a process listens on is rejected, and a process cannot listen on a published port', async () => {
+      const listener = host.start(listenOn(8899));
       await host.sh('for i in $(seq 600); do ss -tnl | grep -q :8899 && exit 0; sleep 0.1; done; exit 1');
       const result = await host.tryDocker('run', '-d', '--name', 'third', '-p', '8899:80', 'nginx-app01', 'nginx');
       assert.equal(result.status, 125);
       assert.match(result.stderr, /address already in use|port is already allocated/);
       await host.docker('rm', 'third');
-      taken.kill();
+      listener.kill();
       const late = await host.run(listenOn(8801));
-      assert.notEqual(late.status, 0, 'the host cannot take a published port');
+      assert.notEqual(late.status, 0, 'a process cannot listen on a published port');
     });
 
-    test('stopping frees the port, removing too', async () => {
+    test('stop and rm release the port', async () => {
       await host.docker('stop', '-t', '0', 'web');
-      await refused(host, 'http://127.0.0.1:8801/');
-      await host.docker('run', '-d', '--name', 'heir', '-p', '8801:80', 'nginx-app01', 'nginx');
-      assert.match(await fetched(neighbour, 'http://172.16.2.101:8801/'), /nginx-app01/);
-      await host.docker('rm', '-f', 'heir', 'web');
-      await refused(neighbour, 'http://172.16.2.101:8801/');
+      await assertUnreachable(host, 'http://127.0.0.1:8801/');
+      await host.docker('run', '-d', '--name', 'next', '-p', '8801:80', 'nginx-app01', 'nginx');
+      assert.match(await fetchPage(neighbour, 'http://172.16.2.101:8801/'), /nginx-app01/);
+      await host.docker('rm', '-f', 'next', 'web');
+      await assertUnreachable(neighbour, 'http://172.16.2.101:8801/');
     });
 
-    test('-p 127.0.0.1:8802:80 is for the host only', async () => {
+    test('-p 127.0.0.1:8802:80 is reachable only from the host', async () => {
       await host.docker('run', '-d', '--name', 'local', '-p', '127.0.0.1:8802:80', 'nginx-app01', 'nginx');
-      assert.match(await fetched(host, 'http://127.0.0.1:8802/'), /nginx-app01/);
-      await refused(neighbour, 'http://172.16.2.101:8802/');
+      assert.match(await fetchPage(host, 'http://127.0.0.1:8802/'), /nginx-app01/);
+      await assertUnreachable(neighbour, 'http://172.16.2.101:8802/');
       if (engine === 'netyard') {
-        // dockerd 20.10 lets in who routes the container's address, or 127.0.0.1, to the host; later ones do not.
-        await refusedByWayOfRoute('local');
-        await refusedByWayOfLoopback(8802);
+        // dockerd 20.10 accepts such packets; later versions do not.
+        await assertUnreachableByRoute('local');
+        await assertUnreachableByLoopback(8802);
       }
       await host.docker('rm', '-f', 'local');
     });
 
-    test('-p 80 and -P choose free ports; a range is taken in order', async () => {
+    test('-p 80 and -P choose free ports, a range maps in order', async () => {
       await host.docker('run', '-d', '--name', 'any', '-p', '80', 'nginx-app01', 'nginx');
       const port = (await host.docker('port', 'any', '80')).split('\n')[0]?.split(':').at(-1);
       assert.ok(Number(port) >= 1024, `port ${port}`);
-      assert.match(await fetched(neighbour, `http://172.16.2.101:${port}/`), /nginx-app01/);
+      assert.match(await fetchPage(neighbour, `http://172.16.2.101:${port}/`), /nginx-app01/);
       await host.docker('run', '-d', '--name', 'all', '-P', '--expose', '81', 'nginx-app01', 'nginx');
       for (const port of ['80', '81']) assert.match(await host.docker('port', 'all', port), /^0\.0\.0\.0:\d+$/m);
       await host.docker('run', '-d', '--name', 'range', '-p', '9000-9002:80-82', 'nginx-app01', 'nginx');
@@ -152,7 +152,7 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', '-f', 'any', 'all', 'range', 'first-free');
     });
 
-    test('UDP', async () => {
+    test('a published UDP port answers neighbours and the host', async () => {
       await host.docker('run', '-d', '--name', 'udp', '-p', '8853:53/udp', 'netyard-test', 'sleep', '1000');
       const server = host.start(udpServer(await host.docker('inspect', '-f', '{{.State.Pid}}', 'udp'), 53));
       try {
@@ -167,13 +167,13 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', '-f', 'udp');
     });
 
-    test('what leaves the host carries its address', async () => {
+    test('traffic that leaves the host is masqueraded', async () => {
       const far = neighbour.start(udpServer('self', 8854));
       try {
         await host.docker('run', '-d', '--name', 'inner', 'netyard-test', 'sleep', '1000');
         const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'inner');
-        const ask = udpClient('172.16.2.102', 8854, 'who');
-        assert.equal(await host.output('nsenter', `--net=/proc/${pid}/ns/net`, ...ask), 'who from 172.16.2.101\n');
+        const query = udpClient('172.16.2.102', 8854, 'who');
+        assert.equal(await host.output('nsenter', `--net=/proc/${pid}/ns/net`, ...query), 'who from 172.16.2.101\n');
       } finally {
         far.kill();
         await host.docker('rm', '-f', 'inner');

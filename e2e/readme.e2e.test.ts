@@ -1,4 +1,4 @@
-/** The READMEs' commands as they stand, in a shell, in the order in which a reader types them. */
+/** Runs the commands of the READMEs unchanged, in the order of the page. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
-const skip = process.getuid?.() === 0 ? false : 'needs root: it makes hosts out of namespaces';
+const skip = process.getuid?.() === 0 ? false : 'needs root: it creates lab hosts';
 const labs = spawnSync(join(root, 'bin/netyard'), ['lab', 'ls'], { encoding: 'utf8' }).stdout ?? '';
-const [, taken] = /^(tutorial|cluster) /m.exec(labs) ?? [];
-const busy = taken === undefined ? false : `a lab called ${taken} stands: netyard lab down ${taken}`;
+const [, existing] = /^(tutorial|cluster) /m.exec(labs) ?? [];
+const busy = existing === undefined ? false : `the lab ${existing} exists: run \`netyard lab down ${existing}\``;
 const docker = spawnSync('docker', ['--version']).status === 0 ? false : 'needs the docker CLI';
 
-/** The blocks that make a lab, in the order of the page. */
+/** The code blocks that create a lab. */
 function commandsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
   const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1] ?? '');
   const found = blocks.filter((block) => block.includes('netyard lab up'));
-  assert.equal(found.length, 3, `${file} has three blocks that make a lab`);
+  assert.equal(found.length, 3, `${file} has three blocks that create a lab`);
   return found.map((block) => block.replace(/ +#.*$/gm, ''));
 }
 
@@ -32,7 +32,7 @@ test('both READMEs show the same commands', () => {
   assert.deepEqual(commandsOf('README.zh-CN.md'), commandsOf('README.md'));
 });
 
-test('the commands of the README work as they stand', { skip: skip || docker || busy }, (context) => {
+test('the commands of the README work unchanged', { skip: skip || docker || busy }, (context) => {
   context.after(() => {
     for (const lab of ['tutorial', 'cluster']) spawnSync(join(root, 'bin/netyard'), ['lab', 'down', lab]);
   });

@@ -1,7 +1,6 @@
 /**
- * The same command lines on Netyard and on Debian's dockerd, side by side: what they print and with which status.
- * Ids, times and names of the kernel's choosing are made equal first; where Docker 20.10 differs from today's Docker,
- * whom Netyard follows, the line is not here but in the other files.
+ * Compares output and status of the same commands on Netyard and on Debian's dockerd, with ids and times normalized.
+ * Commands for which Docker 20.10 differs from later versions, which Netyard follows, are in other files.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +9,7 @@ import { openHost, type TestHost } from './support/host.ts';
 
 const skip = cannotRun('netyard') || cannotRun('dockerd');
 
-/** What may differ without a difference. */
+/** Replaces values that may differ. */
 function normalize(text: string): string {
   return text
     .replace(/sha256:[0-9a-f]{64}/g, '<digest>')
@@ -22,7 +21,7 @@ function normalize(text: string): string {
     .replace(/^.*-> (\[::\]|::):\d+\n/gm, '');
 }
 
-/** Command lines in order; each sees what the ones before left. Those that must fail have `!` before them. */
+/** Commands in order; each depends on those before. `!` marks commands that must fail. */
 const lines: readonly string[] = [
   'docker network ls --format "{{.Name}} {{.Driver}} {{.Scope}}"',
   `docker network inspect bridge -f '{{.IPAM.Driver}} {{(index .IPAM.Config 0).Subnet}} {{.Internal}} {{.Attachable}} {{json .Options}}'`,
@@ -48,13 +47,13 @@ const lines: readonly string[] = [
   `docker inspect -f '{{.NetworkSettings.IPAddress}} {{.NetworkSettings.IPPrefixLen}} {{.NetworkSettings.Gateway}} {{.NetworkSettings.MacAddress}}' aa bb`,
   `docker inspect -f '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{$net.IPAddress}} {{$net.Gateway}}{{end}}' aa bb`,
   `docker inspect -f '{{.Path}} {{json .Args}} {{.RestartCount}} {{.Driver}} {{.Platform}}' bb`,
-  '! docker inspect nobody',
+  '! docker inspect absent',
   'docker exec -e SHAPE=round -w /tmp aa sh -c "echo $SHAPE; pwd; env | sort | grep -E COLOR"',
   'docker exec -u 33 aa id -u',
   '! docker exec aa sh -c "exit 9"',
   'docker top bb -eo pid,comm | tail -n +2 | sed "s/^ *[0-9]* //"',
   'docker rename bb cc',
-  '! docker rename nobody dd',
+  '! docker rename absent dd',
   'docker pause cc && docker inspect -f "{{.State.Status}}" cc',
   '! docker exec cc true',
   'docker unpause cc && docker inspect -f "{{.State.Status}}" cc',
@@ -78,10 +77,10 @@ const lines: readonly string[] = [
   '! docker kill short',
   'docker stop -t 0 cc; docker inspect -f "{{.State.ExitCode}}" cc',
   'docker kill -s TERM aa && docker wait aa > /dev/null; docker inspect -f "{{.State.Status}}" aa',
-  '! docker rm aa cc short nobody',
+  '! docker rm aa cc short absent',
   'docker create --name made netyard-test true; docker cp /etc/debian_version made:/copied && docker cp made:/copied - | tar -xO',
   'docker create --name worker -w /made/at/create netyard-test true; docker cp worker:/made - | tar -tv --numeric-owner | awk "{print \\$1, \\$2, \\$6}"; docker rm worker',
-  '! docker create --name misplaced -w /etc/passwd netyard-test true; docker rm misplaced',
+  '! docker create --name bad-folder -w /etc/passwd netyard-test true; docker rm bad-folder',
   '! docker cp made:/not/there /tmp',
   'docker rm made',
   'docker tag netyard-test other:v1 && docker images --format "{{.Repository}}:{{.Tag}}" | sort',
@@ -94,7 +93,7 @@ const lines: readonly string[] = [
   'docker info -f "{{.Containers}} {{.ContainersRunning}} {{.Images}}"',
 ];
 
-describe('beside dockerd', { skip }, () => {
+describe('the same output as dockerd', { skip }, () => {
   let netyard: TestHost;
   let dockerd: TestHost;
   before(async () => {
@@ -113,7 +112,11 @@ describe('beside dockerd', { skip }, () => {
       assert.ok(ours && theirs);
       const mustFail = line.startsWith('! ');
       assert.equal(theirs.status !== 0, mustFail, `dockerd: status ${theirs.status}: ${theirs.stderr}`);
-      const told = ({ status, stdout }: typeof ours): string => `${normalize(stdout)}status ${status}`;
-      assert.equal(told(ours), told(theirs), `stderr here: ${ours.stderr}\nstderr of dockerd: ${theirs.stderr}`);
+      const resultOf = ({ status, stdout }: typeof ours): string => `${normalize(stdout)}status ${status}`;
+      assert.equal(
+        resultOf(ours),
+        resultOf(theirs),
+        `stderr of netyard: ${ours.stderr}\nstderr of dockerd: ${theirs.stderr}`,
+      );
     });
 });

@@ -1,4 +1,4 @@
-/** Requests that would change the host or undo a container's protection are refused, as Docker and runc refuse them. */
+/** Requests that would change the host or weaken a container's isolation are rejected, as by Docker and runc. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
@@ -6,9 +6,9 @@ import { openHost, type TestHost } from './support/host.ts';
 
 interface Expected {
   message: RegExp;
-  /** At start, with the exit code that the container keeps; else at create. */
+  /** The container's exit code when the start is rejected; absent when create is. */
   exit?: number;
-  /** At start only on dockerd: Netyard refuses it at create. */
+  /** Netyard already rejects create, dockerd only the start. */
   earlier?: boolean;
 }
 const atCreate = (message: RegExp): Expected => ({ message });
@@ -69,16 +69,16 @@ for (const engine of ['netyard', 'dockerd'] as const) {
     if (skip !== false) return;
     host = await openHost(engine, { images: ['netyard-test'] });
     const links = 'ln -s /proc /to-proc; ln -s to-proc/sys/kernel /to-kernel';
-    await host.docker('run', '--name', 'maker', 'netyard-test', 'sh', '-c', links);
-    await host.sh('docker export maker | docker import - with-links');
+    await host.docker('run', '--name', 'base', 'netyard-test', 'sh', '-c', links);
+    await host.sh('docker export base | docker import - with-links');
     await host.docker('run', '-d', '--name', 'on-host', '--net', 'host', 'netyard-test', 'sleep', '1000');
   });
   after(() => host?.close());
 
-  test(`${engine}: what would undo a container's protection is refused`, { skip }, async () => {
+  test(`${engine}: requests that weaken a container's isolation are rejected`, { skip }, async () => {
     for (const [options, expected] of cases) {
-      const words = ['--name', 'c1', ...options.split(' '), 'with-links', '/bin/true'];
-      const created = await host.tryDocker('create', ...words);
+      const args = ['--name', 'c1', ...options.split(' '), 'with-links', '/bin/true'];
+      const created = await host.tryDocker('create', ...args);
       const { message, exit, earlier: isEarlier } = expected;
       if (exit === undefined || (isEarlier && engine === 'netyard')) {
         assert.notEqual(created.status, 0, options);
@@ -107,10 +107,10 @@ for (const engine of ['netyard', 'dockerd'] as const) {
     assert.equal(await run('--read-only', '-v', '/tmp/own-hosts:/etc/hosts'), 'hosts written');
   });
 
-  test(`${engine}: sysctls of a shared network namespace are set there`, { skip }, async () => {
+  test(`${engine}: --sysctl sets net.* in the joined network namespace`, { skip }, async () => {
     await host.docker('run', '-d', '--name', 'sharer', 'netyard-test', 'sleep', '1000');
-    const words = ['--net', 'container:sharer', '--sysctl', 'net.ipv4.tcp_fin_timeout=33', 'netyard-test'];
-    assert.equal(await host.docker('run', '--rm', ...words, 'cat', '/proc/sys/net/ipv4/tcp_fin_timeout'), '33');
+    const args = ['--net', 'container:sharer', '--sysctl', 'net.ipv4.tcp_fin_timeout=33', 'netyard-test'];
+    assert.equal(await host.docker('run', '--rm', ...args, 'cat', '/proc/sys/net/ipv4/tcp_fin_timeout'), '33');
     await host.docker('rm', '-f', 'sharer');
   });
 }

@@ -1,4 +1,4 @@
-/** `--link server2/nginx-1:web1` without a cluster: the peer's own API is asked, over TLS, and followed. */
+/** `--link server2/nginx-1:web1` without a cluster: Netyard queries and follows the peer's API over TLS. */
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -8,7 +8,7 @@ import { cannotRun } from './support/engines.ts';
 import { openHosts, type TestHost, until } from './support/host.ts';
 import { takeInventory } from './support/leftovers.ts';
 
-const addresses = { server1: '172.16.2.101', server2: '172.16.2.102', stranger: '172.16.2.103' };
+const addresses = { server1: '172.16.2.101', server2: '172.16.2.102', server3: '172.16.2.103' };
 
 describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () => {
   let server1: TestHost;
@@ -48,8 +48,8 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
   const linkTo = (target: string) =>
     server1.tryDocker('run', '-d', '--name', 'parent', '--link', target, 'netyard-test', 'sleep', '10000');
 
-  test('what cannot be is refused before anything is touched, with what to do', async () => {
-    const untouched = await takeInventory(server1);
+  test('invalid links and peers are rejected without changes, with a hint', async () => {
+    const initial = await takeInventory(server1);
     const unknown = await linkTo('server2/nginx-1:web1');
     assert.match(unknown.stderr, /could not get container for server2\/nginx-1: No such container: server2\/nginx-1/);
     chmodSync(certificates.key('server1'), 0o640);
@@ -66,19 +66,19 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     const half = await server1.tryNetyard(...plain, '--api', 'https://172.16.2.102:2376');
     assert.match(half.stderr, /needs all of --api, --api-ca, --api-cert and --api-key/);
     assert.equal(await server1.netyard('peer', 'ls', '-q'), '');
-    assert.deepEqual(await takeInventory(server1), untouched);
+    assert.deepEqual(await takeInventory(server1), initial);
     await server1.netyard(...plain);
     const without = await linkTo('server2/nginx-1:web1');
     assert.match(without.stderr, /peer server2 was added without the address of its API/);
     await server1.netyard('peer', 'rm', 'server2');
     await server1.netyard(...withApi(others));
-    const strange = await linkTo('server2/nginx-1:web1');
-    assert.match(strange.stderr, /the API of peer server2 is not trusted: .*certificate/);
+    const untrusted = await linkTo('server2/nginx-1:web1');
+    assert.match(untrusted.stderr, /the API of peer server2 is not trusted: .*certificate/);
     await server1.netyard('peer', 'rm', 'server2');
     assert.equal(await server1.docker('ps', '-aq'), '');
   });
 
-  test('the alias answers, and inspect shows the link', async () => {
+  test('the alias reaches the peer’s container, and inspect shows the link', async () => {
     await server1.netyard(...withApi(certificates));
     assert.equal(
       await server1.netyard('peer', 'inspect', '-f', '{{.Api.Url}}', 'server2'),
@@ -94,7 +94,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     assert.deepEqual(await linksOf(server1, 'parent'), ['/server2/nginx-1:/parent/web1']);
   });
 
-  /** Takes an address so that the target gets another one. */
+  /** Restarts the target while another container has its former address. */
   async function moveTarget(): Promise<number> {
     await server2.docker('stop', '-t', '0', 'nginx-1');
     await server2.docker('run', '-d', 'netyard-test', 'sleep', '10000');
@@ -105,51 +105,51 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
     server2.docker('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', 'nginx-1');
   const follows = async (): Promise<boolean> => (await lines())[0]?.startsWith(`${await targetAddress()}\t`) === true;
 
-  test('a restarted target at a new address: the line follows, in the same file', async () => {
+  test('a link follows the new address of a restarted target, in the same file', async () => {
     const inode = await server1.docker('exec', 'parent', 'stat', '-c', '%i', '/etc/hosts');
     const before = await targetAddress();
     const started = await moveTarget();
-    await until(follows, 'the line follows');
-    console.log(`the line followed ${Date.now() - started} ms after docker start had returned`);
+    await until(follows, 'the line has the new address');
+    console.log(`the line changed ${Date.now() - started} ms after docker start returned`);
     assert.notEqual(await targetAddress(), before);
     assert.equal(await server1.docker('exec', 'parent', 'stat', '-c', '%i', '/etc/hosts'), inode);
     assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/);
   });
 
-  test('a removed target leaves its line; another one of its name takes it', async () => {
+  test('a link keeps its line when the target is removed, and follows a new container of that name', async () => {
     const [line = ''] = await lines();
     await server2.docker('rm', '-f', 'nginx-1');
     assert.deepEqual(await lines(), [line]);
     await server1.docker('restart', '-t', '0', 'parent');
-    assert.deepEqual(await lines(), [line], 'and the parent starts');
+    assert.deepEqual(await lines(), [line], 'also after a restart of the parent');
     const id = await runTarget();
     await until(async () => (await lines())[0]?.includes(id.slice(0, 12)) === true, 'the line has the new container');
     assert.ok(await follows());
   });
 
-  test('the peer’s daemon killed and back: links stay, and follow again', async () => {
+  test('links are kept while the peer’s daemon is down, and follow again after its start', async () => {
     await server2.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/);
     await server1.docker('restart', '-t', '0', 'parent');
-    assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/, 'known while nobody answers');
+    assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/, 'while the peer’s API is down');
     await server2.restartDaemon();
     await moveTarget();
-    await until(follows, 'the line follows after the peer is back');
+    await until(follows, 'the line has the new address after the peer’s start');
   });
 
-  test('the own daemon killed and back: what changed meanwhile is caught up', async () => {
+  test('a restarted daemon applies changes of the peer that it missed', async () => {
     await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     await moveTarget();
     await server1.restartDaemon();
-    await until(follows, 'the line follows after the own daemon is back');
+    await until(follows, 'the line has the new address after the start');
     assert.equal((await lines()).length, 1);
   });
 
-  test('rm --link takes the line, and a removed parent leaves nothing', async () => {
+  test('rm --link removes the line, and a removed parent leaves no connection', async () => {
     await server1.docker('rm', '--link', 'parent/web1');
     assert.deepEqual(await lines(), []);
     await server1.docker('rm', '-f', 'parent');
     const connections = (): Promise<string> => server1.sh("ss -Htn state established '( dport = :2376 )'");
-    await until(async () => (await connections()) === '', 'nobody is followed any more');
+    await until(async () => (await connections()) === '', 'the connection to the peer’s API is closed');
   });
 });

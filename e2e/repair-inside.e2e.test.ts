@@ -7,8 +7,8 @@ import { openHosts, type TestHost, until } from './support/host.ts';
 
 const image = 'nginx-app01';
 const neighbour = '172.16.2.102';
-/** Longer than a repair takes. */
-const patience = 2000;
+/** A repair takes less. */
+const repairMs = 2000;
 
 describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
   let host: TestHost;
@@ -21,14 +21,14 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
 
   const run = async (name: string, ...options: string[]): Promise<void> =>
     void (await host.docker('run', '-d', '--name', name, ...options, image, 'sleep', '1000'));
-  /** As root of the host does it, with `nsenter -t PID -n`. */
+  /** Runs a command as root of the host in the container's network namespace. */
   const inside = async (name: string, command: string): Promise<string> =>
     host.sh(`nsenter -t ${await host.docker('inspect', '-f', '{{.State.Pid}}', name)} -n ${command}`);
   const reachesOut = async (name: string): Promise<boolean> =>
     (await host.tryDocker('exec', name, 'ping', '-c', '1', '-W', '1', neighbour)).status === 0;
   const hasRoute = async (name: string): Promise<boolean> => /default/.test(await inside(name, 'ip route'));
 
-  test('a default route, an address and a link that are taken away come back, and events say so', async () => {
+  test('a deleted default route, address or interface is restored, with an event', async () => {
     await run('web');
     assert.ok(await reachesOut('web'));
     const since = await host.sh('date +%s.%N');
@@ -39,7 +39,7 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
       'ip link del eth0',
     ]) {
       await inside('web', command);
-      await until(() => reachesOut('web'), `${command}: the container reaches out again`);
+      await until(() => reachesOut('web'), `${command}: the container reaches the neighbour again`);
     }
     const upTo = await host.sh('date +%s.%N');
     const events = await host.docker(
@@ -55,44 +55,47 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', '-f', 'web');
   });
 
-  test('a container with NET_ADMIN keeps what it changes, also through a restart of the daemon', async () => {
+  test('changes in a container with NET_ADMIN are kept, also after a restart of the daemon', async () => {
     await run('vpn', '--cap-add', 'NET_ADMIN');
     await run('watched', '--cap-add', 'NET_ADMIN', '--label', 'netyard.repair=true');
-    await run('loose', '--label', 'netyard.repair=false');
-    for (const name of ['vpn', 'watched', 'loose']) await inside(name, 'ip route del default');
-    await until(() => hasRoute('watched'), 'the route of the container whose label asks for it');
-    await pause(patience);
-    assert.deepEqual([await hasRoute('vpn'), await hasRoute('loose')], [false, false]);
+    await run('unwatched', '--label', 'netyard.repair=false');
+    for (const name of ['vpn', 'watched', 'unwatched']) await inside(name, 'ip route del default');
+    await until(() => hasRoute('watched'), 'the route of the container with the label');
+    await pause(repairMs);
+    assert.deepEqual([await hasRoute('vpn'), await hasRoute('unwatched')], [false, false]);
     assert.match(await host.netyard('explain', 'vpn'), /^# container vpn; changes inside it are not repaired$/m);
     assert.match(await host.netyard('explain', 'watched'), /^# container watched$/m);
     const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'watched');
     await host.sh(`kill -9 "$(cat /run/netyard/netyard.pid)"; nsenter -t ${pid} -n ip route del default`);
     await host.restartDaemon();
-    await until(() => hasRoute('watched'), 'the route that was deleted while the daemon was away');
-    assert.deepEqual([await hasRoute('vpn'), await hasRoute('loose')], [false, false]);
+    await until(() => hasRoute('watched'), 'the route that was deleted while the daemon was down');
+    assert.deepEqual([await hasRoute('vpn'), await hasRoute('unwatched')], [false, false]);
     await inside('watched', 'ip route del default');
     await until(() => hasRoute('watched'), 'the route that was deleted after the restart');
-    await host.docker('rm', '-f', 'vpn', 'watched', 'loose');
+    await host.docker('rm', '-f', 'vpn', 'watched', 'unwatched');
   });
 
-  test('another value of the label is refused', async () => {
+  test('an invalid value of the label is rejected', async () => {
     const bad = await host.tryDocker('create', '--label', 'netyard.repair=maybe', image);
     assert.match(bad.stderr, /invalid value "maybe" of the label netyard\.repair/);
   });
 
-  test('containers that end while they are broken leave nothing', async () => {
+  test('containers that are removed before a repair leave nothing', async () => {
     const count = async (): Promise<string> => host.sh('ls /proc/$(cat /run/netyard/netyard.pid)/fd | wc -l');
     await run('warm');
     await host.docker('rm', '-f', 'warm');
-    await pause(patience);
+    await pause(repairMs);
     const before = Number(await count());
     for (let round = 0; round < 6; round += 1) {
-      await run('gone');
-      await inside('gone', 'ip route del default');
-      await host.docker('rm', '-f', 'gone');
+      await run('short');
+      await inside('short', 'ip route del default');
+      await host.docker('rm', '-f', 'short');
     }
-    // The daemon's own come and go.
-    await until(async () => Number(await count()) <= before + 3, 'not a descriptor more for each container');
-    await until(async () => !/ny-/.test(await host.sh('ip -o link; ip netns')), 'no link and no namespace');
+    // The daemon's own descriptors vary.
+    await until(async () => Number(await count()) <= before + 3, 'no descriptor per container is left');
+    await until(
+      async () => !/ny-/.test(await host.sh('ip -o link; ip netns')),
+      'no interface and no namespace is left',
+    );
   });
 });

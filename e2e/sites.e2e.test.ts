@@ -1,4 +1,4 @@
-/** Hosts of three sites behind routers (examples/three-sites.yaml): routes where a link is shared, VXLAN elsewhere. */
+/** Hosts of three sites behind routers (examples/three-sites.yaml): routes on a shared link, VXLAN between sites. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -14,17 +14,17 @@ interface Site {
   host: TestHost;
   address: string;
   subnet: string;
-  /** Of its container. */
+  /** Address of its container. */
   container: string;
 }
 
 const file = new URL('../examples/three-sites.yaml', import.meta.url);
-const box = 'box';
+const containerName = 'c1';
 
 describe('three sites', { skip: cannotRun('netyard') }, () => {
   const lab = `e2e-sites-${process.pid}`;
   const sites: Site[] = [];
-  const untouched = new Map<string, Inventory>();
+  const initial = new Map<string, Inventory>();
 
   before(async () => {
     const text = readFileSync(file, 'utf8').replace(/^name: .*$/m, `name: ${lab}`);
@@ -33,12 +33,12 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
     for (const one of definition.hosts.filter(({ role }) => role !== 'router')) {
       const host = new TestHost('netyard', lab, one, {});
       await host.docker('load', '-q', '-i', archivePath('netyard-test'));
-      await host.docker('run', '-d', '--name', box, 'netyard-test', 'sleep', '1000000');
-      const container = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', box);
+      await host.docker('run', '-d', '--name', containerName, 'netyard-test', 'sleep', '1000000');
+      const container = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', containerName);
       const address = formatIp(parsePrefix(one.uplinks[0]?.address ?? ''));
       const subnet = formatPrefix(networkOf(parsePrefix(one.bip ?? '')));
       sites.push({ name: one.name, host, address, subnet, container });
-      untouched.set(one.name, await takeInventory(host));
+      initial.set(one.name, await takeInventory(host));
     }
   });
   after(() => bringDown(lab));
@@ -51,20 +51,20 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
   const pairs = (): [Site, Site][] =>
     sites.flatMap((one) => sites.filter((other) => other !== one).map((other): [Site, Site] => [one, other]));
   const pings = async ({ host }: Site, to: string, ...options: string[]): Promise<boolean> =>
-    (await host.tryDocker('exec', box, 'ping', '-c', '1', '-W', '2', ...options, to)).status === 0;
+    (await host.tryDocker('exec', containerName, 'ping', '-c', '1', '-W', '2', ...options, to)).status === 0;
   const allReach = async (): Promise<boolean> => {
     for (const [one, other] of pairs()) if (!(await pings(one, other.container))) return false;
     return true;
   };
 
-  test('nobody reaches another before; one peer add for each, and all do', async () => {
+  test('containers reach each other only after one peer add per pair', async () => {
     for (const [one, other] of pairs().slice(0, 3)) assert.ok(!(await pings(one, other.container)), other.name);
     for (const [{ host }, { name, address, subnet }] of pairs())
       assert.equal(await host.netyard('peer', 'add', name, '--address', address, '--subnet', subnet), name);
     for (const [one, other] of pairs()) assert.ok(await pings(one, other.container), `${one.name} to ${other.name}`);
   });
 
-  test('a route where the link is shared, the tunnel elsewhere; ls, inspect and explain say so', async () => {
+  test('peers on a shared link use a route, others VXLAN, as ls, inspect and explain show', async () => {
     const { host } = site('paris1');
     const rows = await host.netyard('peer', 'ls', '--format', '{{.Name}} {{.Path}} {{.MTU}} {{.State}}');
     assert.equal(
@@ -87,28 +87,28 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
       assert.match(script, line);
   });
 
-  test('packets of 1400 bytes, longer ones in pieces, and long streams, both ways, over the narrow way too', async () => {
+  test('large packets, fragments and long streams pass in both directions, also on the path with a small MTU', async () => {
     for (const [one, other] of pairs()) {
       assert.ok(await pings(one, other.container, '-s', '1372'), `${one.name} to ${other.name}: 1400 bytes`);
-      assert.ok(await pings(one, other.container, '-s', '4000'), `${one.name} to ${other.name}: in pieces`);
+      assert.ok(await pings(one, other.container, '-s', '4000'), `${one.name} to ${other.name}: fragments`);
     }
     const bytes = 4_000_000;
     const serve = `mkdir /www && head -c ${bytes} /dev/zero > /www/zeros && httpd -p 80 -h /www`;
-    for (const { host } of sites) await host.docker('exec', box, 'sh', '-c', serve);
+    for (const { host } of sites) await host.docker('exec', containerName, 'sh', '-c', serve);
     for (const [one, other] of pairs()) {
-      const ask = "printf 'GET /zeros HTTP/1.0\\r\\n\\r\\n'";
-      const fetch = `${ask} | nc ${other.container} 80 | tail -c ${bytes} | wc -c`;
+      const query = "printf 'GET /zeros HTTP/1.0\\r\\n\\r\\n'";
+      const fetch = `${query} | nc ${other.container} 80 | tail -c ${bytes} | wc -c`;
       assert.equal(
-        await one.host.docker('exec', box, 'sh', '-c', fetch),
+        await one.host.docker('exec', containerName, 'sh', '-c', fetch),
         String(bytes),
         `${other.name} to ${one.name}`,
       );
     }
   });
 
-  test('the MTU is right on every link', async () => {
+  test('each interface has the right MTU', async () => {
     for (const { host, name } of sites) {
-      assert.match(await host.docker('exec', box, 'ip', 'link', 'show', 'eth0'), / mtu 1450 /, name);
+      assert.match(await host.docker('exec', containerName, 'ip', 'link', 'show', 'eth0'), / mtu 1450 /, name);
       const shown = await host.sh('ip -o link');
       assert.match(shown, / ny-vxlan: .* mtu 1450 /);
       assert.match(shown, / docker0: .* mtu 1450 /);
@@ -117,7 +117,7 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
     }
   });
 
-  test('sources are kept through the tunnel', async () => {
+  test('the tunnel preserves source addresses', async () => {
     const { host, container } = site('oslo1');
     const capture = host.start(['tcpdump', '-i', 'ny-vxlan', '-nn', '-l', '-c', '1', 'icmp']);
     const captured = collect(capture);
@@ -129,25 +129,28 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
     );
   });
 
-  const breakages: [string, string][] = [
-    ['the tunnel deleted', 'ip link delete ny-vxlan'],
-    ['its forwarding entry deleted', 'bridge fdb delete 02:6e:ac:10:03:0b dev ny-vxlan'],
-    ['its neighbour deleted', 'ip neighbour delete 172.16.3.11 dev ny-vxlan'],
+  const changes: [string, string][] = [
+    ['the tunnel is deleted', 'ip link delete ny-vxlan'],
+    ['its forwarding entry is deleted', 'bridge fdb delete 02:6e:ac:10:03:0b dev ny-vxlan'],
+    ['its neighbour is deleted', 'ip neighbour delete 172.16.3.11 dev ny-vxlan'],
     ['nft flush ruleset', 'nft flush ruleset'],
-    ['the uplink down and up', 'ip link set ens33 down; ip link set ens33 up; ip route replace default via 172.16.1.1'],
+    [
+      'the uplink goes down and up',
+      'ip link set ens33 down; ip link set ens33 up; ip route replace default via 172.16.1.1',
+    ],
   ];
-  for (const [what, line] of breakages)
-    test(`${what} is mended`, async (t) => {
+  for (const [what, line] of changes)
+    test(`${what}: repaired`, async (t) => {
       const { host } = site('paris1');
       const to = site('oslo1').container;
       await host.sh(line);
       const since = performance.now();
-      await until(async () => (await host.run(['ping', '-c', '1', '-W', '0.1', to])).status === 0, `${what} is mended`);
-      t.diagnostic(`mended after ${(performance.now() - since).toFixed(0)} ms`);
-      await until(allReach, 'all of them');
+      await until(async () => (await host.run(['ping', '-c', '1', '-W', '0.1', to])).status === 0, `${what}: repaired`);
+      t.diagnostic(`repaired after ${(performance.now() - since).toFixed(0)} ms`);
+      await until(allReach, 'all containers reach each other');
     });
 
-  test('a killed daemon leaves the ways open', async () => {
+  test('peers stay connected while the daemon is down', async () => {
     const { host } = site('paris1');
     await host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     assert.ok(await pings(site('oslo1'), site('paris1').container));
@@ -155,12 +158,12 @@ describe('three sites', { skip: cannotRun('netyard') }, () => {
     assert.ok(await allReach());
   });
 
-  test('after peer rm nothing is left', async () => {
+  test('peer rm leaves nothing behind', async () => {
     for (const [{ host }, { name }] of pairs()) await host.netyard('peer', 'rm', name);
     for (const { host, name } of sites) {
       const left = await takeInventory(host);
       for (const kind of ['links', 'routes', 'nftables', 'namespaces'])
-        assert.equal(left[kind], untouched.get(name)?.[kind], `${kind} of ${name}`);
+        assert.equal(left[kind], initial.get(name)?.[kind], `${kind} of ${name}`);
     }
     for (const [one, other] of pairs().slice(0, 3)) assert.ok(!(await pings(one, other.container)));
   });

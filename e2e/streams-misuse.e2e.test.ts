@@ -1,5 +1,5 @@
 /**
- * Tests clients of every stream that never read, abort or half-close: the daemon releases everything they used.
+ * Tests clients of every stream that never read, abort or half-close: the daemon releases all resources.
  * NETYARD_MISUSE_CLIENTS=500 is the long version.
  */
 import assert from 'node:assert/strict';
@@ -20,8 +20,7 @@ const webSocket =
   'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
 /**
- * `flood` writes endlessly, `idle` writes nothing, `netyard-test` is an image. `share`: the part of the clients that a
- * slow stream gets.
+ * The container `flood` writes without end, `idle` writes nothing. `share`: fraction of the clients for slow streams.
  */
 const streams: readonly { name: string; request: string; headers?: string; share?: number }[] = [
   { name: 'events', request: 'GET /events?since=1' },
@@ -99,7 +98,7 @@ describe('clients that misuse streams', { skip: cannotRun('netyard') }, () => {
   });
   after(() => host.close());
 
-  /** Returns a client that has received the first bytes of the answer. */
+  /** @returns a client that has received the first bytes of the answer */
   const begin = async (request: string, headers = '', body = ''): Promise<Socket> => {
     const socket = connect({ path: apiSocket(host), allowHalfOpen: true });
     socket.on('error', () => {});
@@ -173,7 +172,7 @@ describe('clients that misuse streams', { skip: cannotRun('netyard') }, () => {
     await settled('the connections are released');
   });
 
-  test('the daemon works as before', async () => {
+  test('the daemon works afterwards', async () => {
     assert.equal(await host.docker('exec', 'idle', 'echo', 'on'), 'on');
     assert.equal((await host.docker('logs', '--tail', '1', 'flood')).length, 62);
     assert.equal(await host.docker('run', '--rm', 'netyard-test', 'echo', 'hello'), 'hello');

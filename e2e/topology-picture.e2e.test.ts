@@ -1,4 +1,4 @@
-/** The picture of the README, drawn again from a lab. */
+/** The picture of the README is current: it is drawn again from a lab. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Volumes with options of the local driver, on Netyard and on dockerd: what is refused, mounted, counted and left. */
+/** Volumes with options of the local driver on Netyard and on dockerd: rejections, mounts, use counts and removal. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
@@ -10,11 +10,11 @@ const missing = engines.map(cannotRun).find((reason) => reason !== false) ?? fal
 const tmpfs = ['-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=size=10m,uid=1000'];
 const mountpoint = (host: TestHost, name: string): Promise<string> =>
   host.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', name);
-/** File systems mounted for a volume, seen from the host. */
+/** Number of the host's mounts of a volume. */
 const mounted = async (host: TestHost, name: string): Promise<number> =>
   Number(await host.sh(`grep -c ' ${await mountpoint(host, name)} ' /proc/self/mountinfo || true`));
-/** Without what differs by engine: the folder, and the words around it. */
-const shown = (text: string): string =>
+/** Normalizes a message: folder and surrounding text differ by engine. */
+const normalize = (text: string): string =>
   text
     .replace(/^docker: /, '')
     .replaceAll(/\/[\w/.-]*\/volumes\//g, 'VOLUMES/')
@@ -37,8 +37,8 @@ describe('volumes with options', { skip: missing }, () => {
     for (const host of hosts.values()) await host.close();
   });
 
-  test('what create refuses', async () => {
-    const wrong = [
+  test('create rejects the same options', async () => {
+    const invalid = [
       ['-o', 'type=tmpfs'],
       ['-o', 'device=tmpfs'],
       ['-o', 'o=size=1m'],
@@ -46,15 +46,15 @@ describe('volumes with options', { skip: missing }, () => {
       [...tmpfs, '-o', 'size=1m'],
       ['-o', 'size=much'],
     ];
-    for (const options of wrong)
+    for (const options of invalid)
       await same(async (host) => {
-        const { status, stderr } = await host.tryDocker('volume', 'create', ...options, 'wrong');
+        const { status, stderr } = await host.tryDocker('volume', 'create', ...options, 'invalid');
         assert.equal(status, 1, options.join(' '));
         return stderr;
       });
   });
 
-  test('tmpfs: mounted while a container runs, seen by cp before, unmounted and empty after the last', async () => {
+  test('a tmpfs volume is mounted while containers run, visible to cp before, and empty after the last one', async () => {
     const seen = await same(async (host) => {
       await host.docker('volume', 'create', ...tmpfs, 'memory');
       const use = ['-v', 'memory:/data', 'netyard-test'];
@@ -78,7 +78,7 @@ describe('volumes with options', { skip: missing }, () => {
     assert.deepEqual(seen, { steps: [0, 0, 1, 0], owner: true, size: '10240', file: 'kept', files: '' });
   });
 
-  test('bind: the folder is shown, and survives the removal of the volume; read-only where asked for', async () => {
+  test('a bind volume shows its folder, may be read-only, and its removal keeps the folder', async () => {
     const seen = await same(async (host) => {
       await host.sh('mkdir -p /run/shared && echo mine > /run/shared/file');
       const bind = ['-o', 'type=none', '-o', 'device=/run/shared'];
@@ -94,7 +94,7 @@ describe('volumes with options', { skip: missing }, () => {
     assert.deepEqual(seen, { files: 'mine\nnew\n', readOnly: true });
   });
 
-  test('a volume over a link of the image is mounted where the link leads, and filled from there', async () => {
+  test('a volume on a link of the image is mounted on the link’s target and filled from it', async () => {
     const seen = await same(async (host) => {
       const links = 'mkdir /real; echo content > /real/file; ln -s real /link; ln -s /link /twice';
       await host.docker('run', '--name', 'links', 'netyard-test', 'sh', '-c', links);
@@ -112,49 +112,49 @@ describe('volumes with options', { skip: missing }, () => {
     assert.deepEqual(seen, ['0 1\ncontent\n', '0 1\ncontent\n']);
   });
 
-  test('a file system that cannot be mounted fails the start, and leaves nothing', async () => {
-    const wrong = [
+  test('a start with an invalid file system fails and leaves nothing behind', async () => {
+    const invalid = [
       ['-o', 'type=none', '-o', 'device=/nowhere', '-o', 'o=bind'],
       ['-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=nodev,unknown=1'],
       ['-o', 'type=notafilesystem', '-o', 'device=/dev/null', '-o', 'o=user=me'],
       ['-o', 'type=tmpfs', '-o', 'device='],
     ];
-    for (const options of wrong)
+    for (const options of invalid)
       await same(async (host) => {
-        await host.docker('volume', 'create', ...options, 'wrong');
-        const run = await host.tryDocker('run', '--name', 'failed', '-v', 'wrong:/data', 'netyard-test', 'true');
+        await host.docker('volume', 'create', ...options, 'invalid');
+        const run = await host.tryDocker('run', '--name', 'failed', '-v', 'invalid:/data', 'netyard-test', 'true');
         const state = await host.docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'failed');
         await host.docker('rm', 'failed');
-        await host.docker('volume', 'rm', 'wrong');
-        return { status: run.status, text: shown(run.stderr), state };
+        await host.docker('volume', 'rm', 'invalid');
+        return { status: run.status, text: normalize(run.stderr), state };
       });
   });
 
-  test('a daemon that starts again goes on with what is mounted, and unmounts it after the last container', async (t) => {
+  test('a restarted daemon keeps mounted volumes, and unmounts them after the last container', async (t) => {
     const host = hosts.get('netyard');
     if (!host) return t.skip();
-    await host.docker('volume', 'create', ...tmpfs, 'lasting');
-    await host.docker('run', '-d', '--name', 'user', '-v', 'lasting:/data', 'netyard-test', 'sleep', '1000');
+    await host.docker('volume', 'create', ...tmpfs, 'memory');
+    await host.docker('run', '-d', '--name', 'user', '-v', 'memory:/data', 'netyard-test', 'sleep', '1000');
     await host.docker('exec', 'user', 'sh', '-c', 'echo kept > /data/file');
-    const refused = await host.tryDocker('volume', 'rm', 'lasting');
-    assert.match(refused.stderr, /volume is in use/);
+    const rejected = await host.tryDocker('volume', 'rm', 'memory');
+    assert.match(rejected.stderr, /volume is in use/);
     await host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     await host.restartDaemon();
-    assert.equal(await mounted(host, 'lasting'), 1);
+    assert.equal(await mounted(host, 'memory'), 1);
     assert.equal(await host.docker('exec', 'user', 'cat', '/data/file'), 'kept');
     await host.docker('rm', '-f', 'user');
-    assert.equal(await mounted(host, 'lasting'), 0);
-    await host.docker('volume', 'rm', 'lasting');
+    assert.equal(await mounted(host, 'memory'), 0);
+    await host.docker('volume', 'rm', 'memory');
   });
 
-  test('a volume with a foreign file system in it is not removed, nor is what is in that', async (t) => {
+  test('a volume with a foreign mount below it is not removed', async (t) => {
     const host = hosts.get('netyard');
     if (!host) return t.skip();
     await host.docker('volume', 'create', 'plain');
     const folder = await mountpoint(host, 'plain');
     await host.sh(`mkdir -p ${folder}/in /run/other && touch /run/other/file && mount --bind /run/other ${folder}/in`);
-    const refused = await host.tryDocker('volume', 'rm', 'plain');
-    assert.match(refused.stderr, /remove plain: a file system is mounted on/);
+    const rejected = await host.tryDocker('volume', 'rm', 'plain');
+    assert.match(rejected.stderr, /remove plain: a file system is mounted on/);
     await host.sh(`test -e /run/other/file && umount ${folder}/in`);
     await host.docker('volume', 'rm', 'plain');
   });
