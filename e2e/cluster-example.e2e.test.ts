@@ -1,4 +1,4 @@
-/** examples/cluster.yaml as it stands, but for its name: four hosts that find each other on their own etcd. */
+/** The four hosts of examples/cluster.yaml find each other with etcd. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { TestHost, until } from './support/host.ts';
 
 const file = join(import.meta.dirname, '../examples/cluster.yaml');
 
-test('the hosts of examples/cluster.yaml become a cluster', { skip: cannotRun('netyard') }, async () => {
+test('the hosts of examples/cluster.yaml form a cluster', { skip: cannotRun('netyard') }, async () => {
   const definition = { ...parseLab(readFileSync(file, 'utf8'), file), name: `e2e-cluster-${process.pid}` };
   await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
   try {
@@ -17,7 +17,10 @@ test('the hosts of examples/cluster.yaml become a cluster', { skip: cannotRun('n
       const others = definition.hosts.length - 1;
       const lab = new TestHost('netyard', definition.name, host, {});
       const routes = (): Promise<string> => lab.sh('ip route show proto 78');
-      await until(async () => (await routes()).trim().split('\n').length === others, `${host.name} knows the others`);
+      await until(
+        async () => (await routes()).trim().split('\n').length === others,
+        `${host.name} has routes to the others`,
+      );
       const rows = (await lab.netyard('cluster', 'ls')).split('\n').filter((line) => /^node\d .* ready/.test(line));
       assert.equal(rows.length, definition.hosts.length, rows.join('\n'));
     }

@@ -1,4 +1,4 @@
-/** Bytes and statuses where clients see a difference: each scenario runs on Netyard and on dockerd, and is compared. */
+/** Compares bytes and statuses of the API on Netyard and on dockerd. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -35,13 +35,13 @@ async function exitCode(host: TestHost, id: string): Promise<number> {
   let code: number | null = null;
   await until(async () => {
     const inspected = JSON.parse((await call(host, 'GET', `${version}/exec/${id}/json`)).body);
-    code = inspected.Running ? null : inspected.ExitCode; // null: not even begun
+    code = inspected.Running ? null : inspected.ExitCode; // null: not started yet
     return code !== null;
   }, 'the command ends');
   return code ?? -1;
 }
 
-/** Head by head and body as bytes, the way SDKs read: one byte at a time until the empty line, then the rest. */
+/** Reads like SDKs: one byte at a time until the empty line after the header, then the body. */
 function readSplit(host: TestHost, bytes: string): Promise<{ head: string; body: string }> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path: apiSocket(host) });
@@ -61,22 +61,22 @@ function readSplit(host: TestHost, bytes: string): Promise<{ head: string; body:
   });
 }
 
-/** Node's WebSocket client connects by TCP: a relay on loopback leads to the engine's socket. */
+/** Node's WebSocket client needs TCP: a proxy on loopback forwards to the engine's socket. */
 async function withWebSocket(host: TestHost, path: string, use: (socket: WebSocket) => Promise<void>): Promise<void> {
-  const relay = createServer((client) => {
+  const proxy = createServer((client) => {
     const engine = connect(apiSocket(host));
     client.once('close', () => engine.destroy());
     for (const end of [client, engine]) end.on('error', () => {});
     client.pipe(engine).pipe(client);
   });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
   try {
-    const socket = new WebSocket(`ws://127.0.0.1:${(relay.address() as AddressInfo).port}${path}`);
+    const socket = new WebSocket(`ws://127.0.0.1:${(proxy.address() as AddressInfo).port}${path}`);
     socket.binaryType = 'arraybuffer';
     await use(socket);
   } finally {
-    relay.close();
+    proxy.close();
   }
 }
 
@@ -87,7 +87,7 @@ describe('as dockerd answers', { skip: missing }, () => {
     assert.ok(host);
     return host;
   };
-  /** Runs on both engines and compares; gives what both came to. */
+  /** Runs a scenario on both engines and compares the results. @returns the common result */
   const same = async <T>(scenario: (host: TestHost) => Promise<T>): Promise<T> => {
     const [netyard, dockerd] = await Promise.all(engines.map((engine) => scenario(on(engine))));
     assert.deepEqual(netyard, dockerd);
@@ -102,7 +102,7 @@ describe('as dockerd answers', { skip: missing }, () => {
     for (const host of hosts.values()) await host.close();
   });
 
-  test('exec: every combination of attached streams and terminals at create and start', async () => {
+  test('exec answers alike for all combinations of attached streams and terminals', async () => {
     const Cmd = ['sh', '-c', 'echo out; sleep 0.2; echo err >&2; exit 3'];
     for (const Tty of [false, true])
       for (const startTty of [false, true])
@@ -122,7 +122,7 @@ describe('as dockerd answers', { skip: missing }, () => {
           });
   });
 
-  test('exec: detached, also with a terminal; the head for those who do not upgrade', async () => {
+  test('a detached exec and one without an upgrade are answered alike', async () => {
     for (const Tty of [false, true]) {
       const code = await same(async (host) => {
         const id = await createExec(host, { Cmd: ['sh', '-c', 'echo out; exit 5'], AttachStdout: true, Tty });
@@ -139,7 +139,7 @@ describe('as dockerd answers', { skip: missing }, () => {
       });
   });
 
-  test('exec: what was not started is gone when the container has stopped, a paused container takes none', async () => {
+  test('an exec that was not started is deleted when its container stops, and a paused container rejects one', async () => {
     await same(async (host) => {
       const waiting = await createExec(host, { Cmd: ['true'] });
       await host.docker('pause', 'target');
@@ -147,24 +147,24 @@ describe('as dockerd answers', { skip: missing }, () => {
       const start = await call(host, 'POST', `${version}/exec/${waiting}/start`, {});
       await host.docker('unpause', 'target');
       await host.docker('restart', '-t', '0', 'target');
-      const gone = await call(host, 'POST', `${version}/exec/${waiting}/start`, {});
-      assert.equal(messageIn(gone), `No such exec instance: ${waiting}`);
-      return [paused.status, messageIn(paused), start.status, gone.status];
+      const deleted = await call(host, 'POST', `${version}/exec/${waiting}/start`, {});
+      assert.equal(messageIn(deleted), `No such exec instance: ${waiting}`);
+      return [paused.status, messageIn(paused), start.status, deleted.status];
     });
   });
 
-  test('exec: two hundred at once, each with all of its output', async () => {
+  test('two hundred concurrent execs receive all of their output', async () => {
     const host = on('netyard');
     const runs = Array.from({ length: 200 }, async (_, index) => {
-      const id = await createExec(host, { Cmd: ['echo', `word ${index}`], AttachStdout: true });
+      const id = await createExec(host, { Cmd: ['echo', `line ${index}`], AttachStdout: true });
       const { head, body } = await readSplit(host, startBytes(id, { Tty: true }));
       assert.match(head, /^HTTP\/1\.1 101 UPGRADED\r\n/);
-      assert.equal(body, `word ${index}\n`);
+      assert.equal(body, `line ${index}\n`);
     });
     await Promise.all(runs);
   });
 
-  test('exec: a client that leaves does not end the command', async () => {
+  test('an exec continues when its client disconnects', async () => {
     await same(async (host) => {
       const id = await createExec(host, {
         Cmd: ['sh', '-c', 'sleep 1; exit 4'],
@@ -176,7 +176,7 @@ describe('as dockerd answers', { skip: missing }, () => {
     });
   });
 
-  test('wait wakes at each exit of a container that restarts', async () => {
+  test('wait returns at each exit of a container that restarts', async () => {
     const code = await same(async (host) => {
       const command = ['sh', '-c', 'sleep 1; exit 7'];
       await host.docker('run', '-d', '--name', 'again', '--restart', 'always', 'netyard-test', ...command);
@@ -187,7 +187,7 @@ describe('as dockerd answers', { skip: missing }, () => {
     assert.equal(code, '7');
   });
 
-  test('statuses and messages of the small routes', async () => {
+  test('minor routes answer with the same status and message', async () => {
     const requests: [string, string, unknown?][] = [
       ['GET', '/plugins'],
       ['GET', '/plugins/vieux/sshfs/json'],
@@ -196,7 +196,7 @@ describe('as dockerd answers', { skip: missing }, () => {
         'GET',
         `/${path}`,
       ]),
-      ['POST', '/containers/nobody/attach?stream=1'],
+      ['POST', '/containers/absent/attach?stream=1'],
       ['DELETE', '/images/%20'],
       ['GET', '/volumes?filters=%7B%22driver%22:%5B%22loca%22%5D%7D'],
       ['POST', '/volumes/create', { Name: 't' }],
@@ -207,11 +207,11 @@ describe('as dockerd answers', { skip: missing }, () => {
       await same(async (host) => ({ path, ...(await call(host, method, version + path, body)) }));
   });
 
-  test('attach/ws: input, both outputs and logs as binary messages without framing, and the end', {
+  test('attach/ws transports input, output and logs as binary messages without framing, and closes at the end', {
     timeout: 300_000,
   }, async () => {
     const script = 'echo first; read line; echo "out $line"; sleep 0.3; echo "err $line" >&2; exit 4';
-    // dockerd 20.10 gives the same, but in one of some ten runs it does not close the connection after the end.
+    // Not on dockerd 20.10: in about one of ten runs it does not close the connection at the end.
     const text = await (async (host) => {
       await host.docker('run', '-d', '-i', '--name', 'socket', 'netyard-test', 'sh', '-c', script);
       await until(async () => (await host.docker('logs', 'socket')) === 'first', 'the first line');
@@ -231,10 +231,10 @@ describe('as dockerd answers', { skip: missing }, () => {
       return [Buffer.concat(received).toString(), code];
     })(on('netyard'));
     assert.deepEqual(text, ['first\nout line\nerr line\n', '4']);
-    await same((host) => call(host, 'GET', `${version}/containers/nobody/attach/ws?stream=1`));
+    await same((host) => call(host, 'GET', `${version}/containers/absent/attach/ws?stream=1`));
   });
 
-  test('what create refuses', async () => {
+  test('create rejects the same requests', async () => {
     const bind = { Type: 'bind', Source: '/tmp', Target: '/a' };
     const mounts = [
       { ...bind, VolumeOptions: { NoCopy: true } },
@@ -257,7 +257,7 @@ describe('as dockerd answers', { skip: missing }, () => {
       });
   });
 
-  test('a variable without a value is removed from the process and stays in inspect; no network, no counters', async () => {
+  test('a variable without a value is removed from the process and stays in inspect; stats work without a network', async () => {
     await same(async (host) => {
       const Env = ['HOSTNAME', 'Foo', 'A=1'];
       const config = { Image: 'netyard-test', Env, Cmd: ['env'], NetworkDisabled: true };

@@ -1,6 +1,6 @@
 /**
- * Races `docker cp` against a process in the container that keeps replacing a folder by a symbolic link: whatever the
- * path resolves to, the copy stays inside the container. NETYARD_RACE_ROUNDS=10000 is the long version.
+ * Races `docker cp` against a process in the container that keeps replacing a folder by a symbolic link: the copy
+ * always stays inside the container. NETYARD_RACE_ROUNDS=10000 is the long version.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => host?.close());
 
-/** All rounds are requests of one curl process (a URL range). The output is searched as bytes, errors included. */
+/** One curl process sends the requests of all rounds (a URL range). Its output, errors included, is searched as bytes. */
 function curl(rounds: number, path: string, options = ''): string {
   const url = `http://d/containers/flipper/archive?path=${encodeURIComponent(path)}&round=[1-${rounds}]`;
   return `curl -s --unix-socket /run/netyard/netyard.sock ${options} '${url}'`;
@@ -35,7 +35,7 @@ function curl(rounds: number, path: string, options = ''): string {
 
 test(`${rounds} copies out of a container never contain a file of the host`, { skip }, async () => {
   for (const path of ['/x/dir/file', '/x/dir/', '/x/dir/.', '/x']) {
-    await host.sh(`${curl(rounds, path)} > /run/copied || true`); // an entry that vanishes while it is packed may end the archive
+    await host.sh(`${curl(rounds, path)} > /run/copied || true`); // an entry that disappears while it is packed may end the archive
     if (path !== '/x')
       assert.notEqual(await host.sh('grep -ac inside /run/copied'), '0\n', 'some of the copies succeed');
     assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);

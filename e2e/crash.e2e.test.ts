@@ -1,4 +1,4 @@
-/** kill -9 of the daemon, and of containerd, under traffic: containers do not notice, and nothing is lost after. */
+/** kill -9 of the daemon and of containerd under traffic: containers continue, and no packet, log line or state is lost. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,11 +6,11 @@ import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { collect, openHosts, type TestHost, until } from './support/host.ts';
 import { takeInventory } from './support/leftovers.ts';
 
-/** Asks for a page every 20 ms until told to stop, each time anew; prints how many answers were right and wrong. */
-const askForEver = (url: string): string => `
+/** Fetches a page every 20 ms on a new connection until SIGTERM; prints the number of correct and wrong answers. */
+const fetchForever = (url: string): string => `
   let right = 0, wrong = 0, stop = false;
   process.on('SIGTERM', () => { stop = true; });
-  const ask = async () => {
+  const run = async () => {
     while (!stop) {
       try {
         const answer = await fetch('${url}', { headers: { connection: 'close' }, signal: AbortSignal.timeout(60_000) });
@@ -20,9 +20,9 @@ const askForEver = (url: string): string => `
     }
     console.log(right + ' right, ' + wrong + ' wrong');
   };
-  ask();`;
+  run();`;
 
-const countForEver = 'i=0; while :; do echo line $i; i=$((i+1)); usleep 20000; done';
+const countForever = 'i=0; while :; do echo line $i; i=$((i+1)); usleep 20000; done';
 
 for (const engine of enginesUnderTest())
   describe(`kill -9 on ${engine}`, { skip: cannotRun(engine) }, () => {
@@ -50,11 +50,11 @@ for (const engine of enginesUnderTest())
       return pid;
     };
 
-    /** Traffic from the host and from a neighbour while `work` is done; all of it must arrive. */
+    /** Sends traffic from the host and from a neighbour during `work`; all of it must arrive. */
     const underTraffic = async (work: () => Promise<void>): Promise<void> => {
       const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web');
       const ping = host.start(['ping', '-i', '0.02', address]);
-      const http = neighbour.start([process.execPath, '-e', askForEver('http://172.16.2.101:8801/')]);
+      const http = neighbour.start([process.execPath, '-e', fetchForever('http://172.16.2.101:8801/')]);
       const [pinged, fetched] = [collect(ping), collect(http)];
       await pause(500);
       await work();
@@ -73,35 +73,35 @@ for (const engine of enginesUnderTest())
         found.map((_, index) => `line ${index}`),
       );
 
-    test('containers to look after', async () => {
+    test('containers with a published port, a link and a log start', async () => {
       await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
       await host.docker('run', '-d', '--name', 'linked', '--link', 'web:alias', 'nginx-app01', 'nginx');
-      await host.docker('run', '-d', '--name', 'counter', 'netyard-test', 'sh', '-c', countForEver);
+      await host.docker('run', '-d', '--name', 'counter', 'netyard-test', 'sh', '-c', countForever);
       await host.docker('run', '-d', '--name', 'short', 'netyard-test', 'sh', '-c', 'sleep 3; echo last word; exit 3');
     });
 
-    test('the daemon dies and returns', async () => {
+    test('containers, traffic and logs survive a kill of the daemon', async () => {
       await underTraffic(async () => {
         const before = await pidOf('daemon');
         const lastSeen = (await lines()).length;
         await host.sh(`kill -9 ${before}`);
-        await until(async () => (await host.tryDocker('version')).status !== 0, 'the daemon is gone');
-        await pause(3000); // `short` ends and `counter` goes on while nobody looks
+        await until(async () => (await host.tryDocker('version')).status !== 0, 'the daemon is down');
+        await pause(3000); // `short` ends and `counter` continues without a daemon
         await host.restartDaemon();
-        await until(async () => (await lines()).length > lastSeen + 50, 'the log goes on');
+        await until(async () => (await lines()).length > lastSeen + 50, 'the log continues');
       });
       assertNoGap(await lines());
       assert.equal(await host.docker('ps', '-a', '--format', '{{.Names}}', '--filter', 'name=web'), 'web');
       const ended = ['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'short'];
-      await until(async () => (await host.docker(...ended)) === 'exited 3', 'it has ended with its code');
+      await until(async () => (await host.docker(...ended)) === 'exited 3', 'its exit code is recorded');
       assert.equal(await host.docker('logs', 'short'), 'last word');
     });
 
-    test('after it all still works: exec, links, ports, restart', async () => {
+    test('exec, links, ports and restart work afterwards', async () => {
       assert.match(await host.docker('exec', 'linked', 'wget', '-qO-', 'http://alias/'), /nginx-app01/);
       assert.match(await host.docker('port', 'web'), /80\/tcp -> 0\.0\.0\.0:8801/);
-      const taken = await host.tryDocker('run', '--rm', '-p', '8801:80', 'netyard-test', 'true');
-      assert.match(taken.stderr, /port is already allocated|address already in use/);
+      const second = await host.tryDocker('run', '--rm', '-p', '8801:80', 'netyard-test', 'true');
+      assert.match(second.stderr, /port is already allocated|address already in use/);
       await host.docker('restart', '-t', '0', 'web');
       assert.match(await host.docker('exec', 'linked', 'wget', '-qO-', 'http://alias/'), /nginx-app01/);
       assert.match(
@@ -110,34 +110,37 @@ for (const engine of enginesUnderTest())
       );
     });
 
-    test('containerd dies', async () => {
+    test('containers, traffic and logs survive a kill of containerd', async () => {
       await underTraffic(async () => {
         const before = await pidOf('containerd');
         await host.sh(`kill -9 ${before}`);
         await until(async () => {
           const now = await host.run(['pgrep', '-o', '-x', 'containerd']);
           return now.status === 0 && now.stdout.trim() !== before;
-        }, 'containerd is back');
+        }, 'containerd runs again');
         await until(
           async () => (await host.tryDocker('run', '--rm', 'netyard-test', 'true')).status === 0,
-          'containers start again',
+          'new containers start',
         );
       });
       assertNoGap(await lines());
       assert.equal(await host.docker('exec', 'web', 'echo', 'hello'), 'hello');
     });
 
-    test('both die in one moment', async () => {
+    test('containers, traffic and logs survive a kill of both', async () => {
       await underTraffic(async () => {
         await host.sh(`kill -9 ${await pidOf('daemon')} ${await pidOf('containerd')}`);
         // The daemon's own tables are deleted with its socket, so no other process may hold it open.
-        await until(async () => !(await host.sh('nft list tables')).includes('netyard_guard'), 'the guard is gone');
+        await until(
+          async () => !(await host.sh('nft list tables')).includes('netyard_guard'),
+          'the guard table is deleted',
+        );
         await host.restartDaemon();
       });
       assertNoGap(await lines());
     });
 
-    test('stop and rm leave nothing', async () => {
+    test('stop and rm leave nothing behind', async () => {
       await host.docker('stop', '-t', '1', 'web', 'counter');
       await host.removeContainers();
       const inventory = await takeInventory(host);

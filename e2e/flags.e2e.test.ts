@@ -1,7 +1,7 @@
 /**
- * Every flag of the docker command's run, create, update, exec, network create, network connect and volume create, as
- * its --help lists them: what it does in a container or in inspect, or how it is rejected or warned about. On Netyard
- * and, where dockerd 20.10 can, on dockerd; both have to do the same.
+ * Tests each flag that docker's --help lists for run, create, update, exec, network create, network connect and volume
+ * create: its effect in a container or in inspect, its rejection or its warning. Runs on Netyard and, where dockerd 20.10
+ * has the flag, on dockerd, with the same expectation.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -13,11 +13,11 @@ import { cannotRun } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
 
 const image = 'netyard-test';
-/** Files for the containers; hosts of a lab may share /tmp. */
+/** Files for the containers, different for each run because lab hosts may share /tmp. */
 const folder = `/tmp/netyard-flags-${process.pid}`;
 const commands = Object.keys(cases) as FlagCommand[];
 
-/** A block device whose limits the kernel takes: one that has a disk. */
+/** A block device with a disk: for others the kernel accepts no limits. */
 const blockDevice = readdirSync('/sys/block').find((name) => !/^(loop|ram|zram|sr|fd|dm-)/.test(name)) ?? '';
 const unsuitable =
   existsSync('/sys/fs/cgroup/cgroup.controllers') && 'the probes read limits where cgroup version 1 has them';
@@ -35,7 +35,7 @@ for (const engine of ['netyard', 'dockerd'] as const) {
   const skip = cannotRun(engine) || unsuitable;
   describe(`${engine}: flags`, { skip, concurrency: 1 }, () => {
     let host: TestHost;
-    let made = 0;
+    let created = 0;
 
     before(async () => {
       if (skip !== false) return;
@@ -57,20 +57,20 @@ for (const engine of ['netyard', 'dockerd'] as const) {
         '-c',
         text.replaceAll('$I', image).replaceAll('$T', folder).replaceAll('$B', `/dev/${blockDevice}`),
       ]);
-    const here = ({ only, ...one }: Case): boolean =>
+    const isApplicable = ({ only, ...one }: Case): boolean =>
       (only === undefined || only === engine) && (blockDevice !== '' || !JSON.stringify(one).includes('$B'));
 
-    async function create(words: string): Promise<{ name: string; status: number; stderr: string }> {
-      made += 1;
-      const name = `flag-${made}`;
-      const { status, stderr } = await shell(`docker create --name ${name} ${words} $I true`);
+    async function create(flags: string): Promise<{ name: string; status: number; stderr: string }> {
+      created += 1;
+      const name = `flag-${created}`;
+      const { status, stderr } = await shell(`docker create --name ${name} ${flags} $I true`);
       return { name, status, stderr };
     }
 
-    /** One flag of a container that is created only. */
+    /** Checks one flag with a container that is created but not started. */
     async function checkCreate(command: FlagCommand, flag: string, one: Case): Promise<void> {
       if (one.kind === 'line') return await checkLine(one);
-      const { name, status, stderr } = await create(one.words);
+      const { name, status, stderr } = await create(one.flags);
       if (one.kind === 'rejected') {
         assert.notEqual(status, 0);
         assert.match(stderr, one.message);
@@ -91,18 +91,18 @@ for (const engine of ['netyard', 'dockerd'] as const) {
       assert.ok(matches(stdout, one.prints), `${one.line}\nprinted ${stdout}${stderr}`);
     }
 
-    /** Several flags in one container: their probes print one after the other. */
+    /** Checks several flags in one container, which runs their probes one after the other. */
     async function checkInside(list: readonly [flag: string, one: Case & { kind: 'inside' }][]): Promise<void> {
-      const words = list.map(([, one]) => one.words).join(' ');
+      const flags = list.map(([, one]) => one.flags).join(' ');
       const probes = list.map(([flag, one]) => `echo "== ${flag}"; ${one.probe}`).join('\n');
       await host.sh(`cat > ${folder}/probes <<'END'\n${probes}\nEND`);
-      const { stdout, stderr } = await shell(`docker run --rm -v ${folder}/probes:/probes ${words} $I sh /probes`);
+      const { stdout, stderr } = await shell(`docker run --rm -v ${folder}/probes:/probes ${flags} $I sh /probes`);
       const printed = new Map(
         stdout.split(/^== /m).map((part) => [part.split(/\r?\n/)[0] ?? '', part.replace(/^.*\r?\n/, '')]),
       );
       for (const [flag, one] of list) {
         const text = printed.get(flag) ?? '';
-        assert.ok(matches(text, one.prints), `${one.words}\nprinted ${text}${stderr}`);
+        assert.ok(matches(text, one.prints), `${one.flags}\nprinted ${text}${stderr}`);
       }
     }
 
@@ -114,10 +114,10 @@ for (const engine of ['netyard', 'dockerd'] as const) {
         }
       });
       const all = Object.entries(cases[command]).flatMap(([flag, list]) =>
-        list.filter(here).map((one): [string, Case] => [flag, one]),
+        list.filter(isApplicable).map((one): [string, Case] => [flag, one]),
       );
       if (command === 'run') {
-        test('run: flags with an effect in one container', async () => {
+        test('run: flags that are tested together in one container', async () => {
           const together = all.flatMap(([flag, one]): [string, Case & { kind: 'inside' }][] =>
             one.kind === 'inside' && !one.alone ? [[flag, one]] : [],
           );
@@ -126,7 +126,7 @@ for (const engine of ['netyard', 'dockerd'] as const) {
       }
       for (const [flag, one] of all) {
         if (command === 'run' && one.kind === 'inside' && !one.alone) continue;
-        // `run` and `create` send the same request: what shows in a created container is tested once, as `create`.
+        // `run` and `create` send the same request: effects on a created container are tested once, with `create`.
         if (command === 'run' && one.kind !== 'inside' && cases.create[flag]?.includes(one)) continue;
         test(`${command} --${flag}: ${one.kind}`, () =>
           command === 'run' && one.kind === 'inside' ? checkInside([[flag, one]]) : checkCreate(command, flag, one));
@@ -135,7 +135,7 @@ for (const engine of ['netyard', 'dockerd'] as const) {
   });
 }
 
-test('how many flags there are, and what becomes of them', { skip: cannotRun('netyard') }, (t) => {
+test('docker’s --help lists more than 200 flags', { skip: cannotRun('netyard') }, (t) => {
   const counts = { supported: 0, rejected: 0, warning: 0, ignored: 0 };
   for (const command of commands)
     for (const flag of flagsInHelp(command)) {

@@ -16,7 +16,7 @@ const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '8');
 const copies = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '20');
 let host: TestHost;
 const flippers: ChildProcess[] = [];
-let untouched = '';
+let initial = '';
 
 /** Targets of symbolic links in a container that would lead to a folder of the host. */
 const targets = [
@@ -31,9 +31,9 @@ const flip = `
   const { renameSync } = require('node:fs');
   const [folder, name, count] = process.argv.slice(1);
   process.chdir(folder);
-  let junk = 0;
+  let spare = 0;
   const put = (from) => {
-    try { renameSync(from, name); } catch { renameSync(name, 'junk' + junk++); renameSync(from, name); }
+    try { renameSync(from, name); } catch { renameSync(name, 'spare' + spare++); renameSync(from, name); }
   };
   for (;;) for (let target = 0; target < Number(count); target++) {
     try {
@@ -52,7 +52,7 @@ async function startFlipper(volume: string, name: string, kind: 'file' | 'folder
   flippers.push(spawn(process.execPath, ['-e', flip, folder, name, String(targets.length)], { stdio: 'ignore' }));
 }
 
-/** The victim with its attributes, and all mounts of the host below it. */
+/** The victim's content and attributes, and the host's mounts below it. */
 const state = (): Promise<string> =>
   host.sh('cd /run/victim; cat file; stat -c "%n %a %u:%g %s %h %y %i" . *; grep victim /proc/self/mountinfo; ls -A');
 
@@ -65,14 +65,14 @@ before(async () => {
   await host.sh(
     'cd /run && mkdir t && cp planted t/planted && cp planted t/file && tar -C t -cf planted.tar planted file',
   );
-  untouched = await state();
+  initial = await state();
 });
 after(async () => {
   for (const flipper of flippers) flipper.kill('SIGKILL');
   await host?.close();
 });
 
-test(`${rounds} starts with mounts below a volume whose folders become links leave the host untouched`, {
+test(`${rounds} starts with mounts below a volume whose folders become links leave the host unchanged`, {
   skip,
 }, async () => {
   await startFlipper('shared', 'dir', 'folder');
@@ -88,14 +88,14 @@ test(`${rounds} starts with mounts below a volume whose folders become links lea
       i=$((i+1))
     done | sort | uniq -c`;
   const statuses = await host.sh(script);
-  assert.equal(await state(), untouched, statuses);
+  assert.equal(await state(), initial, statuses);
   assert.deepEqual(
     flippers.map(({ exitCode }) => exitCode),
     [null, null, null],
   );
 });
 
-test(`${copies} copies into and out of a stopped container with that volume leave the host untouched`, {
+test(`${copies} copies into and out of a stopped container with that volume leave the host unchanged`, {
   skip,
 }, async () => {
   await host.docker('create', '--name', 'still', '-v', 'shared:/x', '-v', 'other:/x/dir/sub', 'netyard-test', 'true');
@@ -106,13 +106,13 @@ test(`${copies} copies into and out of a stopped container with that volume leav
     await host.sh(`${curl(path, '-X PUT --data-binary @/run/planted.tar -o /dev/null')} || true`);
     await host.sh(`${curl(path, '')} > /run/copied || true`);
     assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);
-    assert.equal(await state(), untouched, path);
+    assert.equal(await state(), initial, path);
   }
   const view = await host.sh('grep -c /overlay/temporary/ /proc/self/mountinfo || true');
   assert.equal(view, '0\n', 'no temporary view stays mounted');
 });
 
-test('a link in an image does not lead out of the root: volumes filled from it, working folders, copies', {
+test('volumes, working folders and copies do not leave the root through a link in an image', {
   skip,
 }, async () => {
   for (const [index, target] of ['/run/victim', '/proc/self/root/run/victim', '/proc/1/root/run/victim'].entries()) {
@@ -128,18 +128,18 @@ test('a link in an image does not lead out of the root: volumes filled from it, 
       `docker cp ${image}:/data/file - > /run/copied 2>&1; docker cp /run/planted ${image}:/data/file || true`,
     );
     assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', target);
-    assert.equal(await state(), untouched, target);
+    assert.equal(await state(), initial, target);
   }
 });
 
-test('links in /proc do not lead out of the root: cp, working folders of run and exec', { skip }, async () => {
+test('cp, run -w and exec -w do not leave the root through links in /proc', { skip }, async () => {
   await host.docker('run', '-d', '--name', 'runs', 'netyard-test', 'sleep', '1000');
   const roots = ['/proc/self/root', '/proc/1/root', '/proc/thread-self/root', '/proc/self/cwd', '/proc/self/fd/7'];
   for (const root of roots) {
     await host.sh(`docker cp runs:${root}/run/victim/file - > /run/copied 2>&1 || true`);
     assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', root);
     await host.sh(`docker cp /run/planted runs:${root}/run/victim/file > /dev/null 2>&1 || true`);
-    assert.equal(await state(), untouched, root);
+    assert.equal(await state(), initial, root);
   }
   const up = ['.', '..', '../..', '../../..', '../../../..', '../../../../../../..'];
   const read = `cat ${up.map((path) => `${path}/run/victim/file`).join(' ')} 2>/dev/null; true`;
@@ -150,5 +150,5 @@ test('links in /proc do not lead out of the root: cp, working folders of run and
     const run = await host.tryDocker('run', '--rm', '-w', `/proc/self/fd/${fd}`, 'netyard-test', 'sh', '-c', read);
     assert.doesNotMatch(run.stdout, /of-the-host/, `run -w /proc/self/fd/${fd}`);
   }
-  assert.equal(await state(), untouched);
+  assert.equal(await state(), initial);
 });

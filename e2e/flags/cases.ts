@@ -1,42 +1,41 @@
 /**
- * For each flag of the docker command that Netyard's requests know: what it does. Probes of cgroups read version 1.
- * `$B` stands for a block device of the host, `$T` for a folder of files, `$I` for the image; `target` is a running
- * container with a volume at /data.
+ * The expected effect of each flag of the docker command. Probes of cgroups read version 1. `$B` stands for a block device
+ * of the host, `$T` for a folder of files, `$I` for the image; `target` is a running container with a volume at /data.
  */
 import type { FlagCommand } from '@netyard/api-types';
 
 export type Engine = 'netyard' | 'dockerd';
 
 export type Case = {
-  /** On one engine alone, where the other cannot: dockerd 20.10 speaks API 1.41. */
+  /** The only engine that has the flag: dockerd 20.10 has API 1.41. */
   only?: Engine;
 } & (
-  | /** Words before the image; what a command in the container prints. With others in one container unless `alone`. */
-  { kind: 'inside'; words: string; probe: string; prints: string | RegExp; alone?: true }
-  /** The field of the flag as inspect shows it. */
-  | { kind: 'inspected'; words: string; value: unknown }
-  /** A line for a shell on the host, and what it prints. */
+  | /** Flags, a command in the container and its output. Shares a container with other cases unless `alone`. */
+  { kind: 'inside'; flags: string; probe: string; prints: string | RegExp; alone?: true }
+  /** The value of the flag's field in inspect. */
+  | { kind: 'inspected'; flags: string; value: unknown }
+  /** A shell command on the host and its output. */
   | { kind: 'line'; line: string; prints: string | RegExp }
   /** The command fails with this message. */
-  | { kind: 'rejected'; words: string; message: RegExp }
-  /** It succeeds with this warning. */
-  | { kind: 'warned'; words: string; message: RegExp }
+  | { kind: 'rejected'; flags: string; message: RegExp }
+  /** The command succeeds with this warning. */
+  | { kind: 'warned'; flags: string; message: RegExp }
 );
 
-const inside = (words: string, probe: string, prints: string | RegExp): Case => ({
+const inside = (flags: string, probe: string, prints: string | RegExp): Case => ({
   kind: 'inside',
-  words,
+  flags,
   probe,
   prints,
 });
-const alone = (words: string, probe: string, prints: string | RegExp): Case => ({
-  ...{ kind: 'inside', words, probe, prints },
+const alone = (flags: string, probe: string, prints: string | RegExp): Case => ({
+  ...{ kind: 'inside', flags, probe, prints },
   alone: true,
 });
-const inspected = (words: string, value: unknown): Case => ({ kind: 'inspected', words, value });
+const inspected = (flags: string, value: unknown): Case => ({ kind: 'inspected', flags, value });
 const line = (text: string, prints: string | RegExp): Case => ({ kind: 'line', line: text, prints });
-const rejected = (words: string, message: RegExp): Case => ({ kind: 'rejected', words, message });
-const warned = (words: string, message: RegExp): Case => ({ kind: 'warned', words, message });
+const rejected = (flags: string, message: RegExp): Case => ({ kind: 'rejected', flags, message });
+const warned = (flags: string, message: RegExp): Case => ({ kind: 'warned', flags, message });
 const onNetyard = (one: Case): Case => ({ ...one, only: 'netyard' });
 
 const cgroup = (controller: string, file: string): string => `cat /sys/fs/cgroup/${controller}/${controller}.${file}`;
@@ -46,7 +45,7 @@ const windowsOnly = /only supported on a Docker daemon running on windows/;
 const seconds = 1_000_000_000;
 const userDefinedOnly = /user.specified IP address is supported on user.defined networks only/;
 
-/** Which of two mounts of the host, one in the other, a container has. */
+/** Prints which of two nested mounts of the host a container has. */
 const mountsBelow = (options: string): string =>
   'mkdir -p $T/upper; mount -t tmpfs upper $T/upper; mount --make-shared $T/upper; ' +
   'mkdir $T/upper/lower; mount -t tmpfs lower $T/upper/lower; ' +
@@ -79,7 +78,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   cpus: [alone('--cpus 0.5', cgroup('cpu', 'cfs_quota_us'), '50000')],
   'cpuset-cpus': [inside('--cpuset-cpus 0', cgroup('cpuset', 'cpus'), '0')],
   'cpuset-mems': [inside('--cpuset-mems 0', cgroup('cpuset', 'mems'), '0')],
-  device: [inside('--device /dev/zero:/dev/nought', 'ls -l /dev/nought', / 1, {3}5 /)],
+  device: [inside('--device /dev/zero:/dev/zero2', 'ls -l /dev/zero2', / 1, {3}5 /)],
   'device-cgroup-rule': [
     inside("--device-cgroup-rule 'c 10:200 rwm'", 'grep "10:200" /sys/fs/cgroup/devices/devices.list', 'c 10:200 rwm'),
   ],
@@ -129,7 +128,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   'link-local-ip': [inside('--link-local-ip 169.254.1.5', 'ip addr show eth0 | grep 169', /inet 169\.254\.1\.5\/16/)],
   'log-driver': [inspected('--log-driver none', 'none')],
   'log-opt': [inspected('--log-driver json-file --log-opt max-size=1m', { 'max-size': '1m' })],
-  // The docker command 28 puts it into the endpoint, and says that this needs API 1.44.
+  // The docker command 28 moves it to the endpoint and prints that this needs API 1.44.
   'mac-address': [
     onNetyard(inside('--mac-address 02:42:ac:11:00:77', 'cat /sys/class/net/eth0/address', '02:42:ac:11:00:77')),
   ],
@@ -169,7 +168,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   'publish-all': [inspected('--publish-all', true)],
   pull: [line('docker create --pull never nosuch true 2>&1', /No such image: nosuch:latest/)],
   quiet: [inside('--quiet', 'echo runs', 'runs')],
-  'read-only': [alone('--read-only', 'touch /x 2> /dev/null || echo refused', 'refused')],
+  'read-only': [alone('--read-only', 'touch /x 2> /dev/null || echo rejected', 'rejected')],
   restart: [inspected('--restart on-failure:3', { Name: 'on-failure', MaximumRetryCount: 3 })],
   rm: [line('docker run --rm --name gone $I true; docker inspect gone 2>&1', /No such object: gone/)],
   runtime: [inspected('--runtime runc', 'runc')],
@@ -201,7 +200,7 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   workdir: [inside('--workdir /tmp', 'pwd', '/tmp')],
 };
 
-/** Of the client alone, and of no container that is only created. */
+/** Flags of the client, and flags without effect on a container that is not started. */
 const running: Readonly<Record<string, readonly Case[]>> = {
   attach: [line("docker run --rm --attach stdout $I sh -c 'echo out; echo err >&2' 2>&1", 'out')],
   detach: [line('docker run --detach $I true', /^[0-9a-f]{64}$/)],
@@ -209,16 +208,16 @@ const running: Readonly<Record<string, readonly Case[]>> = {
   'sig-proxy': [line('docker run --rm --sig-proxy=false $I echo runs', 'runs')],
 };
 
-const refusesRealtime = /rt_runtime_us|real-time scheduler/;
-const update = (words: string, probe: string, prints: string | RegExp): Case =>
-  line(`docker update ${words} > /dev/null && docker exec ${words.split(' ').at(-1)} ${probe}`, prints);
+const rejectsRealtime = /rt_runtime_us|real-time scheduler/;
+const update = (flags: string, probe: string, prints: string | RegExp): Case =>
+  line(`docker update ${flags} > /dev/null && docker exec ${flags.split(' ').at(-1)} ${probe}`, prints);
 
 const updating: Readonly<Record<string, readonly Case[]>> = {
   'blkio-weight': [line('docker update --blkio-weight 200 first', /does not support Block I\/O weight or the cgroup/)],
   'cpu-period': [update('--cpu-period 50000 second', cgroup('cpu', 'cfs_period_us'), '50000')],
   'cpu-quota': [update('--cpu-quota 20000 second', cgroup('cpu', 'cfs_quota_us'), '20000')],
   'cpu-rt-period': [onNetyard(update('--cpu-rt-period 500000 first', cgroup('cpu', 'rt_period_us'), '500000'))],
-  'cpu-rt-runtime': [onNetyard(line('docker update --cpu-rt-runtime 1000 first 2>&1', refusesRealtime))],
+  'cpu-rt-runtime': [onNetyard(line('docker update --cpu-rt-runtime 1000 first 2>&1', rejectsRealtime))],
   'cpu-shares': [update('--cpu-shares 300 first', cgroup('cpu', 'shares'), '300')],
   cpus: [update('--cpus 0.5 first', cgroup('cpu', 'cfs_quota_us'), '50000')],
   'cpuset-cpus': [update('--cpuset-cpus 0 first', cgroup('cpuset', 'cpus'), '0')],
@@ -277,9 +276,9 @@ const networkFlags: Readonly<Record<string, string>> = {
   subnet: '--subnet 10.5.0.0/16',
 };
 
-/** The container `moving` is on no network before each. */
-const connected = (words: string, probe: string, prints: string | RegExp): Case =>
-  line(`docker network connect ${words} bridge moving && ${probe}; docker network disconnect bridge moving`, prints);
+/** Before each case the container `moving` is not connected to a network. */
+const connected = (flags: string, probe: string, prints: string | RegExp): Case =>
+  line(`docker network connect ${flags} bridge moving && ${probe}; docker network disconnect bridge moving`, prints);
 const endpoint = (field: string): string =>
   `docker inspect -f '{{json .NetworkSettings.Networks.bridge.${field}}}' moving`;
 
@@ -298,8 +297,8 @@ const connecting: Readonly<Record<string, readonly Case[]>> = {
 };
 
 const noSwarm = /This node is not a swarm manager/;
-const clusterVolume = (words: string): readonly Case[] => [
-  onNetyard(line(`docker volume create --scope multi ${words} cluster 2>&1`, noSwarm)),
+const clusterVolume = (flags: string): readonly Case[] => [
+  onNetyard(line(`docker volume create --scope multi ${flags} cluster 2>&1`, noSwarm)),
 ];
 
 const volumes: Readonly<Record<string, readonly Case[]>> = {
@@ -334,9 +333,9 @@ export const cases: Readonly<Record<FlagCommand, Readonly<Record<string, readonl
   update: updating,
   exec: executing,
   'network create': Object.fromEntries(
-    Object.entries(networkFlags).map(([flag, words]) => [
+    Object.entries(networkFlags).map(([flag, flags]) => [
       flag,
-      [onNetyard(line(`docker network create ${words} new 2>&1`, notYet))],
+      [onNetyard(line(`docker network create ${flags} new 2>&1`, notYet))],
     ]),
   ),
   'network connect': connecting,

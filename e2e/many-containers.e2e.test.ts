@@ -1,4 +1,4 @@
-/** Many containers at once: no error, no address twice, and nothing left when they are gone. */
+/** Many containers start and stop concurrently without errors, duplicate addresses or leftovers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
@@ -12,9 +12,9 @@ for (const engine of enginesUnderTest())
   describe(`${total} containers on ${engine}`, { skip: cannotRun(engine) }, () => {
     let host: TestHost;
     let empty: Inventory;
-    const names = Array.from({ length: total }, (_, index) => `crowd-${index}`);
+    const names = Array.from({ length: total }, (_, index) => `c-${index}`);
 
-    /** `work` for all names, so many at a time. */
+    /** Runs `work` for all names in batches. */
     const inBatches = async (work: (name: string, index: number) => Promise<unknown>): Promise<void> => {
       for (let first = 0; first < total; first += batch)
         await Promise.all(names.slice(first, first + batch).map((name, index) => work(name, first + index)));
@@ -22,20 +22,20 @@ for (const engine of enginesUnderTest())
 
     before(async () => {
       host = await openHost(engine, { images: ['netyard-test'] });
-      // Once there and back, so that what an engine makes at its first container is not taken for a leftover.
+      // Creates what an engine creates with its first container before the baseline is taken.
       await host.docker('run', '--rm', '-p', '7999:80', 'netyard-test', 'true');
       empty = await takeInventory(host);
     });
     after(() => host.close());
 
-    test('start in parallel batches, each with a published port', async () => {
+    test('containers with published ports start in parallel batches', async () => {
       await inBatches((name, index) =>
         host.docker('run', '-d', '--name', name, '-p', `${8000 + index}:80`, 'netyard-test', 'sleep', '10000'),
       );
       assert.equal((await host.docker('ps', '-q')).split('\n').length, total);
     });
 
-    test('no address was given twice, and each is in use', async () => {
+    test('addresses are unique, and configured in the containers', async () => {
       const shown = await host.docker(
         'inspect',
         '-f',
@@ -45,11 +45,11 @@ for (const engine of enginesUnderTest())
       const addresses = shown.split('\n').map((line) => line.split(' '));
       assert.equal(new Set(addresses.map(([address]) => address)).size, total);
       assert.equal(new Set(addresses.map(([, mac]) => mac)).size, total);
-      const inside = await host.docker('exec', 'crowd-137', 'ip', '-4', '-o', 'addr', 'show', 'eth0');
+      const inside = await host.docker('exec', 'c-137', 'ip', '-4', '-o', 'addr', 'show', 'eth0');
       assert.ok(inside.includes(`inet ${addresses[137]?.[0]}/16`), inside);
     });
 
-    test('removed in parallel batches, nothing is left', async () => {
+    test('containers removed in parallel batches leave nothing behind', async () => {
       await inBatches((name) => host.docker('rm', '-f', name));
       assert.equal(await host.docker('ps', '-aq'), '');
       await until(
