@@ -1,4 +1,8 @@
-/** Generates JSON bodies that the routes accept, and mutates them. Pure except for the given random source. */
+/**
+ * Generates JSON bodies that the routes accept, from the field tables of api-types, and mutates them. Pure except for the
+ * given random source.
+ */
+import { type Field, type FieldTable, requestObjects, type Shape } from '@netyard/api-types';
 import type { Random } from './random.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -14,79 +18,125 @@ const text = (names: readonly string[]) => (random: Random) => random.pick(names
 
 const commands: readonly Json[][] = [['true'], ['sleep', '1000'], ['cat'], ['echo', 'x'], ['nosuch']];
 
-function hostConfig(random: Random): Json {
-  const all: Record<string, Json> = {
-    NetworkMode: random.pick([...networkNames, 'default', 'container:c0']),
-    PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(random.below(70_000)) }] },
-    Binds: [`${random.pick(volumeNames)}:/data:ro`],
-    Mounts: [{ Type: 'tmpfs', Target: '/t', TmpfsOptions: { SizeBytes: 65_536 } }],
-    Memory: 16_777_216,
-    NanoCpus: 500_000_000,
-    CapAdd: ['NET_ADMIN'],
-    CapDrop: ['ALL'],
-    Dns: ['127.0.0.1'],
-    ExtraHosts: ['a:127.0.0.1'],
-    Links: [`${random.pick(containerNames)}:alias`],
-    RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1 },
-    Tmpfs: { '/run': 'size=65536' },
-    Ulimits: [{ Name: 'nofile', Soft: 64, Hard: 64 }],
-    Sysctls: { 'net.ipv4.ip_forward': '1' },
-    LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
-    ReadonlyRootfs: true,
-    AutoRemove: true,
-    Init: true,
-    ShmSize: 65_536,
-    IpcMode: 'private',
-    VolumesFrom: [random.pick(containerNames)],
-    SecurityOpt: ['no-new-privileges'],
-  };
-  return Object.fromEntries(Object.entries(all).filter(() => random.chance(0.15)));
+type Sample = (random: Random) => Json;
+
+const subnet: Sample = (random) => `10.${200 + random.below(8)}.${random.below(4)}.0/24`;
+const command: Sample = (random) => [...random.pick(commands)];
+const fixed = (value: Json) => (): Json => value;
+
+/** Valid values of fields, by path in the field tables of api-types; other fields get a value of their shape. */
+const samples: Readonly<Record<string, Sample>> = {
+  Image: fixed('netyard-test'),
+  Cmd: command,
+  Entrypoint: fixed(['/bin/busybox']),
+  Env: fixed(['A=b', 'C']),
+  ExposedPorts: fixed({ '80/tcp': {} }),
+  Healthcheck: fixed({ Test: ['CMD', 'true'], Interval: 1_000_000_000 }),
+  Hostname: fixed('h'),
+  MacAddress: fixed('02:42:ac:11:00:09'),
+  StopSignal: fixed('SIGKILL'),
+  StopTimeout: fixed(1),
+  User: (random) => random.pick(['root', '1', '1:1', 'daemon']),
+  Volumes: fixed({ '/v': {} }),
+  WorkingDir: fixed('/w'),
+  DetachKeys: fixed('ctrl-p,ctrl-q'),
+  ConsoleSize: fixed([24, 80]),
+  Memory: fixed(33_554_432),
+  RestartPolicy: fixed({ Name: 'no' }),
+  Container: text(containerNames),
+  EndpointConfig: fixed({ Aliases: ['a'], IPAMConfig: { IPv4Address: '10.200.0.9' } }),
+  'NetworkingConfig.EndpointsConfig': fixed({ bridge: { Aliases: ['x'] } }),
+  'HostConfig.Binds': (random) => [`${random.pick(volumeNames)}:/data:ro`],
+  'HostConfig.CapAdd': fixed(['NET_ADMIN']),
+  'HostConfig.CapDrop': fixed(['ALL']),
+  'HostConfig.CpusetCpus': fixed('0'),
+  'HostConfig.CpuShares': fixed(512),
+  'HostConfig.Dns': fixed(['127.0.0.1']),
+  'HostConfig.ExtraHosts': fixed(['a:127.0.0.1']),
+  'HostConfig.GroupAdd': fixed(['1']),
+  'HostConfig.IpcMode': fixed('private'),
+  'HostConfig.Links': (random) => [`${random.pick(containerNames)}:alias`],
+  'HostConfig.LogConfig': fixed({ Type: 'json-file', Config: { 'max-size': '1m' } }),
+  'HostConfig.Memory': fixed(16_777_216),
+  'HostConfig.Mounts': fixed([{ Type: 'tmpfs', Target: '/t', TmpfsOptions: { SizeBytes: 65_536 } }]),
+  'HostConfig.NanoCpus': fixed(500_000_000),
+  'HostConfig.NetworkMode': (random) => random.pick([...networkNames, 'default', 'container:c0']),
+  'HostConfig.PidsLimit': fixed(50),
+  'HostConfig.PortBindings': (random) => ({
+    '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(random.below(70_000)) }],
+  }),
+  'HostConfig.RestartPolicy': fixed({ Name: 'on-failure', MaximumRetryCount: 1 }),
+  'HostConfig.SecurityOpt': fixed(['no-new-privileges']),
+  'HostConfig.ShmSize': fixed(65_536),
+  'HostConfig.Sysctls': fixed({ 'net.ipv4.ip_forward': '1' }),
+  'HostConfig.Tmpfs': fixed({ '/run': 'size=65536' }),
+  'HostConfig.Ulimits': fixed([{ Name: 'nofile', Soft: 64, Hard: 64 }]),
+  'HostConfig.VolumeDriver': fixed('local'),
+  'HostConfig.VolumesFrom': (random) => [random.pick(containerNames)],
+};
+const networkSamples: Readonly<Record<string, Sample>> = {
+  Name: text(networkNames),
+  IPAM: (random) => ({ Config: [{ Subnet: subnet(random) }] }),
+  Options: fixed({ 'com.docker.network.bridge.enable_icc': 'true' }),
+};
+const volumeSamples: Readonly<Record<string, Sample>> = {
+  Name: text(volumeNames),
+  Driver: fixed('local'),
+  DriverOpts: fixed({}),
+};
+const samplesOf = (path: string): Readonly<Record<string, Sample>> =>
+  path === '/networks/create' ? networkSamples : path === '/volumes/create' ? volumeSamples : samples;
+
+/** Fields without which a request is useless. */
+const always: readonly string[] = ['Image', 'Cmd', 'HostConfig', 'Container', 'Name'];
+
+const isRejected = ({ status }: Field): boolean => typeof status === 'object' && 'rejected' in status;
+
+/** Fields with a sample are frequent, so that many requests succeed; rejected ones are rare. */
+function likelihood(name: string, field: Field, hasSample: boolean): number {
+  if (always.includes(name)) return 1;
+  if (isRejected(field)) return 0.002;
+  return hasSample || field.shape.kind === 'flag' ? 0.12 : 0.02;
 }
 
-function container(random: Random): Json {
-  const all: Record<string, Json> = {
-    Env: ['A=b', 'C'],
-    Labels: { a: 'b' },
-    Tty: true,
-    OpenStdin: true,
-    User: random.pick(['root', '1', '1:1', 'daemon']),
-    WorkingDir: '/w',
-    ExposedPorts: { '80/tcp': {} },
-    Volumes: { '/v': {} },
-    Healthcheck: { Test: ['CMD', 'true'], Interval: 1_000_000_000 },
-    Entrypoint: ['/bin/busybox'],
-    StopSignal: 'SIGKILL',
-    Hostname: 'h',
-    NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['x'] } } },
-  };
-  const optional = Object.fromEntries(Object.entries(all).filter(() => random.chance(0.2)));
-  return { Image: 'netyard-test', Cmd: random.pick(commands), ...optional, HostConfig: hostConfig(random) };
+function fieldsOf(table: FieldTable, known: Readonly<Record<string, Sample>>, random: Random, above = ''): Json {
+  const chosen = Object.entries(table).filter(([name, field]) =>
+    random.chance(likelihood(name, field, known[`${above}${name}`] !== undefined)),
+  );
+  const values = chosen.map(([name, { shape }]): [string, Json] => {
+    const path = `${above}${name}`;
+    return [name, known[path]?.(random) ?? valueOfShape(shape, known, random, path)];
+  });
+  return Object.fromEntries(values);
 }
 
-const subnet = (random: Random): string => `10.${200 + random.below(8)}.${random.below(4)}.0/24`;
+function valueOfShape(shape: Shape, known: Readonly<Record<string, Sample>>, random: Random, path: string): Json {
+  const { kind, item, fields } = shape;
+  const inner = (): Json => (item ? valueOfShape(item, known, random, `${path}[]`) : 'x');
+  if (kind === 'object') return fieldsOf(fields ?? {}, known, random, `${path}.`);
+  if (kind === 'list' || kind === 'words') return [inner()];
+  if (kind === 'map') return { k: inner() };
+  if (kind === 'flag') return random.chance(0.8);
+  if (kind === 'whole') return random.pick([0, 1, 7, 65_536]);
+  return kind === 'size' ? [24, 80] : kind === 'keys' ? { '80/tcp': {} } : 'x';
+}
 
-const bodies: Readonly<Record<string, (random: Random) => Json>> = {
-  '/containers/create': container,
-  '/containers/:id/update': () => ({ Memory: 33_554_432, RestartPolicy: { Name: 'no' } }),
-  '/containers/:id/exec': (random) => ({ Cmd: random.pick(commands), AttachStdout: true, Tty: random.chance(0.5) }),
-  '/exec/:id/start': (random) => ({ Detach: random.chance(0.5), Tty: random.chance(0.5) }),
-  '/networks/create': (random) => ({
-    Name: random.pick(networkNames),
-    IPAM: { Config: [{ Subnet: subnet(random) }] },
-    Options: { 'com.docker.network.bridge.enable_icc': 'true' },
-  }),
-  '/networks/:id/connect': (random) => ({
-    Container: random.pick(containerNames),
-    EndpointConfig: { Aliases: ['a'], IPAMConfig: { IPv4Address: '10.200.0.9' } },
-  }),
-  '/networks/:id/disconnect': (random) => ({ Container: random.pick(containerNames), Force: true }),
-  '/volumes/create': (random) => ({ Name: random.pick(volumeNames), Labels: { a: 'b' }, DriverOpts: {} }),
-  '/auth': () => ({ username: 'u', password: 'p', serveraddress: registry }),
+/** `POST /containers/{id}/exec` as the route `/containers/:id/exec`. */
+const tables: ReadonlyMap<string, FieldTable> = new Map(
+  requestObjects.map(({ request, fields }) => [request.replace('POST ', '').replaceAll(/\{(\w+)\}/g, ':$1'), fields]),
+);
+
+/** Bodies without a field table. */
+const otherBodies: Readonly<Record<string, Sample>> = {
+  '/auth': fixed({ username: 'u', password: 'p', serveraddress: registry }),
   '/netyard/v1/peers': (random) => ({ Name: 'p', Address: '172.16.2.200', Subnets: [subnet(random)], Via: 'auto' }),
-  '/netyard/v1/cluster/release': text(['x', 'y']),
+  '/netyard/v1/cluster/release': (random) => ({ Host: random.pick(['x', 'y']) }),
 };
 
-export const validBody = (path: string, random: Random): Json => bodies[path]?.(random) ?? {};
+export function validBody(path: string, random: Random): Json {
+  const table = tables.get(path);
+  return table ? fieldsOf(table, samplesOf(path), random) : (otherBodies[path]?.(random) ?? {});
+}
 
 const strange: readonly Json[] = [
   ...[null, true, 0, -1, 1.5, 1e300, 2 ** 53, '', ' ', 'a', '0', '-1', 'a:b:c', '../..', '%00', 'a\0b'],

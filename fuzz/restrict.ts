@@ -22,6 +22,7 @@ export function restrictBody(value: Json, field = ''): Json {
     const kept = Object.entries(value).filter(([name]) => !forbidden.includes(name));
     return Object.fromEntries(kept.map(([name, item]) => [name, restrictBody(item, name)]));
   }
+  if (field === 'Binds' && isHostPath(value)) return null;
   if (field === 'serveraddress') return registry;
   return field === 'IpcMode' && value === 'host' ? 'private' : value;
 }
