@@ -120,6 +120,10 @@ export class TestHost {
     return this.run([join(top, 'bin/netyard'), ...args]);
   }
 
+  async load(image: ImageName): Promise<void> {
+    await this.docker('load', '-q', '-i', archivePath(image));
+  }
+
   /** Removes all containers, as the tutorial does between chapters. */
   async removeContainers(): Promise<void> {
     await this.sh('ids=$(docker ps -aq); [ -z "$ids" ] || docker rm -f -v $ids');
@@ -181,7 +185,7 @@ export async function openHosts(
 
 async function setUp(host: TestHost, options: HostOptions): Promise<TestHost> {
   if (host.engine === 'dockerd' && options.daemon !== false) await startDockerd(host, options);
-  for (const image of options.images ?? []) await host.docker('load', '-q', '-i', archivePath(image));
+  for (const image of options.images ?? []) await host.load(image);
   return host;
 }
 
