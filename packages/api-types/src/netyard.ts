@@ -3,6 +3,7 @@
  *
  * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh`: the script as text/x-shellscript)
  * - GET /netyard/v1/topology: TopologyResponse
+ * - GET /netyard/v1/checks: ChecksResponse
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
@@ -107,6 +108,19 @@ export interface TopologyResponse {
     detail: Record<string, string>;
   }[];
   edges: { from: string; to: string; address: string; link: string }[];
+}
+
+/** How the host differs from the daemon's plan; nothing is changed. */
+export interface ChecksResponse {
+  Checks: {
+    /** The kind of check, such as `desired state`. */
+    Id: string;
+    Grade: 'ok' | 'info' | 'warning' | 'broken';
+    /** Names the object. */
+    Text: string;
+    /** An instruction; '' where nothing has to be done. */
+    Fix: string;
+  }[];
 }
 
 export interface CleanupResponse {

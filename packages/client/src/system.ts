@@ -1,6 +1,7 @@
 /** The daemon itself, its events, and Netyard's own routes, over the API. */
 import type { Socket } from 'node:net';
 import type {
+  ChecksResponse,
   CleanupResponse,
   DiskUsageResponse,
   EventMessage,
@@ -73,6 +74,14 @@ export class System {
       .send('GET', `/netyard/v1/explain/${segmentOf(ref)}`)
       .then((answer) => answer.toArray())
       .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
+  }
+
+  /** How the host differs from the daemon's plan. */
+  checks(): Promise<ChecksResponse> {
+    return this.#api.transport
+      .send('GET', '/netyard/v1/checks')
+      .then((answer) => answer.toArray())
+      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ChecksResponse);
   }
 
   /** Removes what belongs to no container. */

@@ -11,9 +11,11 @@ import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type { PeerRequest, PeerState, PeerStore, RefusedPeer } from '@netyard/peers';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
 import type { Family, PerFamily } from './family.ts';
+import type { HostCheck } from './inspection/contract.ts';
 import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxState } from './sandbox-contract.ts';
 
 export type { Family, PerFamily } from './family.ts';
+export type * from './inspection/contract.ts';
 export type * from './remote-contract.ts';
 export type * from './sandbox-contract.ts';
 
@@ -204,6 +206,11 @@ export interface Networks {
   peers(): Promise<PeerState[]>;
   peer(name: string): Promise<PeerState>;
 
+  /**
+   * Compares the host with the plan; changes nothing. Before `start` it compares what the store has, for a host whose
+   * daemon does not run.
+   */
+  inspect(): Promise<HostCheck[]>;
   /** Why container traffic is blocked on this host, such as another program's forward chain with policy drop. */
   warnings(): string[];
 

@@ -22,6 +22,7 @@ import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from 
 import { openAttachments } from './operations/attachments.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
+import { inspect } from './operations/inspect.ts';
 import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
@@ -79,6 +80,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     ...linkMethods(context),
     ...peerMethods(context, options.peerApis),
     explain: (ref) => explain(context, ref),
+    inspect: () => inspect(context, { daemonRuns: started }),
     warnings: () => foreignWarnings(context),
     capture: (request) => capture(context, request),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),

@@ -20,6 +20,16 @@ export function netyardRoutes({ engine, networks, shell }: ApiOptions): Route[] 
     route('GET', '/netyard/v1/topology', (exchange) => {
       sendJson(exchange, 200, networks.topology());
     }),
+    route('GET', '/netyard/v1/checks', async (exchange) => {
+      const checks = await networks.inspect();
+      const translated = checks.map(({ id, grade, text, fix }) => ({
+        Id: id,
+        Grade: grade,
+        Text: text,
+        Fix: fix ?? '',
+      }));
+      sendJson(exchange, 200, { Checks: translated });
+    }),
     route('POST', '/netyard/v1/cleanup', async (exchange) => {
       const dryRun = readBoolean(exchange.query, 'dryRun');
       const unknownData = readBoolean(exchange.query, 'unknownData');
