@@ -57,3 +57,17 @@ function closeToOthers(path: string): void {
     throw new NetyardError('conflict', `lock file ${path} is not a regular file`, { hint: `remove ${path}` });
   if ((existing.mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
+
+/** Whether another process holds the lock; takes no lock itself beyond the check. */
+export function isLockHeld(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+  try {
+    database.prepare('PRAGMA user_version').get();
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'errcode' in error && error.errcode === busy;
+  } finally {
+    database.close();
+  }
+}

@@ -16,17 +16,26 @@ export interface RecoverRequest {
   dryRun: boolean;
 }
 
-/** Throws `conflict` while a daemon runs, `not-found` for a directory that is no data root. */
-export async function recoverDataRoot({ dataRoot, configFile, dryRun }: RecoverRequest): Promise<RecoverReport> {
-  const file = readConfigFile(configFile === '' ? undefined : configFile);
-  const flags = dataRoot === '' ? {} : { 'data-root': dataRoot };
-  const { 'data-root': _, ...others } = file;
-  const config: DaemonConfig = planConfig(flags, dataRoot === '' ? file : others, process.env);
-  if (!existsSync(config.dataRoot)) throw new NetyardError('not-found', `no such data root: ${config.dataRoot}`);
-  const lock = takeLock(join(config.dataRoot, 'daemon.lock'), config.dataRoot);
+/**
+ * Throws `conflict` while a daemon runs, `not-found` for a directory that does not exist. A dry run takes no lock: it
+ * reads a copy of the database.
+ */
+export async function recoverDataRoot({ dryRun, ...request }: RecoverRequest): Promise<RecoverReport> {
+  const { dataRoot } = findConfig(request);
+  if (!existsSync(dataRoot)) throw new NetyardError('not-found', `no such data root: ${dataRoot}`);
+  if (dryRun) return recoverState(dataRoot, { dryRun });
+  const lock = takeLock(join(dataRoot, 'daemon.lock'), dataRoot);
   try {
-    return recoverState(config.dataRoot, { dryRun });
+    return recoverState(dataRoot, { dryRun });
   } finally {
     lock.release();
   }
+}
+
+/** The daemon's configuration as far as its file and the data root determine it. */
+export function findConfig({ dataRoot, configFile }: Omit<RecoverRequest, 'dryRun'>): DaemonConfig {
+  const file = readConfigFile(configFile === '' ? undefined : configFile);
+  const flags = dataRoot === '' ? {} : { 'data-root': dataRoot };
+  const { 'data-root': _, ...others } = file;
+  return planConfig(flags, dataRoot === '' ? file : others, process.env);
 }

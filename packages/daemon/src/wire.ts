@@ -196,7 +196,7 @@ function engineSettings(config: DaemonConfig): EngineSettings {
   };
 }
 
-function networkSettings(config: DaemonConfig): NetworkSettings {
+export function networkSettings(config: DaemonConfig): NetworkSettings {
   return {
     bip: config.bip,
     bridgeName: config.bridge === '' ? 'docker0' : config.bridge,

@@ -17,9 +17,13 @@ export const layersPath = (dataRoot: string): string => join(dataRoot, 'overlay'
 export const unfinishedPath = (dataRoot: string): string => join(dataRoot, 'unfinished');
 export const backupPath = (dataRoot: string): string => join(dataRoot, 'netyard.db.backup');
 
-export function examineDataRoot(dataRoot: string): DataRootFacts {
+/** @param examine how to read a database; the default may write to its log */
+export function examineDataRoot(
+  dataRoot: string,
+  examine: (path: string) => DataRootFacts['database'] = examineDatabase,
+): DataRootFacts {
   return {
-    database: examineDatabase(databasePath(dataRoot)),
+    database: examine(databasePath(dataRoot)),
     records: readRecords(recordsPath(dataRoot), layersPath(dataRoot)),
     folders: {
       containers: listFolder(join(dataRoot, 'overlay', 'containers')),

@@ -15,6 +15,7 @@ import { decodeRecord, encodeRecord } from './encoding.ts';
 import { describeLostImages } from './lost-images.ts';
 import { mergeRecords } from './merge.ts';
 import { type FoundRecords, markersOf } from './record-files.ts';
+import { examineCopy } from './snapshot.ts';
 import { checkState, type DataRootFacts, nameOf } from './state-check.ts';
 import { type Rows, tableNames } from './tables.ts';
 
@@ -29,16 +30,17 @@ interface Base {
   rows: Rows;
 }
 
-/** Only while no daemon runs on the data root. */
+/** Only while no daemon runs on the data root, except for a dry run, which reads copies and changes nothing. */
 export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {}): RecoverReport {
-  const facts = examineDataRoot(dataRoot);
+  const examine = options.dryRun ? examineCopy : examineDatabase;
+  const facts = examineDataRoot(dataRoot, examine);
   const verdict = checkState(facts);
   if (verdict.use === 'new')
     return { needed: false, lines: ['nothing to recover: there are no containers, images or volumes'] };
   if (verdict.use === 'database')
     return { needed: false, lines: ['nothing to recover: the database matches the containers'] };
   const lines = [verdict.use === 'none' ? verdict.reason : 'the database lacks its last transactions'];
-  const base = chooseBase(dataRoot, facts, lines);
+  const base = chooseBase(dataRoot, facts, lines, examine);
   const merged = mergeRecords({
     base,
     records: facts.records,
@@ -53,12 +55,17 @@ export function recoverState(dataRoot: string, options: { dryRun?: boolean } = {
 }
 
 /** The newest database that is intact and belongs to the record files. */
-function chooseBase(dataRoot: string, facts: DataRootFacts, lines: string[]): Base | undefined {
+function chooseBase(
+  dataRoot: string,
+  facts: DataRootFacts,
+  lines: string[],
+  examine: typeof examineDatabase,
+): Base | undefined {
   const epoch = epochOf(facts.records);
   const candidates = [
     { name: 'the database', found: facts.database },
-    { name: 'the backup copy', found: examineDatabase(backupPath(dataRoot)) },
-    { name: 'the previous backup copy', found: examineDatabase(`${backupPath(dataRoot)}.1`) },
+    { name: 'the backup copy', found: examine(backupPath(dataRoot)) },
+    { name: 'the previous backup copy', found: examine(`${backupPath(dataRoot)}.1`) },
   ];
   const usable = candidates.flatMap(({ name, found }) => {
     if (found === 'missing' || 'problem' in found) return [];
