@@ -30,7 +30,7 @@ describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () 
     const created = await host.run(['docker', 'create', '--name', 'quiet', 'nginx-app01']);
     assert.doesNotMatch(created.stderr, /WARNING/);
     assert.match(await host.netyard('explain', 'web'), /nft 'insert rule ip filter FORWARD iifname "docker0" accept/);
-    assert.match(await host.netyard('doctor', '--format', 'json'), /nothing drops what containers forward/);
+    assert.match(await host.netyard('doctor', '--format', 'json'), /no chain drops forwarded packets of containers/);
     await host.docker('rm', '-f', 'web', 'quiet');
   });
 });

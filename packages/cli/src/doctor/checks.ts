@@ -4,19 +4,9 @@ import type { Host } from './host.ts';
 
 export type Check = (host: Host) => Promise<Finding[]> | Finding[];
 
-const ok = (check: string, message: string): Finding => ({ check, severity: 'ok', message });
-const warning = (check: string, message: string, fix: string): Finding => ({
-  check,
-  severity: 'warning',
-  message,
-  fix,
-});
-const broken = (check: string, message: string, fix: string): Finding => ({
-  check,
-  severity: 'broken',
-  message,
-  fix,
-});
+const ok = (id: string, text: string): Finding => ({ id, grade: 'ok', text });
+const warning = (id: string, text: string, fix: string): Finding => ({ id, grade: 'warning', text, fix });
+const broken = (id: string, text: string, fix: string): Finding => ({ id, grade: 'broken', text, fix });
 
 const user: Check = (host) => [
   host.isRoot

@@ -18,14 +18,13 @@ function fakeHost(files: Record<string, string>, programs: Record<string, string
 }
 
 const examine = async (host: Host) => (await Promise.all(checks.map((check) => check(host)))).flat();
-const severities = async (host: Host, severity: string): Promise<string[]> =>
-  (await examine(host)).filter((finding) => finding.severity === severity).map(({ check }) => check);
+const grades = async (host: Host, grade: string): Promise<string[]> =>
+  (await examine(host)).filter((finding) => finding.grade === grade).map(({ id }) => id);
 
 test('on an empty host all requirements are missing, and each finding has a fix', async () => {
   const empty = fakeHost({}, {});
-  assert.deepEqual(await severities(empty, 'broken'), ['containerd', 'runtime', 'libnftables', 'overlayfs', 'cgroups']);
-  for (const { severity, fix, check } of await examine(empty))
-    assert.equal(fix === undefined, severity === 'ok', check);
+  assert.deepEqual(await grades(empty, 'broken'), ['containerd', 'runtime', 'libnftables', 'overlayfs', 'cgroups']);
+  for (const { grade, fix, id } of await examine(empty)) assert.equal(fix === undefined, grade === 'ok', id);
 });
 
 const healthy = {
@@ -50,7 +49,7 @@ const programs = {
 
 test('a host that meets all requirements has no problems', async () => {
   const host = fakeHost(healthy, programs);
-  assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], []]);
+  assert.deepEqual([await grades(host, 'broken'), await grades(host, 'warning')], [[], []]);
   assert.match(renderFindings(await examine(host)), /No problems found\.\n$/);
 });
 
@@ -58,7 +57,7 @@ test('missing capture tools are warnings', async () => {
   const { tcpdump: _tcpdump, ...others } = programs;
   const { '/usr/lib/libpcap.so.1': _libpcap, ...files } = healthy;
   const host = fakeHost(files, others);
-  assert.deepEqual([await severities(host, 'broken'), await severities(host, 'warning')], [[], ['libpcap', 'tcpdump']]);
+  assert.deepEqual([await grades(host, 'broken'), await grades(host, 'warning')], [[], ['libpcap', 'tcpdump']]);
 });
 
 test('a forward chain that drops is named with its fix, for the bridges of Netyard', async () => {
@@ -72,15 +71,15 @@ test('a forward chain that drops is named with its fix, for the bridges of Netya
         return found;
       },
     };
-    return (await examine(host)).filter(({ check }) => check === 'forward policy');
+    return (await examine(host)).filter(({ id }) => id === 'forward policy');
   };
   const [dropped] = await finding({}, [{ text: 'ip filter FORWARD drops', fix: 'accept it' }]);
-  assert.equal(dropped?.severity, 'warning');
-  assert.match(dropped.message, /^ip filter FORWARD drops: /);
+  assert.equal(dropped?.grade, 'warning');
+  assert.match(dropped.text, /^ip filter FORWARD drops: /);
   assert.equal(dropped.fix, 'accept it');
-  assert.equal((await finding({ '/sys/class/net/ny0/ifalias': 'netyard: network bridge' }, []))[0]?.severity, 'ok');
+  assert.equal((await finding({ '/sys/class/net/ny0/ifalias': 'netyard: network bridge' }, []))[0]?.grade, 'ok');
   assert.deepEqual(asked, [['docker0'], ['ny0']]);
-  assert.match((await finding({}, 'Operation not permitted'))[0]?.message ?? '', /unknown: .*Operation not permitted/);
+  assert.match((await finding({}, 'Operation not permitted'))[0]?.text ?? '', /unknown: .*Operation not permitted/);
 });
 
 test('ip_forward, foreign firewalls and br_netfilter are warnings', async () => {
@@ -92,6 +91,6 @@ test('ip_forward, foreign firewalls and br_netfilter are warnings', async () => 
       'firewall-cmd --state': 'running',
     },
   );
-  const warned = await severities(host, 'warning');
+  const warned = await grades(host, 'warning');
   assert.deepEqual(warned, ['ip_forward', 'br_netfilter', 'ufw', 'firewalld']);
 });

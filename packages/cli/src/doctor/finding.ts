@@ -1,26 +1,31 @@
 /** Findings of `doctor` and their text. Pure. */
 
-/** broken: containers do not start or cannot reach each other. warning: some features may fail. */
-export type Severity = 'ok' | 'warning' | 'broken';
+/**
+ * broken: containers do not start or cannot reach each other. warning: some features may fail. info: nothing is wrong,
+ * but an administrator should know it.
+ */
+export type Grade = 'ok' | 'info' | 'warning' | 'broken';
 
 export interface Finding {
-  check: string;
-  severity: Severity;
-  message: string;
-  /** An instruction; absent if the check passes. */
+  /** The kind of check. */
+  id: string;
+  grade: Grade;
+  /** Names the object. */
+  text: string;
+  /** An instruction; absent where nothing has to be done. */
   fix?: string;
 }
 
-const marks: Readonly<Record<Severity, string>> = { ok: 'ok', warning: '! ', broken: 'x ' };
+const marks: Readonly<Record<Grade, string>> = { ok: 'ok', info: 'i ', warning: '! ', broken: 'x ' };
 
 export function renderFindings(findings: readonly Finding[]): string {
-  const longest = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.flatMap(({ check, severity, message, fix }) => [
-    `${marks[severity].padEnd(3)} ${check.padEnd(longest)}  ${message}`,
+  const longest = Math.max(...findings.map(({ id }) => id.length));
+  const lines = findings.flatMap(({ id, grade, text, fix }) => [
+    `${marks[grade].padEnd(3)} ${id.padEnd(longest)}  ${text}`,
     ...(fix === undefined ? [] : [`${' '.repeat(longest + 4)}  -> ${fix}`]),
   ]);
-  const broken = findings.filter(({ severity }) => severity === 'broken').length;
-  const warnings = findings.filter(({ severity }) => severity === 'warning').length;
+  const count = (wanted: Grade): number => findings.filter(({ grade }) => grade === wanted).length;
+  const [broken, warnings] = [count('broken'), count('warning')];
   const verdict =
     broken > 0
       ? `${broken} broken, ${warnings} warnings.`
