@@ -87,9 +87,9 @@ export const clusterLeave: CommandSpec = {
   args: [0, 0],
   flags: [],
   description:
-    'Removes this host from the cluster: its subnet becomes free for other hosts, and they delete their routes to it.\n' +
-    'Its containers keep their addresses, reachable from this host only. Remove --cluster from the daemon’s\n' +
-    'configuration; otherwise it rejoins at the next start, possibly with another subnet.',
+    'Other hosts delete their routes to this host and may get its subnet. The containers keep their addresses,\n' +
+    'reachable from this host only. Remove --cluster from the daemon’s configuration; otherwise it rejoins at the\n' +
+    'next start, possibly with another subnet.',
   examples: ['netyard cluster leave'],
   complete: 'none',
   run: async (context) => {

@@ -107,8 +107,8 @@ export const peerAdd: CommandSpec = {
     },
   ],
   description:
-    'Routes between the containers of this host and those of a remote host, without NAT. Run the same command on the\n' +
-    'remote host. Each host needs a different --bip.',
+    'Routes between the containers of this host and those of a remote host, without NAT. Add this host as a\n' +
+    'peer of the remote host too. Each host needs a different --bip.',
   examples: [
     'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24',
     'netyard peer add server2 --address 172.16.2.102 --subnet 192.168.12.0/24 --dry-run',

@@ -72,8 +72,8 @@ export const cleanup: CommandSpec = {
     },
   ],
   description:
-    'Removes leftovers of Netyard that no container uses: interfaces, rules, mounts, namespaces, files. Lists data\n' +
-    'without a record; use --unknown-data to remove it too.',
+    'Leftovers are interfaces, rules, mounts, namespaces and files of Netyard. Lists data without a record; use\n' +
+    '--unknown-data to remove it too.',
   examples: ['netyard system cleanup --dry-run', 'netyard system cleanup --unknown-data --dry-run'],
   run: async (context, { flags }) => {
     const { Removed } = await context.client().system.cleanup({
@@ -115,8 +115,7 @@ export const explain: CommandSpec = {
   args: [1, 1],
   flags: [{ name: 'json', type: 'bool', help: 'Print the kernel objects as JSON, each with its equivalent commands' }],
   description:
-    'Prints a shell script that creates the same network objects on an empty host. The script of a peer requires the\n' +
-    'network bridge.',
+    'The script creates the same objects on an empty host. The script of a peer requires the network bridge.',
   examples: ['netyard explain nginx-3', 'netyard explain bridge | less', 'netyard explain nginx-3 | sudo sh'],
   complete: 'containers',
   run: async (context, { args: [ref = ''], flags }) => {
