@@ -225,6 +225,12 @@ describe('container namespaces', host, () => {
     assert.equal(inside('sysctl -n net.core.somaxconn', app), '200\n');
     inside('sysctl -qw net.core.somaxconn=5', app);
     await until('it is repaired', () => inside('sysctl -n net.core.somaxconn', app) === '200\n');
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
+    assert.equal(inside('sysctl -n net.core.somaxconn', app), '200\n', 'after a restart of the daemon');
+    await pause(patienceMilliseconds);
+    inside('sysctl -qw net.core.somaxconn=6', app);
+    await until('it is repaired again', () => inside('sysctl -n net.core.somaxconn', app) === '200\n');
     await testbed.remove(other.containerId);
     await testbed.remove(app.containerId);
   });

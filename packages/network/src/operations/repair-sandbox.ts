@@ -76,11 +76,28 @@ export async function repairNamespace(
 }
 
 async function planRepair(context: RepairSandboxDependencies, sandbox: Prepared, ns: string): Promise<KernelObject[]> {
-  const objects = planSandbox(planInput(context, sandbox, { files: false }));
-  if (isNamespaceRepaired(context, sandbox))
-    return planNamespaceRepair(objects, ns, context.namespaces.settingsOf(sandbox.config.containerId));
+  const { containerId } = sandbox.config;
+  const settings = context.namespaces.settingsOf(containerId);
+  const undecided = settingsOfSharers(context, containerId, settings);
+  const objects = planSandbox(planInput(context, sandbox, { files: false })).filter(
+    (object) => !(object.kind === 'sysctl' && object.ns === ns && undecided.has(object.key)),
+  );
+  if (isNamespaceRepaired(context, sandbox)) return planNamespaceRepair(objects, ns, settings);
   const pairs = objects.filter((object) => object.kind === 'veth');
   const found = await context.kernel.observe(pairs);
   const missing = pairs.filter((_pair, index) => found[index]?.state === 'absent').map(({ name }) => name);
   return planHostSideRepair(objects, ns, new Set(missing));
+}
+
+/**
+ * Keys of `--sysctl` settings that sharers set, too, and whose value was not read yet, as after a restart of the daemon:
+ * the container that started last has set it, as in Docker, so the present value stays.
+ */
+function settingsOfSharers(
+  context: RepairSandboxDependencies,
+  ownerId: string,
+  read: ReadonlyMap<string, string>,
+): ReadonlySet<string> {
+  const keys = sharersOf(context, ownerId).flatMap(({ config }) => Object.keys(config.sysctls));
+  return new Set(keys.filter((key) => !read.has(key)));
 }
