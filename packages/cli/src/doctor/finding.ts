@@ -24,7 +24,7 @@ export function renderFindings(findings: readonly Finding[]): string {
     `${marks[grade].padEnd(3)} ${id.padEnd(longest)}  ${text}`,
     ...(fix === undefined ? [] : [`${' '.repeat(longest + 4)}  -> ${fix}`]),
   ]);
-  const count = (wanted: Grade): number => findings.filter(({ grade }) => grade === wanted).length;
+  const count = (counted: Grade): number => findings.filter(({ grade }) => grade === counted).length;
   const [broken, warnings] = [count('broken'), count('warning')];
   const verdict =
     broken > 0
