@@ -1,4 +1,4 @@
-/** What is wrong is refused with Docker's message and status, and leaves nothing behind. */
+/** Invalid input is rejected with Docker's message and status, and leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,54 +22,61 @@ for (const engine of enginesUnderTest())
     after(() => host.close());
 
     /** `docker …` that must fail. */
-    const refused = async (status: number, message: RegExp, ...args: string[]): Promise<void> => {
+    const assertRejected = async (status: number, message: RegExp, ...args: string[]): Promise<void> => {
       const result = await host.tryDocker(...args);
       assert.match(result.stderr, message);
       assert.equal(result.status, status, result.stderr);
     };
 
-    test('unknown image', async () => {
-      await refused(125, /Unable to find image 'nosuch:latest' locally/, 'run', '--rm', 'nosuch', 'true');
+    test('an unknown image is rejected', async () => {
+      await assertRejected(125, /Unable to find image 'nosuch:latest' locally/, 'run', '--rm', 'nosuch', 'true');
       const answer = await call(host, 'POST', '/v1.41/containers/create', { Image: 'nosuch' });
       assert.equal(answer.status, 404);
       assert.match(messageIn(answer), /^No such image: nosuch(:latest)?$/);
     });
 
-    test('unknown container', async () => {
-      await refused(
+    test('an unknown container is rejected', async () => {
+      await assertRejected(
         125,
-        /No such container: nobody/,
+        /No such container: absent/,
         'run',
         '--rm',
         '--volumes-from',
-        'nobody',
+        'absent',
         'netyard-test',
         'true',
       );
-      await refused(1, /No such container: nobody/, 'start', 'nobody');
-      await refused(1, /No such container: nobody/, 'rm', 'nobody');
-      await refused(1, /No such container: nobody/, 'exec', 'nobody', 'true');
-      assert.equal((await call(host, 'GET', '/v1.41/containers/nobody/json')).status, 404);
+      await assertRejected(1, /No such container: absent/, 'start', 'absent');
+      await assertRejected(1, /No such container: absent/, 'rm', 'absent');
+      await assertRejected(1, /No such container: absent/, 'exec', 'absent', 'true');
+      assert.equal((await call(host, 'GET', '/v1.41/containers/absent/json')).status, 404);
     });
 
-    test('name in use, bad name', async () => {
+    test('a name in use and an invalid name are rejected', async () => {
       await host.docker('create', '--name', 'taken', 'netyard-test', 'true');
-      await refused(
+      await assertRejected(
         125,
         /Conflict\. The container name "\/taken" is already in use by container "?[0-9a-f]{64}"?\. You have to remove \(or rename\) that container to be able to reuse that name\./,
         ...['run', '-d', '--name', 'taken', 'netyard-test', 'true'],
       );
       const answer = await call(host, 'POST', '/v1.41/containers/create?name=taken', { Image: 'netyard-test' });
       assert.equal(answer.status, 409);
-      await refused(125, /Invalid container name \(a\/b\), only \[a-zA-Z0-9\]/, 'run', '--name', 'a/b', 'netyard-test');
+      await assertRejected(
+        125,
+        /Invalid container name \(a\/b\), only \[a-zA-Z0-9\]/,
+        'run',
+        '--name',
+        'a/b',
+        'netyard-test',
+      );
       await host.docker('create', '--name', 'other', 'netyard-test', 'true');
-      await refused(1, /already in use/, 'rename', 'other', 'taken');
+      await assertRejected(1, /already in use/, 'rename', 'other', 'taken');
       await host.docker('rm', 'taken', 'other');
     });
 
-    test('link to a container that does not run', async () => {
+    test('a link to a stopped container is rejected', async () => {
       await host.docker('create', '--name', 'stopped', 'netyard-test', 'true');
-      await refused(
+      await assertRejected(
         125,
         /Cannot link to a non running container: \/stopped AS \/parent\/alias/,
         ...['run', '-d', '--name', 'parent', '--link', 'stopped:alias', 'netyard-test', 'true'],
@@ -77,7 +84,7 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', '-f', 'parent', 'stopped');
     });
 
-    test('commands that are not there: 127, not executable: 126', async () => {
+    test('the exit status is 127 for a missing command, 126 for one that is not executable', async () => {
       const none = await host.tryDocker('run', '--rm', 'netyard-test', '/no/such/command');
       assert.equal(none.status, 127, none.stderr);
       const folder = await host.tryDocker('run', '--rm', 'netyard-test', '/etc');
@@ -87,8 +94,8 @@ for (const engine of enginesUnderTest())
       assert.equal(await host.docker('ps', '-aq'), '');
     });
 
-    test('bad values', async () => {
-      await refused(
+    test('invalid values are rejected', async () => {
+      await assertRejected(
         125,
         /invalid (containerPort|hostPort|publish|port)|invalid range|Invalid/i,
         'run',
@@ -96,8 +103,8 @@ for (const engine of enginesUnderTest())
         '99999:80',
         'netyard-test',
       );
-      await refused(125, /not a valid mac address/, 'run', '--mac-address', 'zz', 'netyard-test', 'true');
-      await refused(
+      await assertRejected(125, /not a valid mac address/, 'run', '--mac-address', 'zz', 'netyard-test', 'true');
+      await assertRejected(
         125,
         /network nosuch not found|could not find a network matching/,
         'run',
@@ -107,8 +114,8 @@ for (const engine of enginesUnderTest())
         'true',
       );
       await host.removeContainers();
-      await refused(1, /is a pre-defined network and cannot be removed/, 'network', 'rm', 'bridge');
-      await refused(
+      await assertRejected(1, /is a pre-defined network and cannot be removed/, 'network', 'rm', 'bridge');
+      await assertRejected(
         1,
         /operation is not permitted on predefined bridge network|network with name bridge already exists/,
         'network',
@@ -117,17 +124,17 @@ for (const engine of enginesUnderTest())
       );
     });
 
-    test('HTTP that is none: malformed JSON, wrong types, lengths and paths', async (t) => {
+    test('malformed HTTP, JSON, lengths and paths are rejected', async (t) => {
       const before = (await call(host, 'GET', '/v1.41/containers/json?all=1')).body;
       await t.test('malformed JSON', async () => {
         for (const body of ['{', '[1,', 'null', '"text"', '{"Image":5}', '{} {}', '\u0000']) {
           const answer = await call(host, 'POST', '/v1.41/containers/create', body);
-          const statuses = engine === 'dockerd' ? [400, 404, 500] : [400, 404]; // 20.10 calls some of them its own fault
+          const statuses = engine === 'dockerd' ? [400, 404, 500] : [400, 404]; // 20.10 answers 500 to some of them
           assert.ok(statuses.includes(answer.status), `${body}: ${answer.status} ${answer.body}`);
           assert.ok(messageIn(answer).length > 0);
         }
       });
-      await t.test('a content length that is too long or no number', async () => {
+      await t.test('a content length that is too large or not a number', async () => {
         const head =
           'POST /v1.41/containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n';
         const short = await sendRaw(host, `${head}Content-Length: 5000\r\n\r\n{}`);
@@ -150,26 +157,26 @@ for (const engine of enginesUnderTest())
           assert.doesNotMatch(answer.body, /root:/);
         }
       });
-      await t.test('versions that are not spoken', async () => {
+      await t.test('unsupported versions', async () => {
         assert.equal((await call(host, 'GET', '/v1.1/containers/json')).status, 400);
         assert.equal((await call(host, 'GET', '/v9.99/containers/json')).status, 400);
       });
       await t.test('a body of 1 GB', { skip: engine === 'dockerd' && 'dockerd reads it' }, async () => {
         const { status, sentMegabytes } = await sendHuge(host, '/v1.41/containers/create', 1024);
         assert.ok(status === 413 || status === 400 || status === 0, String(status));
-        assert.ok(sentMegabytes < 200, `took ${sentMegabytes} MB`);
+        assert.ok(sentMegabytes < 200, `accepted ${sentMegabytes} MB`);
       });
       assert.equal((await call(host, 'GET', '/v1.41/containers/json?all=1')).body, before);
       assert.equal((await call(host, 'GET', '/_ping')).status, 200, 'it still answers');
     });
 
-    test('what is refused while it is still being sent: the message arrives', async () => {
+    test('the client receives the message of a request that is rejected during its upload', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'netyard-upload-'));
       try {
         const file = join(folder, 'image.tar');
-        writeFileSync(file, Buffer.alloc(64 * 1024 * 1024, 'no archive'));
-        await refused(1, /[iI]nvalid tar/, 'load', '-i', file);
-        await refused(1, /from is not a valid change command/, 'import', '-c', 'FROM x', file, 'bad');
+        writeFileSync(file, Buffer.alloc(64 * 1024 * 1024, 'not a tar'));
+        await assertRejected(1, /[iI]nvalid tar/, 'load', '-i', file);
+        await assertRejected(1, /from is not a valid change command/, 'import', '-c', 'FROM x', file, 'bad');
         await host.docker('create', '--name', 'target', 'netyard-test', 'true');
         const copied = await host.run(['sh', '-c', `docker cp - target:/tmp < ${file}`]);
         assert.match(copied.stderr, /[iI]nvalid tar/);
@@ -179,7 +186,7 @@ for (const engine of enginesUnderTest())
       }
     });
 
-    test('image archives that are broken or malicious', async (t) => {
+    test('malformed and malicious image archives write nothing outside of the image', async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'netyard-bad-images-'));
       const outside = join(folder, 'outside');
       try {
@@ -190,7 +197,7 @@ for (const engine of enginesUnderTest())
             writeFileSync(file, archive);
             const result = await host.tryDocker('load', '-i', file);
             if (!mayLoad) assert.notEqual(result.status, 0, `loaded: ${result.stdout}`);
-            if (result.status !== 0) assert.ok(result.stderr.trim().length > 0, 'says why');
+            if (result.status !== 0) assert.ok(result.stderr.trim().length > 0, 'an error message');
             else await host.tryDocker('run', '--rm', 'bad', 'true');
             assert.ok(!existsSync(join(outside, 'evil')), 'nothing was written outside');
             await host.tryDocker('rmi', '-f', 'bad');
@@ -201,7 +208,7 @@ for (const engine of enginesUnderTest())
       assert.equal(await host.docker('images', '--format', '{{.Repository}}'), 'netyard-test');
     });
 
-    test('nothing of all that is left', {
+    test('rejected requests leave nothing behind', {
       skip: engine === 'dockerd' && 'dockerd 20.10 leaves namespaces',
     }, async () => {
       await host.sh('docker image prune -f');
@@ -212,7 +219,7 @@ for (const engine of enginesUnderTest())
 
 for (const engine of enginesUnderTest())
   describe(`a full address pool on ${engine}`, { skip: cannotRun(engine) }, () => {
-    test('says so, and goes on when there is room again', async () => {
+    test('a start without a free address is rejected, and works again once an address is free', async () => {
       const host = await openHost(engine, { images: ['netyard-test'], bip: '192.168.11.1/29' });
       try {
         for (const index of [1, 2, 3, 4, 5])
@@ -229,7 +236,7 @@ for (const engine of enginesUnderTest())
     });
   });
 
-describe('netyard daemon with a bad --bip', { skip: cannotRun('netyard') }, () => {
+describe('netyard daemon with an invalid --bip', { skip: cannotRun('netyard') }, () => {
   const cases: [string, RegExp][] = [
     ['nonsense', /nonsense/],
     ['192.168.11.1', /192\.168\.11\.1/],
@@ -237,13 +244,13 @@ describe('netyard daemon with a bad --bip', { skip: cannotRun('netyard') }, () =
     ['192.168.11.0/24', /192\.168\.11\.0\/24/],
     ['172.16.9.1/24', /172\.16\.9\.[01]\/24|overlap/],
   ];
-  test('does not start and says which', async (t) => {
+  test('the daemon does not start, and its message has the value', async (t) => {
     const host = await openHost('netyard', { daemon: false });
     try {
       const before = await host.sh('ip -o link; ip route; nft list ruleset');
       for (const [bip, message] of cases)
         await t.test(bip, async () => {
-          const places = [
+          const folders = [
             '--data-root',
             host.dataFolder,
             '--exec-root',
@@ -251,7 +258,7 @@ describe('netyard daemon with a bad --bip', { skip: cannotRun('netyard') }, () =
             '-H',
             'unix:///run/netyard/netyard.sock',
           ];
-          const result = await host.tryNetyard('daemon', '--bip', bip, ...places);
+          const result = await host.tryNetyard('daemon', '--bip', bip, ...folders);
           assert.notEqual(result.status, 0);
           assert.match(result.stderr + result.stdout, message);
           assert.equal(await host.sh('ip -o link; ip route; nft list ruleset'), before);

@@ -1,6 +1,6 @@
 /**
- * `netyard capture HOST/NAME` in a cluster: hosts announce their APIs in etcd and show each other certificates. Four
- * hosts: two that do all of it, one that does nothing of it, one whose certificates are not the right ones.
+ * `netyard capture HOST/NAME` in a cluster: hosts announce their APIs in etcd and authenticate with certificates. Of four
+ * hosts, two are configured completely, one not at all, and one has wrong certificates.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -17,8 +17,8 @@ const names = Object.keys(addresses) as Name[];
 
 describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () => {
   let certificates: Certificates;
-  /** Of another authority, with the same names. */
-  let strange: Certificates;
+  /** With the same names, signed by another authority. */
+  let foreign: Certificates;
   const hosts = new Map<Name, TestHost>();
   const host = (name: Name): TestHost => {
     const found = hosts.get(name);
@@ -28,22 +28,25 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
 
   const files = (flags: readonly [string, string, string], from: Certificates, name: string): string[] =>
     [from.ca, from.certificate(name), from.key(name)].map((file, index) => `--${flags[index]}=${file}`);
-  const listening = (from: Certificates, name: string): string[] => [
+  const serverFlags = (from: Certificates, name: string): string[] => [
     ...['-H', 'tcp://0.0.0.0:2376', '--tlsverify'],
     ...files(['tlscacert', 'tlscert', 'tlskey'], from, name),
   ];
-  const asking = (from: Certificates, name: string): string[] =>
+  const clientFlags = (from: Certificates, name: string): string[] =>
     files(['cluster-api-ca', 'cluster-api-cert', 'cluster-api-key'], from, name);
 
   function labFile(): string {
     const cluster = '--cluster=etcd://172.16.0.11:2379';
     const options: Record<Name, string[]> = {
-      node1: [...listening(certificates, 'node1'), ...asking(certificates, 'node1')],
-      node2: [...listening(certificates, 'node2').with(1, 'tcp://172.16.0.12:2399'), ...asking(certificates, 'node2')],
+      node1: [...serverFlags(certificates, 'node1'), ...clientFlags(certificates, 'node1')],
+      node2: [
+        ...serverFlags(certificates, 'node2').with(1, 'tcp://172.16.0.12:2399'),
+        ...clientFlags(certificates, 'node2'),
+      ],
       node3: [],
       node4: [
-        ...listening(certificates, 'elsewhere'),
-        ...asking(strange, 'node4').with(0, `--cluster-api-ca=${certificates.ca}`),
+        ...serverFlags(certificates, 'elsewhere'),
+        ...clientFlags(foreign, 'node4').with(0, `--cluster-api-ca=${certificates.ca}`),
       ],
     };
     const run =
@@ -62,7 +65,7 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
 
   before(async () => {
     certificates = makeCertificates({ ...addresses, elsewhere: '172.16.0.99' });
-    strange = makeCertificates(addresses);
+    foreign = makeCertificates(addresses);
     const definition = parseLab(labFile(), 'lab');
     await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
     for (const one of definition.hosts) hosts.set(one.name as Name, new TestHost('netyard', lab, one, {}));
@@ -83,22 +86,22 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
       await until(async () => {
         const states = await host(name).netyard('cluster', 'ls', '--format', '{{.State}}');
         return states === Array.from({ length: names.length }, () => 'ready').join('\n');
-      }, `${name} sees all`);
+      }, `all hosts are ready on ${name}`);
   });
   after(async () => {
     await bringDown(lab);
     certificates.remove();
-    strange.remove();
+    foreign.remove();
   });
 
-  /** The error, which is one of words alone. */
-  async function refused(from: Name, target: string): Promise<string> {
+  /** Runs a capture that is rejected. @returns the message */
+  async function rejection(from: Name, target: string): Promise<string> {
     const { status, stdout, stderr } = await host(from).tryNetyard('capture', target);
     assert.deepEqual([status, stdout], [1, ''], stderr);
     return stderr;
   }
 
-  test('what is announced', async () => {
+  test('cluster ls shows the announced APIs', async () => {
     const shown = await host('node3').netyard('cluster', 'ls', '--format', '{{.Name}} {{.Api}}');
     assert.equal(
       shown,
@@ -106,7 +109,7 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
     );
   });
 
-  test('a container and the uplink of another host', async () => {
+  test('a container and the uplink of another host are captured', async () => {
     const address = await host('node2').docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
     for (const target of ['node2/nginx-1', 'node2/uplink']) {
       let isOver = false;
@@ -126,67 +129,67 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
     }
     await until(
       async () => (await host('node2').sh('tail -n +2 /proc/net/packet | wc -l')).trim() === '0',
-      'it ended there',
+      'the capture ended on node2',
     );
   });
 
-  test('what the other host says is said in its name', async () => {
+  test('an error of the other host has its name as prefix', async () => {
     assert.match(
-      await refused('node1', 'node2/nobody'),
-      /^Error response from daemon: node2: No such container or network: nobody\n/,
+      await rejection('node1', 'node2/absent'),
+      /^Error response from daemon: node2: No such container or network: absent\n/,
     );
   });
 
-  test('a host by its own name: what is on it', async () => {
-    assert.match(await refused('node1', 'node1/nobody'), /No such container or network: nobody\n/);
-    assert.match(await refused('node3', 'node3/nobody'), /No such container or network: nobody\n/);
+  test('the host’s own name selects its own containers', async () => {
+    assert.match(await rejection('node1', 'node1/absent'), /No such container or network: absent\n/);
+    assert.match(await rejection('node3', 'node3/absent'), /No such container or network: absent\n/);
   });
 
-  test('an unknown host', async () => {
+  test('an unknown host is rejected', async () => {
     assert.match(
-      await refused('node1', 'node7/web'),
+      await rejection('node1', 'node7/web'),
       /^Error response from daemon: No such peer: node7\nrun `netyard peer ls` to list the peers/,
     );
   });
 
-  test('a host that announces no API', async () => {
+  test('a host that announces no API is rejected, with the missing options', async () => {
     assert.match(
-      await refused('node1', 'node3/web'),
+      await rejection('node1', 'node3/web'),
       /daemon: host node3 announces no API for captures\non node3 start the daemon with -H tcp:\/\/172\.16\.0\.13:2376 --tlsverify/,
     );
   });
 
-  test('a host that was given no certificate for the others', async () => {
+  test('a capture from a host without a client certificate is rejected, with the missing options', async () => {
     assert.match(
-      await refused('node3', 'node2/nginx-1'),
+      await rejection('node3', 'node2/nginx-1'),
       /daemon: this host has no certificate for the API of host node2\nstart this daemon with --cluster-api-ca FILE/,
     );
   });
 
-  test('unusable files end the daemon before it starts', async () => {
-    const daemon = ['daemon', '--cluster=etcd://172.16.0.11:2379', ...asking(certificates, 'node3')];
+  test('the daemon does not start with unusable certificate files', async () => {
+    const daemon = ['daemon', '--cluster=etcd://172.16.0.11:2379', ...clientFlags(certificates, 'node3')];
     const { status, stderr } = await host('node3').tryNetyard(...daemon.slice(0, -1), '--cluster-api-key=/no/such');
     assert.equal(stderr, 'failed to start daemon: --cluster-api-key: stat /no/such: no such file or directory\n');
     assert.equal(status, 1);
-    const mixed = await host('node3').tryNetyard(...daemon.slice(0, -1), `--cluster-api-key=${strange.key('node3')}`);
+    const mixed = await host('node3').tryNetyard(...daemon.slice(0, -1), `--cluster-api-key=${foreign.key('node3')}`);
     assert.match(
       mixed.stderr,
       /^failed to start daemon: .*ca\.pem, .*node3\.pem and .*node3\.key cannot be used: .*key values mismatch/,
     );
   });
 
-  test('wrong certificates: ours there, and theirs here', async () => {
+  test('wrong client and server certificates are reported', async () => {
     assert.match(
-      await refused('node4', 'node2/nginx-1'),
+      await rejection('node4', 'node2/nginx-1'),
       /daemon: the API of peer node2 closed the connection without a response\ncheck that an authority of the --tlscacert at https:\/\/172\.16\.0\.12:2399 has signed .*node4\.pem\n$/,
     );
     assert.match(
-      await refused('node1', 'node4/web'),
+      await rejection('node1', 'node4/web'),
       /daemon: the API of peer node4 is not trusted: .* 172\.16\.0\.14 is not in the cert's list: 172\.16\.0\.99\nuse a certificate at https:\/\/172\.16\.0\.14:2376 that is valid for this address/,
     );
   });
 
-  test('an older record has no API; one that points to another host is rejected', async () => {
+  test('a record without an API, and one with another host’s API, are rejected', async () => {
     const put = (name: string, record: object): Promise<string> =>
       host('node1').output(
         'etcdctl',
@@ -198,20 +201,20 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
       );
     const record = { id: 'x', subnets: ['192.168.250.0/24'], since: '2026-01-01T00:00:00Z' };
     await put('old', { ...record, address: '172.16.0.50' });
-    await put('liar', {
+    await put('forged', {
       ...record,
       address: '172.16.0.51',
       subnets: ['192.168.251.0/24'],
       api: 'https://172.16.0.12:2399',
     });
-    await until(async () => /liar/.test(await host('node1').netyard('peer', 'ls')), 'they are peers');
-    assert.match(await refused('node1', 'old/web'), /host old announces no API for captures\n/);
+    await until(async () => /forged/.test(await host('node1').netyard('peer', 'ls')), 'both records are peers');
+    assert.match(await rejection('node1', 'old/web'), /host old announces no API for captures\n/);
     assert.match(
-      await refused('node1', 'liar/web'),
-      /host liar announces an invalid API address: "https:\/\/172\.16\.0\.12:2399"\non liar use https:\/\/172\.16\.0\.51:PORT/,
+      await rejection('node1', 'forged/web'),
+      /host forged announces an invalid API address: "https:\/\/172\.16\.0\.12:2399"\non forged use https:\/\/172\.16\.0\.51:PORT/,
     );
     const states = await host('node1').netyard('cluster', 'ls', '--format', '{{.Name}} {{.State}}');
-    assert.match(states, /^liar problem$/m);
+    assert.match(states, /^forged problem$/m);
     assert.match(states, /^old ready$/m);
   });
 });

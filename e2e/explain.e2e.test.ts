@@ -1,4 +1,4 @@
-/** `netyard explain X | sh` on an empty host gives what Netyard made, compared by dumps of both hosts. */
+/** `netyard explain X | sh` on an empty host creates the same objects as Netyard, by a comparison of both hosts. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
@@ -12,8 +12,8 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
   });
   after(() => host.close());
 
-  /** The script of `explain`, run on an empty host; files go below that host's own data folder. */
-  const replayed = async (ref: string, compare: (replica: TestHost) => Promise<void>): Promise<void> => {
+  /** Runs the script of `explain` on an empty host, with files below that host's data folder. */
+  const replay = async (ref: string, compare: (replica: TestHost) => Promise<void>): Promise<void> => {
     const script = await host.netyard('explain', ref);
     const replica = await openHost('netyard', { daemon: false });
     try {
@@ -28,11 +28,11 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     }
   };
 
-  test('of the network bridge', async () => {
-    await replayed('bridge', async (replica) => assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host)));
+  test('the script of the network bridge recreates it', async () => {
+    await replay('bridge', async (replica) => assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host)));
   });
 
-  test('of a container with a link and published ports', async () => {
+  test('the script of a container recreates its network, link and published ports', async () => {
     await host.docker('run', '-d', '--name', 'nginx-1', '-p', '8801:80', 'nginx-app01', 'nginx');
     const options = [
       '--link',
@@ -45,10 +45,10 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
       '127.0.0.1:53:53/udp',
     ];
     await host.docker('run', '-d', '--name', 'nginx-3', ...options, 'nginx-app01', 'nginx');
-    await host.docker('stop', '-t', '0', 'nginx-1'); // what is left is nginx-3's, and its file keeps the line
+    await host.docker('stop', '-t', '0', 'nginx-1'); // only nginx-3's objects are left, and its file keeps the line
     const netns = await host.docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'nginx-3');
     const hosts = await host.docker('inspect', '-f', '{{.HostsPath}}', 'nginx-3');
-    await replayed('nginx-3', async (replica) => {
+    await replay('nginx-3', async (replica) => {
       assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
       assert.deepEqual(await dumpNetwork(replica, netns), await dumpNetwork(host, netns));
       const written = hosts.replace(host.dataFolder, replica.dataFolder);
@@ -57,7 +57,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     });
   });
 
-  test('--dry-run says what would be done and does nothing', async () => {
+  test('start --dry-run prints commands and changes nothing', async () => {
     await host.docker('create', '--name', 'later', '-p', '8900:80', 'netyard-test', 'sleep', '1000');
     const before = await dumpNetwork(host);
     const shown = await host.netyard('start', '--dry-run', 'later');
@@ -68,7 +68,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', 'later');
   });
 
-  test('network disconnect and connect --dry-run, too', async () => {
+  test('network disconnect and connect --dry-run print commands and change nothing', async () => {
     await host.docker('run', '-d', '--name', 'moving', '-p', '8901:80', 'netyard-test', 'sleep', '1000');
     const before = await dumpNetwork(host);
     assert.match(
@@ -81,13 +81,13 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     await host.docker('rm', '-f', 'moving');
   });
 
-  test('stop and rm --dry-run print what takes away all that stop takes away', async () => {
+  test('stop and rm --dry-run print commands that delete the same objects as stop', async () => {
     await host.docker('rm', '-f', 'nginx-1', 'nginx-3');
     await host.docker(
       'run',
       '-d',
       '--name',
-      'leaving',
+      'ending',
       '-p',
       '8902:80',
       '-p',
@@ -97,26 +97,26 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
       '99',
     );
     const before = await dumpNetwork(host);
-    const shown = await host.netyard('stop', '--dry-run', 'leaving');
-    assert.equal(await host.netyard('rm', '-f', '--dry-run', 'leaving'), shown);
+    const shown = await host.netyard('stop', '--dry-run', 'ending');
+    assert.equal(await host.netyard('rm', '-f', '--dry-run', 'ending'), shown);
     assert.deepEqual(await dumpNetwork(host), before);
-    assert.equal(await host.docker('inspect', '-f', '{{.State.Status}}', 'leaving'), 'running');
-    const refused = await host.tryNetyard('rm', '--dry-run', 'leaving');
-    assert.match(refused.stderr, /container is running: stop the container before removing or force remove/);
-    assert.equal(refused.status, (await host.tryNetyard('rm', 'leaving')).status);
-    await replayed('leaving', async (replica) => {
+    assert.equal(await host.docker('inspect', '-f', '{{.State.Status}}', 'ending'), 'running');
+    const rejected = await host.tryNetyard('rm', '--dry-run', 'ending');
+    assert.match(rejected.stderr, /container is running: stop the container before removing or force remove/);
+    assert.equal(rejected.status, (await host.tryNetyard('rm', 'ending')).status);
+    await replay('ending', async (replica) => {
       assert.deepEqual(await dumpNetwork(replica), before);
       const result = await replica.run(['sh', '-eu'], { stdin: shown });
       assert.equal(result.status, 0, result.stderr);
-      await host.docker('stop', '-t', '0', 'leaving');
+      await host.docker('stop', '-t', '0', 'ending');
       assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
     });
-    assert.equal(await host.netyard('rm', '--dry-run', 'leaving'), '# no changes');
-    await host.docker('rm', 'leaving');
+    assert.equal(await host.netyard('rm', '--dry-run', 'ending'), '# no changes');
+    await host.docker('rm', 'ending');
   });
 
-  test('of what is not there', async () => {
-    for (const name of ['nobody', 'server2/nobody']) {
+  test('an unknown name is rejected', async () => {
+    for (const name of ['absent', 'server2/absent']) {
       const { status, stderr } = await host.tryNetyard('explain', name);
       assert.deepEqual(
         [status, stderr],

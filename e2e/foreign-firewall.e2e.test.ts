@@ -1,10 +1,10 @@
-/** A host whose FORWARD chain drops, as Docker, ufw and administrators leave it: containers stay reachable, or a warning says why not. */
+/** A host whose FORWARD chain drops, as set up by Docker, ufw or an administrator: Netyard adds an allow rule, or warns. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
 import { openHost, openHosts, type TestHost, until } from './support/host.ts';
 
-const hasTables = (host: TestHost): Promise<boolean> =>
+const hasNftIptables = (host: TestHost): Promise<boolean> =>
   host.run(['iptables', '--version']).then(({ stdout }) => stdout.includes('nf_tables'));
 
 describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () => {
@@ -18,7 +18,7 @@ describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () 
   after(() => host.close());
 
   test('published ports answer on every path, also after a flush', async (t) => {
-    if (!(await hasTables(host))) return t.skip('no iptables that writes to nf_tables');
+    if (!(await hasNftIptables(host))) return t.skip('needs iptables-nft');
     await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
     for (const command of ['iptables -P FORWARD DROP', 'iptables -F FORWARD', 'iptables -I FORWARD -j REJECT']) {
       await host.sh(command);
@@ -35,15 +35,15 @@ describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () 
   });
 });
 
-describe('the same with --foreign-firewall=false', { skip: cannotRun('netyard') }, () => {
+describe('a FORWARD chain with policy DROP and --foreign-firewall=false', { skip: cannotRun('netyard') }, () => {
   let host: TestHost;
   before(async () => {
     host = await openHost('netyard', { images: ['nginx-app01'], daemonOptions: ['--foreign-firewall=false'] });
   });
   after(() => host.close());
 
-  test('is warned of by create, info and doctor, and nothing is added', async (t) => {
-    if (!(await hasTables(host))) return t.skip('no iptables that writes to nf_tables');
+  test('create, info and doctor warn, and no rule is added', async (t) => {
+    if (!(await hasNftIptables(host))) return t.skip('needs iptables-nft');
     await host.sh('iptables -P FORWARD DROP');
     const warning = /WARNING: Published ports and outgoing traffic may not work: ip filter FORWARD drops what docker0 /;
     const info = async (): Promise<string> => {

@@ -1,4 +1,4 @@
-/** A data root without a free byte, read-only, or with its run-time folder gone: containers can be ended, none is lost. */
+/** A full or read-only data root, and a deleted run-time folder: containers can be stopped and removed, and none is lost. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
@@ -19,9 +19,9 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
         for _ in $(seq 600); do docker version >/dev/null 2>&1 && { echo ready; exit; }; kill -0 $pid || break; sleep 0.1; done
         cat /run/small.log`)
     ).trim();
-  const end = (signal: string): Promise<string> =>
+  const stopDaemon = (signal: string): Promise<string> =>
     host.sh(`p=$(cat /run/small.pid); kill -${signal} $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done`);
-  const named = (name: string): Promise<string> => host.docker('run', '-d', '--name', name, ...run.slice(2));
+  const runNamed = (name: string): Promise<string> => host.docker('run', '-d', '--name', name, ...run.slice(2));
   const status = (name: string): Promise<string> => host.docker('inspect', '-f', '{{.State.Status}}', name);
 
   before(async () => {
@@ -40,7 +40,7 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
   });
 
   test('stop, kill, rm, rm -f, rename and prune work on a full disk', async () => {
-    for (const name of ['c-a', 'c-b', 'c-c', 'c-d', 'c-e']) await named(name);
+    for (const name of ['c-a', 'c-b', 'c-c', 'c-d', 'c-e']) await runNamed(name);
     await host.docker('stop', '-t', '0', 'c-d');
     await host.docker('volume', 'create', 'vol');
     await host.sh(fillLine);
@@ -57,7 +57,7 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     await host.docker('rm', '-f', await host.docker(...run));
   });
 
-  test('a container that fills the disk is stopped and removed, and others go on', async () => {
+  test('a container that fills the disk can be removed, and others continue', async () => {
     const filler = await host.docker(
       'run',
       '-d',
@@ -72,19 +72,20 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     assert.notEqual((await host.sh('df --output=avail /small | tail -n 1')).trim(), '0');
   });
 
-  test('what a container writes while the disk is full is logged when there is room again', async () => {
-    await named('talker');
-    const say = (line: string): Promise<string> => host.docker('exec', 'talker', 'sh', '-c', `${line} > /proc/1/fd/1`);
+  test('output of a container on a full disk is logged once there is free space', async () => {
+    await runNamed('talker');
+    const print = (line: string): Promise<string> =>
+      host.docker('exec', 'talker', 'sh', '-c', `${line} > /proc/1/fd/1`);
     const failures = (): Promise<string> => host.sh("grep -c 'writing a container log failed' /run/small.log || true");
-    await say('echo before');
+    await print('echo before');
     await until(async () => (await host.docker('logs', 'talker')) === 'before', 'it is logged');
     const failed = Number(await failures());
     await host.sh(fillLine);
-    await say('echo $(seq 20000)'); // more than a file's last block takes
+    await print('echo $(seq 20000)'); // more than fits into the file's last block
     await until(async () => Number(await failures()) > failed, 'the log cannot be written');
-    await say('echo during');
+    await print('echo during');
     await host.sh(freeLine);
-    await say('echo after');
+    await print('echo after');
     const numbers = Array.from({ length: 20_000 }, (_, index) => index + 1).join(' ');
     const expected = ['before', numbers, 'during', 'after'].join('\n');
     await until(async () => (await host.docker('logs', 'talker')) === expected, 'all is logged, once and in order');
@@ -94,8 +95,8 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
   for (const signal of ['TERM', '9']) {
     test(`after kill -${signal} the daemon starts on a full disk`, async () => {
       await host.sh(fillLine);
-      await end(signal);
-      await host.sh(fillLine); // also what the end gave back
+      await stopDaemon(signal);
+      await host.sh(fillLine); // also the space that the stop released
       assert.equal(await start(), 'ready');
       assert.equal(await status('c-e'), 'running');
       await host.docker('stop', '-t', '0', 'c-e');
@@ -104,8 +105,8 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     });
   }
 
-  test('a start on a read-only data root says so and harms nothing', async () => {
-    await end('TERM');
+  test('the daemon rejects a read-only data root and loses nothing', async () => {
+    await stopDaemon('TERM');
     await host.sh('mkdir -p /ro && mount --bind /small /ro && mount -o remount,ro,bind /ro');
     assert.match(await start('/ro/data'), /failed to start daemon: .*(read-only|readonly|EROFS)/i);
     await host.sh('umount /ro');
@@ -113,10 +114,10 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     assert.equal(await status('c-e'), 'running');
   });
 
-  test('with the run-time folder gone, as after a reboot, containers are there and start', async () => {
+  test('containers exist and start after the run-time folder is deleted, as by a reboot', async () => {
     await host.docker('run', '-d', '--name', 'always', '--restart', 'always', ...run.slice(2));
-    await end('9');
-    // By their ids: all of these are processes of this host.
+    await stopDaemon('9');
+    // The lab host has its own pid namespace, so pgrep finds only its processes.
     await host.run([
       'sh',
       '-c',

@@ -1,4 +1,4 @@
-/** The tutorial's chapters 2 and 3, word for word: containers that reach each other by name and by alias. */
+/** The commands of the tutorial's chapters 2 and 3: containers that reach each other by name and by alias. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { linksOf } from './support/container-links.ts';
@@ -6,7 +6,7 @@ import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHost, type TestHost } from './support/host.ts';
 import { hostsFile } from './support/hosts-file.ts';
 
-/** Docker writes several links in no certain order. */
+/** Docker writes several links in any order. */
 const byAlias = (a: string, b: string): number => (a.split('\t')[1] ?? '').localeCompare(b.split('\t')[1] ?? '');
 
 for (const engine of enginesUnderTest())
@@ -42,7 +42,7 @@ for (const engine of enginesUnderTest())
           ['172.17.0.3', short('nginx-2')],
         ]),
       );
-      assert.equal(await hosts('nginx-1'), untouched, 'only the one that links learns a name');
+      assert.equal(await hosts('nginx-1'), untouched, 'the target gets no line');
       assert.match(await host.docker('exec', 'nginx-2', 'ping', '-c', '2', '-i', '0.2', 'nginx-1'), / 0% packet loss/);
       assert.match(await page('nginx-2', 'http://nginx-1/'), /nginx-web01/);
     });
@@ -83,7 +83,7 @@ for (const engine of enginesUnderTest())
         assert.match(await host.sh(`curl -s http://172.16.2.101:${port}/`), new RegExp(image));
     });
 
-    test('docker network list', async () => {
+    test('docker network list prints the predefined networks', async () => {
       const lines = (await host.docker('network', 'list')).split('\n').map((line) => line.trim().split(/ {2,}/));
       assert.deepEqual(lines[0], ['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE']);
       assert.deepEqual(
@@ -93,14 +93,14 @@ for (const engine of enginesUnderTest())
       for (const line of lines.slice(1)) assert.match(line[0] ?? '', /^[0-9a-f]{12}$/);
     });
 
-    test('inspect tells links, and the target goes by its second name', async () => {
+    test('inspect shows links, and the link name selects the target', async () => {
       assert.deepEqual(await linksOf(host, 'nginx-3'), ['/nginx-1:/nginx-3/web1']);
       const names = await host.docker('ps', '--no-trunc', '--filter', 'name=nginx-1', '--format', '{{.Names}}');
       assert.deepEqual(names.split('\n')[0]?.split(',').sort(), ['nginx-1', 'nginx-2/nginx-1', 'nginx-3/web1']);
       assert.equal(await host.docker('inspect', '-f', '{{.Name}}', 'nginx-3/web1'), '/nginx-1');
     });
 
-    test('the alias outlives a rename of its target', async () => {
+    test('an alias is kept when its target is renamed', async () => {
       await host.docker('rename', 'nginx-1', 'frontend');
       assert.match(await page('nginx-3', 'http://web1/'), /nginx-web01/);
       await host.docker('restart', '-t', '0', 'nginx-3');
@@ -108,22 +108,22 @@ for (const engine of enginesUnderTest())
       await host.docker('rename', 'frontend', 'nginx-1');
     });
 
-    test('the alias outlives a restart of its target and follows its new address', async () => {
+    test('an alias follows its target’s new address after a restart', async () => {
       await host.docker('stop', '-t', '0', 'nginx-1');
-      await host.docker('run', '-d', '--name', 'squatter', 'nginx-web02', 'nginx');
+      await host.docker('run', '-d', '--name', 'other', 'nginx-web02', 'nginx');
       await host.docker('start', 'nginx-1');
       const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
       assert.match(await hosts('nginx-2'), new RegExp(`^${address}\tnginx-1 ${short('nginx-1')}$`, 'm'));
-      // The target's name of now, or of when nginx-3 started: Docker writes names at start only.
+      // The target's current name, or its name when nginx-3 started: Docker writes names only at start.
       assert.match(
         await hosts('nginx-3'),
         new RegExp(`^${address}\tweb1 ${short('nginx-1')} (nginx-1|frontend)$`, 'm'),
       );
       assert.match(await page('nginx-3', 'http://web1/'), /nginx-web01/);
-      await host.docker('rm', '-f', 'squatter');
+      await host.docker('rm', '-f', 'other');
     });
 
-    test('several links in one container', async () => {
+    test('a container may have several links', async () => {
       await run(
         'both',
         '-d',
@@ -150,13 +150,13 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', '-f', 'both');
     });
 
-    test('rm --link takes only the link away', async () => {
+    test('rm --link removes only the link', async () => {
       await host.docker('rm', '--link', 'nginx-3/web1');
       assert.ok(!(await hosts('nginx-3')).includes('web1'));
       assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', 'nginx-1', 'nginx-3'), 'true\ntrue');
     });
 
-    test('docker run -it nginx-1 bash: a container named where an image belongs', async () => {
+    test('docker run -it nginx-1 bash: a container’s name in place of an image is rejected with a hint', async () => {
       const result = await host.tryDocker('run', '-i', 'nginx-1', 'bash');
       assert.equal(result.status, 125);
       if (engine === 'netyard') {

@@ -1,4 +1,4 @@
-/** What an ordinary user of the host can do with the daemon's files and sockets: nothing. Tried as user nobody. */
+/** Unprivileged users of the host have no access to the daemon's files and sockets. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
@@ -12,9 +12,8 @@ before(async () => {
 after(() => host?.close());
 
 /**
- * Walks the folders as root and tries each entry as uid 65534 (Perl: `$>` is the effective uid): `read`, `write`,
- * `list`, `connect`. Container files, which have the image's modes, are reached only through folders that are closed;
- * they are tried like all others.
+ * Walks the folders as root and tries to open, list, write and connect to each entry as uid 65534 (Perl: `$>` is the
+ * effective uid). Files of containers have the image's modes, but only inside folders without access.
  */
 const probe = String.raw`
 use strict; use Fcntl; use Socket; # modules of perl-base, which every Debian has
@@ -34,14 +33,14 @@ for my $path (@paths) {
     print "connect $path\n" if connect($s, $address);
   } elsif ($kind == 0040000) {
     print "list $path\n" if opendir(my $d, $path);
-    print "write $path\n" if -w _ && mkdir("$path/of-nobody");
+    print "write $path\n" if -w _ && mkdir("$path/of-65534");
   } else {
     print "read $path\n" if sysopen(my $r, $path, O_RDONLY | O_NONBLOCK);
     print "write $path\n" if sysopen(my $w, $path, O_WRONLY | O_NONBLOCK);
   }
 }`;
 
-test('nobody opens, lists, writes or connects to anything of a running daemon', { skip }, async () => {
+test('an unprivileged user cannot open, list, write or connect to anything of a running daemon', { skip }, async () => {
   await host.docker('volume', 'create', 'data');
   await host.docker(
     'run',
@@ -63,14 +62,14 @@ test('nobody opens, lists, writes or connects to anything of a running daemon', 
     '-c',
     'echo secret > /data/file; chmod 666 /data/file; echo secret > /etc/secret',
   );
-  const said = await host.output('perl', '-e', probe, '/run/netyard', host.dataFolder);
-  // Public by purpose: the pid, and programs, which are copies of what everybody has.
-  const meant = [/^read \/run\/netyard\/netyard\.pid$/, /^read \S+\/programs\/(crun|containerd-shim-netyard)$/];
-  const open = said.split('\n').filter((line) => line !== '' && !meant.some((one) => one.test(line)));
+  const output = await host.output('perl', '-e', probe, '/run/netyard', host.dataFolder);
+  // Public on purpose: the pid, and copies of public programs.
+  const allowed = [/^read \/run\/netyard\/netyard\.pid$/, /^read \S+\/programs\/(crun|containerd-shim-netyard)$/];
+  const open = output.split('\n').filter((line) => line !== '' && !allowed.some((one) => one.test(line)));
   assert.deepEqual(open, []);
 });
 
-test('a container has nothing of the daemon: no variables, no descriptors', { skip }, async () => {
+test('a container inherits no variables and no descriptors of the daemon', { skip }, async () => {
   await host.docker('run', '-d', '--name', 'plain', '-e', 'OWN=1', 'netyard-test', 'sleep', '1000');
   const names = (await host.docker('exec', 'plain', 'sh', '-c', 'tr "\\0" "\\n" < /proc/1/environ')).split('\n');
   assert.deepEqual(names.map((entry) => entry.split('=')[0]).sort(), ['HOME', 'HOSTNAME', 'OWN', 'PATH']);

@@ -1,4 +1,4 @@
-/** The tutorial's chapter 4: bridge, host, none and container mode, their rules and their conflicts. */
+/** The commands of the tutorial's chapter 4: bridge, host, none and container mode, and their conflicts. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,7 +15,7 @@ for (const engine of enginesUnderTest())
     });
     after(() => host.close());
 
-    /** What a command prints that is typed into the tutorial's `bash docker-in.sh NAME`. */
+    /** Output of a command that is typed into the tutorial's `bash docker-in.sh NAME`. */
     const inside = async (name: string, line: string): Promise<string> => {
       const { status, stdout, stderr } = await host.run(['bash', dockerIn, name], { stdin: `${line}\n` });
       assert.equal(status, 0, stderr);
@@ -60,9 +60,9 @@ for (const engine of enginesUnderTest())
       assert.ok(printed.startsWith(`${await inside('nginx-web1', 'hostname')}\n`), 'the same host name');
       const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-web1');
       assert.ok(printed.includes(`inet ${address}/16`), 'the same address');
-      assert.match(printed, /nginx-app01/, "the other's port on lo");
+      assert.match(printed, /nginx-app01/, "the owner's port on lo");
       assert.ok(printed.includes(await inside('nginx-web1', 'cat /etc/hosts')), 'the same hosts file');
-      assert.ok(Number(printed.split('\n').at(-1)) < 10, 'but processes of its own');
+      assert.ok(Number(printed.split('\n').at(-1)) < 10, 'its own processes');
       await host.docker('rm', '-f', 'net_container', 'nginx-web1');
     });
 
@@ -78,7 +78,7 @@ for (const engine of enginesUnderTest())
       }
     });
 
-    test('a container in container mode ends without its owner, and goes on with it', async () => {
+    test('a container in container mode restarts with its renamed owner, and does not start without it', async () => {
       await host.docker('run', '-d', '--name', 'owner', 'netyard-test', 'sleep', '1000');
       await host.docker('run', '-d', '--name', 'guest', '--net=container:owner', 'netyard-test', 'sleep', '1000');
       await host.docker('rename', 'owner', 'renamed');
@@ -94,7 +94,7 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', 'guest', 'renamed');
     });
 
-    // CLIs before 28 refuse links by themselves, in their own words.
+    // CLIs before 28 reject links themselves, with their own message.
     const conflicts: [string[], RegExp][] = [
       [['--net=container:'], /invalid (network mode: invalid )?container format container:<name\|id>/],
       [['--net=container:target', '--hostname', 'h'], /conflicting options: hostname and the network mode/],
@@ -124,7 +124,7 @@ for (const engine of enginesUnderTest())
         ['--link', 'on-host:x'],
         /conflicting options: host type networking can't be used with links|onflicting options/,
       ],
-      [['--link', 'nobody:x'], /could not get container for nobody: No such container: nobody/],
+      [['--link', 'absent:x'], /could not get container for absent: No such container: absent/],
       [['--name', 'me', '--link', 'me:x'], /could not get container for me|No such container: me/],
       [['--link', 'a:b:c'], /bad format for links: a:b:c|invalid format for links/],
       [
@@ -135,7 +135,7 @@ for (const engine of enginesUnderTest())
       [['--uts=host', '--hostname', 'h'], /conflicting options: hostname and the UTS mode/],
     ];
 
-    test("what does not go together is refused with status 125 and Docker's words, and nothing is left", async (t) => {
+    test("conflicting options are rejected with status 125 and Docker's message, and leave nothing", async (t) => {
       await host.docker('run', '-d', '--name', 'target', 'netyard-test', 'sleep', '1000');
       await host.docker('run', '-d', '--name', 'on-host', '--net=host', 'netyard-test', 'sleep', '1000');
       const client = Number((await host.docker('version', '-f', '{{.Client.Version}}')).split('.')[0]);
@@ -153,22 +153,22 @@ for (const engine of enginesUnderTest())
         });
     });
 
-    test('a missing owner is noticed at start, and the messages name it', async () => {
+    test('a start without the owner of the network is rejected, with its name', async () => {
       const result = await host.tryDocker(
         'run',
         '-d',
         '--name',
         'orphan',
-        '--net=container:nobody',
+        '--net=container:absent',
         'netyard-test',
         'true',
       );
       assert.equal(result.status, 125);
-      assert.match(result.stderr, /No such container: nobody/);
+      assert.match(result.stderr, /No such container: absent/);
       await host.tryDocker('rm', 'orphan');
     });
 
-    test('--sysctl net.* changes the own or a joined namespace, never the host', async () => {
+    test('--sysctl net.* changes the container’s or the joined namespace, never the host’s', async () => {
       const key = 'net.ipv4.tcp_fin_timeout';
       const before = await host.sh(`sysctl -n ${key}`);
       const read = `/proc/sys/${key.replaceAll('.', '/')}`;
@@ -177,7 +177,7 @@ for (const engine of enginesUnderTest())
       const joined = ['run', '--rm', '--net', 'container:owner', '--sysctl', `${key}=32`, 'netyard-test', 'cat', read];
       assert.equal(await host.docker(...joined), '32');
       assert.equal(await inside('owner', `cat ${read}`), '32');
-      const refused = await host.tryDocker(
+      const rejected = await host.tryDocker(
         'run',
         '--rm',
         '--net',
@@ -187,9 +187,9 @@ for (const engine of enginesUnderTest())
         'netyard-test',
         'true',
       );
-      assert.match(refused.stderr, /sysctl "net\.ipv4\.tcp_fin_timeout" not allowed in host network namespace/);
+      assert.match(rejected.stderr, /sysctl "net\.ipv4\.tcp_fin_timeout" not allowed in host network namespace/);
       await host.docker('run', '-d', '--name', 'sysctl-host', '--net', 'host', 'netyard-test', 'sleep', '300');
-      const through = [
+      const indirect = [
         'run',
         '--rm',
         '--net',
@@ -199,12 +199,12 @@ for (const engine of enginesUnderTest())
         'netyard-test',
         'true',
       ];
-      assert.match((await host.tryDocker(...through)).stderr, /not allowed in host network namespace/);
+      assert.match((await host.tryDocker(...indirect)).stderr, /not allowed in host network namespace/);
       assert.equal(await host.sh(`sysctl -n ${key}`), before);
       await host.docker('rm', '-f', 'owner', 'sysctl-host');
     });
 
-    test('a container that was created starts, however long its name is', async () => {
+    test('a created container with a long name starts', async () => {
       for (const length of [63, 64, 200, 212, 230, 250]) {
         const name = 'n'.repeat(length);
         if ((await host.tryDocker('create', '--name', name, 'netyard-test', 'true')).status !== 0) continue;
@@ -213,7 +213,7 @@ for (const engine of enginesUnderTest())
       }
     });
 
-    test('host mode with -p warns and goes on', async () => {
+    test('host mode with -p starts with a warning', async () => {
       const result = await host.tryDocker('run', '--rm', '--net=host', '-p', '8080:80', 'netyard-test', 'true');
       assert.equal(result.status, 0);
       assert.match(result.stderr, /Published ports are discarded when using host network mode/);

@@ -22,7 +22,7 @@ const links = {
   '/insys': '/sys/foo',
 };
 
-/** Options, and where the last mount is in the container; undefined: it does not start. */
+/** Options, and the last mount's path in the container; undefined: the start fails. */
 const cases: [options: string, target: string | undefined][] = [
   ['-v v1:/broken', '/nowhere'],
   ['-v v2:/deep', '/made/by/start'],
@@ -65,7 +65,7 @@ describe('mounts over links', { skip: missing }, () => {
   });
 
   for (const [options, target] of cases)
-    test(`${options}: ${target === undefined ? 'no start' : `mounted at ${target}`}`, async () => {
+    test(`${options}: ${target === undefined ? 'the start fails' : `mounted at ${target}`}`, async () => {
       const mounted = `awk '$5 == "${target}"' /proc/self/mountinfo | grep -c .`;
       const each = hosts.map(async (host) => {
         const run = await host.tryDocker('run', '--rm', ...options.split(' '), 'links:1', 'sh', '-c', mounted);
@@ -75,13 +75,13 @@ describe('mounts over links', { skip: missing }, () => {
       await Promise.all(each);
     });
 
-  test('cp, inspect and a restart work with such a mount; create refuses a loop', async () => {
+  test('cp, inspect and restart work with a mount over a link; create rejects a loop', async () => {
     for (const host of hosts) {
-      await host.docker('create', '--name', 'kept', '-v', 'kept:/deep', 'links:1', 'cat', '/made/by/start/text');
-      await host.sh('echo copied > /run/text && docker cp /run/text kept:/deep/text');
+      await host.docker('create', '--name', 'again', '-v', 'again:/deep', 'links:1', 'cat', '/made/by/start/text');
+      await host.sh('echo copied > /run/text && docker cp /run/text again:/deep/text');
       for (let round = 0; round < 2; round += 1)
-        assert.equal(await host.docker('start', '-a', 'kept'), 'copied', host.engine);
-      const target = await host.docker('inspect', '-f', '{{(index .Mounts 0).Destination}}', 'kept');
+        assert.equal(await host.docker('start', '-a', 'again'), 'copied', host.engine);
+      const target = await host.docker('inspect', '-f', '{{(index .Mounts 0).Destination}}', 'again');
       assert.equal(target, '/deep', host.engine);
       assert.equal((await host.tryDocker('create', '-v', 'loop:/loop', 'links:1', 'true')).status, 1, host.engine);
     }

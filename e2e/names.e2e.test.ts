@@ -1,4 +1,4 @@
-/** Names across hosts with a cluster on etcd: resolved elsewhere, linked to, followed, and known while etcd is away. */
+/** Published names in a cluster on etcd: other hosts resolve them, links follow them, and both work while etcd is down. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
@@ -29,7 +29,7 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
       await host.restartDaemon();
       await host.docker('load', '-q', '-i', archivePath(image));
     }
-    await run(server1, 'asker');
+    await run(server1, 'client');
   });
   after(() => server1.close());
 
@@ -47,11 +47,11 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
   const label = ['--label', 'netyard.publish-name=true'];
   const addressOf = (host: TestHost, name: string): Promise<string> =>
     host.docker('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', name);
-  const lookUp = async (name: string, host = server1, from = 'asker'): Promise<string> => {
+  const lookUp = async (name: string, host = server1, from = 'client'): Promise<string> => {
     const { stdout } = await host.tryDocker('exec', from, 'busybox', 'nslookup', name, '127.0.0.11');
     return stdout;
   };
-  const resolves = async (name: string, address: string, host = server1, from = 'asker'): Promise<boolean> =>
+  const resolves = async (name: string, address: string, host = server1, from = 'client'): Promise<boolean> =>
     new RegExp(`^(Address|Name).*[:=] *${address.replaceAll('.', '\\.')}$`, 'm').test(await lookUp(name, host, from));
   const page = (name: string): string => `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc ${name} 80`;
   const linkLines = async (): Promise<string[]> =>
@@ -59,7 +59,7 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
   const linked = async (address: string): Promise<boolean> =>
     (await linkLines())[0]?.startsWith(`${address}\t`) === true;
 
-  test('a published name resolves elsewhere, as NAME.HOST and as NAME; others do not', async () => {
+  test('a published name resolves on other hosts as NAME.HOST and as NAME, an unpublished one does not', async () => {
     const id = await server2.netyard('run', '-d', '--name', 'nginx-1', '--publish-name', image, 'sh', '-c', serve);
     assert.equal(
       await server2.docker('inspect', '-f', '{{json .Config.Labels}}', 'nginx-1'),
@@ -67,56 +67,56 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
     );
     await run(server2, 'quiet');
     const address = await addressOf(server2, 'nginx-1');
-    await until(() => resolves('nginx-1.server2', address), 'the name is known');
+    await until(() => resolves('nginx-1.server2', address), 'the name resolves');
     assert.ok(await resolves('nginx-1', address));
     assert.match(
-      await server1.docker('exec', 'asker', 'sh', '-c', page('nginx-1')),
+      await server1.docker('exec', 'client', 'sh', '-c', page('nginx-1')),
       new RegExp(`page of ${id.slice(0, 12)}`),
     );
-    assert.match(await server1.docker('exec', 'asker', 'ping', '-c', '1', 'nginx-1.server2'), / 0% packet loss/);
+    assert.match(await server1.docker('exec', 'client', 'ping', '-c', '1', 'nginx-1.server2'), / 0% packet loss/);
     assert.match(await lookUp(address), /nginx-1\.server2/);
     assert.ok(!(await resolves('quiet', await addressOf(server2, 'quiet'))));
     assert.ok(await resolves('nginx-1', address, server2, 'quiet'), 'also on its own host');
-    assert.match(await server1.docker('exec', 'asker', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11\n/);
+    assert.match(await server1.docker('exec', 'client', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11\n/);
   });
 
-  test('what cannot be published or linked to is refused, with what to do', async () => {
+  test('invalid published names and links to unpublished ones are rejected with a hint', async () => {
     const bad = await server1.tryDocker('create', '--label', 'netyard.publish-name=maybe', image, 'true');
     assert.match(bad.stderr, /invalid value "maybe" of the label netyard\.publish-name/);
     const dotted = await server1.tryDocker('create', '--name', 'a.b', ...label, image, 'true');
     assert.match(dotted.stderr, /the name a\.b cannot be published to other hosts/);
     const quiet = await server1.tryNetyard('create', '--link', 'server2/quiet:web1', image, 'true');
     assert.match(quiet.stderr, /server2\/quiet: No such container is published by server2\n.*--publish-name/s);
-    const nobody = await server1.tryDocker('create', '--link', 'server9/nginx-1', image, 'true');
-    assert.match(nobody.stderr, /could not get container for server9\/nginx-1: No such container/);
-    assert.equal(await server1.docker('ps', '-a', '--format', '{{.Names}}'), 'asker');
+    const unknown = await server1.tryDocker('create', '--link', 'server9/nginx-1', image, 'true');
+    assert.match(unknown.stderr, /could not get container for server9\/nginx-1: No such container/);
+    assert.equal(await server1.docker('ps', '-a', '--format', '{{.Names}}'), 'client');
   });
 
-  test('a link follows a new address within a second, and a move to another host', async () => {
+  test('a link follows its target’s new address and its move to another host', async () => {
     await run(server1, 'parent', '--link', 'server2/nginx-1:web1');
     assert.ok(await linked(await addressOf(server2, 'nginx-1')));
     assert.deepEqual(await linksOf(server1, 'parent'), ['/server2/nginx-1:/parent/web1']);
     await server2.docker('stop', '-t', '0', 'nginx-1');
-    await run(server2, 'in-its-place');
+    await run(server2, 'replacement');
     await server2.docker('start', 'nginx-1');
     const started = Date.now();
     const address = await addressOf(server2, 'nginx-1');
-    await until(() => linked(address), 'the line follows');
-    console.log(`the line followed ${Date.now() - started} ms after docker start had returned`);
+    await until(() => linked(address), 'the line has the new address');
+    console.log(`the line changed ${Date.now() - started} ms after docker start returned`);
     await server2.docker('rm', '-f', 'nginx-1');
-    await until(async () => !(await resolves('nginx-1', address)), 'the name is gone');
+    await until(async () => !(await resolves('nginx-1', address)), 'the name does not resolve');
     assert.ok(await linked(address), 'the line stays');
     const id = await run(server3, 'nginx-1', ...label);
     const moved = await addressOf(server3, 'nginx-1');
-    await until(() => linked(moved), 'the line follows to another host');
+    await until(() => linked(moved), 'the line has the address on the other host');
     assert.deepEqual(await linkLines(), [`${moved}\tweb1 ${id.slice(0, 12)} nginx-1`]);
     assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page('web1')), new RegExp(id.slice(0, 12)));
   });
 
-  test('a name on two hosts is none, and the log says why; a link goes to the host that it names', async () => {
+  test('a name published on two hosts does not resolve without HOST and is logged; a link uses the host that it names', async () => {
     await run(server2, 'nginx-1', ...label);
     const second = await addressOf(server2, 'nginx-1');
-    await until(() => resolves('nginx-1.server2', second), 'both are known');
+    await until(() => resolves('nginx-1.server2', second), 'both resolve');
     assert.ok(await resolves('nginx-1.server3', await addressOf(server3, 'nginx-1')));
     assert.match(await lookUp('nginx-1'), /NXDOMAIN/);
     const log = await server1.sh(`cat ${server1.dataFolder}/../daemon.log`);
@@ -126,25 +126,25 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
     );
     assert.ok(await linked(await addressOf(server3, 'nginx-1')), 'the same container as before');
     await server3.docker('rm', '-f', 'nginx-1');
-    await until(() => linked(second), 'the named host has it again');
+    await until(() => linked(second), 'the link uses the named host again');
     assert.ok(await resolves('nginx-1', second));
   });
 
-  test('rename and disconnect are followed', async () => {
+  test('names and links follow rename, disconnect and connect', async () => {
     const address = await addressOf(server2, 'nginx-1');
     await server2.docker('rename', 'nginx-1', 'nginx-2');
     await until(() => resolves('nginx-2', address), 'the new name');
     assert.ok(!(await resolves('nginx-1', address)));
-    assert.ok(await linked(address), 'a link outlives the rename');
+    assert.ok(await linked(address), 'the link is kept');
     await server2.docker('network', 'disconnect', 'bridge', 'nginx-2');
     await until(async () => !(await resolves('nginx-2', address)), 'disconnected');
     await server2.docker('network', 'connect', 'bridge', 'nginx-2');
     const next = await addressOf(server2, 'nginx-2');
     await until(() => resolves('nginx-2', next), 'connected');
-    await until(() => linked(next), 'the link, too');
+    await until(() => linked(next), 'the link has the new address');
   });
 
-  test('etcd away: what is known resolves, links hold, new containers start; all is caught up', async () => {
+  test('while etcd is down, names resolve, links work and containers start; changes propagate afterwards', async () => {
     const address = await addressOf(server2, 'nginx-2');
     await killEtcd();
     assert.ok(await resolves('nginx-2.server2', address));
@@ -154,29 +154,36 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
     assert.ok(await resolves('nginx-2.server2', address, server1, 'late'), 'in a new container');
     await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     await server1.restartDaemon();
-    assert.ok(await linked(address), 'also in a daemon that came back meanwhile');
+    assert.ok(await linked(address), 'also after a restart of the daemon');
     await run(server1, 'later', '--link', 'parent:p');
     await startEtcd();
-    await until(() => resolves('nginx-2.server2', address), 'names are back');
+    await until(() => resolves('nginx-2.server2', address), 'names resolve');
     const late = await addressOf(server1, 'late');
-    await until(() => resolves('late.server1', late, server2, 'quiet'), 'what started meanwhile is known elsewhere');
+    await until(
+      () => resolves('late.server1', late, server2, 'quiet'),
+      'the container started meanwhile resolves on another host',
+    );
   });
 
-  test('a dead daemon takes no names along but its own, and serves again when it is back', async () => {
+  test('queries are refused while the daemon is down and answered after its restart', async () => {
     const address = await addressOf(server2, 'nginx-2');
-    const pid = await server1.docker('inspect', '-f', '{{.State.Pid}}', 'asker');
+    const pid = await server1.docker('inspect', '-f', '{{.State.Pid}}', 'client');
     await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
     const query = ['busybox', 'nslookup', 'nginx-2', '127.0.0.11'];
     const refused = await server1.run(['nsenter', '--target', pid, '--net', '--mount', '--root', ...query]);
-    assert.match(refused.stdout + refused.stderr, /refused/i, 'at once, so that the next name server is asked');
+    assert.match(
+      refused.stdout + refused.stderr,
+      /refused/i,
+      'at once, so that the client queries the next name server',
+    );
     await server1.restartDaemon();
-    await until(() => resolves('nginx-2', address), 'asked again');
+    await until(() => resolves('nginx-2', address), 'the daemon answers');
   });
 
-  test('a host that is gone takes its names along; links keep their line', async () => {
+  test('names of a host that leaves do not resolve, and links to them keep their line', async () => {
     const address = await addressOf(server2, 'nginx-2');
     await server2.netyard('cluster', 'leave');
-    await until(async () => !(await resolves('nginx-2', address)), 'its names are gone');
+    await until(async () => !(await resolves('nginx-2', address)), 'its names do not resolve');
     assert.ok(await linked(address));
   });
 });

@@ -1,9 +1,9 @@
-/** The tutorial's chapter 1, with `netyard ns` and `ip netns` in any mixture. */
+/** The tutorial's chapter 1 with `netyard ns`, `ip netns` and combinations of both. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openHost, type TestHost } from './support/host.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'needs root: it makes lab hosts';
+const skip = process.getuid?.() === 0 ? false : 'needs root: it creates lab hosts';
 
 describe('namespaces', { skip }, () => {
   let host: TestHost;
@@ -12,7 +12,7 @@ describe('namespaces', { skip }, () => {
   });
   after(() => host.close());
 
-  /** The tool that makes, lists, enters and deletes: each step of the chapter with one and with the other. */
+  /** The commands of each tool that create, enter and delete a namespace. */
   const tools = {
     ip: { add: 'ip netns add', exec: 'ip netns exec', remove: 'ip netns delete' },
     netyard: { add: 'netyard ns add', exec: 'netyard ns exec', remove: 'netyard ns rm' },
@@ -29,7 +29,7 @@ describe('namespaces', { skip }, () => {
     [tools.netyard, tools.ip],
     [tools.netyard, tools.netyard],
   ] as const)
-    test(`chapter 1 with ${first.add} r1 and ${second.add} r2`, async () => {
+    test(`the commands of chapter 1 work with ${first.add} r1 and ${second.add} r2`, async () => {
       await host.sh(`${first.add} r1 && ${second.add} r2`);
       assert.deepEqual(await names('ip netns list'), ['r1', 'r2']);
       assert.deepEqual(await names('netyard ns ls'), ['r1', 'r2']);
@@ -51,7 +51,7 @@ describe('namespaces', { skip }, () => {
       assert.deepEqual(await names('netyard ns ls'), []);
     });
 
-  test('the same in one step: netyard ns link', async () => {
+  test('netyard ns link connects two namespaces in one step', async () => {
     await host.sh('netyard ns add r1 && ip netns add r2');
     await host.sh('netyard ns link r1:eth0=10.1.1.1/24 r2:eth0=10.1.1.2/24');
     assert.match(await host.sh('ip netns exec r1 ping -c 1 -w 60 10.1.1.2'), / 1 received/);
@@ -60,7 +60,7 @@ describe('namespaces', { skip }, () => {
     await host.sh('netyard ns rm r1 r2');
   });
 
-  test("exec's exit code is the command's", async () => {
+  test("exec exits with the command's status", async () => {
     await host.sh('netyard ns add r1');
     assert.equal((await host.tryNetyard('ns', 'exec', 'r1', 'sh', '-c', 'exit 7')).status, 7);
     assert.equal((await host.tryNetyard('ns', 'exec', 'r1', '--', 'true')).status, 0);
@@ -72,20 +72,20 @@ describe('namespaces', { skip }, () => {
     [['add', '..'], /Invalid netns name|invalid/i],
     [['add', ''], /Invalid netns name|invalid/i],
     [['rm', '../../etc/passwd'], /Invalid netns name|invalid/i],
-    [['rm', 'nobody'], /nobody/],
-    [['exec', 'nobody', 'true'], /nobody/],
+    [['rm', 'absent'], /absent/],
+    [['exec', 'absent', 'true'], /absent/],
     [['add', 'taken'], /File exists|exists|taken/],
-    [['link', 'taken:eth0=10.1.1.1/24', 'nobody:eth0=10.1.1.2/24'], /nobody/],
+    [['link', 'taken:eth0=10.1.1.1/24', 'absent:eth0=10.1.1.2/24'], /absent/],
     [['link', 'taken:eth0=10.1.1.1', 'taken:eth1=10.1.1.2/24'], /10\.1\.1\.1/],
     [['link', 'taken:a-name-that-is-too-long=10.1.1.1/24', 'taken:eth1=10.1.1.2/24'], /a-name-that-is-too-long/],
   ];
-  test('what is wrong is refused and changes nothing', async (t) => {
+  test('invalid names and addresses are rejected and change nothing', async (t) => {
     await host.sh('ip netns add taken');
     const before = await host.sh('ls /run/netns; ip -o link; ip -n taken -o link');
     for (const [args, message] of bad)
       await t.test(`netyard ns ${args.join(' ')}`, async () => {
         const result = await host.tryNetyard('ns', ...args);
-        assert.ok(result.status !== 0, 'a status that tells');
+        assert.ok(result.status !== 0, 'the command fails');
         assert.match(result.stderr, message);
         assert.equal(await host.sh('ls /run/netns; ip -o link; ip -n taken -o link'), before);
       });
