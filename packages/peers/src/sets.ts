@@ -1,6 +1,6 @@
 /**
  * The nftables sets that hold peers, in the table `ip netyard`. The table, with these sets and the rules that look them
- * up, is created by whoever opens the package; elements are created here. Pure.
+ * up, is created by the package's user; elements are created here. Pure.
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
