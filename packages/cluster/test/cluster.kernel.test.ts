@@ -109,7 +109,7 @@ test(
   },
 );
 
-test('subnets reserved for a host that is gone can be released', host, async () => {
+test('subnets reserved for a former host can be released', host, async () => {
   const first = await openHost(etcd, 'server1', at('d'));
   const subnet = subnetOf(first);
   await first.cluster.close();
@@ -156,7 +156,7 @@ test('a host with another pool is rejected', host, async () => {
   );
 });
 
-test('a full pool is reported with the hosts that are gone but hold a subnet', host, async () => {
+test('a full pool is reported with the former hosts that still reserve a subnet', host, async () => {
   const pool = { subnet: '10.6.0.0/23', subnetSize: 24 };
   await using one = await openHost(etcd, 'server1', { ...at('g'), pool });
   const two = await openHost(etcd, 'server2', { ...at('g'), pool });

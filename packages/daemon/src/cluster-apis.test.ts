@@ -77,7 +77,7 @@ test('files are checked before anything starts: they exist, are PEM, and the key
   assert.doesNotThrow(() => checkClusterApi(configOf()));
 });
 
-test('a failed request says why', () => {
+test('the error of a failed request has its cause', () => {
   const api = { url, ca: '/ca', certificate: '/cert', key: '/key' };
   const messageFor = (code: string): string => {
     const cause = Object.assign(new Error('said by OpenSSL'), { code });

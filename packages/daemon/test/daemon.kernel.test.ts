@@ -58,7 +58,7 @@ test('the daemon serves its socket, rejects a second daemon, and cleans up at SI
   assert.deepEqual(containerdsHere(), []);
 });
 
-test('after kill -9 it comes back with the same socket and identity', host, async () => {
+test('a daemon restarted after kill -9 has the same socket and identity', host, async () => {
   const first = await startDaemon(args);
   const id = async (): Promise<unknown> => JSON.parse(await ask(request, { socketPath: socket, path: '/info' })).ID;
   const before = await id();

@@ -157,7 +157,7 @@ const endless: [string, (url: string, image: FakeImage) => boolean, RegExp][] = 
 ];
 
 for (const [what, isEndless, message] of endless) {
-  test(`a registry whose ${what} never ends is cut off`, fresh, async () => {
+  test(`reading stops when a registry’s ${what} never ends`, fresh, async () => {
     const image = await fakeImage();
     let taken = (): number => 0;
     await using fake = await startFakeRegistry((request, response) => {

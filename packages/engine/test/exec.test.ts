@@ -198,7 +198,7 @@ test('a client of stdin alone is served until its input ends, one without stream
   }
 });
 
-test('the container’s end ends its commands: those not started are gone, running ones killed', async () => {
+test('when a container ends, its running commands are killed, and those not started are deleted', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;
   const { id: waiting } = await exec.create(id, config);

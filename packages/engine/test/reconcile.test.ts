@@ -56,7 +56,7 @@ test('an interrupted start is rolled back', async () => {
   assert.deepEqual([...harness.rootfs.mounted], []);
 });
 
-test('preparations for a container that is gone are removed at a start, and by a clean-up', async () => {
+test('preparations for a deleted container are removed at a start and by a clean-up', async () => {
   const [first, second] = [newId(), newId()];
   const running = await harness.run();
   harness.runtime.prepare(first);

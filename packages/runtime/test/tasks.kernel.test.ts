@@ -62,7 +62,7 @@ test('user, groups, home, working directory and host name are the container’s 
   );
 });
 
-test('the kernel knows the domain name', host, async () => {
+test('a container has the requested domain name', host, async () => {
   const { out } = await run(['sh', '-c', 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname'], {
     domainname: 'example.org',
   });
@@ -270,7 +270,7 @@ test('deletion removes everything that a killed shim leaves', host, async () => 
   assert.equal(await testbed.runtime.get(id), undefined);
 });
 
-test('after all of it nothing is left', host, async () => {
+test('deleted tasks leave nothing behind', host, async () => {
   assert.deepEqual(await testbed.runtime.list(), []);
   const newMounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

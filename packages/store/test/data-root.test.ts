@@ -345,7 +345,7 @@ test('a verified backup copy is made, and used when the database and a record fi
   );
 });
 
-test('a store closed during a backup copy leaves nothing of it, and logs nothing', async () => {
+test('a store closed during a backup deletes the partial copy and logs nothing', async () => {
   const logged: unknown[] = [];
   const log = (...line: unknown[]): void => void logged.push(line);
   const logger = { ...silentLogger, warn: log, error: log };

@@ -46,7 +46,7 @@ test('on a full disk changes of existing objects stay in memory and are written 
   assert.deepEqual(written, ['delete containers c1', 'put containers c2']);
 });
 
-test('additions are rejected on a full disk, with nothing of them in memory', () => {
+test('additions are rejected on a full disk, and not kept in memory', () => {
   const { disk, written, state } = onDisk();
   disk.full = true;
   const create = (): void =>
