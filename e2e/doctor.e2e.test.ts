@@ -51,6 +51,15 @@ describe('doctor', { skip: cannotRun('netyard') }, () => {
     assert.match(refused.stderr, /another Netyard daemon uses/);
   });
 
+  test('a daemon whose socket is elsewhere is found by its lock', async () => {
+    const result = await host.tryNetyard(
+      ...['-H', 'unix:///run/elsewhere.sock', 'doctor', '--format', 'json', '--data-root', host.dataFolder],
+    );
+    const found = JSON.parse(result.stdout) as Finding[];
+    assert.match(found.find(({ id }) => id === 'daemon')?.text ?? '', /^a daemon uses .* but does not answer/);
+    assert.equal(found.find(({ id }) => id === 'database')?.grade, 'ok');
+  });
+
   test('without the daemon finds changed kernel objects and record files; the fixes work', async () => {
     await killDaemon();
     await until(async () => (await host.tryNetyard('version')).status !== 0, 'the daemon is gone');

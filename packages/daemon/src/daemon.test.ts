@@ -9,7 +9,7 @@ import { isNetyardError } from '@netyard/core';
 import { parseFlags } from './flags.ts';
 import { planConnections, readProcessLimits } from './host-facts.ts';
 import { listen } from './listen.ts';
-import { takeLock } from './lock.ts';
+import { isLockHeld, takeLock } from './lock.ts';
 import { openLogger } from './log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netyard-daemon-'));
@@ -64,7 +64,10 @@ test('a lock file is readable by its owner only, also one that an earlier versio
 
 test('a lock is held until it is released', () => {
   const path = join(folder, 'lock.db');
+  writeFileSync(path, '', { mode: 0o600 });
+  assert.equal(isLockHeld(path), false);
   const lock = takeLock(path, folder);
+  assert.equal(isLockHeld(path), true);
   assert.throws(
     () => takeLock(path, folder),
     (error) => isNetyardError(error, 'conflict'),
@@ -72,6 +75,7 @@ test('a lock is held until it is released', () => {
   lock.release();
   takeLock(path, folder).release();
   assert.ok(!existsSync(path));
+  assert.equal(isLockHeld(path), false);
 });
 
 const get = (socketPath: string): Promise<string> =>

@@ -2,7 +2,7 @@
  * Permits one daemon per data root: an exclusive SQLite transaction on a file of its own. The kernel's record locks
  * (fcntl(2)) end with the process, however it ends, and hold across network and process namespaces.
  */
-import { chmodSync, closeSync, existsSync, lstatSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { NetyardError } from '@netyard/core';
 
@@ -58,16 +58,14 @@ function closeToOthers(path: string): void {
   if ((existing.mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
 
-/** Whether another process holds the lock; takes no lock itself beyond the check. */
+/**
+ * Whether a process of this process namespace holds the lock, from proc_locks(5): trying to lock the file, even shared,
+ * would make the start of a daemon at the same moment fail. Inodes are compared without their device, since some file
+ * systems show another one there.
+ */
 export function isLockHeld(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
-  try {
-    database.prepare('PRAGMA user_version').get();
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'errcode' in error && error.errcode === busy;
-  } finally {
-    database.close();
-  }
+  const inode = statSync(path, { throwIfNoEntry: false })?.ino;
+  if (inode === undefined) return false;
+  const locks = readFileSync('/proc/locks', 'utf8').split('\n');
+  return locks.some((line) => / WRITE +-?\d+ +\w+:\w+:(\d+) /.exec(line)?.[1] === String(inode));
 }
