@@ -1,8 +1,8 @@
 /** Sets up the default bridge between a neighbouring host and containers, on a real kernel. */
 import { after, before, describe } from 'node:test';
 import { openKernel } from '@netyard/kernel';
+import { addNeighbour, addUplink, sh } from '@netyard/testkit';
 import type { NetworkSettings } from '../src/index.ts';
-import { addNeighbour, addUplink, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 /**

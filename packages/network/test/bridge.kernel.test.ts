@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { inFreshHost } from '@netyard/testkit';
+import { ask, askBriefly, eventually, inFreshHost, pings, pingsBriefly, serve, sh } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 
 const host = inFreshHost(import.meta.url);
 

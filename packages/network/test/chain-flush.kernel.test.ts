@@ -6,9 +6,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, askBriefly, eventually, inFreshHost, serve, sh } from '@netyard/testkit';
 import { Echo } from './echo-client.ts';
-import { addNeighbour, addUplink, askBriefly, eventually, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

@@ -1,7 +1,7 @@
 /** A client inside a namespace of the test host that keeps one TCP connection open. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually } from './probes.ts';
+import { eventually } from '@netyard/testkit';
 
 /** Sends a line over one TCP connection and waits for its echo, as often as requested. */
 export class Echo {

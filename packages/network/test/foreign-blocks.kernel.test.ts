@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, askBriefly, eventually, inFreshHost, serve, sh, succeeds } from '@netyard/testkit';
 import { describeBlock, findForwardingBlocks } from '../src/index.ts';
-import { addNeighbour, addUplink, askBriefly, eventually, serve, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

@@ -2,8 +2,18 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { openKernel, printCommands, printShell } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
+import {
+  addNeighbour,
+  addUplink,
+  ask,
+  askBriefly,
+  eventually,
+  inFreshHost,
+  pings,
+  pingsBriefly,
+  serve,
+  sh,
+} from '@netyard/testkit';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

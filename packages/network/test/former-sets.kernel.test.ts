@@ -4,10 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, inFreshHost, pings, serve, sh } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
 import { Echo } from './echo-client.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);

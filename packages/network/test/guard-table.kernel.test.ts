@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, ask, askBriefly, eventually, inFreshHost, serve, sh } from '@netyard/testkit';
 import { Echo } from './echo-client.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

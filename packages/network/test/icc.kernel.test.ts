@@ -4,9 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { inFreshHost } from '@netyard/testkit';
+import { ask, askBriefly, inFreshHost, pings, pingsBriefly, serve, sh, succeeds } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { ask, askBriefly, pings, pingsBriefly, serve, sh, succeeds } from './probes.ts';
 
 const host = inFreshHost(import.meta.url);
 

@@ -2,9 +2,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import {
+  addNeighbour,
+  addUplink,
+  askBriefly,
+  eventually,
+  inFreshHost,
+  pingsBriefly,
+  serve,
+  sh,
+} from '@netyard/testkit';
 import type { HostCheck } from '../src/index.ts';
-import { addNeighbour, addUplink, askBriefly, eventually, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { openKernel, printShell } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { ask, askBriefly, eventually, inFreshHost, pings, serve, sh } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
-import { ask, askBriefly, eventually, pings, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);

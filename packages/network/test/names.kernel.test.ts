@@ -8,11 +8,10 @@ import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addUplink, eventually, inFreshHost, sh } from '@netyard/testkit';
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { SandboxConfig } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
-import { addUplink, eventually, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);

@@ -9,9 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { addNeighbour, addUplink, inFreshHost, sh, succeeds } from '@netyard/testkit';
 import type { RepairPolicy, SandboxState } from '../src/index.ts';
-import { addNeighbour, addUplink, sh, succeeds } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);

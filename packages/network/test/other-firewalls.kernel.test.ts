@@ -8,9 +8,19 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import {
+  addNeighbour,
+  addUplink,
+  ask,
+  askBriefly,
+  eventually,
+  inFreshHost,
+  pings,
+  pingsBriefly,
+  serve,
+  sh,
+} from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
-import { addNeighbour, addUplink, ask, askBriefly, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const unpacked = `${process.env['NETYARD_FIREWALLS'] ?? ''}/root`;

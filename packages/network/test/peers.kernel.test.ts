@@ -4,9 +4,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import {
+  addNeighbour,
+  addUplink,
+  ask,
+  eventually,
+  inFreshHost,
+  pings,
+  pingsBriefly,
+  serve,
+  sh,
+} from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
-import { addNeighbour, addUplink, ask, eventually, pings, pingsBriefly, serve, sh } from './probes.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);

@@ -6,9 +6,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { inFreshHost } from '@netyard/testkit';
+import { eventually, inFreshHost, pings, sh } from '@netyard/testkit';
 import { describeBridge } from './bridge-host.ts';
-import { eventually, pings, sh } from './probes.ts';
 
 const gateway = '172.17.0.1';
 

@@ -11,6 +11,15 @@ export const countingOut = ['peer_packets_out_24', 'peer_egress'] as const;
 /** All sets whose elements belong to peers. */
 export const peerSets = ['tunnel_peers', 'peer_ingress_24', 'peer_egress_24', ...countingIn, ...countingOut] as const;
 
+/** The sets as a table in nft(8)'s syntax declares them. Subnets of other lengths than /24 are intervals, see plan.ts. */
+export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname; flags interval; counter; }
+	set peer_egress { type ipv4_addr . ifname; flags interval; counter; }
+	set peer_ingress_24 { type ifname . ipv4_addr; }
+	set peer_egress_24 { type ifname . ipv4_addr; }
+	set peer_packets_in_24 { type ipv4_addr; counter; }
+	set peer_packets_out_24 { type ipv4_addr; counter; }
+	set tunnel_peers { type ipv4_addr; }`;
+
 export type PeerSet = (typeof peerSets)[number];
 
 export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);

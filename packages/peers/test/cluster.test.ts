@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import type { FakeKernel } from '@netyard/testkit';
 import type { PeerRequest } from '../src/index.ts';
-import { Testbed } from './testbed.ts';
+import { fakeTestbed, routesOf, type Testbed } from './testbed.ts';
 
 const host = (number: number): PeerRequest => ({
   name: `h${number}`,
@@ -13,15 +14,15 @@ const host = (number: number): PeerRequest => ({
   subnets: [`192.${168 + (number >> 8)}.${number & 255}.0/24`],
 });
 
-let testbed: Testbed;
+let testbed: Testbed<FakeKernel>;
 
 beforeEach(async () => {
-  testbed = new Testbed({ awaitsCluster: true });
+  testbed = fakeTestbed({ awaitsCluster: true });
   await testbed.start();
 });
-afterEach(() => testbed.peers.close());
+afterEach(() => testbed.close());
 
-const routes = (): string[] => testbed.routes();
+const routes = (): string[] => routesOf(testbed.kernel);
 
 test('adding or removing one peer of many touches only its objects', async () => {
   const hosts = [1, 2, 3, 4].map(host);

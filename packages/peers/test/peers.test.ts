@@ -3,22 +3,23 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
-import { Testbed, uplink } from './testbed.ts';
+import type { FakeKernel } from '@netyard/testkit';
+import { fakeTestbed, routesOf, type Testbed, uplink } from './testbed.ts';
 
 const server2 = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24', '10.12.0.0/16'] };
 
-let testbed: Testbed;
+let testbed: Testbed<FakeKernel>;
 
 beforeEach(async () => {
-  testbed = new Testbed();
+  testbed = fakeTestbed();
   await testbed.start();
 });
-afterEach(() => testbed.peers.close());
+afterEach(() => testbed.close());
 
 const refuses = (code: string, message: RegExp) => (error: unknown) =>
   isNetyardError(error) && error.code === code && message.test(error.message);
 
-const routes = (): string[] => testbed.routes();
+const routes = (): string[] => routesOf(testbed.kernel);
 
 test('a peer is added, listed, explained and removed without a trace', async () => {
   const before = testbed.kernel.objects();

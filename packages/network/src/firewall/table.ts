@@ -12,7 +12,7 @@
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
-import { type PeerSet, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import { type PeerSet, peerSetDeclarations, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import { clearAllowed, setAllowed } from './guard.ts';
 import { clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
 
@@ -60,13 +60,7 @@ const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
-	set peer_ingress { type ipv4_addr . ifname; flags interval; counter; }
-	set peer_egress { type ipv4_addr . ifname; flags interval; counter; }
-	set peer_ingress_24 { type ifname . ipv4_addr; }
-	set peer_egress_24 { type ifname . ipv4_addr; }
-	set peer_packets_in_24 { type ipv4_addr; counter; }
-	set peer_packets_out_24 { type ipv4_addr; counter; }
-	set tunnel_peers { type ipv4_addr; }
+${peerSetDeclarations}
 	set link_allow { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 	set hairpin { type ipv4_addr . ipv4_addr; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }

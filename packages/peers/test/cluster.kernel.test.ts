@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import type { PeerRequest } from '@netyard/peers';
-import { inFreshHost } from '@netyard/testkit';
-import { addUplink, eventually, sh } from './probes.ts';
+import { addUplink, eventually, inFreshHost, sh } from '@netyard/testkit';
+import type { PeerRequest } from '../src/index.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -17,11 +16,12 @@ const many = (count: number): PeerRequest[] => Array.from({ length: count }, (_,
 
 describe('a big cluster', host, () => {
   const kernel = openKernel();
-  const testbed = new Testbed({ kernel, settings: { awaitClusterPeers: true } });
+  const testbed = new Testbed(kernel, { awaitsCluster: true });
   before(async () => {
     addUplink();
     sh('ip address add 10.9.200.1/16 dev up0');
-    await testbed.networks.start([]);
+    await testbed.start();
+    testbed.watch();
   });
   after(async () => {
     await testbed.close();
@@ -37,16 +37,16 @@ describe('a big cluster', host, () => {
   };
 
   test('a thousand peers are added at once; then one is added and one is removed', async (t) => {
-    t.diagnostic(`1000 hosts: ${(await time(() => testbed.networks.setClusterPeers(many(1000)))).toFixed(0)} ms`);
+    t.diagnostic(`1000 hosts: ${(await time(() => testbed.peers.setClusterPeers(many(1000)))).toFixed(0)} ms`);
     assert.equal(routes(), 1000);
     for (const count of [1001, 1002, 1003, 1004, 1005])
-      t.diagnostic(`one more: ${(await time(() => testbed.networks.setClusterPeers(many(count)))).toFixed(1)} ms`);
-    t.diagnostic(`one less: ${(await time(() => testbed.networks.setClusterPeers(many(1004)))).toFixed(1)} ms`);
+      t.diagnostic(`one more: ${(await time(() => testbed.peers.setClusterPeers(many(count)))).toFixed(1)} ms`);
+    t.diagnostic(`one less: ${(await time(() => testbed.peers.setClusterPeers(many(1004)))).toFixed(1)} ms`);
     assert.equal(routes(), 1004);
     assert.ok(!has(1005) && has(1004));
     assert.doesNotMatch(sh('nft list set ip netyard peer_ingress_24'), /"peer h1005"/);
-    t.diagnostic(`peer ls: ${(await time(() => testbed.networks.peers())).toFixed(0)} ms`);
-    const states = await testbed.networks.peers();
+    t.diagnostic(`peer ls: ${(await time(() => testbed.peers.states())).toFixed(0)} ms`);
+    const states = await testbed.peers.states();
     assert.deepEqual(
       states.filter(({ problems }) => problems.length > 0),
       [],
@@ -75,7 +75,7 @@ describe('a big cluster', host, () => {
   });
 
   test('no peer remains after all are removed', async () => {
-    await testbed.networks.setClusterPeers([]);
+    await testbed.peers.setClusterPeers([]);
     assert.equal(routes(), 0);
     assert.doesNotMatch(sh('nft list ruleset'), /peer h/);
   });
