@@ -4,6 +4,7 @@
  * answer blocks mount(2) for minutes.
  */
 import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { kernelError } from './ffi/errno.ts';
 import { mountFlag, unmount, unmountAsync } from './mounts.ts';
@@ -81,7 +82,8 @@ export function planMountCalls({ source, type, flags, data }: MountCall): MountC
 
 /** Equivalent command: `mount -t TYPE -o OPTIONS SOURCE TARGET`. Throws the KernelError of the call that failed. */
 export async function mountFileSystem(target: string, call: MountCall): Promise<void> {
-  const worker = new Worker(new URL('./mount-thread.ts', import.meta.url), {
+  // Packed outside of this repository, both files are JavaScript.
+  const worker = new Worker(new URL(`./mount-thread${extname(import.meta.url)}`, import.meta.url), {
     workerData: { target, calls: planMountCalls(call) },
   });
   const errno = await new Promise<number>((resolve, reject) => {
