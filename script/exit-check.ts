@@ -4,7 +4,7 @@
  */
 import { after } from 'node:test';
 
-const exitTimeoutMs = Number(process.env['NETYARD_TEST_EXIT_TIMEOUT_MS'] ?? 10_000);
+const exitTimeoutMs = Number(process.env['NETYARD_TEST_EXIT_TIMEOUT_MS'] ?? 60_000);
 
 function endProcess(): void {
   const alive = process.getActiveResourcesInfo().join(', ');

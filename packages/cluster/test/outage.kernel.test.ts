@@ -12,16 +12,17 @@ const states = (reported: readonly { type: string }[]): string[] =>
   reported.flatMap((change) => ('state' in change && typeof change.state === 'string' ? [change.state] : []));
 const web = { name: 'web', containerId: 'c1', address: '192.168.9.2' };
 
-/** The member that reports itself as the leader. */
-function leaderOf(etcd: PrivateEtcd): PrivateEtcd['members'][number] {
+/** The member that reports itself as the leader; waits while an election is going on. */
+async function leaderOf(etcd: PrivateEtcd): Promise<PrivateEtcd['members'][number]> {
   const status = JSON.parse(etcd.etcdctl('endpoint', 'status', '-w', 'json')) as {
     Endpoint: string;
     Status: { header: { member_id: number }; leader: number };
   }[];
   const leader = status.find(({ Status }) => Status.header.member_id === Status.leader)?.Endpoint ?? '';
-  const member = etcd.members.find(({ endpoint }) => leader.endsWith(endpoint));
-  assert.ok(member, 'there is a leader');
-  return member;
+  const member = leader === '' ? undefined : etcd.members.find(({ endpoint }) => leader.endsWith(endpoint));
+  if (member) return member;
+  await sleep(100);
+  return leaderOf(etcd);
 }
 
 test(
@@ -56,7 +57,7 @@ test('when the leader of three is killed, the hosts continue with the others and
   await using two = await openHost(etcd, 'server2', { leaseSeconds: 10 });
   await until(one, 'server2', () => others(one).length === 1);
   one.reported.length = 0;
-  await leaderOf(etcd).kill();
+  await (await leaderOf(etcd)).kill();
   one.cluster.publish([web]);
   await until(two, 'a name', () => two.cluster.names().length === 1);
   await using three = await openHost(etcd, 'server3');
@@ -70,7 +71,7 @@ test('when the leader of three is killed, the hosts continue with the others and
 
 test('an endpoint that keeps its connection but does not respond is abandoned for another', host, async () => {
   await using etcd = await startEtcd({ members: 3 });
-  const leader = leaderOf(etcd);
+  const leader = await leaderOf(etcd);
   const unresponsive = etcd.members.find((member) => member !== leader) ?? leader;
   const healthy = etcd.members.filter((member) => member !== unresponsive).map(({ endpoint }) => endpoint);
   // the unresponsive endpoint is first, and a random number of 0 starts with the first

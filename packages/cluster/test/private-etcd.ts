@@ -42,7 +42,8 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<PrivateEtcd>
   const members = addresses.map((address) => member(folder, address, addresses, options));
   await Promise.all(members.map((one) => one.start()));
   const endpoints = members.map((one) => one.endpoint);
-  const args = [`--endpoints=${endpoints.map((one) => `${options.scheme ?? 'http'}://${one}`).join(',')}`];
+  const args = ['--dial-timeout=60s', '--command-timeout=60s'];
+  args.push(`--endpoints=${endpoints.map((one) => `${options.scheme ?? 'http'}://${one}`).join(',')}`);
   return {
     folder,
     members,

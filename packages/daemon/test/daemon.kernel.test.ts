@@ -32,7 +32,15 @@ const ask = (make: typeof request, options: RequestOptions): Promise<string> =>
 const containerdsHere = (): string[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => /^containerd\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+    .filter((pid) => /^containerd\0/.test(commandLine(pid)));
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
 
 test('the daemon serves its socket, rejects a second daemon, and cleans up at SIGTERM', host, async () => {
   const daemon = await startDaemon(args);

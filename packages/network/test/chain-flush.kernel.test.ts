@@ -54,8 +54,8 @@ describe('a flush of single chains', host, () => {
    * Destinations that must be unreachable for the neighbour: an unpublished TCP and UDP port, and a host behind this
    * one.
    */
-  const probe = (ns: string): string =>
-    `nsenter --net=${ns} bash -c 'echo x >/dev/udp/${address}/53; echo x >/dev/udp/198.51.100.9/53; timeout 0.05 bash -c "echo x >/dev/tcp/${address}/81"' || true`;
+  const probe = (ns: string, seconds = 0.05): string =>
+    `nsenter --net=${ns} bash -c 'echo x >/dev/udp/${address}/53; echo x >/dev/udp/198.51.100.9/53; timeout ${seconds} bash -c "echo x >/dev/tcp/${address}/81"' || true`;
 
   const names = (listing: string, kind: string): string[] =>
     [...listing.matchAll(new RegExp(`^\\t(?:${kind}) (\\S+) \\{`, 'gm'))].map((match) => match[1] ?? '');
@@ -72,7 +72,7 @@ describe('a flush of single chains', host, () => {
   };
 
   test('the recorder sees arrivals when the port is open', async () => {
-    sh(probe(other));
+    sh(probe(other, 60));
     await eventually('they are counted', () => readFileSync(arrivals, 'utf8').split('\n').length === 4);
     sh(`: > ${arrivals}`);
   });

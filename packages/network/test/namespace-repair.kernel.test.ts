@@ -19,7 +19,7 @@ const host = await inFreshHost(import.meta.url);
 const patienceMilliseconds = 1500;
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (let attempt = 0; attempt < 3000; attempt += 1) {
     if (holds()) return;
     await pause(20);
   }
