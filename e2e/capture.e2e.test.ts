@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { type Certificates, makeCertificates } from './support/certificates.ts';
 import { cannotRun } from './support/engines.ts';
 import { type CommandResult, collect, openHosts, type TestHost, until } from './support/host.ts';
-import { takeInventory } from './support/leftovers.ts';
+import { takeInventory, untilInventory } from './support/leftovers.ts';
 
 const netyard = join(import.meta.dirname, '../bin/netyard');
 const addresses = { server1: '172.16.2.101', server2: '172.16.2.102' };
@@ -147,9 +147,13 @@ describe('packet captures', { skip: cannotRun('netyard') }, () => {
     await ping('192.168.11.1');
     assert.match((await ended).stdout, /ICMP echo request.*\n.*ICMP echo reply/);
     const closing = await start('sh', '-c', `${netyard} capture web icmp | head -n 1`);
-    await ping('192.168.11.1', 3);
-    await ping('192.168.11.1', 3);
-    assert.equal((await closing.ended).stdout.split('\n').length, 2);
+    // The command notices the closed pipe at the next packet.
+    let hasEnded = false;
+    const ending = closing.ended.finally(() => {
+      hasEnded = true;
+    });
+    while (!hasEnded) await ping('192.168.11.1', 3);
+    assert.equal((await ending).stdout.split('\n').length, 2);
     await assertNothingLeft();
   });
 
@@ -232,8 +236,7 @@ describe('packet captures', { skip: cannotRun('netyard') }, () => {
     const { status, stderr } = await ended;
     assert.match(stderr, /0 packets captured\n.*\n.*\neth0 of container short .*: The interface disappeared\n$/);
     assert.equal(status, 1);
-    await until(async () => (await takeInventory(server1))['links'] === untouched['links'], 'no interface is left');
-    assert.equal((await takeInventory(server1))['namespaces'], untouched['namespaces']);
+    await untilInventory(server1, untouched, ['links', 'namespaces']);
     await assertNothingLeft();
   });
 
@@ -266,11 +269,12 @@ describe('packet captures', { skip: cannotRun('netyard') }, () => {
 
   test('a capture ends when the daemon is killed, and leaves nothing', async () => {
     const { ended } = await capture('web', 'icmp');
-    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server1.killDaemon();
     const { status, stderr } = await ended;
     assert.match(stderr, /\n0 packets captured\nthe connection to the daemon was lost\n$/);
     assert.equal(status, 1);
-    assert.equal((await server1.sh('tail -qn +2 /proc/net/packet | wc -l')).trim(), '0');
+    const packetSockets = (): Promise<string> => server1.sh('tail -qn +2 /proc/net/packet | wc -l');
+    await until(async () => (await packetSockets()).trim() === '0', 'no packet socket is left');
     await server1.restartDaemon();
     const again = await capture('web', 'icmp', '-c', '2');
     await ping('192.168.11.1');

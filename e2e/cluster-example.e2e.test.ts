@@ -1,5 +1,4 @@
 /** The four hosts of examples/cluster.yaml find each other with etcd. */
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -21,8 +20,9 @@ test('the hosts of examples/cluster.yaml form a cluster', { skip: cannotRun('net
         async () => (await routes()).trim().split('\n').length === others,
         `${host.name} has routes to the others`,
       );
-      const rows = (await lab.netyard('cluster', 'ls')).split('\n').filter((line) => /^node\d .* ready/.test(line));
-      assert.equal(rows.length, definition.hosts.length, rows.join('\n'));
+      const ready = async (): Promise<number> =>
+        (await lab.netyard('cluster', 'ls')).split('\n').filter((line) => /^node\d .* ready/.test(line)).length;
+      await until(async () => (await ready()) === definition.hosts.length, `all hosts are ready for ${host.name}`);
     }
   } finally {
     await bringDown(definition.name);

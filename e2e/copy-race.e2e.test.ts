@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { type CommandResult, openHost, type TestHost, until } from './support/host.ts';
 
 const skip = cannotRun('netyard');
 const rounds = Number(process.env['NETYARD_RACE_ROUNDS'] ?? '300');
@@ -24,6 +24,8 @@ before(async () => {
   host = await openHost('netyard', { images: ['netyard-test'] });
   await host.sh('mkdir /run/victim && echo of-the-host > /run/victim/file');
   await host.docker('run', '-d', '--name', 'flipper', 'netyard-test', 'sh', '-c', flipper);
+  const begun = (): Promise<CommandResult> => host.tryDocker('exec', 'flipper', 'ls', '/x/up', '/x/link');
+  await until(async () => !/No such file.*No such file/s.test((await begun()).stderr), 'it has made its links');
 });
 after(() => host?.close());
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost, until } from './support/host.ts';
+import { openHost, type TestHost } from './support/host.ts';
 
 interface Finding {
   id: string;
@@ -29,7 +29,6 @@ describe('doctor', { skip: cannotRun('netyard') }, () => {
   }
   const failed = (found: readonly Finding[]): Finding[] =>
     found.filter(({ grade }) => grade === 'warning' || grade === 'broken');
-  const killDaemon = (): Promise<string> => host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
   const withoutDaemon = () => examine('--data-root', host.dataFolder);
 
   test('finds nothing wrong while the daemon runs, and states what is forwarded and not repaired', async () => {
@@ -61,8 +60,7 @@ describe('doctor', { skip: cannotRun('netyard') }, () => {
   });
 
   test('without the daemon finds changed kernel objects and record files; the fixes work', async () => {
-    await killDaemon();
-    await until(async () => (await host.tryNetyard('version')).status !== 0, 'the daemon is gone');
+    await host.killDaemon();
     const healthy = await withoutDaemon();
     assert.deepEqual(failed(healthy.found), []);
     assert.match(healthy.found.find(({ id }) => id === 'daemon')?.text ?? '', /does not run/);
@@ -96,8 +94,7 @@ describe('doctor', { skip: cannotRun('netyard') }, () => {
   });
 
   test('names a damaged database and the command that rebuilds it', async () => {
-    await killDaemon();
-    await until(async () => (await host.tryNetyard('version')).status !== 0, 'the daemon is gone');
+    await host.killDaemon();
     await host.sh(`rm ${host.dataFolder}/netyard.db*`);
     const { found, status } = await withoutDaemon();
     assert.equal(status, 1);

@@ -23,9 +23,9 @@ describe('a FORWARD chain with policy DROP', { skip: cannotRun('netyard') }, () 
     for (const command of ['iptables -P FORWARD DROP', 'iptables -F FORWARD', 'iptables -I FORWARD -j REJECT']) {
       await host.sh(command);
       const url = 'http://172.16.2.101:8801/';
-      const retry = '--max-time 8 --connect-timeout 1 --retry 6 --retry-delay 1 --retry-all-errors';
+      const retry = '--max-time 8 --connect-timeout 1 --retry 60 --retry-delay 1 --retry-all-errors';
       assert.match(await neighbour.sh(`curl -s ${retry} ${url}`), /nginx-app01/, command);
-      assert.match(await host.docker('exec', 'web', 'wget', '-T', '3', '-qO-', url), /nginx-app01/, command);
+      assert.match(await host.docker('exec', 'web', 'wget', '-T', '30', '-qO-', url), /nginx-app01/, command);
     }
     const created = await host.run(['docker', 'create', '--name', 'quiet', 'nginx-app01']);
     assert.doesNotMatch(created.stderr, /WARNING/);

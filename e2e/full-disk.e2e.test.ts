@@ -69,7 +69,7 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
     await until(async () => (await host.sh('df --output=avail /small | tail -n 1')).trim() === '0', 'the disk is full');
     assert.equal(await host.docker('exec', 'c-e', 'echo', 'on'), 'on');
     await host.docker('rm', '-f', filler);
-    assert.notEqual((await host.sh('df --output=avail /small | tail -n 1')).trim(), '0');
+    await until(async () => (await host.sh('df --output=avail /small | tail -n 1')).trim() !== '0', 'there is room');
   });
 
   test('output of a container on a full disk is logged once there is free space', async () => {
@@ -122,7 +122,8 @@ describe('a data root that cannot be written', { skip: cannotRun('netyard') }, (
       'sh',
       '-c',
       `kill -9 $(pgrep -x containerd) $(pgrep -f '^[^ ]*containerd-shim') $(pgrep -f '^sleep 10000')
-       sleep 0.5; umount -l ${data}/overlay/containers/*/merged; rm -rf /run/netyard/*`,
+       while pgrep -x containerd || pgrep -f '^[^ ]*containerd-shim' || pgrep -f '^sleep 10000'; do sleep 0.05; done
+       umount -l ${data}/overlay/containers/*/merged; rm -rf /run/netyard/*`,
     ]);
     assert.equal(await start(), 'ready');
     await until(async () => (await status('always')) === 'running', 'the restart policy starts it');

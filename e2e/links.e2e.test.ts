@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { linksOf } from './support/container-links.ts';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
 import { hostsFile } from './support/hosts-file.ts';
 
 /** Docker writes several links in any order. */
@@ -20,7 +20,16 @@ for (const engine of enginesUnderTest())
       assert.match(id, /^[0-9a-f]{64}$/);
       shortIds.set(name, id.slice(0, 12));
     };
-    const page = async (from: string, url: string): Promise<string> => host.docker('exec', from, 'wget', '-qO-', url);
+    /** Repeated until the server listens. */
+    const page = async (from: string, url: string): Promise<string> => {
+      let shown = '';
+      await until(async () => {
+        const { status, stdout } = await host.tryDocker('exec', from, 'wget', '-qO-', url);
+        shown = stdout;
+        return status === 0;
+      }, `${url} answers ${from}`);
+      return shown;
+    };
 
     before(async () => {
       host = await openHost(engine, { images: ['nginx-web01', 'nginx-web02', 'nginx-app01'] });
@@ -80,7 +89,10 @@ for (const engine of enginesUnderTest())
         ['8802', 'nginx-web02'],
         ['8803', 'nginx-app01'],
       ] as const)
-        assert.match(await host.sh(`curl -s http://172.16.2.101:${port}/`), new RegExp(image));
+        assert.match(
+          await host.sh(`curl -s --retry 20 --retry-connrefused http://172.16.2.101:${port}/`),
+          new RegExp(image),
+        );
     });
 
     test('docker network list prints the predefined networks', async () => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
-import { openHost, type TestHost, until } from './support/host.ts';
-import { type Inventory, takeInventory } from './support/leftovers.ts';
+import { openHost, type TestHost } from './support/host.ts';
+import { type Inventory, takeEmptyInventory, untilInventory } from './support/leftovers.ts';
 
 const total = 200;
 const batch = 20;
@@ -24,7 +24,7 @@ for (const engine of enginesUnderTest())
       host = await openHost(engine, { images: ['netyard-test'] });
       // Creates what an engine creates with its first container before the baseline is taken.
       await host.docker('run', '--rm', '-p', '7999:80', 'netyard-test', 'true');
-      empty = await takeInventory(host);
+      empty = await takeEmptyInventory(host);
     });
     after(() => host.close());
 
@@ -52,11 +52,7 @@ for (const engine of enginesUnderTest())
     test('containers removed in parallel batches leave nothing behind', async () => {
       await inBatches((name) => host.docker('rm', '-f', name));
       assert.equal(await host.docker('ps', '-aq'), '');
-      await until(
-        async () => (await takeInventory(host))['processes'] === empty['processes'],
-        'all processes end',
-      ).catch(() => {});
-      assert.deepEqual(await takeInventory(host), empty);
+      await untilInventory(host, empty);
     });
 
     test('netyard system cleanup finds nothing', { skip: engine === 'dockerd' && 'a command of netyard' }, async () => {

@@ -33,8 +33,8 @@ for (const engine of enginesUnderTest())
       await host.docker('run', '-d', '--name', 'net_host_nginx', '--net=host', 'nginx-app01', 'nginx');
       assert.equal(await inside('net_host_nginx', 'hostname'), 'server1');
       assert.match(await inside('net_host_nginx', 'ifconfig'), /ens33[\s\S]*inet 172\.16\.2\.101 /);
+      assert.match(await host.sh('curl -s --retry 20 --retry-connrefused http://172.16.2.101/'), /nginx-app01/);
       assert.match(await host.sh('ss -tnl'), /:80 /);
-      assert.match(await host.sh('curl -s --retry 5 --retry-connrefused http://172.16.2.101/'), /nginx-app01/);
       assert.equal(await inside('net_host_nginx', 'cat /etc/hosts'), (await host.sh('cat /etc/hosts')).trimEnd());
       await host.docker('rm', '-f', 'net_host_nginx');
       assert.doesNotMatch(await host.sh('ss -tnl'), /:80 /);
@@ -53,7 +53,7 @@ for (const engine of enginesUnderTest())
     test('docker run -it --name net_container --net=container:nginx-web1 nginx-app01 bash', async () => {
       await host.docker('run', '-d', '--name', 'nginx-web1', 'nginx-app01', 'nginx');
       const show =
-        'hostname; ip -4 -o addr show eth0; wget -qO- http://127.0.0.1/; cat /etc/hosts; ls /proc | grep -c "^[0-9]"';
+        'hostname; ip -4 -o addr show eth0; until wget -qO- http://127.0.0.1/; do sleep 0.1; done; cat /etc/hosts; ls /proc | grep -c "^[0-9]"';
       const printed = await host.docker(
         ...['run', '-i', '--name', 'net_container', '--net=container:nginx-web1', 'nginx-app01', 'bash', '-c', show],
       );

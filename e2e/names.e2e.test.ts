@@ -53,7 +53,9 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
   };
   const resolves = async (name: string, address: string, host = server1, from = 'client'): Promise<boolean> =>
     new RegExp(`^(Address|Name).*[:=] *${address.replaceAll('.', '\\.')}$`, 'm').test(await lookUp(name, host, from));
-  const page = (name: string): string => `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc ${name} 80`;
+  /** Repeated until the server listens. */
+  const page = (name: string): string =>
+    `for i in $(seq 600); do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc ${name} 80 && exit; sleep 0.1; done; exit 1`;
   const linkLines = async (): Promise<string[]> =>
     (await server1.docker('exec', 'parent', 'cat', '/etc/hosts')).split('\n').filter((line) => /\tweb1 /.test(line));
   const linked = async (address: string): Promise<boolean> =>
@@ -119,22 +121,20 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
     await until(() => resolves('nginx-1.server2', second), 'both resolve');
     assert.ok(await resolves('nginx-1.server3', await addressOf(server3, 'nginx-1')));
     assert.match(await lookUp('nginx-1'), /NXDOMAIN/);
-    const log = await server1.sh(`cat ${server1.dataFolder}/../daemon.log`);
-    assert.match(
-      log,
-      /a name is not unique in the cluster.*nginx-1\.server2, nginx-1\.server3|nginx-1\.server3, nginx-1\.server2/,
-    );
+    const said =
+      /a name is not unique in the cluster.*nginx-1\.server2, nginx-1\.server3|nginx-1\.server3, nginx-1\.server2/;
+    await until(async () => said.test(await server1.sh(`cat ${server1.dataFolder}/../daemon.log`)), 'the log says why');
     assert.ok(await linked(await addressOf(server3, 'nginx-1')), 'the same container as before');
     await server3.docker('rm', '-f', 'nginx-1');
     await until(() => linked(second), 'the link uses the named host again');
-    assert.ok(await resolves('nginx-1', second));
+    await until(() => resolves('nginx-1', second), 'the name is unique again');
   });
 
   test('names and links follow rename, disconnect and connect', async () => {
     const address = await addressOf(server2, 'nginx-1');
     await server2.docker('rename', 'nginx-1', 'nginx-2');
     await until(() => resolves('nginx-2', address), 'the new name');
-    assert.ok(!(await resolves('nginx-1', address)));
+    await until(async () => !(await resolves('nginx-1', address)), 'not the former name');
     assert.ok(await linked(address), 'the link is kept');
     await server2.docker('network', 'disconnect', 'bridge', 'nginx-2');
     await until(async () => !(await resolves('nginx-2', address)), 'disconnected');
@@ -152,7 +152,7 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
     assert.ok(await linked(address));
     await run(server1, 'late', ...label);
     assert.ok(await resolves('nginx-2.server2', address, server1, 'late'), 'in a new container');
-    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server1.killDaemon();
     await server1.restartDaemon();
     assert.ok(await linked(address), 'also after a restart of the daemon');
     await run(server1, 'later', '--link', 'parent:p');
@@ -168,7 +168,7 @@ describe('names across hosts', { skip: cannotRun('netyard') || noEtcd }, () => {
   test('queries are refused while the daemon is down and answered after its restart', async () => {
     const address = await addressOf(server2, 'nginx-2');
     const pid = await server1.docker('inspect', '-f', '{{.State.Pid}}', 'client');
-    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server1.killDaemon();
     const query = ['busybox', 'nslookup', 'nginx-2', '127.0.0.11'];
     const refused = await server1.run(['nsenter', '--target', pid, '--net', '--mount', '--root', ...query]);
     assert.match(

@@ -25,11 +25,6 @@ describe('container output', { skip: cannotRun('netyard') }, () => {
   const daemonPid = async (): Promise<string> =>
     (await host.sh("ss -xlpH src /run/netyard/netyard.sock | sed -nE 's/.*pid=([0-9]+).*/\\1/p' | head -n 1")).trim();
 
-  const killDaemon = async (): Promise<void> => {
-    await host.sh(`kill -9 ${await daemonPid()}`);
-    await until(async () => (await host.tryDocker('version')).status !== 0, 'the daemon is gone');
-  };
-
   const unreadBytes = async (): Promise<number> =>
     Number(await host.sh('du -s --block-size=1 /run/netyard/containers | cut -f 1'));
 
@@ -67,12 +62,14 @@ describe('container output', { skip: cannotRun('netyard') }, () => {
       assert.ok((await unreadBytes()) < bound);
     }
     assert.ok((await daemonMemory()) - memory < 64 * mebibyte, 'the daemon does not grow with the output');
-    await killDaemon();
-    await pause(1000);
-    const unread = await unreadBytes();
-    assert.ok(unread < bound);
-    await pause(1000);
-    assert.equal(await unreadBytes(), unread, 'the writer blocks');
+    await host.killDaemon();
+    const isBlocked = async (): Promise<boolean> => {
+      const before = await unreadBytes();
+      await pause(1000);
+      return (await unreadBytes()) === before;
+    };
+    await until(isBlocked, 'the writer blocks');
+    assert.ok((await unreadBytes()) < bound);
     await host.restartDaemon();
     const before = await logSize('flood');
     await until(async () => (await logSize('flood')) !== before, 'the log continues');
@@ -89,7 +86,7 @@ describe('container output', { skip: cannotRun('netyard') }, () => {
     const script = `i=0; while [ $i -lt ${counted} ]; do echo $i; i=$((i+1)); done`;
     await host.docker('run', '-d', '--name', 'counter', 'netyard-test', 'sh', '-c', script);
     for (let round = 0; round < 3; round += 1) {
-      await killDaemon();
+      await host.killDaemon();
       await host.restartDaemon();
     }
     await host.docker('wait', 'counter');
@@ -100,9 +97,10 @@ describe('container output', { skip: cannotRun('netyard') }, () => {
     const script = 'sleep 2; seq 1 15000; printf end';
     await host.docker('run', '-d', '--name', 'offline', 'netyard-test', 'sh', '-c', script);
     const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'offline');
-    await killDaemon();
+    await host.killDaemon();
     await until(async () => (await host.run(['test', '-e', `/proc/${pid}`])).status !== 0, 'the container has ended');
     await host.restartDaemon();
+    await host.docker('wait', 'offline');
     const lines = (await host.docker('logs', 'offline')).split('\n');
     assert.deepEqual([lines.length, lines[0], lines[14_999], lines[15_000]], [15_001, '1', '15000', 'end']);
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
 import { collect, openHosts, type TestHost, until } from './support/host.ts';
-import { takeInventory } from './support/leftovers.ts';
+import { takeInventory, untilInventory } from './support/leftovers.ts';
 
 describe('peers', { skip: cannotRun('netyard') }, () => {
   let server1: TestHost;
@@ -23,10 +23,11 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
   });
   after(() => server1.close());
 
-  const pings = async (host: TestHost, address: string): Promise<boolean> =>
-    (await host.tryDocker('exec', 'test-net-vm', 'ping', '-c', '1', '-W', '1', address)).status === 0;
-  const reachEachOther = async (): Promise<boolean> =>
-    (await pings(server1, '192.168.12.2')) && (await pings(server2, '192.168.11.2'));
+  /** Waits for a reply for some seconds: longer where one must come. */
+  const pings = async (host: TestHost, address: string, seconds = 1): Promise<boolean> =>
+    (await host.tryDocker('exec', 'test-net-vm', 'ping', '-c', '1', '-W', `${seconds}`, address)).status === 0;
+  const reachEachOther = async (seconds = 1): Promise<boolean> =>
+    (await pings(server1, '192.168.12.2', seconds)) && (await pings(server2, '192.168.11.2', seconds));
 
   const add1 = ['peer', 'add', 'server2', '--address', '172.16.2.102', '--subnet', '192.168.12.0/24'];
   const add2 = ['peer', 'add', 'server1', '--address', '172.16.2.101', '--subnet', '192.168.11.0/24', '--via', 'route'];
@@ -48,7 +49,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     const capture = server1.start(['tcpdump', '-i', 'ens33', '-nn', '-l', '-c', '4', 'icmp']);
     const captured = collect(capture);
     await new Promise((resolve) => capture.stderr?.once('data', resolve));
-    assert.ok(await reachEachOther());
+    assert.ok(await reachEachOther(30));
     const { stdout } = await captured;
     assert.match(stdout, /IP 192\.168\.11\.2 > 192\.168\.12\.2: ICMP echo request/);
     assert.match(stdout, /IP 192\.168\.12\.2 > 192\.168\.11\.2: ICMP echo request/);
@@ -89,10 +90,11 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     await server1.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'netyard-test', 'sh', '-c', serve);
     const curl = 'curl -s --max-time 60 --retry 20 --retry-connrefused http://172.16.2.101:8801/';
     assert.equal(await thirdHost.sh(curl), 'hello\n');
-    const fetch = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80";
+    const fetch =
+      "for i in $(seq 600); do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 80 && exit; sleep 0.1; done; exit 1";
     const linked = ['run', '--rm', '--link', 'web:db', 'netyard-test', 'sh', '-c', fetch];
     assert.match(await server1.docker(...linked), /hello/);
-    assert.ok(await pings(server1, '172.16.2.103'), 'egress');
+    assert.ok(await pings(server1, '172.16.2.103', 30), 'egress');
     await server1.docker('rm', '-f', 'web');
   });
 
@@ -105,19 +107,20 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
     test(`${what}: repaired, with an event`, async () => {
       const since = (await server1.sh('date +%s.%N')).trim();
       await server1.sh(line);
-      await until(reachEachOther, `${what}: repaired`);
-      const upTo = (await server1.sh('date +%s.%N')).trim();
-      const events = await server1.docker('events', '--since', since, '--until', upTo, '--filter', 'type=network');
-      assert.match(events, /network repair/);
+      await until(() => reachEachOther(), `${what}: repaired`);
+      const events = async (): Promise<string> => {
+        const upTo = (await server1.sh('date +%s.%N')).trim();
+        return server1.docker('events', '--since', since, '--until', upTo, '--filter', 'type=network');
+      };
+      await until(async () => /network repair/.test(await events()), `${what}: an event`);
     });
 
   test('peers stay connected while the daemon is down, and are restored at its start', async () => {
-    const pid = (await server1.sh('cat /run/netyard/netyard.pid')).trim();
-    await server1.sh(`kill -9 ${pid}`);
+    await server1.killDaemon();
     await server1.sh('ping -c 1 -w 60 192.168.12.2');
     await server1.sh('ip route delete 192.168.12.0/24');
     await server1.restartDaemon();
-    assert.ok(await reachEachOther());
+    assert.ok(await reachEachOther(30));
     assert.match(await server1.netyard('peer', 'ls'), /server2 .* ready/);
   });
 
@@ -174,8 +177,7 @@ describe('peers', { skip: cannotRun('netyard') }, () => {
 
   test('peer rm leaves nothing behind', async () => {
     assert.equal(await server1.netyard('peer', 'rm', 'server2'), 'server2');
-    const left = await takeInventory(server1);
-    for (const kind of ['links', 'routes', 'nftables', 'namespaces']) assert.equal(left[kind], initial[kind], kind);
+    await untilInventory(server1, initial, ['links', 'routes', 'nftables', 'namespaces']);
     assert.ok(!(await pings(server1, '192.168.12.2')));
     assert.ok(!(await pings(server2, '192.168.11.2')));
     assert.equal(await server1.netyard('peer', 'ls', '-q'), '');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
-import { openHosts, type TestHost } from './support/host.ts';
+import { openHosts, type TestHost, until } from './support/host.ts';
 import { udpClient, udpServer } from './support/udp.ts';
 
 /** A program that listens on a TCP port of the host. It exits with 1 when the port is in use. */
@@ -84,7 +84,9 @@ for (const engine of enginesUnderTest())
 
     test("a container sees the neighbour's source address", async () => {
       await fetchPage(neighbour, 'http://172.16.2.101:8801/from-neighbour');
-      assert.match(await host.docker('logs', 'web'), /^172\.16\.2\.102 .*from-neighbour/m);
+      const isLogged = async (): Promise<boolean> =>
+        /^172\.16\.2\.102 .*from-neighbour/m.test(await host.docker('logs', 'web'));
+      await until(isLogged, "the log has the neighbour's address");
     });
 
     test('docker port and ps show the port', async () => {

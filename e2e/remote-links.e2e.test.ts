@@ -42,7 +42,9 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
   const serve = 'mkdir -p /www && echo page of $HOSTNAME > /www/index.html && exec httpd -f -p 80 -h /www';
   const runTarget = (): Promise<string> =>
     server2.docker('run', '-d', '--name', 'nginx-1', 'netyard-test', 'sh', '-c', serve);
-  const page = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc web1 80";
+  /** Repeated until the server listens. */
+  const page =
+    "for i in $(seq 600); do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc web1 80 && exit; sleep 0.1; done; exit 1";
   const lines = async (): Promise<string[]> =>
     (await server1.docker('exec', 'parent', 'cat', '/etc/hosts')).split('\n').filter((line) => line.includes('web1'));
   const linkTo = (target: string) =>
@@ -128,7 +130,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
   });
 
   test('links are kept while the peer’s daemon is down, and follow again after its start', async () => {
-    await server2.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server2.killDaemon();
     assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/);
     await server1.docker('restart', '-t', '0', 'parent');
     assert.match(await server1.docker('exec', 'parent', 'sh', '-c', page), /page of/, 'while the peer’s API is down');
@@ -138,7 +140,7 @@ describe('links to a peer’s containers', { skip: cannotRun('netyard') }, () =>
   });
 
   test('a restarted daemon applies changes of the peer that it missed', async () => {
-    await server1.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await server1.killDaemon();
     await moveTarget();
     await server1.restartDaemon();
     await until(follows, 'the line has the new address after the start');

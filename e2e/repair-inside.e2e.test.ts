@@ -25,12 +25,12 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
   const inside = async (name: string, command: string): Promise<string> =>
     host.sh(`nsenter -t ${await host.docker('inspect', '-f', '{{.State.Pid}}', name)} -n ${command}`);
   const reachesOut = async (name: string): Promise<boolean> =>
-    (await host.tryDocker('exec', name, 'ping', '-c', '1', '-W', '1', neighbour)).status === 0;
+    (await host.tryDocker('exec', name, 'ping', '-c', '1', '-W', '2', neighbour)).status === 0;
   const hasRoute = async (name: string): Promise<boolean> => /default/.test(await inside(name, 'ip route'));
 
   test('a deleted default route, address or interface is restored, with an event', async () => {
     await run('web');
-    assert.ok(await reachesOut('web'));
+    await until(() => reachesOut('web'), 'the container reaches out');
     const since = await host.sh('date +%s.%N');
     for (const command of [
       'ip route del default',
@@ -66,7 +66,8 @@ describe('changes inside a container', { skip: cannotRun('netyard') }, () => {
     assert.match(await host.netyard('explain', 'vpn'), /^# container vpn; changes inside it are not repaired$/m);
     assert.match(await host.netyard('explain', 'watched'), /^# container watched$/m);
     const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'watched');
-    await host.sh(`kill -9 "$(cat /run/netyard/netyard.pid)"; nsenter -t ${pid} -n ip route del default`);
+    await host.killDaemon();
+    await host.sh(`nsenter -t ${pid} -n ip route del default`);
     await host.restartDaemon();
     await until(() => hasRoute('watched'), 'the route that was deleted while the daemon was down');
     assert.deepEqual([await hasRoute('vpn'), await hasRoute('unwatched')], [false, false]);

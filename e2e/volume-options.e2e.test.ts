@@ -64,6 +64,7 @@ describe('volumes with options', { skip: missing }, () => {
       steps.push(await mounted(host, 'memory'));
       await host.docker('start', 'first');
       await host.docker('run', '-d', '--name', 'second', ...use, 'sleep', '1000');
+      await host.docker('exec', 'second', 'sh', '-c', 'until [ -s /data/file ]; do sleep 0.05; done');
       const size = await host.docker('exec', 'second', 'sh', '-c', "df -k /data | tail -1 | awk '{print $2}'");
       await host.docker('stop', '-t', '0', 'first');
       const file = await host.docker('exec', 'second', 'cat', '/data/file');
@@ -138,7 +139,7 @@ describe('volumes with options', { skip: missing }, () => {
     await host.docker('exec', 'user', 'sh', '-c', 'echo kept > /data/file');
     const rejected = await host.tryDocker('volume', 'rm', 'memory');
     assert.match(rejected.stderr, /volume is in use/);
-    await host.sh('kill -9 $(cat /run/netyard/netyard.pid)');
+    await host.killDaemon();
     await host.restartDaemon();
     assert.equal(await mounted(host, 'memory'), 1);
     assert.equal(await host.docker('exec', 'user', 'cat', '/data/file'), 'kept');

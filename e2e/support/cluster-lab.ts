@@ -213,22 +213,42 @@ export class ClusterLab {
     return seconds(since);
   }
 
-  /** Asserts that no route, neighbour, tunnel entry, rule or name on these hosts belongs to a former member. */
+  /** Waits until no route, neighbour, tunnel entry, rule or name on these hosts belongs to a former member. */
   async assertNothingStale(names: readonly string[], former: Member): Promise<void> {
     const lists = 'ip route show table all; ip neigh show nud permanent; ip neigh show nud noarp; bridge fdb show';
     const addresses = [former.subnet, former.address, former.container].map((text) => text.replaceAll('.', '\\.'));
     const pattern = new RegExp(`(?<![\\d.])(${addresses.join('|')})(?![\\d])`);
     await forEachConcurrently(names, async (name) => {
-      const listing = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
-      // Except the line that says that the subnet of a host that did not leave stays reserved.
-      const stale = listing.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet reserved'));
-      assert.deepEqual(stale, [], `${name} still has entries of ${former.name}`);
+      let stale: string[] = [];
+      const isClean = async (): Promise<boolean> => {
+        const listing = await this.host(name).sh(`${lists}; nft list ruleset; netyard peer ls; netyard cluster ls`);
+        // Except the line that says that the subnet of a host that did not leave stays reserved.
+        stale = listing.split('\n').filter((text) => pattern.test(text) && !text.includes('gone, subnet reserved'));
+        return stale.length === 0;
+      };
+      const entries = `${name} has no entry of ${former.name}`;
+      await until(isClean, entries).catch(() => assert.deepEqual(stale, [], entries));
     });
     await this.waitForName(names, `${containerOn(former.name)}.${former.name}`, 'unknown', Date.now());
   }
 
-  /** Asserts that etcd has exactly these hosts and their containers' names, and no lease without a key of theirs. */
+  /** Waits until etcd has exactly these hosts and their containers' names, and no lease without a key of theirs. */
   async assertEtcdKeys(names: readonly string[], etcdHost: string): Promise<void> {
+    let difference: unknown;
+    const isEqual = (): Promise<boolean> =>
+      this.#compareEtcdKeys(names, etcdHost).then(
+        () => true,
+        (error: unknown) => {
+          difference = error;
+          return false;
+        },
+      );
+    await until(isEqual, 'the keys in etcd').catch(() => {
+      throw difference;
+    });
+  }
+
+  async #compareEtcdKeys(names: readonly string[], etcdHost: string): Promise<void> {
     const list = await this.etcdctl(etcdHost, 'get', '--prefix', '/netyard/netyard/', '--keys-only');
     const keys = list.split('\n').filter(Boolean);
     const below = (folder: string): string[] =>

@@ -57,6 +57,11 @@ export class TestHost {
     this.#handle = findHost(`${lab}/${definition.name}`);
   }
 
+  /** Kills Netyard's daemon with SIGKILL; returns when it has ended, with its sockets and locks. */
+  async killDaemon(): Promise<void> {
+    await this.sh('p=$(cat /run/netyard/netyard.pid); kill -9 $p; while kill -0 $p 2> /dev/null; do sleep 0.02; done');
+  }
+
   /** Starts the engine again after it died. */
   async restartDaemon(): Promise<void> {
     if (this.engine === 'netyard') await startDaemon(this.#handle, this.#definition);

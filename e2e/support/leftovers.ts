@@ -1,5 +1,7 @@
 /** Lists everything that an engine may leave behind on a host, to compare before and after. */
-import type { TestHost } from './host.ts';
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import { type TestHost, until } from './host.ts';
 
 /** Shell commands that list one kind of object inside the host, sorted, without counters and times. */
 const lists: Readonly<Record<string, string>> = {
@@ -24,4 +26,28 @@ export async function takeInventory(host: TestHost): Promise<Inventory> {
   for (const [kind, line] of Object.entries({ ...lists, files: files(host.dataFolder) }))
     inventory[kind] = await host.sh(line);
   return inventory;
+}
+
+/** Of a host whose containers are removed: shims end a moment after `docker rm` has returned. */
+export async function takeEmptyInventory(host: TestHost): Promise<Inventory> {
+  const shims = (): Promise<string> => host.sh("ps -eo comm= | grep '^containerd-shim' || true");
+  await until(async () => (await shims()) === '', 'all shims have ended');
+  return takeInventory(host);
+}
+
+/** Waits until a host has what it had, and nothing else, of some kinds or of all. */
+export async function untilInventory(
+  host: TestHost,
+  expected: Inventory,
+  kinds: readonly string[] = Object.keys(expected),
+): Promise<void> {
+  const select = (inventory: Inventory): Inventory =>
+    Object.fromEntries(kinds.map((kind) => [kind, inventory[kind] ?? '']));
+  let now: Inventory = {};
+  const isBack = async (): Promise<boolean> => {
+    now = select(await takeInventory(host));
+    return isDeepStrictEqual(now, select(expected));
+  };
+  await until(isBack, 'nothing is left').catch(() => {}); // the comparison below shows what is
+  assert.deepEqual(now, select(expected));
 }

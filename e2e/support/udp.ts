@@ -7,7 +7,7 @@ const server = (port: number): string => `
 
 const client = (address: string, port: number, text: string): string => `
   const socket = require('node:dgram').createSocket('udp4');
-  let left = 10;
+  let left = 300;
   const send = () => (left-- > 0 ? socket.send(${JSON.stringify(text)}, ${port}, '${address}') : process.exit(1));
   socket.on('message', (data) => { console.log(String(data)); process.exit(0); });
   setInterval(send, 200);
@@ -18,7 +18,7 @@ export const udpServer = (pid: string, port: number): string[] => [
   ...['nsenter', `--net=/proc/${pid}/ns/net`, process.execPath, '-e', server(port)],
 ];
 
-/** Sends a datagram up to ten times until it is answered, and prints the answer. */
+/** Sends a datagram every 200 ms for up to a minute until it is answered, and prints the answer. */
 export const udpClient = (address: string, port: number, text: string): string[] => [
   ...[process.execPath, '-e', client(address, port, text)],
 ];
