@@ -15,7 +15,8 @@ export const apiSocket = (host: TestHost): string => `/proc/${host.pid}/root/run
 export function call(host: TestHost, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
-    const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': text.length };
+    const headers =
+      body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
     const outgoing = request({ socketPath: apiSocket(host), method, path, headers, agent: false }, (answer) => {
       let received = '';
       answer.setEncoding('utf8').on('data', (part: string) => {

@@ -31,8 +31,16 @@ export class HttpError extends Error {
 
 export function statusOf(error: unknown): number {
   if (error instanceof HttpError) return error.status;
+  if (hasNullByte(error)) return statuses.invalid;
   return error instanceof NetyardError ? statuses[error.code] : 500;
 }
+
+/** A path from a request contains a NUL, which node:fs rejects before the kernel sees it. */
+const hasNullByte = (error: unknown): boolean =>
+  error instanceof TypeError &&
+  'code' in error &&
+  error.code === 'ERR_INVALID_ARG_VALUE' &&
+  /null bytes/.test(error.message);
 
 /**
  * Docker's error body, with the hint on a line below Docker's message. Hints name docker commands in backquotes; for
@@ -49,6 +57,7 @@ export function errorBody(error: unknown, request: Pick<IncomingMessage, 'header
 /** Only messages of NetyardErrors are written for users; those of other errors would reveal the daemon's internals. */
 function publicMessage(error: unknown): string {
   if (error instanceof NetyardError || error instanceof HttpError) return error.message.replaceAll(internalPath, '');
+  if (hasNullByte(error)) return 'invalid argument: a path contains a NUL byte';
   const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
   return typeof errno === 'number' && errno < 0 ? getSystemErrorMessage(errno) : 'internal error: see the daemon log';
 }

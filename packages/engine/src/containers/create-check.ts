@@ -51,6 +51,9 @@ function checkProcess(config: ContainerConfig): void {
     `the working directory '${directory}' is invalid, it needs to be an absolute path`,
   );
   if (config.stopSignal !== '') parseSignal(config.stopSignal);
+  // execve(2) takes C strings: the rest would be cut off.
+  for (const text of [...(config.entrypoint ?? []), ...config.command, ...config.env, config.user])
+    refuse(text.includes('\0'), `invalid argument: ${JSON.stringify(text)} contains a NUL byte`);
   for (const entry of config.env)
     refuse(entry === '' || entry.startsWith('='), `invalid environment variable: ${entry}`);
   refuse(config.hostname.length > 64, `hostname "${config.hostname}" is too long (maximum 64 bytes)`);

@@ -205,6 +205,8 @@ class OverlayRootFilesystems implements RootFilesystems {
     try {
       closeSync(makeFolders(root, resolvePath(root, path)));
     } catch (error) {
+      if (hasErrno(error, 'ENAMETOOLONG'))
+        throw new NetyardError('invalid', `Cannot mkdir: ${path}: file name too long`, { cause: error });
       if (!hasErrno(error, 'ENOTDIR')) throw error;
       throw new NetyardError('internal', `Cannot mkdir: ${path} is not a directory`, { cause: error });
     }
