@@ -1,6 +1,6 @@
 /**
- * What is attached to the networks: containers, of which this host's side of the package knows only endpoints and
- * published ports. Types only; implemented in operations/attachments.ts.
+ * What is attached to the networks: containers, and namespaces without one. This host's side of the package knows only
+ * their endpoints and published ports. Implemented in operations/attachments.ts and endpoints/attachments.ts.
  */
 import type { KernelObject, KernelOperation } from '@netyard/kernel';
 import type { EndpointState, PublishedPort } from './contract.ts';
@@ -28,4 +28,23 @@ export interface Attachments {
   repair(id: string): Promise<KernelOperation[]>;
   /** Applies the networks' MTU to the interfaces of all running owners. A failure is logged. */
   applyMtu(): Promise<void>;
+}
+
+/** Two kinds of owners as one; their ids are distinct. */
+export function unite(first: Attachments, second: Attachments): Attachments {
+  const of = (id: string): Attachments => (second.get(id) ? second : first);
+  return {
+    *ids() {
+      yield* first.ids();
+      yield* second.ids();
+    },
+    running: () => [...first.running(), ...second.running()],
+    get: (id) => first.get(id) ?? second.get(id),
+    plan: (id) => of(id).plan(id),
+    repair: (id) => of(id).repair(id),
+    async applyMtu() {
+      await first.applyMtu();
+      await second.applyMtu();
+    },
+  };
 }

@@ -8,6 +8,7 @@ import type { Peers } from '@netyard/peers';
 import type { Attachments } from './attachments.ts';
 import type {
   ContainerDirectory,
+  EndpointRecord,
   LinkRecord,
   NetworkEvent,
   NetworkRecord,
@@ -33,7 +34,9 @@ export interface Context {
   readonly clock: Clock;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  /** The same as `reconcile/` sees them. */
+  /** Namespaces without a container, by endpoint id. */
+  readonly attached: Map<string, EndpointRecord>;
+  /** Both as `reconcile/` sees them. */
   readonly attachments: Attachments;
   readonly peers: Peers;
   /** See `Peers.mtuLimit`. */
@@ -46,7 +49,7 @@ export interface Context {
   /** By network id; only networks that allocate addresses. */
   readonly pools: Map<string, NetworkPools>;
   readonly ports: PortTable;
-  /** Host-side interface name of each endpoint, and the id of its container. */
+  /** Host-side interface name of each endpoint, and the id of its container or of the attached endpoint. */
   readonly hostLinks: Map<string, string>;
   readonly linkDeletions: LinkDeletions;
   readonly namespaces: NamespaceRepairs;

@@ -10,10 +10,12 @@
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type { PeerRequest, PeerState, PeerStore, RefusedPeer } from '@netyard/peers';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
+import type { EndpointRecord, Endpoints } from './endpoint-contract.ts';
 import type { Family, PerFamily } from './family.ts';
 import type { HostCheck } from './inspection/contract.ts';
 import type { EndpointConfig, EndpointState, LinkRecord, SandboxConfig, SandboxState } from './sandbox-contract.ts';
 
+export type * from './endpoint-contract.ts';
 export type { Family, PerFamily } from './family.ts';
 export type * from './inspection/contract.ts';
 export type * from './remote-contract.ts';
@@ -171,6 +173,9 @@ export interface Networks {
   connect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<void>;
   disconnect(networkRef: string, containerId: string, force: boolean): Promise<void>;
 
+  /** Namespaces without a container. */
+  readonly endpoints: Endpoints;
+
   // Container links
   /** All links of a parent, in the order in which they were given. */
   links(parentId: string): LinkRecord[];
@@ -215,7 +220,7 @@ export interface Networks {
   warnings(): string[];
 
   // Inspection
-  /** All kernel objects of a container, a network or a peer: see `printShell` of kernel. */
+  /** All kernel objects of a container, a network, a peer or an attached endpoint: see `printShell` of kernel. */
   explain(ref: string): KernelPlan;
   /** What connect would do. */
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
@@ -281,11 +286,15 @@ export interface NetworkStore extends PeerStore {
   putSandbox(config: SandboxConfig, state?: SandboxState): void;
   deleteSandbox(containerId: string): void;
 
+  endpoints(): EndpointRecord[];
+  putEndpoint(record: EndpointRecord): void;
+  deleteEndpoint(id: string): void;
+
   links(): LinkRecord[];
   putLink(link: LinkRecord): void;
   deleteLink(link: LinkRecord): void;
 
-  /** Leased addresses by network. `lastUsed` orders reuse: the address that was free for longest is allocated first. */
+  /** Leased addresses by network; `containerId` is the id of a container or of an attached endpoint. `lastUsed` orders reuse: the address that was free for longest is allocated first. */
   leases(networkId: string): { address: string; containerId: string }[];
   putLease(networkId: string, address: string, containerId: string): void;
   deleteLease(networkId: string, address: string): void;

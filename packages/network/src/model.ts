@@ -1,4 +1,4 @@
-/** Values that drivers, firewall and operations share: facts of the host, and a network's bridge. Types only. */
+/** Values that drivers, firewall and operations share: facts of the host, a network's bridge, owners of endpoints. Types only. */
 
 /** Facts of the host that plans depend on; read at start. */
 export interface HostFacts {
@@ -39,4 +39,11 @@ export interface BridgeSettings {
   mtu: number;
   hostBinding: string;
   ipv6: boolean;
+}
+
+/** Whom an endpoint belongs to: a container, or the user of a namespace given by path. */
+export interface EndpointOwner {
+  kind: 'container' | 'endpoint';
+  id: string;
+  name: string;
 }

@@ -2,6 +2,7 @@
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
 import { checkPeerApi, type OwnHost, openPeers, type PeerRequest } from '@netyard/peers';
+import { unite } from './attachments.ts';
 import { capture } from './capture/open.ts';
 import type { Context } from './context.ts';
 import type {
@@ -14,6 +15,8 @@ import type {
   RemoteDirectory,
 } from './contract.ts';
 import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
+import { showEndpoints } from './endpoints/attachments.ts';
+import { openEndpoints } from './endpoints/open.ts';
 import { valuesOf } from './family.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
 import { LinkIndex } from './links/index.ts';
@@ -77,6 +80,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     },
     ...networkMethods(context),
     ...containerMethods(context),
+    endpoints: openEndpoints(context),
     ...linkMethods(context),
     ...peerMethods(context, options.peerApis),
     explain: (ref) => explain(context, ref),
@@ -245,7 +249,8 @@ function openContext(
     ...options,
     networks: new Map([...stored, ...made].map((record) => [record.id, record])),
     sandboxes,
-    attachments: openAttachments(self),
+    attached: new Map(store.endpoints().map((record) => [record.id, record])),
+    attachments: unite(openAttachments(self), showEndpoints(self)),
     peers,
     get mtuLimit() {
       return peers.mtuLimit;

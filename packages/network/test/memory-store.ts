@@ -1,10 +1,18 @@
 /** An in-memory NetworkStore for tests of the network package alone. Stores copies, as a real store does. */
 import type { PeerRecord } from '@netyard/peers';
-import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '../src/index.ts';
+import type {
+  EndpointRecord,
+  LinkRecord,
+  NetworkRecord,
+  NetworkStore,
+  SandboxConfig,
+  SandboxState,
+} from '../src/index.ts';
 
 export function memoryStore(): NetworkStore {
   const networks = new Map<string, NetworkRecord>();
   const sandboxes = new Map<string, { config: SandboxConfig; state?: SandboxState }>();
+  const endpoints = new Map<string, EndpointRecord>();
   const links = new Map<string, LinkRecord>();
   const peers = new Map<string, PeerRecord>();
   const leases = new Map<string, { networkId: string; address: string; containerId: string }>();
@@ -18,6 +26,9 @@ export function memoryStore(): NetworkStore {
     putSandbox: (config, state) =>
       void sandboxes.set(config.containerId, structuredClone(state === undefined ? { config } : { config, state })),
     deleteSandbox: (id) => void sandboxes.delete(id),
+    endpoints: () => structuredClone([...endpoints.values()]),
+    putEndpoint: (record) => void endpoints.set(record.id, structuredClone(record)),
+    deleteEndpoint: (id) => void endpoints.delete(id),
     links: () => structuredClone([...links.values()]),
     putLink: (link) => void links.set(linkKey(link), structuredClone(link)),
     deleteLink: (link) => void links.delete(linkKey(link)),

@@ -1,5 +1,5 @@
 /**
- * Record files: a second copy of the database's content, in one file per container, image, volume, network or peer
+ * Record files: a second copy of the database's content, in one file per container, image, volume, network, peer or endpoint
  * below `records`. They reveal a database that is older than it should be, and its records are rebuilt from them.
  *
  *     records/generation            epoch, generation, generation that is synced to disk, boot id

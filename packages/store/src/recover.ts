@@ -8,7 +8,7 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFullId, isName } from '@netyard/core';
 import type { ContainerRecord, VolumeRecord } from '@netyard/engine';
-import type { SandboxConfig, SandboxState } from '@netyard/network';
+import type { EndpointRecord, SandboxConfig, SandboxState } from '@netyard/network';
 import { backupPath, databasePath, examineDatabase, examineDataRoot } from './data-root.ts';
 import { Database, type Identity } from './database.ts';
 import { decodeRecord, encodeRecord } from './encoding.ts';
@@ -123,7 +123,7 @@ function addVolumes(dataRoot: string, rows: Rows, folders: readonly string[]): s
   return missing.map((name) => `volume ${name}: only its directory is left; labels and options are lost`);
 }
 
-/** Addresses that containers have or requested. */
+/** Addresses that containers and attached endpoints have or requested. */
 function deriveLeases(rows: Rows): void {
   rows.leases.clear();
   const ids = new Map([...rows.networks.values()].map(([id, name]) => [name ?? '', id ?? '']));
@@ -136,6 +136,11 @@ function deriveLeases(rows: Rows): void {
       for (const address of [addresses.v4, addresses.v6]) lease(ids.get(network) ?? network, address);
     for (const { networkId, addresses } of decodeRecord<SandboxState | null>(state ?? 'null')?.endpoints ?? [])
       for (const own of [addresses.v4, addresses.v6]) lease(networkId, own?.address);
+  }
+  for (const [id, record] of rows.endpoints.values()) {
+    const { endpoint } = decodeRecord<EndpointRecord>(record ?? 'null');
+    for (const own of [endpoint.addresses.v4, endpoint.addresses.v6])
+      if (id && own) rows.leases.set(`${endpoint.networkId}\0${own.address}`, [endpoint.networkId, own.address, id]);
   }
 }
 

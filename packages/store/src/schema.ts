@@ -46,6 +46,7 @@ export const migrations: readonly Migration[] = [
       ALTER TABLE family_cursors RENAME TO cursors;`);
     upgradeRecords(database);
   },
+  `CREATE TABLE endpoints (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;`,
 ];
 
 /** Migrates the file, each step in a transaction of its own. Rejects a file of a newer Netyard. */

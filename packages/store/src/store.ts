@@ -17,7 +17,14 @@ import type {
   VolumeRecord,
   VolumeStore,
 } from '@netyard/engine';
-import type { LinkRecord, NetworkRecord, NetworkStore, SandboxConfig, SandboxState } from '@netyard/network';
+import type {
+  EndpointRecord,
+  LinkRecord,
+  NetworkRecord,
+  NetworkStore,
+  SandboxConfig,
+  SandboxState,
+} from '@netyard/network';
 import type { PeerRecord } from '@netyard/peers';
 import { keepBackups } from './backup.ts';
 import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath, unfinishedPath } from './data-root.ts';
@@ -184,6 +191,9 @@ function networkStore(persistence: Persistence): NetworkStore {
         for (const family of ['v4', 'v6']) persistence.delete('cursors', id, family);
       }),
     ...sandboxTable(persistence),
+    endpoints: () => recordsOf<EndpointRecord>(persistence, 'endpoints'),
+    putEndpoint: (record) => persistence.put('endpoints', [record.id, encodeRecord(record)]),
+    deleteEndpoint: (id) => persistence.delete('endpoints', id),
     links: () => recordsOf<LinkRecord>(persistence, 'links'),
     putLink: (link) => persistence.put('links', [link.parentId, link.alias, encodeRecord(link)]),
     deleteLink: (link) => persistence.delete('links', link.parentId, link.alias),

@@ -16,7 +16,7 @@ export interface TableSpec {
   creates?: true;
 }
 
-export const recordKinds = ['containers', 'images', 'volumes', 'networks', 'peers'] as const;
+export const recordKinds = ['containers', 'images', 'volumes', 'networks', 'peers', 'endpoints'] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 export const tables = {
@@ -29,6 +29,7 @@ export const tables = {
   images: { columns: ['id', 'record'], keys: 1, order: 'rowid', kind: 'images', creates: true },
   volumes: { columns: ['name', 'record'], keys: 1, order: 'rowid', kind: 'volumes', creates: true },
   peers: { columns: ['name', 'record'], keys: 1, order: 'rowid', kind: 'peers', creates: true },
+  endpoints: { columns: ['id', 'record'], keys: 1, order: 'rowid', kind: 'endpoints', creates: true },
   content: { columns: ['name'], keys: 1, order: 'rowid' },
 } as const satisfies Record<string, TableSpec>;
 
@@ -45,7 +46,7 @@ export const emptyRows = (): Rows =>
 /** No column contains a NUL. */
 export const keyOf = (table: TableName, row: Row): string => row.slice(0, tables[table].keys).join('\0');
 
-/** The object of a record file: one container, image, volume, network or peer. */
+/** The object of a record file: one container, image, volume, network, peer or endpoint. */
 export interface RecordOwner {
   kind: RecordKind;
   name: string;

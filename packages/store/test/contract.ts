@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
-import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { EndpointRecord, NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
 import type { PeerRecord } from '@netyard/peers';
 import type { Store } from '../src/index.ts';
 
@@ -60,6 +60,18 @@ export function describeStore(name: string, open: () => Store): void {
       store.deletePeer('server2');
       store.deletePeer('never');
       assert.deepEqual(store.peers(), [peer('server3', '172.16.2.103')]);
+    });
+
+    test('attached endpoints are identified by id', () => {
+      const endpoint = (id: string, name: string) =>
+        ({ id, name, created: 7n, ports: [] }) as unknown as EndpointRecord;
+      store.putEndpoint(endpoint('e1', 'pod'));
+      store.putEndpoint(endpoint('e2', 'other'));
+      store.putEndpoint(endpoint('e1', 'renamed'));
+      assert.deepEqual(store.endpoints(), [endpoint('e1', 'renamed'), endpoint('e2', 'other')]);
+      store.deleteEndpoint('e1');
+      store.deleteEndpoint('never');
+      assert.deepEqual(store.endpoints(), [endpoint('e2', 'other')]);
     });
 
     test('a sandbox has a state while it is stored with one', () => {

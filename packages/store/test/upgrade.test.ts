@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type Logger, silentLogger } from '@netyard/core';
+import type { EndpointRecord } from '@netyard/network';
 import { openDataRoot, recoverState, type Store } from '../src/index.ts';
 
 const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
@@ -120,11 +121,18 @@ test('a change after the upgrade is read back from a record file when the databa
   const network = first.networks().find(({ name }) => name === 'front');
   assert.ok(network);
   first.putNetwork({ ...network, ipam: { ...network.ipam, v6: [{ subnet: 'fd00:5::/64' }] } });
+  const addresses = { v6: { address: 'fd00:5::2', prefixLength: 64 } };
+  first.putEndpoint({ id: 'e1', name: 'pod', endpoint: { networkId: front, addresses } } as EndpointRecord);
   first.close();
   rmSync(join(root, 'netyard.db'));
   recoverState(root);
   const second = openDataRoot(root, { logger: silentLogger });
   assert.deepEqual(second.networks().find(({ name }) => name === 'front')?.ipam.v6, [{ subnet: 'fd00:5::/64' }]);
+  assert.deepEqual(
+    second.endpoints().map(({ name }) => name),
+    ['pod'],
+  );
+  assert.ok(second.leases(front).some(({ address, containerId }) => address === 'fd00:5::2' && containerId === 'e1'));
   second.close();
 });
 

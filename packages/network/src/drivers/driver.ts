@@ -5,7 +5,7 @@
 import type { NetyardError } from '@netyard/core';
 import type { KernelObject, VethObject } from '@netyard/kernel';
 import type { EndpointState, NetworkRecord } from '../contract.ts';
-import type { BridgeSettings, HostFacts } from '../model.ts';
+import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 
 export interface Capabilities {
   /** Its endpoints have an interface with addresses of the network's pools. */
@@ -34,13 +34,12 @@ export interface Driver {
   openPlanner(network: NetworkRecord, mtuLimit?: number): NetworkPlanner;
 }
 
-/** One endpoint of a network, with the container or other owner of its namespace. */
+/** One endpoint of a network, and the namespace that it attaches. */
 export interface EndpointPlanInput {
-  containerId: string;
-  containerName: string;
+  owner: EndpointOwner;
   netnsPath: string;
   endpoint: EndpointState;
-  /** This endpoint's gateway is the container's default route. */
+  /** This endpoint's gateway is the namespace's default route. */
   isGateway: boolean;
   facts: HostFacts;
 }

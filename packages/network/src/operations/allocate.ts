@@ -9,10 +9,11 @@ import type {
   SandboxConfig,
   SandboxState,
 } from '../contract.ts';
+import { type EndpointDependencies, freeEndpoint } from '../endpoints/allocate.ts';
 import { networkOf } from '../lookup.ts';
 import { netnsName } from '../object-names.ts';
 import type { PortTable } from '../ports/table.ts';
-import { allocateEndpoint, type EndpointDependencies, freeEndpoint } from './endpoint.ts';
+import { allocateContainerEndpoint } from './endpoint.ts';
 import { type PortsDependencies, publishPorts } from './ports.ts';
 
 /** Dependencies of the functions in this file. */
@@ -36,7 +37,7 @@ export function allocateSandbox(context: AllocateDependencies, config: SandboxCo
   };
   try {
     for (const endpoint of config.endpoints)
-      endpoints.push(allocateEndpoint(context, config, withNetwork(context, endpoint), endpoints));
+      endpoints.push(allocateContainerEndpoint(context, config, withNetwork(context, endpoint), endpoints));
     publishPorts(context, config, state);
     return state;
   } catch (error) {

@@ -11,6 +11,8 @@ import type {
   SandboxConfig,
 } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
+import { type EndpointDependencies, freeEndpoint, storeEndpoint, unstoreEndpoint } from '../endpoints/allocate.ts';
+import { flushUdpConntrack } from '../endpoints/ports.ts';
 import { valuesOf } from '../family.ts';
 import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
@@ -25,16 +27,10 @@ import {
   type SandboxPlanInput,
 } from '../plan/sandbox.ts';
 import type { PortTable } from '../ports/table.ts';
-import {
-  allocateEndpoint,
-  type EndpointDependencies,
-  freeEndpoint,
-  storeEndpoint,
-  unstoreEndpoint,
-} from './endpoint.ts';
+import { allocateContainerEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
-import { flushUdpConntrack, type PortsDependencies, publishPorts } from './ports.ts';
+import { type PortsDependencies, publishPorts } from './ports.ts';
 import { checkEndpoint, type RegisterDependencies, reserveStatic } from './register.ts';
 import {
   hostnameOf,
@@ -217,7 +213,7 @@ type Attached = Prepared & { endpoint: EndpointState };
 
 /** Allocates address, interface name and (when this endpoint becomes the gateway) ports; releases all on failure. */
 export function allocateAttached(context: ConnectDependencies, before: Prepared, requested: EndpointConfig): Attached {
-  const endpoint = allocateEndpoint(context, before.config, requested, before.state.endpoints);
+  const endpoint = allocateContainerEndpoint(context, before.config, requested, before.state.endpoints);
   const after: Attached = {
     config: { ...before.config, endpoints: [...before.config.endpoints, requested] },
     state: { ...before.state, endpoints: [...before.state.endpoints, endpoint], ports: [...before.state.ports] },

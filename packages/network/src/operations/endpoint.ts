@@ -1,73 +1,18 @@
-/** Allocates and releases the interface names, address and MAC of an endpoint. */
-import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac, shortId } from '@netyard/core';
-import type {
-  EndpointConfig,
-  EndpointState,
-  NetworkRecord,
-  NetworkSettings,
-  NetworkStore,
-  SandboxConfig,
-} from '../contract.ts';
-import { driverOf } from '../drivers/index.ts';
-import { type Family, families, perFamily, valuesOf } from '../family.ts';
-import type { NetworkPools } from '../ipam/network-pools.ts';
-import { networkOf } from '../lookup.ts';
-import { hostLinkName } from '../object-names.ts';
+/** Allocates the endpoints of containers: chooses interface name and DNS names, and leaves the rest to endpoints/. */
+import { shortId } from '@netyard/core';
+import type { EndpointConfig, EndpointState, SandboxConfig } from '../contract.ts';
+import { allocateEndpoint, type EndpointDependencies } from '../endpoints/allocate.ts';
 import { hostnameOf } from './sandbox-plan.ts';
 
-/** Dependencies of the functions in this file. */
-export interface EndpointDependencies {
-  readonly store: NetworkStore;
-  readonly settings: NetworkSettings;
-  readonly networks: Map<string, NetworkRecord>;
-  readonly pools: Map<string, NetworkPools>;
-  readonly hostLinks: Map<string, string>;
-}
-
-/** Allocates address and interface name in memory; the caller stores them (`storeEndpoint`), or frees them on failure. */
-export function allocateEndpoint(
+/** As `allocateEndpoint`; `others` are the container's endpoints so far. */
+export function allocateContainerEndpoint(
   context: EndpointDependencies,
-  config: SandboxConfig,
-  endpointConfig: EndpointConfig,
+  sandbox: SandboxConfig,
+  config: EndpointConfig,
   others: readonly EndpointState[],
 ): EndpointState {
-  const record = networkOf(context, endpointConfig.network);
-  if (!driverOf(record).capabilities.addresses) return emptyEndpoint(record, endpointConfig);
-  const addresses = takeAddresses(context, record, config, endpointConfig);
-  const empty = emptyEndpoint(record, endpointConfig);
-  const hostLink = hostLinkName(empty.id);
-  context.hostLinks.set(hostLink, config.containerId);
-  const aliases = endpointConfig.aliases ?? [];
-  return {
-    ...empty,
-    link: chooseLinkName(others),
-    hostLink,
-    mac: chooseMac(endpointConfig.macAddress, addresses, empty.id),
-    addresses,
-    aliases,
-    dnsNames: record.predefined ? [] : dnsNames(config, aliases),
-  };
-}
-
-/** The requested one, or Docker's one of the IPv4 address. Without IPv4 it is derived from the endpoint's id. */
-function chooseMac(requested: string | undefined, { v4 }: EndpointState['addresses'], id: string): string {
-  if (requested) return formatMac(parseMac(requested));
-  return macFromIpv4(v4 ? ipToBytes(parseIp(v4.address)) : Buffer.from(id.slice(0, 8), 'hex'));
-}
-
-function emptyEndpoint(record: NetworkRecord, config: EndpointConfig): EndpointState {
-  return {
-    id: newId(),
-    networkId: record.id,
-    networkName: record.name,
-    link: '',
-    hostLink: '',
-    mac: '',
-    addresses: {},
-    aliases: [],
-    dnsNames: [],
-    config,
-  };
+  const names = dnsNames(sandbox, config.aliases ?? []);
+  return allocateEndpoint(context, { ownerId: sandbox.containerId, config, link: chooseLinkName(others), names });
 }
 
 /** Names under which the embedded DNS resolves an endpoint; the first one is used for the PTR record. */
@@ -75,74 +20,7 @@ export function dnsNames(config: SandboxConfig, aliases: readonly string[]): str
   return [...new Set([config.name, ...aliases, shortId(config.containerId), hostnameOf(config)])];
 }
 
-/** One address per family of the network; on failure none is taken. */
-function takeAddresses(
-  context: EndpointDependencies,
-  record: NetworkRecord,
-  { containerId }: SandboxConfig,
-  requested: EndpointConfig,
-): EndpointState['addresses'] {
-  const pools = context.pools.get(record.id);
-  if (!pools) throw new NetyardError('internal', `network ${record.name} has no address pool`);
-  const taken: string[] = [];
-  try {
-    return perFamily((family) => {
-      if (record.ipam[family] === undefined) return undefined;
-      const address = takeAddress(pools, record, family, containerId, requested.addresses?.[family]);
-      if (requested.addresses?.[family] === undefined) taken.push(address);
-      const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
-      return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
-    });
-  } catch (error) {
-    for (const address of taken) pools.free(address, containerId);
-    throw error;
-  }
-}
-
-function takeAddress(
-  pools: NetworkPools,
-  { name, id }: NetworkRecord,
-  family: Family,
-  holder: string,
-  requested: string | undefined,
-): string {
-  const address = requested ?? pools.next(family);
-  if (address === undefined) {
-    const what = `no available IP${family} addresses on this network's address pools`;
-    throw new NetyardError('internal', `${what}: ${name} (${id})`);
-  }
-  pools.take(address, holder);
-  if (requested === undefined) pools.setCursor(address);
-  return address;
-}
-
 function chooseLinkName(others: readonly EndpointState[]): string {
   const used = new Set(others.map((endpoint) => endpoint.link));
   for (let index = 0; ; index += 1) if (!used.has(`eth${index}`)) return `eth${index}`;
 }
-
-/** Call inside a store transaction. */
-export function storeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
-  for (const { address } of valuesOf(endpoint.addresses))
-    context.store.putLease(endpoint.networkId, address, containerId);
-  for (const { family, address } of dynamicAddresses(endpoint))
-    context.store.putCursor(endpoint.networkId, family, address);
-}
-
-export function freeEndpoint(context: EndpointDependencies, containerId: string, endpoint: EndpointState): void {
-  if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
-  const pools = context.pools.get(endpoint.networkId);
-  for (const { address } of dynamicAddresses(endpoint)) pools?.free(address, containerId);
-}
-
-/** Call inside a store transaction. */
-export function unstoreEndpoint(context: EndpointDependencies, endpoint: EndpointState): void {
-  for (const { address } of dynamicAddresses(endpoint)) context.store.deleteLease(endpoint.networkId, address);
-}
-
-/** An address requested by the user stays reserved as long as the container exists. */
-const dynamicAddresses = ({ addresses, config }: EndpointState): { family: Family; address: string }[] =>
-  families.flatMap((family) => {
-    const address = addresses[family]?.address;
-    return address === undefined || config.addresses?.[family] !== undefined ? [] : [{ family, address }];
-  });

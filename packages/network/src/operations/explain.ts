@@ -3,7 +3,14 @@
 import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
-import type { ContainerDirectory, EndpointConfig, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  EndpointRecord,
+  NetworkRecord,
+  NetworkSettings,
+} from '../contract.ts';
+import { findAttached, planOf } from '../endpoints/attached.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
@@ -38,6 +45,7 @@ export interface ExplainDependencies
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
+  readonly attached: Map<string, EndpointRecord>;
   readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain'>;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
@@ -50,9 +58,17 @@ export interface ExplainDependencies
 export function explain(context: ExplainDependencies, ref: string): KernelPlan {
   const containerId = context.containers.find(ref);
   if (containerId !== undefined && context.sandboxes.has(containerId)) return explainContainer(context, containerId);
+  const attached = findAttached(context, ref);
+  if (attached) return explainAttached(context, attached);
   if (context.peers.get(ref)) return context.peers.explain(ref);
   const record = findNetwork(context, ref);
   return { owner: `network ${record.name}`, objects: withForeignRules(context, planNetworks(context, [record.id])) };
+}
+
+function explainAttached(context: ExplainDependencies, record: EndpointRecord): KernelPlan {
+  const networks = withForeignRules(context, planNetworks(context, [record.endpoint.networkId]));
+  const owner = `endpoint ${record.name}; its namespace belongs to another program`;
+  return { owner, objects: [...networks, ...planOf(context, record).objects] };
 }
 
 /** An unknown reference may have been meant as a container, a network or a peer: the message names all three. */

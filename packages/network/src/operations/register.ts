@@ -2,7 +2,7 @@
  * Container create: validates the config, resolves link targets, reserves static addresses and link names, and stores
  * them in one transaction. Changes nothing in the kernel.
  */
-import { isNetyardError, messageOf, NetyardError, parseIp, parseMac } from '@netyard/core';
+import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type {
   ContainerDirectory,
@@ -14,11 +14,12 @@ import type {
   SandboxConfig,
 } from '../contract.ts';
 import type { Capabilities } from '../drivers/driver.ts';
-import { type Family, families, perFamily, valuesOf } from '../family.ts';
+import { findSettingProblems } from '../endpoints/validate.ts';
+import { valuesOf } from '../family.ts';
 import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfOptions } from '../files/resolv-conf.ts';
-import type { NetworkPools } from '../ipam/network-pools.ts';
+import { NetworkPools } from '../ipam/network-pools.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
@@ -150,40 +151,14 @@ export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointC
 }
 
 function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
+  const pools = context.pools.get(networkId) ?? new NetworkPools({});
+  if (!context.networks.get(networkId)?.predefined) return findSettingProblems(endpoint, pools);
   const problems: string[] = [];
-  const record = context.networks.get(networkId);
-  const addresses = perFamily((family) => endpoint.addresses?.[family]);
-  if (valuesOf(addresses).length > 0 && record?.predefined)
+  if (valuesOf(endpoint.addresses).length > 0)
     problems.push('user-specified IP address is supported on user-defined networks only');
-  if (record?.predefined && (endpoint.aliases ?? []).length > 0)
+  if ((endpoint.aliases ?? []).length > 0)
     problems.push('network-scoped aliases are only supported for user-defined networks');
-  for (const family of families) {
-    const address = addresses[family];
-    if (address === undefined) continue;
-    if (!isAddress(address, family)) problems.push(`invalid IP${family} address: ${address}`);
-    else if (!record?.predefined && !context.pools.get(networkId)?.poolOf(address))
-      problems.push(`no configured subnet contains IP address ${address}`);
-  }
-  for (const local of endpoint.linkLocalAddresses ?? [])
-    if (!isAddress(local, 'v4') || !local.startsWith('169.254.'))
-      problems.push(`invalid link-local IP address: ${local}`);
-  if (endpoint.macAddress) {
-    try {
-      parseMac(endpoint.macAddress);
-    } catch (error) {
-      problems.push(messageOf(error));
-    }
-  }
-  return problems;
-}
-
-function isAddress(text: string, family: Family): boolean {
-  try {
-    const ip = parseIp(text);
-    return ip.family === (family === 'v4' ? 4 : 6) && ip.value !== 0n;
-  } catch {
-    return false;
-  }
+  return [...problems, ...findSettingProblems(endpoint, 'any')];
 }
 
 async function isForwarding(context: RegisterDependencies): Promise<boolean> {

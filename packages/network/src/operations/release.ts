@@ -3,14 +3,15 @@
 import type { KeyedQueue } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { NetworkStore, SandboxState } from '../contract.ts';
+import { type EndpointDependencies, unstoreEndpoint } from '../endpoints/allocate.ts';
+import { flushUdpConntrack } from '../endpoints/ports.ts';
 import type { Sandbox } from '../lookup.ts';
 import { planRemoval } from '../plan/sandbox.ts';
 import type { LinkDeletions } from '../reconcile/link-deletions.ts';
 import type { ContainerNames, NamespaceRepairs } from '../services.ts';
 import { type AllocateDependencies, freeSandbox } from './allocate.ts';
-import { type EndpointDependencies, unstoreEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
-import { flushUdpConntrack, type PortsDependencies } from './ports.ts';
+import type { PortsDependencies } from './ports.ts';
 import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 

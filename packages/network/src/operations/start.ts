@@ -2,6 +2,8 @@
 
 import { type Logger, messageOf } from '@netyard/core';
 import type { ContainerDirectory } from '../contract.ts';
+import type { AttachedDependencies } from '../endpoints/attached.ts';
+import { adoptEndpoints } from '../endpoints/check.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { PortTable } from '../ports/table.ts';
 import { type HostStartDependencies, removeOrphans, startHost } from '../reconcile/start.ts';
@@ -13,7 +15,8 @@ import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.
 
 /** Dependencies of the functions in this file. */
 export interface StartDependencies
-  extends HostStartDependencies,
+  extends AttachedDependencies,
+    HostStartDependencies,
     LinkHostsFilesDependencies,
     RegisterDependencies,
     ReleaseDependencies,
@@ -32,9 +35,10 @@ export async function start(
   options: { keepUnknown?: boolean } = {},
 ): Promise<void> {
   const alive = new Set(running);
-  await startHost(context, alive);
+  await startHost(context, new Set([...alive, ...context.attached.keys()]));
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
+  await adoptEndpoints(context);
   // A target may have got its address just before a crash, so parents may have stale lines.
   for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
   await removeOrphans(context, options);

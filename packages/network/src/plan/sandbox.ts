@@ -5,8 +5,8 @@
 import type { FileObject, KernelObject, NftElementObject, SysctlObject, VethObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
-import { planHairpin, planPublishedPort } from '../firewall/publish.ts';
-import type { HostFacts } from '../model.ts';
+import { planPublishedPorts } from '../firewall/publish.ts';
+import type { EndpointOwner, HostFacts } from '../model.ts';
 
 export interface FileContents {
   hosts: string;
@@ -33,6 +33,8 @@ export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointSt
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
+const ownerOf = ({ containerId: id, name }: SandboxConfig): EndpointOwner => ({ kind: 'container', id, name });
+
 /** Lists planned by one function of the endpoint's planner; empty without a namespace to plan for. */
 function planWith<T>(
   input: SandboxPlanInput,
@@ -42,8 +44,7 @@ function planWith<T>(
   const planner = input.planners.get(endpoint.networkId);
   if (planner === undefined || input.state.netnsPath === undefined) return [];
   return plan(planner, {
-    containerId: input.config.containerId,
-    containerName: input.config.name,
+    owner: ownerOf(input.config),
     netnsPath: input.state.netnsPath,
     endpoint,
     isGateway: gatewayEndpoint(input.state.endpoints)?.id === endpoint.id,
@@ -86,9 +87,7 @@ export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string):
 
 export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
   const address = gatewayEndpoint(state.endpoints)?.addresses.v4?.address;
-  if (address === undefined || state.ports.length === 0) return [];
-  const ports = state.ports.map((port) => planPublishedPort(port, address, config.containerId));
-  return [planHairpin(address, config.containerId), ...ports];
+  return planPublishedPorts(state.ports, address, ownerOf(config));
 }
 
 function planFiles({ state, files }: SandboxPlanInput): FileObject[] {

@@ -9,8 +9,11 @@ const vethOf = (containerName: string, networkName: string) =>
   planVeth(
     { link: 'docker0', networkName, mtu: 1500 } as BridgeSettings,
     {
-      containerId: 'c045c82e85bd620eb9444275b135634a9248760e2061505a1c8b4167e9b24b3d',
-      containerName,
+      owner: {
+        kind: 'container',
+        id: 'c045c82e85bd620eb9444275b135634a9248760e2061505a1c8b4167e9b24b3d',
+        name: containerName,
+      },
       netnsPath: '/run/netns/ny-c045c82e85bd',
       endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
       isGateway: true,

@@ -1,6 +1,7 @@
 /** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
 import { shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
+import { elementComment } from '../../firewall/publish.ts';
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText, sysctlLink } from '../../object-names.ts';
@@ -20,16 +21,13 @@ export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): Veth
   };
 }
 
-/** The container's id identifies the owner when its name is truncated. */
-const ownerOf = (bridge: BridgeSettings, { containerId, containerName }: EndpointPlanInput): string =>
-  ownerText(`container ${containerName}`, ` (${shortId(containerId)}) on ${bridge.networkName}`);
+/** The owner's id identifies it when its name is truncated. */
+const ownerOf = (bridge: BridgeSettings, { owner: { kind, id, name } }: EndpointPlanInput): string =>
+  ownerText(`${kind} ${name}`, ` (${shortId(id)}) on ${bridge.networkName}`);
 
 /** Precedes the veth pair, so that the port is isolated from its creation on. */
-export function planIsolation(
-  bridge: BridgeSettings,
-  { endpoint, containerId }: EndpointPlanInput,
-): NftElementObject[] {
-  const comment = `container ${shortId(containerId)}`;
+export function planIsolation(bridge: BridgeSettings, { endpoint, owner }: EndpointPlanInput): NftElementObject[] {
+  const comment = elementComment(owner);
   return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];
 }
 

@@ -1,0 +1,134 @@
+/** Allocates and releases the interface names, address and MAC of an endpoint. */
+import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
+import type { EndpointConfig, EndpointState, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
+import { driverOf } from '../drivers/index.ts';
+import { type Family, families, perFamily, valuesOf } from '../family.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
+import { networkOf } from '../lookup.ts';
+import { hostLinkName } from '../object-names.ts';
+
+/** Dependencies of the functions in this file. */
+export interface EndpointDependencies {
+  readonly store: NetworkStore;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly pools: Map<string, NetworkPools>;
+  readonly hostLinks: Map<string, string>;
+}
+
+export interface EndpointRequest {
+  /** Default: a new one. */
+  id?: string;
+  /** Id of the container, or of another owner of addresses and interface. */
+  ownerId: string;
+  config: EndpointConfig;
+  /** Name of the interface in the namespace. */
+  link: string;
+  /** Names under which the embedded DNS resolves the endpoint. */
+  names: readonly string[];
+}
+
+/** Allocates address and interface name in memory; the caller stores them (`storeEndpoint`), or frees them on failure. */
+export function allocateEndpoint(context: EndpointDependencies, request: EndpointRequest): EndpointState {
+  const { id, ownerId, config, link, names } = request;
+  const record = networkOf(context, config.network);
+  const empty = emptyEndpoint(record, config, id);
+  if (!driverOf(record).capabilities.addresses) return empty;
+  const addresses = takeAddresses(context, record, ownerId, config);
+  const hostLink = hostLinkName(empty.id);
+  context.hostLinks.set(hostLink, ownerId);
+  return {
+    ...empty,
+    ...{ link, hostLink, addresses },
+    mac: chooseMac(config.macAddress, addresses, empty.id),
+    aliases: config.aliases ?? [],
+    dnsNames: record.predefined ? [] : [...names],
+  };
+}
+
+/** The requested one, or Docker's one of the IPv4 address. Without IPv4 it is derived from the endpoint's id. */
+function chooseMac(requested: string | undefined, { v4 }: EndpointState['addresses'], id: string): string {
+  if (requested) return formatMac(parseMac(requested));
+  return macFromIpv4(v4 ? ipToBytes(parseIp(v4.address)) : Buffer.from(id.slice(0, 8), 'hex'));
+}
+
+function emptyEndpoint(record: NetworkRecord, config: EndpointConfig, id = newId()): EndpointState {
+  return {
+    id,
+    networkId: record.id,
+    networkName: record.name,
+    link: '',
+    hostLink: '',
+    mac: '',
+    addresses: {},
+    aliases: [],
+    dnsNames: [],
+    config,
+  };
+}
+
+/** One address per family of the network; on failure none is taken. */
+function takeAddresses(
+  context: EndpointDependencies,
+  record: NetworkRecord,
+  ownerId: string,
+  requested: EndpointConfig,
+): EndpointState['addresses'] {
+  const pools = context.pools.get(record.id);
+  if (!pools) throw new NetyardError('internal', `network ${record.name} has no address pool`);
+  const taken: string[] = [];
+  try {
+    return perFamily((family) => {
+      if (record.ipam[family] === undefined) return undefined;
+      const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family]);
+      if (requested.addresses?.[family] === undefined) taken.push(address);
+      const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
+      return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
+    });
+  } catch (error) {
+    for (const address of taken) pools.free(address, ownerId);
+    throw error;
+  }
+}
+
+function takeAddress(
+  pools: NetworkPools,
+  { name, id }: NetworkRecord,
+  family: Family,
+  holder: string,
+  requested: string | undefined,
+): string {
+  const address = requested ?? pools.next(family);
+  if (address === undefined) {
+    const what = `no available IP${family} addresses on this network's address pools`;
+    throw new NetyardError('internal', `${what}: ${name} (${id})`);
+  }
+  pools.take(address, holder);
+  if (requested === undefined) pools.setCursor(address);
+  return address;
+}
+
+/** Call inside a store transaction. */
+export function storeEndpoint(context: EndpointDependencies, ownerId: string, endpoint: EndpointState): void {
+  for (const { address } of valuesOf(endpoint.addresses)) context.store.putLease(endpoint.networkId, address, ownerId);
+  for (const { family, address } of dynamicAddresses(endpoint))
+    context.store.putCursor(endpoint.networkId, family, address);
+}
+
+export function freeEndpoint(context: EndpointDependencies, ownerId: string, endpoint: EndpointState): void {
+  if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
+  const pools = context.pools.get(endpoint.networkId);
+  for (const { address } of dynamicAddresses(endpoint)) pools?.free(address, ownerId);
+}
+
+/** Call inside a store transaction. */
+export function unstoreEndpoint(context: EndpointDependencies, endpoint: EndpointState): void {
+  for (const { address } of dynamicAddresses(endpoint)) context.store.deleteLease(endpoint.networkId, address);
+}
+
+/** An address requested by the user stays reserved as long as the container exists. */
+const dynamicAddresses = ({ addresses, config }: EndpointState): { family: Family; address: string }[] =>
+  families.flatMap((family) => {
+    const address = addresses[family]?.address;
+    return address === undefined || config.addresses?.[family] !== undefined ? [] : [{ family, address }];
+  });

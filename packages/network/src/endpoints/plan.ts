@@ -1,0 +1,31 @@
+/** Plans of an attached endpoint: its objects in creation order, and those to delete. Pure. */
+import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
+import type { EndpointRecord } from '../contract.ts';
+import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
+import { planPublishedPorts } from '../firewall/publish.ts';
+import type { EndpointOwner, HostFacts } from '../model.ts';
+
+export interface EndpointPlan {
+  /** Everything that the endpoint consists of. */
+  objects: KernelObject[];
+  /** What to delete: the rest vanishes with the interface. */
+  removal: KernelObject[];
+  interfaces: VethObject[];
+  ports: NftElementObject[];
+}
+
+export const ownerOf = ({ id, name }: EndpointRecord): EndpointOwner => ({ kind: 'endpoint', id, name });
+
+export function planAttached(record: EndpointRecord, planner: NetworkPlanner, facts: HostFacts): EndpointPlan {
+  const { netnsPath, endpoint, defaultRoute: isGateway } = record;
+  const owner = ownerOf(record);
+  const input: EndpointPlanInput = { owner, netnsPath, endpoint, isGateway, facts };
+  const ports = planPublishedPorts(record.ports, endpoint.addresses.v4?.address, owner);
+  const interfaces = planner.planInterface(input);
+  return {
+    objects: [...planner.planEndpoint(input), ...ports],
+    removal: [...planner.planHostElements(input), ...interfaces, ...ports],
+    interfaces,
+    ports,
+  };
+}

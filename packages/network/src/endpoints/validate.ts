@@ -1,0 +1,40 @@
+/** Checks settings of an endpoint. Pure. */
+import { messageOf, parseIp, parseMac } from '@netyard/core';
+import type { EndpointConfig } from '../contract.ts';
+import { type Family, families } from '../family.ts';
+import type { NetworkPools } from '../ipam/network-pools.ts';
+
+/** Problems in Docker's words and order. With `any` it is not checked whether a subnet contains the addresses. */
+export function findSettingProblems(endpoint: EndpointConfig, pools: NetworkPools | 'any'): string[] {
+  const problems: string[] = [];
+  for (const family of families) {
+    const address = endpoint.addresses?.[family];
+    if (address === undefined) continue;
+    if (!isAddress(address, family)) problems.push(`invalid IP${family} address: ${address}`);
+    else if (pools !== 'any' && !pools.poolOf(address))
+      problems.push(`no configured subnet contains IP address ${address}`);
+  }
+  for (const local of endpoint.linkLocalAddresses ?? [])
+    if (!isAddress(local, 'v4') || !local.startsWith('169.254.'))
+      problems.push(`invalid link-local IP address: ${local}`);
+  if (endpoint.macAddress) problems.push(...findMacProblem(endpoint.macAddress));
+  return problems;
+}
+
+function findMacProblem(text: string): string[] {
+  try {
+    parseMac(text);
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+function isAddress(text: string, family: Family): boolean {
+  try {
+    const ip = parseIp(text);
+    return ip.family === (family === 'v4' ? 4 : 6) && ip.value !== 0n;
+  } catch {
+    return false;
+  }
+}
