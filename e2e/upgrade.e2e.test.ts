@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { type FormerVersion, startFormerDaemon, stopDaemon, unpackFormerVersion } from './support/former-version.ts';
+import {
+  type FormerVersion,
+  lacksHistory,
+  startFormerDaemon,
+  stopDaemon,
+  unpackFormerVersion,
+} from './support/former-version.ts';
 import { openHosts, type TestHost, until } from './support/host.ts';
 import { type Inventory, takeEmptyInventory, untilInventory } from './support/leftovers.ts';
 import {
@@ -30,7 +36,7 @@ while :; do
   usleep 50000
 done`;
 
-describe('an upgrade', { skip: cannotRun('netyard') }, () => {
+describe('an upgrade', { skip: cannotRun('netyard') || lacksHistory() }, () => {
   let former: FormerVersion;
   let server1: TestHost;
   let server2: TestHost;

@@ -67,9 +67,9 @@ const isChecked = (file: string): boolean =>
 
 function main(): void {
   const top = join(dirnameOfScript(), '..');
-  const files = execFileSync('git', ['ls-files', '--', ...process.argv.slice(2)], { cwd: top, encoding: 'utf8' })
-    .split('\n')
-    .filter(isChecked);
+  // The repository may belong to another user than root.
+  const list = ['-c', 'safe.directory=*', 'ls-files', '--', ...process.argv.slice(2)];
+  const files = execFileSync('git', list, { cwd: top, encoding: 'utf8' }).split('\n').filter(isChecked);
   let count = 0;
   for (const file of files) {
     for (const { line, word, instead } of findWords(readFileSync(join(top, file), 'utf8'))) {

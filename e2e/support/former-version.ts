@@ -21,10 +21,18 @@ const git = (...args: string[]): string =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
-/** The parent of the commit that introduced the renamed sets. Throws an error with a hint if it is not in this clone. */
+/** Why the version before is not available, such as in an unpacked archive; undefined if it is. */
+export function lacksHistory(): string | undefined {
+  try {
+    const isShallow = git('rev-parse', '--is-shallow-repository').trim() === 'true';
+    return isShallow ? 'the clone is shallow and lacks the version before: run `git fetch --unshallow`' : undefined;
+  } catch {
+    return 'not a git repository, which lacks the version before: run it in a clone';
+  }
+}
+
+/** The parent of the commit that introduced the renamed sets. */
 function formerCommit(): string {
-  if (git('rev-parse', '--is-shallow-repository').trim() === 'true')
-    throw new Error('this clone is shallow and lacks the version before: run `git fetch --unshallow`');
   const [commit] = git('log', '--reverse', '--format=%P', `-S${firstRename}`, '--', tablePlan).split('\n');
   if (!commit) throw new Error(`no commit introduces \`${firstRename}\` in ${tablePlan}: commit the change first`);
   return commit;
