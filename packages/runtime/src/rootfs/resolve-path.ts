@@ -8,6 +8,9 @@ import { hasErrno } from '@netyard/kernel';
 import { inFd, lstatName, openFolder, splitPath, withFd } from './root-paths.ts';
 
 const mostLinks = 255; // as in Docker's FollowSymlinkInScope
+const pathMax = 4096; // PATH_MAX (linux/limits.h), with the terminating NUL
+/** Each lookup is a system call on the main thread, and an image's links can multiply the names of a path. */
+const mostLookups = 1000;
 
 /** A directory of the container, by its resolved path, and where its content is on the host. */
 export interface MountedDirectory {
@@ -20,19 +23,25 @@ export interface MountedDirectory {
 export const resolvePath = (root: string, path: string): string => resolveTarget([{ target: '/', source: root }], path);
 
 /**
- * Returns the path without links, `.` and `..`; a missing path resolves to itself. Throws `invalid` for a loop.
+ * Returns the path without links, `.` and `..`; a missing path resolves to itself. Throws `invalid` for a loop and for a
+ * path that is too long.
  * @param directories the last mounted first; the root is the last one
  */
 export function resolveTarget(directories: readonly MountedDirectory[], target: string): string {
+  if (Buffer.byteLength(target) >= pathMax)
+    throw new NetyardError('invalid', `mount destination ${target.slice(0, 80)}…: file name too long`);
   const left = target.split('/');
   let resolved: string[] = [];
   let links = 0;
+  let lookups = 0;
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
     if (part === '' || part === '.') continue;
     if (part === '..') {
       resolved = resolved.slice(0, -1);
       continue;
     }
+    lookups += 1;
+    if (lookups > mostLookups) throw new NetyardError('invalid', `mount destination ${target}: too many names`);
     const link = readLink(directories, `/${[...resolved, part].join('/')}`);
     if (link === undefined) {
       resolved.push(part);
