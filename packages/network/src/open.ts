@@ -1,10 +1,9 @@
 /** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
-import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
+import { type Clock, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
-import { checkPeerApi, type OwnHost, openPeers, type PeerRequest } from '@netyard/peers';
-import { unite } from './attachments.ts';
+import { checkPeerApi, type PeerRequest } from '@netyard/peers';
 import { capture } from './capture/open.ts';
-import type { Context } from './context.ts';
+import type { ContainerContext, Context } from './context.ts';
 import type {
   ContainerDirectory,
   NetworkEvent,
@@ -14,14 +13,10 @@ import type {
   PeerApis,
   RemoteDirectory,
 } from './contract.ts';
-import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
-import { showEndpoints } from './endpoints/attachments.ts';
-import { openEndpoints } from './endpoints/open.ts';
-import { valuesOf } from './family.ts';
-import { NetworkPools } from './ipam/network-pools.ts';
+import { type Host, openHost } from './host.ts';
 import { LinkIndex } from './links/index.ts';
-import { bridgeOf, networkOf } from './lookup.ts';
-import { loadLeases, missingNetworks, rejectCreate, rejectRemove, usesOf } from './networks.ts';
+import { networkOf } from './lookup.ts';
+import { rejectCreate, rejectRemove, usesOf } from './networks.ts';
 import { openAttachments } from './operations/attachments.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
@@ -35,14 +30,7 @@ import { planRelease, release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { start } from './operations/start.ts';
-import { PortTable } from './ports/table.ts';
-import { describe } from './reconcile/describe.ts';
-import { foreignWarnings, releaseForeignRules } from './reconcile/foreign-rules.ts';
-import { Guard } from './reconcile/guard.ts';
-import { LinkDeletions } from './reconcile/link-deletions.ts';
-import { applyMtu } from './reconcile/mtu.ts';
-import { cleanup } from './reconcile/orphans.ts';
-import { Reconciler } from './reconcile/reconciler.ts';
+import { foreignWarnings } from './reconcile/foreign-rules.ts';
 import { drawTopology } from './topology.ts';
 
 export interface NetworksOptions {
@@ -63,28 +51,33 @@ export interface NetworksOptions {
 /** Throws `invalid` for invalid settings (`parse bip failed: …`). Accesses only the store; `start` accesses the kernel. */
 export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
-  const context = openContext(options, listeners, () => reconciler.ownDeletion());
-  const reconciler: Reconciler = new Reconciler(context);
-  const guard = new Guard(context);
-  let started = false;
+  const self = (): Context => context;
+  const { kernel, store, settings, logger, clock } = options;
+  const host = openHost({
+    ...{ kernel, store, settings, logger, clock },
+    containers: openAttachments(self),
+    emit(event) {
+      const moved = event.action === 'connect' || event.action === 'disconnect';
+      if (moved && event.containerId !== undefined) context.names.update(event.containerId);
+      for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
+    },
+  });
+  const context: Context = openContext(options, host, self);
   return {
     async start(running, options) {
       context.namespaces.start();
       await start(context, running, options);
-      if (!started) reconciler.start();
-      await guard.start();
-      started = true;
+      await host.watch();
       context.names.start();
       context.remoteLinks.start();
-      context.peers.startSampling();
     },
     ...networkMethods(context),
     ...containerMethods(context),
-    endpoints: openEndpoints(context),
     ...linkMethods(context),
     ...peerMethods(context, options.peerApis),
+    endpoints: host.endpoints,
     explain: (ref) => explain(context, ref),
-    inspect: () => inspect(context, { daemonRuns: started }),
+    inspect: () => inspect(context, { daemonRuns: host.isWatching }),
     warnings: () => foreignWarnings(context),
     capture: (request) => capture(context, request),
     planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
@@ -105,14 +98,10 @@ export function openNetworks(options: NetworksOptions): Networks {
     async close() {
       context.remoteLinks.close();
       context.names.close();
-      await context.peers.close();
-      guard.close(); // before waiting for repairs, which wait for the guard
-      await Promise.all([reconciler.close(), context.namespaces.close()]);
-      if (started) await releaseForeignRules(context);
-      await context.linkDeletions.close();
-      context.ports.close();
+      await Promise.all([host.stopRepairs(), context.namespaces.close()]);
+      await host.close();
     },
-    cleanup: ({ dryRun }) => cleanup(context, { dryRun, keepDesired: started }, describe),
+    cleanup: (options) => host.cleanup(options),
   };
 }
 
@@ -200,102 +189,30 @@ function checkApi({ api }: PeerRequest, apis: PeerApis | undefined): void {
   if (api) apis?.check(checkPeerApi(api));
 }
 
-/** This host, as its peers' routes and tunnels depend on it. */
-function ownHost(context: () => Context): OwnHost {
-  return {
-    networks: () => [...context().networks.keys()].flatMap((id) => bridgeOf(context(), id) ?? []),
-    hasIpv6: () => context().facts.ipv6,
-    mtuChanged: () => applyMtu(context()),
-    refused(name, problem) {
-      const bridge = [...context().networks.values()].find((record) => record.name === 'bridge');
-      if (!bridge) return;
-      const { id: networkId, name: networkName, driver } = bridge;
-      context().emit({ action: 'refuse', networkId, networkName, driver, detail: `peer ${name}: ${problem}` });
-    },
-    ownDeletion: () => context().ownDeletion(),
-  };
-}
-
 function runningOf(context: Context): Parameters<typeof drawTopology>[0]['running'] {
   return [...context.sandboxes.values()].flatMap(({ config, state }) => (state ? [{ config, state }] : []));
 }
 
-function openContext(
-  options: NetworksOptions,
-  listeners: ReadonlySet<(event: NetworkEvent) => void>,
-  ownDeletion: () => void,
-): Context {
-  const { kernel, store, settings, logger, clock } = options;
-  const bridgePool = parseBip(settings);
-  const stored = store.networks();
-  const made = missingNetworks(stored, bridgePool, defaultBridgeOptions(settings, settings.mtu || 1500), clock.now());
-  store.transaction(() => {
-    for (const record of made) store.putNetwork(record);
-  });
+function openContext(options: NetworksOptions, host: Host, self: () => Context): Context {
+  const { store } = options;
   const links = store.links();
   const sandboxes = new Map(
     store.sandboxes().map(({ config, state }) => [config.containerId, { config, state }] as const),
   );
-  const self = (): Context => context;
   const names = new NameService(self, {
     directory: options.directory,
     listen: options.openListener ?? openListenerInNetns,
   });
-  const peers = openPeers({
-    ...{ kernel, store, logger, clock, host: ownHost(self) },
-    ...{ configured: settings.peers ?? [], awaitsCluster: settings.awaitClusterPeers === true },
-  });
-  const context: Context = {
-    ...options,
-    networks: new Map([...stored, ...made].map((record) => [record.id, record])),
+  const containers: ContainerContext = {
+    containers: options.containers,
     sandboxes,
-    attached: new Map(store.endpoints().map((record) => [record.id, record])),
-    attachments: unite(openAttachments(self), showEndpoints(self)),
-    peers,
-    get mtuLimit() {
-      return peers.mtuLimit;
-    },
-    foreign: { rules: [], blocks: [] },
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),
-    pools: new Map(),
-    ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
-    hostLinks: new Map(),
-    linkDeletions: new LinkDeletions(kernel, logger),
     namespaces: new NamespaceReconciler(self),
     names,
     remoteLinks: new RemoteLinks(self, names, options.peerApis),
-    queue: new KeyedQueue(),
-    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, ...forwardingFacts(settings) },
-    dynamicPorts: { first: 32768, last: 60999 },
-    emit(event) {
-      const moved = event.action === 'connect' || event.action === 'disconnect';
-      if (moved && event.containerId !== undefined) names.update(event.containerId);
-      for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
-    },
-    ownDeletion,
   };
-  for (const record of context.networks.values()) openPools(context, record.id);
-  return context;
-}
-
-/** Whether the daemon enabled IP forwarding is read at start. */
-const forwardingFacts = ({ ipForward, dropForeignForwarding = true }: NetworkSettings) => ({
-  ...{
-    ipForward,
-    enabledForwarding: false,
-    dropsForeignForwarding: dropForeignForwarding,
-    engineBridges: [],
-    guarded: false,
-  },
-});
-
-function openPools(context: Context, networkId: string): void {
-  const ipam = context.networks.get(networkId)?.ipam ?? {};
-  if (valuesOf(ipam).flat().length === 0) return;
-  const pools = new NetworkPools(ipam);
-  loadLeases(context, networkId, pools);
-  context.pools.set(networkId, pools);
+  return Object.assign(host.context, containers); // one object: both sides change the host's facts
 }
 
 /** A listener that throws must not fail the operation that emitted the event. */
