@@ -1,6 +1,7 @@
 /** Reads other programs' chains for the analysis of firewall/forward-blocks.ts: those jumped to, and iptables-legacy's. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { TimeSlice } from '@netyard/core';
 import type { Kernel, ObservedNftChain } from '@netyard/kernel';
 import { findJumps, foreignBases } from '../firewall/foreign.ts';
 import type { ForwardBlock, ForwardChain } from '../firewall/forward-blocks.ts';
@@ -21,12 +22,14 @@ export async function readReachedChains(
   if (dockerUser) found.set(keyOf(dockerUser), dockerUser);
   const queue = foreignBases({ bases });
   const asked = new Set<string>();
+  const slice = new TimeSlice();
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const { family, table } = next;
     for (const chain of next.rules.flatMap(findJumps)) {
       const name = { family, table, chain };
       if (asked.has(keyOf(name)) || asked.size >= maximumChains) continue;
       asked.add(keyOf(name));
+      if (slice.isOver) await slice.next(); // requests to the kernel block
       const reached = found.get(keyOf(name)) ?? (await kernel.listNftChain(name));
       if (!reached) continue;
       found.set(keyOf(name), reached);
