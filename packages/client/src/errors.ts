@@ -17,7 +17,7 @@ export class DaemonError extends NetyardError {
   readonly status: number;
 
   constructor(status: number, message: string, hint?: string) {
-    super(codes[status] ?? 'internal', message, hint === undefined ? {} : { hint });
+    super(codes[status] ?? 'failed', message, hint === undefined ? {} : { hint });
     this.name = 'DaemonError';
     this.status = status;
   }

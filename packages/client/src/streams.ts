@@ -33,7 +33,7 @@ export async function* demultiplex(source: AsyncIterable<Uint8Array>): AsyncGene
       const data = rest.subarray(0, left);
       rest = rest.subarray(data.length);
       left -= data.length;
-      if (kind === 3) throw new NetyardError('internal', `error from daemon in stream: ${data.toString('utf8')}`);
+      if (kind === 3) throw new NetyardError('failed', `error from daemon in stream: ${data.toString('utf8')}`);
       const stream = streamNames[kind];
       if (stream === undefined) throw new NetyardError('internal', `unrecognized input header: ${kind}`);
       yield { stream, data };

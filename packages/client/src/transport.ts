@@ -80,7 +80,7 @@ export class Transport {
         resolve({ stream, contentType: answer.headers['content-type'] ?? '' });
       });
       outgoing.on('response', (answer) => {
-        const unexpected = new NetyardError('internal', `unable to upgrade to tcp, received ${answer.statusCode}`);
+        const unexpected = new NetyardError('failed', `unable to upgrade to tcp, received ${answer.statusCode}`);
         refuseFailure(answer, `POST ${path}`).then(() => reject(unexpected), reject);
       });
       this.#sendBody(outgoing, call, reject);

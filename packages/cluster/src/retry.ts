@@ -1,6 +1,6 @@
 /** Tries endpoints in turn, with exponential back-off between failed rounds. Independent of clusters. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NetyardError } from '@netyard/core';
+import { errorCodeOf, NetyardError } from '@netyard/core';
 
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5_000;
@@ -27,7 +27,7 @@ export class Rotation<E> {
         return { entered: await enter(endpoint) };
       } catch (error) {
         errors.push(
-          error instanceof NetyardError ? error : new NetyardError('internal', String(error), { cause: error }),
+          error instanceof NetyardError ? error : new NetyardError(errorCodeOf(error), String(error), { cause: error }),
         );
       }
     }

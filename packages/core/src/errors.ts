@@ -14,7 +14,8 @@ export const errorCodes = [
   'not-modified', // already in the requested state: a response rather than a failure
   'unavailable', // a dependency (containerd, a registry) does not respond
   'not-implemented', // Docker implements it, Netyard does not
-  'internal', // everything else, including kernel errors
+  'failed', // valid, but could not be carried out for the reason in the message: port in use, disk full, mount failed
+  'internal', // a defect of Netyard: nothing that a user or the environment does causes it
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
@@ -37,6 +38,9 @@ export class NetyardError extends Error {
   }
 }
 
+/** Error numbers of calls that Netyard made wrongly: of a descriptor or an address in memory. */
+const defectErrnos = ['EBADF', 'EFAULT', 'ENOTSOCK'];
+
 /** A failed kernel operation, with the details needed to diagnose it. */
 export class KernelError extends NetyardError {
   /** Positive number, as in errno(3). */
@@ -52,7 +56,8 @@ export class KernelError extends NetyardError {
     fields: { errno: number; errnoName: string; operation: string; object: string; text?: string } & ErrorDetails,
   ) {
     const text = fields.text ? `: ${fields.text}` : '';
-    super('internal', `${fields.operation} ${fields.object}: ${fields.errnoName}${text}`, fields);
+    const code = defectErrnos.includes(fields.errnoName) ? 'internal' : 'failed';
+    super(code, `${fields.operation} ${fields.object}: ${fields.errnoName}${text}`, fields);
     this.name = 'KernelError';
     this.errno = fields.errno;
     this.errnoName = fields.errnoName;
@@ -64,6 +69,23 @@ export class KernelError extends NetyardError {
 export function isNetyardError(error: unknown, code?: ErrorCode): error is NetyardError {
   return error instanceof NetyardError && (code === undefined || error.code === code);
 }
+
+/**
+ * The code for an error that wraps this one: its own code; `failed` for a system call's; `internal` for every other
+ * error, which no code expected. Of several errors a defect decides.
+ */
+export function errorCodeOf(error: unknown): ErrorCode {
+  if (error instanceof NetyardError) return error.code;
+  if (error instanceof AggregateError) return error.errors.some(isDefect) ? 'internal' : 'failed';
+  const isSystemCall = error instanceof Error && 'syscall' in error && 'code' in error;
+  return isSystemCall && !defectErrnos.includes(String(error.code)) ? 'failed' : 'internal';
+}
+
+/** Whether the cause is a defect of Netyard. */
+export const isDefect = (error: unknown): boolean => errorCodeOf(error) === 'internal';
+
+/** The code for an operation that answers 500 whichever of its steps failed: a defect stays one. */
+export const failureCodeOf = (error: unknown): 'failed' | 'internal' => (isDefect(error) ? 'internal' : 'failed');
 
 /** Error codes whose description in Node differs from strerror(3). */
 const systemDescriptions: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /** Rollback of multi-step operations: each completed step pushes a function that undoes it. */
-import { messageOf, NetyardError } from './errors.ts';
+import { errorCodeOf, messageOf, NetyardError } from './errors.ts';
 
 type UndoStep = () => void | Promise<void>;
 
@@ -39,8 +39,7 @@ export async function withUndo<T>(work: (undo: UndoStack) => Promise<T>): Promis
   } catch (error) {
     const failures = await undo.rollback();
     if (failures.length === 0) throw error;
-    const code = error instanceof NetyardError ? error.code : 'internal';
     const hint = `the rollback failed as well: ${failures.map(messageOf).join('; ')}`;
-    throw new NetyardError(code, messageOf(error), { hint, cause: error });
+    throw new NetyardError(errorCodeOf(error), messageOf(error), { hint, cause: error });
   }
 }

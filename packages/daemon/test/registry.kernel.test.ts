@@ -110,7 +110,7 @@ test('a missing image, registry or name is reported', options, async () => {
     message: `manifest for ${name}:latest not found: manifest unknown: manifest unknown`,
   });
   await assert.rejects(collect(host.images.pull('127.0.0.1:1/x', '', {}, never)), {
-    code: 'internal', // 500, as Docker answers
+    code: 'failed', // 500, as Docker answers
     message: 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
   });
   await assert.rejects(collect(host.images.pull('Upper', '', {}, never)), {
@@ -131,7 +131,7 @@ test('a registry with passwords requires credentials', options, async () => {
   await assert.rejects(registry.login(closed.host, {}), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', {}, never)), /no basic auth credentials/);
   await assert.rejects(collect(host.images.push(name, '1', { ...right, password: 'wrong' }, never)), {
-    code: 'internal', // 500: clients would prompt for a password on 401, even without a terminal
+    code: 'failed', // 500: clients would prompt for a password on 401, even without a terminal
     message: 'unauthorized: authentication required',
   });
   await collect(host.images.push(name, '1', right, never));

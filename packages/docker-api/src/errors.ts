@@ -15,6 +15,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   'not-modified': 304,
   unavailable: 503,
   'not-implemented': 501,
+  failed: 500,
   internal: 500,
 };
 

@@ -61,7 +61,7 @@ test('pause, resize and top report that the container is not running', async () 
 test('unpause reports that the container is not paused', async () => {
   await harness.engine.containers.pause(id);
   harness.runtime.endsNow = true;
-  await rejects(harness.engine.containers.unpause(id), 'internal', `Container ${id} is not paused`);
+  await rejects(harness.engine.containers.unpause(id), 'failed', `Container ${id} is not paused`);
   await end();
 });
 

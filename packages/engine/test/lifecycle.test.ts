@@ -91,11 +91,11 @@ test('a missing command leaves the container created, with code 127 and the runt
 
 test('a network that cannot be created rolls the start back, and --rm removes the container', async () => {
   harness.networks.onPrepare = () => {
-    throw new NetyardError('internal', 'Bind for 0.0.0.0:80 failed: port is already allocated');
+    throw new NetyardError('failed', 'Bind for 0.0.0.0:80 failed: port is already allocated');
   };
   const { containers } = harness.engine;
   const { id } = await containers.create({ name: undefined, config: configOf({ autoRemove: true }) });
-  await rejectsWith(containers.start(id), 'internal', /port is already allocated/);
+  await rejectsWith(containers.start(id), 'failed', /port is already allocated/);
   assertNothingLeft();
 });
 
@@ -119,7 +119,7 @@ test('invalid state transitions get Docker’s messages', async () => {
     'invalid',
     /^Invalid container name \(-a\), only/,
   );
-  await rejectsWith(containers.unpause('aa'), 'internal', `Container ${id} is not paused`);
+  await rejectsWith(containers.unpause('aa'), 'failed', `Container ${id} is not paused`);
   await containers.pause('aa');
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is already paused`);
   await rejectsWith(containers.start('aa'), 'conflict', 'cannot start a paused container, try unpause instead');

@@ -102,7 +102,7 @@ export async function killInBackground(handle: HostHandle, name: string): Promis
     throw new NetyardError('conflict', `${name} of lab host ${handle.lab}/${handle.host} is not running`);
   const command = ['sh', '-c', `read -r pid id < ${pidFile(name)} && kill -9 "-$pid"`];
   const child = execInHost(handle, command, { environment: process.env, folder: '/', stdio: 'ignore' });
-  if ((await exitOf(child)) !== 0) throw new NetyardError('internal', `cannot kill ${name} of lab host ${handle.host}`);
+  if ((await exitOf(child)) !== 0) throw new NetyardError('failed', `cannot kill ${name} of lab host ${handle.host}`);
   while (runsInBackground(handle, name)) await pause(pollIntervalMs);
 }
 
@@ -119,7 +119,7 @@ function readInside(handle: HostHandle, path: string): string | undefined {
 
 function exitOf(child: ReturnType<typeof execInHost>): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(new NetyardError('internal', messageOf(error), { cause: error })));
+    child.once('error', (error) => reject(new NetyardError('failed', messageOf(error), { cause: error })));
     child.once('exit', (code) => resolve(code));
   });
 }

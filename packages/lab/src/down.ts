@@ -18,7 +18,7 @@ const timeoutMs = 20_000;
 const pollIntervalMs = 10;
 
 /**
- * `lab down`. Throws `not-found`, `conflict` while the lab is being created, `internal` with the objects that could not
+ * `lab down`. Throws `not-found`, `conflict` while the lab is being created, `failed` with the objects that could not
  * be deleted.
  */
 export async function bringDown(lab: string): Promise<void> {
@@ -31,8 +31,7 @@ export async function bringDown(lab: string): Promise<void> {
     });
   for (const host of state?.lab.hosts ?? []) await waitUntilUnlocked(lab, host.name);
   const failures = await deleteLab(lab);
-  if (failures.length > 0)
-    throw new NetyardError('internal', `cannot delete all of lab ${lab}: ${failures.join('; ')}`);
+  if (failures.length > 0) throw new NetyardError('failed', `cannot delete all of lab ${lab}: ${failures.join('; ')}`);
 }
 
 /** Continues after a failure; returns the messages of all failures. */

@@ -11,7 +11,7 @@ import { hostLayout } from './layout.ts';
 import { childrenOf, identifyProcess, type ProcessIdentity } from './process-table.ts';
 
 /**
- * Starts the host's first process and waits until its mounts are set up. Throws `internal` with the set-up's error
+ * Starts the host's first process and waits until its mounts are set up. Throws `failed` with the set-up's error
  * output. The host ends with the returned process; `down.ts` deletes its folders and cgroups.
  */
 export async function createHost(
@@ -64,7 +64,7 @@ function waitUntilReady(keeper: ChildProcess, host: string): Promise<void> {
       resolve();
     });
     keeper.once('error', reject);
-    keeper.once('close', () => reject(new NetyardError('internal', `lab host ${host}: ${errors.trim()}`)));
+    keeper.once('close', () => reject(new NetyardError('failed', `lab host ${host}: ${errors.trim()}`)));
   });
 }
 
@@ -80,5 +80,5 @@ function firstProcess(keeper: ChildProcess, host: string): ProcessIdentity {
   const [pid] = keeper.pid === undefined ? [] : childrenOf(keeper.pid);
   const found = pid === undefined ? undefined : identifyProcess(pid);
   if (found) return found;
-  throw new NetyardError('internal', `lab host ${host}: its first process has ended`);
+  throw new NetyardError('failed', `lab host ${host}: its first process has ended`);
 }

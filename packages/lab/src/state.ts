@@ -121,7 +121,7 @@ function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.out
   }
   const parsed = schema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new NetyardError('internal', `${path} is not a valid lab state: ${parsed.error.issues[0]?.message}`);
+  throw new NetyardError('failed', `${path} is not a valid lab state: ${parsed.error.issues[0]?.message}`);
 }
 
 /** Runs work with the host's lock held; waits for the lock. Throws `conflict` after a timeout. */

@@ -3,7 +3,7 @@
  * back on failure.
  */
 import { availableParallelism } from 'node:os';
-import { NetyardError } from '@netyard/core';
+import { errorCodeOf, NetyardError } from '@netyard/core';
 import { createNetns, openKernel } from '@netyard/kernel';
 import { readHierarchies } from './cgroups.ts';
 import { defaultBip, type LabDefinition, type LabHost } from './definition.ts';
@@ -36,7 +36,10 @@ export async function bringUp(lab: LabDefinition, options: BringUpOptions): Prom
     const failures = await deleteLab(lab.name);
     if (failures.length === 0) throw error;
     const hint = `the rollback failed as well: ${failures.join('; ')}; run \`netyard lab down ${lab.name}\``;
-    throw new NetyardError('internal', error instanceof Error ? error.message : String(error), { hint, cause: error });
+    throw new NetyardError(errorCodeOf(error), error instanceof Error ? error.message : String(error), {
+      hint,
+      cause: error,
+    });
   }
 }
 

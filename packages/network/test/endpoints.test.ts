@@ -55,7 +55,7 @@ test('containers and attached namespaces share addresses, ports and the rejectio
   await assert.rejects(endpoints.attach(taken), refuses('forbidden', 'Address already in use'));
   await assert.rejects(
     endpoints.publish('pod', tcp(8801)),
-    refuses('internal', /on endpoint pod \([0-9a-f]+\): .*port is already allocated/),
+    refuses('failed', /on endpoint pod \([0-9a-f]+\): .*port is already allocated/),
   );
   assert.deepEqual(endpoints.get(pod.id).ports, []);
   await assert.rejects(endpoints.detach('unknown'), refuses('not-found', 'endpoint unknown not found'));

@@ -14,7 +14,7 @@ afterEach(() => testbed.close());
 test('start and exec reject a link to a stopped target', async () => {
   const child = await testbed.create('child');
   const parent = await testbed.create('parent', { links: ['child:db'] });
-  const stopped = refuses('internal', 'Cannot link to a non running container: /child AS /parent/db');
+  const stopped = refuses('failed', 'Cannot link to a non running container: /child AS /parent/db');
   await assert.rejects(testbed.start(parent), stopped);
   await testbed.start(child);
   await testbed.start(parent);
@@ -23,7 +23,7 @@ test('start and exec reject a link to a stopped target', async () => {
   await testbed.rename(parent, 'renamed');
   assert.throws(
     () => testbed.networks.checkLinks(parent),
-    refuses('internal', 'Cannot link to a non running container: /child AS /renamed/db'),
+    refuses('failed', 'Cannot link to a non running container: /child AS /renamed/db'),
   );
 });
 
@@ -32,11 +32,11 @@ test('rm --link removes the link and keeps both containers', async () => {
   const parent = await testbed.create('parent', { links: ['child:db', 'child:store'] });
   await assert.rejects(
     testbed.networks.removeLink('/child'),
-    refuses('internal', 'Conflict, cannot remove the default link name of the container'),
+    refuses('failed', 'Conflict, cannot remove the default link name of the container'),
   );
   await assert.rejects(
     testbed.networks.removeLink('missing/db'),
-    refuses('internal', 'Cannot get parent /missing for link name /missing/db'),
+    refuses('failed', 'Cannot get parent /missing for link name /missing/db'),
   );
   await testbed.networks.removeLink('parent/db');
   assert.deepEqual(

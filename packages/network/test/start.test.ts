@@ -18,7 +18,7 @@ test('container mode requires a running owner at start', async () => {
     testbed.start(await testbed.create(`j${ref}`, { mode: { kind: 'container', ref } }));
   await assert.rejects(
     start('ghost'),
-    refuses('internal', 'joining network namespace of container: No such container: ghost'),
+    refuses('failed', 'joining network namespace of container: No such container: ghost'),
   );
   const owner = await testbed.create('owner');
   await assert.rejects(
@@ -34,7 +34,7 @@ test('container mode requires a running owner at start', async () => {
     ),
   );
   const self = await testbed.create('self', { mode: { kind: 'container', ref: 'self' } });
-  await assert.rejects(testbed.start(self), refuses('internal', 'cannot join own network namespace'));
+  await assert.rejects(testbed.start(self), refuses('failed', 'cannot join own network namespace'));
 });
 
 test("a port in use fails the start with Docker's full message and leaves nothing", async () => {
@@ -45,14 +45,14 @@ test("a port in use fails the start with Docker's full message and leaves nothin
     /^failed to set up container networking: driver failed programming external connectivity on endpoint \w+ \([0-9a-f]{64}\): /;
   await assert.rejects(
     testbed.start(two),
-    refuses('internal', new RegExp(`${words.source}Bind for 0\\.0\\.0\\.0:8801 failed: port is already allocated$`)),
+    refuses('failed', new RegExp(`${words.source}Bind for 0\\.0\\.0\\.0:8801 failed: port is already allocated$`)),
   );
   kernel.occupyPort('tcp', '0.0.0.0', 9000);
   const three = await testbed.create('three', { ports: [tcp(9000)] });
   await assert.rejects(
     testbed.start(three),
     refuses(
-      'internal',
+      'failed',
       new RegExp(`${words.source}failed to bind host port 0\\.0\\.0\\.0:9000/tcp: address already in use$`),
     ),
   );
@@ -85,7 +85,7 @@ test('an automatic port never collides with a fixed port of the same container',
     ],
   );
   const again = await testbed.create('again', { ports: [any(80), { ...any(81), hostPort: 9000, hostPortEnd: 9001 }] });
-  await assert.rejects(testbed.start(again), refuses('internal', /all ports are allocated/));
+  await assert.rejects(testbed.start(again), refuses('failed', /all ports are allocated/));
   assert.equal(kernel.reservedPorts().length, 5);
   await testbed.remove(id);
 });
@@ -95,7 +95,7 @@ test('a failure at any step releases everything', async () => {
   const id = await testbed.create('web', { ports: [tcp(8801), { protocol: 'udp', containerPort: 53, hostPort: 53 }] });
   for (let step = 1; step <= 12; step += 1) {
     kernel.failAtStep(step);
-    await assert.rejects(testbed.start(id), refuses('internal', /EIO/), `step ${step}`);
+    await assert.rejects(testbed.start(id), refuses('failed', /EIO/), `step ${step}`);
     assert.deepEqual(kernel.objects(), before, `step ${step}`);
     assert.deepEqual(kernel.reservedPorts(), []);
     assert.equal(testbed.networks.state(id), undefined);
@@ -113,7 +113,7 @@ test('a full pool is reported; addresses are unique and not reused at once', asy
   const id = await testbed.create('f');
   const { id: network } = networks.get('bridge');
   const full = `failed to set up container networking: no available IPv4 addresses on this network's address pools: bridge (${network})`;
-  await assert.rejects(testbed.start(id), refuses('internal', full));
+  await assert.rejects(testbed.start(id), refuses('failed', full));
   const [first, second] = given;
   assert.ok(first && second);
   await testbed.stop(second.containerId);

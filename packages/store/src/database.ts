@@ -25,7 +25,7 @@ export class Database {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or creates the file. Throws `conflict` for a newer schema, `internal` if it is no database. */
+  /** Opens or creates the file. Throws `conflict` for a newer schema, `failed` if it is no database. */
   constructor(path: string) {
     this.#database = openFile(path);
     try {
@@ -36,7 +36,7 @@ export class Database {
     } catch (error) {
       this.#database.close();
       if (error instanceof NetyardError) throw error;
-      throw new NetyardError('internal', `${path}: ${String(error)}`, { cause: error });
+      throw new NetyardError('failed', `${path}: ${String(error)}`, { cause: error });
     }
   }
 
@@ -139,7 +139,7 @@ function openFile(path: string): DatabaseSync {
     if (path !== ':memory:') chmodSync(path, 0o600);
     return database;
   } catch (error) {
-    throw new NetyardError('internal', `cannot open ${path}: ${String(error)}`, { cause: error });
+    throw new NetyardError('failed', `cannot open ${path}: ${String(error)}`, { cause: error });
   }
 }
 

@@ -266,7 +266,7 @@ function syncFile(path: string, then: () => void): void {
 }
 
 function diskError(error: unknown): NetyardError {
-  const full = new NetyardError('internal', `cannot write the state: ${messageOf(error)}`, {
+  const full = new NetyardError('failed', `cannot write the state: ${messageOf(error)}`, {
     hint: 'free space on the file system of the data root: remove containers, images or volumes',
     cause: error,
   });

@@ -9,7 +9,7 @@
  *
  * It routes no packets, checks no nft syntax and knows nothing of MTUs or carriers.
  */
-import { type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from '@netyard/core';
+import { failureCodeOf, type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from '@netyard/core';
 import {
   type ApplyOptions,
   type ApplyReport,
@@ -167,7 +167,8 @@ export class FakeKernel implements Kernel {
     }
     if (failures.length > 0) {
       const text = failures.map(messageOf).join('; ');
-      throw new NetyardError('internal', `removing ${plan.owner}: ${text}`, { cause: new AggregateError(failures) });
+      const cause = new AggregateError(failures);
+      throw new NetyardError(failureCodeOf(cause), `removing ${plan.owner}: ${text}`, { cause });
     }
     return { operations };
   }

@@ -133,6 +133,6 @@ export async function pullImage(
   if (!options.quiet) return await showProgress(messages, options.output);
   for await (const message of messages) {
     const text = message.errorDetail?.message ?? message.error;
-    if (text !== undefined) throw new NetyardError('internal', text);
+    if (text !== undefined) throw new NetyardError('failed', text);
   }
 }

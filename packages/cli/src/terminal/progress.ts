@@ -14,7 +14,7 @@ export async function showProgress(
   const screen = output.isTTY ? new Screen(output) : undefined;
   for await (const message of messages) {
     if (message.error !== undefined || message.errorDetail) {
-      throw new NetyardError('internal', message.errorDetail?.message ?? message.error ?? 'unknown error');
+      throw new NetyardError('failed', message.errorDetail?.message ?? message.error ?? 'unknown error');
     }
     if (message.aux) {
       onAux(message.aux);

@@ -36,7 +36,7 @@ function tlsFailure(error: unknown): Error | undefined {
   return causesOf(error).find((cause) => TLS_CODES.test(codeOf(cause)));
 }
 
-/** Converts a failed call or connection: `unavailable`, `unauthorized`, `forbidden`, `invalid` or `internal`. */
+/** Converts a failed call or connection: `unavailable`, `unauthorized`, `forbidden`, `invalid`, `failed` or `internal`. */
 export function etcdError(error: unknown, endpoint: string, tls: boolean): NetyardError {
   if (error instanceof NetyardError) return error;
   const handshake = tlsFailure(error);
@@ -101,5 +101,5 @@ function statusError(error: ConnectError, endpoint: string): NetyardError {
     );
   const unreachable = [Code.Unavailable, Code.DeadlineExceeded, Code.Aborted, Code.Canceled, Code.Unknown];
   if (unreachable.includes(error.code)) return make('unavailable', `etcd at ${endpoint} does not respond: ${text}`);
-  return make('internal', `etcd at ${endpoint}: ${text}`);
+  return make('failed', `etcd at ${endpoint}: ${text}`);
 }

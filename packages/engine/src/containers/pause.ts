@@ -1,6 +1,6 @@
 /** `docker pause` and `docker unpause`: the freezer. */
 
-import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
+import { errorCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
@@ -30,7 +30,7 @@ export async function pauseContainer(context: PauseDependencies, ref: string): P
 export async function unpauseContainer(context: PauseDependencies, ref: string): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, async () => {
-    const notPaused = new NetyardError('internal', `Container ${id} is not paused`);
+    const notPaused = new NetyardError('failed', `Container ${id} is not paused`);
     if (context.index.get(id).state.status !== 'paused') throw notPaused;
     await context.runtime.resume(id).catch(explain(`Cannot unpause container ${id}`, notPaused));
     publishContainer(context.events, context.index.setState(id, { status: 'running' }), 'unpause');
@@ -41,6 +41,6 @@ export async function unpauseContainer(context: PauseDependencies, ref: string):
 function explain(what: string, ended: NetyardError): (cause: unknown) => never {
   return (cause) => {
     if (hasEnded(cause)) throw ended;
-    throw new NetyardError(isNetyardError(cause) ? cause.code : 'internal', `${what}: ${messageOf(cause)}`, { cause });
+    throw new NetyardError(errorCodeOf(cause), `${what}: ${messageOf(cause)}`, { cause });
   };
 }

@@ -1,6 +1,6 @@
 /** `docker rm`: removes a link, or a container with everything it owns. */
 
-import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
+import { failureCodeOf, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { type KernelOperation, removeTree } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
@@ -105,7 +105,7 @@ export async function removeStopped(
     await removeTraces(context, record);
   } catch (error) {
     index.setState(id, { status: 'dead', error: messageOf(error) });
-    throw new NetyardError('internal', `cannot remove container "/${record.name}": ${messageOf(error)}`, {
+    throw new NetyardError(failureCodeOf(error), `cannot remove container "/${record.name}": ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 /** `docker restart`. */
 
-import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
+import { errorCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { type ContainerIndex, isAlive } from '../records/container-index.ts';
@@ -24,7 +24,7 @@ export async function restartContainer(context: RestartDependencies, ref: string
       await context.queue.run(id, () => startNow(context, id));
     });
   } catch (error) {
-    const code = isNetyardError(error) ? error.code : 'internal';
+    const code = errorCodeOf(error);
     throw new NetyardError(code, `Cannot restart container ${ref}: ${messageOf(error)}`, { cause: error });
   }
   publishContainer(context.events, context.index.get(id), 'restart');

@@ -1,6 +1,6 @@
 /** `docker stop`: sends the stop signal, then SIGKILL after the timeout. */
 
-import { type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
+import { failureCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { Networks } from '@netyard/network';
 import { publishContainer } from '../events/container-events.ts';
@@ -41,7 +41,9 @@ export async function stopContainer(context: StopDependencies, ref: string, opti
   try {
     await stopAndWait(context, record.id, options);
   } catch (error) {
-    throw new NetyardError('internal', `cannot stop container: ${ref}: ${messageOf(error)}`, { cause: error });
+    throw new NetyardError(failureCodeOf(error), `cannot stop container: ${ref}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -76,7 +78,7 @@ export async function stopAndWait(
 /** Sends SIGKILL; no error when the container has already ended. */
 export async function killAndWait(context: StopDependencies, id: string, byUser = true): Promise<void> {
   if (await sendAndWait(context, id, SIGKILL, killMilliseconds, byUser)) return;
-  throw new NetyardError('internal', 'tried to kill container, but did not receive an exit event');
+  throw new NetyardError('failed', 'tried to kill container, but did not receive an exit event');
 }
 
 /** True when it has ended within the timeout. */

@@ -46,7 +46,7 @@ async function ps(options: readonly string[], pids: readonly number[]): Promise<
       return await execute(options);
     } catch (cause) {
       const { stderr = '' } = cause as { stderr?: string };
-      throw new NetyardError('internal', `ps: ${stderr.split('\n')[0] || messageOf(cause)}`, { cause });
+      throw new NetyardError('failed', `ps: ${stderr.split('\n')[0] || messageOf(cause)}`, { cause });
     }
   }
 }
@@ -63,7 +63,7 @@ export function parsePs(output: string, pids: ReadonlySet<number>): ProcessTable
   const [head = '', ...lines] = output.split('\n');
   const titles = head.trim().split(/\s+/);
   const column = titles.indexOf('PID');
-  if (column < 0) throw new NetyardError('internal', "Couldn't find PID field in ps output");
+  if (column < 0) throw new NetyardError('failed', "Couldn't find PID field in ps output");
   const processes: string[][] = [];
   let threads = false;
   for (const line of lines) {

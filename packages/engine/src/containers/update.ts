@@ -1,6 +1,6 @@
 /** `docker update`: changes limits and restart policy of a container, running or stopped. */
 
-import { isNetyardError, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
+import { errorCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
@@ -34,7 +34,7 @@ export async function updateContainer(
     try {
       return await updateNow(context, record, change);
     } catch (error) {
-      const code = isNetyardError(error) ? error.code : 'internal';
+      const code = errorCodeOf(error);
       throw new NetyardError(code, `Cannot update container ${id}: ${messageOf(error)}`, { cause: error });
     }
   });

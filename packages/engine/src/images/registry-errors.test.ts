@@ -16,12 +16,12 @@ function translated(action: 'pull' | 'push', error: NetyardError): [string, stri
 test('a registry that requires credentials is never `unauthorized`: docker commands would prompt for a user name', () => {
   const text = 'unauthorized: authentication required';
   for (const action of ['pull', 'push'] as const) {
-    assert.deepEqual(translated(action, new NetyardError('unauthorized', text)), ['internal', text]);
+    assert.deepEqual(translated(action, new NetyardError('unauthorized', text)), ['failed', text]);
     const basic = 'Get "https://registry.example/v2/": no basic auth credentials';
-    assert.deepEqual(translated(action, new NetyardError('unauthorized', basic)), ['internal', basic]);
+    assert.deepEqual(translated(action, new NetyardError('unauthorized', basic)), ['failed', basic]);
   }
   const denied = 'denied: requested access to the resource is denied';
-  assert.deepEqual(translated('push', new NetyardError('forbidden', denied)), ['internal', denied]);
+  assert.deepEqual(translated('push', new NetyardError('forbidden', denied)), ['failed', denied]);
   for (const code of ['unauthorized', 'forbidden'] as const)
     assert.deepEqual(translated('pull', new NetyardError(code, denied)), [
       'not-found',
@@ -35,9 +35,9 @@ test('a missing manifest is `not-found`; an unreachable or busy registry is an i
     'manifest for registry.example/team/app:1 not found: manifest unknown: manifest unknown',
   ]);
   const lookup = 'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host';
-  assert.deepEqual(translated('pull', new NetyardError('unavailable', lookup)), ['internal', lookup]);
+  assert.deepEqual(translated('pull', new NetyardError('unavailable', lookup)), ['failed', lookup]);
   assert.deepEqual(translated('push', new NetyardError('unavailable', 'toomanyrequests: slow down')), [
-    'internal',
+    'failed',
     'toomanyrequests: slow down',
   ]);
 });

@@ -36,9 +36,9 @@ export function translateRegistryError(action: 'pull' | 'push', reference: Image
   if (denied) {
     const hint = `run \`docker login ${reference.domain}\``;
     // Not `unauthorized`: a 401 makes docker commands up to 28.2 prompt for a user name, even without a terminal.
-    return new NetyardError('internal', text, { cause: error, hint });
+    return new NetyardError('failed', text, { cause: error, hint });
   }
   // The registry is unavailable, not this daemon: Docker answers 500, and clients retry a 503.
-  if (isNetyardError(error, 'unavailable')) return new NetyardError('internal', text, { cause: error });
+  if (isNetyardError(error, 'unavailable')) return new NetyardError('failed', text, { cause: error });
   return error;
 }

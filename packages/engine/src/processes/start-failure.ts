@@ -1,5 +1,5 @@
 /** A failed start: Docker's exit code for it, and its message, which the docker command parses. Pure. */
-import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { failureCodeOf, isNetyardError, messageOf, NetyardError } from '@netyard/core';
 
 const invoked = 126;
 const notFound = 127;
@@ -46,7 +46,7 @@ export function runtimeFailure(error: unknown, what: 'container' | 'exec'): Runt
     );
   if (lower.includes('executable file not found') || lower.includes('no such file or directory'))
     return invalid(text, notFound);
-  const code = isNetyardError(error) && error.code === 'unavailable' ? 'unavailable' : 'internal';
+  const code = isNetyardError(error) && error.code === 'unavailable' ? 'unavailable' : failureCodeOf(error);
   return new RuntimeFailure(new NetyardError(code, text, { cause: error }), unknown);
 }
 

@@ -46,7 +46,7 @@ export function addressToResolve({ type = '', o = '' }: Options): string | undef
 /** @param address the resolved `addressToResolve` */
 export function planVolumeMount(options: Options, address?: string): MountCall {
   const { type = '', device = '', o = '' } = options;
-  if (device === '') throw new NetyardError('internal', 'missing device in volume options');
+  if (device === '') throw new NetyardError('failed', 'missing device in volume options');
   const named = addressToResolve(options);
   const text = named !== undefined && address !== undefined ? o.replace(`addr=${named}`, `addr=${address}`) : o;
   return { source: device, type, ...parseMountOptions(text) };

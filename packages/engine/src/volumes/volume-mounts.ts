@@ -121,7 +121,7 @@ export class VolumeMounts {
 
   async #mount({ mountpoint, options }: VolumeRecord): Promise<void> {
     const failed = (text: string, cause?: unknown): NetyardError =>
-      new NetyardError('internal', `error while mounting volume '${mountpoint}': ${text}`, { cause });
+      new NetyardError('failed', `error while mounting volume '${mountpoint}': ${text}`, { cause });
     let call: MountCall;
     try {
       call = planVolumeMount(options, await resolveAddress(options));
@@ -166,7 +166,7 @@ async function resolveAddress(options: VolumeRecord['options']): Promise<string 
     return (await lookup(name)).address;
   } catch (cause) {
     const text = `error resolving passed in network volume address: lookup ${name}: ${messageOf(cause)}`;
-    throw new NetyardError('internal', text, { cause });
+    throw new NetyardError('failed', text, { cause });
   }
 }
 

@@ -6,7 +6,7 @@
  * objects of one namespace are deleted in one transaction, at the position of the first of them, so that a link is
  * deleted before its rules.
  */
-import { type Logger, messageOf, NetyardError } from '@netyard/core';
+import { failureCodeOf, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { ApplyOptions, ApplyReport } from '../contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan } from '../desired.ts';
 import type { Session } from '../netlink/session.ts';
@@ -97,5 +97,5 @@ function joinedError(plan: KernelPlan, failures: readonly unknown[]): NetyardErr
   const first = plan.objects[0];
   const owner = plan.owner || (first ? describeObject(first) : 'nothing');
   const cause = new AggregateError(failures);
-  return new NetyardError('internal', `removing ${owner}: ${failures.map(messageOf).join('; ')}`, { cause });
+  return new NetyardError(failureCodeOf(cause), `removing ${owner}: ${failures.map(messageOf).join('; ')}`, { cause });
 }

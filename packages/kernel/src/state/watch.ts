@@ -3,7 +3,7 @@
  *
  * SIGIO signals that a socket is readable (see readable-signal.ts). In a Worker `watch` throws.
  */
-import { messageOf, NetyardError } from '@netyard/core';
+import { failureCodeOf, messageOf, NetyardError } from '@netyard/core';
 import type { KernelEvent } from '../contract.ts';
 import { EventQueue } from '../netlink/event-queue.ts';
 import { decodeNftEvent, decodeRouteEvent } from '../netlink/events.ts';
@@ -96,7 +96,7 @@ export function watchKernel(signal: AbortSignal): AsyncIterable<KernelEvent> {
     sockets.push(new NotificationSocket(NETLINK_NETFILTER, nftGroups, decodeNftEvent));
   } catch (error) {
     end();
-    throw new NetyardError('internal', `cannot watch the kernel: ${messageOf(error)}`, { cause: error });
+    throw new NetyardError(failureCodeOf(error), `cannot watch the kernel: ${messageOf(error)}`, { cause: error });
   }
   read(); // notifications from before O_ASYNC was set caused no signal
   return queue;

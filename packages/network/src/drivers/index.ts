@@ -17,9 +17,9 @@ const byName: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [dri
 /** By Docker's name; undefined for a driver that Netyard does not have. */
 export const findDriver = (name: string): Driver | undefined => byName.get(name);
 
-/** Throws `internal` for a record of a Netyard that had more drivers. */
+/** Throws `failed` for a record of a Netyard that had more drivers. */
 export function driverOf(record: Pick<NetworkRecord, 'name' | 'driver'>): Driver {
   const driver = findDriver(record.driver);
   if (driver) return driver;
-  throw new NetyardError('internal', `network ${record.name} has the unknown driver ${record.driver}`);
+  throw new NetyardError('failed', `network ${record.name} has the unknown driver ${record.driver}`);
 }

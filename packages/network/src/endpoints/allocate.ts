@@ -101,7 +101,7 @@ function takeAddress(
   const address = requested ?? pools.next(family);
   if (address === undefined) {
     const what = `no available IP${family} addresses on this network's address pools`;
-    throw new NetyardError('internal', `${what}: ${name} (${id})`);
+    throw new NetyardError('failed', `${what}: ${name} (${id})`);
   }
   pools.take(address, holder);
   if (requested === undefined) pools.setCursor(address);

@@ -10,14 +10,14 @@ export interface LinkCheck {
   childOnBridge: boolean;
 }
 
-/** Throws `internal` (status 500, as Docker's start and exec return) for a link whose target cannot be reached. */
+/** Throws `failed` (status 500, as Docker's start and exec return) for a link whose target cannot be reached. */
 export function checkLink(link: LinkCheck): void {
   if (!link.childRuns) {
     const names = `/${link.childName} AS /${link.parentName}/${link.alias}`;
-    throw new NetyardError('internal', `Cannot link to a non running container: ${names}`, {
+    throw new NetyardError('failed', `Cannot link to a non running container: ${names}`, {
       hint: `start ${link.childName} first`,
     });
   }
   if (!link.childOnBridge)
-    throw new NetyardError('internal', `container ${link.childId} not attached to default bridge network`);
+    throw new NetyardError('failed', `container ${link.childId} not attached to default bridge network`);
 }

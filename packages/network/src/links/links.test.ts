@@ -48,7 +48,7 @@ test('the check of a link fails with the messages of Docker', () => {
   checkLink(link);
   assert.throws(() => checkLink({ ...link, childRuns: false }), {
     message: 'Cannot link to a non running container: /c AS /p/a',
-    code: 'internal',
+    code: 'failed',
   });
   assert.throws(() => checkLink({ ...link, childOnBridge: false }), {
     message: 'container id not attached to default bridge network',

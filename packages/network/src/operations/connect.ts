@@ -119,7 +119,7 @@ function checkNotRemoving(context: ConnectDependencies, containerId: string): vo
   const state = context.containers.info(containerId)?.state;
   if (state === 'dead' || state === 'removing')
     throw new NetyardError(
-      'internal',
+      'failed',
       `Container ${containerId} is marked for removal and cannot be connected or disconnected to the network`,
     );
 }
@@ -263,7 +263,7 @@ export async function disconnect(
   });
 }
 
-/** Docker's checks. Throws `invalid`, `not-found` or `internal`. `record` is undefined only for a deleted network. */
+/** Docker's checks. Throws `invalid`, `not-found` or `failed`. `record` is undefined only for a deleted network. */
 export function checkDisconnect(
   context: ConnectDependencies,
   { config }: Sandbox,
@@ -281,7 +281,7 @@ export function checkDisconnect(
     );
   }
   const found = config.endpoints.find((endpoint) => endpoint.network === name);
-  if (!found) throw new NetyardError('internal', `container ${containerId} is not connected to the network ${name}`);
+  if (!found) throw new NetyardError('failed', `container ${containerId} is not connected to the network ${name}`);
   return { record, config: found };
 }
 

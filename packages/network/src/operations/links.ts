@@ -52,7 +52,7 @@ export function checkLinks(context: LinksDependencies, containerId: string): voi
 /** The last known address is sufficient: after a power failure the start order of hosts must not matter. */
 function checkRemote(parent: string, alias: string, { host, name, at }: RemoteTarget): void {
   if (at.address !== '') return;
-  throw new NetyardError('internal', `Cannot link to a non running container: /${host}/${name} AS /${parent}/${alias}`);
+  throw new NetyardError('failed', `Cannot link to a non running container: /${host}/${name} AS /${parent}/${alias}`);
 }
 
 export function linkEnvironment(context: LinksDependencies, containerId: string): string[] {
@@ -106,14 +106,14 @@ async function withOwnLink<T>(
 ): Promise<T> {
   const parts = splitLinkName(name);
   if (!parts) {
-    throw new NetyardError('internal', 'Conflict, cannot remove the default link name of the container', {
+    throw new NetyardError('failed', 'Conflict, cannot remove the default link name of the container', {
       hint: 'name the link as PARENT/ALIAS',
     });
   }
   const parentId = parentIdOf(context, parts.parent);
   if (parentId === undefined)
     throw new NetyardError(
-      'internal',
+      'failed',
       `Cannot get parent /${parts.parent} for link name /${parts.parent}/${parts.alias}`,
     );
   return context.queue.run(parentId, () => {

@@ -4,7 +4,7 @@
  * back.
  */
 import { mkdirSync } from 'node:fs';
-import { isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
+import { errorCodeOf, isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { ContainerDirectory, NetworkStore, SandboxState } from '../contract.ts';
 import { type EndpointDependencies, storeEndpoint, unstoreEndpoint } from '../endpoints/allocate.ts';
@@ -65,7 +65,7 @@ async function prepareSandbox(context: PrepareDependencies, sandbox: Sandbox): P
   try {
     return await createSandbox(context, sandbox);
   } catch (error) {
-    const code = isNetyardError(error) ? error.code : 'internal';
+    const code = errorCodeOf(error);
     const hint = isNetyardError(error) && error.hint !== undefined ? { hint: error.hint } : {};
     throw new NetyardError(code, `failed to set up container networking: ${messageOf(error)}`, {
       ...hint,

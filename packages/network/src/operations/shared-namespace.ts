@@ -18,8 +18,8 @@ export function joinedState(context: SharedNamespaceDependencies, config: Sandbo
   const info = ownerId === undefined ? undefined : context.containers.info(ownerId);
   const owner = ownerId === undefined ? undefined : context.sandboxes.get(ownerId);
   if (ownerId === undefined || !info || !owner)
-    throw new NetyardError('internal', `joining network namespace of container: No such container: ${ref}`);
-  if (ownerId === config.containerId) throw new NetyardError('internal', 'cannot join own network namespace');
+    throw new NetyardError('failed', `joining network namespace of container: No such container: ${ref}`);
+  if (ownerId === config.containerId) throw new NetyardError('failed', 'cannot join own network namespace');
   const cannot = 'cannot join network namespace of';
   if (info.state === 'restarting') {
     const wait = `Container ${ref} is restarting, wait until the container is running`;

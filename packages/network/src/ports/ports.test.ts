@@ -23,7 +23,7 @@ function makeTable(): { kernel: FakeKernel; table: PortTable } {
 test('a port held by a container is reported with the address that holds it', () => {
   const { table } = makeTable();
   table.publish(tcp(8801), 'a', range);
-  const taken = { message: 'Bind for 0.0.0.0:8801 failed: port is already allocated', code: 'internal' };
+  const taken = { message: 'Bind for 0.0.0.0:8801 failed: port is already allocated', code: 'failed' };
   assert.throws(() => table.publish(tcp(8801), 'b', range), taken);
   assert.throws(() => table.publish(tcp(8801, '127.0.0.1'), 'b', range), taken);
   table.publish({ ...tcp(8801), protocol: 'udp' }, 'b', range);

@@ -37,12 +37,12 @@ export class PortTable {
   }
 
   /**
-   * Chooses and reserves a host port. Throws `internal` (as Docker's start does) with Docker's message when it is
+   * Chooses and reserves a host port. Throws `failed` (as Docker's start does) with Docker's message when it is
    * held by a container or another process, or when none is free.
    */
   publish(request: PortRequest & { hostAddress: string }, containerId: string, dynamic: PortRange): PublishedPort {
     const cursorKey = `${request.protocol}/${request.hostAddress}`;
-    let failure: unknown = new NetyardError('internal', 'all ports are allocated');
+    let failure: unknown = new NetyardError('failed', 'all ports are allocated');
     for (const hostPort of candidatePorts(request, dynamic, this.#cursors.get(cursorKey) ?? 0)) {
       const port: PublishedPort = {
         protocol: request.protocol,
@@ -123,7 +123,7 @@ export class PortTable {
       (address) => addresses.has(address),
     );
     if (conflict !== undefined)
-      throw new NetyardError('internal', `Bind for ${conflict}:${port.hostPort} failed: port is already allocated`);
+      throw new NetyardError('failed', `Bind for ${conflict}:${port.hostPort} failed: port is already allocated`);
   }
 }
 
@@ -135,7 +135,7 @@ class PortBindError extends NetyardError {
   constructor(port: PublishedPort, cause: KernelError) {
     const forAnyPort = cause.errnoName === 'EMFILE';
     const reason = bindErrors[cause.errnoName] ?? cause.errnoName;
-    super('internal', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
+    super('failed', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
       cause,
       ...(forAnyPort ? { hint: tooManyHint } : {}),
     });

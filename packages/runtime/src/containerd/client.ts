@@ -115,9 +115,9 @@ export function containerdError(error: unknown, doing: string): NetyardError {
   return new NetyardError(codeOf(error.code), `${doing}: ${error.rawMessage}`, { cause: error });
 }
 
-function codeOf(status: Code): 'not-found' | 'conflict' | 'invalid' | 'internal' {
+function codeOf(status: Code): 'not-found' | 'conflict' | 'invalid' | 'failed' {
   if (status === Code.NotFound) return 'not-found';
   if (status === Code.AlreadyExists || status === Code.FailedPrecondition) return 'conflict';
   if (status === Code.InvalidArgument) return 'invalid';
-  return 'internal';
+  return 'failed';
 }

@@ -107,7 +107,7 @@ function explained(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof NetyardError) return error;
   if (!('errno' in error) || typeof error.errno !== 'number') return error;
   const text = getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
-  return new NetyardError('internal', `cannot write ${path.replace(/\/+/g, '/')}: ${text}`, { cause: error });
+  return new NetyardError('failed', `cannot write ${path.replace(/\/+/g, '/')}: ${text}`, { cause: error });
 }
 
 interface Target {

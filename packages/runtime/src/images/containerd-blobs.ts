@@ -1,7 +1,7 @@
 /** containerd's content store and diff service as the image content needs them (`BlobStore`). */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, NetyardError } from '@netyard/core';
+import { errorCodeOf, messageOf, NetyardError } from '@netyard/core';
 import {
   type ContainerdClient,
   containerdError,
@@ -48,7 +48,7 @@ export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff
 /** containerd reports a damaged archive as an internal error; it is an invalid layer. */
 function unpackError(error: unknown, digest: string): NetyardError {
   const failure = containerdError(error, `unpack the layer ${digest}`);
-  if (failure.code !== 'internal' || !/archive\/tar: |unexpected EOF/.test(failure.message)) return failure;
+  if (failure.code !== 'failed' || !/archive\/tar: |unexpected EOF/.test(failure.message)) return failure;
   return new NetyardError('invalid', failure.message, { cause: error });
 }
 
@@ -101,9 +101,8 @@ async function write(client: Content, request: WriteRequest): Promise<{ digest: 
   const failure = await upload(client, request, sum);
   if (failure === undefined) return sum.check();
   await abandon(client, request.ref).catch((second: unknown) => {
-    const code = failure instanceof NetyardError ? failure.code : 'internal';
     const hint = `what was written is kept until the next start: ${messageOf(second)}`;
-    throw new NetyardError(code, messageOf(failure), { hint, cause: failure });
+    throw new NetyardError(errorCodeOf(failure), messageOf(failure), { hint, cause: failure });
   });
   if (!isAlreadyExists(failure)) throw failure;
   return sum.check(); // another client has written the same blob meanwhile

@@ -208,7 +208,7 @@ class OverlayRootFilesystems implements RootFilesystems {
       if (hasErrno(error, 'ENAMETOOLONG'))
         throw new NetyardError('invalid', `Cannot mkdir: ${path}: file name too long`, { cause: error });
       if (!hasErrno(error, 'ENOTDIR')) throw error;
-      throw new NetyardError('internal', `Cannot mkdir: ${path} is not a directory`, { cause: error });
+      throw new NetyardError('failed', `Cannot mkdir: ${path} is not a directory`, { cause: error });
     }
   }
 

@@ -110,7 +110,7 @@ export function explained(
   if (!(error instanceof NetyardError) || error.code === 'unavailable') return error;
   const failure = processFailure(error.message, attempted, error);
   const isMissing = /fork\/exec|exec: .*(crun|runc).*: no such file/.test(error.message) && runtime !== undefined;
-  return isMissing && failure.code === 'internal'
+  return isMissing && failure.code === 'failed'
     ? new NetyardError('unavailable', `the runtime ${runtime.path} does not start`, { cause: error })
     : failure;
 }

@@ -50,8 +50,7 @@ async function endTask(context: TaskContext, id: string): Promise<boolean> {
     try {
       const status = await statusOf(context, id);
       if (status === undefined || status === Status.STOPPED) return status !== undefined;
-      if (performance.now() > deadline)
-        throw new NetyardError('internal', `the task of ${id} does not end when killed`);
+      if (performance.now() > deadline) throw new NetyardError('failed', `the task of ${id} does not end when killed`);
       await kill(context, id, status);
       const later = pause(tryAgainMs, undefined, { signal: attempt.signal }).catch(() => undefined);
       await Promise.race([ended, later]);

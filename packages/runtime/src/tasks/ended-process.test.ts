@@ -7,7 +7,7 @@ import { isNetyardError, NetyardError } from '@netyard/core';
 import { Status } from '../containerd/gen/task_types_pb.ts';
 import { explainEnded, isGone } from './ended-process.ts';
 
-const said = new NetyardError('internal', 'pause a: OCI runtime pause failed: container not running: unknown');
+const said = new NetyardError('failed', 'pause a: OCI runtime pause failed: container not running: unknown');
 const running = { status: Status.RUNNING, pid: process.pid };
 
 test('a process that is reported as stopped, or not at all, has ended', async () => {

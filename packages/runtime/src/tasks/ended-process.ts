@@ -28,7 +28,7 @@ export async function readProcess(calls: Calls, id: string, execId: string): Pro
  * that it reports as running may already be a zombie, see proc_pid_stat(5).
  */
 export async function explainEnded(error: unknown, report: () => Promise<ReportedProcess>): Promise<unknown> {
-  if (!(error instanceof NetyardError) || error.code !== 'internal') return error;
+  if (!(error instanceof NetyardError) || error.code !== 'failed') return error;
   const process = await report().catch(() => 'unknown' as const);
   if (process === 'unknown' || !(await hasEnded(process))) return error;
   return new NetyardError('conflict', `the process has ended: ${error.message}`, { cause: error });

@@ -73,6 +73,6 @@ test('other errors keep the runtime’s message without its prefixes', () => {
   const failure = processFailure(text, { args: ['true'], workingDirectory: '/' }, undefined);
   assert.deepEqual(
     [failure.code, failure.message],
-    ['internal', 'error mounting "/a" to rootfs at "/b": not a directory'],
+    ['failed', 'error mounting "/a" to rootfs at "/b": not a directory'],
   );
 });

@@ -10,11 +10,11 @@ export interface AttemptedProcess {
   workingDirectory: string;
 }
 
-/** @param text the message of the failed call. @returns `invalid` if the command is the cause, else `internal`. */
+/** @param text the message of the failed call. @returns `invalid` if the command is the cause, else `failed`. */
 export function processFailure(text: string, attempted: AttemptedProcess, cause: unknown): NetyardError {
   const reason = commandFailure(text, attempted);
   if (reason !== undefined) return new NetyardError('invalid', reason, { cause });
-  return new NetyardError('internal', stripRuntimePrefixes(text), { cause });
+  return new NetyardError('failed', stripRuntimePrefixes(text), { cause });
 }
 
 function commandFailure(text: string, { args, workingDirectory }: AttemptedProcess): string | undefined {

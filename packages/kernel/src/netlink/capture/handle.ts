@@ -70,7 +70,7 @@ export class PcapHandle {
     if (result !== 0) throw new NetyardError('invalid', this.#pcap.pcap_geterr(this.#pointer));
     try {
       if (this.#pcap.pcap_setfilter(this.#pointer, program) !== 0)
-        throw new NetyardError('internal', `cannot set the filter: ${this.#pcap.pcap_geterr(this.#pointer)}`);
+        throw new NetyardError('failed', `cannot set the filter: ${this.#pcap.pcap_geterr(this.#pointer)}`);
       this.#before = this.#count();
     } finally {
       this.#pcap.pcap_freecode(program);
@@ -97,7 +97,7 @@ export class PcapHandle {
   #count(): { received: number; dropped: number } {
     const counters = new Uint32Array(new ArrayBuffer(12));
     if (this.#pcap.pcap_stats(this.#pointer, new Uint8Array(counters.buffer)) !== 0)
-      throw new NetyardError('internal', `cannot count packets: ${this.#pcap.pcap_geterr(this.#pointer)}`);
+      throw new NetyardError('failed', `cannot count packets: ${this.#pcap.pcap_geterr(this.#pointer)}`);
     return { received: counters[0] ?? 0, dropped: counters[1] ?? 0 };
   }
 
@@ -113,7 +113,7 @@ const errorText = (): Uint8Array => new Uint8Array(new ArrayBuffer(errorLength))
 function activate(pcap: Libpcap, request: PacketCaptureRequest): PcapPointer {
   const error = errorText();
   const pointer = pcap.pcap_create(request.link, error);
-  if (pointer === null) throw new NetyardError('internal', `cannot capture: ${Buffer.from(error).toString()}`);
+  if (pointer === null) throw new NetyardError('failed', `cannot capture: ${Buffer.from(error).toString()}`);
   pcap.pcap_set_snaplen(pointer, Math.min(request.snapLength ?? maxSnapLength, maxSnapLength));
   pcap.pcap_set_promisc(pointer, 1); // on a bridge, frames between its ports are visible in promiscuous mode only
   pcap.pcap_set_timeout(pointer, blockTimeoutMs);
