@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@netyard/core';
-import { Database } from './database.ts';
+import { Database, isDiskFull } from './database.ts';
 import { decodeRecord } from './encoding.ts';
 import { bootId, listFolder, readRecords } from './record-files.ts';
 import type { DataRootFacts } from './state-check.ts';
@@ -50,6 +50,7 @@ function findDamagedRow(rows: Rows): string | undefined {
   return undefined;
 }
 
+/** Throws `unavailable` when the disk is full, which says nothing about the database; `conflict` for a newer schema. */
 export function examineDatabase(path: string): DataRootFacts['database'] {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return 'missing';
   let database: Database | undefined;
@@ -61,6 +62,7 @@ export function examineDatabase(path: string): DataRootFacts['database'] {
     const damaged = findDamagedRow(rows);
     return damaged === undefined ? { identity: database.identity(), rows } : { problem: damaged };
   } catch (error) {
+    if (isDiskFull(error)) throw error;
     if (database === undefined && messageOf(error).includes('newer Netyard')) throw error;
     return { problem: messageOf(error) };
   } finally {

@@ -25,7 +25,10 @@ export class Database {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or creates the file. Throws `conflict` for a newer schema, `failed` if it is no database. */
+  /**
+   * Opens or creates the file. Throws `conflict` for a newer schema, `unavailable` if the disk is full (converting an
+   * older schema needs space), `failed` if it is no database.
+   */
   constructor(path: string) {
     this.#database = openFile(path);
     try {
@@ -36,6 +39,7 @@ export class Database {
     } catch (error) {
       this.#database.close();
       if (error instanceof NetyardError) throw error;
+      if (isDiskFull(error)) throw diskFull(path, error);
       throw new NetyardError('failed', `${path}: ${String(error)}`, { cause: error });
     }
   }
@@ -143,10 +147,22 @@ function openFile(path: string): DatabaseSync {
   }
 }
 
+const diskFull = (path: string, cause: unknown): NetyardError =>
+  new NetyardError('unavailable', `cannot open ${path}: no space left on its file system`, {
+    hint: `free space on the file system of ${path}; nothing was changed`,
+    cause,
+  });
+
+/** Says nothing about the database, unlike the other disk errors. */
+export const isDiskFull = (error: unknown): boolean => hasDiskCode(error, ['ENOSPC', 'EDQUOT'], [13]);
+
 /** Primary result codes: the disk is full, cannot be read or written, or is read-only (sqlite.org/rescode.html). */
-export function isDiskError(error: unknown): boolean {
+export const isDiskError = (error: unknown): boolean =>
+  hasDiskCode(error, ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'], [8, 10, 13, 14]);
+
+function hasDiskCode(error: unknown, names: readonly string[], results: readonly number[]): boolean {
   if (!(error instanceof Error)) return false;
-  if ('code' in error && ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'].includes(String(error.code))) return true;
+  if ('code' in error && names.includes(String(error.code))) return true;
   const code = 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-  return [8, 10, 13, 14].includes(code) || isDiskError(error.cause);
+  return results.includes(code) || hasDiskCode(error.cause, names, results);
 }

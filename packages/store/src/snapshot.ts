@@ -2,7 +2,7 @@
  * Reads a database through a copy of its files: also while a daemon, which locks it, writes to it, and without SQLite
  * changing anything beside the original.
  */
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -22,7 +22,7 @@ export interface ExaminedSnapshot {
 
 /** What `examineDatabase` finds, of a database in any schema version. */
 export function examineSnapshot(path: string): ExaminedSnapshot {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return { database: 'missing', schema: undefined };
+  if (sizeOf(path) === 0) return { database: 'missing', schema: undefined };
   return withSnapshot(path, (copy) => {
     const schema = readSchema(copy);
     if (schema !== undefined && schema > supportedSchema)
@@ -35,7 +35,7 @@ export const examineCopy = (path: string): DataRootFacts['database'] => examineS
 
 /** Calls `use` with the path of a copy, which exists until it returns or its promise is settled. */
 export function withSnapshot<T>(path: string, use: (copy: string) => T): T {
-  const folder = mkdtempSync(join(tmpdir(), 'netyard-snapshot-'));
+  const folder = mkdtempSync(join(chooseFolder(path), 'netyard-snapshot-'));
   const clean = (): void => rmSync(folder, { recursive: true, force: true });
   let result: T;
   try {
@@ -49,6 +49,33 @@ export function withSnapshot<T>(path: string, use: (copy: string) => T): T {
   if (result instanceof Promise) return result.finally(clean) as T;
   clean();
   return result;
+}
+
+/** The second one is memory: a full disk is one of the conditions to look into. */
+const snapshotFolders = (): string[] => [tmpdir(), '/dev/shm'];
+
+/** SQLite converts an older schema in the copy: every page may be in the database, and new in its log. */
+function chooseFolder(path: string): string {
+  const size = ['', '-wal'].reduce((sum, suffix) => sum + sizeOf(`${path}${suffix}`), 0);
+  const needed = size * 3 + 1024 * 1024;
+  const folders = snapshotFolders();
+  const folder = folders.find((one) => freeBytes(one) >= needed);
+  if (folder !== undefined) return folder;
+  const megabytes = Math.ceil(needed / 1024 / 1024);
+  throw new NetyardError('unavailable', `no room for a copy of ${path} in ${folders.join(' or ')}`, {
+    hint: `free ${megabytes} MB there, or set TMPDIR to a folder with as much space`,
+  });
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return 0; // it does not exist
+  }
 }
 
 const maximumAttempts = 20;
