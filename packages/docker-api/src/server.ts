@@ -13,9 +13,10 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
-import { type Logger, messageOf, NetyardError } from '@netyard/core';
+import { type Logger, messageOf } from '@netyard/core';
 import { errorBody, HttpError, statusOf } from './errors.ts';
 import { Connections } from './http/connections.ts';
+import { logFailure, stacksOf } from './http/failure-log.ts';
 import { type ApiLimits, defaultLimits } from './http/limits.ts';
 import { Pipeline } from './http/pipeline.ts';
 import { type Answer, answerUpgrade, answerWith, type Headers, type RequestContext } from './http/request-context.ts';
@@ -154,7 +155,12 @@ const logsPath = /\/containers\/.+\/logs(\?|$)/;
 function serve(router: Router, call: Call): void {
   const { method = '', url = '' } = call.request;
   const fail = (error: unknown): void => {
-    call.logger.error('uncaught exception in a request', { method, url, ...describe(error) });
+    call.logger.error('uncaught exception in a request', {
+      method,
+      url,
+      error: messageOf(error),
+      stack: stacksOf(error),
+    });
     refuse(error, call);
   };
   withRequestScope({ method, url, limits: call.limits, fail }, () => void run(router, call));
@@ -169,7 +175,8 @@ async function run(router: Router, call: Call): Promise<void> {
     checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
     const { handler, ...match } = router.match(request);
-    const exchange: RequestContext = { request, answer, signal, ...match };
+    const logError = (error: unknown): void => logFailure(logger, request, error);
+    const exchange: RequestContext = { request, answer, signal, logError, ...match };
     await handler(exchange);
   } catch (error) {
     refuse(error, call);
@@ -186,13 +193,12 @@ function checkHeaders({ rawHeaders }: IncomingMessage, { headerCount }: ApiLimit
 
 function refuse(error: unknown, { request, answer, signal, logger }: Call): void {
   const status = statusOf(error);
-  const fields = { method: request.method, url: request.url, status, ...describe(error) };
   if (signal.aborted) {
-    logger.debug('the client disconnected', fields);
+    const { method, url } = request;
+    logger.debug('the client disconnected', { method, url, status, error: messageOf(error) });
     return;
   }
-  if (status === 500) logger.error('request failed', fields);
-  else logger.debug('request refused', fields);
+  logFailure(logger, request, error);
   // The head has been sent: only breaking the connection shows that the response is incomplete.
   if (answer.started) request.socket.destroy();
   else
@@ -201,14 +207,6 @@ function refuse(error: unknown, { request, answer, signal, logger }: Call): void
       { 'Content-Type': 'application/json' },
       status === 304 ? '' : `${JSON.stringify(errorBody(error, request))}\n`,
     );
-}
-
-/** A stack is logged for unexpected errors only; the message describes the others. */
-function describe(error: unknown): { error: string; stack?: string } {
-  const message = messageOf(error);
-  if (error instanceof NetyardError || error instanceof HttpError || !(error instanceof Error))
-    return { error: message };
-  return { error: message, stack: error.stack ?? '' };
 }
 
 /** Answers input that is not HTTP. */

@@ -38,6 +38,8 @@ export interface RequestContext {
   query: URLSearchParams;
   /** Aborted when the client has disconnected or the response is complete. */
   signal: AbortSignal;
+  /** For an error that a handler puts into its response instead of throwing it. */
+  logError(error: unknown): void;
 }
 
 /** How long a client may take to read a complete response, which occupies memory until then. */

@@ -83,6 +83,7 @@ async function refusedAsText<T>(exchange: RequestContext, work: Promise<T>): Pro
     return await work;
   } catch (error) {
     if (!(error instanceof NetyardError)) throw error;
+    exchange.logError(error);
     sendText(exchange, statusOf(error), rawStream, `${error.message}\r\n`);
     return undefined;
   }

@@ -54,6 +54,7 @@ export async function serveProgress(
       next = await iterator.next();
     }
   } catch (error) {
+    if (!exchange.signal.aborted) exchange.logError(error);
     const { message } = errorBody(error, exchange.request);
     await line({ errorDetail: { message }, error: message });
   }

@@ -2,6 +2,7 @@
 import type { OutputStream } from './capture-state.ts';
 import type { DecodeOptions } from './decode-lines.ts';
 import type { LogPosition } from './log-cursor.ts';
+import type { ThreadError } from './thread.ts';
 
 export interface LogReadOptions extends DecodeOptions {
   path: string;
@@ -26,5 +27,5 @@ export interface LogReport {
   /** Whole entries, all of this stream unless they are framed. */
   chunk?: { stream: OutputStream; data: Uint8Array };
   /** The last report: with an error unless the end of the log was reached. */
-  end?: { error: string | undefined };
+  end?: { error: ThreadError | undefined };
 }

@@ -4,7 +4,7 @@ import type { OutputChunk } from '../contract.ts';
 import type { CaptureState } from './capture-state.ts';
 import type { LogCommand, LogReadOptions, LogReport } from './log-protocol.ts';
 import type { RequestActivity } from './request-activity.ts';
-import { Thread } from './thread.ts';
+import { Thread, type ThreadError } from './thread.ts';
 
 interface Reader {
   reports: LogReport[];
@@ -23,7 +23,7 @@ export class LogReader {
       onReport: (report) => this.#receive(report),
       onFailure: async (error) => {
         logger.error('the thread that reads logs failed', { error: error.message });
-        this.#endAll(error.message);
+        this.#endAll({ code: 'internal', message: error.message });
       },
     });
   }
@@ -57,7 +57,8 @@ export class LogReader {
     try {
       while (!signal.aborted) {
         const report = await nextReport(reader, signal);
-        if (report?.end?.error !== undefined) throw new NetyardError('internal', report.end.error);
+        const failure = report?.end?.error;
+        if (failure) throw new NetyardError(failure.code, failure.message);
         if (!report?.chunk) return;
         yield report.chunk;
         this.#thread.post({ type: 'next', reader: id });
@@ -80,7 +81,7 @@ export class LogReader {
     reader?.wake();
   }
 
-  #endAll(error: string | undefined): void {
+  #endAll(error: ThreadError | undefined): void {
     for (const reader of this.#readers.keys()) this.#receive({ reader, end: { error } });
   }
 }

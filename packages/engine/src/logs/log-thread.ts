@@ -4,7 +4,6 @@
  */
 import { availableParallelism, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '@netyard/core';
 import { CaptureState, type OutputStream } from './capture-state.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { LineDecoder } from './decode-lines.ts';
@@ -13,7 +12,7 @@ import { chunksInFlight, type LogCommand, type LogReadOptions, type LogReport } 
 import { Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
 import type { ThreadData } from './thread.ts';
-import { serveThread } from './thread-port.ts';
+import { serveThread, threadError } from './thread-port.ts';
 
 /** Lower priority than the main thread, which answers requests, and than the collecting thread. */
 const niceness = 10;
@@ -58,7 +57,7 @@ function begin(id: number, options: LogReadOptions, live: SharedArrayBuffer | un
   passOn(reader, cursor, options, state)
     .then(
       () => port.report({ reader: id, end: { error: undefined } }),
-      (error: unknown) => port.report({ reader: id, end: { error: messageOf(error) } }),
+      (error: unknown) => port.report({ reader: id, end: { error: threadError(error) } }),
     )
     .finally(() => {
       readers.delete(id);

@@ -1,11 +1,13 @@
 /** The worker's side of thread.ts: executes commands one after the other and answers them. */
 import type { MessagePort, Transferable } from 'node:worker_threads';
-import { messageOf, NetyardError } from '@netyard/core';
-import type { Command, Message } from './thread.ts';
+import { failureCodeOf, messageOf, NetyardError } from '@netyard/core';
+import type { Command, Message, ThreadError } from './thread.ts';
 
 export interface ThreadPort<R> {
   report(report: R, moved?: Transferable[]): void;
 }
+
+export const threadError = (error: unknown): ThreadError => ({ code: failureCodeOf(error), message: messageOf(error) });
 
 /** @param handle may return a promise; what it throws is the answer to a call, or a failure of the thread */
 export function serveThread<C, R>(parent: MessagePort | null, handle: (command: C) => unknown): ThreadPort<R> {
@@ -15,7 +17,7 @@ export function serveThread<C, R>(parent: MessagePort | null, handle: (command: 
     try {
       send({ call, answer: await handle(command) });
     } catch (error) {
-      send({ call, answer: undefined, error: messageOf(error) });
+      send({ call, answer: undefined, error: threadError(error) });
     }
   };
   parent.on('message', ({ call, command }: Command<C>) => {

@@ -13,8 +13,14 @@ export interface Command<C> {
   command: C;
 }
 
+/** An error of the thread: errors themselves lose their class on the way. */
+export interface ThreadError {
+  code: 'failed' | 'internal';
+  message: string;
+}
+
 /** To the main thread. */
-export type Message<R> = { call: number; answer: unknown; error?: string } | { report: R };
+export type Message<R> = { call: number; answer: unknown; error?: ThreadError } | { report: R };
 
 /** The `workerData` of every thread. */
 export interface ThreadData {
@@ -117,7 +123,7 @@ export class Thread<C, R> {
     const waiter = this.#waiters.get(message.call);
     this.#waiters.delete(message.call);
     if (message.error === undefined) waiter?.resolve(message.answer);
-    else waiter?.reject(new NetyardError('internal', message.error));
+    else waiter?.reject(new NetyardError(message.error.code, message.error.message));
   }
 
   #fail(worker: Worker, error: Error): void {

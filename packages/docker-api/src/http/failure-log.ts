@@ -1,0 +1,30 @@
+/** Logs requests that failed, at a level that says who has to act: a developer, the administrator, or the client. */
+import type { IncomingMessage } from 'node:http';
+import { isNetyardError, type Logger, messageOf } from '@netyard/core';
+import { statusOf } from '../errors.ts';
+
+/**
+ * A `failed` error is no defect, but its reason may be one of this host (disk full, port in use): a warning. Any other 500
+ * is unexpected and gets the stacks. Client errors are logged for debugging only.
+ */
+export function logFailure(
+  logger: Logger,
+  { method, url }: Pick<IncomingMessage, 'method' | 'url'>,
+  error: unknown,
+): void {
+  const status = statusOf(error);
+  const fields = { method, url, status, error: messageOf(error) };
+  if (isNetyardError(error, 'failed')) logger.warn('request failed', fields);
+  else if (status === 500) logger.error('request failed', { ...fields, stack: stacksOf(error) });
+  else logger.debug('request refused', fields);
+}
+
+const mostCauses = 8;
+
+/** The stack of an error and of its causes: an error that wraps another one does not say where the other arose. */
+export function stacksOf(error: unknown): string {
+  const stacks: string[] = [];
+  for (let next = error; next instanceof Error && stacks.length < mostCauses; next = next.cause)
+    stacks.push(next.stack ?? messageOf(next));
+  return stacks.join('\ncaused by: ');
+}
