@@ -13,27 +13,30 @@ export interface TopologyInput {
 const hostId = 'host';
 
 export function drawTopology({ networks, running, peers }: TopologyInput): Topology {
-  const bridges = networks.filter((network) => driverOf(network).capabilities.addresses);
+  const withAddresses = networks.filter((network) => driverOf(network).capabilities.addresses);
   return {
     nodes: [
       { id: hostId, kind: 'host', name: 'host', detail: {} },
-      ...bridges.map(networkNode),
+      ...withAddresses.map(networkNode),
       ...running.map(containerNode),
       ...peers.map(peerNode),
     ],
-    edges: [...bridges.map(bridgeEdge), ...running.flatMap(containerEdges), ...peers.flatMap(peerEdges)],
+    edges: [...withAddresses.flatMap(networkEdges), ...running.flatMap(containerEdges), ...peers.flatMap(peerEdges)],
   };
 }
 
+/** The interface through which the host reaches the network; empty without one. */
+const linkOf = (network: NetworkRecord): string => driverOf(network).openPlanner(network).bridge?.link ?? '';
+
 function networkNode(network: NetworkRecord): Topology['nodes'][number] {
-  const pool = network.ipam.v4?.[0];
-  const link = network.options['com.docker.network.bridge.name'] ?? '';
-  return { id: network.id, kind: 'network', name: network.name, detail: { subnet: pool?.subnet ?? '', link } };
+  const subnet = network.ipam.v4?.[0]?.subnet ?? '';
+  return { id: network.id, kind: 'network', name: network.name, detail: { subnet, link: linkOf(network) } };
 }
 
-function bridgeEdge(network: NetworkRecord): Topology['edges'][number] {
-  const link = network.options['com.docker.network.bridge.name'] ?? '';
-  return { from: network.id, to: hostId, address: network.ipam.v4?.[0]?.gateway ?? '', link };
+/** None for a network whose traffic does not pass through the host. */
+function networkEdges(network: NetworkRecord): Topology['edges'] {
+  const link = linkOf(network);
+  return link === '' ? [] : [{ from: network.id, to: hostId, address: network.ipam.v4?.[0]?.gateway ?? '', link }];
 }
 
 function containerNode({ config, state }: TopologyInput['running'][number]): Topology['nodes'][number] {
@@ -51,7 +54,7 @@ function containerEdges({ config, state }: TopologyInput['running'][number]): To
   if (state.sharedWith !== undefined) return [{ from, to: state.sharedWith, address: '', link: '' }];
   if (state.netnsPath === undefined) return [{ from, to: hostId, address: '', link: '' }];
   return state.endpoints
-    .filter((endpoint) => endpoint.hostLink !== '')
+    .filter(({ addresses }) => addresses.v4 !== undefined || addresses.v6 !== undefined)
     .map((endpoint) => ({
       from,
       to: endpoint.networkId,

@@ -2,6 +2,7 @@
 import type { InfoResponse, VersionResponse } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { SystemInfo } from '@netyard/engine';
+import { driverNames } from '@netyard/network';
 import type { DaemonInfo } from '../options.ts';
 import { formatVersion, maximumVersion, minimumVersion } from '../versions.ts';
 
@@ -145,7 +146,7 @@ function featurePart(daemon: DaemonInfo, system: SystemInfo): FeaturePart {
     ...limitsPart(),
     Plugins: {
       Volume: ['local'],
-      Network: ['bridge', 'host', 'null'],
+      Network: [...driverNames],
       Authorization: null,
       Log: ['json-file', 'none'],
     },

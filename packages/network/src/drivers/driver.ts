@@ -3,13 +3,15 @@
  * states what it cannot do, so that callers ask it instead of comparing its name. All of it is pure. Types only.
  */
 import type { NetyardError } from '@netyard/core';
-import type { KernelObject, VethObject } from '@netyard/kernel';
+import type { KernelObject } from '@netyard/kernel';
 import type { EndpointState, NetworkRecord } from '../contract.ts';
 import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 
 export interface Capabilities {
   /** Its endpoints have an interface with addresses of the network's pools. */
   addresses: boolean;
+  /** Its endpoints have an interface on the host, too, named `hostLink`, such as one end of a veth pair. */
+  hostInterface: boolean;
   /** Ports of its endpoints can be published on the host. */
   ports: boolean;
   /** A container on it can be connected to other networks, too. */
@@ -53,6 +55,6 @@ export interface NetworkPlanner {
   /** Objects on the host that do not vanish with the namespace or the interface, in creation order. */
   planHostElements(endpoint: EndpointPlanInput): KernelObject[];
   /** The endpoint's interface: the addresses and routes of the endpoint vanish with it. Empty without one. */
-  planInterface(endpoint: EndpointPlanInput): VethObject[];
+  planInterface(endpoint: EndpointPlanInput): KernelObject[];
   planDefaultRoute(endpoint: EndpointPlanInput): KernelObject[];
 }

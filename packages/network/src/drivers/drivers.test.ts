@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { NetworkRecord } from '../contract.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkSpec } from './driver.ts';
-import { driverOf, findDriver } from './index.ts';
+import { driverNames, driverOf, findDriver } from './index.ts';
 
 const pools = [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }];
 const spec = (options: Record<string, string>, own = pools): NetworkSpec => ({
@@ -48,12 +48,16 @@ test('host and null have one network each', () => {
   assert.deepEqual(problemsOf('null', spec({})), ['forbidden: only one instance of "null" network is allowed']);
 });
 
+test('drivers are listed as docker info lists them', () => {
+  assert.deepEqual(driverNames, ['bridge', 'host', 'null']);
+});
+
 test('capabilities state what a driver cannot do', () => {
   const cannot = (name: string): string[] =>
     Object.entries(findDriver(name)?.capabilities ?? {}).flatMap(([what, can]) => (can ? [] : [what]));
   assert.deepEqual(cannot('bridge'), ['hostNamespace']);
-  assert.deepEqual(cannot('host'), ['addresses', 'ports', 'otherNetworks']);
-  assert.deepEqual(cannot('null'), ['addresses', 'ports', 'otherNetworks', 'hostNamespace']);
+  assert.deepEqual(cannot('host'), ['addresses', 'hostInterface', 'ports', 'otherNetworks']);
+  assert.deepEqual(cannot('null'), ['addresses', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
   assert.throws(() => driverOf({ name: 'lan', driver: 'macvlan' }), /network lan has the unknown driver macvlan/);
 });
 

@@ -14,6 +14,9 @@ const drivers: readonly Driver[] = [
 
 const byName: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.name, driver]));
 
+/** Docker's names of all drivers, as `docker info` lists them. */
+export const driverNames: readonly string[] = [...byName.keys()].sort();
+
 /** By Docker's name; undefined for a driver that Netyard does not have. */
 export const findDriver = (name: string): Driver | undefined => byName.get(name);
 

@@ -13,7 +13,7 @@ const noObjects: NetworkPlanner = {
 
 export const driverWithoutObjects = (name: string, { hostNamespace }: { hostNamespace: boolean }): Driver => ({
   name,
-  capabilities: { addresses: false, ports: false, otherNetworks: false, hostNamespace },
+  capabilities: { addresses: false, hostInterface: false, ports: false, otherNetworks: false, hostNamespace },
   validate: () => [new NetyardError('forbidden', `only one instance of "${name}" network is allowed`)],
   openPlanner: () => noObjects,
 });

@@ -33,10 +33,11 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   const { id, ownerId, config, link, names } = request;
   const record = networkOf(context, config.network);
   const empty = emptyEndpoint(record, config, id);
-  if (!driverOf(record).capabilities.addresses) return empty;
+  const { capabilities } = driverOf(record);
+  if (!capabilities.addresses) return empty;
   const addresses = takeAddresses(context, record, ownerId, config);
-  const hostLink = hostLinkName(empty.id);
-  context.hostLinks.set(hostLink, ownerId);
+  const hostLink = capabilities.hostInterface ? hostLinkName(empty.id) : '';
+  if (hostLink !== '') context.hostLinks.set(hostLink, ownerId);
   return {
     ...empty,
     ...{ link, hostLink, addresses },

@@ -91,7 +91,7 @@ export async function detach(context: AttachedDependencies, ref: string): Promis
 async function remove(context: AttachedDependencies, record: EndpointRecord): Promise<void> {
   const { removal } = planOf(context, record);
   context.ownDeletion();
-  context.linkDeletions.expect(record.endpoint.hostLink);
+  if (record.endpoint.hostLink !== '') context.linkDeletions.expect(record.endpoint.hostLink);
   try {
     await context.kernel.remove({ owner: `endpoint ${record.name}`, objects: removal });
   } finally {

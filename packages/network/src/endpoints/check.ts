@@ -47,8 +47,8 @@ export async function repairAttached(context: AttachedDependencies, id: string):
 async function planRepair(context: AttachedDependencies, record: EndpointRecord): Promise<KernelObject[]> {
   const { objects, interfaces } = planOf(context, record);
   const found = await context.kernel.observe(interfaces);
-  const missing = interfaces.filter((_one, index) => found[index]?.state === 'absent').map(({ name }) => name);
-  return planHostSideRepair(objects, record.netnsPath, new Set(missing));
+  const missing = interfaces.filter((_one, index) => found[index]?.state === 'absent');
+  return planHostSideRepair(objects, record.netnsPath, missing);
 }
 
 /**
@@ -59,7 +59,7 @@ export async function adoptEndpoints(context: AttachedDependencies): Promise<voi
   for (const { id, name, endpoint, ports } of context.attached.values()) {
     const report = (what: string, error: unknown): void =>
       context.logger.error(what, { endpoint: name, error: messageOf(error) });
-    context.hostLinks.set(endpoint.hostLink, id);
+    if (endpoint.hostLink !== '') context.hostLinks.set(endpoint.hostLink, id);
     for (const port of ports) {
       const failure = context.ports.adopt(port, id);
       if (failure) report('a published port could not be reserved again', failure);

@@ -1,5 +1,5 @@
 /** Plans of an attached endpoint: its objects in creation order, and those to delete. Pure. */
-import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
+import type { KernelObject, NftElementObject } from '@netyard/kernel';
 import type { EndpointRecord } from '../contract.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
 import { planPublishedPorts } from '../firewall/publish.ts';
@@ -10,7 +10,7 @@ export interface EndpointPlan {
   objects: KernelObject[];
   /** What to delete: the rest vanishes with the interface. */
   removal: KernelObject[];
-  interfaces: VethObject[];
+  interfaces: KernelObject[];
   ports: NftElementObject[];
 }
 

@@ -8,7 +8,7 @@ import {
   planNamespaceRepair,
   shouldRepairNamespace,
 } from '../plan/namespace-repair.ts';
-import { planSandbox } from '../plan/sandbox.ts';
+import { planInterfaces, planSandbox } from '../plan/sandbox.ts';
 import { describe } from '../reconcile/describe.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -79,14 +79,15 @@ async function planRepair(context: RepairSandboxDependencies, sandbox: Prepared,
   const { containerId } = sandbox.config;
   const settings = context.namespaces.settingsOf(containerId);
   const undecided = settingsOfSharers(context, containerId, settings);
-  const objects = planSandbox(planInput(context, sandbox, { files: false })).filter(
+  const input = planInput(context, sandbox, { files: false });
+  const objects = planSandbox(input).filter(
     (object) => !(object.kind === 'sysctl' && object.ns === ns && undecided.has(object.key)),
   );
   if (isNamespaceRepaired(context, sandbox)) return planNamespaceRepair(objects, ns, settings);
-  const pairs = objects.filter((object) => object.kind === 'veth');
-  const found = await context.kernel.observe(pairs);
-  const missing = pairs.filter((_pair, index) => found[index]?.state === 'absent').map(({ name }) => name);
-  return planHostSideRepair(objects, ns, new Set(missing));
+  const interfaces = planInterfaces(input);
+  const found = await context.kernel.observe(interfaces);
+  const missing = interfaces.filter((_one, index) => found[index]?.state === 'absent');
+  return planHostSideRepair(objects, ns, missing);
 }
 
 /**

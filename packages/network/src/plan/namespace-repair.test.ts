@@ -40,14 +40,21 @@ test('a label decides before the policy, and the policy before CAP_NET_ADMIN', (
 });
 
 test('only the host side of a container is repaired when its namespace is not', () => {
-  const plan = planHostSideRepair([...outside, ...inside], ns, new Set());
+  const plan = planHostSideRepair([...outside, ...inside], ns, []);
   assert.deepEqual(plan, [...outside, kept(veth), kept(second)]);
 });
 
 test('a missing veth pair is created again with its addresses, routes and settings', () => {
-  const plan = planHostSideRepair([...outside, ...inside], ns, new Set(['ny-a']));
+  const plan = planHostSideRepair([...outside, ...inside], ns, [veth]);
   const created = [veth, setting('net.ipv6.conf.eth0.disable_ipv6'), address('eth0'), route];
   assert.deepEqual(plan, [...outside, ...created, kept(second)]);
+});
+
+test('an interface without an end on the host is created again with its addresses only when it is missing', () => {
+  const inner: KernelObject = { kind: 'vxlan', ns, name: 'eth0', id: 1, port: 4789, up: true };
+  const plan = [...outside, lo, inner, address('eth0'), route];
+  assert.deepEqual(planHostSideRepair(plan, ns, []), outside);
+  assert.deepEqual(planHostSideRepair(plan, ns, [inner]), [...outside, inner, address('eth0'), route]);
 });
 
 test('a repaired namespace has lo as the kernel creates it, and settings as read after the start', () => {

@@ -2,7 +2,7 @@
  * Repair of a container's namespace: whether it is repaired, and which objects of the plan are in the namespace. Pure.
  */
 
-import type { KernelObject, VethObject } from '@netyard/kernel';
+import { identityOf, type KernelObject } from '@netyard/kernel';
 import type { RepairPolicy } from '../contract.ts';
 import { sysctlLink } from '../object-names.ts';
 
@@ -46,24 +46,27 @@ export function planNamespaceRepair(
 }
 
 /**
- * The plan for a container whose namespace is not repaired: the objects on the host, and in the namespace only those of a
- * veth pair that is created again.
- * @param missing host-side names of missing veth pairs
+ * The plan for a container whose namespace is not repaired: the objects on the host, and in the namespace only those of an
+ * interface that is created again.
+ * @param missing interfaces of the plan that do not exist
  */
 export function planHostSideRepair(
   objects: readonly KernelObject[],
   ns: string,
-  missing: ReadonlySet<string>,
+  missing: readonly KernelObject[],
 ): KernelObject[] {
-  const isCreated = (object: KernelObject): boolean => object.kind === 'veth' && missing.has(object.name);
-  const created = new Set(objects.filter(isCreated).map((object) => (object as VethObject).peer.name));
-  const settings = [...created].map((link) => `net.ipv6.conf.${sysctlLink(link)}.`);
+  const created = new Set(missing.map(identityOf));
+  const links = new Set(missing.flatMap(linkOf));
+  const settings = [...links].map((link) => `net.ipv6.conf.${sysctlLink(link)}.`);
   return objects.flatMap((object): KernelObject[] => {
-    if (!isInNamespace(object, ns)) return [object];
-    if (object.kind === 'veth')
-      return [missing.has(object.name) ? object : { ...object, peer: { ...object.peer, keep: true } }];
-    if (object.kind === 'address' || object.kind === 'route') return created.has(object.link ?? '') ? [object] : [];
+    if (!isInNamespace(object, ns) || created.has(identityOf(object))) return [object];
+    if (object.kind === 'veth') return [{ ...object, peer: { ...object.peer, keep: true } }];
+    if (object.kind === 'address' || object.kind === 'route') return links.has(object.link ?? '') ? [object] : [];
     if (object.kind === 'sysctl') return settings.some((start) => object.key.startsWith(start)) ? [object] : [];
     return [];
   });
 }
+
+/** Name of an interface inside the namespace. */
+const linkOf = (object: KernelObject): string[] =>
+  object.kind === 'veth' ? [object.peer.name] : 'name' in object ? [object.name] : [];

@@ -2,7 +2,7 @@
  * The plan of one container's network side: namespace, endpoints, published ports, files. `prepare` applies it, `explain`
  * prints it, `release` removes it. Pure.
  */
-import type { FileObject, KernelObject, NftElementObject, SysctlObject, VethObject } from '@netyard/kernel';
+import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
 import { planPublishedPorts } from '../firewall/publish.ts';
@@ -56,7 +56,7 @@ export const planEndpoint = (input: SandboxPlanInput, endpoint: EndpointState): 
   planWith(input, endpoint, (planner, one) => planner.planEndpoint(one));
 
 /** The interfaces of all endpoints. */
-export const planInterfaces = (input: SandboxPlanInput): VethObject[] =>
+export const planInterfaces = (input: SandboxPlanInput): KernelObject[] =>
   input.state.endpoints.flatMap((endpoint) => planWith(input, endpoint, (planner, one) => planner.planInterface(one)));
 
 const planHostElements = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>

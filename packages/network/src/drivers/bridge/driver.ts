@@ -5,7 +5,7 @@ import { validateBridge } from './validate.ts';
 
 export const bridgeDriver: Driver = {
   name: 'bridge',
-  capabilities: { addresses: true, ports: true, otherNetworks: true, hostNamespace: false },
+  capabilities: { addresses: true, hostInterface: true, ports: true, otherNetworks: true, hostNamespace: false },
   validate: validateBridge,
   openPlanner: openBridgePlanner,
 };
