@@ -158,3 +158,17 @@ test('explain prints networks and objects of an endpoint; a static address on a 
   await endpoints.attach({ ...request, network: 'front', addresses: { v4: '10.5.0.77' } });
   await testbed.close();
 });
+
+test('the daemon starts when the network of an endpoint was lost, and the endpoint can be detached', async () => {
+  const { kernel, testbed } = await openWithNamespace();
+  const { endpoint } = await testbed.networks.endpoints.attach(request);
+  await testbed.networks.close();
+  testbed.store.deleteNetwork(endpoint.networkId);
+  const networks = testbed.open();
+  await networks.start([]);
+  assert.equal(networks.endpoints.list().length, 1);
+  await networks.endpoints.detach('pod');
+  assert.deepEqual([testbed.store.endpoints(), networks.endpoints.list()], [[], []]);
+  assert.ok(!kernel.objects().some((object) => object.kind === 'veth'));
+  await testbed.close();
+});

@@ -49,14 +49,15 @@ export async function inQueue<T>(
   return context.queue.run(queueKey(attachedOf(context, ref).name), () => work(attachedOf(context, ref)));
 }
 
-/** Throws `internal` for an endpoint of a deleted network. */
+const emptyPlan: EndpointPlan = { objects: [], removal: [], interfaces: [], ports: [] };
+
+/** Empty for an endpoint whose network's record was lost, as for a container. */
 export function planOf(
   context: Pick<AttachedDependencies, 'networks' | 'settings' | 'mtuLimit' | 'facts'>,
   record: EndpointRecord,
 ): EndpointPlan {
   const planner = plannerOf(context, record.endpoint.networkId);
-  if (planner) return planAttached(record, planner, context.facts);
-  throw new NetyardError('internal', `endpoint ${record.name} has no network ${record.endpoint.networkName}`);
+  return planner ? planAttached(record, planner, context.facts) : emptyPlan;
 }
 
 export function emitOf(
