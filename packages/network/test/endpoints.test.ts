@@ -1,8 +1,11 @@
 /** Namespaces attached by path, on an in-memory kernel: settings, failures, persistence, and what detach leaves. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLogger, systemClock } from '@netyard/core';
 import type { FakeKernel } from '@netyard/testkit';
+import { openHost } from '../src/host.ts';
 import type { EndpointRecord } from '../src/index.ts';
+import { startHost } from '../src/reconcile/start.ts';
 import { openFakeTestbed, openFront, refuses, tcp } from './fake-testbed.ts';
 import type { Testbed } from './testbed.ts';
 
@@ -170,5 +173,41 @@ test('the daemon starts when the network of an endpoint was lost, and the endpoi
   await networks.endpoints.detach('pod');
   assert.deepEqual([testbed.store.endpoints(), networks.endpoints.list()], [[], []]);
   assert.ok(!kernel.objects().some((object) => object.kind === 'veth'));
+  await testbed.close();
+});
+
+test('a changed MTU does not create the interface of an endpoint again that is being detached', async () => {
+  const { kernel, testbed } = await openWithNamespace();
+  await testbed.networks.close();
+  const host = openHost({
+    ...{ kernel, store: testbed.store, settings: testbed.settings, logger: silentLogger, clock: systemClock },
+    containers: {
+      ids: () => [],
+      running: () => [],
+      get() {},
+      plan: () => [],
+      repair: async () => [],
+      async applyMtu() {},
+    },
+    emit() {},
+  });
+  await startHost(host.context, new Set());
+  await host.endpoints.attach(request);
+  const removed = Promise.withResolvers<void>();
+  const recorded = Promise.withResolvers<void>();
+  const remove = kernel.remove.bind(kernel);
+  kernel.remove = async (plan) => {
+    const report = await remove(plan);
+    removed.resolve();
+    await recorded.promise; // the record still has the endpoint
+    return report;
+  };
+  const detaching = host.endpoints.detach('pod');
+  await removed.promise;
+  const adjusting = host.context.attachments.applyMtu();
+  setImmediate(recorded.resolve);
+  await Promise.all([detaching, adjusting]);
+  assert.ok(!kernel.objects().some((object) => object.kind === 'veth'));
+  await host.close();
   await testbed.close();
 });

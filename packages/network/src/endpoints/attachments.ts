@@ -2,7 +2,7 @@
 import { messageOf } from '@netyard/core';
 import type { Attached, Attachments } from '../attachments.ts';
 import type { EndpointRecord } from '../contract.ts';
-import { type AttachedDependencies, planOf } from './attached.ts';
+import { type AttachedDependencies, planOf, queueKey } from './attached.ts';
 import { repairAttached } from './check.ts';
 
 /** Without the namespace's path: it belongs to another program. */
@@ -25,12 +25,16 @@ export function showEndpoints(context: () => AttachedDependencies): Attachments 
     },
     repair: (id) => repairAttached(context(), id),
     async applyMtu() {
-      for (const record of context().attached.values()) await applyMtuOf(context(), record);
+      const { queue, attached } = context();
+      for (const { id, name } of [...attached.values()])
+        await queue.run(queueKey(name), () => applyMtuOf(context(), id));
     },
   };
 }
 
-async function applyMtuOf(context: AttachedDependencies, record: EndpointRecord): Promise<void> {
+async function applyMtuOf(context: AttachedDependencies, id: string): Promise<void> {
+  const record = context.attached.get(id);
+  if (!record) return; // detached meanwhile
   const { name } = record;
   try {
     await context.kernel.apply({ owner: `endpoint ${name}`, objects: planOf(context, record).interfaces });
