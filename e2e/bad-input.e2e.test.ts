@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { call, messageIn, sendHuge, sendRaw } from './support/api.ts';
 import { badArchives } from './support/bad-images.ts';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
 import { type Inventory, takeEmptyInventory, untilInventory } from './support/leftovers.ts';
 
 for (const engine of enginesUnderTest())
@@ -250,6 +250,7 @@ describe('netyard daemon with an invalid --bip', { skip: cannotRun('netyard') },
   test('the daemon does not start, and its message has the value', async (t) => {
     const host = await openHost('netyard', { daemon: false });
     try {
+      await until(async () => / ens33\S* .* state UP /.test(await host.sh('ip -o link')), 'the uplink is up');
       const before = await host.sh('ip -o link; ip route; nft list ruleset');
       for (const [bip, message] of cases)
         await t.test(bip, async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
 import { dumpNetwork } from './support/network-dump.ts';
 
 describe('explain', { skip: cannotRun('netyard') }, () => {
@@ -11,6 +11,13 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     host = await openHost('netyard', { images: ['nginx-app01', 'netyard-test'] });
   });
   after(() => host.close());
+
+  /** The kernel deletes the interfaces of a deleted namespace later than the command that deleted it returns. */
+  const untilInterfaces = (count: number, where = host): Promise<void> =>
+    until(
+      async () => (await where.sh('ip -o link show type veth master docker0 | wc -l')).trim() === `${count}`,
+      `${count} interfaces of containers are left`,
+    );
 
   /** Runs the script of `explain` on an empty host, with files below that host's data folder. */
   const replay = async (ref: string, compare: (replica: TestHost) => Promise<void>): Promise<void> => {
@@ -46,6 +53,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
     ];
     await host.docker('run', '-d', '--name', 'nginx-3', ...options, 'nginx-app01', 'nginx');
     await host.docker('stop', '-t', '0', 'nginx-1'); // only nginx-3's objects are left, and its file keeps the line
+    await untilInterfaces(1);
     const netns = await host.docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'nginx-3');
     const hosts = await host.docker('inspect', '-f', '{{.HostsPath}}', 'nginx-3');
     await replay('nginx-3', async (replica) => {
@@ -83,6 +91,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
 
   test('stop and rm --dry-run print commands that delete the same objects as stop', async () => {
     await host.docker('rm', '-f', 'nginx-1', 'nginx-3');
+    await untilInterfaces(0);
     await host.docker(
       'run',
       '-d',
@@ -109,6 +118,7 @@ describe('explain', { skip: cannotRun('netyard') }, () => {
       const result = await replica.run(['sh', '-eu'], { stdin: shown });
       assert.equal(result.status, 0, result.stderr);
       await host.docker('stop', '-t', '0', 'ending');
+      await Promise.all([untilInterfaces(0), untilInterfaces(0, replica)]);
       assert.deepEqual(await dumpNetwork(replica), await dumpNetwork(host));
     });
     assert.equal(await host.netyard('rm', '--dry-run', 'ending'), '# no changes');
