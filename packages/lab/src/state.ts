@@ -129,13 +129,19 @@ export async function withHost<T>(lab: string, host: string, work: () => Promise
   const path = lockPath(lab, host);
   while (!lock(path)) {
     await waitUntilUnlocked(lab, host);
-    rmSync(path, { force: true }); // if it still exists, a crashed process left it
+    deleteStaleLock(path);
   }
   try {
     return await work();
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** Deletes the lock that a crashed process left, but not the one that a faster waiter has created meanwhile. */
+function deleteStaleLock(path: string): void {
+  const holder = readJson(path, identity);
+  if (holder && !isAlive(holder)) rmSync(path, { force: true });
 }
 
 /** Creates a lock file with our identity, atomically with its content. */
