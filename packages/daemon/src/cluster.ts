@@ -9,7 +9,7 @@ import { type Cluster, type ClusterChange, firstAddressOf, openCluster } from '@
 import { type Logger, NetyardError, reasonOf, systemClock } from '@netyard/core';
 import type { Engine } from '@netyard/engine';
 import type { Kernel } from '@netyard/kernel';
-import type { Networks, RemoteDirectory } from '@netyard/network';
+import type { Networks, RemoteDirectory } from '@netyard/sandbox';
 import { unannounced } from './cluster-apis.ts';
 import { settingsOf } from './cluster-config.ts';
 import { type DaemonConfig, planBridge } from './config.ts';

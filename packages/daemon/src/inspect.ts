@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
-import { type HostCheck, openNetworks } from '@netyard/network';
+import { type HostCheck, openNetworks } from '@netyard/sandbox';
 import { inspectState, type Store, withStateCopy } from '@netyard/store';
 import type { DaemonConfig } from './config.ts';
 import { isLockHeld } from './lock.ts';

@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { DaemonError, type NetyardClient, openClient } from '@netyard/client';
 import { isNetyardError, type Logger, messageOf, NetyardError } from '@netyard/core';
-import type { PeerApis, PeerContainers, RemoteName } from '@netyard/network';
 import type { PeerApi } from '@netyard/peers';
+import type { PeerApis, PeerContainers, RemoteName } from '@netyard/sandbox';
 import { unanswered } from './peer-errors.ts';
 
 /** Timeout of one query, and of opening the stream. */

@@ -14,8 +14,9 @@ import {
   openKernel,
   unmountFileSystem,
 } from '@netyard/kernel';
-import { type NetworkSettings, type Networks, openNetworks } from '@netyard/network';
+import type { NetworkSettings } from '@netyard/network';
 import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
+import { type Networks, openNetworks } from '@netyard/sandbox';
 import { makeRoom, openDataRoot, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';

@@ -2,8 +2,8 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@netyard/core';
 import type { Engine, RegistryCredentials } from '@netyard/engine';
-import type { CaptureRequest, Networks } from '@netyard/network';
 import type { PeerApi } from '@netyard/peers';
+import type { CaptureRequest, Networks } from '@netyard/sandbox';
 import type { ApiLimits } from './http/limits.ts';
 
 /** Facts about this daemon and its host, for `docker version` and `docker info`. Collected once, at start. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
-import type { CaptureRequest, CaptureSession, Networks } from '@netyard/network';
+import type { CaptureRequest, CaptureSession, Networks } from '@netyard/sandbox';
 import type { ClusterAdapter } from '../src/options.ts';
 import { readAll, readUntil, serve } from './client.ts';
 

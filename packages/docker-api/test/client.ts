@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { createApiServer } from '../src/index.ts';
 import type { ApiOptions } from '../src/options.ts';
 import { type FakeEngine, fakeOptions } from './fake-engine.ts';

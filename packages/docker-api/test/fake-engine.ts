@@ -9,7 +9,7 @@ import {
   type OutputChunk,
   plainConfig,
 } from '@netyard/engine';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ApiOptions } from '../src/options.ts';
 
 type Services = 'containers' | 'exec' | 'images' | 'volumes' | 'networks' | 'events' | 'system';

@@ -6,7 +6,8 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { KernelOperation } from '@netyard/kernel';
-import type { EndpointConfig, NetworkRecord, SandboxState } from '@netyard/network';
+import type { EndpointConfig, NetworkRecord } from '@netyard/network';
+import type { SandboxState } from '@netyard/sandbox';
 import type {
   ContainerConfig,
   ContainerRecord,

@@ -4,7 +4,7 @@
  */
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { BackgroundDeletions } from './containers/background-deletions.ts';
 import type { HealthMonitors } from './containers/healthcheck.ts';
 import type { RestartTimers } from './containers/restart-timers.ts';

@@ -1,7 +1,7 @@
 /** Assembles the engine: indexes from the stores, adapters, and the operations behind the `Engine` contract. */
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
-import type { ContainerDirectory, Networks } from '@netyard/network';
+import type { ContainerDirectory, Networks } from '@netyard/sandbox';
 import { BackgroundDeletions } from './containers/background-deletions.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, recordProbe, runProbe } from './containers/healthcheck.ts';

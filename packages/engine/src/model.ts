@@ -2,7 +2,8 @@
  * The engine's data model: containers, images and volumes. camelCase, parsed, no Docker JSON: docker-api translates.
  * Sizes are bytes, times are nanoseconds since 1970 as bigint, durations name their unit.
  */
-import type { EndpointConfig, ExposedPort, NetworkMode, PortRequest } from '@netyard/network';
+import type { EndpointConfig, ExposedPort, PortRequest } from '@netyard/network';
+import type { NetworkMode } from '@netyard/sandbox';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 

@@ -4,7 +4,6 @@
  */
 import type { KernelObject } from '@netyard/kernel';
 import type { PerFamily } from './family.ts';
-import type { EndpointState, PortRequest, PublishedPort } from './sandbox-contract.ts';
 
 export interface AttachRequest {
   /** Unique among attached endpoints, for later calls and for the owner text of the interface. */
@@ -62,4 +61,67 @@ export interface Endpoints {
   unpublish(ref: string, port: PublishedPort): Promise<void>;
   /** Compares the observed state with the desired one; empty without drift. Changes nothing. */
   check(ref: string): Promise<EndpointDrift[]>;
+}
+
+/** Options of a container's attachment to one network. */
+export interface EndpointConfig {
+  /** Name or id. */
+  network: string;
+  /** Requested addresses. */
+  addresses?: PerFamily<string>;
+  macAddress?: string;
+  /** Additional IPv4 addresses of 169.254.0.0/16. */
+  linkLocalAddresses?: string[];
+  aliases?: string[];
+  /** `target[:alias]`: DNS aliases on user-defined networks. */
+  links?: string[];
+  driverOptions?: Record<string, string>;
+  gatewayPriority?: number;
+}
+
+/** One `-p`. hostPort 0 or absent: any free port of net.ipv4.ip_local_port_range, as in Docker. */
+export interface PortRequest {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  containerPort: number;
+  /** '' or '0.0.0.0': every address of the host. */
+  hostAddress?: string;
+  hostPort?: number;
+  /** Upper end of a range from which one port is chosen (`-p 8000-8010:80`). */
+  hostPortEnd?: number;
+}
+
+export interface PublishedPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  containerPort: number;
+  hostAddress: string;
+  hostPort: number;
+}
+
+export interface ExposedPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  port: number;
+}
+
+export interface EndpointAddress {
+  /** Without prefix length. */
+  address: string;
+  prefixLength: number;
+  /** Absent on a network without a gateway. */
+  gateway?: string;
+}
+
+export interface EndpointState {
+  id: string;
+  networkId: string;
+  networkName: string;
+  /** Interface name inside the namespace: eth0. */
+  link: string;
+  /** Name of the veth peer on the host. */
+  hostLink: string;
+  mac: string;
+  /** Empty on a network without addresses. */
+  addresses: PerFamily<EndpointAddress>;
+  aliases: string[];
+  dnsNames: string[];
+  config: EndpointConfig;
 }

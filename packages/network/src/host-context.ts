@@ -6,7 +6,7 @@ import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from './attachments.ts';
-import type { EndpointRecord, NetworkEvent, NetworkRecord, NetworkSettings, NetworkStore } from './contract.ts';
+import type { EndpointRecord, HostStore, NetworkEvent, NetworkRecord, NetworkSettings } from './contract.ts';
 import type { NetworkPools } from './ipam/network-pools.ts';
 import type { HostFacts } from './model.ts';
 import type { PortRange } from './ports/choose.ts';
@@ -15,7 +15,7 @@ import type { LinkDeletions } from './reconcile/link-deletions.ts';
 
 export interface HostContext {
   readonly kernel: Kernel;
-  readonly store: NetworkStore;
+  readonly store: HostStore;
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -6,7 +6,7 @@ import { type Clock, KeyedQueue, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import { type OwnHost, openPeers } from '@netyard/peers';
 import { type Attachments, unite } from './attachments.ts';
-import type { Endpoints, NetworkEvent, NetworkRecord, NetworkSettings, NetworkStore } from './contract.ts';
+import type { Endpoints, HostStore, NetworkEvent, NetworkRecord, NetworkSettings } from './contract.ts';
 import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
 import { showEndpoints } from './endpoints/attachments.ts';
 import { openEndpoints } from './endpoints/open.ts';
@@ -26,7 +26,7 @@ import { Reconciler } from './reconcile/reconciler.ts';
 
 export interface HostOptions {
   kernel: Kernel;
-  store: NetworkStore;
+  store: HostStore;
   settings: NetworkSettings;
   /** What is attached besides the namespaces that `Host.endpoints` attaches. */
   containers: Attachments;

@@ -1,11 +1,46 @@
-/** The public API of the network package. */
+/** The public API of the network package. The second part is for packages that bring their own owners of endpoints. */
 
-export * from './capture-contract.ts';
+export * from './attachments.ts';
 export * from './contract.ts';
 export { parseBip } from './drivers/bridge/options.ts';
-export { driverNames } from './drivers/index.ts';
+export type { Capabilities, EndpointPlanInput, NetworkPlanner } from './drivers/driver.ts';
+export { driverNames, driverOf } from './drivers/index.ts';
+export {
+  allocateEndpoint,
+  type EndpointDependencies,
+  freeEndpoint,
+  storeEndpoint,
+  unstoreEndpoint,
+} from './endpoints/allocate.ts';
+export { type AttachedDependencies, findAttached, planOf } from './endpoints/attached.ts';
+export { adoptEndpoints } from './endpoints/check.ts';
+export { flushUdpConntrack, type ReservePortsDependencies, reservePorts } from './endpoints/ports.ts';
+export { findSettingProblems } from './endpoints/validate.ts';
 export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
-export { checkModeConflicts, formatNetworkMode, type ModeRequest, parseNetworkMode } from './modes.ts';
-export { type NetworksOptions, openNetworks } from './open.ts';
-export { findForwardingBlocks } from './reconcile/foreign-rules.ts';
+export { planLinkAllowRules } from './firewall/link-allow.ts';
+export { planPublishedPorts } from './firewall/publish.ts';
+export { type Host, openHost } from './host.ts';
+export type { HostContext } from './host-context.ts';
+export { NetworkPools } from './ipam/network-pools.ts';
+export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
+export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';
+export { rejectCreate, rejectRemove, usesOf } from './networks.ts';
+export { netnsName, ownerPrefix } from './object-names.ts';
+export { forwardingKey } from './plan/host.ts';
+export {
+  isInNamespace,
+  planHostSideRepair,
+  planNamespaceRepair,
+  shouldRepairNamespace,
+} from './plan/namespace-repair.ts';
+export { checkPortRequest, resolvePortRequests } from './ports/choose.ts';
+export { PortTable } from './ports/table.ts';
+export { describe } from './reconcile/describe.ts';
+export { type ForeignRulesDependencies, findForwardingBlocks, foreignWarnings } from './reconcile/foreign-rules.ts';
+export { type HostDependencies, readHost } from './reconcile/host.ts';
+export { LinkDeletions } from './reconcile/link-deletions.ts';
+export { planNetworks } from './reconcile/plan-networks.ts';
+export { RepairPace } from './reconcile/repair-pace.ts';
+export { type HostStartDependencies, removeOrphans, startHost } from './reconcile/start.ts';
+export { listElements } from './reconcile/table-elements.ts';

@@ -1,30 +1,15 @@
-/** Finds sandboxes, networks and bridges by reference. */
+/** Finds networks and bridges by reference. */
 import { NetyardError } from '@netyard/core';
-import type { NetworkRecord, NetworkSettings, NetworkStore, SandboxConfig, SandboxState } from './contract.ts';
+import type { NetworkRecord, NetworkSettings } from './contract.ts';
 import type { Capabilities, NetworkPlanner } from './drivers/driver.ts';
 import { driverOf } from './drivers/index.ts';
 import type { BridgeSettings } from './model.ts';
 
-/** The network side of one container: its config, and its state while it runs. */
-export interface Sandbox {
-  config: SandboxConfig;
-  state: SandboxState | undefined;
-}
-
 /** The state that the functions of this file read; each takes the part that it needs. */
 interface NetworkState {
   readonly networks: ReadonlyMap<string, NetworkRecord>;
-  readonly sandboxes: ReadonlyMap<string, Sandbox>;
   readonly settings: NetworkSettings;
-  readonly store: NetworkStore;
   mtuLimit: number | undefined;
-}
-
-/** Throws `not-found` with Docker's message. */
-export function sandboxOf(context: Pick<NetworkState, 'sandboxes'>, containerId: string): Sandbox {
-  const sandbox = context.sandboxes.get(containerId);
-  if (sandbox) return sandbox;
-  throw new NetyardError('not-found', `No such container: ${containerId}`);
 }
 
 /** By id, name or unambiguous id prefix. Throws `not-found`: `network X not found`. */
@@ -66,7 +51,3 @@ export const bridgeOf = (
   context: Pick<NetworkState, 'networks' | 'settings' | 'mtuLimit'>,
   networkId: string,
 ): BridgeSettings | undefined => plannerOf(context, networkId)?.bridge;
-
-export function save(context: Pick<NetworkState, 'store'>, sandbox: Sandbox): void {
-  context.store.putSandbox(sandbox.config, sandbox.state);
-}

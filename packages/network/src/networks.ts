@@ -1,7 +1,7 @@
 /** Networks: the predefined ones, their use, and the rejection of creating and removing networks. */
 import { NetyardError, newId } from '@netyard/core';
 import type { Attachments } from './attachments.ts';
-import type { CreateNetworkRequest, IpamPool, NetworkRecord, NetworkStore, NetworkUse } from './contract.ts';
+import type { CreateNetworkRequest, HostStore, IpamPool, NetworkRecord, NetworkUse } from './contract.ts';
 import type { NetworkSpec } from './drivers/driver.ts';
 import { findDriver } from './drivers/index.ts';
 import { families } from './family.ts';
@@ -10,7 +10,7 @@ import { networkOf } from './lookup.ts';
 
 /** Dependencies of the functions in this file. */
 export interface NetworksDependencies {
-  readonly store: NetworkStore;
+  readonly store: HostStore;
   readonly networks: Map<string, NetworkRecord>;
   readonly attachments: Attachments;
 }

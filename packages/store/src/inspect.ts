@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
-import type { HostCheck } from '@netyard/network';
+import type { HostCheck } from '@netyard/sandbox';
 import { backupPath, databasePath, examineDataRoot, layersPath, unfinishedPath } from './data-root.ts';
 import { listFolder } from './record-files.ts';
 import { examineSnapshot, supportedSchema, withSnapshot } from './snapshot.ts';

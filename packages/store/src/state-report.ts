@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { isFullId } from '@netyard/core';
 import type { ContainerRecord, ImageRecord } from '@netyard/engine';
-import type { HostCheck } from '@netyard/network';
+import type { HostCheck } from '@netyard/sandbox';
 import { decodeRecord } from './encoding.ts';
 import { checkState, type DataRootFacts, nameOf } from './state-check.ts';
 import { ownersOf, type RecordOwner, type Rows, rowsOf } from './tables.ts';

@@ -17,15 +17,9 @@ import type {
   VolumeRecord,
   VolumeStore,
 } from '@netyard/engine';
-import type {
-  EndpointRecord,
-  LinkRecord,
-  NetworkRecord,
-  NetworkStore,
-  SandboxConfig,
-  SandboxState,
-} from '@netyard/network';
+import type { EndpointRecord, NetworkRecord } from '@netyard/network';
 import type { PeerRecord } from '@netyard/peers';
+import type { LinkRecord, NetworkStore, SandboxConfig, SandboxState } from '@netyard/sandbox';
 import { keepBackups } from './backup.ts';
 import { backupPath, databasePath, examineDataRoot, layersPath, recordsPath, unfinishedPath } from './data-root.ts';
 import { Database, isDiskError } from './database.ts';

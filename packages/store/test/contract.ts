@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
-import type { EndpointRecord, NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { EndpointRecord, NetworkRecord } from '@netyard/network';
 import type { PeerRecord } from '@netyard/peers';
+import type { SandboxConfig, SandboxState } from '@netyard/sandbox';
 import type { Store } from '../src/index.ts';
 
 /** Records are stored whole and not inspected, so a part of one is enough to distinguish them. */

@@ -23,7 +23,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isNetyardError, newId, silentLogger } from '@netyard/core';
 import type { ContainerRecord, ImageRecord, VolumeRecord } from '@netyard/engine';
-import type { NetworkRecord, SandboxConfig, SandboxState } from '@netyard/network';
+import type { NetworkRecord } from '@netyard/network';
+import type { SandboxConfig, SandboxState } from '@netyard/sandbox';
 import { openDataRoot, recoverState, type Store } from '../src/index.ts';
 
 const container = (id: string, name: string, status = 'running'): ContainerRecord =>

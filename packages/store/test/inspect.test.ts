@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { newId, silentLogger } from '@netyard/core';
 import type { ContainerRecord, ImageRecord } from '@netyard/engine';
-import type { HostCheck } from '@netyard/network';
+import type { HostCheck } from '@netyard/sandbox';
 import { inspectState, openDataRoot, recoverState, type Store, withStateCopy } from '../src/index.ts';
 
 let root: string;

@@ -1,6 +1,6 @@
 /** Encodes a capture as a pcapng file: interface, packets as they arrive, statistics at the end. */
 import { type Clock, messageOf, shortId } from '@netyard/core';
-import type { CaptureInterface, CaptureSession } from '@netyard/network';
+import type { CaptureInterface, CaptureSession } from '@netyard/sandbox';
 import { encodeInterface, encodeNames, encodePackets, encodeSection, encodeStatistics } from './blocks.ts';
 
 export const pcapngType = 'application/x-pcapng';

@@ -5,8 +5,8 @@
  */
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
-import type { CaptureRequest } from '@netyard/network';
 import type { PeerState } from '@netyard/peers';
+import type { CaptureRequest } from '@netyard/sandbox';
 import { pump } from '../http/pump.ts';
 import { readInteger } from '../http/query.ts';
 import type { RequestContext } from '../http/request-context.ts';

@@ -1,7 +1,8 @@
 /** Translates a container for `docker ps`. Pure. */
 import type { ContainerSummary as DockerSummary, EndpointSettings } from '@netyard/api-types';
 import type { ContainerConfig, ContainerSummary } from '@netyard/engine';
-import type { EndpointConfig, SandboxState } from '@netyard/network';
+import type { EndpointConfig } from '@netyard/network';
+import type { SandboxState } from '@netyard/sandbox';
 import { formatMountPoints } from './mounts.ts';
 import { translateEndpoint } from './network.ts';
 import { summarizePorts } from './ports.ts';

@@ -2,7 +2,7 @@
 import { type FieldTable, type HostConfig, hostConfig, type Output } from '@netyard/api-types';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '@netyard/core';
 import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
-import { parseNetworkMode } from '@netyard/network';
+import { parseNetworkMode } from '@netyard/sandbox';
 import type { ApiVersion } from '../versions.ts';
 import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
 import { linkCodecs } from './links.ts';

@@ -1,6 +1,6 @@
 /** Translates kernel plans into Netyard's own JSON: equivalent commands and descriptions. Pure, as printing is. */
 import type { DryRunResponse, ExplainResponse } from '@netyard/api-types';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ShellPrinter } from '../options.ts';
 
 export function translatePlan(

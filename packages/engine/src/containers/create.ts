@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { type Clock, isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
-import type { Networks, SandboxConfig } from '@netyard/network';
+import type { Networks, SandboxConfig } from '@netyard/sandbox';
 import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';

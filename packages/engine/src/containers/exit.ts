@@ -3,7 +3,7 @@
  */
 
 import { type Clock, type KeyedQueue, type Logger, messageOf } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';

@@ -1,6 +1,6 @@
 /** `docker ps`. */
 import { TimeSlice } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ContainerService, ContainerSummary, Filters } from '../contract.ts';
 import type { Images } from '../images/image-service.ts';
 import type { ContainerRecord } from '../model.ts';

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type Clock, isFullId, type KeyedQueue, type Logger, messageOf } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
 import type { Outputs } from '../logs/outputs.ts';
 import type { ContainerRecord } from '../model.ts';

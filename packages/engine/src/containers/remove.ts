@@ -2,7 +2,7 @@
 
 import { failureCodeOf, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { type KernelOperation, removeTree } from '@netyard/kernel';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';

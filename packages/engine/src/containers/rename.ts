@@ -1,7 +1,7 @@
 /** `docker rename`: renames the container and the link names that start with its name. */
 
 import { type KeyedQueue, NetyardError, withUndo } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerIndex } from '../records/container-index.ts';

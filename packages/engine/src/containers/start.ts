@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { type Clock, type KeyedQueue, type Logger, messageOf, NetyardError, UndoStack } from '@netyard/core';
-import type { Networks, SandboxState } from '@netyard/network';
+import type { Networks, SandboxState } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Outputs } from '../logs/outputs.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import type { Clock } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ContainerStats } from '../contract.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';

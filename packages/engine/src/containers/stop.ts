@@ -2,7 +2,7 @@
 
 import { failureCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';

@@ -1,7 +1,7 @@
 /** What `docker ps` and `docker inspect` show of a container, assembled from its record and its network. */
 
 import type { Clock } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { ContainerDetails, ContainerSummary } from '../contract.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
 import type { Images } from '../images/image-service.ts';

@@ -1,7 +1,7 @@
 /** The task that the runtime is to create for a container. Pure: everything looked up is passed in. */
 import { basename } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { SandboxState } from '@netyard/network';
+import type { SandboxState } from '@netyard/sandbox';
 import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
 import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
 import { processEnv } from '../processes/env.ts';

@@ -1,6 +1,6 @@
 /** `docker exec`, first half: checks that the container accepts a command, and registers the command. */
 import { NetyardError, newId } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, ExecConfig, ExecRecord } from '../model.ts';

@@ -1,7 +1,7 @@
 /** `docker exec`, second half: runs the process and connects its streams. */
 import { Writable } from 'node:stream';
 import { isNetyardError, type Logger, messageOf } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { Attachment, ExecService, OutputChunk } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';

@@ -1,7 +1,8 @@
 /** `docker network …`: the operations of the network package, with containers looked up by name and shown by name. */
 
 import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
-import type { EndpointState, Family, Networks } from '@netyard/network';
+import type { EndpointState, Family } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { Filters, NetworkService } from '../contract.ts';
 import {
   booleanFilter,

@@ -1,7 +1,7 @@
 /** `docker info`, `docker system df` and `netyard system cleanup`. */
 
 import type { KeyedQueue } from '@netyard/core';
-import type { Networks } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { BackgroundDeletions } from '../containers/background-deletions.ts';
 import { type ReconcileDependencies, remains, removeUnknown, unknownContainers } from '../containers/reconcile.ts';
 import { type SummaryDependencies, summarize } from '../containers/summary.ts';

@@ -1,12 +1,6 @@
 /** Networks that record calls and do not touch the kernel. */
-import type {
-  ContainerDirectory,
-  LinkRecord,
-  NetworkEvent,
-  Networks,
-  SandboxConfig,
-  SandboxState,
-} from '@netyard/network';
+import type { NetworkEvent } from '@netyard/network';
+import type { ContainerDirectory, LinkRecord, Networks, SandboxConfig, SandboxState } from '@netyard/sandbox';
 
 export class FakeNetworks {
   readonly calls: string[] = [];

@@ -1,6 +1,6 @@
 /** Allocates and releases the interface names, address and MAC of an endpoint. */
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
-import type { EndpointConfig, EndpointState, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
+import type { EndpointConfig, EndpointState, HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
 import { type Family, families, perFamily, valuesOf } from '../family.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
@@ -9,7 +9,7 @@ import { hostLinkName } from '../object-names.ts';
 
 /** Dependencies of the functions in this file. */
 export interface EndpointDependencies {
-  readonly store: NetworkStore;
+  readonly store: HostStore;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly pools: Map<string, NetworkPools>;

@@ -4,7 +4,7 @@ import { type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
-import type { NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
+import type { HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
@@ -24,7 +24,7 @@ export interface HostStartDependencies
     OrphansDependencies,
     PlanNetworksDependencies {
   readonly kernel: Kernel;
-  readonly store: NetworkStore;
+  readonly store: HostStore;
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly networks: Map<string, NetworkRecord>;

@@ -1,0 +1,370 @@
+/** `network connect` and `disconnect`: changes the requested endpoints, and the interfaces of a running container. */
+
+import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
+import type { Kernel, KernelObject } from '@netyard/kernel';
+import type { NetworkPools, PortTable } from '@netyard/network';
+import {
+  driverOf,
+  type EndpointDependencies,
+  flushUdpConntrack,
+  freeEndpoint,
+  storeEndpoint,
+  unstoreEndpoint,
+  valuesOf,
+} from '@netyard/network';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  EndpointState,
+  NetworkRecord,
+  NetworkStore,
+  SandboxConfig,
+} from '../contract.ts';
+import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
+import {
+  gatewayEndpoint,
+  planEndpoint,
+  planEndpointRemoval,
+  planGatewayChange,
+  planPorts,
+  type SandboxPlanInput,
+} from '../plan/sandbox.ts';
+import { allocateContainerEndpoint } from './endpoint.ts';
+import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
+import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { type PortsDependencies, publishPorts } from './ports.ts';
+import { checkEndpoint, type RegisterDependencies, reserveStatic } from './register.ts';
+import {
+  hostnameOf,
+  linkAllowRulesOf,
+  linkEntries,
+  ownEntries,
+  type Prepared,
+  planInput,
+  type SandboxPlanDependencies,
+} from './sandbox-plan.ts';
+
+/** Dependencies of the functions in this file. */
+export interface ConnectDependencies
+  extends EndpointDependencies,
+    EndpointEventsDependencies,
+    LinkHostsFilesDependencies,
+    PortsDependencies,
+    RegisterDependencies,
+    SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly logger: Logger;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly pools: Map<string, NetworkPools>;
+  readonly ports: PortTable;
+  readonly queue: KeyedQueue;
+  ownDeletion(): void;
+}
+
+export async function connect(
+  context: ConnectDependencies,
+  networkRef: string,
+  containerId: string,
+  requested: EndpointConfig,
+): Promise<void> {
+  await context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    const record = checkConnect(context, sandbox, networkRef, requested);
+    const endpoint = { ...requested, network: record.name };
+    const { state } = sandbox;
+    if (state) await attach(context, sandbox, { config: sandbox.config, state }, endpoint);
+    else addToConfig(context, sandbox, record, endpoint);
+    emitEndpoint(context, 'connect', record.id, containerId);
+  });
+  await refreshParents(context, containerId);
+}
+
+/** Docker's checks, in Docker's order. Throws `invalid`, `forbidden` or `not-found`. */
+export function checkConnect(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  networkRef: string,
+  endpoint: EndpointConfig,
+): NetworkRecord {
+  const { config } = sandbox;
+  checkNotRemoving(context, config.containerId);
+  const reject = (message: string): never => {
+    throw new NetyardError('invalid', message);
+  };
+  const shared =
+    'container sharing network namespace with another container or host cannot be connected to any other network';
+  if (config.mode.kind === 'container') reject(shared);
+  const record = networkOf(context, networkRef);
+  checkEndpoint(context, { ...endpoint, network: record.name });
+  const { capabilities } = driverOf(record);
+  if (capabilities.hostNamespace && config.mode.kind !== 'host')
+    reject('cannot connect container to host network - container must be created in host network mode');
+  for (const { network } of config.endpoints) {
+    const other = capabilitiesOfNamed(context, network);
+    if (network === record.name && sandbox.state === undefined) return record;
+    if (network === record.name) {
+      const message = `endpoint with name ${config.name} already exists in network ${record.name}`;
+      throw new NetyardError('forbidden', message);
+    }
+    if (other?.hostNamespace || capabilities.hostNamespace) reject(shared);
+    if (other?.otherNetworks === false || !capabilities.otherNetworks)
+      reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+  }
+  return record;
+}
+
+function checkNotRemoving(context: ConnectDependencies, containerId: string): void {
+  const state = context.containers.info(containerId)?.state;
+  if (state === 'dead' || state === 'removing')
+    throw new NetyardError(
+      'failed',
+      `Container ${containerId} is marked for removal and cannot be connected or disconnected to the network`,
+    );
+}
+
+/** For a stopped container: stores the endpoint and reserves a static address. Repeating it has no effect, as in Docker. */
+function addToConfig(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  record: NetworkRecord,
+  endpoint: EndpointConfig,
+): void {
+  const { containerId, endpoints } = sandbox.config;
+  if (endpoints.some((other) => other.network === record.name)) return;
+  const reserved = reserveStatic(context, { containerId, endpoints: [endpoint] });
+  sandbox.config = { ...sandbox.config, endpoints: [...endpoints, endpoint] };
+  context.store.transaction(() => {
+    save(context, sandbox);
+    for (const { networkId, address } of reserved) context.store.putLease(networkId, address, containerId);
+  });
+}
+
+async function attach(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  before: Prepared,
+  requested: EndpointConfig,
+): Promise<void> {
+  const { containerId } = before.config;
+  const after = allocateAttached(context, before, requested);
+  sandbox.config = after.config;
+  sandbox.state = after.state;
+  try {
+    context.store.transaction(() => {
+      save(context, sandbox);
+      storeEndpoint(context, containerId, after.endpoint);
+    });
+    const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
+    context.ownDeletion();
+    await context.kernel.apply({ owner: `container ${before.config.name}`, objects });
+    await deleteOldGateway(context, before, after);
+  } catch (error) {
+    sandbox.config = before.config;
+    sandbox.state = before.state;
+    release(context, before, after);
+    context.store.transaction(() => {
+      save(context, sandbox);
+      unstoreEndpoint(context, after.endpoint);
+      for (const address of valuesOf(requested.addresses)) context.store.deleteLease(after.endpoint.networkId, address);
+    });
+    throw error;
+  }
+  await flushUdpConntrack(context, newPorts(before, after));
+  await addHostsLines(context, after);
+}
+
+/** Appends the container's own lines; on the default bridge the lines of its links go above them. */
+async function addHostsLines(context: ConnectDependencies, { config, endpoint }: Attached): Promise<void> {
+  const entries = ownEntries(config, [endpoint]);
+  if (entries.length === 0) return;
+  const links = endpoint.networkName === 'bridge' ? context.links.ofParent(config.containerId) : [];
+  const [own = ''] = ownNames(hostnameOf(config), config.domainname);
+  await editOwnHosts(context, config, (before) => {
+    const text = appendLines(before, entries);
+    return links.reduce((edited, link) => updateLinkLines(edited, link.alias, linkEntries(context, link), own), text);
+  });
+}
+
+/** A failure is logged, not thrown: the endpoint has changed already, and the container may have altered the file. */
+async function editOwnHosts(
+  context: ConnectDependencies,
+  config: SandboxConfig,
+  edit: (text: string) => string,
+): Promise<void> {
+  try {
+    await editHosts(context, config.containerId, edit);
+  } catch (error) {
+    context.logger.error('a hosts file could not be updated', { container: config.name, error: messageOf(error) });
+  }
+}
+
+/** Port map keys stay when the gateway moves, but the hairpin elements of the old gateway's address are stale. */
+async function deleteOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
+  const kept = new Set(planPorts(planInput(context, after, { files: false })).map(({ key }) => key));
+  const objects = planPorts(planInput(context, before, { files: false })).filter(({ key }) => !kept.has(key));
+  if (objects.length === 0) return;
+  context.ownDeletion();
+  await context.kernel.remove({ owner: `container ${before.config.name}`, objects });
+}
+
+type Attached = Prepared & { endpoint: EndpointState };
+
+/** Allocates address, interface name and (when this endpoint becomes the gateway) ports; releases all on failure. */
+export function allocateAttached(context: ConnectDependencies, before: Prepared, requested: EndpointConfig): Attached {
+  const endpoint = allocateContainerEndpoint(context, before.config, requested, before.state.endpoints);
+  const after: Attached = {
+    config: { ...before.config, endpoints: [...before.config.endpoints, requested] },
+    state: { ...before.state, endpoints: [...before.state.endpoints, endpoint], ports: [...before.state.ports] },
+    endpoint,
+  };
+  try {
+    if (after.state.ports.length === 0) publishPorts(context, after.config, after.state);
+    return after;
+  } catch (error) {
+    release(context, before, after);
+    throw error;
+  }
+}
+
+const newPorts = (before: Prepared, after: Prepared): Prepared['state']['ports'] =>
+  after.state.ports.filter((port) => !before.state.ports.includes(port));
+
+export function release(context: ConnectDependencies, before: Prepared, after: Attached): void {
+  const { containerId } = before.config;
+  for (const port of newPorts(before, after)) context.ports.release(port, containerId);
+  freeEndpoint(context, containerId, after.endpoint);
+  const { config, networkId } = after.endpoint;
+  for (const address of valuesOf(config.addresses)) context.pools.get(networkId)?.free(address, containerId);
+}
+
+/** Plans the new endpoint; with ports and links only if it is the first endpoint that can have them. */
+export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: EndpointState): KernelObject[] {
+  const objects = planEndpoint(input, endpoint);
+  if (objects.length === 0) return [];
+  const isGateway = gatewayEndpoint(input.state.endpoints)?.id === endpoint.id;
+  // A higher priority moves the default route. The port map keys stay; their values change to the new address.
+  const ports = isGateway || gatewayEndpoint(before.state.endpoints) === undefined ? planPorts(input) : [];
+  return [...objects, ...ports, ...input.linkAllowRules];
+}
+
+export async function disconnect(
+  context: ConnectDependencies,
+  networkRef: string,
+  containerId: string,
+  force: boolean,
+): Promise<void> {
+  await context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    const { record, config } = checkDisconnect(context, sandbox, networkRef, force);
+    await detach(context, sandbox, config);
+    if (record) emitEndpoint(context, 'disconnect', record.id, containerId);
+  });
+}
+
+/** Docker's checks. Throws `invalid`, `not-found` or `failed`. `record` is undefined only for a deleted network. */
+export function checkDisconnect(
+  context: ConnectDependencies,
+  { config }: Sandbox,
+  networkRef: string,
+  force: boolean,
+): { record: NetworkRecord | undefined; config: EndpointConfig } {
+  const { containerId } = config;
+  checkNotRemoving(context, containerId);
+  const record = findForDisconnect(context, networkRef, force);
+  const name = record?.name ?? networkRef;
+  if (config.mode.kind === 'host' && name === 'host') {
+    throw new NetyardError(
+      'invalid',
+      'cannot disconnect container from host network - container was created in host network mode',
+    );
+  }
+  const found = config.endpoints.find((endpoint) => endpoint.network === name);
+  if (!found) throw new NetyardError('failed', `container ${containerId} is not connected to the network ${name}`);
+  return { record, config: found };
+}
+
+/** With `force`, a deleted network can be removed from the list. */
+function findForDisconnect(context: ConnectDependencies, ref: string, force: boolean): NetworkRecord | undefined {
+  try {
+    return networkOf(context, ref);
+  } catch (error) {
+    if (force) return undefined;
+    throw error;
+  }
+}
+
+async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: EndpointConfig): Promise<void> {
+  const { config, state } = sandbox;
+  const { containerId } = config;
+  const record = [...context.networks.values()].find((network) => network.name === removed.network);
+  const endpoint = state?.endpoints.find((candidate) => candidate.networkName === removed.network);
+  const next = { ...config, endpoints: config.endpoints.filter((other) => other !== removed) };
+  if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
+  sandbox.config = next;
+  const reserved = record ? valuesOf(removed.addresses) : [];
+  for (const address of reserved) context.pools.get(record?.id ?? '')?.free(address, containerId);
+  context.store.transaction(() => {
+    save(context, sandbox);
+    if (endpoint) unstoreEndpoint(context, endpoint);
+    for (const address of reserved) context.store.deleteLease(record?.id ?? '', address);
+  });
+}
+
+export interface Detachment {
+  after: Prepared;
+  /** Whether the endpoint holds the default route and the published ports. */
+  wasGateway: boolean;
+  /** Objects to delete. */
+  deleted: KernelObject[];
+  /** Objects to create: another endpoint, if any, becomes the gateway and gets the ports. */
+  created: KernelObject[];
+}
+
+/** The objects to delete and create when an endpoint of a running container is detached. Changes nothing. */
+export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
+  const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
+  const input = planInput(context, before, { files: false });
+  const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
+  const deleted = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...allowRules];
+  const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
+  const hasGateway = gatewayEndpoint(endpoints) !== undefined;
+  const ports = wasGateway && !hasGateway ? [] : before.state.ports;
+  const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
+  if (!wasGateway || !hasGateway) return { after, wasGateway, deleted, created: [] };
+  const next = planInput(context, after, { files: false });
+  return { after, wasGateway, deleted, created: [...planGatewayChange(next), ...planPorts(next)] };
+}
+
+async function deleteEndpoint(
+  context: ConnectDependencies,
+  sandbox: Sandbox,
+  before: Prepared,
+  endpoint: EndpointState,
+): Promise<void> {
+  const { containerId, name } = before.config;
+  const { after, wasGateway, deleted, created } = planDetach(context, before, endpoint);
+  sandbox.state = after.state;
+  context.ownDeletion();
+  await context.kernel.remove({ owner: `container ${name}`, objects: deleted });
+  if (after.state.ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
+  freeEndpoint(context, containerId, endpoint);
+  if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
+  if (wasGateway) await flushUdpConntrack(context, before.state.ports);
+  await removeOwnHostsLines(context, before, endpoint);
+}
+
+async function removeOwnHostsLines(
+  context: ConnectDependencies,
+  { config }: Prepared,
+  endpoint: EndpointState,
+): Promise<void> {
+  const [own = ''] = ownNames(hostnameOf(config), config.domainname);
+  const addresses = valuesOf(endpoint.addresses).map(({ address }) => address);
+  if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));
+}

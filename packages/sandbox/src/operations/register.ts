@@ -1,0 +1,241 @@
+/**
+ * Container create: validates the config, resolves link targets, reserves static addresses and link names, and stores
+ * them in one transaction. Changes nothing in the kernel.
+ */
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
+import type { Capabilities } from '@netyard/network';
+import {
+  checkPortRequest,
+  type ForeignRulesDependencies,
+  findSettingProblems,
+  foreignWarnings,
+  NetworkPools,
+  valuesOf,
+} from '@netyard/network';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  LinkRecord,
+  NetworkRecord,
+  NetworkSettings,
+  NetworkStore,
+  SandboxConfig,
+} from '../contract.ts';
+import { checkHostname } from '../files/hostname.ts';
+import { parseExtraHost } from '../files/hosts.ts';
+import { checkResolvConfOptions } from '../files/resolv-conf.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
+import { checkPublishable, isPublishable } from '../names/published-name.ts';
+import type { ContainerNames } from '../services.ts';
+import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
+import type { RemoteLinks } from './remote-links.ts';
+import { hostGateway, type SandboxPlanDependencies } from './sandbox-plan.ts';
+
+/** Dependencies of the functions in this file. */
+export interface RegisterDependencies
+  extends ForeignRulesDependencies,
+    LinkTargetsDependencies,
+    SandboxPlanDependencies {
+  readonly kernel: Kernel;
+  readonly store: NetworkStore;
+  readonly containers: ContainerDirectory;
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  readonly links: LinkIndex;
+  readonly dangling: Set<LinkRecord>;
+  readonly pools: Map<string, NetworkPools>;
+  readonly names: ContainerNames;
+  readonly remoteLinks: RemoteLinks;
+}
+
+export async function register(
+  context: RegisterDependencies,
+  requested: SandboxConfig,
+): Promise<{ warnings: string[] }> {
+  if (context.sandboxes.has(requested.containerId))
+    throw new NetyardError('conflict', `container ${requested.containerId} is already registered`);
+  const warnings = checkModeConflicts({ ...requested, exposed: requested.requestedExposed ?? [] });
+  checkTexts(context, requested);
+  const config = normalise(context, requested);
+  for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
+  checkTogether(context, config);
+  const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
+  warnings.push(...checkPublishing(context, config));
+  if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await isForwarding(context)))
+    warnings.push('IPv4 forwarding is disabled. Networking will not work.');
+  if (config.mode.kind !== 'host' && config.mode.kind !== 'none') warnings.push(...foreignWarnings(context));
+  commit(context, config, links);
+  return { warnings };
+}
+
+/** Rejects a requested name that cannot be published, and warns about a request without effect. */
+function checkPublishing(context: RegisterDependencies, config: SandboxConfig): string[] {
+  if (config.publishName !== true) {
+    const skipped = context.names.directory && asksByDefault(context, config) && !isPublishable(config.name);
+    return skipped ? [`The name ${config.name} is not published: other hosts could not resolve it.`] : [];
+  }
+  checkPublishable(config.name);
+  if (!context.names.directory) return ['The name is not published: this daemon has no --cluster.'];
+  if (hasLegacyLinks(config.mode) && config.mode.kind !== 'none') return [];
+  return ['The name is not published: the container has no address on the default bridge.'];
+}
+
+const asksByDefault = (context: RegisterDependencies, config: SandboxConfig): boolean =>
+  config.publishName === undefined && context.settings.publishNames === true && networkOfMode(config.mode) === 'bridge';
+
+function checkTexts(context: RegisterDependencies, config: SandboxConfig): void {
+  checkHostname(config.hostname);
+  checkHostname(config.domainname ?? '');
+  for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
+  checkResolvConfOptions(config);
+  for (const port of config.ports) checkPortRequest(port);
+}
+
+/** Replaces a found `container:` target by its id, and adds the mode's network to the endpoints. */
+function normalise(context: RegisterDependencies, config: SandboxConfig): SandboxConfig {
+  const { mode } = config;
+  if (mode.kind === 'container') {
+    return { ...config, mode: { ...mode, ref: context.containers.find(mode.ref) ?? mode.ref }, endpoints: [] };
+  }
+  const named = config.endpoints.map((endpoint) => ({ ...endpoint, network: nameOf(context, endpoint.network) }));
+  const primary = nameOf(context, networkOfMode(mode) ?? 'none');
+  const has = named.some((endpoint) => endpoint.network === primary);
+  return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
+}
+
+/** Some drivers allow no other network. Docker's messages of `network connect`. */
+export function checkTogether(
+  context: Pick<RegisterDependencies, 'networks'>,
+  { mode, endpoints }: SandboxConfig,
+): void {
+  if (endpoints.length < 2) return;
+  const has = (test: (capabilities: Capabilities) => boolean): boolean =>
+    endpoints.some(({ network }) => {
+      const capabilities = capabilitiesOfNamed(context, network);
+      return capabilities !== undefined && test(capabilities);
+    });
+  const reject = (message: string): never => {
+    throw new NetyardError('invalid', message);
+  };
+  if (mode.kind === 'host')
+    reject(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  if (has(({ hostNamespace }) => hostNamespace))
+    reject('cannot connect container to host network - container must be created in host network mode');
+  if (has(({ otherNetworks }) => !otherNetworks))
+    reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+}
+
+/** A network's name for a name, id or `default`; unknown references are kept: `start` rejects them. */
+function nameOf(context: RegisterDependencies, ref: string): string {
+  try {
+    return networkOf(context, ref).name;
+  } catch (error) {
+    if (isNetyardError(error, 'not-found')) return ref;
+    throw error;
+  }
+}
+
+/** Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only. */
+export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
+  const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
+  const problems = record ? endpointProblems(context, record.id, endpoint) : [];
+  if (problems.length === 0) return;
+  const list = problems.join('\n');
+  throw new NetyardError(
+    'invalid',
+    `invalid config for network ${endpoint.network}: invalid endpoint settings:\n${list}`,
+  );
+}
+
+function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
+  const pools = context.pools.get(networkId) ?? new NetworkPools({});
+  if (!context.networks.get(networkId)?.predefined) return findSettingProblems(endpoint, pools);
+  const problems: string[] = [];
+  if (valuesOf(endpoint.addresses).length > 0)
+    problems.push('user-specified IP address is supported on user-defined networks only');
+  if ((endpoint.aliases ?? []).length > 0)
+    problems.push('network-scoped aliases are only supported for user-defined networks');
+  return [...problems, ...findSettingProblems(endpoint, 'any')];
+}
+
+async function isForwarding(context: RegisterDependencies): Promise<boolean> {
+  return (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1';
+}
+
+function commit(context: RegisterDependencies, config: SandboxConfig, links: readonly LinkRecord[]): void {
+  const sandbox: Sandbox = { config, state: undefined };
+  const reserved = reserveStatic(context, config);
+  const attached = attachDangling(context, config);
+  try {
+    context.store.transaction(() => {
+      context.store.putSandbox(config);
+      for (const { networkId, address } of reserved) context.store.putLease(networkId, address, config.containerId);
+      for (const { before, after } of attached) {
+        context.store.deleteLink(before);
+        context.store.putLink(after);
+      }
+      for (const link of links) context.store.putLink(link);
+    });
+  } catch (error) {
+    for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
+    throw error;
+  }
+  context.sandboxes.set(config.containerId, sandbox);
+  for (const { before, after } of attached) {
+    context.dangling.delete(before);
+    context.links.put(after);
+  }
+  for (const link of links) context.links.put(link);
+  if (links.some(({ remote }) => remote)) context.remoteLinks.reconcile();
+}
+
+/** Takes the requested addresses in memory. Throws `forbidden` for one in use, with nothing taken. */
+export function reserveStatic(
+  context: Pick<RegisterDependencies, 'networks' | 'pools'>,
+  config: Pick<SandboxConfig, 'containerId' | 'endpoints'>,
+): { networkId: string; address: string }[] {
+  const reserved: { networkId: string; address: string }[] = [];
+  try {
+    for (const endpoint of config.endpoints) {
+      for (const address of valuesOf(endpoint.addresses)) {
+        const networkId = networkOf(context, endpoint.network).id;
+        context.pools.get(networkId)?.take(address, config.containerId);
+        reserved.push({ networkId, address });
+      }
+    }
+  } catch (error) {
+    for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
+    throw error;
+  }
+  return reserved;
+}
+
+/** Deletes a container's config, static addresses and links. Those to it become dangling until its name is used again. */
+export function unregister(context: RegisterDependencies, containerId: string): void {
+  const { config } = sandboxOf(context, containerId);
+  const own = context.links.ofParent(containerId);
+  const leases = config.endpoints.flatMap((endpoint) => {
+    const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
+    return record ? valuesOf(endpoint.addresses).map((address) => ({ networkId: record.id, address })) : [];
+  });
+  context.store.transaction(() => {
+    context.store.deleteSandbox(containerId);
+    for (const { networkId, address } of leases) context.store.deleteLease(networkId, address);
+    for (const link of own) context.store.deleteLink(link);
+  });
+  for (const { networkId, address } of leases) context.pools.get(networkId)?.free(address, containerId);
+  for (const link of own) {
+    context.links.delete(link);
+    context.dangling.delete(link);
+  }
+  for (const link of context.links.ofChild(containerId)) context.dangling.add(link);
+  context.sandboxes.delete(containerId);
+  context.names.update(containerId);
+  context.remoteLinks.reconcile();
+}

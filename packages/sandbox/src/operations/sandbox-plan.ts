@@ -1,0 +1,167 @@
+/** Collects the input of the pure sandbox plans: planners, link allow rules, contents of files. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { shortId } from '@netyard/core';
+import type { NftElementObject } from '@netyard/kernel';
+import type { HostFacts } from '@netyard/network';
+import { planLinkAllowRules, valuesOf } from '@netyard/network';
+import type {
+  EndpointState,
+  LinkRecord,
+  NetworkRecord,
+  NetworkSettings,
+  RemoteName,
+  SandboxConfig,
+  SandboxState,
+} from '../contract.ts';
+import { formatHostname } from '../files/hostname.ts';
+import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
+import { formatResolvConf } from '../files/resolv-conf.ts';
+import type { LinkIndex } from '../links/index.ts';
+import { bridgeOf, plannerOf, type Sandbox } from '../lookup.ts';
+import { asksOurServer, serverAddress } from '../names/resolvers.ts';
+import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
+import type { ContainerNames } from '../services.ts';
+
+/** Dependencies of the functions in this file. */
+export interface SandboxPlanDependencies {
+  readonly settings: NetworkSettings;
+  readonly networks: Map<string, NetworkRecord>;
+  readonly sandboxes: Map<string, Sandbox>;
+  mtuLimit: number | undefined;
+  readonly links: LinkIndex;
+  readonly names: ContainerNames;
+  facts: HostFacts;
+}
+
+export type Prepared = Sandbox & { state: SandboxState };
+
+export function hostnameOf(config: SandboxConfig): string {
+  if (config.hostname !== '') return config.hostname;
+  return config.mode.kind === 'host' ? hostname() : shortId(config.containerId);
+}
+
+/** The endpoint on the default bridge, where links have an effect; undefined when the container has none. */
+export function linkEndpoint(context: SandboxPlanDependencies, containerId: string): EndpointState | undefined {
+  const endpoints = context.sandboxes.get(containerId)?.state?.endpoints;
+  return endpoints?.find((endpoint) => endpoint.networkName === 'bridge' && endpoint.addresses.v4 !== undefined);
+}
+
+export function planInput(
+  context: SandboxPlanDependencies,
+  sandbox: Prepared,
+  options: { files: boolean },
+): SandboxPlanInput {
+  const planners = new Map(
+    sandbox.state.endpoints.flatMap(({ networkId }) => {
+      const planner = plannerOf(context, networkId);
+      return planner ? [[networkId, planner] as const] : [];
+    }),
+  );
+  return {
+    config: sandbox.config,
+    state: sandbox.state,
+    planners,
+    linkAllowRules: linkAllowRulesOf(context, sandbox.config.containerId),
+    facts: context.facts,
+    ...(options.files ? { files: fileContents(context, sandbox) } : {}),
+  };
+}
+
+/** Allow rules of all links from and to this container whose two ends are on a bridge without inter-container traffic. */
+export function linkAllowRulesOf(context: SandboxPlanDependencies, containerId: string): NftElementObject[] {
+  const links = [...context.links.ofParent(containerId), ...context.links.ofChild(containerId)];
+  return links.flatMap((link) => linkAllowRules(context, link));
+}
+
+export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
+  const parent = linkEndpoint(context, link.parentId);
+  const child = linkEndpoint(context, link.childId);
+  const [parentAddress, childAddress] = [parent, child].map((endpoint) => endpoint?.addresses.v4?.address);
+  const childSandbox = context.sandboxes.get(link.childId);
+  if (!parent || !childSandbox || parentAddress === undefined || childAddress === undefined) return [];
+  if (bridgeOf(context, parent.networkId)?.icc !== false) return [];
+  const published = childSandbox.config.ports.map(({ protocol, containerPort }) => ({ protocol, port: containerPort }));
+  return planLinkAllowRules({
+    parentId: link.parentId,
+    parentAddress,
+    childId: link.childId,
+    childAddress,
+    ports: [...childSandbox.config.exposed, ...published],
+  });
+}
+
+/** The hosts entries of a link; empty while its target has no address. */
+export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord): HostsEntry[] {
+  if (link.remote) return remoteEntries(link.alias, link.remote.at);
+  const endpoint = linkEndpoint(context, link.childId);
+  const child = context.sandboxes.get(link.childId)?.config;
+  if (!endpoint || !child) return [];
+  const names = linkNames(link.alias, hostnameOf(child), child.name);
+  return valuesOf(endpoint.addresses).map(({ address }) => ({ address, names }));
+}
+
+/** Other hosts know the container's short id, which is its hostname unless the user set another. */
+function remoteEntries(alias: string, { address, containerId, name }: RemoteName): HostsEntry[] {
+  return address === '' ? [] : [{ address, names: linkNames(alias, shortId(containerId), name) }];
+}
+
+/** The container's own lines, one per address. */
+export function ownEntries(config: SandboxConfig, endpoints: readonly EndpointState[]): HostsEntry[] {
+  const names = ownNames(hostnameOf(config), config.domainname);
+  return endpoints.flatMap((endpoint) => valuesOf(endpoint.addresses)).map(({ address }) => ({ address, names }));
+}
+
+function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): FileContents {
+  const { config } = sandbox;
+  return {
+    hosts: hostsContent(context, sandbox),
+    hostname: formatHostname(hostnameOf(config)),
+    resolvConf: formatResolvConf({
+      host: readHostResolvConf(context),
+      dns: config.dns.length > 0 ? config.dns : context.settings.dns,
+      dnsSearch: config.dnsSearch.length > 0 ? config.dnsSearch : context.settings.dnsSearch,
+      dnsOptions: config.dnsOptions.length > 0 ? config.dnsOptions : context.settings.dnsOptions,
+      hostNamespace: config.mode.kind === 'host',
+      ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.addresses.v6 !== undefined),
+      ...(context.names.directory && asksOurServer(config) ? { first: serverAddress } : {}),
+    }),
+  };
+}
+
+function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepared): string {
+  const isHost = config.mode.kind === 'host';
+  if (isHost && config.extraHosts.length === 0) return readIfExists(context.settings.hostHosts) ?? '';
+  const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
+  return formatHosts({
+    ipv6: context.facts.ipv6 && config.sysctls['net.ipv6.conf.all.disable_ipv6'] !== '1',
+    extra: config.extraHosts.map((text) => parseExtraHost(text, hostGateway(context))),
+    links: links.flatMap((link) => linkEntries(context, link)),
+    own: ownEntries(config, state.endpoints),
+  });
+}
+
+/** The value of `host-gateway` in `--add-host`: the default bridge's address. */
+export function hostGateway(context: SandboxPlanDependencies): string | undefined {
+  const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
+  return bridge?.ipam.v4?.[0]?.gateway;
+}
+
+/** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */
+const resolvedFile = '/run/systemd/resolve/resolv.conf';
+
+function readHostResolvConf(context: SandboxPlanDependencies): string {
+  const text = readIfExists(context.settings.hostResolvConf) ?? '';
+  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');
+  return onlyStub ? (readIfExists(resolvedFile) ?? text) : text;
+}
+
+export function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

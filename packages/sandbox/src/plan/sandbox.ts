@@ -1,0 +1,124 @@
+/**
+ * The plan of one container's network side: namespace, endpoints, published ports, files. `prepare` applies it, `explain`
+ * prints it, `release` removes it. Pure.
+ */
+import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
+import type { EndpointOwner, EndpointPlanInput, HostFacts, NetworkPlanner } from '@netyard/network';
+import { planPublishedPorts } from '@netyard/network';
+import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
+
+export interface FileContents {
+  hosts: string;
+  hostname: string;
+  resolvConf: string;
+}
+
+export interface SandboxPlanInput {
+  config: SandboxConfig;
+  state: SandboxState;
+  /** By network id. */
+  planners: ReadonlyMap<string, NetworkPlanner>;
+  /** Absent for a running container, which may have changed its files. */
+  files?: FileContents;
+  linkAllowRules: readonly NftElementObject[];
+  facts: HostFacts;
+}
+
+/** The endpoint that the default route and published ports use; undefined without any on a bridge. */
+export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointState | undefined {
+  const priority = (endpoint: EndpointState): number => endpoint.config.gatewayPriority ?? 0;
+  return endpoints
+    .filter((endpoint) => endpoint.addresses.v4?.gateway !== undefined)
+    .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
+}
+
+const ownerOf = ({ containerId: id, name }: SandboxConfig): EndpointOwner => ({ kind: 'container', id, name });
+
+/** Lists planned by one function of the endpoint's planner; empty without a namespace to plan for. */
+function planWith<T>(
+  input: SandboxPlanInput,
+  endpoint: EndpointState,
+  plan: (planner: NetworkPlanner, one: EndpointPlanInput) => T[],
+): T[] {
+  const planner = input.planners.get(endpoint.networkId);
+  if (planner === undefined || input.state.netnsPath === undefined) return [];
+  return plan(planner, {
+    owner: ownerOf(input.config),
+    netnsPath: input.state.netnsPath,
+    endpoint,
+    isGateway: gatewayEndpoint(input.state.endpoints)?.id === endpoint.id,
+    facts: input.facts,
+  });
+}
+
+export const planEndpoint = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => planner.planEndpoint(one));
+
+/** The interfaces of all endpoints. */
+export const planInterfaces = (input: SandboxPlanInput): KernelObject[] =>
+  input.state.endpoints.flatMap((endpoint) => planWith(input, endpoint, (planner, one) => planner.planInterface(one)));
+
+const planHostElements = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => planner.planHostElements(one));
+
+export function planSandbox(input: SandboxPlanInput): KernelObject[] {
+  const { state } = input;
+  return [
+    ...planNamespace(input),
+    ...state.endpoints.flatMap((endpoint) => planEndpoint(input, endpoint)),
+    ...planPorts(input),
+    ...input.linkAllowRules,
+    ...planFiles(input),
+  ];
+}
+
+function planNamespace({ config, state }: SandboxPlanInput): KernelObject[] {
+  if (state.netnsPath === undefined || state.sharedWith !== undefined) return [];
+  const ns = state.netnsPath;
+  return [{ kind: 'netns', path: ns }, { kind: 'link-state', ns, name: 'lo', up: true }, ...planSysctls(config, ns)];
+}
+
+/** `--sysctl net.*` in the namespace at `ns`; also for a container that joins another one's namespace. */
+export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string): SysctlObject[] {
+  const sysctls = Object.entries(config.sysctls).filter(([key]) => key.startsWith('net.'));
+  return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
+}
+
+export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
+  const address = gatewayEndpoint(state.endpoints)?.addresses.v4?.address;
+  return planPublishedPorts(state.ports, address, ownerOf(config));
+}
+
+function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
+  if (files === undefined || state.sharedWith !== undefined) return [];
+  return [
+    { kind: 'file', path: state.files.hosts, content: files.hosts },
+    { kind: 'file', path: state.files.hostname, content: files.hostname },
+    { kind: 'file', path: state.files.resolvConf, content: files.resolvConf },
+  ];
+}
+
+/**
+ * The objects to delete when the container stops. Deleting the namespace deletes its interfaces, and these their
+ * addresses and routes; files are kept. If other containers share the namespace, its interfaces are deleted one by one.
+ */
+export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
+  const { state } = input;
+  const ownsNamespace = state.netnsPath !== undefined && state.sharedWith === undefined;
+  return [
+    ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
+    ...(options.keepNamespace ? planInterfaces(input) : []),
+    ...state.endpoints.flatMap((endpoint) => planHostElements(input, endpoint)),
+    ...planPorts(input),
+    ...input.linkAllowRules,
+  ];
+}
+
+export const planEndpointRemoval = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
+  planWith(input, endpoint, (planner, one) => [...planner.planHostElements(one), ...planner.planInterface(one)]);
+
+/** The default route of the endpoint that became the gateway after the former one was removed. */
+export function planGatewayChange(input: SandboxPlanInput): KernelObject[] {
+  const gateway = gatewayEndpoint(input.state.endpoints);
+  return gateway ? planWith(input, gateway, (planner, one) => planner.planDefaultRoute(one)) : [];
+}
