@@ -3,6 +3,7 @@
  * 3, and record files of format 1. Pure, except for `upgradeRecords`.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '@netyard/core';
 import { decodeRecord, encodeRecord } from './encoding.ts';
 import type { Row, TableName } from './tables.ts';
 
@@ -91,6 +92,15 @@ export function upgradeRow(table: TableName, row: Row): Row {
   return row;
 }
 
+/** Throws with the name of the row, as the check of a database in the current schema does. */
+function upgradeOrName(table: TableName, row: Row): Row {
+  try {
+    return upgradeRow(table, row);
+  } catch (error) {
+    throw new Error(`the row ${row[0]} of ${table} is damaged: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 /** Upgrades all records of a database, inside the caller's transaction. */
 export function upgradeRecords(database: DatabaseSync): void {
   const columns = {
@@ -103,7 +113,7 @@ export function upgradeRecords(database: DatabaseSync): void {
     const update = database.prepare(`UPDATE ${table} SET ${second} = ?, ${third} = ? WHERE ${key} = ?`);
     for (const line of database.prepare(`SELECT ${columns[table].join(', ')} FROM ${table}`).all()) {
       const old = columns[table].map((column) => (line[column] === null ? null : String(line[column])));
-      const [id = null, ...rest] = upgradeRow(table, old);
+      const [id = null, ...rest] = upgradeOrName(table, old);
       update.run(...rest, id);
     }
   }

@@ -136,9 +136,10 @@ test('a change after the upgrade is read back from a record file when the databa
   second.close();
 });
 
-test('an upgrade that fails half-way leaves the database as it was', () => {
+test('an upgrade that fails half-way names the damaged row and leaves the database as it was', () => {
   writeDatabase(`UPDATE sandboxes SET state = '{"endpoints":' WHERE container_id = '${idOf(3)}';`);
-  assert.throws(() => openDataRoot(root, { logger: silentLogger }), /does not match the containers/);
+  const message = new RegExp(`does not match the containers .*the row ${idOf(3)} of sandboxes is damaged: `);
+  assert.throws(() => openDataRoot(root, { logger: silentLogger }), message);
   const database = new DatabaseSync(join(root, 'netyard.db'));
   assert.equal(database.prepare('PRAGMA user_version').get()?.['user_version'], 3);
   assert.equal(database.prepare('SELECT count(*) AS n FROM cursors WHERE address LIKE ?').get('172.%')?.['n'], 1);
