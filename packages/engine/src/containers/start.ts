@@ -2,7 +2,7 @@
  * `docker start`: sets up network and root file system in parallel, then creates the task, then starts the process. A
  * failure is rolled back completely; the container keeps the exit code and the message.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type Clock, type KeyedQueue, type Logger, messageOf, NetyardError, UndoStack } from '@netyard/core';
 import type { Networks, SandboxState } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
@@ -18,6 +18,7 @@ import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type HealthMonitors, healthAtStart } from './healthcheck.ts';
+import { createMountSource } from './mount-source.ts';
 import { type RemoveDependencies, removeStopped } from './remove.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { StdinPipes } from './stdin.ts';
@@ -181,7 +182,7 @@ function prepareSources(record: ContainerRecord): void {
       const text = `bind source path does not exist: ${mount.source}`;
       throw new NetyardError('invalid', `invalid mount config for type "bind": ${text}`);
     }
-    mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+    createMountSource(mount.source);
   }
 }
 

@@ -1,0 +1,30 @@
+/** Creates the missing source directory of `-v /missing:/x`, as Docker does. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { messageOf, NetyardError } from '@netyard/core';
+
+/** Throws `failed` with Docker's message. */
+export function createMountSource(path: string): void {
+  try {
+    makeDirectories(path, 0o755);
+  } catch (cause) {
+    const text = `error while creating mount source path '${path}': ${messageOf(cause)}`;
+    throw new NetyardError('failed', text, { cause });
+  }
+}
+
+/**
+ * Node's own `recursive` never returns when mkdir(2) reports ENOENT although the parent exists, as in /proc: it would
+ * stop the daemon.
+ */
+function makeDirectories(path: string, mode: number): void {
+  const missing: string[] = [];
+  for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  for (const folder of missing.toReversed()) {
+    try {
+      mkdirSync(folder, { mode });
+    } catch (error) {
+      if (!existsSync(folder)) throw error; // not created by another process meanwhile
+    }
+  }
+}
