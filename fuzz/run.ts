@@ -36,7 +36,7 @@ export interface FuzzSummary {
   unexpected: string[];
   /** All responses with status 500. */
   failures: FailureGroup[];
-  /** Exceptions that the daemon logged as uncaught. */
+  /** Exceptions that the daemon logged as uncaught, and requests that failed because of a defect. */
   exceptions: string[];
   start: Usage;
   end: Usage;
@@ -190,7 +190,7 @@ async function idleSamples(host: TestHost, pid: string): Promise<number[]> {
 
 function readExceptions(host: TestHost): string[] {
   const log = readFileSync(hostLayout(host.lab, 'server1').daemonLog, 'utf8');
-  return log.split('\n').filter((line) => /uncaught exception|unhandled rejection/.test(line));
+  return log.split('\n').filter((line) => /uncaught exception|unhandled rejection| error request failed /.test(line));
 }
 
 const formatAnswers = ({ answers }: FuzzSummary): string =>
@@ -220,7 +220,7 @@ export function formatSummary(summary: FuzzSummary): string {
     `answers             ${formatAnswers(summary)}`,
     `crashes             ${crashes}`,
     `unexpected answers  ${unexpected.length}${unexpected.length === KEPT_EXAMPLES ? ' or more' : ''}`,
-    `uncaught exceptions ${exceptions.length}`,
+    `defects in the log  ${exceptions.length}`,
     `descriptors         ${start.descriptors} → ${end.descriptors}`,
     `memory              ${start.rssMegabytes} → ${end.rssMegabytes} MiB; ${formatMemory(memory)}`,
     `answers with 500    ${failures.reduce((sum, { count }) => sum + count, 0)}`,
