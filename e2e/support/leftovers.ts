@@ -28,10 +28,12 @@ export async function takeInventory(host: TestHost): Promise<Inventory> {
   return inventory;
 }
 
-/** Of a host whose containers are removed: shims end a moment after `docker rm` has returned. */
+/** Of a host whose containers are removed: shims and interfaces end a moment after `docker rm` has returned. */
 export async function takeEmptyInventory(host: TestHost): Promise<Inventory> {
   const shims = (): Promise<string> => host.sh("ps -eo comm= | grep '^containerd-shim' || true");
+  const links = (): Promise<string> => host.sh("ip -o link | grep -E ' (ny-[0-9a-f]{12}|veth[0-9a-f]{7})@' || true");
   await until(async () => (await shims()) === '', 'all shims have ended');
+  await until(async () => (await links()) === '', 'all interfaces of containers are deleted');
   return takeInventory(host);
 }
 
