@@ -102,8 +102,7 @@ for (const icc of [true, false]) {
       sh('ip link delete docker0; nft flush ruleset');
     });
 
-    const fromPeer = (source: string, port: number): string =>
-      askBriefly(neighbour, 'tcp', address, port, `,bind=${source}`);
+    const fromPeer = (source: string, port: number): string => ask(neighbour, 'tcp', address, port, `,bind=${source}`);
 
     test('is replaced in one transaction that keeps all elements and their counters', async () => {
       assert.equal(fromPeer('192.168.12.2', 80), 'web 192.168.12.2');
