@@ -1,5 +1,5 @@
 /**
- * Finds circular imports below packages/, type imports included: between files, between the folders of a package and
+ * Finds circular imports, type imports included: between files, below packages/ also between the folders of a package and
  * between packages. Run by `npm run check:cycles`.
  */
 import { globSync, readFileSync } from 'node:fs';
@@ -57,8 +57,10 @@ export function topFolder(file: string): string {
 
 const packageOf = (file: string): string => file.split('/')[1] ?? '';
 
+const sources = ['packages/*/src/**/*.ts', 'packages/*/{test,bench}/**/*.ts', '{bench,e2e,fuzz,script}/**/*.ts'];
+
 function readGraph(top: string): ImportGraph {
-  const files = globSync('packages/*/src/**/*.ts', { cwd: top }).filter((file) => !file.endsWith('.test.ts'));
+  const files = globSync(sources, { cwd: top }).filter((file) => !file.endsWith('.test.ts'));
   return new Map(
     files.sort().map((file) => {
       const imports = parseImports(readFileSync(join(top, file), 'utf8')).map(({ module }) => module);
@@ -87,7 +89,8 @@ export function describeCycle(graph: ImportGraph, component: readonly string[]):
 function main(): void {
   const top = join(dirname(fileURLToPath(import.meta.url)), '..');
   const files = readGraph(top);
-  const graphs = { files, folders: groupGraph(files, topFolder), packages: groupGraph(files, packageOf) };
+  const library = new Map([...files].filter(([file]) => /^packages\/[^/]+\/src\//.test(file)));
+  const graphs = { files, folders: groupGraph(library, topFolder), packages: groupGraph(library, packageOf) };
   for (const [kind, graph] of Object.entries(graphs)) {
     const cycles = findCycles(graph);
     for (const cycle of cycles) console.error(`${kind}: ${describeCycle(graph, cycle)}\n  ${cycle.join('\n  ')}`);

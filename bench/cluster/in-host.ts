@@ -8,35 +8,10 @@
 import { createInterface } from 'node:readline';
 import { openKernel } from '@netyard/kernel';
 import { openSimulatedMembers, type SimulatedHost } from '../../packages/cluster/bench/simulated-members.ts';
+import type { Answer, Command, Executor } from './executor.ts';
 import { KernelObserver } from './kernel-observer.ts';
 import { openKernelOnly } from './kernel-only.ts';
 import { simulatedHosts } from './simulated-hosts.ts';
-
-export type Command =
-  | { verb: 'join' | 'leave'; from: number; count: number }
-  /** Writes a key that no daemon uses: etcd alone. */
-  | { verb: 'echo' }
-  /** Creates their routes with one `ip -batch`, and deletes them again. */
-  | { verb: 'batch'; from: number; count: number }
-  /** Lists and counts the routes. */
-  | { verb: 'count' };
-
-export interface Answer {
-  /** Milliseconds, or a count. */
-  figure: number;
-  /** Milliseconds until etcd had answered all writes; 0 without etcd. */
-  written: number;
-}
-
-/** What carries out the commands. All results but `count` are milliseconds. */
-export interface Executor {
-  join(hosts: readonly SimulatedHost[]): Promise<Answer>;
-  leave(hosts: readonly SimulatedHost[]): Promise<Answer>;
-  echo(): Promise<number>;
-  batch(hosts: readonly SimulatedHost[]): Promise<number>;
-  count(): Promise<number>;
-  close(): Promise<void>;
-}
 
 /** For a host with a daemon. */
 async function openWithDaemon(url: string): Promise<Executor> {

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { execInHost, findHost, type HostHandle } from '@netyard/lab';
 import { daemonMemory } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
-import type { Answer, Command } from './in-host.ts';
+import type { Answer, Command } from './executor.ts';
 import { type ClusterSamples, formatCluster } from './report.ts';
 import { labSwitch, mostHosts, ownBip, pool } from './simulated-hosts.ts';
 

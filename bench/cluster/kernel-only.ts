@@ -8,7 +8,7 @@ import type { SimulatedHost } from '../../packages/cluster/bench/simulated-membe
 import { planTables } from '../../packages/network/src/firewall/table.ts';
 import { peerProtocol, planPeer } from '../../packages/peers/src/plan.ts';
 import { planTunnel } from '../../packages/peers/src/tunnel.ts';
-import type { Answer, Executor } from './in-host.ts';
+import type { Answer, Executor } from './executor.ts';
 import { uplink } from './simulated-hosts.ts';
 
 const mtu = 1450;
