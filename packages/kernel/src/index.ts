@@ -8,6 +8,7 @@ export * from './packet-capture.ts';
 export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';
 export { listElementsIfAny } from './state/list-elements.ts';
+export { recordKernel } from './state/recording-kernel.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './state/shell.ts';
 export { O_PATH } from './system/calls.ts';
 export { type DetachedProcess, hasEnded, spawnDetached } from './system/detached-process.ts';

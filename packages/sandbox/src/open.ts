@@ -14,18 +14,19 @@ import type {
   PeerApis,
   RemoteDirectory,
 } from './contract.ts';
+import { openDryRuns } from './dry-run.ts';
 import { LinkIndex } from './links/index.ts';
 import { networkOf } from './lookup.ts';
 import { openAttachments } from './operations/attachments.ts';
 import { connect, disconnect } from './operations/connect.ts';
-import { explain, planConnect, planDisconnect, planPrepare } from './operations/explain.ts';
+import { explain } from './operations/explain.ts';
 import { inspect } from './operations/inspect.ts';
-import { checkLinks, findLink, linkEnvironment, planRemoveLink, removeLink } from './operations/links.ts';
+import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
-import { planRelease, release, releaseSandbox } from './operations/release.ts';
+import { release, releaseSandbox } from './operations/release.ts';
 import { RemoteLinks } from './operations/remote-links.ts';
 import { rename } from './operations/rename.ts';
 import { start } from './operations/start.ts';
@@ -78,11 +79,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     inspect: () => inspect(context, { daemonRuns: host.isWatching }),
     warnings: () => foreignWarnings(context),
     capture: (request) => capture(context, request),
-    planConnect: (networkRef, containerId, endpoint) => planConnect(context, networkRef, containerId, endpoint),
-    planDisconnect: (networkRef, containerId, force) => planDisconnect(context, networkRef, containerId, force),
-    planPrepare: (containerId) => planPrepare(context, containerId),
-    planRelease: (containerId) => planRelease(context, containerId),
-    planRemoveLink: (name) => planRemoveLink(context, name),
+    ...openDryRuns(context),
     topology: () =>
       drawTopology({
         networks: [...context.networks.values()],

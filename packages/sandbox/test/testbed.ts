@@ -2,7 +2,7 @@
  * A testbed without an engine: the network package on any kernel, with containers that are only names, states and, on a
  * real kernel, namespaces.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Logger, newId, silentLogger } from '@netyard/core';
@@ -142,6 +142,7 @@ export class Testbed {
   async create(name: string, overrides: Partial<SandboxConfig> = {}, traits: Traits = {}): Promise<string> {
     const config = this.config(name, overrides);
     await this.networks.register(config);
+    mkdirSync(config.filesDirectory, { recursive: true }); // as the engine does
     const container: FakeContainer = {
       ...{ id: config.containerId, name, state: 'created', env: [], netAdmin: false, repair: undefined },
       ...traits,

@@ -17,7 +17,7 @@ export interface AttachedDependencies extends EndpointDependencies, ReservePorts
   /** By id. Records are replaced, not changed. */
   readonly attached: Map<string, EndpointRecord>;
   mtuLimit: number | undefined;
-  readonly linkDeletions: LinkDeletions;
+  readonly linkDeletions: Pick<LinkDeletions, 'expect'>;
   readonly queue: KeyedQueue;
   facts: HostFacts;
   emit(event: Omit<NetworkEvent, 'type'>): void;

@@ -48,7 +48,17 @@ test('the cursor continues in the subnet of the last address, also after a resta
   pools.setCursor('192.0.2.1'); // of a former subnet
   pools.setCursor(undefined);
   assert.equal(pools.next('v4'), '10.0.1.8');
-  pools.withoutCursorChange(() => assert.equal(allocate(pools, 'v4', 'draft'), '10.0.1.8'));
-  pools.free('10.0.1.8', 'draft');
-  assert.equal(pools.next('v4'), '10.0.1.8');
+});
+
+test('a copy has the same allocations and cursor, and its changes do not affect the original', () => {
+  const pools = new NetworkPools({
+    v4: [{ subnet: '10.0.0.0/24', range: '10.0.0.128/25' }, { subnet: '10.0.1.0/24' }],
+  });
+  pools.setCursor('10.0.1.7');
+  pools.take('10.0.1.8', 'c');
+  const copy = pools.copy();
+  assert.equal(copy.holder('10.0.1.8'), 'c');
+  assert.equal(allocate(copy, 'v4', 'draft'), '10.0.1.9');
+  assert.equal(pools.holder('10.0.1.9'), undefined);
+  assert.deepEqual(pools.cursors, { v4: '10.0.1.7' });
 });

@@ -64,17 +64,14 @@ export class NetworkPools {
     this.#current[family] = this.#pools[family]?.indexOf(pool) ?? 0;
   }
 
-  /** Runs `allocate` and restores the cursors, so that later allocations are not affected. */
-  withoutCursorChange<T>(allocate: () => T): T {
-    const before = families.flatMap((family) =>
-      (this.#pools[family] ?? []).map((pool) => ({ pool, cursor: pool.cursor })),
-    );
-    const current = { ...this.#current };
-    try {
-      return allocate();
-    } finally {
-      for (const { pool, cursor } of before) pool.cursor = cursor;
-      Object.assign(this.#current, current);
+  /** Independent pools with the same allocations and cursors. */
+  copy(): NetworkPools {
+    const pools = new NetworkPools({});
+    for (const family of families) {
+      const own = this.#pools[family];
+      if (own) pools.#pools[family] = own.map((pool) => pool.copy());
     }
+    Object.assign(pools.#current, this.#current);
+    return pools;
   }
 }

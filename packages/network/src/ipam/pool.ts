@@ -20,6 +20,7 @@ import { nextFree } from './allocate.ts';
 export class AddressPool {
   readonly subnet: Prefix;
   readonly gateway: string | undefined;
+  readonly #config: IpamPool;
   readonly #first: bigint;
   readonly #last: bigint;
   readonly #holders = new Map<bigint, string>();
@@ -28,6 +29,7 @@ export class AddressPool {
 
   /** Throws `invalid` for a bad subnet, or a range or gateway outside of it. */
   constructor(pool: IpamPool) {
+    this.#config = pool;
     this.subnet = networkOf(parsePrefix(pool.subnet));
     this.gateway = pool.gateway;
     const range = pool.range === undefined ? this.subnet : networkOf(parsePrefix(pool.range));
@@ -83,6 +85,14 @@ export class AddressPool {
     if (this.#holders.get(value) !== containerId) return;
     this.#holders.delete(value);
     if (value >= this.#first && value <= this.#last) this.#takenInRange -= 1n;
+  }
+
+  /** An independent pool with the same allocations and cursor. */
+  copy(): AddressPool {
+    const pool = new AddressPool(this.#config);
+    for (const [value, holder] of this.#holders) pool.#reserve(value, holder);
+    pool.#cursor = this.#cursor;
+    return pool;
   }
 
   get cursor(): string | undefined {

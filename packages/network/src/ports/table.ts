@@ -104,6 +104,19 @@ export class PortTable {
     if (addresses.size === 0) this.#taken.delete(key);
   }
 
+  /** An independent table with the same ports. Reserves further ones itself; `close` it to release these. */
+  copy(): PortTable {
+    const table = new PortTable(this.#reserve);
+    for (const [key, addresses] of this.#taken) {
+      const held = [...addresses].map(
+        ([address, { containerId }]) => [address, { containerId, reservation: undefined }] as const,
+      );
+      table.#taken.set(key, new Map(held));
+    }
+    for (const [key, port] of this.#cursors) table.#cursors.set(key, port);
+    return table;
+  }
+
   /** Closes all sockets; published ports in the kernel are kept. */
   close(): void {
     for (const addresses of this.#taken.values()) for (const held of addresses.values()) held.reservation?.close();

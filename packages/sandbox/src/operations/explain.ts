@@ -1,56 +1,29 @@
-/** `explain` and dry runs: the plan of a container, a network or a peer, and what connect or start would do. */
+/** `explain`: the plan of a container, a network or a peer. */
 
-import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
-import type { Kernel, KernelObject, KernelOperation, KernelPlan, NftRuleObject } from '@netyard/kernel';
-import type { HostFacts, NetworkPools } from '@netyard/network';
+import { isNetyardError, NetyardError } from '@netyard/core';
+import type { KernelObject, KernelPlan, NftRuleObject } from '@netyard/kernel';
+import type { AttachedDependencies, HostFacts } from '@netyard/network';
 import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
-import type {
-  ContainerDirectory,
-  EndpointConfig,
-  EndpointRecord,
-  NetworkRecord,
-  NetworkSettings,
-  NetworkStore,
-} from '../contract.ts';
+import type { ContainerDirectory, EndpointRecord, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
-import {
-  allocateAttached,
-  type ConnectDependencies,
-  checkConnect,
-  checkDisconnect,
-  planAttach,
-  planDetach,
-  release,
-} from './connect.ts';
-import { checkLinks, type LinksDependencies } from './links.ts';
-import { checkTogether } from './register.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
 import { planInput, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
-import { joinedState, type SharedNamespaceDependencies } from './shared-namespace.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ExplainDependencies
-  extends AllocateDependencies,
-    ConnectDependencies,
-    LinksDependencies,
-    RepairSandboxDependencies,
+  extends RepairSandboxDependencies,
     SandboxPlanDependencies,
-    SharedNamespaceDependencies {
+    Pick<AttachedDependencies, 'attached'> {
   readonly store: NetworkStore;
-  readonly kernel: Kernel;
   readonly containers: ContainerDirectory;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly attached: Map<string, EndpointRecord>;
   readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain'>;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
-  readonly pools: Map<string, NetworkPools>;
-  readonly queue: KeyedQueue;
   facts: HostFacts;
 }
 
@@ -108,76 +81,4 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
 /** Shows files with their current content, which includes later link updates and the user's changes. */
 function unchanged(object: KernelObject): KernelObject {
   return object.kind === 'file' ? { ...object, content: readIfExists(object.path) ?? object.content } : object;
-}
-
-/** Allocates for a dry run and restores the cursors, so that later allocations are not affected. */
-const allocateForDryRun = <T>(context: ExplainDependencies, allocate: () => T): T =>
-  [...context.pools.values()].reduce((inner, pools) => () => pools.withoutCursorChange(inner), allocate)();
-
-/** Allocates as connect would, lets the kernel compute the difference, and releases the allocation. */
-export async function planConnect(
-  context: ExplainDependencies,
-  networkRef: string,
-  containerId: string,
-  requested: EndpointConfig,
-): Promise<KernelOperation[]> {
-  return context.queue.run(containerId, async () => {
-    const sandbox = sandboxOf(context, containerId);
-    const record = checkConnect(context, sandbox, networkRef, requested);
-    const { state, config } = sandbox;
-    if (!state) return [];
-    const before = { config, state };
-    const endpoint = { ...requested, network: record.name };
-    const after = allocateForDryRun(context, () => allocateAttached(context, before, endpoint));
-    try {
-      const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
-      return await dryRun(context, { owner: `container ${config.name}`, objects });
-    } finally {
-      release(context, before, after);
-    }
-  });
-}
-
-/** What disconnect would delete, and what would replace it. */
-export async function planDisconnect(
-  context: ExplainDependencies,
-  networkRef: string,
-  containerId: string,
-  force: boolean,
-): Promise<KernelOperation[]> {
-  return context.queue.run(containerId, async () => {
-    const sandbox = sandboxOf(context, containerId);
-    const { config: removed } = checkDisconnect(context, sandbox, networkRef, force);
-    const { state, config } = sandbox;
-    const endpoint = state?.endpoints.find(({ networkName }) => networkName === removed.network);
-    if (!state || !endpoint) return [];
-    const { deleted, created } = planDetach(context, { config, state }, endpoint);
-    const owner = `container ${config.name}`;
-    const removal = await context.kernel.remove({ owner, objects: deleted }, { dryRun: true });
-    return [...removal.operations, ...(await dryRun(context, { owner, objects: created }))];
-  });
-}
-
-export async function planPrepare(context: ExplainDependencies, containerId: string): Promise<KernelOperation[]> {
-  return context.queue.run(containerId, async () => {
-    const { config, state } = sandboxOf(context, containerId);
-    if (state) return [];
-    if (config.mode.kind === 'container') {
-      joinedState(context, config, config.mode.ref);
-      return [];
-    }
-    checkTogether(context, config);
-    checkLinks(context, containerId);
-    const draft = allocateForDryRun(context, () => allocateSandbox(context, config));
-    try {
-      const objects = planSandbox(planInput(context, { config, state: draft }, { files: true }));
-      return await dryRun(context, { owner: `container ${config.name}`, objects });
-    } finally {
-      freeSandbox(context, config, draft);
-    }
-  });
-}
-
-async function dryRun(context: ExplainDependencies, plan: KernelPlan): Promise<KernelOperation[]> {
-  return (await context.kernel.apply(plan, { dryRun: true })).operations;
 }

@@ -32,7 +32,7 @@ export async function editHosts(
 }
 
 /** The updated hosts file of a running container; empty when the text is unchanged. */
-export function planHosts(
+function planHosts(
   context: LinkHostsFilesDependencies,
   containerId: string,
   edit: (text: string) => string,

@@ -13,7 +13,7 @@ export interface LinkTargetsDependencies {
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
   readonly dangling: Set<LinkRecord>;
-  readonly remoteLinks: RemoteLinks;
+  readonly remoteLinks: Pick<RemoteLinks, 'find'>;
 }
 
 /** In the order given; of several links with one alias the first is used, as in Docker. Throws `invalid`. */

@@ -1,7 +1,7 @@
 /** What links do at runtime: the check before start and exec, environment variables, lookup by name, and `rm --link`. */
 
 import { type KeyedQueue, NetyardError } from '@netyard/core';
-import type { Kernel, KernelOperation, NftElementObject } from '@netyard/kernel';
+import type { Kernel, NftElementObject } from '@netyard/kernel';
 import type { ContainerDirectory, LinkRecord, NetworkSettings, NetworkStore, RemoteTarget } from '../contract.ts';
 import { removeLinkLines } from '../files/hosts.ts';
 import { checkLink } from '../links/check.ts';
@@ -9,7 +9,7 @@ import { linkEnvironment as environmentOf } from '../links/environment.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
 import { type Sandbox, sandboxOf } from '../lookup.ts';
-import { editHosts, type LinkHostsFilesDependencies, planHosts } from './link-hosts-files.ts';
+import { editHosts, type LinkHostsFilesDependencies } from './link-hosts-files.ts';
 import type { RemoteLinks } from './remote-links.ts';
 import { linkAllowRules, linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
@@ -22,7 +22,7 @@ export interface LinksDependencies extends LinkHostsFilesDependencies, SandboxPl
   readonly sandboxes: Map<string, Sandbox>;
   readonly links: LinkIndex;
   readonly dangling: Set<LinkRecord>;
-  readonly remoteLinks: RemoteLinks;
+  readonly remoteLinks: Pick<RemoteLinks, 'reconcile'>;
   readonly queue: KeyedQueue;
   ownDeletion(): void;
 }
@@ -84,26 +84,17 @@ function parentIdOf(context: LinksDependencies, name: string): string | undefine
 
 /** Keeps the lines of other links. Also deletes the link from the stored config, so that a restart does not restore it. */
 export async function removeLink(context: LinksDependencies, name: string): Promise<void> {
-  await withOwnLink(context, name, (link) => dropLink(context, link));
-}
-
-/** What removeLink would delete, and the change of the hosts file. */
-export async function planRemoveLink(context: LinksDependencies, name: string): Promise<KernelOperation[]> {
-  return withOwnLink(context, name, async (link) => {
-    const owner = `link ${link.alias}`;
-    const hosts = planHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
-    const removal = await context.kernel.remove({ owner, objects: ownAllowRules(context, link) }, { dryRun: true });
-    const change = await context.kernel.apply({ owner, objects: hosts }, { dryRun: true });
-    return [...removal.operations, ...change.operations];
+  const parentId = parentOfLink(context, name);
+  await context.queue.run(parentId, async () => {
+    const { parent = '', alias = '' } = splitLinkName(name) ?? {};
+    const link = context.links.get(parentId, alias);
+    if (!link) throw new NetyardError('not-found', `No such container: ${parent}/${alias}`);
+    await dropLink(context, link);
   });
 }
 
-/** Finds the link to remove, and runs `work` in its parent's queue. Docker's messages and statuses. */
-async function withOwnLink<T>(
-  context: LinksDependencies,
-  name: string,
-  work: (link: LinkRecord) => Promise<T>,
-): Promise<T> {
+/** The container that the link belongs to. Throws for a name that is no link's, with Docker's messages. */
+export function parentOfLink(context: LinksDependencies, name: string): string {
   const parts = splitLinkName(name);
   if (!parts) {
     throw new NetyardError('failed', 'Conflict, cannot remove the default link name of the container', {
@@ -111,16 +102,8 @@ async function withOwnLink<T>(
     });
   }
   const parentId = parentIdOf(context, parts.parent);
-  if (parentId === undefined)
-    throw new NetyardError(
-      'failed',
-      `Cannot get parent /${parts.parent} for link name /${parts.parent}/${parts.alias}`,
-    );
-  return context.queue.run(parentId, () => {
-    const link = context.links.get(parentId, parts.alias);
-    if (!link) throw new NetyardError('not-found', `No such container: ${parts.parent}/${parts.alias}`);
-    return work(link);
-  });
+  if (parentId !== undefined) return parentId;
+  throw new NetyardError('failed', `Cannot get parent /${parts.parent} for link name /${parts.parent}/${parts.alias}`);
 }
 
 async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<void> {

@@ -3,7 +3,6 @@
  * synchronous; it is then stored in one transaction and created in the kernel by one `apply`. A failure rolls all of it
  * back.
  */
-import { mkdirSync } from 'node:fs';
 import { errorCodeOf, isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { LinkDeletions } from '@netyard/network';
@@ -38,7 +37,7 @@ export interface PrepareDependencies
   readonly containers: ContainerDirectory;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly linkDeletions: LinkDeletions;
+  readonly linkDeletions: Pick<LinkDeletions, 'expect'>;
   readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
   readonly queue: KeyedQueue;
@@ -111,7 +110,6 @@ async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Pr
   sandbox.state = state;
   const prepared: Prepared = { config, state };
   try {
-    mkdirSync(config.filesDirectory, { recursive: true });
     storePrepared(context, prepared);
     const objects = planSandbox(planInput(context, prepared, { files: true }));
     context.ownDeletion();

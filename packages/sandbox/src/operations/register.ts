@@ -49,7 +49,7 @@ export interface RegisterDependencies
   readonly dangling: Set<LinkRecord>;
   readonly pools: Map<string, NetworkPools>;
   readonly names: ContainerNames;
-  readonly remoteLinks: RemoteLinks;
+  readonly remoteLinks: Pick<RemoteLinks, 'find' | 'reconcile'>;
 }
 
 export async function register(

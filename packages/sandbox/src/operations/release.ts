@@ -1,7 +1,7 @@
 /** Container stop: tears down what `prepare` set up, and releases addresses, ports and interface names. */
 
 import type { KeyedQueue } from '@netyard/core';
-import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
+import type { Kernel, KernelObject } from '@netyard/kernel';
 import type { LinkDeletions } from '@netyard/network';
 import { type EndpointDependencies, flushUdpConntrack, unstoreEndpoint } from '@netyard/network';
 import type { NetworkStore, SandboxState } from '../contract.ts';
@@ -25,7 +25,7 @@ export interface ReleaseDependencies
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly sandboxes: Map<string, Sandbox>;
-  readonly linkDeletions: LinkDeletions;
+  readonly linkDeletions: Pick<LinkDeletions, 'expect'>;
   readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
   readonly queue: KeyedQueue;
@@ -36,17 +36,6 @@ export async function release(context: ReleaseDependencies, containerId: string)
   await context.queue.run(containerId, async () => {
     const sandbox = context.sandboxes.get(containerId);
     if (sandbox?.state) await releaseSandbox(context, sandbox);
-  });
-}
-
-/** What `release` would delete. */
-export async function planRelease(context: ReleaseDependencies, containerId: string): Promise<KernelOperation[]> {
-  return context.queue.run(containerId, async () => {
-    const sandbox = context.sandboxes.get(containerId);
-    if (!sandbox?.state) return [];
-    const { config, state } = sandbox;
-    const plan = { owner: `container ${config.name}`, objects: releasedObjects(context, { config, state }) };
-    return (await context.kernel.remove(plan, { dryRun: true })).operations;
   });
 }
 

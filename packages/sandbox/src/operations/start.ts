@@ -1,7 +1,7 @@
 /** The daemon's start: the host's part, then running containers are adopted and stopped ones torn down. Idempotent. */
 
 import { type Logger, messageOf } from '@netyard/core';
-import type { AttachedDependencies, PortTable } from '@netyard/network';
+import type { AttachedDependencies, LinkDeletions, PortTable } from '@netyard/network';
 import { adoptEndpoints, type HostStartDependencies, removeOrphans, startHost } from '@netyard/network';
 import type { ContainerDirectory, NetworkStore } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
@@ -25,6 +25,7 @@ export interface StartDependencies
   readonly sandboxes: Map<string, Sandbox>;
   readonly ports: PortTable;
   readonly hostLinks: Map<string, string>;
+  readonly linkDeletions: LinkDeletions;
   readonly namespaces: NamespaceRepairs;
 }
 

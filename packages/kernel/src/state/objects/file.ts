@@ -5,12 +5,13 @@ import {
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readFileSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { FileObject, SysctlObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
@@ -94,6 +95,7 @@ export const fileHandler: ObjectHandler<FileObject> = {
     ]);
   },
   create(_session, file) {
+    mkdirSync(dirname(file.path), { recursive: true });
     writeState(file.path, { content: file.content, mode: file.mode ?? 0o644 });
     return () => void unlessGone(() => unlinkSync(file.path));
   },

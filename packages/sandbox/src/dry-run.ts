@@ -1,0 +1,96 @@
+/**
+ * Dry runs: an operation runs on a kernel that records, and on copies of the state that are discarded. What it prints is
+ * what the operation does, because it is the operation.
+ */
+import { KeyedQueue, silentLogger } from '@netyard/core';
+import { type KernelOperation, recordKernel } from '@netyard/kernel';
+import type { Context } from './context.ts';
+import type { NetworkStore, Networks } from './contract.ts';
+import { LinkIndex } from './links/index.ts';
+import { connect, disconnect } from './operations/connect.ts';
+import { parentOfLink, removeLink } from './operations/links.ts';
+import { prepare } from './operations/prepare.ts';
+import { release } from './operations/release.ts';
+
+type DryRuns = Pick<Networks, 'planConnect' | 'planDisconnect' | 'planPrepare' | 'planRelease' | 'planRemoveLink'>;
+
+export function openDryRuns(context: Context): DryRuns {
+  const isRunning = (id: string): boolean => context.sandboxes.get(id)?.state !== undefined;
+  return {
+    planConnect: (network, id, config) => dryRun(context, id, (copy) => connect(copy, network, id, config)),
+    planDisconnect: (network, id, force) => dryRun(context, id, (copy) => disconnect(copy, network, id, force)),
+    async planPrepare(id) {
+      return isRunning(id) ? [] : dryRun(context, id, (copy) => prepare(copy, id));
+    },
+    planRelease: (id) => dryRun(context, id, (copy) => release(copy, id)),
+    planRemoveLink: (name) => dryRun(context, parentOfLink(context, name), (copy) => removeLink(copy, name)),
+  };
+}
+
+type Services = 'linkDeletions' | 'remoteLinks';
+type DryRunContext = Omit<Context, Services> & {
+  readonly linkDeletions: Pick<Context['linkDeletions'], 'expect'>;
+  readonly remoteLinks: Pick<Context['remoteLinks'], 'find' | 'reconcile'>;
+};
+
+/** Runs in the container's queue, so that the copies are those of no half-done operation. Throws what `run` throws. */
+export async function dryRun(
+  context: Context,
+  containerId: string,
+  run: (copy: DryRunContext) => Promise<unknown>,
+): Promise<KernelOperation[]> {
+  return context.queue.run(containerId, async () => {
+    const { kernel, operations } = recordKernel(context.kernel);
+    const copy = copyOf({ ...context, kernel });
+    try {
+      await run(copy);
+      return [...operations];
+    } finally {
+      copy.ports.close();
+    }
+  });
+}
+
+const ignore = (): void => undefined;
+
+/** The same state, whose changes and announcements have no effect. */
+function copyOf(context: Context): DryRunContext {
+  const { namespaces, names, links, remoteLinks } = context;
+  return {
+    ...context,
+    store: discardChanges(context.store),
+    logger: silentLogger,
+    sandboxes: new Map([...context.sandboxes].map(([id, sandbox]) => [id, { ...sandbox }])),
+    links: new LinkIndex(links.all()),
+    dangling: new Set(context.dangling),
+    pools: new Map([...context.pools].map(([id, pools]) => [id, pools.copy()])),
+    ports: context.ports.copy(),
+    hostLinks: new Map(context.hostLinks),
+    linkDeletions: { expect: ignore },
+    namespaces: {
+      start: ignore,
+      close: async () => undefined,
+      updateWatch: ignore,
+      settingsOf: (id) => namespaces.settingsOf(id),
+    },
+    names: { directory: names.directory, start: ignore, close: ignore, update: ignore },
+    remoteLinks: { find: (host, name) => remoteLinks.find(host, name), reconcile: ignore },
+    queue: new KeyedQueue(),
+    emit: ignore,
+    ownDeletion: ignore,
+  };
+}
+
+const discardChanges = (store: NetworkStore): NetworkStore => ({
+  networks: () => store.networks(),
+  sandboxes: () => store.sandboxes(),
+  endpoints: () => store.endpoints(),
+  links: () => store.links(),
+  peers: () => store.peers(),
+  leases: (networkId) => store.leases(networkId),
+  cursor: (networkId, family) => store.cursor(networkId, family),
+  ...{ putNetwork: ignore, deleteNetwork: ignore, putSandbox: ignore, deleteSandbox: ignore },
+  ...{ putEndpoint: ignore, deleteEndpoint: ignore, putLink: ignore, deleteLink: ignore },
+  ...{ putPeer: ignore, deletePeer: ignore, putLease: ignore, deleteLease: ignore, putCursor: ignore },
+  transaction: (work) => work(),
+});
