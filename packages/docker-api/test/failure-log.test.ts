@@ -22,7 +22,7 @@ function recorder(): { logger: Logger; entries: Entry[] } {
   return { entries, logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
 }
 
-test('a defect is logged as an error with its stacks, any other failure without', async (t) => {
+test('a defect is logged as an error with its stacks, any other failure as a warning', async (t) => {
   const throwers = {
     failed: () => {
       throw new NetyardError('failed', 'Container c is not paused');
@@ -55,17 +55,18 @@ test('a defect is logged as an error with its stacks, any other failure without'
   assert.deepEqual(await outcome('failed'), [500, 'warn', 'request failed', 'Container c is not paused', without]);
   const conflict = [409, 'debug', 'request refused', 'container c is already paused', without];
   assert.deepEqual(await outcome('conflict'), conflict);
-  for (const [ref, error, stack] of [
+  for (const [ref, level, error, stack] of [
     [
       'internal',
+      'error',
       'Cannot pause c: a bug',
       /Cannot pause c.*failure-log\.test.*\ncaused by: TypeError.*failure-log\.test/s,
     ],
-    ['bug', 'a bug', /TypeError: a bug\n.*failure-log\.test/s],
-    ['system', 'open /proc/no-such-file: no such file or directory', /ENOENT/],
+    ['bug', 'error', 'a bug', /TypeError: a bug\n.*failure-log\.test/s],
+    ['system', 'warn', 'open /proc/no-such-file: no such file or directory', /ENOENT/],
   ] as const) {
     const found = await outcome(ref);
-    assert.deepEqual(found.slice(0, 4), [500, 'error', 'request failed', error]);
+    assert.deepEqual(found.slice(0, 4), [500, level, 'request failed', error]);
     assert.match(String(found[4]), stack);
   }
 });

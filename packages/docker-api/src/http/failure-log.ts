@@ -1,11 +1,12 @@
 /** Logs requests that failed, at a level that says who has to act: a developer, the administrator, or the client. */
 import type { IncomingMessage } from 'node:http';
-import { isNetyardError, type Logger, messageOf } from '@netyard/core';
+import { isDefect, isNetyardError, type Logger, messageOf } from '@netyard/core';
 import { statusOf } from '../errors.ts';
 
 /**
- * A `failed` error is no defect, but its reason may be one of this host (disk full, port in use): a warning. Any other 500
- * is unexpected and gets the stacks. Client errors are logged for debugging only.
+ * A `failed` error is no defect, but its reason may be one of this host (disk full, port in use): a warning. A failed
+ * system call that no message explains is a warning with its stack. Any other 500 is a defect. Client errors are logged
+ * for debugging only.
  */
 export function logFailure(
   logger: Logger,
@@ -15,6 +16,7 @@ export function logFailure(
   const status = statusOf(error);
   const fields = { method, url, status, error: messageOf(error) };
   if (isNetyardError(error, 'failed')) logger.warn('request failed', fields);
+  else if (status === 500 && !isDefect(error)) logger.warn('request failed', { ...fields, stack: stacksOf(error) });
   else if (status === 500) logger.error('request failed', { ...fields, stack: stacksOf(error) });
   else logger.debug('request refused', fields);
 }
