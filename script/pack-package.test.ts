@@ -1,7 +1,7 @@
 /** Installs packed packages in a folder outside of the repository, and runs the examples of their READMEs there. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -32,6 +32,19 @@ function existsManifest(path: string): boolean {
   }
 }
 
+/** Packs an installed package. npm 9 runs `prepare` of a folder in spite of --ignore-scripts, so the copy has no scripts. */
+function packInstalled(path: string): string {
+  const copy = mkdtempSync(join(tmpdir(), 'netyard-installed-'));
+  try {
+    cpSync(path, copy, { recursive: true });
+    const { scripts: _scripts, ...manifest } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+    writeFileSync(join(copy, 'package.json'), JSON.stringify(manifest));
+    return npmPack(copy, folder);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
 const examples = (name: string, language: string): string[] => {
   const readme = readFileSync(join(folder, 'node_modules/@netyard', name, 'README.md'), 'utf8');
   const pattern = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm');
@@ -41,7 +54,7 @@ const examples = (name: string, language: string): string[] => {
 before(() => {
   writeFileSync(join(folder, 'package.json'), '{ "name": "outside", "private": true, "type": "module" }');
   const manifests = own.map((name) => join(top, 'packages', name, 'package.json'));
-  const others = [...new Set(manifests.flatMap(dependenciesOf))].map((path) => npmPack(path, folder));
+  const others = [...new Set(manifests.flatMap(dependenciesOf))].map(packInstalled);
   const packed = own.map((name) => packPackage(name, folder));
   run('npm', 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...packed, ...others);
 });

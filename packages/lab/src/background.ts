@@ -10,6 +10,8 @@ import { execInHost, type HostHandle } from './exec.ts';
 import { isAlive } from './process-table.ts';
 
 const pollIntervalMs = 5;
+/** The pid file can be missing for ever, for instance when the host's /run is full. */
+const startTimeoutMs = 60_000;
 
 export interface BackgroundProgram {
   /** `daemon`, or a service's name; unique in the host. */
@@ -61,9 +63,18 @@ export async function startInBackground(handle: HostHandle, program: BackgroundP
   } finally {
     closeSync(log);
   }
-  // The starter writes the pid file after its parent has ended; until then the file describes an earlier start.
-  while (lastStart(handle, name)?.id !== started.id && isAlive(handle.init)) await pause(pollIntervalMs);
+  await waitForPid(started);
   return started;
+}
+
+/** The starter writes the pid file after its parent has ended; until then the file describes an earlier start. */
+async function waitForPid(started: StartedProgram): Promise<void> {
+  const { handle, program, id } = started;
+  const deadline = Date.now() + startTimeoutMs;
+  while (lastStart(handle, program.name)?.id !== id && isAlive(handle.init)) {
+    if (Date.now() > deadline) throw programError(started, `was not started within ${startTimeoutMs / 1000} seconds`);
+    await pause(pollIntervalMs);
+  }
 }
 
 /** Describes why a program has ended; undefined while it runs. */
