@@ -37,18 +37,22 @@ function curl(rounds: number, path: string, options = ''): string {
 
 test(`${rounds} copies out of a container never contain a file of the host`, { skip }, async () => {
   for (const path of ['/x/dir/file', '/x/dir/', '/x/dir/.', '/x']) {
-    await host.sh(`${curl(rounds, path)} > /run/copied || true`); // an entry that disappears while it is packed may end the archive
-    if (path !== '/x')
-      assert.notEqual(await host.sh('grep -ac inside /run/copied'), '0\n', 'some of the copies succeed');
-    assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);
+    // On a busy machine the folder may be absent during all rounds: they are repeated until some of the copies succeed.
+    await until(async () => {
+      await host.sh(`${curl(rounds, path)} > /run/copied || true`); // an entry that disappears while it is packed may end the archive
+      assert.equal(await host.sh('grep -ac of-the-host /run/copied || true'), '0\n', path);
+      return path === '/x' || (await host.sh('grep -ac inside /run/copied || true')) !== '0\n';
+    }, `a copy of ${path} succeeds`);
   }
 });
 
 test(`${rounds} copies into a container never write to the host`, { skip }, async () => {
   await host.sh('cd /run && echo planted > planted && echo planted > file && tar -cf planted.tar planted file');
   const put = "-X PUT --data-binary @/run/planted.tar -o /dev/null -w '%{http_code}\\n'";
-  const statuses = await host.sh(`${curl(rounds, '/x/dir', put)} | sort | uniq -c`);
-  assert.match(statuses, / 200/, statuses);
-  assert.equal(await host.sh('cat /run/victim/file; ls /run/victim'), 'of-the-host\nfile\n');
+  await until(async () => {
+    const statuses = await host.sh(`${curl(rounds, '/x/dir', put)} | sort | uniq -c`);
+    assert.equal(await host.sh('cat /run/victim/file; ls /run/victim'), 'of-the-host\nfile\n');
+    return / 200/.test(statuses);
+  }, 'a copy succeeds');
   assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'flipper');
 });
