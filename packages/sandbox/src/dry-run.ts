@@ -41,13 +41,8 @@ export async function dryRun(
 ): Promise<KernelOperation[]> {
   return context.queue.run(containerId, async () => {
     const { kernel, operations } = recordKernel(context.kernel);
-    const copy = copyOf({ ...context, kernel });
-    try {
-      await run(copy);
-      return [...operations];
-    } finally {
-      copy.ports.close();
-    }
+    await run(copyOf({ ...context, kernel }));
+    return [...operations];
   });
 }
 

@@ -9,29 +9,51 @@ import { identityOf } from '../system/identity.ts';
 import { Dependencies, independentObjects } from './dependencies.ts';
 import { diff, diffRemoval } from './diff.ts';
 
-/** All methods that change the kernel. `reservePort` does, too, but the caller closes the reservation. */
-type Changes = Pick<Kernel, 'observe' | 'apply' | 'remove' | 'flushConntrack' | 'flushConntrackOf' | 'holdTables'>;
-
-/** `operations` grows with each call of `apply` and `remove`. Closing the returned kernel is not necessary. */
+/**
+ * `operations` grows with each call of `apply` and `remove`. Closing the returned kernel is not necessary. Each method is
+ * listed, so that a new one cannot change the kernel in a dry run unnoticed.
+ */
 export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: readonly KernelOperation[] } {
   const recorder = new Recorder(kernel);
-  const changes: Changes & Pick<Kernel, 'close'> = {
+  const recording: Kernel = {
     observe: (objects) => recorder.observe(objects),
     apply: (plan, options) => recorder.apply(plan, options),
     remove: (plan, options) => recorder.remove(plan, options),
     flushConntrack: async () => undefined,
     flushConntrackOf: async () => undefined,
     holdTables: async () => ({ close: () => undefined }),
-    close: () => undefined,
-  };
-  const recording = new Proxy(kernel, {
-    get(target, name) {
-      const value: unknown = Reflect.get(name in changes ? changes : target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
+    reservePort(protocol, address, port) {
+      kernel.reservePort(protocol, address, port).close();
+      return { protocol, address, port, close: () => undefined };
     },
-  });
+    close: () => undefined,
+    ...readsOf(kernel),
+  };
   return { kernel: recording, operations: recorder.operations };
 }
+
+type Reads = Omit<
+  Kernel,
+  ('observe' | 'apply' | 'remove' | 'close') | ('flushConntrack' | 'flushConntrackOf' | 'holdTables' | 'reservePort')
+>;
+
+/** The methods that change nothing. */
+const readsOf = (kernel: Kernel): Reads => ({
+  listLinks: (ns) => kernel.listLinks(ns),
+  listAddresses: (ns) => kernel.listAddresses(ns),
+  listRoutes: (ns) => kernel.listRoutes(ns),
+  listNeighbours: (link, ns) => kernel.listNeighbours(link, ns),
+  listFdb: (link, ns) => kernel.listFdb(link, ns),
+  linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
+  readSysctl: (key, ns) => kernel.readSysctl(key, ns),
+  listNftElements: (table) => kernel.listNftElements(table),
+  listNftBaseChains: (hook) => kernel.listNftBaseChains(hook),
+  listNftChain: (name) => kernel.listNftChain(name),
+  canHoldTables: () => kernel.canHoldTables(),
+  watch: (signal) => kernel.watch(signal),
+  watchNamespaces: (report) => kernel.watchNamespaces(report),
+  capture: (request) => kernel.capture(request),
+});
 
 /** linux/rtnetlink.h RT_TABLE_MAIN. */
 const mainTable = 254;

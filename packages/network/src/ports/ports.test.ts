@@ -119,3 +119,17 @@ test('invalid ports and host addresses are rejected', () => {
   assert.deepEqual(parsePortRange('40000\t40010\n'), { first: 40000, last: 40010 });
   assert.deepEqual(parsePortRange('0'), { first: 32768, last: 60999 });
 });
+
+test('a copy for a dry run reserves nothing, and finds what containers and other processes hold', () => {
+  const { kernel, table } = makeTable();
+  table.publish(tcp(8801), 'a', range);
+  kernel.occupyPort('tcp', '0.0.0.0', 8802);
+  const copy = table.copy();
+  assert.throws(() => copy.publish(tcp(8801), 'b', range), /already allocated/);
+  assert.throws(() => copy.publish(tcp(8802), 'b', range), /address already in use/);
+  copy.publish(tcp(8803), 'b', range);
+  table.publish(tcp(8803), 'c', range); // not taken by the dry run
+  const held = { protocol: 'tcp' as const, containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 };
+  copy.release(held, 'a');
+  copy.claim(held, 'a'); // an operation may publish its own port again
+});

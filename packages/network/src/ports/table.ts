@@ -104,9 +104,16 @@ export class PortTable {
     if (addresses.size === 0) this.#taken.delete(key);
   }
 
-  /** An independent table with the same ports. Reserves further ones itself; `close` it to release these. */
+  /**
+   * An independent table with the same ports, for dry runs. It holds no sockets: a further port is bound and released at
+   * once, which shows whether another process has it without taking it from a container that starts meanwhile.
+   */
   copy(): PortTable {
-    const table = new PortTable(this.#reserve);
+    const table = new PortTable((protocol, address, port) => {
+      const isHeld = this.#taken.get(keyOf({ protocol, hostPort: port }))?.has(address);
+      if (!isHeld) this.#reserve(protocol, address, port).close();
+      return { protocol, address, port, close: () => undefined };
+    });
     for (const [key, addresses] of this.#taken) {
       const held = [...addresses].map(
         ([address, { containerId }]) => [address, { containerId, reservation: undefined }] as const,
@@ -156,4 +163,4 @@ class PortBindError extends NetyardError {
   }
 }
 
-const keyOf = (port: PublishedPort): string => `${port.protocol}/${port.hostPort}`;
+const keyOf = (port: Pick<PublishedPort, 'protocol' | 'hostPort'>): string => `${port.protocol}/${port.hostPort}`;
