@@ -5,6 +5,12 @@ import type { BridgeSettings } from '../../model.ts';
 
 export const optionPrefix = 'com.docker.network.';
 
+/** Go's strconv.ParseBool; undefined for an invalid value. */
+export function parseBoolean(value: string): boolean | undefined {
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
+  return ['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value) ? false : undefined;
+}
+
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
   const pool = record.ipam.v4?.[0];
@@ -12,6 +18,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     throw new NetyardError('internal', `network ${record.name} has no subnet with a gateway`);
   const subnet = networkOf(parsePrefix(pool.subnet));
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
+  const isOn = (name: string): boolean => parseBoolean(option(name) ?? 'true') ?? true;
   return {
     networkId: record.id,
     networkName: record.name,
@@ -20,8 +27,8 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     prefixLength: subnet.length,
     gateway: pool.gateway,
     broadcast: formatIp(lastOf(subnet)),
-    icc: option('bridge.enable_icc') !== 'false',
-    masquerade: option('bridge.enable_ip_masquerade') !== 'false',
+    icc: isOn('bridge.enable_icc'),
+    masquerade: isOn('bridge.enable_ip_masquerade'),
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
     ipv6: record.ipam.v6 !== undefined,

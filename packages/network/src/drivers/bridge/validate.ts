@@ -5,17 +5,15 @@
 import { NetyardError, parseIp } from '@netyard/core';
 import { valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { optionPrefix } from './options.ts';
+import { optionPrefix, parseBoolean } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
 /** The reason why a value is invalid, in the words of Go's parsers; undefined for a valid one. */
 type Check = (value: string) => string | undefined;
 
-/** Go's strconv.ParseBool. */
-const booleans = new Set(['1', 't', 'T', 'TRUE', 'true', 'True', '0', 'f', 'F', 'FALSE', 'false', 'False']);
 const checkBoolean: Check = (value) =>
-  booleans.has(value) ? undefined : `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
+  parseBoolean(value) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax` : undefined;
 
 const checkInteger: Check = (value) =>
   /^[+-]?\d+$/.test(value) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`;
