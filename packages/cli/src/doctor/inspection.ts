@@ -1,5 +1,5 @@
 /** The part of `doctor` that compares the host with Netyard's records: by the daemon, or without one from its files. */
-import { messageOf } from '@netyard/core';
+import { isNetyardError, messageOf } from '@netyard/core';
 import type { Context } from '../program/context.ts';
 import type { Finding } from './finding.ts';
 import type { Host } from './host.ts';
@@ -36,7 +36,10 @@ const unknown = (reason: string, fix: string): Finding => ({
   fix,
 });
 
-/** Undefined without a daemon of this host that knows the request. */
+/**
+ * Undefined without a daemon of this host that knows the request. A daemon that fails to inspect is a finding of its own:
+ * it must not look like one that is not running.
+ */
 async function askDaemon({
   client,
 }: Pick<Context, 'client'>): Promise<{ findings: Finding[]; dataRoot: string } | undefined> {
@@ -53,9 +56,18 @@ async function askDaemon({
       }),
     );
     return { findings: [daemonAnswers, ...findings], dataRoot: DockerRootDir };
-  } catch {
-    return undefined;
+  } catch (error) {
+    // `forbidden`: who may not use the socket is not root either, which is a finding already.
+    if (isNetyardError(error) && ['unavailable', 'not-found', 'forbidden'].includes(error.code)) return undefined;
+    return { findings: [daemonFails(messageOf(error))], dataRoot: '' };
   }
 }
+
+const daemonFails = (reason: string): Finding => ({
+  id: 'daemon',
+  grade: 'broken',
+  text: `the daemon cannot inspect this host: ${reason}`,
+  fix: "read the daemon's log",
+});
 
 const daemonAnswers: Finding = { id: 'daemon', grade: 'ok', text: 'running' };
