@@ -36,12 +36,12 @@ const exitFile = (name: string, id: string): string => `/run/lab/${name}-${id}.e
 
 /**
  * $1: pid file, $2: id of this start, $3: file for the exit status. The program leads a session of its own, so that it
- * can be killed with its children but without this script.
+ * can be killed with its children but without this script. Without a pid file nothing could end it later.
  */
 const starter = `
 pid=$1; id=$2; ended=$3; shift 3
 setsid "$@" & child=$!
-echo "$child $id" > "$pid"
+echo "$child $id" > "$pid" || kill -9 "$child"
 wait $child
 echo $? > "$ended"`;
 
