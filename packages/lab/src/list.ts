@@ -7,7 +7,7 @@ import type { HostHandle } from './exec.ts';
 import { answers } from './host-daemon.ts';
 import { switchPin } from './layout.ts';
 import { portName } from './link-plan.ts';
-import { isAlive } from './process-table.ts';
+import { isAlive, type ProcessIdentity } from './process-table.ts';
 import { type LabState, labNames, readState } from './state.ts';
 
 export interface ListedLink {
@@ -111,8 +111,8 @@ export interface FoundHost {
   host: LabHost;
 }
 
-/** Finds `HOST` or `LAB/HOST` among all labs. Throws `not-found`, or `invalid` when two labs have such a host. */
-export function findLabHost(name: string): FoundHost {
+/** All hosts that `HOST` or `LAB/HOST` names; at least one. Throws `not-found`. */
+function hostsNamed(name: string): FoundHost[] {
   const [first = '', second] = name.split('/');
   const states = labNames()
     .map((lab) => readState(lab))
@@ -121,19 +121,35 @@ export function findLabHost(name: string): FoundHost {
     .filter((state) => second === undefined || state.lab.name === first)
     .flatMap((state) => state.lab.hosts.map((host) => ({ state, host })))
     .filter(({ host }) => host.name === (second ?? first));
-  const [only, another] = found;
-  if (!only) throw new NetyardError('not-found', `no such lab host: ${name}`, { hint: 'run `netyard lab ls`' });
-  if (!another) return only;
+  if (found.length > 0) return found;
+  throw new NetyardError('not-found', `no such lab host: ${name}`, { hint: 'run `netyard lab ls`' });
+}
+
+function onlyHost(found: readonly FoundHost[], name: string): FoundHost {
+  const [only] = found;
+  if (only && found.length === 1) return only;
   const names = found.map(({ state, host }) => `${state.lab.name}/${host.name}`);
   throw new NetyardError('invalid', `several labs have a host ${name}; use one of ${names.join(', ')}`);
 }
 
-/** Finds a running host. Throws `conflict` when it is not running. */
+/** Finds `HOST` or `LAB/HOST` among all labs. Throws `not-found`, or `invalid` when two labs have such a host. */
+export const findLabHost = (name: string): FoundHost => onlyHost(hostsNamed(name), name);
+
+/**
+ * Finds a running host; a lab whose host of that name does not run is not meant. Throws `not-found`, `conflict` when no
+ * such host runs, or `invalid` when several run.
+ */
 export function findHost(name: string): HostHandle {
-  const { state, host } = findLabHost(name);
-  const saved = state.hosts[host.name];
-  const init = saved?.init;
-  if (init && isAlive(init)) return { lab: state.lab.name, host: host.name, init };
+  const found = hostsNamed(name);
+  const running = found.filter(({ state, host }) => initOf({ state, host }) !== undefined);
+  const { state, host } = onlyHost(running.length > 0 ? running : found, name);
+  const init = initOf({ state, host });
+  if (init) return { lab: state.lab.name, host: host.name, init };
   const hint = `run \`netyard lab start ${state.lab.name}/${host.name}\``;
   throw new NetyardError('conflict', `lab host ${name} is not running`, { hint });
+}
+
+function initOf({ state, host }: FoundHost): ProcessIdentity | undefined {
+  const init = state.hosts[host.name]?.init;
+  return init && isAlive(init) ? init : undefined;
 }

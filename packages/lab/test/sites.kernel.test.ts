@@ -173,6 +173,11 @@ test('sites behind routers survive cut cables and killed hosts', root, async (t)
           setCable('a', 'down'),
           new RegExp(`several labs have a host a; use one of .*${other}/a, .*${name}/a`),
         );
+        const ambiguous = /several labs have a host a;/;
+        assert.throws(() => findHost('a'), ambiguous);
+        await killHost(`${other}/a`);
+        assert.equal(findHost('a').lab, name, 'the one that runs is meant');
+        await refused(setCable('a', 'down'), ambiguous);
       } finally {
         await bringDown(other);
       }
