@@ -42,8 +42,10 @@ export class AddressPool {
     }
     this.#first = range.value;
     this.#last = lastOf(range).value;
-    this.#reserve(this.subnet.value, 'network');
-    if (this.subnet.family === 4) this.#reserve(lastOf(this.subnet).value, 'broadcast');
+    // RFC 3021: a /31 has neither a network nor a broadcast address.
+    const hasBoth = this.subnet.family === 4 && this.subnet.length < 31;
+    if (hasBoth || this.subnet.family === 6) this.#reserve(this.subnet.value, 'network');
+    if (hasBoth) this.#reserve(lastOf(this.subnet).value, 'broadcast');
     if (pool.gateway !== undefined) this.#reserve(this.#inside(pool.gateway).value, 'gateway');
     for (const [name, address] of Object.entries(pool.auxAddresses ?? {}))
       this.#reserve(this.#inside(address).value, name);
