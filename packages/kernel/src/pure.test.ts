@@ -55,6 +55,9 @@ test('an object depends on its namespace and its link', () => {
   assert.ok(pair.isDependencyOf(address));
   assert.ok(!pair.isDependencyOf({ ...address, ns: '/run/netns/r2' }));
   assert.ok(!pair.isDependencyOf(state));
+  assert.ok(pair.isDependencyOf({ kind: 'sysctl', key: 'net.ipv4.conf.a.rp_filter', value: '2' }));
+  assert.ok(!pair.isDependencyOf({ kind: 'sysctl', key: 'net.ipv4.conf.a/1.rp_filter', value: '2' }));
+  assert.ok(!pair.isDependencyOf({ kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1' }));
   const space = new Dependencies();
   space.add({ kind: 'netns', path: ns });
   assert.ok(space.isDependencyOf(address) && space.isDependencyOf(state) && !space.isDependencyOf(veth));

@@ -40,6 +40,10 @@ export function independentObjects(objects: readonly KernelObject[]): KernelObje
 
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 
+/** The link whose settings a key such as `net.ipv4.conf.eth0/100.rp_filter` names; a slash stands for a dot. */
+const linkOfSysctl = (key: string): string | undefined =>
+  /^net\.ipv[46]\.(?:conf|neigh)\.([^.]+)\./.exec(key)?.[1]?.replaceAll('/', '.');
+
 function linkDependency(object: KernelObject): string | undefined {
   switch (object.kind) {
     case 'address':
@@ -49,6 +53,8 @@ function linkDependency(object: KernelObject): string | undefined {
       return object.link;
     case 'link-state':
       return object.name;
+    case 'sysctl':
+      return linkOfSysctl(object.key);
     default:
       return undefined;
   }
