@@ -3,6 +3,7 @@
  * their endpoints and published ports. Implemented in operations/attachments.ts and endpoints/attachments.ts.
  */
 import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { MtuChange } from '@netyard/peers';
 import type { EndpointState, PublishedPort } from './contract.ts';
 
 /** An owner of endpoints, while it runs. */
@@ -26,8 +27,8 @@ export interface Attachments {
   plan(id: string): KernelObject[];
   /** Compares and repairs the kernel objects of one owner, in its queue. Returns the operations. */
   repair(id: string): Promise<KernelOperation[]>;
-  /** Applies the networks' MTU to the interfaces of all running owners. A failure is logged. */
-  applyMtu(): Promise<void>;
+  /** Applies the networks' MTU, limited as the change says, to the interfaces of all running owners. A failure is logged. */
+  applyMtu(change: MtuChange): Promise<void>;
 }
 
 /** Two kinds of owners as one; their ids are distinct. */
@@ -42,9 +43,9 @@ export function unite(first: Attachments, second: Attachments): Attachments {
     get: (id) => first.get(id) ?? second.get(id),
     plan: (id) => of(id).plan(id),
     repair: (id) => of(id).repair(id),
-    async applyMtu() {
-      await first.applyMtu();
-      await second.applyMtu();
+    async applyMtu(change) {
+      await first.applyMtu(change);
+      await second.applyMtu(change);
     },
   };
 }

@@ -128,7 +128,7 @@ function ownHost(context: () => HostContext): OwnHost {
   return {
     networks: () => [...context().networks.keys()].flatMap((id) => bridgeOf(context(), id) ?? []),
     hasIpv6: () => context().facts.ipv6,
-    mtuChanged: () => applyMtu(context()),
+    mtuChanged: (change) => applyMtu({ ...context(), ...change }),
     refused(name, problem) {
       const bridge = [...context().networks.values()].find((record) => record.name === 'bridge');
       if (!bridge) return;

@@ -2,7 +2,8 @@
  * The public API of the peers package, and the ports (interfaces) that its user implements. A *peer* is another host whose
  * containers exchange packets with this host's containers, without NAT.
  */
-import type { KernelEvent, KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
+import type { Logger } from '@netyard/core';
+import type { Kernel, KernelEvent, KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
 
 /** How a peer is reached: by a route via its address on a shared link, through a tunnel, or whichever is possible. */
 export type PeerVia = 'auto' | 'route' | 'vxlan';
@@ -163,6 +164,13 @@ export interface OwnNetwork {
   gateway: string;
 }
 
+/** A changed `Peers.mtuLimit`, and where it is applied: a dry run has a kernel that records, and a silent logger. */
+export interface MtuChange {
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  mtuLimit: number | undefined;
+}
+
 /** The host that the peers are added to. All functions are synchronous unless they return a promise. */
 export interface OwnHost {
   /** The gateway of the first network is the source address of the host's own packets to containers of peers. */
@@ -170,7 +178,7 @@ export interface OwnHost {
   /** The kernel has IPv6. */
   hasIpv6(): boolean;
   /** Called when `Peers.mtuLimit` has changed: applies it to all bridges and containers, including running ones. */
-  mtuChanged(): Promise<KernelOperation[]>;
+  mtuChanged(change: MtuChange): Promise<KernelOperation[]>;
   /** A peer that the cluster announces is rejected; once per reason. */
   refused(name: string, problem: string): void;
   /** Called before objects are deleted on purpose, so that a watcher does not report another program's change. */

@@ -2,20 +2,14 @@
 import { type Clock, KeyedQueue, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { OwnHost, PeerRequest, PeerStore, Peers } from './contract.ts';
+import { dryRun } from './dry-run.ts';
 import { changesHost, scopeOf } from './events.ts';
 import type { HostView } from './host-view.ts';
 import { setClusterPeers } from './operations/cluster.ts';
 import { explainPeer } from './operations/explain.ts';
 import { findPeerObjects, planPeers } from './operations/objects.ts';
 import { reconcilePeers } from './operations/reconcile.ts';
-import {
-  addPeer,
-  type PeersDependencies,
-  peerOf,
-  planAddPeer,
-  planRemovePeer,
-  removePeer,
-} from './operations/requests.ts';
+import { addPeer, type PeersDependencies, peerOf, removePeer } from './operations/requests.ts';
 import { listPeers, stateOf } from './operations/states.ts';
 import { type Traffic, TrafficWatch } from './operations/traffic.ts';
 import { adoptTunnel, planTunnelOf } from './operations/tunnel.ts';
@@ -53,8 +47,8 @@ export function openPeers(options: OpenPeersOptions): Peers {
     refusalOf: (name) => peers.refusalOf(name),
     add: (request) => addPeer(context, request),
     remove: (name) => removePeer(context, name),
-    planAdd: (request) => planAddPeer(context, request),
-    planRemove: (name) => planRemovePeer(context, name),
+    planAdd: (request) => dryRun(context, (copy) => addPeer(copy, request)),
+    planRemove: (name) => dryRun(context, (copy) => removePeer(copy, name)),
     setClusterPeers: (requests) => setClusterPeers(context, requests),
     states: () => listPeers(context),
     state: async (name) => stateOf(context, peerOf(context, name)),

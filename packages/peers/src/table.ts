@@ -38,6 +38,18 @@ export class PeerTable implements KnownPeers {
     for (const peer of peers) this.#byName.set(peer.record.name, peer);
   }
 
+  /** With copies of the peers, which change independently. */
+  copy(): PeerTable {
+    const table = new PeerTable([], { awaitsCluster: this.awaitsCluster });
+    for (const peer of this.values()) {
+      const copy = { ...peer };
+      table.#byName.set(peer.record.name, copy);
+      if (this.#claims.has(peer)) table.claim(copy);
+    }
+    for (const [name, refused] of this.refused) table.refused.set(name, refused);
+    return table;
+  }
+
   get size(): number {
     return this.#byName.size;
   }

@@ -129,7 +129,12 @@ test('a tunnel in use limits the MTU of containers until its last peer is remove
   testbed.kernel.appear({ kind: 'route', to: 'default', via: '172.16.0.1', link: 'eth0' });
   await testbed.peers.add(server2);
   assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [undefined, []], 'a route needs no limit');
-  await testbed.peers.add({ name: 'far', address: '198.51.100.2', subnets: ['10.77.0.0/16'] });
+  const far = { name: 'far', address: '198.51.100.2', subnets: ['10.77.0.0/16'] };
+  await testbed.peers.planAdd(far);
+  assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [undefined, []], 'a dry run applies none');
+  await testbed.peers.add(far);
+  assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [1450, [1450]]);
+  await testbed.peers.planRemove('far');
   assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [1450, [1450]]);
   await testbed.peers.remove('far');
   assert.deepEqual([testbed.peers.mtuLimit, testbed.limits], [undefined, [1450, undefined]]);

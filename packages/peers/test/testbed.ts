@@ -46,8 +46,8 @@ export class Testbed<K extends Kernel = Kernel> {
   readonly #host: OwnHost = {
     networks: () => [ownNetwork],
     hasIpv6: () => true,
-    mtuChanged: async () => {
-      this.limits.push(this.peers.mtuLimit);
+    mtuChanged: async ({ kernel, mtuLimit }) => {
+      if (kernel === this.kernel) this.limits.push(mtuLimit);
       return [];
     },
     refused: (name, problem) => void this.refusals.push(`${name}: ${problem}`),

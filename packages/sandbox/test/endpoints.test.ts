@@ -203,7 +203,7 @@ test('a changed MTU does not create the interface of an endpoint again that is b
   };
   const detaching = host.endpoints.detach('pod');
   await removed.promise;
-  const adjusting = host.context.attachments.applyMtu();
+  const adjusting = host.context.attachments.applyMtu({ kernel, logger: silentLogger, mtuLimit: 1450 });
   setImmediate(recorded.resolve);
   await Promise.all([detaching, adjusting]);
   assert.ok(!kernel.objects().some((object) => object.kind === 'veth'));

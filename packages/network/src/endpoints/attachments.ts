@@ -24,10 +24,10 @@ export function showEndpoints(context: () => AttachedDependencies): Attachments 
       return record ? planOf(context(), record).objects : [];
     },
     repair: (id) => repairAttached(context(), id),
-    async applyMtu() {
+    async applyMtu(change) {
       const { queue, attached } = context();
       for (const { id, name } of [...attached.values()])
-        await queue.run(queueKey(name), () => applyMtuOf(context(), id));
+        await queue.run(queueKey(name), () => applyMtuOf({ ...context(), ...change }, id));
     },
   };
 }

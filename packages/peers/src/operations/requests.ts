@@ -4,7 +4,7 @@
  */
 
 import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
-import type { Kernel, KernelOperation } from '@netyard/kernel';
+import type { Kernel } from '@netyard/kernel';
 import type { PeerRequest, PeerState, PeerStore } from '../contract.ts';
 import { checkPlacement } from '../host-view.ts';
 import { checkPeerRequest } from '../parse.ts';
@@ -17,12 +17,11 @@ import {
   flushPeerConntrack,
   type PeerObjectsDependencies,
   peersQueue,
-  planOf,
   removePeerObjects,
 } from './objects.ts';
 import { type PeerPathsDependencies, viewHost } from './paths.ts';
 import { type PeerStatesDependencies, stateOf } from './states.ts';
-import { chooseTunnel, planTunnelOf, reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
+import { reconcileTunnel, type TunnelDependencies } from './tunnel.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeersDependencies
@@ -60,15 +59,6 @@ export async function addPeer(context: PeersDependencies, request: PeerRequest):
   });
 }
 
-/** What `addPeer` would do; throws the same errors. */
-export async function planAddPeer(context: PeersDependencies, request: PeerRequest): Promise<KernelOperation[]> {
-  const peer = await checkNewPeer(context, request);
-  const tunnel = chooseTunnel([...context.peers.values(), peer], context.tunnel);
-  const objects = [...planTunnelOf({ ...context, tunnel }), ...planOf(peer)];
-  const plan = { owner: `peer ${peer.record.name}`, objects };
-  return (await context.kernel.apply(plan, { dryRun: true })).operations;
-}
-
 /** Runs all checks before anything changes. */
 async function checkNewPeer(context: PeersDependencies, request: PeerRequest): Promise<Peer> {
   const checked = checkPeerRequest(request);
@@ -94,14 +84,6 @@ export async function removePeer(context: PeersDependencies, name: string): Prom
     await flushPeerConntrack(context, [peer]);
     await admitRefused(context);
   });
-}
-
-export async function planRemovePeer(context: PeersDependencies, name: string): Promise<KernelOperation[]> {
-  const peer = removablePeer(context, name);
-  const others = [...context.peers.values()].filter((other) => other !== peer);
-  const tunnel = chooseTunnel(others, context.tunnel) ? [] : planTunnelOf(context);
-  const plan = { owner: `peer ${name}`, objects: [...tunnel, ...planOf(peer)] };
-  return (await context.kernel.remove(plan, { dryRun: true })).operations;
 }
 
 const otherOrigins = {

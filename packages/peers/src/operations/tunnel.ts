@@ -109,5 +109,5 @@ async function updateMtu(context: TunnelDependencies): Promise<KernelOperation[]
   if (limit === context.mtuLimit || isUnknown) return [];
   context.mtuLimit = limit;
   context.logger.info('the MTU of containers changes', { limit: limit ?? 'none' });
-  return await context.host.mtuChanged();
+  return await context.host.mtuChanged({ kernel: context.kernel, logger: context.logger, mtuLimit: limit });
 }

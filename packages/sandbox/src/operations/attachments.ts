@@ -32,8 +32,9 @@ export function openAttachments(context: () => AttachmentsDependencies): Attachm
         const sandbox = context().sandboxes.get(id);
         return sandbox ? await repairSandbox(context(), sandbox) : [];
       }),
-    async applyMtu() {
-      for (const id of [...context().sandboxes.keys()]) await context().queue.run(id, () => applyMtuOf(context(), id));
+    async applyMtu(change) {
+      const { queue, sandboxes } = context();
+      for (const id of [...sandboxes.keys()]) await queue.run(id, () => applyMtuOf({ ...context(), ...change }, id));
     },
   };
 }
