@@ -19,8 +19,8 @@ export interface SandboxConfig {
   hostname: string;
   domainname?: string;
   /**
-   * Requested endpoints. In a call of `register`: those besides the mode's own network. In the result of `config()` the
-   * list is complete (the mode's own network included, in order); connect and disconnect change it.
+   * Requested endpoints. In a call of `register`: none for the mode's own network. In the result of `config()` the list is
+   * complete; connect and disconnect change it.
    */
   endpoints: EndpointConfig[];
   ports: PortRequest[];

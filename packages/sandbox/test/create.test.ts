@@ -105,3 +105,18 @@ test('host and none cannot be combined with another network', async () => {
   await assert.rejects(create('default', 'host'), refuses('invalid', /^cannot connect container to host network/));
   await assert.rejects(create('none', 'bridge'), refuses('invalid', /private \(none\) mode$/));
 });
+
+test('requested endpoints replace the network of the mode, as in Docker, and name each network once', async () => {
+  await openFront(testbed);
+  const only = await testbed.create('only', { mode: { kind: 'default' }, endpoints: [{ network: 'front' }] });
+  assert.deepEqual(
+    testbed.networks.config(only)?.endpoints.map(({ network }) => network),
+    ['front'],
+  );
+  const { id } = testbed.networks.get('front');
+  const twice = { mode: { kind: 'network', ref: id } as const, endpoints: [{ network: id }, { network: 'front' }] };
+  await assert.rejects(
+    testbed.create('twice', twice),
+    refuses('invalid', 'network "front" is specified multiple times'),
+  );
+});

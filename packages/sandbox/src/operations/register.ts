@@ -95,7 +95,10 @@ function checkTexts(context: RegisterDependencies, config: SandboxConfig): void 
   for (const port of config.ports) checkPortRequest(port);
 }
 
-/** Replaces a found `container:` target by its id, and adds the mode's network to the endpoints. */
+/**
+ * Replaces a found `container:` target by its id. The mode's network applies if no endpoints are requested, as in Docker;
+ * in mode host or none it is always among them.
+ */
 function normalise(context: RegisterDependencies, config: SandboxConfig): SandboxConfig {
   const { mode } = config;
   if (mode.kind === 'container') {
@@ -103,7 +106,11 @@ function normalise(context: RegisterDependencies, config: SandboxConfig): Sandbo
   }
   const named = config.endpoints.map((endpoint) => ({ ...endpoint, network: nameOf(context, endpoint.network) }));
   const primary = nameOf(context, networkOfMode(mode) ?? 'none');
-  const has = named.some((endpoint) => endpoint.network === primary);
+  const repeated = named.find(({ network }, index) => named.findIndex((other) => other.network === network) < index);
+  if (repeated)
+    throw new NetyardError('invalid', `network ${JSON.stringify(repeated.network)} is specified multiple times`);
+  const isOnly = mode.kind === 'host' || mode.kind === 'none';
+  const has = isOnly ? named.some(({ network }) => network === primary) : named.length > 0;
   return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
 }
 
@@ -112,7 +119,6 @@ export function checkTogether(
   context: Pick<RegisterDependencies, 'networks'>,
   { mode, endpoints }: SandboxConfig,
 ): void {
-  if (endpoints.length < 2) return;
   const has = (test: (capabilities: Capabilities) => boolean): boolean =>
     endpoints.some(({ network }) => {
       const capabilities = capabilitiesOfNamed(context, network);
@@ -121,12 +127,13 @@ export function checkTogether(
   const reject = (message: string): never => {
     throw new NetyardError('invalid', message);
   };
+  if (mode.kind !== 'host' && has(({ hostNamespace }) => hostNamespace))
+    reject('cannot connect container to host network - container must be created in host network mode');
+  if (endpoints.length < 2) return;
   if (mode.kind === 'host')
     reject(
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
-  if (has(({ hostNamespace }) => hostNamespace))
-    reject('cannot connect container to host network - container must be created in host network mode');
   if (has(({ otherNetworks }) => !otherNetworks))
     reject('container cannot be connected to multiple networks with one of the networks in private (none) mode');
 }
