@@ -22,6 +22,16 @@ export interface EndpointResource {
   IPv6Address: string;
 }
 
+/** A container that will be connected when it starts. Netyard's own. */
+export interface StoppedContainer {
+  Name: string;
+  Aliases: string[];
+  /** Requested by the container; '' if it gets any. */
+  MacAddress: string;
+  IPv4Address: string;
+  IPv6Address: string;
+}
+
 /** GET /networks/{id}; a row of GET /networks has no Containers. */
 export interface Network {
   Name: string;
@@ -38,6 +48,8 @@ export interface Network {
   ConfigFrom: { Network: string };
   ConfigOnly: boolean;
   Containers: Record<string, EndpointResource>;
+  /** Only with `?stopped=1`. */
+  StoppedContainers?: Record<string, StoppedContainer>;
   Options: Record<string, string>;
   Labels: Record<string, string>;
 }

@@ -150,6 +150,7 @@ export const someSummary: ContainerSummary = {
     ],
     ports: [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 }],
   },
+  endpoints: [{ networkId: 'network-1', config: { network: 'bridge' } }],
 };
 
 export const details: ContainerDetails = {

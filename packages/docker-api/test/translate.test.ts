@@ -17,6 +17,10 @@ import { parsePortKey } from '../src/translate/ports.ts';
 import { translateStats } from '../src/translate/stats.ts';
 import { containerId, details, second, someConfig, someRecord, someSummary, someTime } from './fake-engine.ts';
 
+const newest = { major: 1, minor: 51 };
+const inspected = (changes: Partial<typeof details> = {}, version = newest) =>
+  translateContainerInspect({ ...details, ...changes }, version);
+
 const create = (body: object, minor = 50) =>
   translateContainerCreate(containerCreateSchema.parse(body), { major: 1, minor }, { init: false });
 
@@ -156,7 +160,7 @@ test('a container becomes a row of docker ps', () => {
 });
 
 test('docker inspect', () => {
-  const shown = translateContainerInspect(details);
+  const shown = inspected();
   assert.deepEqual([shown.Name, shown.Path, shown.Args], ['/nginx-2', 'nginx', ['-g', 'daemon off;']]);
   assert.equal(shown.Created, '2026-11-23T20:00:00.000000000Z');
   assert.deepEqual([shown.State.Status, shown.State.Running, shown.State.Pid], ['running', true, 77]);
@@ -172,14 +176,13 @@ test('docker inspect', () => {
 });
 
 test('docker inspect of a stopped container shows configured endpoints; of a shared network, none', () => {
-  const { network: _, ...stopped } = details;
   const exited = { ...someRecord, state: { ...someRecord.state, status: 'exited' as const } };
-  const shown = translateContainerInspect({ ...stopped, record: exited, network: undefined });
+  const shown = inspected({ record: exited, network: undefined });
   assert.deepEqual(shown.NetworkSettings.Ports, {});
   assert.deepEqual(Object.keys(shown.NetworkSettings.Networks), ['bridge']);
   assert.equal(shown.NetworkSettings.IPAddress, '');
   const config = { ...someConfig, networkMode: { kind: 'container' as const, ref: 'x' } };
-  const shared = translateContainerInspect({ ...stopped, record: { ...exited, config }, network: undefined });
+  const shared = inspected({ record: { ...exited, config }, network: undefined });
   assert.deepEqual([shared.NetworkSettings.Networks, shared.Config.Hostname], [{}, '']);
 });
 
@@ -195,7 +198,7 @@ test('inspect shows what create was given', () => {
     Init: true,
   };
   const { config } = create({ Image: 'a', HostConfig });
-  const shown = translateContainerInspect({ ...details, record: { ...someRecord, config } }).HostConfig;
+  const shown = inspected({ record: { ...someRecord, config } }).HostConfig;
   const kept = Object.fromEntries(Object.keys(HostConfig).map((key) => [key, shown[key as keyof typeof shown]]));
   assert.deepEqual(kept, HostConfig);
 });
@@ -283,7 +286,7 @@ test('every supported field of HostConfig that create takes is shown by inspect'
   const { config } = translateContainerCreate(body, { major: 1, minor: 51 }, { init: false });
   assert.deepEqual(config.links, ['x']);
   const record = { ...someRecord, config };
-  const shown = translateContainerInspect({ ...details, record, linkTexts: config.links }).HostConfig;
+  const shown = inspected({ record, linkTexts: config.links }).HostConfig;
   const read = schemaOf(table).parse(shown) as Output<FieldTable>;
   const asked = schemaOf(table).parse(HostConfig) as Output<FieldTable>;
   for (const name of Object.keys(table)) assert.deepEqual(read[name], asked[name], name);

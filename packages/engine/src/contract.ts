@@ -72,6 +72,8 @@ export interface ContainerSummary {
   /** `docker ps` STATUS: `Up 5 minutes`, `Exited (0) 2 hours ago`. */
   statusText: string;
   network: SandboxState | undefined;
+  /** The networks that it is or will be connected to; `networkId` is '' for a network that does not exist. */
+  endpoints: { networkId: string; config: EndpointConfig }[];
   sizes?: { writable: number; total: number };
 }
 
@@ -228,14 +230,16 @@ export interface VolumeService {
 
 export interface NetworkService {
   list(filters: Filters): NetworkRecord[];
-  /** Containers with an endpoint in it, for inspect. */
+  /** `uses`: containers with an endpoint in it; `stopped`: those that get one when they start. */
   get(ref: string): {
     record: NetworkRecord;
     uses: { containerId: string; name: string; endpointId: string; mac: string; ipv4: string; ipv6: string }[];
+    stopped(): { containerId: string; name: string; config: EndpointConfig }[];
   };
   connect(networkRef: string, containerRef: string, endpoint: EndpointConfig): Promise<void>;
   disconnect(networkRef: string, containerRef: string, force: boolean): Promise<void>;
   remove(ref: string): Promise<void>;
+  /** Names of the removed networks. One at a time: `conflict` while another call runs. */
   prune(filters: Filters): Promise<string[]>;
 }
 

@@ -22,6 +22,7 @@ export { planLinkAllowRules } from './firewall/link-allow.ts';
 export { planPublishedPorts } from './firewall/publish.ts';
 export { type Host, openHost } from './host.ts';
 export type { HostContext } from './host-context.ts';
+export { checkPools } from './ipam/check-pools.ts';
 export { NetworkPools } from './ipam/network-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
 export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';

@@ -72,9 +72,15 @@ export const endpointState = {
   DNSNames: zero(list(text)),
 } as const;
 
+/**
+ * Clients that connect a container again send back what they read by inspect, the former MAC address included: Docker
+ * ignores it before API 1.54.
+ */
+const connectRequest = { ...endpointRequest, MacAddress: zero(text, { since: 54 }) } as const;
+
 export const networkConnect = {
   Container: zero(text, { required: true }),
-  EndpointConfig: none(object(endpointRequest)),
+  EndpointConfig: none(object(connectRequest)),
 } as const;
 export const networkDisconnect = {
   Container: zero(text, { required: true }),

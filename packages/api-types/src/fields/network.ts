@@ -1,6 +1,6 @@
 /** Body of POST /networks/create. */
 import { boolFlag, listFlag, mapFlag, stringFlag, stringsFlag } from './flags.ts';
-import { type FlagCommand, flag, list, map, none, object, text, zero } from './shape.ts';
+import { type FlagCommand, flag, list, map, none, object, type Status, text, zero } from './shape.ts';
 
 const on = { on: ['network create'] as readonly FlagCommand[] };
 
@@ -26,18 +26,31 @@ export const ipamPool = object({
 export const ipam = object({
   Driver: zero(text, {
     flags: [stringFlag('ipam-driver', 'IP Address Management Driver', { ...on, default: 'default' })],
+    remark: 'default; there are no plugins',
   }),
-  Options: zero(map(text), { flags: [mapFlag('ipam-opt', 'Set IPAM driver specific options', on)] }),
+  Options: zero(map(text), {
+    flags: [mapFlag('ipam-opt', 'Set IPAM driver specific options', on)],
+    status: { ignored: 'the driver `default` has no options' },
+  }),
   Config: zero(list(ipamPool)),
 });
 
-/** Until Netyard has user-defined networks, a request with any of these is rejected as a whole. */
+const notYet = (what: string): Status => ({ rejected: `${what} are not implemented yet`, code: 'not-implemented' });
+const configNetworks = notYet('configuration-only networks');
+
+const configFrom = object({
+  Network: zero(text, {
+    flags: [stringFlag('config-from', 'The network from which to copy the configuration', { ...on, dockerOnly: true })],
+    status: configNetworks,
+  }),
+});
+
 export const networkCreate = {
   Name: zero(text, { required: true }),
   Driver: zero(text, {
     flags: [stringFlag('driver', 'Driver to manage the Network', { ...on, short: 'd', default: 'bridge' })],
   }),
-  Scope: zero(text, { flags: [stringFlag('scope', "Control the network's scope", on)] }),
+  Scope: zero(text, { flags: [stringFlag('scope', "Control the network's scope", on)], remark: 'local' }),
   EnableIPv4: none(flag, {
     since: 48,
     flags: [boolFlag('ipv4', 'Enable or disable IPv4 address assignment', { ...on, default: 'true' })],
@@ -45,16 +58,19 @@ export const networkCreate = {
   EnableIPv6: none(flag, { flags: [boolFlag('ipv6', 'Enable or disable IPv6 address assignment', on)] }),
   IPAM: none(ipam),
   Internal: zero(flag, { flags: [boolFlag('internal', 'Restrict external access to the network', on)] }),
-  Attachable: zero(flag, { flags: [boolFlag('attachable', 'Enable manual container attachment', on)] }),
+  Attachable: zero(flag, {
+    flags: [boolFlag('attachable', 'Enable manual container attachment', on)],
+    status: { ignored: 'shown by inspect; it has an effect in Swarm only' },
+  }),
   Ingress: zero(flag, {
     flags: [boolFlag('ingress', 'Create swarm routing-mesh network', { ...on, dockerOnly: true })],
+    status: { rejected: 'Ingress network can only be global scope network', code: 'forbidden' },
   }),
   ConfigOnly: zero(flag, {
     flags: [boolFlag('config-only', 'Create a configuration only network', { ...on, dockerOnly: true })],
+    status: configNetworks,
   }),
-  ConfigFrom: none(object({ Network: zero(text) }), {
-    flags: [stringFlag('config-from', 'The network from which to copy the configuration', { ...on, dockerOnly: true })],
-  }),
+  ConfigFrom: none(configFrom),
   Options: zero(map(text), { flags: [mapFlag('opt', 'Set driver specific options', { ...on, short: 'o' })] }),
   Labels: zero(map(text), { flags: [listFlag('label', 'Set metadata on a network', on)] }),
 } as const;

@@ -11,6 +11,15 @@ export function readBoolean(query: URLSearchParams, name: string, otherwise = fa
   return value === null ? otherwise : !falseWords.includes(value.trim().toLowerCase());
 }
 
+/** Where Docker reads a boolean by Go's strconv.ParseBool. Throws `invalid` with its message. */
+export function readGoBoolean(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name) ?? '';
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
+  if (['', '0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
+  throw new NetyardError('invalid', `invalid value for ${name}: ${value}: ${reason}`);
+}
+
 /** Throws `invalid` unless it is an integer; undefined when absent or empty. */
 export function readInteger(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);

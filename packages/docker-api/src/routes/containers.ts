@@ -87,7 +87,7 @@ function inspect({ engine }: ApiOptions): Handler {
     sendJson(
       exchange,
       200,
-      translateContainerInspect(await engine.containers.inspect(reference(exchange, 'id'), { size })),
+      translateContainerInspect(await engine.containers.inspect(reference(exchange, 'id'), { size }), exchange.version),
     );
   };
 }

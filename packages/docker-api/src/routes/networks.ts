@@ -1,25 +1,22 @@
 /** Docker's routes for networks. */
 import { type Network, networkConnect, networkCreate } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList, LazyMap } from '../http/json-pieces.ts';
-import { readBoolean, readFilters } from '../http/query.ts';
+import { readBoolean, readFilters, readGoBoolean } from '../http/query.ts';
 import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { acceptFields } from '../schemas/accept-fields.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
-import {
-  translateEndpointRequest,
-  translateNetwork,
-  translateNetworkCreate,
-  translateUse,
-} from '../translate/network.ts';
+import { translateEndpointRequest, translateNetwork, translateStopped, translateUse } from '../translate/network.ts';
+import { checkNetworkCreate, translateNetworkCreate } from '../translate/network-create.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
 
 export function networkRoutes(options: ApiOptions): Route[] {
-  const { engine, networks } = options;
+  const { engine } = options;
   const list: Handler = (exchange) => {
     const records = engine.networks.list(readFilters(exchange.query));
     sendJson(exchange, 200, new LazyList(records, (record): Network => translateNetwork(record)));
@@ -27,16 +24,8 @@ export function networkRoutes(options: ApiOptions): Route[] {
   return [
     route('GET', '/networks', list),
     route('GET', '/networks/', list),
-    route('GET', '/networks/:id', (exchange) => {
-      const { record, uses } = engine.networks.get(reference(exchange, 'id'));
-      sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse) });
-    }),
-    route('POST', '/networks/create', async (exchange) => {
-      const given = await readJson(exchange.request, networkCreateSchema);
-      const { body } = acceptFields(networkCreate, given, exchange.version);
-      const { id, warnings } = await networks.create(translateNetworkCreate(body));
-      sendJson(exchange, 201, { Id: id, Warning: warnings.join('\n') });
-    }),
+    route('GET', '/networks/:id', inspect(options)),
+    route('POST', '/networks/create', create(options)),
     route('POST', '/networks/:id/connect', connect(options)),
     route('POST', '/networks/:id/disconnect', disconnect(options)),
     route('DELETE', '/networks/:id', async (exchange) => {
@@ -44,9 +33,38 @@ export function networkRoutes(options: ApiOptions): Route[] {
       sendEmpty(exchange, 204);
     }),
     route('POST', '/networks/prune', async (exchange) => {
-      sendJson(exchange, 200, { NetworksDeleted: await engine.networks.prune(readFilters(exchange.query)) });
+      const removed = await engine.networks.prune(readFilters(exchange.query));
+      sendJson(exchange, 200, { NetworksDeleted: removed.length > 0 ? removed : null });
     }),
   ];
+}
+
+/**
+ * As in Docker, `Containers` are the running ones; `?stopped=1` adds the field `StoppedContainers`. All networks are of
+ * scope local, and `verbose` shows details of other scopes only.
+ */
+function inspect({ engine }: ApiOptions): Handler {
+  return (exchange) => {
+    const { query } = exchange;
+    readGoBoolean(query, 'verbose');
+    const ref = reference(exchange, 'id');
+    const { record, uses, stopped } = engine.networks.get(ref);
+    if (!['', 'local'].includes(query.get('scope') ?? ''))
+      throw new NetyardError('not-found', `network ${ref} not found`);
+    const more = readBoolean(query, 'stopped') ? { StoppedContainers: new LazyMap(stopped(), translateStopped) } : {};
+    sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse), ...more });
+  };
+}
+
+function create({ networks }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { request, version } = exchange;
+    const given = await readJson(request, networkCreateSchema);
+    checkNetworkCreate(given, version, { exists: (name) => networks.list().some((network) => network.name === name) });
+    const { body, warnings } = acceptFields(networkCreate, given, version);
+    const created = await networks.create(translateNetworkCreate(body));
+    sendJson(exchange, 201, { Id: created.id, Warning: [...warnings, ...created.warnings].join('\n') });
+  };
 }
 
 /** `?dryRun=1` changes nothing and answers with the operations of connecting, as shell commands. */

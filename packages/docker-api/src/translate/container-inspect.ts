@@ -1,7 +1,13 @@
 /** Translates a container for `docker inspect`. Pure. */
-import type { ContainerInspect, ContainerState as DockerState, NetworkSettings } from '@netyard/api-types';
-import { formatTime, zeroTime } from '@netyard/core';
+import type {
+  ContainerInspect,
+  ContainerState as DockerState,
+  EndpointSettings,
+  NetworkSettings,
+} from '@netyard/api-types';
+import { formatTime, shortId, zeroTime } from '@netyard/core';
 import type { ContainerDetails, ContainerState } from '@netyard/engine';
+import { type ApiVersion, speaks } from '../versions.ts';
 import { showConfig } from './config-fields.ts';
 import { hasOwnPorts, translateEndpoints } from './container-summary.ts';
 import { showHost } from './host-fields.ts';
@@ -12,7 +18,7 @@ const time = (nanoseconds: bigint | undefined): string =>
   nanoseconds === undefined ? zeroTime : formatTime(nanoseconds);
 const list = (values: readonly string[]): string[] | null => (values.length > 0 ? [...values] : null);
 
-export function translateContainerInspect(details: ContainerDetails): ContainerInspect {
+export function translateContainerInspect(details: ContainerDetails, version: ApiVersion): ContainerInspect {
   const { record, overlay } = details;
   const [path = '', ...args] = record.process.args;
   return {
@@ -48,7 +54,7 @@ export function translateContainerInspect(details: ContainerDetails): ContainerI
     ...(details.sizes ? { SizeRw: details.sizes.writable, SizeRootFs: details.sizes.total } : {}),
     Mounts: formatMountPoints(record.mounts, record.config),
     Config: showConfig(record),
-    NetworkSettings: translateNetworkSettings(details),
+    NetworkSettings: translateNetworkSettings(details, version),
   };
 }
 
@@ -84,7 +90,8 @@ export function translateState(state: ContainerState): DockerState {
 }
 
 /** The top-level fields describe the default bridge; they date from before user-defined networks. */
-function translateNetworkSettings({ record, network }: ContainerDetails): NetworkSettings {
+function translateNetworkSettings(details: ContainerDetails, version: ApiVersion): NetworkSettings {
+  const { record, network } = details;
   const endpoint = network?.endpoints.find(({ networkName }) => networkName === 'bridge');
   const { v4, v6 } = endpoint?.addresses ?? {};
   const ports = network && hasOwnPorts(network) ? formatPublished(network.ports, record.config.exposed) : {};
@@ -106,6 +113,17 @@ function translateNetworkSettings({ record, network }: ContainerDetails): Networ
     IPPrefixLen: v4?.prefixLength ?? 0,
     IPv6Gateway: v6?.gateway ?? '',
     MacAddress: endpoint?.mac ?? '',
-    Networks: translateEndpoints(record.config, network),
+    Networks: speaks(version, 45) ? translateEndpoints(details) : withOwnAliases(details),
   };
+}
+
+/** Before API 1.45 the aliases of user-defined networks include the short id and the hostname. */
+function withOwnAliases(details: ContainerDetails): Record<string, EndpointSettings> {
+  const { id, config } = details.record;
+  const own = [shortId(id), config.hostname || shortId(id)];
+  const shown = Object.entries(translateEndpoints(details)).map(([name, endpoint]): [string, EndpointSettings] => {
+    if (['bridge', 'host', 'none'].includes(name)) return [name, endpoint];
+    return [name, { ...endpoint, Aliases: [...new Set([...(endpoint.Aliases ?? []), ...own])] }];
+  });
+  return Object.fromEntries(shown);
 }

@@ -1,7 +1,6 @@
 /** Translates a container for `docker ps`. Pure. */
 import type { ContainerSummary as DockerSummary, EndpointSettings } from '@netyard/api-types';
-import type { ContainerConfig, ContainerSummary } from '@netyard/engine';
-import type { EndpointConfig } from '@netyard/network';
+import type { ContainerSummary } from '@netyard/engine';
 import type { SandboxState } from '@netyard/sandbox';
 import { formatMountPoints } from './mounts.ts';
 import { translateEndpoint } from './network.ts';
@@ -28,7 +27,7 @@ export function translateContainerSummary(summary: ContainerSummary): DockerSumm
       NetworkMode: config.networkModeText,
       ...(Object.keys(config.annotations).length > 0 ? { Annotations: config.annotations } : {}),
     },
-    NetworkSettings: { Networks: translateEndpoints(config, network) },
+    NetworkSettings: { Networks: translateEndpoints(summary) },
     Mounts: formatMountPoints(record.mounts, config),
   };
 }
@@ -42,26 +41,14 @@ function formatCommand([path = '', ...rest]: readonly string[]): string {
 }
 
 /** By network name: the observed endpoints, or the configured ones if the container does not run. */
-export function translateEndpoints(
-  config: ContainerConfig,
-  state: SandboxState | undefined,
-): Record<string, EndpointSettings> {
+export function translateEndpoints({
+  record: { config },
+  network,
+  endpoints,
+}: Pick<ContainerSummary, 'record' | 'network' | 'endpoints'>): Record<string, EndpointSettings> {
   if (config.networkMode.kind === 'container' || config.networkDisabled) return {};
-  const running = (state?.endpoints ?? []).map((endpoint) => [
-    endpoint.networkName,
-    translateEndpoint(endpoint.config, endpoint, endpoint.networkId),
-  ]);
-  if (running.length > 0) return Object.fromEntries(running);
-  return Object.fromEntries(
-    configuredEndpoints(config).map((endpoint) => [endpoint.network, translateEndpoint(endpoint, undefined, '')]),
-  );
-}
-
-function configuredEndpoints({ networkMode, endpoints }: ContainerConfig): EndpointConfig[] {
-  const named = endpoints.map((endpoint) =>
-    endpoint.network === 'default' ? { ...endpoint, network: 'bridge' } : endpoint,
-  );
-  const own =
-    networkMode.kind === 'default' ? 'bridge' : networkMode.kind === 'network' ? networkMode.ref : networkMode.kind;
-  return named.some((endpoint) => endpoint.network === own) ? named : [{ network: own }, ...named];
+  const shown = network
+    ? network.endpoints.map((one) => [one.networkName, translateEndpoint(one.config, one, one.networkId)])
+    : endpoints.map((one) => [one.config.network, translateEndpoint(one.config, undefined, one.networkId)]);
+  return Object.fromEntries(shown);
 }

@@ -1,19 +1,16 @@
 /** Translates networks and endpoints between Docker's JSON and the network package's values. Pure. */
-import type { EndpointSettings, Network } from '@netyard/api-types';
+import type { EndpointSettings, Network, StoppedContainer } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
 import {
-  type CreateNetworkRequest,
   type EndpointConfig,
   type EndpointState,
-  familyOfAddress,
   type IpamPool,
   type NetworkRecord,
-  type PerFamily,
   perFamily,
   valuesOf,
 } from '@netyard/network';
-import type { EndpointBody, NetworkCreateBody } from '../schemas/bodies.ts';
+import type { EndpointBody } from '../schemas/bodies.ts';
 import { readEndpointLinks, showEndpointLinks } from './links.ts';
 
 const addressKeys = { v4: 'IPv4Address', v6: 'IPv6Address' } as const;
@@ -37,38 +34,6 @@ export function translateEndpointRequest(network: string, settings: EndpointBody
     ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
     ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
     ...(settings?.GwPriority ? { gatewayPriority: settings.GwPriority } : {}),
-  };
-}
-
-export function translateNetworkCreate(body: NetworkCreateBody): CreateNetworkRequest {
-  return {
-    name: body.Name,
-    driver: body.Driver === '' ? 'bridge' : body.Driver,
-    ipam: { driver: body.IPAM?.Driver || 'default', ...translatePools(body) },
-    internal: body.Internal,
-    attachable: body.Attachable,
-    options: body.Options,
-    labels: body.Labels,
-  };
-}
-
-/** IPv4 is enabled by default; Docker ignores IPv6 subnets of a network without IPv6. */
-function translatePools({ EnableIPv4, EnableIPv6, IPAM }: NetworkCreateBody): PerFamily<IpamPool[]> {
-  const pools = (IPAM?.Config ?? []).map(translatePoolRequest);
-  const enabled = { v4: EnableIPv4 ?? true, v6: EnableIPv6 ?? false };
-  return perFamily((family) =>
-    enabled[family] ? pools.filter(({ subnet }) => familyOfAddress(subnet) === family) : undefined,
-  );
-}
-
-type PoolRequest = NonNullable<NetworkCreateBody['IPAM']>['Config'][number];
-
-function translatePoolRequest(pool: PoolRequest): IpamPool {
-  return {
-    subnet: pool.Subnet,
-    ...(pool.Gateway === '' ? {} : { gateway: pool.Gateway }),
-    ...(pool.IPRange === '' ? {} : { range: pool.IPRange }),
-    ...(Object.keys(pool.AuxiliaryAddresses).length === 0 ? {} : { auxAddresses: pool.AuxiliaryAddresses }),
   };
 }
 
@@ -111,6 +76,22 @@ export function translateUse(use: Uses[number]): [string, NonNullable<Network['C
       MacAddress: use.mac,
       IPv4Address: use.ipv4,
       IPv6Address: use.ipv6,
+    },
+  ];
+}
+
+type Stopped = ReturnType<ReturnType<NetworkService['get']>['stopped']>;
+
+/** One entry of `StoppedContainers`, with the addresses that are reserved for it. */
+export function translateStopped({ containerId, name, config }: Stopped[number]): [string, StoppedContainer] {
+  return [
+    containerId,
+    {
+      Name: name,
+      Aliases: config.aliases ?? [],
+      MacAddress: config.macAddress ?? '',
+      IPv4Address: config.addresses?.v4 ?? '',
+      IPv6Address: config.addresses?.v6 ?? '',
     },
   ];
 }

@@ -1,6 +1,7 @@
 /** What `docker ps` and `docker inspect` show of a container, assembled from its record and its network. */
 
 import type { Clock } from '@netyard/core';
+import type { EndpointConfig } from '@netyard/network';
 import type { Networks } from '@netyard/sandbox';
 import type { ContainerDetails, ContainerSummary } from '../contract.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
@@ -33,9 +34,21 @@ export async function summarize(
     names: namesOf(context, record),
     statusText: statusText(record.state, context.clock.now()),
     network: context.networks.state(record.id),
+    endpoints: (context.networks.config(record.id)?.endpoints ?? []).map((config) => configured(context, config)),
   };
   if (!options.size) return summary;
   return { ...summary, sizes: await context.rootfs.size(record.id, record.layers) };
+}
+
+function configured(
+  { networks }: Pick<SummaryDependencies, 'networks'>,
+  config: EndpointConfig,
+): ContainerSummary['endpoints'][number] {
+  try {
+    return { networkId: networks.get(config.network).id, config };
+  } catch {
+    return { networkId: '', config };
+  }
 }
 
 /** Its own name, then those from links. */

@@ -1,11 +1,11 @@
 /** `docker network …`: the operations of the network package, with containers looked up by name and shown by name. */
 
-import { type Clock, type KeyedQueue, NetyardError } from '@netyard/core';
-import type { EndpointState, Family } from '@netyard/network';
+import { type Clock, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
+import type { EndpointState, Family, NetworkRecord } from '@netyard/network';
 import type { Networks } from '@netyard/sandbox';
 import type { Filters, NetworkService } from '../contract.ts';
+import type { EventLog } from '../events/event-log.ts';
 import {
-  booleanFilter,
   checkFilterKeys,
   matchesExactly,
   matchesKeyValues,
@@ -21,12 +21,15 @@ export interface NetworksServiceDependencies {
   readonly clock: Clock;
   readonly index: ContainerIndex;
   readonly queue: KeyedQueue;
+  readonly events: EventLog;
+  readonly logger: Logger;
 }
 
 export function createNetworkService(context: NetworksServiceDependencies): NetworkService {
   const { networks, index, queue } = context;
+  const prune = onlyOnce((filters: Filters) => pruneNetworks(context, filters));
   return {
-    list: (filters) => listNetworks(networks, filters),
+    list: (filters) => listNetworks(context, filters),
     get(ref) {
       const record = networks.get(ref);
       const uses = networks.uses(record.id).map(({ containerId, containerName, endpoint }) => ({
@@ -34,7 +37,7 @@ export function createNetworkService(context: NetworksServiceDependencies): Netw
         name: index.byId(containerId)?.name ?? containerName,
         ...addressesOf(endpoint),
       }));
-      return { record, uses };
+      return { record, uses, stopped: () => stoppedContainers(context, record) };
     },
     async connect(networkRef, containerRef, endpoint) {
       const { id } = index.get(containerRef);
@@ -51,8 +54,21 @@ export function createNetworkService(context: NetworksServiceDependencies): Netw
     async remove(ref) {
       await networks.remove(ref);
     },
-    prune: (filters) => pruneNetworks(context, filters),
+    prune,
   };
+}
+
+/** The containers without an endpoint that get one in this network when they start. */
+function stoppedContainers(
+  { networks, index }: NetworksServiceDependencies,
+  network: NetworkRecord,
+): ReturnType<ReturnType<NetworkService['get']>['stopped']> {
+  return index.all().flatMap(({ id, name }) => {
+    if (networks.state(id)) return [];
+    const configured = networks.config(id)?.endpoints ?? [];
+    const config = configured.find((endpoint) => endpoint.network === network.name);
+    return config ? [{ containerId: id, name, config }] : [];
+  });
 }
 
 function addressesOf(endpoint: EndpointState): { endpointId: string; mac: string; ipv4: string; ipv6: string } {
@@ -74,36 +90,79 @@ const markedForRemoval = (id: string): NetyardError =>
     `Container ${id} is marked for removal and cannot be connected or disconnected to the network`,
   );
 
-function listNetworks(networks: Networks, filters: Filters): ReturnType<NetworkService['list']> {
-  checkFilterKeys(filters, ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
-  const dangling = booleanFilter(filters, 'dangling');
+const filterKeys = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+
+function listNetworks(context: NetworksServiceDependencies, filters: Filters): NetworkRecord[] {
+  checkFilterKeys(filters, filterKeys);
+  const dangling = danglingFilter(filters);
   const types = filters.get('type') ?? [];
   for (const type of types)
-    if (type !== 'builtin' && type !== 'custom') throw new NetyardError('invalid', `invalid filter: 'type'='${type}'`);
-  return networks.list().filter((record) => {
-    const unused = !record.predefined && networks.uses(record.id).length === 0;
-    return (
-      matchesExactly(filters.get('driver'), record.driver) &&
-      matchesPattern(filters.get('name'), record.name) &&
-      matchesPattern(filters.get('id'), record.id) &&
-      matchesKeyValues(filters.get('label'), record.labels) &&
-      matchesExactly(filters.get('scope'), 'local') &&
-      (types.length === 0 || types.includes(record.predefined ? 'builtin' : 'custom')) &&
-      (dangling === undefined || dangling === unused)
+    if (type !== 'builtin' && type !== 'custom') throw new NetyardError('failed', `invalid filter: 'type'='${type}'`);
+  const used = dangling === undefined ? new Set<string>() : usedNetworks(context);
+  return context.networks
+    .list()
+    .filter(
+      (record) =>
+        matchesExactly(filters.get('driver'), record.driver) &&
+        matchesPattern(filters.get('name'), record.name) &&
+        matchesPattern(filters.get('id'), record.id) &&
+        matchesKeyValues(filters.get('label'), record.labels) &&
+        matchesExactly(filters.get('scope'), 'local') &&
+        (types.length === 0 || types.includes(record.predefined ? 'builtin' : 'custom')) &&
+        (dangling === undefined || dangling === !(record.predefined || used.has(record.id))),
     );
-  });
+}
+
+/** Docker's check, which is stricter than that of other boolean filters. */
+function danglingFilter(filters: Filters): boolean | undefined {
+  const values = filters.get('dangling') ?? [];
+  if (values.length > 1) throw new NetyardError('invalid', 'got more than one value for filter key "dangling"');
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  const allowed = 'must be "true" (or "1"), or "false" (or "0")';
+  throw new NetyardError('invalid', `invalid value for filter 'dangling', ${allowed}`);
+}
+
+/** Ids of the networks with an endpoint; one pass over the containers, not one for each network. */
+function usedNetworks({ networks, index }: NetworksServiceDependencies): Set<string> {
+  const ofContainers = index.all().flatMap(({ id }) => networks.state(id)?.endpoints ?? []);
+  const attached = networks.endpoints.list().map(({ endpoint }) => endpoint);
+  return new Set([...ofContainers, ...attached].map(({ networkId }) => networkId));
 }
 
 async function pruneNetworks(context: NetworksServiceDependencies, filters: Filters): Promise<string[]> {
-  const { networks, clock } = context;
+  const { networks, clock, events, logger } = context;
   checkFilterKeys(filters, ['label', 'label!', 'until']);
   const until = untilFilter(filters, clock.now());
+  const used = usedNetworks(context);
   const removed: string[] = [];
-  for (const record of networks.list()) {
-    if (record.predefined || networks.uses(record.id).length > 0) continue;
-    if ((until !== undefined && record.created > until) || !matchesPruneLabels(filters, record.labels)) continue;
-    await networks.remove(record.id);
-    removed.push(record.name);
+  for (const { id, name, predefined, created, labels } of networks.list()) {
+    if (predefined || used.has(id)) continue;
+    if ((until !== undefined && created > until) || !matchesPruneLabels(filters, labels)) continue;
+    try {
+      await networks.remove(id);
+      removed.push(name);
+    } catch (error) {
+      // A container may have been connected meanwhile.
+      logger.warn('pruning a network failed', { network: name, error: messageOf(error) });
+    }
   }
+  events.publish({ type: 'network', action: 'prune', actorId: '', attributes: { reclaimed: '0' } });
   return removed;
+}
+
+/** Rejects calls while another one runs. */
+function onlyOnce<Argument, T>(run: (argument: Argument) => Promise<T>): (argument: Argument) => Promise<T> {
+  let isRunning = false;
+  return async (argument) => {
+    if (isRunning) throw new NetyardError('conflict', 'a prune operation is already running');
+    isRunning = true;
+    try {
+      return await run(argument);
+    } finally {
+      isRunning = false;
+    }
+  };
 }

@@ -1,5 +1,6 @@
 /** Networks that record calls and do not touch the kernel. */
-import type { NetworkEvent } from '@netyard/network';
+import { NetyardError } from '@netyard/core';
+import type { NetworkEvent, NetworkRecord } from '@netyard/network';
 import type { ContainerDirectory, LinkRecord, Networks, SandboxConfig, SandboxState } from '@netyard/sandbox';
 
 export class FakeNetworks {
@@ -7,6 +8,8 @@ export class FakeNetworks {
   readonly configs = new Map<string, SandboxConfig>();
   readonly states = new Map<string, SandboxState>();
   linkRecords: LinkRecord[] = [];
+  networkRecords: NetworkRecord[] = [];
+  onRemoveNetwork: ((name: string) => void | Promise<void>) | undefined;
   onPrepare: (() => void) | undefined;
   onCheckLinks: (() => void) | undefined;
 
@@ -15,7 +18,19 @@ export class FakeNetworks {
     const used = {
       containers,
       start: async (running: readonly string[]) => void calls.push(`start ${running.length}`),
-      list: () => [],
+      list: () => [...this.networkRecords],
+      get: (ref: string) => {
+        const found = this.networkRecords.find(({ name, id }) => name === ref || id === ref);
+        if (!found) throw new NetyardError('not-found', `network ${ref} not found`);
+        return found;
+      },
+      uses: () => [],
+      endpoints: { list: () => [] },
+      remove: async (ref: string) => {
+        const found = this.networkRecords.find(({ id }) => id === ref);
+        await this.onRemoveNetwork?.(found?.name ?? ref);
+        this.networkRecords = this.networkRecords.filter((record) => record !== found);
+      },
       register: async (config: SandboxConfig) => {
         configs.set(config.containerId, config);
         return { warnings: [] };
