@@ -121,6 +121,52 @@ test('explain | sh on an empty host creates what apply creates, and apply then f
   kernel.close();
 });
 
+test('the commands that replace a table keep its elements, as apply does', host, async () => {
+  const kernel = openKernel();
+  const table = (body: string): KernelObject => ({
+    ...{ kind: 'nft-table', ns, family: 'ip', name: 'own', body, formerSets: { s: 'old_s' } },
+  });
+  const former = `set old_s { type ipv4_addr; counter; }
+    set same { type ipv4_addr . inet_service; flags interval; }
+    set other { type ipv4_addr; }
+    map m { type inet_service : ipv4_addr; }`;
+  const objects = [table(former.replace('old_s', 's').replace('other { type ipv4_addr', 'other { type ipv6_addr'))];
+  const many = Array.from(
+    { length: 40 },
+    (_, index) => `${8000 + index} : 10.0.0.${index + 1} comment "it's }, ${index}"`,
+  );
+  const fill = async (): Promise<void> => {
+    await kernel.remove({ owner: 'own', objects });
+    await kernel.apply({ owner: 'own', objects: [table(former)] });
+    sh(`nsenter --net=${ns} nft -f - <<'NFT'
+add element ip own old_s { 10.0.0.1 counter packets 5 bytes 420 comment "a", 10.0.0.2 comment "type b" }
+add element ip own same { 10.1.0.0/16 . 80-90 comment "c" }
+add element ip own other { 10.0.0.1 }
+add element ip own m { ${many.map((text) => text.replace(/ : (\S+) (.*)/, ' $2 : $1')).join(', ')} }
+NFT`);
+  };
+  const listing = (): string => sh(`nsenter --net=${ns} nft list table ip own`);
+  sh('ip netns add c1');
+  await fill();
+  const { operations } = await kernel.apply({ owner: 'own', objects }, { dryRun: true });
+  assert.deepEqual(
+    operations.map(({ action }) => action),
+    ['change'],
+  );
+  await kernel.apply({ owner: 'own', objects });
+  const applied = listing();
+  assert.match(
+    applied,
+    /10\.0\.0\.1 counter packets 5 bytes 420 comment "a"[\s\S]*8039 comment "it's }, 39" : 10\.0\.0\.40/,
+  );
+  await fill();
+  sh(['set -e', ...operations.flatMap(printCommands)].join('\n'));
+  assert.equal(listing(), applied);
+  assert.deepEqual((await kernel.apply({ owner: 'own', objects })).operations, []);
+  sh('ip netns delete c1');
+  kernel.close();
+});
+
 test('the commands of changes and deletions have their effect', host, async () => {
   const kernel = openKernel();
   sh(printShell(plan));

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { KernelObject, KernelOperation } from '../desired.ts';
-import { digestComment } from '../netlink/nft/table.ts';
-import { printOperation, printShell, quoteWord } from './shell.ts';
+import type { KernelObject, KernelOperation, NftTableObject } from '../desired.ts';
+import { digestComment, printKeptElements, printReplacement, printTable } from '../netlink/nft/table.ts';
+import { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
 
 const ns = '/run/netns/r1';
 const veth: KernelObject = {
@@ -184,6 +184,50 @@ chmod 600 '/x/a b'
 printf %s 'c'\\''1' > /x/hostname
 `,
   );
+});
+
+/** Executes the command that replaces a table with a stand-in for nft: it lists the former table, or prints its input. */
+function replace(table: NftTableObject, listing: string): string {
+  const nft = 'nft() { if [ "$1" = list ]; then printf %s "$listing"; else cat; fi; }';
+  const [command = ''] = printCommands({ action: 'change', object: table });
+  return execFileSync('sh', ['-c', `${nft}\n${command}`], { env: { ...process.env, listing }, encoding: 'utf8' });
+}
+
+test('the command that replaces a table keeps the elements that apply keeps', () => {
+  const set = (name: string, type: string, elements: string): string =>
+    `\tset ${name} {\n\t\ttype ${type}\n\t\tcounter\n\t\telements = { ${elements} }\n\t}\n`;
+  const listing = [
+    'table ip t {\n\tcomment "x"\n',
+    set(
+      'stays',
+      'ipv4_addr . inet_service',
+      '1.1.1.1 . 80 comment "a }",\n\t\t\t     1.1.1.2 . 81 comment "type b, & it\'s"',
+    ),
+    set('changes', 'ipv4_addr', '1.1.1.1'),
+    set('goes', 'ipv4_addr', '1.1.1.1'),
+    '\tset empty {\n\t\ttype ipv4_addr\n\t}\n',
+    set('before', 'ipv4_addr', '1.1.1.1 counter packets 2 bytes 168 comment "x"'),
+    set('before_but_other', 'ipv4_addr', '1.1.1.1'),
+    '\tmap m {\n\t\ttype inet_service : ipv4_addr\n\t\telements = { 80 : 10.0.0.1 }\n\t}\n',
+    '\tchain c {\n\t\ttype filter hook forward priority filter; policy accept;\n\t}\n}\n',
+  ].join('');
+  const table: NftTableObject = {
+    ...{ kind: 'nft-table', family: 'ip', name: 't' },
+    body: `
+      set stays { type ipv4_addr . inet_service; counter; }
+      set changes { type ipv6_addr; }
+      set empty { type ipv4_addr; }
+      set after { type ipv4_addr; counter; }
+      set after_but_other { type ipv6_addr; }
+      map m { type inet_service  :  ipv4_addr; }`,
+    formerSets: { after: 'before', after_but_other: 'before_but_other', stays: 'absent' },
+  };
+  const collapse = (text: string): string => text.replace(/\s+/g, ' ');
+  const expected = printReplacement(table, printTable(table)) + printKeptElements(table, listing);
+  assert.equal(expected.match(/^add element/gm)?.length, 3);
+  assert.equal(collapse(replace(table, listing)), collapse(expected));
+  const withoutSets: NftTableObject = { ...table, body: 'chain c { }' };
+  assert.equal(replace(withoutSets, listing), printReplacement(withoutSets, printTable(withoutSets)));
 });
 
 test('words are quoted when a shell would interpret them', () => {

@@ -1,7 +1,7 @@
 /**
  * Prints plans and operations as their equivalent shell commands, for `explain` and dry runs. Pure.
  *
- * The script uses ip(8), bridge(8), nft(8), sysctl(8), nsenter(1) and cat(1). Executed on an empty host, it creates the
+ * The script uses ip(8), bridge(8), nft(8), sysctl(8), nsenter(1), cat(1) and awk(1). Executed on an empty host, it creates the
  * state that `apply` creates; executed again, it fails at existing objects.
  */
 import { dirname } from 'node:path';
@@ -21,10 +21,20 @@ import type {
 } from '../desired.ts';
 import { printElement, setSpec } from '../netlink/nft/element.ts';
 import { chainSpec, printRule } from '../netlink/nft/rule.ts';
-import { printReplacement, printTable, tableSpec } from '../netlink/nft/table.ts';
+import { printTable, tableSpec } from '../netlink/nft/table.ts';
 import { routeFamily } from '../system/identity.ts';
-import { type EquivalentCommand, inside, line, netnsName, option, quoteWord, tool } from './shell/command-line.ts';
+import {
+  type EquivalentCommand,
+  hereDocument,
+  inside,
+  line,
+  netnsName,
+  option,
+  quoteWord,
+  tool,
+} from './shell/command-line.ts';
 import { bridgeCommand, fdbCommand, linkStateCommand, vethCommand, vxlanCommand } from './shell/links.ts';
+import { replaceTable } from './shell/replace-table.ts';
 
 export { quoteWord };
 
@@ -97,19 +107,12 @@ const sysctlCommand: EquivalentCommand<SysctlObject> = {
   delete: () => [],
 };
 
-/** A here-document whose delimiter does not occur in the text. */
-function hereDocument(command: string, text: string, delimiter: string): string {
-  const lines = text.split('\n');
-  while (lines.includes(delimiter)) delimiter = `${delimiter}_`;
-  return `${command} <<'${delimiter}'\n${text}${text.endsWith('\n') ? '' : '\n'}${delimiter}`;
-}
-
 const nftInput = (ns: string | undefined, text: string): string =>
   hereDocument(line(...inside(ns), 'nft', '-f', '-'), text, 'NFT');
 
 const tableCommand: EquivalentCommand<NftTableObject> = {
   create: (table) => [nftInput(table.ns, printTable(table))],
-  change: (table) => [nftInput(table.ns, printReplacement(table, printTable(table)))],
+  change: (table) => [replaceTable(table)],
   delete: (table) => [line(...inside(table.ns), 'nft', 'delete', 'table', ...tableSpec(table).split(' '))],
 };
 

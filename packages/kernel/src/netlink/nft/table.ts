@@ -56,9 +56,9 @@ export const printReplacement = (table: NftTableName, text: string): string =>
  * transaction.
  */
 export function printKeptElements(table: NftTableObject, oldListing: string): string {
-  const desired = new Map(eachSet(table.body).map((set) => [set.name, set.type]));
+  const desired = new Map(listSets(table.body).map((set) => [set.name, set.type]));
   const renamed = new Map(Object.entries(table.formerSets ?? {}).map(([name, former]) => [former, name]));
-  return eachSet(oldListing)
+  return listSets(oldListing)
     .map((set) => ({ ...set, name: desired.has(set.name) ? set.name : (renamed.get(set.name) ?? set.name) }))
     .filter((set) => set.elements.length > 0 && desired.has(set.name))
     .filter((set) => desired.get(set.name) === set.type)
@@ -76,7 +76,7 @@ interface PrintedSet {
 }
 
 /** The named sets and maps of a table's text, hand-written or printed by nft. */
-function eachSet(text: string): PrintedSet[] {
+export function listSets(text: string): PrintedSet[] {
   return [...text.matchAll(/\b(?:set|map)\s+(\S+)\s*\{/g)].map((match) => {
     const body = blockFrom(text, match.index + match[0].length);
     const type = /\b(type(?:of)?\s+[^;\n{}]+)/.exec(body)?.[1] ?? '';

@@ -14,6 +14,13 @@ export const line = (...words: (string | undefined)[]): string =>
     .map((word) => quoteWord(word ?? ''))
     .join(' ');
 
+/** A here-document whose delimiter does not occur in the text. */
+export function hereDocument(command: string, text: string, delimiter: string): string {
+  const lines = text.split('\n');
+  while (lines.includes(delimiter)) delimiter = `${delimiter}_`;
+  return `${command} <<'${delimiter}'\n${text}${text.endsWith('\n') ? '' : '\n'}${delimiter}`;
+}
+
 /** The name by which `ip -n` finds a namespace, or undefined. */
 export function netnsName(path: string): string | undefined {
   const name = path.startsWith(`${netnsDirectory}/`) ? path.slice(netnsDirectory.length + 1) : '';
