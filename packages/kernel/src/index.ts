@@ -35,6 +35,7 @@ export {
   type BoundSocket,
   maxUnixPathLength,
   openListenerInNetns,
+  openSocketInNetns,
   openUnixListener,
   type SocketRequest,
 } from './system/sockets.ts';

@@ -16,6 +16,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_SCTP = 132;
 const IPV6_V6ONLY = 26;
@@ -52,6 +53,11 @@ export interface SocketRequest {
   address: string;
   /** 0: any free port. */
   port: number;
+  /**
+   * Another socket may be bound to the same port of all addresses: over UDP if it has SO_REUSEADDR or SO_REUSEPORT, over
+   * TCP if it has SO_REUSEPORT. This one then receives what is sent to its own address.
+   */
+  shared?: boolean;
 }
 
 /** A socket of this namespace, bound and not listening: the port is taken, and no packet is answered. */
@@ -67,7 +73,8 @@ export function bindSocket(request: SocketRequest, options: { reuseAddress?: boo
   );
   try {
     if (domain === AF_INET6) setFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY, object);
-    if (options.reuseAddress) setFlag(fd, SOL_SOCKET, SO_REUSEADDR, object);
+    if (options.reuseAddress || request.shared) setFlag(fd, SOL_SOCKET, SO_REUSEADDR, object);
+    if (request.shared) setFlag(fd, SOL_SOCKET, SO_REUSEPORT, object);
     checked(libc().bind(fd, address, address.length), 'bind', object);
     return { fd, port: request.port === 0 ? chosenPort(fd, object) : request.port };
   } catch (error) {
@@ -104,6 +111,11 @@ export function openListenerInNetns(netns: string | undefined, request: SocketRe
       throw error;
     }
   });
+}
+
+/** A bound socket inside a namespace that connects to servers there: `dgram.Socket.bind({fd})`, `new net.Socket({fd})`. */
+export function openSocketInNetns(netns: string, request: SocketRequest): BoundSocket {
+  return openInNetns(netns, () => bindSocket(request));
 }
 
 /**
