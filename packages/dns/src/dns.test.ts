@@ -80,7 +80,7 @@ test('other types of a known name have no records, and no error', () => {
 
 test('an address is resolved to its name', () => {
   assert.deepEqual(answered(query('PTR', '2.12.168.192.in-addr.arpa')).records, [['PTR', 'nginx-1.server2']]);
-  assert.deepEqual(decideAnswer(query('PTR', '9.12.168.192.in-addr.arpa'), names), { kind: 'forward' });
+  assert.equal(decideAnswer(query('PTR', '9.12.168.192.in-addr.arpa'), names).kind, 'forward');
 });
 
 test('a query with EDNS gets an answer with EDNS', () => {
@@ -100,12 +100,12 @@ test('queries for other names are forwarded, whatever they carry', () => {
     ['A', 'web.server1.example.org'],
     ['SOA', '.'],
   ] as const)
-    assert.deepEqual(decideAnswer(query(type, name), names), { kind: 'forward' });
+    assert.equal(decideAnswer(query(type, name), names).kind, 'forward');
   const chaos = encode({ type: 'query', questions: [{ type: 'TXT', name: 'web', class: 'CH' }] });
-  assert.deepEqual(decideAnswer(chaos, names), { kind: 'forward' });
+  assert.equal(decideAnswer(chaos, names).kind, 'forward');
   const inconsistent = query('A', 'example.org');
   inconsistent.writeUInt16BE(7, 10); // claims records that are not there
-  assert.deepEqual(decideAnswer(inconsistent, names), { kind: 'forward' });
+  assert.equal(decideAnswer(inconsistent, names).kind, 'forward');
 });
 
 test('messages that are no queries are dropped, invalid queries rejected', () => {

@@ -1,99 +1,125 @@
 /**
- * Forwards queries to upstream name servers and returns their answers unchanged except for the id. Each query leaves
- * from its own ephemeral port with a random id; an answer must come from the queried server and match id and question
- * (RFC 5452). Sockets are opened in the namespace of this process, not in a container's.
+ * Forwards queries to upstream name servers and returns their answers unchanged except for the id. A server that has not
+ * answered after a second is asked in parallel with the next one, and after the others from then on.
  */
-import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { createConnection, isIPv6 } from 'node:net';
-import { frame, MessageReader } from './framing.ts';
-import { answers, dnsPort, messageId, rcodeOf, rcodes, withId } from './message.ts';
+import { FairBudget } from './budget.ts';
+import { dnsPort, isFailure } from './message.ts';
+import type { ServerHealth } from './server-health.ts';
+import { type OpenSocket, startQuery, type Transport, type UpstreamQuery } from './upstream-query.ts';
 
-export type Transport = 'udp' | 'tcp';
-
-/** Resolvers wait five seconds by default: enough for two upstream servers. */
-const timeoutMilliseconds = 2000;
+/** When the next server is asked as well. */
+const hedgeMilliseconds = 1000;
+/** When a query is given up: resolvers wait five seconds by default. */
+const timeoutMilliseconds = 4000;
 /** MAXNS of resolv.conf(5). */
 const maximumServers = 3;
 
 export interface ForwarderOptions {
-  /** Maximum of pending queries. */
+  /** Maximum of pending queries, divided fairly over the containers. */
   limit: number;
   port?: number;
 }
 
+/** Where to forward a query. */
+export interface Upstreams {
+  servers: readonly string[];
+  /** Kept by the caller for all queries to these servers. */
+  health: ServerHealth;
+  /** Opens sockets in the namespace from which the servers are asked. Default: the process's own. */
+  open?: OpenSocket | undefined;
+  /** Whose share of the limit the query takes. */
+  holder: string;
+}
+
 export class Forwarder {
-  readonly #limit: number;
+  readonly #budget: FairBudget;
   readonly #port: number;
-  #waiting = 0;
 
   constructor({ limit, port = dnsPort }: ForwarderOptions) {
-    this.#limit = limit;
+    this.#budget = new FairBudget(limit);
     this.#port = port;
   }
 
   /**
-   * Asks one server after the other. SERVFAIL and REFUSED are returned only when no later server answers. Undefined
+   * Returns the first answer that is not SERVFAIL or REFUSED; one of these only when no other server answers. Undefined
    * when no server answered, or when too many queries are pending.
    */
-  async ask(query: Buffer, servers: readonly string[], transport: Transport): Promise<Buffer | undefined> {
-    if (this.#waiting >= this.#limit) return undefined;
-    this.#waiting += 1;
+  async ask(query: Buffer, upstreams: Upstreams, transport: Transport): Promise<Buffer | undefined> {
+    if (!this.#budget.take(upstreams.holder)) return undefined;
     try {
-      let last: Buffer | undefined;
-      for (const server of servers.slice(0, maximumServers)) {
-        const answer = await this.#askOne(query, server, transport);
-        if (answer && ![rcodes.serverFailure, rcodes.refused].includes(rcodeOf(answer))) return answer;
-        last = answer ?? last;
-      }
-      return last;
+      return await new Race(query, upstreams, transport, this.#port).run();
     } finally {
-      this.#waiting -= 1;
+      this.#budget.release(upstreams.holder);
+    }
+  }
+}
+
+/** One query, to one server after the other until one answers. */
+class Race {
+  readonly #query: Buffer;
+  readonly #upstreams: Upstreams;
+  readonly #transport: Transport;
+  readonly #port: number;
+  readonly #waiting: string[];
+  readonly #pending = new Set<UpstreamQuery>();
+  readonly #result = Promise.withResolvers<Buffer | undefined>();
+  #hedge: NodeJS.Timeout | undefined;
+  /** A SERVFAIL or REFUSED. */
+  #last: Buffer | undefined;
+  #ended = false;
+
+  constructor(query: Buffer, upstreams: Upstreams, transport: Transport, port: number) {
+    this.#query = query;
+    this.#upstreams = upstreams;
+    this.#transport = transport;
+    this.#port = port;
+    this.#waiting = upstreams.health.order(upstreams.servers, performance.now()).slice(0, maximumServers);
+  }
+
+  async run(): Promise<Buffer | undefined> {
+    const timeout = setTimeout(() => this.#end(this.#last), timeoutMilliseconds);
+    this.#askNext();
+    try {
+      return await this.#result.promise;
+    } finally {
+      clearTimeout(timeout);
     }
   }
 
-  async #askOne(query: Buffer, server: string, transport: Transport): Promise<Buffer | undefined> {
-    const sent = withId(query, randomInt(0x10000));
-    const exchange = transport === 'udp' ? askUdp : askTcp;
-    const answer = await exchange(sent, server, this.#port);
-    return answer && withId(answer, messageId(query));
+  #end(answer: Buffer | undefined): void {
+    this.#ended = true;
+    clearTimeout(this.#hedge);
+    this.#result.resolve(answer);
+    for (const query of this.#pending) query.close();
   }
-}
 
-function askUdp(sent: Buffer, server: string, port: number): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
-    const end = (answer: Buffer | undefined): void => {
-      clearTimeout(timer);
-      socket.removeAllListeners().on('error', () => {});
-      socket.close();
-      resolve(answer);
-    };
-    const timer = setTimeout(end, timeoutMilliseconds, undefined);
-    socket.on('error', () => end(undefined)); // refused, unreachable: the next one is asked at once
-    socket.on('message', (message) => {
-      if (answers(message, sent)) end(message);
-    });
-    // Connected, so that the kernel takes packets of that server only and reports a closed port.
-    socket.connect(port, server, () => socket.send(sent));
-  });
-}
+  #askNext(): void {
+    clearTimeout(this.#hedge);
+    const server = this.#waiting.shift();
+    if (server === undefined) {
+      if (this.#pending.size === 0) this.#end(this.#last);
+      return;
+    }
+    const { open, health } = this.#upstreams;
+    const query = startQuery({ query: this.#query, server, port: this.#port, transport: this.#transport, open });
+    this.#pending.add(query);
+    query.answer.then((answer) => this.#answered(query, server, answer));
+    this.#hedge = setTimeout(() => {
+      health.failed(server, performance.now());
+      this.#askNext();
+    }, hedgeMilliseconds);
+  }
 
-function askTcp(sent: Buffer, server: string, port: number): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: server, port });
-    const reader = new MessageReader();
-    const end = (answer: Buffer | undefined): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(timeoutMilliseconds, () => end(undefined));
-    socket.on('error', () => end(undefined));
-    socket.on('close', () => end(undefined));
-    socket.on('data', (data) => {
-      const answer = reader.take(data).find((message) => answers(message, sent));
-      if (answer) end(answer);
-    });
-    socket.write(frame(sent));
-  });
+  #answered(query: UpstreamQuery, server: string, answer: Buffer | undefined): void {
+    this.#pending.delete(query);
+    if (this.#ended) return;
+    if (answer) this.#upstreams.health.answered(server);
+    else this.#upstreams.health.failed(server, performance.now());
+    if (answer !== undefined && !isFailure(answer)) {
+      this.#end(answer);
+      return;
+    }
+    this.#last = answer ?? this.#last;
+    this.#askNext();
+  }
 }

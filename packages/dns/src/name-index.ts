@@ -2,6 +2,7 @@
  * Index of all published names: by `NAME.HOST`, by `NAME` and by address. Names are case-insensitive (RFC 4343). Built
  * anew after each change. Pure.
  */
+import type { KnownName } from './answer.ts';
 import { fullName, type RemoteName } from './name.ts';
 
 export class NameIndex {
@@ -23,6 +24,19 @@ export class NameIndex {
   named(text: string): readonly RemoteName[] {
     const key = text.toLowerCase().replace(/\.$/, '');
     return this.#full.get(key) ?? this.#short.get(key) ?? [];
+  }
+
+  /** For `decideAnswer`. */
+  find(text: string): KnownName | undefined {
+    const found = this.named(text);
+    if (found.length === 0) return undefined;
+    const addresses = found.map(({ address }) => address);
+    return found.length > 1 ? { addresses, ambiguous: found } : { addresses };
+  }
+
+  nameOf(address: string): string | undefined {
+    const found = this.byAddress(address);
+    return found && fullName(found);
   }
 
   at(host: string, name: string): RemoteName | undefined {

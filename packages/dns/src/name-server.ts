@@ -5,12 +5,15 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Logger, messageOf } from '@netyard/core';
-import type { Transport } from './forwarder.ts';
 import { frame, MessageReader } from './framing.ts';
+import { fitUdp } from './message.ts';
+import type { Transport } from './upstream-query.ts';
 
 /** Per container: pending forwarded queries, and TCP connections. */
-const maximumPending = 64;
+const maximumPending = 128;
 const maximumConnections = 16;
+/** Queries per second of one container, and how many of them may come at once; more are dropped. */
+const maximumRate = 5000;
 const idleMilliseconds = 10_000;
 
 /** Returns the answer to one query, possibly as a promise; undefined: no answer is sent. */
@@ -19,7 +22,7 @@ export type Answerer = (query: Buffer, transport: Transport) => Promise<Buffer |
 export interface NameServerOptions {
   /** Descriptors of a bound and a listening socket; owned by the server from now on. */
   udp: number;
-  tcp: number;
+  tcp?: number | undefined;
   answer: Answerer;
   logger: Logger;
   /** For the log. */
@@ -32,19 +35,21 @@ export class NameServer {
   readonly #tcp: Server;
   readonly #connections = new Set<Socket>();
   #pending = 0;
+  #allowance = maximumRate;
+  #allowedAt = performance.now();
   #open = true;
 
   constructor(options: NameServerOptions) {
     this.#options = options;
     this.#udp = createSocket('udp4', (query, { port, address }) => {
-      this.#answer(query, 'udp', (message) => this.#udp.send(message, port, address));
+      this.#answer(query, 'udp', (message) => this.#udp.send(fitUdp(message, query), port, address));
     });
     this.#tcp = createServer((connection) => this.#serve(connection));
     this.#tcp.maxConnections = maximumConnections;
     this.#udp.on('error', (error) => this.#logFailure('its UDP socket failed', error));
     this.#tcp.on('error', (error) => this.#logFailure('its TCP socket failed', error));
     this.#udp.bind({ fd: options.udp });
-    this.#tcp.listen({ fd: options.tcp });
+    if (options.tcp !== undefined) this.#tcp.listen({ fd: options.tcp });
   }
 
   /** The descriptors are closed before this returns: they would keep the namespace alive. */
@@ -62,7 +67,7 @@ export class NameServer {
   }
 
   #answer(query: Buffer, transport: Transport, reply: (message: Buffer) => void): void {
-    if (this.#pending >= maximumPending) return;
+    if (this.#pending >= maximumPending || !this.#isWithinRate()) return;
     try {
       const answer = this.#options.answer(query, transport);
       if (answer instanceof Promise) this.#replyLater(answer, reply);
@@ -70,6 +75,15 @@ export class NameServer {
     } catch (error) {
       this.#logFailure('a query could not be answered', error);
     }
+  }
+
+  #isWithinRate(): boolean {
+    const now = performance.now();
+    this.#allowance = Math.min(maximumRate, this.#allowance + ((now - this.#allowedAt) * maximumRate) / 1000);
+    this.#allowedAt = now;
+    if (this.#allowance < 1) return false;
+    this.#allowance -= 1;
+    return true;
   }
 
   #replyLater(answer: Promise<Buffer | undefined>, reply: (message: Buffer) => void): void {
