@@ -1,5 +1,5 @@
 /**
- * Divides a limit fairly: up to half of it is taken freely; beyond, nobody gets more than an equal share of the other
+ * Divides a limit fairly: up to half of it is taken freely; beyond, no holder gets more than an equal share of the other
  * half, so that a few greedy holders cannot lock others out. Pure.
  */
 export class FairBudget {

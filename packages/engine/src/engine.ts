@@ -151,7 +151,8 @@ function containerDirectory(index: ContainerIndex): ContainerDirectory {
       if (!record) return undefined;
       const { name, state, config } = record;
       const repair = { netAdmin: hasNetAdmin(config), repair: readRepair(config.labels) };
-      return { name, state: state.status, env: config.env, hostname: hostnameOf(record), ...repair };
+      const project = config.labels['com.docker.compose.project'];
+      return { name, state: state.status, env: config.env, hostname: hostnameOf(record), project, ...repair };
     },
   };
 }

@@ -158,6 +158,8 @@ export interface ContainerDirectory {
         /** Config.Env, for legacy link variables. */
         env: readonly string[];
         hostname: string;
+        /** Label `com.docker.compose.project`. */
+        project?: string | undefined;
         /** It has CAP_NET_ADMIN and can change its own network. */
         netAdmin: boolean;
         /** Label `netyard.repair`: whether changes inside its namespace are undone; undefined: the daemon's setting. */

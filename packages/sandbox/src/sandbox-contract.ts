@@ -58,6 +58,13 @@ export interface SandboxState {
   /** A container with CAP_NET_ADMIN shares or shared the namespace, so changes inside may be intentional. */
   sharedWithAdmin?: boolean;
   files: { hosts: string; hostname: string; resolvConf: string };
+  /**
+   * It was on a user-defined network since its start, so its resolv.conf may name the name server at 127.0.0.11, which
+   * runs until the container stops.
+   */
+  nameServer?: boolean;
+  /** SHA-256 of resolv.conf as Netyard wrote it: the container changed a file that differs. */
+  resolvConfDigest?: string;
   endpoints: EndpointState[];
   ports: PublishedPort[];
 }

@@ -10,6 +10,7 @@ import {
   removeOwnLines,
   updateLinkLines,
 } from './hosts.ts';
+import { formatInternalResolvConf } from './internal-resolv-conf.ts';
 import { formatResolvConf } from './resolv-conf.ts';
 
 const own = { address: '172.17.0.4', names: ['9c5d5b70205e'] };
@@ -113,4 +114,49 @@ test('resolv.conf: --dns, --dns-search and --dns-option replace those of the hos
     }),
     'nameserver 1.1.1.1\noptions ndots:2\n',
   );
+});
+
+test("resolv.conf on a user-defined network is Docker's, with comments on the servers that are asked", () => {
+  const none = { dns: [], dnsSearch: [], dnsOptions: [] };
+  const format = (host: string, own: object = {}, daemon: object = {}): string[] =>
+    formatInternalResolvConf({
+      ...{ host, hostPath: '/etc/resolv.conf', server: '127.0.0.11' },
+      ...{ own: { ...none, ...own }, daemon: { ...none, ...daemon } },
+    })
+      .split('\n')
+      .slice(4, -1);
+  assert.deepEqual(
+    format('nameserver 192.168.1.1\nnameserver bad\nsearch lan\noptions edns0 trust-ad\nsortlist 1.2.3.0\n'),
+    [
+      'nameserver 127.0.0.11',
+      'search lan',
+      'options edns0 trust-ad ndots:0',
+      'sortlist 1.2.3.0',
+      '',
+      "# Based on host file: '/etc/resolv.conf' (internal resolver)",
+      '# ExtServers: [host(192.168.1.1)]',
+      '# Invalid nameservers: [bad]',
+      '# Overrides: []',
+      '# Option ndots from: internal',
+    ],
+  );
+  const own = { dns: ['1.1.1.1'], dnsSearch: ['.'] };
+  assert.deepEqual(format('search lan\noptions ndots:2\n', own, { dnsSearch: ['daemon'] }), [
+    'nameserver 127.0.0.11',
+    'options ndots:2',
+    '',
+    "# Based on host file: '/etc/resolv.conf' (internal resolver)",
+    '# ExtServers: [1.1.1.1]',
+    '# Overrides: [nameservers search]',
+    '# Option ndots from: host',
+  ]);
+  assert.deepEqual(format('options ndots:x\n', {}, { dnsOptions: ['ndots:-1', 'rotate'] }), [
+    'nameserver 127.0.0.11',
+    'options rotate ndots:0',
+    '',
+    "# Based on host file: '/etc/resolv.conf' (internal resolver)",
+    '# NO EXTERNAL NAMESERVERS DEFINED',
+    '# Overrides: [options]',
+    '# Option ndots from: internal',
+  ]);
 });

@@ -8,16 +8,19 @@ export interface ResolvConf {
   nameservers: string[];
   search: string[];
   options: string[];
+  /** Name servers that are no addresses. */
+  invalid: string[];
   /** Unknown directives, copied unchanged. */
   other: string[];
 }
 
 export function parseResolvConf(text: string): ResolvConf {
-  const result: ResolvConf = { nameservers: [], search: [], options: [], other: [] };
+  const result: ResolvConf = { nameservers: [], search: [], options: [], invalid: [], other: [] };
   for (const line of text.split('\n')) {
     if (/^\s*$|^[#;]/.test(line)) continue;
     const [word = '', ...values] = line.trim().split(/\s+/);
-    if (word === 'nameserver' && values[0] !== undefined && isAddress(values[0])) result.nameservers.push(values[0]);
+    if (word === 'nameserver' && values[0] !== undefined)
+      (isAddress(values[0]) ? result.nameservers : result.invalid).push(values[0]);
     else if ((word === 'search' || word === 'domain') && values.length > 0) result.search = values;
     else if (word === 'options') result.options.push(...values);
     else if (word !== 'nameserver' && word !== 'search' && word !== 'domain') result.other.push(line);

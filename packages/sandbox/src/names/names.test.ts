@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import type { SandboxConfig } from '../contract.ts';
+import { parseResolvConf } from '../files/resolv-conf.ts';
 import { asksToPublish, checkPublishable } from './published-name.ts';
 import { asksOurServer, upstreamsOf } from './resolvers.ts';
 
@@ -32,7 +33,7 @@ test('containers use the name server unless they serve port 53 or name a loopbac
   assert.ok(!asksOurServer({ ...config, exposed: [{ protocol: 'udp', port: 53 }] }));
   assert.ok(!asksOurServer({ ...config, ports: [{ protocol: 'tcp', containerPort: 53 }] }));
   assert.ok(!asksOurServer({ ...config, dns: ['127.0.0.1'] }));
-  const host = 'nameserver 127.0.0.53\nnameserver 192.0.2.9\n';
+  const host = parseResolvConf('nameserver 127.0.0.53\nnameserver 192.0.2.9\n');
   assert.deepEqual(upstreamsOf(['192.0.2.1'], ['192.0.2.2'], host), ['192.0.2.1']);
   assert.deepEqual(upstreamsOf([], ['192.0.2.2'], host), ['192.0.2.2']);
   assert.deepEqual(upstreamsOf([], [], host), ['127.0.0.53', '192.0.2.9']);

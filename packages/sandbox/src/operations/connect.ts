@@ -31,6 +31,7 @@ import {
   planPorts,
   type SandboxPlanInput,
 } from '../plan/sandbox.ts';
+import { planResolvConf } from './container-resolv-conf.ts';
 import { allocateContainerEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
@@ -152,7 +153,9 @@ async function attach(
   requested: EndpointConfig,
 ): Promise<void> {
   const { containerId } = before.config;
-  const after = allocateAttached(context, before, requested);
+  const allocated = allocateAttached(context, before, requested);
+  const resolvConf = planResolvConf(context, allocated);
+  const after = { ...allocated, state: resolvConf.state };
   sandbox.config = after.config;
   sandbox.state = after.state;
   try {
@@ -162,7 +165,10 @@ async function attach(
     });
     const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
     context.ownDeletion();
-    await context.kernel.apply({ owner: `container ${before.config.name}`, objects });
+    await context.kernel.apply({
+      owner: `container ${before.config.name}`,
+      objects: [...objects, ...resolvConf.objects],
+    });
     await deleteOldGateway(context, before, after);
   } catch (error) {
     sandbox.config = before.config;

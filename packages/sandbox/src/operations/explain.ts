@@ -8,8 +8,9 @@ import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointRecord, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { planSandbox } from '../plan/sandbox.ts';
+import { readIfExists } from './read-if-exists.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
-import { planInput, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ExplainDependencies

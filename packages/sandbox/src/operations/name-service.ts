@@ -1,40 +1,31 @@
 /**
- * Names across hosts: publishes the names of this host's containers, and runs a name server in each container's
- * namespace. Callers only report that a container changed; the desired state is then compared with the current one.
- * Without a directory (no cluster) this does nothing.
+ * Names of containers: keeps the index of those on user-defined networks, publishes those of the default bridge to the
+ * cluster, if there is one, and has a name server run in the namespaces that need it. Callers only report that a container
+ * changed; the desired state is then compared with the current one.
  */
-import { closeSync } from 'node:fs';
-import { type Logger, messageOf } from '@netyard/core';
-import {
-  bareAnswer,
-  decideAnswer,
-  dnsPort,
-  Forwarder,
-  isValidRemoteName,
-  NameIndex,
-  NameServer,
-  rcodes,
-  type Transport,
-} from '@netyard/dns';
+import type { Logger } from '@netyard/core';
+import { EndpointIndex, isValidRemoteName, NameIndex } from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
 import type { KnownPeers } from '@netyard/peers';
 import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
+import { endpointNames } from '../names/asker.ts';
 import { asksToPublish } from '../names/published-name.ts';
-import { asksOurServer, serverAddress, upstreamsOf } from '../names/resolvers.ts';
-import { linkEndpoint, readIfExists, type SandboxPlanDependencies } from './sandbox-plan.ts';
-import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
+import { NameServers, type NameServersDependencies } from './name-servers.ts';
+import { linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
 /** Dependencies of the functions in this file. */
-export interface NameServiceDependencies extends SandboxPlanDependencies, SharedNamespaceDependencies {
+export interface NameServiceDependencies extends SandboxPlanDependencies, NameServersDependencies {
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
   readonly peers: KnownPeers;
 }
 
-/** Limit for pending queries to upstream name servers, over all containers; each holds a socket. */
-const maxForwarded = 512;
+interface Ambiguous {
+  name: string;
+  of: readonly RemoteName[];
+}
 
 export interface NameServiceOptions {
   directory?: RemoteDirectory | undefined;
@@ -45,10 +36,9 @@ export interface NameServiceOptions {
 export class NameService {
   readonly directory: RemoteDirectory | undefined;
   readonly #context: () => NameServiceDependencies;
-  readonly #listen: typeof openListenerInNetns;
-  readonly #forwarder = new Forwarder({ limit: maxForwarded });
-  /** By the id of the container that owns the namespace. */
-  readonly #servers = new Map<string, NameServer>();
+  readonly #servers: NameServers;
+  /** Names on user-defined networks. */
+  readonly #endpoints = new EndpointIndex();
   /** Names that this host publishes, by container id. */
   readonly #own = new Map<string, RemoteName>();
   readonly #reportedAmbiguous = new Set<string>();
@@ -58,7 +48,12 @@ export class NameService {
   constructor(context: () => NameServiceDependencies, { directory, listen }: NameServiceOptions) {
     this.#context = context;
     this.directory = directory;
-    this.#listen = listen;
+    const names = {
+      endpoints: this.#endpoints,
+      cluster: () => (this.directory ? this.index : undefined),
+      reportAmbiguous: (ambiguous: Ambiguous) => this.#reportAmbiguous(ambiguous),
+    };
+    this.#servers = new NameServers(context, names, listen);
   }
 
   /** Names published on all hosts: the current ones of this host, and those of other hosts from the directory. */
@@ -75,13 +70,14 @@ export class NameService {
 
   /** Called when all running containers are known: earlier, an incomplete list would withdraw published names. */
   start(): void {
-    if (!this.directory) return;
     this.#started = true;
     const { sandboxes } = this.#context();
     for (const { config, state } of sandboxes.values()) {
-      this.#reconcileServer(state?.sharedWith ?? config.containerId);
+      this.#endpoints.set(config.containerId, endpointNames(config.containerId, state));
       this.#updateName(config.containerId);
     }
+    for (const { config, state } of sandboxes.values())
+      this.#servers.reconcile(state?.sharedWith ?? config.containerId);
     this.#publish();
   }
 
@@ -91,13 +87,14 @@ export class NameService {
    */
   update(containerId: string, ownerId = containerId): void {
     if (!this.#started) return;
-    this.#reconcileServer(ownerId);
+    this.#endpoints.set(containerId, endpointNames(containerId, this.#context().sandboxes.get(containerId)?.state));
+    this.#servers.reconcile(ownerId);
     if (this.#updateName(containerId)) this.#publish();
   }
 
   close(): void {
-    for (const server of this.#servers.values()) server.close();
-    this.#servers.clear();
+    this.#servers.close();
+    this.#endpoints.clear();
     this.#own.clear();
     this.#started = false;
   }
@@ -111,6 +108,7 @@ export class NameService {
   /** True when the container's published entry has changed. */
   #updateName(containerId: string): boolean {
     const { sandboxes, settings } = this.#context();
+    if (!this.directory) return false;
     const config = sandboxes.get(containerId)?.config;
     const address = linkEndpoint(this.#context(), containerId)?.addresses.v4?.address;
     const before = this.#own.get(containerId);
@@ -135,54 +133,8 @@ export class NameService {
     );
   }
 
-  /** A namespace, and with it its name server, lives on after its owner stops while other containers share it. */
-  #reconcileServer(ownerId: string): void {
-    const context = this.#context();
-    const owner = context.sandboxes.get(ownerId);
-    const server = this.#servers.get(ownerId);
-    const path = owner?.state?.netnsPath ?? sharersOf(context, ownerId)[0]?.state?.netnsPath;
-    if (server && path === undefined) {
-      server.close();
-      this.#servers.delete(ownerId);
-    }
-    if (!server && owner && path !== undefined && asksOurServer(owner.config)) this.#openServer(path, owner);
-  }
-
-  /** On failure the container uses the host's resolvers, which follow Netyard's server in its resolv.conf. */
-  #openServer(path: string, { config }: Sandbox): void {
-    const { logger } = this.#context();
-    const open: number[] = [];
-    try {
-      for (const protocol of ['udp', 'tcp'] as const)
-        open.push(this.#listen(path, { protocol, address: serverAddress, port: dnsPort }).fd);
-      const [udp = -1, tcp = -1] = open;
-      const answer = (query: Buffer, transport: Transport) => this.#answer(query, transport, config.dns);
-      this.#servers.set(config.containerId, new NameServer({ udp, tcp, answer, logger, container: config.name }));
-    } catch (error) {
-      for (const fd of open) closeSync(fd);
-      logger.error("a container's name server could not be opened", {
-        container: config.name,
-        error: messageOf(error),
-      });
-    }
-  }
-
-  #answer(query: Buffer, transport: Transport, dns: readonly string[]): Promise<Buffer> | Buffer | undefined {
-    const decision = decideAnswer(query, this.index);
-    if (decision.kind === 'drop') return undefined;
-    if (decision.kind === 'forward') return this.#forward(query, transport, dns);
-    if (decision.ambiguous) this.#reportAmbiguous(decision.ambiguous);
-    return decision.message;
-  }
-
-  async #forward(query: Buffer, transport: Transport, dns: readonly string[]): Promise<Buffer> {
-    const { settings } = this.#context();
-    const servers = upstreamsOf(dns, settings.dns, readIfExists(settings.hostResolvConf) ?? '');
-    return (await this.#forwarder.ask(query, servers, transport)) ?? bareAnswer(query, rcodes.serverFailure);
-  }
-
   /** Once per name, until the directory changes. */
-  #reportAmbiguous({ name, of }: { name: string; of: readonly RemoteName[] }): void {
+  #reportAmbiguous({ name, of }: Ambiguous): void {
     const key = name.toLowerCase();
     if (this.#reportedAmbiguous.has(key)) return;
     this.#reportedAmbiguous.add(key);

@@ -12,6 +12,7 @@ import { type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
 import type { ContainerNames, NamespaceRepairs } from '../services.ts';
 import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
+import { resolvConfState } from './container-resolv-conf.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { checkLinks, type LinksDependencies } from './links.ts';
@@ -110,8 +111,10 @@ async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Pr
   sandbox.state = state;
   const prepared: Prepared = { config, state };
   try {
+    const input = planInput(context, prepared, { files: true });
+    Object.assign(state, resolvConfState(state, input.files?.resolvConf ?? ''));
     storePrepared(context, prepared);
-    const objects = planSandbox(planInput(context, prepared, { files: true }));
+    const objects = planSandbox(input);
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await flushUdpConntrack(context, state.ports);

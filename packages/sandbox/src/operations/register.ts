@@ -26,6 +26,7 @@ import { checkHostname } from '../files/hostname.ts';
 import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfOptions } from '../files/resolv-conf.ts';
 import type { LinkIndex } from '../links/index.ts';
+import { parseLink } from '../links/parse.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
@@ -92,6 +93,7 @@ function checkTexts(context: RegisterDependencies, config: SandboxConfig): void 
   checkHostname(config.domainname ?? '');
   for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
   checkResolvConfOptions(config);
+  if (!hasLegacyLinks(config.mode)) for (const text of config.links) parseLink(text);
   for (const port of config.ports) checkPortRequest(port);
 }
 
@@ -150,6 +152,7 @@ function nameOf(context: RegisterDependencies, ref: string): string {
 
 /** Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only. */
 export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
+  for (const text of endpoint.links ?? []) parseLink(text);
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
   if (problems.length === 0) return;

@@ -1,5 +1,4 @@
 /** Collects the input of the pure sandbox plans: planners, link allow rules, contents of files. */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
@@ -16,12 +15,12 @@ import type {
 } from '../contract.ts';
 import { formatHostname } from '../files/hostname.ts';
 import { formatHosts, type HostsEntry, linkNames, ownNames, parseExtraHost } from '../files/hosts.ts';
-import { formatResolvConf } from '../files/resolv-conf.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { bridgeOf, plannerOf, type Sandbox } from '../lookup.ts';
-import { asksOurServer, serverAddress } from '../names/resolvers.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
+import { resolvConfContent } from './container-resolv-conf.ts';
+import { readIfExists } from './read-if-exists.ts';
 
 /** Dependencies of the functions in this file. */
 export interface SandboxPlanDependencies {
@@ -117,15 +116,7 @@ function fileContents(context: SandboxPlanDependencies, sandbox: Prepared): File
   return {
     hosts: hostsContent(context, sandbox),
     hostname: formatHostname(hostnameOf(config)),
-    resolvConf: formatResolvConf({
-      host: readHostResolvConf(context),
-      dns: config.dns.length > 0 ? config.dns : context.settings.dns,
-      dnsSearch: config.dnsSearch.length > 0 ? config.dnsSearch : context.settings.dnsSearch,
-      dnsOptions: config.dnsOptions.length > 0 ? config.dnsOptions : context.settings.dnsOptions,
-      hostNamespace: config.mode.kind === 'host',
-      ipv6: sandbox.state.endpoints.some((endpoint) => endpoint.addresses.v6 !== undefined),
-      ...(context.names.directory && asksOurServer(config) ? { first: serverAddress } : {}),
-    }),
+    resolvConf: resolvConfContent(context, sandbox),
   };
 }
 
@@ -145,23 +136,4 @@ function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepa
 export function hostGateway(context: SandboxPlanDependencies): string | undefined {
   const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
   return bridge?.ipam.v4?.[0]?.gateway;
-}
-
-/** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */
-const resolvedFile = '/run/systemd/resolve/resolv.conf';
-
-function readHostResolvConf(context: SandboxPlanDependencies): string {
-  const text = readIfExists(context.settings.hostResolvConf) ?? '';
-  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
-  const onlyStub = servers.length > 0 && servers.every((server) => server === '127.0.0.53');
-  return onlyStub ? (readIfExists(resolvedFile) ?? text) : text;
-}
-
-export function readIfExists(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
+import { askerOf, endpointNames, linkAliases } from './asker.ts';
+
+const endpoint = (networkName: string, dnsNames: string[], gatewayPriority?: number): EndpointState => ({
+  ...{ id: networkName, networkId: `id-${networkName}`, networkName, link: 'eth0', hostLink: '', mac: '', aliases: [] },
+  addresses: { v4: { address: '10.0.0.2', prefixLength: 24 } },
+  dnsNames,
+  config: { network: networkName, ...(gatewayPriority === undefined ? {} : { gatewayPriority }) },
+});
+
+const state = (...endpoints: EndpointState[]): SandboxState => ({
+  ...{ id: 's', files: { hosts: '', hostname: '', resolvConf: '' }, ports: [] },
+  endpoints,
+});
+
+const config = { mode: { kind: 'network', ref: 'b' }, links: ['db:Store'] } as unknown as SandboxConfig;
+
+test('networks are searched by gateway priority, internal ones last, then by name; the default bridge is not', () => {
+  const one = state(
+    endpoint('c', ['x']),
+    endpoint('bridge', []),
+    endpoint('b', ['x']),
+    endpoint('a', ['x']),
+    endpoint('z', ['x'], 5),
+  );
+  const { networks, project } = askerOf(config, one, { project: 'p', isInternal: (id) => id === 'id-a' });
+  assert.deepEqual(
+    networks.map(({ name }) => name),
+    ['z', 'b', 'c', 'a'],
+  );
+  assert.equal(project, 'p');
+  assert.deepEqual([...(networks[1]?.aliases ?? [])], [['store', 'db']]);
+  assert.deepEqual(
+    endpointNames('c1', one).map(({ network, names, addresses }) => [network, names, addresses]),
+    ['c', 'b', 'a', 'z'].map((name) => [`id-${name}`, ['x'], ['10.0.0.2']]),
+  );
+  assert.deepEqual(endpointNames('c1', undefined), []);
+});
+
+test("links of the container belong to its mode's network, others to their endpoint", () => {
+  const aliases = (network: string, links?: string[]) => [
+    ...linkAliases(config, { network, ...(links ? { links } : {}) }),
+  ];
+  assert.deepEqual(aliases('b', ['cache']), [
+    ['store', 'db'],
+    ['cache', 'cache'],
+  ]);
+  assert.deepEqual(aliases('other'), []);
+  assert.deepEqual([...linkAliases({ mode: { kind: 'default' }, links: ['db'] }, { network: 'bridge' })], []);
+});
