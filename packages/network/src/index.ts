@@ -27,7 +27,7 @@ export { NetworkPools } from './ipam/network-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
 export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';
 export { rejectCreate, rejectRemove, usesOf } from './networks.ts';
-export { netnsName, ownerPrefix } from './object-names.ts';
+export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';
 export { forwardingKey } from './plan/host.ts';
 export {
   isInNamespace,

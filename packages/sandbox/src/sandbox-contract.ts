@@ -1,5 +1,12 @@
 /** The network side of one container as configured (`SandboxConfig`) and as set up (`SandboxState`), and its links. */
-import type { EndpointConfig, EndpointState, ExposedPort, PortRequest, PublishedPort } from '@netyard/network';
+import type {
+  EndpointConfig,
+  EndpointState,
+  ExposedPort,
+  PerFamily,
+  PortRequest,
+  PublishedPort,
+} from '@netyard/network';
 import type { RemoteTarget } from './remote-contract.ts';
 
 export type NetworkMode =
@@ -46,6 +53,18 @@ export interface SandboxConfig {
   filesDirectory: string;
   /** `--sysctl net.*`. */
   sysctls: Record<string, string>;
+  /** The endpoints when it last ran, in the order of their interfaces. Set by Netyard. */
+  formerEndpoints?: FormerEndpoint[];
+}
+
+/** What the next start of a container uses again. */
+export interface FormerEndpoint {
+  /** Name. */
+  network: string;
+  /** Interface name. */
+  link: string;
+  /** Automatic addresses. */
+  addresses: PerFamily<string>;
 }
 
 /** The network side of a running container. */

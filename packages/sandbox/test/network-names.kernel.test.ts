@@ -276,6 +276,18 @@ test('a restarted daemon serves running containers again; nothing is left open w
   await eventually('the namespace is gone', () => !sh('ip netns list').includes(netnsPath?.split('/').at(-1) ?? '-'));
 });
 
+test('interfaces and addresses on two networks are the same after stop and start', host, async () => {
+  const app = await testbed.run('app', on('front', 'back'));
+  const shown = (): string =>
+    sh(`nsenter --net=${app.netnsPath} ip -o -4 address`).replace(/^\d+: (\S+) +inet (\S+).*$/gm, '$1 $2');
+  const before = shown();
+  assert.match(before, /^lo 127\.0\.0\.1\/8\neth0 10\.5\.2\.\d+\/24\neth1 10\.5\.1\.\d+\/24\n$/);
+  await testbed.stop(app.containerId);
+  await testbed.run('other', on('front', 'back'));
+  await testbed.start(app.containerId);
+  assert.equal(shown(), before);
+});
+
 test('a flood from one container does not keep another from its names and from the outside', host, async () => {
   const { hostResolvConf } = testbed.settings;
   const [one, other] = [await testbed.run('one', on('front')), await testbed.run('other', on('front'))];

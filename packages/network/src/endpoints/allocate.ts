@@ -2,7 +2,7 @@
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
 import type { EndpointConfig, EndpointState, HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
-import { type Family, families, perFamily, valuesOf } from '../family.ts';
+import { type Family, families, type PerFamily, perFamily, valuesOf } from '../family.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf } from '../lookup.ts';
 import { hostLinkName } from '../object-names.ts';
@@ -26,6 +26,8 @@ export interface EndpointRequest {
   link: string;
   /** Names under which the embedded DNS resolves the endpoint. */
   names: readonly string[];
+  /** Addresses that are allocated if they are free and `config` requests no others. */
+  preferred?: PerFamily<string>;
 }
 
 /** Allocates address and interface name in memory; the caller stores them (`storeEndpoint`), or frees them on failure. */
@@ -35,7 +37,7 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   const empty = emptyEndpoint(record, config, id);
   const { capabilities } = driverOf(record);
   if (!capabilities.addresses) return empty;
-  const addresses = takeAddresses(context, record, ownerId, config);
+  const addresses = takeAddresses(context, record, request);
   const hostLink = capabilities.hostInterface ? hostLinkName(empty.id) : '';
   if (hostLink !== '') context.hostLinks.set(hostLink, ownerId);
   return {
@@ -72,8 +74,7 @@ function emptyEndpoint(record: NetworkRecord, config: EndpointConfig, id = newId
 function takeAddresses(
   context: EndpointDependencies,
   record: NetworkRecord,
-  ownerId: string,
-  requested: EndpointConfig,
+  { ownerId, config: requested, preferred }: EndpointRequest,
 ): EndpointState['addresses'] {
   const pools = context.pools.get(record.id);
   if (!pools) throw new NetyardError('internal', `network ${record.name} has no address pool`);
@@ -81,7 +82,8 @@ function takeAddresses(
   try {
     return perFamily((family) => {
       if (record.ipam[family] === undefined) return undefined;
-      const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family]);
+      const former = freeAddress(pools, preferred?.[family]);
+      const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family] ?? former);
       if (requested.addresses?.[family] === undefined) taken.push(address);
       const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
       return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
@@ -91,6 +93,10 @@ function takeAddresses(
     throw error;
   }
 }
+
+/** The address, if its subnet exists and no other endpoint has it. */
+const freeAddress = (pools: NetworkPools, address: string | undefined): string | undefined =>
+  address !== undefined && pools.poolOf(address) && pools.holder(address) === undefined ? address : undefined;
 
 function takeAddress(
   pools: NetworkPools,
@@ -112,8 +118,11 @@ function takeAddress(
 /** Call inside a store transaction. */
 export function storeEndpoint(context: EndpointDependencies, ownerId: string, endpoint: EndpointState): void {
   for (const { address } of valuesOf(endpoint.addresses)) context.store.putLease(endpoint.networkId, address, ownerId);
-  for (const { family, address } of dynamicAddresses(endpoint))
-    context.store.putCursor(endpoint.networkId, family, address);
+  const cursors = context.pools.get(endpoint.networkId)?.cursors;
+  for (const { family } of dynamicAddresses(endpoint)) {
+    const cursor = cursors?.[family];
+    if (cursor !== undefined) context.store.putCursor(endpoint.networkId, family, cursor);
+  }
 }
 
 export function freeEndpoint(context: EndpointDependencies, ownerId: string, endpoint: EndpointState): void {

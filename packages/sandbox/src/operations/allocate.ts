@@ -11,8 +11,7 @@ import type {
   SandboxConfig,
   SandboxState,
 } from '../contract.ts';
-import { networkOf } from '../lookup.ts';
-import { allocateContainerEndpoint } from './endpoint.ts';
+import { allocateEndpoints } from './endpoint.ts';
 import { type PortsDependencies, publishPorts } from './ports.ts';
 
 /** Dependencies of the functions in this file. */
@@ -35,18 +34,13 @@ export function allocateSandbox(context: AllocateDependencies, config: SandboxCo
     ports,
   };
   try {
-    for (const endpoint of config.endpoints)
-      endpoints.push(allocateContainerEndpoint(context, config, withNetwork(context, endpoint), endpoints));
+    allocateEndpoints(context, config, endpoints);
     publishPorts(context, config, state);
     return state;
   } catch (error) {
     freeSandbox(context, config, state);
     throw error;
   }
-}
-
-function withNetwork<T extends { network: string }>(context: AllocateDependencies, endpoint: T): T {
-  return { ...endpoint, network: networkOf(context, endpoint.network).name };
 }
 
 export const filePaths = (directory: string): SandboxState['files'] => ({

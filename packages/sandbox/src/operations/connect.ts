@@ -310,7 +310,13 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
   const { containerId } = config;
   const record = [...context.networks.values()].find((network) => network.name === removed.network);
   const endpoint = state?.endpoints.find((candidate) => candidate.networkName === removed.network);
-  const next = { ...config, endpoints: config.endpoints.filter((other) => other !== removed) };
+  const next = {
+    ...config,
+    endpoints: config.endpoints.filter((other) => other !== removed),
+    ...(config.formerEndpoints
+      ? { formerEndpoints: config.formerEndpoints.filter(({ network }) => network !== removed.network) }
+      : {}),
+  };
   if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
   sandbox.config = next;
   const reserved = record ? valuesOf(removed.addresses) : [];

@@ -30,6 +30,7 @@ import { parseLink } from '../links/parse.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
+import { isInterfaceName, requestedName } from '../plan/interface-names.ts';
 import type { ContainerNames } from '../services.ts';
 import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
 import type { RemoteLinks } from './remote-links.ts';
@@ -153,6 +154,9 @@ function nameOf(context: RegisterDependencies, ref: string): string {
 /** Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only. */
 export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
   for (const text of endpoint.links ?? []) parseLink(text);
+  const name = requestedName(endpoint);
+  if (name !== undefined && !isInterfaceName(name))
+    throw new NetyardError('invalid', `invalid interface name: ${name}`);
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
   if (problems.length === 0) return;

@@ -9,6 +9,7 @@ import type { Sandbox } from '../lookup.ts';
 import { planRemoval } from '../plan/sandbox.ts';
 import type { ContainerNames, NamespaceRepairs } from '../services.ts';
 import { type AllocateDependencies, freeSandbox } from './allocate.ts';
+import { formerEndpoints } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import type { PortsDependencies } from './ports.ts';
 import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -44,8 +45,11 @@ export async function release(context: ReleaseDependencies, containerId: string)
  * are found as orphans at the next start.
  */
 export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sandbox): Promise<void> {
-  const { config, state } = sandbox;
+  const { state } = sandbox;
   if (!state) return;
+  if (state.sharedWith === undefined)
+    sandbox.config = { ...sandbox.config, formerEndpoints: formerEndpoints(context, state.endpoints) };
+  const { config } = sandbox;
   try {
     const objects = planAndClearState(context, sandbox, state);
     context.names.update(config.containerId, state.sharedWith); // first: open sockets would keep the namespace alive
