@@ -94,6 +94,7 @@ export interface PublishedPort {
   protocol: 'tcp' | 'udp' | 'sctp';
   containerPort: number;
   hostAddress: string;
+  /** 0 for a port of a routed network, which is reachable at the endpoint's address and uses no port of the host. */
   hostPort: number;
 }
 
@@ -106,7 +107,7 @@ export interface EndpointAddress {
   /** Without prefix length. */
   address: string;
   prefixLength: number;
-  /** Absent on a network without a gateway. */
+  /** Absent on a network without a gateway, and on an internal one: no packets leave through it. */
   gateway?: string;
 }
 

@@ -105,7 +105,7 @@ function openContext(options: HostOptions, ownDeletion: () => void): HostContext
     hostLinks: new Map(),
     queue: new KeyedQueue(),
     linkDeletions: new LinkDeletions(kernel, logger),
-    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, ...forwardingFacts(settings) },
+    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, checksSources: false, ...forwardingFacts(settings) },
     dynamicPorts: { first: 32768, last: 60999 },
   };
   for (const record of context.networks.values()) openPools(context, record.id);
@@ -126,7 +126,12 @@ function openRecords({ store, settings, clock }: HostOptions): NetworkRecord[] {
 /** This host, as its peers' routes and tunnels depend on it. */
 function ownHost(context: () => HostContext): OwnHost {
   return {
-    networks: () => [...context().networks.keys()].flatMap((id) => bridgeOf(context(), id) ?? []),
+    networks() {
+      const records = [...context().networks.values()];
+      // The default bridge, which is predefined, comes first.
+      const sorted = records.toSorted((a, b) => Number(b.predefined) - Number(a.predefined));
+      return sorted.flatMap(({ id }) => bridgeOf(context(), id) ?? []);
+    },
     hasIpv6: () => context().facts.ipv6,
     mtuChanged: (change) => applyMtu({ ...context(), ...change }),
     refused(name, problem) {

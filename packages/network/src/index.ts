@@ -19,7 +19,6 @@ export { findSettingProblems } from './endpoints/validate.ts';
 export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { planLinkAllowRules } from './firewall/link-allow.ts';
-export { planPublishedPorts } from './firewall/publish.ts';
 export { type Host, openHost } from './host.ts';
 export type { HostContext } from './host-context.ts';
 export { checkPools } from './ipam/check-pools.ts';

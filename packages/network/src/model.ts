@@ -11,6 +11,8 @@ export interface HostFacts {
   bridgeNetfilter: boolean;
   /** At least one bridge isolates its containers (`--icc=false`). */
   isolates: boolean;
+  /** At least one bridge checks the source addresses of its containers' frames: see `BridgeSettings.checksSources`. */
+  checksSources: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
   /** The daemon, not the host's administrator, enabled IP forwarding. */
@@ -23,6 +25,13 @@ export interface HostFacts {
   guarded: boolean;
 }
 
+/**
+ * How a bridge network and the outside reach each other (`gateway_mode_ipv4`): published ports by DNAT, and all else
+ * dropped (nat) or accepted (nat-unprotected); by routes, without address translation (routed); not at all, and without
+ * an address of the host on the bridge (isolated).
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
+
 /** A network's bridge: the interface through which the host routes and filters its traffic. */
 export interface BridgeSettings {
   networkId: string;
@@ -32,13 +41,29 @@ export interface BridgeSettings {
   /** `172.17.0.0/16` */
   subnet: string;
   prefixLength: number;
-  gateway: string;
+  /** Absent in mode isolated. */
+  gateway?: string;
+  /** The host's own address on the bridge, with prefix length. Absent in mode isolated and with `inhibit_ipv4`. */
+  address?: string;
   broadcast: string;
   icc: boolean;
+  gatewayMode: GatewayMode;
+  /** Nothing enters the bridge from outside or leaves it; only the host itself is reachable. */
+  internal: boolean;
+  /** Packets that leave the host get a source address of the host. */
   masquerade: boolean;
+  /** That source address (`host_ipv4`). Default: the output interface's. */
+  sourceAddress?: string;
+  /** Input interfaces from which published ports are reachable at the containers' own addresses. */
+  trustedInterfaces: readonly string[];
   mtu: number;
+  /** Host address of ports that are published without one. */
   hostBinding: string;
   ipv6: boolean;
+  /** Containers of peers reach this network's containers: the default bridge only. */
+  acceptsPeers: boolean;
+  /** Drops frames of an endpoint whose source MAC or IP address is not the endpoint's (anti-spoofing). */
+  checksSources: boolean;
 }
 
 /** Whom an endpoint belongs to: a container, or the user of a namespace given by path. */

@@ -161,7 +161,8 @@ export interface OwnNetwork {
   /** Its bridge. */
   link: string;
   subnet: string;
-  gateway: string;
+  /** This host's address in the subnet. */
+  gateway?: string;
 }
 
 /** A changed `Peers.mtuLimit`, and where it is applied: a dry run has a kernel that records, and a silent logger. */

@@ -67,7 +67,10 @@ export function formatPublished(published: readonly PublishedPort[], exposed: re
   const map: PortMap = Object.fromEntries(exposed.map((port) => [exposedKey(port), null]));
   for (const port of published) {
     const key = exposedKey({ port: port.containerPort, protocol: port.protocol });
-    map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress || '0.0.0.0', HostPort: String(port.hostPort) }];
+    map[key] = [
+      ...(map[key] ?? []),
+      { HostIp: port.hostAddress || '0.0.0.0', HostPort: port.hostPort === 0 ? '' : String(port.hostPort) },
+    ];
   }
   return map;
 }
@@ -79,7 +82,7 @@ export function summarizePorts(published: readonly PublishedPort[], exposed: rea
     ...published.map((port) => ({
       IP: port.hostAddress || '0.0.0.0',
       PrivatePort: port.containerPort,
-      PublicPort: port.hostPort,
+      ...(port.hostPort === 0 ? {} : { PublicPort: port.hostPort }),
       Type: port.protocol,
     })),
     ...exposed

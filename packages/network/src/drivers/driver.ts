@@ -3,8 +3,8 @@
  * states what it cannot do, so that callers ask it instead of comparing its name. All of it is pure. Types only.
  */
 import type { NetyardError } from '@netyard/core';
-import type { KernelObject } from '@netyard/kernel';
-import type { EndpointState, NetworkRecord } from '../contract.ts';
+import type { KernelObject, NftElementObject } from '@netyard/kernel';
+import type { EndpointState, NetworkRecord, PublishedPort } from '../contract.ts';
 import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 
 export interface Capabilities {
@@ -57,4 +57,6 @@ export interface NetworkPlanner {
   /** The endpoint's interface: the addresses and routes of the endpoint vanish with it. Empty without one. */
   planInterface(endpoint: EndpointPlanInput): KernelObject[];
   planDefaultRoute(endpoint: EndpointPlanInput): KernelObject[];
+  /** What makes the published ports of the endpoint's owner reachable through this endpoint. */
+  planPorts(endpoint: EndpointPlanInput, ports: readonly PublishedPort[]): NftElementObject[];
 }

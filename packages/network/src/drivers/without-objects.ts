@@ -9,6 +9,7 @@ const noObjects: NetworkPlanner = {
   planHostElements: () => [],
   planInterface: () => [],
   planDefaultRoute: () => [],
+  planPorts: () => [],
 };
 
 export const driverWithoutObjects = (name: string, { hostNamespace }: { hostNamespace: boolean }): Driver => ({

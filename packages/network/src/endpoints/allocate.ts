@@ -86,7 +86,7 @@ function takeAddresses(
       const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family] ?? former);
       if (requested.addresses?.[family] === undefined) taken.push(address);
       const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
-      return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
+      return { address, prefixLength, ...(gateway === undefined || record.internal ? {} : { gateway }) };
     });
   } catch (error) {
     for (const address of taken) pools.free(address, ownerId);

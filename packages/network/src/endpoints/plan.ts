@@ -2,7 +2,6 @@
 import type { KernelObject, NftElementObject } from '@netyard/kernel';
 import type { EndpointRecord } from '../contract.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../drivers/driver.ts';
-import { planPublishedPorts } from '../firewall/publish.ts';
 import type { EndpointOwner, HostFacts } from '../model.ts';
 
 export interface EndpointPlan {
@@ -20,7 +19,7 @@ export function planAttached(record: EndpointRecord, planner: NetworkPlanner, fa
   const { netnsPath, endpoint, defaultRoute: isGateway } = record;
   const owner = ownerOf(record);
   const input: EndpointPlanInput = { owner, netnsPath, endpoint, isGateway, facts };
-  const ports = planPublishedPorts(record.ports, endpoint.addresses.v4?.address, owner);
+  const ports = planner.planPorts({ ...input, isGateway: true }, record.ports);
   const interfaces = planner.planInterface(input);
   return {
     objects: [...planner.planEndpoint(input), ...ports],

@@ -3,7 +3,8 @@ import { NetyardError } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { EndpointRecord, PortRequest, PublishedPort } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
-import { networkOf } from '../lookup.ts';
+import { bridgeOf, networkOf } from '../lookup.ts';
+import type { BridgeSettings } from '../model.ts';
 import { checkPortRequest, resolvePortRequests } from '../ports/choose.ts';
 import { type AttachedDependencies, inQueue, planOf } from './attached.ts';
 import { flushUdpConntrack, reservePorts } from './ports.ts';
@@ -16,9 +17,11 @@ export async function publish(
   checkPortRequest(request);
   return inQueue(context, ref, async (before) => {
     const network = networkOf(context, before.endpoint.networkId);
-    if (!driverOf(network).capabilities.ports || before.endpoint.addresses.v4 === undefined)
+    const bridge = bridgeOf(context, network.id);
+    const canPublish = driverOf(network).capabilities.ports && bridge !== undefined && !bridge.internal;
+    if (!canPublish || before.endpoint.addresses.v4 === undefined)
       throw new NetyardError('forbidden', `ports cannot be published on network ${network.name}`);
-    const added = reserve(context, before, request);
+    const added = reserve(context, before, bridge, request);
     const after = { ...before, ports: [...before.ports, added] };
     try {
       save(context, after);
@@ -34,11 +37,15 @@ export async function publish(
   });
 }
 
-function reserve(context: AttachedDependencies, { id, name }: EndpointRecord, request: PortRequest): PublishedPort {
+function reserve(
+  context: AttachedDependencies,
+  { id, name }: EndpointRecord,
+  bridge: BridgeSettings,
+  request: PortRequest,
+): PublishedPort {
   const reserved: PublishedPort[] = [];
-  const address = context.settings.defaultHostAddress || '0.0.0.0';
-  reservePorts(context, { id, name, endpointId: id }, reserved, () =>
-    resolvePortRequests([request], [], false, address),
+  reservePorts(context, { id, name, endpointId: id }, bridge, reserved, (defaultHostAddress) =>
+    resolvePortRequests([request], [], false, defaultHostAddress),
   );
   const [port] = reserved;
   if (port) return port;

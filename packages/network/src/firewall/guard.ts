@@ -99,7 +99,7 @@ const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean)
 	chain forward {
 		type filter hook forward priority ${forwardPriority}; policy accept;
 		ct state established,related accept comment "established"
-		oifname ${linksOf(bridges)} goto to_bridge${routesOnlyOwn ? foreignForward(linksOf(bridges)) : ''}
+		oifname ${linksOf(bridges)} goto to_bridge${fromInternal(bridges)}${routesOnlyOwn ? foreignForward(linksOf(bridges)) : ''}
 	}
 
 	chain to_bridge {
@@ -109,6 +109,11 @@ const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean)
 		drop comment "neither published nor linked"
 	}
 `;
+
+function fromInternal(bridges: readonly BridgeSettings[]): string {
+  const internal = bridges.filter((bridge) => bridge.internal);
+  return internal.length === 0 ? '' : `\n\t\tiifname ${linksOf(internal)} drop comment "internal"`;
+}
 
 const foreignForward = (links: string): string => `
 		${isBridged} accept comment "within a bridge"

@@ -1,15 +1,34 @@
-/** Plans the set elements of a bridge network: isolation (icc), masquerading, its gateway address. Pure. */
+/**
+ * Plans the set elements of a bridge network: isolation (icc, internal, gateway mode), peers, masquerading, the host's
+ * address on the bridge. Pure.
+ */
 import type { NftElementObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../model.ts';
-import { element } from './table.ts';
+import { element, type NetyardSet } from './table.ts';
 
 export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] {
-  const options = { comment: `network ${bridge.networkName}` };
-  const pair = `"${bridge.link}" . "${bridge.link}"`;
+  const comment = `network ${bridge.networkName}`;
+  const link = `"${bridge.link}"`;
+  const pair = `${link} . ${link}`;
+  const when = (condition: boolean, set: NetyardSet, key: string): NftElementObject[] =>
+    condition ? [element(set, key, { comment })] : [];
+  const { internal, gatewayMode, sourceAddress, masquerade, subnet } = bridge;
   return [
-    element('bridges', `"${bridge.link}"`, options),
-    ...(bridge.icc ? [element('icc_bridges', pair, options)] : []),
-    element('gateways', bridge.gateway, options),
-    ...(bridge.masquerade ? [element('masqueraded', bridge.subnet, options)] : []),
+    element('bridges', link, { comment }),
+    // Precedes the elements that open the network.
+    ...when(internal, 'internal_bridges', link),
+    ...when(bridge.icc, 'icc_bridges', pair),
+    ...when(!bridge.icc, 'no_icc_bridges', pair),
+    ...when(bridge.acceptsPeers, 'peer_bridges', link),
+    ...when(gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
+    ...when(gatewayMode === 'routed' && !internal, 'routed_bridges', link),
+    ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
+    ...(bridge.address === undefined ? [] : [element('gateways', addressOf(bridge.address), { comment })]),
+    ...when(masquerade && sourceAddress === undefined, 'masqueraded', subnet),
+    ...(masquerade && sourceAddress !== undefined
+      ? [element('source_addresses', subnet, { value: sourceAddress, comment })]
+      : []),
   ];
 }
+
+const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');

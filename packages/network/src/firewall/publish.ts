@@ -21,6 +21,17 @@ export function planPublishedPorts(
   return [hairpin, ...ports.map((port) => planPublishedPort(port, address, comment))];
 }
 
+/** Ports that are reachable at the endpoint's own address, without address translation. */
+export function planDirectPorts(
+  ports: readonly PublishedPort[],
+  address: string | undefined,
+  owner: EndpointOwner,
+): NftElementObject[] {
+  if (address === undefined) return [];
+  const keys = ports.map(({ protocol, containerPort }) => `${address} . ${protocol} . ${containerPort}`);
+  return [...new Set(keys)].map((key) => element('direct_ports', key, { comment: elementComment(owner) }));
+}
+
 function planPublishedPort(port: PublishedPort, address: string, comment: string): NftElementObject {
   const any = port.hostAddress === '0.0.0.0';
   const service = `${port.protocol} . ${port.hostPort}`;

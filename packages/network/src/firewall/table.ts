@@ -1,10 +1,11 @@
 /**
- * Plans Netyard's nftables tables: `ip netyard`, whose static chains look everything up in sets and maps, and `bridge
- * netyard` for frames that are forwarded within a bridge. Networks, ports and links are elements, so the two-thousandth
- * port costs as much as the first one, for packets and for updates.
+ * Plans Netyard's nftables table `ip netyard`, whose static chains look everything up in sets and maps; for frames within
+ * a bridge there is `bridge netyard` (bridge-table.ts). Networks, ports and links are elements, so the two-thousandth port
+ * costs as much as the first one, for packets and for updates.
  *
  * Verdicts here never overrule those of other tables: a packet must be accepted by all of them (nft(8), "chains"). These
- * tables drop only packets to Netyard's bridges, and packets from or to 127.0.0.0/8 that arrive through the network.
+ * tables drop only packets to Netyard's bridges, packets from internal bridges, and packets from or to 127.0.0.0/8 that
+ * arrive through the network.
  * Endpoints have no IPv6, so there is no table for it.
  *
  * Most packets belong to established connections, so each chain matches those first. Comparing four bytes of the packet
@@ -13,8 +14,9 @@
 import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { type PeerSet, peerSetDeclarations, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import { type BridgeSet, bridgeSets, planBridgeBody } from './bridge-table.ts';
 import { clearAllowed, setAllowed } from './guard.ts';
-import { clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
+import { isBridged, publishedMark } from './marks.ts';
 
 export { tableName } from '@netyard/core';
 
@@ -36,7 +38,11 @@ export const formerSets = {
 /**
  * Sets:
  * - `bridges`: Netyard's bridges; `engine_bridges`: those of other container engines;
- * - `icc_bridges`: pairs of a bridge with itself, for bridges whose containers may talk freely (icc);
+ * - `icc_bridges`, `no_icc_bridges`: pairs of a bridge with itself, for bridges whose containers may talk freely (icc), and
+ *   for the others;
+ * - `internal_bridges`: nothing is forwarded from or to them; `unprotected_bridges`, `routed_bridges`: those of networks
+ *   with this gateway mode; `peer_bridges`: those that accept packets from peers;
+ * - `trusted_ingress`: pairs of an interface and a bridge whose published ports it reaches at the containers' addresses;
  * - `ip_forward_enabled`: records for the daemon's next start that the daemon enabled ip_forward;
  * - `gateways`: Netyard's own addresses on its bridges; `masqueraded`: subnets that are masqueraded;
  * - `peer_ingress`: subnet and interface of each peer, whose packets are accepted on that interface only; `peer_egress`:
@@ -46,7 +52,10 @@ export const formerSets = {
  * - `peers`: subnets that the administrator adds, accepted on any interface;
  * - `link_allow`: from . to . protocol . port, for links between containers that may not talk freely;
  * - `hairpin`: pairs of an address with itself, for containers that may connect to their own published ports.
- * Maps: `published` and `published_any` (all addresses of the host) give container address and port.
+ * - `direct_ports`: published ports that are reachable at the container's own address, on a routed bridge or through
+ *   `trusted_ingress`.
+ * Maps: `published` and `published_any` (all addresses of the host) give container address and port; `source_addresses`
+ * gives the host's address that replaces the source of packets from a subnet, where masquerading would choose another.
  *
  * Source addresses are kept wherever replies return through this host. Between neighbours on a bridge with icc replies
  * would go straight over the bridge, so these are masqueraded, except with br_netfilter: then postrouting has no input
@@ -57,12 +66,20 @@ const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }
 	set ip_forward_enabled { type ifname; }
 	set engine_bridges { type ifname; }
 	set icc_bridges { type ifname . ifname; }
+	set no_icc_bridges { type ifname . ifname; }
+	set internal_bridges { type ifname; }
+	set unprotected_bridges { type ifname; }
+	set routed_bridges { type ifname; }
+	set peer_bridges { type ifname; }
+	set trusted_ingress { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set peers { type ipv4_addr; flags interval; }
 ${peerSetDeclarations}
 	set link_allow { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 	set hairpin { type ipv4_addr . ipv4_addr; }
+	set direct_ports { type ipv4_addr . inet_proto . inet_service; }
+	map source_addresses { type ipv4_addr : ipv4_addr; flags interval; }
 	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
 	map published_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
 
@@ -86,6 +103,7 @@ ${peerSetDeclarations}
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
 		ip daddr @gateways iifname != @bridges return comment "bridge address: containers only"
+		iifname @internal_bridges return comment "internal: no published ports"
 		jump publish
 	}
 
@@ -103,6 +121,7 @@ ${peerSetDeclarations}
 		ip daddr . oifname @peer_egress goto no_nat
 		ip saddr @masqueraded oifname != @bridges ip daddr @peers goto no_nat
 		ip saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
+		oifname != @bridges snat to ip saddr map @source_addresses
 	}
 
 	chain no_nat {
@@ -136,6 +155,7 @@ ${peerSetDeclarations}
 		tcp flags & (syn | rst) == syn jump mss_clamp
 		ct state established,related goto established
 		iifname "${tunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
+		iifname @internal_bridges goto from_internal
 		oifname @bridges goto to_bridge${gotoForeign}
 		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted"
 	}
@@ -148,14 +168,32 @@ ${peerSetDeclarations}
 		accept
 	}
 
-	chain to_bridge {
-		ct status dnat ${allow}accept comment "published ports"
+	chain from_internal {
 		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		drop comment "internal"
+	}
+
+	chain to_bridge {
+		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
+		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		oifname @peer_bridges jump from_peers
+		ip saddr . ip daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
+		ip daddr . meta l4proto . th dport @direct_ports jump to_direct_port
+		iifname . oifname @no_icc_bridges drop comment "icc=false"
+		oifname @unprotected_bridges ${allow}accept comment "nat-unprotected"
+		oifname @routed_bridges icmp type echo-request ${allow}accept comment "routed"
+		drop comment "neither published nor linked"
+	}
+
+	chain from_peers {
 		iifname . ip saddr & 255.255.255.0 @peer_ingress_24 ${allow}goto established comment "peers"
 		ip saddr . iifname @peer_ingress ${allow}accept comment "peers"
 		ip saddr @peers iifname != @bridges ${allow}accept comment "peers set by the administrator"
-		ip saddr . ip daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
-		drop comment "neither published nor linked"
+	}
+
+	chain to_direct_port {
+		oifname @routed_bridges ${allow}accept comment "published ports, routed"
+		iifname . oifname @trusted_ingress ${allow}accept comment "published ports, from a trusted interface"
 	}
 
 	chain output {
@@ -188,27 +226,19 @@ const planForeignForward = (allow: string): string => `
 	}
 `;
 
-/** Drops all frames, of any protocol, between bridge ports of containers that may not talk freely (icc=false). */
-const planBridgeBody = (routesOnlyOwn: boolean): string => `
-	set isolated_ports { type ifname; }
-
-	chain forward {
-		type filter hook forward priority -200; policy accept;
-		iifname @isolated_ports oifname @isolated_ports meta mark & ${publishedMark} == 0 drop comment "icc=false"${routesOnlyOwn ? `\n\t\t${setBridged}` : ''}
-	}
-${routesOnlyOwn ? clearBridged : ''}`;
-
 export interface TableOptions {
   /** Mark packets to published ports for bridges with icc=false, which see them with br_netfilter. */
   marks: boolean;
   /** Drop packets between interfaces that are not Netyard's. */
   routesOnlyOwn: boolean;
+  /** Drop frames with foreign source addresses: see bridge-table.ts. */
+  checksSources: boolean;
   /** Mark accepted packets for the guard, which drops all others: see guard.ts. */
   guarded: boolean;
 }
 
 export function planTables(options: TableOptions): NftTableObject[] {
-  const { marks, routesOnlyOwn, guarded } = options;
+  const { marks, routesOnlyOwn, checksSources, guarded } = options;
   const allow = guarded ? setAllowed : '';
   const body = planBody({ allow, gotoForeign: routesOnlyOwn ? gotoForeignForward : '' });
   const parts = [
@@ -218,17 +248,25 @@ export function planTables(options: TableOptions): NftTableObject[] {
   ];
   return [
     { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join(''), formerSets },
-    { kind: 'nft-table', family: 'bridge', name: tableName, body: planBridgeBody(routesOnlyOwn) },
+    { kind: 'nft-table', family: 'bridge', name: tableName, body: planBridgeBody({ routesOnlyOwn, checksSources }) },
   ];
 }
 
 export type NetyardSet =
-  | 'isolated_ports'
+  | BridgeSet
   | 'bridges'
   | 'ip_forward_enabled'
   | 'engine_bridges'
   | 'hairpin'
   | 'icc_bridges'
+  | 'no_icc_bridges'
+  | 'internal_bridges'
+  | 'unprotected_bridges'
+  | 'routed_bridges'
+  | 'peer_bridges'
+  | 'trusted_ingress'
+  | 'source_addresses'
+  | 'direct_ports'
   | 'gateways'
   | 'masqueraded'
   | 'peers'
@@ -239,22 +277,31 @@ export type NetyardSet =
 
 /** Sets whose elements are created and deleted with an endpoint. */
 export const endpointSets: readonly NetyardSet[] = [
-  'isolated_ports',
+  ...bridgeSets,
   'link_allow',
   'hairpin',
+  'direct_ports',
   'published',
   'published_any',
 ];
 /** Sets whose elements belong to networks. */
 export const networkSets: readonly NetyardSet[] = [
   'bridges',
+  'internal_bridges',
   'icc_bridges',
+  'no_icc_bridges',
+  'unprotected_bridges',
+  'routed_bridges',
+  'peer_bridges',
+  'trusted_ingress',
   'gateways',
   'masqueraded',
+  'source_addresses',
   'engine_bridges',
 ];
 
-export const familyOf = (set: NetyardSet): 'ip' | 'bridge' => (set === 'isolated_ports' ? 'bridge' : 'ip');
+export const familyOf = (set: NetyardSet): 'ip' | 'bridge' =>
+  bridgeSets.some((known) => known === set) ? 'bridge' : 'ip';
 
 export function element(set: NetyardSet, key: string, options: { value?: string; comment?: string }): NftElementObject {
   return { kind: 'nft-element', family: familyOf(set), table: tableName, set, key, ...options };

@@ -13,11 +13,11 @@ export const routesOnlyContainers = (facts: HostFacts): boolean =>
 /** Host-wide objects that all networks depend on. */
 export function planHost(facts: HostFacts): KernelObject[] {
   const forward: KernelObject = { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1', keep: true };
-  const { guarded, isolates } = facts;
+  const { guarded, isolates, checksSources } = facts;
   const routesOnlyOwn = routesOnlyContainers(facts);
   return [
     // The drop rules precede the forwarding that they restrict.
-    ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, guarded }),
+    ...planTables({ marks: facts.bridgeNetfilter && isolates, routesOnlyOwn, checksSources, guarded }),
     ...(facts.enabledForwarding ? [element('ip_forward_enabled', forwardingKey, { comment: 'by the daemon' })] : []),
     ...(routesOnlyOwn ? facts.engineBridges.map(planEngineBridge) : []),
     ...(facts.ipForward ? [forward] : []),

@@ -68,6 +68,7 @@ export class PortTable {
 
   /** Reserves exactly this host port. Throws as `publish` does. */
   claim(port: PublishedPort, containerId: string): void {
+    if (port.hostPort === 0) return; // of a routed network: see PublishedPort
     this.#rejectTaken(port);
     let reservation: PortReservation;
     try {

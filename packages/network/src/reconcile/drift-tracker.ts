@@ -245,7 +245,7 @@ export class DriftTracker {
   #isGateway(prefix: string): boolean {
     return [...this.#context.networks.keys()].some((id) => {
       const bridge = bridgeOf(this.#context, id);
-      return bridge !== undefined && prefix === `${bridge.gateway}/${bridge.prefixLength}`;
+      return bridge !== undefined && prefix === bridge.address;
     });
   }
 

@@ -6,6 +6,7 @@ import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { BridgeSettings, HostFacts } from '../model.ts';
 import { bridgeOwner, ownerPrefix } from '../object-names.ts';
+import { factsOfBridges } from '../plan/facts.ts';
 import { forwardingKey } from '../plan/host.ts';
 import { type PortRange, parsePortRange } from '../ports/choose.ts';
 import { listElements } from './table-elements.ts';
@@ -26,7 +27,7 @@ const mainTable = 254;
 export async function readHost(context: HostDependencies): Promise<void> {
   const ipv6 = await readSysctlIfExists(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
   const bridged = await readSysctlIfExists(context.kernel, 'net.bridge.bridge-nf-call-iptables');
-  const isolates = [...context.networks.keys()].some((id) => bridgeOf(context, id)?.icc === false);
+  const bridges = [...context.networks.keys()].flatMap((id) => bridgeOf(context, id) ?? []);
   const enabledForwarding = context.settings.ipForward && (await enablesForwarding(context));
   const guarded = await context.kernel.canHoldTables();
   const engineBridges = await findEngineBridges(context);
@@ -35,7 +36,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
     ...{
       ipv6: ipv6 !== undefined,
       bridgeNetfilter: bridged === '1',
-      isolates,
+      ...factsOfBridges(bridges),
       enabledForwarding,
       engineBridges,
       guarded,

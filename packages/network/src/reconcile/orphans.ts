@@ -111,7 +111,7 @@ async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): 
 }
 
 async function orphanTables(context: OrphansDependencies): Promise<KernelObject[]> {
-  const tables = planTables({ marks: false, routesOnlyOwn: false, guarded: false }); // found by their names
+  const tables = planTables({ marks: false, routesOnlyOwn: false, checksSources: false, guarded: false }); // found by their names
   const observations = await context.kernel.observe(tables);
   return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }

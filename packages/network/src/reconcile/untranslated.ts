@@ -14,7 +14,7 @@ export interface UntranslatedDependencies {
  */
 export async function flushUntranslatedConntrack(context: UntranslatedDependencies): Promise<void> {
   const ports = context.attachments.running().flatMap((attached) => attached.ports);
-  const ofUdp = ports.filter(({ protocol }) => protocol === 'udp');
+  const ofUdp = ports.filter(({ protocol, hostPort }) => protocol === 'udp' && hostPort !== 0);
   if (ofUdp.length === 0) return;
   const prefixes = (await context.kernel.listAddresses()).map(({ prefix }) => prefix);
   const own = prefixes.filter((prefix) => !prefix.includes(':')).map((prefix) => prefix.replace(/\/.*$/, ''));

@@ -84,12 +84,12 @@ export function reportRoutes(bridges: readonly BridgeSettings[], routes: readonl
       .map((route): HostCheck => {
         const via = route.via === undefined ? '' : ` via ${route.via}`;
         const dev = route.link === undefined ? '' : ` dev ${route.link}`;
-        const restore = routeCommand(bridge.link, `${bridge.gateway}/${bridge.prefixLength}`);
+        const restore = bridge.address === undefined ? '' : `; ${routeCommand(bridge.link, bridge.address)}`;
         return {
           id: 'routes',
           grade: 'broken',
           text: `route ${route.to}${via}${dev} takes packets to containers of ${bridge.link} (${bridge.subnet}) elsewhere`,
-          fix: `ip route delete ${route.to}${via}${dev}; ${restore}`,
+          fix: `ip route delete ${route.to}${via}${dev}${restore}`,
         };
       });
   });

@@ -1,7 +1,7 @@
 /** `network connect` and `disconnect`: changes the requested endpoints, and the interfaces of a running container. */
 
 import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
-import type { Kernel, KernelObject } from '@netyard/kernel';
+import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
 import type { NetworkPools, PortTable } from '@netyard/network';
 import {
   driverOf,
@@ -212,8 +212,8 @@ async function editOwnHosts(
 
 /** Port map keys stay when the gateway moves, but the hairpin elements of the old gateway's address are stale. */
 async function deleteOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
-  const kept = new Set(planPorts(planInput(context, after, { files: false })).map(({ key }) => key));
-  const objects = planPorts(planInput(context, before, { files: false })).filter(({ key }) => !kept.has(key));
+  const kept = new Set(planPorts(planInput(context, after, { files: false })).map(idOf));
+  const objects = planPorts(planInput(context, before, { files: false })).filter((one) => !kept.has(idOf(one)));
   if (objects.length === 0) return;
   context.ownDeletion();
   await context.kernel.remove({ owner: `container ${before.config.name}`, objects });
@@ -230,7 +230,11 @@ export function allocateAttached(context: ConnectDependencies, before: Prepared,
     endpoint,
   };
   try {
-    if (after.state.ports.length === 0) publishPorts(context, after.config, after.state);
+    // Ports of a routed network have none on the host yet.
+    if (after.state.ports.every(({ hostPort }) => hostPort === 0)) {
+      after.state.ports = [];
+      publishPorts(context, after.config, after.state);
+    }
     return after;
   } catch (error) {
     release(context, before, after);
@@ -249,13 +253,21 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
   for (const address of valuesOf(config.addresses)) context.pools.get(networkId)?.free(address, containerId);
 }
 
-/** Plans the new endpoint; with ports and links only if it is the first endpoint that can have them. */
+const idOf = ({ set, key }: NftElementObject): string => `${set} ${key}`;
+const textOf = (element: NftElementObject): string => `${idOf(element)} ${element.value ?? ''}`;
+
+/** The elements of `from` that are not in `others` with the same value. */
+function changedElements(from: readonly NftElementObject[], others: readonly NftElementObject[]): NftElementObject[] {
+  const same = new Set(others.map(textOf));
+  return from.filter((element) => !same.has(textOf(element)));
+}
+
+/** Plans the new endpoint, with ports, and with links only if it is the first endpoint that can have them. */
 export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: EndpointState): KernelObject[] {
   const objects = planEndpoint(input, endpoint);
   if (objects.length === 0) return [];
-  const isGateway = gatewayEndpoint(input.state.endpoints)?.id === endpoint.id;
   // A higher priority moves the default route. The port map keys stay; their values change to the new address.
-  const ports = isGateway || gatewayEndpoint(before.state.endpoints) === undefined ? planPorts(input) : [];
+  const ports = changedElements(planPorts(input), planPorts({ ...input, ...before }));
   return [...objects, ...ports, ...input.linkAllowRules];
 }
 
@@ -343,14 +355,15 @@ export function planDetach(context: ConnectDependencies, before: Prepared, endpo
   const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
   const input = planInput(context, before, { files: false });
   const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
-  const deleted = [...planEndpointRemoval(input, endpoint), ...(wasGateway ? planPorts(input) : []), ...allowRules];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
   const hasGateway = gatewayEndpoint(endpoints) !== undefined;
   const ports = wasGateway && !hasGateway ? [] : before.state.ports;
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
-  if (!wasGateway || !hasGateway) return { after, wasGateway, deleted, created: [] };
   const next = planInput(context, after, { files: false });
-  return { after, wasGateway, deleted, created: [...planGatewayChange(next), ...planPorts(next)] };
+  const [formerPorts, nextPorts] = [planPorts(input), planPorts(next)];
+  const deleted = [...planEndpointRemoval(input, endpoint), ...changedElements(formerPorts, nextPorts), ...allowRules];
+  const created = [...(wasGateway ? planGatewayChange(next) : []), ...changedElements(nextPorts, formerPorts)];
+  return { after, wasGateway, deleted, created };
 }
 
 async function deleteEndpoint(

@@ -1,6 +1,6 @@
 /** Published ports of one container: resolves and reserves them. */
 import type { Kernel } from '@netyard/kernel';
-import { driverOf, type ReservePortsDependencies, reservePorts, resolvePortRequests } from '@netyard/network';
+import { bridgeOf, driverOf, type ReservePortsDependencies, reservePorts, resolvePortRequests } from '@netyard/network';
 import type { NetworkRecord, NetworkSettings, SandboxConfig, SandboxState } from '../contract.ts';
 import { gatewayEndpoint } from '../plan/sandbox.ts';
 
@@ -9,6 +9,7 @@ export interface PortsDependencies extends ReservePortsDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
+  mtuLimit: number | undefined;
 }
 
 /**
@@ -18,9 +19,10 @@ export interface PortsDependencies extends ReservePortsDependencies {
 export function publishPorts(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
   const gateway = gatewayEndpoint(state.endpoints);
   const record = gateway && context.networks.get(gateway.networkId);
-  if (!record || !driverOf(record).capabilities.ports) return;
-  const { defaultHostAddress } = context.settings;
-  reservePorts(context, { id: config.containerId, name: config.name, endpointId: gateway.id }, state.ports, () =>
-    resolvePortRequests(config.ports, config.exposed, config.publishAll, defaultHostAddress || '0.0.0.0'),
+  const bridge = record && bridgeOf(context, record.id);
+  if (!bridge || !driverOf(record).capabilities.ports) return;
+  const owner = { id: config.containerId, name: config.name, endpointId: gateway.id };
+  reservePorts(context, owner, bridge, state.ports, (defaultHostAddress) =>
+    resolvePortRequests(config.ports, config.exposed, config.publishAll, defaultHostAddress),
   );
 }

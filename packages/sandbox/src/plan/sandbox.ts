@@ -4,7 +4,6 @@
  */
 import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
 import type { EndpointOwner, EndpointPlanInput, HostFacts, NetworkPlanner } from '@netyard/network';
-import { planPublishedPorts } from '@netyard/network';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 
 export interface FileContents {
@@ -84,10 +83,11 @@ export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string):
   return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
 }
 
-export function planPorts({ config, state }: SandboxPlanInput): NftElementObject[] {
-  const address = gatewayEndpoint(state.endpoints)?.addresses.v4?.address;
-  return planPublishedPorts(state.ports, address, ownerOf(config));
-}
+/** What makes the published ports reachable, through all endpoints. */
+export const planPorts = (input: SandboxPlanInput): NftElementObject[] =>
+  input.state.endpoints.flatMap((endpoint) =>
+    planWith(input, endpoint, (planner, one) => planner.planPorts(one, input.state.ports)),
+  );
 
 function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
   if (files === undefined || state.sharedWith !== undefined) return [];

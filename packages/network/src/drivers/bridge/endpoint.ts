@@ -1,7 +1,11 @@
-/** The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route. Pure. */
+/**
+ * The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route, its elements in
+ * Netyard's tables. Pure.
+ */
 import { shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
-import { elementComment } from '../../firewall/publish.ts';
+import type { EndpointState, PublishedPort } from '../../contract.ts';
+import { elementComment, planDirectPorts, planPublishedPorts } from '../../firewall/publish.ts';
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText, sysctlLink } from '../../object-names.ts';
@@ -25,11 +29,50 @@ export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): Veth
 const ownerOf = (bridge: BridgeSettings, { owner: { kind, id, name } }: EndpointPlanInput): string =>
   ownerText(`${kind} ${name}`, ` (${shortId(id)}) on ${bridge.networkName}`);
 
-/** Precedes the veth pair, so that the port is isolated from its creation on. */
-export function planIsolation(bridge: BridgeSettings, { endpoint, owner }: EndpointPlanInput): NftElementObject[] {
+/** Precedes the veth pair, so that the port is isolated, and its frames are checked, from its creation on. */
+export function planHostElements(bridge: BridgeSettings, { endpoint, owner }: EndpointPlanInput): NftElementObject[] {
   const comment = elementComment(owner);
-  return bridge.icc ? [] : [element('isolated_ports', `"${endpoint.hostLink}"`, { comment })];
+  const link = `"${endpoint.hostLink}"`;
+  const source = `${link} . ${endpoint.mac}`;
+  const addresses = addressesOf(endpoint);
+  return [
+    ...(bridge.icc ? [] : [element('isolated_ports', link, { comment })]),
+    ...(bridge.checksSources
+      ? [
+          ...addresses.map((address) => element('endpoint_addresses', `${source} . ${address}`, { comment })),
+          element('endpoint_macs', source, { comment }),
+          element('checked_ports', link, { comment }),
+        ]
+      : []),
+  ];
 }
+
+const addressesOf = ({ addresses, config }: EndpointState): string[] => [
+  ...(addresses.v4 === undefined ? [] : [addresses.v4.address]),
+  ...(config.linkLocalAddresses ?? []),
+];
+
+/**
+ * With address translation, ports are published through the endpoint that has the default route, since replies leave by
+ * it. Routed ports are open at each endpoint.
+ */
+export function planPorts(
+  bridge: BridgeSettings,
+  { endpoint, owner, isGateway }: EndpointPlanInput,
+  ports: readonly PublishedPort[],
+): NftElementObject[] {
+  const address = endpoint.addresses.v4?.address;
+  const isRouted = bridge.gatewayMode === 'routed';
+  if (bridge.internal || !(isGateway || isRouted)) return [];
+  const isDirect = isRouted || bridge.trustedInterfaces.length > 0;
+  return [
+    ...(isRouted ? [] : planPublishedPorts(ports.filter(isOnHost), address, owner)),
+    ...(isDirect ? planDirectPorts(ports, address, owner) : []),
+  ];
+}
+
+/** Not so for a port that was published while a routed network had the default route. */
+const isOnHost = ({ hostPort }: PublishedPort): boolean => hostPort !== 0;
 
 /** Empty without a gateway. */
 export function planDefaultRoute({ netnsPath: ns, endpoint }: EndpointPlanInput): KernelObject[] {
@@ -41,7 +84,7 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
   const { endpoint, netnsPath: ns, facts } = input;
   const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
   return [
-    ...planIsolation(bridge, input),
+    ...planHostElements(bridge, input),
     planVeth(bridge, input),
     ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
     ...planAddresses(bridge, input),

@@ -7,16 +7,15 @@ import { bridgeOwner, sysctlLink } from '../../object-names.ts';
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const owner = bridgeOwner(bridge.networkName);
-  const mac = macFromIpv4(ipToBytes(parseIp(bridge.gateway)));
+  const { link, gateway, address, broadcast } = bridge;
+  // Without a gateway the MAC is derived from the network's id.
+  const mac = macFromIpv4(
+    gateway === undefined ? Buffer.from(bridge.networkId.slice(0, 8), 'hex') : ipToBytes(parseIp(gateway)),
+  );
   return [
-    { kind: 'bridge', name: bridge.link, mac, mtu: bridge.mtu, owner, up: true },
+    { kind: 'bridge', name: link, mac, mtu: bridge.mtu, owner, up: true },
     ...planBridgeSysctls(bridge, facts),
-    {
-      kind: 'address',
-      link: bridge.link,
-      prefix: `${bridge.gateway}/${bridge.prefixLength}`,
-      broadcast: bridge.broadcast,
-    },
+    ...(address === undefined ? [] : [{ kind: 'address', link, prefix: address, broadcast } as const]),
     ...planNetworkElements(bridge),
   ];
 }

@@ -1,9 +1,12 @@
 /** Docker's options of bridge networks, parsed into typed settings for the plans, and those of the default bridge. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parsePrefix } from '@netyard/core';
 import type { NetworkRecord, NetworkSettings } from '../../contract.ts';
-import type { BridgeSettings } from '../../model.ts';
+import type { BridgeSettings, GatewayMode } from '../../model.ts';
 
 export const optionPrefix = 'com.docker.network.';
+
+/** `deny`, the default: frames with foreign source addresses are dropped; `allow`: see docs/networks.md. */
+export const spoofingOption = 'netyard.spoofing';
 
 /** Go's strconv.ParseBool; undefined for an invalid value. */
 export function parseBoolean(value: string): boolean | undefined {
@@ -13,26 +16,46 @@ export function parseBoolean(value: string): boolean | undefined {
 
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
-  const pool = record.ipam.v4?.[0];
-  if (pool?.gateway === undefined)
-    throw new NetyardError('internal', `network ${record.name} has no subnet with a gateway`);
-  const subnet = networkOf(parsePrefix(pool.subnet));
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
   const isOn = (name: string): boolean => parseBoolean(option(name) ?? 'true') ?? true;
+  const gatewayMode = (option('bridge.gateway_mode_ipv4') ?? 'nat') as GatewayMode;
+  const sourceAddress = option('host_ipv4');
   return {
     networkId: record.id,
     networkName: record.name,
     link: option('bridge.name') ?? `br-${record.id.slice(0, 12)}`,
-    subnet: formatPrefix(subnet),
-    prefixLength: subnet.length,
-    gateway: pool.gateway,
-    broadcast: formatIp(lastOf(subnet)),
+    ...addressSettings(record, gatewayMode),
     icc: isOn('bridge.enable_icc'),
-    masquerade: isOn('bridge.enable_ip_masquerade'),
+    gatewayMode,
+    internal: record.internal,
+    masquerade: isOn('bridge.enable_ip_masquerade') && !record.internal && gatewayMode.startsWith('nat'),
+    ...(sourceAddress === undefined ? {} : { sourceAddress }),
+    trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
     ipv6: record.ipam.v6 !== undefined,
+    acceptsPeers: record.predefined,
+    checksSources: !record.predefined && record.options[spoofingOption] !== 'allow',
   };
+}
+
+/** The subnet, and the host's address in it. */
+function addressSettings(
+  { name, ipam, options }: NetworkRecord,
+  mode: GatewayMode,
+): Pick<BridgeSettings, 'subnet' | 'prefixLength' | 'broadcast' | 'gateway' | 'address'> {
+  const pool = ipam.v4?.[0];
+  if (pool === undefined) throw new NetyardError('internal', `network ${name} has no subnet`);
+  const subnet = networkOf(parsePrefix(pool.subnet));
+  const common = {
+    subnet: formatPrefix(subnet),
+    prefixLength: subnet.length,
+    broadcast: formatIp(lastOf(subnet)),
+  };
+  const { gateway } = pool;
+  if (gateway === undefined || mode === 'isolated') return common;
+  const isInhibited = parseBoolean(options[`${optionPrefix}bridge.inhibit_ipv4`] ?? 'false') === true;
+  return { ...common, gateway, ...(isInhibited ? {} : { address: `${gateway}/${subnet.length}` }) };
 }
 
 /** Options of the default bridge, as `docker network inspect bridge` shows them. */

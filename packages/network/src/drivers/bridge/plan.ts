@@ -1,7 +1,7 @@
 /** Plans of a bridge network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
 import type { NetworkPlanner } from '../driver.ts';
-import { planDefaultRoute, planEndpoint, planIsolation, planVeth } from './endpoint.ts';
+import { planDefaultRoute, planEndpoint, planHostElements, planPorts, planVeth } from './endpoint.ts';
 import { planBridgeNetwork } from './network.ts';
 import { bridgeSettings } from './options.ts';
 
@@ -11,8 +11,9 @@ export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): Net
     bridge,
     planNetwork: (facts) => planBridgeNetwork(bridge, facts),
     planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
-    planHostElements: (endpoint) => planIsolation(bridge, endpoint),
+    planHostElements: (endpoint) => planHostElements(bridge, endpoint),
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],
     planDefaultRoute: (endpoint) => planDefaultRoute(endpoint),
+    planPorts: (endpoint, ports) => planPorts(bridge, endpoint, ports),
   };
 }

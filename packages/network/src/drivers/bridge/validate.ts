@@ -1,11 +1,12 @@
 /**
  * Checks the options of a bridge network with Docker's messages (moby daemon/libnetwork/drivers/bridge). Options that
- * Docker does not know are stored and ignored, as there. Pure.
+ * Docker knows and that have no effect here yet are rejected; those that Docker does not know are stored and ignored, as
+ * there. Pure.
  */
-import { NetyardError, parseIp } from '@netyard/core';
-import { valuesOf } from '../../family.ts';
+import { type Ip, NetyardError, parseIp } from '@netyard/core';
+import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { optionPrefix, parseBoolean } from './options.ts';
+import { optionPrefix, parseBoolean, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
@@ -20,26 +21,40 @@ const checkInteger: Check = (value) =>
 
 const checkAddress: Check = (value) => (isAddress(value) ? undefined : 'nil ip');
 
+const checkSpoofing: Check = (value) => (['allow', 'deny'].includes(value) ? undefined : 'neither "allow" nor "deny"');
+
+/** Interface names, as the kernel accepts them (dev_valid_name of net/core/dev.c). */
+const checkInterfaces: Check = (value) => {
+  const invalid = value.split(':').find((name) => !/^[^\s/:"]{1,15}$/.test(name) || /^\.{1,2}$/.test(name));
+  return value === '' || invalid === undefined ? undefined : `invalid interface name ${JSON.stringify(invalid)}`;
+};
+
 const checkGatewayMode: Check = (value) => (gatewayModes.includes(value) ? undefined : `unknown gateway mode ${value}`);
 
 const checks: Readonly<Record<string, Check>> = {
-  'bridge.enable_icc': checkBoolean,
-  'bridge.enable_ip_masquerade': checkBoolean,
-  'bridge.inhibit_ipv4': checkBoolean,
-  'bridge.default_bridge': checkBoolean,
-  'bridge.host_binding_ipv4': checkAddress,
-  'bridge.gateway_mode_ipv4': checkGatewayMode,
-  'bridge.gateway_mode_ipv6': checkGatewayMode,
-  'driver.mtu': checkInteger,
+  [`${optionPrefix}bridge.enable_icc`]: checkBoolean,
+  [`${optionPrefix}bridge.enable_ip_masquerade`]: checkBoolean,
+  [`${optionPrefix}bridge.inhibit_ipv4`]: checkBoolean,
+  [`${optionPrefix}bridge.default_bridge`]: checkBoolean,
+  [`${optionPrefix}bridge.host_binding_ipv4`]: checkAddress,
+  [`${optionPrefix}bridge.gateway_mode_ipv4`]: checkGatewayMode,
+  [`${optionPrefix}bridge.gateway_mode_ipv6`]: checkGatewayMode,
+  [`${optionPrefix}bridge.trusted_host_interfaces`]: checkInterfaces,
+  [`${optionPrefix}driver.mtu`]: checkInteger,
+  [`${optionPrefix}host_ipv4`]: checkAddress,
+  [spoofingOption]: checkSpoofing,
 };
 
-export function validateBridge({ ipam, options }: NetworkSpec): NetyardError[] {
+export function validateBridge({ ipam, internal, options }: NetworkSpec): NetyardError[] {
   const errors = Object.entries(options).flatMap(([key, value]) => {
-    const reason = key.startsWith(optionPrefix) ? checks[key.slice(optionPrefix.length)]?.(value) : undefined;
+    const reason = checks[key]?.(value);
     return reason === undefined
-      ? []
+      ? rejectUnsupported(key, value)
       : [new NetyardError('invalid', `failed to parse ${key} value: ${value} (${reason})`)];
   });
+  const modes = families.map((family) => options[`${optionPrefix}bridge.gateway_mode_ip${family}`]);
+  if (modes.includes('isolated') && !internal)
+    errors.push(new NetyardError('failed', "gateway mode 'isolated' can only be used for an internal network"));
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
@@ -48,11 +63,28 @@ export function validateBridge({ ipam, options }: NetworkSpec): NetyardError[] {
   return errors;
 }
 
-function isAddress(text: string): boolean {
+const isAddress = (text: string): boolean => familyOf(text) !== undefined;
+
+function familyOf(text: string): Ip['family'] | undefined {
   try {
-    parseIp(text);
-    return true;
+    return parseIp(text).family;
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** Options of Docker whose value has no effect here yet. */
+const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
+  [`${optionPrefix}advertise_addr_nmsgs`]: (value) => value !== '0',
+  [`${optionPrefix}advertise_addr_ms`]: () => true,
+  [`${optionPrefix}container_iface_prefix`]: () => true,
+  [`${optionPrefix}host_ipv6`]: () => true,
+  [`${optionPrefix}host_ipv4`]: (value) => familyOf(value) === 6,
+  [`${optionPrefix}bridge.host_binding_ipv4`]: (value) => familyOf(value) === 6,
+  [`${optionPrefix}bridge.gateway_mode_ipv6`]: (value) => value !== 'nat',
+};
+
+const rejectUnsupported = (key: string, value: string): NetyardError[] =>
+  unsupported[key]?.(value)
+    ? [new NetyardError('not-implemented', `option ${key} with value ${value} is not implemented yet`)]
+    : [];
