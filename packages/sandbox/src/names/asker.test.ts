@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
-import { askerOf, endpointNames, linkAliases } from './asker.ts';
+import { askerOf, endpointNames } from './asker.ts';
 
 const endpoint = (networkName: string, dnsNames: string[], gatewayPriority?: number): EndpointState => ({
   ...{ id: networkName, networkId: `id-${networkName}`, networkName, link: 'eth0', hostLink: '', mac: '', aliases: [] },
@@ -39,14 +39,21 @@ test('networks are searched by gateway priority, internal ones last, then by nam
   assert.deepEqual(endpointNames('c1', undefined), []);
 });
 
-test("links of the container belong to its mode's network, others to their endpoint", () => {
-  const aliases = (network: string, links?: string[]) => [
-    ...linkAliases(config, { network, ...(links ? { links } : {}) }),
-  ];
-  assert.deepEqual(aliases('b', ['cache']), [
+test("links of the container belong to its mode's network, by name or id, others to their endpoint", () => {
+  const aliases = (mode: SandboxConfig['mode'], links: string[] = []): unknown[] => {
+    const linked = { ...endpoint('b', ['x']), config: { network: 'b', links } };
+    const { networks } = askerOf({ ...config, mode }, state(linked, endpoint('c', ['x'])), {
+      project: undefined,
+      isInternal: () => false,
+    });
+    return networks.map((network) => [...network.aliases]);
+  };
+  const [store, cache] = [
     ['store', 'db'],
     ['cache', 'cache'],
-  ]);
-  assert.deepEqual(aliases('other'), []);
-  assert.deepEqual([...linkAliases({ mode: { kind: 'default' }, links: ['db'] }, { network: 'bridge' })], []);
+  ];
+  assert.deepEqual(aliases({ kind: 'network', ref: 'b' }, ['cache']), [[store, cache], []]);
+  assert.deepEqual(aliases({ kind: 'network', ref: 'id-b' }), [[store], []]);
+  assert.deepEqual(aliases({ kind: 'network', ref: 'c' }, ['cache']), [[cache], [store]]);
+  assert.deepEqual(aliases({ kind: 'default' }), [[], []]);
 });

@@ -1,9 +1,8 @@
 /** What a container's endpoints mean for names: those it has, and those it can ask for. Pure. */
 import type { Asker, EndpointNames } from '@netyard/dns';
 import { valuesOf } from '@netyard/network';
-import type { EndpointConfig, EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
+import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 import { parseLink } from '../links/parse.ts';
-import { networkOfMode } from '../modes.ts';
 
 /** Endpoints on user-defined networks: only these have names. */
 export const namedEndpoints = (state: SandboxState | undefined): EndpointState[] =>
@@ -30,22 +29,28 @@ export function askerOf(
       Number(facts.isInternal(a.networkId)) - Number(facts.isInternal(b.networkId)) ||
       (a.networkName < b.networkName ? -1 : 1),
   );
-  const networks = order.map(({ networkId: id, networkName: name, config: endpoint }) => ({
-    ...{ id, name },
-    aliases: linkAliases(config, { ...endpoint, network: name }),
+  const ofMode = modeEndpoint(config, order);
+  const networks = order.map((endpoint) => ({
+    id: endpoint.networkId,
+    name: endpoint.networkName,
+    aliases: linkAliases([...(endpoint === ofMode ? config.links : []), ...(endpoint.config.links ?? [])]),
   }));
   return { networks, project: facts.project };
 }
 
-/**
- * Aliases of `--link` on one user-defined network. Links of the container itself are those of its mode's network. As in
- * Docker, a target is a name on that network; it need not exist.
- */
-export function linkAliases(
-  { mode, links }: Pick<SandboxConfig, 'mode' | 'links'>,
-  endpoint: Pick<EndpointConfig, 'network' | 'links'>,
-): Map<string, string> {
-  const ofMode = mode.kind === 'network' && networkOfMode(mode) === endpoint.network ? links : [];
-  const parsed = [...ofMode, ...(endpoint.links ?? [])].map(parseLink);
-  return new Map(parsed.map(({ target, alias }) => [alias.toLowerCase(), target]));
+/** The endpoint on the network of the container's mode, which may be a name, an id or a part of one. */
+function modeEndpoint({ mode }: SandboxConfig, endpoints: readonly EndpointState[]): EndpointState | undefined {
+  if (mode.kind !== 'network') return undefined;
+  const { ref } = mode;
+  return (
+    endpoints.find(({ networkName }) => networkName === ref) ??
+    endpoints.find(({ networkId }) => networkId.startsWith(ref))
+  );
 }
+
+/**
+ * Aliases of `--link` on one user-defined network, those of the container itself on the network of its mode. As in Docker,
+ * a target is a name on that network; it need not exist.
+ */
+const linkAliases = (links: readonly string[]): Map<string, string> =>
+  new Map(links.map(parseLink).map(({ target, alias }) => [alias.toLowerCase(), target]));

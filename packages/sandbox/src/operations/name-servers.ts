@@ -82,6 +82,8 @@ export class NameServers {
   #hostFile: HostResolvConf | undefined;
   /** By the id of the container that owns the namespace. */
   readonly #served = new Map<string, Served>();
+  /** Those whose name server could not be opened; logged once, and tried again at each change of the container. */
+  readonly #failed = new Set<string>();
 
   constructor(context: () => NameServersDependencies, names: ServedNames, listen: typeof openListenerInNetns) {
     this.#context = context;
@@ -98,6 +100,7 @@ export class NameServers {
     if (path === undefined) {
       served?.server.close();
       this.#served.delete(ownerId);
+      this.#failed.delete(ownerId);
     } else if (served && owner) Object.assign(served, this.#factsOf(owner));
     else if (owner) this.#open(path, owner);
   }
@@ -142,8 +145,11 @@ export class NameServers {
       const server = new NameServer({ udp, tcp, answer, logger, container: config.name });
       const served: Served = { ...facts, server, path, ownerId: config.containerId, health: new ServerHealth() };
       this.#served.set(config.containerId, served);
+      this.#failed.delete(config.containerId);
     } catch (error) {
       for (const fd of open) closeSync(fd);
+      if (this.#failed.has(config.containerId)) return;
+      this.#failed.add(config.containerId);
       logger.error("a container's name server could not be opened", {
         container: config.name,
         error: messageOf(error),
