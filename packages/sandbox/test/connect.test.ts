@@ -38,7 +38,7 @@ test('connect and disconnect follow the rules of Docker', async () => {
   );
   await assert.rejects(
     networks.disconnect('none', web.containerId, false),
-    refuses('failed', `container ${web.containerId} is not connected to the network none`),
+    refuses('failed', `container ${web.containerId} is not connected to network none`),
   );
 });
 

@@ -92,10 +92,33 @@ test('a static address stays reserved while the container is stopped and across 
   await testbed.networks.close();
   await testbed.open().start([]);
   assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.3');
-  await assert.rejects(testbed.create('thief', onFront('10.5.0.2')), refuses('forbidden', 'Address already in use'));
   assert.equal((await testbed.start(id)).endpoints[0]?.addresses.v4?.address, '10.5.0.2');
   await testbed.remove(id);
   await testbed.create('heir', onFront('10.5.0.2'));
+});
+
+test('several containers may request the same static address, and one of them runs', async () => {
+  await openFront(testbed);
+  const addressOf = async (id: string) => (await testbed.start(id)).endpoints[0]?.addresses.v4?.address;
+  const old = await testbed.create('old', onFront('10.5.0.2'));
+  assert.equal(await addressOf(old), '10.5.0.2');
+  // As Compose does, which removes the old one after it created its successor.
+  const successor = await testbed.create('successor', onFront('10.5.0.2'));
+  await assert.rejects(testbed.start(successor), refuses('forbidden', /Address already in use$/));
+  await testbed.remove(old);
+  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.3');
+  assert.equal(await addressOf(successor), '10.5.0.2');
+  // As docker-compose 1 does, which starts the successor before it removes the old one.
+  await testbed.networks.release(successor);
+  const third = await testbed.create('third', onFront('10.5.0.2'));
+  assert.equal(await addressOf(third), '10.5.0.2');
+  await testbed.remove(successor);
+  await testbed.networks.close();
+  await testbed.open().start([third]);
+  assert.equal(testbed.networks.state(third)?.endpoints[0]?.addresses.v4?.address, '10.5.0.2');
+  const fourth = await testbed.create('fourth', onFront('10.5.0.2'));
+  await assert.rejects(testbed.start(fourth), refuses('forbidden', /Address already in use$/));
+  await assert.rejects(testbed.create('gateway', onFront('10.5.0.1')), refuses('forbidden', 'Address already in use'));
 });
 
 test('host and none cannot be combined with another network', async () => {

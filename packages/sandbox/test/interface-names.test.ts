@@ -73,10 +73,6 @@ test('an automatic address that another container got meanwhile is not kept; a s
   await testbed.stop(fixed.containerId);
   const taken = { ...on('alpha'), endpoints: [{ network: 'alpha', addresses: { v4: '10.0.0.2' } }] };
   const other = await testbed.run('other', taken);
-  await assert.rejects(
-    testbed.create('thief', { ...on('alpha'), endpoints: [{ network: 'alpha', addresses: { v4: '10.0.0.9' } }] }),
-    refuses('forbidden', 'Address already in use'),
-  );
   assert.equal(shown(await testbed.start(id)), 'eth0 alpha 10.0.0.3');
   await testbed.remove(other.containerId);
   await testbed.stop(id);

@@ -13,9 +13,10 @@ import type {
 } from '../contract.ts';
 import { allocateEndpoints } from './endpoint.ts';
 import { type PortsDependencies, publishPorts } from './ports.ts';
+import { type StaticAddressDependencies, takeFromStopped } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
-export interface AllocateDependencies extends EndpointDependencies, PortsDependencies {
+export interface AllocateDependencies extends EndpointDependencies, PortsDependencies, StaticAddressDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly ports: PortTable;
@@ -34,6 +35,7 @@ export function allocateSandbox(context: AllocateDependencies, config: SandboxCo
     ports,
   };
   try {
+    takeFromStopped(context, config);
     allocateEndpoints(context, config, endpoints);
     publishPorts(context, config, state);
     return state;

@@ -1,6 +1,6 @@
 /** `network connect` and `disconnect`: changes the requested endpoints, and the interfaces of a running container. */
 
-import { type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
+import { type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
 import type { NetworkPools, PortTable } from '@netyard/network';
 import {
@@ -12,15 +12,7 @@ import {
   unstoreEndpoint,
   valuesOf,
 } from '@netyard/network';
-import type {
-  ContainerDirectory,
-  EndpointConfig,
-  EndpointState,
-  NetworkRecord,
-  NetworkStore,
-  SandboxConfig,
-} from '../contract.ts';
-import { appendLines, ownNames, removeOwnLines, updateLinkLines } from '../files/hosts.ts';
+import type { ContainerDirectory, EndpointConfig, EndpointState, NetworkRecord, NetworkStore } from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import {
@@ -34,18 +26,18 @@ import {
 import { planResolvConf } from './container-resolv-conf.ts';
 import { allocateContainerEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
-import { editHosts, type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { addHostsLines, removeHostsLines } from './own-hosts-lines.ts';
 import { type PortsDependencies, publishPorts } from './ports.ts';
-import { checkEndpoint, type RegisterDependencies, reserveStatic } from './register.ts';
+import { checkEndpoint, type RegisterDependencies } from './register.ts';
+import { linkAllowRulesOf, type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import {
-  hostnameOf,
-  linkAllowRulesOf,
-  linkEntries,
-  ownEntries,
-  type Prepared,
-  planInput,
-  type SandboxPlanDependencies,
-} from './sandbox-plan.ts';
+  applyStaticRelease,
+  planStaticRelease,
+  reserveStatic,
+  storeStaticRelease,
+  takeFromStopped,
+} from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ConnectDependencies
@@ -81,7 +73,7 @@ export async function connect(
     const { state } = sandbox;
     if (state) await attach(context, sandbox, { config: sandbox.config, state }, endpoint);
     else addToConfig(context, sandbox, record, endpoint);
-    emitEndpoint(context, 'connect', record.id, containerId);
+    if (state) emitEndpoint(context, 'connect', record.id, containerId);
   });
   await refreshParents(context, containerId);
 }
@@ -182,32 +174,7 @@ async function attach(
     throw error;
   }
   await flushUdpConntrack(context, newPorts(before, after));
-  await addHostsLines(context, after);
-}
-
-/** Appends the container's own lines; on the default bridge the lines of its links go above them. */
-async function addHostsLines(context: ConnectDependencies, { config, endpoint }: Attached): Promise<void> {
-  const entries = ownEntries(config, [endpoint]);
-  if (entries.length === 0) return;
-  const links = endpoint.networkName === 'bridge' ? context.links.ofParent(config.containerId) : [];
-  const [own = ''] = ownNames(hostnameOf(config), config.domainname);
-  await editOwnHosts(context, config, (before) => {
-    const text = appendLines(before, entries);
-    return links.reduce((edited, link) => updateLinkLines(edited, link.alias, linkEntries(context, link), own), text);
-  });
-}
-
-/** A failure is logged, not thrown: the endpoint has changed already, and the container may have altered the file. */
-async function editOwnHosts(
-  context: ConnectDependencies,
-  config: SandboxConfig,
-  edit: (text: string) => string,
-): Promise<void> {
-  try {
-    await editHosts(context, config.containerId, edit);
-  } catch (error) {
-    context.logger.error('a hosts file could not be updated', { container: config.name, error: messageOf(error) });
-  }
+  await addHostsLines(context, after, after.endpoint);
 }
 
 /** Port map keys stay when the gateway moves, but the hairpin elements of the old gateway's address are stale. */
@@ -223,6 +190,7 @@ type Attached = Prepared & { endpoint: EndpointState };
 
 /** Allocates address, interface name and (when this endpoint becomes the gateway) ports; releases all on failure. */
 export function allocateAttached(context: ConnectDependencies, before: Prepared, requested: EndpointConfig): Attached {
+  takeFromStopped(context, { containerId: before.config.containerId, endpoints: [requested] });
   const endpoint = allocateContainerEndpoint(context, before.config, requested, before.state.endpoints);
   const after: Attached = {
     config: { ...before.config, endpoints: [...before.config.endpoints, requested] },
@@ -288,7 +256,7 @@ export async function disconnect(
 /** Docker's checks. Throws `invalid`, `not-found` or `failed`. `record` is undefined only for a deleted network. */
 export function checkDisconnect(
   context: ConnectDependencies,
-  { config }: Sandbox,
+  { config, state }: Sandbox,
   networkRef: string,
   force: boolean,
 ): { record: NetworkRecord | undefined; config: EndpointConfig } {
@@ -303,7 +271,8 @@ export function checkDisconnect(
     );
   }
   const found = config.endpoints.find((endpoint) => endpoint.network === name);
-  if (!found) throw new NetyardError('failed', `container ${containerId} is not connected to the network ${name}`);
+  const kind = state ? 'network' : 'the network';
+  if (!found) throw new NetyardError('failed', `container ${containerId} is not connected to ${kind} ${name}`);
   return { record, config: found };
 }
 
@@ -320,7 +289,6 @@ function findForDisconnect(context: ConnectDependencies, ref: string, force: boo
 async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: EndpointConfig): Promise<void> {
   const { config, state } = sandbox;
   const { containerId } = config;
-  const record = [...context.networks.values()].find((network) => network.name === removed.network);
   const endpoint = state?.endpoints.find((candidate) => candidate.networkName === removed.network);
   const next = {
     ...config,
@@ -331,12 +299,12 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
   };
   if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
   sandbox.config = next;
-  const reserved = record ? valuesOf(removed.addresses) : [];
-  for (const address of reserved) context.pools.get(record?.id ?? '')?.free(address, containerId);
+  const released = planStaticRelease(context, { containerId, endpoints: [removed] });
+  applyStaticRelease(context, containerId, released);
   context.store.transaction(() => {
     save(context, sandbox);
     if (endpoint) unstoreEndpoint(context, endpoint);
-    for (const address of reserved) context.store.deleteLease(record?.id ?? '', address);
+    storeStaticRelease(context.store, released);
   });
 }
 
@@ -381,15 +349,5 @@ async function deleteEndpoint(
   freeEndpoint(context, containerId, endpoint);
   if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
   if (wasGateway) await flushUdpConntrack(context, before.state.ports);
-  await removeOwnHostsLines(context, before, endpoint);
-}
-
-async function removeOwnHostsLines(
-  context: ConnectDependencies,
-  { config }: Prepared,
-  endpoint: EndpointState,
-): Promise<void> {
-  const [own = ''] = ownNames(hostnameOf(config), config.domainname);
-  const addresses = valuesOf(endpoint.addresses).map(({ address }) => address);
-  if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));
+  await removeHostsLines(context, before, endpoint);
 }

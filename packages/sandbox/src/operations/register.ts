@@ -35,6 +35,7 @@ import type { ContainerNames } from '../services.ts';
 import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
 import type { RemoteLinks } from './remote-links.ts';
 import { hostGateway, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { applyStaticRelease, planStaticRelease, reserveStatic, storeStaticRelease } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
 export interface RegisterDependencies
@@ -209,41 +210,17 @@ function commit(context: RegisterDependencies, config: SandboxConfig, links: rea
   if (links.some(({ remote }) => remote)) context.remoteLinks.reconcile();
 }
 
-/** Takes the requested addresses in memory. Throws `forbidden` for one in use, with nothing taken. */
-export function reserveStatic(
-  context: Pick<RegisterDependencies, 'networks' | 'pools'>,
-  config: Pick<SandboxConfig, 'containerId' | 'endpoints'>,
-): { networkId: string; address: string }[] {
-  const reserved: { networkId: string; address: string }[] = [];
-  try {
-    for (const endpoint of config.endpoints) {
-      for (const address of valuesOf(endpoint.addresses)) {
-        const networkId = networkOf(context, endpoint.network).id;
-        context.pools.get(networkId)?.take(address, config.containerId);
-        reserved.push({ networkId, address });
-      }
-    }
-  } catch (error) {
-    for (const { networkId, address } of reserved) context.pools.get(networkId)?.free(address, config.containerId);
-    throw error;
-  }
-  return reserved;
-}
-
 /** Deletes a container's config, static addresses and links. Those to it become dangling until its name is used again. */
 export function unregister(context: RegisterDependencies, containerId: string): void {
   const { config } = sandboxOf(context, containerId);
   const own = context.links.ofParent(containerId);
-  const leases = config.endpoints.flatMap((endpoint) => {
-    const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
-    return record ? valuesOf(endpoint.addresses).map((address) => ({ networkId: record.id, address })) : [];
-  });
+  const released = planStaticRelease(context, config);
   context.store.transaction(() => {
     context.store.deleteSandbox(containerId);
-    for (const { networkId, address } of leases) context.store.deleteLease(networkId, address);
+    storeStaticRelease(context.store, released);
     for (const link of own) context.store.deleteLink(link);
   });
-  for (const { networkId, address } of leases) context.pools.get(networkId)?.free(address, containerId);
+  applyStaticRelease(context, containerId, released);
   for (const link of own) {
     context.links.delete(link);
     context.dangling.delete(link);
