@@ -2,26 +2,8 @@
  * Compares output and status of the same commands on Netyard and on Debian's dockerd, with ids and times normalized.
  * Commands for which Docker 20.10 differs from later versions, which Netyard follows, are in other files.
  */
-import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { testSameOutput } from './support/same-output.ts';
 
-const skip = cannotRun('netyard') || cannotRun('dockerd');
-
-/** Replaces values that may differ. */
-function normalize(text: string): string {
-  return text
-    .replace(/sha256:[0-9a-f]{64}/g, '<digest>')
-    .replace(/\b[0-9a-f]{64}\b/g, '<id>')
-    .replace(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b/g, '<short>')
-    .replace(/\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)/g, '<time>')
-    .replace(/(About )?(\d+|an?|Less than a) (second|minute)s?( ago)?/gi, '<while>')
-    .replace(/, (:::|\[::\]:)\d+->\d+\/\w+/g, '') // Netyard publishes no IPv6 yet
-    .replace(/^.*-> (\[::\]|::):\d+\n/gm, '');
-}
-
-/** Commands in order; each depends on those before. `!` marks commands that must fail. */
 const lines: readonly string[] = [
   'docker network ls --format "{{.Name}} {{.Driver}} {{.Scope}}"',
   `docker network inspect bridge -f '{{.IPAM.Driver}} {{(index .IPAM.Config 0).Subnet}} {{.Internal}} {{.Attachable}} {{json .Options}}'`,
@@ -93,30 +75,4 @@ const lines: readonly string[] = [
   'docker info -f "{{.Containers}} {{.ContainersRunning}} {{.Images}}"',
 ];
 
-describe('the same output as dockerd', { skip }, () => {
-  let netyard: TestHost;
-  let dockerd: TestHost;
-  before(async () => {
-    const options = { images: ['nginx-app01', 'netyard-test'] as const };
-    [netyard, dockerd] = await Promise.all([openHost('netyard', options), openHost('dockerd', options)]);
-  });
-  after(async () => {
-    await Promise.all([netyard?.close(), dockerd?.close()]);
-  });
-
-  for (const line of lines)
-    test(line, async () => {
-      const [ours, theirs] = await Promise.all(
-        [netyard, dockerd].map((host) => host.run(['sh', '-c', line.replace(/^! /, '')])),
-      );
-      assert.ok(ours && theirs);
-      const mustFail = line.startsWith('! ');
-      assert.equal(theirs.status !== 0, mustFail, `dockerd: status ${theirs.status}: ${theirs.stderr}`);
-      const resultOf = ({ status, stdout }: typeof ours): string => `${normalize(stdout)}status ${status}`;
-      assert.equal(
-        resultOf(ours),
-        resultOf(theirs),
-        `stderr of netyard: ${ours.stderr}\nstderr of dockerd: ${theirs.stderr}`,
-      );
-    });
-});
+testSameOutput('the same output as dockerd', { images: ['nginx-app01', 'netyard-test'] }, lines);
