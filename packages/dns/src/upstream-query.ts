@@ -65,7 +65,12 @@ const sendUdp: Exchange = ({ server, port, open }, sent, end) => {
   try {
     if (open) socket.bind({ fd: open('udp', familyOf(server)) });
     // Connected, so that the kernel takes packets of that server only and reports a closed port.
-    socket.connect(port, server, () => socket.send(sent));
+    // Without a route the callback gets an error, against its type.
+    const send = (error?: Error): void => {
+      if (error) end(undefined);
+      else if (isOpen) socket.send(sent);
+    };
+    socket.connect(port, server, send);
   } catch (error) {
     close();
     throw error;

@@ -217,6 +217,8 @@ test(
     assert.equal(await ask(alone, "r.resolve4('outside.example')"), 'ENOTFOUND');
     assert.deepEqual(asked, []);
     assert.equal(await ask(alone, "r.resolve4('alone')"), `["${addressOf(alone, 'inside')}"]`);
+    const routeless = await testbed.run('routeless', { ...on('inside'), dns: ['203.0.113.1', '2001:db8::1'] });
+    assert.equal(await ask(routeless, "r.resolve4('outside.example')"), 'ESERVFAIL');
     const both = await testbed.run('both', on('inside', 'front'));
     assert.equal(await ask(both, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     const own = await testbed.run('own', { ...on('inside'), dns: ['127.0.0.1'] });
