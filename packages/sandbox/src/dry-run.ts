@@ -68,7 +68,7 @@ function copyOf(context: Context): DryRunContext {
       updateWatch: ignore,
       settingsOf: (id) => namespaces.settingsOf(id),
     },
-    names: { directory: names.directory, start: ignore, close: ignore, update: ignore },
+    names: { directory: names.directory, start: async () => undefined, close: ignore, update: ignore },
     remoteLinks: { find: (host, name) => remoteLinks.find(host, name), reconcile: ignore },
     queue: new KeyedQueue(),
     emit: ignore,

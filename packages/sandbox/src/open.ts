@@ -67,7 +67,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       context.namespaces.start();
       await start(context, running, options);
       await host.watch();
-      context.names.start();
+      await context.names.start();
       context.remoteLinks.start();
     },
     ...networkMethods(context),

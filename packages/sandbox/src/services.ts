@@ -5,7 +5,7 @@ import type { RemoteDirectory } from './contract.ts';
 export interface ContainerNames {
   /** Names of all hosts; undefined without a cluster. */
   readonly directory: RemoteDirectory | undefined;
-  start(): void;
+  start(): Promise<void>;
   close(): void;
   /** Called after a container was started, stopped, renamed or readdressed. `ownerId`: owner of the joined namespace. */
   update(containerId: string, ownerId?: string): void;

@@ -145,6 +145,21 @@ test('several containers of one alias are all returned; a stopped or renamed one
   assert.equal(await ask(app, "r.resolve4('w2')"), '["198.51.100.1"]', 'forwarded');
 });
 
+test('a service that two projects have on a shared network is that of the own project', host, async () => {
+  const api = { ...on('front'), endpoints: [{ network: 'front', aliases: ['api'] }] };
+  const [first, second] = [
+    await testbed.run('first-api', api, { project: 'first' }),
+    await testbed.run('second-api', api, { project: 'second' }),
+  ];
+  const web = await testbed.run('second-web', on('front'), { project: 'second' });
+  assert.equal(await ask(web, "r.resolve4('api')"), `["${addressOf(second)}"]`);
+  const other = await testbed.run('other', on('front'));
+  assert.deepEqual(
+    JSON.parse(await ask(other, "(await r.resolve4('api')).sort()")),
+    [addressOf(first), addressOf(second)].sort(),
+  );
+});
+
 test('a link on a user-defined network is an alias for its container alone, and needs no target', host, async () => {
   const db = await testbed.run('db', on('front'));
   const app = await testbed.run('app', { ...on('front'), links: ['db:store', 'later:queue'] });
@@ -198,8 +213,13 @@ async function serveInside(of: Started, address: string, data: string): Promise<
   const program = `const s = require('node:dgram').createSocket({ type: 'udp4', reuseAddr: true });
     const { decode, encode } = require('${require_('dns-packet')}');
     s.on('message', (query, { port, address }) => { const { id, questions } = decode(query);
-      s.send(encode({ type: 'response', id, questions, answers: [{ type: 'A', name: questions[0].name, data: '${data}' }] }), port, address); });
-    s.bind(53, '${address}', () => console.log('ready'));`;
+      const flags = questions[0].name === 'big.example' ? 0x200 : 0;
+      s.send(encode({ type: 'response', id, flags, questions, answers: [{ type: 'A', name: questions[0].name, data: '${data}' }] }), port, address); });
+    const frame = (m) => Buffer.concat([Buffer.from([m.length >> 8, m.length & 255]), m]);
+    require('node:net').createServer((c) => c.on('data', (data) => { const { id, questions } = decode(data.subarray(2));
+      const answers = Array.from({ length: 100 }, (_, at) => ({ type: 'A', name: questions[0].name, data: '198.51.100.' + at }));
+      c.write(frame(encode({ type: 'response', id, questions, answers }))); })).on('error', () => {}).listen(53, '${address}', () =>
+        s.bind(53, '${address}', () => console.log('ready')));`;
   const child = spawn('nsenter', [`--net=${of.netnsPath}`, process.execPath, '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -236,9 +256,7 @@ test('a container that serves port 53 on all addresses keeps it, and resolves na
   const dns = await testbed.run('dns', { ...on('front'), exposed: [{ protocol: 'udp', port: 53 }] });
   await serveInside(dns, '0.0.0.0', '198.51.100.78');
   assert.equal(await ask(dns, "r.resolve4('web')"), `["${addressOf(web)}"]`);
-  const program = `require('node:net').createServer().listen(53, '0.0.0.0', () => { console.log('bound'); process.exit(); })`;
-  const { stdout } = await run('nsenter', [`--net=${dns.netnsPath}`, process.execPath, '-e', program]);
-  assert.equal(stdout, 'bound\n', 'the TCP port is free');
+  assert.match(sh(`nsenter --net=${dns.netnsPath} ss -Hlnt`), /0\.0\.0\.0:53/, 'also over TCP');
 });
 
 test('a running container that joins its first user-defined network resolves its names', host, async () => {

@@ -29,9 +29,10 @@ interface FakeContainer {
   env: string[];
   netAdmin: boolean;
   repair: boolean | undefined;
+  project?: string | undefined;
 }
 
-type Traits = Partial<Pick<FakeContainer, 'netAdmin' | 'repair'>>;
+type Traits = Partial<Pick<FakeContainer, 'netAdmin' | 'repair' | 'project'>>;
 
 export interface TestbedOptions {
   kernel: Kernel;
@@ -110,8 +111,8 @@ export class Testbed {
       info: (id) => {
         const container = this.containers.get(id);
         if (!container) return undefined;
-        const { name, state, env, netAdmin, repair } = container;
-        return { name, state, env, netAdmin, repair, hostname: '' };
+        const { name, state, env, netAdmin, repair, project } = container;
+        return { name, state, env, netAdmin, repair, project, hostname: '' };
       },
     };
   }

@@ -3,7 +3,7 @@
  * cluster, if there is one, and has a name server run in the namespaces that need it. Callers only report that a container
  * changed; the desired state is then compared with the current one.
  */
-import type { Logger } from '@netyard/core';
+import { type Logger, TimeSlice } from '@netyard/core';
 import { EndpointIndex, isValidRemoteName, NameIndex } from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
 import type { KnownPeers } from '@netyard/peers';
@@ -68,17 +68,24 @@ export class NameService {
     this.#reportedAmbiguous.clear();
   }
 
-  /** Called when all running containers are known: earlier, an incomplete list would withdraw published names. */
-  start(): void {
+  /**
+   * Called when all running containers are known: earlier, an incomplete list would withdraw published names. Yields to
+   * the event loop: opening the sockets of many containers takes time.
+   */
+  async start(): Promise<void> {
     this.#started = true;
     const { sandboxes } = this.#context();
     for (const { config, state } of sandboxes.values()) {
       this.#endpoints.set(config.containerId, endpointNames(config.containerId, state));
       this.#updateName(config.containerId);
     }
-    for (const { config, state } of sandboxes.values())
-      this.#servers.reconcile(state?.sharedWith ?? config.containerId);
     this.#publish();
+    const slice = new TimeSlice();
+    const owners = new Set([...sandboxes.values()].map(({ config, state }) => state?.sharedWith ?? config.containerId));
+    for (const ownerId of owners) {
+      if (this.#started) this.#servers.reconcile(ownerId);
+      if (slice.isOver) await slice.next();
+    }
   }
 
   /**
