@@ -125,6 +125,8 @@ export interface PortReservation {
 
 /** Tables created by `Kernel.holdTables`. */
 export interface HeldTables {
+  /** Replaces all of them in one transaction. On failure the former ones remain. */
+  replace(tables: readonly NftTableObject[]): Promise<void>;
   close(): void;
 }
 

@@ -222,6 +222,9 @@ export class FakeKernel implements Kernel {
   async holdTables(tables: readonly NftTableObject[]): Promise<HeldTables> {
     this.held = [...tables];
     return {
+      replace: async (next) => {
+        this.held = [...next];
+      },
       close: () => {
         this.held = [];
       },

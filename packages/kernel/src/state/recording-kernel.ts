@@ -21,7 +21,7 @@ export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: read
     remove: (plan, options) => recorder.remove(plan, options),
     flushConntrack: async () => undefined,
     flushConntrackOf: async () => undefined,
-    holdTables: async () => ({ close: () => undefined }),
+    holdTables: async () => ({ replace: async () => undefined, close: () => undefined }),
     reservePort(protocol, address, port) {
       kernel.reservePort(protocol, address, port).close();
       return { protocol, address, port, close: () => undefined };

@@ -3,23 +3,38 @@
  * delete them, and `nft flush ruleset` skips them. The kernel deletes them when the socket is closed, so also when the
  * process ends.
  */
+import type { HeldTables } from '../../contract.ts';
 import type { NftTableObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { NftContext } from './context.ts';
 import { printReplacement, printTable, tableSpec } from './table.ts';
 
 /** See `Kernel.holdTables`. Throws KernelError, EPERM when another process owns one of the tables. */
-export function holdTables(tables: readonly NftTableObject[]): { close(): void } {
+export function holdTables(tables: readonly NftTableObject[]): HeldTables {
   const context = NftContext.open();
+  let held: readonly NftTableObject[] = [];
+  const replace = (next: readonly NftTableObject[]): void => {
+    const former = new Set(held.map(tableSpec));
+    const commands = [
+      ...[...former].map((spec) => `delete table ${spec}\n`),
+      // The kernel rejects `add table` without the flag for a table that has it.
+      ...next.map((table) => {
+        const text = printTable(owned(table));
+        return former.has(tableSpec(table)) ? text : printReplacement(table, text);
+      }),
+    ];
+    context.run(commands.join(''), { operation: 'nft add table', object: next.map(tableSpec).join(', ') });
+    held = next;
+  };
   try {
-    const commands = tables.map((table) => printReplacement(table, printTable(owned(table)))).join('');
-    context.run(commands, { operation: 'nft add table', object: tables.map(tableSpec).join(', ') });
+    replace(tables);
   } catch (error) {
     context.close();
     throw error;
   }
   let isOpen = true;
   return {
+    replace: async (next) => replace(next),
     close() {
       if (isOpen) context.close();
       isOpen = false;
