@@ -35,6 +35,17 @@ test('flags and file are combined; an option in both is rejected', () => {
   assert.throws(() => planConfig({ bip: '10.0.0.1/24' }, file, {}), refused(/both as a flag .* bip: \(from flag: 10/));
 });
 
+test('pools of subnets are given by flags, or in the file as by dockerd', () => {
+  assert.deepEqual(planConfig({}, {}, {}).defaultAddressPools, []);
+  const pool = { base: '10.10.0.0/16', size: 24 };
+  const flags = { 'default-address-pools': ['base=10.10.0.0/16,size=24', 'base=10.20.0.0/16,size=28'] };
+  assert.deepEqual(planConfig(flags, {}, {}).defaultAddressPools, [pool, { base: '10.20.0.0/16', size: 28 }]);
+  const file = parseConfigFile(JSON.stringify({ 'default-address-pools': [pool] }), 'daemon.json');
+  assert.deepEqual(planConfig({}, file, {}).defaultAddressPools, [pool]);
+  const wrong = JSON.stringify({ 'default-address-pools': [{ base: '10.10.0.0/16' }] });
+  assert.throws(() => parseConfigFile(wrong, 'f'), refused(/default-address-pools must be a list/));
+});
+
 test('an invalid file is rejected before anything is changed', () => {
   assert.throws(() => parseConfigFile('{', 'f'), refused(/unable to configure .* file f/));
   assert.throws(() => parseConfigFile('[]', 'f'), refused(/not a JSON object/));
@@ -54,6 +65,8 @@ test('invalid values are rejected', () => {
     [{ 'fixed-cidr': '10.0.0.0/24' }, /not part of/],
     [{ bip: '10.0.0.1/24', bridge: 'br0' }, /mutually exclusive/],
     [{ mtu: 67 }, /--mtu/],
+    [{ 'default-address-pools': ['base=10.0.0.0/8'] }, /both base and size are required/],
+    [{ 'default-address-pools': [{ base: '10.0.0.1/8', size: 24 }] }, /it should be 10.0.0.0\/8/],
     [{ 'repair-containers': 'yes' }, /invalid value "yes" for --repair-containers: must be one of auto, always, never/],
     [{ peers: ['server2'] }, /invalid peer "server2" write NAME=ADDRESS/],
     [{ peers: ['a=10.0.0.1,0.0.0.0/0'] }, /is too large/],

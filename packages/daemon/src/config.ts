@@ -4,7 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
-import { parseBip, type RepairPolicy } from '@netyard/network';
+import { checkSubnetPool, parseBip, parseSubnetPool, type RepairPolicy, type SubnetPool } from '@netyard/network';
 import { type PeerRequest, parsePeerText } from '@netyard/peers';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
@@ -25,6 +25,8 @@ export interface DaemonConfig {
   bip: string;
   fixedCidr: string;
   bridge: string;
+  /** Empty: the predefined ones. */
+  defaultAddressPools: readonly SubnetPool[];
   icc: boolean;
   ip: string;
   ipForward: boolean;
@@ -86,10 +88,27 @@ export function parseConfigFile(text: string, path: string): RawOptions {
 }
 
 function fits(option: DaemonOption, value: unknown): boolean {
+  if (option.key === 'default-address-pools') return Array.isArray(value) && value.every(isPoolLike);
   if (option.kind === 'list') return Array.isArray(value) && value.every((item) => typeof item === 'string');
   if (option.kind === 'switch') return typeof value === 'boolean';
   if (option.kind === 'map') return isTextMap(value);
   return typeof value === (option.kind === 'number' ? 'number' : 'string');
+}
+
+/** `base=CIDR,size=N`, or dockerd's form in its file: `{ "base": "CIDR", "size": N }`. */
+const isPoolLike = (item: unknown): boolean => typeof item === 'string' || asPool(item) !== undefined;
+
+function asPool(item: unknown): SubnetPool | undefined {
+  if (typeof item !== 'object' || item === null || !('base' in item) || !('size' in item)) return undefined;
+  const { base, size } = item;
+  return typeof base === 'string' && typeof size === 'number' ? { base, size } : undefined;
+}
+
+function planSubnetPools(value: unknown): SubnetPool[] {
+  return (value as readonly unknown[]).map((item) => {
+    const pool = asPool(item);
+    return pool ? checkSubnetPool(pool) : parseSubnetPool(String(item));
+  });
 }
 
 function isTextMap(value: unknown): boolean {
@@ -144,6 +163,7 @@ export function planConfig(
     init: flagSet('init'),
     liveRestore: flagSet('live-restore'),
     ...planBridge(textOf('bip'), textOf('fixed-cidr'), textOf('bridge')),
+    defaultAddressPools: planSubnetPools(value('default-address-pools')),
     icc: flagSet('icc'),
     ip: parseAddress('ip', textOf('ip')),
     ipForward: flagSet('ip-forward'),

@@ -75,6 +75,12 @@ export const daemonOptions: readonly DaemonOption[] = [
   text('bip', '172.17.0.1/16', 'CIDR', 'address and subnet of the default bridge'),
   text('fixed-cidr', '', 'CIDR', 'part of the default bridge’s subnet to allocate addresses from'),
   text('bridge', '', 'NAME', 'interface of the default bridge (default docker0)', { short: 'b' }),
+  list(
+    'default-address-pools',
+    'default-address-pool',
+    'base=CIDR,size=BITS',
+    'pool of subnets for networks created without --subnet (replaces the predefined ones)',
+  ),
   toggle('icc', true, 'allow traffic between containers on the default bridge'),
   text('ip', '0.0.0.0', 'ADDRESS', 'default host address of published ports'),
   toggle('ip-forward', true, 'enable net.ipv4.ip_forward'),

@@ -142,7 +142,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const content = await openImageContent({ containerd: client, dataRoot, archiveLimits });
   const rootfs = openRootFilesystems({ dataRoot, archiveLimits, logger });
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
-  const settings = networkSettings(config);
+  const settings = networkSettings(config, cluster?.view().pool.subnet);
   const clock = systemClock;
   const names = cluster ? { directory: remoteDirectory(cluster) } : {};
   const peerApis = openPeerApis(logger);
@@ -197,7 +197,8 @@ function engineSettings(config: DaemonConfig): EngineSettings {
   };
 }
 
-export function networkSettings(config: DaemonConfig): NetworkSettings {
+/** @param clusterPool of which the hosts of a cluster get their subnets */
+export function networkSettings(config: DaemonConfig, clusterPool?: string): NetworkSettings {
   return {
     bip: config.bip,
     bridgeName: config.bridge === '' ? 'docker0' : config.bridge,
@@ -210,6 +211,8 @@ export function networkSettings(config: DaemonConfig): NetworkSettings {
     foreignFirewall: config.foreignFirewall,
     repairContainers: config.repairContainers,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
+    ...(config.defaultAddressPools.length === 0 ? {} : { defaultAddressPools: config.defaultAddressPools }),
+    reservedSubnets: clusterPool === undefined ? [] : [clusterPool],
     dns: [...config.dns],
     dnsSearch: [...config.dnsSearch],
     dnsOptions: [...config.dnsOptions],

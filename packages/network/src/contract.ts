@@ -12,6 +12,7 @@ export type { Family, PerFamily } from './family.ts';
 
 /** One subnet. */
 export interface IpamPool {
+  /** In a request '' for an automatic one, and `0.0.0.0/24` for an automatic one of this size. */
   subnet: string;
   gateway?: string;
   /** Part of the subnet from which dynamic addresses are allocated. */
@@ -70,6 +71,14 @@ export interface CreateNetworkRequest {
   labels?: Record<string, string>;
 }
 
+/** A block of addresses that is cut into subnets of one size. */
+export interface SubnetPool {
+  /** `172.18.0.0/16` */
+  base: string;
+  /** Prefix length of its subnets. */
+  size: number;
+}
+
 /** `--repair-containers`. */
 export type RepairPolicy = 'auto' | 'always' | 'never';
 
@@ -103,6 +112,10 @@ export interface NetworkSettings {
    */
   repairContainers?: RepairPolicy;
   fixedCidr?: string;
+  /** `--default-address-pool`: pools of automatic subnets. Default: `defaultSubnetPools`. */
+  defaultAddressPools?: readonly SubnetPool[];
+  /** Prefixes of which other hosts get subnets, such as the cluster's pool: no automatic subnet overlaps with them. */
+  reservedSubnets?: readonly string[];
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];

@@ -6,11 +6,13 @@ import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from './attachments.ts';
-import type { EndpointRecord, HostStore, NetworkEvent, NetworkRecord, NetworkSettings } from './contract.ts';
+import type { EndpointRecord, HostStore, NetworkEvent, NetworkSettings } from './contract.ts';
 import type { NetworkPools } from './ipam/network-pools.ts';
 import type { HostFacts } from './model.ts';
+import type { NetworkTable } from './network-table.ts';
 import type { PortRange } from './ports/choose.ts';
 import type { PortTable } from './ports/table.ts';
+import type { HostUseCache } from './reconcile/host-use.ts';
 import type { LinkDeletions } from './reconcile/link-deletions.ts';
 
 export interface HostContext {
@@ -19,7 +21,7 @@ export interface HostContext {
   readonly settings: NetworkSettings;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly networks: Map<string, NetworkRecord>;
+  readonly networks: NetworkTable;
   /** Namespaces without a container, by endpoint id. */
   readonly attached: Map<string, EndpointRecord>;
   /** These and the containers, as `reconcile/` sees them. */
@@ -31,6 +33,8 @@ export interface HostContext {
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   /** By network id; only networks that allocate addresses. */
   readonly pools: Map<string, NetworkPools>;
+  /** Addresses in use on the host. */
+  readonly hostUse: HostUseCache;
   readonly ports: PortTable;
   /** Host-side interface name of each endpoint, and the id of its container or of the attached endpoint. */
   readonly hostLinks: Map<string, string>;
@@ -42,4 +46,6 @@ export interface HostContext {
   emit(event: Omit<NetworkEvent, 'type'>): void;
   /** Called before elements are deleted on purpose, so that the watcher does not report it as another program's change. */
   ownDeletion(): void;
+  /** Called after a bridge was created or removed. */
+  bridgesChanged(): Promise<void>;
 }

@@ -13,12 +13,16 @@ import { openEndpoints } from './endpoints/open.ts';
 import { valuesOf } from './family.ts';
 import type { HostContext } from './host-context.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
+import { defaultSubnetPools } from './ipam/subnet-pools.ts';
 import { bridgeOf } from './lookup.ts';
-import { loadLeases, missingNetworks } from './networks.ts';
+import { NetworkTable } from './network-table.ts';
+import { missingNetworks } from './networks/predefined.ts';
+import { loadLeases } from './networks.ts';
 import { PortTable } from './ports/table.ts';
 import { describe } from './reconcile/describe.ts';
 import { releaseForeignRules } from './reconcile/foreign-rules.ts';
 import { Guard } from './reconcile/guard.ts';
+import { HostUseCache } from './reconcile/host-use.ts';
 import { LinkDeletions } from './reconcile/link-deletions.ts';
 import { applyMtu } from './reconcile/mtu.ts';
 import { cleanup } from './reconcile/orphans.ts';
@@ -52,9 +56,12 @@ export interface Host {
 
 /** Throws `invalid` for invalid settings. Accesses only the store. */
 export function openHost(options: HostOptions): Host {
-  const context = openContext(options, () => reconciler.ownDeletion());
+  const context = openContext(options, {
+    ownDeletion: () => reconciler.ownDeletion(),
+    bridgesChanged: () => guard.follow(),
+  });
   const reconciler: Reconciler = new Reconciler(context);
-  const guard = new Guard(context);
+  const guard: Guard = new Guard(context);
   let isWatching = false;
   return {
     context,
@@ -82,7 +89,7 @@ export function openHost(options: HostOptions): Host {
   };
 }
 
-function openContext(options: HostOptions, ownDeletion: () => void): HostContext {
+function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion' | 'bridgesChanged'>): HostContext {
   const { kernel, store, settings, logger, clock, emit } = options;
   const records = openRecords(options);
   const self = (): HostContext => context;
@@ -91,8 +98,8 @@ function openContext(options: HostOptions, ownDeletion: () => void): HostContext
     ...{ configured: settings.peers ?? [], awaitsCluster: settings.awaitClusterPeers === true },
   });
   const context: HostContext = {
-    ...{ kernel, store, settings, logger, clock, emit, ownDeletion },
-    networks: new Map(records.map((record) => [record.id, record])),
+    ...{ kernel, store, settings, logger, clock, emit, ...hooks },
+    networks: new NetworkTable(records, settings.defaultAddressPools ?? defaultSubnetPools),
     attached: new Map(store.endpoints().map((record) => [record.id, record])),
     attachments: unite(options.containers, showEndpoints(self)),
     peers,
@@ -101,6 +108,7 @@ function openContext(options: HostOptions, ownDeletion: () => void): HostContext
     },
     foreign: { rules: [], blocks: [] },
     pools: new Map(),
+    hostUse: new HostUseCache(kernel, settings),
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
     hostLinks: new Map(),
     queue: new KeyedQueue(),

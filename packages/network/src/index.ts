@@ -23,9 +23,13 @@ export { type Host, openHost } from './host.ts';
 export type { HostContext } from './host-context.ts';
 export { checkPools } from './ipam/check-pools.ts';
 export { NetworkPools } from './ipam/network-pools.ts';
+export { checkSubnetPool, parseSubnetPool } from './ipam/subnet-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
 export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';
-export { rejectCreate, rejectRemove, usesOf } from './networks.ts';
+export { NetworkTable } from './network-table.ts';
+export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from './networks/create.ts';
+export { removeNetwork } from './networks/remove.ts';
+export { usesOf } from './networks.ts';
 export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';
 export { forwardingKey } from './plan/host.ts';
 export {

@@ -2,7 +2,7 @@
  * The public API of the peers package, and the ports (interfaces) that its user implements. A *peer* is another host whose
  * containers exchange packets with this host's containers, without NAT.
  */
-import type { Logger } from '@netyard/core';
+import type { Logger, Prefix } from '@netyard/core';
 import type { Kernel, KernelEvent, KernelObject, KernelOperation, KernelPlan } from '@netyard/kernel';
 
 /** How a peer is reached: by a route via its address on a shared link, through a tunnel, or whichever is possible. */
@@ -99,6 +99,8 @@ export interface KnownPeers {
   values(): Iterable<KnownPeer>;
   /** The peer whose subnet contains an address. */
   findBySubnet(address: string): KnownPeer | undefined;
+  /** A peer's subnet that overlaps with a prefix; `last` is its last address as a number. */
+  findOverlap(prefix: Prefix): { name: string; subnet: string; last: bigint } | undefined;
   /** Why a peer that the cluster announces is rejected; undefined for any other name. */
   refusalOf(name: string): string | undefined;
 }

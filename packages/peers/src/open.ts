@@ -44,6 +44,7 @@ export function openPeers(options: OpenPeersOptions): Peers {
     get: (name) => peers.get(name),
     values: () => peers.values(),
     findBySubnet: (address) => peers.findBySubnet(address),
+    findOverlap: (prefix) => peers.findOverlap(prefix),
     refusalOf: (name) => peers.refusalOf(name),
     add: (request) => addPeer(context, request),
     remove: (name) => removePeer(context, name),

@@ -2,7 +2,7 @@
  * Index of the known peers by name, address and subnet. A second claim to an address or a subnet is rejected; the claimant
  * is found without a scan.
  */
-import { formatPrefix, NetyardError, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
+import { formatPrefix, lastOf, NetyardError, type Prefix, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import type { KnownPeers, PeerOrigin, PeerPath, PeerRecord, PeerRequest } from './contract.ts';
 
@@ -109,6 +109,12 @@ export class PeerTable implements KnownPeers {
   /** The peer whose subnet contains an address. */
   findBySubnet(address: string): Peer | undefined {
     return this.#bySubnet.find(parseIp(address))?.value;
+  }
+
+  findOverlap(prefix: Prefix): ReturnType<KnownPeers['findOverlap']> {
+    const found = this.#bySubnet.overlapping(prefix);
+    if (!found) return undefined;
+    return { name: found.value.record.name, subnet: formatPrefix(found.prefix), last: lastOf(found.prefix).value };
   }
 
   #checkClaims({ address, subnets }: Pick<PeerRequest, 'address' | 'subnets'>): void {

@@ -112,6 +112,9 @@ export interface Networks {
   // Inspection
   /** All kernel objects of a container, a network, a peer or an attached endpoint: see `printShell` of kernel. */
   explain(ref: string): KernelPlan;
+  /** What `create` and `remove` would do; throw the same errors. */
+  planCreate(request: CreateNetworkRequest): Promise<KernelOperation[]>;
+  planRemove(ref: string): Promise<KernelOperation[]>;
   /** What connect would do. */
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
   /** What disconnect would do. */

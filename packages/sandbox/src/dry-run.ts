@@ -4,19 +4,30 @@
  */
 import { KeyedQueue, silentLogger } from '@netyard/core';
 import { type KernelOperation, recordKernel } from '@netyard/kernel';
+import { networkQueueKey, removeNetwork } from '@netyard/network';
 import type { Context } from './context.ts';
 import type { NetworkStore, Networks } from './contract.ts';
 import { LinkIndex } from './links/index.ts';
+import { networkOf } from './lookup.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { parentOfLink, removeLink } from './operations/links.ts';
+import { createNetwork } from './operations/networks.ts';
 import { prepare } from './operations/prepare.ts';
 import { release } from './operations/release.ts';
 
-type DryRuns = Pick<Networks, 'planConnect' | 'planDisconnect' | 'planPrepare' | 'planRelease' | 'planRemoveLink'>;
+type DryRuns = Pick<
+  Networks,
+  'planCreate' | 'planRemove' | 'planConnect' | 'planDisconnect' | 'planPrepare' | 'planRelease' | 'planRemoveLink'
+>;
 
 export function openDryRuns(context: Context): DryRuns {
   const isRunning = (id: string): boolean => context.sandboxes.get(id)?.state !== undefined;
   return {
+    planCreate: (request) => dryRun(context, networkQueueKey(request.name), (copy) => createNetwork(copy, request)),
+    async planRemove(ref) {
+      const { name } = networkOf(context, ref);
+      return dryRun(context, networkQueueKey(name), (copy) => removeNetwork(copy, ref));
+    },
     planConnect: (network, id, config) => dryRun(context, id, (copy) => connect(copy, network, id, config)),
     planDisconnect: (network, id, force) => dryRun(context, id, (copy) => disconnect(copy, network, id, force)),
     async planPrepare(id) {
@@ -33,13 +44,13 @@ type DryRunContext = Omit<Context, Services> & {
   readonly remoteLinks: Pick<Context['remoteLinks'], 'find' | 'reconcile'>;
 };
 
-/** Runs in the container's queue, so that the copies are those of no half-done operation. Throws what `run` throws. */
+/** Runs in the queue of the container or network, so that the copies are those of no half-done operation. Throws what `run` throws. */
 export async function dryRun(
   context: Context,
-  containerId: string,
+  queueKey: string,
   run: (copy: DryRunContext) => Promise<unknown>,
 ): Promise<KernelOperation[]> {
-  return context.queue.run(containerId, async () => {
+  return context.queue.run(queueKey, async () => {
     const { kernel, operations } = recordKernel(context.kernel);
     await run(copyOf({ ...context, kernel }));
     return [...operations];
@@ -54,6 +65,7 @@ function copyOf(context: Context): DryRunContext {
   return {
     ...context,
     store: discardChanges(context.store),
+    networks: context.networks.copy(),
     logger: silentLogger,
     sandboxes: new Map([...context.sandboxes].map(([id, sandbox]) => [id, { ...sandbox }])),
     links: new LinkIndex(links.all()),
@@ -73,6 +85,7 @@ function copyOf(context: Context): DryRunContext {
     queue: new KeyedQueue(),
     emit: ignore,
     ownDeletion: ignore,
+    bridgesChanged: async () => undefined,
   };
 }
 

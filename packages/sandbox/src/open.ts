@@ -1,7 +1,7 @@
 /** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
 import { type Clock, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
-import { foreignWarnings, type Host, openHost, rejectCreate, rejectRemove, usesOf } from '@netyard/network';
+import { foreignWarnings, type Host, openHost, removeNetwork, usesOf } from '@netyard/network';
 import { checkPeerApi, type PeerRequest } from '@netyard/peers';
 import { capture } from './capture/open.ts';
 import type { ContainerContext, Context } from './context.ts';
@@ -24,6 +24,7 @@ import { inspect } from './operations/inspect.ts';
 import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
+import { createNetwork } from './operations/networks.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
 import { release, releaseSandbox } from './operations/release.ts';
@@ -104,8 +105,8 @@ function networkMethods(context: Context): Pick<Networks, 'list' | 'get' | 'crea
   return {
     list: () => [...context.networks.values()],
     get: (ref) => networkOf(context, ref),
-    create: async (request) => rejectCreate(context, request),
-    remove: async (ref) => rejectRemove(context, ref),
+    create: (request) => createNetwork(context, request),
+    remove: (ref) => removeNetwork(context, ref),
     uses: (networkId) => usesOf(context, networkId),
   };
 }

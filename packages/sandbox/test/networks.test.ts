@@ -29,7 +29,6 @@ test("Docker's three networks are found by name, id and prefix, and are protecte
     create('bridge'),
     refuses('forbidden', 'operation is not permitted on predefined bridge network '),
   );
-  await assert.rejects(create('front'), refuses('not-implemented', /not implemented/));
   await assert.rejects(
     networks.remove('none'),
     refuses('forbidden', 'none is a pre-defined network and cannot be removed'),

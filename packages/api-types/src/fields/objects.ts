@@ -22,12 +22,7 @@ export const requestObjects: readonly RequestObject[] = [
   { title: 'Update of a container', request: 'POST /containers/{id}/update', fields: containerUpdate },
   { title: 'Exec', request: 'POST /containers/{id}/exec', fields: execCreate },
   { title: 'Start of an exec', request: 'POST /exec/{id}/start', fields: execStart },
-  {
-    title: 'Network',
-    request: 'POST /networks/create',
-    fields: networkCreate,
-    status: { rejected: 'user-defined networks are not implemented yet', code: 'not-implemented' },
-  },
+  { title: 'Network', request: 'POST /networks/create', fields: networkCreate },
   { title: 'Connecting a container to a network', request: 'POST /networks/{id}/connect', fields: networkConnect },
   {
     title: 'Disconnecting it',

@@ -29,6 +29,8 @@ export interface Driver {
   readonly capabilities: Capabilities;
   /** One error per problem, with Docker's codes and messages; empty for a valid network. */
   validate(network: NetworkSpec): NetyardError[];
+  /** Whether a gateway is allocated for a network that requests none. */
+  hasGateway(network: NetworkSpec): boolean;
   /**
    * Parses the options of a valid network once, for any number of plans.
    * @param mtuLimit upper limit for the MTU of its interfaces, so that their packets fit into tunnels to peers

@@ -16,5 +16,6 @@ export const driverWithoutObjects = (name: string, { hostNamespace }: { hostName
   name,
   capabilities: { addresses: false, hostInterface: false, ports: false, otherNetworks: false, hostNamespace },
   validate: () => [new NetyardError('forbidden', `only one instance of "${name}" network is allowed`)],
+  hasGateway: () => false,
   openPlanner: () => noObjects,
 });

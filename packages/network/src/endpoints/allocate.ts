@@ -86,6 +86,7 @@ function takeAddresses(
       const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family] ?? former);
       if (requested.addresses?.[family] === undefined) taken.push(address);
       const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
+      // Endpoints of an internal network have no default route, and no published ports.
       return { address, prefixLength, ...(gateway === undefined || record.internal ? {} : { gateway }) };
     });
   } catch (error) {

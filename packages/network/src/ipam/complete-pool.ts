@@ -6,22 +6,29 @@ import { AddressPool } from './pool.ts';
 /**
  * The gateway is the requested address, else the lowest free one of the subnet, or of its ip-range. Throws `failed`.
  * @param pool as checked by `checkPools`, with a subnet
+ * @param options.gateway false: without a gateway unless one is requested
  */
-export function completePool(pool: IpamPool): IpamPool {
+export function completePool(pool: IpamPool, options: { gateway: boolean } = { gateway: true }): IpamPool {
   const { gateway: requested, auxAddresses = {}, ...rest } = pool;
   const addresses = new AddressPool(rest);
-  const gateway = requested ?? addresses.next();
-  if (gateway === undefined) throw gatewayError('', 'no available addresses on this pool');
-  attempt(
-    () => addresses.take(gateway, 'gateway'),
-    (reason) => gatewayError(requested ?? '', reason),
-  );
+  const gateway = requested ?? (options.gateway ? lowestFree(addresses) : undefined);
+  if (gateway !== undefined)
+    attempt(
+      () => addresses.take(gateway, 'gateway'),
+      (reason) => gatewayError(requested ?? '', reason),
+    );
   for (const [name, address] of Object.entries(auxAddresses))
     attempt(
       () => takeAux(addresses, name, address),
       (reason) => new NetyardError('failed', `failed to allocate secondary ip address (${name}:${address}): ${reason}`),
     );
-  return { ...pool, gateway };
+  return { ...pool, ...(gateway === undefined ? {} : { gateway }) };
+}
+
+function lowestFree(addresses: AddressPool): string {
+  const address = addresses.next();
+  if (address === undefined) throw gatewayError('', 'no available addresses on this pool');
+  return address;
 }
 
 const gatewayError = (gateway: string, reason: string): NetyardError =>

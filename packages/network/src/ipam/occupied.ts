@@ -23,8 +23,13 @@ export function findOccupied(host: HostUse, isOwn: (link: string) => boolean): A
   const addresses = host.addresses.filter(isForeign).flatMap(({ prefix }) => prefixOf(prefix));
   const servers = nameServersOf(host.resolvConf).flatMap(prefixOf);
   const prefixes = [...routes, ...addresses, ...servers].filter(({ length }) => length >= shortestRoute);
-  return merge(prefixes.map((prefix) => ({ first: networkOf(prefix).value, last: lastOf(prefix).value })));
+  return merge(prefixes.map(rangeOf));
 }
+
+const rangeOf = (prefix: Prefix): AddressRange => ({ first: networkOf(prefix).value, last: lastOf(prefix).value });
+
+/** The IPv4 ones of these prefixes, for `blockBy`. */
+export const rangesOf = (prefixes: readonly string[]): AddressRange[] => merge(prefixes.flatMap(prefixOf).map(rangeOf));
 
 /** Empty for IPv6 and for text that is no address or prefix, such as `default`. */
 function prefixOf(text: string): Prefix[] {

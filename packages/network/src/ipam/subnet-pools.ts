@@ -1,13 +1,7 @@
 /** The pools from which networks without a requested subnet get one (`--default-address-pool`). Pure. */
-import { formatPrefix, NetyardError, networkOf, type Prefix, parsePrefix } from '@netyard/core';
 
-/** A block of addresses that is cut into subnets of one size. */
-export interface SubnetPool {
-  /** `172.18.0.0/16` */
-  base: string;
-  /** Prefix length of its subnets. */
-  size: number;
-}
+import { formatPrefix, NetyardError, networkOf, type Prefix, parsePrefix } from '@netyard/core';
+import type { SubnetPool } from '../contract.ts';
 
 /**
  * Docker's pools in Docker's order, for 31 networks, then a part of 10.0.0.0/8 that clouds and home routers rarely use, for

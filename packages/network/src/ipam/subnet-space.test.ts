@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, isNetyardError } from '@netyard/core';
+import type { SubnetPool } from '../contract.ts';
 import { blockBy, findOccupied, type HostUse } from './occupied.ts';
-import { defaultSubnetPools, parseSubnetPool, type SubnetPool } from './subnet-pools.ts';
+import { defaultSubnetPools, parseSubnetPool } from './subnet-pools.ts';
 import { SubnetSpace } from './subnet-space.ts';
 
 const freeHost: HostUse = { routes: [], addresses: [], resolvConf: '' };

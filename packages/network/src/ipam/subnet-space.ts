@@ -3,8 +3,8 @@
  * one, as in Docker. The cost does not depend on the number of networks. State in memory only.
  */
 import { lastOf, NetyardError, networkOf, type Prefix, PrefixIndex, parsePrefix, prefixSize } from '@netyard/core';
+import type { SubnetPool } from '../contract.ts';
 import { type AddressRange, type FindBlock, FreeSpace } from './free-space.ts';
-import type { SubnetPool } from './subnet-pools.ts';
 
 interface OpenPool {
   prefix: Prefix;

@@ -5,20 +5,23 @@
 import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
-import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { NetworkSettings } from '../contract.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
+import type { NetworkTable } from '../network-table.ts';
 import { isHostLinkName, ownerPrefix } from '../object-names.ts';
+import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
 
 /** Dependencies of the functions in this file. */
 export interface DriftTrackerDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
-  readonly networks: Map<string, NetworkRecord>;
+  readonly networks: NetworkTable;
+  readonly hostUse: Pick<HostUseCache, 'drop'>;
   readonly attachments: Attachments;
   readonly peers: Pick<Peers, 'affectedBy'>;
   mtuLimit: number | undefined;
@@ -34,8 +37,11 @@ export interface DriftSchedule {
   foreignChains(): void;
 }
 
-/** `links`: bridges with their addresses; `all`: Netyard's tables and their elements as well. */
-export type NetworkScope = 'links' | 'all';
+/**
+ * `links`: bridges with their addresses, of all networks or of those in a set of ids; `all`: Netyard's tables and their
+ * elements as well.
+ */
+export type NetworkScope = 'links' | 'all' | ReadonlySet<string>;
 
 /** Parts of the desired state to compare. */
 export interface Drift {
@@ -48,6 +54,8 @@ type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
 
 const mainTable = 254;
+/** linux/rtnetlink.h RT_TABLE_LOCAL: the host's own addresses, which have events of their own. */
+const localTable = 255;
 /** linux/rtnetlink.h RTPROT_KERNEL. */
 const kernelProtocol = 2;
 
@@ -57,8 +65,10 @@ export class DriftTracker {
   readonly #containers = new Set<string>();
   /** Host-side interfaces of containers that differ from the plan, with the ids of their containers. */
   readonly #driftedLinks = new Map<string, string>();
-  readonly #bridgeIndexes = new Set<number>();
-  #networks: NetworkScope | undefined;
+  /** Names of the bridges by interface index. */
+  readonly #bridgeIndexes = new Map<number, string>();
+  #allNetworks: 'links' | 'all' | undefined;
+  readonly #networks = new Set<string>();
   #peers: ReconcileScope | undefined;
   #hasNewEngineBridge = false;
 
@@ -68,18 +78,18 @@ export class DriftTracker {
   }
 
   async readBridges(): Promise<void> {
-    const names = this.#bridgeLinks();
     for (const { name, index } of await this.#context.kernel.listLinks())
-      if (names.has(name)) this.#bridgeIndexes.add(index);
+      if (this.#context.networks.byLink(name) !== undefined) this.#bridgeIndexes.set(index, name);
   }
 
   /** The networks and containers to compare now; forgets them. Peers are taken later, since networks may add to them. */
   takeNetworks(): Pick<Drift, 'networks' | 'containers'> {
     const containers = new Set([...this.#containers, ...this.#driftedLinks.values()]);
-    const networks = this.#networks;
+    const networks = this.#allNetworks ?? (this.#networks.size > 0 ? new Set(this.#networks) : undefined);
     this.#containers.clear();
     this.#driftedLinks.clear();
-    this.#networks = undefined;
+    this.#allNetworks = undefined;
+    this.#networks.clear();
     return { networks, containers };
   }
 
@@ -108,8 +118,14 @@ export class DriftTracker {
     this.#peers = 'all';
   }
 
-  markNetworks(scope: NetworkScope): void {
-    if (this.#networks !== 'all') this.#networks = scope;
+  markNetworks(scope: 'links' | 'all'): void {
+    if (this.#allNetworks !== 'all') this.#allNetworks = scope;
+    this.#schedule.repair();
+  }
+
+  /** The bridge of one network, with its addresses and settings. */
+  markNetwork(id: string): void {
+    this.#networks.add(id);
     this.#schedule.repair();
   }
 
@@ -121,6 +137,7 @@ export class DriftTracker {
     else if (event.type === 'netconf') this.#handleNetconf(event);
     else if (event.type === 'neighbour' || event.type === 'fdb') this.#markPeers(event);
     else {
+      this.#context.hostUse.drop();
       this.markNetworks('all');
       this.#markContainers();
       this.#markPeers(event);
@@ -156,16 +173,21 @@ export class DriftTracker {
     const containerId = this.#context.hostLinks.get(event.name);
     if (containerId !== undefined) this.#handleHostLink(event, containerId);
     else if (event.owner?.startsWith(ownerPrefix)) this.#handleRename(event);
-    const isBridge = this.#bridgeLinks().has(event.name);
-    if (!isBridge) {
+    const networkId = this.#context.networks.byLink(event.name);
+    if (networkId === undefined) {
       if (event.action === 'new' && isEngineBridge(event.name)) this.#handleEngineBridge(event.name);
-      if (containerId === undefined && !isHostLinkName(event.name)) this.#markPeers(event);
+      const isOwn = containerId !== undefined || isHostLinkName(event.name) || this.#bridgeIndexes.has(event.index);
+      if (event.action === 'del') this.#bridgeIndexes.delete(event.index);
+      if (isOwn) return;
+      this.#context.hostUse.drop();
+      this.#markPeers(event);
       return;
     }
-    if (event.action === 'new') this.#bridgeIndexes.add(event.index);
-    this.markNetworks('links');
+    if (event.action === 'new') this.#bridgeIndexes.set(event.index, event.name);
+    else this.#bridgeIndexes.delete(event.index);
+    this.markNetwork(networkId);
     // The kernel detaches all ports of a deleted bridge.
-    if (event.action === 'del') this.#markContainers();
+    if (event.action === 'del') this.#markContainers(networkId);
   }
 
   /** Another engine created a network: its containers reach other hosts through this one. */
@@ -175,16 +197,9 @@ export class DriftTracker {
     this.markNetworks('all');
   }
 
-  #bridgeLinks(): Set<string> {
-    const bridges = [...this.#context.networks.keys()].map((id) => bridgeOf(this.#context, id)?.link);
-    return new Set(bridges.filter((link) => link !== undefined));
-  }
-
   /** The interface of a starting container passes through intermediate states: only its last state before the repair counts. */
   #handleHostLink(event: LinkEvent, containerId: string): void {
-    const isDetached = event.masterIndex === undefined || this.#isOtherBridge(event.masterIndex);
-    const isDrifted =
-      event.action === 'del' || event.up === false || isDetached || this.#hasOtherMtu(event, containerId);
+    const isDrifted = event.action === 'del' || event.up === false || this.#differsFromPlan(event, containerId);
     if (!isDrifted) this.#driftedLinks.delete(event.name);
     else {
       this.#driftedLinks.set(event.name, containerId);
@@ -192,20 +207,20 @@ export class DriftTracker {
     }
   }
 
-  #isOtherBridge(masterIndex: number): boolean {
-    return this.#bridgeIndexes.size > 0 && !this.#bridgeIndexes.has(masterIndex);
-  }
-
-  #hasOtherMtu({ name, mtu }: LinkEvent, containerId: string): boolean {
+  /** It is no port of its network's bridge, or has another MTU than that. */
+  #differsFromPlan({ name, mtu, masterIndex }: LinkEvent, containerId: string): boolean {
+    if (masterIndex === undefined) return true;
     const endpoints = this.#context.attachments.get(containerId)?.endpoints;
     const endpoint = endpoints?.find(({ hostLink }) => hostLink === name);
     const bridge = endpoint && bridgeOf(this.#context, endpoint.networkId);
-    return mtu !== undefined && bridge !== undefined && mtu !== bridge.mtu;
+    const master = this.#bridgeIndexes.get(masterIndex);
+    const isElsewhere = this.#bridgeIndexes.size > 0 && (master === undefined || (bridge && master !== bridge.link));
+    return isElsewhere === true || (mtu !== undefined && bridge !== undefined && mtu !== bridge.mtu);
   }
 
   /** A Netyard owner text on an interface with an unknown name: another program renamed it. */
   #handleRename({ name, owner = '' }: LinkEvent): void {
-    if (this.#context.linkDeletions.has(name) || this.#bridgeLinks().has(name)) return;
+    if (this.#context.linkDeletions.has(name) || this.#context.networks.byLink(name) !== undefined) return;
     if (owner.startsWith(`${ownerPrefix}network `)) this.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
     const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
@@ -216,19 +231,30 @@ export class DriftTracker {
 
   /** A write to a setting below net.ipv4.conf, or to net.ipv4.ip_forward, which sets all of them (negative index). */
   #handleNetconf({ linkIndex, forwarding }: Extract<KernelEvent, { type: 'netconf' }>): void {
-    if (forwarding === false && (linkIndex < 0 || this.#bridgeIndexes.has(linkIndex))) this.markNetworks('links');
+    if (forwarding !== false) return;
+    const link = this.#bridgeIndexes.get(linkIndex);
+    const networkId = link === undefined ? undefined : this.#context.networks.byLink(link);
+    if (linkIndex < 0) this.markNetworks('links');
+    else if (networkId !== undefined) this.markNetwork(networkId);
   }
 
   #handleAddress(event: Extract<KernelEvent, { type: 'address' }>): void {
     const scope = this.#context.peers.affectedBy(event);
-    if (!this.#isGateway(event.prefix)) this.#addPeers(scope);
-    else if (event.action === 'del') this.markNetworks('links');
+    const networkId = this.#context.networks.byAddress(event.prefix);
+    if (networkId === undefined) {
+      // The address of a removed bridge is deleted before its interface.
+      const isOwn = event.prefix.includes(':') || this.#bridgeIndexes.has(event.linkIndex);
+      if (!isOwn) this.#context.hostUse.drop();
+      this.#addPeers(scope);
+    } else if (event.action === 'del') this.markNetwork(networkId);
   }
 
   #handleRoute(event: Extract<KernelEvent, { type: 'route' }>): void {
     const { action, to, table, protocol } = event;
+    const networkId = this.#context.networks.bySubnet(to);
+    if (networkId === undefined && table !== localTable && !to.includes(':')) this.#context.hostUse.drop();
     if (table !== undefined && table !== mainTable) return;
-    if (action === 'del' && protocol === kernelProtocol && this.#isSubnet(to)) this.markNetworks('links');
+    if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
     this.#markPeers(event);
   }
 
@@ -242,19 +268,11 @@ export class DriftTracker {
     this.#schedule.repair();
   }
 
-  #isGateway(prefix: string): boolean {
-    return [...this.#context.networks.keys()].some((id) => {
-      const bridge = bridgeOf(this.#context, id);
-      return bridge !== undefined && prefix === bridge.address;
-    });
-  }
-
-  #isSubnet(prefix: string): boolean {
-    return [...this.#context.networks.keys()].some((id) => bridgeOf(this.#context, id)?.subnet === prefix);
-  }
-
-  #markContainers(): void {
-    for (const { id } of this.#context.attachments.running()) this.#containers.add(id);
+  /** Of one network, or all. */
+  #markContainers(networkId?: string): void {
+    for (const { id, endpoints } of this.#context.attachments.running())
+      if (networkId === undefined || endpoints.some((endpoint) => endpoint.networkId === networkId))
+        this.#containers.add(id);
     this.#schedule.repair();
   }
 }

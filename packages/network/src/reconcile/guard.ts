@@ -1,7 +1,7 @@
 /** Holds the guard tables while the daemon runs: see firewall/guard.ts. */
 
 import { type Logger, messageOf } from '@netyard/core';
-import type { HeldTables, Kernel } from '@netyard/kernel';
+import type { HeldTables, Kernel, NftTableObject } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { planGuard } from '../firewall/guard.ts';
 import { bridgeOf } from '../lookup.ts';
@@ -28,9 +28,8 @@ export class Guard {
 
   /** Called after Netyard's own tables are applied: without them the guard accepts no new connections. */
   async start(): Promise<void> {
-    const { kernel, networks, facts, logger } = this.#context;
-    const bridges = [...networks.keys()].flatMap((id) => bridgeOf(this.#context, id) ?? []);
-    const tables = planGuard(bridges, { routesOnlyOwn: routesOnlyContainers(facts) });
+    const { kernel, facts, logger } = this.#context;
+    const tables = this.#plan();
     if (this.#held || tables.length === 0) return;
     if (!facts.guarded) {
       logger.info(
@@ -43,6 +42,21 @@ export class Guard {
     } catch (error) {
       logger.warn('the guard tables could not be created', { error: messageOf(error) });
     }
+  }
+
+  /** Called when a network was created or removed. */
+  async follow(): Promise<void> {
+    try {
+      await this.#held?.replace(this.#plan());
+    } catch (error) {
+      this.#context.logger.error('the guard tables could not be changed', { error: messageOf(error) });
+    }
+  }
+
+  #plan(): NftTableObject[] {
+    const { networks, facts } = this.#context;
+    const bridges = [...networks.keys()].flatMap((id) => bridgeOf(this.#context, id) ?? []);
+    return planGuard(bridges, { routesOnlyOwn: routesOnlyContainers(facts) });
   }
 
   close(): void {

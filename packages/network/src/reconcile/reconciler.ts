@@ -7,9 +7,11 @@ import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
-import type { NetworkEvent, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type { NetworkEvent, NetworkSettings } from '../contract.ts';
 import { endpointSets } from '../firewall/table.ts';
 import type { HostFacts } from '../model.ts';
+import type { NetworkTable } from '../network-table.ts';
+import { applyNetworks } from './apply-networks.ts';
 import { describe } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
@@ -31,7 +33,7 @@ export interface ReconcilerDependencies
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
   readonly logger: Logger;
-  readonly networks: Map<string, NetworkRecord>;
+  readonly networks: NetworkTable;
   readonly attachments: Attachments;
   readonly peers: Peers;
   mtuLimit: number | undefined;
@@ -41,6 +43,7 @@ export interface ReconcilerDependencies
 
 const gatherMilliseconds = 50;
 const sampleMilliseconds = 800;
+const networksPerSample = 50;
 /** An unknown element that is gone after this time belonged to a stopping container. */
 const foreignElementMilliseconds = 200;
 /** Netyard's own deletions of elements cause the same events as foreign ones: compare after them, but with less urgency. */
@@ -59,6 +62,8 @@ export class Reconciler {
   #foreignCost = 0;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
   #sampler: NodeJS.Timeout | undefined;
+  /** Position of the next network to sample. */
+  #sampled = 0;
   readonly #pace = new RepairPace();
   #hasCreatedTables = false;
 
@@ -78,12 +83,24 @@ export class Reconciler {
     this.#sampler.unref();
   }
 
-  /** Most settings below /proc/sys change without an event: these few small files are polled. */
+  /**
+   * Most settings below /proc/sys change without an event: these few small files are polled. Of many networks, some at a
+   * time.
+   */
   async #sampleSysctls(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const desired = planNetworks(this.#context, [...this.#context.networks.keys()]);
-    const found = await this.#context.kernel.observe(desired.filter(({ kind }) => kind === 'sysctl'));
-    if (found.some(({ state }) => state === 'different')) this.#drift.markNetworks('links');
+    for (const id of this.#nextSampled()) {
+      const sysctls = planNetworks(this.#context, [id]).filter(({ kind }) => kind === 'sysctl');
+      const found = await this.#context.kernel.observe(sysctls);
+      if (found.some(({ state }) => state === 'different')) this.#drift.markNetwork(id);
+    }
+  }
+
+  #nextSampled(): string[] {
+    const ids = [...this.#context.networks.keys()];
+    const start = this.#sampled < ids.length ? this.#sampled : 0;
+    this.#sampled = start + networksPerSample;
+    return ids.slice(start, this.#sampled);
   }
 
   /** Waits for a repair in progress. */
@@ -161,18 +178,17 @@ export class Reconciler {
 
   /** With `links` without tables: the bridge has an event for each container that starts or stops. */
   async #reconcileNetworks(scope: NetworkScope): Promise<void> {
-    const { kernel, networks } = this.#context;
+    const { networks } = this.#context;
     if (this.#drift.hasNewEngineBridge)
       this.#context.facts = { ...this.#context.facts, engineBridges: await findEngineBridges(this.#context) };
     this.#drift.clearNewEngineBridge();
     const isOfTables = ({ kind }: KernelObject): boolean => kind === 'nft-table' || kind === 'nft-element';
-    const desired = planNetworks(this.#context, [...networks.keys()]);
-    const objects = scope === 'all' ? desired : desired.filter((object) => !isOfTables(object));
-    const report = await kernel.apply({ owner: 'networks', objects });
-    if (report.operations.some(({ object }) => object.kind === 'nft-table')) this.#hasCreatedTables = true;
-    this.#reportRepair(report.operations);
+    const ids = typeof scope === 'string' ? [...networks.keys()] : [...scope].filter((id) => networks.has(id));
+    const operations = await applyNetworks(this.#context, ids, (object) => scope === 'all' || !isOfTables(object));
+    if (operations.some(({ object }) => object.kind === 'nft-table')) this.#hasCreatedTables = true;
+    this.#reportRepair(operations);
     // Objects of peers depend on the bridge's address and on the table.
-    if (report.operations.length > 0) this.#drift.addAllPeers();
+    if (operations.length > 0) this.#drift.addAllPeers();
   }
 
   /** Repairs of objects that all containers depend on are reported as events of the default bridge. */

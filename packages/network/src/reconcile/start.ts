@@ -1,20 +1,22 @@
 /** The host's part of the daemon's start: applies tables, bridges, peers and rules in foreign chains. Idempotent. */
 
-import { type Logger, messageOf, NetyardError } from '@netyard/core';
+import { type Logger, messageOf, NetyardError, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
+import { valuesOf } from '../family.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import type { BridgeSettings } from '../model.ts';
 import { loadLeases, type NetworksDependencies } from '../networks.ts';
+import { applyNetworks } from './apply-networks.ts';
 import { describe } from './describe.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { checkBridgeFits, chooseMtu, type HostDependencies, readHost } from './host.ts';
 import { findOrphans, type OrphansDependencies } from './orphans.ts';
-import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
+import type { PlanNetworksDependencies } from './plan-networks.ts';
 
 /** Dependencies of the functions in this file. */
 export interface HostStartDependencies
@@ -38,8 +40,7 @@ export async function startHost(context: HostStartDependencies, alive: ReadonlyS
   await reconcileDefaultBridge(context, alive);
   await readHost(context); // after the bridge's record is updated: the facts depend on it
   await context.peers.adopt();
-  const objects = planNetworks(context, [...context.networks.keys()]);
-  await context.kernel.apply({ owner: 'networks', objects });
+  await applyNetworks(context, [...context.networks.keys()]);
   await context.peers.reconcile('all');
   await reconcileForeignChains(context);
 }
@@ -61,6 +62,7 @@ async function reconcileDefaultBridge(context: HostStartDependencies, alive: Rea
   const options = defaultBridgeOptions(context.settings, await chooseMtu(context));
   const next: NetworkRecord = { ...record, options, ipam: { ...record.ipam, v4: [parseBip(context.settings)] } };
   const after = bridgeSettings(next);
+  rejectOverlap(context, after);
   await checkBridgeFits(context, after);
   const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
   if (moved) rejectWhileUsed(context, alive, before, after);
@@ -70,6 +72,19 @@ async function reconcileDefaultBridge(context: HostStartDependencies, alive: Rea
   loadLeases(context, next.id, pools);
   context.pools.set(next.id, pools);
   await removeOldBridge(context, before, after);
+}
+
+function rejectOverlap(context: HostStartDependencies, { networkId, subnet }: BridgeSettings): void {
+  for (const { id, name, ipam } of context.networks.values()) {
+    const overlapping = valuesOf(ipam)
+      .flat()
+      .find((pool) => prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(subnet)));
+    if (id === networkId || !overlapping) continue;
+    const { bip } = context.settings;
+    throw new NetyardError('conflict', `bip ${bip} overlaps with the subnet ${overlapping.subnet} of network ${name}`, {
+      hint: 'choose another subnet with --bip, or start the daemon with the former one and remove the network',
+    });
+  }
 }
 
 function rejectWhileUsed(

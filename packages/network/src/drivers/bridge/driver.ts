@@ -1,5 +1,6 @@
 /** The driver `bridge`: a bridge on the host, and a veth pair per endpoint. Pure. */
 import type { Driver } from '../driver.ts';
+import { hasBridgeGateway } from './options.ts';
 import { openBridgePlanner } from './plan.ts';
 import { validateBridge } from './validate.ts';
 
@@ -7,5 +8,6 @@ export const bridgeDriver: Driver = {
   name: 'bridge',
   capabilities: { addresses: true, hostInterface: true, ports: true, otherNetworks: true, hostNamespace: false },
   validate: validateBridge,
+  hasGateway: hasBridgeGateway,
   openPlanner: openBridgePlanner,
 };

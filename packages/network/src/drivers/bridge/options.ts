@@ -58,6 +58,13 @@ function addressSettings(
   return { ...common, gateway, ...(isInhibited ? {} : { address: `${gateway}/${subnet.length}` }) };
 }
 
+/** Not in mode isolated, and not without an address and a route out. */
+export function hasBridgeGateway({ internal, options }: Pick<NetworkRecord, 'internal' | 'options'>): boolean {
+  const option = (name: string): string | undefined => options[`${optionPrefix}bridge.${name}`];
+  const isInhibited = parseBoolean(option('inhibit_ipv4') ?? 'false') === true;
+  return option('gateway_mode_ipv4') !== 'isolated' && !(internal && isInhibited);
+}
+
 /** Options of the default bridge, as `docker network inspect bridge` shows them. */
 export function defaultBridgeOptions(settings: NetworkSettings, mtu: number): Record<string, string> {
   return {

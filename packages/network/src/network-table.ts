@@ -1,0 +1,93 @@
+/**
+ * The networks of this host by id, with indexes of their bridges and subnets, so that an event of the kernel and the
+ * creation of a network cost the same with a thousand networks as with one.
+ */
+import type { NetworkRecord, SubnetPool } from './contract.ts';
+import { findDriver } from './drivers/index.ts';
+import { valuesOf } from './family.ts';
+import { SubnetSpace } from './ipam/subnet-space.ts';
+import type { BridgeSettings } from './model.ts';
+
+type Bridge = Pick<BridgeSettings, 'link' | 'subnet' | 'address'>;
+
+export class NetworkTable extends Map<string, NetworkRecord> {
+  readonly #pools: readonly SubnetPool[];
+  readonly #subnets: SubnetSpace;
+  readonly #bridges = new Map<string, Bridge>();
+  readonly #byLink = new Map<string, string>();
+  readonly #byAddress = new Map<string, string>();
+  readonly #bySubnet = new Map<string, string>();
+
+  /** @param pools of automatic subnets */
+  constructor(records: Iterable<NetworkRecord>, pools: readonly SubnetPool[]) {
+    super();
+    this.#pools = pools;
+    this.#subnets = new SubnetSpace(pools);
+    for (const record of records) this.set(record.id, record);
+  }
+
+  get subnets(): Pick<SubnetSpace, 'overlapping' | 'next'> {
+    return this.#subnets;
+  }
+
+  override set(id: string, record: NetworkRecord): this {
+    this.#unindex(id);
+    super.set(id, record);
+    for (const { subnet } of valuesOf(record.ipam).flat()) this.#subnets.take(subnet, id);
+    const bridge = bridgeOf(record);
+    if (!bridge) return this;
+    this.#bridges.set(id, bridge);
+    for (const [index, key] of this.#keysOf(bridge)) if (!index.has(key)) index.set(key, id);
+    return this;
+  }
+
+  override delete(id: string): boolean {
+    this.#unindex(id);
+    return super.delete(id);
+  }
+
+  /** The network whose bridge has this interface name. */
+  byLink(link: string): string | undefined {
+    return this.#byLink.get(link);
+  }
+
+  /** The network whose bridge has this address, with its prefix length. */
+  byAddress(prefix: string): string | undefined {
+    return this.#byAddress.get(prefix);
+  }
+
+  /** The network with exactly this subnet. */
+  bySubnet(subnet: string): string | undefined {
+    return this.#bySubnet.get(subnet);
+  }
+
+  copy(): NetworkTable {
+    return new NetworkTable(this.values(), this.#pools);
+  }
+
+  #unindex(id: string): void {
+    const record = this.get(id);
+    for (const { subnet } of valuesOf(record?.ipam).flat()) this.#subnets.free(subnet, id);
+    const bridge = this.#bridges.get(id);
+    if (!bridge) return;
+    for (const [index, key] of this.#keysOf(bridge)) if (index.get(key) === id) index.delete(key);
+    this.#bridges.delete(id);
+  }
+
+  #keysOf({ link, subnet, address }: Bridge): [Map<string, string>, string][] {
+    return [
+      [this.#byLink, link],
+      [this.#bySubnet, subnet],
+      ...(address === undefined ? [] : ([[this.#byAddress, address]] satisfies [Map<string, string>, string][])),
+    ];
+  }
+}
+
+/** Undefined for a network without a bridge, and for a record that its driver cannot plan. */
+function bridgeOf(record: NetworkRecord): Bridge | undefined {
+  try {
+    return findDriver(record.driver)?.openPlanner(record).bridge;
+  } catch {
+    return undefined;
+  }
+}

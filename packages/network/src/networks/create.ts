@@ -1,0 +1,164 @@
+/** Creates a network: checks, allocates in memory, applies to the kernel, stores. A failure rolls all of it back. */
+import { isDeepStrictEqual } from 'node:util';
+import { type Clock, type KeyedQueue, messageOf, NetyardError, newId } from '@netyard/core';
+import type { Peers } from '@netyard/peers';
+import type { CreateNetworkRequest, NetworkEvent, NetworkRecord } from '../contract.ts';
+import type { NetworkSpec } from '../drivers/driver.ts';
+import { NetworkPools } from '../ipam/network-pools.ts';
+import { rangesOf } from '../ipam/occupied.ts';
+import { bridgeOf, plannerOf } from '../lookup.ts';
+import type { HostFacts } from '../model.ts';
+import type { NetworkTable } from '../network-table.ts';
+import type { NetworksDependencies } from '../networks.ts';
+import { withBridge } from '../plan/facts.ts';
+import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconcile/foreign-rules.ts';
+import type { HostUseCache } from '../reconcile/host-use.ts';
+import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
+import { checkCreate } from './check.ts';
+import { placePools } from './subnets.ts';
+
+/** Dependencies of the functions in this folder. */
+export interface ChangeNetworksDependencies
+  extends NetworksDependencies,
+    ForeignRulesDependencies,
+    PlanNetworksDependencies {
+  readonly clock: Clock;
+  readonly networks: NetworkTable;
+  readonly pools: Map<string, NetworkPools>;
+  readonly peers: Pick<Peers, 'findOverlap'>;
+  readonly hostUse: Pick<HostUseCache, 'read'>;
+  readonly queue: KeyedQueue;
+  facts: HostFacts;
+  emit(event: Omit<NetworkEvent, 'type'>): void;
+  ownDeletion(): void;
+  bridgesChanged(): Promise<void>;
+}
+
+/** Serializes the operations on the networks of one name, which exists before the id. */
+export const networkQueueKey = (name: string): string => `network ${name}`;
+
+export async function createNetwork(
+  context: ChangeNetworksDependencies,
+  request: CreateNetworkRequest,
+): Promise<NetworkRecord> {
+  return context.queue.run(networkQueueKey(request.name), async () => {
+    const { driver, spec } = checkCreate(request, context.networks);
+    await checkBridgeName(context, spec);
+    const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
+    const reserved = rangesOf(context.settings.reservedSubnets ?? []);
+    const v4 = placePools(spec.ipam.v4 ?? [], { ...context, occupied, reserved, gateway: driver.hasGateway(spec) });
+    const record = toRecord(context, request, { ...spec, ipam: { ...spec.ipam, v4 } });
+    checkConflicts(context, record);
+    await set(context, record);
+    emitNetwork(context, 'create', record);
+    return record;
+  });
+}
+
+function toRecord(
+  context: ChangeNetworksDependencies,
+  request: CreateNetworkRequest,
+  spec: NetworkSpec,
+): NetworkRecord {
+  const { name, driver, attachable = false, labels = {} } = request;
+  return { id: newId(), name, driver, created: context.clock.now(), ...spec, attachable, labels, predefined: false };
+}
+
+/** Docker adopts an existing bridge, and never deletes it. */
+async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies, spec: NetworkSpec): Promise<void> {
+  const name = spec.options['com.docker.network.bridge.name'];
+  if (name === undefined || networks.byLink(name) !== undefined) return;
+  const found = (await kernel.listLinks()).find((link) => link.name === name);
+  if (!found) return;
+  if (found.kind !== 'bridge') throw new NetyardError('failed', `existing interface ${name} is not a bridge`);
+  throw new NetyardError('not-implemented', `networks on the existing bridge ${name} are not implemented yet`, {
+    hint: `choose a name that no interface has, or run \`ip link delete ${name}\``,
+  });
+}
+
+/** Docker's bridge driver rejects a bridge and a subnet of another network. */
+function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
+  const link = linkOf(context, record);
+  const reject = (otherId: string, what: string): never => {
+    const other = bridgeOf(context, otherId)?.link ?? '';
+    throw new NetyardError(
+      'forbidden',
+      `cannot create network ${record.id} (${link}): conflicts with network ${otherId} (${other}): networks have ${what}`,
+    );
+  };
+  const sameLink = context.networks.byLink(link);
+  if (sameLink !== undefined) reject(sameLink, 'same bridge name');
+  for (const { subnet } of record.ipam.v4 ?? []) {
+    const overlapping = context.networks.subnets.overlapping(subnet);
+    if (overlapping !== undefined) reject(overlapping, 'overlapping IPv4');
+  }
+}
+
+const linkOf = (context: ChangeNetworksDependencies, record: NetworkRecord): string =>
+  bridgeOf({ ...context, networks: new Map([[record.id, record]]) }, record.id)?.link ?? '';
+
+/** The reservation in memory is synchronous, so that concurrent operations cannot choose the same subnet. */
+async function set(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
+  context.networks.set(record.id, record);
+  context.pools.set(record.id, new NetworkPools(record.ipam));
+  try {
+    await apply(context, record);
+    try {
+      context.store.putNetwork(record);
+    } catch (error) {
+      await removeObjects(context, record);
+      throw error;
+    }
+  } catch (error) {
+    context.networks.delete(record.id);
+    context.pools.delete(record.id);
+    throw error;
+  }
+  await followBridges(context);
+}
+
+/** The first bridge with a feature, such as icc=false, changes Netyard's tables. */
+async function apply(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
+  const planner = plannerOf(context, record.id);
+  const { facts: before } = context;
+  const facts = planner?.bridge ? withBridge(before, planner.bridge) : before;
+  const changesTables = !isDeepStrictEqual(facts, before);
+  context.facts = facts;
+  const objects = changesTables ? planNetworks(context, [record.id]) : planner?.planNetwork(facts);
+  context.ownDeletion();
+  try {
+    await context.kernel.apply({ owner: `network ${record.name}`, objects: objects ?? [] });
+  } catch (error) {
+    context.facts = before;
+    throw error;
+  }
+}
+
+/** Continues after failures; throws one error that lists all of them. */
+export async function removeObjects(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
+  const objects = plannerOf({ ...context, networks: new Map([[record.id, record]]) }, record.id)?.planNetwork(
+    context.facts,
+  );
+  context.ownDeletion();
+  await context.kernel.remove({ owner: `network ${record.name}`, objects: objects ?? [] });
+}
+
+/** The guard lists all bridges; other programs' forward chains that drop need accept rules. Failures are logged. */
+export async function followBridges(context: ChangeNetworksDependencies): Promise<void> {
+  await context.bridgesChanged();
+  const { rules, blocks } = context.foreign;
+  if (rules.length === 0 && blocks.length === 0) return;
+  try {
+    await reconcileForeignRules(context);
+  } catch (error) {
+    context.logger.error('chains of other firewalls could not be read or changed', { error: messageOf(error) });
+  }
+}
+
+export function emitNetwork(
+  context: Pick<ChangeNetworksDependencies, 'emit'>,
+  action: 'create' | 'destroy',
+  { id: networkId, name: networkName, driver }: NetworkRecord,
+): void {
+  context.emit({ action, networkId, networkName, driver });
+}

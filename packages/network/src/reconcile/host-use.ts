@@ -1,0 +1,58 @@
+/**
+ * The addresses that this host uses outside of Netyard's networks. The dumps of routes and addresses are cached until the
+ * kernel reports a change, since with a thousand networks they take longer than the creation of one.
+ */
+import { readFileSync } from 'node:fs';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import type { Kernel } from '@netyard/kernel';
+import type { NetworkSettings } from '../contract.ts';
+import type { AddressRange } from '../ipam/free-space.ts';
+import { findOccupied, type HostUse } from '../ipam/occupied.ts';
+
+/** systemd-resolved's list of upstream servers: resolv.conf has only its stub on 127.0.0.53. */
+const resolvedFile = '/run/systemd/resolve/resolv.conf';
+
+export class HostUseCache {
+  readonly #kernel: Kernel;
+  readonly #settings: NetworkSettings;
+  #dumps: Omit<HostUse, 'resolvConf'> | undefined;
+  #occupied: { resolvConf: string; ranges: AddressRange[] } | undefined;
+
+  constructor(kernel: Kernel, settings: NetworkSettings) {
+    this.#kernel = kernel;
+    this.#settings = settings;
+  }
+
+  /** Called when routes or addresses of the host changed. */
+  drop(): void {
+    this.#dumps = undefined;
+    this.#occupied = undefined;
+  }
+
+  /** @param isOwn whether an interface is a bridge of Netyard */
+  async read(isOwn: (link: string) => boolean): Promise<readonly AddressRange[]> {
+    await yieldToEventLoop(); // events that the kernel has sent are handled first
+    this.#dumps ??= {
+      routes: await this.#kernel.listRoutes(),
+      addresses: await this.#kernel.listAddresses(),
+    };
+    const resolvConf = readHostResolvConf(this.#settings.hostResolvConf);
+    if (this.#occupied?.resolvConf !== resolvConf)
+      this.#occupied = { resolvConf, ranges: findOccupied({ ...this.#dumps, resolvConf }, isOwn) };
+    return this.#occupied.ranges;
+  }
+}
+
+function readHostResolvConf(path: string): string {
+  const text = readIfExists(path);
+  return /^\s*nameserver\s+127\.0\.0\.53\b/m.test(text) ? text + readIfExists(resolvedFile) : text;
+}
+
+function readIfExists(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
