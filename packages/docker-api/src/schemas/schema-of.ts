@@ -2,9 +2,9 @@
 import type { FieldTable, Output, Shape } from '@netyard/api-types';
 import { z } from 'zod';
 
-/** The schema of a body with these fields; missing ones get zero values. */
+/** The schema of a body with these fields; missing ones get zero values. Built when the first body is parsed. */
 export const schemaOf = <T extends FieldTable>(fields: T): z.ZodType<Output<T>> =>
-  objectOf(fields) as unknown as z.ZodType<Output<T>>;
+  z.lazy(() => objectOf(fields)) as unknown as z.ZodType<Output<T>>;
 
 const objectOf = (fields: FieldTable): z.ZodType =>
   z.object(
@@ -60,6 +60,6 @@ function zeroOf(shape: Shape): () => unknown {
   if (kind === 'text' || kind === 'flag' || kind === 'whole') return () => zeros[kind];
   if (kind === 'map') return () => ({});
   if (kind !== 'object') return () => [];
-  const schema = objectOf(shape.fields ?? {});
+  const schema = z.lazy(() => objectOf(shape.fields ?? {})); // rarely used, and as large as the object's own schema
   return () => schema.parse({});
 }
