@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { ask, inFreshHost, pings, serve, sh } from '@netyard/testkit';
+import { ask, askBriefly, eventually, inFreshHost, pings, pingsBriefly, serve, sh } from '@netyard/testkit';
 import { addressOf, bridgeNetwork, type Container, describeBridges, on, probeBriefly } from './bridge-networks.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -137,6 +137,56 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
       ];
       assert.deepEqual(await probeBriefly(netnsPath, outside), [], name);
     }
+  });
+
+  test('a port that another program publishes of an internal network stays unreachable', async () => {
+    sh('nft add table ip other; nft add chain ip other in "{ type nat hook prerouting priority -110; }"');
+    for (const [port, name] of [
+      [9001, 'internal'],
+      [9002, 'closed'],
+    ] as const)
+      sh(`nft add rule ip other in tcp dport ${port} dnat to ${addressOf(web(name))}:${published}`);
+    assert.equal(ask(neighbour, 'tcp', hostAddress, 9002), 'closed 192.0.2.9');
+    assert.deepEqual(await probeBriefly(neighbour, [`${hostAddress}:9001`]), []);
+    sh('nft delete table ip other');
+  });
+
+  test('peers reach the default bridge only', async () => {
+    sh('ip -n neighbour address add 192.168.12.2/32 dev lo; ip -n neighbour address add 10.99.0.2/32 dev lo');
+    await testbed.networks.addPeer({
+      name: 'server2',
+      address: '192.0.2.9',
+      subnets: ['192.168.12.0/24', '10.99.0.0/16'],
+    });
+    const own = await testbed.run('own');
+    for (const source of ['192.168.12.2', '10.99.0.2']) {
+      assert.ok(pings(neighbour, addressOf(own), '-I', source), source);
+      for (const name of ['closed', 'internal', 'routed'] as const)
+        assert.equal(
+          pingsBriefly(neighbour, addressOf(web(name)), '-I', source),
+          name === 'routed',
+          `${name} ${source}`,
+        );
+      assert.equal(askBriefly(neighbour, 'tcp', addressOf(web('routed')), unpublished, `,bind=${source}`), '');
+    }
+    sh('nft add element ip netyard peers "{ 192.0.2.9 }"');
+    assert.ok(pings(neighbour, addressOf(own)));
+    assert.ok(!pingsBriefly(neighbour, addressOf(web('closed'))));
+    await testbed.networks.removePeer('server2');
+  });
+
+  test('while the rules are missing, the guard keeps the internal network closed', () => {
+    // Synchronous, so that nothing is repaired meanwhile.
+    sh('nft flush ruleset');
+    assert.ok(!pingsBriefly(clientIn('internal').netnsPath, '192.0.2.9'));
+    assert.ok(!pingsBriefly(neighbour, addressOf(web('internal'))));
+    assert.ok(!pingsBriefly(neighbour, addressOf(web('closed'))));
+  });
+
+  test('after the repair the networks are as they were', async () => {
+    await eventually('the rules are repaired', () => pingsBriefly(asker.netnsPath, addressOf(web('open'))));
+    await checkReach(neighbour, 'routed', 'published and ping');
+    await checkReach(neighbour, 'internal', 'nothing');
   });
 
   test('nat networks leave the host with its address, routed ones with their own', async () => {

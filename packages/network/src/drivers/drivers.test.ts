@@ -43,6 +43,42 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.name`]: 'br0', 'com.example.color': 'red' })), []);
 });
 
+test('the bridge driver rejects options that have no effect yet, and modes that need an internal network', () => {
+  const key = 'com.docker.network.';
+  const unsupported = {
+    [`${key}container_iface_prefix`]: 'net',
+    [`${key}advertise_addr_nmsgs`]: '3',
+    [`${key}advertise_addr_ms`]: '100',
+    [`${key}host_ipv4`]: 'fd00::1',
+    [`${key}host_ipv6`]: 'fd00::1',
+    [`${key}bridge.host_binding_ipv4`]: '::1',
+    [`${key}bridge.gateway_mode_ipv6`]: 'routed',
+  };
+  for (const [name, value] of Object.entries(unsupported))
+    assert.deepEqual(problemsOf('bridge', spec({ [name]: value })), [
+      `not-implemented: option ${name} with value ${value} is not implemented yet`,
+    ]);
+  const accepted = {
+    [`${key}advertise_addr_nmsgs`]: '0',
+    [`${key}host_ipv4`]: '192.0.2.1',
+    [`${key}bridge.gateway_mode_ipv6`]: 'nat',
+    [`${key}bridge.trusted_host_interfaces`]: 'eth0:wg0',
+    'netyard.spoofing': 'allow',
+  };
+  assert.deepEqual(problemsOf('bridge', spec(accepted)), []);
+  assert.deepEqual(problemsOf('bridge', spec({ 'netyard.spoofing': 'maybe' })), [
+    'invalid: failed to parse netyard.spoofing value: maybe (neither "allow" nor "deny")',
+  ]);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.trusted_host_interfaces`]: 'eth0:a"b' })), [
+    `invalid: failed to parse ${key}bridge.trusted_host_interfaces value: eth0:a"b (invalid interface name "a\\"b")`,
+  ]);
+  const isolated = spec({ [`${key}bridge.gateway_mode_ipv4`]: 'isolated' });
+  assert.deepEqual(problemsOf('bridge', isolated), [
+    "failed: gateway mode 'isolated' can only be used for an internal network",
+  ]);
+  assert.deepEqual(problemsOf('bridge', { ...isolated, internal: true }), []);
+});
+
 test('host and null have one network each', () => {
   assert.deepEqual(problemsOf('host', spec({})), ['forbidden: only one instance of "host" network is allowed']);
   assert.deepEqual(problemsOf('null', spec({})), ['forbidden: only one instance of "null" network is allowed']);

@@ -103,7 +103,6 @@ ${peerSetDeclarations}
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
 		ip daddr @gateways iifname != @bridges return comment "bridge address: containers only"
-		iifname @internal_bridges return comment "internal: no published ports"
 		jump publish
 	}
 
