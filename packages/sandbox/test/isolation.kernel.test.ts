@@ -46,6 +46,9 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
       neighbours.set(name, await testbed.run(`client-${name}`, { mode: on(name) }));
       await serve(one.netnsPath, 'tcp', published, name);
       await serve(one.netnsPath, 'tcp', unpublished, `${name}-unpublished`);
+      // Replies of containers without a default route must not be what keeps them unreachable.
+      const route = name === 'internal' ? 'via 10.24.0.1' : name === 'isolated' ? 'dev eth0' : undefined;
+      if (route !== undefined) sh(`nsenter --net=${one.netnsPath} ip route add default ${route}`);
     }
   });
 

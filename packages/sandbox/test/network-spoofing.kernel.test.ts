@@ -81,6 +81,26 @@ const ipv6Frames = (mac: string): Record<string, string> => ({
   'DHCPv6 reply': ipv6Frame(mac, '11', `022302220014000007${hexOf('DHCPv6 reply')}`),
 });
 
+describeBridges(host, { networks: [] }, (testbed) => {
+  test('the first user-defined network that is created is checked, and so are those after a restart', async () => {
+    await testbed.networks.create({ name: 'made', driver: 'bridge' });
+    const [one, two] = [await testbed.run('one', { mode: on('made') }), await testbed.run('two', { mode: on('made') })];
+    const foreign = addressOf(one).replace(/\d+$/, '200');
+    inside(one, 'ip', 'address', 'add', `${foreign}/16`, 'dev', 'eth0');
+    const check = (): void => {
+      assert.ok(pings(two.netnsPath, addressOf(one)));
+      assert.ok(!pingsBriefly(two.netnsPath, foreign));
+    };
+    check();
+    await testbed.networks.close();
+    await testbed.open().start([...testbed.containers.keys()]);
+    check();
+    await testbed.remove(one.containerId);
+    await testbed.remove(two.containerId);
+    await testbed.networks.remove('made');
+  });
+});
+
 describeBridges(host, { networks }, (testbed) => {
   const containers = new Map<string, Container>();
   const container = (name: string): Container => containers.get(name) ?? assert.fail(name);

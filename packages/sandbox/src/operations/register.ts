@@ -27,7 +27,7 @@ import { parseExtraHost } from '../files/hosts.ts';
 import { checkResolvConfOptions } from '../files/resolv-conf.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { parseLink } from '../links/parse.ts';
-import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
+import { bridgeOf, capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { checkModeConflicts, hasLegacyLinks, networkOfMode } from '../modes.ts';
 import { checkPublishable, isPublishable } from '../names/published-name.ts';
 import { isInterfaceName, requestedName } from '../plan/interface-names.ts';
@@ -67,7 +67,7 @@ export async function register(
   for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
   checkTogether(context, config);
   const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
-  warnings.push(...checkPublishing(context, config));
+  warnings.push(...checkPublishing(context, config), ...checkPorts(context, config));
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await isForwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
   if (config.mode.kind !== 'host' && config.mode.kind !== 'none') warnings.push(...foreignWarnings(context));
@@ -85,6 +85,21 @@ function checkPublishing(context: RegisterDependencies, config: SandboxConfig): 
   if (!context.names.directory) return ['The name is not published: this daemon has no --cluster.'];
   if (hasLegacyLinks(config.mode) && config.mode.kind !== 'none') return [];
   return ['The name is not published: the container has no address on the default bridge.'];
+}
+
+/** Warns about requested ports that the modes of the container's networks leave without effect. */
+function checkPorts(context: RegisterDependencies, { ports, publishAll, endpoints }: SandboxConfig): string[] {
+  const bridges = endpoints.flatMap(({ network }) => {
+    const record = [...context.networks.values()].find(({ name }) => name === network);
+    return (record && bridgeOf(context, record.id)) ?? [];
+  });
+  if ((ports.length === 0 && !publishAll) || bridges.length === 0) return [];
+  const outward = bridges.filter(({ internal }) => !internal);
+  if (outward.length === 0) return ['Published ports are discarded: the network is internal'];
+  const isRouted = outward.every(({ gatewayMode }) => gatewayMode === 'routed');
+  return isRouted && ports.some(({ hostPort }) => hostPort !== undefined && hostPort !== 0)
+    ? ["Host ports are discarded: the network is routed, so ports are published at the container's address"]
+    : [];
 }
 
 const asksByDefault = (context: RegisterDependencies, config: SandboxConfig): boolean =>
