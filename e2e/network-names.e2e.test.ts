@@ -1,4 +1,8 @@
 /** Names on user-defined networks with the docker command: the same commands on Netyard and on dockerd. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost } from './support/host.ts';
 import { testSameOutput } from './support/same-output.ts';
 
 /** The address that the container's resolver finds, or the resolver's error. */
@@ -61,3 +65,39 @@ testSameOutput('names on networks, with the same output as dockerd', { images: [
   'docker rm -f shop db app linked later plain custom',
   'docker network rm front back',
 ]);
+
+describe('names on networks, where Netyard differs', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    host = await openHost('netyard', { images: ['netyard-test'] });
+    await host.docker('network', 'create', '--subnet', '10.5.0.0/24', 'shared');
+  });
+  after(() => host.close());
+
+  const start = (name: string, address: string, project: string, ...options: string[]): Promise<string> => {
+    const label = ['--label', `com.docker.compose.project=${project}`];
+    const network = ['--network', 'shared', '--ip', address];
+    return host.docker('run', '-d', '--name', name, ...network, ...label, ...options, 'netyard-test', 'sleep', '1000');
+  };
+  const found = async (from: string, name: string): Promise<string> => {
+    const { stdout } = await host.tryDocker('exec', from, 'ping', '-c', '1', '-W', '30', name);
+    return /\((10\.[0-9.]+)\)/.exec(stdout)?.[1] ?? '';
+  };
+
+  test('each of two projects on a network reaches its own service', async () => {
+    await start('blue-api', '10.5.0.10', 'blue', '--network-alias', 'api');
+    await start('green-api', '10.5.0.11', 'green', '--network-alias', 'api');
+    await start('blue-web', '10.5.0.20', 'blue');
+    await start('green-web', '10.5.0.21', 'green');
+    for (let round = 0; round < 4; round += 1) {
+      assert.equal(await found('blue-web', 'api'), '10.5.0.10');
+      assert.equal(await found('green-web', 'api'), '10.5.0.11');
+    }
+  });
+
+  test('names resolve again after a restart of the daemon, also from containers that ran meanwhile', async () => {
+    await host.restartDaemon();
+    assert.equal(await found('blue-web', 'green-api'), '10.5.0.11');
+    assert.equal(await found('green-web', 'api'), '10.5.0.11');
+  });
+});
