@@ -5,10 +5,23 @@
  * All errors are `KernelError` (with its errno) or `NetyardError('invalid', …)`.
  */
 import type { Logger } from '@netyard/core';
-import type { KernelObject, KernelOperation, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
+import type {
+  KernelObject,
+  KernelOperation,
+  KernelPlan,
+  NftElementObject,
+  NftFamily,
+  NftTableObject,
+  Observation,
+} from './desired.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 
 export interface ApplyOptions {
+  /**
+   * The plan's bridges are new: they are not searched for under other names, which lists all interfaces. A bridge that
+   * exists makes the plan fail (EEXIST).
+   */
+  newBridges?: boolean;
   /** Compute and return the operations without executing them. */
   dryRun?: boolean;
 }
@@ -125,8 +138,10 @@ export interface PortReservation {
 
 /** Tables created by `Kernel.holdTables`. */
 export interface HeldTables {
-  /** Replaces all of them in one transaction. On failure the former ones remain. */
-  replace(tables: readonly NftTableObject[]): Promise<void>;
+  /** Replaces all of them, with these elements, in one transaction. On failure the former ones remain. */
+  replace(tables: readonly NftTableObject[], elements: readonly NftElementObject[]): Promise<void>;
+  /** Adds and deletes elements in one transaction, at a cost that does not depend on the others. */
+  change(added: readonly NftElementObject[], deleted: readonly NftElementObject[]): Promise<void>;
   close(): void;
 }
 
@@ -214,7 +229,7 @@ export interface Kernel {
    * kernel deletes them on `close` of the returned handle or when the process ends. They belong to no plan. Throws
    * KernelError EPERM when another process owns one of them.
    */
-  holdTables(tables: readonly NftTableObject[]): Promise<HeldTables>;
+  holdTables(tables: readonly NftTableObject[], elements?: readonly NftElementObject[]): Promise<HeldTables>;
   /** Whether the kernel supports tables with an owner (Linux 5.12). */
   canHoldTables(): Promise<boolean>;
 

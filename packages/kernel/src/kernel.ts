@@ -20,7 +20,7 @@ import type {
   PortProtocol,
   PortReservation,
 } from './contract.ts';
-import type { KernelObject, KernelPlan, NftFamily, NftTableObject, Observation } from './desired.ts';
+import type { KernelObject, KernelPlan, NftElementObject, NftFamily, NftTableObject, Observation } from './desired.ts';
 import { Captures } from './netlink/capture/capture.ts';
 import { flushConntrack, flushConntrackOf } from './netlink/conntrack.ts';
 import { watchNamespaces } from './netlink/namespace-watch.ts';
@@ -154,9 +154,9 @@ class LinuxKernel implements Kernel {
     return reservePort(protocol, address, port);
   }
 
-  async holdTables(tables: readonly NftTableObject[]): Promise<HeldTables> {
-    for (const table of tables) checkObject(table);
-    return holdTables(tables);
+  async holdTables(tables: readonly NftTableObject[], elements: readonly NftElementObject[] = []): Promise<HeldTables> {
+    for (const object of [...tables, ...elements]) checkObject(object);
+    return holdTables(tables, elements);
   }
 
   async canHoldTables(): Promise<boolean> {

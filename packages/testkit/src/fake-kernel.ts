@@ -225,6 +225,7 @@ export class FakeKernel implements Kernel {
       replace: async (next) => {
         this.held = [...next];
       },
+      change: async () => undefined,
       close: () => {
         this.held = [];
       },

@@ -25,7 +25,7 @@ export async function applyPlan(
 ): Promise<ApplyReport> {
   for (const object of plan.objects) checkObject(object);
   if (options.dryRun) return { operations: diff(plan.objects, observeAll(session, plan.objects)) };
-  const operations = difference(session, plan.objects);
+  const operations = difference(session, plan.objects, options);
   return await withUndo(async (undo) => {
     const executed: KernelOperation[] = [];
     for (const step of stepsOf(operations)) {
@@ -43,8 +43,12 @@ export async function applyPlan(
  * elements most likely do too, and a transaction that the kernel rejects costs it tens of milliseconds, during which
  * this process waits: then they are observed first.
  */
-function difference(session: Session, objects: readonly KernelObject[]): KernelOperation[] {
-  const operations = diff(objects, observeAll(session, objects, { skipElements: true }));
+function difference(
+  session: Session,
+  objects: readonly KernelObject[],
+  { newBridges = false }: ApplyOptions,
+): KernelOperation[] {
+  const operations = diff(objects, observeAll(session, objects, { skipElements: true, skipBridges: newBridges }));
   const elements = operations.map(({ object }) => object);
   const onlyElementsDiffer = elements.length < objects.length && elements.every(({ kind }) => kind === 'nft-element');
   return onlyElementsDiffer ? diff(elements, observeAll(session, elements)) : operations;

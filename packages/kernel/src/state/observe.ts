@@ -10,6 +10,8 @@ import { compareElement, findElements } from './objects/nft-batch.ts';
 export interface ObserveOptions {
   /** Reports nft elements as `absent` without a query; for callers that detect existing ones by adding them. */
   skipElements?: boolean;
+  /** The same for bridges. */
+  skipBridges?: boolean;
 }
 
 /** One observation per object, in the same order. */
@@ -21,7 +23,8 @@ export function observeAll(
   const missing = new Dependencies();
   const elements = options.skipElements ? new Map<KernelObject, Observation>() : observeElements(session, objects);
   return objects.map((object) => {
-    if (missing.isDependencyOf(object)) return recordAbsent(missing, object);
+    const isSkipped = options.skipBridges === true && object.kind === 'bridge';
+    if (isSkipped || missing.isDependencyOf(object)) return recordAbsent(missing, object);
     const found = object.kind === 'nft-element' ? (elements.get(object) ?? absent) : observeObject(session, object);
     return found.state === 'absent' ? recordAbsent(missing, object) : found;
   });

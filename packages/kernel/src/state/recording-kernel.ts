@@ -21,7 +21,11 @@ export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: read
     remove: (plan, options) => recorder.remove(plan, options),
     flushConntrack: async () => undefined,
     flushConntrackOf: async () => undefined,
-    holdTables: async () => ({ replace: async () => undefined, close: () => undefined }),
+    holdTables: async () => ({
+      replace: async () => undefined,
+      change: async () => undefined,
+      close: () => undefined,
+    }),
     reservePort(protocol, address, port) {
       kernel.reservePort(protocol, address, port).close();
       return { protocol, address, port, close: () => undefined };

@@ -4,16 +4,17 @@
  * process ends.
  */
 import type { HeldTables } from '../../contract.ts';
-import type { NftTableObject } from '../../desired.ts';
+import type { NftElementObject, NftTableObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { NftContext } from './context.ts';
+import { printAdd, printDelete } from './element.ts';
 import { printReplacement, printTable, tableSpec } from './table.ts';
 
 /** See `Kernel.holdTables`. Throws KernelError, EPERM when another process owns one of the tables. */
-export function holdTables(tables: readonly NftTableObject[]): HeldTables {
+export function holdTables(tables: readonly NftTableObject[], elements: readonly NftElementObject[]): HeldTables {
   const context = NftContext.open();
   let held: readonly NftTableObject[] = [];
-  const replace = (next: readonly NftTableObject[]): void => {
+  const replace = (next: readonly NftTableObject[], members: readonly NftElementObject[]): void => {
     const former = new Set(held.map(tableSpec));
     const commands = [
       ...[...former].map((spec) => `delete table ${spec}\n`),
@@ -23,18 +24,25 @@ export function holdTables(tables: readonly NftTableObject[]): HeldTables {
         return former.has(tableSpec(table)) ? text : printReplacement(table, text);
       }),
     ];
-    context.run(commands.join(''), { operation: 'nft add table', object: next.map(tableSpec).join(', ') });
+    context.run(commands.join('') + printAdd(members), {
+      operation: 'nft add table',
+      object: next.map(tableSpec).join(', '),
+    });
     held = next;
   };
   try {
-    replace(tables);
+    replace(tables, elements);
   } catch (error) {
     context.close();
     throw error;
   }
   let isOpen = true;
   return {
-    replace: async (next) => replace(next),
+    replace: async (next, members) => replace(next, members),
+    async change(added, deleted) {
+      const object = [...added, ...deleted].map(({ set }) => set).join(', ');
+      context.run(printAdd(added) + printDelete(deleted), { operation: 'nft add element', object });
+    },
     close() {
       if (isOpen) context.close();
       isOpen = false;
