@@ -2,6 +2,7 @@
  * The networks of this host by id, with indexes of their bridges and subnets, so that an event of the kernel and the
  * creation of a network cost the same with a thousand networks as with one.
  */
+import { formatIp, ipFromBytes } from '@netyard/core';
 import type { NetworkRecord, SubnetPool } from './contract.ts';
 import { findDriver } from './drivers/index.ts';
 import { valuesOf } from './family.ts';
@@ -17,6 +18,8 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #byLink = new Map<string, string>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySubnet = new Map<string, string>();
+  /** By the first address of the subnet, and by the host's address in it. */
+  readonly #byFirst = new Map<string, string>();
 
   /** @param pools of automatic subnets */
   constructor(records: Iterable<NetworkRecord>, pools: readonly SubnetPool[]) {
@@ -56,6 +59,16 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return this.#byAddress.get(prefix);
   }
 
+  /**
+   * The network of an element that begins with the name of a bridge, the first address of its subnet, or its address
+   * there: a key as the kernel encodes it.
+   */
+  byElement(key: Uint8Array): string | undefined {
+    if (key.length === 4) return this.#byFirst.get(formatIp(ipFromBytes(key)));
+    const end = key.indexOf(0);
+    return this.#byLink.get(Buffer.from(key.subarray(0, end < 0 ? undefined : end)).toString());
+  }
+
   /** The network with exactly this subnet. */
   bySubnet(subnet: string): string | undefined {
     return this.#bySubnet.get(subnet);
@@ -74,14 +87,24 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     this.#bridges.delete(id);
   }
 
+  #addressKeys(address: string): [Map<string, string>, string][] {
+    return [
+      [this.#byAddress, address],
+      [this.#byFirst, addressOf(address)],
+    ];
+  }
+
   #keysOf({ link, subnet, address }: Bridge): [Map<string, string>, string][] {
     return [
       [this.#byLink, link],
       [this.#bySubnet, subnet],
-      ...(address === undefined ? [] : ([[this.#byAddress, address]] satisfies [Map<string, string>, string][])),
+      [this.#byFirst, addressOf(subnet)],
+      ...(address === undefined ? [] : this.#addressKeys(address)),
     ];
   }
 }
+
+const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
 
 /** Undefined for a network without a bridge, and for a record that its driver cannot plan. */
 function bridgeOf(record: NetworkRecord): Bridge | undefined {

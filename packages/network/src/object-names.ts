@@ -2,6 +2,7 @@
  * Names of the kernel objects that Netyard creates. `ny-` and the first digits of an id identify their owner without any
  * state. Pure.
  */
+import { hash } from 'node:crypto';
 import { ownerPrefix, shortId } from '@netyard/core';
 
 export { ownerPrefix } from '@netyard/core';
@@ -25,8 +26,14 @@ const trimmed = (bytes: Uint8Array): string =>
     .toString('utf8')
     .replace(/\ufffd$/, '');
 
-/** Owner text of a network's bridge; identifies the bridge even after another program renamed it. */
-export const bridgeOwner = (networkName: string): string => ownerText(`network ${networkName}`);
+/**
+ * Owner text of a network's bridge; identifies the bridge even after another program renamed it. Long names, which it has
+ * no room for, remain distinct by a hash.
+ */
+export function bridgeOwner(networkName: string): string {
+  const isLong = Buffer.byteLength(networkName) > longestOwner - ownerPrefix.length - 'network '.length;
+  return ownerText(`network ${networkName}`, isLong ? ` (${hash('sha256', networkName).slice(0, 12)})` : '');
+}
 
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);

@@ -106,6 +106,15 @@ describe('user-defined networks', host, () => {
     await testbed.networks.remove('inside');
   });
 
+  test('a network may have any name', async () => {
+    const names = ['a "b" $c; d', '网络', 'n'.repeat(400), `${'n'.repeat(400)}2`, '*'];
+    for (const name of names) await create(name);
+    const odd = await run('odd', on(names[0] ?? ''));
+    assert.ok(pings(odd.ns, testbed.networks.get(names[0] ?? '').ipam.v4?.[0]?.gateway ?? ''));
+    await testbed.remove(odd.containerId);
+    for (const name of names) await testbed.networks.remove(name);
+  });
+
   const changes: [string, () => string][] = [
     ['is deleted', () => `ip link delete ${links.get('a')}`],
     ['is down', () => `ip link set ${links.get('a')} down`],

@@ -12,7 +12,7 @@
  * active. Without the two, the host itself would answer packets of a connection through a published port with a reset.
  * Pure.
  */
-import type { NftTableObject } from '@netyard/kernel';
+import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
@@ -44,12 +44,14 @@ export const clearAllowed = `
 export interface GuardOptions {
   /** As in `TableOptions`. */
   routesOnlyOwn: boolean;
+  /** Every bridge has icc=false. */
+  isolatesAll: boolean;
 }
 
-export function planGuard(bridges: readonly BridgeSettings[], { routesOnlyOwn }: GuardOptions): NftTableObject[] {
-  if (bridges.length === 0) return [];
-  const body = inputBody(bridges) + translationsBody(bridges) + forwardBody(bridges, routesOnlyOwn);
-  const parts = [bridges.some(({ icc }) => icc) ? '' : isolationBody, routesOnlyOwn ? markBody : ''].join('');
+/** Without elements: see `planGuardElements`. */
+export function planGuard({ routesOnlyOwn, isolatesAll }: GuardOptions): NftTableObject[] {
+  const body = sets + inputBody + translationsBody + forwardBody(routesOnlyOwn);
+  const parts = [isolatesAll ? isolationBody : '', routesOnlyOwn ? markBody : ''].join('');
   return [table('ip', body), ...(parts === '' ? [] : [table('bridge', parts)])];
 }
 
@@ -57,18 +59,35 @@ const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
   ...{ kind: 'nft-table', family, name: guardName, body },
 });
 
-const setOf = (elements: readonly string[]): string => `{ ${elements.join(', ')} }`;
-const linksOf = (bridges: readonly BridgeSettings[]): string => setOf(bridges.map(({ link }) => `"${link}"`));
+/** What the guard's tables contain for one bridge. */
+export function planGuardElements({ link, subnet, icc, internal, masquerade }: BridgeSettings): NftElementObject[] {
+  const element = (set: string, key: string): NftElementObject => ({
+    ...{ kind: 'nft-element', family: 'ip', table: guardName, set, key },
+  });
+  return [
+    element('bridges', `"${link}"`),
+    ...(icc ? [element('icc_bridges', `"${link}" . "${link}"`)] : []),
+    ...(internal ? [element('internal_bridges', `"${link}"`)] : []),
+    ...(masquerade ? [element('masqueraded', subnet)] : []),
+  ];
+}
+
+const sets = `
+	set bridges { type ifname; }
+	set icc_bridges { type ifname . ifname; }
+	set internal_bridges { type ifname; }
+	set masqueraded { type ipv4_addr; flags interval; }
+`;
 
 /** Keeps containers from the host's loopback while chain `martians` is missing: route_localnet stays on. */
-const inputBody = (bridges: readonly BridgeSettings[]): string => `
+const inputBody = `
 	chain input {
 		type filter hook input priority 0; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto require_mark
 		iifname "${tunnelLink}" goto require_mark
 		ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.0/8 accept
 		ct status dnat accept comment "redirected by another rule"
-		iifname ${linksOf(bridges)} drop comment "loopback from a container"
+		iifname @bridges drop comment "loopback from a container"
 	}
 
 	chain require_mark {
@@ -78,28 +97,22 @@ const inputBody = (bridges: readonly BridgeSettings[]): string => `
 `;
 
 /** Sees only the first packet of a connection, and only if no earlier chain translates it. */
-function translationsBody(bridges: readonly BridgeSettings[]): string {
-  const links = linksOf(bridges);
-  const open = bridges.filter(({ icc }) => icc).map(({ link }) => `"${link}" . "${link}"`);
-  const masqueraded = bridges.filter(({ masquerade }) => masquerade).map(({ subnet }) => subnet);
-  const neighbours = `
-		ct status dnat iifname . oifname ${setOf(open)} drop comment "published port of a neighbour"`;
-  const outbound = `
-		${isAllowed} ${clearMark} accept comment "to peers"
-		ip saddr ${setOf(masqueraded)} oifname != ${links} drop comment "leaves the host"`;
-  return `
+const translationsBody = `
 	chain translations {
 		type nat hook postrouting priority ${translationPriority}; policy accept;
-		ip saddr 127.0.0.0/8 oifname ${links} drop comment "host through 127.0.0.1"${open.length > 0 ? neighbours : ''}${masqueraded.length > 0 ? outbound : ''}
+		ip saddr 127.0.0.0/8 oifname @bridges drop comment "host through 127.0.0.1"
+		ct status dnat iifname . oifname @icc_bridges drop comment "published port of a neighbour"
+		${isAllowed} ${clearMark} accept comment "to peers"
+		ip saddr @masqueraded oifname != @bridges drop comment "leaves the host"
 	}
 `;
-}
 
-const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean): string => `
+const forwardBody = (routesOnlyOwn: boolean): string => `
 	chain forward {
 		type filter hook forward priority ${forwardPriority}; policy accept;
 		ct state established,related accept comment "established"
-		oifname ${linksOf(bridges)} goto to_bridge${fromInternal(bridges)}${routesOnlyOwn ? foreignForward(linksOf(bridges)) : ''}
+		oifname @bridges goto to_bridge
+		iifname @internal_bridges drop comment "internal"${routesOnlyOwn ? foreignForward : ''}
 	}
 
 	chain to_bridge {
@@ -110,14 +123,9 @@ const forwardBody = (bridges: readonly BridgeSettings[], routesOnlyOwn: boolean)
 	}
 `;
 
-function fromInternal(bridges: readonly BridgeSettings[]): string {
-  const internal = bridges.filter((bridge) => bridge.internal);
-  return internal.length === 0 ? '' : `\n\t\tiifname ${linksOf(internal)} drop comment "internal"`;
-}
-
-const foreignForward = (links: string): string => `
+const foreignForward = `
 		${isBridged} accept comment "within a bridge"
-		iifname != ${links} meta mark & ${allowedMark} == 0 drop comment "forwarding is enabled for containers only"`;
+		iifname != @bridges meta mark & ${allowedMark} == 0 drop comment "forwarding is enabled for containers only"`;
 
 /**
  * Used where every bridge has icc=false. A rule for some bridges only would need `meta ibrname`, which not every kernel

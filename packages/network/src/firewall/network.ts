@@ -2,12 +2,13 @@
  * Plans the set elements of a bridge network: isolation (icc, internal, gateway mode), peers, masquerading, the host's
  * address on the bridge. Pure.
  */
+import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../model.ts';
 import { element, type NetyardSet } from './table.ts';
 
 export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] {
-  const comment = `network ${bridge.networkName}`;
+  const comment = commentOf(bridge);
   const link = `"${bridge.link}"`;
   const pair = `${link} . ${link}`;
   const when = (condition: boolean, set: NetyardSet, key: string): NftElementObject[] =>
@@ -29,6 +30,12 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
       ? [element('source_addresses', subnet, { value: sourceAddress, comment })]
       : []),
   ];
+}
+
+/** nftables limits comments to 127 bytes without quotes: other names are replaced by the network's id. */
+function commentOf({ networkName, networkId }: BridgeSettings): string {
+  const isPlain = /^[\w.-]{1,100}$/.test(networkName);
+  return `network ${isPlain ? networkName : shortId(networkId)}`;
 }
 
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');

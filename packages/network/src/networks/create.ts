@@ -127,7 +127,8 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
   const objects = changesTables ? planNetworks(context, [record.id]) : planner?.planNetwork(facts);
   context.ownDeletion();
   try {
-    await context.kernel.apply({ owner: `network ${record.name}`, objects: objects ?? [] });
+    const plan = { owner: `network ${record.name}`, objects: objects ?? [] };
+    await context.kernel.apply(plan, { newBridges: true });
   } catch (error) {
     context.facts = before;
     throw error;

@@ -6,10 +6,11 @@ import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkSettings } from '../contract.ts';
+import { encodeElementKey } from '../firewall/element-key.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
-import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
-import { bridgeOf } from '../lookup.ts';
+import { endpointSets, type NetyardSet, networkSets, tableName } from '../firewall/table.ts';
+import { bridgeOf, plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { isHostLinkName, ownerPrefix } from '../object-names.ts';
@@ -49,6 +50,11 @@ export interface Drift {
   peers: ReconcileScope | undefined;
   containers: ReadonlySet<string>;
 }
+
+/** Sets of networks whose keys begin with a bridge, its address or its subnet. */
+const keyedByBridge: readonly NetyardSet[] = networkSets.filter(
+  (set) => set !== 'engine_bridges' && set !== 'trusted_ingress',
+);
 
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
@@ -162,10 +168,27 @@ export class DriftTracker {
   /** An event of a peer's element identifies the peer; for other elements the sets are compared. */
   #handleElement(event: NftEvent): void {
     const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
+    if (isOf(networkSets) && this.#isExpected(event)) return;
     if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
     else if (event.action === 'new') return;
     else if (!isPeerSet(event.set)) this.markNetworks('all');
     else this.#markPeers(event);
+  }
+
+  /** The elements of a network that was created or removed: new ones of its bridge, and deleted ones of no bridge. */
+  #isExpected({ action, set = '', keys = [] }: NftEvent): boolean {
+    if (!keyedByBridge.some((one) => one === set) || keys.length === 0) return false;
+    return keys.every((key) => {
+      const id = this.#context.networks.byElement(key);
+      return action === 'new' ? id !== undefined && this.#isPlanned(id, set, key) : id === undefined;
+    });
+  }
+
+  #isPlanned(networkId: string, set: string, key: Uint8Array): boolean {
+    const planned = plannerOf(this.#context, networkId)?.planNetwork(this.#context.facts) ?? [];
+    return planned.some(
+      (object) => object.kind === 'nft-element' && object.set === set && encodeElementKey(object.key).equals(key),
+    );
   }
 
   #handleLink(event: LinkEvent): void {

@@ -1,9 +1,9 @@
 /** Holds the guard tables while the daemon runs: see firewall/guard.ts. */
 
 import { type Logger, messageOf } from '@netyard/core';
-import type { HeldTables, Kernel, NftTableObject } from '@netyard/kernel';
+import type { HeldTables, Kernel, NftElementObject, NftTableObject } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
-import { planGuard } from '../firewall/guard.ts';
+import { planGuard, planGuardElements } from '../firewall/guard.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import { routesOnlyContainers } from '../plan/host.ts';
@@ -21,6 +21,9 @@ export interface GuardDependencies {
 export class Guard {
   readonly #context: GuardDependencies;
   #held: HeldTables | undefined;
+  /** The held tables, without elements, and their elements by network. */
+  #tables = '';
+  #elements = new Map<string, readonly NftElementObject[]>();
 
   constructor(context: GuardDependencies) {
     this.#context = context;
@@ -29,8 +32,8 @@ export class Guard {
   /** Called after Netyard's own tables are applied: without them the guard accepts no new connections. */
   async start(): Promise<void> {
     const { kernel, facts, logger } = this.#context;
-    const tables = this.#plan();
-    if (this.#held || tables.length === 0) return;
+    const elements = this.#updated();
+    if (this.#held || elements.size === 0) return;
     if (!facts.guarded) {
       logger.info(
         'this kernel cannot protect tables from a ruleset flush: connections break when the rules are flushed',
@@ -38,25 +41,45 @@ export class Guard {
       return;
     }
     try {
-      this.#held = await kernel.holdTables(tables);
+      const tables = this.#plan(elements);
+      this.#held = await kernel.holdTables(tables, [...elements.values()].flat());
+      this.#tables = JSON.stringify(tables);
+      this.#elements = elements;
     } catch (error) {
       logger.warn('the guard tables could not be created', { error: messageOf(error) });
     }
   }
 
-  /** Called when a network was created or removed. */
+  /** Called when a network was created or removed. The cost does not depend on the other networks. */
   async follow(): Promise<void> {
+    if (!this.#held) return;
+    const elements = this.#updated();
+    const tables = this.#plan(elements);
     try {
-      await this.#held?.replace(this.#plan());
+      if (JSON.stringify(tables) !== this.#tables) await this.#held.replace(tables, [...elements.values()].flat());
+      else await this.#held.change(without(elements, this.#elements), without(this.#elements, elements));
+      this.#tables = JSON.stringify(tables);
+      this.#elements = elements;
     } catch (error) {
       this.#context.logger.error('the guard tables could not be changed', { error: messageOf(error) });
     }
   }
 
-  #plan(): NftTableObject[] {
-    const { networks, facts } = this.#context;
-    const bridges = [...networks.keys()].flatMap((id) => bridgeOf(this.#context, id) ?? []);
-    return planGuard(bridges, { routesOnlyOwn: routesOnlyContainers(facts) });
+  /** The elements of all networks; those of known networks, whose records do not change, are not planned again. */
+  #updated(): Map<string, readonly NftElementObject[]> {
+    const elements = new Map<string, readonly NftElementObject[]>();
+    for (const id of this.#context.networks.keys()) {
+      const known = this.#elements.get(id);
+      const bridge = known ? undefined : bridgeOf(this.#context, id);
+      const own = known ?? (bridge && planGuardElements(bridge));
+      if (own) elements.set(id, own);
+    }
+    return elements;
+  }
+
+  #plan(elements: ReadonlyMap<string, readonly NftElementObject[]>): NftTableObject[] {
+    const isolatesAll = ![...elements.values()].some((own) => own.some(({ set }) => set === 'icc_bridges'));
+    return planGuard({ routesOnlyOwn: routesOnlyContainers(this.#context.facts), isolatesAll });
   }
 
   close(): void {
@@ -64,3 +87,9 @@ export class Guard {
     this.#held = undefined;
   }
 }
+
+/** The elements of networks that only the first map has. */
+const without = (
+  all: ReadonlyMap<string, readonly NftElementObject[]>,
+  others: ReadonlyMap<string, readonly NftElementObject[]>,
+): NftElementObject[] => [...all].flatMap(([id, own]) => (others.has(id) ? [] : own));
