@@ -52,6 +52,7 @@ for (const engine of ['netyard', 'dockerd'] as const) {
       for (const name of ['first', 'second', 'moving'])
         await host.docker('run', '-d', '--name', name, image, 'sleep', '1000');
       await host.docker('network', 'disconnect', 'bridge', 'moving');
+      await host.docker('network', 'create', '--subnet', '10.77.0.0/16', 'front');
     });
     after(async () => {
       await host?.sh(`rm -rf ${folder}`);

@@ -112,7 +112,10 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   interactive: [line('echo piped | docker run --rm --interactive $I cat', 'piped')],
   'io-maxbandwidth': [rejected('--io-maxbandwidth 1', windowsOnly)],
   'io-maxiops': [rejected('--io-maxiops 1', windowsOnly)],
-  ip: [line('docker run --rm --ip 172.17.0.99 $I true 2>&1', userDefinedOnly)],
+  ip: [
+    line('docker run --rm --ip 172.17.0.99 $I true 2>&1', userDefinedOnly),
+    line('docker run --rm --network front --ip 10.77.0.98 $I ip addr', /inet 10\.77\.0\.98\/16/),
+  ],
   ip6: [line('docker run --rm --ip6 fd00::9 $I true 2>&1', userDefinedOnly)],
   ipc: [inspected('--ipc host', 'host')],
   isolation: [
@@ -153,8 +156,20 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
     rejected('--mount type=bind,src=/tmp,dst=/b,ro,bind-recursive=never', /invalid value for bind-recursive: never/),
   ],
   name: [line("docker create --name named $I true > /dev/null; docker inspect -f '{{.Name}}' named", '/named')],
-  network: [alone('--network none', 'ls /sys/class/net', 'lo')],
-  'network-alias': [rejected('--network-alias other', /only supported for user-defined networks/)],
+  network: [
+    alone('--network none', 'ls /sys/class/net', 'lo'),
+    line('docker run --rm --network front $I ip addr', /inet 10\.77\./),
+    onNetyard(
+      line('docker run --rm --network name=front,ip=10.77.0.97 --network bridge $I true 2>&1', /cannot attach both/),
+    ),
+  ],
+  'network-alias': [
+    rejected('--network-alias other', /only supported for user-defined networks/),
+    line(
+      "docker create --name aliased --network front --network-alias other $I true > /dev/null; docker inspect -f '{{index .NetworkSettings.Networks.front.Aliases 0}}' aliased; docker rm aliased > /dev/null",
+      'other',
+    ),
+  ],
   'no-healthcheck': [inspected('--no-healthcheck', ['NONE'])],
   'oom-kill-disable': [
     inside('--oom-kill-disable', 'grep disable /sys/fs/cgroup/memory/memory.oom_control', 'oom_kill_disable 1'),
@@ -255,25 +270,48 @@ const executing: Readonly<Record<string, readonly Case[]>> = {
   workdir: [line('docker exec --workdir /tmp target pwd', '/tmp')],
 };
 
-const notYet = /user-defined networks are not implemented yet/;
-const networkFlags: Readonly<Record<string, string>> = {
-  attachable: '--attachable',
-  'aux-address': '--subnet 10.5.0.0/16 --aux-address a=10.5.0.9',
-  'config-from': '--config-from other',
-  'config-only': '--config-only',
-  driver: '--driver macvlan',
-  gateway: '--subnet 10.5.0.0/16 --gateway 10.5.0.1',
-  ingress: '--driver overlay --ingress',
-  internal: '--internal',
-  'ip-range': '--subnet 10.5.0.0/16 --ip-range 10.5.1.0/24',
-  'ipam-driver': '--ipam-driver other',
-  'ipam-opt': '--ipam-opt a=b',
-  ipv4: '--ipv4=false --ipv6',
-  ipv6: '--ipv6',
-  label: '--label a=b',
-  opt: '--opt a=b',
-  scope: '--scope local',
-  subnet: '--subnet 10.5.0.0/16',
+/** Creates a network with these flags, probes it, and removes it. */
+const created = (flags: string, probe: string, prints: string | RegExp): Case =>
+  line(`docker network create ${flags} new > /dev/null && ${probe}; docker network rm new > /dev/null`, prints);
+const network = (field: string): string => `docker network inspect -f '{{json .${field}}}' new`;
+const notCreated = (flags: string, message: RegExp): Case => line(`docker network create ${flags} new 2>&1`, message);
+const inNetwork = (command: string): string => `docker run --rm --network new $I ${command}`;
+
+const networks: Readonly<Record<string, readonly Case[]>> = {
+  attachable: [created('--attachable', network('Attachable'), 'true')],
+  'aux-address': [
+    created('--subnet 10.5.0.0/29 --aux-address a=10.5.0.2', inNetwork('ip addr'), /inet 10\.5\.0\.3\/29/),
+  ],
+  'config-from': [onNetyard(notCreated('--config-from other', /configuration-only networks are not implemented yet/))],
+  'config-only': [
+    onNetyard(notCreated('--config-only', /configuration-only networks are not implemented yet/)),
+    notCreated('--config-only --internal', /configuration network can only contain network specific fields/),
+  ],
+  driver: [
+    created('--driver bridge', network('Driver'), '"bridge"'),
+    notCreated('--driver nope', /plugin "nope" not found/),
+  ],
+  gateway: [created('--subnet 10.5.0.0/16 --gateway 10.5.0.7', inNetwork('ip route'), /default via 10\.5\.0\.7 /)],
+  ingress: [notCreated('--ingress', /Ingress network can only be global scope network/)],
+  internal: [
+    created('--internal', network('Internal'), 'true'),
+    onNetyard(created('--internal', inNetwork('ip route'), /^\S+ dev eth0 scope link {2}src \S+$/)),
+  ],
+  'ip-range': [created('--subnet 10.5.0.0/16 --ip-range 10.5.1.0/24', inNetwork('ip addr'), /inet 10\.5\.1\.1\/16/)],
+  'ipam-driver': [notCreated('--ipam-driver nope', /plugin "nope" not found/)],
+  'ipam-opt': [created('--ipam-opt a=b', network('IPAM.Options'), '{"a":"b"}')],
+  ipv4: [onNetyard(notCreated('--ipv4=false', /IPv4 or IPv6 must be enabled/))],
+  ipv6: [onNetyard(notCreated('--ipv6', /IPv6 networks are not implemented yet/))],
+  label: [created('--label a=b', network('Labels'), '{"a":"b"}')],
+  opt: [
+    created('--opt com.docker.network.driver.mtu=1400', inNetwork('cat /sys/class/net/eth0/mtu'), '1400'),
+    created('--opt a=b', network('Options'), '{"a":"b"}'),
+  ],
+  scope: [
+    created('--scope local', network('Scope'), '"local"'),
+    notCreated('--scope swarm', /cannot create a swarm scoped network when swarm is not active/),
+  ],
+  subnet: [created('--subnet 10.5.0.0/16', inNetwork('ip addr'), /inet 10\.5\.0\.2\/16/)],
 };
 
 /** Before each case the container `moving` is not connected to a network. */
@@ -281,14 +319,21 @@ const connected = (flags: string, probe: string, prints: string | RegExp): Case 
   line(`docker network connect ${flags} bridge moving && ${probe}; docker network disconnect bridge moving`, prints);
 const endpoint = (field: string): string =>
   `docker inspect -f '{{json .NetworkSettings.Networks.bridge.${field}}}' moving`;
+/** The same with the network `front`, whose subnet is 10.77.0.0/16. */
+const connectedToFront = (flags: string, probe: string, prints: string | RegExp): Case =>
+  line(`docker network connect ${flags} front moving && ${probe}; docker network disconnect front moving`, prints);
 
 const connecting: Readonly<Record<string, readonly Case[]>> = {
   alias: [
     line('docker network connect --alias other bridge moving 2>&1', /network-scoped alias(es are)? .*supported .*for/),
+    connectedToFront('--alias other', 'docker inspect moving', /"other"/),
   ],
   'driver-opt': [connected('--driver-opt a=b', endpoint('DriverOpts'), '{"a":"b"}')],
   'gw-priority': [onNetyard(connected('--gw-priority 5', endpoint('GwPriority'), '5'))],
-  ip: [line('docker network connect --ip 172.17.0.99 bridge moving 2>&1', userDefinedOnly)],
+  ip: [
+    line('docker network connect --ip 172.17.0.99 bridge moving 2>&1', userDefinedOnly),
+    connectedToFront('--ip 10.77.0.99', 'docker exec moving ip addr', /inet 10\.77\.0\.99\/16/),
+  ],
   ip6: [line('docker network connect --ip6 fd00::9 bridge moving 2>&1', userDefinedOnly)],
   link: [
     connected('--link target:other', `docker inspect -f '{{json .NetworkSettings.Networks}}' moving`, /"target:other"/),
@@ -332,12 +377,7 @@ export const cases: Readonly<Record<FlagCommand, Readonly<Record<string, readonl
   create: creating,
   update: updating,
   exec: executing,
-  'network create': Object.fromEntries(
-    Object.entries(networkFlags).map(([flag, flags]) => [
-      flag,
-      [onNetyard(line(`docker network create ${flags} new 2>&1`, notYet))],
-    ]),
-  ),
+  'network create': networks,
   'network connect': connecting,
   'volume create': volumes,
 };
