@@ -31,17 +31,16 @@ export function compatibilityPage(): string {
   return [introduction, ...requestObjects.map(objectSection), clientSection()].join('\n');
 }
 
-function objectSection({ title, request, fields, status }: RequestObject): string {
+function objectSection({ title, request, fields }: RequestObject): string {
   const rows = placedFields(fields)
     .filter(({ field }) => !isGroup(field))
     .map(({ path, field }) => [
       `\`${path}\``,
       field.since === undefined ? '' : `1.${field.since}`,
       flagsText(field),
-      status === undefined ? statusText(field.status, field.remark) : '',
+      statusText(field.status, field.remark),
     ]);
-  const ofAll = status === undefined ? '' : `\nAll of it: ${statusText(status)}\n`;
-  return `## ${title}\n\`${request}\`\n${ofAll}\n${table(['Field', 'API', 'Flags', 'Status'], rows)}`;
+  return `## ${title}\n\`${request}\`\n\n${table(['Field', 'API', 'Flags', 'Status'], rows)}`;
 }
 
 function clientSection(): string {

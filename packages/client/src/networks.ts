@@ -23,12 +23,20 @@ export class Networks {
     return this.#api.json('GET', '/networks', { query: { filters: filtersText(filters) } });
   }
 
-  inspect(ref: string, call: { verbose?: boolean; scope?: string } = {}): Promise<Network> {
+  inspect(ref: string, call: { verbose?: boolean; scope?: string; stopped?: boolean } = {}): Promise<Network> {
     return this.#api.json('GET', network(ref), { query: call });
   }
 
   create(body: NetworkCreateRequest): Promise<NetworkCreateResponse> {
     return this.#api.json('POST', '/networks/create', { json: body });
+  }
+
+  planCreate(body: NetworkCreateRequest): Promise<DryRunResponse> {
+    return this.#api.json('POST', '/networks/create', { query: { dryRun: true }, json: body });
+  }
+
+  planRemove(ref: string): Promise<DryRunResponse> {
+    return this.#api.json('DELETE', network(ref), { query: { dryRun: true } });
   }
 
   remove(ref: string): Promise<void> {

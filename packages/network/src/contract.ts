@@ -23,6 +23,8 @@ export interface IpamPool {
 /** The subnets per family, in the order given; an absent family is disabled. */
 export interface NetworkIpam extends PerFamily<IpamPool[]> {
   driver: string;
+  /** Options of the driver, which has none: stored and shown, as in Docker. */
+  options?: Record<string, string>;
 }
 
 export interface NetworkRecord {

@@ -32,7 +32,7 @@ export const clientFlags: readonly ClientFlag[] = [
     remark: 'the docker command mounts the socket of its own context',
   },
   boolFlag('dry-run', 'Print the network operations as shell commands, without running them', {
-    on: ['run', 'network connect'],
+    on: ['run', 'network create', 'network connect'],
   }),
   boolFlag('sig-proxy', 'Proxy received signals to the process', { default: 'true', on: running }),
   {

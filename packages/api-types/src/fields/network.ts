@@ -30,7 +30,7 @@ export const ipam = object({
   }),
   Options: zero(map(text), {
     flags: [mapFlag('ipam-opt', 'Set IPAM driver specific options', on)],
-    status: { ignored: 'the driver `default` has no options' },
+    status: { ignored: 'shown by inspect; the driver `default` has no options' },
   }),
   Config: zero(list(ipamPool)),
 });
@@ -55,7 +55,10 @@ export const networkCreate = {
     since: 48,
     flags: [boolFlag('ipv4', 'Enable or disable IPv4 address assignment', { ...on, default: 'true' })],
   }),
-  EnableIPv6: none(flag, { flags: [boolFlag('ipv6', 'Enable or disable IPv6 address assignment', on)] }),
+  EnableIPv6: none(flag, {
+    flags: [boolFlag('ipv6', 'Enable or disable IPv6 address assignment', on)],
+    remark: 'false; IPv6 networks are not implemented yet',
+  }),
   IPAM: none(ipam),
   Internal: zero(flag, { flags: [boolFlag('internal', 'Restrict external access to the network', on)] }),
   Attachable: zero(flag, {

@@ -13,8 +13,6 @@ export interface RequestObject {
   title: string;
   request: string;
   fields: FieldTable;
-  /** Applies to all fields. */
-  status?: Status;
 }
 
 export const requestObjects: readonly RequestObject[] = [
@@ -53,10 +51,10 @@ export function flagEntry(command: FlagCommand, flag: string): FlagEntry | undef
   const objects = requestObjects.filter(
     ({ request }) => request === requestOf[command] || (command === 'exec' && request === 'POST /exec/{id}/start'),
   );
-  for (const { fields, status: ofAll } of objects)
+  for (const { fields } of objects)
     for (const { path, field } of placedFields(fields))
       if (field.flags?.some(({ name, on }) => name === flag && on.includes(command)))
-        return { path, status: ofAll ?? field.status ?? 'supported' };
+        return { path, status: field.status ?? 'supported' };
   const own = clientFlags.find(({ name, on }) => name === flag && on.includes(command));
   return own && { status: own.status ?? 'supported' };
 }

@@ -7,12 +7,17 @@ import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { TemplateError } from '../template/error.ts';
 import { compileTemplate, type Template } from '../template/evaluate.ts';
 
+interface InspectCall {
+  size: boolean;
+  stopped: boolean;
+}
+
 type Kind = 'container' | 'image' | 'network' | 'volume' | 'peer';
 
-const getters: Readonly<Record<Kind, (client: NetyardClient, ref: string, size: boolean) => Promise<unknown>>> = {
-  container: (client, ref, size) => client.containers.inspect(ref, { size }),
+const getters: Readonly<Record<Kind, (client: NetyardClient, ref: string, call: InspectCall) => Promise<unknown>>> = {
+  container: (client, ref, { size }) => client.containers.inspect(ref, { size }),
   image: (client, ref) => client.images.inspect(ref),
-  network: (client, ref) => client.networks.inspect(ref),
+  network: (client, ref, { stopped }) => client.networks.inspect(ref, stopped ? { stopped } : {}),
   volume: (client, ref) => client.volumes.inspect(ref),
   peer: (client, ref) => client.peers.inspect(ref),
 };
@@ -75,7 +80,11 @@ export const imageInspect = ofKind('image', 'IMAGE', [formatFlag], 'netyard imag
 export const networkInspect = ofKind(
   'network',
   'NETWORK',
-  [formatFlag, { name: 'verbose', short: 'v', type: 'bool', help: 'Verbose output for diagnostics' }],
+  [
+    formatFlag,
+    { name: 'stopped', type: 'bool', help: 'Also list the stopped containers, as StoppedContainers' },
+    { name: 'verbose', short: 'v', type: 'bool', help: 'Verbose output for diagnostics' },
+  ],
   "netyard network inspect -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}' bridge",
 );
 export const peerInspect = ofKind('peer', 'NAME', [formatFlag], "netyard peer inspect -f '{{.Path.Link}}' server2");
@@ -84,12 +93,15 @@ export const volumeInspect = ofKind('volume', 'VOLUME', [formatFlag], 'netyard v
 async function inspectAll(context: Context, { args, flags }: CommandInput, kinds: Kind[]): Promise<number> {
   const format = flags.text('format');
   const render = format === '' || format === 'json' ? undefined : compile(format);
-  const size = kinds.includes('container') && flags.bool('size');
+  const call = {
+    size: kinds.includes('container') && flags.bool('size'),
+    stopped: flags.knows('stopped') && flags.bool('stopped'),
+  };
   const found: unknown[] = [];
   const errors: unknown[] = [];
   for (const ref of args) {
     try {
-      found.push(await findObject(context.client(), ref, kinds, size));
+      found.push(await findObject(context.client(), ref, kinds, call));
     } catch (error) {
       errors.push(error);
       if (!isNetyardError(error, 'not-found')) break;
@@ -102,10 +114,10 @@ async function inspectAll(context: Context, { args, flags }: CommandInput, kinds
   return 0;
 }
 
-async function findObject(client: NetyardClient, ref: string, kinds: Kind[], size: boolean): Promise<unknown> {
+async function findObject(client: NetyardClient, ref: string, kinds: Kind[], call: InspectCall): Promise<unknown> {
   for (const kind of kinds) {
     try {
-      return await getters[kind](client, ref, size);
+      return await getters[kind](client, ref, call);
     } catch (error) {
       if (kinds.length === 1 || !isNetyardError(error, 'not-found')) throw error;
     }

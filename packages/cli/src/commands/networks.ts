@@ -19,7 +19,7 @@ import { endpointOf } from '../options/network.ts';
 import { formatFlag, noTruncFlag } from '../options/shared-flags.ts';
 import type { Flags } from '../program/flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
-import { printDryRun } from './dry-run.ts';
+import { dryRunEach, dryRunFlag, printDryRun } from './dry-run.ts';
 
 const listing: Listing = {
   headers: {
@@ -85,9 +85,19 @@ export const networkCreate: CommandSpec = {
   usage: '[OPTIONS] NETWORK',
   args: [1, 1],
   flags: commandFlags('network create'),
-  examples: ['netyard network create --subnet 10.5.0.0/16 --gateway 10.5.0.1 back'],
+  examples: [
+    'netyard network create front',
+    'netyard network create --internal --subnet 10.5.0.0/16 --gateway 10.5.0.1 back',
+    'netyard network create --dry-run front',
+  ],
   run: async (context, { args: [name = ''], flags }) => {
-    const answer = await context.client().networks.create(createBody(name, flags));
+    const { networks } = context.client();
+    const body = createBody(name, flags);
+    if (flags.bool('dry-run')) {
+      printDryRun(context, await networks.planCreate(body));
+      return 0;
+    }
+    const answer = await networks.create(body);
     if (answer.Warning) context.warn(`WARNING: ${answer.Warning}`);
     context.print(answer.Id);
     return 0;
@@ -138,16 +148,18 @@ function ipamPools(flags: Flags): IPAMPoolConfig[] {
 }
 
 export const networkRm: CommandSpec = {
-  usage: 'NETWORK [NETWORK...]',
+  usage: '[OPTIONS] NETWORK [NETWORK...]',
   args: [1, Number.POSITIVE_INFINITY],
-  flags: [{ name: 'force', short: 'f', type: 'bool', help: 'Do not error if the network does not exist' }],
-  examples: ['netyard network rm back'],
+  flags: [dryRunFlag, { name: 'force', short: 'f', type: 'bool', help: 'Do not error if the network does not exist' }],
+  examples: ['netyard network rm back', 'netyard network rm --dry-run back'],
   complete: 'networks',
   run: async (context, { args, flags }) => {
+    const { networks } = context.client();
+    if (flags.bool('dry-run')) return dryRunEach(context, args, (ref) => networks.planRemove(ref));
     let failed = false;
     for (const ref of args) {
       try {
-        await context.client().networks.remove(ref);
+        await networks.remove(ref);
         context.print(ref);
       } catch (error) {
         if (flags.bool('force') && isNetyardError(error, 'not-found')) continue;
@@ -164,7 +176,11 @@ export const networkConnect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
   args: [2, 2],
   flags: commandFlags('network connect'),
-  examples: ['netyard network connect bridge web', 'netyard network connect --dry-run bridge web'],
+  examples: [
+    'netyard network connect front web',
+    'netyard network connect --alias www --ip 10.5.0.9 back web',
+    'netyard network connect --dry-run front web',
+  ],
   complete: 'networks',
   run: async (context, { args: [network = '', container = ''], flags }) => {
     const body = { Container: container, EndpointConfig: endpointFrom(flags) };
@@ -194,10 +210,10 @@ export const networkDisconnect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
   args: [2, 2],
   flags: [
-    { name: 'dry-run', type: 'bool', help: 'Print the network operations as shell commands, without running them' },
+    dryRunFlag,
     { name: 'force', short: 'f', type: 'bool', help: 'Force the container to disconnect from a network' },
   ],
-  examples: ['netyard network disconnect bridge web', 'netyard network disconnect --dry-run bridge web'],
+  examples: ['netyard network disconnect front web', 'netyard network disconnect --dry-run front web'],
   complete: 'networks',
   run: async (context, { args: [network = '', container = ''], flags }) => {
     const body = { Container: container, Force: flags.bool('force') };

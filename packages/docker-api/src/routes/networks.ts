@@ -28,10 +28,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
     route('POST', '/networks/create', create(options)),
     route('POST', '/networks/:id/connect', connect(options)),
     route('POST', '/networks/:id/disconnect', disconnect(options)),
-    route('DELETE', '/networks/:id', async (exchange) => {
-      await engine.networks.remove(reference(exchange, 'id'));
-      sendEmpty(exchange, 204);
-    }),
+    route('DELETE', '/networks/:id', remove(options)),
     route('POST', '/networks/prune', async (exchange) => {
       const removed = await engine.networks.prune(readFilters(exchange.query));
       sendJson(exchange, 200, { NetworksDeleted: removed.length > 0 ? removed : null });
@@ -56,18 +53,33 @@ function inspect({ engine }: ApiOptions): Handler {
   };
 }
 
-function create({ networks }: ApiOptions): Handler {
+/** `?dryRun=1` changes nothing and answers with the operations of creating, as shell commands. */
+function create({ networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
-    const { request, version } = exchange;
+    const { request, query, version } = exchange;
     const given = await readJson(request, networkCreateSchema);
     checkNetworkCreate(given, version, { exists: (name) => networks.list().some((network) => network.name === name) });
     const { body, warnings } = acceptFields(networkCreate, given, version);
-    const created = await networks.create(translateNetworkCreate(body));
+    const asked = translateNetworkCreate(body);
+    if (readBoolean(query, 'dryRun'))
+      return sendJson(exchange, 200, translateOperations(await networks.planCreate(asked), shell));
+    const created = await networks.create(asked);
     sendJson(exchange, 201, { Id: created.id, Warning: [...warnings, ...created.warnings].join('\n') });
   };
 }
 
-/** `?dryRun=1` changes nothing and answers with the operations of connecting, as shell commands. */
+/** `?dryRun=1` as above. */
+function remove({ engine, networks, shell }: ApiOptions): Handler {
+  return async (exchange) => {
+    const ref = reference(exchange, 'id');
+    if (readBoolean(exchange.query, 'dryRun'))
+      return sendJson(exchange, 200, translateOperations(await networks.planRemove(ref), shell));
+    await engine.networks.remove(ref);
+    sendEmpty(exchange, 204);
+  };
+}
+
+/** `?dryRun=1` as above. */
 function connect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;

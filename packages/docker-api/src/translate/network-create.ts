@@ -49,15 +49,12 @@ function checkConfigNetwork(body: NetworkCreateBody): void {
     reject('user-specified configurations are not supported if the network depends on a configuration network');
 }
 
-/** What no other host or plugin provides here. */
-function checkUnsupported({ Scope: scope, Ingress: ingress, IPAM }: NetworkCreateBody): void {
+function checkUnsupported({ Scope: scope, Ingress: ingress }: NetworkCreateBody): void {
   if (ingress) throw new NetyardError('forbidden', 'Ingress network can only be global scope network');
   if (scope === 'swarm')
     throw new NetyardError('forbidden', 'cannot create a swarm scoped network when swarm is not active');
   if (scope !== '' && scope !== 'local')
     throw new NetyardError('not-implemented', `networks of scope ${scope} are not implemented yet`);
-  const driver = IPAM?.Driver || 'default';
-  if (driver !== 'default') throw new NetyardError('not-found', `plugin "${driver}" not found`);
 }
 
 /** Of a checked body without the fields that are newer than the client's API version. */
@@ -65,7 +62,11 @@ export function translateNetworkCreate(body: NetworkCreateBody): CreateNetworkRe
   return {
     name: body.Name,
     driver: body.Driver === '' ? 'bridge' : body.Driver,
-    ipam: { driver: 'default', ...translatePools(body) },
+    ipam: {
+      driver: body.IPAM?.Driver || 'default',
+      ...(body.IPAM ? { options: body.IPAM.Options } : {}),
+      ...translatePools(body),
+    },
     internal: body.Internal,
     attachable: body.Attachable,
     options: body.Options,

@@ -52,7 +52,7 @@ export function translateNetwork(record: NetworkRecord, uses: Uses = []): Networ
     EnableIPv6: record.ipam.v6 !== undefined,
     IPAM: {
       Driver: record.ipam.driver,
-      Options: null,
+      Options: record.ipam.options ?? null,
       Config: pools.length === 0 ? null : pools.map(translatePool),
     },
     Internal: record.internal,
