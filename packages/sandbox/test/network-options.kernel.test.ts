@@ -71,6 +71,22 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
     assert.ok(pings(neighbour, address));
   });
 
+  test('a routed port is open in each routed network, though replies leave by the default route of another', async () => {
+    const web = await testbed.run('two-networks', { mode: on('plain'), ports: [tcp(80, 8047)] });
+    await serve(web.netnsPath, 'tcp', 80, 'two');
+    await testbed.networks.connect('routed', web.containerId, { network: 'routed' });
+    const state = testbed.networks.state(web.containerId);
+    const address = state?.endpoints.find(({ networkName }) => networkName === 'routed')?.addresses.v4?.address ?? '';
+    assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8047), 'two 192.0.2.9');
+    assert.equal(ask(neighbour, 'tcp', address, 80), 'two 192.0.2.9');
+    await testbed.networks.disconnect('routed', web.containerId, false);
+    assert.doesNotMatch(
+      sh('nft list table bridge netyard; nft list set ip netyard direct_ports'),
+      new RegExp(` ${address} `),
+    );
+    assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8047), 'two 192.0.2.9');
+  });
+
   test('inhibit_ipv4 leaves the bridge without an address, which remains the default route', async () => {
     const web = await testbed.run('inhibited-web', { mode: on('inhibited') });
     assert.equal(sh('ip -4 -o address show dev br-inhibited'), '');

@@ -59,6 +59,8 @@ export interface NetworkPlanner {
   /** The endpoint's interface: the addresses and routes of the endpoint vanish with it. Empty without one. */
   planInterface(endpoint: EndpointPlanInput): KernelObject[];
   planDefaultRoute(endpoint: EndpointPlanInput): KernelObject[];
+  /** Accepts packets from addresses of the owner's other endpoints: replies may leave by this endpoint's default route. */
+  planSources(endpoint: EndpointPlanInput, others: readonly EndpointState[]): NftElementObject[];
   /** What makes the published ports of the endpoint's owner reachable through this endpoint. */
   planPorts(endpoint: EndpointPlanInput, ports: readonly PublishedPort[]): NftElementObject[];
 }

@@ -9,6 +9,7 @@ const noObjects: NetworkPlanner = {
   planHostElements: () => [],
   planInterface: () => [],
   planDefaultRoute: () => [],
+  planSources: () => [],
   planPorts: () => [],
 };
 

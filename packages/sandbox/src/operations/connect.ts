@@ -20,7 +20,7 @@ import {
   planEndpoint,
   planEndpointRemoval,
   planGatewayChange,
-  planPorts,
+  planSharedElements,
   type SandboxPlanInput,
 } from '../plan/sandbox.ts';
 import { planResolvConf } from './container-resolv-conf.ts';
@@ -177,10 +177,12 @@ async function attach(
   await addHostsLines(context, after, after.endpoint);
 }
 
-/** Port map keys stay when the gateway moves, but the hairpin elements of the old gateway's address are stale. */
+/** Port map keys stay when the gateway moves, but other elements of the old gateway's address are stale. */
 async function deleteOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
-  const kept = new Set(planPorts(planInput(context, after, { files: false })).map(idOf));
-  const objects = planPorts(planInput(context, before, { files: false })).filter((one) => !kept.has(idOf(one)));
+  const kept = new Set(planSharedElements(planInput(context, after, { files: false })).map(idOf));
+  const objects = planSharedElements(planInput(context, before, { files: false })).filter(
+    (one) => !kept.has(idOf(one)),
+  );
   if (objects.length === 0) return;
   context.ownDeletion();
   await context.kernel.remove({ owner: `container ${before.config.name}`, objects });
@@ -235,8 +237,8 @@ export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: 
   const objects = planEndpoint(input, endpoint);
   if (objects.length === 0) return [];
   // A higher priority moves the default route. The port map keys stay; their values change to the new address.
-  const ports = changedElements(planPorts(input), planPorts({ ...input, ...before }));
-  return [...objects, ...ports, ...input.linkAllowRules];
+  const shared = changedElements(planSharedElements(input), planSharedElements({ ...input, ...before }));
+  return [...objects, ...shared, ...input.linkAllowRules];
 }
 
 export async function disconnect(
@@ -328,9 +330,13 @@ export function planDetach(context: ConnectDependencies, before: Prepared, endpo
   const ports = wasGateway && !hasGateway ? [] : before.state.ports;
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
   const next = planInput(context, after, { files: false });
-  const [formerPorts, nextPorts] = [planPorts(input), planPorts(next)];
-  const deleted = [...planEndpointRemoval(input, endpoint), ...changedElements(formerPorts, nextPorts), ...allowRules];
-  const created = [...(wasGateway ? planGatewayChange(next) : []), ...changedElements(nextPorts, formerPorts)];
+  const [formerElements, nextElements] = [planSharedElements(input), planSharedElements(next)];
+  const deleted = [
+    ...planEndpointRemoval(input, endpoint),
+    ...changedElements(formerElements, nextElements),
+    ...allowRules,
+  ];
+  const created = [...(wasGateway ? planGatewayChange(next) : []), ...changedElements(nextElements, formerElements)];
   return { after, wasGateway, deleted, created };
 }
 

@@ -65,7 +65,7 @@ export function planSandbox(input: SandboxPlanInput): KernelObject[] {
   return [
     ...planNamespace(input),
     ...state.endpoints.flatMap((endpoint) => planEndpoint(input, endpoint)),
-    ...planPorts(input),
+    ...planSharedElements(input),
     ...input.linkAllowRules,
     ...planFiles(input),
   ];
@@ -83,10 +83,16 @@ export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string):
   return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
 }
 
-/** What makes the published ports reachable, through all endpoints. */
-export const planPorts = (input: SandboxPlanInput): NftElementObject[] =>
+/** Elements of all endpoints that depend on the others: what makes published ports reachable, and source addresses. */
+export const planSharedElements = (input: SandboxPlanInput): NftElementObject[] =>
   input.state.endpoints.flatMap((endpoint) =>
-    planWith(input, endpoint, (planner, one) => planner.planPorts(one, input.state.ports)),
+    planWith(input, endpoint, (planner, one) => [
+      ...planner.planSources(
+        one,
+        input.state.endpoints.filter((other) => other !== endpoint),
+      ),
+      ...planner.planPorts(one, input.state.ports),
+    ]),
   );
 
 function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
@@ -109,7 +115,7 @@ export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: b
     ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
     ...(options.keepNamespace ? planInterfaces(input) : []),
     ...state.endpoints.flatMap((endpoint) => planHostElements(input, endpoint)),
-    ...planPorts(input),
+    ...planSharedElements(input),
     ...input.linkAllowRules,
   ];
 }

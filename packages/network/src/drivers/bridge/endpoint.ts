@@ -30,21 +30,34 @@ const ownerOf = (bridge: BridgeSettings, { owner: { kind, id, name } }: Endpoint
   ownerText(`${kind} ${name}`, ` (${shortId(id)}) on ${bridge.networkName}`);
 
 /** Precedes the veth pair, so that the port is isolated, and its frames are checked, from its creation on. */
-export function planHostElements(bridge: BridgeSettings, { endpoint, owner }: EndpointPlanInput): NftElementObject[] {
+export function planHostElements(bridge: BridgeSettings, input: EndpointPlanInput): NftElementObject[] {
+  const { endpoint, owner } = input;
   const comment = elementComment(owner);
   const link = `"${endpoint.hostLink}"`;
-  const source = `${link} . ${endpoint.mac}`;
-  const addresses = addressesOf(endpoint);
   return [
     ...(bridge.icc ? [] : [element('isolated_ports', link, { comment })]),
     ...(bridge.checksSources
       ? [
-          ...addresses.map((address) => element('endpoint_addresses', `${source} . ${address}`, { comment })),
-          element('endpoint_macs', source, { comment }),
+          ...planSources(bridge, input, [endpoint]),
+          element('endpoint_macs', `${link} . ${endpoint.mac}`, { comment }),
           element('checked_ports', link, { comment }),
         ]
       : []),
   ];
+}
+
+/** The addresses of `holders`, as source addresses of packets from this endpoint. */
+export function planSources(
+  bridge: BridgeSettings,
+  { endpoint: { hostLink, mac }, owner }: EndpointPlanInput,
+  holders: readonly EndpointState[],
+): NftElementObject[] {
+  if (!bridge.checksSources) return [];
+  const comment = elementComment(owner);
+  const addresses = new Set(holders.flatMap(addressesOf));
+  return [...addresses].map((address) =>
+    element('endpoint_addresses', `"${hostLink}" . ${mac} . ${address}`, { comment }),
+  );
 }
 
 const addressesOf = ({ addresses, config }: EndpointState): string[] => [

@@ -1,7 +1,7 @@
 /** Plans of a bridge network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
 import type { NetworkPlanner } from '../driver.ts';
-import { planDefaultRoute, planEndpoint, planHostElements, planPorts, planVeth } from './endpoint.ts';
+import { planDefaultRoute, planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
 import { planBridgeNetwork } from './network.ts';
 import { bridgeSettings } from './options.ts';
 
@@ -14,6 +14,7 @@ export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): Net
     planHostElements: (endpoint) => planHostElements(bridge, endpoint),
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],
     planDefaultRoute: (endpoint) => planDefaultRoute(endpoint),
+    planSources: (endpoint, others) => planSources(bridge, endpoint, others),
     planPorts: (endpoint, ports) => planPorts(bridge, endpoint, ports),
   };
 }
