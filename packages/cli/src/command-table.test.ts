@@ -85,7 +85,7 @@ const zshLines = `
   zmodload zsh/zpty
   zpty shell zsh -f -i
   zpty -w shell 'unset zle_bracketed_paste; PS1=; autoload -U compinit && compinit -u -D; source '$1
-  zpty -w shell 'show() { zle -I; print -r -- "<$BUFFER>"; BUFFER=; }; zle -N show; bindkey "^X" show; echo RE''ADY'
+  zpty -w shell 'show() { zle -I; print -r -- "<$BUFFER>"; BUFFER=; }; zle -N show; bindkey "^X" show; echo RE""ADY'
   zpty -r shell out '*READY*'
   shift
   for line; do
