@@ -1,5 +1,5 @@
 /** Entry point of the kernel package on Linux: `openKernel()` returns the `Kernel` of contract.ts. */
-import { type Logger, silentLogger } from '@netyard/core';
+import { type Logger, ownerPrefix, silentLogger } from '@netyard/core';
 import type {
   ApplyOptions,
   ApplyReport,
@@ -30,7 +30,7 @@ import { canHoldTables, holdTables } from './netlink/nft/owned-tables.ts';
 import type { NftChainName } from './netlink/nft/rule.ts';
 import { listAddresses } from './netlink/rtnl/address.ts';
 import { listFdb } from './netlink/rtnl/fdb.ts';
-import { linkStatistics, listLinks } from './netlink/rtnl/link.ts';
+import { isUnfinished, type Link, linkStatistics, listLinks } from './netlink/rtnl/link.ts';
 import { listNeighbours } from './netlink/rtnl/neighbour.ts';
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
@@ -48,6 +48,9 @@ import { readSysctl } from './system/sysctl.ts';
 export function openKernel(options: KernelOptions = {}): Kernel {
   return new LinuxKernel(options.logger ?? silentLogger);
 }
+
+const ownerOf = (link: Link): string | undefined =>
+  link.alias ?? (isUnfinished(link) ? `${ownerPrefix}unfinished link` : undefined);
 
 class LinuxKernel implements Kernel {
   readonly #logger: Logger;
@@ -76,9 +79,11 @@ class LinuxKernel implements Kernel {
 
   async listLinks(ns?: string): Promise<ObservedLink[]> {
     const links = await this.#inSession((session) => listLinks(session.route(ns)));
-    return links.map(({ alias, hairpin: _hairpin, isolated: _isolated, vxlan: _vxlan, ...link }) =>
-      alias === undefined ? link : { ...link, owner: alias },
-    );
+    return links.map((link) => {
+      const { alias, group: _group, hairpin: _hairpin, isolated: _isolated, vxlan: _vxlan, ...rest } = link;
+      const owner = ownerOf(link);
+      return owner === undefined ? rest : { ...rest, owner };
+    });
   }
 
   async listAddresses(ns?: string): Promise<ObservedAddress[]> {

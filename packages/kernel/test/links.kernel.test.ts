@@ -40,6 +40,22 @@ test('an owner text of the maximum length is set and read back', host, async () 
   await kernel.remove(plan);
 });
 
+test('a link whose creation a crash interrupted is recognised, and completed when it is desired', host, async () => {
+  sh('ip link add ny1 group 0x6e65747a type bridge'); // the alias needs a second message
+  const ownerOf = async (): Promise<string | undefined> =>
+    (await kernel.listLinks()).find(({ name }) => name === 'ny1')?.owner;
+  assert.equal(await ownerOf(), 'netyard: unfinished link');
+  const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'bridge', name: 'ny1', owner: 'netyard: it', up: true }] };
+  await kernel.apply(plan);
+  assert.equal(await ownerOf(), 'netyard: it');
+  assert.equal(JSON.parse(sh('ip -json link show ny1'))[0].group, 'default');
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  await kernel.remove(plan);
+  await kernel.apply(plan);
+  assert.equal(JSON.parse(sh('ip -json link show ny1'))[0].group, 'default');
+  await kernel.remove(plan);
+});
+
 test('a file keeps its inode and gets its mode', host, async () => {
   const path = join(folder, 'file');
   writeFileSync(path, 'a much longer text than before\n', { mode: 0o600 });

@@ -29,21 +29,30 @@ import type { VxlanSettings } from './vxlan-message.ts';
 
 export * from './link-message.ts';
 
+/** `netz` in ASCII: the group of links whose alias is not set yet. A crash may leave a link in it: see isUnfinished. */
+const creationGroup = 0x6e65747a;
+
+/** Whether the process that created the link ended before it set the alias. */
+export const isUnfinished = ({ group }: Pick<Link, 'group'>): boolean => group === creationGroup;
+
+const inCreation = ({ alias }: LinkSettings): Pick<LinkSettings, 'group'> =>
+  alias === undefined ? {} : { group: creationGroup };
+
 /** Equivalent to: `ip link add NAME type bridge`. */
 export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): void {
-  create(socket, encodeBridge(bridge), bridge.name);
+  create(socket, encodeBridge({ ...bridge, ...inCreation(bridge) }), bridge.name);
   describe(socket, bridge);
 }
 
 /** Equivalent to: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
 export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
-  create(socket, encodeVeth(withoutPort(veth)), veth.name);
+  create(socket, encodeVeth({ ...withoutPort(veth), ...inCreation(veth) }), veth.name);
   describe(socket, veth);
 }
 
 /** Equivalent to: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
 export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: string }, vxlan: VxlanSettings): void {
-  create(socket, encodeVxlanLink(link, vxlan), link.name);
+  create(socket, encodeVxlanLink({ ...link, ...inCreation(link) }, vxlan), link.name);
   describe(socket, link);
 }
 
@@ -60,11 +69,14 @@ function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void 
 
 /**
  * The kernel ignores an alias and bridge port settings in the message that creates the link, so they are sent
- * separately.
+ * separately. Until then the link's group identifies it as ours.
  */
 function describe(socket: NetlinkSocket, { name, alias, hairpin, isolated }: LinkSettings & { name: string }): void {
   if (alias === undefined && hairpin === undefined && isolated === undefined) return;
-  const settings = withoutUndefined<LinkSettings>({ alias, hairpin, isolated });
+  const settings = withoutUndefined<LinkSettings>({
+    ...{ alias, hairpin, isolated },
+    group: alias === undefined ? undefined : 0,
+  });
   try {
     changeLink(socket, name, settings);
   } catch (error) {

@@ -27,6 +27,9 @@ export function required(session: Session, location: LinkLocation): links.Link {
   return link;
 }
 
+/** Whether a crash left the link marked for removal, or before its creation was complete. */
+const isOurGroup = (link: links.Link): boolean => link.group === removalGroup || links.isUnfinished(link);
+
 /** The link's observed settings, in the form of desired ones. */
 function settingsOf(link: links.Link): Omit<links.LinkSettings, 'name' | 'netnsFd'> {
   return {
@@ -35,7 +38,7 @@ function settingsOf(link: links.Link): Omit<links.LinkSettings, 'name' | 'netnsF
     master: link.masterIndex ?? 0,
     alias: link.alias ?? '',
     ...(link.mac === undefined ? {} : { mac: link.mac }),
-    ...(link.group === removalGroup ? { group: removalGroup } : {}),
+    ...(link.group !== undefined && isOurGroup(link) ? { group: link.group } : {}),
     ...(link.hairpin === undefined ? {} : { hairpin: link.hairpin }),
     ...(link.isolated === undefined ? {} : { isolated: link.isolated }),
   };
@@ -48,7 +51,7 @@ type SettingName = (typeof settingNames)[number];
 function differing(link: links.Link, desired: links.LinkSettings): SettingName[] {
   const current = settingsOf(link);
   const names = settingNames.filter((name) => desired[name] !== undefined && desired[name] !== current[name]);
-  return link.group === removalGroup ? [...names, 'group'] : names;
+  return isOurGroup(link) ? [...names, 'group'] : names;
 }
 
 /** The same as text, with the observed values: `up false`, `mtu 1500`. */
@@ -68,7 +71,7 @@ export function change(session: Session, location: LinkLocation, desired: links.
   if (names.includes('master')) names.push('hairpin', 'isolated'); // a new master means a new port with default settings
   const pick = (from: links.LinkSettings): links.LinkSettings =>
     Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
-  applySettings(session, location, pick({ ...desired, group: 0 })); // group 0: a crash may have left the link marked for removal
+  applySettings(session, location, pick({ ...desired, group: 0 })); // group 0: see isOurGroup
   return () => applySettings(session, location, pick(current));
 }
 
