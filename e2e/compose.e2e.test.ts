@@ -1,5 +1,5 @@
 /**
- * A Compose project with `docker compose`: the same transcript on Netyard and on dockerd. NETYARD_COMPOSE=DIR names the
+ * Compose projects with `docker compose`: the same transcripts on Netyard and on dockerd. NETYARD_COMPOSE=DIR names the
  * folder that `script/unpack-compose DIR` filled.
  */
 import { existsSync } from 'node:fs';
@@ -15,13 +15,16 @@ const compose = (command: string): string => `docker compose --progress plain ${
 const eventually = (command: string): string =>
   `timeout 60 sh -c "until ${command} > /dev/null 2>&1; do sleep 0.1; done"`;
 
+const environment = { DOCKER_CONFIG: join(unpacked, 'config') };
+const folderOf = (project: string): string => join(import.meta.dirname, 'compose', project);
+
 testSameOutput(
-  'docker compose, with the same output as on dockerd',
+  'docker compose: services, networks and volumes, with the same output as on dockerd',
   {
     images: ['nginx-app01', 'netyard-test'],
     skip,
-    environment: { DOCKER_CONFIG: join(unpacked, 'config') },
-    folder: join(import.meta.dirname, 'compose/shop'),
+    environment,
+    folder: folderOf('shop'),
   },
   [
     compose('up -d'),
@@ -55,5 +58,26 @@ testSameOutput(
     compose('up -d'),
     compose('down -t 0 -v'),
     'docker ps -aq; docker volume ls -q; docker network ls --format "{{.Name}}"',
+  ],
+);
+
+testSameOutput(
+  'docker compose: links, other projects and shared namespaces, with the same output as on dockerd',
+  { images: ['nginx-app01', 'netyard-test'], skip, environment, folder: folderOf('legacy') },
+  [
+    'docker network create shared > /dev/null; docker run -d --name outside --network shared netyard-test sleep 1000',
+    compose('up -d'),
+    "docker compose ps --format '{{.Service}} {{.Name}} {{.State}}' | sort",
+    'docker compose exec -T web ping -c 1 -W 30 database | head -n 1',
+    'docker compose exec -T web ping -c 1 -W 30 mail | head -n 1',
+    'docker compose exec -T web cat /sys/class/net/eth0/mtu /sys/class/net/eth1/mtu | sort',
+    `${eventually('docker compose exec -T sidecar wget -qO- http://127.0.0.1/')}; docker compose exec -T sidecar wget -qO- http://127.0.0.1/ | head -n 2`,
+    'docker compose exec -T db head -n 1 /etc/settings /run/secrets/password',
+    `docker network inspect legacy_default -f '{{json .Options}} {{index .Labels "tier"}}'`,
+    "docker inspect legacy-sidecar-1 -f '{{json .NetworkSettings.Networks}}'",
+    compose('up -d'),
+    compose('down -t 0'),
+    'docker network ls --format "{{.Name}}"',
+    'docker rm -f outside; docker network rm shared',
   ],
 );
