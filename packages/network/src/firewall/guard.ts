@@ -17,6 +17,7 @@ import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
 import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
+import { masqueradedKey } from './masqueraded.ts';
 
 export const guardName = 'netyard_guard';
 
@@ -68,7 +69,7 @@ export function planGuardElements({ link, subnet, icc, internal, masquerade }: B
     element('bridges', `"${link}"`),
     ...(icc ? [element('icc_bridges', `"${link}" . "${link}"`)] : []),
     ...(internal ? [element('internal_bridges', `"${link}"`)] : []),
-    ...(masquerade ? [element('masqueraded', subnet)] : []),
+    ...(masquerade ? [element(...masqueradedKey(subnet))] : []),
   ];
 }
 
@@ -77,6 +78,7 @@ const sets = `
 	set icc_bridges { type ifname . ifname; }
 	set internal_bridges { type ifname; }
 	set masqueraded { type ipv4_addr; flags interval; }
+	set masqueraded_24 { type ipv4_addr; }
 `;
 
 /** Keeps containers from the host's loopback while chain `martians` is missing: route_localnet stays on. */
@@ -104,6 +106,7 @@ const translationsBody = `
 		ct status dnat iifname . oifname @icc_bridges drop comment "published port of a neighbour"
 		${isAllowed} ${clearMark} accept comment "to peers"
 		ip saddr @masqueraded oifname != @bridges drop comment "leaves the host"
+		ip saddr & 255.255.255.0 @masqueraded_24 oifname != @bridges drop comment "leaves the host"
 	}
 `;
 

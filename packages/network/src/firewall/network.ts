@@ -5,6 +5,7 @@
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { BridgeSettings } from '../model.ts';
+import { masqueradedKey } from './masqueraded.ts';
 import { element, type NetyardSet } from './table.ts';
 
 export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] {
@@ -25,7 +26,7 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
     ...when(gatewayMode === 'routed' && !internal, 'routed_bridges', link),
     ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
     ...(bridge.address === undefined ? [] : [element('gateways', addressOf(bridge.address), { comment })]),
-    ...when(masquerade && sourceAddress === undefined, 'masqueraded', subnet),
+    ...when(masquerade && sourceAddress === undefined, ...masqueradedKey(subnet)),
     ...(masquerade && sourceAddress !== undefined
       ? [element('source_addresses', subnet, { value: sourceAddress, comment })]
       : []),

@@ -44,7 +44,8 @@ export const formerSets = {
  *   with this gateway mode; `peer_bridges`: those that accept packets from peers;
  * - `trusted_ingress`: pairs of an interface and a bridge whose published ports it reaches at the containers' addresses;
  * - `ip_forward_enabled`: records for the daemon's next start that the daemon enabled ip_forward;
- * - `gateways`: Netyard's own addresses on its bridges; `masqueraded`: subnets that are masqueraded;
+ * - `gateways`: Netyard's own addresses on its bridges; `masqueraded`: subnets that are masqueraded,
+ *   `masqueraded_24` those of /24 (masqueraded.ts);
  * - `peer_ingress`: subnet and interface of each peer, whose packets are accepted on that interface only; `peer_egress`:
  *   the same for the other direction, which is not masqueraded. Both count packets. /24 subnets have hash tables instead
  *   (plan.ts of peers): `peer_ingress_24`, `peer_egress_24`, and `peer_packets_in_24`, `peer_packets_out_24`, which count;
@@ -74,6 +75,7 @@ const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }
 	set trusted_ingress { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
+	set masqueraded_24 { type ipv4_addr; }
 	set peers { type ipv4_addr; flags interval; }
 ${peerSetDeclarations}
 	set link_allow { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
@@ -120,6 +122,8 @@ ${peerSetDeclarations}
 		ip daddr . oifname @peer_egress goto no_nat
 		ip saddr @masqueraded oifname != @bridges ip daddr @peers goto no_nat
 		ip saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
+		ip saddr & 255.255.255.0 @masqueraded_24 oifname != @bridges ip daddr @peers goto no_nat
+		ip saddr & 255.255.255.0 @masqueraded_24 oifname != @bridges masquerade comment "leaves the host"
 		oifname != @bridges snat to ip saddr map @source_addresses
 	}
 
@@ -268,6 +272,7 @@ export type NetyardSet =
   | 'direct_ports'
   | 'gateways'
   | 'masqueraded'
+  | 'masqueraded_24'
   | 'peers'
   | PeerSet
   | 'link_allow'
@@ -295,6 +300,7 @@ export const networkSets: readonly NetyardSet[] = [
   'trusted_ingress',
   'gateways',
   'masqueraded',
+  'masqueraded_24',
   'source_addresses',
   'engine_bridges',
 ];

@@ -198,10 +198,10 @@ export class DriftTracker {
     else if (event.owner?.startsWith(ownerPrefix)) this.#handleRename(event);
     const networkId = this.#context.networks.byLink(event.name);
     if (networkId === undefined) {
-      if (event.action === 'new' && isEngineBridge(event.name)) this.#handleEngineBridge(event.name);
       const isOwn = containerId !== undefined || isHostLinkName(event.name) || this.#bridgeIndexes.has(event.index);
       if (event.action === 'del') this.#bridgeIndexes.delete(event.index);
       if (isOwn) return;
+      if (event.action === 'new' && isEngineBridge(event.name)) this.#handleEngineBridge(event.name);
       this.#context.hostUse.drop();
       this.#markPeers(event);
       return;
@@ -242,8 +242,9 @@ export class DriftTracker {
   }
 
   /** A Netyard owner text on an interface with an unknown name: another program renamed it. */
-  #handleRename({ name, owner = '' }: LinkEvent): void {
+  #handleRename({ name, index, owner = '' }: LinkEvent): void {
     if (this.#context.linkDeletions.has(name) || this.#context.networks.byLink(name) !== undefined) return;
+    if (this.#bridgeIndexes.get(index) === name) return; // of a network that is being removed
     if (owner.startsWith(`${ownerPrefix}network `)) this.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
     const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
