@@ -72,6 +72,22 @@ export interface VxlanObject {
   up: boolean;
 }
 
+/**
+ * An interface in a namespace, attached to an interface of the process's own namespace: `ip link add link PARENT name NAME
+ * netns NS type macvlan mode MODE`.
+ */
+export interface MacvlanObject {
+  kind: 'macvlan';
+  ns?: string;
+  name: string;
+  parent: string;
+  /** Who receives its frames: see ip-link(8). The only macvlan of its parent with `passthru`. */
+  mode: 'bridge' | 'private' | 'vepa' | 'passthru';
+  mac?: string;
+  mtu?: number;
+  up: boolean;
+}
+
 /** `bridge fdb add MAC dev LINK dst REMOTE`: the remote host that has a MAC, for a VXLAN link. One host per MAC. */
 export interface FdbObject {
   kind: 'fdb';
@@ -213,6 +229,7 @@ export type KernelObject =
   | BridgeObject
   | VethObject
   | VxlanObject
+  | MacvlanObject
   | FdbObject
   | LinkStateObject
   | AddressObject

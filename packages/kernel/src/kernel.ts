@@ -80,7 +80,8 @@ class LinuxKernel implements Kernel {
   async listLinks(ns?: string): Promise<ObservedLink[]> {
     const links = await this.#inSession((session) => listLinks(session.route(ns)));
     return links.map((link) => {
-      const { alias, group: _group, hairpin: _hairpin, isolated: _isolated, vxlan: _vxlan, ...rest } = link;
+      const { alias, group: _group, hairpin: _hairpin, isolated: _isolated, ...more } = link;
+      const { vxlan: _vxlan, macvlanMode: _mode, ...rest } = more;
       const owner = ownerOf(link);
       return owner === undefined ? rest : { ...rest, owner };
     });

@@ -52,8 +52,16 @@ interface FakeLink {
 }
 
 function linksOf(object: KernelObject): FakeLink[] {
-  if (object.kind !== 'bridge' && object.kind !== 'veth' && object.kind !== 'vxlan') return [];
-  const own: FakeLink = { name: object.name, ns: object.ns, up: object.up, kind: object.kind, object };
+  const isLink =
+    object.kind === 'bridge' || object.kind === 'veth' || object.kind === 'vxlan' || object.kind === 'macvlan';
+  if (!isLink) return [];
+  const own: FakeLink = {
+    name: object.name,
+    ns: object.ns,
+    up: object.up,
+    kind: object.kind,
+    object: 'owner' in object ? object : {},
+  };
   if (object.kind !== 'veth') return [own];
   return [own, { name: object.peer.name, ns: object.peer.ns, up: object.peer.up, kind: 'veth', object: {} }];
 }

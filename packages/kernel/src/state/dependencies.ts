@@ -2,7 +2,7 @@
  * Dependencies of plan objects: namespaces and links. An object whose dependency is absent is absent too, and one whose
  * dependency is deleted is deleted with it; this saves queries and requests. Pure.
  */
-import type { KernelObject } from '../desired.ts';
+import type { BridgeObject, KernelObject, MacvlanObject, VethObject, VxlanObject } from '../desired.ts';
 import { namespaceOf } from '../system/identity.ts';
 
 /** A set of namespaces (by path) and links (by `ns NUL name`). */
@@ -13,8 +13,7 @@ export class Dependencies {
   /** Adds the namespace or links that an object provides to others. */
   add(object: KernelObject): void {
     if (object.kind === 'netns') this.#netns.add(object.path);
-    if (object.kind === 'bridge' || object.kind === 'veth' || object.kind === 'vxlan')
-      this.#links.add(linkKey(object.ns, object.name));
+    if (isLink(object)) this.#links.add(linkKey(object.ns, object.name));
     if (object.kind === 'veth') this.#links.add(linkKey(object.peer.ns, object.peer.name));
   }
 
@@ -29,14 +28,19 @@ export class Dependencies {
 
 /**
  * Objects whose dependencies are not deleted by the same plan: those that `remove` has to delete one by one. A veth
- * pair is always included, because its other end may be outside the deleted namespace, and the kernel deletes a
- * namespace's links later.
+ * pair and a macvlan link are always included, because the other end or the parent may be outside the deleted namespace,
+ * and the kernel deletes a namespace's links later: until then the parent rejects a link with the same MAC.
  */
 export function independentObjects(objects: readonly KernelObject[]): KernelObject[] {
   const deleted = new Dependencies();
   for (const object of objects) deleted.add(object);
-  return objects.filter((object) => object.kind === 'veth' || !deleted.isDependencyOf(object));
+  return objects.filter(
+    (object) => object.kind === 'veth' || object.kind === 'macvlan' || !deleted.isDependencyOf(object),
+  );
 }
+
+const isLink = (object: KernelObject): object is BridgeObject | VethObject | VxlanObject | MacvlanObject =>
+  ['bridge', 'veth', 'vxlan', 'macvlan'].includes(object.kind);
 
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 

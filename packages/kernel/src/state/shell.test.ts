@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { KernelObject, KernelOperation, NftTableObject } from '../desired.ts';
+import type { KernelObject, KernelOperation, MacvlanObject, NftTableObject } from '../desired.ts';
 import { digestComment, printKeptElements, printReplacement, printTable } from '../netlink/nft/table.ts';
 import { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
 
@@ -17,6 +17,9 @@ const veth: KernelObject = {
 const vxlan: KernelObject = {
   kind: 'vxlan',
   ...{ name: 'ny-vxlan', id: 28281, port: 4789, local: '172.16.2.101', mac: '02:6e:ac:10:02:65', mtu: 1450, up: true },
+};
+const macvlan: MacvlanObject = {
+  ...{ kind: 'macvlan', ns, name: 'eth0', parent: 'up0', mode: 'bridge', mac: '02:42:c0:00:02:01', up: true },
 };
 const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
 
@@ -70,6 +73,22 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
       'ip link set dev ny-vxlan mtu 1450 up',
     ].join(' && '),
   ],
+  [
+    'create',
+    macvlan,
+    'ip link add link up0 name eth0 netns r1 address 02:42:c0:00:02:01 type macvlan mode bridge && ip -n r1 link set dev eth0 up',
+  ],
+  [
+    'change',
+    macvlan,
+    'ip -n r1 link set dev eth0 type macvlan mode bridge && ip -n r1 link set dev eth0 address 02:42:c0:00:02:01 up',
+  ],
+  [
+    'create',
+    { ...macvlan, mode: 'passthru' },
+    'ip link add link up0 name eth0 netns r1 type macvlan mode passthru && ip -n r1 link set dev eth0 address 02:42:c0:00:02:01 up',
+  ],
+  ['delete', macvlan, 'ip -n r1 link delete eth0'],
   ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],

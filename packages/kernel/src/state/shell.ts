@@ -33,7 +33,14 @@ import {
   quoteWord,
   tool,
 } from './shell/command-line.ts';
-import { bridgeCommand, fdbCommand, linkStateCommand, vethCommand, vxlanCommand } from './shell/links.ts';
+import {
+  bridgeCommand,
+  fdbCommand,
+  linkStateCommand,
+  macvlanCommand,
+  vethCommand,
+  vxlanCommand,
+} from './shell/links.ts';
 import { replaceTable } from './shell/replace-table.ts';
 
 export { quoteWord };
@@ -164,6 +171,7 @@ const commands: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelO
   bridge: bridgeCommand,
   veth: vethCommand,
   vxlan: vxlanCommand,
+  macvlan: macvlanCommand,
   fdb: fdbCommand,
   'link-state': linkStateCommand,
   address: addressCommand,

@@ -15,6 +15,7 @@ export function identityOf(object: KernelObject): string {
     case 'bridge':
     case 'veth':
     case 'vxlan':
+    case 'macvlan':
       parts.push('link', object.name);
       break;
     case 'link-state':

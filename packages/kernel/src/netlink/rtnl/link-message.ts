@@ -17,6 +17,7 @@ import {
   u32,
   viewOf,
 } from '../attribute.ts';
+import { decodeMacvlanMode, encodeMacvlan, type MacvlanMode, type MacvlanSettings } from './macvlan-message.ts';
 import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
 
 export const RTM_NEWLINK = 16;
@@ -174,6 +175,24 @@ const vxlanInfo = (data: readonly Attribute[]): Attribute =>
   nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'vxlan'), nested(IFLA_INFO.DATA, data)]);
 
 /**
+ * Payload of RTM_NEWLINK for a macvlan link. Its parent is in the socket's namespace; `netnsFd` is the namespace of the
+ * link itself.
+ */
+export function encodeMacvlanLink(link: LinkSettings & { name: string }, macvlan: MacvlanSettings): Uint8Array {
+  const attributes = [...encodeSettings(link), u32(IFLA.LINK, macvlan.parentIndex), macvlanInfo(macvlan.mode)];
+  return concatBytes([encodeHead(0, link.up), encodeAttributes(attributes)]);
+}
+
+/** Payload of RTM_NEWLINK that changes a macvlan link's mode; not to or from `passthru`. */
+export function encodeMacvlanChange(name: string, mode: MacvlanMode): Uint8Array {
+  checkLinkName(name);
+  return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), macvlanInfo(mode)])]);
+}
+
+const macvlanInfo = (mode: MacvlanMode): Attribute =>
+  nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'macvlan'), nested(IFLA_INFO.DATA, encodeMacvlan(mode))]);
+
+/**
  * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. Addressing the link by its name saves a query, but
  * cannot rename it.
  */
@@ -201,7 +220,7 @@ export interface Link {
   /** Up and with a carrier (IFF_RUNNING). */
   running: boolean;
   masterIndex?: number;
-  /** For veth: index of the peer; `peerNsId` is set when the peer is in another namespace. */
+  /** For veth: index of the peer, for macvlan: of the parent; `peerNsId` is set when that is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
   alias?: string;
@@ -209,6 +228,7 @@ export interface Link {
   hairpin?: boolean;
   isolated?: boolean;
   vxlan?: VxlanSettings;
+  macvlanMode?: MacvlanMode;
 }
 
 /** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
@@ -228,6 +248,7 @@ export function decodeLink(payload: Uint8Array): Link {
     group: attributes.u32(IFLA.GROUP) || undefined,
     ...decodePort(info),
     vxlan: info.text(IFLA_INFO.KIND) === 'vxlan' ? decodeVxlan(info.nested(IFLA_INFO.DATA)) : undefined,
+    macvlanMode: info.text(IFLA_INFO.KIND) === 'macvlan' ? decodeMacvlanMode(info.nested(IFLA_INFO.DATA)) : undefined,
   });
   return {
     index: view.getInt32(4, hostIsLittleEndian),

@@ -14,6 +14,8 @@ import {
   encodeLinkDeletion,
   encodeLinkQuery,
   encodeLinksQuery,
+  encodeMacvlanChange,
+  encodeMacvlanLink,
   encodeVeth,
   encodeVxlanLink,
   encodeVxlanMove,
@@ -25,6 +27,7 @@ import {
   type VethSettings,
   withoutUndefined,
 } from './link-message.ts';
+import type { MacvlanMode, MacvlanSettings } from './macvlan-message.ts';
 import type { VxlanSettings } from './vxlan-message.ts';
 
 export * from './link-message.ts';
@@ -59,6 +62,21 @@ export function createVxlan(socket: NetlinkSocket, link: LinkSettings & { name: 
 /** Equivalent to: `ip link set NAME type vxlan local LOCAL`. */
 export function moveVxlan(socket: NetlinkSocket, name: string, local: string): void {
   const payload = encodeVxlanMove(name, local);
+  socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+}
+
+/** Equivalent to: `ip link add link PARENT name NAME netns NS address MAC type macvlan mode MODE`. */
+export function createMacvlan(
+  socket: NetlinkSocket,
+  link: LinkSettings & { name: string },
+  macvlan: MacvlanSettings,
+): void {
+  create(socket, encodeMacvlanLink(link, macvlan), link.name);
+}
+
+/** Equivalent to: `ip link set NAME type macvlan mode MODE`. */
+export function changeMacvlan(socket: NetlinkSocket, name: string, mode: MacvlanMode): void {
+  const payload = encodeMacvlanChange(name, mode);
   socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
 }
 

@@ -9,6 +9,7 @@ import { fdbHandler } from './fdb.ts';
 import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
 import { linkStateHandler } from './link.ts';
+import { macvlanHandler } from './macvlan.ts';
 import { netnsHandler } from './netns.ts';
 import { compareElement, findElements, observeTable } from './nft-batch.ts';
 import { nftRuleHandler } from './nft-rule.ts';
@@ -22,6 +23,7 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   bridge: bridgeHandler,
   veth: vethHandler,
   vxlan: vxlanHandler,
+  macvlan: macvlanHandler,
   fdb: fdbHandler,
   'link-state': linkStateHandler,
   address: addressHandler,

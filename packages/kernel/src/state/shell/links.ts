@@ -1,5 +1,12 @@
 /** Equivalent commands of links and VXLAN forwarding entries: ip(8) and bridge(8). Pure. */
-import type { BridgeObject, FdbObject, LinkStateObject, VethObject, VxlanObject } from '../../desired.ts';
+import type {
+  BridgeObject,
+  FdbObject,
+  LinkStateObject,
+  MacvlanObject,
+  VethObject,
+  VxlanObject,
+} from '../../desired.ts';
 import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './command-line.ts';
 
 const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
@@ -86,6 +93,28 @@ const setMacIfDifferent = ({ ns, name }: VxlanObject, mac: string): string => {
 export const vxlanCommand: EquivalentCommand<VxlanObject> = {
   create: (vxlan) => vxlanLines(vxlan, 'add'),
   change: (vxlan) => vxlanLines(vxlan, 'set'),
+  delete: linkDeletion,
+};
+
+/** The MAC of a passthru link can only be set after its creation. */
+function macvlanLines(macvlan: MacvlanObject, verb: 'add' | 'set'): string[] {
+  const { ns, name, parent, mode, mac, mtu, up } = macvlan;
+  const isPassthru = mode === 'passthru';
+  const netns = ns === undefined ? [] : ['netns', netnsName(ns) ?? ns];
+  const type = ['type', 'macvlan', 'mode', mode];
+  const [address, state] = [option('address', mac), up ? 'up' : 'down'];
+  const set = (...settings: string[]): string => line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings);
+  if (verb === 'set') return [...(isPassthru ? [] : [set(...type)]), set(...address, ...option('mtu', mtu), state)];
+  const settings = [...netns, ...(isPassthru ? [] : address), ...option('mtu', mtu)];
+  return [
+    line('ip', 'link', 'add', 'link', parent, 'name', name, ...settings, ...type),
+    set(...(isPassthru ? address : []), state),
+  ];
+}
+
+export const macvlanCommand: EquivalentCommand<MacvlanObject> = {
+  create: (macvlan) => macvlanLines(macvlan, 'add'),
+  change: (macvlan) => macvlanLines(macvlan, 'set'),
   delete: linkDeletion,
 };
 
