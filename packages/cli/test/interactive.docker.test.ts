@@ -213,7 +213,12 @@ const serverInfo = {
     ['Backing Filesystem', 'extfs'],
     ['Native Overlay Diff', 'true'],
   ],
-  Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+  Plugins: {
+    Volume: ['local'],
+    Network: ['bridge', 'host', 'macvlan', 'null'],
+    Authorization: null,
+    Log: ['json-file', 'none'],
+  },
   MemoryLimit: true,
   SwapLimit: true,
   CpuCfsPeriod: true,

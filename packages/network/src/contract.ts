@@ -30,7 +30,7 @@ export interface NetworkIpam extends PerFamily<IpamPool[]> {
 export interface NetworkRecord {
   id: string;
   name: string;
-  /** Name of a driver of drivers/index.ts: bridge, host or null. */
+  /** Name of a driver of drivers/index.ts, such as bridge. */
   driver: string;
   /** Nanoseconds since 1970. */
   created: bigint;

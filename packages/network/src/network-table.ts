@@ -1,5 +1,5 @@
 /**
- * The networks of this host by id, with indexes of their bridges and subnets, so that an event of the kernel and the
+ * The networks of this host by id, with indexes of their bridges, parents and subnets, so that an event of the kernel and the
  * creation of a network cost the same with a thousand networks as with one.
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
@@ -18,6 +18,7 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #byLink = new Map<string, string>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySubnet = new Map<string, string>();
+  readonly #byParent = new Map<string, Set<string>>();
   /** By the first address of the subnet, and by the host's address in it. */
   readonly #byFirst = new Map<string, string>();
 
@@ -37,6 +38,7 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     this.#unindex(id);
     super.set(id, record);
     for (const { subnet } of valuesOf(record.ipam).flat()) this.#subnets.take(subnet, id);
+    this.#addParent(record);
     const bridge = bridgeOf(record);
     if (!bridge) return this;
     this.#bridges.set(id, bridge);
@@ -74,13 +76,34 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return this.#bySubnet.get(subnet);
   }
 
+  /** Networks whose endpoints are attached to this interface of the host. */
+  byParent(link: string): ReadonlySet<string> | undefined {
+    return this.#byParent.get(link);
+  }
+
   copy(): NetworkTable {
     return new NetworkTable(this.values(), this.#pools);
+  }
+
+  #addParent(record: NetworkRecord): void {
+    const parent = findDriver(record.driver)?.parentOf(record)?.link;
+    if (parent === undefined) return;
+    const ids = this.#byParent.get(parent) ?? new Set();
+    this.#byParent.set(parent, ids.add(record.id));
+  }
+
+  #removeParent(record: NetworkRecord): void {
+    const parent = findDriver(record.driver)?.parentOf(record)?.link;
+    if (parent === undefined) return;
+    const ids = this.#byParent.get(parent);
+    ids?.delete(record.id);
+    if (ids?.size === 0) this.#byParent.delete(parent);
   }
 
   #unindex(id: string): void {
     const record = this.get(id);
     for (const { subnet } of valuesOf(record?.ipam).flat()) this.#subnets.free(subnet, id);
+    if (record) this.#removeParent(record);
     const bridge = this.#bridges.get(id);
     if (!bridge) return;
     for (const [index, key] of this.#keysOf(bridge)) if (index.get(key) === id) index.delete(key);

@@ -20,6 +20,13 @@ export interface Capabilities {
   hostNamespace: boolean;
 }
 
+/** The interface of the host to which the interfaces of a network's endpoints are attached. */
+export interface ParentInterface {
+  link: string;
+  /** No other network can use it. */
+  exclusive: boolean;
+}
+
 /** What `validate` checks: a network as requested, or as recorded. */
 export type NetworkSpec = Pick<NetworkRecord, 'ipam' | 'internal' | 'options'>;
 
@@ -31,6 +38,8 @@ export interface Driver {
   validate(network: NetworkSpec): NetyardError[];
   /** Whether a gateway is allocated for a network that requests none. */
   hasGateway(network: NetworkSpec): boolean;
+  /** Undefined for a driver whose networks have none. Also called for an invalid network. */
+  parentOf(network: Pick<NetworkRecord, 'options'>): ParentInterface | undefined;
   /**
    * Parses the options of a valid network once, for any number of plans.
    * @param mtuLimit upper limit for the MTU of its interfaces, so that their packets fit into tunnels to peers

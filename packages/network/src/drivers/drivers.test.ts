@@ -85,16 +85,17 @@ test('host and null have one network each', () => {
 });
 
 test('drivers are listed as docker info lists them', () => {
-  assert.deepEqual(driverNames, ['bridge', 'host', 'null']);
+  assert.deepEqual(driverNames, ['bridge', 'host', 'macvlan', 'null']);
 });
 
 test('capabilities state what a driver cannot do', () => {
   const cannot = (name: string): string[] =>
     Object.entries(findDriver(name)?.capabilities ?? {}).flatMap(([what, can]) => (can ? [] : [what]));
   assert.deepEqual(cannot('bridge'), ['hostNamespace']);
+  assert.deepEqual(cannot('macvlan'), ['hostInterface', 'ports', 'hostNamespace']);
   assert.deepEqual(cannot('host'), ['addresses', 'hostInterface', 'ports', 'otherNetworks']);
   assert.deepEqual(cannot('null'), ['addresses', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
-  assert.throws(() => driverOf({ name: 'lan', driver: 'macvlan' }), /network lan has the unknown driver macvlan/);
+  assert.throws(() => driverOf({ name: 'lan', driver: 'ipvlan' }), /network lan has the unknown driver ipvlan/);
 });
 
 test('a bridge network is planned with the smaller of its own MTU and the limit; other networks have no objects', () => {

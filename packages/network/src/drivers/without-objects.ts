@@ -18,5 +18,6 @@ export const driverWithoutObjects = (name: string, { hostNamespace }: { hostName
   capabilities: { addresses: false, hostInterface: false, ports: false, otherNetworks: false, hostNamespace },
   validate: () => [new NetyardError('forbidden', `only one instance of "${name}" network is allowed`)],
   hasGateway: () => false,
+  parentOf: () => undefined,
   openPlanner: () => noObjects,
 });

@@ -15,6 +15,7 @@ import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconci
 import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
 import { checkCreate } from './check.ts';
+import { checkParentExists, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
 
 /** Dependencies of the functions in this folder. */
@@ -44,6 +45,7 @@ export async function createNetwork(
   return context.queue.run(networkQueueKey(request.name), async () => {
     const { driver, spec } = checkCreate(request, context.networks);
     await checkBridgeName(context, spec);
+    await checkParentExists(context.kernel, driver.parentOf(spec));
     const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
     const reserved = rangesOf(context.settings.reservedSubnets ?? []);
     const v4 = placePools(spec.ipam.v4 ?? [], { ...context, occupied, reserved, gateway: driver.hasGateway(spec) });
@@ -76,11 +78,13 @@ async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies,
   });
 }
 
-/** Docker's bridge driver rejects a bridge and a subnet of another network. */
+/** Docker's drivers reject a bridge and a subnet of another network, and a parent that cannot be shared. */
 function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
   const link = linkOf(context, record);
   const reject = (otherId: string, what: string): never => {
     const other = bridgeOf(context, otherId)?.link ?? '';
+    if (link === '')
+      throw new NetyardError('forbidden', 'invalid pool request: Pool overlaps with other one on this address space');
     throw new NetyardError(
       'forbidden',
       `cannot create network ${record.id} (${link}): conflicts with network ${otherId} (${other}): networks have ${what}`,
@@ -92,6 +96,7 @@ function checkConflicts(context: ChangeNetworksDependencies, record: NetworkReco
     const overlapping = context.networks.subnets.overlapping(subnet);
     if (overlapping !== undefined) reject(overlapping, 'overlapping IPv4');
   }
+  checkParentShared(context.networks, record);
 }
 
 const linkOf = (context: ChangeNetworksDependencies, record: NetworkRecord): string =>

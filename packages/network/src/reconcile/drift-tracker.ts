@@ -73,6 +73,8 @@ export class DriftTracker {
   readonly #driftedLinks = new Map<string, string>();
   /** Names of the bridges by interface index. */
   readonly #bridgeIndexes = new Map<number, string>();
+  /** Interface index of each parent that exists, by name. */
+  readonly #parents = new Map<string, number>();
   #allNetworks: 'links' | 'all' | undefined;
   readonly #networks = new Set<string>();
   #peers: ReconcileScope | undefined;
@@ -83,9 +85,11 @@ export class DriftTracker {
     this.#schedule = schedule;
   }
 
-  async readBridges(): Promise<void> {
-    for (const { name, index } of await this.#context.kernel.listLinks())
+  async readLinks(): Promise<void> {
+    for (const { name, index } of await this.#context.kernel.listLinks()) {
       if (this.#context.networks.byLink(name) !== undefined) this.#bridgeIndexes.set(index, name);
+      if (this.#context.networks.byParent(name) !== undefined) this.#parents.set(name, index);
+    }
   }
 
   /** The networks and containers to compare now; forgets them. Peers are taken later, since networks may add to them. */
@@ -193,6 +197,7 @@ export class DriftTracker {
 
   #handleLink(event: LinkEvent): void {
     if (event.action === 'del') this.#context.linkDeletions.confirm(event.name);
+    this.#handleParent(event);
     const containerId = this.#context.hostLinks.get(event.name);
     if (containerId !== undefined) this.#handleHostLink(event, containerId);
     else if (event.owner?.startsWith(ownerPrefix)) this.#handleRename(event);
@@ -211,6 +216,15 @@ export class DriftTracker {
     this.markNetwork(networkId);
     // The kernel detaches all ports of a deleted bridge.
     if (event.action === 'del') this.#markContainers(networkId);
+  }
+
+  /** The kernel deletes the interfaces in containers with their parent; they are created again when a new one exists. */
+  #handleParent({ action, name, index }: LinkEvent): void {
+    const networkIds = this.#context.networks.byParent(name);
+    if (action === 'del') this.#parents.delete(name);
+    if (networkIds === undefined || action === 'del' || this.#parents.get(name) === index) return;
+    this.#parents.set(name, index);
+    for (const id of networkIds) this.#markContainers(id);
   }
 
   /** Another engine created a network: its containers reach other hosts through this one. */

@@ -78,7 +78,7 @@ export class Reconciler {
 
   start(): void {
     this.#watching = this.#watch();
-    this.#work = this.#attempt('the bridges', () => this.#drift.readBridges());
+    this.#work = this.#attempt('the interfaces', () => this.#drift.readLinks());
     this.#sampler = setInterval(() => void this.#attempt('settings', () => this.#sampleSysctls()), sampleMilliseconds);
     this.#sampler.unref();
   }

@@ -53,6 +53,12 @@ function planWith<T>(
 export const planEndpoint = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
   planWith(input, endpoint, (planner, one) => planner.planEndpoint(one));
 
+/** Interfaces that are only in the namespace, attached to an interface of the host. */
+const planInnerInterfaces = (input: SandboxPlanInput): KernelObject[] =>
+  input.state.endpoints
+    .filter(({ hostLink }) => hostLink === '')
+    .flatMap((endpoint) => planWith(input, endpoint, (planner, one) => planner.planInterface(one)));
+
 /** The interfaces of all endpoints. */
 export const planInterfaces = (input: SandboxPlanInput): KernelObject[] =>
   input.state.endpoints.flatMap((endpoint) => planWith(input, endpoint, (planner, one) => planner.planInterface(one)));
@@ -107,13 +113,15 @@ function planFiles({ state, files }: SandboxPlanInput): FileObject[] {
 /**
  * The objects to delete when the container stops. Deleting the namespace deletes its interfaces, and these their
  * addresses and routes; files are kept. If other containers share the namespace, its interfaces are deleted one by one.
+ * Those without an end on the host are always: the kernel deletes a namespace's interfaces later, and until then the
+ * interface's MAC, which the next start uses again, is in use.
  */
 export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: boolean }): KernelObject[] {
   const { state } = input;
   const ownsNamespace = state.netnsPath !== undefined && state.sharedWith === undefined;
   return [
     ...(ownsNamespace && !options.keepNamespace ? [{ kind: 'netns', path: state.netnsPath } as KernelObject] : []),
-    ...(options.keepNamespace ? planInterfaces(input) : []),
+    ...(options.keepNamespace ? planInterfaces(input) : planInnerInterfaces(input)),
     ...state.endpoints.flatMap((endpoint) => planHostElements(input, endpoint)),
     ...planSharedElements(input),
     ...input.linkAllowRules,

@@ -9,5 +9,6 @@ export const bridgeDriver: Driver = {
   capabilities: { addresses: true, hostInterface: true, ports: true, otherNetworks: true, hostNamespace: false },
   validate: validateBridge,
   hasGateway: hasBridgeGateway,
+  parentOf: () => undefined,
   openPlanner: openBridgePlanner,
 };

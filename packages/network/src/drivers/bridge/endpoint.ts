@@ -9,6 +9,7 @@ import { elementComment, planDirectPorts, planPublishedPorts } from '../../firew
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText, sysctlLink } from '../../object-names.ts';
+import { planAddresses, planDefaultRoute } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
 
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
@@ -87,12 +88,6 @@ export function planPorts(
 /** Not so for a port that was published while a routed network had the default route. */
 const isOnHost = ({ hostPort }: PublishedPort): boolean => hostPort !== 0;
 
-/** Empty without a gateway. */
-export function planDefaultRoute({ netnsPath: ns, endpoint }: EndpointPlanInput): KernelObject[] {
-  const via = endpoint.addresses.v4?.gateway;
-  return via === undefined ? [] : [{ kind: 'route', ns, to: 'default', family: 4, via, link: endpoint.link }];
-}
-
 export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): KernelObject[] {
   const { endpoint, netnsPath: ns, facts } = input;
   const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
@@ -100,19 +95,7 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
     ...planHostElements(bridge, input),
     planVeth(bridge, input),
     ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
-    ...planAddresses(bridge, input),
+    ...planAddresses(input),
     ...(input.isGateway ? planDefaultRoute(input) : []),
   ];
-}
-
-function planAddresses(bridge: BridgeSettings, { endpoint, netnsPath: ns }: EndpointPlanInput): KernelObject[] {
-  const { link, addresses, config } = endpoint;
-  const own = addresses.v4
-    ? [{ prefix: `${addresses.v4.address}/${addresses.v4.prefixLength}`, broadcast: bridge.broadcast }]
-    : [];
-  const linkLocal = (config.linkLocalAddresses ?? []).map((address) => ({
-    prefix: `${address}/16`,
-    broadcast: '169.254.255.255',
-  }));
-  return [...own, ...linkLocal].map((one) => ({ kind: 'address', ns, link, ...one }));
 }

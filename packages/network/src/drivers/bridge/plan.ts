@@ -1,7 +1,8 @@
 /** Plans of a bridge network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
+import { planDefaultRoute } from '../addresses.ts';
 import type { NetworkPlanner } from '../driver.ts';
-import { planDefaultRoute, planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
+import { planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
 import { planBridgeNetwork } from './network.ts';
 import { bridgeSettings } from './options.ts';
 

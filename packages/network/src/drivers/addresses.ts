@@ -1,0 +1,28 @@
+/** Addresses and the default route of an endpoint, on its interface in the namespace: the same for all drivers. Pure. */
+import { formatIp, lastOf, networkOf, parsePrefix } from '@netyard/core';
+import type { AddressObject, KernelObject } from '@netyard/kernel';
+import type { EndpointPlanInput } from './driver.ts';
+
+type Input = Pick<EndpointPlanInput, 'netnsPath' | 'endpoint'>;
+
+/** Its address, and those of `--link-local-ip`. */
+export function planAddresses({ endpoint, netnsPath: ns }: Input): AddressObject[] {
+  const { link, addresses, config } = endpoint;
+  const own = addresses.v4 ? [`${addresses.v4.address}/${addresses.v4.prefixLength}`] : [];
+  const linkLocal = (config.linkLocalAddresses ?? []).map((address) => `${address}/16`);
+  return [...own, ...linkLocal].map((prefix) => ({
+    kind: 'address',
+    ns,
+    link,
+    prefix,
+    broadcast: broadcastOf(prefix),
+  }));
+}
+
+const broadcastOf = (prefix: string): string => formatIp(lastOf(networkOf(parsePrefix(prefix))));
+
+/** Empty without a gateway. */
+export function planDefaultRoute({ netnsPath: ns, endpoint }: Input): KernelObject[] {
+  const via = endpoint.addresses.v4?.gateway;
+  return via === undefined ? [] : [{ kind: 'route', ns, to: 'default', family: 4, via, link: endpoint.link }];
+}

@@ -1,0 +1,21 @@
+/** Docker's options of macvlan networks, parsed into typed settings for the plans. Pure. */
+import type { MacvlanObject } from '@netyard/kernel';
+import type { NetworkRecord } from '../../contract.ts';
+
+export const mtuOption = 'com.docker.network.driver.mtu';
+
+export const modes: readonly MacvlanObject['mode'][] = ['bridge', 'private', 'vepa', 'passthru'];
+
+export interface MacvlanSettings {
+  /** Interface of the host. '' in an invalid network. */
+  parent: string;
+  mode: MacvlanObject['mode'];
+  /** Default: that of the parent. */
+  mtu?: number;
+}
+
+export function macvlanSettings({ options }: Pick<NetworkRecord, 'options'>): MacvlanSettings {
+  const { parent = '', macvlan_mode, [mtuOption]: mtu = '0' } = options;
+  const mode = modes.find((one) => one === macvlan_mode) ?? 'bridge';
+  return { parent, mode, ...(Number(mtu) === 0 ? {} : { mtu: Number(mtu) }) };
+}

@@ -1,0 +1,50 @@
+/**
+ * Checks the parent of a new network: an existing interface of the host, which other networks may use as well. Docker's
+ * checks and messages (moby daemon/libnetwork/drivers/macvlan).
+ */
+import { NetyardError } from '@netyard/core';
+import type { Kernel } from '@netyard/kernel';
+import type { NetworkRecord } from '../contract.ts';
+import type { ParentInterface } from '../drivers/driver.ts';
+import { driverOf } from '../drivers/index.ts';
+import type { NetworkTable } from '../network-table.ts';
+
+export async function checkParentExists(
+  kernel: Pick<Kernel, 'listLinks'>,
+  parent: ParentInterface | undefined,
+): Promise<void> {
+  if (parent === undefined) return;
+  const names = (await kernel.listLinks()).map(({ name }) => name);
+  if (!names.includes(parent.link)) throw missing(parent.link, names);
+}
+
+/** Docker creates a missing `eth0.10` as a VLAN sub-interface. */
+function missing(link: string, names: readonly string[]): NetyardError {
+  const failed = (message: string): NetyardError =>
+    new NetyardError('failed', message, { hint: `interfaces of this host: ${names.join(', ')}` });
+  const [base = '', vlan = '', ...others] = link.split('.');
+  if (!link.includes('.')) return failed(`invalid subinterface vlan name ${link}, example formatting is eth0.10`);
+  if (others.length > 0)
+    return failed(`required interface name format is: name.vlan_id, ex. eth0.10 for vlan 10, instead received ${link}`);
+  if (!/^[+-]?\d+$/.test(vlan))
+    return failed(`unable to parse a valid vlan id from: ${vlan} (ex. eth0.10 for vlan 10)`);
+  if (!names.includes(base)) return failed(`-o parent interface was not found on the host: ${base}`);
+  const id = Number(vlan);
+  if (id < 1 || id > 4094) return failed(`vlan id must be between 1-4094, received: ${id}`);
+  return new NetyardError('not-implemented', `creating the VLAN sub-interface ${link} is not implemented yet`, {
+    hint: `create it with \`ip link add link ${base} name ${link} type vlan id ${id} && ip link set ${link} up\``,
+  });
+}
+
+/** Several networks may share a parent, but not with one in mode passthru. */
+export function checkParentShared(networks: NetworkTable, record: NetworkRecord): void {
+  const parent = driverOf(record).parentOf(record);
+  if (parent === undefined) return;
+  for (const id of networks.byParent(parent.link) ?? []) {
+    const using = `macvlan network ${id} is already using parent interface ${parent.link}`;
+    if (parent.exclusive) throw new NetyardError('failed', `cannot use mode passthru, ${using}`);
+    const other = networks.get(id);
+    if (other && driverOf(other).parentOf(other)?.exclusive)
+      throw new NetyardError('failed', `${using} in mode passthru`);
+  }
+}
