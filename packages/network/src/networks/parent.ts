@@ -21,7 +21,7 @@ export async function checkParentExists(
 /** Docker creates a missing `eth0.10` as a VLAN sub-interface. */
 function missing(link: string, names: readonly string[]): NetyardError {
   const failed = (message: string): NetyardError =>
-    new NetyardError('failed', message, { hint: `interfaces of this host: ${names.join(', ')}` });
+    new NetyardError('failed', message, { hint: 'run `ip link` for the interfaces of this host' });
   const [base = '', vlan = '', ...others] = link.split('.');
   if (!link.includes('.')) return failed(`invalid subinterface vlan name ${link}, example formatting is eth0.10`);
   if (others.length > 0)
