@@ -246,6 +246,8 @@ test('references with slashes become one path segment', () => {
   assert.equal(foldReference('DELETE', '/containers//nginx-3/web1'), '/containers/nginx-3%2Fweb1');
   assert.equal(foldReference('GET', '/containers/json'), '/containers/json');
   assert.equal(foldReference('POST', '/exec/a/start'), '/exec/a/start');
+  assert.equal(foldReference('GET', '/networks/a/b'), '/networks/a%2Fb');
+  assert.equal(foldReference('POST', '/networks/a/b/connect'), '/networks/a%2Fb/connect');
 });
 
 test('frames have a stream number and a length', () => {

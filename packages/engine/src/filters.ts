@@ -62,7 +62,7 @@ export function untilFilter(filters: Filters, now: bigint): bigint | undefined {
   const [text = ''] = values;
   if (values.length > 1) throw new NetyardError('invalid', 'more than one until filter specified');
   const time = parseTime(text, now);
-  if (time === undefined) throw new NetyardError('invalid', `invalid filter 'until=${text}'`);
+  if (time === undefined) throw new NetyardError('invalid', `failed to parse value as time or duration: "${text}"`);
   return time;
 }
 

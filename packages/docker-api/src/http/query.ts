@@ -84,6 +84,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new NetyardError('invalid', `invalid filter: ${text}`, { cause });
+    throw new NetyardError('invalid', 'invalid filter', { cause });
   }
 }

@@ -39,7 +39,9 @@ const fixed = ['/images/json', '/containers/json'];
 export function foldReference(method: string, path: string): string {
   const [, resource = '', ...rest] = path.split('/');
   if (!folded.includes(resource) || rest.length < 2 || fixed.includes(path)) return path;
-  const verb = method === 'DELETE' ? [] : rest.slice(path.endsWith('/attach/ws') ? -2 : -1);
+  // Docker's route is GET /networks/{id:.*}.
+  const isWhole = method === 'DELETE' || (method === 'GET' && resource === 'networks');
+  const verb = isWhole ? [] : rest.slice(path.endsWith('/attach/ws') ? -2 : -1);
   const reference = rest.slice(0, rest.length - verb.length).filter((part, index) => part !== '' || index > 0);
   return ['', resource, reference.join('%2F'), ...verb].join('/');
 }

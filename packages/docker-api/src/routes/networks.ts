@@ -1,7 +1,7 @@
 /** Docker's routes for networks. */
 import { type Network, networkConnect, networkCreate } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
-import { readJson } from '../http/body.ts';
+import { readOptionalJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList, LazyMap } from '../http/json-pieces.ts';
 import { readBoolean, readFilters, readGoBoolean } from '../http/query.ts';
@@ -57,7 +57,7 @@ function inspect({ engine }: ApiOptions): Handler {
 function create({ networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { request, query, version } = exchange;
-    const given = await readJson(request, networkCreateSchema);
+    const given = await readOptionalJson(request, networkCreateSchema);
     checkNetworkCreate(given, version, { exists: (name) => networks.list().some((network) => network.name === name) });
     const { body, warnings } = acceptFields(networkCreate, given, version);
     const asked = translateNetworkCreate(body);
@@ -83,7 +83,11 @@ function remove({ engine, networks, shell }: ApiOptions): Handler {
 function connect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, request } = exchange;
-    const { body } = acceptFields(networkConnect, await readJson(request, networkConnectSchema), exchange.version);
+    const { body } = acceptFields(
+      networkConnect,
+      await readOptionalJson(request, networkConnectSchema),
+      exchange.version,
+    );
     const network = reference(exchange, 'id');
     const endpoint = translateEndpointRequest(network, body.EndpointConfig);
     if (!readBoolean(query, 'dryRun')) {
@@ -98,7 +102,7 @@ function connect({ engine, networks, shell }: ApiOptions): Handler {
 /** `?dryRun=1` as above. */
 function disconnect({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
-    const { Container, Force } = await readJson(exchange.request, networkDisconnectSchema);
+    const { Container, Force } = await readOptionalJson(exchange.request, networkDisconnectSchema);
     const network = reference(exchange, 'id');
     if (!readBoolean(exchange.query, 'dryRun')) {
       await engine.networks.disconnect(network, Container, Force);

@@ -49,7 +49,7 @@ export class ContainerIndex {
   get(ref: string): ContainerRecord {
     const record = this.find(ref);
     if (record) return record;
-    if (ref === '') throw new NetyardError('invalid', 'No container name or ID supplied');
+    if (ref === '') throw new NetyardError('invalid', 'invalid name or ID supplied: ""');
     throw new NetyardError('not-found', `No such container: ${ref}`);
   }
 

@@ -64,7 +64,8 @@ export async function register(
   const warnings = checkModeConflicts({ ...requested, exposed: requested.requestedExposed ?? [] });
   checkTexts(context, requested);
   const config = normalise(context, requested);
-  for (const endpoint of config.endpoints) checkEndpoint(context, endpoint);
+  for (const endpoint of config.endpoints)
+    checkEndpoint(context, endpoint, `invalid config for network ${endpoint.network}: `);
   checkTogether(context, config);
   const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
   warnings.push(...checkPublishing(context, config), ...checkPorts(context, config));
@@ -167,8 +168,11 @@ function nameOf(context: RegisterDependencies, ref: string): string {
   }
 }
 
-/** Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only. */
-export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig): void {
+/**
+ * Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only.
+ * @param prefix of the message: Docker has one when a container is created
+ */
+export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig, prefix = ''): void {
   for (const text of endpoint.links ?? []) parseLink(text);
   const name = requestedName(endpoint);
   if (name !== undefined && !isInterfaceName(name))
@@ -176,11 +180,8 @@ export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointC
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
   if (problems.length === 0) return;
-  const list = problems.join('\n');
-  throw new NetyardError(
-    'invalid',
-    `invalid config for network ${endpoint.network}: invalid endpoint settings:\n${list}`,
-  );
+  const list = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
+  throw new NetyardError('invalid', `${prefix}invalid endpoint settings:\n${list.join('\n')}`);
 }
 
 function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
