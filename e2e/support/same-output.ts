@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './engines.ts';
-import { openHost, type TestHost } from './host.ts';
+import { type CommandResult, openHost, type TestHost } from './host.ts';
 import type { ImageName } from './images.ts';
 
 /** Replaces values that may differ. */
-function normalize(text: string): string {
+export function normalize(text: string): string {
   return text
     .replace(/sha256:[0-9a-f]{64}/g, '<digest>')
     .replace(/\b[0-9a-f]{64}\b/g, '<id>')
@@ -15,6 +15,34 @@ function normalize(text: string): string {
     .replace(/(About )?(\d+|an?|Less than a) (second|minute)s?( ago)?/gi, '<while>')
     .replace(/, (:::|\[::\]:)\d+->\d+\/\w+/g, '') // Netyard publishes no IPv6 yet
     .replace(/^.*-> (\[::\]|::):\d+\n/gm, '');
+}
+
+export interface HostPair {
+  netyard: TestHost;
+  dockerd: TestHost;
+}
+
+/** A lab host with Netyard and one with dockerd. */
+export async function openPair(images: readonly ImageName[]): Promise<HostPair> {
+  const [netyard, dockerd] = await Promise.all([openHost('netyard', { images }), openHost('dockerd', { images })]);
+  return { netyard, dockerd };
+}
+
+export async function closePair(pair: Partial<HostPair>): Promise<void> {
+  await Promise.all([pair.netyard?.close(), pair.dockerd?.close()]);
+}
+
+/** Runs one shell line on both hosts at once. */
+export async function runOnBoth(
+  { netyard, dockerd }: HostPair,
+  line: string,
+  environment: Record<string, string> = {},
+): Promise<{ ours: CommandResult; theirs: CommandResult }> {
+  const [ours, theirs] = await Promise.all(
+    [netyard, dockerd].map((host) => host.run(['sh', '-c', line], { environment })),
+  );
+  assert.ok(ours && theirs);
+  return { ours, theirs };
 }
 
 export interface SameOutputOptions {
@@ -31,26 +59,20 @@ export function testSameOutput(title: string, options: SameOutputOptions, lines:
   const { images, environment = {}, folder = '/' } = options;
   const skip = cannotRun('netyard') || cannotRun('dockerd') || (options.skip ?? false);
   describe(title, { skip }, () => {
-    let netyard: TestHost;
-    let dockerd: TestHost;
+    let pair: HostPair;
     before(async () => {
-      [netyard, dockerd] = await Promise.all([openHost('netyard', { images }), openHost('dockerd', { images })]);
+      pair = await openPair(images);
     });
     after(async () => {
-      await Promise.all([netyard?.close(), dockerd?.close()]);
+      await closePair(pair ?? {});
     });
 
     for (const line of lines)
       test(line, async () => {
-        const [ours, theirs] = await Promise.all(
-          [netyard, dockerd].map((host) =>
-            host.run(['sh', '-c', `cd ${folder}; ${line.replace(/^! /, '')}`], { environment }),
-          ),
-        );
-        assert.ok(ours && theirs);
+        const { ours, theirs } = await runOnBoth(pair, `cd ${folder}; ${line.replace(/^! /, '')}`, environment);
         const mustFail = line.startsWith('! ');
         assert.equal(theirs.status !== 0, mustFail, `dockerd: status ${theirs.status}: ${theirs.stderr}`);
-        const resultOf = ({ status, stdout }: typeof ours): string => `${normalize(stdout)}status ${status}`;
+        const resultOf = ({ status, stdout }: CommandResult): string => `${normalize(stdout)}status ${status}`;
         assert.equal(
           resultOf(ours),
           resultOf(theirs),

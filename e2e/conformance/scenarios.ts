@@ -1,0 +1,13 @@
+/** All scenarios of `script/conformance`, one line each. */
+import { createScenarios } from './create-scenarios.ts';
+import { endpointScenarios } from './endpoint-scenarios.ts';
+import { listScenarios } from './list-scenarios.ts';
+import type { ScenarioGroup } from './scenario.ts';
+import { trafficScenarios } from './traffic-scenarios.ts';
+
+export const scenarioGroups: readonly ScenarioGroup[] = [
+  ...createScenarios,
+  ...listScenarios,
+  ...endpointScenarios,
+  ...trafficScenarios,
+];
