@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { collect, openHosts, type TestHost, until } from './support/host.ts';
 import { takeEmptyInventory, takeInventory } from './support/leftovers.ts';
+import { Ping } from './support/ping.ts';
 
 /** Fetches a page every 20 ms on a new connection until SIGTERM; prints the number of correct and wrong answers. */
 const fetchForever = (url: string): string => `
@@ -58,28 +59,18 @@ for (const engine of enginesUnderTest())
     /** Sends traffic from the host and from a neighbour during `work`; all of it must arrive. */
     const underTraffic = async (work: () => Promise<void>): Promise<void> => {
       const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'web');
-      const ping = host.start(['ping', '-i', '0.02', address]);
+      const ping = await Ping.start(host, address);
       const http = neighbour.start([process.execPath, '-e', fetchForever('http://172.16.2.101:8801/')]);
-      const [pinged, fetched] = [collect(ping), collect(http)];
-      await Promise.all([ping, http].map(({ stdout }) => once(stdout as NodeJS.ReadableStream, 'data')));
+      const fetched = collect(http);
+      await once(http.stdout as NodeJS.ReadableStream, 'data');
       await work();
       await pause(500);
-      ping.kill('SIGINT');
       http.kill('SIGTERM');
-      assertNoneLost((await pinged).stdout);
+      const { sent, lost } = await ping.stop();
+      assert.ok(sent > 2);
+      assert.deepEqual(lost, []);
       const { stdout, stderr } = await fetched;
       assert.match(stdout, /^[1-9]\d* right, 0 wrong$/m, stderr);
-    };
-
-    /** Of the echo requests, each 20 ms after the one before; only the last ones may be on their way when ping is stopped. */
-    const assertNoneLost = (output: string): void => {
-      const answered = [...output.matchAll(/ icmp_seq=(\d+) /g)].map(([, number]) => Number(number));
-      const sent = Number(/^(\d+) packets transmitted/m.exec(output)?.[1]);
-      assert.ok(answered.length >= sent - 2 && sent > 2, output.slice(-200));
-      assert.deepEqual(
-        answered,
-        answered.map((_, index) => index + 1),
-      );
     };
 
     const lines = async (): Promise<string[]> => (await host.docker('logs', 'counter')).split('\n');

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openHost, type TestHost } from '../support/host.ts';
 import { archivePath } from '../support/images.ts';
-import { type Damage, damages, randomOf } from './damages.ts';
+import { randomOf } from '../support/random.ts';
+import { type Damage, damages } from './damages.ts';
 
 export interface CycleResult {
   damage: string;

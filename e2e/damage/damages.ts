@@ -54,14 +54,3 @@ export const damages: readonly Damage[] = [
   { name: 'all record files removed', line: () => 'rm -rf $D/records' },
   { name: 'disk full', line: () => ':', fillsDisk: true },
 ];
-
-/** A pseudo-random generator of numbers from 0 to 1 (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
