@@ -172,11 +172,10 @@ function compareElements(api: Api, running: readonly ApiContainer[], { elements,
       keys('no_icc_bridges'),
     ),
     ...sameLists('set gateways', networks.map(gatewayOf), keys('gateways')),
-    ...sameLists(
-      'set masqueraded',
-      networks.filter(({ Internal: internal }) => !internal).map(subnetOf),
-      keys('masqueraded'),
-    ),
+    ...sameLists('set masqueraded', networks.filter(({ Internal: internal }) => !internal).map(subnetOf), [
+      ...keys('masqueraded'),
+      ...keys('masqueraded_24').map((subnet) => `${subnet}/24`),
+    ]),
     ...sameLists(
       'set endpoint_addresses',
       checked.flatMap(({ container, network, endpoint }) =>
