@@ -20,7 +20,7 @@ export const reasons = {
   gateway: 'shows the gateway that was allocated, Docker only one that was given',
   newer: 'the text of versions after 28',
   goTypes: 'Netyard has no Go types that it could name',
-  order: 'interfaces are ordered by gateway priority and name of the network',
+  order: 'interfaces are ordered by gateway priority and name of the network, in Docker at random',
   address: 'an address that was released is used last',
   dangling: 'lists of Docker 28 count no running containers',
   networkId: 'shows the network that a container will join before its first start',
