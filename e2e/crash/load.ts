@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { call, messageIn } from '../support/api.ts';
 import type { TestHost } from '../support/host.ts';
+import type { ApiContainer } from './observe.ts';
 import {
   type ContainerSlot,
   chooseContainerOperation,
@@ -75,14 +76,23 @@ export class Load {
       delete slot.pending;
       if (answer.status < 400) done();
       const message = answer.status < 400 ? '' : messageIn(answer);
+      if (name === 'restart' && 'running' in slot) await this.#readRunning(slot);
       if (answer.status < 400) this.result.succeeded += 1;
       else if (isExpected(answer.status, message)) this.result.rejected += 1;
       else this.result.failures.push(`${name} ${slot.name}: ${answer.status} ${message}`);
     } catch (error) {
       const isSent = !['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');
       if (isSent) this.result.interrupted.push(name);
-      else delete slot.pending;
+      else if (name !== 'restart') delete slot.pending;
       await pause(5);
     }
+  }
+
+  /** A rejected restart may have stopped the container, when one of its networks was removed meanwhile. */
+  async #readRunning(slot: ContainerSlot): Promise<void> {
+    slot.pending = 'restart';
+    const { body } = await call(this.#host, 'GET', `/containers/${slot.name}/json`);
+    slot.running = (JSON.parse(body) as ApiContainer).State.Running;
+    delete slot.pending;
   }
 }
