@@ -53,7 +53,7 @@ testSameOutput('networks, with the same output as dockerd', { images: ['netyard-
   '! docker network connect absent bb 2>&1',
   '! docker network connect front absent 2>&1',
   '! docker network connect host bb',
-  `docker ps --filter network=front --format '{{.Names}} {{.Networks}}'`,
+  `docker ps --filter network=front --format '{{.Names}},{{.Networks}}' | tr , '\\n' | sort`,
   'docker network disconnect front bb',
   addresses('bb'),
   '! docker network disconnect front bb 2>&1',

@@ -37,7 +37,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
       ),
       'docker create --name c2 --network back netyard-test sleep 9; docker network rm back; docker start c2; docker network create --subnet 10.2.0.0/24 --gateway 10.2.0.1 back; docker rm -f c2',
       "docker inspect -f '{{.HostConfig.NetworkMode}}' c1",
-      "docker ps --format '{{.Names}} {{.Networks}}' --filter network=front",
+      "docker ps --format '{{.Names}},{{.Networks}}' --filter network=front | tr , '\\n' | sort",
       "docker ps --format '{{.Names}}' --filter network=back",
       "docker ps --format '{{.Names}}' --filter network=nothing",
     ],

@@ -44,7 +44,8 @@ const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.str
 function describeLink(link: Row): unknown {
   const info = link['linkinfo'] as Row | undefined;
   const port = info?.['info_slave_data'] as Row | undefined;
-  const isAssigned = String(link['address'] ?? '').startsWith('02:42:');
+  // The uplink's MAC differs from host to host, and may begin like those that Netyard assigns.
+  const isAssigned = link['ifname'] !== 'ens33' && String(link['address'] ?? '').startsWith('02:42:');
   return {
     name: link['ifname'],
     kind: info?.['info_kind'],
