@@ -158,7 +158,7 @@ function pump(one: Running): boolean {
   const began = performance.now();
   const hasMore = one.capture.pump();
   const now = performance.now();
-  one.isFast = one.allowance.spend(now - began, now);
+  one.isFast = one.allowance.spend(now - began, now, ready.size + 1);
   if (isPaced(one)) pacer.spend(now - began, now, shareFor(cpus, requests.sinceMs()));
   return hasMore;
 }

@@ -53,12 +53,22 @@ test('over any second fast writers get about their share, and at least one time 
 
 test('a container that writes occasionally is not paced, one that writes continuously is, and only for as long', () => {
   const quiet = new Allowance(0);
-  for (let now = 20; now < 2_000; now += 20) assert.equal(quiet.spend(0.5, now), false);
+  for (let now = 20; now < 2_000; now += 20) assert.equal(quiet.spend(0.5, now, 1), false);
   const burst = new Allowance(0);
-  assert.equal(burst.spend(4, 10), false);
+  assert.equal(burst.spend(4, 10, 1), false);
   const fast = new Allowance(0);
   let paced = 0;
-  for (let now = 3; now <= 300; now += 3) if (fast.spend(3, now)) paced += 1;
+  for (let now = 3; now <= 300; now += 3) if (fast.spend(3, now, 1)) paced += 1;
   assert.ok(paced > 95);
-  assert.equal(fast.spend(0.1, 600), false);
+  assert.equal(fast.spend(0.1, 600, 1), false);
+});
+
+test('the free share does not grow with the number of containers that write continuously', () => {
+  for (const count of [1, 8, 50]) {
+    const writers = Array.from({ length: count }, () => new Allowance(0));
+    let unpacedMs = 0;
+    for (let now = 1; now <= 10_000; now += 1)
+      if (!writers[now % count]?.spend(1, now, count)) unpacedMs += now > 1_000 ? 1 : 0;
+    assert.ok(unpacedMs <= 0.06 * 9_000, `${count} writers: ${unpacedMs} ms of 9000`);
+  }
 });

@@ -44,7 +44,7 @@ export class Pacer {
   }
 }
 
-/** Share of one CPU that a container's output may use without being paced, and how much of it may accumulate. */
+/** Share of one CPU that output may use without being paced, for all containers together, and how much may accumulate. */
 const freeShare = 0.05;
 const savedMs = 5;
 
@@ -57,9 +57,12 @@ export class Allowance {
     this.#countedAt = now;
   }
 
-  /** True when the container exceeds its free share. */
-  spend(workedMs: number, now: number): boolean {
-    const earned = Math.max(0, now - this.#countedAt) * freeShare;
+  /**
+   * True when the container exceeds its part of the free share.
+   * @param sharing number of containers whose output waits now, this one included
+   */
+  spend(workedMs: number, now: number, sharing: number): boolean {
+    const earned = (Math.max(0, now - this.#countedAt) * freeShare) / Math.max(1, sharing);
     this.#countedAt = now;
     this.#left = Math.max(-savedMs, Math.min(savedMs, this.#left + earned) - workedMs);
     return this.#left < 0;
