@@ -15,6 +15,8 @@ const maximumConnections = 16;
 /** Queries per second of one container, and how many of them may come at once; more are dropped. */
 const maximumRate = 5000;
 const idleMilliseconds = 10_000;
+/** Answers that a client has not read yet, per TCP connection; a client that lets more accumulate is disconnected. */
+const maximumUnreadBytes = 256 * 1024;
 
 /** Returns the answer to one query, possibly as a promise; undefined: no answer is sent. */
 export type Answerer = (query: Buffer, transport: Transport) => Promise<Buffer | undefined> | Buffer | undefined;
@@ -107,7 +109,9 @@ export class NameServer {
     connection.on('data', (data) => {
       for (const query of reader.take(data))
         this.#answer(query, 'tcp', (message) => {
-          if (!connection.destroyed) connection.write(frame(message));
+          if (connection.destroyed) return;
+          connection.write(frame(message));
+          if (connection.writableLength > maximumUnreadBytes) connection.destroy();
         });
     });
   }

@@ -323,3 +323,20 @@ test('a flood from one container does not keep another from its names and from t
   await flooding;
   await eventually('the sockets of the flood are closed', () => openDescriptors() <= descriptors);
 });
+
+test('a client that sends queries over TCP and never reads the answers is disconnected', host, async () => {
+  const one = await testbed.run('one', on('front'));
+  const query = encode({ type: 'query', id: 1, questions: [{ type: 'A', name: 'one' }] });
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(query.length);
+  // socat -u only writes; a small receive buffer keeps the kernel from taking megabytes of answers.
+  const queries = `const query = Buffer.from(process.argv[1], 'hex');
+    const send = () => process.stdout.write(query, () => setImmediate(send));
+    process.stdout.on('error', () => process.exit(0));
+    send();`;
+  const client = `"$0" -e "$1" "$2" | socat -u STDIN TCP4:127.0.0.11:53,rcvbuf=4096 2> /dev/null || true`;
+  const sent = Buffer.concat([length, query]).toString('hex');
+  const command = ['sh', '-c', client, process.execPath, queries, sent];
+  await run('nsenter', [`--net=${one.netnsPath}`, ...command], { timeout: 60_000 });
+  assert.equal(await ask(one, "r.resolve4('one')"), `["${addressOf(one)}"]`);
+});
