@@ -1,4 +1,5 @@
 export * from './archive-limits.ts';
+export * from './boolean.ts';
 export * from './capabilities.ts';
 export * from './clock.ts';
 export * from './compression.ts';

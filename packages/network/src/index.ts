@@ -28,6 +28,7 @@ export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts
 export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';
 export { NetworkTable } from './network-table.ts';
 export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from './networks/create.ts';
+export { isPredefinedName } from './networks/predefined.ts';
 export { removeNetwork } from './networks/remove.ts';
 export { usesOf } from './networks.ts';
 export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';

@@ -1,5 +1,5 @@
 /** Parses query parameters as Docker does. Pure. */
-import { NetyardError } from '@netyard/core';
+import { NetyardError, parseGoBoolean } from '@netyard/core';
 import type { Filters } from '@netyard/engine';
 import { z } from 'zod';
 
@@ -14,8 +14,8 @@ export function readBoolean(query: URLSearchParams, name: string, otherwise = fa
 /** Where Docker reads a boolean by Go's strconv.ParseBool. Throws `invalid` with its message. */
 export function readGoBoolean(query: URLSearchParams, name: string): boolean {
   const value = query.get(name) ?? '';
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
-  if (['', '0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
+  const parsed = value === '' ? false : parseGoBoolean(value);
+  if (parsed !== undefined) return parsed;
   const reason = `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
   throw new NetyardError('invalid', `invalid value for ${name}: ${value}: ${reason}`);
 }

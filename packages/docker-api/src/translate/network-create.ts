@@ -1,11 +1,12 @@
 /** Checks and translates the body of POST /networks/create, in Docker's order and with its messages. Pure. */
-import { NetyardError } from '@netyard/core';
+import { NetyardError, parseGoBoolean } from '@netyard/core';
 import {
   type CreateNetworkRequest,
   checkPools,
   type Family,
   familyOfAddress,
   type IpamPool,
+  isPredefinedName,
   type PerFamily,
   perFamily,
 } from '@netyard/network';
@@ -17,12 +18,10 @@ export interface ExistingNetworks {
   exists(name: string): boolean;
 }
 
-const predefinedNames = ['bridge', 'host', 'none', 'default'];
-
 /** Throws for the first problem that does not depend on the network's driver; the network package checks the rest. */
 export function checkNetworkCreate(body: NetworkCreateBody, version: ApiVersion, existing: ExistingNetworks): void {
   const { Name: name } = body;
-  if (predefinedNames.includes(name))
+  if (isPredefinedName(name))
     throw new NetyardError('forbidden', `operation is not permitted on predefined ${name} network `);
   const asked = speaks(version, 48) ? body : { ...body, EnableIPv4: undefined };
   const { v6 } = enabledFamilies(asked);
@@ -82,12 +81,11 @@ function enabledFamilies(body: NetworkCreateBody): Record<Family, boolean> {
   };
 }
 
-/** Go's strconv.ParseBool. */
 function booleanOption(options: Readonly<Record<string, string>>, key: string): boolean | undefined {
   const value = options[key];
   if (value === undefined) return undefined;
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
+  const parsed = parseGoBoolean(value);
+  if (parsed !== undefined) return parsed;
   throw new NetyardError('invalid', `driver-opt "${key}" is not a valid bool`);
 }
 

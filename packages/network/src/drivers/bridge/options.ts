@@ -1,5 +1,5 @@
 /** Docker's options of bridge networks, parsed into typed settings for the plans, and those of the default bridge. Pure. */
-import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parsePrefix } from '@netyard/core';
+import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parseGoBoolean, parsePrefix } from '@netyard/core';
 import type { NetworkRecord, NetworkSettings } from '../../contract.ts';
 import type { BridgeSettings, GatewayMode } from '../../model.ts';
 
@@ -8,22 +8,16 @@ export const optionPrefix = 'com.docker.network.';
 /** `deny`, the default: frames with foreign source addresses are dropped; `allow`: see docs/networks.md. */
 export const spoofingOption = 'netyard.spoofing';
 
-/** Go's strconv.ParseBool; undefined for an invalid value. */
-export function parseBoolean(value: string): boolean | undefined {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
-  return ['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value) ? false : undefined;
-}
-
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
-  const isOn = (name: string): boolean => parseBoolean(option(name) ?? 'true') ?? true;
+  const isOn = (name: string): boolean => parseGoBoolean(option(name) ?? 'true') ?? true;
   const gatewayMode = (option('bridge.gateway_mode_ipv4') ?? 'nat') as GatewayMode;
   const sourceAddress = option('host_ipv4');
   return {
     networkId: record.id,
     networkName: record.name,
-    link: option('bridge.name') ?? `br-${record.id.slice(0, 12)}`,
+    link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
     ...addressSettings(record, gatewayMode),
     icc: isOn('bridge.enable_icc'),
     gatewayMode,
@@ -54,16 +48,17 @@ function addressSettings(
   };
   const { gateway } = pool;
   if (gateway === undefined || mode === 'isolated') return common;
-  const isInhibited = parseBoolean(options[`${optionPrefix}bridge.inhibit_ipv4`] ?? 'false') === true;
-  return { ...common, gateway, ...(isInhibited ? {} : { address: `${gateway}/${subnet.length}` }) };
+  return { ...common, gateway, ...(isInhibited(options) ? {} : { address: `${gateway}/${subnet.length}` }) };
 }
 
 /** Not in mode isolated, and not without an address and a route out. */
 export function hasBridgeGateway({ internal, options }: Pick<NetworkRecord, 'internal' | 'options'>): boolean {
-  const option = (name: string): string | undefined => options[`${optionPrefix}bridge.${name}`];
-  const isInhibited = parseBoolean(option('inhibit_ipv4') ?? 'false') === true;
-  return option('gateway_mode_ipv4') !== 'isolated' && !(internal && isInhibited);
+  const isIsolated = options[`${optionPrefix}bridge.gateway_mode_ipv4`] === 'isolated';
+  return !isIsolated && !(internal && isInhibited(options));
 }
+
+const isInhibited = (options: NetworkRecord['options']): boolean =>
+  parseGoBoolean(options[`${optionPrefix}bridge.inhibit_ipv4`] ?? 'false') === true;
 
 /** Options of the default bridge, as `docker network inspect bridge` shows them. */
 export function defaultBridgeOptions(settings: NetworkSettings, mtu: number): Record<string, string> {

@@ -3,10 +3,10 @@
  * Docker knows and that have no effect here yet are rejected; those that Docker does not know are stored and ignored, as
  * there. Pure.
  */
-import { type Ip, NetyardError, parseIp } from '@netyard/core';
+import { type Ip, NetyardError, parseGoBoolean, parseIp } from '@netyard/core';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { optionPrefix, parseBoolean, spoofingOption } from './options.ts';
+import { optionPrefix, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
@@ -14,7 +14,9 @@ const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 type Check = (value: string) => string | undefined;
 
 const checkBoolean: Check = (value) =>
-  parseBoolean(value) === undefined ? `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax` : undefined;
+  parseGoBoolean(value) === undefined
+    ? `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`
+    : undefined;
 
 const checkInteger: Check = (value) =>
   /^[+-]?\d+$/.test(value) ? undefined : `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`;
@@ -22,6 +24,12 @@ const checkInteger: Check = (value) =>
 const checkAddress: Check = (value) => (isAddress(value) ? undefined : 'nil ip');
 
 const checkSpoofing: Check = (value) => (['allow', 'deny'].includes(value) ? undefined : 'neither "allow" nor "deny"');
+
+/** A name for an interface and for the keys of its sysctls, below which `all` and `default` stand for others. */
+const checkBridgeName: Check = (value) =>
+  value === '' || (/^[\w.@-]{1,15}$/.test(value) && !['.', '..', 'all', 'default'].includes(value))
+    ? undefined
+    : 'invalid interface name';
 
 /** Interface names, as the kernel accepts them (dev_valid_name of net/core/dev.c). */
 const checkInterfaces: Check = (value) => {
@@ -36,6 +44,7 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}bridge.enable_ip_masquerade`]: checkBoolean,
   [`${optionPrefix}bridge.inhibit_ipv4`]: checkBoolean,
   [`${optionPrefix}bridge.default_bridge`]: checkBoolean,
+  [`${optionPrefix}bridge.name`]: checkBridgeName,
   [`${optionPrefix}bridge.host_binding_ipv4`]: checkAddress,
   [`${optionPrefix}bridge.gateway_mode_ipv4`]: checkGatewayMode,
   [`${optionPrefix}bridge.gateway_mode_ipv6`]: checkGatewayMode,
