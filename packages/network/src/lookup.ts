@@ -35,9 +35,17 @@ export function plannerOf(
   networkId: string,
 ): NetworkPlanner | undefined {
   const record = context.networks.get(networkId);
+  return record && plannerOfRecord(context, record);
+}
+
+/** The planner of a network that need not be in use yet, or is no longer. Throws `failed` for an unknown driver. */
+export function plannerOfRecord(
+  context: Pick<NetworkState, 'settings' | 'mtuLimit'>,
+  record: NetworkRecord,
+): NetworkPlanner {
   // A requested MTU is kept: ICMP reports packets that do not fit, and the MSS of TCP is clamped anyway.
   const limit = context.settings.mtu > 0 ? undefined : context.mtuLimit;
-  return record && driverOf(record).openPlanner(record, limit);
+  return driverOf(record).openPlanner(record, limit);
 }
 
 /** What a network of this name can do; undefined if there is none. */

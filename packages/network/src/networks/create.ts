@@ -6,11 +6,11 @@ import type { CreateNetworkRequest, NetworkEvent, NetworkRecord } from '../contr
 import type { NetworkSpec } from '../drivers/driver.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import { rangesOf } from '../ipam/occupied.ts';
-import { bridgeOf, plannerOf } from '../lookup.ts';
+import { bridgeOf, plannerOf, plannerOfRecord } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import type { NetworksDependencies } from '../networks.ts';
-import { withBridge } from '../plan/facts.ts';
+import { factsOfBridges, withBridge } from '../plan/facts.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconcile/foreign-rules.ts';
 import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
@@ -69,7 +69,7 @@ function toRecord(
 /** Docker adopts an existing bridge, and never deletes it. */
 async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies, spec: NetworkSpec): Promise<void> {
   const name = spec.options['com.docker.network.bridge.name'];
-  if (name === undefined || networks.byLink(name) !== undefined) return;
+  if (!name || networks.byLink(name) !== undefined) return;
   const found = (await kernel.listLinks()).find((link) => link.name === name);
   if (!found) return;
   if (found.kind !== 'bridge') throw new NetyardError('failed', `existing interface ${name} is not a bridge`);
@@ -80,7 +80,7 @@ async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies,
 
 /** Docker's drivers reject a bridge and a subnet of another network, and a parent that cannot be shared. */
 function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
-  const link = linkOf(context, record);
+  const link = plannerOfRecord(context, record).bridge?.link ?? '';
   const reject = (otherId: string, what: string): never => {
     const other = bridgeOf(context, otherId)?.link ?? '';
     if (link === '')
@@ -98,9 +98,6 @@ function checkConflicts(context: ChangeNetworksDependencies, record: NetworkReco
   }
   checkParentShared(context.networks, record);
 }
-
-const linkOf = (context: ChangeNetworksDependencies, record: NetworkRecord): string =>
-  bridgeOf({ ...context, networks: new Map([[record.id, record]]) }, record.id)?.link ?? '';
 
 /** The reservation in memory is synchronous, so that concurrent operations cannot choose the same subnet. */
 async function set(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
@@ -135,18 +132,18 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
     const plan = { owner: `network ${record.name}`, objects: objects ?? [] };
     await context.kernel.apply(plan, { newBridges: true });
   } catch (error) {
-    context.facts = before;
+    const others = [...context.networks.keys()].filter((id) => id !== record.id);
+    const bridges = others.flatMap((id) => bridgeOf(context, id) ?? []);
+    context.facts = { ...context.facts, ...factsOfBridges(bridges) }; // other facts may have changed meanwhile
     throw error;
   }
 }
 
 /** Continues after failures; throws one error that lists all of them. */
 export async function removeObjects(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
-  const objects = plannerOf({ ...context, networks: new Map([[record.id, record]]) }, record.id)?.planNetwork(
-    context.facts,
-  );
+  const objects = plannerOfRecord(context, record).planNetwork(context.facts);
   context.ownDeletion();
-  await context.kernel.remove({ owner: `network ${record.name}`, objects: objects ?? [] });
+  await context.kernel.remove({ owner: `network ${record.name}`, objects });
 }
 
 /** The guard lists all bridges; other programs' forward chains that drop need accept rules. Failures are logged. */

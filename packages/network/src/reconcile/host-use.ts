@@ -16,6 +16,8 @@ export class HostUseCache {
   readonly #kernel: Kernel;
   readonly #settings: NetworkSettings;
   #dumps: Omit<HostUse, 'resolvConf'> | undefined;
+  /** Counts changes: a dump that one of them overtakes is out of date. */
+  #changes = 0;
   #occupied: { resolvConf: string; ranges: AddressRange[] } | undefined;
 
   constructor(kernel: Kernel, settings: NetworkSettings) {
@@ -25,6 +27,7 @@ export class HostUseCache {
 
   /** Called when routes or addresses of the host changed. */
   drop(): void {
+    this.#changes += 1;
     this.#dumps = undefined;
     this.#occupied = undefined;
   }
@@ -32,14 +35,19 @@ export class HostUseCache {
   /** @param isOwn whether an interface is a bridge of Netyard */
   async read(isOwn: (link: string) => boolean): Promise<readonly AddressRange[]> {
     await yieldToEventLoop(); // events that the kernel has sent are handled first
-    this.#dumps ??= {
+    const changes = this.#changes;
+    const dumps = this.#dumps ?? {
       routes: await this.#kernel.listRoutes(),
       addresses: await this.#kernel.listAddresses(),
     };
     const resolvConf = readHostResolvConf(this.#settings.hostResolvConf);
-    if (this.#occupied?.resolvConf !== resolvConf)
-      this.#occupied = { resolvConf, ranges: findOccupied({ ...this.#dumps, resolvConf }, isOwn) };
-    return this.#occupied.ranges;
+    if (this.#occupied?.resolvConf === resolvConf) return this.#occupied.ranges;
+    const ranges = findOccupied({ ...dumps, resolvConf }, isOwn);
+    if (changes === this.#changes) {
+      this.#dumps = dumps;
+      this.#occupied = { resolvConf, ranges };
+    }
+    return ranges;
   }
 }
 
