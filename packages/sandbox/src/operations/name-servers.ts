@@ -26,6 +26,7 @@ import {
 } from '@netyard/dns';
 import { type openListenerInNetns, openSocketInNetns } from '@netyard/kernel';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, RemoteName } from '../contract.ts';
+import type { ResolvConf } from '../files/resolv-conf.ts';
 import type { Sandbox } from '../lookup.ts';
 import { askerOf, namedEndpoints } from '../names/asker.ts';
 import {
@@ -187,9 +188,10 @@ export class NameServers {
     const { dnsOptions = [] } = this.#context().sandboxes.get(served.ownerId)?.config ?? {};
     const name = question.name.replace(/\.$/, '').toLowerCase();
     const asksAddress = question.type === 'A' || question.type === 'AAAA';
-    if (onNetworks && asksAddress && !name.includes('.') && keepsSingleLabels({ dnsOptions }, settings, this.#host))
+    const host = this.#host;
+    if (onNetworks && asksAddress && !name.includes('.') && keepsSingleLabels({ dnsOptions }, settings, host))
       return bareAnswer(query, rcodes.noError);
-    const upstreams = this.#upstreamsOf(served);
+    const upstreams = this.#upstreamsOf(served, host);
     if (onNetworks && upstreams.servers.length === 0) return bareAnswer(query, rcodes.nameError);
     const answer = await this.#forwarder.ask(query, upstreams, transport);
     // SERVFAIL ends the search of some resolvers (musl): it would hide names that the search domains still lead to.
@@ -198,19 +200,19 @@ export class NameServers {
     return answer ?? bareAnswer(query, rcodes.serverFailure);
   }
 
-  #upstreamsOf({ ownerId, onNetworks, isConnected, path, health }: Served): Upstreams {
+  #upstreamsOf({ ownerId, onNetworks, isConnected, path, health }: Served, host: ResolvConf): Upstreams {
     const { sandboxes, settings } = this.#context();
     const requested = sandboxes.get(ownerId)?.config.dns ?? [];
     const fromHost = { health: this.#hostHealth, holder: ownerId };
-    if (!onNetworks) return { ...fromHost, servers: upstreamsOf(requested, settings.dns, this.#host) };
-    const { servers, from } = chooseUpstreams(requested, settings.dns, { file: this.#host, isReachable: isConnected });
+    if (!onNetworks) return { ...fromHost, servers: upstreamsOf(requested, settings.dns, host) };
+    const { servers, from } = chooseUpstreams(requested, settings.dns, { file: host, isReachable: isConnected });
     if (from === 'host') return { ...fromHost, servers };
     const open = (protocol: Transport, family: 4 | 6): number =>
       openSocketInNetns(path, { protocol, address: family === 6 ? '::' : '0.0.0.0', port: 0 }).fd;
     return { servers, health, open, holder: ownerId };
   }
 
-  get #host(): ReturnType<HostResolvConf['read']> {
+  get #host(): ResolvConf {
     this.#hostFile ??= new HostResolvConf(this.#context().settings.hostResolvConf);
     return this.#hostFile.read();
   }
