@@ -79,6 +79,16 @@ test('the bridge driver rejects options that have no effect yet, and modes that 
   assert.deepEqual(problemsOf('bridge', { ...isolated, internal: true }), []);
 });
 
+test('a bridge has a name for an interface of its own', () => {
+  const named = (name: string): string[] => problemsOf('bridge', spec({ 'com.docker.network.bridge.name': name }));
+  for (const name of ['', 'br0', 'br-0a.10', 'a23456789012345']) assert.deepEqual(named(name), []);
+  for (const name of ['all', 'default', '..', 'a/b', 'a b', '$(id)', 'x" . "y', 'a234567890123456'])
+    assert.match(
+      named(name)[0] ?? '',
+      /^invalid: failed to parse .*bridge\.name value: .* \(invalid interface name\)$/,
+    );
+});
+
 test('host and null have one network each', () => {
   assert.deepEqual(problemsOf('host', spec({})), ['forbidden: only one instance of "host" network is allowed']);
   assert.deepEqual(problemsOf('null', spec({})), ['forbidden: only one instance of "null" network is allowed']);
