@@ -169,6 +169,39 @@ for (const engine of enginesUnderTest())
       await host.docker('rm', '-f', 'udp');
     });
 
+    test('ports are added to and removed from a running container', { skip: engine !== 'netyard' }, async () => {
+      await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
+      assert.match(await host.netyard('port', 'add', '--dry-run', 'web', '8805:80'), /8805/);
+      await assertUnreachable(neighbour, 'http://172.16.2.101:8805/');
+      assert.equal(
+        (await host.netyard('port', 'add', 'web', '8805:80', '127.0.0.1:8806:80')).trim(),
+        '80/tcp -> 0.0.0.0:8805\n80/tcp -> 127.0.0.1:8806',
+      );
+      assert.match(await fetchPage(neighbour, 'http://172.16.2.101:8805/'), /nginx-app01/);
+      assert.match(await fetchPage(host, 'http://127.0.0.1:8806/'), /nginx-app01/);
+      assert.match(await host.docker('port', 'web', '80'), /^0\.0\.0\.0:8805$/m);
+      assert.match(await host.docker('ps', '--format', '{{.Ports}}'), /0\.0\.0\.0:8805->80\/tcp/);
+      const events = await host.sh('docker events --since 0 --until "$(date +%s.%N)" --filter event=publish');
+      assert.match(events, /container publish .*ports=8805:80\/tcp,127\.0\.0\.1:8806:80\/tcp/);
+
+      await host.restartDaemon();
+      await host.docker('restart', '-t', '0', 'web');
+      assert.match(await fetchPage(neighbour, 'http://172.16.2.101:8805/'), /nginx-app01/);
+
+      await host.netyard('port', 'rm', 'web', '8805:80');
+      await assertUnreachable(neighbour, 'http://172.16.2.101:8805/');
+      assert.match(await fetchPage(neighbour, 'http://172.16.2.101:8801/'), /nginx-app01/);
+      const format = '{{json .HostConfig.PortBindings}}';
+      const bindings = JSON.parse(await host.docker('inspect', '-f', format, 'web'));
+      assert.deepEqual(bindings, {
+        '80/tcp': [
+          { HostIp: '', HostPort: '8801' },
+          { HostIp: '127.0.0.1', HostPort: '8806' },
+        ],
+      });
+      await host.docker('rm', '-f', 'web');
+    });
+
     test('traffic that leaves the host is masqueraded', async () => {
       const far = neighbour.start(udpServer('self', 8854));
       try {

@@ -7,11 +7,26 @@
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
+ * - POST /netyard/v1/containers/{id}/ports with PortsRequest: 201 PortsAdded; DELETE with PortsRequest: 204. Both with
+ *   `?dryRun=1`: DryRunResponse
  * - `?dryRun=1` on POST /containers/{id}/start and /stop, DELETE /containers/{id}, POST /networks/{id}/connect and
  *   /disconnect: DryRunResponse, or the error of the actual request; changes nothing
  *
  * Kernel plans are sent as shell commands, so that clients need not know kernel objects.
  */
+
+import type { PortMap } from './container.ts';
+
+/** Ports to add to a container or to remove from it, as HostConfig has them. */
+export interface PortsRequest {
+  PortBindings: PortMap;
+}
+
+export interface PortsAdded {
+  /** As NetworkSettings has them; empty for a container that does not run. */
+  Ports: PortMap;
+  Warnings: string[];
+}
 
 /** One object of a plan. */
 export interface ExplainedObject {

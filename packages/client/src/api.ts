@@ -50,6 +50,11 @@ export class Api {
     return parseAnswer<T>(text, `${method} ${path}`);
   }
 
+  /** Of Netyard's own routes, which have a version of their own in their path. */
+  async own<T>(method: string, path: string, call?: Call): Promise<T> {
+    return parseAnswer<T>(await readText(await this.transport.send(method, path, call)), `${method} ${path}`);
+  }
+
   /** For responses without a body. */
   async done(method: string, path: string, call?: Call): Promise<void> {
     await readText(await this.send(method, path, call));

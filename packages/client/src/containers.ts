@@ -18,6 +18,8 @@ import type {
   ExecInspect,
   ExecStartRequest,
   FilesystemChange,
+  PortsAdded,
+  PortsRequest,
 } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import { type Api, type Filters, filtersText } from './api.ts';
@@ -144,6 +146,22 @@ export class Containers {
     return this.#api.hijack(`${container(ref)}/attach`, { query: { ...call, stream: true } });
   }
 
+  addPorts(ref: string, body: PortsRequest): Promise<PortsAdded> {
+    return this.#api.own('POST', portsOf(ref), { json: body });
+  }
+
+  planAddPorts(ref: string, body: PortsRequest): Promise<DryRunResponse> {
+    return this.#api.own('POST', portsOf(ref), { json: body, query: { dryRun: true } });
+  }
+
+  async removePorts(ref: string, body: PortsRequest): Promise<void> {
+    await readText(await this.#api.transport.send('DELETE', portsOf(ref), { json: body }));
+  }
+
+  planRemovePorts(ref: string, body: PortsRequest): Promise<DryRunResponse> {
+    return this.#api.own('DELETE', portsOf(ref), { json: body, query: { dryRun: true } });
+  }
+
   resize(ref: string, rows: number, columns: number): Promise<void> {
     return this.#api.done('POST', `${container(ref)}/resize`, { query: { h: rows, w: columns } });
   }
@@ -217,6 +235,8 @@ function container(ref: string): string {
   if (ref.trim() === '') throw new NetyardError('invalid', 'invalid container name or ID: value is empty');
   return `/containers/${pathOf(ref)}`;
 }
+
+const portsOf = (ref: string): string => `/netyard/v1${container(ref)}/ports`;
 
 function pathStat(header: string | string[] | undefined): ContainerPathStat {
   const text = Buffer.from(String(header ?? ''), 'base64').toString('utf8');

@@ -2,7 +2,7 @@
 import type { DryRunResponse, Peer, PeerAddRequest } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { Api } from './api.ts';
-import { type Call, readText, segmentOf } from './transport.ts';
+import { readText, segmentOf } from './transport.ts';
 
 const root = '/netyard/v1/peers';
 
@@ -14,19 +14,19 @@ export class Peers {
   }
 
   list(): Promise<Peer[]> {
-    return this.#json('GET', root);
+    return this.#api.own('GET', root);
   }
 
   inspect(name: string): Promise<Peer> {
-    return this.#json('GET', peer(name));
+    return this.#api.own('GET', peer(name));
   }
 
   add(body: PeerAddRequest): Promise<Peer> {
-    return this.#json('POST', root, { json: body });
+    return this.#api.own('POST', root, { json: body });
   }
 
   planAdd(body: PeerAddRequest): Promise<DryRunResponse> {
-    return this.#json('POST', root, { json: body, query: { dryRun: true } });
+    return this.#api.own('POST', root, { json: body, query: { dryRun: true } });
   }
 
   async remove(name: string): Promise<void> {
@@ -34,12 +34,7 @@ export class Peers {
   }
 
   planRemove(name: string): Promise<DryRunResponse> {
-    return this.#json('DELETE', peer(name), { query: { dryRun: true } });
-  }
-
-  /** These routes have a version of their own in their path. */
-  async #json<T>(method: string, path: string, call?: Call): Promise<T> {
-    return JSON.parse(await readText(await this.#api.transport.send(method, path, call))) as T;
+    return this.#api.own('DELETE', peer(name), { query: { dryRun: true } });
   }
 }
 

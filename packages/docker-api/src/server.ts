@@ -27,6 +27,7 @@ import type { ApiOptions } from './options.ts';
 import { captureRoutes } from './routes/capture.ts';
 import { clusterRoutes } from './routes/cluster.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
+import { containerPortRoutes } from './routes/container-ports.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/exec.ts';
@@ -114,6 +115,7 @@ export function allRoutes(options: ApiOptions): Route[] {
     ...networkRoutes(options),
     ...volumeRoutes(options),
     ...netyardRoutes(options),
+    ...containerPortRoutes(options),
     ...peerRoutes(options),
     ...clusterRoutes(options),
     ...captureRoutes(options),

@@ -151,6 +151,7 @@ export const someSummary: ContainerSummary = {
     ports: [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 }],
   },
   endpoints: [{ networkId: 'network-1', config: { network: 'bridge' } }],
+  ports: someConfig.ports,
 };
 
 export const details: ContainerDetails = {

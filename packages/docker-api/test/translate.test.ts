@@ -288,7 +288,7 @@ test('every supported field of HostConfig that create takes is shown by inspect'
   const { config } = translateContainerCreate(body, { major: 1, minor: 51 }, { init: false });
   assert.deepEqual(config.links, ['x']);
   const record = { ...someRecord, config };
-  const shown = inspected({ record, linkTexts: config.links }).HostConfig;
+  const shown = inspected({ record, linkTexts: config.links, ports: config.ports }).HostConfig;
   const read = schemaOf(table).parse(shown) as Output<FieldTable>;
   const asked = schemaOf(table).parse(HostConfig) as Output<FieldTable>;
   for (const name of Object.keys(table)) assert.deepEqual(read[name], asked[name], name);

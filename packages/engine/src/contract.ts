@@ -6,8 +6,8 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { KernelOperation } from '@netyard/kernel';
-import type { EndpointConfig, NetworkRecord } from '@netyard/network';
-import type { SandboxState } from '@netyard/sandbox';
+import type { EndpointConfig, NetworkRecord, PortRequest } from '@netyard/network';
+import type { AddedPorts, SandboxState } from '@netyard/sandbox';
 import type {
   ContainerConfig,
   ContainerRecord,
@@ -74,6 +74,8 @@ export interface ContainerSummary {
   network: SandboxState | undefined;
   /** The networks that it is or will be connected to; `networkId` is '' for a network that does not exist. */
   endpoints: { networkId: string; config: EndpointConfig }[];
+  /** The ports that it publishes while it runs, as requested. */
+  ports: readonly PortRequest[];
   sizes?: { writable: number; total: number };
 }
 
@@ -103,6 +105,9 @@ export interface ContainerService {
   planRemove(ref: string, options: { force: boolean; link: boolean }): Promise<KernelOperation[]>;
   restart(ref: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
   kill(ref: string, signal: string): Promise<void>;
+  /** Publishes further ports, at once if it runs, and at each start. */
+  addPorts(ref: string, ports: readonly PortRequest[]): Promise<AddedPorts>;
+  removePorts(ref: string, ports: readonly PortRequest[]): Promise<void>;
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;

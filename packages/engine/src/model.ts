@@ -115,6 +115,7 @@ export interface ContainerConfig {
   /** As given, for inspect: `default`, `bridge`, `container:<id>`. */
   networkModeText: string;
   endpoints: EndpointConfig[];
+  /** At its creation; SandboxConfig has the present ones. */
   ports: PortRequest[];
   publishAll: boolean;
   links: string[];

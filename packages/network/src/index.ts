@@ -39,7 +39,7 @@ export {
   planNamespaceRepair,
   shouldRepairNamespace,
 } from './plan/namespace-repair.ts';
-export { checkPortRequest, resolvePortRequests } from './ports/choose.ts';
+export { checkPortRequest, formatPortRequest, resolvePortRequests } from './ports/choose.ts';
 export { PortTable } from './ports/table.ts';
 export { describe } from './reconcile/describe.ts';
 export { type ForeignRulesDependencies, findForwardingBlocks, foreignWarnings } from './reconcile/foreign-rules.ts';

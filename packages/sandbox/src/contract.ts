@@ -16,6 +16,8 @@ import type {
   NetworkEvent,
   NetworkRecord,
   NetworkUse,
+  PortRequest,
+  PublishedPort,
 } from '@netyard/network';
 import type { PeerRequest, PeerState, RefusedPeer } from '@netyard/peers';
 import type { CaptureRequest, CaptureSession } from './capture-contract.ts';
@@ -62,6 +64,14 @@ export interface Networks {
 
   connect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<void>;
   disconnect(networkRef: string, containerId: string, force: boolean): Promise<void>;
+
+  /**
+   * Adds ports to the container's config, and publishes them if it runs. On failure nothing has changed: `failed` for a
+   * port in use, as at start, `invalid` or `forbidden` for a container that cannot publish ports.
+   */
+  addPorts(containerId: string, ports: readonly PortRequest[]): Promise<AddedPorts>;
+  /** `not-found` for a port that the container does not publish, with nothing removed. */
+  removePorts(containerId: string, ports: readonly PortSelector[]): Promise<void>;
 
   /** Namespaces without a container. */
   readonly endpoints: Endpoints;
@@ -119,6 +129,8 @@ export interface Networks {
   planConnect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<KernelOperation[]>;
   /** What disconnect would do. */
   planDisconnect(networkRef: string, containerId: string, force: boolean): Promise<KernelOperation[]>;
+  planAddPorts(containerId: string, ports: readonly PortRequest[]): Promise<KernelOperation[]>;
+  planRemovePorts(containerId: string, ports: readonly PortSelector[]): Promise<KernelOperation[]>;
   /** What start would do. */
   planPrepare(containerId: string): Promise<KernelOperation[]>;
   /** What `release` would do: nothing for a container that is not running. */
@@ -139,6 +151,15 @@ export interface Networks {
   /** For `system cleanup`: deletes every Netyard object in this namespace, even without state. Returns them as text. */
   cleanup(options: { dryRun: boolean }): Promise<string[]>;
 }
+
+export interface AddedPorts {
+  /** Empty for a container that does not run. */
+  published: PublishedPort[];
+  warnings: string[];
+}
+
+/** A port as `-p` has it. Without a host port or address: all ports of the container's port. */
+export type PortSelector = Readonly<PortRequest>;
 
 export interface Topology {
   nodes: {

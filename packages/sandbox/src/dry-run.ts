@@ -12,12 +12,21 @@ import { networkOf } from './lookup.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { parentOfLink, removeLink } from './operations/links.ts';
 import { createNetwork } from './operations/networks.ts';
+import { addPorts, removePorts } from './operations/port-changes.ts';
 import { prepare } from './operations/prepare.ts';
 import { release } from './operations/release.ts';
 
 type DryRuns = Pick<
   Networks,
-  'planCreate' | 'planRemove' | 'planConnect' | 'planDisconnect' | 'planPrepare' | 'planRelease' | 'planRemoveLink'
+  | 'planCreate'
+  | 'planRemove'
+  | 'planConnect'
+  | 'planDisconnect'
+  | 'planAddPorts'
+  | 'planRemovePorts'
+  | 'planPrepare'
+  | 'planRelease'
+  | 'planRemoveLink'
 >;
 
 export function openDryRuns(context: Context): DryRuns {
@@ -30,6 +39,8 @@ export function openDryRuns(context: Context): DryRuns {
     },
     planConnect: (network, id, config) => dryRun(context, id, (copy) => connect(copy, network, id, config)),
     planDisconnect: (network, id, force) => dryRun(context, id, (copy) => disconnect(copy, network, id, force)),
+    planAddPorts: (id, ports) => dryRun(context, id, (copy) => addPorts(copy, id, ports)),
+    planRemovePorts: (id, ports) => dryRun(context, id, (copy) => removePorts(copy, id, ports)),
     async planPrepare(id) {
       return isRunning(id) ? [] : dryRun(context, id, (copy) => prepare(copy, id));
     },

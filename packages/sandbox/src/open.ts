@@ -25,6 +25,7 @@ import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
 import { createNetwork } from './operations/networks.ts';
+import { addPorts, removePorts } from './operations/port-changes.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
 import { release, releaseSandbox } from './operations/release.ts';
@@ -115,7 +116,17 @@ function containerMethods(
   context: Context,
 ): Pick<
   Networks,
-  'register' | 'prepare' | 'release' | 'unregister' | 'rename' | 'state' | 'config' | 'connect' | 'disconnect'
+  | 'register'
+  | 'prepare'
+  | 'release'
+  | 'unregister'
+  | 'rename'
+  | 'state'
+  | 'config'
+  | 'connect'
+  | 'disconnect'
+  | 'addPorts'
+  | 'removePorts'
 > {
   return {
     register: (config) => register(context, config),
@@ -134,6 +145,8 @@ function containerMethods(
     config: (containerId) => context.sandboxes.get(containerId)?.config,
     connect: (networkRef, containerId, endpoint) => connect(context, networkRef, containerId, endpoint),
     disconnect: (networkRef, containerId, force) => disconnect(context, networkRef, containerId, force),
+    addPorts: (containerId, ports) => addPorts(context, containerId, ports),
+    removePorts: (containerId, ports) => removePorts(context, containerId, ports),
   };
 }
 

@@ -113,7 +113,7 @@ const hostCodecs: Codecs<typeof fields, ContainerConfig, ContainerDetails> = {
   PidMode: same('pidMode'),
   PortBindings: {
     read: (bindings) => ({ ports: translatePortBindings(bindings) }),
-    show: ({ record }) => formatPortRequests(record.config.ports),
+    show: ({ ports }) => formatPortRequests(ports),
   },
   Privileged: same('privileged'),
   PublishAllPorts: same('publishAll'),

@@ -15,6 +15,7 @@ import { type KillDependencies, killContainer } from './kill.ts';
 import { type ListDependencies, listContainers } from './list.ts';
 import { containerLogs, type LogsDependencies } from './logs.ts';
 import { type PauseDependencies, pauseContainer, unpauseContainer } from './pause.ts';
+import { addPorts, type PortsDependencies, removePorts } from './ports.ts';
 import { type PruneDependencies, pruneContainers } from './prune.ts';
 import { planRemove, type RemoveDependencies, removeContainer } from './remove.ts';
 import { type RenameDependencies, renameContainer } from './rename.ts';
@@ -36,6 +37,7 @@ export type ContainersServiceDependencies = ArchiveDependencies &
   ListDependencies &
   LogsDependencies &
   PauseDependencies &
+  PortsDependencies &
   PruneDependencies &
   RemoveDependencies &
   RenameDependencies &
@@ -60,6 +62,8 @@ export function createContainerService(context: ContainersServiceDependencies): 
     planStop: (ref, options) => planStop(context, ref, options),
     restart: (ref, options) => restartContainer(context, ref, options),
     kill: (ref, signal) => killContainer(context, ref, signal),
+    addPorts: (ref, ports) => addPorts(context, ref, ports),
+    removePorts: (ref, ports) => removePorts(context, ref, ports),
     pause: (ref) => pauseContainer(context, ref),
     unpause: (ref) => unpauseContainer(context, ref),
     rename: (ref, name) => renameContainer(context, ref, name),

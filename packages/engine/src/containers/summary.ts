@@ -29,12 +29,14 @@ export async function summarize(
   record: ContainerRecord,
   options: { size: boolean },
 ): Promise<ContainerSummary> {
+  const { endpoints = [], ports = record.config.ports } = context.networks.config(record.id) ?? {};
   const summary: ContainerSummary = {
     record,
     names: namesOf(context, record),
     statusText: statusText(record.state, context.clock.now()),
     network: context.networks.state(record.id),
-    endpoints: (context.networks.config(record.id)?.endpoints ?? []).map((config) => configured(context, config)),
+    endpoints: endpoints.map((config) => configured(context, config)),
+    ports,
   };
   if (!options.size) return summary;
   return { ...summary, sizes: await context.rootfs.size(record.id, record.layers) };

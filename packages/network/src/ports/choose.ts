@@ -81,3 +81,17 @@ export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor
 /** True when the request names exactly one host port, so that no other can be tried. */
 export const hasFixedPort = (request: PortRequest): boolean =>
   (request.hostPort ?? 0) > 0 && (request.hostPortEnd ?? request.hostPort) === request.hostPort;
+
+/** As `-p` has it: `127.0.0.1:8080:80/tcp`. */
+export function formatPortRequest({
+  hostAddress = '',
+  hostPort = 0,
+  hostPortEnd,
+  containerPort,
+  protocol,
+}: PortRequest): string {
+  const end = hostPortEnd === undefined || hostPortEnd === hostPort ? '' : `-${hostPortEnd}`;
+  const host = hostPort === 0 ? '' : `${hostPort}${end}`;
+  const outside = hostAddress === '' ? host : `${hostAddress}:${host}`;
+  return `${outside === '' ? '' : `${outside}:`}${containerPort}/${protocol}`;
+}

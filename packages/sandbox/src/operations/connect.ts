@@ -112,7 +112,7 @@ export function checkConnect(
   return record;
 }
 
-function checkNotRemoving(context: ConnectDependencies, containerId: string): void {
+export function checkNotRemoving(context: ConnectDependencies, containerId: string): void {
   const state = context.containers.info(containerId)?.state;
   if (state === 'dead' || state === 'removing')
     throw new NetyardError(

@@ -68,7 +68,7 @@ export async function register(
     checkEndpoint(context, endpoint, `invalid config for network ${endpoint.network}: `);
   checkTogether(context, config);
   const links = hasLegacyLinks(config.mode) ? await resolveLinks(context, config) : [];
-  warnings.push(...checkPublishing(context, config), ...checkPorts(context, config));
+  warnings.push(...checkPublishing(context, config), ...portWarnings(context, config));
   if (config.endpoints.some((endpoint) => endpoint.network === 'bridge') && !(await isForwarding(context)))
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
   if (config.mode.kind !== 'host' && config.mode.kind !== 'none') warnings.push(...foreignWarnings(context));
@@ -89,7 +89,10 @@ function checkPublishing(context: RegisterDependencies, config: SandboxConfig): 
 }
 
 /** Warns about requested ports that the modes of the container's networks leave without effect. */
-function checkPorts(context: RegisterDependencies, { ports, publishAll, endpoints }: SandboxConfig): string[] {
+export function portWarnings(
+  context: RegisterDependencies,
+  { ports, publishAll, endpoints }: Pick<SandboxConfig, 'ports' | 'publishAll' | 'endpoints'>,
+): string[] {
   const bridges = endpoints.flatMap(({ network }) => {
     const record = [...context.networks.values()].find(({ name }) => name === network);
     return (record && bridgeOf(context, record.id)) ?? [];
