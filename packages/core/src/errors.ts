@@ -53,11 +53,19 @@ export class KernelError extends NetyardError {
   readonly object: string;
 
   constructor(
-    fields: { errno: number; errnoName: string; operation: string; object: string; text?: string } & ErrorDetails,
+    fields: {
+      errno: number;
+      errnoName: string;
+      operation: string;
+      object: string;
+      text?: string;
+      /** Default: `OPERATION OBJECT: ERRNO: TEXT`. */
+      message?: string;
+    } & ErrorDetails,
   ) {
     const text = fields.text ? `: ${fields.text}` : '';
     const code = defectErrnos.includes(fields.errnoName) ? 'internal' : 'failed';
-    super(code, `${fields.operation} ${fields.object}: ${fields.errnoName}${text}`, fields);
+    super(code, fields.message ?? `${fields.operation} ${fields.object}: ${fields.errnoName}${text}`, fields);
     this.name = 'KernelError';
     this.errno = fields.errno;
     this.errnoName = fields.errnoName;

@@ -216,6 +216,8 @@ export interface Kernel {
   /** Entries of a VXLAN link; empty when the link does not exist. */
   listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]>;
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
+  /** Whether the kernel has links of this kind, such as `ipvlan`; loads the kind's module if there is one. */
+  supportsLinkKind(kind: string): Promise<boolean>;
   readSysctl(key: string, ns?: string): Promise<string>;
   /** Elements of one of our own sets or maps, in the syntax of `NftElementObject`. */
   listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;

@@ -88,6 +88,23 @@ export interface MacvlanObject {
   up: boolean;
 }
 
+/**
+ * An interface in a namespace, with the MAC of its parent, an interface of the process's own namespace: `ip link add link
+ * PARENT name NAME netns NS type ipvlan mode MODE FLAG`. Mode and flag apply to all ipvlan links of the parent.
+ */
+export interface IpvlanObject {
+  kind: 'ipvlan';
+  ns?: string;
+  name: string;
+  parent: string;
+  /** Whether packets are switched by MAC (l2) or routed (l3, and l3s through the host's netfilter): see ip-link(8). */
+  mode: 'l2' | 'l3' | 'l3s';
+  /** Who receives its packets. */
+  flag: 'bridge' | 'private' | 'vepa';
+  mtu?: number;
+  up: boolean;
+}
+
 /** `bridge fdb add MAC dev LINK dst REMOTE`: the remote host that has a MAC, for a VXLAN link. One host per MAC. */
 export interface FdbObject {
   kind: 'fdb';
@@ -230,6 +247,7 @@ export type KernelObject =
   | VethObject
   | VxlanObject
   | MacvlanObject
+  | IpvlanObject
   | FdbObject
   | LinkStateObject
   | AddressObject

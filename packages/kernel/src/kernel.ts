@@ -30,7 +30,7 @@ import { canHoldTables, holdTables } from './netlink/nft/owned-tables.ts';
 import type { NftChainName } from './netlink/nft/rule.ts';
 import { listAddresses } from './netlink/rtnl/address.ts';
 import { listFdb } from './netlink/rtnl/fdb.ts';
-import { isUnfinished, type Link, linkStatistics, listLinks } from './netlink/rtnl/link.ts';
+import { isUnfinished, type Link, linkStatistics, listLinks, supportsKind } from './netlink/rtnl/link.ts';
 import { listNeighbours } from './netlink/rtnl/neighbour.ts';
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
@@ -81,7 +81,7 @@ class LinuxKernel implements Kernel {
     const links = await this.#inSession((session) => listLinks(session.route(ns)));
     return links.map((link) => {
       const { alias, group: _group, hairpin: _hairpin, isolated: _isolated, ...more } = link;
-      const { vxlan: _vxlan, macvlanMode: _mode, ...rest } = more;
+      const { vxlan: _vxlan, macvlanMode: _mode, ipvlan: _ipvlan, ...rest } = more;
       const owner = ownerOf(link);
       return owner === undefined ? rest : { ...rest, owner };
     });
@@ -132,6 +132,10 @@ class LinuxKernel implements Kernel {
 
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
     return await this.#inSession((session) => linkStatistics(session.route(ns), link));
+  }
+
+  async supportsLinkKind(kind: string): Promise<boolean> {
+    return await this.#inSession((session) => supportsKind(session.route(undefined), kind));
   }
 
   async readSysctl(key: string, ns?: string): Promise<string> {

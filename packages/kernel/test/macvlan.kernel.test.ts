@@ -88,6 +88,17 @@ test('a link that cannot be set up is rolled back, and a missing parent is named
   await assert.rejects(kernel.apply({ owner: 'orphan', objects }), /none0/);
 });
 
+test('a parent that is a port of a bridge is rejected with the message of Docker and a hint', host, async () => {
+  sh('ip link add br0 type bridge; ip link add port0 type veth peer name port1; ip link set port0 master br0');
+  const objects = endpoint(3).map((object) => (object.kind === 'macvlan' ? { ...object, parent: 'port0' } : object));
+  await assert.rejects(kernel.apply({ owner: 'port', objects }), {
+    message: 'failed to create the macvlan port: device or resource busy',
+    hint: 'run `ip -d link`: port0 must be no port of a bridge or bond and not have both macvlan and ipvlan interfaces',
+  });
+  assert.doesNotMatch(sh('ip netns'), /c3/);
+  sh('ip link delete br0; ip link delete port0');
+});
+
 test('a passthru link has the requested MAC, and leaves the parent as it was', host, async () => {
   await kernel.remove(two);
   const macOfParent = (): string => /link\/ether (\S+)/.exec(sh('ip -o link show up0'))?.[1] ?? '';

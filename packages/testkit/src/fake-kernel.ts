@@ -75,6 +75,8 @@ export class FakeKernel implements Kernel {
   readonly chains: ObservedNftChain[] = [];
   /** The tables of the last `holdTables` call, until they are released. */
   held: readonly NftTableObject[] = [];
+  /** Kinds of links that this kernel lacks. */
+  readonly unsupportedKinds = new Set<string>();
   /** `flushConntrack` calls. */
   readonly forgotten: ConnectionMatch[] = [];
   /** `flushConntrackOf` calls. */
@@ -196,6 +198,10 @@ export class FakeKernel implements Kernel {
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
     if (!this.#links.exists(this.objects(), link, ns)) throw failure('ENODEV', 'ip -s link show', link);
     return noTraffic;
+  }
+
+  async supportsLinkKind(kind: string): Promise<boolean> {
+    return !this.unsupportedKinds.has(kind);
   }
 
   async readSysctl(key: string, ns?: string): Promise<string> {

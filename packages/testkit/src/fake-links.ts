@@ -53,7 +53,11 @@ interface FakeLink {
 
 function linksOf(object: KernelObject): FakeLink[] {
   const isLink =
-    object.kind === 'bridge' || object.kind === 'veth' || object.kind === 'vxlan' || object.kind === 'macvlan';
+    object.kind === 'bridge' ||
+    object.kind === 'veth' ||
+    object.kind === 'vxlan' ||
+    object.kind === 'macvlan' ||
+    object.kind === 'ipvlan';
   if (!isLink) return [];
   const own: FakeLink = {
     name: object.name,

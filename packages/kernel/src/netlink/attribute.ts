@@ -111,6 +111,11 @@ export class Attributes {
     return this.#byType.get(type)?.[0];
   }
 
+  u16(type: number): number | undefined {
+    const value = this.#byType.get(type);
+    return value && value.length >= 2 ? viewOf(value).getUint16(0, hostIsLittleEndian) : undefined;
+  }
+
   u32(type: number): number | undefined {
     const value = this.#byType.get(type);
     return value && value.length >= 4 ? viewOf(value).getUint32(0, hostIsLittleEndian) : undefined;

@@ -2,7 +2,7 @@
  * Dependencies of plan objects: namespaces and links. An object whose dependency is absent is absent too, and one whose
  * dependency is deleted is deleted with it; this saves queries and requests. Pure.
  */
-import type { BridgeObject, KernelObject, MacvlanObject, VethObject, VxlanObject } from '../desired.ts';
+import type { BridgeObject, IpvlanObject, KernelObject, MacvlanObject, VethObject, VxlanObject } from '../desired.ts';
 import { namespaceOf } from '../system/identity.ts';
 
 /** A set of namespaces (by path) and links (by `ns NUL name`). */
@@ -27,20 +27,22 @@ export class Dependencies {
 }
 
 /**
- * Objects whose dependencies are not deleted by the same plan: those that `remove` has to delete one by one. A veth
- * pair and a macvlan link are always included, because the other end or the parent may be outside the deleted namespace,
- * and the kernel deletes a namespace's links later: until then the parent rejects a link with the same MAC.
+ * Objects whose dependencies are not deleted by the same plan: those that `remove` has to delete one by one. Veth pairs,
+ * macvlan and ipvlan links are always included, because the other end or the parent may be outside the deleted namespace,
+ * and the kernel deletes a namespace's links later: until then the parent rejects a link with the same MAC or address.
  */
 export function independentObjects(objects: readonly KernelObject[]): KernelObject[] {
   const deleted = new Dependencies();
   for (const object of objects) deleted.add(object);
   return objects.filter(
-    (object) => object.kind === 'veth' || object.kind === 'macvlan' || !deleted.isDependencyOf(object),
+    (object) => ['veth', 'macvlan', 'ipvlan'].includes(object.kind) || !deleted.isDependencyOf(object),
   );
 }
 
-const isLink = (object: KernelObject): object is BridgeObject | VethObject | VxlanObject | MacvlanObject =>
-  ['bridge', 'veth', 'vxlan', 'macvlan'].includes(object.kind);
+type LinkObject = BridgeObject | VethObject | VxlanObject | MacvlanObject | IpvlanObject;
+
+const isLink = (object: KernelObject): object is LinkObject =>
+  ['bridge', 'veth', 'vxlan', 'macvlan', 'ipvlan'].includes(object.kind);
 
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 

@@ -49,6 +49,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   listNeighbours: (link, ns) => kernel.listNeighbours(link, ns),
   listFdb: (link, ns) => kernel.listFdb(link, ns),
   linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
+  supportsLinkKind: (kind) => kernel.supportsLinkKind(kind),
   readSysctl: (key, ns) => kernel.readSysctl(key, ns),
   listNftElements: (table) => kernel.listNftElements(table),
   listNftBaseChains: (hook) => kernel.listNftBaseChains(hook),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { KernelObject, KernelOperation, MacvlanObject, NftTableObject } from '../desired.ts';
+import type { IpvlanObject, KernelObject, KernelOperation, MacvlanObject, NftTableObject } from '../desired.ts';
 import { digestComment, printKeptElements, printReplacement, printTable } from '../netlink/nft/table.ts';
 import { printCommands, printOperation, printShell, quoteWord } from './shell.ts';
 
@@ -20,6 +20,9 @@ const vxlan: KernelObject = {
 };
 const macvlan: MacvlanObject = {
   ...{ kind: 'macvlan', ns, name: 'eth0', parent: 'up0', mode: 'bridge', mac: '02:42:c0:00:02:01', up: true },
+};
+const ipvlan: IpvlanObject = {
+  ...{ kind: 'ipvlan', ns, name: 'eth0', parent: 'up0', mode: 'l3', flag: 'vepa', mtu: 1400, up: true },
 };
 const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
 
@@ -89,6 +92,13 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
     'ip link add link up0 name eth0 netns r1 type macvlan mode passthru && ip -n r1 link set dev eth0 address 02:42:c0:00:02:01 up',
   ],
   ['delete', macvlan, 'ip -n r1 link delete eth0'],
+  [
+    'create',
+    ipvlan,
+    'ip link add link up0 name eth0 netns r1 mtu 1400 type ipvlan mode l3 vepa && ip -n r1 link set dev eth0 up',
+  ],
+  ['change', ipvlan, 'ip -n r1 link set dev eth0 type ipvlan mode l3 vepa && ip -n r1 link set dev eth0 mtu 1400 up'],
+  ['delete', ipvlan, 'ip -n r1 link delete eth0'],
   ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],

@@ -36,6 +36,7 @@ import {
 import {
   bridgeCommand,
   fdbCommand,
+  ipvlanCommand,
   linkStateCommand,
   macvlanCommand,
   vethCommand,
@@ -172,6 +173,7 @@ const commands: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelO
   veth: vethCommand,
   vxlan: vxlanCommand,
   macvlan: macvlanCommand,
+  ipvlan: ipvlanCommand,
   fdb: fdbCommand,
   'link-state': linkStateCommand,
   address: addressCommand,

@@ -16,6 +16,7 @@ export function identityOf(object: KernelObject): string {
     case 'veth':
     case 'vxlan':
     case 'macvlan':
+    case 'ipvlan':
       parts.push('link', object.name);
       break;
     case 'link-state':

@@ -17,6 +17,7 @@ import {
   u32,
   viewOf,
 } from '../attribute.ts';
+import { decodeIpvlan, encodeIpvlan, type IpvlanSettings } from './ipvlan-message.ts';
 import { decodeMacvlanMode, encodeMacvlan, type MacvlanMode, type MacvlanSettings } from './macvlan-message.ts';
 import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
 
@@ -192,6 +193,40 @@ export function encodeMacvlanChange(name: string, mode: MacvlanMode): Uint8Array
 const macvlanInfo = (mode: MacvlanMode): Attribute =>
   nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'macvlan'), nested(IFLA_INFO.DATA, encodeMacvlan(mode))]);
 
+/** Payload of RTM_NEWLINK for an ipvlan link; namespaces as for macvlan. */
+export function encodeIpvlanLink(
+  link: LinkSettings & { name: string },
+  parentIndex: number,
+  ipvlan: IpvlanSettings,
+): Uint8Array {
+  const attributes = [...encodeSettings(link), u32(IFLA.LINK, parentIndex), ipvlanInfo(ipvlan)];
+  return concatBytes([encodeHead(0, link.up), encodeAttributes(attributes)]);
+}
+
+/** Payload of RTM_NEWLINK that changes mode and flag of an ipvlan link, and of all others of its parent. */
+export function encodeIpvlanChange(name: string, ipvlan: IpvlanSettings): Uint8Array {
+  checkLinkName(name);
+  return concatBytes([encodeHead(0), encodeAttributes([text(IFLA.IFNAME, name), ipvlanInfo(ipvlan)])]);
+}
+
+const ipvlanInfo = (ipvlan: IpvlanSettings): Attribute =>
+  nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'ipvlan'), nested(IFLA_INFO.DATA, encodeIpvlan(ipvlan))]);
+
+/** A multicast address, which no link can have. */
+const impossibleMac = '01:00:00:00:00:00';
+
+/**
+ * Payload of RTM_NEWLINK that creates no link: a kernel that has the kind rejects the MAC or the missing parent, one
+ * that lacks it rejects the kind first (rtnl_newlink of net/core/rtnetlink.c). The kernel loads the kind's module.
+ */
+export function encodeLinkProbe(kind: string): Uint8Array {
+  const attributes = [
+    bytes(IFLA.ADDRESS, parseMac(impossibleMac)),
+    nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, kind)]),
+  ];
+  return concatBytes([encodeHead(0), encodeAttributes(attributes)]);
+}
+
 /**
  * Payload of RTM_NEWLINK (without NLM_F_CREATE) that changes a link. Addressing the link by its name saves a query, but
  * cannot rename it.
@@ -220,7 +255,7 @@ export interface Link {
   /** Up and with a carrier (IFF_RUNNING). */
   running: boolean;
   masterIndex?: number;
-  /** For veth: index of the peer, for macvlan: of the parent; `peerNsId` is set when that is in another namespace. */
+  /** For veth: index of the peer, for macvlan and ipvlan: of the parent; `peerNsId` is set when that is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
   alias?: string;
@@ -229,6 +264,7 @@ export interface Link {
   isolated?: boolean;
   vxlan?: VxlanSettings;
   macvlanMode?: MacvlanMode;
+  ipvlan?: IpvlanSettings;
 }
 
 /** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
@@ -238,8 +274,11 @@ export function decodeLink(payload: Uint8Array): Link {
   const attributes = new Attributes(payload.subarray(16));
   const info = attributes.nested(IFLA.LINKINFO);
   const mac = attributes.bytes(IFLA.ADDRESS);
+  const kind = info.text(IFLA_INFO.KIND);
+  const data = (ofKind: string): Attributes | undefined => (kind === ofKind ? info.nested(IFLA_INFO.DATA) : undefined);
+  const [vxlan, macvlan, ipvlan] = [data('vxlan'), data('macvlan'), data('ipvlan')];
   const optional: Partial<Link> = withoutUndefined({
-    kind: info.text(IFLA_INFO.KIND),
+    kind,
     mac: mac?.length === 6 ? formatMac(mac) : undefined,
     masterIndex: attributes.u32(IFLA.MASTER),
     peerIndex: attributes.u32(IFLA.LINK),
@@ -247,8 +286,9 @@ export function decodeLink(payload: Uint8Array): Link {
     alias: attributes.text(IFLA.IFALIAS),
     group: attributes.u32(IFLA.GROUP) || undefined,
     ...decodePort(info),
-    vxlan: info.text(IFLA_INFO.KIND) === 'vxlan' ? decodeVxlan(info.nested(IFLA_INFO.DATA)) : undefined,
-    macvlanMode: info.text(IFLA_INFO.KIND) === 'macvlan' ? decodeMacvlanMode(info.nested(IFLA_INFO.DATA)) : undefined,
+    vxlan: vxlan && decodeVxlan(vxlan),
+    macvlanMode: macvlan && decodeMacvlanMode(macvlan),
+    ipvlan: ipvlan && decodeIpvlan(ipvlan),
   });
   return {
     index: view.getInt32(4, hostIsLittleEndian),

@@ -3,15 +3,18 @@ import type { LinkStatistics } from '../../contract.ts';
 import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import type { NetlinkSocket } from '../socket.ts';
-
+import type { IpvlanSettings } from './ipvlan-message.ts';
 import {
   type BridgeSettings,
   checkLinkName,
   decodeLink,
   decodeLinkStatistics,
   encodeBridge,
+  encodeIpvlanChange,
+  encodeIpvlanLink,
   encodeLinkChange,
   encodeLinkDeletion,
+  encodeLinkProbe,
   encodeLinkQuery,
   encodeLinksQuery,
   encodeMacvlanChange,
@@ -78,6 +81,34 @@ export function createMacvlan(
 export function changeMacvlan(socket: NetlinkSocket, name: string, mode: MacvlanMode): void {
   const payload = encodeMacvlanChange(name, mode);
   socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+}
+
+/** Equivalent to: `ip link add link PARENT name NAME netns NS type ipvlan mode MODE FLAG`. */
+export function createIpvlan(
+  socket: NetlinkSocket,
+  link: LinkSettings & { name: string },
+  parentIndex: number,
+  ipvlan: IpvlanSettings,
+): void {
+  create(socket, encodeIpvlanLink(link, parentIndex, ipvlan), link.name);
+}
+
+/** Equivalent to: `ip link set NAME type ipvlan mode MODE FLAG`. */
+export function changeIpvlan(socket: NetlinkSocket, name: string, ipvlan: IpvlanSettings): void {
+  const payload = encodeIpvlanChange(name, ipvlan);
+  socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+}
+
+/** Whether the kernel has links of this kind, with or without a module that it loads for that. Creates nothing. */
+export function supportsKind(socket: NetlinkSocket, kind: string): boolean {
+  try {
+    create(socket, encodeLinkProbe(kind), kind);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EOPNOTSUPP')) return false;
+    if (hasErrno(error, 'EINVAL', 'EADDRNOTAVAIL')) return true;
+    throw error;
+  }
 }
 
 function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void {

@@ -7,7 +7,16 @@ import { Attributes, encodeAttributes, text, u32 } from '../attribute.ts';
 import { decodeAcknowledgement, decodeMessages, encodeMessage } from '../message.ts';
 import { decodeTableComment, encodeTableQuery } from '../nft/table.ts';
 import { decodeAddress, encodeAddress } from './address.ts';
-import { decodeLink, decodeStatistics, encodeBridge, encodeLinkChange, encodeVeth } from './link.ts';
+import {
+  decodeLink,
+  decodeStatistics,
+  encodeBridge,
+  encodeIpvlanChange,
+  encodeIpvlanLink,
+  encodeLinkChange,
+  encodeLinkProbe,
+  encodeVeth,
+} from './link.ts';
 import { encodeNeighbour } from './neighbour.ts';
 import { decodeRoute, encodeRoute } from './route.ts';
 
@@ -54,6 +63,45 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
       ['0b00 0400 62726964676500 00', 'IFLA_INFO_SLAVE_KIND bridge'],
       ['0c00 0580', 'IFLA_INFO_SLAVE_DATA, nested'],
       ['0500 0400 01 000000', 'IFLA_BRPORT_MODE 1'],
+    ],
+  ],
+  [
+    // Compared with what ip(8) sends: strace -X raw shows the same attributes, in another order.
+    'ip link add link #3 name eth0 netns fd 7 type ipvlan mode l3s private',
+    encodeIpvlanLink({ name: 'eth0', netnsFd: 7 }, 3, { mode: 'l3s', flag: 'private' }),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: created down'],
+      ['0900 0300 6574683000 000000', 'IFLA_IFNAME eth0'],
+      ['0800 1c00 07000000', 'IFLA_NET_NS_FD 7'],
+      ['0800 0500 03000000', 'IFLA_LINK 3'],
+      ['2400 1280', 'IFLA_LINKINFO, nested'],
+      ['0b00 0100 6970766c616e00 00', 'IFLA_INFO_KIND ipvlan'],
+      ['1400 0280', 'IFLA_INFO_DATA, nested'],
+      ['0600 0100 0200 0000', 'IFLA_IPVLAN_MODE: IPVLAN_MODE_L3S'],
+      ['0600 0200 0100 0000', 'IFLA_IPVLAN_FLAGS: IPVLAN_F_PRIVATE'],
+    ],
+  ],
+  [
+    'ip link set dev eth0 type ipvlan mode l2 bridge',
+    encodeIpvlanChange('eth0', { mode: 'l2', flag: 'bridge' }),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: no index, flags untouched'],
+      ['0900 0300 6574683000 000000', 'IFLA_IFNAME eth0'],
+      ['2400 1280', 'IFLA_LINKINFO, nested'],
+      ['0b00 0100 6970766c616e00 00', 'IFLA_INFO_KIND ipvlan'],
+      ['1400 0280', 'IFLA_INFO_DATA, nested'],
+      ['0600 0100 0000 0000', 'IFLA_IPVLAN_MODE: IPVLAN_MODE_L2'],
+      ['0600 0200 0000 0000', 'IFLA_IPVLAN_FLAGS: none'],
+    ],
+  ],
+  [
+    'ip link add address 01:00:00:00:00:00 type ipvlan, which creates nothing',
+    encodeLinkProbe('ipvlan'),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: no index'],
+      ['0a00 0100 010000000000 0000', 'IFLA_ADDRESS, a multicast address'],
+      ['1000 1280', 'IFLA_LINKINFO, nested'],
+      ['0b00 0100 6970766c616e00 00', 'IFLA_INFO_KIND ipvlan'],
     ],
   ],
   [

@@ -8,6 +8,7 @@ import { bridgeHandler } from './bridge.ts';
 import { fdbHandler } from './fdb.ts';
 import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
+import { ipvlanHandler } from './ipvlan.ts';
 import { linkStateHandler } from './link.ts';
 import { macvlanHandler } from './macvlan.ts';
 import { netnsHandler } from './netns.ts';
@@ -24,6 +25,7 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   veth: vethHandler,
   vxlan: vxlanHandler,
   macvlan: macvlanHandler,
+  ipvlan: ipvlanHandler,
   fdb: fdbHandler,
   'link-state': linkStateHandler,
   address: addressHandler,

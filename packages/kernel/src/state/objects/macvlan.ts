@@ -16,18 +16,13 @@ import {
   required,
   undoCreate,
 } from './link.ts';
+import { explainCreation, hasOtherParent } from './parent-link.ts';
 
 const linkSettings = ({ mac, mtu, up }: MacvlanObject): links.LinkSettings => ({
   up,
   ...(mac === undefined ? {} : { mac: canonicalMac(mac) }),
   ...(mtu === undefined ? {} : { mtu }),
 });
-
-/** A parent that is gone has taken its macvlan links with it; one that was renamed still has them. */
-function hasOtherParent(session: Session, { parent }: MacvlanObject, found: links.Link): boolean {
-  const index = find(session, { name: parent })?.index;
-  return index !== undefined && found.peerIndex !== index;
-}
 
 /** The link under another name, identified by its MAC. */
 function findByMac(session: Session, { ns, mac }: MacvlanObject): links.Link | undefined {
@@ -75,7 +70,9 @@ export const macvlanHandler: ObjectHandler<MacvlanObject> = {
     // A passthru link takes the MAC of its parent at creation; setting another one later changes the parent's, too.
     const atCreation = { ...settings, ...(mac === undefined || mode === 'passthru' ? {} : { mac }), name };
     const elsewhere = ns === undefined ? {} : { netnsFd: session.netnsFd(ns) };
-    links.createMacvlan(session.route(undefined), { ...atCreation, ...elsewhere }, { parentIndex, mode });
+    explainCreation(macvlan, () =>
+      links.createMacvlan(session.route(undefined), { ...atCreation, ...elsewhere }, { parentIndex, mode }),
+    );
     try {
       // A separate step: setting it up fails when the parent has another link with this MAC (EADDRINUSE).
       change(session, macvlan, { ...(up === undefined ? {} : { up }), ...(mac === undefined ? {} : { mac }) });

@@ -2,6 +2,7 @@
 import type {
   BridgeObject,
   FdbObject,
+  IpvlanObject,
   LinkStateObject,
   MacvlanObject,
   VethObject,
@@ -115,6 +116,25 @@ function macvlanLines(macvlan: MacvlanObject, verb: 'add' | 'set'): string[] {
 export const macvlanCommand: EquivalentCommand<MacvlanObject> = {
   create: (macvlan) => macvlanLines(macvlan, 'add'),
   change: (macvlan) => macvlanLines(macvlan, 'set'),
+  delete: linkDeletion,
+};
+
+function ipvlanLines(ipvlan: IpvlanObject, verb: 'add' | 'set'): string[] {
+  const { ns, name, parent, mode, flag, mtu, up } = ipvlan;
+  const netns = ns === undefined ? [] : ['netns', netnsName(ns) ?? ns];
+  const type = ['type', 'ipvlan', 'mode', mode, flag];
+  const set = (...settings: string[]): string => line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings);
+  const state = up ? 'up' : 'down';
+  if (verb === 'set') return [set(...type), set(...option('mtu', mtu), state)];
+  return [
+    line('ip', 'link', 'add', 'link', parent, 'name', name, ...netns, ...option('mtu', mtu), ...type),
+    set(state),
+  ];
+}
+
+export const ipvlanCommand: EquivalentCommand<IpvlanObject> = {
+  create: (ipvlan) => ipvlanLines(ipvlan, 'add'),
+  change: (ipvlan) => ipvlanLines(ipvlan, 'set'),
   delete: linkDeletion,
 };
 

@@ -1,0 +1,33 @@
+/** Common parts of the handlers of links that are attached to an interface of the host: macvlan and ipvlan. */
+import { KernelError } from '@netyard/core';
+import type { IpvlanObject, MacvlanObject } from '../../desired.ts';
+import type { Link } from '../../netlink/rtnl/link.ts';
+import type { Session } from '../../netlink/session.ts';
+import { find } from './link.ts';
+
+/** A parent that is gone has taken its links with it; one that was renamed still has them. */
+export function hasOtherParent(session: Session, { parent }: MacvlanObject | IpvlanObject, found: Link): boolean {
+  const index = find(session, { name: parent })?.index;
+  return index !== undefined && found.peerIndex !== index;
+}
+
+/** Runs a creation. Its errors say what to do about a parent in use, in Docker's words, and about a missing module. */
+export function explainCreation({ kind, parent }: MacvlanObject | IpvlanObject, create: () => void): void {
+  try {
+    create();
+  } catch (error) {
+    throw error instanceof KernelError ? explained(error, kind, parent) : error;
+  }
+}
+
+function explained(cause: KernelError, kind: string, parent: string): KernelError {
+  const { errno, errnoName, operation, object } = cause;
+  const fields = { errno, errnoName, operation, object, cause };
+  if (errnoName === 'EBUSY') {
+    const hint = `run \`ip -d link\`: ${parent} must be no port of a bridge or bond and not have both macvlan and ipvlan interfaces`;
+    return new KernelError({ ...fields, message: `failed to create the ${kind} port: device or resource busy`, hint });
+  }
+  if (errnoName !== 'EOPNOTSUPP') return cause;
+  const hint = `run \`modprobe ${kind}\`; a kernel without this module cannot have ${kind} interfaces`;
+  return new KernelError({ ...fields, message: cause.message, hint });
+}
