@@ -109,6 +109,8 @@ export interface EndpointAddress {
   prefixLength: number;
   /** Absent on a network without a gateway, and on an internal one: no packets leave through it. */
   gateway?: string;
+  /** Instead of a gateway: the default route leads to the interface itself. */
+  onLink?: true;
 }
 
 export interface EndpointState {

@@ -2,6 +2,7 @@
 
 export * from './attachments.ts';
 export * from './contract.ts';
+export { hasDefaultRoute } from './drivers/addresses.ts';
 export { parseBip } from './drivers/bridge/options.ts';
 export type { Capabilities, EndpointPlanInput, NetworkPlanner } from './drivers/driver.ts';
 export { driverNames, driverOf } from './drivers/index.ts';

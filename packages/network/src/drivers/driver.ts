@@ -10,6 +10,8 @@ import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 export interface Capabilities {
   /** Its endpoints have an interface with addresses of the network's pools. */
   addresses: boolean;
+  /** Its endpoints have a MAC of their own, which can be requested. */
+  ownMac: boolean;
   /** Its endpoints have an interface on the host, too, named `hostLink`, such as one end of a veth pair. */
   hostInterface: boolean;
   /** Ports of its endpoints can be published on the host. */
@@ -23,8 +25,6 @@ export interface Capabilities {
 /** The interface of the host to which the interfaces of a network's endpoints are attached. */
 export interface ParentInterface {
   link: string;
-  /** No other network can use it. */
-  exclusive: boolean;
 }
 
 /** What `validate` checks: a network as requested, or as recorded. */
@@ -40,6 +40,12 @@ export interface Driver {
   hasGateway(network: NetworkSpec): boolean;
   /** Undefined for a driver whose networks have none. Also called for an invalid network. */
   parentOf(network: Pick<NetworkRecord, 'options'>): ParentInterface | undefined;
+  /** Why a network cannot have the same parent as these others of the driver; absent: it always can. */
+  findParentConflict?(network: NetworkRecord, others: readonly NetworkRecord[]): NetyardError | undefined;
+  /** Kinds of interfaces, such as `ipvlan`, that the network needs and the kernel may lack. */
+  linkKinds?(network: NetworkSpec): readonly string[];
+  /** Whether endpoints have a default route to their interface itself, without a gateway. */
+  routesOnLink?(network: Pick<NetworkRecord, 'options'>): boolean;
   /**
    * Parses the options of a valid network once, for any number of plans.
    * @param mtuLimit upper limit for the MTU of its interfaces, so that their packets fit into tunnels to peers

@@ -95,7 +95,7 @@ test('host and null have one network each', () => {
 });
 
 test('drivers are listed as docker info lists them', () => {
-  assert.deepEqual(driverNames, ['bridge', 'host', 'macvlan', 'null']);
+  assert.deepEqual(driverNames, ['bridge', 'host', 'ipvlan', 'macvlan', 'null']);
 });
 
 test('capabilities state what a driver cannot do', () => {
@@ -103,9 +103,10 @@ test('capabilities state what a driver cannot do', () => {
     Object.entries(findDriver(name)?.capabilities ?? {}).flatMap(([what, can]) => (can ? [] : [what]));
   assert.deepEqual(cannot('bridge'), ['hostNamespace']);
   assert.deepEqual(cannot('macvlan'), ['hostInterface', 'ports', 'hostNamespace']);
-  assert.deepEqual(cannot('host'), ['addresses', 'hostInterface', 'ports', 'otherNetworks']);
-  assert.deepEqual(cannot('null'), ['addresses', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
-  assert.throws(() => driverOf({ name: 'lan', driver: 'ipvlan' }), /network lan has the unknown driver ipvlan/);
+  assert.deepEqual(cannot('ipvlan'), ['ownMac', 'hostInterface', 'ports', 'hostNamespace']);
+  assert.deepEqual(cannot('host'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks']);
+  assert.deepEqual(cannot('null'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
+  assert.throws(() => driverOf({ name: 'lan', driver: 'overlay' }), /network lan has the unknown driver overlay/);
 });
 
 test('a bridge network is planned with the smaller of its own MTU and the limit; other networks have no objects', () => {

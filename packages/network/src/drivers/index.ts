@@ -4,12 +4,14 @@ import type { NetworkRecord } from '../contract.ts';
 import { bridgeDriver } from './bridge/driver.ts';
 import type { Driver } from './driver.ts';
 import { hostDriver } from './host/driver.ts';
+import { ipvlanDriver } from './ipvlan/driver.ts';
 import { macvlanDriver } from './macvlan/driver.ts';
 import { noneDriver } from './none/driver.ts';
 
 const drivers: readonly Driver[] = [
   bridgeDriver, //
   hostDriver,
+  ipvlanDriver,
   macvlanDriver,
   noneDriver,
 ];

@@ -15,7 +15,10 @@ const noObjects: NetworkPlanner = {
 
 export const driverWithoutObjects = (name: string, { hostNamespace }: { hostNamespace: boolean }): Driver => ({
   name,
-  capabilities: { addresses: false, hostInterface: false, ports: false, otherNetworks: false, hostNamespace },
+  capabilities: {
+    ...{ addresses: false, ownMac: false, hostInterface: false, ports: false, otherNetworks: false },
+    hostNamespace,
+  },
   validate: () => [new NetyardError('forbidden', `only one instance of "${name}" network is allowed`)],
   hasGateway: () => false,
   parentOf: () => undefined,

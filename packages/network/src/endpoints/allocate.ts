@@ -1,6 +1,13 @@
 /** Allocates and releases the interface names, address and MAC of an endpoint. */
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
-import type { EndpointConfig, EndpointState, HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
+import type {
+  EndpointAddress,
+  EndpointConfig,
+  EndpointState,
+  HostStore,
+  NetworkRecord,
+  NetworkSettings,
+} from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
 import { type Family, families, type PerFamily, perFamily, valuesOf } from '../family.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
@@ -37,13 +44,15 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   const empty = emptyEndpoint(record, config, id);
   const { capabilities } = driverOf(record);
   if (!capabilities.addresses) return empty;
+  if (config.macAddress && !capabilities.ownMac)
+    throw new NetyardError('failed', `${record.driver} interfaces do not support custom mac address assignment`);
   const addresses = takeAddresses(context, record, request);
   const hostLink = capabilities.hostInterface ? hostLinkName(empty.id) : '';
   if (hostLink !== '') context.hostLinks.set(hostLink, ownerId);
   return {
     ...empty,
     ...{ link, hostLink, addresses },
-    mac: chooseMac(config.macAddress, addresses, empty.id),
+    mac: capabilities.ownMac ? chooseMac(config.macAddress, addresses, empty.id) : '',
     aliases: config.aliases ?? [],
     dnsNames: record.predefined ? [] : [...names],
   };
@@ -87,12 +96,17 @@ function takeAddresses(
       if (requested.addresses?.[family] === undefined) taken.push(address);
       const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
       // Endpoints of an internal network have no default route, and no published ports.
-      return { address, prefixLength, ...(gateway === undefined || record.internal ? {} : { gateway }) };
+      return { address, prefixLength, ...(record.internal ? {} : wayOut(record, gateway)) };
     });
   } catch (error) {
     for (const address of taken) pools.free(address, ownerId);
     throw error;
   }
+}
+
+function wayOut(record: NetworkRecord, gateway: string | undefined): Pick<EndpointAddress, 'gateway' | 'onLink'> {
+  if (driverOf(record).routesOnLink?.(record)) return { onLink: true };
+  return gateway === undefined ? {} : { gateway };
 }
 
 /** The address, if its subnet exists and no other endpoint has it. */

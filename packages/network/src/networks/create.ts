@@ -15,7 +15,7 @@ import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconci
 import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
 import { checkCreate } from './check.ts';
-import { checkParentExists, checkParentShared } from './parent.ts';
+import { checkLinkKinds, checkParentExists, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
 
 /** Dependencies of the functions in this folder. */
@@ -46,6 +46,7 @@ export async function createNetwork(
     const { driver, spec } = checkCreate(request, context.networks);
     await checkBridgeName(context, spec);
     await checkParentExists(context.kernel, driver.parentOf(spec));
+    await checkLinkKinds(context.kernel, driver.linkKinds?.(spec));
     const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
     const reserved = rangesOf(context.settings.reservedSubnets ?? []);
     const v4 = placePools(spec.ipam.v4 ?? [], { ...context, occupied, reserved, gateway: driver.hasGateway(spec) });

@@ -1,6 +1,6 @@
 /**
  * Checks the parent of a new network: an existing interface of the host, which other networks may use as well. Docker's
- * checks and messages (moby daemon/libnetwork/drivers/macvlan).
+ * checks and messages (moby daemon/libnetwork/drivers/macvlan and ipvlan).
  */
 import { NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
@@ -36,15 +36,23 @@ function missing(link: string, names: readonly string[]): NetyardError {
   });
 }
 
-/** Several networks may share a parent, but not with one in mode passthru. */
+/** Networks of other drivers may have the parent: their interfaces cannot exist at the same time, as in Docker. */
 export function checkParentShared(networks: NetworkTable, record: NetworkRecord): void {
-  const parent = driverOf(record).parentOf(record);
-  if (parent === undefined) return;
-  for (const id of networks.byParent(parent.link) ?? []) {
-    const using = `macvlan network ${id} is already using parent interface ${parent.link}`;
-    if (parent.exclusive) throw new NetyardError('failed', `cannot use mode passthru, ${using}`);
-    const other = networks.get(id);
-    if (other && driverOf(other).parentOf(other)?.exclusive)
-      throw new NetyardError('failed', `${using} in mode passthru`);
+  const driver = driverOf(record);
+  const ids = [...(networks.byParent(driver.parentOf(record)?.link ?? '') ?? [])];
+  const others = ids.flatMap((id) => networks.get(id) ?? []).filter((other) => other.driver === record.driver);
+  const conflict = driver.findParentConflict?.(record, others);
+  if (conflict) throw conflict;
+}
+
+/** Docker notices a missing kernel module when a container starts. */
+export async function checkLinkKinds(
+  kernel: Pick<Kernel, 'supportsLinkKind'>,
+  kinds: readonly string[] = [],
+): Promise<void> {
+  for (const kind of kinds) {
+    if (await kernel.supportsLinkKind(kind)) continue;
+    const hint = `run \`modprobe ${kind}\`, or use a kernel that has this module`;
+    throw new NetyardError('failed', `the kernel does not support ${kind} interfaces`, { hint });
   }
 }

@@ -3,7 +3,13 @@
  * prints it, `release` removes it. Pure.
  */
 import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@netyard/kernel';
-import type { EndpointOwner, EndpointPlanInput, HostFacts, NetworkPlanner } from '@netyard/network';
+import {
+  type EndpointOwner,
+  type EndpointPlanInput,
+  type HostFacts,
+  hasDefaultRoute,
+  type NetworkPlanner,
+} from '@netyard/network';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 
 export interface FileContents {
@@ -23,11 +29,11 @@ export interface SandboxPlanInput {
   facts: HostFacts;
 }
 
-/** The endpoint that the default route and published ports use; undefined without any on a bridge. */
+/** The endpoint that the default route and published ports use; undefined without any that leads out. */
 export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointState | undefined {
   const priority = (endpoint: EndpointState): number => endpoint.config.gatewayPriority ?? 0;
   return endpoints
-    .filter((endpoint) => endpoint.addresses.v4?.gateway !== undefined)
+    .filter((endpoint) => hasDefaultRoute(endpoint.addresses.v4))
     .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 

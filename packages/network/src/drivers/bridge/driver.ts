@@ -6,7 +6,10 @@ import { validateBridge } from './validate.ts';
 
 export const bridgeDriver: Driver = {
   name: 'bridge',
-  capabilities: { addresses: true, hostInterface: true, ports: true, otherNetworks: true, hostNamespace: false },
+  capabilities: {
+    ...{ addresses: true, ownMac: true, hostInterface: true, ports: true, otherNetworks: true },
+    hostNamespace: false,
+  },
   validate: validateBridge,
   hasGateway: hasBridgeGateway,
   parentOf: () => undefined,

@@ -5,16 +5,21 @@
 import type { Driver } from '../driver.ts';
 import { macvlanSettings } from './options.ts';
 import { openMacvlanPlanner } from './plan.ts';
-import { validateMacvlan } from './validate.ts';
+import { findMacvlanConflict, validateMacvlan } from './validate.ts';
 
 export const macvlanDriver: Driver = {
   name: 'macvlan',
-  capabilities: { addresses: true, hostInterface: false, ports: false, otherNetworks: true, hostNamespace: false },
+  capabilities: {
+    ...{ addresses: true, ownMac: true, hostInterface: false, ports: false, otherNetworks: true },
+    hostNamespace: false,
+  },
   validate: validateMacvlan,
   hasGateway: () => false,
   parentOf(network) {
-    const { parent, mode } = macvlanSettings(network);
-    return parent === '' ? undefined : { link: parent, exclusive: mode === 'passthru' };
+    const { parent } = macvlanSettings(network);
+    return parent === '' ? undefined : { link: parent };
   },
+  findParentConflict: findMacvlanConflict,
+  linkKinds: () => ['macvlan'],
   openPlanner: openMacvlanPlanner,
 };

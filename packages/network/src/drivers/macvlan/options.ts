@@ -1,8 +1,7 @@
 /** Docker's options of macvlan networks, parsed into typed settings for the plans. Pure. */
 import type { MacvlanObject } from '@netyard/kernel';
 import type { NetworkRecord } from '../../contract.ts';
-
-export const mtuOption = 'com.docker.network.driver.mtu';
+import { mtuOption } from '../parent-options.ts';
 
 export const modes: readonly MacvlanObject['mode'][] = ['bridge', 'private', 'vepa', 'passthru'];
 

@@ -1,23 +1,31 @@
 /** Checks the options of a macvlan network with Docker's messages (moby daemon/libnetwork/drivers/macvlan). Pure. */
 import { NetyardError } from '@netyard/core';
-import { valuesOf } from '../../family.ts';
+import type { NetworkRecord } from '../../contract.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { modes, mtuOption } from './options.ts';
+import { validateParentOptions } from '../parent-options.ts';
+import { macvlanSettings, modes } from './options.ts';
 
-export function validateMacvlan({ ipam, options }: NetworkSpec): NetyardError[] {
-  const { parent = '', macvlan_mode: mode = '', [mtuOption]: mtu = '0' } = options;
+export function validateMacvlan(network: NetworkSpec): NetyardError[] {
+  const { macvlan_mode: mode = '' } = network.options;
   const errors: NetyardError[] = [];
-  if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (mode !== '' && !modes.some((one) => one === mode)) {
     const fallback = "'bridge' mode is the macvlan driver default";
     errors.push(new NetyardError('failed', `requested macvlan mode '${mode}' is not valid, ${fallback}`));
   }
-  if (parent === 'lo') errors.push(new NetyardError('failed', 'loopback interface is not a valid macvlan parent link'));
-  if (parent === '') {
-    const hint = 'name an interface of the host with -o parent=eth0, or use a bridge network with --internal';
-    const message = 'macvlan networks without the option parent are not implemented yet';
-    errors.push(new NetyardError('not-implemented', message, { hint }));
-  }
-  if (!/^\d+$/.test(mtu)) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
-  return errors;
+  return [...errors, ...validateParentOptions('macvlan', network)];
+}
+
+/** Several networks may share a parent, but not with one in mode passthru. @param others on the same parent */
+export function findMacvlanConflict(
+  network: NetworkRecord,
+  others: readonly NetworkRecord[],
+): NetyardError | undefined {
+  const { parent, mode } = macvlanSettings(network);
+  const other = others.find((one) => mode === 'passthru' || macvlanSettings(one).mode === 'passthru');
+  if (other === undefined) return undefined;
+  const using = `macvlan network ${other.id} is already using parent interface ${parent}`;
+  return new NetyardError(
+    'failed',
+    mode === 'passthru' ? `cannot use mode passthru, ${using}` : `${using} in mode passthru`,
+  );
 }
