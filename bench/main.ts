@@ -2,12 +2,14 @@
 import { parseArgs } from 'node:util';
 import { archives } from './archives.ts';
 import { cluster } from './cluster/index.ts';
+import { compareCompose } from './compose/index.ts';
+import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|stall|traffic|cluster|archives]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|cluster|archives]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -24,9 +26,10 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; archives: 7); stall: docker runs per row, and ten
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; archives and compose: 7); stall: docker runs per row, and ten
                  times as many GET /version
   --fill N       one-host: number of containers on the full host (default 200)
+  --count N      networks: number of networks, of names, and of containers in one network (default 1000)
   --hosts N      cluster: number of hosts (default 1000)
   --seconds N    traffic: seconds of throughput per round (default 2)
   --containers N,…   stall: number of writing containers, one row each (default 1,4,8)
@@ -42,7 +45,7 @@ Examples:
   script/bench stall --engine netyard
   script/bench cluster --hosts 500`;
 
-const parts = ['one-host', 'stall', 'traffic', 'cluster', 'archives'] as const;
+const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'cluster', 'archives'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -66,6 +69,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string' },
       fill: { type: 'string', default: '200' },
+      count: { type: 'string', default: '1000' },
       hosts: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '2' },
       containers: { type: 'string', default: '1,4,8' },
@@ -86,11 +90,14 @@ async function main(): Promise<void> {
   const fill = number(values.fill, 'fill');
   const seconds = number(values.seconds, 'seconds');
   const hosts = number(values.hosts, 'hosts');
+  const count = number(values.count, 'count');
   const counts = values.containers.split(',').map((text) => number(text, 'containers'));
   const noises = choices(values.noise, noiseNames, 'noise').map((name) => kinds[name]);
   const names = choices(values.engine, engines, 'engine');
   const work = {
     'one-host': () => oneHost({ rounds: rounds(20), fill, archive }),
+    networks: () => networks({ rounds: rounds(20), count, archive }),
+    compose: () => compareCompose({ rounds: rounds(7), archive }),
     stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
     traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),

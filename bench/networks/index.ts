@@ -1,0 +1,194 @@
+/**
+ * What user-defined networks cost as they become many: creation, connections and lookups among few and among many, the
+ * daemon's memory, and `network connect` compared with dockerd.
+ */
+import { join } from 'node:path';
+import { api, daemonMemory, docker, type Engine, engineLab, openEngines } from '../engine.ts';
+import { inLab, output, say } from '../in-lab.ts';
+import { type Comparison, formatComparison, formatTable, type Samples, timed } from '../measure.ts';
+import { alternate, image, type PerEngine } from '../scenarios.ts';
+
+const lab = 'bench';
+const sleeper = ['sleep', '1000000'];
+/** Containers that are on each of several networks. */
+const members = 10;
+const lookupRounds = 20;
+/** The last tenth may take this much longer than the first. */
+const flat = 1.2;
+
+export interface NetworksOptions {
+  rounds: number;
+  /** Number of networks, of names, and of endpoints in one network. */
+  count: number;
+  archive: string;
+}
+
+const tenth = (samples: Samples): number => Math.max(1, Math.floor(samples.length / 10));
+
+/** The last tenth of the samples compared with the first. */
+const lastToFirst = (name: string, samples: Samples): Comparison => ({
+  name,
+  ours: samples.slice(-tenth(samples)),
+  theirs: samples.slice(0, tenth(samples)),
+  ...{ oursName: 'last', theirsName: 'first', unit: 'ms', target: flat },
+});
+
+const compared = (name: string, ours: Samples, theirs: Samples, theirsName: string, target?: number): Comparison => ({
+  ...{ name, ours, theirs, oursName: '', theirsName, unit: 'ms', target },
+});
+
+interface Report {
+  rows: Comparison[];
+  /** Sentences below the table. */
+  notes: string[];
+}
+
+async function each(names: readonly string[], work: (name: string) => Promise<unknown>): Promise<number[]> {
+  const samples: number[] = [];
+  for (const name of names) samples.push(await timed(() => work(name)));
+  return samples;
+}
+
+const numbered = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+const createNetwork = (engine: Engine, name: string): Promise<string> =>
+  api(engine, 'POST', '/networks/create', { Name: name });
+const removeNetwork = (engine: Engine, name: string): Promise<string> => api(engine, 'DELETE', `/networks/${name}`);
+const connect = (
+  engine: Engine,
+  network: string,
+  container: string,
+  aliases: readonly string[] = [],
+): Promise<string> =>
+  api(engine, 'POST', `/networks/${network}/connect`, { Container: container, EndpointConfig: { Aliases: aliases } });
+const disconnect = (engine: Engine, network: string, container: string): Promise<string> =>
+  api(engine, 'POST', `/networks/${network}/disconnect`, { Container: container });
+
+/** Lookups from inside a container, in milliseconds. */
+async function lookUp(engine: Engine, id: string, names: readonly string[], rounds = lookupRounds): Promise<Samples> {
+  const script = join(import.meta.dirname, 'lookup.ts');
+  const inside = ['ip', 'netns', 'exec', `ny-${id.slice(0, 12)}`, process.execPath, script, String(rounds), ...names];
+  return JSON.parse(await output(engine.handle, inside)) as Samples;
+}
+
+async function manyNetworks(engine: Engine, count: number): Promise<Report> {
+  say(`${count} networks …`);
+  const names = numbered('bench-net', count);
+  const before = daemonMemory(engine.handle);
+  const created = await each(names, (name) => createNetwork(engine, name));
+  const kilobytesEach = ((daemonMemory(engine.handle) - before) * 1024) / count;
+  const removed = await each(names, (name) => removeNetwork(engine, name));
+  return {
+    rows: [lastToFirst(`network create, ${count}`, created), lastToFirst(`network rm, ${count}`, removed)],
+    notes: [`daemon's memory per network: ${kilobytesEach.toFixed(0)} KiB`],
+  };
+}
+
+async function manyNames(engine: Engine, count: number): Promise<Report> {
+  const networks = numbered('bench-names', count / members);
+  say(`${count} names over ${networks.length} networks …`);
+  for (const name of networks) await createNetwork(engine, name);
+  const ids: string[] = [];
+  for (let member = 0; member < members; member += 1)
+    ids.push(await docker(engine, 'run', '-d', '--network', 'none', image, ...sleeper));
+  for (const id of ids) await disconnect(engine, 'none', id);
+  const alias = (network: string, member: number): string => `${network}-${member}`;
+  const join = (member: number) => (network: string) =>
+    connect(engine, network, ids[member] ?? '', [alias(network, member)]);
+  const first = await each(networks, join(0));
+  const own = networks.slice(0, members).map((network) => alias(network, 0));
+  const few = await lookUp(engine, ids[0] ?? '', own);
+  const others: number[] = [];
+  for (let member = 1; member < members; member += 1) others.push(...(await each(networks, join(member))));
+  const many = await lookUp(engine, ids[0] ?? '', own);
+  const last = networks.map((network) => alias(network, members - 1));
+  const all = await lookUp(engine, ids[0] ?? '', last, 2);
+  for (const id of ids) await docker(engine, 'rm', '-f', id);
+  for (const name of networks) await removeNetwork(engine, name);
+  return {
+    rows: [
+      lastToFirst(`network connect, ${count} endpoints`, [...first, ...others]),
+      { ...compared(`lookup among ${count} names`, many, few, `${networks.length} names`, flat) },
+      { ...compared('lookup, last names', all, few, `${networks.length} names`) },
+    ],
+    notes: [],
+  };
+}
+
+async function largeNetwork(engine: Engine, count: number): Promise<Report> {
+  say(`${count} containers in one network …`);
+  await createNetwork(engine, 'bench-large');
+  const probe = await docker(engine, 'run', '-d', image, ...sleeper);
+  const connects = async (): Promise<number[]> => {
+    const samples: number[] = [];
+    for (let round = 0; round < 30; round += 1) {
+      samples.push(await timed(() => connect(engine, 'bench-large', probe)));
+      await disconnect(engine, 'bench-large', probe);
+    }
+    return samples.slice(10);
+  };
+  const amongFew = await connects();
+  const before = daemonMemory(engine.handle);
+  const names = numbered('bench-member', count);
+  const body = { Image: image, Cmd: sleeper, HostConfig: { NetworkMode: 'bench-large' } };
+  const started = await each(names, async (name) => {
+    await api(engine, 'POST', `/containers/create?name=${name}`, body);
+    await api(engine, 'POST', `/containers/${name}/start`);
+  });
+  const kilobytesEach = ((daemonMemory(engine.handle) - before) * 1024) / count;
+  const amongMany = await connects();
+  await connect(engine, 'bench-large', probe);
+  const lookups = await lookUp(engine, probe, [names[0] ?? '', names.at(-1) ?? ''], 200);
+  for (let from = 0; from < count; from += 100) await docker(engine, 'rm', '-f', ...names.slice(from, from + 100));
+  await docker(engine, 'rm', '-f', probe);
+  await removeNetwork(engine, 'bench-large');
+  return {
+    rows: [
+      lastToFirst(`create and start, ${count} in a network`, started),
+      compared(`network connect, ${count} others`, amongMany, amongFew, 'no others', flat),
+      compared(`lookup, ${count} in a network`, lookups, [1], 'limit', 1),
+    ],
+    notes: [`daemon's memory per container in a network: ${kilobytesEach.toFixed(0)} KiB`],
+  };
+}
+
+/** `network connect` of a running container to a user-defined network, through the API. */
+async function besideDockerd(engines: readonly Engine[], rounds: number): Promise<Comparison> {
+  say('network connect beside dockerd …');
+  const ids = new Map<Engine, string>();
+  for (const engine of engines) {
+    await createNetwork(engine, 'bench-connect');
+    ids.set(engine, await docker(engine, 'run', '-d', image, ...sleeper));
+  }
+  const once = async (engine: Engine): Promise<number> => {
+    const ms = await timed(() => connect(engine, 'bench-connect', ids.get(engine) ?? ''));
+    await disconnect(engine, 'bench-connect', ids.get(engine) ?? '');
+    return ms;
+  };
+  const samples: PerEngine = await alternate(engines, rounds, once, 10);
+  for (const engine of engines) {
+    await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
+    await removeNetwork(engine, 'bench-connect');
+  }
+  return compared('network connect', samples.netyard, samples.dockerd, 'dockerd', 1 / 9);
+}
+
+/** Measures and prints the table. */
+export async function networks({ rounds, count, archive }: NetworksOptions): Promise<void> {
+  const { rows, notes } = await inLab(engineLab(lab), async () => {
+    const engines = await openEngines(lab, archive);
+    const [netyard] = engines;
+    if (!netyard) throw new Error('no engine');
+    const connects = await besideDockerd(engines, rounds);
+    const reports = [await manyNetworks(netyard, count), await manyNames(netyard, count)];
+    reports.push(await largeNetwork(netyard, count));
+    return {
+      rows: [connects, ...reports.flatMap((report) => report.rows)],
+      notes: reports.flatMap((report) => report.notes),
+    };
+  });
+  console.log('Networks: medians (90th percentile in brackets); last and first: a tenth of all each.\n');
+  console.log(formatTable(rows.map(formatComparison)));
+  console.log(`\n${notes.join('\n')}`);
+}
