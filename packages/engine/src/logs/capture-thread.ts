@@ -7,8 +7,8 @@ import { availableParallelism, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@netyard/core';
 import type { CaptureCommand, CaptureReport } from './capture-protocol.ts';
-import { ContainerCapture } from './container-capture.ts';
-import { Allowance, Pacer, shareFor } from './pace.ts';
+import { ContainerCapture, longSlice, shortSlice } from './container-capture.ts';
+import { Allowance, isBesideRequests, Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
 import type { ThreadData } from './thread.ts';
 import { closeOnFailure } from './thread-files.ts';
@@ -155,11 +155,12 @@ function nextReady(isPausing: boolean): Running | undefined {
 const isPaced = ({ isFast, syncs, capture }: Running): boolean => isFast && syncs.length === 0 && !capture.isAttached;
 
 function pump(one: Running): boolean {
+  const sinceRequestMs = requests.sinceMs();
   const began = performance.now();
-  const hasMore = one.capture.pump();
+  const hasMore = one.capture.pump(isPaced(one) && isBesideRequests(sinceRequestMs) ? shortSlice : longSlice);
   const now = performance.now();
   one.isFast = one.allowance.spend(now - began, now, ready.size + 1);
-  if (isPaced(one)) pacer.spend(now - began, now, shareFor(cpus, requests.sinceMs()));
+  if (isPaced(one)) pacer.spend(now - began, now, shareFor(cpus, sinceRequestMs));
   return hasMore;
 }
 

@@ -8,11 +8,21 @@ import { LogFile } from './log-file.ts';
 import { type OutputPosition, PositionFile, readPosition } from './position.ts';
 import { SpooledStream, spoolBound } from './spooled-stream.ts';
 
-/** Bytes read from one stream per time slice. */
-const turnSize = 256 * 1024;
-/** Bytes written to the log per time slice: the entry of an empty line is seventy times as long as the line. */
-const turnLogSize = 1024 * 1024;
+/** Limits of one time slice, per stream. */
+export interface SliceLimits {
+  /** Bytes of output. */
+  output: number;
+  /** Bytes written to the log: the entry of an empty line is seventy times as long as the line. */
+  log: number;
+  /** Bytes of output that are encoded at once; at most `readSize`. */
+  read: number;
+}
+
 const readSize = 128 * 1024;
+/** For throughput. */
+export const longSlice: SliceLimits = { output: 256 * 1024, log: 1024 * 1024, read: readSize };
+/** A millisecond or two, so that the thread's commands, which API requests wait for, are soon executed. */
+export const shortSlice: SliceLimits = { output: 32 * 1024, log: 128 * 1024, read: 8 * 1024 };
 const retryAfterMs = 1000;
 
 /** Used within one step only, so all captures of a thread share it. */
@@ -75,9 +85,9 @@ export class ContainerCapture {
   }
 
   /** Runs one time slice. Returns true when there is more to do. */
-  pump(): boolean {
+  pump(limits: SliceLimits = longSlice): boolean {
     let moved = 0;
-    for (const stream of this.#streams) moved += this.#pumpStream(stream, false);
+    for (const stream of this.#streams) moved += this.#pumpStream(stream, limits, false);
     if (moved > 0) this.#publish();
     this.#state.held = this.#streams.some(({ spooled }) => spooled.backlog >= spoolBound);
     return moved > 0;
@@ -91,7 +101,7 @@ export class ContainerCapture {
   /** Reads what the FIFOs hold, and returns the log positions at which it is logged. */
   take(): number[] {
     return this.#streams.map(({ spooled }) => {
-      spooled.take(turnSize, this.#isDraining);
+      spooled.take(longSlice.output, this.#isDraining);
       return spooled.spooled;
     });
   }
@@ -122,7 +132,7 @@ export class ContainerCapture {
   finish(): void {
     this.#isDraining = true;
     if (this.#writeFailure) this.#writeFailure.retryAt = 0;
-    for (const stream of this.#streams) while (this.#pumpStream(stream, true) > 0);
+    for (const stream of this.#streams) while (this.#pumpStream(stream, longSlice, true) > 0);
     if (this.#writeFailure) this.#dropBacklog();
     this.close();
   }
@@ -136,11 +146,11 @@ export class ContainerCapture {
   }
 
   /** Returns the number of bytes moved. */
-  #pumpStream({ spooled, encoder }: LoggedStream, isEnd: boolean): number {
+  #pumpStream({ spooled, encoder }: LoggedStream, limits: SliceLimits, isEnd: boolean): number {
     let moved = 0;
     try {
-      moved += spooled.take(turnSize, this.#isDraining);
-      moved += this.#log ? this.#write(this.#log, spooled, encoder, isEnd) : passOver(spooled);
+      moved += spooled.take(limits.output, this.#isDraining);
+      moved += this.#log ? this.#write(this.#log, { spooled, encoder }, limits, isEnd) : passOver(spooled);
       spooled.free();
     } catch (error) {
       this.#fail(error);
@@ -148,12 +158,12 @@ export class ContainerCapture {
     return moved;
   }
 
-  #write(log: LogFile, spooled: SpooledStream, encoder: LineEncoder, isEnd: boolean): number {
+  #write(log: LogFile, { spooled, encoder }: LoggedStream, limits: SliceLimits, isEnd: boolean): number {
     if (this.#writeFailure && performance.now() < this.#writeFailure.retryAt) return this.#dropIfFull(spooled);
     let written = 0;
     let logged = 0;
-    while (written < turnSize && logged < turnLogSize) {
-      const count = spooled.read(source);
+    while (written < limits.output && logged < limits.log) {
+      const count = spooled.read(source.subarray(0, limits.read));
       if (count === 0) break;
       if (log.room <= 0) log.rotate();
       const isLast = isEnd && spooled.logged + count === spooled.spooled;

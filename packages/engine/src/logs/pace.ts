@@ -15,9 +15,12 @@ const longestPauseMs = 20;
 /** Work before a pause: shorter ones cost more than they save. */
 const sliceMs = 2;
 
-/** Share of one CPU for one thread's work on fast writers. `sinceRequestMs`: time since the last API request. */
+/** @param sinceRequestMs time since the last API request */
+export const isBesideRequests = (sinceRequestMs: number): boolean => sinceRequestMs < afterRequestMs;
+
+/** Share of one CPU for one thread's work on fast writers. */
 export function shareFor(cpus: number, sinceRequestMs: number): number {
-  if (sinceRequestMs < afterRequestMs) return shareBesideRequests;
+  if (isBesideRequests(sinceRequestMs)) return shareBesideRequests;
   return cpus >= manyCpus ? 1 : shareOfFewCpus;
 }
 
