@@ -15,6 +15,31 @@ export interface HostView {
   bridges: readonly OwnNetwork[];
 }
 
+/** What the checks of each peer need, parsed once for all peers that are checked against the same dumps. */
+interface ParsedView {
+  /** IPv4 addresses of the host. */
+  addresses: readonly { link: string; prefix: Prefix }[];
+  bridges: readonly { network: OwnNetwork; prefix: Prefix }[];
+  foreignRoutes: readonly { route: ObservedRoute; prefix: Prefix }[];
+}
+
+const parsedViews = new WeakMap<HostView, ParsedView>();
+
+/** A view never changes: a new dump makes a new one. */
+function parsed(host: HostView): ParsedView {
+  const known = parsedViews.get(host);
+  if (known !== undefined) return known;
+  const view: ParsedView = {
+    addresses: host.addresses
+      .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
+      .filter(({ prefix }) => prefix.family === 4),
+    bridges: host.bridges.map((network) => ({ network, prefix: parsePrefix(network.subnet) })),
+    foreignRoutes: foreignRoutes(host).map((route) => ({ route, prefix: parsePrefix(route.to) })),
+  };
+  parsedViews.set(host, view);
+  return view;
+}
+
 type PeerAddresses = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
 
 export const mainTable = 254;
@@ -24,15 +49,19 @@ export const mainTable = 254;
  * for a known peer, where the host's routes may be newer, only a foreign route to exactly the same subnet is a conflict.
  */
 function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
+  const { bridges, foreignRoutes } = parsed(host);
   for (const subnet of peer.subnets) {
-    const own = host.bridges.find((bridge) => overlap(bridge.subnet, subnet));
+    const requested = parsePrefix(subnet);
+    const own = bridges.find(({ prefix }) => prefixesOverlap(prefix, requested))?.network;
     if (own) {
       const ours = `our own network ${own.networkName} (${own.subnet})`;
       throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${ours}`, {
         hint: 'assign each host its own subnet with --bip',
       });
     }
-    const route = foreignRoutes(host).find(({ to }) => (when === 'new' ? overlap(to, subnet) : to === subnet));
+    const route = foreignRoutes.find(({ route: { to }, prefix }) =>
+      when === 'new' ? prefixesOverlap(prefix, requested) : to === subnet,
+    )?.route;
     if (route) {
       const text = [
         'route',
@@ -62,8 +91,6 @@ function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
   );
 }
 
-const overlap = (a: string, b: string): boolean => prefixesOverlap(parsePrefix(a), parsePrefix(b));
-
 /**
  * Checks a peer's address and subnets against this host. Throws `invalid` for its address, and as `checkSubnets` does.
  */
@@ -71,13 +98,9 @@ export function checkPlacement(peer: PeerAddresses, host: HostView, when: 'new' 
   const ip = parseIp(peer.address);
   if (ipv4Prefixes(host).some(({ prefix }) => prefix.value === ip.value))
     throw new NetyardError('invalid', `${peer.address} is an address of this host`);
-  const own = host.bridges.find((bridge) => prefixContains(parsePrefix(bridge.subnet), ip));
+  const own = parsed(host).bridges.find(({ prefix }) => prefixContains(prefix, ip))?.network;
   if (own) throw new NetyardError('invalid', `${peer.address} is in our own network ${own.networkName}`);
   checkSubnets(peer, host, when);
 }
 
-export function ipv4Prefixes({ addresses }: HostView): { link: string; prefix: Prefix }[] {
-  return addresses
-    .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
-    .filter(({ prefix }) => prefix.family === 4);
-}
+export const ipv4Prefixes = (host: HostView): ParsedView['addresses'] => parsed(host).addresses;
