@@ -175,13 +175,15 @@ export function deleteRoute(socket: NetlinkSocket, route: Route): void {
 
 /**
  * The route that packets to an address take, as it is in its table (RTM_F_FIB_MATCH, Linux 4.13); undefined when there
- * is none. IPv4 only: for IPv6 the kernel returns clones. The cost does not depend on the number of routes. Equivalent
- * to: `ip route get fibmatch ADDRESS`.
+ * is none. The cost does not depend on the number of routes. Equivalent to: `ip route get fibmatch ADDRESS`.
  */
 export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute | undefined {
-  const flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
-  const head = encodeHead({ family: AF_INET, length: 32, table: 0, protocol: 0, scope: 0, type: 0, flags });
-  const payload = concatBytes([head, encodeAttributes([bytes(RTA.DST, ipToBytes(parseIp(address)))])]);
+  const ip = parseIp(address);
+  // IPv6 always reports the table, and rejects the flag.
+  const flags = ip.family === 4 ? RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH : RTM_F_FIB_MATCH;
+  const rest = { length: ip.family === 4 ? 32 : 128, table: 0, protocol: 0, scope: 0, type: 0, flags };
+  const head = encodeHead({ family: familyNumber(ip.family), ...rest });
+  const payload = concatBytes([head, encodeAttributes([bytes(RTA.DST, ipToBytes(ip))])]);
   try {
     const request = { type: RTM_GETROUTE, payload, operation: 'ip route get', object: address };
     return decodeRoute(socket.query(request).payload);

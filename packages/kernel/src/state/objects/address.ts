@@ -48,24 +48,28 @@ function findAddress(session: Session, object: AddressObject): addresses.Decoded
 }
 
 /**
- * The kernel adds a route to the subnet (`proto kernel scope link`) with an IPv4 address on a link that is up. Another
+ * The kernel adds a route to the subnet (`proto kernel scope link`) with an address on a link that is up. Another
  * program can delete that route alone. Undefined when the route exists, cannot be expected, or is hidden by a policy or
  * a more specific route.
  */
 function missingSubnetRoute(session: Session, object: AddressObject): routes.Route | undefined {
   const prefix = parsePrefix(object.prefix);
-  if (prefix.family !== 4 || prefix.length > 30) return undefined;
+  if (prefix.length > (prefix.family === 4 ? 30 : 126)) return undefined;
   const socket = session.route(object.ns);
   const link = links.findLink(socket, object.link);
   if (!link?.up) return undefined;
   const subnet = networkOf(prefix);
   const own = prefix.value === subnet.value + 1n ? 2n : 1n;
-  const match = matchOf(socket, `${formatIp({ ...subnet, value: subnet.value + own })}/32`);
+  const match = matchOf(
+    socket,
+    `${formatIp({ ...subnet, value: subnet.value + own })}/${prefix.family === 4 ? 32 : 128}`,
+  );
   if (match === 'unknown') return undefined;
   const text = formatPrefix(subnet);
   if (match !== 'none' && (match.table !== routes.mainTable || lengthOf(match.to) >= prefix.length)) return undefined;
-  const route = { to: text, linkIndex: link.index, source: formatIp(prefix), protocol: RTPROT_KERNEL } as const;
-  return { ...route, scope: 'link' };
+  const route = { to: text, linkIndex: link.index, protocol: RTPROT_KERNEL } as const;
+  // IPv6: the metric of the kernel's own routes (IP6_RT_PRIO_ADDRCONF); a route's source address is no part of them.
+  return prefix.family === 6 ? { ...route, metric: 256 } : { ...route, source: formatIp(prefix), scope: 'link' };
 }
 
 /** linux/rtnetlink.h: route added by the kernel. */
@@ -137,7 +141,7 @@ function findRoute(session: Session, object: RouteObject): routes.DecodedRoute |
       route.table === table &&
       (route.to === 'default' ? to === 'default' || /\/0$/.test(to) : route.to === to) &&
       (object.metric === undefined || route.metric === object.metric);
-    if (family === 4 && table === routes.mainTable) {
+    if (table === routes.mainTable) {
       const match = matchOf(socket, to);
       if (match === 'none') return undefined;
       if (match !== 'unknown' && isDesired(match)) return match;
