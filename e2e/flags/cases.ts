@@ -301,7 +301,10 @@ const networks: Readonly<Record<string, readonly Case[]>> = {
   'ipam-driver': [notCreated('--ipam-driver nope', /plugin "nope" not found/)],
   'ipam-opt': [created('--ipam-opt a=b', network('IPAM.Options'), '{"a":"b"}')],
   ipv4: [onNetyard(notCreated('--ipv4=false', /IPv4 or IPv6 must be enabled/))],
-  ipv6: [onNetyard(notCreated('--ipv6', /IPv6 networks are not implemented yet/))],
+  ipv6: [
+    created('--ipv6 --subnet fd00:5::/64', network('EnableIPv6'), 'true'),
+    onNetyard(created('--ipv6', inNetwork('ip -6 addr show eth0 scope global'), /inet6 fd[\da-f:]+::2\/64/)),
+  ],
   label: [created('--label a=b', network('Labels'), '{"a":"b"}')],
   opt: [
     created('--opt com.docker.network.driver.mtu=1400', inNetwork('cat /sys/class/net/eth0/mtu'), '1400'),

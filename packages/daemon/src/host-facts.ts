@@ -22,7 +22,7 @@ export function readHostFacts(config: DaemonConfig): DaemonInfo {
     commit: '',
     buildTime: '',
     nodeVersion: process.versions.node,
-    id: readDaemonId(join(config.dataRoot, 'engine-id')),
+    id: readDaemonId(config.dataRoot),
     hostname: hostname(),
     kernelVersion: release(),
     operatingSystem: system['PRETTY_NAME'] ?? 'Linux',
@@ -54,7 +54,8 @@ function readOsRelease(): Record<string, string> {
 }
 
 /** Created once for a data root. */
-function readDaemonId(path: string): string {
+export function readDaemonId(dataRoot: string): string {
+  const path = join(dataRoot, 'engine-id');
   try {
     const id = readFileSync(path, 'utf8').trim();
     if (id !== '') return id;

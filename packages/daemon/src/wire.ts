@@ -22,7 +22,7 @@ import { followCluster, joinCluster, remoteDirectory, watchAddresses, withCluste
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
-import { planConnections, readCgroupVersion, readHostFacts, readProcessLimits } from './host-facts.ts';
+import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import { openPeerApis } from './peer-apis.ts';
@@ -142,7 +142,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const content = await openImageContent({ containerd: client, dataRoot, archiveLimits });
   const rootfs = openRootFilesystems({ dataRoot, archiveLimits, logger });
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
-  const settings = networkSettings(config, cluster?.view().pool.subnet);
+  const settings = { ...networkSettings(config, cluster?.view().pool.subnet), daemonId: readDaemonId(dataRoot) };
   const clock = systemClock;
   const names = cluster ? { directory: remoteDirectory(cluster) } : {};
   const peerApis = openPeerApis(logger);

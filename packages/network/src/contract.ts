@@ -114,8 +114,10 @@ export interface NetworkSettings {
    */
   repairContainers?: RepairPolicy;
   fixedCidr?: string;
-  /** `--default-address-pool`: pools of automatic subnets. Default: `defaultSubnetPools`. */
+  /** `--default-address-pool`: pools of automatic subnets. A family without any has the default ones. */
   defaultAddressPools?: readonly SubnetPool[];
+  /** The default pool of IPv6, unique local addresses, is derived from it. */
+  daemonId?: string;
   /** Prefixes of which other hosts get subnets, such as the cluster's pool: no automatic subnet overlaps with them. */
   reservedSubnets?: readonly string[];
   dns: string[];

@@ -13,7 +13,7 @@ import { openEndpoints } from './endpoints/open.ts';
 import { valuesOf } from './family.ts';
 import type { HostContext } from './host-context.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
-import { defaultSubnetPools } from './ipam/subnet-pools.ts';
+import { subnetPoolsOf } from './ipam/subnet-pools.ts';
 import { bridgeOf } from './lookup.ts';
 import { NetworkTable } from './network-table.ts';
 import { missingNetworks } from './networks/predefined.ts';
@@ -99,7 +99,7 @@ function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion
   });
   const context: HostContext = {
     ...{ kernel, store, settings, logger, clock, emit, ...hooks },
-    networks: new NetworkTable(records, settings.defaultAddressPools ?? defaultSubnetPools),
+    networks: new NetworkTable(records, subnetPoolsOf(settings.defaultAddressPools, settings.daemonId)),
     attached: new Map(store.endpoints().map((record) => [record.id, record])),
     attachments: unite(options.containers, showEndpoints(self)),
     peers,
@@ -138,7 +138,13 @@ function ownHost(context: () => HostContext): OwnHost {
       const records = [...context().networks.values()];
       // The default bridge, which is predefined, comes first.
       const sorted = records.toSorted((a, b) => Number(b.predefined) - Number(a.predefined));
-      return sorted.flatMap(({ id }) => bridgeOf(context(), id) ?? []);
+      // IPv4 only: peers have no IPv6 yet.
+      return sorted.flatMap(({ id }) => {
+        const { networkName, link, v4 } = bridgeOf(context(), id) ?? {};
+        return networkName === undefined || link === undefined || v4 === undefined
+          ? []
+          : [{ networkName, link, subnet: v4.subnet, ...(v4.gateway === undefined ? {} : { gateway: v4.gateway }) }];
+      });
     },
     hasIpv6: () => context().facts.ipv6,
     mtuChanged: (change) => applyMtu({ ...context(), ...change }),

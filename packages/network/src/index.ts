@@ -16,7 +16,7 @@ export {
 export { type AttachedDependencies, findAttached, planOf } from './endpoints/attached.ts';
 export { adoptEndpoints } from './endpoints/check.ts';
 export { flushUdpConntrack, type ReservePortsDependencies, reservePorts } from './endpoints/ports.ts';
-export { findSettingProblems } from './endpoints/validate.ts';
+export { findSettingProblems, withCanonicalAddresses } from './endpoints/validate.ts';
 export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { planLinkAllowRules } from './firewall/link-allow.ts';
@@ -26,7 +26,7 @@ export { checkPools } from './ipam/check-pools.ts';
 export { NetworkPools } from './ipam/network-pools.ts';
 export { checkSubnetPool, parseSubnetPool } from './ipam/subnet-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
-export type { BridgeSettings, EndpointOwner, HostFacts } from './model.ts';
+export type { BridgeSettings, EndpointOwner, FamilySettings, HostFacts } from './model.ts';
 export { NetworkTable } from './network-table.ts';
 export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from './networks/create.ts';
 export { isPredefinedName } from './networks/predefined.ts';

@@ -1,4 +1,5 @@
 /** Values that drivers, firewall and operations share: facts of the host, a network's bridge, owners of endpoints. Types only. */
+import type { PerFamily } from './family.ts';
 
 /** Facts of the host that plans depend on; read at start. */
 export interface HostFacts {
@@ -26,40 +27,47 @@ export interface HostFacts {
 }
 
 /**
- * How a bridge network and the outside reach each other (`gateway_mode_ipv4`): published ports by DNAT, and all else
+ * How a bridge network and the outside reach each other (`gateway_mode_ipv4`, `gateway_mode_ipv6`): published ports by DNAT, and all else
  * dropped (nat) or accepted (nat-unprotected); by routes, without address translation (routed); not at all, and without
  * an address of the host on the bridge (isolated).
  */
 export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
 
-/** A network's bridge: the interface through which the host routes and filters its traffic. */
-export interface BridgeSettings {
-  networkId: string;
-  networkName: string;
-  /** Name of the bridge interface on the host. */
-  link: string;
-  /** `172.17.0.0/16` */
+/** What a bridge has per address family. */
+export interface FamilySettings {
+  /** `172.17.0.0/16`, `fd7a:1:2:3::/64` */
   subnet: string;
   prefixLength: number;
   /** Absent in mode isolated. */
   gateway?: string;
   /** The host's own address on the bridge, with prefix length. Absent in mode isolated and with `inhibit_ipv4`. */
   address?: string;
-  broadcast: string;
-  icc: boolean;
+  /** IPv4 only. */
+  broadcast?: string;
   gatewayMode: GatewayMode;
-  /** Nothing enters the bridge from outside or leaves it; only the host itself is reachable. */
-  internal: boolean;
   /** Packets that leave the host get a source address of the host. */
   masquerade: boolean;
-  /** That source address (`host_ipv4`). Default: the output interface's. */
+  /** That source address (`host_ipv4`, `host_ipv6`). Default: the output interface's. */
   sourceAddress?: string;
+}
+
+/**
+ * A network's bridge: the interface through which the host routes and filters its traffic. A family is absent when the
+ * network does not have it.
+ */
+export interface BridgeSettings extends PerFamily<FamilySettings> {
+  networkId: string;
+  networkName: string;
+  /** Name of the bridge interface on the host. */
+  link: string;
+  icc: boolean;
+  /** Nothing enters the bridge from outside or leaves it; only the host itself is reachable. */
+  internal: boolean;
   /** Input interfaces from which published ports are reachable at the containers' own addresses. */
   trustedInterfaces: readonly string[];
   mtu: number;
   /** Host address of ports that are published without one. */
   hostBinding: string;
-  ipv6: boolean;
   /** Containers of peers reach this network's containers: the default bridge only. */
   acceptsPeers: boolean;
   /** Drops frames of an endpoint whose source MAC or IP address is not the endpoint's (anti-spoofing). */

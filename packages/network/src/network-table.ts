@@ -5,11 +5,11 @@
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { NetworkRecord, SubnetPool } from './contract.ts';
 import { findDriver } from './drivers/index.ts';
-import { valuesOf } from './family.ts';
+import { type Family, valuesOf } from './family.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
-import type { BridgeSettings } from './model.ts';
+import type { BridgeSettings, FamilySettings } from './model.ts';
 
-type Bridge = Pick<BridgeSettings, 'link' | 'subnet' | 'address'>;
+type Bridge = Pick<BridgeSettings, 'link' | Family>;
 
 export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #pools: readonly SubnetPool[];
@@ -117,13 +117,13 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     ];
   }
 
-  #keysOf({ link, subnet, address }: Bridge): [Map<string, string>, string][] {
-    return [
-      [this.#byLink, link],
+  #keysOf(bridge: Bridge): [Map<string, string>, string][] {
+    const perFamily = valuesOf<FamilySettings>(bridge).map(({ subnet, address }): [Map<string, string>, string][] => [
       [this.#bySubnet, subnet],
       [this.#byFirst, addressOf(subnet)],
       ...(address === undefined ? [] : this.#addressKeys(address)),
-    ];
+    ]);
+    return [[this.#byLink, bridge.link], ...perFamily.flat()];
   }
 }
 

@@ -137,7 +137,24 @@ describe('create', () => {
       ['forbidden', "bridge driver doesn't support multiple subnets"],
     ],
     ['no family', { name: 'n', driver: 'bridge', ipam: {} }, ['invalid', 'IPv4 or IPv6 must be enabled']],
-    ['IPv6', { name: 'n', driver: 'bridge', ipam: { v4: [], v6: [] } }, ['not-implemented', /IPv6/]],
+    [
+      'a multicast IPv6 subnet',
+      { name: 'n', driver: 'bridge', ipam: { v6: [{ subnet: 'ff02:1::/64' }] } },
+      ['invalid', "multicast subnet 'ff02:1::/64' is not allowed"],
+    ],
+    [
+      'a link-local IPv6 subnet',
+      { name: 'n', driver: 'bridge', ipam: { v6: [{ subnet: 'fe80::/80' }] } },
+      ['invalid', "'fe80::/80' clashes with the Link-Local prefix 'fe80::/64'"],
+    ],
+    [
+      'an IPv6 gateway outside of its subnet',
+      { name: 'n', driver: 'bridge', ipam: { v6: [{ subnet: 'fd00:1::/64', gateway: 'fd00:2::1' }] } },
+      [
+        'invalid',
+        "invalid network config:\ninvalid gateway fd00:2::1: parent subnet fd00:1::/64 doesn't contain this address",
+      ],
+    ],
     [
       "another network's subnet",
       requestOf('n', { subnet: '10.1.2.0/24' }),

@@ -98,7 +98,7 @@ function dependsOn(object: KernelObject, link: FakeLink): boolean {
 
 /** The kernel adds it as soon as `lo` is up. */
 export const isLoopbackAddress = (object: KernelObject): object is AddressObject =>
-  object.kind === 'address' && object.link === 'lo' && object.prefix === '127.0.0.1/8';
+  object.kind === 'address' && object.link === 'lo' && ['127.0.0.1/8', '::1/128'].includes(object.prefix);
 
 export const loopbackUp = (ns: string | undefined): LinkStateObject => ({
   ...{ kind: 'link-state', name: 'lo', up: true },

@@ -57,7 +57,7 @@ export const networkCreate = {
   }),
   EnableIPv6: none(flag, {
     flags: [boolFlag('ipv6', 'Enable or disable IPv6 address assignment', on)],
-    remark: 'false; IPv6 networks are not implemented yet',
+    remark: 'false; networks of the driver bridge only',
   }),
   IPAM: none(ipam),
   Internal: zero(flag, { flags: [boolFlag('internal', 'Restrict external access to the network', on)] }),

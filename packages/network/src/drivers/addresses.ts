@@ -1,24 +1,40 @@
-/** Addresses and the default route of an endpoint, on its interface in the namespace: the same for all drivers. Pure. */
+/**
+ * IPv6 settings, addresses and default routes of an endpoint, on its interface in the namespace: the same for all drivers.
+ * Pure.
+ */
 import { formatIp, lastOf, networkOf, parsePrefix } from '@netyard/core';
 import type { AddressObject, KernelObject } from '@netyard/kernel';
 import type { EndpointAddress } from '../contract.ts';
+import { families, valuesOf } from '../family.ts';
+import { sysctlLink } from '../object-names.ts';
 import type { EndpointPlanInput } from './driver.ts';
 
 type Input = Pick<EndpointPlanInput, 'netnsPath' | 'endpoint'>;
 
-/** Its address, and those of `--link-local-ip`. */
+/**
+ * IPv6 is enabled exactly on interfaces with an IPv6 address. The address and the default route are static: router
+ * advertisements of a neighbour change neither.
+ */
+export function planIpv6Settings({ endpoint, netnsPath: ns, facts }: EndpointPlanInput): KernelObject[] {
+  if (!facts.ipv6) return [];
+  const settings = endpoint.addresses.v6 ? { accept_ra: '0', disable_ipv6: '0' } : { disable_ipv6: '1' };
+  return Object.entries(settings).map(([name, value]) => {
+    const key = `net.ipv6.conf.${sysctlLink(endpoint.link)}.${name}`;
+    return { kind: 'sysctl', ns, key, value };
+  });
+}
+
+/** Its address of each family, and those of `--link-local-ip`. */
 export function planAddresses({ endpoint, netnsPath: ns }: Input): AddressObject[] {
   const { link, addresses, config } = endpoint;
-  const own = addresses.v4 ? [`${addresses.v4.address}/${addresses.v4.prefixLength}`] : [];
+  const own = valuesOf(addresses).map(({ address, prefixLength }) => `${address}/${prefixLength}`);
   const linkLocal = (config.linkLocalAddresses ?? []).map((address) => `${address}/16`);
-  return [...own, ...linkLocal].map((prefix) => ({
-    kind: 'address',
-    ns,
-    link,
-    prefix,
-    broadcast: broadcastOf(prefix),
-  }));
+  return [...own, ...linkLocal].map((prefix) => ({ kind: 'address', ns, link, prefix, ...broadcastIn(prefix) }));
 }
+
+/** IPv6 has none. */
+const broadcastIn = (prefix: string): Pick<AddressObject, 'broadcast'> =>
+  prefix.includes(':') ? {} : { broadcast: broadcastOf(prefix) };
 
 const broadcastOf = (prefix: string): string => formatIp(lastOf(networkOf(parsePrefix(prefix))));
 
@@ -26,10 +42,13 @@ const broadcastOf = (prefix: string): string => formatIp(lastOf(networkOf(parseP
 export const hasDefaultRoute = (address: EndpointAddress | undefined): boolean =>
   address?.gateway !== undefined || address?.onLink === true;
 
-/** Through the gateway, or to the interface itself; empty for an endpoint without either. */
-export function planDefaultRoute({ netnsPath: ns, endpoint: { link, addresses } }: Input): KernelObject[] {
-  if (!hasDefaultRoute(addresses.v4)) return [];
-  const { gateway: via } = addresses.v4 ?? {};
-  const hop = via === undefined ? ({ scope: 'link' } as const) : { via };
-  return [{ kind: 'route', ns, to: 'default', family: 4, ...hop, link }];
+/** Of the families for which the endpoint is the gateway: through its gateway, or to the interface itself. */
+export function planDefaultRoutes({ netnsPath: ns, endpoint, isGateway }: EndpointPlanInput): KernelObject[] {
+  const { link, addresses } = endpoint;
+  return families.flatMap((family): KernelObject[] => {
+    if (!hasDefaultRoute(addresses[family]) || !isGateway[family]) return [];
+    const via = addresses[family]?.gateway;
+    const hop = via === undefined ? ({ scope: 'link' } as const) : { via };
+    return [{ kind: 'route', ns, to: 'default', family: family === 'v4' ? 4 : 6, ...hop, link }];
+  });
 }

@@ -4,7 +4,7 @@
  */
 import type { NetyardError } from '@netyard/core';
 import type { KernelObject, NftElementObject } from '@netyard/kernel';
-import type { EndpointState, NetworkRecord, PublishedPort } from '../contract.ts';
+import type { EndpointState, Family, NetworkRecord, PublishedPort } from '../contract.ts';
 import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 
 export interface Capabilities {
@@ -36,8 +36,8 @@ export interface Driver {
   readonly capabilities: Capabilities;
   /** One error per problem, with Docker's codes and messages; empty for a valid network. */
   validate(network: NetworkSpec): NetyardError[];
-  /** Whether a gateway is allocated for a network that requests none. */
-  hasGateway(network: NetworkSpec): boolean;
+  /** Whether a gateway of this family is allocated for a network that requests none. */
+  hasGateway(network: NetworkSpec, family: Family): boolean;
   /** Undefined for a driver whose networks have none. Also called for an invalid network. */
   parentOf(network: Pick<NetworkRecord, 'options'>): ParentInterface | undefined;
   /** Why a network cannot have the same parent as these others of the driver; absent: it always can. */
@@ -58,8 +58,8 @@ export interface EndpointPlanInput {
   owner: EndpointOwner;
   netnsPath: string;
   endpoint: EndpointState;
-  /** This endpoint's gateway is the namespace's default route. */
-  isGateway: boolean;
+  /** Whether this endpoint's gateway of a family is the namespace's default route. */
+  isGateway: Readonly<Record<Family, boolean>>;
   facts: HostFacts;
 }
 
@@ -73,7 +73,8 @@ export interface NetworkPlanner {
   planHostElements(endpoint: EndpointPlanInput): KernelObject[];
   /** The endpoint's interface: the addresses and routes of the endpoint vanish with it. Empty without one. */
   planInterface(endpoint: EndpointPlanInput): KernelObject[];
-  planDefaultRoute(endpoint: EndpointPlanInput): KernelObject[];
+  /** Of the families for which the endpoint is the gateway. */
+  planDefaultRoutes(endpoint: EndpointPlanInput): KernelObject[];
   /** Accepts packets from addresses of the owner's other endpoints: replies may leave by this endpoint's default route. */
   planSources(endpoint: EndpointPlanInput, others: readonly EndpointState[]): NftElementObject[];
   /** What makes the published ports of the endpoint's owner reachable through this endpoint. */

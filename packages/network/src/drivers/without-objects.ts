@@ -8,7 +8,7 @@ const noObjects: NetworkPlanner = {
   planEndpoint: () => [],
   planHostElements: () => [],
   planInterface: () => [],
-  planDefaultRoute: () => [],
+  planDefaultRoutes: () => [],
   planSources: () => [],
   planPorts: () => [],
 };

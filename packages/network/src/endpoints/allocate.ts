@@ -35,6 +35,8 @@ export interface EndpointRequest {
   names: readonly string[];
   /** Addresses that are allocated if they are free and `config` requests no others. */
   preferred?: PerFamily<string>;
+  /** The namespace has IPv6 disabled: only an IPv4 address is allocated, as in Docker. */
+  withoutIpv6?: boolean;
 }
 
 /** Allocates address and interface name in memory; the caller stores them (`storeEndpoint`), or frees them on failure. */
@@ -83,14 +85,14 @@ function emptyEndpoint(record: NetworkRecord, config: EndpointConfig, id = newId
 function takeAddresses(
   context: EndpointDependencies,
   record: NetworkRecord,
-  { ownerId, config: requested, preferred }: EndpointRequest,
+  { ownerId, config: requested, preferred, withoutIpv6 = false }: EndpointRequest,
 ): EndpointState['addresses'] {
   const pools = context.pools.get(record.id);
   if (!pools) throw new NetyardError('internal', `network ${record.name} has no address pool`);
   const taken: string[] = [];
   try {
     return perFamily((family) => {
-      if (record.ipam[family] === undefined) return undefined;
+      if (record.ipam[family] === undefined || (family === 'v6' && withoutIpv6)) return undefined;
       const former = freeAddress(pools, preferred?.[family]);
       const address = takeAddress(pools, record, family, ownerId, requested.addresses?.[family] ?? former);
       if (requested.addresses?.[family] === undefined) taken.push(address);

@@ -8,7 +8,7 @@ import { networkOf } from '../lookup.ts';
 import { allocateEndpoint, freeEndpoint, storeEndpoint } from './allocate.ts';
 import { type AttachedDependencies, emitOf, findAttached, inQueue, planOf, queueKey } from './attached.ts';
 import { flushUdpConntrack } from './ports.ts';
-import { findSettingProblems } from './validate.ts';
+import { findSettingProblems, withCanonicalAddresses } from './validate.ts';
 
 /** The longest interface name (IFNAMSIZ of linux/if.h). */
 const longestLink = 15;
@@ -57,7 +57,7 @@ async function checkNamespace({ kernel }: AttachedDependencies, path: string): P
 
 const configOf = ({ name }: NetworkRecord, { addresses, macAddress }: AttachRequest): EndpointConfig => ({
   network: name,
-  ...(addresses === undefined ? {} : { addresses }),
+  ...(addresses === undefined ? {} : withCanonicalAddresses({ addresses })),
   ...(macAddress === undefined ? {} : { macAddress }),
 });
 

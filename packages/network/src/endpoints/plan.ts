@@ -16,10 +16,11 @@ export interface EndpointPlan {
 export const ownerOf = ({ id, name }: EndpointRecord): EndpointOwner => ({ kind: 'endpoint', id, name });
 
 export function planAttached(record: EndpointRecord, planner: NetworkPlanner, facts: HostFacts): EndpointPlan {
-  const { netnsPath, endpoint, defaultRoute: isGateway } = record;
+  const { netnsPath, endpoint, defaultRoute } = record;
   const owner = ownerOf(record);
-  const input: EndpointPlanInput = { owner, netnsPath, endpoint, isGateway, facts };
-  const ports = planner.planPorts({ ...input, isGateway: true }, record.ports);
+  const gatewayOf = (isGateway: boolean) => ({ isGateway: { v4: isGateway, v6: isGateway } });
+  const input: EndpointPlanInput = { owner, netnsPath, endpoint, ...gatewayOf(defaultRoute), facts };
+  const ports = planner.planPorts({ ...input, ...gatewayOf(true) }, record.ports);
   const interfaces = planner.planInterface(input);
   return {
     objects: [...planner.planEndpoint(input), ...ports],

@@ -21,13 +21,13 @@ type Resolved = PortRequest & { hostAddress: string };
 export function reservePorts(
   context: ReservePortsDependencies,
   owner: { id: string; name: string; endpointId: string },
-  bridge: Pick<BridgeSettings, 'hostBinding' | 'gatewayMode'>,
+  bridge: Pick<BridgeSettings, 'hostBinding' | 'v4'>,
   reserved: PublishedPort[],
   resolve: (defaultHostAddress: string) => readonly Resolved[],
 ): void {
   try {
     const requests = resolve(bridge.hostBinding);
-    if (bridge.gatewayMode === 'routed') {
+    if (bridge.v4?.gatewayMode === 'routed') {
       reserved.push(...requests.map(withoutHostPort));
       return;
     }

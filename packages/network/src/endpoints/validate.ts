@@ -1,8 +1,19 @@
 /** Checks settings of an endpoint. Pure. */
-import { messageOf, parseIp, parseMac } from '@netyard/core';
+import { formatIp, messageOf, parseIp, parseMac } from '@netyard/core';
 import type { EndpointConfig } from '../contract.ts';
-import { type Family, families } from '../family.ts';
+import { type Family, families, type PerFamily, perFamily } from '../family.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
+
+/** IPv6 addresses have many forms: they are stored in that of RFC 5952. Invalid ones are kept, for the check to reject. */
+export function withCanonicalAddresses<T extends { addresses?: PerFamily<string> }>(config: T): T {
+  const { addresses } = config;
+  if (addresses === undefined) return config;
+  const canonical = perFamily((family) => {
+    const text = addresses[family];
+    return text !== undefined && isAddress(text, family) ? formatIp(parseIp(text)) : text;
+  });
+  return { ...config, addresses: canonical };
+}
 
 /** Problems in Docker's words and order. With `any` it is not checked whether a subnet contains the addresses. */
 export function findSettingProblems(endpoint: EndpointConfig, pools: NetworkPools | 'any'): string[] {

@@ -61,7 +61,7 @@ const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
 });
 
 /** What the guard's tables contain for one bridge. */
-export function planGuardElements({ link, subnet, icc, internal, masquerade }: BridgeSettings): NftElementObject[] {
+export function planGuardElements({ link, v4, icc, internal }: BridgeSettings): NftElementObject[] {
   const element = (set: string, key: string): NftElementObject => ({
     ...{ kind: 'nft-element', family: 'ip', table: guardName, set, key },
   });
@@ -69,7 +69,7 @@ export function planGuardElements({ link, subnet, icc, internal, masquerade }: B
     element('bridges', `"${link}"`),
     ...(icc ? [element('icc_bridges', `"${link}" . "${link}"`)] : []),
     ...(internal ? [element('internal_bridges', `"${link}"`)] : []),
-    ...(masquerade ? [element(...masqueradedKey(subnet))] : []),
+    ...(v4?.masquerade ? [element(...masqueradedKey(v4.subnet))] : []),
   ];
 }
 

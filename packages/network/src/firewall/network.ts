@@ -4,7 +4,7 @@
  */
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
-import type { BridgeSettings } from '../model.ts';
+import type { BridgeSettings, FamilySettings } from '../model.ts';
 import { masqueradedKey } from './masqueraded.ts';
 import { element, type NetyardSet } from './table.ts';
 
@@ -14,7 +14,7 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
   const pair = `${link} . ${link}`;
   const when = (condition: boolean, set: NetyardSet, key: string): NftElementObject[] =>
     condition ? [element(set, key, { comment })] : [];
-  const { internal, gatewayMode, sourceAddress, masquerade, subnet } = bridge;
+  const { internal, v4 } = bridge;
   return [
     element('bridges', link, { comment }),
     // Precedes the elements that open the network.
@@ -22,15 +22,17 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
     ...when(bridge.icc, 'icc_bridges', pair),
     ...when(!bridge.icc, 'no_icc_bridges', pair),
     ...when(bridge.acceptsPeers, 'peer_bridges', link),
-    ...when(gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
-    ...when(gatewayMode === 'routed' && !internal, 'routed_bridges', link),
+    ...when(v4?.gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
+    ...when(v4?.gatewayMode === 'routed' && !internal, 'routed_bridges', link),
     ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
-    ...(bridge.address === undefined ? [] : [element('gateways', addressOf(bridge.address), { comment })]),
-    ...when(masquerade && sourceAddress === undefined, ...masqueradedKey(subnet)),
-    ...(masquerade && sourceAddress !== undefined
-      ? [element('source_addresses', subnet, { value: sourceAddress, comment })]
-      : []),
+    ...(v4?.address === undefined ? [] : [element('gateways', addressOf(v4.address), { comment })]),
+    ...(v4?.masquerade ? [planSourceNat(v4, comment)] : []),
   ];
+}
+
+function planSourceNat({ subnet, sourceAddress }: FamilySettings, comment: string): NftElementObject {
+  if (sourceAddress !== undefined) return element('source_addresses', subnet, { value: sourceAddress, comment });
+  return element(...masqueradedKey(subnet), { comment });
 }
 
 /** nftables limits comments to 127 bytes without quotes: other names are replaced by the network's id. */

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, isNetyardError } from '@netyard/core';
-import type { SubnetPool } from '../contract.ts';
+import type { Family, SubnetPool } from '../contract.ts';
 import { blockBy, findOccupied, type HostUse } from './occupied.ts';
-import { defaultSubnetPools, parseSubnetPool } from './subnet-pools.ts';
+import { defaultSubnetPools, parseSubnetPool, subnetPoolsOf } from './subnet-pools.ts';
 import { SubnetSpace } from './subnet-space.ts';
 
 const freeHost: HostUse = { routes: [], addresses: [], resolvConf: '' };
@@ -19,13 +19,13 @@ class Allocator {
     this.#host = { ...freeHost, ...host };
   }
 
-  next(size?: number): string {
+  next(size?: number, family: Family = 'v4'): string {
     const isOwn = (link: string): boolean => link.startsWith('br-');
-    return formatPrefix(this.space.next(blockBy(findOccupied(this.#host, isOwn)), size));
+    return formatPrefix(this.space.next(family, blockBy(findOccupied(this.#host, isOwn)[family]), size));
   }
 
-  create(size?: number): string {
-    const subnet = this.next(size);
+  create(size?: number, family: Family = 'v4'): string {
+    const subnet = this.next(size, family);
     this.#count += 1;
     assert.ok(this.space.take(subnet, `n${this.#count}`));
     return subnet;
@@ -113,15 +113,36 @@ test('with 3000 networks the next subnet is found without visiting them', () => 
   const routes = Array.from({ length: 500 }, (_, index) => ({ to: `10.${208 + (index >> 8)}.${index & 255}.0/24` }));
   const allocator = new Allocator([{ base: '10.208.0.0/12', size: 24 }], { routes });
   let visited = 0;
-  const count = blockBy(findOccupied({ ...freeHost, routes }, () => false));
+  const count = blockBy(findOccupied({ ...freeHost, routes }, () => false).v4);
   for (let index = 0; index < 3000; index += 1) {
-    const subnet = allocator.space.next((range) => {
+    const subnet = allocator.space.next('v4', (range) => {
       visited += 1;
       return count(range);
     });
     allocator.space.take(formatPrefix(subnet), `n${index}`);
   }
   assert.ok(visited <= 6001, `${visited} blocks examined`);
+});
+
+test("IPv6 subnets are cut from the unique local addresses that Docker derives from the daemon's id", () => {
+  // sha256 of the id begins with e3b0c44298fc1c14: fd and its 40 low bits
+  const [base] = subnetPoolsOf([], '').filter(({ base }) => base.includes(':'));
+  assert.deepEqual(base, { base: 'fd42:98fc:1c14::/48', size: 64 });
+  const routes = [{ to: 'fd00::/8' }, { to: 'fd42:98fc:1c14:1::/64' }, { to: 'default' }, { to: '10.0.0.0/8' }];
+  const allocator = new Allocator(subnetPoolsOf([], ''), { routes });
+  assert.deepEqual(
+    [allocator.create(64, 'v6'), allocator.create(undefined, 'v6'), allocator.create()],
+    ['fd42:98fc:1c14::/64', 'fd42:98fc:1c14:2::/64', '172.17.0.0/16'],
+  );
+});
+
+test('pools of one family leave the default pools of the other', () => {
+  const own = { base: 'fd00:5::/56', size: 64 };
+  assert.deepEqual(subnetPoolsOf([own]), [...defaultSubnetPools, own]);
+  assert.deepEqual(
+    subnetPoolsOf([{ base: '10.9.0.0/16', size: 24 }]).map(({ size }) => size),
+    [24, 64],
+  );
 });
 
 test('--default-address-pool is parsed and checked as by dockerd', () => {
@@ -135,7 +156,9 @@ test('--default-address-pool is parsed and checked as by dockerd', () => {
     ['base=10.10.0.0/16,size=12', /subnets of \/12 are larger than the pool/],
     ['base=10.10.0.0/16,size=31', /no room for containers/],
     ['base=10.10/16,size=24', /invalid CIDR address/],
-    ['base=fd00::/8,size=64', /IPv6 pools are not implemented yet/],
+    ['base=fd00::1/48,size=64', /it should be fd00::\/48/],
+    ['base=fd00::/64,size=48', /subnets of \/48 are larger than the pool/],
+    ['base=fd00::/64,size=127', /no room for containers/],
   ] as const)
     assert.throws(
       () => parseSubnetPool(text),

@@ -3,7 +3,7 @@
  * one, as in Docker. The cost does not depend on the number of networks. State in memory only.
  */
 import { lastOf, NetyardError, networkOf, type Prefix, PrefixIndex, parsePrefix, prefixSize } from '@netyard/core';
-import type { SubnetPool } from '../contract.ts';
+import type { Family, SubnetPool } from '../contract.ts';
 import { type AddressRange, type FindBlock, FreeSpace } from './free-space.ts';
 
 interface OpenPool {
@@ -45,12 +45,12 @@ export class SubnetSpace {
   }
 
   /**
-   * The next automatic IPv4 subnet; changes nothing. Throws `invalid` when no pool has one.
+   * The next automatic subnet; changes nothing. Throws `invalid` when no pool has one.
    * @param size prefix length; default: each pool's own
    * @param findBlock addresses that other programs or other hosts use
    */
-  next(findBlock: FindBlock, size?: number): Prefix {
-    for (const pool of this.#pools) {
+  next(version: Family, findBlock: FindBlock, size?: number): Prefix {
+    for (const pool of this.#poolsOf({ family: version === 'v4' ? 4 : 6 })) {
       const length = size ?? pool.size;
       if (length < pool.prefix.length) continue;
       const { family } = pool.prefix;
@@ -62,7 +62,7 @@ export class SubnetSpace {
     });
   }
 
-  #poolsOf({ family }: Prefix): OpenPool[] {
+  #poolsOf({ family }: Pick<Prefix, 'family'>): OpenPool[] {
     return this.#pools.filter(({ prefix }) => prefix.family === family);
   }
 }

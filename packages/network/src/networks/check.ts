@@ -25,7 +25,6 @@ export function checkCreate(
   checkIpamDriver(spec.ipam.driver);
   const [problem] = driver.validate(spec);
   if (problem) throw problem;
-  if (spec.ipam.v6) throw new NetyardError('not-implemented', 'IPv6 networks are not implemented yet');
   return { driver, spec };
 }
 

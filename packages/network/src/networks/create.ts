@@ -4,6 +4,7 @@ import { type Clock, type KeyedQueue, messageOf, NetyardError, newId } from '@ne
 import type { Peers } from '@netyard/peers';
 import type { CreateNetworkRequest, NetworkEvent, NetworkRecord } from '../contract.ts';
 import type { NetworkSpec } from '../drivers/driver.ts';
+import { type Family, families, perFamily } from '../family.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import { rangesOf } from '../ipam/occupied.ts';
 import { bridgeOf, plannerOf, plannerOfRecord } from '../lookup.ts';
@@ -44,19 +45,32 @@ export async function createNetwork(
 ): Promise<NetworkRecord> {
   return context.queue.run(networkQueueKey(request.name), async () => {
     const { driver, spec } = checkCreate(request, context.networks);
+    if (spec.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(request.name);
     await checkBridgeName(context, spec);
     await checkParentExists(context.kernel, driver.parentOf(spec));
     await checkLinkKinds(context.kernel, driver.linkKinds?.(spec));
     const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
     const reserved = rangesOf(context.settings.reservedSubnets ?? []);
-    const v4 = placePools(spec.ipam.v4 ?? [], { ...context, occupied, reserved, gateway: driver.hasGateway(spec) });
-    const record = toRecord(context, request, { ...spec, ipam: { ...spec.ipam, v4 } });
+    const surroundings = {
+      ...{ networks: context.networks, peers: context.peers, occupied, reserved },
+      hasGateway: (family: Family) => driver.hasGateway(spec, family),
+    };
+    const pools = perFamily((family) => {
+      const requested = spec.ipam[family];
+      return requested && placePools(family, requested, surroundings);
+    });
+    const record = toRecord(context, request, { ...spec, ipam: { ...spec.ipam, ...pools } });
     checkConflicts(context, record);
     await set(context, record);
     emitNetwork(context, 'create', record);
     return record;
   });
 }
+
+const withoutIpv6 = (name: string): NetyardError =>
+  new NetyardError('failed', `cannot enable IPv6 on network ${name}: the kernel has no IPv6`, {
+    hint: 'create the network without --ipv6, or boot without ipv6.disable=1',
+  });
 
 function toRecord(
   context: ChangeNetworksDependencies,
@@ -93,10 +107,11 @@ function checkConflicts(context: ChangeNetworksDependencies, record: NetworkReco
   };
   const sameLink = context.networks.byLink(link);
   if (sameLink !== undefined) reject(sameLink, 'same bridge name');
-  for (const { subnet } of record.ipam.v4 ?? []) {
-    const overlapping = context.networks.subnets.overlapping(subnet);
-    if (overlapping !== undefined) reject(overlapping, 'overlapping IPv4');
-  }
+  for (const family of families)
+    for (const { subnet } of record.ipam[family] ?? []) {
+      const overlapping = context.networks.subnets.overlapping(subnet);
+      if (overlapping !== undefined) reject(overlapping, `overlapping IP${family}`);
+    }
   checkParentShared(context.networks, record);
 }
 

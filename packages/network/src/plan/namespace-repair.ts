@@ -18,7 +18,7 @@ export const shouldRepairNamespace = ({ policy, label, mayChange }: RepairFacts)
   label ?? (policy === 'always' || (policy === 'auto' && !mayChange));
 
 /** What the kernel gives `lo` of a new namespace when it is set up (LOOPBACK_MTU of drivers/net/loopback.c). */
-const loopback = { mtu: 65536, prefix: '127.0.0.1/8' };
+const loopback = { mtu: 65536, v4: '127.0.0.1/8', v6: '::1/128' };
 
 /** Whether an object is in the namespace, or is a veth pair with one end there. */
 export const isInNamespace = (object: KernelObject, ns: string): boolean =>
@@ -33,12 +33,14 @@ export function planNamespaceRepair(
   ns: string,
   settings: ReadonlyMap<string, string>,
 ): KernelObject[] {
+  const hasIpv6 = objects.some((one) => one.kind === 'address' && one.ns === ns && one.prefix.includes(':'));
+  const prefixes = hasIpv6 ? [loopback.v4, loopback.v6] : [loopback.v4];
   return objects.flatMap((object): KernelObject[] => {
     if (!isInNamespace(object, ns)) return [object];
     if (object.kind === 'link-state' && object.name === 'lo')
       return [
         { ...object, mtu: loopback.mtu },
-        { kind: 'address', ns, link: 'lo', prefix: loopback.prefix },
+        ...prefixes.map((prefix) => ({ kind: 'address', ns, link: 'lo', prefix }) as const),
       ];
     if (object.kind === 'sysctl') return [{ ...object, value: settings.get(object.key) ?? object.value }];
     return [object];

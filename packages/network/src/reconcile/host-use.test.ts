@@ -19,7 +19,7 @@ test('a dump that a change overtakes is not kept', async () => {
     },
   } as unknown as Kernel;
   const cache = new HostUseCache(kernel, { hostResolvConf: '/dev/null' } as NetworkSettings);
-  const read = async (): Promise<number> => (await cache.read(() => false)).length;
+  const read = async (): Promise<number> => (await cache.read(() => false)).v4.length;
   whileListing = () => {
     routes.push({ to: '10.3.0.0/16' });
     cache.drop();

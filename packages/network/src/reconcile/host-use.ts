@@ -6,8 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Kernel } from '@netyard/kernel';
 import type { NetworkSettings } from '../contract.ts';
-import type { AddressRange } from '../ipam/free-space.ts';
-import { findOccupied, type HostUse } from '../ipam/occupied.ts';
+import { findOccupied, type HostUse, type Occupied } from '../ipam/occupied.ts';
 
 /** systemd-resolved's list of upstream servers: resolv.conf has only its stub on 127.0.0.53. */
 const resolvedFile = '/run/systemd/resolve/resolv.conf';
@@ -18,7 +17,7 @@ export class HostUseCache {
   #dumps: Omit<HostUse, 'resolvConf'> | undefined;
   /** Counts changes: a dump that one of them overtakes is out of date. */
   #changes = 0;
-  #occupied: { resolvConf: string; ranges: AddressRange[] } | undefined;
+  #occupied: { resolvConf: string; ranges: Occupied } | undefined;
 
   constructor(kernel: Kernel, settings: NetworkSettings) {
     this.#kernel = kernel;
@@ -33,7 +32,7 @@ export class HostUseCache {
   }
 
   /** @param isOwn whether an interface is a bridge of Netyard */
-  async read(isOwn: (link: string) => boolean): Promise<readonly AddressRange[]> {
+  async read(isOwn: (link: string) => boolean): Promise<Occupied> {
     await yieldToEventLoop(); // events that the kernel has sent are handled first
     const changes = this.#changes;
     const dumps = this.#dumps ?? {

@@ -85,7 +85,7 @@ const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/
 /** Throws `conflict` when a foreign interface has the bridge's name, or a host route overlaps its subnet. */
 export async function checkBridgeFits(
   context: HostDependencies,
-  { link, subnet, networkName: network }: BridgeSettings,
+  { link, v4, networkName: network }: BridgeSettings,
 ): Promise<void> {
   const links = await context.kernel.listLinks();
   const existing = links.find((candidate) => candidate.name === link);
@@ -94,7 +94,8 @@ export async function checkBridgeFits(
       hint: `choose another name for the default bridge, or run \`ip link delete ${link}\``,
     });
   }
-  const bridgeSubnet = parsePrefix(subnet);
+  if (v4 === undefined) return;
+  const bridgeSubnet = parsePrefix(v4.subnet);
   // A Netyard bridge renamed by another program gets its name back; its routes do not count as foreign.
   const ours = new Set([
     link,

@@ -64,7 +64,8 @@ async function reconcileDefaultBridge(context: HostStartDependencies, alive: Rea
   const after = bridgeSettings(next);
   rejectOverlap(context, after);
   await checkBridgeFits(context, after);
-  const moved = before.link !== after.link || before.subnet !== after.subnet || before.gateway !== after.gateway;
+  const moved =
+    before.link !== after.link || before.v4?.subnet !== after.v4?.subnet || before.v4?.gateway !== after.v4?.gateway;
   if (moved) rejectWhileUsed(context, alive, before, after);
   context.store.putNetwork(next);
   context.networks.set(next.id, next);
@@ -74,11 +75,12 @@ async function reconcileDefaultBridge(context: HostStartDependencies, alive: Rea
   await removeOldBridge(context, before, after);
 }
 
-function rejectOverlap(context: HostStartDependencies, { networkId, subnet }: BridgeSettings): void {
+function rejectOverlap(context: HostStartDependencies, { networkId, v4 }: BridgeSettings): void {
+  if (v4 === undefined) return;
   for (const { id, name, ipam } of context.networks.values()) {
     const overlapping = valuesOf(ipam)
       .flat()
-      .find((pool) => prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(subnet)));
+      .find((pool) => prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(v4.subnet)));
     if (id === networkId || !overlapping) continue;
     const { bip } = context.settings;
     throw new NetyardError('conflict', `bip ${bip} overlaps with the subnet ${overlapping.subnet} of network ${name}`, {
@@ -100,7 +102,7 @@ function rejectWhileUsed(
   const names = users.map(({ name }) => name).join(', ');
   throw new NetyardError(
     'conflict',
-    `cannot move the default bridge from ${before.gateway}/${before.prefixLength} on ${before.link} to ${after.gateway}/${after.prefixLength} on ${after.link}: containers run on it (${names})`,
+    `cannot move the default bridge from ${before.v4?.address} on ${before.link} to ${after.v4?.address} on ${after.link}: containers run on it (${names})`,
     { hint: 'start the daemon with the former options, stop the containers, then change the address' },
   );
 }
@@ -112,9 +114,9 @@ async function removeOldBridge(
 ): Promise<void> {
   const desired = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
   const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !desired.has(`${set} ${key}`));
-  const prefix = `${before.gateway}/${before.prefixLength}`;
+  const prefix = before.v4?.address;
   if (before.link !== after.link) objects.unshift({ kind: 'bridge', name: before.link, up: false });
-  else if (prefix !== `${after.gateway}/${after.prefixLength}`)
+  else if (prefix !== undefined && prefix !== after.v4?.address)
     objects.unshift({ kind: 'address', link: before.link, prefix });
   if (objects.length > 0) await context.kernel.remove({ owner: 'network bridge', objects });
 }

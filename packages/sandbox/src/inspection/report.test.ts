@@ -44,7 +44,10 @@ test('objects as planned are counted', () => {
   );
 });
 
-const bridge = { link: 'docker0', subnet: '172.17.0.0/16', gateway: '172.17.0.1', prefixLength: 16 } as BridgeSettings;
+const bridge = {
+  link: 'docker0',
+  v4: { subnet: '172.17.0.0/16', gateway: '172.17.0.1', prefixLength: 16 },
+} as BridgeSettings;
 const route = (to: string, link: string | undefined, table = 254) => ({
   to,
   ...(link === undefined ? {} : { link }),

@@ -1,7 +1,7 @@
 /** Reports how the host differs from Netyard's plan, and who may use it as a router. Pure. */
 import { formatPrefix, networkOf, parsePrefix, prefixesOverlap } from '@netyard/core';
 import { type KernelObject, type Observation, type ObservedRoute, printCommands } from '@netyard/kernel';
-import type { BridgeSettings } from '@netyard/network';
+import { type BridgeSettings, type FamilySettings, valuesOf } from '@netyard/network';
 import type { HostCheck } from './contract.ts';
 
 /** With a running daemon, which repairs what it can: what remains is contested by another program. */
@@ -64,7 +64,10 @@ function commandsOf(object: KernelObject, action: 'create' | 'change'): string {
 function routeCommand(link: string, addressPrefix: string): string {
   const prefix = parsePrefix(addressPrefix);
   const [address = ''] = addressPrefix.split('/');
-  return `ip route replace ${formatPrefix(networkOf(prefix))} dev ${link} proto kernel scope link src ${address}`;
+  const to = formatPrefix(networkOf(prefix));
+  return prefix.family === 6
+    ? `ip route replace ${to} dev ${link} proto kernel metric 256`
+    : `ip route replace ${to} dev ${link} proto kernel scope link src ${address}`;
 }
 
 // Routes
@@ -73,26 +76,34 @@ const mainTable = 254;
 
 /** Routes of other programs that take packets to containers elsewhere: equal to the bridge's subnet or inside it. */
 export function reportRoutes(bridges: readonly BridgeSettings[], routes: readonly ObservedRoute[]): HostCheck[] {
-  return bridges.flatMap((bridge) => {
-    const subnet = parsePrefix(bridge.subnet);
-    return routes
-      .filter(({ table, link, to }) => table === mainTable && link !== bridge.link && /^\d/.test(to))
-      .filter(({ to }) => {
-        const prefix = parsePrefix(to.includes('/') ? to : `${to}/32`);
-        return prefix.length >= subnet.length && prefixesOverlap(prefix, subnet);
-      })
-      .map((route): HostCheck => {
-        const via = route.via === undefined ? '' : ` via ${route.via}`;
-        const dev = route.link === undefined ? '' : ` dev ${route.link}`;
-        const restore = bridge.address === undefined ? '' : `; ${routeCommand(bridge.link, bridge.address)}`;
-        return {
-          id: 'routes',
-          grade: 'broken',
-          text: `route ${route.to}${via}${dev} takes packets to containers of ${bridge.link} (${bridge.subnet}) elsewhere`,
-          fix: `ip route delete ${route.to}${via}${dev}${restore}`,
-        };
-      });
-  });
+  return bridges.flatMap((bridge) =>
+    valuesOf<FamilySettings>(bridge).flatMap((settings) => reportRoutesTo(bridge.link, settings, routes)),
+  );
+}
+
+function reportRoutesTo(
+  bridge: string,
+  { subnet: text, address }: FamilySettings,
+  routes: readonly ObservedRoute[],
+): HostCheck[] {
+  const subnet = parsePrefix(text);
+  return routes
+    .filter(({ table, link, to }) => table === mainTable && link !== bridge && /^[\da-f]*[.:]/i.test(to))
+    .filter(({ to }) => {
+      const prefix = parsePrefix(to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`);
+      return prefix.length >= subnet.length && prefixesOverlap(prefix, subnet);
+    })
+    .map((route): HostCheck => {
+      const via = route.via === undefined ? '' : ` via ${route.via}`;
+      const dev = route.link === undefined ? '' : ` dev ${route.link}`;
+      const restore = address === undefined ? '' : `; ${routeCommand(bridge, address)}`;
+      return {
+        id: 'routes',
+        grade: 'broken',
+        text: `route ${route.to}${via}${dev} takes packets to containers of ${bridge} (${text}) elsewhere`,
+        fix: `ip route delete ${route.to}${via}${dev}${restore}`,
+      };
+    });
 }
 
 // Forwarding

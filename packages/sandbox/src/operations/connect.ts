@@ -2,15 +2,19 @@
 
 import { type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
-import type { NetworkPools, PortTable } from '@netyard/network';
 import {
   driverOf,
   type EndpointDependencies,
+  type Family,
+  families,
   flushUdpConntrack,
   freeEndpoint,
+  type NetworkPools,
+  type PortTable,
   storeEndpoint,
   unstoreEndpoint,
   valuesOf,
+  withCanonicalAddresses,
 } from '@netyard/network';
 import type { ContainerDirectory, EndpointConfig, EndpointState, NetworkRecord, NetworkStore } from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
@@ -69,7 +73,7 @@ export async function connect(
   await context.queue.run(containerId, async () => {
     const sandbox = sandboxOf(context, containerId);
     const record = checkConnect(context, sandbox, networkRef, requested);
-    const endpoint = { ...requested, network: record.name };
+    const endpoint = withCanonicalAddresses({ ...requested, network: record.name });
     const { state } = sandbox;
     if (state) await attach(context, sandbox, { config: sandbox.config, state }, endpoint);
     else addToConfig(context, sandbox, record, endpoint);
@@ -312,7 +316,7 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
 
 export interface Detachment {
   after: Prepared;
-  /** Whether the endpoint holds the default route and the published ports. */
+  /** Whether the endpoint holds the default route of a family, and of IPv4 the published ports. */
   wasGateway: boolean;
   /** Objects to delete. */
   deleted: KernelObject[];
@@ -322,12 +326,13 @@ export interface Detachment {
 
 /** The objects to delete and create when an endpoint of a running container is detached. Changes nothing. */
 export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
-  const wasGateway = gatewayEndpoint(before.state.endpoints)?.id === endpoint.id;
+  const isGateway = (family: Family): boolean => gatewayEndpoint(before.state.endpoints, family)?.id === endpoint.id;
+  const wasGateway = families.some(isGateway);
   const input = planInput(context, before, { files: false });
   const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
-  const hasGateway = gatewayEndpoint(endpoints) !== undefined;
-  const ports = wasGateway && !hasGateway ? [] : before.state.ports;
+  const hasGateway = gatewayEndpoint(endpoints, 'v4') !== undefined;
+  const ports = isGateway('v4') && !hasGateway ? [] : before.state.ports;
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
   const next = planInput(context, after, { files: false });
   const [formerElements, nextElements] = [planSharedElements(input), planSharedElements(next)];

@@ -10,7 +10,7 @@ import {
 } from '@netyard/network';
 import type { EndpointConfig, EndpointState, FormerEndpoint, SandboxConfig } from '../contract.ts';
 import { chooseInterfaceNames, isInterfaceName, orderEndpoints } from '../plan/interface-names.ts';
-import { hostnameOf } from './sandbox-plan.ts';
+import { hasIpv6Disabled, hostnameOf } from './sandbox-plan.ts';
 
 /** Allocates all endpoints of a container that starts, in the order of their interfaces; `allocated` gets them. */
 export function allocateEndpoints(
@@ -63,7 +63,8 @@ function allocateNamed(
   if (others.some((other) => other.link === link))
     throw new NetyardError('failed', `error renaming interface "${hostLinkName(id)}" to "${link}": file exists`);
   const names = dnsNames(sandbox, config.aliases ?? []);
-  return allocateEndpoint(context, { id, ownerId: sandbox.containerId, config, link, names, preferred: addresses });
+  const common = { id, ownerId: sandbox.containerId, config, link, names, preferred: addresses };
+  return allocateEndpoint(context, { ...common, withoutIpv6: hasIpv6Disabled(sandbox) });
 }
 
 /** Names under which the embedded DNS resolves an endpoint; the first one is used for the PTR record. */

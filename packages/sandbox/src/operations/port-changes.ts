@@ -57,7 +57,7 @@ function checkNetworks(context: PortChangesDependencies, { config, state }: Sand
     throw new NetyardError('invalid', 'conflicting options: port publishing and the host network mode', {
       hint: `container ${name} uses the network of the host, where its ports are open already`,
     });
-  const gateway = state && gatewayEndpoint(state.endpoints);
+  const gateway = state && gatewayEndpoint(state.endpoints, 'v4');
   const networks = state ? (gateway ? [gateway.networkId] : []) : endpoints.map(({ network }) => network);
   const records = networks.flatMap((ref) => findNetwork(context, ref) ?? []);
   if (records.some((record) => driverOf(record).capabilities.ports && !record.internal)) return;

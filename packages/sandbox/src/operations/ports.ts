@@ -15,11 +15,11 @@ export interface PortsDependencies extends ReservePortsDependencies {
 }
 
 /**
- * Reserves the requested ports on the gateway endpoint; without one (none, host) nothing is published. If this throws,
+ * Reserves the requested ports on the IPv4 gateway endpoint; without one (none, host) nothing is published. If this throws,
  * the caller releases the ports in `state.ports`.
  */
 export function publishPorts(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
-  const gateway = gatewayEndpoint(state.endpoints);
+  const gateway = gatewayEndpoint(state.endpoints, 'v4');
   const record = gateway && context.networks.get(gateway.networkId);
   const bridge = record && bridgeOf(context, record.id);
   if (!bridge || !driverOf(record).capabilities.ports) {

@@ -12,6 +12,7 @@ import {
   foreignWarnings,
   NetworkPools,
   valuesOf,
+  withCanonicalAddresses,
 } from '@netyard/network';
 import type {
   ContainerDirectory,
@@ -100,7 +101,9 @@ export function portWarnings(
   if ((ports.length === 0 && !publishAll) || bridges.length === 0) return [];
   const outward = bridges.filter(({ internal }) => !internal);
   if (outward.length === 0) return ['Published ports are discarded: the network is internal'];
-  const isRouted = outward.every(({ gatewayMode }) => gatewayMode === 'routed');
+  if (outward.every(({ v4 }) => v4 === undefined))
+    return ['Published ports are discarded: the network has no IPv4, and ports are not published over IPv6 yet'];
+  const isRouted = outward.every(({ v4 }) => v4?.gatewayMode === 'routed');
   return isRouted && ports.some(({ hostPort }) => hostPort !== undefined && hostPort !== 0)
     ? ["Host ports are discarded: the network is routed, so ports are published at the container's address"]
     : [];
@@ -127,7 +130,9 @@ function normalise(context: RegisterDependencies, config: SandboxConfig): Sandbo
   if (mode.kind === 'container') {
     return { ...config, mode: { ...mode, ref: context.containers.find(mode.ref) ?? mode.ref }, endpoints: [] };
   }
-  const named = config.endpoints.map((endpoint) => ({ ...endpoint, network: nameOf(context, endpoint.network) }));
+  const named = config.endpoints.map((endpoint) =>
+    withCanonicalAddresses({ ...endpoint, network: nameOf(context, endpoint.network) }),
+  );
   const primary = nameOf(context, networkOfMode(mode) ?? 'none');
   const repeated = named.find(({ network }, index) => named.findIndex((other) => other.network === network) < index);
   if (repeated)

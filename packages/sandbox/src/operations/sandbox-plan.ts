@@ -35,6 +35,10 @@ export interface SandboxPlanDependencies {
 
 export type Prepared = Sandbox & { state: SandboxState };
 
+/** By `--sysctl`: the container has no IPv6 at all, not even ::1. */
+export const hasIpv6Disabled = ({ sysctls }: Pick<SandboxConfig, 'sysctls'>): boolean =>
+  sysctls['net.ipv6.conf.all.disable_ipv6'] === '1';
+
 export function hostnameOf(config: SandboxConfig): string {
   if (config.hostname !== '') return config.hostname;
   return config.mode.kind === 'host' ? hostname() : shortId(config.containerId);
@@ -125,7 +129,7 @@ function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepa
   if (isHost && config.extraHosts.length === 0) return readIfExists(context.settings.hostHosts) ?? '';
   const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
   return formatHosts({
-    ipv6: context.facts.ipv6 && config.sysctls['net.ipv6.conf.all.disable_ipv6'] !== '1',
+    ipv6: context.facts.ipv6 && !hasIpv6Disabled(config),
     extra: config.extraHosts.map((text) => parseExtraHost(text, hostGateway(context))),
     links: links.flatMap((link) => linkEntries(context, link)),
     own: ownEntries(config, state.endpoints),

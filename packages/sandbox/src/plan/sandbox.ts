@@ -6,9 +6,11 @@ import type { FileObject, KernelObject, NftElementObject, SysctlObject } from '@
 import {
   type EndpointOwner,
   type EndpointPlanInput,
+  type Family,
   type HostFacts,
   hasDefaultRoute,
   type NetworkPlanner,
+  valuesOf,
 } from '@netyard/network';
 import type { EndpointState, SandboxConfig, SandboxState } from '../contract.ts';
 
@@ -29,13 +31,23 @@ export interface SandboxPlanInput {
   facts: HostFacts;
 }
 
-/** The endpoint that the default route and published ports use; undefined without any that leads out. */
-export function gatewayEndpoint(endpoints: readonly EndpointState[]): EndpointState | undefined {
-  const priority = (endpoint: EndpointState): number => endpoint.config.gatewayPriority ?? 0;
+/**
+ * The endpoint that the default route and the published ports of a family use; undefined without any that leads out. In
+ * Docker's order: the highest priority, then endpoints that lead out by both families, then the network's name.
+ */
+export function gatewayEndpoint(endpoints: readonly EndpointState[], family: Family): EndpointState | undefined {
+  const priority = ({ config }: EndpointState): number => config.gatewayPriority ?? 0;
+  const ways = ({ addresses }: EndpointState): number => valuesOf(addresses).filter(hasDefaultRoute).length;
   return endpoints
-    .filter((endpoint) => hasDefaultRoute(endpoint.addresses.v4))
-    .toSorted((a, b) => priority(b) - priority(a) || (a.networkName < b.networkName ? -1 : 1))[0];
+    .filter(({ addresses }) => hasDefaultRoute(addresses[family]))
+    .toSorted((a, b) => priority(b) - priority(a) || ways(b) - ways(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
+
+/** Whether an endpoint is the gateway of each family. */
+const gatewayOf = ({ id }: EndpointState, endpoints: readonly EndpointState[]): Record<Family, boolean> => ({
+  v4: gatewayEndpoint(endpoints, 'v4')?.id === id,
+  v6: gatewayEndpoint(endpoints, 'v6')?.id === id,
+});
 
 const ownerOf = ({ containerId: id, name }: SandboxConfig): EndpointOwner => ({ kind: 'container', id, name });
 
@@ -51,7 +63,7 @@ function planWith<T>(
     owner: ownerOf(input.config),
     netnsPath: input.state.netnsPath,
     endpoint,
-    isGateway: gatewayEndpoint(input.state.endpoints)?.id === endpoint.id,
+    isGateway: gatewayOf(endpoint, input.state.endpoints),
     facts: input.facts,
   });
 }
@@ -137,8 +149,8 @@ export function planRemoval(input: SandboxPlanInput, options: { keepNamespace: b
 export const planEndpointRemoval = (input: SandboxPlanInput, endpoint: EndpointState): KernelObject[] =>
   planWith(input, endpoint, (planner, one) => [...planner.planHostElements(one), ...planner.planInterface(one)]);
 
-/** The default route of the endpoint that became the gateway after the former one was removed. */
-export function planGatewayChange(input: SandboxPlanInput): KernelObject[] {
-  const gateway = gatewayEndpoint(input.state.endpoints);
-  return gateway ? planWith(input, gateway, (planner, one) => planner.planDefaultRoute(one)) : [];
-}
+/** The default routes, also of the endpoints that became gateways after a former one was removed. */
+export const planGatewayChange = (input: SandboxPlanInput): KernelObject[] =>
+  input.state.endpoints.flatMap((endpoint) =>
+    planWith(input, endpoint, (planner, one) => planner.planDefaultRoutes(one)),
+  );

@@ -8,8 +8,8 @@ import type { EndpointState, PublishedPort } from '../../contract.ts';
 import { elementComment, planDirectPorts, planPublishedPorts } from '../../firewall/publish.ts';
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
-import { ownerText, sysctlLink } from '../../object-names.ts';
-import { planAddresses, planDefaultRoute } from '../addresses.ts';
+import { ownerText } from '../../object-names.ts';
+import { planAddresses, planDefaultRoutes, planIpv6Settings } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
 
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
@@ -68,7 +68,7 @@ const addressesOf = ({ addresses, config }: EndpointState): string[] => [
 
 /**
  * With address translation, ports are published through the endpoint that has the default route, since replies leave by
- * it. Routed ports are open at each endpoint.
+ * it. Routed ports are open at each endpoint. IPv4 only: elements of `ip6 netyard` for `bridge.v6` would be added here.
  */
 export function planPorts(
   bridge: BridgeSettings,
@@ -76,8 +76,8 @@ export function planPorts(
   ports: readonly PublishedPort[],
 ): NftElementObject[] {
   const address = endpoint.addresses.v4?.address;
-  const isRouted = bridge.gatewayMode === 'routed';
-  if (bridge.internal || !(isGateway || isRouted)) return [];
+  const isRouted = bridge.v4?.gatewayMode === 'routed';
+  if (bridge.internal || !(isGateway.v4 || isRouted)) return [];
   const isDirect = isRouted || bridge.trustedInterfaces.length > 0;
   return [
     ...(isRouted ? [] : planPublishedPorts(ports.filter(isOnHost), address, owner)),
@@ -89,13 +89,11 @@ export function planPorts(
 const isOnHost = ({ hostPort }: PublishedPort): boolean => hostPort !== 0;
 
 export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): KernelObject[] {
-  const { endpoint, netnsPath: ns, facts } = input;
-  const noIpv6 = `net.ipv6.conf.${sysctlLink(endpoint.link)}.disable_ipv6`;
   return [
     ...planHostElements(bridge, input),
     planVeth(bridge, input),
-    ...(facts.ipv6 && !bridge.ipv6 ? [{ kind: 'sysctl', ns, key: noIpv6, value: '1' } as const] : []),
+    ...planIpv6Settings(input),
     ...planAddresses(input),
-    ...(input.isGateway ? planDefaultRoute(input) : []),
+    ...planDefaultRoutes(input),
   ];
 }

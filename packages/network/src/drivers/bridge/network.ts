@@ -1,36 +1,50 @@
 /** The plan of a bridge network without its endpoints: the bridge with its address and settings, its set elements. Pure. */
 import { ipToBytes, macFromIpv4, parseIp } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
+import { valuesOf } from '../../family.ts';
 import { planNetworkElements } from '../../firewall/network.ts';
-import type { BridgeSettings, HostFacts } from '../../model.ts';
+import type { BridgeSettings, FamilySettings, HostFacts } from '../../model.ts';
 import { bridgeOwner, sysctlLink } from '../../object-names.ts';
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const owner = bridgeOwner(bridge.networkName);
-  const { link, gateway, address, broadcast } = bridge;
-  // Without a gateway the MAC is derived from the network's id.
+  const { link } = bridge;
+  const gateway = bridge.v4?.gateway;
+  // Without an IPv4 gateway the MAC is derived from the network's id.
   const mac = macFromIpv4(
     gateway === undefined ? Buffer.from(bridge.networkId.slice(0, 8), 'hex') : ipToBytes(parseIp(gateway)),
   );
   return [
     { kind: 'bridge', name: link, mac, mtu: bridge.mtu, owner, up: true },
     ...planBridgeSysctls(bridge, facts),
-    ...(address === undefined ? [] : [{ kind: 'address', link, prefix: address, broadcast } as const]),
+    ...planBridgeAddresses(bridge),
     ...planNetworkElements(bridge),
   ];
 }
+
+const planBridgeAddresses = (bridge: BridgeSettings): KernelObject[] =>
+  valuesOf<FamilySettings>(bridge).flatMap(({ address: prefix, broadcast }): KernelObject[] =>
+    prefix === undefined
+      ? []
+      : [{ kind: 'address', link: bridge.link, prefix, ...(broadcast === undefined ? {} : { broadcast }) }],
+  );
 
 /**
  * route_localnet: replies to the host's own 127.0.0.1 arrive through the bridge (chain `martians` drops other traffic to
  * 127.0.0.0/8). Without icc the table `bridge netyard` drops every frame between ports of the bridge; with
  * proxy_arp_pvlan (RFC 3069) the host answers ARP for the neighbours, so that traffic allowed by a link is routed through
  * the host, where the firewall sees it with or without br_netfilter.
+ *
+ * Router advertisements of a container must not change the host's routes (CVE-2020-13401). In mode isolated the host has
+ * no IPv6 address on the bridge, not even a link-local one.
  */
 function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const link = sysctlLink(bridge.link);
   const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
+  const hasAddress = bridge.v6 !== undefined && bridge.v6.gatewayMode !== 'isolated';
+  const ipv6 = hasAddress ? { accept_ra: '0', disable_ipv6: '0' } : { disable_ipv6: '1' };
   return [
-    ...(facts.ipv6 && !bridge.ipv6 ? [set(`net.ipv6.conf.${link}.disable_ipv6`, '1')] : []),
+    ...(facts.ipv6 ? Object.entries(ipv6).map(([name, value]) => set(`net.ipv6.conf.${link}.${name}`, value)) : []),
     ...(facts.ipForward ? [set(`net.ipv4.conf.${link}.forwarding`, '1')] : []),
     set(`net.ipv4.conf.${link}.route_localnet`, '1'),
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),

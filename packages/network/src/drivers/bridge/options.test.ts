@@ -22,6 +22,6 @@ test('boolean options are read as Go reads them', () => {
         'com.docker.network.bridge.enable_ip_masquerade': text,
       }),
     );
-    assert.deepEqual([settings.icc, settings.masquerade], [expected, expected], text);
+    assert.deepEqual([settings.icc, settings.v4?.masquerade], [expected, expected], text);
   }
 });

@@ -1,7 +1,8 @@
 /** Docker's options of bridge networks, parsed into typed settings for the plans, and those of the default bridge. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parseGoBoolean, parsePrefix } from '@netyard/core';
 import type { NetworkRecord, NetworkSettings } from '../../contract.ts';
-import type { BridgeSettings, GatewayMode } from '../../model.ts';
+import { type Family, families, perFamily } from '../../family.ts';
+import type { BridgeSettings, FamilySettings, GatewayMode } from '../../model.ts';
 
 export const optionPrefix = 'com.docker.network.';
 
@@ -12,49 +13,63 @@ export const spoofingOption = 'netyard.spoofing';
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
   const isOn = (name: string): boolean => parseGoBoolean(option(name) ?? 'true') ?? true;
-  const gatewayMode = (option('bridge.gateway_mode_ipv4') ?? 'nat') as GatewayMode;
-  const sourceAddress = option('host_ipv4');
+  if (families.every((family) => record.ipam[family]?.[0] === undefined))
+    throw new NetyardError('internal', `network ${record.name} has no subnet`);
   return {
     networkId: record.id,
     networkName: record.name,
     link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
-    ...addressSettings(record, gatewayMode),
+    ...perFamily((family) => familySettings(record, family, isOn('bridge.enable_ip_masquerade'))),
     icc: isOn('bridge.enable_icc'),
-    gatewayMode,
     internal: record.internal,
-    masquerade: isOn('bridge.enable_ip_masquerade') && !record.internal && gatewayMode.startsWith('nat'),
-    ...(sourceAddress === undefined ? {} : { sourceAddress }),
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
-    ipv6: record.ipam.v6 !== undefined,
     acceptsPeers: record.predefined,
     checksSources: !record.predefined && record.options[spoofingOption] !== 'allow',
   };
 }
 
-/** The subnet, and the host's address in it. */
-function addressSettings(
-  { name, ipam, options }: NetworkRecord,
-  mode: GatewayMode,
-): Pick<BridgeSettings, 'subnet' | 'prefixLength' | 'broadcast' | 'gateway' | 'address'> {
-  const pool = ipam.v4?.[0];
-  if (pool === undefined) throw new NetyardError('internal', `network ${name} has no subnet`);
+/** The subnet, the host's address in it, and how packets leave it; undefined for a family that the network does not have. */
+function familySettings(record: NetworkRecord, family: Family, masquerades: boolean): FamilySettings | undefined {
+  const { ipam, internal, options } = record;
+  const pool = ipam[family]?.[0];
+  if (pool === undefined) return undefined;
   const subnet = networkOf(parsePrefix(pool.subnet));
-  const common = {
+  const gatewayMode = gatewayModeOf(options, family);
+  const sourceAddress = options[`${optionPrefix}host_ip${family}`];
+  return {
     subnet: formatPrefix(subnet),
     prefixLength: subnet.length,
-    broadcast: formatIp(lastOf(subnet)),
+    ...hostAddress(record, family, subnet.length),
+    ...(family === 'v4' ? { broadcast: formatIp(lastOf(subnet)) } : {}),
+    gatewayMode,
+    masquerade: masquerades && !internal && gatewayMode.startsWith('nat'),
+    ...(sourceAddress === undefined ? {} : { sourceAddress }),
   };
-  const { gateway } = pool;
-  if (gateway === undefined || mode === 'isolated') return common;
-  return { ...common, gateway, ...(isInhibited(options) ? {} : { address: `${gateway}/${subnet.length}` }) };
+}
+
+const gatewayModeOf = (options: NetworkRecord['options'], family: Family): GatewayMode =>
+  (options[`${optionPrefix}bridge.gateway_mode_ip${family}`] ?? 'nat') as GatewayMode;
+
+function hostAddress(
+  { ipam, options }: NetworkRecord,
+  family: Family,
+  length: number,
+): Pick<FamilySettings, 'gateway' | 'address'> {
+  const gateway = ipam[family]?.[0]?.gateway;
+  if (gateway === undefined || gatewayModeOf(options, family) === 'isolated') return {};
+  const isWithout = family === 'v4' && isInhibited(options);
+  return { gateway, ...(isWithout ? {} : { address: `${gateway}/${length}` }) };
 }
 
 /** Not in mode isolated, and not without an address and a route out. */
-export function hasBridgeGateway({ internal, options }: Pick<NetworkRecord, 'internal' | 'options'>): boolean {
-  const isIsolated = options[`${optionPrefix}bridge.gateway_mode_ipv4`] === 'isolated';
-  return !isIsolated && !(internal && isInhibited(options));
+export function hasBridgeGateway(
+  { internal, options }: Pick<NetworkRecord, 'internal' | 'options'>,
+  family: Family,
+): boolean {
+  const isIsolated = gatewayModeOf(options, family) === 'isolated';
+  return !isIsolated && !(family === 'v4' && internal && isInhibited(options));
 }
 
 const isInhibited = (options: NetworkRecord['options']): boolean =>

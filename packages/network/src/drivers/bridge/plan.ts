@@ -1,6 +1,6 @@
 /** Plans of a bridge network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
-import { planDefaultRoute } from '../addresses.ts';
+import { planDefaultRoutes } from '../addresses.ts';
 import type { NetworkPlanner } from '../driver.ts';
 import { planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
 import { planBridgeNetwork } from './network.ts';
@@ -14,7 +14,7 @@ export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): Net
     planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
     planHostElements: (endpoint) => planHostElements(bridge, endpoint),
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],
-    planDefaultRoute: (endpoint) => planDefaultRoute(endpoint),
+    planDefaultRoutes,
     planSources: (endpoint, others) => planSources(bridge, endpoint, others),
     planPorts: (endpoint, ports) => planPorts(bridge, endpoint, ports),
   };

@@ -3,7 +3,16 @@
  * Docker knows and that have no effect here yet are rejected; those that Docker does not know are stored and ignored, as
  * there. Pure.
  */
-import { type Ip, NetyardError, parseGoBoolean, parseIp } from '@netyard/core';
+import {
+  type Ip,
+  NetyardError,
+  networkOf,
+  parseGoBoolean,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+} from '@netyard/core';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { optionPrefix, spoofingOption } from './options.ts';
@@ -66,10 +75,26 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
     errors.push(new NetyardError('failed', "gateway mode 'isolated' can only be used for an internal network"));
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
+  errors.push(...(ipam.v6 ?? []).flatMap(({ subnet }) => checkIpv6Subnet(subnet)));
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
   return errors;
+}
+
+const linkLocal = parsePrefix('fe80::/64');
+const multicast = parsePrefix('ff00::/8');
+
+/** @param text '' for an automatic subnet */
+function checkIpv6Subnet(text: string): NetyardError[] {
+  if (text === '') return [];
+  const subnet = networkOf(parsePrefix(text));
+  if (prefixContains(multicast, subnet))
+    return [new NetyardError('invalid', `multicast subnet '${text}' is not allowed`)];
+  const isSame = subnet.value === linkLocal.value && subnet.length === linkLocal.length;
+  return prefixesOverlap(subnet, linkLocal) && !isSame && subnet.length > 0
+    ? [new NetyardError('invalid', `'${text}' clashes with the Link-Local prefix 'fe80::/64'`)]
+    : [];
 }
 
 const isAddress = (text: string): boolean => familyOf(text) !== undefined;

@@ -43,7 +43,7 @@ const plan = (options: Record<string, string>, way: { gateway?: string; onLink?:
   return ipvlanDriver.openPlanner(record({ parent: 'up0', ...options })).planEndpoint({
     endpoint: { link: 'eth0', hostLink: '', mac: '', addresses: { v4 }, config: {} },
     netnsPath: '/n',
-    isGateway: true,
+    isGateway: { v4: true, v6: true },
     facts: { ipv6: true } as HostFacts,
   } as EndpointPlanInput);
 };

@@ -36,7 +36,7 @@ test('an endpoint is an interface on the parent, with a default route only throu
     return macvlanDriver.openPlanner(record({ parent: 'up0', macvlan_mode: 'vepa' })).planEndpoint({
       endpoint,
       netnsPath: '/n',
-      isGateway: true,
+      isGateway: { v4: true, v6: true },
       facts: { ipv6: true } as HostFacts,
     } as EndpointPlanInput);
   };
