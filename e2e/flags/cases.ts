@@ -282,9 +282,15 @@ const networks: Readonly<Record<string, readonly Case[]>> = {
   'aux-address': [
     created('--subnet 10.5.0.0/29 --aux-address a=10.5.0.2', inNetwork('ip addr'), /inet 10\.5\.0\.3\/29/),
   ],
-  'config-from': [onNetyard(notCreated('--config-from other', /configuration-only networks are not implemented yet/))],
+  'config-from': [
+    line(
+      `docker network create --config-only --subnet 10.5.0.0/24 config > /dev/null && docker network create --config-from config new > /dev/null && ${network('IPAM.Config')}; docker network rm new config > /dev/null`,
+      /"Subnet":"10\.5\.0\.0\/24"/,
+    ),
+    notCreated('--config-from other', /configuration network "other" does not exist/),
+  ],
   'config-only': [
-    onNetyard(notCreated('--config-only', /configuration-only networks are not implemented yet/)),
+    created('--config-only', network('ConfigOnly'), 'true'),
     notCreated('--config-only --internal', /configuration network can only contain network specific fields/),
   ],
   driver: [

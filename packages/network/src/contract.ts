@@ -42,6 +42,10 @@ export interface NetworkRecord {
   labels: Record<string, string>;
   /** bridge, host and none: created by Netyard, cannot be removed. */
   predefined: boolean;
+  /** Of a configuration-only network: the addresses of the networks that are created from it. It has none of its own. */
+  configuration?: NetworkIpam;
+  /** Name of the configuration-only network from which this one was created. */
+  configFrom?: string;
 }
 
 export interface NetworkUse {
@@ -65,8 +69,20 @@ export type NetworkEvent = {
 export interface CreateNetworkRequest {
   name: string;
   driver: string;
+  /** Docker's scopes: '' and `local` are the same. */
+  scope?: string;
+  ingress?: boolean;
+  /** Only stores the configuration, for networks that name it as `configFrom`. */
+  configOnly?: boolean;
+  /** '' as undefined. */
+  configFrom?: string;
   /** Subnets per family; a family without any is enabled by an empty list. Default: IPv4. */
   ipam?: Partial<NetworkIpam>;
+  /**
+   * As in Docker: the enabled families, whether or not `ipam` has subnets of them. A family without a value is enabled by
+   * the driver option `com.docker.network.enable_ipv4` or `…6`; by default IPv4 is.
+   */
+  enable?: PerFamily<boolean>;
   internal?: boolean;
   attachable?: boolean;
   options?: Record<string, string>;

@@ -240,6 +240,58 @@ describe('create', () => {
   });
 });
 
+describe('configuration-only networks', () => {
+  const configuration = { driver: 'default', v4: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.9' }] };
+  const options = { 'com.docker.network.driver.mtu': '1400' };
+  const createConfig = () =>
+    testbed.networks.create({ name: 'cfg', driver: 'bridge', ipam: configuration, options, configOnly: true });
+
+  test('they have no objects and no addresses, and networks are created from them', async () => {
+    const before = texts();
+    await createConfig();
+    assert.deepEqual(texts(), before);
+    assert.deepEqual(testbed.networks.get('cfg').ipam, { driver: 'default' });
+    // The subnet is still free.
+    await testbed.networks.create({ name: 'front', driver: 'bridge', configFrom: 'cfg' });
+    assert.equal(subnetOf('front'), '10.5.0.0/24');
+    assert.match(texts().join(), /"kind":"bridge","name":"br-[^}]*"mtu":1400/);
+    const [endpoint] = (await testbed.run('web', on('front'))).endpoints;
+    assert.equal(endpoint?.addresses.v4?.gateway, '10.5.0.9');
+    await testbed.networks.close();
+    await testbed.open().start([]);
+    assert.deepEqual(testbed.networks.get('cfg').configuration, configuration);
+    assert.equal(testbed.networks.get('front').configFrom, 'cfg');
+  });
+
+  test('nothing connects to them, and they are removed after the networks created from them', async () => {
+    const { id } = await createConfig();
+    await testbed.networks.create({ name: 'front', driver: 'bridge', configFrom: 'cfg' });
+    const reason = 'cannot create endpoint on configuration-only network';
+    const { containerId } = await testbed.run('web', on('front'));
+    await assert.rejects(
+      testbed.networks.connect('cfg', containerId, { network: 'cfg' }),
+      refuses('forbidden', reason),
+    );
+    const stopped = await testbed.create('stopped', on('cfg'));
+    const failure = `failed to set up container networking: ${reason}`;
+    await assert.rejects(testbed.start(stopped), refuses('forbidden', failure));
+    kernel.appear({ kind: 'netns', path: '/run/netns/pod' });
+    await assert.rejects(
+      testbed.networks.endpoints.attach({ name: 'pod', network: 'cfg', netnsPath: '/run/netns/pod' }),
+      refuses('forbidden', 'namespaces cannot be attached to network cfg'),
+    );
+    const inUse = 'error while removing network: configuration network "cfg" is in use';
+    await assert.rejects(testbed.networks.remove(id), refuses('forbidden', inUse));
+    await testbed.remove(containerId);
+    await testbed.networks.remove('front');
+    await testbed.networks.remove('cfg');
+    assert.deepEqual(
+      testbed.store.networks().map(({ name }) => name),
+      ['bridge', 'host', 'none'],
+    );
+  });
+});
+
 describe('remove', () => {
   test('a removed network leaves nothing, and its subnet is used next', async () => {
     const before = texts();

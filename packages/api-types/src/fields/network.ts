@@ -1,6 +1,6 @@
 /** Body of POST /networks/create. */
 import { boolFlag, listFlag, mapFlag, stringFlag, stringsFlag } from './flags.ts';
-import { type FlagCommand, flag, list, map, none, object, type Status, text, zero } from './shape.ts';
+import { type FlagCommand, flag, list, map, none, object, text, zero } from './shape.ts';
 
 const on = { on: ['network create'] as readonly FlagCommand[] };
 
@@ -35,13 +35,9 @@ export const ipam = object({
   Config: zero(list(ipamPool)),
 });
 
-const notYet = (what: string): Status => ({ rejected: `${what} are not implemented yet`, code: 'not-implemented' });
-const configNetworks = notYet('configuration-only networks');
-
 const configFrom = object({
   Network: zero(text, {
-    flags: [stringFlag('config-from', 'The network from which to copy the configuration', { ...on, dockerOnly: true })],
-    status: configNetworks,
+    flags: [stringFlag('config-from', 'The network from which to copy the configuration', on)],
   }),
 });
 
@@ -67,11 +63,10 @@ export const networkCreate = {
   }),
   Ingress: zero(flag, {
     flags: [boolFlag('ingress', 'Create swarm routing-mesh network', { ...on, dockerOnly: true })],
-    status: { rejected: 'Ingress network can only be global scope network', code: 'forbidden' },
+    status: { rejected: 'Ingress network can only be global scope network', code: 'forbidden', inOperation: true },
   }),
   ConfigOnly: zero(flag, {
-    flags: [boolFlag('config-only', 'Create a configuration only network', { ...on, dockerOnly: true })],
-    status: configNetworks,
+    flags: [boolFlag('config-only', 'Create a configuration only network', on)],
   }),
   ConfigFrom: none(configFrom),
   Options: zero(map(text), { flags: [mapFlag('opt', 'Set driver specific options', { ...on, short: 'o' })] }),

@@ -43,8 +43,11 @@ export type FlagCommand = 'run' | 'create' | 'update' | 'exec' | 'network create
 
 export type Status =
   | 'supported'
-  /** The request fails, with Docker's message if Docker rejects the field too. */
-  | { readonly rejected: string; readonly code: ErrorCode; readonly hint?: string }
+  /**
+   * The request fails, with Docker's message if Docker rejects the field too. `inOperation`: not before the operation
+   * itself rejects it, in Docker's order of checks.
+   */
+  | { readonly rejected: string; readonly code: ErrorCode; readonly hint?: string; readonly inOperation?: true }
   /** Accepted, with this warning in the response. */
   | { readonly warning: string }
   /** Accepted without effect, as in Docker; the reason. */

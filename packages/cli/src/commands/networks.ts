@@ -117,7 +117,7 @@ function createBody(name: string, flags: Flags): NetworkCreateRequest {
     EnableIPv4: given('ipv4'),
     EnableIPv6: given('ipv6'),
     IPAM: ipam,
-    ConfigFrom: undefined,
+    ConfigFrom: flags.has('config-from') ? { Network: flags.text('config-from') } : undefined,
     Options: keyValues(flags.list('opt')),
     Labels: readLabels([], flags.list('label')),
   });

@@ -11,7 +11,7 @@ import type { ApiOptions } from '../options.ts';
 import { acceptFields } from '../schemas/accept-fields.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
 import { translateEndpointRequest, translateNetwork, translateStopped, translateUse } from '../translate/network.ts';
-import { checkNetworkCreate, translateNetworkCreate } from '../translate/network-create.ts';
+import { translateNetworkCreate } from '../translate/network-create.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
 
@@ -58,7 +58,6 @@ function create({ networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const { request, query, version } = exchange;
     const given = await readOptionalJson(request, networkCreateSchema);
-    checkNetworkCreate(given, version, { exists: (name) => networks.list().some((network) => network.name === name) });
     const { body, warnings } = acceptFields(networkCreate, given, version);
     const asked = translateNetworkCreate(body);
     if (readBoolean(query, 'dryRun'))

@@ -39,7 +39,7 @@ function walkField(field: Field, value: unknown, walk: Walk): unknown {
   const isSet =
     !isZero(value) && !(field.shape.kind === 'size' && Array.isArray(value) && value.every((part) => part === 0));
   if (isSet && typeof status === 'object') {
-    if ('rejected' in status)
+    if ('rejected' in status && !status.inOperation)
       throw new NetyardError(status.code, status.rejected, status.hint === undefined ? {} : { hint: status.hint });
     if ('warning' in status) walk.warnings.push(status.warning);
   }

@@ -41,25 +41,28 @@ type Uses = ReturnType<NetworkService['get']>['uses'];
 
 /** `uses` is set for inspect only: as in Docker, lists have no containers. */
 export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
-  const pools = valuesOf(record.ipam).flat();
+  const ipam = record.configuration ?? record.ipam;
+  const pools = valuesOf(ipam)
+    .flat()
+    .filter(({ subnet }) => subnet !== '');
   return {
     Name: record.name,
     Id: record.id,
     Created: formatTime(record.created),
     Scope: 'local',
     Driver: record.driver,
-    EnableIPv4: record.ipam.v4 !== undefined,
-    EnableIPv6: record.ipam.v6 !== undefined,
+    EnableIPv4: ipam.v4 !== undefined,
+    EnableIPv6: ipam.v6 !== undefined,
     IPAM: {
-      Driver: record.ipam.driver,
-      Options: record.ipam.options ?? null,
+      Driver: ipam.driver,
+      Options: ipam.options ?? null,
       Config: pools.length === 0 ? null : pools.map(translatePool),
     },
     Internal: record.internal,
     Attachable: record.attachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: record.configFrom ?? '' },
+    ConfigOnly: record.configuration !== undefined,
     Containers: Object.fromEntries(uses.map(translateUse)),
     Options: record.options,
     Labels: record.labels,

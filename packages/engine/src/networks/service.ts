@@ -138,8 +138,8 @@ async function pruneNetworks(context: NetworksServiceDependencies, filters: Filt
   const until = untilFilter(filters, clock.now());
   const used = usedNetworks(context);
   const removed: string[] = [];
-  for (const { id, name, predefined, created, labels } of networks.list()) {
-    if (predefined || used.has(id)) continue;
+  for (const { id, name, predefined, configuration, created, labels } of networks.list()) {
+    if (predefined || configuration || used.has(id)) continue;
     if ((until !== undefined && created > until) || !matchesPruneLabels(filters, labels)) continue;
     try {
       await networks.remove(id);

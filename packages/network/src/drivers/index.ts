@@ -24,8 +24,15 @@ export const driverNames: readonly string[] = [...byName.keys()].sort();
 /** By Docker's name; undefined for a driver that Netyard does not have. */
 export const findDriver = (name: string): Driver | undefined => byName.get(name);
 
+/** Of configuration-only networks, to which nothing is attached: allocateEndpoint rejects it. */
+const configurationDriver: Driver = {
+  ...noneDriver,
+  capabilities: { ...noneDriver.capabilities, otherNetworks: true },
+};
+
 /** Throws `failed` for a record of a Netyard that had more drivers. */
-export function driverOf(record: Pick<NetworkRecord, 'name' | 'driver'>): Driver {
+export function driverOf(record: Pick<NetworkRecord, 'name' | 'driver' | 'configuration'>): Driver {
+  if (record.configuration) return configurationDriver;
   const driver = findDriver(record.driver);
   if (driver) return driver;
   throw new NetyardError('failed', `network ${record.name} has the unknown driver ${record.driver}`);

@@ -43,6 +43,7 @@ export interface EndpointRequest {
 export function allocateEndpoint(context: EndpointDependencies, request: EndpointRequest): EndpointState {
   const { id, ownerId, config, link, names } = request;
   const record = networkOf(context, config.network);
+  if (record.configuration) throw new NetyardError('forbidden', 'cannot create endpoint on configuration-only network');
   const empty = emptyEndpoint(record, config, id);
   const { capabilities } = driverOf(record);
   if (!capabilities.addresses) return empty;

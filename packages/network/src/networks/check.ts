@@ -1,31 +1,68 @@
 /** Checks the request for a new network: Docker's checks in Docker's order, with its messages. Changes nothing. */
 import { NetyardError } from '@netyard/core';
-import type { CreateNetworkRequest, NetworkRecord } from '../contract.ts';
-import type { Driver, NetworkSpec } from '../drivers/driver.ts';
+import type { CreateNetworkRequest, NetworkIpam, NetworkRecord } from '../contract.ts';
+import type { Driver } from '../drivers/driver.ts';
 import { findDriver } from '../drivers/index.ts';
-import { valuesOf } from '../family.ts';
+import type { Family } from '../family.ts';
 import { checkPools } from '../ipam/check-pools.ts';
+import { checkConfigRules, configurationOf } from './config-networks.ts';
+import { enabledFamilies } from './families.ts';
 import { isPredefinedName } from './predefined.ts';
 
-/** Returns the network as its record will have it, apart from the subnets, which are not allocated yet. */
+/** A network as its record will have it, apart from the subnets, which are not allocated yet. */
+export type NetworkDraft = Omit<NetworkRecord, 'id' | 'created' | 'predefined'>;
+
+type Existing = ReadonlyMap<string, NetworkRecord>;
+
+/** `driver` is undefined for a configuration-only network. */
 export function checkCreate(
   request: CreateNetworkRequest,
-  networks: ReadonlyMap<string, Pick<NetworkRecord, 'name'>>,
-): { driver: Driver; spec: NetworkSpec } {
+  networks: Existing,
+): { driver: Driver | undefined; draft: NetworkDraft } {
   const { name } = request;
   if (isPredefinedName(name))
     throw new NetyardError('forbidden', `operation is not permitted on predefined ${name} network `);
-  const spec = specOf(request);
-  checkPools(valuesOf(spec.ipam).flat());
-  if (name === '') throw new NetyardError('invalid', 'invalid name: name is empty');
+  const enabled = enabledFamilies(request);
+  checkPools([...(request.ipam?.v4 ?? []), ...(enabled.v6 ? (request.ipam?.v6 ?? []) : [])]);
+  if (name.trim() === '') throw new NetyardError('invalid', 'invalid name: name is empty');
   if ([...networks.values()].some((record) => record.name === name))
     throw new NetyardError('conflict', `network with name ${name} already exists`);
+  checkConfigRules(request, enabled);
+  const own = draftOf(request, enabled);
+  if (request.configOnly) return { driver: undefined, draft: configurationOnly(own) };
   const driver = findDriver(request.driver);
   if (!driver) throw new NetyardError('not-found', `plugin "${request.driver}" not found`);
-  checkIpamDriver(spec.ipam.driver);
-  const [problem] = driver.validate(spec);
+  if (request.ingress) throw new NetyardError('forbidden', 'Ingress network can only be global scope network');
+  const draft = request.configFrom ? { ...own, ...configurationOf(networks, request.configFrom) } : own;
+  checkScope(request);
+  checkIpamDriver(draft.ipam.driver);
+  const [problem] = driver.validate(draft);
   if (problem) throw problem;
-  return { driver, spec };
+  return { driver, draft };
+}
+
+function draftOf(request: CreateNetworkRequest, enabled: Record<Family, boolean>): NetworkDraft {
+  const { name, driver, internal = false, attachable = false, options = {}, labels = {} } = request;
+  const { v4 = [], v6 = [], driver: ipamDriver = 'default', options: ipamOptions } = request.ipam ?? {};
+  const ipam: NetworkIpam = {
+    driver: ipamDriver,
+    ...(ipamOptions === undefined ? {} : { options: ipamOptions }),
+    ...(enabled.v4 ? { v4 } : {}),
+    ...(enabled.v6 ? { v6 } : {}),
+  };
+  return { name, driver, ipam, internal, attachable, options, labels };
+}
+
+/** It has no addresses of its own, and Docker's driver of networks without interfaces. */
+function configurationOnly(draft: NetworkDraft): NetworkDraft {
+  return { ...draft, driver: 'null', ipam: { driver: draft.ipam.driver }, configuration: draft.ipam };
+}
+
+function checkScope({ scope = '' }: CreateNetworkRequest): void {
+  if (scope === 'swarm')
+    throw new NetyardError('forbidden', 'cannot create a swarm scoped network when swarm is not active');
+  if (scope !== '' && scope !== 'local')
+    throw new NetyardError('not-implemented', `networks of scope ${scope} are not implemented yet`);
 }
 
 function checkIpamDriver(name: string): void {
@@ -33,9 +70,3 @@ function checkIpamDriver(name: string): void {
   if (name === 'null') throw new NetyardError('not-implemented', 'the IPAM driver "null" is not implemented yet');
   throw new NetyardError('not-found', `plugin "${name}" not found`);
 }
-
-const specOf = ({ ipam = { v4: [] }, internal = false, options = {} }: CreateNetworkRequest): NetworkSpec => ({
-  ipam: { driver: 'default', ...ipam },
-  internal,
-  options,
-});

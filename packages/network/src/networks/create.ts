@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type KeyedQueue, messageOf, NetyardError, newId } from '@netyard/core';
 import type { Peers } from '@netyard/peers';
 import type { CreateNetworkRequest, NetworkEvent, NetworkRecord } from '../contract.ts';
-import type { NetworkSpec } from '../drivers/driver.ts';
+import type { Driver } from '../drivers/driver.ts';
 import { type Family, families, perFamily } from '../family.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import { rangesOf } from '../ipam/occupied.ts';
@@ -15,7 +15,8 @@ import { factsOfBridges, withBridge } from '../plan/facts.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconcile/foreign-rules.ts';
 import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
-import { checkCreate } from './check.ts';
+import { checkCreate, type NetworkDraft } from './check.ts';
+import { configurationOf } from './config-networks.ts';
 import { checkLinkKinds, checkParentExists, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
 
@@ -44,22 +45,8 @@ export async function createNetwork(
   request: CreateNetworkRequest,
 ): Promise<NetworkRecord> {
   return context.queue.run(networkQueueKey(request.name), async () => {
-    const { driver, spec } = checkCreate(request, context.networks);
-    if (spec.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(request.name);
-    await checkBridgeName(context, spec);
-    await checkParentExists(context.kernel, driver.parentOf(spec));
-    await checkLinkKinds(context.kernel, driver.linkKinds?.(spec));
-    const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
-    const reserved = rangesOf(context.settings.reservedSubnets ?? []);
-    const surroundings = {
-      ...{ networks: context.networks, peers: context.peers, occupied, reserved },
-      hasGateway: (family: Family) => driver.hasGateway(spec, family),
-    };
-    const pools = perFamily((family) => {
-      const requested = spec.ipam[family];
-      return requested && placePools(family, requested, surroundings);
-    });
-    const record = toRecord(context, request, { ...spec, ipam: { ...spec.ipam, ...pools } });
+    const { driver, draft } = checkCreate(request, context.networks);
+    const record = toRecord(context, driver ? await placeNetwork(context, driver, draft) : draft);
     checkConflicts(context, record);
     await set(context, record);
     emitNetwork(context, 'create', record);
@@ -72,17 +59,37 @@ const withoutIpv6 = (name: string): NetyardError =>
     hint: 'create the network without --ipv6, or boot without ipv6.disable=1',
   });
 
-function toRecord(
+/** The draft with its subnets. */
+async function placeNetwork(
   context: ChangeNetworksDependencies,
-  request: CreateNetworkRequest,
-  spec: NetworkSpec,
-): NetworkRecord {
-  const { name, driver, attachable = false, labels = {} } = request;
-  return { id: newId(), name, driver, created: context.clock.now(), ...spec, attachable, labels, predefined: false };
+  driver: Driver,
+  draft: NetworkDraft,
+): Promise<NetworkDraft> {
+  if (draft.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(draft.name);
+  await checkBridgeName(context, draft);
+  await checkParentExists(context.kernel, driver.parentOf(draft));
+  await checkLinkKinds(context.kernel, driver.linkKinds?.(draft));
+  const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
+  const reserved = rangesOf(context.settings.reservedSubnets ?? []);
+  const surroundings = {
+    ...{ networks: context.networks, peers: context.peers, occupied, reserved },
+    hasGateway: (family: Family) => driver.hasGateway(draft, family),
+  };
+  const pools = perFamily((family) => {
+    const requested = draft.ipam[family];
+    return requested && placePools(family, requested, surroundings);
+  });
+  return { ...draft, ipam: { ...draft.ipam, ...pools } };
 }
 
+const toRecord = ({ clock }: ChangeNetworksDependencies, { name, driver, ...rest }: NetworkDraft): NetworkRecord => ({
+  ...{ id: newId(), name, driver, created: clock.now() },
+  ...rest,
+  predefined: false,
+});
+
 /** Docker adopts an existing bridge, and never deletes it. */
-async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies, spec: NetworkSpec): Promise<void> {
+async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies, spec: NetworkDraft): Promise<void> {
   const name = spec.options['com.docker.network.bridge.name'];
   if (!name || networks.byLink(name) !== undefined) return;
   const found = (await kernel.listLinks()).find((link) => link.name === name);
@@ -95,6 +102,7 @@ async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies,
 
 /** Docker's drivers reject a bridge and a subnet of another network, and a parent that cannot be shared. */
 function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
+  if (record.configFrom !== undefined) configurationOf(context.networks, record.configFrom); // not removed meanwhile
   const link = plannerOfRecord(context, record).bridge?.link ?? '';
   const reject = (otherId: string, what: string): never => {
     const other = bridgeOf(context, otherId)?.link ?? '';

@@ -3,6 +3,7 @@ import { messageOf, NetyardError, shortId } from '@netyard/core';
 import type { NetworkRecord } from '../contract.ts';
 import { networkOf, plannerOf } from '../lookup.ts';
 import { usesOf } from '../networks.ts';
+import { checkUnused } from './config-networks.ts';
 import {
   type ChangeNetworksDependencies,
   emitNetwork,
@@ -23,8 +24,10 @@ export async function removeNetwork(context: ChangeNetworksDependencies, ref: st
   });
 }
 
-function checkRemove(context: ChangeNetworksDependencies, { id, name, predefined }: NetworkRecord): void {
+function checkRemove(context: ChangeNetworksDependencies, record: NetworkRecord): void {
+  const { id, name, predefined } = record;
   if (predefined) throw new NetyardError('forbidden', `${name} is a pre-defined network and cannot be removed`);
+  checkUnused(context.networks, record);
   const uses = usesOf(context, id);
   if (uses.length === 0) return;
   const list = uses.map((use) => `name:${JSON.stringify(use.containerName)} id:"${shortId(use.endpoint.id)}"`);
