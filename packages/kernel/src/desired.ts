@@ -85,6 +85,7 @@ export interface MacvlanObject {
   mode: 'bridge' | 'private' | 'vepa' | 'passthru';
   mac?: string;
   mtu?: number;
+  owner?: string;
   up: boolean;
 }
 
@@ -102,6 +103,31 @@ export interface IpvlanObject {
   /** Who receives its packets. */
   flag: 'bridge' | 'private' | 'vepa';
   mtu?: number;
+  up: boolean;
+}
+
+/**
+ * A VLAN sub-interface: `ip link add link PARENT name NAME type vlan id ID`. An interface of this name without the owner was
+ * created by another program: it serves as well, and is neither changed nor deleted.
+ */
+export interface VlanObject {
+  kind: 'vlan';
+  ns?: string;
+  name: string;
+  /** In the same namespace. */
+  parent: string;
+  /** IEEE 802.1Q, 1 to 4094. */
+  id: number;
+  owner: string;
+  up: boolean;
+}
+
+/** An interface without a link: packets that leave by it are dropped. `ip link add NAME type dummy`. */
+export interface DummyObject {
+  kind: 'dummy';
+  ns?: string;
+  name: string;
+  owner?: string;
   up: boolean;
 }
 
@@ -248,6 +274,8 @@ export type KernelObject =
   | VxlanObject
   | MacvlanObject
   | IpvlanObject
+  | VlanObject
+  | DummyObject
   | FdbObject
   | LinkStateObject
   | AddressObject

@@ -4,6 +4,7 @@ export { openKernel } from './kernel.ts';
 export { EventQueue } from './netlink/event-queue.ts';
 export { moveLink, renameLink } from './netlink/link-changes.ts';
 export { parseChains } from './netlink/nft/chain.ts';
+export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export * from './packet-capture.ts';
 export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';

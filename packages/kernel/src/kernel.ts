@@ -81,7 +81,7 @@ class LinuxKernel implements Kernel {
     const links = await this.#inSession((session) => listLinks(session.route(ns)));
     return links.map((link) => {
       const { alias, group: _group, hairpin: _hairpin, isolated: _isolated, ...more } = link;
-      const { vxlan: _vxlan, macvlanMode: _mode, ipvlan: _ipvlan, ...rest } = more;
+      const { vxlan: _vxlan, macvlanMode: _mode, ipvlan: _ipvlan, vlanId: _vlanId, ...rest } = more;
       const owner = ownerOf(link);
       return owner === undefined ? rest : { ...rest, owner };
     });

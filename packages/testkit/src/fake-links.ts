@@ -57,7 +57,9 @@ function linksOf(object: KernelObject): FakeLink[] {
     object.kind === 'veth' ||
     object.kind === 'vxlan' ||
     object.kind === 'macvlan' ||
-    object.kind === 'ipvlan';
+    object.kind === 'ipvlan' ||
+    object.kind === 'vlan' ||
+    object.kind === 'dummy';
   if (!isLink) return [];
   const own: FakeLink = {
     name: object.name,

@@ -2,7 +2,16 @@
  * Dependencies of plan objects: namespaces and links. An object whose dependency is absent is absent too, and one whose
  * dependency is deleted is deleted with it; this saves queries and requests. Pure.
  */
-import type { BridgeObject, IpvlanObject, KernelObject, MacvlanObject, VethObject, VxlanObject } from '../desired.ts';
+import type {
+  BridgeObject,
+  DummyObject,
+  IpvlanObject,
+  KernelObject,
+  MacvlanObject,
+  VethObject,
+  VlanObject,
+  VxlanObject,
+} from '../desired.ts';
 import { namespaceOf } from '../system/identity.ts';
 
 /** A set of namespaces (by path) and links (by `ns NUL name`). */
@@ -39,10 +48,10 @@ export function independentObjects(objects: readonly KernelObject[]): KernelObje
   );
 }
 
-type LinkObject = BridgeObject | VethObject | VxlanObject | MacvlanObject | IpvlanObject;
+type LinkObject = BridgeObject | VethObject | VxlanObject | MacvlanObject | IpvlanObject | VlanObject | DummyObject;
 
 const isLink = (object: KernelObject): object is LinkObject =>
-  ['bridge', 'veth', 'vxlan', 'macvlan', 'ipvlan'].includes(object.kind);
+  ['bridge', 'veth', 'vxlan', 'macvlan', 'ipvlan', 'vlan', 'dummy'].includes(object.kind);
 
 const linkKey = (ns: string | undefined, name: string): string => `${ns ?? ''}\0${name}`;
 

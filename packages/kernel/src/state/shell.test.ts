@@ -24,6 +24,10 @@ const macvlan: MacvlanObject = {
 const ipvlan: IpvlanObject = {
   ...{ kind: 'ipvlan', ns, name: 'eth0', parent: 'up0', mode: 'l3', flag: 'vepa', mtu: 1400, up: true },
 };
+const vlan: KernelObject = {
+  ...{ kind: 'vlan', name: 'eth0.10', parent: 'eth0', id: 10, owner: 'netyard: VLAN 10 of eth0', up: true },
+};
+const dummy: KernelObject = { kind: 'dummy', name: 'dm-1', owner: 'netyard: parent', up: true };
 const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
 
 const cases: [KernelOperation['action'], KernelObject, string][] = [
@@ -99,6 +103,20 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
   ],
   ['change', ipvlan, 'ip -n r1 link set dev eth0 type ipvlan mode l3 vepa && ip -n r1 link set dev eth0 mtu 1400 up'],
   ['delete', ipvlan, 'ip -n r1 link delete eth0'],
+  [
+    'create',
+    { ...macvlan, ns: '/run/netns/r1', owner: 'netyard: host' },
+    "ip link add link up0 name eth0 netns r1 address 02:42:c0:00:02:01 type macvlan mode bridge && ip -n r1 link set dev eth0 alias 'netyard: host' up",
+  ],
+  [
+    'create',
+    vlan,
+    "ip link add link eth0 name eth0.10 type vlan id 10 && ip link set dev eth0.10 alias 'netyard: VLAN 10 of eth0' up",
+  ],
+  ['change', vlan, "ip link set dev eth0.10 alias 'netyard: VLAN 10 of eth0' up"],
+  ['delete', vlan, 'ip link delete eth0.10'],
+  ['create', dummy, "ip link add name dm-1 type dummy && ip link set dev dm-1 alias 'netyard: parent' up"],
+  ['delete', { ...dummy, ns }, 'ip -n r1 link delete dm-1'],
   ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],

@@ -35,11 +35,13 @@ import {
 } from './shell/command-line.ts';
 import {
   bridgeCommand,
+  dummyCommand,
   fdbCommand,
   ipvlanCommand,
   linkStateCommand,
   macvlanCommand,
   vethCommand,
+  vlanCommand,
   vxlanCommand,
 } from './shell/links.ts';
 import { replaceTable } from './shell/replace-table.ts';
@@ -174,6 +176,8 @@ const commands: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelO
   vxlan: vxlanCommand,
   macvlan: macvlanCommand,
   ipvlan: ipvlanCommand,
+  vlan: vlanCommand,
+  dummy: dummyCommand,
   fdb: fdbCommand,
   'link-state': linkStateCommand,
   address: addressCommand,

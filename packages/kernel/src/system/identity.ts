@@ -17,6 +17,8 @@ export function identityOf(object: KernelObject): string {
     case 'vxlan':
     case 'macvlan':
     case 'ipvlan':
+    case 'vlan':
+    case 'dummy':
       parts.push('link', object.name);
       break;
     case 'link-state':

@@ -19,6 +19,7 @@ import {
 } from '../attribute.ts';
 import { decodeIpvlan, encodeIpvlan, type IpvlanSettings } from './ipvlan-message.ts';
 import { decodeMacvlanMode, encodeMacvlan, type MacvlanMode, type MacvlanSettings } from './macvlan-message.ts';
+import { decodeVlanId, encodeVlan } from './vlan-message.ts';
 import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
 
 export const RTM_NEWLINK = 16;
@@ -212,6 +213,22 @@ export function encodeIpvlanChange(name: string, ipvlan: IpvlanSettings): Uint8A
 const ipvlanInfo = (ipvlan: IpvlanSettings): Attribute =>
   nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'ipvlan'), nested(IFLA_INFO.DATA, encodeIpvlan(ipvlan))]);
 
+/** Payload of RTM_NEWLINK for a VLAN link. */
+export function encodeVlanLink(link: LinkSettings & { name: string }, parentIndex: number, id: number): Uint8Array {
+  const info = [text(IFLA_INFO.KIND, 'vlan'), nested(IFLA_INFO.DATA, encodeVlan(id))];
+  const attributes = [...encodeSettings(link), u32(IFLA.LINK, parentIndex), nested(IFLA.LINKINFO, info)];
+  return concatBytes([encodeHead(0, link.up), encodeAttributes(attributes)]);
+}
+
+/** Payload of RTM_NEWLINK for a dummy link. */
+export function encodeDummy(link: LinkSettings & { name: string }): Uint8Array {
+  const attributes = [...encodeSettings(link), nested(IFLA.LINKINFO, [text(IFLA_INFO.KIND, 'dummy')])];
+  return concatBytes([encodeHead(0, link.up), encodeAttributes(attributes)]);
+}
+
+/** The kernel module of a kind of links. */
+export const moduleOfKind = (kind: string): string => (kind === 'vlan' ? '8021q' : kind);
+
 /** A multicast address, which no link can have. */
 const impossibleMac = '01:00:00:00:00:00';
 
@@ -255,7 +272,7 @@ export interface Link {
   /** Up and with a carrier (IFF_RUNNING). */
   running: boolean;
   masterIndex?: number;
-  /** For veth: index of the peer, for macvlan and ipvlan: of the parent; `peerNsId` is set when that is in another namespace. */
+  /** For veth: index of the peer, for macvlan, ipvlan and vlan: of the parent; `peerNsId` is set when that is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
   alias?: string;
@@ -265,6 +282,7 @@ export interface Link {
   vxlan?: VxlanSettings;
   macvlanMode?: MacvlanMode;
   ipvlan?: IpvlanSettings;
+  vlanId?: number;
 }
 
 /** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
@@ -276,7 +294,7 @@ export function decodeLink(payload: Uint8Array): Link {
   const mac = attributes.bytes(IFLA.ADDRESS);
   const kind = info.text(IFLA_INFO.KIND);
   const data = (ofKind: string): Attributes | undefined => (kind === ofKind ? info.nested(IFLA_INFO.DATA) : undefined);
-  const [vxlan, macvlan, ipvlan] = [data('vxlan'), data('macvlan'), data('ipvlan')];
+  const [vxlan, macvlan, ipvlan, vlan] = [data('vxlan'), data('macvlan'), data('ipvlan'), data('vlan')];
   const optional: Partial<Link> = withoutUndefined({
     kind,
     mac: mac?.length === 6 ? formatMac(mac) : undefined,
@@ -289,6 +307,7 @@ export function decodeLink(payload: Uint8Array): Link {
     vxlan: vxlan && decodeVxlan(vxlan),
     macvlanMode: macvlan && decodeMacvlanMode(macvlan),
     ipvlan: ipvlan && decodeIpvlan(ipvlan),
+    vlanId: vlan && decodeVlanId(vlan),
   });
   return {
     index: view.getInt32(4, hostIsLittleEndian),

@@ -10,6 +10,7 @@ import {
   decodeLink,
   decodeLinkStatistics,
   encodeBridge,
+  encodeDummy,
   encodeIpvlanChange,
   encodeIpvlanLink,
   encodeLinkChange,
@@ -20,6 +21,7 @@ import {
   encodeMacvlanChange,
   encodeMacvlanLink,
   encodeVeth,
+  encodeVlanLink,
   encodeVxlanLink,
   encodeVxlanMove,
   type Link,
@@ -74,7 +76,7 @@ export function createMacvlan(
   link: LinkSettings & { name: string },
   macvlan: MacvlanSettings,
 ): void {
-  create(socket, encodeMacvlanLink(link, macvlan), link.name);
+  create(socket, encodeMacvlanLink({ ...link, ...inCreation(link) }, macvlan), link.name);
 }
 
 /** Equivalent to: `ip link set NAME type macvlan mode MODE`. */
@@ -97,6 +99,23 @@ export function createIpvlan(
 export function changeIpvlan(socket: NetlinkSocket, name: string, ipvlan: IpvlanSettings): void {
   const payload = encodeIpvlanChange(name, ipvlan);
   socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: name });
+}
+
+/** Equivalent to: `ip link add link PARENT name NAME type vlan id ID`. */
+export function createVlan(
+  socket: NetlinkSocket,
+  link: LinkSettings & { name: string },
+  parentIndex: number,
+  id: number,
+): void {
+  create(socket, encodeVlanLink({ ...link, ...inCreation(link) }, parentIndex, id), link.name);
+  describe(socket, link);
+}
+
+/** Equivalent to: `ip link add NAME type dummy`. */
+export function createDummy(socket: NetlinkSocket, link: LinkSettings & { name: string }): void {
+  create(socket, encodeDummy({ ...link, ...inCreation(link) }), link.name);
+  describe(socket, link);
 }
 
 /** Whether the kernel has links of this kind, with or without a module that it loads for that. Creates nothing. */

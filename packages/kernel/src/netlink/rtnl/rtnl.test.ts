@@ -11,11 +11,13 @@ import {
   decodeLink,
   decodeStatistics,
   encodeBridge,
+  encodeDummy,
   encodeIpvlanChange,
   encodeIpvlanLink,
   encodeLinkChange,
   encodeLinkProbe,
   encodeVeth,
+  encodeVlanLink,
 } from './link.ts';
 import { encodeNeighbour } from './neighbour.ts';
 import { decodeRoute, encodeRoute } from './route.ts';
@@ -92,6 +94,29 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
       ['1400 0280', 'IFLA_INFO_DATA, nested'],
       ['0600 0100 0000 0000', 'IFLA_IPVLAN_MODE: IPVLAN_MODE_L2'],
       ['0600 0200 0000 0000', 'IFLA_IPVLAN_FLAGS: none'],
+    ],
+  ],
+  [
+    'ip link add link #3 name up0.10 type vlan id 10',
+    encodeVlanLink({ name: 'up0.10' }, 3, 10),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: created down'],
+      ['0b00 0300 7570302e313000 00', 'IFLA_IFNAME up0.10'],
+      ['0800 0500 03000000', 'IFLA_LINK 3'],
+      ['1c00 1280', 'IFLA_LINKINFO, nested'],
+      ['0900 0100 766c616e00 000000', 'IFLA_INFO_KIND vlan'],
+      ['0c00 0280', 'IFLA_INFO_DATA, nested'],
+      ['0600 0100 0a00 0000', 'IFLA_VLAN_ID 10'],
+    ],
+  ],
+  [
+    'ip link add dm-1 type dummy',
+    encodeDummy({ name: 'dm-1' }),
+    [
+      ['00 00 0000 00000000 00000000 00000000', 'ifinfomsg: created down'],
+      ['0900 0300 646d2d3100 000000', 'IFLA_IFNAME dm-1'],
+      ['1000 1280', 'IFLA_LINKINFO, nested'],
+      ['0a00 0100 64756d6d7900 0000', 'IFLA_INFO_KIND dummy'],
     ],
   ],
   [
@@ -211,6 +236,12 @@ test('a message is encoded as header, sequence and padded payload, and decoded b
     ],
   );
   assert.deepEqual(decodeMessages(data.subarray(0, 18)), [], 'a truncated message is ignored');
+});
+
+test('the VLAN id of a link is decoded, and ids that IEEE 802.1Q reserves are rejected', () => {
+  const link = decodeLink(encodeVlanLink({ name: 'up0.10' }, 3, 4094));
+  assert.deepEqual([link.kind, link.peerIndex, link.vlanId], ['vlan', 3, 4094]);
+  for (const id of [0, 4095, 1.5]) assert.throws(() => encodeVlanLink({ name: 'x' }, 3, id), /invalid VLAN id/);
 });
 
 test('an error acknowledgement yields errno and the kernel’s message', () => {

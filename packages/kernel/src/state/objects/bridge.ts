@@ -1,7 +1,6 @@
 /** Handler of bridges. */
 import type { BridgeObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
-import type { Session } from '../../netlink/session.ts';
 import { absent, type ObjectHandler, observed } from './handler.ts';
 import {
   canonicalMac,
@@ -9,7 +8,7 @@ import {
   checkSettings,
   differences,
   find,
-  findRenamed,
+  findByOwner,
   refuseOtherKind,
   removeOurs,
   rename,
@@ -24,10 +23,6 @@ function bridgeSettings({ mac, mtu, owner, up }: BridgeObject): links.LinkSettin
     ...(owner === undefined ? {} : { alias: owner }),
   };
 }
-
-/** The bridge under another name, identified by its owner text. */
-const findByOwner = (session: Session, { ns, owner }: BridgeObject): links.Link | undefined =>
-  owner === undefined ? undefined : findRenamed(session, ns, ({ kind, alias }) => kind === 'bridge' && alias === owner);
 
 export const bridgeHandler: ObjectHandler<BridgeObject> = {
   check: checkSettings,

@@ -5,6 +5,7 @@ import { tableSpec } from '../../netlink/nft/table.ts';
 import type { Session } from '../../netlink/session.ts';
 import { addressHandler, neighbourHandler, routeHandler } from './address.ts';
 import { bridgeHandler } from './bridge.ts';
+import { dummyHandler } from './dummy.ts';
 import { fdbHandler } from './fdb.ts';
 import { fileHandler, sysctlHandler } from './file.ts';
 import { absent, isGone, type ObjectHandler } from './handler.ts';
@@ -15,6 +16,7 @@ import { netnsHandler } from './netns.ts';
 import { compareElement, findElements, observeTable } from './nft-batch.ts';
 import { nftRuleHandler } from './nft-rule.ts';
 import { vethHandler } from './veth.ts';
+import { vlanHandler } from './vlan.ts';
 import { vxlanHandler } from './vxlan.ts';
 
 export type PlainObject = Exclude<KernelObject, NftTableObject | NftElementObject>;
@@ -26,6 +28,8 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   vxlan: vxlanHandler,
   macvlan: macvlanHandler,
   ipvlan: ipvlanHandler,
+  vlan: vlanHandler,
+  dummy: dummyHandler,
   fdb: fdbHandler,
   'link-state': linkStateHandler,
   address: addressHandler,

@@ -99,6 +99,13 @@ export function findRenamed(
   }
 }
 
+/** The link of this kind under another name, identified by its owner text. */
+export const findByOwner = (
+  session: Session,
+  { ns, kind, owner }: { ns?: string; kind: string; owner?: string },
+): links.Link | undefined =>
+  owner === undefined ? undefined : findRenamed(session, ns, (link) => link.kind === kind && link.alias === owner);
+
 /** Renames a link; before Linux 6.2 only a link that is down can be renamed. */
 export function rename(session: Session, ns: string | undefined, link: links.Link, name: string): Undo {
   const socket = session.route(ns);

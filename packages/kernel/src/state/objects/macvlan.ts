@@ -18,8 +18,9 @@ import {
 } from './link.ts';
 import { explainCreation, hasOtherParent } from './parent-link.ts';
 
-const linkSettings = ({ mac, mtu, up }: MacvlanObject): links.LinkSettings => ({
+const linkSettings = ({ mac, mtu, owner, up }: MacvlanObject): links.LinkSettings => ({
   up,
+  ...(owner === undefined ? {} : { alias: owner }),
   ...(mac === undefined ? {} : { mac: canonicalMac(mac) }),
   ...(mtu === undefined ? {} : { mtu }),
 });
@@ -66,16 +67,23 @@ export const macvlanHandler: ObjectHandler<MacvlanObject> = {
   create(session, macvlan) {
     const { ns, name, mode } = macvlan;
     const parentIndex = links.linkIndex(session.route(undefined), macvlan.parent);
-    const { up, mac, ...settings } = linkSettings(macvlan);
+    const { up, mac, alias, ...settings } = linkSettings(macvlan);
     // A passthru link takes the MAC of its parent at creation; setting another one later changes the parent's, too.
-    const atCreation = { ...settings, ...(mac === undefined || mode === 'passthru' ? {} : { mac }), name };
+    const described = alias === undefined ? {} : { alias };
+    const atCreation = {
+      ...settings,
+      ...described,
+      ...(mac === undefined || mode === 'passthru' ? {} : { mac }),
+      name,
+    };
     const elsewhere = ns === undefined ? {} : { netnsFd: session.netnsFd(ns) };
     explainCreation(macvlan, () =>
       links.createMacvlan(session.route(undefined), { ...atCreation, ...elsewhere }, { parentIndex, mode }),
     );
     try {
       // A separate step: setting it up fails when the parent has another link with this MAC (EADDRINUSE).
-      change(session, macvlan, { ...(up === undefined ? {} : { up }), ...(mac === undefined ? {} : { mac }) });
+      const others = { ...(up === undefined ? {} : { up }), ...(mac === undefined ? {} : { mac }) };
+      change(session, macvlan, { ...others, ...described });
     } catch (error) {
       links.deleteLink(session.route(ns), name);
       throw error;

@@ -1,7 +1,7 @@
-/** Common parts of the handlers of links that are attached to an interface of the host: macvlan and ipvlan. */
+/** Common parts of the handlers of links that the kernel may lack or that are attached to another interface. */
 import { KernelError } from '@netyard/core';
-import type { IpvlanObject, MacvlanObject } from '../../desired.ts';
-import type { Link } from '../../netlink/rtnl/link.ts';
+import type { DummyObject, IpvlanObject, MacvlanObject, VlanObject } from '../../desired.ts';
+import { type Link, moduleOfKind } from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
 import { find } from './link.ts';
 
@@ -12,22 +12,29 @@ export function hasOtherParent(session: Session, { parent }: MacvlanObject | Ipv
 }
 
 /** Runs a creation. Its errors say what to do about a parent in use, in Docker's words, and about a missing module. */
-export function explainCreation({ kind, parent }: MacvlanObject | IpvlanObject, create: () => void): void {
+export function explainCreation(
+  object: MacvlanObject | IpvlanObject | VlanObject | DummyObject,
+  create: () => void,
+): void {
   try {
     create();
   } catch (error) {
-    throw error instanceof KernelError ? explained(error, kind, parent) : error;
+    throw error instanceof KernelError ? explained(error, object) : error;
   }
 }
 
-function explained(cause: KernelError, kind: string, parent: string): KernelError {
+function explained(
+  cause: KernelError,
+  { kind, ...rest }: MacvlanObject | IpvlanObject | VlanObject | DummyObject,
+): KernelError {
   const { errno, errnoName, operation, object } = cause;
   const fields = { errno, errnoName, operation, object, cause };
-  if (errnoName === 'EBUSY') {
+  const parent = 'parent' in rest ? rest.parent : undefined;
+  if (errnoName === 'EBUSY' && parent !== undefined) {
     const hint = `run \`ip -d link\`: ${parent} must be no port of a bridge or bond and not have both macvlan and ipvlan interfaces`;
     return new KernelError({ ...fields, message: `failed to create the ${kind} port: device or resource busy`, hint });
   }
   if (errnoName !== 'EOPNOTSUPP') return cause;
-  const hint = `run \`modprobe ${kind}\`; a kernel without this module cannot have ${kind} interfaces`;
+  const hint = `run \`modprobe ${moduleOfKind(kind)}\`; a kernel without this module cannot have ${kind} interfaces`;
   return new KernelError({ ...fields, message: cause.message, hint });
 }

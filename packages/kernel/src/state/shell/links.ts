@@ -1,11 +1,13 @@
 /** Equivalent commands of links and VXLAN forwarding entries: ip(8) and bridge(8). Pure. */
 import type {
   BridgeObject,
+  DummyObject,
   FdbObject,
   IpvlanObject,
   LinkStateObject,
   MacvlanObject,
   VethObject,
+  VlanObject,
   VxlanObject,
 } from '../../desired.ts';
 import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './command-line.ts';
@@ -99,17 +101,17 @@ export const vxlanCommand: EquivalentCommand<VxlanObject> = {
 
 /** The MAC of a passthru link can only be set after its creation. */
 function macvlanLines(macvlan: MacvlanObject, verb: 'add' | 'set'): string[] {
-  const { ns, name, parent, mode, mac, mtu, up } = macvlan;
+  const { ns, name, parent, mode, mac, mtu, owner, up } = macvlan;
   const isPassthru = mode === 'passthru';
   const netns = ns === undefined ? [] : ['netns', netnsName(ns) ?? ns];
   const type = ['type', 'macvlan', 'mode', mode];
-  const [address, state] = [option('address', mac), up ? 'up' : 'down'];
+  const [address, state] = [option('address', mac), [...option('alias', owner), up ? 'up' : 'down']];
   const set = (...settings: string[]): string => line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings);
-  if (verb === 'set') return [...(isPassthru ? [] : [set(...type)]), set(...address, ...option('mtu', mtu), state)];
+  if (verb === 'set') return [...(isPassthru ? [] : [set(...type)]), set(...address, ...option('mtu', mtu), ...state)];
   const settings = [...netns, ...(isPassthru ? [] : address), ...option('mtu', mtu)];
   return [
     line('ip', 'link', 'add', 'link', parent, 'name', name, ...settings, ...type),
-    set(...(isPassthru ? address : []), state),
+    set(...(isPassthru ? address : []), ...state),
   ];
 }
 
@@ -135,6 +137,30 @@ function ipvlanLines(ipvlan: IpvlanObject, verb: 'add' | 'set'): string[] {
 export const ipvlanCommand: EquivalentCommand<IpvlanObject> = {
   create: (ipvlan) => ipvlanLines(ipvlan, 'add'),
   change: (ipvlan) => ipvlanLines(ipvlan, 'set'),
+  delete: linkDeletion,
+};
+
+const describedState = ({ ns, name, owner, up }: VlanObject | DummyObject): string =>
+  line(...tool('ip', ns), 'link', 'set', 'dev', name, ...option('alias', owner), up ? 'up' : 'down');
+
+export const vlanCommand: EquivalentCommand<VlanObject> = {
+  create: (vlan) => [
+    line(
+      ...[...tool('ip', vlan.ns), 'link', 'add', 'link', vlan.parent, 'name', vlan.name],
+      ...['type', 'vlan', 'id', String(vlan.id)],
+    ),
+    describedState(vlan),
+  ],
+  change: (vlan) => [describedState(vlan)],
+  delete: linkDeletion,
+};
+
+export const dummyCommand: EquivalentCommand<DummyObject> = {
+  create: (dummy) => [
+    line(...tool('ip', dummy.ns), 'link', 'add', 'name', dummy.name, 'type', 'dummy'),
+    describedState(dummy),
+  ],
+  change: (dummy) => [describedState(dummy)],
   delete: linkDeletion,
 };
 
