@@ -2,11 +2,13 @@
  * The state of the host's part: adapters, settings, and the networks with their addresses, ports and peers in memory.
  * It has no containers, only what is attached to the networks. Created once by host.ts; there are no globals.
  */
+
 import type { Clock, KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, NftRuleObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from './attachments.ts';
 import type { EndpointRecord, HostStore, NetworkEvent, NetworkSettings } from './contract.ts';
+import type { HostLinks } from './host-links.ts';
 import type { NetworkPools } from './ipam/network-pools.ts';
 import type { HostFacts } from './model.ts';
 import type { NetworkTable } from './network-table.ts';
@@ -36,8 +38,7 @@ export interface HostContext {
   /** Addresses in use on the host. */
   readonly hostUse: HostUseCache;
   readonly ports: PortTable;
-  /** Host-side interface name of each endpoint, and the id of its container or of the attached endpoint. */
-  readonly hostLinks: Map<string, string>;
+  readonly hostLinks: HostLinks;
   readonly linkDeletions: LinkDeletions;
   /** Serializes the operations on each container, and on each attached endpoint. */
   readonly queue: KeyedQueue;

@@ -2,6 +2,7 @@
  * Composes the host's part: networks with their addresses, ports, peers and firewall, and what repairs them. It knows no
  * containers, only what is attached to the networks.
  */
+
 import { type Clock, KeyedQueue, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import { type OwnHost, openPeers } from '@netyard/peers';
@@ -12,6 +13,7 @@ import { showEndpoints } from './endpoints/attachments.ts';
 import { openEndpoints } from './endpoints/open.ts';
 import { valuesOf } from './family.ts';
 import type { HostContext } from './host-context.ts';
+import { HostLinks } from './host-links.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
 import { subnetPoolsOf } from './ipam/subnet-pools.ts';
 import { bridgeOf } from './lookup.ts';
@@ -110,7 +112,7 @@ function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion
     pools: new Map(),
     hostUse: new HostUseCache(kernel, settings),
     ports: new PortTable((protocol, address, port) => kernel.reservePort(protocol, address, port)),
-    hostLinks: new Map(),
+    hostLinks: new HostLinks(),
     queue: new KeyedQueue(),
     linkDeletions: new LinkDeletions(kernel, logger),
     facts: { ipv6: true, bridgeNetfilter: false, isolates: false, checksSources: false, ...forwardingFacts(settings) },

@@ -22,6 +22,7 @@ export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { planLinkAllowRules } from './firewall/link-allow.ts';
 export { type Host, openHost } from './host.ts';
 export type { HostContext } from './host-context.ts';
+export type { HostLinks } from './host-links.ts';
 export { NetworkPools } from './ipam/network-pools.ts';
 export { checkSubnetPool, parseSubnetPool } from './ipam/subnet-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';

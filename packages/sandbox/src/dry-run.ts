@@ -83,7 +83,7 @@ function copyOf(context: Context): DryRunContext {
     dangling: new Set(context.dangling),
     pools: new Map([...context.pools].map(([id, pools]) => [id, pools.copy()])),
     ports: context.ports.copy(),
-    hostLinks: new Map(context.hostLinks),
+    hostLinks: context.hostLinks.copy(),
     linkDeletions: { expect: ignore },
     namespaces: {
       start: ignore,

@@ -14,6 +14,8 @@ export interface Capabilities {
   ownMac: boolean;
   /** Its endpoints have an interface on the host, too, named `hostLink`, such as one end of a veth pair. */
   hostInterface: boolean;
+  /** How many endpoints a network can have at a time; absent: as many as it has addresses. */
+  mostEndpoints?: number;
   /** Ports of its endpoints can be published on the host. */
   ports: boolean;
   /** A container on it can be connected to other networks, too. */

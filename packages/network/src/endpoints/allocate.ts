@@ -1,4 +1,5 @@
 /** Allocates and releases the interface names, address and MAC of an endpoint. */
+
 import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
 import type {
   EndpointAddress,
@@ -10,6 +11,7 @@ import type {
 } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
 import { type Family, families, type PerFamily, perFamily, valuesOf } from '../family.ts';
+import type { HostLinks } from '../host-links.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf } from '../lookup.ts';
 import { hostLinkName } from '../object-names.ts';
@@ -20,7 +22,7 @@ export interface EndpointDependencies {
   readonly settings: NetworkSettings;
   readonly networks: Map<string, NetworkRecord>;
   readonly pools: Map<string, NetworkPools>;
-  readonly hostLinks: Map<string, string>;
+  readonly hostLinks: HostLinks;
 }
 
 export interface EndpointRequest {
@@ -49,9 +51,13 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   if (!capabilities.addresses) return empty;
   if (config.macAddress && !capabilities.ownMac)
     throw new NetyardError('failed', `${record.driver} interfaces do not support custom mac address assignment`);
+  if (context.hostLinks.count(record.id) >= (capabilities.mostEndpoints ?? Number.POSITIVE_INFINITY))
+    throw new NetyardError('failed', `network ${record.name} is full: it has ${capabilities.mostEndpoints} endpoints`, {
+      hint: 'Linux has no larger bridges: connect containers to another network',
+    });
   const addresses = takeAddresses(context, record, request);
   const hostLink = capabilities.hostInterface ? hostLinkName(empty.id) : '';
-  if (hostLink !== '') context.hostLinks.set(hostLink, ownerId);
+  context.hostLinks.add({ hostLink, networkId: record.id }, ownerId);
   return {
     ...empty,
     ...{ link, hostLink, addresses },
@@ -144,7 +150,7 @@ export function storeEndpoint(context: EndpointDependencies, ownerId: string, en
 }
 
 export function freeEndpoint(context: EndpointDependencies, ownerId: string, endpoint: EndpointState): void {
-  if (endpoint.hostLink !== '') context.hostLinks.delete(endpoint.hostLink);
+  context.hostLinks.delete(endpoint);
   const pools = context.pools.get(endpoint.networkId);
   for (const { address } of dynamicAddresses(endpoint)) pools?.free(address, ownerId);
 }

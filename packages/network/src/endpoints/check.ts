@@ -59,7 +59,7 @@ export async function adoptEndpoints(context: AttachedDependencies): Promise<voi
   for (const { id, name, endpoint, ports } of context.attached.values()) {
     const report = (what: string, error: unknown): void =>
       context.logger.error(what, { endpoint: name, error: messageOf(error) });
-    if (endpoint.hostLink !== '') context.hostLinks.set(endpoint.hostLink, id);
+    context.hostLinks.add(endpoint, id);
     for (const port of ports) {
       const failure = context.ports.adopt(port, id);
       if (failure) report('a published port could not be reserved again', failure);

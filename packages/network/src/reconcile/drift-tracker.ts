@@ -2,6 +2,7 @@
  * Maps kernel events to the parts of the desired state that may have drifted: networks, containers, peers, elements and
  * chains of other programs. Decides only what to compare; the reconciler compares and repairs it.
  */
+
 import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
@@ -10,6 +11,7 @@ import { encodeElementKey } from '../firewall/element-key.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, type NetyardSet, networkSets, tableName } from '../firewall/table.ts';
+import type { HostLinks } from '../host-links.ts';
 import { bridgeOf, plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
@@ -26,7 +28,7 @@ export interface DriftTrackerDependencies {
   readonly attachments: Attachments;
   readonly peers: Pick<Peers, 'affectedBy'>;
   mtuLimit: number | undefined;
-  readonly hostLinks: Map<string, string>;
+  readonly hostLinks: HostLinks;
   readonly linkDeletions: LinkDeletions;
   facts: HostFacts;
 }
@@ -198,7 +200,7 @@ export class DriftTracker {
   #handleLink(event: LinkEvent): void {
     if (event.action === 'del') this.#context.linkDeletions.confirm(event.name);
     this.#handleParent(event);
-    const containerId = this.#context.hostLinks.get(event.name);
+    const containerId = this.#context.hostLinks.ownerOf(event.name);
     if (containerId !== undefined) this.#handleHostLink(event, containerId);
     else if (event.owner?.startsWith(ownerPrefix)) this.#handleRename(event);
     const networkId = this.#context.networks.byLink(event.name);

@@ -2,7 +2,7 @@
 
 import { type Logger, messageOf } from '@netyard/core';
 import type { AttachedDependencies, LinkDeletions, PortTable } from '@netyard/network';
-import { adoptEndpoints, type HostStartDependencies, removeOrphans, startHost } from '@netyard/network';
+import { adoptEndpoints, type HostLinks, type HostStartDependencies, removeOrphans, startHost } from '@netyard/network';
 import type { ContainerDirectory, NetworkStore } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { NamespaceRepairs } from '../services.ts';
@@ -24,7 +24,7 @@ export interface StartDependencies
   readonly logger: Logger;
   readonly sandboxes: Map<string, Sandbox>;
   readonly ports: PortTable;
-  readonly hostLinks: Map<string, string>;
+  readonly hostLinks: HostLinks;
   readonly linkDeletions: LinkDeletions;
   readonly namespaces: NamespaceRepairs;
 }
@@ -64,8 +64,7 @@ async function dropStopped(context: StartDependencies, alive: ReadonlySet<string
 async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
-  for (const endpoint of state.endpoints)
-    if (endpoint.hostLink !== '') context.hostLinks.set(endpoint.hostLink, config.containerId);
+  for (const endpoint of state.endpoints) context.hostLinks.add(endpoint, config.containerId);
   for (const port of state.ports) {
     const failure = context.ports.adopt(port, config.containerId);
     if (failure) reportFailure(context, 'a published port could not be reserved again', sandbox, failure);

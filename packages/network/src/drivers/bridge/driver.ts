@@ -4,11 +4,14 @@ import { hasBridgeGateway } from './options.ts';
 import { openBridgePlanner } from './plan.ts';
 import { validateBridge } from './validate.ts';
 
+/** BR_MAX_PORTS of net/bridge/br_private.h; number 0 is not used. */
+const bridgePorts = 1023;
+
 export const bridgeDriver: Driver = {
   name: 'bridge',
   capabilities: {
     ...{ addresses: true, ownMac: true, hostInterface: true, ports: true, otherNetworks: true },
-    hostNamespace: false,
+    ...{ mostEndpoints: bridgePorts, hostNamespace: false },
   },
   validate: validateBridge,
   hasGateway: hasBridgeGateway,
