@@ -8,6 +8,12 @@ import { testSameOutput } from './support/same-output.ts';
 const inspect =
   `docker inspect -f '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{json $net.IPAMConfig}} ` +
   `{{$net.IPv6Gateway}} {{$net.GlobalIPv6Address}} {{$net.GlobalIPv6PrefixLen}} {{$net.MacAddress}} {{end}}'`;
+const names = (from: string, name: string): string =>
+  `docker exec ${from} getent ahostsv6 ${name} | awk '{ print $1 }' | sort -u`;
+const reverse = (from: string, address: string): string =>
+  `docker exec ${from} busybox nslookup ${address} 127.0.0.11 | grep -o 'name = .*'`;
+const hosts = (name: string): string =>
+  `docker exec ${name} cat /etc/hosts | sed "s/$(docker inspect -f '{{.Config.Hostname}}' ${name})/ID/"`;
 const addresses = 'ip -6 -o addr show dev eth0 scope global';
 
 testSameOutput('IPv6 networks, with the same output as dockerd', { images: ['netyard-test'] }, [
@@ -15,13 +21,16 @@ testSameOutput('IPv6 networks, with the same output as dockerd', { images: ['net
   `docker network inspect -f '{{.EnableIPv6}} {{json .IPAM}} {{json .Containers}}' six`,
   `docker network ls --format '{{.Name}} {{.IPv6}}' --filter name=six`,
   'docker run -d --name aa --network six netyard-test sleep 1000',
-  'docker run -d --name bb --network six --ip6 fd00:6::9 netyard-test sleep 1000',
+  'docker run -d --name bb --network six --network-alias other --ip6 fd00:6::9 --add-host far:fd00::7 netyard-test sleep 1000',
   `${inspect} aa bb`,
   `docker network inspect -f '{{range .Containers}}{{println .Name .IPv6Address}}{{end}}' six | sort`,
   `docker exec aa ${addresses} | awk '{ print $4 }'`,
   `docker exec aa ip -6 route show default | awk '{ print $3, $5 }'`,
   'docker exec aa ping -6 -c 1 -W 30 fd00:6::9 > /dev/null',
   'docker exec bb ping -6 -c 1 -W 30 fd00:6::1 > /dev/null',
+  ...['bb', 'bb.six', 'other'].map((name) => names('aa', name)),
+  reverse('aa', 'fd00:6::9'),
+  hosts('bb'),
   'docker exec aa cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6',
   'docker network create --subnet 10.7.0.0/24 four',
   'docker run -d --name cc --network four netyard-test sleep 1000',
@@ -29,6 +38,9 @@ testSameOutput('IPv6 networks, with the same output as dockerd', { images: ['net
   'docker network connect --ip6 fd00:6::20 six cc',
   'docker exec cc ping -6 -c 1 -W 30 fd00:6::9 > /dev/null',
   `${inspect} cc`,
+  hosts('cc'),
+  names('aa', 'cc'),
+  names('cc', 'aa'),
   'docker network disconnect six cc',
   '! docker network create --ipv6 --subnet 10.8.0.0/24 --subnet fd00:6::/64 other',
   '! docker run --rm --network four --ip6 fd00:6::9 netyard-test true 2> /dev/null',

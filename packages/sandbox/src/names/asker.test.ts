@@ -39,6 +39,20 @@ test('networks are searched by gateway priority, internal ones last, then by nam
   assert.deepEqual(endpointNames('c1', undefined), []);
 });
 
+test('networks with both families are searched before those with one', () => {
+  const both = endpoint('b', ['x']);
+  const dual = { ...both, addresses: { ...both.addresses, v6: { address: 'fd00::2', prefixLength: 64 } } };
+  const only = { ...endpoint('c', ['x']), addresses: { v6: { address: 'fd00:1::2', prefixLength: 64 } } };
+  const one = state(endpoint('a', ['x']), only, dual);
+  const { networks } = askerOf(config, one, { project: undefined, isInternal: () => false });
+  assert.deepEqual(
+    networks.map(({ name }) => name),
+    ['b', 'a', 'c'],
+  );
+  const found = endpointNames('c1', one).find(({ network }) => network === 'id-b');
+  assert.deepEqual(found?.addresses, ['10.0.0.2', 'fd00::2']);
+});
+
 test("links of the container belong to its mode's network, by name or id, others to their endpoint", () => {
   const aliases = (mode: SandboxConfig['mode'], links: string[] = []): unknown[] => {
     const linked = { ...endpoint('b', ['x']), config: { network: 'b', links } };

@@ -17,7 +17,7 @@ export function endpointNames(containerId: string, state: SandboxState | undefin
   }));
 }
 
-/** Networks are searched in the order in which their gateways are preferred: priority, not internal, name. */
+/** Networks are searched in the order in which their gateways are preferred: priority, not internal, both families, name. */
 export function askerOf(
   config: SandboxConfig,
   state: SandboxState | undefined,
@@ -27,6 +27,7 @@ export function askerOf(
     (a, b) =>
       (b.config.gatewayPriority ?? 0) - (a.config.gatewayPriority ?? 0) ||
       Number(facts.isInternal(a.networkId)) - Number(facts.isInternal(b.networkId)) ||
+      valuesOf(b.addresses).length - valuesOf(a.addresses).length ||
       (a.networkName < b.networkName ? -1 : 1),
   );
   const ofMode = modeEndpoint(config, order);
