@@ -103,6 +103,8 @@ export interface ContainerConfig {
   /** For health checks of kind CMD-SHELL. */
   shell?: string[];
   healthcheck?: Healthcheck;
+  /** Dockerfile instructions for images that `commit` makes of the container. */
+  onBuild?: string[];
   volumes: string[]; // Config.Volumes: anonymous volumes by target
   exposed: ExposedPort[];
   macAddress: string;
@@ -175,6 +177,8 @@ export interface ContainerState {
   restartCount: number;
   /** Set by stop and kill, so that restart policies leave it alone. */
   stoppedByUser: boolean;
+  /** Paused by `commit`, which resumes it; after a crash the next start of the daemon does. */
+  pausedByCommit?: boolean;
   /** Of a container that is being created or removed: whether its anonymous volumes go with it. */
   removesVolumes?: boolean;
   health?: { status: 'starting' | 'healthy' | 'unhealthy'; failingStreak: number; log: HealthResult[] };
@@ -265,6 +269,8 @@ export interface ImageConfig {
   stopSignal: string;
   healthcheck?: Healthcheck;
   shell?: string[];
+  /** Dockerfile instructions that run when an image is built from this one. */
+  onBuild?: string[];
   diffIds: string[];
   history: { created?: string; createdBy?: string; author?: string; comment?: string; emptyLayer?: boolean }[];
 }
@@ -283,6 +289,8 @@ export interface ImageRecord {
   size: number;
   /** When a tag was last assigned to it. */
   lastTagged: bigint;
+  /** Id of the image that it was committed from; that image may be gone. */
+  parent?: string;
 }
 
 export interface ImageLayer {

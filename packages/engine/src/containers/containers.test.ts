@@ -5,11 +5,11 @@ import { isName, isNetyardError } from '@netyard/core';
 import type { ContainerState } from '../model.ts';
 import { DetachWatch, parseDetachKeys } from '../processes/detach-keys.ts';
 import { mergeEnv } from '../processes/env.ts';
+import { parseSignal } from '../processes/signals.ts';
 import { coversNumbers } from './create-check.ts';
 import { applyProbe, initialHealth } from './healthcheck.ts';
 import { randomName } from './names.ts';
 import { restartDelay, restartsAtBoot } from './restart-policy.ts';
-import { parseSignal } from './signals.ts';
 import { humanDuration, statusText } from './status-text.ts';
 import { parsePs } from './top.ts';
 

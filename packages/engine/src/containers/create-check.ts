@@ -6,8 +6,8 @@ import { NetyardError, parseCapability } from '@netyard/core';
 import { hasCode } from '../logs/file-errors.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, MountRequest, Resources } from '../model.ts';
+import { parseSignal } from '../processes/signals.ts';
 import { parseSecurityOptions, warnAboutSecurityOptions } from './security-options.ts';
-import { parseSignal } from './signals.ts';
 import { checkSysctls } from './sysctls.ts';
 
 const minimumMemory = 6 * 1024 * 1024;

@@ -10,8 +10,8 @@ import type { ExecRegistry } from '../exec/exec-registry.ts';
 import { type ExecStartDependencies, launchExec } from '../exec/start.ts';
 import type { ContainerRecord, ContainerState, Healthcheck, HealthResult } from '../model.ts';
 import type { Runtime } from '../ports.ts';
+import { SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess } from '../records/container-index.ts';
-import { SIGKILL } from './signals.ts';
 import { withTimeLimit } from './waiters.ts';
 
 /** What the functions of this file work on. */

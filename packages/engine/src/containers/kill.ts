@@ -4,8 +4,8 @@ import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
+import { parseSignal, SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
-import { parseSignal, SIGKILL } from './signals.ts';
 import { killAndWait, type StopDependencies, signalNow } from './stop.ts';
 
 /** What the functions of this file work on. */

@@ -7,10 +7,10 @@ import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
+import { parseSignal, SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess, isAlive, passOverEnded } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import type { RestartTimers } from './restart-timers.ts';
-import { parseSignal, SIGKILL } from './signals.ts';
 import { type Waiters, withTimeLimit } from './waiters.ts';
 
 /** What the functions of this file work on. */

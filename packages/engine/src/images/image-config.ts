@@ -43,12 +43,14 @@ const configSchema = z.object({
         .transform((labels) => labels ?? {}),
       StopSignal: text,
       Shell: texts,
+      OnBuild: texts,
       Healthcheck: z
         .object({
           Test: texts,
           Interval: z.number().default(0),
           Timeout: z.number().default(0),
           StartPeriod: z.number().default(0),
+          StartInterval: z.number().default(0),
           Retries: z.number().default(0),
         })
         .nullish(),
@@ -97,7 +99,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
 }
 
 /** Docker's limit: an overlay mount cannot have more. */
-const longestChain = 125;
+export const longestChain = 125;
 
 function given<K extends string>(key: K, value: string): { [P in K]?: string } {
   return value === '' ? {} : ({ [key]: value } as { [P in K]?: string });
@@ -120,6 +122,7 @@ function processDefaults(
     labels: raw?.Labels ?? {},
     stopSignal: raw?.StopSignal ?? '',
     ...(raw && raw.Shell.length > 0 ? { shell: raw.Shell } : {}),
+    ...(raw && raw.OnBuild.length > 0 ? { onBuild: raw.OnBuild } : {}),
     ...(health
       ? {
           healthcheck: {
@@ -127,6 +130,7 @@ function processDefaults(
             intervalNanoseconds: health.Interval,
             timeoutNanoseconds: health.Timeout,
             startPeriodNanoseconds: health.StartPeriod,
+            ...(health.StartInterval > 0 ? { startIntervalNanoseconds: health.StartInterval } : {}),
             retries: health.Retries,
           },
         }
@@ -138,11 +142,11 @@ function processDefaults(
 export function parseExposedPort(spec: string): ExposedPort {
   const match = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(spec);
   const port = Number(match?.[1]);
-  if (!match || port < 1 || port > 65535) throw new NetyardError('invalid', `invalid containerPort: ${spec}`);
+  if (!match || port < 1 || port > 65535) throw new NetyardError('invalid', `Invalid containerPort: ${spec}`);
   return { port, protocol: (match[2]?.toLowerCase() ?? 'tcp') as ExposedPort['protocol'] };
 }
 
-/** Encodes a configuration that `import` creates. The key order is fixed: same values, same digest. */
+/** Encodes a configuration that `import` or `commit` creates. The key order is fixed: same values, same digest. */
 export function encodeImageConfig(config: ImageConfig): Uint8Array {
   const listed = (names: readonly string[]): Record<string, object> | undefined =>
     names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, {}]));
@@ -165,11 +169,13 @@ export function encodeImageConfig(config: ImageConfig): Uint8Array {
       Labels: Object.keys(config.labels).length > 0 ? config.labels : undefined,
       StopSignal: config.stopSignal || undefined,
       Shell: config.shell,
+      OnBuild: config.onBuild,
       Healthcheck: health && {
         Test: health.test,
         Interval: health.intervalNanoseconds,
         Timeout: health.timeoutNanoseconds,
         StartPeriod: health.startPeriodNanoseconds,
+        StartInterval: health.startIntervalNanoseconds || undefined,
         Retries: health.retries,
       },
     },

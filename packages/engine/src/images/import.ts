@@ -2,14 +2,13 @@
 import { type ArchiveLimits, ArchiveMeter, type Clock, decompress, formatTime } from '@netyard/core';
 import type { ImageConfig, ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
+import { applyChanges } from './changes/apply-changes.ts';
 import type { ContentCollector } from './content-collector.ts';
-import { digestOf } from './digest.ts';
-import { encodeImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
-import { applyChanges } from './import-changes.ts';
 import { mediaTypes, type Platform } from './manifest.ts';
 import { familiarString, referenceOf } from './reference.ts';
+import { writeConfig } from './write-config.ts';
 
 export interface ImportParts {
   content: ImageContent;
@@ -37,25 +36,19 @@ export async function importArchive(
   request: ImportRequest,
 ): Promise<ImageRecord> {
   const name = request.repository === '' ? undefined : familiarString(referenceOf(request.repository, request.tag));
-  const base = applyChanges(emptyConfig(parts, request), request.changes);
+  const base = applyChanges(emptyConfig(parts, request), request.changes).config;
   return await parts.ledger.adding(async (adding) => {
     const { stream } = await decompress(archive, new ArchiveMeter(parts.archiveLimits));
     const layer = await adding.write({ mediaType: mediaTypes.dockerLayer }, stream);
     const config: ImageConfig = { ...base, diffIds: [layer.digest] };
     await adding.unpack(layer, [], layer.digest);
-    const body = encodeImageConfig(config);
-    const id = digestOf(body);
-    await adding.write({ mediaType: mediaTypes.dockerConfig, digest: id, size: body.length }, oneChunk(body));
+    const id = await writeConfig(adding, config);
     const size = await parts.content.layerSize(layer.digest);
     const record = parts.names.put(newImageRecord({ id, config, layers: layersOf(config, [layer]), size }));
     if (name !== undefined) parts.names.tag(id, name);
     parts.names.emit('import', id, id);
     return record;
   });
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 function emptyConfig({ clock, platform }: ImportParts, request: ImportRequest): ImageConfig {
