@@ -59,6 +59,11 @@ start() {
   shift
   docker run -d --name "$name" "$@" netyard-test sleep 1000
 }
+committed() {
+  docker commit "$@" made made:1 || return
+  docker image inspect made:1 | jq -S '.[0].Config | with_entries(select(.value != null and .value != "" and .value != {}))'
+  docker image rm made:1
+}
 shown() { docker network inspect -f "$2" "$1"; }
 # Netyard publishes no IPv6 yet.
 settings() {

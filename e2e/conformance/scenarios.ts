@@ -1,4 +1,5 @@
 /** All scenarios of `script/conformance`, one line each. */
+import { commitScenarios } from './commit-scenarios.ts';
 import { createScenarios } from './create-scenarios.ts';
 import { endpointScenarios } from './endpoint-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
@@ -10,4 +11,5 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...listScenarios,
   ...endpointScenarios,
   ...trafficScenarios,
+  ...commitScenarios,
 ];

@@ -34,6 +34,7 @@ const rename = lifecycle('rename');
 const rm = lifecycle('rm');
 const wait = lifecycle('wait');
 
+const commit: Load = async () => (await import('./commands/commit.ts')).commit;
 const images: Load = async () => (await import('./commands/images.ts')).images;
 const history: Load = async () => (await import('./commands/images.ts')).history;
 const rmi: Load = async () => (await import('./commands/images.ts')).rmi;
@@ -57,6 +58,7 @@ const containerCommands: readonly Entry[] = [
     summary: 'Attach local standard input, output, and error streams to a running container',
     load: attach,
   },
+  { name: 'commit', summary: "Create a new image from a container's changes", load: commit },
   { name: 'cp', summary: 'Copy files/folders between a container and the local filesystem', load: cp },
   { name: 'create', summary: 'Create a new container', load: create },
   { name: 'diff', summary: "Inspect changes to files or directories on a container's filesystem", load: diff },
@@ -368,7 +370,7 @@ const ownCommands: readonly Entry[] = [
 ];
 
 const plainCommands: readonly Entry[] = [
-  ...topLevelContainer('attach', 'cp', 'create', 'diff'),
+  ...topLevelContainer('attach', 'commit', 'cp', 'create', 'diff'),
   { name: 'events', summary: 'Get real time events from the server', load: events },
   ...topLevelContainer('export'),
   ...topLevelImage('history', 'import'),

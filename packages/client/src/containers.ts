@@ -46,6 +46,15 @@ export interface LogsCall {
   tail?: string | undefined;
 }
 
+export interface CommitCall {
+  repository: string;
+  tag: string;
+  comment: string;
+  author: string;
+  pause: boolean;
+  changes: readonly string[];
+}
+
 export class Containers {
   readonly #api: Api;
 
@@ -71,6 +80,13 @@ export class Containers {
     const old = compareVersions(await this.#api.version(), '1.44') < 0;
     const { MacAddress: _mac, ...rest } = body;
     return await this.#api.json('POST', '/containers/create', { query: call, json: old ? body : rest });
+  }
+
+  /** An image of the container's changes. */
+  async commit(ref: string, call: CommitCall): Promise<string> {
+    const { repository, ...rest } = call;
+    const query = { container: ref, repo: repository, ...rest };
+    return (await this.#api.json<{ Id: string }>('POST', '/commit', { query })).Id;
   }
 
   inspect(ref: string, call: { size?: boolean; signal?: AbortSignal } = {}): Promise<ContainerInspect> {

@@ -136,11 +136,27 @@ export interface ContainerService {
     options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
   ): Promise<void>;
   export(ref: string): Promise<NodeJS.ReadableStream>;
+  /** An image of the container's changes; returns its id. */
+  commit(ref: string, options: CommitOptions): Promise<string>;
   update(
     ref: string,
     change: { resources: Partial<Resources>; restartPolicy?: RestartRule },
   ): Promise<{ warnings: string[] }>;
   prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }>;
+}
+
+export interface CommitOptions {
+  /** '' for an image without a name. */
+  repository: string;
+  tag: string;
+  comment: string;
+  author: string;
+  /** Pause the container's processes while its files are read. */
+  pause: boolean;
+  /** Dockerfile instructions that change the configuration. */
+  changes: readonly string[];
+  /** Replaces the container's configuration, which completes it. */
+  config?: Partial<ContainerConfig>;
 }
 
 /** One sample; a rate needs two. */

@@ -89,7 +89,7 @@ export const containerConfig = {
     flags: [stringFlag('mac-address', 'Container MAC address (e.g., 92:d0:c6:0a:29:33)')],
     remark: 'from API 1.44 on with Docker’s warning: it belongs to the endpoint',
   }),
-  OnBuild: none(list(text), { status: { ignored: 'counts where an image is built from the container’s image' } }),
+  OnBuild: none(list(text), { remark: 'of images that `commit` makes of the container' }),
   Labels: zero(map(text), {
     flags: [
       listFlag('label', 'Set meta data on a container', { short: 'l' }),

@@ -1,6 +1,7 @@
 /** Lists the request objects of the field tables, for docs/compatibility.md and for tests. */
 import { clientFlags } from './client-flags.ts';
 import { placedFields } from './commands.ts';
+import { commitConfig } from './commit.ts';
 import { containerCreate } from './container.ts';
 import { networkConnect, networkDisconnect } from './endpoint.ts';
 import { execCreate, execStart } from './exec.ts';
@@ -20,6 +21,7 @@ export const requestObjects: readonly RequestObject[] = [
   { title: 'Update of a container', request: 'POST /containers/{id}/update', fields: containerUpdate },
   { title: 'Exec', request: 'POST /containers/{id}/exec', fields: execCreate },
   { title: 'Start of an exec', request: 'POST /exec/{id}/start', fields: execStart },
+  { title: 'Commit of a container to an image', request: 'POST /commit', fields: commitConfig },
   { title: 'Network', request: 'POST /networks/create', fields: networkCreate },
   { title: 'Connecting a container to a network', request: 'POST /networks/{id}/connect', fields: networkConnect },
   {

@@ -2,7 +2,7 @@
 import { finished } from 'node:stream/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
-import { readJson } from '../http/body.ts';
+import { readJson, readOptionalJson } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
@@ -11,7 +11,10 @@ import { uploadOf } from '../http/request-body.ts';
 import { type RequestContext, sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
+import { acceptFields } from '../schemas/accept-fields.ts';
+import { commitFields, commitSchema } from '../schemas/bodies.ts';
 import { serveProgress } from '../stream/progress.ts';
+import { readConfig } from '../translate/config-fields.ts';
 import {
   translateDeleted,
   translateHistory,
@@ -50,6 +53,7 @@ export function imageRoutes(options: ApiOptions): Route[] {
       const { deleted, reclaimed } = await images.prune(readFilters(exchange.query));
       sendJson(exchange, 200, { ImagesDeleted: deleted.map(translateDeleted), SpaceReclaimed: reclaimed });
     }),
+    route('POST', '/commit', commit(options)),
     ...archiveRoutes(options),
     ...registryRoutes(options),
     ...absentRoutes(),
@@ -71,6 +75,23 @@ function list({ engine }: ApiOptions): Handler {
     const translate = ({ record }: (typeof found)[number]): unknown =>
       translateImageSummary({ record, containers: -1 }, exchange.version);
     sendJson(exchange, 200, new LazyList(found, translate));
+  };
+}
+
+function commit({ engine: { containers } }: ApiOptions): Handler {
+  return async (exchange) => {
+    const { query, request, version } = exchange;
+    const { body } = acceptFields(commitFields, await readOptionalJson(request, commitSchema), version);
+    const id = await containers.commit(query.get('container') ?? '', {
+      repository: query.get('repo') ?? '',
+      tag: query.get('tag') ?? '',
+      comment: query.get('comment') ?? '',
+      author: query.get('author') ?? '',
+      pause: query.get('pause') === '' || readBoolean(query, 'pause', true),
+      changes: query.getAll('changes'),
+      ...(body.hasNoConfig ? {} : { config: readConfig(body) }),
+    });
+    sendJson(exchange, 201, { Id: id });
   };
 }
 
@@ -190,7 +211,6 @@ function absentRoutes(): Route[] {
     // `docker system prune` calls it. There is no build cache.
     route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
     route('POST', '/session', absent('build images', build)),
-    route('POST', '/commit', absent('create images from containers', 'use `docker export` and `docker import`')),
     route('GET', '/images/search', absent('search registries', 'search on the website of the registry')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
   ];

@@ -1,5 +1,6 @@
 /** Schemas of request bodies; `translate/` gives the fields their meaning. */
 import {
+  containerConfig,
   containerCreate,
   containerUpdate,
   execCreate,
@@ -29,10 +30,15 @@ export type HostConfigBody = ContainerCreateBody['HostConfig'];
 /** Fields that are not the container's configuration; all others are. */
 const besideConfig = ['HostConfig', 'NetworkingConfig'];
 
-export const containerCreateSchema = z.preprocess((body) => {
+function noteConfig(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
   return { ...body, hasNoConfig: Object.keys(body).every((key) => besideConfig.includes(key)) };
-}, schemaOf(createFields));
+}
+
+export const containerCreateSchema = z.preprocess(noteConfig, schemaOf(createFields));
+
+export const commitFields = { ...containerConfig, hasNoConfig: zero(flag) } as const;
+export const commitSchema = z.preprocess(noteConfig, schemaOf(commitFields));
 
 export const containerUpdateSchema = schemaOf(containerUpdate);
 export const execCreateSchema = schemaOf(execCreate);

@@ -25,7 +25,7 @@ const readHealthcheck = (body: HealthBody): Healthcheck => ({
   retries: body.Retries,
 });
 
-const showHealthcheck = (check: Healthcheck): HealthBody => ({
+export const showHealthcheck = (check: Healthcheck): HealthBody => ({
   Test: check.test,
   Interval: check.intervalNanoseconds,
   Timeout: check.timeoutNanoseconds,
@@ -64,7 +64,10 @@ const configCodecs: Codecs<typeof containerConfig, ContainerConfig, ContainerRec
   Labels: same('labels'),
   MacAddress: same('macAddress'),
   NetworkDisabled: same('networkDisabled'),
-  OnBuild: unused(null),
+  OnBuild: {
+    read: (instructions) => (instructions?.length ? { onBuild: instructions } : {}),
+    show: ({ config }) => orNothing(config.onBuild),
+  },
   OpenStdin: same('openStdin'),
   Shell: {
     read: (words) => (words?.length ? { shell: words } : {}),

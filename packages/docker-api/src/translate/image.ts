@@ -1,8 +1,10 @@
 /** Translates images into Docker's JSON. Pure. */
 import type { ImageDeleteItem, ImageHistoryItem, ImageInspect, ImageSummary } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
-import type { ImageRecord, ImageService } from '@netyard/engine';
+import type { Healthcheck, ImageRecord, ImageService } from '@netyard/engine';
+import { isZero } from '../schemas/is-zero.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
+import { showHealthcheck } from './config-fields.ts';
 import { exposedKey } from './ports.ts';
 
 const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);
@@ -20,7 +22,7 @@ export function translateImageSummary(
     Created: seconds(record.created),
     Id: record.id,
     Labels: Object.keys(record.config.labels).length > 0 ? record.config.labels : null,
-    ParentId: '',
+    ParentId: record.parent ?? '',
     RepoDigests: record.digests,
     RepoTags: record.tags,
     SharedSize: sharedSize,
@@ -35,7 +37,7 @@ export function translateImageInspect(record: ImageRecord, version: ApiVersion):
     Id: record.id,
     RepoTags: record.tags,
     RepoDigests: record.digests,
-    Parent: '',
+    Parent: record.parent ?? '',
     Comment: config.history.at(-1)?.comment ?? '',
     Created: config.created ?? formatTime(record.created),
     DockerVersion: '',
@@ -67,8 +69,14 @@ function translateImageConfig(config: ImageRecord['config']): ImageInspect['Conf
     Labels: Object.keys(config.labels).length > 0 ? config.labels : null,
     ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
     ...(config.shell ? { Shell: config.shell } : {}),
+    ...(config.healthcheck ? { Healthcheck: shownHealthcheck(config.healthcheck) } : {}),
+    OnBuild: config.onBuild ?? null,
   };
 }
+
+/** Without its zero values, as Docker shows it. */
+const shownHealthcheck = (check: Healthcheck): NonNullable<ImageInspect['Config']['Healthcheck']> =>
+  Object.fromEntries(Object.entries(showHealthcheck(check)).filter(([, value]) => !isZero(value)));
 
 type History = Awaited<ReturnType<ImageService['history']>>[number];
 

@@ -65,7 +65,8 @@ function mergeImageEnv(request: readonly string[], image: readonly string[]): st
   return [...request, ...image.filter((entry) => !names.has(entry.split('=', 1)[0]))];
 }
 
-function mergeHealthcheck(
+/** The request's values, completed by the image's. */
+export function mergeHealthcheck(
   request: ContainerConfig['healthcheck'],
   image: ContainerConfig['healthcheck'],
 ): ContainerConfig['healthcheck'] {

@@ -14,7 +14,11 @@ export interface PauseDependencies {
   readonly queue: KeyedQueue;
 }
 
-export async function pauseContainer(context: PauseDependencies, ref: string): Promise<void> {
+export async function pauseContainer(
+  context: PauseDependencies,
+  ref: string,
+  options: { byCommit: boolean } = { byCommit: false },
+): Promise<void> {
   const { id } = context.index.get(ref);
   await context.queue.run(id, async () => {
     const record = context.index.get(id);
@@ -23,7 +27,11 @@ export async function pauseContainer(context: PauseDependencies, ref: string): P
     if (status === 'restarting') throw isRestarting(record);
     if (status !== 'running') throw notRunning(record);
     await context.runtime.pause(id).catch(explain(`cannot pause container ${id}`, notRunning(record)));
-    publishContainer(context.events, context.index.setState(id, { status: 'paused' }), 'pause');
+    publishContainer(
+      context.events,
+      context.index.setState(id, { status: 'paused', pausedByCommit: options.byCommit }),
+      'pause',
+    );
   });
 }
 
@@ -33,7 +41,11 @@ export async function unpauseContainer(context: PauseDependencies, ref: string):
     const notPaused = new NetyardError('failed', `Container ${id} is not paused`);
     if (context.index.get(id).state.status !== 'paused') throw notPaused;
     await context.runtime.resume(id).catch(explain(`Cannot unpause container ${id}`, notPaused));
-    publishContainer(context.events, context.index.setState(id, { status: 'running' }), 'unpause');
+    publishContainer(
+      context.events,
+      context.index.setState(id, { status: 'running', pausedByCommit: false }),
+      'unpause',
+    );
   });
 }
 

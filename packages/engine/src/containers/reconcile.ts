@@ -119,9 +119,16 @@ async function adopt(
     startedAt,
   });
   outputs.adopt(adopted);
+  if (adopted.state.pausedByCommit) await unpauseUncommitted(context, adopted);
   outputs.removeExecFiles(record.id);
   context.health.start(adopted);
   stdin.connect(adopted);
+}
+
+/** A `commit` that paused it ended with the daemon. */
+async function unpauseUncommitted(context: ReconcileDependencies, { id, state }: ContainerRecord): Promise<void> {
+  if (state.status === 'paused') await context.runtime.resume(id);
+  context.index.setState(id, { status: 'running', pausedByCommit: false });
 }
 
 /** The container does not run. */

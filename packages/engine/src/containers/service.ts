@@ -10,6 +10,7 @@ import {
   writeContainerArchive,
 } from './archive.ts';
 import { type AttachDependencies, attachContainer } from './attach.ts';
+import { type CommitDependencies, commitContainer } from './commit.ts';
 import { type CreateDependencies, createContainer } from './create.ts';
 import { type KillDependencies, killContainer } from './kill.ts';
 import { type ListDependencies, listContainers } from './list.ts';
@@ -32,6 +33,7 @@ import { type WaitDependencies, waitContainer } from './wait.ts';
 /** What the functions of this file work on. */
 export type ContainersServiceDependencies = ArchiveDependencies &
   AttachDependencies &
+  CommitDependencies &
   CreateDependencies &
   KillDependencies &
   ListDependencies &
@@ -81,6 +83,7 @@ export function createContainerService(context: ContainersServiceDependencies): 
     statPath: (ref, path) => statContainerPath(context, ref, path),
     readArchive: (ref, path) => readContainerArchive(context, ref, path),
     writeArchive: (ref, path, stream, options) => writeContainerArchive(context, ref, path, stream, options),
+    commit: (ref, options) => commitContainer(context, ref, options),
     export: (ref) => exportContainer(context, ref),
     update: (ref, change) => updateContainer(context, ref, change),
     prune: (filters) => pruneContainers(context, filters),

@@ -26,6 +26,7 @@ export function newImageRecord(parts: {
   config: ImageConfig;
   layers: ImageLayer[];
   size: number;
+  parent?: string;
 }): ImageRecord {
   return {
     ...parts,

@@ -4,6 +4,7 @@ import { type ArchiveLimits, type Clock, type Logger, silentLogger } from '@nety
 import type { EventStream, ImageService } from '../contract.ts';
 import type { ContainerRecord, ImageRecord } from '../model.ts';
 import type { ImageContent, ImageStore, Registry } from '../ports.ts';
+import { type CommitRequest, commitImage } from './commit.ts';
 import { ContentCollector } from './content-collector.ts';
 import { historyOf } from './history.ts';
 import { filterImages } from './image-filters.ts';
@@ -41,6 +42,7 @@ export interface Images extends ImageService {
    * container must be among `containers` when the work ends.
    */
   use<T>(ref: string, work: (record: ImageRecord) => Promise<T>): Promise<T>;
+  commit(request: CommitRequest): Promise<ImageRecord>;
   /**
    * Removes those of `content` (`blob X`, `layer X`) that neither an image nor a container needs, and leftovers of
    * unfinished operations: at the start, and after a container's removal.
@@ -66,15 +68,16 @@ export function createImageService(parts: ImageServiceParts): Images {
   });
   const platform = platformOf(parts.architecture ?? process.arch);
   const shared = { store, content, ledger, names, platform, clock, registry, archiveLimits, containersUsing };
+  const shown = (record: ImageRecord): ImageRecord => withPresentParent(store.images(), record);
   return {
     async list({ filters }) {
       const uses = new Map<string, number>();
       for (const { imageId } of parts.containers()) uses.set(imageId, (uses.get(imageId) ?? 0) + 1);
       const listed = filterImages(store.images(), filters, clock.now());
-      return listed.map((record) => ({ record, containers: uses.get(record.id) ?? 0 }));
+      return listed.map((record) => ({ record: shown(record), containers: uses.get(record.id) ?? 0 }));
     },
-    get: async (ref) => findImage(store.images(), ref).record,
-    history: async (ref) => await historyOf(content, findImage(store.images(), ref).record),
+    get: async (ref) => shown(findImage(store.images(), ref).record),
+    history: async (ref) => await historyOf(content, store.images(), findImage(store.images(), ref).record),
     load: (archive, options) =>
       progressOf((report, signal) => loadArchive(shared, until(archive, signal), report, options)),
     async save(refs) {
@@ -98,11 +101,19 @@ export function createImageService(parts: ImageServiceParts): Images {
     push: (image, tag, credentials, signal) =>
       progressOf((report, stop) => pushImage(shared, { image, tag, credentials, signal: stop }, report), signal),
     use: async (ref, work) => await ledger.adding(() => work(findImage(store.images(), ref).record)),
+    commit: (request) => commitImage(shared, request),
     collectGarbage: (candidates = []) => ledger.collect(candidates),
     unnamedContent: () => ledger.unnamed(),
     layersSize: async () => await sizeOf(content, await content.listLayers()),
     sharedSize: (record) => sizeOf(content, sharedLayers(store.images(), record)),
   };
+}
+
+/** An image can be removed while others were committed from it: they have their own layers. */
+function withPresentParent(images: readonly ImageRecord[], record: ImageRecord): ImageRecord {
+  if (images.some(({ id }) => id === record.parent)) return record;
+  const { parent: _gone, ...rest } = record;
+  return rest;
 }
 
 const useOf = ({ id, imageId, layers, state }: ContainerRecord): ImageUse => ({

@@ -1,4 +1,5 @@
 /** Root file systems of containers: mounts, changes, and archives in and out. */
+import type { Readable } from 'node:stream';
 
 export interface RootFolders {
   lower: string[];
@@ -33,6 +34,11 @@ export interface RootFilesystems {
     containerId: string,
     layers: readonly string[],
   ): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
+  /**
+   * The container's changes as an image layer: an uncompressed tar with whiteouts (OCI image-spec, layer.md), read in
+   * another thread at the reader's pace. Paths that vanish meanwhile are not in it.
+   */
+  readLayer(containerId: string): Readable;
   /** Bytes in the writable layer / in all of it. */
   size(containerId: string, layers: readonly string[]): Promise<{ writable: number; total: number }>;
   /** Container ids that have directories: for clean-up after a crash. */
@@ -62,7 +68,7 @@ export interface RootFilesystems {
    * with Docker's message when a file is in the way.
    */
   makeFolder(root: string, path: string): Promise<void>;
-  /** The whole tree, for export and commit. */
+  /** The whole tree, for export. */
   exportTree(root: string): Promise<NodeJS.ReadableStream>;
   /** Copies the image's files at the mount point to a new volume. */
   copyTree(root: string, path: string, destination: string): Promise<void>;

@@ -13,6 +13,7 @@ import type {
   EngineEvent,
   EngineSettings,
   ImageRecord,
+  Images,
 } from '../../src/index.ts';
 import { configOf } from './container-config.ts';
 import { fakeImage, fakeImages } from './images.ts';
@@ -41,7 +42,10 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function openHarness(image = fakeImage(), more: { captureEntry?: URL } = {}): Promise<Harness> {
+export async function openHarness(
+  image = fakeImage(),
+  more: { captureEntry?: URL; commit?: Images['commit'] } = {},
+): Promise<Harness> {
   const directory = mkdtempSync(join(tmpdir(), 'netyard-engine-'));
   const settings: EngineSettings = {
     dataRoot: join(directory, 'data'),
@@ -54,6 +58,7 @@ export async function openHarness(image = fakeImage(), more: { captureEntry?: UR
     shmSize: 64 * 1024 * 1024,
     storageDriver: 'overlay2',
   };
+  const captureEntry = more.captureEntry ? { captureEntry: more.captureEntry } : {};
   const parts = {
     store: new FakeStore(),
     runtime: new FakeRuntime(),
@@ -66,10 +71,10 @@ export async function openHarness(image = fakeImage(), more: { captureEntry?: UR
   const open = (): Engine => {
     const engine = openEngine({
       ...parts,
-      ...more,
+      ...captureEntry,
       settings,
       networks: (containers) => parts.networks.build(containers),
-      images: () => fakeImages(image),
+      images: () => ({ ...fakeImages(image), ...(more.commit ? { commit: more.commit } : {}) }),
       files: { makeFifo, openFifo },
       mounts: parts.mounts,
       linkStatistics: unexpected('linkStatistics'),

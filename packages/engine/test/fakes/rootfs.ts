@@ -48,6 +48,7 @@ export class FakeRootfs implements RootFilesystems {
   }
 
   changes = unexpected('changes');
+  readLayer: RootFilesystems['readLayer'] = unexpected('readLayer');
 
   async size() {
     return { writable: 0, total: 0 };

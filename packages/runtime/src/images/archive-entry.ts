@@ -28,6 +28,7 @@ import {
 } from '@netyard/core';
 import { getXattr, listXattrs } from '@netyard/kernel';
 import { atFd, type EntryLocation, inFd } from '../rootfs/root-paths.ts';
+import { checkUpperXattr } from './whiteouts.ts';
 
 const readLater = promisify(read);
 const writeLater = promisify(write);
@@ -58,6 +59,12 @@ export class HardLinks {
   }
 }
 
+export interface EntryOptions {
+  links: HardLinks;
+  /** The entry is part of an image layer. */
+  isLayer?: boolean;
+}
+
 const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
 /**
@@ -68,12 +75,12 @@ export async function* entryOf(
   as: string,
   held: number,
   source: EntryLocation | undefined,
-  links: HardLinks,
+  { links, isLayer = false }: EntryOptions,
 ): AsyncGenerator<Uint8Array, TarType | undefined> {
   const stat = fstatSync(held, { bigint: true });
   const type = typeOf(stat);
   if (type === undefined) return undefined; // a socket: tar has none
-  const base = headerOf(as, held, stat, type);
+  const base = headerOf(as, stat, type, xattrsOf(as, held, type, isLayer));
   if (type === 'directory' || source === undefined) {
     yield encodeHeader(base);
     return type;
@@ -92,7 +99,7 @@ export async function* entryOf(
 
 const textAt = ({ folder, name }: EntryLocation): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
 
-function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): TarHeader {
+function headerOf(as: string, stat: BigIntStats, type: TarType, xattrs: TarHeader['xattrs']): TarHeader {
   const isDevice = type.endsWith('-device');
   const device = Number(stat.rdev);
   return tarHeader({
@@ -105,7 +112,7 @@ function headerOf(as: string, held: number, stat: BigIntStats, type: TarType): T
     // glibc's major(3) and minor(3), limited to 32 bits
     devmajor: isDevice ? (device >>> 8) & 0xfff : 0,
     devminor: isDevice ? (device & 0xff) | ((device >>> 12) & 0xfff00) : 0,
-    xattrs: type === 'file' || type === 'directory' ? xattrsOf(held) : new Map(),
+    xattrs,
   });
 }
 
@@ -119,10 +126,17 @@ function typeOf(stat: BigIntStats): TarType | undefined {
   return undefined;
 }
 
-function xattrsOf(held: number): Map<string, Uint8Array> {
+/**
+ * Attributes of `trusted.` belong to the host and overlayfs. A layer has none of `user.overlay.` either, which only mean
+ * something to overlayfs and are rejected when a layer is unpacked.
+ */
+function xattrsOf(as: string, held: number, type: TarType, isLayer: boolean): Map<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
+  if (type !== 'file' && type !== 'directory') return found;
   for (const name of listXattrs(atFd(held))) {
-    const value = name.startsWith('trusted.') ? undefined : getXattr(atFd(held), name);
+    if (isLayer) checkUpperXattr(name, as);
+    const isReserved = name.startsWith('trusted.') || (isLayer && name.startsWith('user.overlay.'));
+    const value = isReserved ? undefined : getXattr(atFd(held), name);
     if (value !== undefined) found.set(name, value);
   }
   return found;

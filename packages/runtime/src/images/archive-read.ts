@@ -9,8 +9,9 @@ import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
 import { type EntryLocation, namesIn, openFolder, openName, splitPath } from '../rootfs/root-paths.ts';
-import { entryOf, HardLinks } from './archive-entry.ts';
+import { type EntryOptions, entryOf, HardLinks } from './archive-entry.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
+import { isOpaque, isWhiteout, opaqueEntry, whiteoutEntry } from './whiteouts.ts';
 
 /** Small chunks are combined up to this size: one message per header would be slow. */
 const chunkSize = 256 * 1024;
@@ -57,7 +58,7 @@ async function* fileArchive(root: string, path: string): AsyncGenerator<Uint8Arr
   try {
     const held = openName(folder, name);
     try {
-      yield* entryOf(name, held, { folder, name }, new HardLinks());
+      yield* entryOf(name, held, { folder, name }, { links: new HardLinks() });
     } finally {
       closeSync(held);
     }
@@ -67,6 +68,14 @@ async function* fileArchive(root: string, path: string): AsyncGenerator<Uint8Arr
   yield encodeEnd();
 }
 
+/**
+ * The upper directory of an overlay mount as an image layer, in the format of OCI image-spec, layer.md: without its top,
+ * and with overlayfs' marks of deletions as whiteouts.
+ */
+export function layerArchive(upper: string): AsyncGenerator<Uint8Array> {
+  return joined(treeArchive(upper, '/', '', true));
+}
+
 /** An open directory that is being traversed. */
 interface Level {
   folder: number;
@@ -74,8 +83,8 @@ interface Level {
   names: string[];
 }
 
-async function* treeArchive(root: string, path: string, base: string): AsyncGenerator<Uint8Array> {
-  const links = new HardLinks();
+async function* treeArchive(root: string, path: string, base: string, isLayer = false): AsyncGenerator<Uint8Array> {
+  const options: EntryOptions = { links: new HardLinks(), isLayer };
   const levels: Level[] = [];
   const slice = new TimeSlice();
   const enter = (folder: number, prefix: string): void => {
@@ -85,12 +94,12 @@ async function* treeArchive(root: string, path: string, base: string): AsyncGene
   try {
     const top = openFolder(root, path);
     enter(top, base === '' || base === '/' ? base : `${base}/`);
-    if (base !== '') yield* entryOf(base, top, undefined, links);
+    if (base !== '') yield* entryOf(base, top, undefined, options);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       if (slice.isOver) await slice.next();
       const name = level.names.pop();
       if (name === undefined) closeSync(levels.pop()?.folder ?? -1);
-      else yield* visit({ folder: level.folder, name }, level.prefix, links, enter);
+      else yield* visit({ folder: level.folder, name }, level.prefix, options, enter);
     }
   } finally {
     for (const { folder } of levels) closeSync(folder);
@@ -101,15 +110,20 @@ async function* treeArchive(root: string, path: string, base: string): AsyncGene
 async function* visit(
   location: EntryLocation,
   prefix: string,
-  links: HardLinks,
+  options: EntryOptions,
   enter: (folder: number, prefix: string) => void,
 ): AsyncGenerator<Uint8Array> {
   const as = prefix + location.name;
   let held: number | undefined;
   try {
     held = openName(location.folder, location.name);
-    const type = yield* entryOf(as, held, location, links);
+    if (options.isLayer && isWhiteout(held)) {
+      yield whiteoutEntry(prefix, location.name, held);
+      return;
+    }
+    const type = yield* entryOf(as, held, location, options);
     if (type !== 'directory') return;
+    if (options.isLayer && isOpaque(held)) yield opaqueEntry(as);
     const folder = held;
     held = undefined;
     enter(folder, `${as}/`);

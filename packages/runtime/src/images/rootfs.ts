@@ -5,6 +5,7 @@
  */
 import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
 import { hasErrno, unmount, unmountAsync } from '@netyard/kernel';
@@ -13,6 +14,7 @@ import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
+import { readLayer } from './layer-stream.ts';
 import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
@@ -143,6 +145,10 @@ class OverlayRootFilesystems implements RootFilesystems {
   async changes(containerId: string, layers: readonly string[]): ReturnType<RootFilesystems['changes']> {
     const { upper } = this.#folders.container(containerId);
     return this.#withLowerView(layers, (lower) => changesOf(upper, lower));
+  }
+
+  readLayer(containerId: string): Readable {
+    return readLayer(this.#folders.container(containerId).upper);
   }
 
   /** The container's lower layers, as one read-only tree. */
