@@ -21,6 +21,8 @@ export const createScenarios: readonly ScenarioGroup[] = [
       'created -d bridge -o com.docker.network.bridge.name=br9 n',
       'created -o com.docker.network.bridge.enable_icc=false -o com.docker.network.driver.mtu=1400 n',
       'created -o unknown.key=value n',
+      'created -o com.docker.network.container_iface_prefix=net n',
+      'created --subnet 10.9.0.0/24 --gateway 10.9.0.1 --aux-address DefaultGatewayIPv4=10.9.0.9 n',
       'created --ipam-driver default --ipam-opt a=b n',
       'created "a b"',
       'created a/b',
@@ -106,6 +108,7 @@ export const createScenarios: readonly ScenarioGroup[] = [
       option('com.docker.network.driver.mtu', '-1'),
       option('com.docker.network.driver.mtu', 'x'),
       option('com.docker.network.host_ipv4', 'x'),
+      'docker network create --internal --subnet 10.9.0.0/24 --aux-address DefaultGatewayIPv4=10.9.0.9 n',
     ],
   },
   {

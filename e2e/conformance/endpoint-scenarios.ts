@@ -6,7 +6,33 @@ const disconnectApi = (network: string, body: string): string => `api POST /netw
 const networksOf = (container: string): string =>
   `docker inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{$e.IPAddress}} {{$e.Gateway}} {{json $e.Aliases}} {{json $e.IPAMConfig}}; {{end}}' ${container}`;
 
+const sysctls = 'com.docker.network.endpoint.sysctls';
+
 export const endpointScenarios: readonly ScenarioGroup[] = [
+  {
+    title: 'options of endpoints',
+    short: true,
+    setUp: [
+      'docker network create --subnet 10.1.0.0/24 --gateway 10.1.0.1 -o com.docker.network.container_iface_prefix=net front',
+      'docker network create --subnet 10.2.0.0/24 --gateway 10.2.0.1 --aux-address DefaultGatewayIPv4=10.2.0.9 back',
+      'start c1 --network front',
+    ],
+    scenarios: [
+      'addresses c1',
+      'start c2 --network back; docker exec c2 ip route; settings c2 | jq .Gateway; docker rm -f c2',
+      `start c2 --network name=front,driver-opt=${sysctls}=net.ipv4.conf.IFNAME.proxy_arp=1; docker exec c2 sysctl net.ipv4.conf.net0.proxy_arp; docker rm -f c2`,
+      `docker network connect --driver-opt ${sysctls}=net.ipv4.conf.IFNAME.proxy_arp=1,net.ipv4.neigh.IFNAME.retrans_time_ms=1500 back c1; docker exec c1 cat /proc/sys/net/ipv4/conf/eth0/proxy_arp /proc/sys/net/ipv4/neigh/eth0/retrans_time_ms; docker network disconnect back c1`,
+      `docker network connect --driver-opt ${sysctls}=net.ipv4.conf.eth0.proxy_arp=1 back c1`,
+      `docker network connect --driver-opt ${sysctls}=kernel.x.y.IFNAME.z=1,net.ipv4 back c1`,
+      differs(
+        `docker network connect --driver-opt ${sysctls}=net.ipv4.conf.IFNAME.proxy_arp back c1`,
+        'rejected with the other settings, before anything changes',
+      ),
+      'docker run --rm --network name=front,driver-opt=com.docker.network.endpoint.ifname=lan netyard-test cat /proc/net/dev | grep -c lan',
+      connectApi('back', '{"Container":"c1","EndpointConfig":{"MacAddress":"02:42:0a:02:00:63"}}'),
+      `docker inspect -f '{{eq (index .NetworkSettings.Networks "back").MacAddress "02:42:0a:02:00:63"}}' c1`,
+    ],
+  },
   {
     title: 'run on a network',
     setUp: [

@@ -6,6 +6,7 @@ export { hasDefaultRoute } from './drivers/addresses.ts';
 export { parseBip } from './drivers/bridge/options.ts';
 export type { Capabilities, EndpointPlanInput, NetworkPlanner } from './drivers/driver.ts';
 export { driverNames, driverOf } from './drivers/index.ts';
+export { disablesIpv6, interfaceNameOption } from './endpoint-options.ts';
 export {
   allocateEndpoint,
   type EndpointDependencies,

@@ -3,8 +3,9 @@
  * Pure.
  */
 import { formatIp, lastOf, networkOf, parsePrefix } from '@netyard/core';
-import type { AddressObject, KernelObject } from '@netyard/kernel';
+import type { AddressObject, KernelObject, SysctlObject } from '@netyard/kernel';
 import type { EndpointAddress } from '../contract.ts';
+import { endpointSysctls } from '../endpoint-options.ts';
 import { families, valuesOf } from '../family.ts';
 import { sysctlLink } from '../object-names.ts';
 import type { EndpointPlanInput } from './driver.ts';
@@ -15,13 +16,27 @@ type Input = Pick<EndpointPlanInput, 'netnsPath' | 'endpoint'>;
  * IPv6 is enabled exactly on interfaces with an IPv6 address. The address and the default route are static: router
  * advertisements of a neighbour change neither.
  */
-export function planIpv6Settings({ endpoint, netnsPath: ns, facts }: EndpointPlanInput): KernelObject[] {
+function planIpv6Settings({ endpoint, netnsPath: ns, facts }: EndpointPlanInput): SysctlObject[] {
   if (!facts.ipv6) return [];
   const settings = endpoint.addresses.v6 ? { accept_ra: '0', disable_ipv6: '0' } : { disable_ipv6: '1' };
   return Object.entries(settings).map(([name, value]) => {
     const key = `net.ipv6.conf.${sysctlLink(endpoint.link)}.${name}`;
     return { kind: 'sysctl', ns, key, value };
   });
+}
+
+/**
+ * The settings of the interface: `com.docker.network.endpoint.sysctls` takes precedence over those of IPv6. Each is set
+ * before the interface has an address.
+ */
+export function planInterfaceSettings(input: EndpointPlanInput): KernelObject[] {
+  const { endpoint, netnsPath: ns } = input;
+  const requested = endpointSysctls(endpoint.config).map(({ key, value }): SysctlObject => {
+    const name = key.replace(/^(net\.\w+\.\w+)\.ifname\./i, (_, prefix) => `${prefix}.${sysctlLink(endpoint.link)}.`);
+    return { kind: 'sysctl', ns, key: name, value };
+  });
+  const keys = new Set(requested.map(({ key }) => key));
+  return [...planIpv6Settings(input).filter(({ key }) => !keys.has(key)), ...requested];
 }
 
 /** Its address of each family, and those of `--link-local-ip`. */

@@ -40,6 +40,8 @@ export interface Driver {
   validate(network: NetworkSpec): NetyardError[];
   /** Whether a gateway of this family is allocated for a network that requests none. */
   hasGateway(network: NetworkSpec, family: Family): boolean;
+  /** The address to which endpoints send what leaves the network, if that is not the network's own gateway. */
+  routerOf?(network: Pick<NetworkRecord, 'ipam'>, family: Family): string | undefined;
   /** Undefined for a driver whose networks have none. Also called for an invalid network. */
   parentOf(network: Pick<NetworkRecord, 'options'>): ParentInterface | undefined;
   /** Why a network cannot have the same parent as these others of the driver; absent: it always can. */

@@ -46,7 +46,6 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
 test('the bridge driver rejects options that have no effect yet, and modes that need an internal network', () => {
   const key = 'com.docker.network.';
   const unsupported = {
-    [`${key}container_iface_prefix`]: 'net',
     [`${key}advertise_addr_nmsgs`]: '3',
     [`${key}advertise_addr_ms`]: '100',
     [`${key}host_ipv4`]: 'fd00::1',
@@ -63,9 +62,13 @@ test('the bridge driver rejects options that have no effect yet, and modes that 
     [`${key}host_ipv4`]: '192.0.2.1',
     [`${key}bridge.gateway_mode_ipv6`]: 'nat',
     [`${key}bridge.trusted_host_interfaces`]: 'eth0:wg0',
+    [`${key}container_iface_prefix`]: 'net',
     'netyard.spoofing': 'allow',
   };
   assert.deepEqual(problemsOf('bridge', spec(accepted)), []);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}container_iface_prefix`]: 'a/b' })), [
+    `invalid: failed to parse ${key}container_iface_prefix value: a/b (invalid interface name)`,
+  ]);
   assert.deepEqual(problemsOf('bridge', spec({ 'netyard.spoofing': 'maybe' })), [
     'invalid: failed to parse netyard.spoofing value: maybe (neither "allow" nor "deny")',
   ]);

@@ -105,7 +105,8 @@ function takeAddresses(
       if (requested.addresses?.[family] === undefined) taken.push(address);
       const { subnet: { length: prefixLength } = { length: 0 }, gateway } = pools.poolOf(address) ?? {};
       // Endpoints of an internal network have no default route, and no published ports.
-      return { address, prefixLength, ...(record.internal ? {} : wayOut(record, gateway)) };
+      const router = driverOf(record).routerOf?.(record, family) ?? gateway;
+      return { address, prefixLength, ...(record.internal ? {} : wayOut(record, router)) };
     });
   } catch (error) {
     for (const address of taken) pools.free(address, ownerId);

@@ -1,6 +1,7 @@
 /** Checks settings of an endpoint. Pure. */
 import { formatIp, messageOf, parseIp, parseMac } from '@netyard/core';
 import type { EndpointConfig } from '../contract.ts';
+import { findSysctlProblems } from '../endpoint-options.ts';
 import { type Family, families, type PerFamily, perFamily } from '../family.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
 
@@ -29,6 +30,7 @@ export function findSettingProblems(endpoint: EndpointConfig, pools: NetworkPool
     if (!isAddress(local, 'v4') || !local.startsWith('169.254.'))
       problems.push(`invalid link-local IP address: ${local}`);
   if (endpoint.macAddress) problems.push(...findMacProblem(endpoint.macAddress));
+  problems.push(...findSysctlProblems(endpoint));
   return problems;
 }
 

@@ -2,6 +2,7 @@
 import { NetyardError, newId, shortId } from '@netyard/core';
 import {
   allocateEndpoint,
+  disablesIpv6,
   type EndpointDependencies,
   hostLinkName,
   networkOf,
@@ -64,7 +65,7 @@ function allocateNamed(
     throw new NetyardError('failed', `error renaming interface "${hostLinkName(id)}" to "${link}": file exists`);
   const names = dnsNames(sandbox, config.aliases ?? []);
   const common = { id, ownerId: sandbox.containerId, config, link, names, preferred: addresses };
-  return allocateEndpoint(context, { ...common, withoutIpv6: hasIpv6Disabled(sandbox) });
+  return allocateEndpoint(context, { ...common, withoutIpv6: hasIpv6Disabled(sandbox) || disablesIpv6(config) });
 }
 
 /** Names under which the embedded DNS resolves an endpoint; the first one is used for the PTR record. */

@@ -2,15 +2,16 @@
  * The order of a container's endpoints and the names of their interfaces. Both are those of the last run where it had the
  * endpoint; Docker's order is random (moby#49935). Pure.
  */
+import { interfaceNameOption } from '@netyard/network';
 import type { EndpointConfig, FormerEndpoint } from '../contract.ts';
 
-const nameOption = 'com.docker.network.endpoint.ifname';
 const prefixOption = 'com.docker.network.container_iface_prefix';
 /** The longest interface name (IFNAMSIZ of linux/if.h). */
 const longestName = 15;
 
 /** The name that the user requested for an endpoint's interface. */
-export const requestedName = ({ driverOptions }: EndpointConfig): string | undefined => driverOptions?.[nameOption];
+export const requestedName = ({ driverOptions }: EndpointConfig): string | undefined =>
+  driverOptions?.[interfaceNameOption];
 
 export const isInterfaceName = (name: string): boolean =>
   /^[^\s/:%\p{Cc}]+$/u.test(name) && name.length <= longestName && name !== 'lo' && !name.startsWith('.');

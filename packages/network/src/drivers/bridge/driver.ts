@@ -1,6 +1,6 @@
 /** The driver `bridge`: a bridge on the host, and a veth pair per endpoint. Pure. */
 import type { Driver } from '../driver.ts';
-import { hasBridgeGateway } from './options.ts';
+import { hasBridgeGateway, routerOf } from './options.ts';
 import { openBridgePlanner } from './plan.ts';
 import { validateBridge } from './validate.ts';
 
@@ -15,6 +15,7 @@ export const bridgeDriver: Driver = {
   },
   validate: validateBridge,
   hasGateway: hasBridgeGateway,
+  routerOf,
   parentOf: () => undefined,
   openPlanner: openBridgePlanner,
 };

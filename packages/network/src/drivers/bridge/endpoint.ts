@@ -9,7 +9,7 @@ import { elementComment, planDirectPorts, planPublishedPorts } from '../../firew
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText } from '../../object-names.ts';
-import { planAddresses, planDefaultRoutes, planIpv6Settings } from '../addresses.ts';
+import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
 
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
@@ -92,7 +92,7 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
   return [
     ...planHostElements(bridge, input),
     planVeth(bridge, input),
-    ...planIpv6Settings(input),
+    ...planInterfaceSettings(input),
     ...planAddresses(input),
     ...planDefaultRoutes(input),
   ];

@@ -72,6 +72,10 @@ export function hasBridgeGateway(
   return !isIsolated && !(family === 'v4' && internal && isInhibited(options));
 }
 
+/** Docker's names of the auxiliary addresses that are the containers' default gateways. */
+export const routerOf = ({ ipam }: Pick<NetworkRecord, 'ipam'>, family: Family): string | undefined =>
+  ipam[family]?.[0]?.auxAddresses?.[`DefaultGatewayIP${family}`];
+
 const isInhibited = (options: NetworkRecord['options']): boolean =>
   parseGoBoolean(options[`${optionPrefix}bridge.inhibit_ipv4`] ?? 'false') === true;
 

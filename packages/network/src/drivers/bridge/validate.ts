@@ -15,7 +15,7 @@ import {
 } from '@netyard/core';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { optionPrefix, spoofingOption } from './options.ts';
+import { optionPrefix, routerOf, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
@@ -46,6 +46,9 @@ const checkInterfaces: Check = (value) => {
   return value === '' || invalid === undefined ? undefined : `invalid interface name ${JSON.stringify(invalid)}`;
 };
 
+/** Interfaces of containers are named by it and a number. */
+const checkPrefix: Check = (value) => (/^(?!\.)[^\s/:%"]{0,14}$/.test(value) ? undefined : 'invalid interface name');
+
 const checkGatewayMode: Check = (value) => (gatewayModes.includes(value) ? undefined : `unknown gateway mode ${value}`);
 
 const checks: Readonly<Record<string, Check>> = {
@@ -59,6 +62,7 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}bridge.gateway_mode_ipv6`]: checkGatewayMode,
   [`${optionPrefix}bridge.trusted_host_interfaces`]: checkInterfaces,
   [`${optionPrefix}driver.mtu`]: checkInteger,
+  [`${optionPrefix}container_iface_prefix`]: checkPrefix,
   [`${optionPrefix}host_ipv4`]: checkAddress,
   [spoofingOption]: checkSpoofing,
 };
@@ -79,6 +83,8 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
+  if (internal && families.some((family) => routerOf({ ipam }, family) !== undefined))
+    errors.push(new NetyardError('invalid', 'no gateway can be set on an internal bridge network'));
   return errors;
 }
 
@@ -111,7 +117,6 @@ function familyOf(text: string): Ip['family'] | undefined {
 const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
   [`${optionPrefix}advertise_addr_nmsgs`]: (value) => value !== '0',
   [`${optionPrefix}advertise_addr_ms`]: () => true,
-  [`${optionPrefix}container_iface_prefix`]: () => true,
   [`${optionPrefix}host_ipv6`]: () => true,
   [`${optionPrefix}host_ipv4`]: (value) => familyOf(value) === 6,
   [`${optionPrefix}bridge.host_binding_ipv4`]: (value) => familyOf(value) === 6,

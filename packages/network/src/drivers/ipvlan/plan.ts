@@ -1,7 +1,7 @@
 /** Plans of the endpoints of an ipvlan network; the network itself has no objects. Pure. */
 import type { IpvlanObject } from '@netyard/kernel';
 import type { NetworkRecord } from '../../contract.ts';
-import { planAddresses, planDefaultRoutes, planIpv6Settings } from '../addresses.ts';
+import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../driver.ts';
 import { type IpvlanSettings, ipvlanSettings } from './options.ts';
 
@@ -12,7 +12,7 @@ export function openIpvlanPlanner(record: NetworkRecord): NetworkPlanner {
     planNetwork: () => [],
     planEndpoint: (endpoint) => [
       planIpvlan(settings, endpoint),
-      ...planIpv6Settings(endpoint),
+      ...planInterfaceSettings(endpoint),
       ...planAddresses(endpoint),
       ...planDefaultRoutes(endpoint),
     ],

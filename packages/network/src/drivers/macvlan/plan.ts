@@ -1,7 +1,7 @@
 /** Plans of the endpoints of a macvlan network; the network itself has no objects. Pure. */
 import type { MacvlanObject } from '@netyard/kernel';
 import type { NetworkRecord } from '../../contract.ts';
-import { planAddresses, planDefaultRoutes, planIpv6Settings } from '../addresses.ts';
+import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../driver.ts';
 import { type MacvlanSettings, macvlanSettings } from './options.ts';
 
@@ -12,7 +12,7 @@ export function openMacvlanPlanner(record: NetworkRecord): NetworkPlanner {
     planNetwork: () => [],
     planEndpoint: (endpoint) => [
       planMacvlan(settings, endpoint),
-      ...planIpv6Settings(endpoint),
+      ...planInterfaceSettings(endpoint),
       ...planAddresses(endpoint),
       ...planDefaultRoutes(endpoint),
     ],
