@@ -217,3 +217,24 @@ test('when a container ends, its running commands are killed, and those not star
     );
   await assert.rejects(exec.checkStart(running), (error) => isNetyardError(error, 'conflict'));
 });
+
+test('a resize that arrives while the command is being started takes effect', async () => {
+  const id = await harness.run();
+  const { exec } = harness.engine;
+  const { id: execId } = await exec.create(id, { ...config, tty: true });
+  const starting = exec.start(execId, { detach: true, tty: true, signal });
+  const resizing = exec.resize(execId, 24, 80);
+  await Promise.all([starting, resizing]);
+  assert.ok(harness.runtime.calls.includes('resize 24x80'));
+});
+
+test('a resize is rejected when the start fails', async () => {
+  const id = await harness.run();
+  const { exec } = harness.engine;
+  harness.runtime.onExec = () => {
+    throw new NetyardError('failed', 'no such command');
+  };
+  const { id: execId } = await exec.create(id, { ...config, tty: true });
+  const starting = exec.start(execId, { detach: true, tty: true, signal });
+  await assert.rejects(Promise.all([exec.resize(execId, 24, 80), assert.rejects(starting)]), /process does not exist/);
+});

@@ -9,6 +9,8 @@ const keptMilliseconds = 5 * 60_000;
 export class ExecRegistry {
   readonly #records = new Map<string, ExecRecord>();
   readonly #started = new Set<string>();
+  /** Processes between their claim and the end of their start. */
+  readonly #starting = new Map<string, PromiseWithResolvers<void>>();
   readonly #endings = new Map<string, (exit: ExitStatus) => void>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #pipes = new Set<{ destroy(): void }>();
@@ -42,6 +44,17 @@ export class ExecRegistry {
       throw new NetyardError('conflict', `exec command ${id} is already running`);
     if (this.#started.has(id)) throw new NetyardError('conflict', `exec command ${id} has already run`);
     this.#started.add(id);
+    this.#starting.set(id, Promise.withResolvers());
+  }
+
+  /** Resolves when a process that is being started runs, or failed to start. */
+  async startEnds(id: string): Promise<void> {
+    await this.#starting.get(id)?.promise;
+  }
+
+  startEnded(id: string): void {
+    this.#starting.get(id)?.resolve();
+    this.#starting.delete(id);
   }
 
   /** Resolves when the runtime reports its exit. Call this before starting it. */
@@ -96,5 +109,6 @@ export class ExecRegistry {
     this.#records.delete(id);
     this.#started.delete(id);
     this.#endings.delete(id);
+    this.startEnded(id);
   }
 }

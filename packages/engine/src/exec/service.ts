@@ -30,6 +30,9 @@ export function createExecService(context: ExecServiceDependencies): ExecService
     },
     start: (id, options) => startExec(context, id, options),
     async resize(id, rows, columns) {
+      context.execs.get(id);
+      // A client may send it as soon as it has the head of the response to the start, before the process runs.
+      await context.execs.startEnds(id);
       const exec = context.execs.get(id);
       const record = context.index.get(exec.containerId);
       if (exec.exitCode !== undefined) throw noProcess(id);

@@ -73,6 +73,20 @@ export async function launchExec(
   requested: ExecStreams,
   consoleSize?: [number, number],
 ): Promise<RunningExec> {
+  try {
+    return await launch(context, record, exec, requested, consoleSize);
+  } finally {
+    context.execs.startEnded(exec.id);
+  }
+}
+
+async function launch(
+  context: ExecStartDependencies,
+  record: ContainerRecord,
+  exec: ExecRecord,
+  requested: ExecStreams,
+  consoleSize: [number, number] | undefined,
+): Promise<RunningExec> {
   const { execs, runtime, settings, files, events } = context;
   publishContainer(events, record, `exec_start: ${commandText(exec.config)}`, { execID: exec.id });
   const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, requested);
