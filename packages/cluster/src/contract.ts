@@ -3,8 +3,10 @@
  * hosts, their subnets and published names as plain data; it sets up no routes (network does) and answers no DNS
  * queries (dns does).
  *
- * Keys below `/netyard/CLUSTER/`: `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`. Keys of a
- * live host are attached to that host's lease; a subnet is reserved for longer, by a separate lease.
+ * Keys below `/netyard/CLUSTER/`: `config`, `subnets/ADDRESS-LENGTH`, `hosts/NAME`, `names/HOST/CONTAINER`, and those of
+ * networks of the cluster: `networks/NAME`, `parts/NETWORK-ID/ADDRESS-LENGTH`, `endpoints/NETWORK-ID/HOST/CONTAINER-ID`.
+ * Keys of a live host are attached to that host's lease; its subnet and its parts of networks are reserved for longer, by a
+ * separate lease. A network exists until it is removed.
  */
 
 /** A host as it announces itself. Not validated against this host's view: network rejects conflicting hosts. */
@@ -34,6 +36,52 @@ export interface PublishedName {
   address: string;
 }
 
+/** A network that exists on every host of the cluster. */
+export interface ClusterNetwork {
+  id: string;
+  name: string;
+  /** Nanoseconds since the Unix epoch. */
+  created: bigint;
+  /** Divided into parts, one for each host. */
+  subnet: string;
+  /** Prefix length of a part. */
+  partSize: number;
+  internal: boolean;
+  attachable: boolean;
+  options: Record<string, string>;
+  labels: Record<string, string>;
+}
+
+export interface KnownNetwork extends ClusterNetwork {
+  /** This host's part; absent until it is claimed. */
+  part?: string;
+  /** The parts of other hosts, members or not. */
+  parts: readonly { host: string; subnet: string }[];
+}
+
+export interface NewNetwork extends Omit<ClusterNetwork, 'subnet' | 'partSize'> {
+  /** Default: a free one. */
+  subnet?: string;
+  partSize?: number;
+  /** Whether a subnet is in use on this host. */
+  isTaken: (subnet: string) => boolean;
+}
+
+/** A container of another host on a network of the cluster. */
+export interface ClusterEndpoint {
+  networkId: string;
+  host: string;
+  containerId: string;
+  /** Name of the container, without the leading slash. */
+  name: string;
+  /** IPv4, without prefix length. */
+  address: string;
+  /** The names that stand for it on the network. */
+  names: readonly string[];
+  /** Its compose project. */
+  project?: string;
+}
+
 /** A subnet reserved for a host that is not a member at the moment. */
 export interface Reservation {
   subnet: string;
@@ -52,6 +100,10 @@ export interface ClusterProblem {
 export type ClusterChange =
   | { type: 'host'; action: 'join' | 'update' | 'leave'; host: ClusterHost }
   | { type: 'name'; action: 'set' | 'remove'; name: PublishedName }
+  /** A network was created or removed, or a host has got or lost its part. */
+  | { type: 'network'; networkId: string }
+  /** A container of another host has got or lost its names on a network. */
+  | { type: 'endpoint'; networkId: string }
   /** A problem of this host's own membership: see `ClusterView.problem`. */
   | { type: 'membership'; problem: string }
   /** A malformed key appeared, or disappeared (`problem` is empty). */
@@ -95,6 +147,26 @@ export interface Cluster {
    */
   publish(names: readonly Omit<PublishedName, 'host'>[]): void;
   changes(listener: (change: ClusterChange) => void): () => void;
+  /**
+   * The known networks of the cluster. While etcd is unreachable the list may lack networks that exist, so that a missing
+   * one is not known to be removed.
+   */
+  networks(): readonly KnownNetwork[];
+  /**
+   * Creates a network on all hosts; each of them, this one included, then claims its part. Throws `conflict` when one of
+   * the name exists, `forbidden` for a subnet that overlaps with another network's or with the hosts' own subnets, `invalid`
+   * when no subnet is free, `unavailable` when etcd is unreachable.
+   */
+  createNetwork(request: NewNetwork): Promise<ClusterNetwork>;
+  /**
+   * Removes a network on all hosts. Throws `not-found`, `forbidden` while containers of other hosts are on it,
+   * `unavailable`. The caller checks this host's own containers.
+   */
+  removeNetwork(id: string): Promise<void>;
+  /** Containers of other hosts on networks of the cluster. */
+  endpoints(): readonly ClusterEndpoint[];
+  /** As `publish`, for this host's containers on networks of the cluster. */
+  publishEndpoints(endpoints: readonly Omit<ClusterEndpoint, 'host'>[]): void;
   /**
    * Call after changes of the host's interfaces or addresses: reconnects immediately when the connection's local
    * address no longer exists.

@@ -4,31 +4,56 @@
  */
 import { messageOf } from '@netyard/core';
 import { isApiOf } from './api.ts';
-import type { ClusterChange, ClusterHost, ClusterProblem, PublishedName, Reservation } from './contract.ts';
+import type {
+  ClusterChange,
+  ClusterEndpoint,
+  ClusterHost,
+  ClusterNetwork,
+  ClusterProblem,
+  KnownNetwork,
+  PublishedName,
+  Reservation,
+} from './contract.ts';
 import type { Entry } from './etcd/list.ts';
 import type { KeyChange } from './etcd/watch.ts';
-import { parseKey, prefixOf } from './keys.ts';
-import { type HostValue, parseHost, parseName, parseSubnet } from './values.ts';
+import { type ClusterKey, parseKey, prefixOf } from './keys.ts';
+import type { ClaimableNetwork } from './part-claims.ts';
+import { type HostValue, parseEndpoint, parseHost, parseName, parseNetwork, parsePart, parseSubnet } from './values.ts';
 
 /** A parsed key with the text of its value. */
 type Known = { text: string } & (
   | { kind: 'host'; host: ClusterHost }
   | { kind: 'name'; name: PublishedName }
   | { kind: 'subnet'; id: string; reservation: Reservation }
+  | { kind: 'network'; network: ClusterNetwork }
+  | { kind: 'part'; networkId: string; subnet: string; host: string; id: string }
+  | { kind: 'endpoint'; endpoint: ClusterEndpoint }
 );
+type Part = Extract<Known, { kind: 'part' }>;
+
+export interface DirectoryOptions {
+  cluster: string;
+  /** Name and identity of this host. */
+  self: string;
+  id: string;
+}
 
 export class Directory {
   readonly #cluster: string;
   readonly #self: string;
+  readonly #id: string;
   readonly #known = new Map<string, Known>();
   readonly #problems = new Map<string, string>();
   /** Cached lists: read more often than changed. */
   #hosts: ClusterHost[] | undefined;
   #names: PublishedName[] | undefined;
+  #networks: KnownNetwork[] | undefined;
+  #endpoints: ClusterEndpoint[] | undefined;
 
-  constructor(cluster: string, self: string) {
+  constructor({ cluster, self, id }: DirectoryOptions) {
     this.#cluster = cluster;
     this.#self = self;
+    this.#id = id;
   }
 
   hosts(): readonly ClusterHost[] {
@@ -39,6 +64,47 @@ export class Directory {
   names(): readonly PublishedName[] {
     this.#names ??= [...this.#known.values()].flatMap((known) => (known.kind === 'name' ? [known.name] : []));
     return this.#names;
+  }
+
+  networks(): readonly KnownNetwork[] {
+    this.#networks ??= this.#listNetworks(({ network }, parts) => {
+      const own = parts.find(({ id }) => id === this.#id)?.subnet;
+      const others = parts.filter(({ id }) => id !== this.#id).map(({ host, subnet }) => ({ host, subnet }));
+      return { ...network, ...(own === undefined ? {} : { part: own }), parts: others };
+    });
+    return this.#networks;
+  }
+
+  /** For the claims of this host: a malformed part counts as taken. */
+  claimable(): ClaimableNetwork[] {
+    const malformed = [...this.#problems.keys()].flatMap((short) => {
+      const key = parseKey(this.#cluster, this.#full(short));
+      return key?.kind === 'part' ? [key] : [];
+    });
+    return this.#listNetworks(({ network, text }, parts) => {
+      const taken = [...parts, ...malformed.filter(({ networkId }) => networkId === network.id)];
+      return {
+        ...{ ...network, text, part: parts.find(({ id }) => id === this.#id)?.subnet },
+        taken: new Set(taken.map(({ subnet }) => subnet)),
+      };
+    });
+  }
+
+  #listNetworks<T>(view: (network: Extract<Known, { kind: 'network' }>, parts: readonly Part[]) => T): T[] {
+    const known = [...this.#known.values()];
+    const parts = Map.groupBy(
+      known.filter((one) => one.kind === 'part'),
+      ({ networkId }) => networkId,
+    );
+    return known.flatMap((one) => (one.kind === 'network' ? [view(one, parts.get(one.network.id) ?? [])] : []));
+  }
+
+  /** Of other hosts. */
+  endpoints(): readonly ClusterEndpoint[] {
+    this.#endpoints ??= [...this.#known.values()].flatMap((known) =>
+      known.kind === 'endpoint' ? [known.endpoint] : [],
+    );
+    return this.#endpoints;
   }
 
   /** Subnets whose owner does not announce them at the moment. */
@@ -111,8 +177,20 @@ export class Directory {
       return { text: value, kind: 'name', name: { host: parsed.host, name: parsed.name, ...parseName(value) } };
     }
     if (parsed.kind === 'config') return undefined; // read by join.ts
-    const { id, host, address } = parseSubnet(value);
-    return { text: value, kind: 'subnet', id, reservation: { subnet: parsed.subnet, host, address } };
+    if (parsed.kind === 'subnet') {
+      const { id, host, address } = parseSubnet(value);
+      return { text: value, kind: 'subnet', id, reservation: { subnet: parsed.subnet, host, address } };
+    }
+    return this.#readNetwork(parsed, value);
+  }
+
+  #readNetwork(key: Extract<ClusterKey, { kind: 'network' | 'part' | 'endpoint' }>, text: string): Known | undefined {
+    if (key.kind === 'network') return { text, kind: 'network', network: { name: key.name, ...parseNetwork(text) } };
+    const { networkId } = key;
+    if (key.kind === 'part') return { text, kind: 'part', networkId, subnet: key.subnet, ...parsePart(text) };
+    const { host, containerId } = key;
+    if (host === this.#self) return undefined;
+    return { text, kind: 'endpoint', endpoint: { networkId, host, containerId, ...parseEndpoint(text) } };
   }
 
   #set(key: string, known: Known | undefined): void {
@@ -121,6 +199,8 @@ export class Directory {
     else this.#known.delete(key);
     if (kind === 'host') this.#hosts = undefined;
     if (kind === 'name') this.#names = undefined;
+    if (kind === 'network' || kind === 'part') this.#networks = undefined;
+    if (kind === 'endpoint') this.#endpoints = undefined;
   }
 
   #clearProblem(key: string): ClusterChange[] {
@@ -133,6 +213,7 @@ export class Directory {
     const changes = this.#clearProblem(key);
     if (before?.kind === 'host') changes.push({ type: 'host', action: 'leave', host: before.host });
     if (before?.kind === 'name') changes.push({ type: 'name', action: 'remove', name: before.name });
+    if (before) changes.push(...networkChangesOf(before));
     return changes;
   }
 }
@@ -145,5 +226,11 @@ function hostOf(name: string, { address, subnets, since, api }: HostValue): Clus
 
 function changesOf(known: Known, before: Known | undefined): ClusterChange[] {
   if (known.kind === 'host') return [{ type: 'host', action: before ? 'update' : 'join', host: known.host }];
-  return known.kind === 'name' ? [{ type: 'name', action: 'set', name: known.name }] : [];
+  return known.kind === 'name' ? [{ type: 'name', action: 'set', name: known.name }] : networkChangesOf(known);
+}
+
+function networkChangesOf(known: Known): ClusterChange[] {
+  if (known.kind === 'network') return [{ type: 'network', networkId: known.network.id }];
+  if (known.kind === 'part') return [{ type: 'network', networkId: known.networkId }];
+  return known.kind === 'endpoint' ? [{ type: 'endpoint', networkId: known.endpoint.networkId }] : [];
 }

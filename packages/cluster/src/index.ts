@@ -3,9 +3,13 @@ export type { ApiListener } from './api.ts';
 export type {
   Cluster,
   ClusterChange,
+  ClusterEndpoint,
   ClusterHost,
+  ClusterNetwork,
   ClusterProblem,
   ClusterView,
+  KnownNetwork,
+  NewNetwork,
   PublishedName,
   Reservation,
 } from './contract.ts';

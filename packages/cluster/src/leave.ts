@@ -3,7 +3,7 @@ import { NetyardError } from '@netyard/core';
 import { revokeLease } from './etcd/lease.ts';
 import { listPrefix } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
-import { empty, remove, unchanged } from './etcd/txn.ts';
+import { empty, remove, removeAll, unchanged } from './etcd/txn.ts';
 import type { Joined } from './join.ts';
 import { encodeKey, prefixOf } from './keys.ts';
 import { readRecords } from './records.ts';
@@ -14,11 +14,17 @@ export async function revokeLeases(session: EtcdSession, leases: NonNullable<Joi
   await revokeLease(session, leases.subnet);
 }
 
-/** The last host to leave deletes the pool, so that the next cluster of this name can have another one. */
+/**
+ * The last host to leave deletes the pool and the networks, so that the next cluster of this name can have another pool, and
+ * does not begin with networks of this one.
+ */
 export async function deletePoolIfUnused(session: EtcdSession, cluster: string): Promise<void> {
   await session.kv.txn({
     compare: ['subnets/', 'hosts/'].map((folder) => empty(`${prefixOf(cluster)}${folder}`)),
-    success: [remove(encodeKey(cluster, { kind: 'config' }))],
+    success: [
+      remove(encodeKey(cluster, { kind: 'config' })),
+      ...['networks/', 'parts/'].map((folder) => removeAll(`${prefixOf(cluster)}${folder}`)),
+    ],
   });
 }
 

@@ -6,7 +6,17 @@ import { once } from 'node:events';
 import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { announcedAddress, type HostAddresses, hostAddresses } from './address.ts';
 import { announcedApi } from './api.ts';
-import type { Cluster, ClusterChange, ClusterHost, ClusterView, PublishedName, Reservation } from './contract.ts';
+import type {
+  Cluster,
+  ClusterChange,
+  ClusterEndpoint,
+  ClusterHost,
+  ClusterNetwork,
+  ClusterView,
+  NewNetwork,
+  PublishedName,
+  Reservation,
+} from './contract.ts';
 import { Directory } from './directory.ts';
 import { keepLeases } from './etcd/lease.ts';
 import type { EtcdSession } from './etcd/session.ts';
@@ -16,7 +26,9 @@ import type { Joined } from './join.ts';
 import { isForeign } from './key-ownership.ts';
 import { deletePoolIfUnused, releaseSubnets, revokeLeases } from './leave.ts';
 import type { MembershipFiles, SavedMembership } from './membership-file.ts';
+import { createNetwork, removeNetwork } from './network-changes.ts';
 import type { ClusterOptions } from './options.ts';
+import { PartClaims } from './part-claims.ts';
 import { defaultPool } from './pool.ts';
 import { Publisher } from './publisher.ts';
 import { combineErrors, delayAfter, pause, Rotation } from './retry.ts';
@@ -36,6 +48,7 @@ export class Member implements Cluster {
   readonly #files: MembershipFiles;
   readonly #directory: Directory;
   readonly #publisher: Publisher;
+  readonly #claims: PartClaims;
   readonly #rotation: Rotation<EtcdEndpoint>;
   readonly #listeners = new Set<(change: ClusterChange) => void>();
   readonly #addresses: HostAddresses;
@@ -65,8 +78,14 @@ export class Member implements Cluster {
     this.#logger = logger;
     this.#files = files;
     this.#url = parseClusterUrl(settings.url);
-    this.#directory = new Directory(this.#url.name, settings.hostName);
+    const self = { cluster: this.#url.name, id: files.member().id };
+    this.#directory = new Directory({ ...self, self: settings.hostName });
     this.#publisher = new Publisher(this.#url.name, settings.hostName);
+    this.#claims = new PartClaims({
+      ...{ ...self, hostName: settings.hostName, networks: () => this.#directory.claimable() },
+      full: ({ name, subnet, partSize }) =>
+        logger.error('no part of a network is left for this host', { network: name, subnet, partSize }),
+    });
     this.#addresses = options.addresses ?? hostAddresses;
     this.#lastAddresses = this.#addresses.prefixes().map(formatIp).join();
     this.#random = options.random ?? Math.random;
@@ -81,6 +100,9 @@ export class Member implements Cluster {
    */
   async start(usable: SavedMembership | undefined): Promise<void> {
     this.#membership = usable;
+    const known = this.#files.known();
+    const saved = known?.cluster === this.#url.name ? known.entries : [];
+    this.#claims.restore(saved);
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
@@ -91,16 +113,15 @@ export class Member implements Cluster {
       }
       const error = combineErrors(round.errors);
       if (error.code !== 'unavailable') throw error;
-      if (usable) return this.#startOffline(error);
+      if (usable) return this.#startOffline(error, saved);
       if (performance.now() > deadline) throw error;
       await pause(START_RETRY_MS, this.#closing.signal);
     }
   }
 
-  #startOffline(error: NetyardError): void {
+  #startOffline(error: NetyardError, saved: Parameters<Directory['restore']>[0]): void {
     this.#bound = true;
-    const known = this.#files.known();
-    if (known?.cluster === this.#url.name) this.#directory.restore(known.entries);
+    this.#directory.restore(saved);
     this.#reason = messageOf(error);
     this.#logger.warn('etcd is unreachable: started with the last known state', { reason: this.#reason });
     this.#running = this.#run(undefined);
@@ -176,7 +197,11 @@ export class Member implements Cluster {
         { id: joined.leases.host, everyMs: (leaseSeconds * 1000) / 3 },
         { id: joined.leases.subnet, everyMs: (reservationSeconds * 1000) / 20 },
       ];
-      work.push(keepLeases(session, leases, signal), this.#publisher.run(session, joined.leases.host, signal));
+      work.push(
+        keepLeases(session, leases, signal),
+        this.#publisher.run(session, joined.leases.host, signal),
+        this.#claims.run(session, joined.leases.subnet, signal),
+      );
     }
     // Without leases only the watch runs, and it does not notice a close by this process.
     const closed = signal.aborted ? undefined : once(signal, 'abort');
@@ -212,6 +237,7 @@ export class Member implements Cluster {
   #emit(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     this.#hosts = undefined;
+    if (changes.some(({ type }) => type === 'network')) this.#claims.changed();
     this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS).unref();
     for (const change of changes) for (const listener of this.#listeners) listener(change);
   }
@@ -310,6 +336,7 @@ export class Member implements Cluster {
     this.#files.putMembership(undefined);
     session.close(new Error('this host has left'));
     this.#publisher.setDesired([]);
+    this.#publisher.setEndpoints([]);
     this.#emit(this.#directory.replace([]));
     this.#reportConnection('left');
   }
@@ -319,10 +346,32 @@ export class Member implements Cluster {
     await deletePoolIfUnused(session, this.#url.name);
   }
 
-  async release(host: string): Promise<string[]> {
+  release = (host: string): Promise<string[]> =>
+    this.#connected((session) => releaseSubnets(session, this.#url.name, host));
+
+  networks = (): ReturnType<Directory['networks']> => this.#directory.networks();
+  endpoints = (): readonly ClusterEndpoint[] => this.#directory.endpoints();
+  publishEndpoints = (endpoints: readonly Omit<ClusterEndpoint, 'host'>[]): void =>
+    this.#publisher.setEndpoints(endpoints);
+
+  createNetwork = (request: NewNetwork): Promise<ClusterNetwork> =>
+    this.#connected((session) => {
+      const surroundings = () => ({ pool: this.view().pool, hosts: this.hosts() });
+      return createNetwork(session, this.#url.name, request, surroundings);
+    });
+
+  removeNetwork = (id: string): Promise<void> =>
+    this.#connected(async (session) => {
+      const network = this.networks().find((one) => one.id === id);
+      if (!network) throw new NetyardError('not-found', `network ${id} not found`);
+      await removeNetwork(session, this.#url.name, network, this.#options.settings.hostName);
+    });
+
+  /** Throws `unavailable` without a connection. */
+  async #connected<T>(work: (session: EtcdSession) => Promise<T>): Promise<T> {
     const { session } = this.#requireConnection();
     try {
-      return await releaseSubnets(session, this.#url.name, host);
+      return await work(session);
     } catch (error) {
       throw session.explain(error);
     }

@@ -1,16 +1,17 @@
 /**
- * Publishes this host's names: keeps the desired names and the state in etcd, and writes the difference. The keys are
- * attached to the host's lease.
+ * Publishes this host's names and its containers on networks of the cluster: keeps the desired keys and the state in etcd,
+ * and writes the difference. The keys are attached to the host's lease.
  */
-import type { PublishedName } from './contract.ts';
+import type { ClusterEndpoint, PublishedName } from './contract.ts';
 import type { Entry } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { put, remove } from './etcd/txn.ts';
 import type { KeyChange } from './etcd/watch.ts';
 import { encodeKey, parseKey } from './keys.ts';
-import { encodeName } from './values.ts';
+import { encodeEndpoint, encodeName } from './values.ts';
 
 type OwnName = Omit<PublishedName, 'host'>;
+type OwnEndpoint = Omit<ClusterEndpoint, 'host'>;
 
 /** etcd accepts 128 operations per transaction (--max-txn-ops). */
 const BATCH = 100;
@@ -20,6 +21,8 @@ export class Publisher {
   readonly #host: string;
   /** Desired names by key; undefined until the first `setDesired`. */
   #desired: Map<string, { name: PublishedName; text: string }> | undefined;
+  /** The same for endpoints. */
+  #endpoints: Map<string, string> | undefined;
   #written = new Map<string, { text: string; lease: bigint }>();
   /** Revision of our last write: the watch's reports of earlier revisions are outdated. */
   #revision = 0n;
@@ -48,6 +51,16 @@ export class Publisher {
       set: [...after].filter(([key, { text }]) => before.get(key)?.text !== text).map(([, { name }]) => name),
       removed: [...before].filter(([key]) => !after.has(key)).map(([, { name }]) => name),
     };
+  }
+
+  setEndpoints(endpoints: readonly OwnEndpoint[]): void {
+    this.#endpoints = new Map(
+      endpoints.map(({ networkId, containerId, ...value }) => [
+        encodeKey(this.#cluster, { kind: 'endpoint', networkId, host: this.#host, containerId }),
+        encodeEndpoint(value),
+      ]),
+    );
+    this.#dirty.resolve();
   }
 
   /** Sets the state in etcd from a list of the whole cluster's keys. */
@@ -81,15 +94,14 @@ export class Publisher {
   }
 
   async #flush(session: EtcdSession, lease: bigint): Promise<void> {
-    if (!this.#desired) return;
-    const desired = this.#desired;
-    const puts = [...desired].filter(([key, { text }]) => {
+    const desired = this.#desiredTexts();
+    const puts = [...desired].filter(([key, text]) => {
       const written = this.#written.get(key);
       return written?.text !== text || written.lease !== lease;
     });
-    const removals = [...this.#written.keys()].filter((key) => !desired.has(key));
+    const removals = [...this.#written.keys()].filter((key) => !desired.has(key) && this.#isKnown(key));
     const work = [
-      ...puts.map(([key, { text }]) => ({ key, text, operation: put(key, text, lease) })),
+      ...puts.map(([key, text]) => ({ key, text, operation: put(key, text, lease) })),
       ...removals.map((key) => ({ key, text: undefined, operation: remove(key) })),
     ];
     for (let from = 0; from < work.length; from += BATCH) {
@@ -103,8 +115,19 @@ export class Publisher {
     }
   }
 
+  #desiredTexts(): Map<string, string> {
+    const names = [...(this.#desired ?? [])].map(([key, { text }]) => [key, text] as const);
+    return new Map([...names, ...(this.#endpoints ?? [])]);
+  }
+
+  /** Whether the desired keys of its kind are known: those of an earlier run stay until then. */
+  #isKnown(key: string): boolean {
+    const isName = parseKey(this.#cluster, key)?.kind === 'name';
+    return (isName ? this.#desired : this.#endpoints) !== undefined;
+  }
+
   #isOwn(key: string): boolean {
     const parsed = parseKey(this.#cluster, key);
-    return parsed?.kind === 'name' && parsed.host === this.#host;
+    return (parsed?.kind === 'name' || parsed?.kind === 'endpoint') && parsed.host === this.#host;
   }
 }

@@ -23,6 +23,24 @@ const subnetRecordSchema = z.object({
   address: z.string().max(64).default(''),
 });
 const nameSchema = z.object({ containerId: z.string().min(1).max(64), address: addressSchema });
+const textsSchema = z.record(z.string().max(1024), z.string().max(8192));
+const networkSchema = z.object({
+  id: z.string().regex(/^[0-9a-f]{64}$/, 'is not an id'),
+  created: z.iso.datetime(),
+  subnet: subnetSchema,
+  partSize: z.int().min(1).max(29),
+  internal: z.boolean(),
+  attachable: z.boolean(),
+  options: textsSchema,
+  labels: textsSchema,
+});
+const partSchema = z.object({ id: z.string().min(1).max(64), host: z.string().min(1).max(63) });
+const endpointSchema = z.object({
+  name: z.string().min(1).max(255),
+  address: addressSchema,
+  names: z.array(z.string().min(1).max(255)).max(256),
+  project: z.string().max(255).optional(),
+});
 const configSchema = z.object({ subnet: subnetSchema, subnetSize: z.int().min(1).max(30) });
 
 export interface HostValue {
@@ -39,6 +57,19 @@ export interface HostValue {
 export type SubnetValue = z.infer<typeof subnetRecordSchema>;
 export type NameValue = z.infer<typeof nameSchema>;
 
+/** A network of the cluster; its name is in the key. */
+export interface NetworkValue extends Omit<z.infer<typeof networkSchema>, 'created'> {
+  /** Nanoseconds since the Unix epoch. */
+  created: bigint;
+}
+/** The host that has a part of a network's subnet. */
+export type PartValue = z.infer<typeof partSchema>;
+export interface EndpointValue extends Omit<z.infer<typeof endpointSchema>, 'project' | 'names'> {
+  names: readonly string[];
+  /** Its compose project. */
+  project?: string;
+}
+
 /** The pool from which all hosts of a cluster take their subnets. */
 export interface Pool {
   subnet: string;
@@ -51,6 +82,13 @@ export const encodeHost = ({ id, address, subnets, since, api }: HostValue): str
   JSON.stringify({ id, address, subnets, since: formatTime(since), ...(api === undefined ? {} : { api }) });
 export const encodeSubnet = ({ id, host, address }: SubnetValue): string => JSON.stringify({ id, host, address });
 export const encodeName = ({ containerId, address }: NameValue): string => JSON.stringify({ containerId, address });
+export const encodeNetwork = (value: NetworkValue): string => {
+  const { id, created, subnet, partSize, internal, attachable, options, labels } = value;
+  return JSON.stringify({ id, created: formatTime(created), subnet, partSize, internal, attachable, options, labels });
+};
+export const encodePart = ({ id, host }: PartValue): string => JSON.stringify({ id, host });
+export const encodeEndpoint = ({ name, address, names, project }: EndpointValue): string =>
+  JSON.stringify({ name, address, names, ...(project === undefined ? {} : { project }) });
 export const encodePool = ({ subnet, subnetSize }: Pool): string => JSON.stringify({ subnet, subnetSize });
 
 /** Throws `invalid` with a description, as do the other parsers. */
@@ -60,6 +98,17 @@ export function parseHost(text: string): HostValue {
 }
 export const parseSubnet = (text: string): SubnetValue => parse(subnetRecordSchema, text);
 export const parseName = (text: string): NameValue => parse(nameSchema, text);
+export function parseNetwork(text: string): NetworkValue {
+  const { created, ...rest } = parse(networkSchema, text);
+  const { subnet, partSize } = rest;
+  if (partSize < parsePrefix(subnet).length) throw new NetyardError('invalid', `partSize: does not fit ${subnet}`);
+  return { ...rest, created: parseTime(created) };
+}
+export const parsePart = (text: string): PartValue => parse(partSchema, text);
+export function parseEndpoint(text: string): EndpointValue {
+  const { project, ...rest } = parse(endpointSchema, text);
+  return project === undefined ? rest : { ...rest, project };
+}
 export const parsePool = (text: string): Pool => parse(configSchema, text);
 
 function parse<T extends z.ZodType>(schema: T, text: string): z.infer<T> {

@@ -9,7 +9,7 @@ const address = '172.16.0.12';
 const record = { id: 'x', address, subnets: ['192.168.12.0/24'], since: 1_795_464_000_000_000_000n };
 const entry = (value: string) => ({ key: '/netyard/c/hosts/node2', value, lease: 1n, modRevision: 1n });
 const known = (value: string) => {
-  const directory = new Directory('c', 'node1');
+  const directory = new Directory({ cluster: 'c', self: 'node1', id: 'id1' });
   directory.replace([entry(value)]);
   return { host: directory.hosts()[0], problems: directory.problems() };
 };

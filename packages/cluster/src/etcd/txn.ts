@@ -24,6 +24,11 @@ export const remove = (key: string): Operation => ({
   request: { case: 'requestDeleteRange', value: { key: Buffer.from(key) } },
 });
 
+/** All keys below the prefix. */
+export const removeAll = (prefix: string): Operation => ({
+  request: { case: 'requestDeleteRange', value: { key: Buffer.from(prefix), rangeEnd: rangeEnd(prefix) } },
+});
+
 /** The key is unchanged since it was read; etcd's mod_revision is 0 for a key that does not exist. */
 export const unchanged = (key: string, modRevision: bigint): Compare => ({
   result: Compare_CompareResult.EQUAL,
@@ -39,4 +44,21 @@ export const empty = (prefix: string): Compare => ({
   key: Buffer.from(prefix),
   rangeEnd: rangeEnd(prefix),
   targetUnion: { case: 'createRevision', value: 0n },
+});
+
+/** No key below the prefix was written after the revision; deletions do not count. */
+export const unwrittenSince = (prefix: string, revision: bigint): Compare => ({
+  result: Compare_CompareResult.LESS,
+  target: Compare_CompareTarget.MOD,
+  key: Buffer.from(prefix),
+  rangeEnd: rangeEnd(prefix),
+  targetUnion: { case: 'modRevision', value: revision + 1n },
+});
+
+/** The key exists with this value. */
+export const hasValue = (key: string, value: string): Compare => ({
+  result: Compare_CompareResult.EQUAL,
+  target: Compare_CompareTarget.VALUE,
+  key: Buffer.from(key),
+  targetUnion: { case: 'value', value: Buffer.from(value) },
 });
