@@ -18,6 +18,11 @@ export interface PeerRequest {
   via?: PeerVia;
   /** Used for links to `HOST/NAME` without a cluster, and for captures. */
   api?: PeerApi;
+  /**
+   * Name of this host's network of which the subnets are the other host's part: only containers of the network exchange
+   * packets with these. Several peers with a network have the address of one peer without, from whose path theirs follow.
+   */
+  network?: string;
 }
 
 /** Another host whose containers exchange packets with this host's containers, without NAT. */
@@ -27,6 +32,8 @@ export interface PeerRecord {
   subnets: string[];
   via: PeerVia;
   api?: PeerApi;
+  /** See `PeerRequest`. */
+  network?: string;
   /** Nanoseconds since 1970. */
   created: bigint;
 }
@@ -163,6 +170,8 @@ export interface OwnNetwork {
   /** Its bridge. */
   link: string;
   subnet: string;
+  /** The subnet of which `subnet` is this host's part; absent for a network of this host alone. */
+  wholeSubnet?: string;
   /** This host's address in the subnet. */
   gateway?: string;
 }
@@ -176,7 +185,7 @@ export interface MtuChange {
 
 /** The host that the peers are added to. All functions are synchronous unless they return a promise. */
 export interface OwnHost {
-  /** The gateway of the first network is the source address of the host's own packets to containers of peers. */
+  /** The same array until a network changes. The gateway of the first network is the source address of the host's own packets to containers of peers. */
   networks(): readonly OwnNetwork[];
   /** The kernel has IPv6. */
   hasIpv6(): boolean;

@@ -19,7 +19,8 @@ export interface HostView {
 interface ParsedView {
   /** IPv4 addresses of the host. */
   addresses: readonly { link: string; prefix: Prefix }[];
-  bridges: readonly { network: OwnNetwork; prefix: Prefix }[];
+  /** `whole`: also the parts of other hosts. */
+  bridges: readonly { network: OwnNetwork; prefix: Prefix; whole: Prefix }[];
   foreignRoutes: readonly { route: ObservedRoute; prefix: Prefix }[];
 }
 
@@ -33,14 +34,16 @@ function parsed(host: HostView): ParsedView {
     addresses: host.addresses
       .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
       .filter(({ prefix }) => prefix.family === 4),
-    bridges: host.bridges.map((network) => ({ network, prefix: parsePrefix(network.subnet) })),
+    bridges: host.bridges.map((network) => ({
+      ...{ network, prefix: parsePrefix(network.subnet), whole: parsePrefix(network.wholeSubnet ?? network.subnet) },
+    })),
     foreignRoutes: foreignRoutes(host).map((route) => ({ route, prefix: parsePrefix(route.to) })),
   };
   parsedViews.set(host, view);
   return view;
 }
 
-type PeerAddresses = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
+type PeerAddresses = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via' | 'network'>;
 
 export const mainTable = 254;
 
@@ -50,9 +53,13 @@ export const mainTable = 254;
  */
 function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
   const { bridges, foreignRoutes } = parsed(host);
+  const parted = peer.network === undefined ? undefined : partedNetwork(peer.network, peer.subnets, host);
   for (const subnet of peer.subnets) {
     const requested = parsePrefix(subnet);
-    const own = bridges.find(({ prefix }) => prefixesOverlap(prefix, requested))?.network;
+    // Of the peer's own network, only this host's part is taken.
+    const own = bridges.find(({ network, prefix, whole }) =>
+      prefixesOverlap(network === parted ? prefix : whole, requested),
+    )?.network;
     if (own) {
       const ours = `our own network ${own.networkName} (${own.subnet})`;
       throw new NetyardError('conflict', `subnet ${subnet} overlaps with ${ours}`, {
@@ -77,6 +84,19 @@ function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'
       });
     }
   }
+}
+
+/** Throws `conflict` unless this host has the network, and the subnets are parts of it. */
+function partedNetwork(name: string, subnets: readonly string[], host: HostView): OwnNetwork {
+  const found = parsed(host).bridges.find(
+    ({ network }) => network.networkName === name && network.wholeSubnet !== undefined,
+  );
+  if (!found) throw new NetyardError('conflict', `this host has no network ${name} of the cluster`);
+  const { network, whole } = found;
+  const isPart = (prefix: Prefix): boolean => prefix.length >= whole.length && prefixContains(whole, prefix);
+  const foreign = subnets.find((subnet) => !isPart(parsePrefix(subnet)));
+  if (foreign === undefined) return network;
+  throw new NetyardError('conflict', `${foreign} is no part of network ${name} (${network.wholeSubnet})`);
 }
 
 /** IPv4 routes of the main table, without default routes, host-scope entries, Netyard's routes and its bridges' routes. */

@@ -26,11 +26,13 @@ const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
 
 /** A request with defaults filled in. */
-export type CheckedPeer = Required<Omit<PeerRequest, 'api'>> & Pick<PeerRequest, 'api'>;
+export type CheckedPeer = Required<Omit<PeerRequest, 'api' | 'network'>> & Pick<PeerRequest, 'api' | 'network'>;
 
 /** Returns the request in canonical form, with `via` filled in. Throws `invalid`. */
 export function checkPeerRequest(request: PeerRequest): CheckedPeer {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(request.name))
+  const { network } = request;
+  const name = network === undefined ? request.name : request.name.slice(0, -network.length - 1);
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name))
     throw invalid(`invalid peer name (${request.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, 63 at most`);
   const via = vias.find((known) => known === (request.via ?? 'auto'));
   if (via === undefined) throw invalid(`invalid value of via: ${request.via}`, `use one of ${vias.join(', ')}`);
@@ -44,7 +46,8 @@ export function checkPeerRequest(request: PeerRequest): CheckedPeer {
     if (double) throw invalid(`subnet ${formatPrefix(subnet)} overlaps with subnet ${formatPrefix(double)}`);
   });
   const api = request.api ? { api: checkPeerApi(request.api) } : {};
-  return { name: request.name, address, subnets: subnets.map(formatPrefix), via, ...api };
+  const part = network === undefined ? {} : { network };
+  return { name: request.name, address, subnets: subnets.map(formatPrefix), via, ...api, ...part };
 }
 
 function checkAddress(text: string): string {

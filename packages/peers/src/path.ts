@@ -19,7 +19,7 @@ import type { PeerPath, PeerRecord } from './contract.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
 import { tunnelLink, tunnelOverhead } from './tunnel.ts';
 
-type PeerAddress = Pick<PeerRecord, 'address' | 'via'>;
+type PeerAddress = Pick<PeerRecord, 'address' | 'via' | 'network'>;
 
 /** An interface towards the peer, and this host's address on it. */
 interface Uplink {
@@ -42,17 +42,20 @@ export function findPath(peer: PeerAddress, host: HostView): PeerPath {
   throw unreachable(peer);
 }
 
-function routePath({ address }: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
-  return { kind: 'route', link: uplink.link, gateway: address, ...ends(uplink, host), mtu: mtuOf(uplink, host) };
+function routePath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
+  const mtu = mtuOf(uplink, host);
+  return { kind: 'route', link: uplink.link, gateway: peer.address, ...ends(peer, uplink, host), mtu };
 }
 
-function tunnelPath({ address }: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
+function tunnelPath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
   const mtu = mtuOf(uplink, host) - tunnelOverhead;
-  return { kind: 'vxlan', link: tunnelLink, gateway: address, ...ends(uplink, host), mtu };
+  return { kind: 'vxlan', link: tunnelLink, gateway: peer.address, ...ends(peer, uplink, host), mtu };
 }
 
-function ends({ link, local, shared }: Uplink, { bridges }: HostView) {
-  const source = bridges[0]?.gateway;
+/** The source address is that of the peer's network, whose containers on the other host accept no other. */
+function ends({ network }: PeerAddress, { link, local, shared }: Uplink, { bridges }: HostView) {
+  const own = network === undefined ? bridges[0] : bridges.find(({ networkName }) => networkName === network);
+  const source = own?.gateway;
   return { ...(source === undefined ? {} : { source }), uplink: link, local, shared };
 }
 

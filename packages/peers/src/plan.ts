@@ -12,7 +12,7 @@ import { tunnelLink, tunnelMac } from './tunnel.ts';
 /** Identifies Netyard's routes (rtm_protocol); not assigned in iproute2's rt_protos. */
 export const peerProtocol = 78;
 
-type PlannedPeer = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via'>;
+type PlannedPeer = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via' | 'network'>;
 
 export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
   const { address, subnets } = peer;
@@ -21,11 +21,15 @@ export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
     { kind: 'fdb', link: tunnelLink, mac: tunnelMac(address), remote: address },
     { kind: 'neighbour', link: tunnelLink, address, mac: tunnelMac(address) },
   ];
+  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, path), path.link, comment));
+  const routes = subnets.map((subnet) => planRoute(subnet, path));
+  // The tunnel's entries are those of the peer without a network, which has the same address.
+  if (peer.network !== undefined) return [...own, ...routes];
   return [
     ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, comment)]),
-    ...subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, path), path.link, comment)),
+    ...own,
     ...(path.kind === 'vxlan' ? neighbours : []),
-    ...subnets.map((subnet) => planRoute(subnet, path)),
+    ...routes,
   ];
 }
 

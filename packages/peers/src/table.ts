@@ -67,7 +67,7 @@ export class PeerTable implements KnownPeers {
   }
 
   /** Throws `conflict` for a name, an address or a subnet that another peer has. */
-  check(peer: Pick<PeerRequest, 'name' | 'address' | 'subnets'>): void {
+  check(peer: Pick<PeerRequest, 'name' | 'address' | 'subnets' | 'network'>): void {
     if (this.#byName.has(peer.name)) throw new NetyardError('conflict', `peer ${peer.name} exists already`);
     this.#checkClaims(peer);
   }
@@ -91,14 +91,14 @@ export class PeerTable implements KnownPeers {
   claim(peer: Peer): void {
     if (this.#claims.has(peer)) return;
     this.#checkClaims(peer.record);
-    this.#byAddress.set(peer.record.address, peer);
+    if (peer.record.network === undefined) this.#byAddress.set(peer.record.address, peer);
     for (const subnet of peer.record.subnets) this.#bySubnet.add(parsePrefix(subnet), peer);
     this.#claims.add(peer);
   }
 
   releaseClaim(peer: Peer): void {
     if (!this.#claims.delete(peer)) return;
-    this.#byAddress.delete(peer.record.address);
+    if (peer.record.network === undefined) this.#byAddress.delete(peer.record.address);
     for (const subnet of peer.record.subnets) this.#bySubnet.delete(parsePrefix(subnet));
   }
 
@@ -117,8 +117,8 @@ export class PeerTable implements KnownPeers {
     return { name: found.value.record.name, subnet: formatPrefix(found.prefix), last: lastOf(found.prefix).value };
   }
 
-  #checkClaims({ address, subnets }: Pick<PeerRequest, 'address' | 'subnets'>): void {
-    const holder = this.#byAddress.get(address);
+  #checkClaims({ address, subnets, network }: Pick<PeerRequest, 'address' | 'subnets' | 'network'>): void {
+    const holder = network === undefined ? this.#byAddress.get(address) : undefined;
     if (holder) throw new NetyardError('conflict', `${address} is the address of peer ${holder.record.name} already`);
     for (const subnet of subnets) {
       const taken = this.#bySubnet.overlapping(parsePrefix(subnet));

@@ -6,6 +6,7 @@ import { FakeKernel } from '@netyard/testkit';
 import {
   type OpenPeersOptions,
   type OwnHost,
+  type OwnNetwork,
   openPeers,
   type PeerRecord,
   type PeerStore,
@@ -17,7 +18,12 @@ import {
 
 export const uplink = { kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' } as const;
 
-const ownNetwork = { networkName: 'bridge', link: 'docker0', subnet: '172.17.0.0/16', gateway: '172.17.0.1' };
+const ownNetwork: OwnNetwork = {
+  networkName: 'bridge',
+  link: 'docker0',
+  subnet: '172.17.0.0/16',
+  gateway: '172.17.0.1',
+};
 
 const hostObjects: readonly KernelObject[] = [
   { kind: 'nft-table', family: 'ip', name: tableName, body: peerSetDeclarations },
@@ -43,8 +49,10 @@ export class Testbed<K extends Kernel = Kernel> {
     putPeer: (record) => void this.stored.set(record.name, structuredClone(record)),
     deletePeer: (name) => void this.stored.delete(name),
   };
+  /** Replaced, not changed, by tests. */
+  networks: readonly OwnNetwork[] = [ownNetwork];
   readonly #host: OwnHost = {
-    networks: () => [ownNetwork],
+    networks: () => this.networks,
     hasIpv6: () => true,
     mtuChanged: async ({ kernel, mtuLimit }) => {
       if (kernel === this.kernel) this.limits.push(mtuLimit);

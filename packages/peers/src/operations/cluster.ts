@@ -3,7 +3,7 @@
  * validated: a peer with a forbidden one is rejected on its own, reported, and tried again after a relevant change.
  */
 
-import { type Clock, isNetyardError, type KeyedQueue, type Logger } from '@netyard/core';
+import { type Clock, isNetyardError, type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
 import type { KernelOperation } from '@netyard/kernel';
 import type { OwnHost, PeerRecord, PeerRequest, RefusedPeer } from '../contract.ts';
 import { checkPlacement, type HostView } from '../host-view.ts';
@@ -104,6 +104,8 @@ function admit(context: ClusterPeersDependencies, request: PeerRequest, host: Ho
   const created = context.clock.now();
   try {
     const checked = checkPeerRequest(request);
+    if (checked.network !== undefined && !peers.findByAddress(checked.address))
+      throw new NetyardError('conflict', `no peer has the address ${checked.address}`);
     checkPlacement(checked, host, 'new');
     const peer: Peer = { record: { ...checked, created }, origin: 'cluster' };
     peers.add(peer);
@@ -122,6 +124,7 @@ function isSame(record: PeerRecord, request: PeerRequest | undefined): boolean {
     request !== undefined &&
     record.address === request.address &&
     record.via === (request.via ?? 'auto') &&
+    record.network === request.network &&
     record.subnets.length === request.subnets.length &&
     record.subnets.every((subnet, index) => subnet === request.subnets[index])
   );

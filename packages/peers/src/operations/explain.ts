@@ -12,6 +12,6 @@ export function explainPeer(
 ): KernelPlan {
   const { name, address, subnets, via } = record;
   if (!path) throw new NetyardError('conflict', `peer ${name} has no path: ${problem ?? 'not determined yet'}`);
-  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; depends on the network bridge`;
+  const owner = `peer ${name}: ${subnets.join(', ')} behind ${address}; depends on the network ${record.network ?? 'bridge'}`;
   return { owner, objects: [...(via === 'route' ? [] : planTunnelOf(context)), ...planPeer(record, path)] };
 }

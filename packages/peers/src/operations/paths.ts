@@ -23,14 +23,15 @@ export interface PeerPathsDependencies {
 
 /** With `fresh`, the cache is ignored. */
 export async function viewHost(context: PeerPathsDependencies, options: { fresh: boolean }): Promise<HostView> {
-  const known = context.hostView;
-  if (known !== undefined && !options.fresh) return known;
-  const { kernel, host } = context;
+  const { kernel, host, hostView: known } = context;
+  const bridges = host.networks();
+  // Routes of a bridge that was removed meanwhile would count as another program's.
+  if (known !== undefined && known.bridges === bridges && !options.fresh) return known;
   const view: HostView = {
     links: await kernel.listLinks(),
     addresses: await kernel.listAddresses(),
     routes: (await kernel.listRoutes()).filter(({ protocol }) => protocol !== peerProtocol),
-    bridges: host.networks(),
+    bridges,
   };
   context.hostView = view;
   return view;

@@ -93,6 +93,10 @@ const otherOrigins = {
 
 function removablePeer(context: PeersDependencies, name: string): Peer {
   const peer = peerOf(context, name);
+  if (peer.record.network !== undefined)
+    throw new NetyardError('conflict', `peer ${name} is a part of network ${peer.record.network} of the cluster`, {
+      hint: `run \`netyard network rm ${peer.record.network}\` to remove the network from all hosts`,
+    });
   if (peer.origin === 'request') return peer;
   const { where, hint } = otherOrigins[peer.origin];
   throw new NetyardError('conflict', `peer ${name} ${where}`, { hint });

@@ -31,7 +31,7 @@ export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined)
   let used = Number.POSITIVE_INFINITY;
   let ready = Number.POSITIVE_INFINITY;
   for (const { record, path } of peers) {
-    if (!path || record.via === 'route') continue;
+    if (!path || record.via === 'route' || record.network !== undefined) continue;
     const weight = path.kind === 'vxlan' ? 1 : 0;
     locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
     if (path.kind === 'vxlan') used = Math.min(used, path.mtu);
