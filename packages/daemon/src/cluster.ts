@@ -1,6 +1,6 @@
 /**
- * Connects the cluster package to the others: its subnet becomes the default bridge's, its hosts become peers, its
- * changes events and log lines, its names the directory of the network package.
+ * Connects the cluster package to the others: its subnet becomes the default bridge's, its hosts become peers, its networks
+ * networks of this host, its changes events and log lines, its names the directory of the network package.
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -12,9 +12,8 @@ import type { Kernel } from '@netyard/kernel';
 import type { Networks, RemoteDirectory } from '@netyard/sandbox';
 import { unannounced } from './cluster-apis.ts';
 import { settingsOf } from './cluster-config.ts';
+import type { ClusterSync } from './cluster-networks.ts';
 import { type DaemonConfig, planBridge } from './config.ts';
-
-const RETRY_MS = 2_000;
 
 /** Joins, unless no cluster is configured. Rejects before anything else is started. */
 export async function joinCluster(config: DaemonConfig, logger: Logger): Promise<Cluster | undefined> {
@@ -57,74 +56,35 @@ export function remoteDirectory(cluster: Cluster): RemoteDirectory {
     hosts: () => cluster.hosts().map(({ name }) => name),
     names: () => cluster.names(),
     publish: (names) => cluster.publish(names),
+    endpoints: () => cluster.endpoints(),
+    publishEndpoints: (endpoints) => cluster.publishEndpoints(endpoints),
     changes: (listener) =>
       cluster.changes(({ type }) => {
-        if (type === 'host' || type === 'name') listener();
+        if (type === 'host' || type === 'name' || type === 'endpoint') listener();
       }),
   };
 }
 
-/** Makes the hosts of the cluster peers, now and whenever they change. Resolves when the present ones are. */
+/** Follows the cluster with peers and networks, now and whenever it changes. Resolves when the present state is applied. */
 export async function followCluster(
   cluster: Cluster,
+  sync: ClusterSync,
   networks: Networks,
   events: Engine['events'],
   logger: Logger,
 ): Promise<() => Promise<void>> {
-  const peers = new PeerSync(cluster, networks, logger);
+  sync.follow(networks);
   const off = cluster.changes((change) => {
     report(change, cluster, events, logger);
-    if (change.type === 'host') void peers.sync();
+    if (change.type === 'host' || change.type === 'network' || change.type === 'connection') void sync.sync();
   });
-  await peers.sync();
+  const offNetworks = networks.events((event) => sync.networkEvent(event));
+  await sync.sync();
   return async () => {
     off();
-    await peers.close();
+    offNetworks();
+    await sync.close();
   };
-}
-
-/** One call at a time; changes that arrive meanwhile are combined into the next one. */
-class PeerSync {
-  readonly #cluster: Cluster;
-  readonly #networks: Networks;
-  readonly #logger: Logger;
-  #running: Promise<void> | undefined;
-  #isPending = false;
-  #retry: NodeJS.Timeout | undefined;
-
-  constructor(cluster: Cluster, networks: Networks, logger: Logger) {
-    this.#cluster = cluster;
-    this.#networks = networks;
-    this.#logger = logger;
-  }
-
-  sync(): Promise<void> {
-    this.#isPending = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #run(): Promise<void> {
-    while (this.#isPending) {
-      this.#isPending = false;
-      await new Promise((resolve) => setImmediate(resolve)); // collects changes that etcd reports together
-      const others = this.#cluster.hosts().filter(({ self }) => !self);
-      try {
-        await this.#networks.setClusterPeers(others.map(({ name, address, subnets }) => ({ name, address, subnets })));
-      } catch (error) {
-        this.#logger.error('not all hosts of the cluster could be made peers; retrying soon', { error });
-        clearTimeout(this.#retry);
-        this.#retry = setTimeout(() => void this.sync(), RETRY_MS).unref();
-      }
-    }
-  }
-
-  async close(): Promise<void> {
-    clearTimeout(this.#retry);
-    await this.#running;
-  }
 }
 
 /** Emits the events of Docker's swarm nodes, with Netyard's own actions for the connection. */

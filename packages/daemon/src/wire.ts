@@ -20,6 +20,7 @@ import { type Networks, openNetworks } from '@netyard/sandbox';
 import { makeRoom, openDataRoot, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
+import { ClusterSync } from './cluster-networks.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
 import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
@@ -39,6 +40,8 @@ interface Opening {
   /** With a cluster, its default bridge has the cluster's subnet. */
   config: DaemonConfig;
   cluster: Cluster | undefined;
+  /** Makes this host follow its cluster. */
+  sync: ClusterSync | undefined;
   logger: Logger;
   env: Readonly<Record<string, string | undefined>>;
   /** How to close what has been opened: for a failed start and an orderly end. */
@@ -56,7 +59,8 @@ export async function startDaemon(
     openFolders(config, opened);
     const cluster = await joinCluster(config, logger);
     if (cluster) opened.push(() => cluster.close());
-    const addresses = await openAll({ config: withClusterBridge(config, cluster), cluster, logger, env, opened });
+    const sync = cluster && new ClusterSync(cluster, logger);
+    const addresses = await openAll({ config: withClusterBridge(config, cluster), cluster, sync, logger, env, opened });
     return { addresses, stop: () => opened.rollback() };
   } catch (error) {
     for (const failure of await opened.rollback()) logger.error('rolling back the start failed', { error: failure });
@@ -65,7 +69,7 @@ export async function startDaemon(
 }
 
 async function openAll(opening: Opening): Promise<string[]> {
-  const { config, cluster, logger, opened } = opening;
+  const { config, cluster, sync, logger, opened } = opening;
   const kernel = openKernel({ logger });
   opened.push(() => kernel.close());
   const store = openDataRoot(config.dataRoot, { logger });
@@ -75,22 +79,22 @@ async function openAll(opening: Opening): Promise<string[]> {
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   await engine.start();
-  if (cluster) await followHosts(opening, cluster, kernel, packages);
+  if (cluster && sync) await followHosts(opening, { cluster, sync }, kernel, packages);
   const listeners = await openApi(opening, packages);
   opened.push(() => listeners.close());
   return listeners.addresses;
 }
 
-/** From here on the cluster's hosts are peers, and the cluster learns of uplink changes. */
+/** From here on the cluster's hosts are peers, its networks exist, and the cluster learns of uplink changes. */
 async function followHosts(
   { logger, opened }: Opening,
-  cluster: Cluster,
+  { cluster, sync }: { cluster: Cluster; sync: ClusterSync },
   kernel: Kernel,
   { networks, engine }: OpenedPackages,
 ): Promise<void> {
   const ending = new AbortController();
   opened.push(() => ending.abort());
-  opened.push(await followCluster(cluster, networks, engine.events, logger));
+  opened.push(await followCluster(cluster, sync, networks, engine.events, logger));
   watchAddresses(cluster, kernel, ending.signal).catch((error: unknown) => {
     if (!ending.signal.aborted) logger.error('changes of addresses are not detected any more', { error });
   });
@@ -124,7 +128,7 @@ interface OpenedPackages {
 }
 
 async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<OpenedPackages> {
-  const { config, cluster, logger, env, opened } = opening;
+  const { config, cluster, sync, logger, env, opened } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
   const { client, ready, own } = containerd;
@@ -144,7 +148,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
   const settings = { ...networkSettings(config, cluster?.view().pool.subnet), daemonId: readDaemonId(dataRoot) };
   const clock = systemClock;
-  const names = cluster ? { directory: remoteDirectory(cluster) } : {};
+  const names = cluster && sync ? { directory: remoteDirectory(cluster), clusterNetworks: sync } : {};
   const peerApis = openPeerApis(logger);
   const engine = openEngine({
     runtime,

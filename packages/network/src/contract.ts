@@ -46,6 +46,15 @@ export interface NetworkRecord {
   configuration?: NetworkIpam;
   /** Name of the configuration-only network from which this one was created. */
   configFrom?: string;
+  /** Of a network of the cluster; `ipam` has this host's part of its subnet. */
+  cluster?: ClusterSubnet;
+}
+
+/** The subnet of a network of the cluster, of which each host has a part. */
+export interface ClusterSubnet {
+  subnet: string;
+  /** Prefix length of a part. */
+  partSize: number;
 }
 
 export interface NetworkUse {

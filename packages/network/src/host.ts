@@ -5,7 +5,7 @@
 
 import { type Clock, KeyedQueue, type Logger } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
-import { type OwnHost, openPeers } from '@netyard/peers';
+import { type OwnHost, type OwnNetwork, openPeers } from '@netyard/peers';
 import { type Attachments, unite } from './attachments.ts';
 import type { Endpoints, HostStore, NetworkEvent, NetworkRecord, NetworkSettings } from './contract.ts';
 import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
@@ -17,6 +17,7 @@ import { HostLinks } from './host-links.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
 import { subnetPoolsOf } from './ipam/subnet-pools.ts';
 import { bridgeOf } from './lookup.ts';
+import type { BridgeSettings } from './model.ts';
 import { NetworkTable } from './network-table.ts';
 import { missingNetworks } from './networks/predefined.ts';
 import { loadLeases } from './networks.ts';
@@ -135,18 +136,17 @@ function openRecords({ store, settings, clock }: HostOptions): NetworkRecord[] {
 
 /** This host, as its peers' routes and tunnels depend on it. */
 function ownHost(context: () => HostContext): OwnHost {
+  let known: { version: number; bridges: readonly OwnNetwork[] } | undefined;
   return {
     networks() {
-      const records = [...context().networks.values()];
+      const { networks } = context();
+      if (known?.version === networks.version) return known.bridges;
       // The default bridge, which is predefined, comes first.
-      const sorted = records.toSorted((a, b) => Number(b.predefined) - Number(a.predefined));
+      const sorted = [...networks.values()].toSorted((a, b) => Number(b.predefined) - Number(a.predefined));
       // IPv4 only: peers have no IPv6 yet.
-      return sorted.flatMap(({ id }) => {
-        const { networkName, link, v4 } = bridgeOf(context(), id) ?? {};
-        return networkName === undefined || link === undefined || v4 === undefined
-          ? []
-          : [{ networkName, link, subnet: v4.subnet, ...(v4.gateway === undefined ? {} : { gateway: v4.gateway }) }];
-      });
+      const bridges = sorted.flatMap(({ id }) => ownNetworkOf(bridgeOf(context(), id)));
+      known = { version: networks.version, bridges };
+      return bridges;
     },
     hasIpv6: () => context().facts.ipv6,
     mtuChanged: (change) => applyMtu({ ...context(), ...change }),
@@ -158,6 +158,14 @@ function ownHost(context: () => HostContext): OwnHost {
     },
     ownDeletion: () => context().ownDeletion(),
   };
+}
+
+function ownNetworkOf(bridge: BridgeSettings | undefined): OwnNetwork[] {
+  if (bridge?.v4 === undefined) return [];
+  const { networkName, link, wholeSubnet, v4 } = bridge;
+  const { subnet, gateway } = v4;
+  const network = { networkName, link, subnet, ...(gateway === undefined ? {} : { gateway }) };
+  return [wholeSubnet === undefined ? network : { ...network, wholeSubnet }];
 }
 
 /** Whether the daemon enabled IP forwarding is read at start. */

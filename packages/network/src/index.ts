@@ -29,8 +29,16 @@ export { checkSubnetPool, parseSubnetPool } from './ipam/subnet-pools.ts';
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from './lookup.ts';
 export type { BridgeSettings, EndpointOwner, FamilySettings, HostFacts } from './model.ts';
 export { NetworkTable } from './network-table.ts';
+export {
+  asClusterRequest,
+  type ClusterNetwork,
+  type ClusterNetworkProblem,
+  checkClusterNetwork,
+  type NewClusterNetwork,
+  setClusterNetworks,
+} from './networks/cluster.ts';
 export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from './networks/create.ts';
-export { removeNetwork } from './networks/remove.ts';
+export { checkRemove, removeNetwork } from './networks/remove.ts';
 export { usesOf } from './networks.ts';
 export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';
 export { forwardingKey } from './plan/host.ts';

@@ -60,6 +60,8 @@ export interface BridgeSettings extends PerFamily<FamilySettings> {
   networkName: string;
   /** Name of the bridge interface on the host. */
   link: string;
+  /** Of a network of the cluster: the subnet of which this host has a part. */
+  wholeSubnet?: string;
   icc: boolean;
   /** Nothing enters the bridge from outside or leaves it; only the host itself is reachable. */
   internal: boolean;

@@ -9,17 +9,18 @@ import { type Family, valuesOf } from './family.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
 import type { BridgeSettings, FamilySettings } from './model.ts';
 
-type Bridge = Pick<BridgeSettings, 'link' | Family>;
+type Bridge = Pick<BridgeSettings, 'link' | 'wholeSubnet' | Family>;
 
 export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #pools: readonly SubnetPool[];
+  #version = 0;
   readonly #subnets: SubnetSpace;
   readonly #bridges = new Map<string, Bridge>();
   readonly #byLink = new Map<string, string>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySubnet = new Map<string, string>();
   readonly #byParent = new Map<string, Set<string>>();
-  /** By the first address of the subnet, and by the host's address in it. */
+  /** By the first address of the subnets, and by the host's address in them. */
   readonly #byFirst = new Map<string, string>();
 
   /** @param pools of automatic subnets */
@@ -34,10 +35,15 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return this.#subnets;
   }
 
+  /** Changes with every change of a network. */
+  get version(): number {
+    return this.#version;
+  }
+
   override set(id: string, record: NetworkRecord): this {
     this.#unindex(id);
     super.set(id, record);
-    for (const { subnet } of valuesOf(record.ipam).flat()) this.#subnets.take(subnet, id);
+    for (const subnet of subnetsOf(record)) this.#subnets.take(subnet, id);
     this.#addParent(record);
     const bridge = bridgeOf(record);
     if (!bridge) return this;
@@ -101,8 +107,9 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   }
 
   #unindex(id: string): void {
+    this.#version += 1;
     const record = this.get(id);
-    for (const { subnet } of valuesOf(record?.ipam).flat()) this.#subnets.free(subnet, id);
+    for (const subnet of record ? subnetsOf(record) : []) this.#subnets.free(subnet, id);
     if (record) this.#removeParent(record);
     const bridge = this.#bridges.get(id);
     if (!bridge) return;
@@ -123,9 +130,20 @@ export class NetworkTable extends Map<string, NetworkRecord> {
       [this.#byFirst, addressOf(subnet)],
       ...(address === undefined ? [] : this.#addressKeys(address)),
     ]);
-    return [[this.#byLink, bridge.link], ...perFamily.flat()];
+    const { link, wholeSubnet } = bridge;
+    const whole: [Map<string, string>, string][] =
+      wholeSubnet === undefined ? [] : [[this.#byFirst, addressOf(wholeSubnet)]];
+    return [[this.#byLink, link], ...perFamily.flat(), ...whole];
   }
 }
+
+/** What other networks must not overlap with: of a network of the cluster its whole subnet. */
+export const subnetsOf = ({ cluster, ipam }: Pick<NetworkRecord, 'cluster' | 'ipam'>): string[] =>
+  cluster === undefined
+    ? valuesOf(ipam)
+        .flat()
+        .map(({ subnet }) => subnet)
+    : [cluster.subnet];
 
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
 

@@ -1,7 +1,7 @@
 /** The state of operations on containers: that of the host, and the containers' (the store's content, and services). */
 
 import type { HostContext } from '@netyard/network';
-import type { ContainerDirectory, LinkRecord, NetworkStore } from './contract.ts';
+import type { ClusterNetworks, ContainerDirectory, LinkRecord, NetworkStore } from './contract.ts';
 import type { LinkIndex } from './links/index.ts';
 import type { Sandbox } from './lookup.ts';
 import type { RemoteLinks } from './operations/remote-links.ts';
@@ -16,6 +16,8 @@ export interface ContainerContext {
   readonly dangling: Set<LinkRecord>;
   readonly namespaces: NamespaceRepairs;
   readonly names: ContainerNames;
+  /** Undefined without a cluster. */
+  readonly clusterNetworks: ClusterNetworks | undefined;
   readonly remoteLinks: RemoteLinks;
 }
 

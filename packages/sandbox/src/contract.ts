@@ -9,6 +9,8 @@
  */
 import type { KernelOperation, KernelPlan } from '@netyard/kernel';
 import type {
+  ClusterNetwork,
+  ClusterNetworkProblem,
   CreateNetworkRequest,
   EndpointConfig,
   Endpoints,
@@ -44,6 +46,11 @@ export interface Networks {
   create(request: CreateNetworkRequest): Promise<{ id: string; warnings: string[] }>;
   remove(ref: string): Promise<NetworkRecord>;
   uses(networkId: string): NetworkUse[];
+  /**
+   * Creates the networks of the cluster that this host does not have yet, and removes those that the list does not contain,
+   * once no endpoint uses them. Returns what could not be done; a later call does it.
+   */
+  setClusterNetworks(networks: readonly ClusterNetwork[]): Promise<ClusterNetworkProblem[]>;
 
   // Container lifecycle
   /**

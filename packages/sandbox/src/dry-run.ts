@@ -2,11 +2,11 @@
  * Dry runs: an operation runs on a kernel that records, and on copies of the state that are discarded. What it prints is
  * what the operation does, because it is the operation.
  */
-import { KeyedQueue, silentLogger } from '@netyard/core';
+import { KeyedQueue, NetyardError, silentLogger } from '@netyard/core';
 import { type KernelOperation, recordKernel } from '@netyard/kernel';
 import { networkQueueKey, removeNetwork } from '@netyard/network';
 import type { Context } from './context.ts';
-import type { NetworkStore, Networks } from './contract.ts';
+import type { ClusterNetworks, NetworkStore, Networks } from './contract.ts';
 import { LinkIndex } from './links/index.ts';
 import { networkOf } from './lookup.ts';
 import { connect, disconnect } from './operations/connect.ts';
@@ -70,6 +70,13 @@ export async function dryRun(
 
 const ignore = (): void => undefined;
 
+const notYet = async (): Promise<never> => {
+  throw new NetyardError('not-implemented', 'dry runs of networks of the cluster are not implemented yet');
+};
+
+/** A dry run of `remove` is that of this host, which does not come here. */
+const dryClusterNetworks: ClusterNetworks = { create: notYet, remove: notYet };
+
 /** The same state, whose changes and announcements have no effect. */
 function copyOf(context: Context): DryRunContext {
   const { namespaces, names, links, remoteLinks } = context;
@@ -92,6 +99,7 @@ function copyOf(context: Context): DryRunContext {
       settingsOf: (id) => namespaces.settingsOf(id),
     },
     names: { directory: names.directory, start: async () => undefined, close: ignore, update: ignore },
+    clusterNetworks: context.clusterNetworks && dryClusterNetworks,
     remoteLinks: { find: (host, name) => remoteLinks.find(host, name), reconcile: ignore },
     queue: new KeyedQueue(),
     emit: ignore,

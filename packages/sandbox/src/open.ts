@@ -1,11 +1,12 @@
 /** Composes the network package: loads state from the store and binds the operations to the `Networks` interface. */
 import { type Clock, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, openListenerInNetns } from '@netyard/kernel';
-import { foreignWarnings, type Host, openHost, removeNetwork, usesOf } from '@netyard/network';
+import { foreignWarnings, type Host, openHost, usesOf } from '@netyard/network';
 import { checkPeerApi, type PeerRequest } from '@netyard/peers';
 import { capture } from './capture/open.ts';
 import type { ContainerContext, Context } from './context.ts';
 import type {
+  ClusterNetworks,
   ContainerDirectory,
   NetworkEvent,
   NetworkSettings,
@@ -24,7 +25,7 @@ import { inspect } from './operations/inspect.ts';
 import { checkLinks, findLink, linkEnvironment, removeLink } from './operations/links.ts';
 import { NameService } from './operations/name-service.ts';
 import { NamespaceReconciler } from './operations/namespace-reconciler.ts';
-import { createNetwork } from './operations/networks.ts';
+import { createNetwork, removeNetwork, setClusterNetworks } from './operations/networks.ts';
 import { addPorts, removePorts } from './operations/port-changes.ts';
 import { prepare } from './operations/prepare.ts';
 import { register, unregister } from './operations/register.ts';
@@ -41,6 +42,8 @@ export interface NetworksOptions {
   settings: NetworkSettings;
   /** Published names of other hosts; only with a cluster. */
   directory?: RemoteDirectory;
+  /** Creates and removes networks of the cluster; only with a cluster. */
+  clusterNetworks?: ClusterNetworks;
   /** API clients of peers, for links to their containers. */
   peerApis?: PeerApis;
   /** Opens a name server's socket inside a namespace. Default: the kernel package's. */
@@ -86,7 +89,7 @@ export function openNetworks(options: NetworksOptions): Networks {
       drawTopology({
         networks: [...context.networks.values()],
         running: runningOf(context),
-        peers: [...context.peers.values()],
+        peers: [...context.peers.values()].filter(({ record }) => record.network === undefined),
       }),
     events(listener) {
       listeners.add(listener);
@@ -102,13 +105,16 @@ export function openNetworks(options: NetworksOptions): Networks {
   };
 }
 
-function networkMethods(context: Context): Pick<Networks, 'list' | 'get' | 'create' | 'remove' | 'uses'> {
+function networkMethods(
+  context: Context,
+): Pick<Networks, 'list' | 'get' | 'create' | 'remove' | 'uses' | 'setClusterNetworks'> {
   return {
     list: () => [...context.networks.values()],
     get: (ref) => networkOf(context, ref),
     create: (request) => createNetwork(context, request),
     remove: (ref) => removeNetwork(context, ref),
     uses: (networkId) => usesOf(context, networkId),
+    setClusterNetworks: (networks) => setClusterNetworks(context, networks),
   };
 }
 
@@ -215,6 +221,7 @@ function openContext(options: NetworksOptions, host: Host, self: () => Context):
   const containers: ContainerContext = {
     store,
     containers: options.containers,
+    clusterNetworks: options.clusterNetworks,
     sandboxes,
     links: new LinkIndex(links),
     dangling: new Set(links.filter((link) => !sandboxes.has(link.childId))),

@@ -1,5 +1,6 @@
 /** Containers of other hosts: their names, and the ports for looking these up. */
 import type { RemoteName } from '@netyard/dns';
+import type { NewClusterNetwork } from '@netyard/network';
 import type { PeerApi } from '@netyard/peers';
 
 export type { RemoteName } from '@netyard/dns';
@@ -23,8 +24,35 @@ export interface RemoteDirectory {
   names(): readonly RemoteName[];
   /** Replaces the names that this host publishes. */
   publish(names: readonly Omit<RemoteName, 'host'>[]): void;
-  /** Calls the listener whenever the result of `names` or `hosts` may have changed. */
+  /** Containers of other hosts on networks of the cluster; the last known ones while etcd is unreachable. */
+  endpoints(): readonly RemoteEndpoint[];
+  /** Replaces this host's containers on networks of the cluster. */
+  publishEndpoints(endpoints: readonly Omit<RemoteEndpoint, 'host'>[]): void;
+  /** Calls the listener whenever the result of `names`, `hosts` or `endpoints` may have changed. */
   changes(listener: () => void): () => void;
+}
+
+/** A container of another host on a network of the cluster. */
+export interface RemoteEndpoint {
+  networkId: string;
+  host: string;
+  containerId: string;
+  /** Name of the container, without the leading slash. */
+  name: string;
+  /** IPv4, without prefix length. */
+  address: string;
+  /** The names that stand for it on the network. */
+  names: readonly string[];
+  /** Its compose project. */
+  project?: string;
+}
+
+/** The networks of the cluster, for requests of this host. Implemented by the daemon on its cluster membership. */
+export interface ClusterNetworks {
+  /** Creates it on all hosts, and resolves when this one has it: returns its id. On error no host has it. */
+  create(request: NewClusterNetwork): Promise<string>;
+  /** Removes it on all hosts, and resolves when this one does not have it any more. */
+  remove(id: string): Promise<void>;
 }
 
 /** Opens clients of the APIs of peers. Implemented by the daemon on the client package. */

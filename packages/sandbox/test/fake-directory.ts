@@ -1,11 +1,13 @@
 /** An in-memory cluster directory: the test sets what other hosts publish and reads what this host publishes. */
-import type { RemoteDirectory, RemoteName } from '../src/index.ts';
+import type { RemoteDirectory, RemoteEndpoint, RemoteName } from '../src/index.ts';
 
 export class FakeDirectory implements RemoteDirectory {
   readonly hostName: string;
   readonly #listeners = new Set<() => void>();
   others: RemoteName[] = [];
   published: Omit<RemoteName, 'host'>[] = [];
+  endpointsOfOthers: RemoteEndpoint[] = [];
+  publishedEndpoints: Omit<RemoteEndpoint, 'host'>[] = [];
   /** How often `publish` was called. */
   calls = 0;
 
@@ -24,6 +26,14 @@ export class FakeDirectory implements RemoteDirectory {
   publish(names: readonly Omit<RemoteName, 'host'>[]): void {
     this.calls += 1;
     this.published = [...names];
+  }
+
+  endpoints(): RemoteEndpoint[] {
+    return this.endpointsOfOthers;
+  }
+
+  publishEndpoints(endpoints: readonly Omit<RemoteEndpoint, 'host'>[]): void {
+    this.publishedEndpoints = [...endpoints];
   }
 
   changes(listener: () => void): () => void {

@@ -41,7 +41,7 @@ export interface TestbedOptions {
   logger?: Logger;
   netnsDirectory?: string;
   /** Adapters for names across hosts. */
-  adapters?: Pick<NetworksOptions, 'directory' | 'peerApis' | 'openListener'>;
+  adapters?: Pick<NetworksOptions, 'directory' | 'clusterNetworks' | 'peerApis' | 'openListener'>;
 }
 
 export class Testbed {

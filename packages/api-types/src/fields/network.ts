@@ -46,7 +46,10 @@ export const networkCreate = {
   Driver: zero(text, {
     flags: [stringFlag('driver', 'Driver to manage the Network', { ...on, short: 'd', default: 'bridge' })],
   }),
-  Scope: zero(text, { flags: [stringFlag('scope', "Control the network's scope", on)], remark: 'local' }),
+  Scope: zero(text, {
+    flags: [stringFlag('scope', "Control the network's scope", on)],
+    remark: 'local; cluster or swarm for networks of the driver overlay, which need a cluster',
+  }),
   EnableIPv4: none(flag, {
     since: 48,
     flags: [boolFlag('ipv4', 'Enable or disable IPv4 address assignment', { ...on, default: 'true' })],

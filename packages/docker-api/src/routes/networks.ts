@@ -10,7 +10,13 @@ import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { acceptFields } from '../schemas/accept-fields.ts';
 import { networkConnectSchema, networkCreateSchema, networkDisconnectSchema } from '../schemas/bodies.ts';
-import { translateEndpointRequest, translateNetwork, translateStopped, translateUse } from '../translate/network.ts';
+import {
+  scopeOf,
+  translateEndpointRequest,
+  translateNetwork,
+  translateStopped,
+  translateUse,
+} from '../translate/network.ts';
 import { translateNetworkCreate } from '../translate/network-create.ts';
 import { translateOperations } from '../translate/plan.ts';
 import { reference } from './reference.ts';
@@ -37,8 +43,8 @@ export function networkRoutes(options: ApiOptions): Route[] {
 }
 
 /**
- * As in Docker, `Containers` are the running ones; `?stopped=1` adds the field `StoppedContainers`. All networks are of
- * scope local, and `verbose` shows details of other scopes only.
+ * As in Docker, `Containers` are the running ones of this host; `?stopped=1` adds the field `StoppedContainers`. `verbose`
+ * shows details of Swarm's services only.
  */
 function inspect({ engine }: ApiOptions): Handler {
   return (exchange) => {
@@ -46,7 +52,7 @@ function inspect({ engine }: ApiOptions): Handler {
     readGoBoolean(query, 'verbose');
     const ref = reference(exchange, 'id');
     const { record, uses, stopped } = engine.networks.get(ref);
-    if (!['', 'local'].includes(query.get('scope') ?? ''))
+    if (!['', scopeOf(record)].includes(query.get('scope') ?? ''))
       throw new NetyardError('not-found', `network ${ref} not found`);
     const more = readBoolean(query, 'stopped') ? { StoppedContainers: new LazyMap(stopped(), translateStopped) } : {};
     sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse), ...more });

@@ -37,6 +37,10 @@ export function translateEndpointRequest(network: string, settings: EndpointBody
   };
 }
 
+/** Docker's name for the scope of networks that all hosts have. */
+export const scopeOf = ({ cluster }: Pick<NetworkRecord, 'cluster'>): string =>
+  cluster === undefined ? 'local' : 'swarm';
+
 type Uses = ReturnType<NetworkService['get']>['uses'];
 
 /** `uses` is set for inspect only: as in Docker, lists have no containers. */
@@ -49,14 +53,14 @@ export function translateNetwork(record: NetworkRecord, uses: Uses = []): Networ
     Name: record.name,
     Id: record.id,
     Created: formatTime(record.created),
-    Scope: 'local',
+    Scope: scopeOf(record),
     Driver: record.driver,
     EnableIPv4: ipam.v4 !== undefined,
     EnableIPv6: ipam.v6 !== undefined,
     IPAM: {
       Driver: ipam.driver,
       Options: ipam.options ?? null,
-      Config: pools.length === 0 ? null : pools.map(translatePool),
+      Config: pools.length === 0 ? null : pools.map((pool) => translatePool(pool, record.cluster)),
     },
     Internal: record.internal,
     Attachable: record.attachable,
@@ -99,10 +103,15 @@ export function translateStopped({ containerId, name, config }: Stopped[number])
   ];
 }
 
-function translatePool(pool: IpamPool): NonNullable<Network['IPAM']['Config']>[number] {
+/** Of a network of the cluster, the range is this host's part. */
+function translatePool(
+  pool: IpamPool,
+  cluster?: NetworkRecord['cluster'],
+): NonNullable<Network['IPAM']['Config']>[number] {
+  const range = cluster === undefined ? pool.range : pool.subnet;
   return {
-    Subnet: pool.subnet,
-    ...(pool.range === undefined ? {} : { IPRange: pool.range }),
+    Subnet: cluster?.subnet ?? pool.subnet,
+    ...(range === undefined ? {} : { IPRange: range }),
     ...(pool.gateway === undefined ? {} : { Gateway: pool.gateway }),
     ...(pool.auxAddresses === undefined ? {} : { AuxiliaryAddresses: pool.auxAddresses }),
   };

@@ -107,7 +107,7 @@ function listNetworks(context: NetworksServiceDependencies, filters: Filters): N
         matchesPattern(filters.get('name'), record.name) &&
         matchesPattern(filters.get('id'), record.id) &&
         matchesKeyValues(filters.get('label'), record.labels) &&
-        matchesExactly(filters.get('scope'), 'local') &&
+        matchesExactly(filters.get('scope'), record.cluster === undefined ? 'local' : 'swarm') &&
         (types.length === 0 || types.includes(record.predefined ? 'builtin' : 'custom')) &&
         (dangling === undefined || dangling === !(record.predefined || used.has(record.id))),
     );
@@ -138,8 +138,9 @@ async function pruneNetworks(context: NetworksServiceDependencies, filters: Filt
   const until = untilFilter(filters, clock.now());
   const used = usedNetworks(context);
   const removed: string[] = [];
-  for (const { id, name, predefined, configuration, created, labels } of networks.list()) {
-    if (predefined || configuration || used.has(id)) continue;
+  for (const { id, name, predefined, configuration, cluster, created, labels } of networks.list()) {
+    // Stopped containers of other hosts may need a network of the cluster.
+    if (predefined || configuration || cluster !== undefined || used.has(id)) continue;
     if ((until !== undefined && created > until) || !matchesPruneLabels(filters, labels)) continue;
     try {
       await networks.remove(id);

@@ -98,7 +98,7 @@ test('host and null have one network each', () => {
 });
 
 test('drivers are listed as docker info lists them', () => {
-  assert.deepEqual(driverNames, ['bridge', 'host', 'ipvlan', 'macvlan', 'null']);
+  assert.deepEqual(driverNames, ['bridge', 'host', 'ipvlan', 'macvlan', 'null', 'overlay']);
 });
 
 test('capabilities state what a driver cannot do', () => {
@@ -109,7 +109,7 @@ test('capabilities state what a driver cannot do', () => {
   assert.deepEqual(cannot('ipvlan'), ['ownMac', 'hostInterface', 'ports', 'hostNamespace']);
   assert.deepEqual(cannot('host'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks']);
   assert.deepEqual(cannot('null'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
-  assert.throws(() => driverOf({ name: 'lan', driver: 'overlay' }), /network lan has the unknown driver overlay/);
+  assert.throws(() => driverOf({ name: 'lan', driver: 'weave' }), /network lan has the unknown driver weave/);
 });
 
 test('a bridge network is planned with the smaller of its own MTU and the limit; other networks have no objects', () => {

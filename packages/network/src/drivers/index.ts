@@ -7,6 +7,7 @@ import { hostDriver } from './host/driver.ts';
 import { ipvlanDriver } from './ipvlan/driver.ts';
 import { macvlanDriver } from './macvlan/driver.ts';
 import { noneDriver } from './none/driver.ts';
+import { overlayDriver } from './overlay/driver.ts';
 
 const drivers: readonly Driver[] = [
   bridgeDriver, //
@@ -14,6 +15,7 @@ const drivers: readonly Driver[] = [
   ipvlanDriver,
   macvlanDriver,
   noneDriver,
+  overlayDriver,
 ];
 
 const byName: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.name, driver]));

@@ -115,7 +115,7 @@ const forwardBody = (routesOnlyOwn: boolean): string => `
 		type filter hook forward priority ${forwardPriority}; policy accept;
 		ct state established,related accept comment "established"
 		oifname @bridges goto to_bridge
-		iifname @internal_bridges drop comment "internal"${routesOnlyOwn ? foreignForward : ''}
+		iifname @internal_bridges meta mark & ${allowedMark} == 0 drop comment "internal"${routesOnlyOwn ? foreignForward : ''}
 	}
 
 	chain to_bridge {

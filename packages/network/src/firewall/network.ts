@@ -22,6 +22,7 @@ export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] 
     ...when(bridge.icc, 'icc_bridges', pair),
     ...when(!bridge.icc, 'no_icc_bridges', pair),
     ...when(bridge.acceptsPeers, 'peer_bridges', link),
+    ...(bridge.wholeSubnet === undefined ? [] : planClusterElements(link, bridge.wholeSubnet, comment)),
     ...when(v4?.gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
     ...when(v4?.gatewayMode === 'routed' && !internal, 'routed_bridges', link),
     ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
@@ -42,3 +43,9 @@ function commentOf({ networkName, networkId }: BridgeSettings): string {
 }
 
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
+
+/** Of a network of the cluster: its containers on other hosts reach this bridge, and no other one. */
+const planClusterElements = (link: string, subnet: string, comment: string): NftElementObject[] => [
+  element('cluster_subnets', subnet, { comment }),
+  element('cluster_bridges', `${link} . ${subnet}`, { comment }),
+];

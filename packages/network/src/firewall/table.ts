@@ -42,6 +42,8 @@ export const formerSets = {
  *   for the others;
  * - `internal_bridges`: nothing is forwarded from or to them; `unprotected_bridges`, `routed_bridges`: those of networks
  *   with this gateway mode; `peer_bridges`: those that accept packets from peers;
+ * - `cluster_subnets`: subnets of networks of the cluster, `cluster_bridges` the bridge of each: packets from these subnets
+ *   are accepted to that bridge only;
  * - `trusted_ingress`: pairs of an interface and a bridge whose published ports it reaches at the containers' addresses;
  * - `ip_forward_enabled`: records for the daemon's next start that the daemon enabled ip_forward;
  * - `gateways`: Netyard's own addresses on its bridges; `masqueraded`: subnets that are masqueraded,
@@ -72,6 +74,8 @@ const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }
 	set unprotected_bridges { type ifname; }
 	set routed_bridges { type ifname; }
 	set peer_bridges { type ifname; }
+	set cluster_subnets { type ipv4_addr; flags interval; }
+	set cluster_bridges { type ifname . ipv4_addr; flags interval; }
 	set trusted_ingress { type ifname . ifname; }
 	set gateways { type ipv4_addr; }
 	set masqueraded { type ipv4_addr; flags interval; }
@@ -173,19 +177,32 @@ ${peerSetDeclarations}
 
 	chain from_internal {
 		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		iifname . ip daddr @cluster_bridges jump to_parts
 		drop comment "internal"
+	}
+
+	chain to_parts {
+		oifname . ip daddr & 255.255.255.0 @peer_egress_24 ${allow}accept comment "same network on another host"
+		ip daddr . oifname @peer_egress ${allow}accept comment "same network on another host"
 	}
 
 	chain to_bridge {
 		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
 		iifname . oifname @icc_bridges ${allow}accept comment "icc"
-		oifname @peer_bridges jump from_peers
+		oifname . ip saddr @cluster_bridges goto from_parts
+		oifname @peer_bridges ip saddr != @cluster_subnets jump from_peers
 		ip saddr . ip daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		ip daddr . meta l4proto . th dport @direct_ports jump to_direct_port
 		iifname . oifname @no_icc_bridges drop comment "icc=false"
 		oifname @unprotected_bridges ${allow}accept comment "nat-unprotected"
 		oifname @routed_bridges icmp type echo-request ${allow}accept comment "routed"
 		drop comment "neither published nor linked"
+	}
+
+	chain from_parts {
+		iifname . ip saddr & 255.255.255.0 @peer_ingress_24 ${allow}goto established comment "same network on another host"
+		ip saddr . iifname @peer_ingress ${allow}accept comment "same network on another host"
+		drop comment "no part of the network"
 	}
 
 	chain from_peers {
@@ -267,6 +284,8 @@ export type NetyardSet =
   | 'unprotected_bridges'
   | 'routed_bridges'
   | 'peer_bridges'
+  | 'cluster_subnets'
+  | 'cluster_bridges'
   | 'trusted_ingress'
   | 'source_addresses'
   | 'direct_ports'
@@ -297,6 +316,8 @@ export const networkSets: readonly NetyardSet[] = [
   'unprotected_bridges',
   'routed_bridges',
   'peer_bridges',
+  'cluster_subnets',
+  'cluster_bridges',
   'trusted_ingress',
   'gateways',
   'masqueraded',

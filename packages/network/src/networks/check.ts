@@ -3,6 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { CreateNetworkRequest, NetworkIpam, NetworkRecord } from '../contract.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { findDriver } from '../drivers/index.ts';
+import { overlayDriver } from '../drivers/overlay/driver.ts';
 import type { Family } from '../family.ts';
 import { checkPools } from '../ipam/check-pools.ts';
 import { checkConfigRules, configurationOf } from './config-networks.ts';
@@ -58,7 +59,14 @@ function configurationOnly(draft: NetworkDraft): NetworkDraft {
   return { ...draft, driver: 'null', ipam: { driver: draft.ipam.driver }, configuration: draft.ipam };
 }
 
-function checkScope({ scope = '' }: CreateNetworkRequest): void {
+/** Networks of the cluster have the driver overlay, and the scope `cluster`, or `swarm` as Docker shows it. */
+function checkScope({ scope = '', driver }: CreateNetworkRequest): void {
+  const isOverlay = driver === overlayDriver.name;
+  if (scope === 'cluster' && !isOverlay)
+    throw new NetyardError('invalid', `networks of scope cluster have the driver overlay, not ${driver}`);
+  if (scope === 'local' && isOverlay)
+    throw new NetyardError('invalid', 'networks of the driver overlay have the scope cluster, not local');
+  if (isOverlay && ['cluster', 'swarm'].includes(scope)) return;
   if (scope === 'swarm')
     throw new NetyardError('forbidden', 'cannot create a swarm scoped network when swarm is not active');
   if (scope !== '' && scope !== 'local')

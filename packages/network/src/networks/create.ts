@@ -101,7 +101,7 @@ async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies,
 }
 
 /** Docker's drivers reject a bridge and a subnet of another network, and a parent that cannot be shared. */
-function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
+export function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
   if (record.configFrom !== undefined) configurationOf(context.networks, record.configFrom); // not removed meanwhile
   const link = plannerOfRecord(context, record).bridge?.link ?? '';
   const reject = (otherId: string, what: string): never => {
@@ -124,7 +124,7 @@ function checkConflicts(context: ChangeNetworksDependencies, record: NetworkReco
 }
 
 /** The reservation in memory is synchronous, so that concurrent operations cannot choose the same subnet. */
-async function set(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
+export async function set(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
   context.networks.set(record.id, record);
   context.pools.set(record.id, new NetworkPools(record.ipam));
   try {

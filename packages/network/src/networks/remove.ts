@@ -24,7 +24,8 @@ export async function removeNetwork(context: ChangeNetworksDependencies, ref: st
   });
 }
 
-function checkRemove(context: ChangeNetworksDependencies, record: NetworkRecord): void {
+/** Throws `forbidden` for a predefined network and for one that is in use on this host. */
+export function checkRemove(context: ChangeNetworksDependencies, record: NetworkRecord): void {
   const { id, name, predefined } = record;
   if (predefined) throw new NetyardError('forbidden', `${name} is a pre-defined network and cannot be removed`);
   checkUnused(context.networks, record);

@@ -6,10 +6,10 @@ import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { HostStore, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { bridgeSettings, defaultBridgeOptions, parseBip } from '../drivers/bridge/options.ts';
-import { valuesOf } from '../family.ts';
 import { planNetworkElements } from '../firewall/network.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import type { BridgeSettings } from '../model.ts';
+import { subnetsOf } from '../network-table.ts';
 import { loadLeases, type NetworksDependencies } from '../networks.ts';
 import { applyNetworks } from './apply-networks.ts';
 import { describe } from './describe.ts';
@@ -77,13 +77,12 @@ async function reconcileDefaultBridge(context: HostStartDependencies, alive: Rea
 
 function rejectOverlap(context: HostStartDependencies, { networkId, v4 }: BridgeSettings): void {
   if (v4 === undefined) return;
-  for (const { id, name, ipam } of context.networks.values()) {
-    const overlapping = valuesOf(ipam)
-      .flat()
-      .find((pool) => prefixesOverlap(parsePrefix(pool.subnet), parsePrefix(v4.subnet)));
-    if (id === networkId || !overlapping) continue;
+  for (const record of context.networks.values()) {
+    const { id, name } = record;
+    const overlapping = subnetsOf(record).find((one) => prefixesOverlap(parsePrefix(one), parsePrefix(v4.subnet)));
+    if (id === networkId || overlapping === undefined) continue;
     const { bip } = context.settings;
-    throw new NetyardError('conflict', `bip ${bip} overlaps with the subnet ${overlapping.subnet} of network ${name}`, {
+    throw new NetyardError('conflict', `bip ${bip} overlaps with the subnet ${overlapping} of network ${name}`, {
       hint: 'choose another subnet with --bip, or start the daemon with the former one and remove the network',
     });
   }

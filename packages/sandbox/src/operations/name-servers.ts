@@ -52,7 +52,9 @@ export interface NameServersDependencies extends SharedNamespaceDependencies {
 /** What the servers answer from. */
 export interface ServedNames {
   /** Names on user-defined networks. */
-  readonly endpoints: EndpointIndex;
+  endpoints(): EndpointIndex;
+  /** The project of a container of another host. */
+  projectOf(containerId: string): string | undefined;
   /** Names of the cluster; undefined without one. */
   cluster(): NameIndex | undefined;
   reportAmbiguous(ambiguous: { name: string; of: readonly RemoteName[] }): void;
@@ -168,13 +170,14 @@ export class NameServers {
 
   /** Names of its networks; those of the cluster for containers on the default bridge, on which these names are published. */
   #sourceOf({ asker, ownerId }: Served): NameSource {
-    const { endpoints } = this.#names;
+    const endpoints = this.#names.endpoints();
     const { containers, sandboxes } = this.#context();
     const onBridge = sandboxes.get(ownerId)?.config.endpoints.some(({ network }) => network === 'bridge') === true;
     const cluster = onBridge ? this.#names.cluster() : undefined;
+    const projectOf = (id: string) => containers.info(id)?.project ?? this.#names.projectOf(id);
     return {
       find(name): KnownName | undefined {
-        const found = findEndpoints(endpoints, asker, name, (id) => containers.info(id)?.project);
+        const found = findEndpoints(endpoints, asker, name, projectOf);
         if (found.length === 0) return cluster?.find(name);
         return { addresses: shuffle(found.flatMap(({ addresses }) => addresses)) };
       },

@@ -3,6 +3,7 @@
  * cluster, if there is one, and has a name server run in the namespaces that need it. Callers only report that a container
  * changed; the desired state is then compared with the current one.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Logger, TimeSlice } from '@netyard/core';
 import { EndpointIndex, isValidRemoteName, NameIndex } from '@netyard/dns';
 import type { openListenerInNetns } from '@netyard/kernel';
@@ -11,6 +12,7 @@ import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.t
 import type { Sandbox } from '../lookup.ts';
 import { endpointNames } from '../names/asker.ts';
 import { asksToPublish } from '../names/published-name.ts';
+import { clusterEndpoints, type OwnEndpoint, RemoteEndpoints } from '../names/remote-endpoints.ts';
 import { NameServers, type NameServersDependencies } from './name-servers.ts';
 import { linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
@@ -39,6 +41,10 @@ export class NameService {
   readonly #servers: NameServers;
   /** Names on user-defined networks. */
   readonly #endpoints = new EndpointIndex();
+  /** Containers of other hosts among them. */
+  readonly #remote = new RemoteEndpoints(this.#endpoints);
+  /** This host's containers on networks of the cluster, by container id. */
+  readonly #published = new Map<string, readonly OwnEndpoint[]>();
   /** Names that this host publishes, by container id. */
   readonly #own = new Map<string, RemoteName>();
   readonly #reportedAmbiguous = new Set<string>();
@@ -49,7 +55,8 @@ export class NameService {
     this.#context = context;
     this.directory = directory;
     const names = {
-      endpoints: this.#endpoints,
+      endpoints: () => this.#current(),
+      projectOf: (containerId: string) => this.#remote.projectOf(containerId),
       cluster: () => (this.directory ? this.index : undefined),
       reportAmbiguous: (ambiguous: Ambiguous) => this.#reportAmbiguous(ambiguous),
     };
@@ -65,7 +72,15 @@ export class NameService {
   /** Called when the directory has changed. */
   invalidateIndex(): void {
     this.#index = undefined;
+    this.#remote.invalidate();
     this.#reportedAmbiguous.clear();
+  }
+
+  /** Names on user-defined networks, with those of other hosts as the directory has them now. */
+  #current(): EndpointIndex {
+    const { networks, peers } = this.#context();
+    if (this.directory) this.#remote.refresh(this.directory.endpoints(), { networks, peers });
+    return this.#endpoints;
   }
 
   /**
@@ -78,8 +93,10 @@ export class NameService {
     for (const { config, state } of sandboxes.values()) {
       this.#endpoints.set(config.containerId, endpointNames(config.containerId, state));
       this.#updateName(config.containerId);
+      this.#updateEndpoints(config.containerId);
     }
     this.#publish();
+    this.#publishEndpoints();
     const slice = new TimeSlice();
     const owners = new Set([...sandboxes.values()].map(({ config, state }) => state?.sharedWith ?? config.containerId));
     for (const ownerId of owners) {
@@ -97,11 +114,14 @@ export class NameService {
     this.#endpoints.set(containerId, endpointNames(containerId, this.#context().sandboxes.get(containerId)?.state));
     this.#servers.reconcile(ownerId);
     if (this.#updateName(containerId)) this.#publish();
+    if (this.#updateEndpoints(containerId)) this.#publishEndpoints();
   }
 
   close(): void {
     this.#servers.close();
     this.#endpoints.clear();
+    this.#remote.clear();
+    this.#published.clear();
     this.#own.clear();
     this.#started = false;
   }
@@ -110,6 +130,22 @@ export class NameService {
     this.invalidateIndex();
     const own = [...this.#own.values()];
     this.directory?.publish(own.map(({ name, containerId, address }) => ({ name, containerId, address })));
+  }
+
+  #publishEndpoints(): void {
+    this.directory?.publishEndpoints([...this.#published.values()].flat());
+  }
+
+  /** True when the container's endpoints on networks of the cluster have changed. */
+  #updateEndpoints(containerId: string): boolean {
+    const { sandboxes, networks, containers } = this.#context();
+    const sandbox = sandboxes.get(containerId);
+    const before = this.#published.get(containerId) ?? [];
+    const project = containers.info(containerId)?.project;
+    const after = sandbox ? clusterEndpoints(sandbox, networks, project) : [];
+    if (after.length > 0) this.#published.set(containerId, after);
+    else this.#published.delete(containerId);
+    return !isDeepStrictEqual(before, after);
   }
 
   /** True when the container's published entry has changed. */

@@ -1,8 +1,21 @@
-/** Network create, as containers see it: stopped ones of a former network of this name keep their static addresses. */
-import { isNetyardError } from '@netyard/core';
-import { type ChangeNetworksDependencies, createNetwork as createHostNetwork } from '@netyard/network';
-import type { CreateNetworkRequest, NetworkRecord, NetworkStore } from '../contract.ts';
-import type { Sandbox } from '../lookup.ts';
+/**
+ * Network create and remove, as containers see them: stopped ones of a former network of this name keep their static
+ * addresses. Networks of the cluster are created and removed on all of its hosts.
+ */
+import { isNetyardError, NetyardError } from '@netyard/core';
+import {
+  asClusterRequest,
+  type ChangeNetworksDependencies,
+  type ClusterNetwork,
+  type ClusterNetworkProblem,
+  checkClusterNetwork,
+  checkRemove,
+  createNetwork as createHostNetwork,
+  removeNetwork as removeHostNetwork,
+  setClusterNetworks as setHostNetworks,
+} from '@netyard/network';
+import type { ClusterNetworks, CreateNetworkRequest, NetworkRecord, NetworkStore } from '../contract.ts';
+import { networkOf, type Sandbox } from '../lookup.ts';
 import { reserveStatic } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
@@ -11,16 +24,58 @@ export interface CreateNetworkDependencies extends ChangeNetworksDependencies {
   readonly sandboxes: Map<string, Sandbox>;
 }
 
+export interface ClusterNetworksDependencies extends CreateNetworkDependencies {
+  /** Undefined without a cluster. */
+  readonly clusterNetworks: ClusterNetworks | undefined;
+}
+
 export async function createNetwork(
-  context: CreateNetworkDependencies,
+  context: ClusterNetworksDependencies,
   request: CreateNetworkRequest,
 ): Promise<{ id: string; warnings: string[] }> {
+  const ofCluster = asClusterRequest(request);
+  if (ofCluster) return { id: await createInCluster(context, ofCluster), warnings: [] };
   const record = await createHostNetwork(context, request);
+  reserveForStopped(context, record);
+  return { id: record.id, warnings: [] };
+}
+
+async function createInCluster(context: ClusterNetworksDependencies, request: CreateNetworkRequest): Promise<string> {
+  const checked = await checkClusterNetwork(context, request);
+  if (context.clusterNetworks) return context.clusterNetworks.create(checked);
+  throw new NetyardError(
+    'unavailable',
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    {
+      hint: 'Netyard has no swarm: overlay networks need a cluster on etcd, see `netyard daemon --help` for --cluster',
+    },
+  );
+}
+
+/** A network of a cluster that this host is no member of any more is removed on this host only. */
+export async function removeNetwork(context: ClusterNetworksDependencies, ref: string): Promise<NetworkRecord> {
+  const record = networkOf(context, ref);
+  if (record.cluster === undefined || !context.clusterNetworks) return removeHostNetwork(context, record.id);
+  checkRemove(context, record);
+  await context.clusterNetworks.remove(record.id);
+  return record;
+}
+
+/** See `Networks.setClusterNetworks`. */
+export async function setClusterNetworks(
+  context: CreateNetworkDependencies,
+  networks: readonly ClusterNetwork[],
+): Promise<ClusterNetworkProblem[]> {
+  const { problems, created } = await setHostNetworks(context, networks);
+  for (const record of created) reserveForStopped(context, record);
+  return problems;
+}
+
+function reserveForStopped(context: CreateNetworkDependencies, record: NetworkRecord): void {
   for (const { config } of context.sandboxes.values()) {
     const endpoints = config.endpoints.filter(({ network, addresses }) => network === record.name && addresses);
     if (endpoints.length > 0) reserve(context, record, { ...config, endpoints });
   }
-  return { id: record.id, warnings: [] };
 }
 
 /** An address that the new network does not have, or that another container has, is reported at the container's start. */

@@ -20,6 +20,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     networkName: record.name,
     link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
     ...perFamily((family) => familySettings(record, family, isOn('bridge.enable_ip_masquerade'))),
+    ...(record.cluster === undefined ? {} : { wholeSubnet: record.cluster.subnet }),
     icc: isOn('bridge.enable_icc'),
     internal: record.internal,
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),

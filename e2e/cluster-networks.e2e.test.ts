@@ -1,0 +1,267 @@
+/**
+ * Networks of a cluster on three hosts, one of which is behind a router and reached through the tunnel: they exist on every
+ * host, containers on them reach each other by address and by name, and nothing else reaches these.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { bringDown, bringUp, killHost, parseLab } from '@netyard/lab';
+import { cannotRun } from './support/engines.ts';
+import { TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
+
+const noEtcd = spawnSync('etcd', ['--version']).error ? 'etcd is not installed (apt-get install etcd-server)' : false;
+const image = 'netyard-test';
+const lab = `e2e-overlay-${process.pid}`;
+const endpoint = '172.16.0.11:2379';
+
+const daemon = [`--cluster=etcd://${endpoint}`, '--cluster-lease=5'];
+const definition = parseLab(
+  JSON.stringify({
+    name: lab,
+    switches: { near: '172.16.0.0/24', far: '172.16.1.0/24' },
+    routers: { r1: { near: '172.16.0.1', far: '172.16.1.1' } },
+    hosts: {
+      a: {
+        ...{ switch: 'near', address: '172.16.0.11', gateway: 'r1', daemon },
+        services: {
+          etcd: {
+            run: `exec etcd --data-dir {state}/etcd --listen-client-urls http://${endpoint} --advertise-client-urls http://${endpoint}`,
+            ready: `etcdctl --endpoints http://${endpoint} endpoint health`,
+          },
+        },
+      },
+      b: { switch: 'near', address: '172.16.0.12', gateway: 'r1', daemon },
+      c: { switch: 'far', address: '172.16.1.13', gateway: 'r1', daemon },
+    },
+  }),
+  'overlay',
+);
+
+describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () => {
+  let a: TestHost;
+  let b: TestHost;
+  let c: TestHost;
+  const all = (): TestHost[] => [a, b, c];
+  before(async () => {
+    await bringUp(definition, { say: () => {}, signal: new AbortController().signal });
+    const open = (name: string): TestHost => {
+      const host = definition.hosts.find((one) => one.name === name);
+      assert.ok(host);
+      return new TestHost('netyard', lab, host, {});
+    };
+    [a, b, c] = [open('a'), open('b'), open('c')];
+    for (const host of all()) {
+      await host.docker('load', '-q', '-i', archivePath(image));
+      const settled = async () => (await host.sh('ip route show proto 78')).trim().split('\n').length === 2;
+      await until(settled, 'the other hosts are peers');
+    }
+  });
+  after(async () => await bringDown(lab));
+
+  const run = (host: TestHost, name: string, ...options: string[]): Promise<string> =>
+    host.docker('run', '-d', '--name', name, ...options, image, 'sleep', '1000000');
+  const addressOf = (host: TestHost, name: string, network: string): Promise<string> =>
+    host.docker('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, name);
+  const pings = async (host: TestHost, from: string, target: string): Promise<boolean> =>
+    (await host.tryDocker('exec', from, 'ping', '-c', '1', '-W', '1', target)).status === 0;
+  const lookUp = async (host: TestHost, from: string, name: string): Promise<string[]> => {
+    const { stdout } = await host.tryDocker('exec', from, 'busybox', 'nslookup', name, '127.0.0.11');
+    return [...stdout.matchAll(/^Address(?: \d+)?: *(10\.\d+\.\d+\.\d+)/gm)].map(([, address = '']) => address).sort();
+  };
+  const resolves = (host: TestHost, from: string, name: string, addresses: string[]): Promise<void> =>
+    until(
+      async () => (await lookUp(host, from, name)).join() === addresses.toSorted().join(),
+      `${name} on ${host.lab}`,
+    );
+  const networks = async (host: TestHost): Promise<string> =>
+    host.docker('network', 'ls', '--filter', 'driver=overlay', '--format', '{{.Name}} {{.Driver}} {{.Scope}}');
+
+  test('a network is on all hosts, and containers on it reach each other with their own addresses', async () => {
+    await a.docker('network', 'create', '-d', 'overlay', '--attachable', '--label', 'x=y', 'back');
+    assert.equal(await networks(a), 'back overlay swarm');
+    for (const host of all()) await until(async () => (await networks(host)) === 'back overlay swarm', 'the network');
+    const [config] = JSON.parse(await c.docker('network', 'inspect', '-f', '{{json .IPAM.Config}}', 'back'));
+    assert.equal(config.Subnet, '10.128.0.0/16');
+    assert.equal(await c.docker('network', 'inspect', '-f', '{{json .Labels}}', 'back'), '{"x":"y"}');
+    for (const host of all()) await run(host, 'web', '--network', 'back', '--network-alias', 'app');
+    const addresses = await Promise.all(all().map((host) => addressOf(host, 'web', 'back')));
+    assert.equal(new Set(addresses).size, 3);
+    for (const host of all())
+      for (const address of addresses) await until(() => pings(host, 'web', address), `${address} answers`);
+    const [first = '', second = '', third = ''] = addresses;
+    for (const [host, target] of [
+      [a, second],
+      [a, third],
+      [c, first],
+    ] as const) {
+      const from = await addressOf(host, 'web', 'back');
+      const other = target === second ? b : target === third ? c : a;
+      await other.docker('exec', '-d', 'web', 'sh', '-c', 'nc -l -p 99 -e sh -c "netstat -tn > /seen"');
+      await until(async () => (await host.tryDocker('exec', 'web', 'nc', '-w', '2', target, '99')).status === 0, 'nc');
+      assert.match(await other.docker('exec', 'web', 'cat', '/seen'), new RegExp(`${target}:99 +(::ffff:)?${from}:`));
+    }
+  });
+
+  test('names are known across hosts, with all addresses, and go with their container', async () => {
+    const addresses = await Promise.all(all().map((host) => addressOf(host, 'web', 'back')));
+    for (const host of all())
+      for (const name of ['web', 'app', 'web.back']) await resolves(host, 'web', name, addresses);
+    const [first = '', second = '', third = ''] = addresses;
+    assert.match(
+      (await a.tryDocker('exec', 'web', 'busybox', 'nslookup', third, '127.0.0.11')).stdout,
+      /name = web\.back/,
+    );
+    await b.docker('stop', '-t', '0', 'web');
+    await resolves(c, 'web', 'app', [first, third]);
+    await b.docker('start', 'web');
+    await resolves(c, 'web', 'app', [first, await addressOf(b, 'web', 'back'), third]);
+    assert.equal(await addressOf(b, 'web', 'back'), second, 'a free address is kept');
+  });
+
+  test('a container on several networks reaches all hosts of the network', async () => {
+    await b.docker('network', 'create', 'aaa');
+    await run(b, 'both', '--network', 'aaa');
+    await b.docker('network', 'connect', 'back', 'both');
+    for (const host of [a, c]) {
+      await until(() => pings(b, 'both', '127.0.0.1'), 'it runs');
+      assert.ok(await pings(b, 'both', await addressOf(host, 'web', 'back')));
+      const target = await addressOf(b, 'both', 'back');
+      assert.ok(await pings(host, 'web', target), 'and is reached');
+    }
+  });
+
+  const containers = [
+    ['web', 'back'],
+    ['front', 'front'],
+    ['bridged', 'bridge'],
+  ] as const;
+
+  test('other networks do not reach it, on this host or another', async () => {
+    await a.netyard('network', 'create', '--scope', 'cluster', 'front');
+    for (const host of [b, c]) await until(async () => (await networks(host)).includes('front overlay'), 'front');
+    for (const host of all()) {
+      await run(host, 'bridged');
+      await run(host, 'front', '--network', 'front');
+    }
+    assert.ok(await pings(a, 'front', await addressOf(c, 'front', 'front')));
+    assert.ok(
+      await pings(a, 'bridged', await addressOf(c, 'bridged', 'bridge')),
+      'the default bridges reach each other',
+    );
+    const targets = new Map<string, string[]>();
+    for (const [name, network] of containers)
+      targets.set(name, await Promise.all(all().map((host) => addressOf(host, name, network))));
+    const attempts = all().flatMap((host) =>
+      containers.map(async ([name]) => {
+        const others = containers.flatMap(([other]) => (other === name ? [] : (targets.get(other) ?? [])));
+        const line = `for t in ${others.join(' ')}; do ping -c 1 -W 1 $t > /dev/null 2>&1 && echo $t & done; wait`;
+        assert.equal(await host.docker('exec', name, 'sh', '-c', line), '', `what ${name} on ${host.pid} reaches`);
+      }),
+    );
+    await Promise.all(attempts);
+    assert.deepEqual(await lookUp(a, 'front', 'web'), []);
+    // a route of another host, and packets that pretend to come from the network
+    await b.sh(`ip addr add 10.128.255.9/32 dev lo`);
+    const target = await addressOf(a, 'web', 'back');
+    assert.notEqual((await b.run(['ping', '-c', '1', '-W', '1', '-I', '10.128.255.9', target])).status, 0);
+    await b.sh('ip addr del 10.128.255.9/32 dev lo');
+    assert.equal((await b.run(['ping', '-c', '1', '-W', '1', target])).status, 0, 'the host itself is a neighbour');
+  });
+
+  test('an internal network of the cluster reaches its other hosts and nothing else', async () => {
+    await c.docker('network', 'create', '-d', 'overlay', '--internal', 'inner');
+    for (const host of [a, b]) await until(async () => (await networks(host)).includes('inner overlay'), 'inner');
+    for (const host of [a, c]) await run(host, 'inner', '--network', 'inner');
+    const [own, other] = [await addressOf(a, 'inner', 'inner'), await addressOf(c, 'inner', 'inner')];
+    await until(() => pings(a, 'inner', other), 'a reaches c');
+    await until(() => pings(c, 'inner', own), 'c reaches a');
+    assert.ok(await pings(a, 'web', '172.16.0.12'), 'another network reaches the outside');
+    assert.ok(!(await pings(a, 'inner', '172.16.0.12')));
+    assert.ok(!(await pings(a, 'inner', '10.130.255.9')), 'not even at an address of no host');
+    for (const host of [a, c]) await host.docker('rm', '-f', 'inner');
+    await a.docker('network', 'rm', 'inner');
+  });
+
+  test('a network in use on any host is not removed; names and subnets are unique in the cluster', async () => {
+    await a.docker('rm', '-f', 'front');
+    await c.docker('rm', '-f', 'front');
+    const refused = await a.tryDocker('network', 'rm', 'front');
+    assert.match(refused.stderr, /network front has active endpoints \(name:"front" id:"[0-9a-f]{12}"\) on b/);
+    const own = await b.tryDocker('network', 'rm', 'front');
+    assert.match(own.stderr, /network front has active endpoints \(name:"front" id:"[0-9a-f]{12}"\)\s/);
+    assert.match(
+      (await b.tryDocker('network', 'create', '-d', 'overlay', 'front')).stderr,
+      /network with name front already exists/,
+    );
+    const taken = await b.tryDocker('network', 'create', '-d', 'overlay', '--subnet', '10.128.7.0/24', 'other');
+    assert.match(taken.stderr, /overlaps with/);
+    const encrypted = await b.tryDocker('network', 'create', '-d', 'overlay', '-o', 'encrypted', 'other');
+    assert.match(encrypted.stderr, /option encrypted of overlay networks is not implemented yet/);
+    await b.docker('rm', '-f', 'front');
+    await a.docker('network', 'rm', 'front');
+    for (const host of all()) await until(async () => !(await networks(host)).includes('front'), 'removed');
+    for (const host of all())
+      assert.ok(!(await host.sh('nft list ruleset; ip route')).includes('10.129.'), 'nothing is left');
+  });
+
+  test('while etcd is away traffic and names stay, also across a restart; a creation fails and says why', async () => {
+    const command = await a.sh("tr '\\0' ' ' < /proc/$(pidof etcd)/cmdline");
+    await a.sh('kill -9 $(pidof etcd)');
+    const sees = async (host: TestHost, state: RegExp): Promise<boolean> => {
+      const { stdout, stderr } = await host.tryNetyard('cluster', 'ls');
+      return state.test(stdout + stderr);
+    };
+    await until(() => sees(b, /unreachable/), 'etcd is away');
+    const failed = await b.tryDocker('network', 'create', '-d', 'overlay', 'late');
+    assert.match(failed.stderr, /etcd is unreachable/);
+    await b.killDaemon();
+    await b.restartDaemon();
+    assert.equal(await networks(b), 'back overlay swarm');
+    const addresses = await Promise.all(all().map((host) => addressOf(host, 'web', 'back')));
+    await resolves(b, 'web', 'app', addresses);
+    for (const address of addresses) assert.ok(await pings(b, 'web', address));
+    await a.sh(`setsid --fork ${command} > /run/etcd.log 2>&1`);
+    for (const host of all()) await until(async () => !(await sees(host, /unreachable/)), 'etcd is back');
+    assert.equal(await networks(b), 'back overlay swarm');
+    assert.ok(await pings(b, 'web', addresses[2] ?? ''));
+  });
+
+  test('a host that was away catches up, and one that dies takes its names along', async () => {
+    await c.killDaemon();
+    await a.docker('network', 'create', '-d', 'overlay', 'new');
+    await c.restartDaemon();
+    await until(async () => (await networks(c)).includes('new overlay'), 'created meanwhile');
+    await c.killDaemon();
+    await a.docker('network', 'rm', 'new');
+    await c.restartDaemon();
+    await until(async () => !(await networks(c)).includes('new'), 'removed meanwhile');
+    const addresses = await Promise.all([a, b].map((host) => addressOf(host, 'web', 'back')));
+    await killHost(`${lab}/c`);
+    await resolves(a, 'web', 'app', addresses);
+    await until(
+      async () => (await a.sh('ip route show proto 78')).trim().split('\n').length === 2,
+      'its routes are gone',
+    );
+  });
+
+  test('nothing is left after the removal', async () => {
+    for (const host of [a, b]) await host.docker('rm', '-f', 'web');
+    await b.docker('rm', '-f', 'both');
+    await b.docker('network', 'rm', 'back');
+    for (const host of [a, b]) {
+      await until(async () => (await networks(host)) === '', 'removed');
+      assert.ok(!(await host.sh('nft list ruleset; ip route; ip addr')).includes('10.128.'));
+    }
+    const keys = await a.output(
+      'etcdctl',
+      '--endpoints',
+      `http://${endpoint}`,
+      'get',
+      '--prefix',
+      '--keys-only',
+      '/netyard/',
+    );
+    assert.doesNotMatch(keys, /\/(networks|parts|endpoints)\//);
+  });
+});
