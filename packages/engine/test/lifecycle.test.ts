@@ -289,6 +289,18 @@ test('restart policies restart a container that ended by itself, not one that wa
   assert.equal(harness.state(id).status, 'exited');
 });
 
+test('with unless-stopped, TERM stops a container whose stop signal is QUIT; HUP does not', async () => {
+  const restartPolicy = { name: 'unless-stopped' as const, maximumRetryCount: 0 };
+  const id = await harness.run({ stopSignal: 'SIGQUIT', restartPolicy });
+  await harness.engine.containers.kill(id, 'HUP');
+  harness.runtime.exit(id, 1);
+  await until(() => harness.state(id).restartCount === 1 && harness.state(id).status === 'running');
+  await harness.engine.containers.kill(id, 'TERM');
+  harness.runtime.exit(id, 0);
+  await until(() => harness.state(id).status !== 'running');
+  assert.equal(harness.state(id).status, 'exited');
+});
+
 test('a container that waits for its restart can be stopped and removed', async () => {
   const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
   harness.runtime.exit(id, 1);

@@ -3,6 +3,7 @@
 import { isNetyardError, type KeyedQueue, NetyardError } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
+import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
 import { parseSignal, SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
@@ -27,6 +28,7 @@ export async function killContainer(context: KillDependencies, ref: string, text
       const present = context.index.get(record.id);
       if (endsIt(present.config.stopSignal, signal)) return signalNow(context, record.id, signal, true);
       if (!hasProcess(present)) throw notRunning(present);
+      if (stopsIt(present, signal)) context.index.setState(present.id, { stoppedByUser: true });
       await context.runtime.kill(record.id, signal).catch(passOverEnded);
       publishContainer(context.events, present, 'kill', { signal: String(signal) });
     });
@@ -35,6 +37,15 @@ export async function killContainer(context: KillDependencies, ref: string, text
     throw new NetyardError(error.code, `cannot kill container: ${ref}: ${error.message}`, { cause: error });
   }
 }
+
+/**
+ * With the policy `unless-stopped`, a user who sends one of these stops the container, whatever its own stop signal is:
+ * Watchtower sends TERM to images that stop at QUIT. Docker counts every signal, so that HUP disables the policy.
+ */
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'].map(parseSignal);
+
+const stopsIt = ({ config }: ContainerRecord, signal: number): boolean =>
+  config.restartPolicy.name === 'unless-stopped' && stopSignals.includes(signal);
 
 /** Other signals (such as HUP to reload a configuration) do not mark the container as stopped by the user. */
 const endsIt = (stopSignal: string, signal: number): boolean => signal === parseSignal(stopSignal || 'SIGTERM');
