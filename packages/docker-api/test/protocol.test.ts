@@ -241,3 +241,18 @@ test('login checks the credentials at the registry', async (t) => {
   assert.equal(JSON.parse((await login('known')).body).Status, 'Login Succeeded');
   assert.equal((await login('other')).status, 401);
 });
+
+test('pruning volumes includes those with names before API 1.42', async (t) => {
+  const asked: (readonly string[] | undefined)[] = [];
+  const server = await serve(t, {
+    volumes: {
+      async prune(filters) {
+        asked.push(filters.get('all'));
+        return { deleted: [], reclaimed: 0 };
+      },
+    },
+  });
+  for (const version of ['1.41', '1.42']) await server.send('POST', `/v${version}/volumes/prune`);
+  await server.send('POST', '/v1.41/volumes/prune?filters={"all":["false"]}');
+  assert.deepEqual(asked, [['true'], undefined, ['false']]);
+});

@@ -10,6 +10,7 @@ import type { ApiOptions } from '../options.ts';
 import { acceptFields } from '../schemas/accept-fields.ts';
 import { volumeCreateSchema } from '../schemas/bodies.ts';
 import { translateVolume } from '../translate/volume.ts';
+import { speaks } from '../versions.ts';
 import { reference } from './reference.ts';
 
 export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
@@ -37,7 +38,10 @@ export function volumeRoutes({ engine: { volumes } }: ApiOptions): Route[] {
       sendEmpty(exchange, 204);
     }),
     route('POST', '/volumes/prune', async (exchange) => {
-      const { deleted, reclaimed } = await volumes.prune(readFilters(exchange.query));
+      const filters = readFilters(exchange.query);
+      // Older clients expect that volumes with names are pruned, too; they have no filter for it.
+      const all = speaks(exchange.version, 42) ? filters : new Map([['all', ['true']], ...filters]);
+      const { deleted, reclaimed } = await volumes.prune(all);
       sendJson(exchange, 200, { VolumesDeleted: deleted, SpaceReclaimed: reclaimed });
     }),
   ];
