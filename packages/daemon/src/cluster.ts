@@ -10,10 +10,11 @@ import { type Logger, NetyardError, reasonOf, systemClock } from '@netyard/core'
 import type { Engine } from '@netyard/engine';
 import type { Kernel } from '@netyard/kernel';
 import type { Networks, RemoteDirectory } from '@netyard/sandbox';
+import { checkIpv4 } from './bridge-config.ts';
 import { unannounced } from './cluster-apis.ts';
 import { settingsOf } from './cluster-config.ts';
 import type { ClusterSync } from './cluster-networks.ts';
-import { type DaemonConfig, planBridge } from './config.ts';
+import type { DaemonConfig } from './config.ts';
 
 /** Joins, unless no cluster is configured. Rejects before anything else is started. */
 export async function joinCluster(config: DaemonConfig, logger: Logger): Promise<Cluster | undefined> {
@@ -47,7 +48,7 @@ function readPem(path: string): string {
 export function withClusterBridge(config: DaemonConfig, cluster: Cluster | undefined): DaemonConfig {
   if (!cluster || config.cluster?.requiredSubnet !== undefined) return config;
   const bip = firstAddressOf(cluster.view().subnet);
-  return Object.freeze({ ...config, ...planBridge(bip, config.fixedCidr, config.bridge) });
+  return Object.freeze({ ...config, ...checkIpv4({ ...config, bip }) });
 }
 
 export function remoteDirectory(cluster: Cluster): RemoteDirectory {

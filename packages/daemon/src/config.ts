@@ -3,14 +3,15 @@
  * place in the daemon that reads the environment. Messages are dockerd's where it has one.
  */
 import { isAbsolute } from 'node:path';
-import { type ArchiveLimits, NetyardError, parseIp, parsePrefix, prefixContains } from '@netyard/core';
-import { checkSubnetPool, parseBip, parseSubnetPool, type RepairPolicy, type SubnetPool } from '@netyard/network';
+import { type ArchiveLimits, NetyardError, parseIp } from '@netyard/core';
+import { checkSubnetPool, parseSubnetPool, type RepairPolicy, type SubnetPool } from '@netyard/network';
 import { type PeerRequest, parsePeerText } from '@netyard/peers';
+import { type BridgeConfig, planBridge } from './bridge-config.ts';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
 import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';
 
-export interface DaemonConfig {
+export interface DaemonConfig extends BridgeConfig {
   hosts: readonly ListenAddress[];
   dataRoot: string;
   execRoot: string;
@@ -22,9 +23,6 @@ export interface DaemonConfig {
   cgroupParent: string;
   init: boolean;
   liveRestore: boolean;
-  bip: string;
-  fixedCidr: string;
-  bridge: string;
   /** Empty: the predefined ones. */
   defaultAddressPools: readonly SubnetPool[];
   icc: boolean;
@@ -146,7 +144,6 @@ export function planConfig(
   const textOf = (key: string): string => String(value(key));
   const listOf = (key: string): readonly string[] => (value(key) as readonly string[]).map(String);
   const flagSet = (key: string): boolean => value(key) === true;
-  refuseExclusive(given);
   const hosts = listOf('hosts').length > 0 ? listOf('hosts') : [`unix://${textOf('exec-root')}/netyard.sock`];
   const tls = planTls(flagSet('tls'), flagSet('tlsverify'), textOf('tlscacert'), textOf('tlscert'), textOf('tlskey'));
   const listening = hosts.map((host) => parseListenAddress(host, tls !== undefined));
@@ -162,7 +159,7 @@ export function planConfig(
     cgroupParent: absolute('cgroup-parent', textOf('cgroup-parent')),
     init: flagSet('init'),
     liveRestore: flagSet('live-restore'),
-    ...planBridge(textOf('bip'), textOf('fixed-cidr'), textOf('bridge')),
+    ...planBridge(value, given),
     defaultAddressPools: planSubnetPools(value('default-address-pools')),
     icc: flagSet('icc'),
     ip: parseAddress('ip', textOf('ip')),
@@ -197,12 +194,6 @@ export function planConfig(
 
 function missingOption(key: string): never {
   throw new TypeError(`no option ${key} in the table`);
-}
-
-function refuseExclusive(given: RawOptions): void {
-  if (given['bridge'] && given['bip']) {
-    throw invalid('You specified -b & --bip, mutually exclusive options. Please specify only one');
-  }
 }
 
 function absolute(key: string, path: string): string {
@@ -272,25 +263,6 @@ function parseSeconds(key: string, value: unknown): number {
   const seconds = Number(value);
   if (!Number.isInteger(seconds) || seconds < 0) throw invalid(`invalid value "${String(value)}" for --${key}`);
   return seconds;
-}
-
-/**
- * Checks the options of the default bridge: `bip` is its address, `fixedCidr` and `bridge` may be ''. Throws `invalid`.
- */
-export function planBridge(
-  bip: string,
-  fixedCidr: string,
-  bridge: string,
-): { bip: string; fixedCidr: string; bridge: string } {
-  const subnet = parsePrefix(parseBip({ bip }).subnet);
-  if (fixedCidr !== '') {
-    const fixed = parsePrefix(fixedCidr);
-    if (fixed.length < subnet.length || !prefixContains(subnet, fixed)) {
-      throw invalid(`--fixed-cidr ${fixedCidr} is not part of the default bridge's subnet ${bip}`);
-    }
-  }
-  if (!/^[^\s/:]{0,15}$/.test(bridge)) throw invalid(`--bridge: not a valid interface name: ${bridge}`);
-  return { bip, fixedCidr, bridge };
 }
 
 function planTls(tls: boolean, verify: boolean, ca: string, certificate: string, key: string): TlsFiles | undefined {

@@ -143,6 +143,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   });
   opened.push(() => runtime.close());
   const { dataRoot, archiveLimits } = config;
+  for (const warning of config.warnings) logger.warn(warning);
   const content = await openImageContent({ containerd: client, dataRoot, archiveLimits });
   const rootfs = openRootFilesystems({ dataRoot, archiveLimits, logger });
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
@@ -215,6 +216,9 @@ export function networkSettings(config: DaemonConfig, clusterPool?: string): Net
     foreignFirewall: config.foreignFirewall,
     repairContainers: config.repairContainers,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
+    ...(config.defaultGateway === '' ? {} : { defaultGateway: config.defaultGateway }),
+    ...(config.hostGateways.length === 0 ? {} : { hostGateways: config.hostGateways }),
+    ...(config.bridgeIpv6 ? { bridgeIpv6: config.bridgeIpv6 } : {}),
     ...(config.defaultAddressPools.length === 0 ? {} : { defaultAddressPools: config.defaultAddressPools }),
     reservedSubnets: clusterPool === undefined ? [] : [clusterPool],
     dns: [...config.dns],

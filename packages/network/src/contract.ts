@@ -109,6 +109,14 @@ export interface SubnetPool {
 /** `--repair-containers`. */
 export type RepairPolicy = 'auto' | 'always' | 'never';
 
+/** IPv6 of the default bridge: `--bip6`, `--fixed-cidr-v6`, `--default-gateway-v6`. */
+export interface DefaultBridgeIpv6 {
+  /** Address and prefix length. Default: the first one of `fixedCidr`, else of an automatic subnet. */
+  bip?: string;
+  fixedCidr?: string;
+  defaultGateway?: string;
+}
+
 /** Settings from the daemon's flags; frozen. */
 export interface NetworkSettings {
   /** `--bip`: address and prefix length of the default bridge. Default 172.17.0.1/16. */
@@ -138,7 +146,14 @@ export interface NetworkSettings {
    * CAP_NET_ADMIN. A container's own label takes precedence.
    */
   repairContainers?: RepairPolicy;
+  /** `--fixed-cidr`: the part of the default bridge's subnet to allocate addresses from. */
   fixedCidr?: string;
+  /** `--default-gateway`: what its containers route through instead of the bridge. */
+  defaultGateway?: string;
+  /** `--host-gateway-ip`: the addresses that `host-gateway` stands for. Default: those of the default bridge. */
+  hostGateways?: readonly string[];
+  /** `--ipv6`: the default bridge has IPv6, too. */
+  bridgeIpv6?: DefaultBridgeIpv6;
   /** `--default-address-pool`: pools of automatic subnets. A family without any has the default ones. */
   defaultAddressPools?: readonly SubnetPool[];
   /** The default pool of IPv6, unique local addresses, is derived from it. */

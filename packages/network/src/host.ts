@@ -8,7 +8,7 @@ import type { Kernel } from '@netyard/kernel';
 import { type OwnHost, type OwnNetwork, openPeers } from '@netyard/peers';
 import { type Attachments, unite } from './attachments.ts';
 import type { Endpoints, HostStore, NetworkEvent, NetworkRecord, NetworkSettings } from './contract.ts';
-import { defaultBridgeOptions, parseBip } from './drivers/bridge/options.ts';
+import { defaultBridgeOptions, planBridgePool } from './drivers/bridge/default-bridge.ts';
 import { showEndpoints } from './endpoints/attachments.ts';
 import { openEndpoints } from './endpoints/open.ts';
 import { valuesOf } from './family.ts';
@@ -125,7 +125,7 @@ function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion
 
 /** The stored networks, and the predefined ones, which are created if they are missing. */
 function openRecords({ store, settings, clock }: HostOptions): NetworkRecord[] {
-  const pool = parseBip(settings);
+  const pool = planBridgePool(settings);
   const stored = store.networks();
   const made = missingNetworks(stored, pool, defaultBridgeOptions(settings, settings.mtu || 1500), clock.now());
   store.transaction(() => {

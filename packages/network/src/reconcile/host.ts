@@ -2,6 +2,7 @@
 import { KernelError, NetyardError, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 import type { Kernel, ObservedRoute } from '@netyard/kernel';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import { type Family, families } from '../family.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { BridgeSettings, HostFacts } from '../model.ts';
@@ -25,7 +26,7 @@ const mainTable = 254;
 
 /** Reads kernel features, forwarding state and the range of dynamic ports. */
 export async function readHost(context: HostDependencies): Promise<void> {
-  const ipv6 = await readSysctlIfExists(context.kernel, 'net.ipv6.conf.all.disable_ipv6');
+  const ipv6 = await hasIpv6(context.kernel);
   const bridged = await readSysctlIfExists(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const bridges = [...context.networks.keys()].flatMap((id) => bridgeOf(context, id) ?? []);
   const enabledForwarding = context.settings.ipForward && (await enablesForwarding(context));
@@ -34,7 +35,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
   context.facts = {
     ...context.facts,
     ...{
-      ipv6: ipv6 !== undefined,
+      ipv6,
       bridgeNetfilter: bridged === '1',
       ...factsOfBridges(bridges),
       enabledForwarding,
@@ -60,6 +61,10 @@ async function enablesForwarding(context: HostDependencies): Promise<boolean> {
   return (await listElements(context.kernel, 'ip_forward_enabled')).some(({ key }) => key === forwardingKey);
 }
 
+/** False if it was switched off when the host booted. */
+export const hasIpv6 = async (kernel: Kernel): Promise<boolean> =>
+  (await readSysctlIfExists(kernel, 'net.ipv6.conf.all.disable_ipv6')) !== undefined;
+
 /** Undefined when the kernel (or a module that is not loaded) does not have the setting. */
 async function readSysctlIfExists(kernel: Kernel, key: string): Promise<string | undefined> {
   try {
@@ -83,10 +88,8 @@ export async function chooseMtu(context: HostDependencies): Promise<number> {
 const isDefault = (route: ObservedRoute): boolean => /^(default|0\.0\.0\.0\/0)$/.test(route.to);
 
 /** Throws `conflict` when a foreign interface has the bridge's name, or a host route overlaps its subnet. */
-export async function checkBridgeFits(
-  context: HostDependencies,
-  { link, v4, networkName: network }: BridgeSettings,
-): Promise<void> {
+export async function checkBridgeFits(context: HostDependencies, bridge: BridgeSettings): Promise<void> {
+  const { link, networkName: network } = bridge;
   const links = await context.kernel.listLinks();
   const existing = links.find((candidate) => candidate.name === link);
   if (existing && !existing.owner?.startsWith(ownerPrefix)) {
@@ -94,25 +97,36 @@ export async function checkBridgeFits(
       hint: `choose another name for the default bridge, or run \`ip link delete ${link}\``,
     });
   }
-  if (v4 === undefined) return;
-  const bridgeSubnet = parsePrefix(v4.subnet);
   // A Netyard bridge renamed by another program gets its name back; its routes do not count as foreign.
   const ours = new Set([
     link,
     ...links.filter((other) => other.kind === 'bridge' && other.owner === bridgeOwner(network)).map(({ name }) => name),
   ]);
-  const overlapping = (await context.kernel.listRoutes()).find(
-    (route) => route.table === mainTable && !ours.has(route.link ?? '') && overlaps(route, bridgeSubnet),
+  const routes = (await context.kernel.listRoutes()).filter(
+    (route) => route.table === mainTable && !ours.has(route.link ?? ''),
   );
-  if (overlapping) {
+  for (const family of families) {
+    const subnet = bridge[family]?.subnet;
+    const overlapping = subnet === undefined ? undefined : routes.find((route) => overlaps(route, parsePrefix(subnet)));
+    if (subnet === undefined || !overlapping) continue;
     const where = overlapping.link === undefined ? '' : ` dev ${overlapping.link}`;
     const via = overlapping.via === undefined ? '' : ` via ${overlapping.via}`;
-    throw new NetyardError(
-      'conflict',
-      `bip ${context.settings.bip} overlaps with the host's route ${overlapping.to}${via}${where}`,
-      { hint: 'choose another subnet with --bip' },
-    );
+    const [option, given] = describeOption(context.settings, family, subnet);
+    throw new NetyardError('conflict', `${given} overlaps with the host's route ${overlapping.to}${via}${where}`, {
+      hint: `choose another subnet with --${option}`,
+    });
   }
+}
+
+/** The option that gives the default bridge its subnet, alone and with its value, for messages. */
+export function describeOption(
+  { bip, bridgeIpv6 }: NetworkSettings,
+  family: Family,
+  subnet: string,
+): [option: string, given: string] {
+  if (family === 'v4') return ['bip', `bip ${bip}`];
+  if (bridgeIpv6?.bip !== undefined) return ['bip6', `bip6 ${bridgeIpv6.bip}`];
+  return ['fixed-cidr-v6', `fixed-cidr-v6 ${bridgeIpv6?.fixedCidr ?? subnet}`];
 }
 
 function overlaps(route: ObservedRoute, subnet: Prefix): boolean {

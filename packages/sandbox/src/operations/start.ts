@@ -1,12 +1,13 @@
 /** The daemon's start: the host's part, then running containers are adopted and stopped ones torn down. Idempotent. */
 
 import { type Logger, messageOf } from '@netyard/core';
-import type { AttachedDependencies, LinkDeletions, PortTable } from '@netyard/network';
+import type { AttachedDependencies, LinkDeletions, NetworkTable, PortTable } from '@netyard/network';
 import { adoptEndpoints, type HostLinks, type HostStartDependencies, removeOrphans, startHost } from '@netyard/network';
 import type { ContainerDirectory, NetworkStore } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
+import { dropLostAddresses, type LostAddressesDependencies } from './lost-addresses.ts';
 import { type RegisterDependencies, unregister } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
 import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
@@ -16,9 +17,11 @@ export interface StartDependencies
   extends AttachedDependencies,
     HostStartDependencies,
     LinkHostsFilesDependencies,
+    LostAddressesDependencies,
     RegisterDependencies,
     ReleaseDependencies,
     RepairSandboxDependencies {
+  readonly networks: NetworkTable;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
   readonly logger: Logger;
@@ -70,6 +73,7 @@ async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void
     if (failure) reportFailure(context, 'a published port could not be reserved again', sandbox, failure);
   }
   try {
+    await dropLostAddresses(context, sandbox);
     await repairSandbox(context, sandbox);
     context.namespaces.updateWatch(config.containerId);
   } catch (error) {

@@ -1,6 +1,6 @@
-/** Docker's options of bridge networks, parsed into typed settings for the plans, and those of the default bridge. Pure. */
+/** Docker's options of bridge networks, parsed into typed settings for the plans. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parseGoBoolean, parsePrefix } from '@netyard/core';
-import type { NetworkRecord, NetworkSettings } from '../../contract.ts';
+import type { NetworkRecord } from '../../contract.ts';
 import { type Family, families, perFamily } from '../../family.ts';
 import type { BridgeSettings, FamilySettings, GatewayMode } from '../../model.ts';
 
@@ -79,42 +79,3 @@ export const routerOf = ({ ipam }: Pick<NetworkRecord, 'ipam'>, family: Family):
 
 const isInhibited = (options: NetworkRecord['options']): boolean =>
   parseGoBoolean(options[`${optionPrefix}bridge.inhibit_ipv4`] ?? 'false') === true;
-
-/** Options of the default bridge, as `docker network inspect bridge` shows them. */
-export function defaultBridgeOptions(settings: NetworkSettings, mtu: number): Record<string, string> {
-  return {
-    [`${optionPrefix}bridge.default_bridge`]: 'true',
-    [`${optionPrefix}bridge.enable_icc`]: String(settings.icc),
-    [`${optionPrefix}bridge.enable_ip_masquerade`]: String(settings.ipMasquerade),
-    [`${optionPrefix}bridge.host_binding_ipv4`]: settings.defaultHostAddress || '0.0.0.0',
-    [`${optionPrefix}bridge.name`]: settings.bridgeName,
-    [`${optionPrefix}driver.mtu`]: String(mtu),
-  };
-}
-
-/** Parses `--bip`: a host address within its subnet, prefix of 30 bits or less. Throws `invalid` with Docker's message. */
-export function parseBip(settings: Pick<NetworkSettings, 'bip' | 'fixedCidr'>): {
-  subnet: string;
-  gateway: string;
-  range?: string;
-} {
-  let bip: ReturnType<typeof parsePrefix>;
-  try {
-    bip = parsePrefix(settings.bip);
-  } catch (cause) {
-    throw new NetyardError('invalid', `parse bip failed: invalid CIDR address: ${settings.bip}`, { cause });
-  }
-  const subnet = networkOf(bip);
-  const reject = (why: string): never => {
-    throw new NetyardError('invalid', `invalid bip ${settings.bip}: ${why}`);
-  };
-  if (bip.family !== 4) reject('not an IPv4 address');
-  if (bip.length > 30) reject('no room for containers; give a prefix of 30 bits or less');
-  if (bip.value === subnet.value || bip.value === lastOf(subnet).value)
-    reject('not the address of a host in its subnet');
-  return {
-    subnet: formatPrefix(subnet),
-    gateway: formatIp(bip),
-    ...(settings.fixedCidr === undefined ? {} : { range: settings.fixedCidr }),
-  };
-}

@@ -92,7 +92,7 @@ const linkLocal = parsePrefix('fe80::/64');
 const multicast = parsePrefix('ff00::/8');
 
 /** @param text '' for an automatic subnet */
-function checkIpv6Subnet(text: string): NetyardError[] {
+export function checkIpv6Subnet(text: string): NetyardError[] {
   if (text === '') return [];
   const subnet = networkOf(parsePrefix(text));
   if (prefixContains(multicast, subnet))
