@@ -33,7 +33,7 @@ ff02::2	ip6-allrouters
 });
 
 test('without IPv6 all its lines are left out; --add-host lines come before links', () => {
-  const extra = [parseExtraHost('db:10.0.0.9', undefined), parseExtraHost('six:[fd00::9]', undefined)];
+  const extra = ['db:10.0.0.9', 'six:[fd00::9]'].flatMap((text) => parseExtraHost(text, []));
   assert.equal(
     formatHosts({ ipv6: false, extra, links: [web1], own: [own] }),
     '127.0.0.1\tlocalhost\n10.0.0.9\tdb\n172.17.0.2\tweb1 d1877cad5f0a nginx-1\n172.17.0.4\t9c5d5b70205e\n',
@@ -47,12 +47,15 @@ test('a hosts line has the full name before the bare one, and each name once', (
 });
 
 test('--add-host texts are parsed and checked', () => {
-  assert.deepEqual(parseExtraHost('h:host-gateway', '172.17.0.1'), { address: '172.17.0.1', names: ['h'] });
-  assert.deepEqual(parseExtraHost('six:fd00::9', undefined), { address: 'fd00::9', names: ['six'] });
-  assert.throws(() => parseExtraHost('x', undefined), { message: 'bad format for add-host: "x"' });
-  assert.throws(() => parseExtraHost('a b:1.2.3.4', undefined), { message: 'bad format for add-host: "a b:1.2.3.4"' });
-  assert.throws(() => parseExtraHost('h:1.2.3', undefined), { message: 'invalid IP address in add-host: "1.2.3"' });
-  assert.throws(() => parseExtraHost('h:host-gateway', undefined), /unable to derive the IP value for host-gateway/);
+  assert.deepEqual(parseExtraHost('h:host-gateway', ['172.17.0.1', 'fd00::1']), [
+    { address: '172.17.0.1', names: ['h'] },
+    { address: 'fd00::1', names: ['h'] },
+  ]);
+  assert.deepEqual(parseExtraHost('six:fd00::9', []), [{ address: 'fd00::9', names: ['six'] }]);
+  assert.throws(() => parseExtraHost('x', []), { message: 'bad format for add-host: "x"' });
+  assert.throws(() => parseExtraHost('a b:1.2.3.4', []), { message: 'bad format for add-host: "a b:1.2.3.4"' });
+  assert.throws(() => parseExtraHost('h:1.2.3', []), { message: 'invalid IP address in add-host: "1.2.3"' });
+  assert.throws(() => parseExtraHost('h:host-gateway', []), /unable to derive the IP value for host-gateway/);
 });
 
 const dual =
@@ -66,6 +69,14 @@ test('a new address replaces the one of its own family, and no line of another n
   assert.equal(
     updateLinkLines(dual, 'web1', entries, 'me'),
     '10.0.0.1\tweb1\n172.17.0.9\tweb1 h nginx-1\nfd00::9\tweb1 h nginx-1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n',
+  );
+});
+
+test('a line of a family that the target no longer has is removed', () => {
+  const entries = [{ address: '172.17.0.9', names: ['web1', 'h', 'new'] }];
+  assert.equal(
+    updateLinkLines(dual, 'web1', entries, 'me'),
+    '10.0.0.1\tweb1\n172.17.0.9\tweb1 h nginx-1\n172.17.0.2\tweb10 h\n172.17.0.4\tme\n',
   );
 });
 

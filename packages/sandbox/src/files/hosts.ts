@@ -49,8 +49,8 @@ export function linkNames(alias: string, childHostname: string, childName: strin
   return alias === childName ? [alias, childHostname] : [alias, childHostname, childName];
 }
 
-/** Parses `name:ip`; `gateway` is the value of host-gateway. Throws `invalid` with Docker's message. */
-export function parseExtraHost(text: string, gateway: string | undefined): HostsEntry {
+/** Parses `name:ip`; `gateways` are the addresses of host-gateway. Throws `invalid` with Docker's message. */
+export function parseExtraHost(text: string, gateways: readonly string[]): HostsEntry[] {
   const colon = text.indexOf(':');
   const name = text.slice(0, colon);
   if (colon <= 0 || /[\s#\p{Cc}]/u.test(name)) {
@@ -58,15 +58,15 @@ export function parseExtraHost(text: string, gateway: string | undefined): Hosts
   }
   const given = text.slice(colon + 1).replace(/^\[(.*)\]$/, '$1');
   if (given === 'host-gateway') {
-    if (gateway === undefined) throw new NetyardError('invalid', 'unable to derive the IP value for host-gateway');
-    return { address: gateway, names: [name] };
+    if (gateways.length === 0) throw new NetyardError('invalid', 'unable to derive the IP value for host-gateway');
+    return gateways.map((address) => ({ address, names: [name] }));
   }
   try {
     parseIp(given);
   } catch (cause) {
     throw new NetyardError('invalid', `invalid IP address in add-host: ${JSON.stringify(given)}`, { cause });
   }
-  return { address: given, names: [name] };
+  return [{ address: given, names: [name] }];
 }
 
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
@@ -81,17 +81,20 @@ function parseLine(line: string): HostsEntry | undefined {
 /**
  * Replaces the addresses in the link's lines, each family on its own line: Docker applies one replacement for both
  * families to both lines and ends with two equal ones. A missing line (the target came later) is inserted above the
- * container's own lines. `entries` are all current addresses of the link.
+ * container's own lines; a line of a family that the target no longer has is removed. `entries` are all current addresses
+ * of the link, at least one.
  */
 export function updateLinkLines(text: string, alias: string, entries: readonly HostsEntry[], own: string): string {
   const missing = new Map(entries.map((entry) => [familyOf(entry.address), entry]));
-  const lines = text.split('\n').map((line) => {
+  const current = new Set(missing.keys());
+  const lines = text.split('\n').flatMap((line) => {
     const parsed = parseLine(line);
-    if (parsed?.names[0] !== alias || parsed.names.length === 1) return line;
-    const entry = missing.get(familyOf(parsed.address));
-    if (!entry) return line;
-    missing.delete(familyOf(entry.address));
-    return lineOf({ address: entry.address, names: parsed.names });
+    if (parsed?.names[0] !== alias || parsed.names.length === 1) return [line];
+    const family = familyOf(parsed.address);
+    const entry = missing.get(family);
+    if (!entry) return current.has(family) ? [line] : [];
+    missing.delete(family);
+    return [lineOf({ address: entry.address, names: parsed.names })];
   });
   if (missing.size === 0) return lines.join('\n');
   const ownLine = lines.findIndex((line) => parseLine(line)?.names[0] === own);

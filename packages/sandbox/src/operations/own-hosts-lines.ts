@@ -18,7 +18,10 @@ export async function addHostsLines(
   const [own = ''] = ownNames(hostnameOf(config), config.domainname);
   await editOwnHosts(context, config, (before) => {
     const text = appendLines(before, entries);
-    return links.reduce((edited, link) => updateLinkLines(edited, link.alias, linkEntries(context, link), own), text);
+    return links.reduce((edited, link) => {
+      const current = linkEntries(context, link);
+      return current.length === 0 ? edited : updateLinkLines(edited, link.alias, current, own);
+    }, text);
   });
 }
 

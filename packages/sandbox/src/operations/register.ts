@@ -35,7 +35,7 @@ import { isInterfaceName, requestedName } from '../plan/interface-names.ts';
 import type { ContainerNames } from '../services.ts';
 import { attachDangling, type LinkTargetsDependencies, resolveLinks } from './link-targets.ts';
 import type { RemoteLinks } from './remote-links.ts';
-import { hostGateway, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { hostGateways, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import { applyStaticRelease, planStaticRelease, reserveStatic, storeStaticRelease } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
@@ -115,7 +115,7 @@ const asksByDefault = (context: RegisterDependencies, config: SandboxConfig): bo
 function checkTexts(context: RegisterDependencies, config: SandboxConfig): void {
   checkHostname(config.hostname);
   checkHostname(config.domainname ?? '');
-  for (const text of config.extraHosts) parseExtraHost(text, hostGateway(context));
+  for (const text of config.extraHosts) parseExtraHost(text, hostGateways(context));
   checkResolvConfOptions(config);
   if (!hasLegacyLinks(config.mode)) for (const text of config.links) parseLink(text);
   for (const port of config.ports) checkPortRequest(port);

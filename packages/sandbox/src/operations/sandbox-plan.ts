@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { HostFacts } from '@netyard/network';
-import { planLinkAllowRules, valuesOf } from '@netyard/network';
+import { familyOfAddress, planLinkAllowRules, valuesOf } from '@netyard/network';
 import type {
   EndpointState,
   LinkRecord,
@@ -94,14 +94,17 @@ export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecor
   });
 }
 
-/** The hosts entries of a link; empty while its target has no address. */
+/** The hosts entries of a link; empty while its target has no address. A container without IPv6 gets none of it. */
 export function linkEntries(context: SandboxPlanDependencies, link: LinkRecord): HostsEntry[] {
   if (link.remote) return remoteEntries(link.alias, link.remote.at);
   const endpoint = linkEndpoint(context, link.childId);
   const child = context.sandboxes.get(link.childId)?.config;
   if (!endpoint || !child) return [];
   const names = linkNames(link.alias, hostnameOf(child), child.name);
-  return valuesOf(endpoint.addresses).map(({ address }) => ({ address, names }));
+  const parent = context.sandboxes.get(link.parentId)?.config;
+  const isHidden = (address: string): boolean =>
+    parent !== undefined && hasIpv6Disabled(parent) && familyOfAddress(address) === 'v6';
+  return valuesOf(endpoint.addresses).flatMap(({ address }) => (isHidden(address) ? [] : [{ address, names }]));
 }
 
 /** Other hosts know the container's short id, which is its hostname unless the user set another. */
@@ -130,14 +133,15 @@ function hostsContent(context: SandboxPlanDependencies, { config, state }: Prepa
   const links = linkEndpoint(context, config.containerId) ? context.links.ofParent(config.containerId) : [];
   return formatHosts({
     ipv6: context.facts.ipv6 && !hasIpv6Disabled(config),
-    extra: config.extraHosts.map((text) => parseExtraHost(text, hostGateway(context))),
+    extra: config.extraHosts.flatMap((text) => parseExtraHost(text, hostGateways(context))),
     links: links.flatMap((link) => linkEntries(context, link)),
     own: ownEntries(config, state.endpoints),
   });
 }
 
-/** The value of `host-gateway` in `--add-host`: the default bridge's address. */
-export function hostGateway(context: SandboxPlanDependencies): string | undefined {
-  const bridge = [...context.networks.values()].find((record) => record.name === 'bridge');
-  return bridge?.ipam.v4?.[0]?.gateway;
+/** The addresses of `host-gateway` in `--add-host`: those of `--host-gateway-ip`, else the default bridge's. */
+export function hostGateways({ networks, settings }: SandboxPlanDependencies): string[] {
+  if (settings.hostGateways !== undefined) return [...settings.hostGateways];
+  const bridge = [...networks.values()].find((record) => record.name === 'bridge');
+  return valuesOf(bridge?.ipam).flatMap((pools) => pools[0]?.gateway ?? []);
 }
