@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { bringDown, bringUp, killHost, parseLab } from '@netyard/lab';
 import { cannotRun } from './support/engines.ts';
@@ -11,6 +13,11 @@ import { TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
 
 const noEtcd = spawnSync('etcd', ['--version']).error ? 'etcd is not installed (apt-get install etcd-server)' : false;
+/** As filled by script/unpack-compose. */
+const unpacked = process.env['NETYARD_COMPOSE'] ?? '';
+const noCompose =
+  !existsSync(join(unpacked, 'complete')) && 'NETYARD_COMPOSE names no folder that script/unpack-compose filled';
+const config = join(unpacked, 'config');
 const image = 'netyard-test';
 const lab = `e2e-overlay-${process.pid}`;
 const endpoint = '172.16.0.11:2379';
@@ -80,7 +87,9 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
   test('a network is on all hosts, and containers on it reach each other with their own addresses', async () => {
     await a.docker('network', 'create', '-d', 'overlay', '--attachable', '--label', 'x=y', 'back');
     assert.equal(await networks(a), 'back overlay swarm');
+    const created = performance.now();
     for (const host of all()) await until(async () => (await networks(host)) === 'back overlay swarm', 'the network');
+    console.log(`all hosts show it ${(performance.now() - created).toFixed(0)} ms later, in three calls of docker`);
     const [config] = JSON.parse(await c.docker('network', 'inspect', '-f', '{{json .IPAM.Config}}', 'back'));
     assert.equal(config.Subnet, '10.128.0.0/16');
     assert.equal(await c.docker('network', 'inspect', '-f', '{{json .Labels}}', 'back'), '{"x":"y"}');
@@ -136,6 +145,16 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     ['front', 'front'],
     ['bridged', 'bridge'],
   ] as const;
+
+  test('ports of its containers are published on their host', async () => {
+    await run(b, 'server', '--network', 'back', '-p', '8080:80');
+    const serve = 'mkdir -p /www && echo page > /www/index.html && httpd -p 80 -h /www';
+    await b.docker('exec', 'server', 'sh', '-c', serve);
+    assert.equal(await a.sh('curl -s http://172.16.0.12:8080/'), 'page\n');
+    const get = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc server 80";
+    assert.match(await c.docker('exec', 'web', 'sh', '-c', get), /\npage$/, 'and open to its network');
+    await b.docker('rm', '-f', 'server');
+  });
 
   test('other networks do not reach it, on this host or another', async () => {
     await a.netyard('network', 'create', '--scope', 'cluster', 'front');
@@ -232,10 +251,16 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     await a.docker('network', 'create', '-d', 'overlay', 'new');
     await c.restartDaemon();
     await until(async () => (await networks(c)).includes('new overlay'), 'created meanwhile');
+    await run(c, 'late', '--network', 'new');
     await c.killDaemon();
-    await a.docker('network', 'rm', 'new');
+    assert.match((await a.tryDocker('network', 'rm', 'new')).stderr, /active endpoints \(name:"late" .* on c/);
+    await until(async () => (await a.tryDocker('network', 'rm', 'new')).status === 0, 'the lease of c ends');
     await c.restartDaemon();
-    await until(async () => !(await networks(c)).includes('new'), 'removed meanwhile');
+    const log = (): Promise<string> => c.sh(`cat ${c.dataFolder}/../daemon.log`);
+    await until(async () => /removed it while containers use it here: late/.test(await log()), 'the log says so');
+    assert.match(await networks(c), /new/);
+    await c.docker('rm', '-f', 'late');
+    await until(async () => !(await networks(c)).includes('new'), 'removed with its last container');
     const addresses = await Promise.all([a, b].map((host) => addressOf(host, 'web', 'back')));
     await killHost(`${lab}/c`);
     await resolves(a, 'web', 'app', addresses);
@@ -243,6 +268,33 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
       async () => (await a.sh('ip route show proto 78')).trim().split('\n').length === 2,
       'its routes are gone',
     );
+  });
+
+  test('docker compose uses one network on two hosts', { skip: noCompose }, async () => {
+    const file = (service: string, network: string): string =>
+      JSON.stringify({
+        services: { [service]: { image, command: 'sleep 1000000', networks: ['shared'], stop_grace_period: '0s' } },
+        networks: { shared: { name: 'shared', ...JSON.parse(network) } },
+      });
+    const compose = async (host: TestHost, stdin: string, ...args: string[]): Promise<string> => {
+      const command = ['docker', 'compose', '-p', 'shop', '--progress', 'plain', '-f', '-', ...args];
+      const { status, stdout, stderr } = await host.run(command, { stdin, environment: { DOCKER_CONFIG: config } });
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    const first = file('shop', '{"driver":"overlay","attachable":true}');
+    const second = file('client', '{"external":true}');
+    await compose(a, first, 'up', '-d');
+    await until(async () => (await networks(b)).includes('shared overlay'), 'the network');
+    await compose(b, second, 'up', '-d');
+    const ping = ['exec', '-T', 'client', 'ping', '-c', '1', '-w', '30', 'shop'];
+    assert.match(await compose(b, second, ...ping), / 0% packet loss/);
+    await compose(a, first, 'up', '-d', '--force-recreate');
+    assert.match(await compose(b, second, ...ping), / 0% packet loss/);
+    await compose(b, second, 'down');
+    assert.match(await networks(b), /shared/);
+    await compose(a, first, 'down');
+    await until(async () => !(await networks(b)).includes('shared'), 'removed');
   });
 
   test('nothing is left after the removal', async () => {
