@@ -39,6 +39,8 @@ export interface NetworkRecord {
   attachable: boolean;
   /** Docker's driver options, such as com.docker.network.bridge.name. */
   options: Record<string, string>;
+  /** The parent is a VLAN sub-interface that Netyard created, and removes with the last network on it. */
+  createdParent?: true;
   labels: Record<string, string>;
   /** bridge, host and none: created by Netyard, cannot be removed. */
   predefined: boolean;

@@ -4,22 +4,28 @@
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { NetworkRecord, SubnetPool } from './contract.ts';
+import type { NetworkPlanner, ParentInterface } from './drivers/driver.ts';
 import { findDriver } from './drivers/index.ts';
 import { type Family, valuesOf } from './family.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
 import type { BridgeSettings, FamilySettings } from './model.ts';
 
 type Bridge = Pick<BridgeSettings, 'link' | 'wholeSubnet' | Family>;
+/** A key of an index. */
+type IndexKey = [index: Map<string, string>, key: string];
 
 export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #pools: readonly SubnetPool[];
   #version = 0;
   readonly #subnets: SubnetSpace;
-  readonly #bridges = new Map<string, Bridge>();
+  readonly #keys = new Map<string, readonly IndexKey[]>();
   readonly #byLink = new Map<string, string>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySubnet = new Map<string, string>();
   readonly #byParent = new Map<string, Set<string>>();
+  readonly #byVlanBase = new Map<string, Set<string>>();
+  /** Networks whose endpoints have a route on the host each. */
+  readonly #routing = new Set<string>();
   /** By the first address of the subnets, and by the host's address in them. */
   readonly #byFirst = new Map<string, string>();
 
@@ -45,10 +51,11 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     super.set(id, record);
     for (const subnet of subnetsOf(record)) this.#subnets.take(subnet, id);
     this.#addParent(record);
-    const bridge = bridgeOf(record);
-    if (!bridge) return this;
-    this.#bridges.set(id, bridge);
-    for (const [index, key] of this.#keysOf(bridge)) if (!index.has(key)) index.set(key, id);
+    const planner = plannerOf(record);
+    if (planner === undefined) return this;
+    this.#keys.set(id, this.#keysOf(planner));
+    this.#addKeys(id);
+    if (planner.hostLinks?.some(({ addresses }) => addresses.length > 0)) this.#routing.add(id);
     return this;
   }
 
@@ -57,12 +64,12 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return super.delete(id);
   }
 
-  /** The network whose bridge has this interface name. */
+  /** The network that created the interface of this name: its bridge, its parent, or the host's access to it. */
   byLink(link: string): string | undefined {
     return this.#byLink.get(link);
   }
 
-  /** The network whose bridge has this address, with its prefix length. */
+  /** The network on whose bridge, or other interface of `byLink`, the host has this address, with its prefix length. */
   byAddress(prefix: string): string | undefined {
     return this.#byAddress.get(prefix);
   }
@@ -87,23 +94,45 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return this.#byParent.get(link);
   }
 
+  /** Networks that created a VLAN sub-interface of this interface of the host. */
+  byVlanBase(link: string): ReadonlySet<string> | undefined {
+    return this.#byVlanBase.get(link);
+  }
+
+  /** Whether the host has a route to each endpoint of the network; without an id, of any network. */
+  routesToEndpoints(id?: string): boolean {
+    return id === undefined ? this.#routing.size > 0 : this.#routing.has(id);
+  }
+
   copy(): NetworkTable {
     return new NetworkTable(this.values(), this.#pools);
   }
 
+  #parentKeys(record: NetworkRecord): [index: Map<string, Set<string>>, link: string][] {
+    const parent = parentOf(record);
+    if (parent === undefined) return [];
+    const { link, created } = parent;
+    return created?.kind === 'vlan'
+      ? [
+          [this.#byParent, link],
+          [this.#byVlanBase, created.parent],
+        ]
+      : [[this.#byParent, link]];
+  }
+
   #addParent(record: NetworkRecord): void {
-    const parent = findDriver(record.driver)?.parentOf(record)?.link;
-    if (parent === undefined) return;
-    const ids = this.#byParent.get(parent) ?? new Set();
-    this.#byParent.set(parent, ids.add(record.id));
+    for (const [index, link] of this.#parentKeys(record)) {
+      const ids = index.get(link) ?? new Set();
+      index.set(link, ids.add(record.id));
+    }
   }
 
   #removeParent(record: NetworkRecord): void {
-    const parent = findDriver(record.driver)?.parentOf(record)?.link;
-    if (parent === undefined) return;
-    const ids = this.#byParent.get(parent);
-    ids?.delete(record.id);
-    if (ids?.size === 0) this.#byParent.delete(parent);
+    for (const [index, link] of this.#parentKeys(record)) {
+      const ids = index.get(link);
+      ids?.delete(record.id);
+      if (ids?.size === 0) index.delete(link);
+    }
   }
 
   #unindex(id: string): void {
@@ -111,21 +140,36 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     const record = this.get(id);
     for (const subnet of record ? subnetsOf(record) : []) this.#subnets.free(subnet, id);
     if (record) this.#removeParent(record);
-    const bridge = this.#bridges.get(id);
-    if (!bridge) return;
-    for (const [index, key] of this.#keysOf(bridge)) if (index.get(key) === id) index.delete(key);
-    this.#bridges.delete(id);
+    for (const [index, key] of this.#keys.get(id) ?? []) if (index.get(key) === id) index.delete(key);
+    this.#keys.delete(id);
+    this.#routing.delete(id);
+    const parent = record && parentOf(record)?.link;
+    for (const other of this.byParent(parent ?? '') ?? []) this.#addKeys(other); // which may have created it as well
   }
 
-  #addressKeys(address: string): [Map<string, string>, string][] {
+  #addKeys(id: string): void {
+    for (const [index, key] of this.#keys.get(id) ?? []) if (!index.has(key)) index.set(key, id);
+  }
+
+  #addressKeys(address: string): IndexKey[] {
     return [
       [this.#byAddress, address],
       [this.#byFirst, addressOf(address)],
     ];
   }
 
-  #keysOf(bridge: Bridge): [Map<string, string>, string][] {
-    const perFamily = valuesOf<FamilySettings>(bridge).map(({ subnet, address }): [Map<string, string>, string][] => [
+  #keysOf({ bridge, hostLinks = [] }: NetworkPlanner): IndexKey[] {
+    return [
+      ...(bridge === undefined ? [] : this.#bridgeKeys(bridge)),
+      ...hostLinks.flatMap(({ link, addresses }): IndexKey[] => [
+        [this.#byLink, link],
+        ...addresses.map((address): IndexKey => [this.#byAddress, address]),
+      ]),
+    ];
+  }
+
+  #bridgeKeys(bridge: Bridge): IndexKey[] {
+    const perFamily = valuesOf<FamilySettings>(bridge).map(({ subnet, address }): IndexKey[] => [
       [this.#bySubnet, subnet],
       [this.#byFirst, addressOf(subnet)],
       ...(address === undefined ? [] : this.#addressKeys(address)),
@@ -147,11 +191,13 @@ export const subnetsOf = ({ cluster, ipam }: Pick<NetworkRecord, 'cluster' | 'ip
 
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
 
-/** Undefined for a network without a bridge, and for a record that its driver cannot plan. */
-function bridgeOf(record: NetworkRecord): Bridge | undefined {
+/** Undefined for a record that its driver cannot plan. */
+function plannerOf(record: NetworkRecord): NetworkPlanner | undefined {
   try {
-    return findDriver(record.driver)?.openPlanner(record).bridge;
+    return findDriver(record.driver)?.openPlanner(record);
   } catch {
     return undefined;
   }
 }
+
+const parentOf = (record: NetworkRecord): ParentInterface | undefined => findDriver(record.driver)?.parentOf(record);

@@ -35,6 +35,10 @@ export function bridgeOwner(networkName: string): string {
   return ownerText(`network ${networkName}`, isLong ? ` (${hash('sha256', networkName).slice(0, 12)})` : '');
 }
 
+/** Owner text of a VLAN sub-interface, which several networks may use. */
+export const vlanOwner = (base: string, id: number): string => `${vlanOwnerPrefix}${id} of ${base}`;
+export const vlanOwnerPrefix = `${ownerPrefix}VLAN `;
+
 export const netnsName = (containerId: string): string => `ny-${shortId(containerId)}`;
 export const isNetnsName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
 

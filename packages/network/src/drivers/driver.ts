@@ -3,7 +3,7 @@
  * states what it cannot do, so that callers ask it instead of comparing its name. All of it is pure. Types only.
  */
 import type { NetyardError } from '@netyard/core';
-import type { KernelObject, NftElementObject } from '@netyard/kernel';
+import type { DummyObject, KernelObject, NftElementObject, VlanObject } from '@netyard/kernel';
 import type { EndpointState, Family, NetworkRecord, PublishedPort } from '../contract.ts';
 import type { BridgeSettings, EndpointOwner, HostFacts } from '../model.ts';
 
@@ -27,7 +27,12 @@ export interface Capabilities {
 /** The interface of the host to which the interfaces of a network's endpoints are attached. */
 export interface ParentInterface {
   link: string;
+  /** Its plan, if Netyard creates it. */
+  created?: VlanObject | DummyObject;
 }
+
+/** What names and owners of a network's objects depend on. */
+export type NetworkIdentity = Pick<NetworkRecord, 'id' | 'name' | 'options' | 'createdParent'>;
 
 /** What `validate` checks: a network as requested, or as recorded. */
 export type NetworkSpec = Pick<NetworkRecord, 'ipam' | 'internal' | 'options'>;
@@ -43,11 +48,15 @@ export interface Driver {
   /** The address to which endpoints send what leaves the network, if that is not the network's own gateway. */
   routerOf?(network: Pick<NetworkRecord, 'ipam'>, family: Family): string | undefined;
   /** Undefined for a driver whose networks have none. Also called for an invalid network. */
-  parentOf(network: Pick<NetworkRecord, 'options'>): ParentInterface | undefined;
+  parentOf(network: NetworkIdentity): ParentInterface | undefined;
   /** Why a network cannot have the same parent as these others of the driver; absent: it always can. */
   findParentConflict?(network: NetworkRecord, others: readonly NetworkRecord[]): NetyardError | undefined;
   /** Kinds of interfaces, such as `ipvlan`, that the network needs and the kernel may lack. */
   linkKinds?(network: NetworkSpec): readonly string[];
+  /** Whether a network is internal without a request, since nothing leaves it. */
+  isInternal?(network: NetworkSpec): boolean;
+  /** Auxiliary addresses, by name, that the options of a network reserve: no endpoint gets them. */
+  reservedAddresses?(network: NetworkSpec): Readonly<Record<string, string>>;
   /** Whether endpoints have a default route to their interface itself, without a gateway. */
   routesOnLink?(network: Pick<NetworkRecord, 'options'>): boolean;
   /**
@@ -67,10 +76,18 @@ export interface EndpointPlanInput {
   facts: HostFacts;
 }
 
+export interface HostLink {
+  link: string;
+  /** With prefix length. With any, the host has a route to each endpoint on this interface. */
+  addresses: readonly string[];
+}
+
 /** Plans the kernel objects of one network. Lists are in creation order. */
 export interface NetworkPlanner {
   /** The bridge through which the host routes and filters the network's traffic; undefined without one. */
   readonly bridge: BridgeSettings | undefined;
+  /** Interfaces of the host that the network creates, other than a bridge, with the host's addresses there. */
+  readonly hostLinks?: readonly HostLink[];
   planNetwork(facts: HostFacts): KernelObject[];
   planEndpoint(endpoint: EndpointPlanInput): KernelObject[];
   /** Objects on the host that do not vanish with the namespace or the interface, in creation order. */

@@ -10,15 +10,8 @@ export function validateParentOptions(driver: string, { ipam, options }: Network
   const { parent = '', [mtuOption]: mtu = '0' } = options;
   const errors: NetyardError[] = [];
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
-  if (ipam.v6)
-    errors.push(new NetyardError('not-implemented', `IPv6 on networks of the driver ${driver} is not implemented yet`));
   if (parent === 'lo')
     errors.push(new NetyardError('failed', `loopback interface is not a valid ${driver} parent link`));
-  if (parent === '') {
-    const hint = 'name an interface of the host with -o parent=eth0, or use a bridge network with --internal';
-    const message = `${driver} networks without the option parent are not implemented yet`;
-    errors.push(new NetyardError('not-implemented', message, { hint }));
-  }
   if (!/^\d+$/.test(mtu)) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
   return errors;
 }

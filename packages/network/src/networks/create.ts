@@ -1,9 +1,20 @@
 /** Creates a network: checks, allocates in memory, applies to the kernel, stores. A failure rolls all of it back. */
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, type KeyedQueue, messageOf, NetyardError, newId } from '@netyard/core';
+import {
+  type Clock,
+  type KeyedQueue,
+  messageOf,
+  NetyardError,
+  newId,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+} from '@netyard/core';
+import { identityOf, type KernelObject } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
-import type { CreateNetworkRequest, NetworkEvent, NetworkRecord } from '../contract.ts';
+import type { CreateNetworkRequest, IpamPool, NetworkEvent, NetworkRecord } from '../contract.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { driverOf } from '../drivers/index.ts';
 import { type Family, families, perFamily } from '../family.ts';
 import { NetworkPools } from '../ipam/network-pools.ts';
 import { rangesOf } from '../ipam/occupied.ts';
@@ -17,7 +28,7 @@ import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
 import { checkCreate, type NetworkDraft } from './check.ts';
 import { configurationOf } from './config-networks.ts';
-import { checkLinkKinds, checkParentExists, checkParentShared } from './parent.ts';
+import { checkLinkKinds, checkParent, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
 
 /** Dependencies of the functions in this folder. */
@@ -46,7 +57,8 @@ export async function createNetwork(
 ): Promise<NetworkRecord> {
   return context.queue.run(networkQueueKey(request.name), async () => {
     const { driver, draft } = checkCreate(request, context.networks);
-    const record = toRecord(context, driver ? await placeNetwork(context, driver, draft) : draft);
+    const identified = { ...draft, id: newId() };
+    const record = toRecord(context, driver ? await placeNetwork(context, driver, identified) : identified);
     checkConflicts(context, record);
     await set(context, record);
     emitNetwork(context, 'create', record);
@@ -59,15 +71,17 @@ const withoutIpv6 = (name: string): NetyardError =>
     hint: 'create the network without --ipv6, or boot without ipv6.disable=1',
   });
 
+type IdentifiedDraft = NetworkDraft & Pick<NetworkRecord, 'id'>;
+
 /** The draft with its subnets. */
 async function placeNetwork(
   context: ChangeNetworksDependencies,
   driver: Driver,
-  draft: NetworkDraft,
-): Promise<NetworkDraft> {
+  draft: IdentifiedDraft,
+): Promise<IdentifiedDraft> {
   if (draft.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(draft.name);
   await checkBridgeName(context, draft);
-  await checkParentExists(context.kernel, driver.parentOf(draft));
+  const parent = await checkParent(context.kernel, driver.parentOf(draft));
   await checkLinkKinds(context.kernel, driver.linkKinds?.(draft));
   const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
   const reserved = rangesOf(context.settings.reservedSubnets ?? []);
@@ -77,13 +91,28 @@ async function placeNetwork(
   };
   const pools = perFamily((family) => {
     const requested = draft.ipam[family];
-    return requested && placePools(family, requested, surroundings);
+    return requested && placePools(family, withReserved(requested, driver.reservedAddresses?.(draft)), surroundings);
   });
-  return { ...draft, ipam: { ...draft.ipam, ...pools } };
+  const internal = draft.internal || driver.isInternal?.(draft) === true;
+  return { ...draft, ...parent, internal, ipam: { ...draft.ipam, ...pools } };
 }
 
-const toRecord = ({ clock }: ChangeNetworksDependencies, { name, driver, ...rest }: NetworkDraft): NetworkRecord => ({
-  ...{ id: newId(), name, driver, created: clock.now() },
+/** The pools with auxiliary addresses added to the subnets that contain them. */
+const withReserved = (pools: readonly IpamPool[], reserved: Readonly<Record<string, string>> = {}): IpamPool[] =>
+  pools.map((pool) => {
+    const isIn = (address: string): boolean => {
+      const [subnet, ip] = [parsePrefix(pool.subnet), parseIp(address)];
+      return subnet.family === ip.family && prefixContains(subnet, ip);
+    };
+    const own = Object.entries(reserved).filter(([, address]) => pool.subnet !== '' && isIn(address));
+    return own.length === 0 ? pool : { ...pool, auxAddresses: { ...pool.auxAddresses, ...Object.fromEntries(own) } };
+  });
+
+const toRecord = (
+  { clock }: ChangeNetworksDependencies,
+  { id, name, driver, ...rest }: IdentifiedDraft,
+): NetworkRecord => ({
+  ...{ id, name, driver, created: clock.now() },
   ...rest,
   predefined: false,
 });
@@ -165,9 +194,18 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
 
 /** Continues after failures; throws one error that lists all of them. */
 export async function removeObjects(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
-  const objects = plannerOfRecord(context, record).planNetwork(context.facts);
+  const planned = plannerOfRecord(context, record).planNetwork(context.facts);
+  const shared = new Set(planOthersOnParent(context, record).map(identityOf));
+  const objects = planned.filter((object) => !shared.has(identityOf(object)));
   context.ownDeletion();
   await context.kernel.remove({ owner: `network ${record.name}`, objects });
+}
+
+/** Several networks may use a VLAN sub-interface. */
+function planOthersOnParent(context: ChangeNetworksDependencies, record: NetworkRecord): KernelObject[] {
+  const ids = context.networks.byParent(driverOf(record).parentOf(record)?.link ?? '') ?? [];
+  const others = [...ids].filter((id) => id !== record.id);
+  return others.flatMap((id) => plannerOf(context, id)?.planNetwork(context.facts) ?? []);
 }
 
 /** The guard lists all bridges; other programs' forward chains that drop need accept rules. Failures are logged. */

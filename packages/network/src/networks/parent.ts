@@ -1,25 +1,36 @@
 /**
- * Checks the parent of a new network: an existing interface of the host, which other networks may use as well. Docker's
- * checks and messages (moby daemon/libnetwork/drivers/macvlan and ipvlan).
+ * Checks the parent of a new network: an interface of the host, or one that can be created. Docker's checks and messages (moby daemon/libnetwork/drivers/macvlan and ipvlan).
  */
 import { NetyardError } from '@netyard/core';
-import type { Kernel } from '@netyard/kernel';
+import { type Kernel, moduleOfKind } from '@netyard/kernel';
 import type { NetworkRecord } from '../contract.ts';
 import type { ParentInterface } from '../drivers/driver.ts';
 import { driverOf } from '../drivers/index.ts';
+import { splitVlan } from '../drivers/parent.ts';
 import type { NetworkTable } from '../network-table.ts';
+import { vlanOwner } from '../object-names.ts';
 
-export async function checkParentExists(
-  kernel: Pick<Kernel, 'listLinks'>,
+/** Returns whether Netyard creates the parent, or has created it for another network: a VLAN sub-interface. */
+export async function checkParent(
+  kernel: Pick<Kernel, 'listLinks' | 'supportsLinkKind'>,
   parent: ParentInterface | undefined,
-): Promise<void> {
-  if (parent === undefined) return;
-  const names = (await kernel.listLinks()).map(({ name }) => name);
-  if (!names.includes(parent.link)) throw missing(parent.link, names);
+): Promise<Pick<NetworkRecord, 'createdParent'>> {
+  if (parent === undefined || parent.created !== undefined) return {};
+  const links = await kernel.listLinks();
+  const existing = links.find(({ name }) => name === parent.link);
+  const vlan = splitVlan(parent.link);
+  if (existing) return vlan && existing.owner === vlanOwner(vlan.base, vlan.id) ? { createdParent: true } : {};
+  const problem = findVlanProblem(
+    parent.link,
+    links.map(({ name }) => name),
+  );
+  if (problem) throw problem;
+  await checkLinkKinds(kernel, ['vlan']);
+  return { createdParent: true };
 }
 
-/** Docker creates a missing `eth0.10` as a VLAN sub-interface. */
-function missing(link: string, names: readonly string[]): NetyardError {
+/** Why a missing interface cannot be created as a VLAN sub-interface. */
+function findVlanProblem(link: string, names: readonly string[]): NetyardError | undefined {
   const failed = (message: string): NetyardError =>
     new NetyardError('failed', message, { hint: 'run `ip link` for the interfaces of this host' });
   const [base = '', vlan = '', ...others] = link.split('.');
@@ -31,9 +42,7 @@ function missing(link: string, names: readonly string[]): NetyardError {
   if (!names.includes(base)) return failed(`-o parent interface was not found on the host: ${base}`);
   const id = Number(vlan);
   if (id < 1 || id > 4094) return failed(`vlan id must be between 1-4094, received: ${id}`);
-  return new NetyardError('not-implemented', `creating the VLAN sub-interface ${link} is not implemented yet`, {
-    hint: `create it with \`ip link add link ${base} name ${link} type vlan id ${id} && ip link set ${link} up\``,
-  });
+  return undefined;
 }
 
 /** Networks of other drivers may have the parent: their interfaces cannot exist at the same time, as in Docker. */
@@ -52,7 +61,7 @@ export async function checkLinkKinds(
 ): Promise<void> {
   for (const kind of kinds) {
     if (await kernel.supportsLinkKind(kind)) continue;
-    const hint = `run \`modprobe ${kind}\`, or use a kernel that has this module`;
+    const hint = `run \`modprobe ${moduleOfKind(kind)}\`, or use a kernel that has this module`;
     throw new NetyardError('failed', `the kernel does not support ${kind} interfaces`, { hint });
   }
 }

@@ -6,7 +6,8 @@
 import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
-import type { NetworkSettings } from '../contract.ts';
+import type { EndpointState, NetworkSettings } from '../contract.ts';
+import { valuesOf } from '../family.ts';
 import { encodeElementKey } from '../firewall/element-key.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
@@ -15,7 +16,7 @@ import type { HostLinks } from '../host-links.ts';
 import { bridgeOf, plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
-import { isHostLinkName, ownerPrefix } from '../object-names.ts';
+import { isHostLinkName, ownerPrefix, vlanOwnerPrefix } from '../object-names.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
 
@@ -216,17 +217,32 @@ export class DriftTracker {
     if (event.action === 'new') this.#bridgeIndexes.set(event.index, event.name);
     else this.#bridgeIndexes.delete(event.index);
     this.markNetwork(networkId);
-    // The kernel detaches all ports of a deleted bridge.
+    // The kernel detaches all ports of a deleted bridge, and deletes the routes of an interface that is down.
     if (event.action === 'del') this.#markContainers(networkId);
+    else if (event.up === false) this.#markRoutes(networkId);
+  }
+
+  /** The routes to endpoints of a network, if it has any. */
+  #markRoutes(networkId: string): void {
+    if (this.#context.networks.routesToEndpoints(networkId)) this.#markContainers(networkId);
   }
 
   /** The kernel deletes the interfaces in containers with their parent; they are created again when a new one exists. */
-  #handleParent({ action, name, index }: LinkEvent): void {
+  #handleParent({ action, name, index, up }: LinkEvent): void {
     const networkIds = this.#context.networks.byParent(name);
     if (action === 'del') this.#parents.delete(name);
+    else if (up !== false) this.#restoreVlans(name);
     if (networkIds === undefined || action === 'del' || this.#parents.get(name) === index) return;
     this.#parents.set(name, index);
     for (const id of networkIds) this.#markContainers(id);
+  }
+
+  /** VLAN sub-interfaces are deleted with the interface; they need one that is up. */
+  #restoreVlans(base: string): void {
+    for (const id of this.#context.networks.byVlanBase(base) ?? []) {
+      const link = this.#context.networks.get(id)?.options.parent ?? '';
+      if (!this.#parents.has(link)) this.markNetwork(id);
+    }
   }
 
   /** Another engine created a network: its containers reach other hosts through this one. */
@@ -261,7 +277,7 @@ export class DriftTracker {
   #handleRename({ name, index, owner = '' }: LinkEvent): void {
     if (this.#context.linkDeletions.has(name) || this.#context.networks.byLink(name) !== undefined) return;
     if (this.#bridgeIndexes.get(index) === name) return; // of a network that is being removed
-    if (owner.startsWith(`${ownerPrefix}network `)) this.markNetworks('links');
+    if (owner.startsWith(`${ownerPrefix}network `) || owner.startsWith(vlanOwnerPrefix)) this.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
     const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
     if (found === undefined) return;
@@ -286,7 +302,10 @@ export class DriftTracker {
       const isOwn = event.prefix.includes(':') || this.#bridgeIndexes.has(event.linkIndex);
       if (!isOwn) this.#context.hostUse.drop();
       this.#addPeers(scope);
-    } else if (event.action === 'del') this.markNetwork(networkId);
+    } else if (event.action === 'del') {
+      this.markNetwork(networkId);
+      this.#markRoutes(networkId); // which have it as source
+    }
   }
 
   #handleRoute(event: Extract<KernelEvent, { type: 'route' }>): void {
@@ -295,7 +314,21 @@ export class DriftTracker {
     if (networkId === undefined && table !== localTable && !to.includes(':')) this.#context.hostUse.drop();
     if (table !== undefined && table !== mainTable) return;
     if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
+    if (action === 'del' && this.#context.networks.routesToEndpoints()) this.#markRoute(to);
     this.#markPeers(event);
+  }
+
+  /** The route to an endpoint of a network that has routes to its endpoints. */
+  #markRoute(to: string): void {
+    const address = to.replace(/\/(32|128)$/, '');
+    if (address.includes('/')) return;
+    const isLost = ({ networkId, addresses }: EndpointState): boolean =>
+      this.#context.networks.routesToEndpoints(networkId) && valuesOf(addresses).some((one) => one.address === address);
+    for (const { id, endpoints } of this.#context.attachments.running()) {
+      if (!endpoints.some(isLost)) continue;
+      this.#containers.add(id);
+      this.#schedule.repair();
+    }
   }
 
   #markPeers(event: KernelEvent): void {

@@ -1,7 +1,7 @@
 /** Finds Netyard objects that no plan references: after a crash, and for `system cleanup` without any state. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Kernel, KernelObject, NftRuleObject } from '@netyard/kernel';
+import type { Kernel, KernelObject, NftRuleObject, ObservedLink } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
@@ -65,7 +65,11 @@ function identify(object: KernelObject): string {
     case 'bridge':
     case 'veth':
     case 'vxlan':
+    case 'vlan':
+    case 'dummy':
       return `link ${object.name}`;
+    case 'macvlan':
+      return object.ns === undefined ? `link ${object.name}` : object.kind;
     case 'route':
       return `route ${object.ns ?? ''} ${object.to}`;
     case 'fdb':
@@ -106,8 +110,16 @@ async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): 
       ({ name }) => ({ kind: 'vxlan', name, id: 0, port: 1, up: false }) as const,
     ),
     ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
+    ...ours.flatMap(planAttached),
     ...veths.map(({ name }) => ({ kind: 'veth', name, up: false, peer: { name: 'eth0', up: false } }) as const),
   ];
+}
+
+/** Parents that networks created, and the host's interfaces on parents. Their other settings do not matter for removal. */
+function planAttached({ kind, name, owner = '' }: ObservedLink): KernelObject[] {
+  if (kind === 'vlan') return [{ kind, name, parent: 'lo', id: 1, owner, up: false }];
+  if (kind === 'dummy') return [{ kind, name, up: false }];
+  return kind === 'macvlan' ? [{ kind, name, parent: 'lo', mode: 'bridge', up: false }] : [];
 }
 
 async function orphanTables(context: OrphansDependencies): Promise<KernelObject[]> {

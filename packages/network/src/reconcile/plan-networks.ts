@@ -13,8 +13,9 @@ export interface PlanNetworksDependencies {
   facts: HostFacts;
 }
 
-/** Netyard's table and the objects of these networks; empty if none of them has any. */
+/** The objects of these networks, after Netyard's tables if one of them has a bridge. */
 export function planNetworks(context: PlanNetworksDependencies, networkIds: readonly string[]): KernelObject[] {
-  const objects = networkIds.flatMap((id) => plannerOf(context, id)?.planNetwork(context.facts) ?? []);
-  return objects.length === 0 ? [] : [...planHost(context.facts), ...objects];
+  const planners = networkIds.flatMap((id) => plannerOf(context, id) ?? []);
+  const objects = planners.flatMap((planner) => planner.planNetwork(context.facts));
+  return planners.some(({ bridge }) => bridge !== undefined) ? [...planHost(context.facts), ...objects] : objects;
 }

@@ -20,7 +20,7 @@ import { explainCreation } from './parent-link.ts';
 const linkSettings = ({ owner, up }: VlanObject): links.LinkSettings => ({ up, alias: owner });
 
 /** Created by another program under this name. */
-const isForeign = (link: links.Link, { owner }: VlanObject): boolean =>
+const isForeign = (link: links.Link, { owner }: Pick<VlanObject, 'owner'>): boolean =>
   link.kind !== 'vlan' || (link.alias !== owner && !links.isUnfinished(link));
 
 /** Differences in attributes that can only be set at creation. */
@@ -74,8 +74,8 @@ export const vlanHandler: ObjectHandler<VlanObject> = {
       await undoName();
     };
   },
-  async delete(session, vlan) {
+  async delete(session, { owner, ...vlan }) {
     const link = find(session, vlan);
-    return link !== undefined && !isForeign(link, vlan) && (await removeOurs(session, vlan, 'vlan'));
+    return link !== undefined && !isForeign(link, { owner }) && (await removeOurs(session, vlan, 'vlan'));
   },
 };

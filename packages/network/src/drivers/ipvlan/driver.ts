@@ -4,6 +4,7 @@
  * gateway. Pure.
  */
 import type { Driver } from '../driver.ts';
+import { isWithoutParent, parentInterface } from '../parent.ts';
 import { ipvlanSettings } from './options.ts';
 import { openIpvlanPlanner } from './plan.ts';
 import { findIpvlanConflict, validateIpvlan } from './validate.ts';
@@ -17,11 +18,9 @@ export const ipvlanDriver: Driver = {
   validate: validateIpvlan,
   hasGateway: () => false,
   routesOnLink: (network) => ipvlanSettings(network).mode !== 'l2',
-  parentOf(network) {
-    const { parent } = ipvlanSettings(network);
-    return parent === '' ? undefined : { link: parent };
-  },
+  parentOf: (network) => parentInterface('di-', network),
+  isInternal: isWithoutParent,
   findParentConflict: findIpvlanConflict,
-  linkKinds: () => ['ipvlan'],
+  linkKinds: (network) => ['ipvlan', ...(isWithoutParent(network) ? ['dummy'] : [])],
   openPlanner: openIpvlanPlanner,
 };

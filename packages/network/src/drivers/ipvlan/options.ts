@@ -7,7 +7,7 @@ export const modes: readonly IpvlanObject['mode'][] = ['l2', 'l3', 'l3s'];
 export const flags: readonly IpvlanObject['flag'][] = ['bridge', 'private', 'vepa'];
 
 export interface IpvlanSettings {
-  /** Interface of the host. '' in an invalid network. */
+  /** Interface of the host; '' for a network without one. */
   parent: string;
   mode: IpvlanObject['mode'];
   flag: IpvlanObject['flag'];

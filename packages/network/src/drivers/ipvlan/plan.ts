@@ -1,29 +1,15 @@
-/** Plans of the endpoints of an ipvlan network; the network itself has no objects. Pure. */
-import type { IpvlanObject } from '@netyard/kernel';
+/** Plans of an ipvlan network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
-import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
-import type { EndpointPlanInput, NetworkPlanner } from '../driver.ts';
-import { type IpvlanSettings, ipvlanSettings } from './options.ts';
+import { openAttachedPlanner } from '../attached-planner.ts';
+import type { NetworkPlanner } from '../driver.ts';
+import { parentInterface } from '../parent.ts';
+import { ipvlanSettings } from './options.ts';
 
 export function openIpvlanPlanner(record: NetworkRecord): NetworkPlanner {
-  const settings = ipvlanSettings(record);
-  return {
-    bridge: undefined,
-    planNetwork: () => [],
-    planEndpoint: (endpoint) => [
-      planIpvlan(settings, endpoint),
-      ...planInterfaceSettings(endpoint),
-      ...planAddresses(endpoint),
-      ...planDefaultRoutes(endpoint),
-    ],
-    planHostElements: () => [],
-    planInterface: (endpoint) => [planIpvlan(settings, endpoint)],
-    planDefaultRoutes,
-    planSources: () => [],
-    planPorts: () => [],
-  };
+  const parent = parentInterface('di-', record);
+  const settings = { ...ipvlanSettings(record), parent: parent.link };
+  return openAttachedPlanner({
+    parent,
+    planLink: ({ endpoint: { link: name }, netnsPath: ns }) => ({ kind: 'ipvlan', ns, name, ...settings, up: true }),
+  });
 }
-
-const planIpvlan = (settings: IpvlanSettings, { endpoint, netnsPath: ns }: EndpointPlanInput): IpvlanObject => ({
-  ...{ kind: 'ipvlan', ns, name: endpoint.link, ...settings, up: true },
-});

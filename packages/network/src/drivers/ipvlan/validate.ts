@@ -2,6 +2,7 @@
 import { NetyardError } from '@netyard/core';
 import type { NetworkRecord } from '../../contract.ts';
 import type { NetworkSpec } from '../driver.ts';
+import { hostAccessOption } from '../macvlan/host-access.ts';
 import { validateParentOptions } from '../parent-options.ts';
 import { flags, ipvlanSettings, modes } from './options.ts';
 
@@ -13,6 +14,10 @@ export function validateIpvlan(network: NetworkSpec): NetyardError[] {
     reject(`mode '${mode}' is not valid, 'l2' mode is the ipvlan driver default`);
   if (flag !== '' && !flags.some((one) => one === flag))
     reject(`flag '${flag}' is not valid, 'bridge' is the ipvlan driver default`);
+  if (network.options[hostAccessOption] !== undefined)
+    errors.push(
+      new NetyardError('not-implemented', `option ${hostAccessOption} is not implemented for ipvlan networks`),
+    );
   return [...errors, ...validateParentOptions('ipvlan', network)];
 }
 

@@ -3,7 +3,8 @@
  * segment of that one. The host neither routes nor filters its traffic. Pure.
  */
 import type { Driver } from '../driver.ts';
-import { macvlanSettings } from './options.ts';
+import { isWithoutParent, parentInterface } from '../parent.ts';
+import { hostAccessAddresses } from './host-access.ts';
 import { openMacvlanPlanner } from './plan.ts';
 import { findMacvlanConflict, validateMacvlan } from './validate.ts';
 
@@ -15,11 +16,10 @@ export const macvlanDriver: Driver = {
   },
   validate: validateMacvlan,
   hasGateway: () => false,
-  parentOf(network) {
-    const { parent } = macvlanSettings(network);
-    return parent === '' ? undefined : { link: parent };
-  },
+  parentOf: (network) => parentInterface('dm-', network),
+  isInternal: isWithoutParent,
+  reservedAddresses: hostAccessAddresses,
   findParentConflict: findMacvlanConflict,
-  linkKinds: () => ['macvlan'],
+  linkKinds: (network) => ['macvlan', ...(isWithoutParent(network) ? ['dummy'] : [])],
   openPlanner: openMacvlanPlanner,
 };

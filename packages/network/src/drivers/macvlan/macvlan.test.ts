@@ -24,9 +24,6 @@ test('invalid options are rejected with the messages of Docker', () => {
   assert.deepEqual(problemsOf({ parent: 'up0', 'com.docker.network.driver.mtu': '9k' }), [
     'invalid: invalid MTU number: 9k',
   ]);
-  assert.deepEqual(problemsOf({}), [
-    'not-implemented: macvlan networks without the option parent are not implemented yet',
-  ]);
 });
 
 test('an endpoint is an interface on the parent, with a default route only through a requested gateway', () => {

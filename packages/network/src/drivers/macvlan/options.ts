@@ -6,7 +6,7 @@ import { mtuOption } from '../parent-options.ts';
 export const modes: readonly MacvlanObject['mode'][] = ['bridge', 'private', 'vepa', 'passthru'];
 
 export interface MacvlanSettings {
-  /** Interface of the host. '' in an invalid network. */
+  /** Interface of the host; '' for a network without one. */
   parent: string;
   mode: MacvlanObject['mode'];
   /** Default: that of the parent. */

@@ -1,29 +1,20 @@
-/** Plans of the endpoints of a macvlan network; the network itself has no objects. Pure. */
-import type { MacvlanObject } from '@netyard/kernel';
+/** Plans of a macvlan network and its endpoints. Pure. */
 import type { NetworkRecord } from '../../contract.ts';
-import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
-import type { EndpointPlanInput, NetworkPlanner } from '../driver.ts';
-import { type MacvlanSettings, macvlanSettings } from './options.ts';
+import { openAttachedPlanner } from '../attached-planner.ts';
+import type { NetworkPlanner } from '../driver.ts';
+import { parentInterface } from '../parent.ts';
+import { hostAccess } from './host-access.ts';
+import { macvlanSettings } from './options.ts';
 
 export function openMacvlanPlanner(record: NetworkRecord): NetworkPlanner {
-  const settings = macvlanSettings(record);
-  return {
-    bridge: undefined,
-    planNetwork: () => [],
-    planEndpoint: (endpoint) => [
-      planMacvlan(settings, endpoint),
-      ...planInterfaceSettings(endpoint),
-      ...planAddresses(endpoint),
-      ...planDefaultRoutes(endpoint),
-    ],
-    planHostElements: () => [],
-    planInterface: (endpoint) => [planMacvlan(settings, endpoint)],
-    planDefaultRoutes,
-    planSources: () => [],
-    planPorts: () => [],
-  };
+  const parent = parentInterface('dm-', record);
+  const settings = { ...macvlanSettings(record), parent: parent.link };
+  const access = hostAccess(record, settings);
+  return openAttachedPlanner({
+    parent,
+    planLink: ({ endpoint: { link: name, mac }, netnsPath: ns }) => ({
+      ...{ kind: 'macvlan', ns, name, ...settings, mac, up: true },
+    }),
+    ...(access === undefined ? {} : { hostAccess: access }),
+  });
 }
-
-const planMacvlan = (settings: MacvlanSettings, { endpoint, netnsPath: ns }: EndpointPlanInput): MacvlanObject => ({
-  ...{ kind: 'macvlan', ns, name: endpoint.link, ...settings, mac: endpoint.mac, up: true },
-});

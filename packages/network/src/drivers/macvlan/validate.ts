@@ -3,6 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { NetworkRecord } from '../../contract.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { validateParentOptions } from '../parent-options.ts';
+import { validateHostAccess } from './host-access.ts';
 import { macvlanSettings, modes } from './options.ts';
 
 export function validateMacvlan(network: NetworkSpec): NetyardError[] {
@@ -12,7 +13,7 @@ export function validateMacvlan(network: NetworkSpec): NetyardError[] {
     const fallback = "'bridge' mode is the macvlan driver default";
     errors.push(new NetyardError('failed', `requested macvlan mode '${mode}' is not valid, ${fallback}`));
   }
-  return [...errors, ...validateParentOptions('macvlan', network)];
+  return [...errors, ...validateParentOptions('macvlan', network), ...validateHostAccess(network, mode || 'bridge')];
 }
 
 /** Several networks may share a parent, but not with one in mode passthru. @param others on the same parent */

@@ -1,0 +1,98 @@
+/** VLAN sub-interfaces and dummy interfaces as parents of networks, with tagged packets, repair and removal. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { openKernel } from '@netyard/kernel';
+import { eventually, inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
+import type { SandboxConfig } from '../src/index.ts';
+import { Testbed } from './testbed.ts';
+
+const host = await inFreshHost(import.meta.url);
+const kernel = openKernel();
+
+async function missingKinds(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const kind of ['vlan', 'dummy', 'ipvlan']) if (!(await kernel.supportsLinkKind(kind))) missing.push(kind);
+  return missing;
+}
+const missing = host.skip === false ? await missingKinds() : [];
+const options = missing.length === 0 ? host : { skip: `this kernel has no ${missing.join(', ')}` };
+
+/** An uplink to a neighbour that has VLAN 10 only. */
+const addSegment = (): void => {
+  sh(`ip netns list | grep -q neighbour || ip netns add neighbour
+    ip link add lan0 type veth peer name eth0 netns neighbour; ip link set lan0 up; ip -n neighbour link set eth0 up
+    ip -n neighbour link add link eth0 name eth0.10 type vlan id 10; ip -n neighbour link set eth0.10 up
+    ip -n neighbour address add 192.0.2.9/24 dev eth0.10; ip -n neighbour address add 2001:db8::9/64 dev eth0.10 nodad`);
+};
+
+describe('parents that networks create', options, () => {
+  const testbed = new Testbed({ kernel });
+  const run = async (name: string, network: string) => {
+    const overrides: Partial<SandboxConfig> = { mode: { kind: 'network', ref: network }, endpoints: [{ network }] };
+    const { containerId: id, netnsPath: ns = '', endpoints } = await testbed.run(name, overrides);
+    return { id, ns, address: endpoints[0]?.addresses.v4?.address ?? '' };
+  };
+  const create = (name: string, driver: string, driverOptions: Record<string, string>, subnet = '192.0.2.0/24') =>
+    testbed.networks.create({
+      ...{ name, driver, options: driverOptions },
+      ipam: { v4: [{ subnet, range: subnet.replace('/24', '/27') }] },
+    });
+  const links = (): string => sh('ip -d -o link');
+
+  before(async () => {
+    addSegment();
+    await testbed.networks.start([]);
+  });
+  after(async () => {
+    await testbed.networks.close();
+    kernel.close();
+  });
+
+  test('containers reach neighbours of their VLAN, repaired with it and with its own parent', async () => {
+    await create('lan', 'macvlan', { parent: 'lan0.10', 'netyard.host_access': '192.0.2.200' });
+    const a = await run('a', 'lan');
+    assert.ok(pings(a.ns, '192.0.2.9'));
+    assert.ok(pings(undefined, a.address));
+    for (const command of ['ip link delete lan0.10', 'ip link set lan0.10 down', 'ip link delete lan0']) {
+      sh(command);
+      if (/lan0$/.test(command)) addSegment();
+      await eventually(command, () => pingsBriefly(a.ns, '192.0.2.9') && pingsBriefly(undefined, a.address));
+    }
+    await testbed.remove(a.id);
+    await testbed.networks.remove('lan');
+    assert.doesNotMatch(links(), /lan0\.10|mh-/);
+  });
+
+  test('ipvlan networks reach the neighbour with the MAC of the parent, in each mode', async () => {
+    for (const mode of ['l2', 'l3', 'l3s']) {
+      await create('lan', 'ipvlan', { parent: 'lan0.10', ipvlan_mode: mode });
+      const [a, b] = [await run('a', 'lan'), await run('b', 'lan')];
+      assert.ok(pings(a.ns, '192.0.2.9'), mode);
+      assert.ok(pings(a.ns, b.address), mode);
+      const route = sh(`ip -n ${a.ns.split('/').at(-1)} route show default`);
+      assert.match(route, mode === 'l2' ? /^$/ : /^default dev eth0 scope link/);
+      await testbed.stop(b.id);
+      await testbed.start(b.id);
+      assert.ok(pings(a.ns, b.address), mode);
+      sh('ip link delete lan0.10');
+      await eventually('both return', () => pingsBriefly(a.ns, '192.0.2.9') && pingsBriefly(a.ns, b.address));
+      for (const { id } of [a, b]) await testbed.remove(id);
+      await testbed.networks.remove('lan');
+    }
+    assert.doesNotMatch(links(), /lan0\.10/);
+  });
+
+  test('containers of a network without a parent reach each other only', async () => {
+    for (const driver of ['macvlan', 'ipvlan']) {
+      await create('alone', driver, {}, '10.7.0.0/24');
+      const [a, b] = [await run('a', 'alone'), await run('b', 'alone')];
+      assert.ok(pings(a.ns, b.address), driver);
+      sh(`ip link delete ${driver === 'macvlan' ? 'dm' : 'di'}-${testbed.networks.get('alone').id.slice(0, 12)}`);
+      await eventually('they reach each other again', () => pingsBriefly(a.ns, b.address));
+      for (const { id } of [a, b]) await testbed.remove(id);
+      await testbed.networks.remove('alone');
+    }
+    assert.doesNotMatch(links(), /d[mi]-[0-9a-f]{12}/);
+    assert.deepEqual(await testbed.networks.cleanup({ dryRun: true }), []);
+  });
+});
