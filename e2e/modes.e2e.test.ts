@@ -131,7 +131,12 @@ for (const engine of enginesUnderTest())
         ['--network-alias', 'x'],
         /network-scoped aliases? (is|are) (only )?supported (only )?for.*user-defined networks|network-scoped alias/,
       ],
-      [['--ip', '172.17.0.9'], /user[- ]specified IP address is supported on user[- ]defined networks only/],
+      [
+        ['--ip', '10.1.1.1'],
+        engine === 'netyard'
+          ? /no configured subnet contains IP address 10\.1\.1\.1/
+          : /user[- ]specified IP address is supported on user[- ]defined networks only/,
+      ],
       [['--uts=host', '--hostname', 'h'], /conflicting options: hostname and the UTS mode/],
     ];
 

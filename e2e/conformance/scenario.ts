@@ -25,6 +25,7 @@ export const reasons = {
   dangling: 'lists of Docker 28 count no running containers',
   networkId: 'shows the network that a container will join before its first start',
   empty: 'shows an empty list or object as null',
+  bridgeAddress: 'the default bridge accepts static addresses',
   stopped: 'a stopped container has no names',
   early: 'an unknown network is rejected at once, not when the container starts',
 } as const;

@@ -37,13 +37,16 @@ const line = (text: string, prints: string | RegExp): Case => ({ kind: 'line', l
 const rejected = (flags: string, message: RegExp): Case => ({ kind: 'rejected', flags, message });
 const warned = (flags: string, message: RegExp): Case => ({ kind: 'warned', flags, message });
 const onNetyard = (one: Case): Case => ({ ...one, only: 'netyard' });
+const onDockerd = (one: Case): Case => ({ ...one, only: 'dockerd' });
 
 const cgroup = (controller: string, file: string): string => `cat /sys/fs/cgroup/${controller}/${controller}.${file}`;
 const hasCapability = (bit: number): string =>
   `echo $(( (0x$(grep CapEff /proc/self/status | cut -f2) >> ${bit}) & 1 ))`;
 const windowsOnly = /only supported on a Docker daemon running on windows/;
 const seconds = 1_000_000_000;
-const userDefinedOnly = /user.specified IP address is supported on user.defined networks only/;
+/** dockerd rejects any address on the default bridge, Netyard one of another subnet. */
+const userDefinedOnly =
+  /user.specified IP address is supported on user.defined networks only|no configured subnet contains IP address fd00::9/;
 
 /** Prints which of two nested mounts of the host a container has. */
 const mountsBelow = (options: string): string =>
@@ -113,7 +116,8 @@ const creating: Readonly<Record<string, readonly Case[]>> = {
   'io-maxbandwidth': [rejected('--io-maxbandwidth 1', windowsOnly)],
   'io-maxiops': [rejected('--io-maxiops 1', windowsOnly)],
   ip: [
-    line('docker run --rm --ip 172.17.0.99 $I true 2>&1', userDefinedOnly),
+    onDockerd(line('docker run --rm --ip 172.17.0.99 $I true 2>&1', userDefinedOnly)),
+    onNetyard(line('docker run --rm --ip 172.17.0.99 $I ip addr', /inet 172\.17\.0\.99\/16/)),
     line('docker run --rm --network front --ip 10.77.0.98 $I ip addr', /inet 10\.77\.0\.98\/16/),
   ],
   ip6: [line('docker run --rm --ip6 fd00::9 $I true 2>&1', userDefinedOnly)],
@@ -340,7 +344,8 @@ const connecting: Readonly<Record<string, readonly Case[]>> = {
   'driver-opt': [connected('--driver-opt a=b', endpoint('DriverOpts'), '{"a":"b"}')],
   'gw-priority': [onNetyard(connected('--gw-priority 5', endpoint('GwPriority'), '5'))],
   ip: [
-    line('docker network connect --ip 172.17.0.99 bridge moving 2>&1', userDefinedOnly),
+    onDockerd(line('docker network connect --ip 172.17.0.99 bridge moving 2>&1', userDefinedOnly)),
+    onNetyard(connected('--ip 172.17.0.99', 'docker exec moving ip addr', /inet 172\.17\.0\.99\/16/)),
     connectedToFront('--ip 10.77.0.99', 'docker exec moving ip addr', /inet 10\.77\.0\.99\/16/),
   ],
   ip6: [line('docker network connect --ip6 fd00::9 bridge moving 2>&1', userDefinedOnly)],

@@ -90,6 +90,27 @@ test('addresses, ranges and gateways of both families are those of the options',
   });
 });
 
+test('containers on the default bridge can have static addresses, which no other container gets', async () => {
+  await restart({ bridgeIpv6: { fixedCidr: 'fd00:1::/64' } });
+  const addresses = { v4: '172.17.0.2', v6: 'fd00:1::0:2' };
+  const id = await testbed.create('static', { endpoints: [{ network: 'default', addresses }] });
+  const other = await testbed.run('other');
+  assert.deepEqual(
+    [other.endpoints[0]?.addresses.v4?.address, other.endpoints[0]?.addresses.v6?.address],
+    ['172.17.0.3', 'fd00:1::3'],
+  );
+  const { endpoints } = await testbed.start(id);
+  assert.deepEqual(
+    [endpoints[0]?.addresses.v4?.address, endpoints[0]?.addresses.v6?.address],
+    ['172.17.0.2', 'fd00:1::2'],
+  );
+  await testbed.remove(id);
+  assert.deepEqual(
+    testbed.store.leases(testbed.networks.get('bridge').id).map(({ address }) => address),
+    ['172.17.0.3', 'fd00:1::3'],
+  );
+});
+
 test('an IPv6 subnet that others use, and a move while containers run, are rejected', async () => {
   await testbed.networks.create({ name: 'six', driver: 'bridge', ipam: { v6: [{ subnet: 'fd00:6::/64' }] } });
   kernel.appear({ kind: 'route', to: 'fd00:7::/48', family: 6, via: 'fe80::1', link: 'eth0' });

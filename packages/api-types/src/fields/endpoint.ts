@@ -10,12 +10,12 @@ export const endpointIpam = object({
   IPv4Address: zero(text, {
     omitEmpty: true,
     flags: [stringFlag('ip', 'IPv4 address (e.g., 172.30.100.104)', { on: both })],
-    remark: 'user-defined networks only, as in Docker',
+    remark: 'also on the default bridge',
   }),
   IPv6Address: zero(text, {
     omitEmpty: true,
     flags: [stringFlag('ip6', 'IPv6 address (e.g., 2001:db8::33)', { on: both })],
-    remark: 'user-defined networks only, as in Docker',
+    remark: 'also on the default bridge',
   }),
   LinkLocalIPs: zero(list(text), {
     omitEmpty: true,

@@ -7,6 +7,7 @@ import type { Kernel } from '@netyard/kernel';
 import type { Capabilities } from '@netyard/network';
 import {
   checkPortRequest,
+  driverOf,
   type ForeignRulesDependencies,
   findSettingProblems,
   foreignWarnings,
@@ -177,7 +178,8 @@ function nameOf(context: RegisterDependencies, ref: string): string {
 }
 
 /**
- * Docker's checks of endpoint settings: static addresses and aliases are valid for user-defined networks only.
+ * Docker's checks of endpoint settings: aliases are valid for user-defined networks only, and static addresses for these
+ * and, other than in Docker, for the default bridge.
  * @param prefix of the message: Docker has one when a container is created
  */
 export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointConfig, prefix = ''): void {
@@ -194,13 +196,15 @@ export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointC
 
 function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
   const pools = context.pools.get(networkId) ?? new NetworkPools({});
-  if (!context.networks.get(networkId)?.predefined) return findSettingProblems(endpoint, pools);
+  const record = context.networks.get(networkId);
+  if (!record?.predefined) return findSettingProblems(endpoint, pools);
   const problems: string[] = [];
-  if (valuesOf(endpoint.addresses).length > 0)
+  const hasAddresses = driverOf(record).capabilities.addresses;
+  if (valuesOf(endpoint.addresses).length > 0 && !hasAddresses)
     problems.push('user-specified IP address is supported on user-defined networks only');
   if ((endpoint.aliases ?? []).length > 0)
     problems.push('network-scoped aliases are only supported for user-defined networks');
-  return [...problems, ...findSettingProblems(endpoint, 'any')];
+  return [...problems, ...findSettingProblems(endpoint, hasAddresses ? pools : 'any')];
 }
 
 async function isForwarding(context: RegisterDependencies): Promise<boolean> {
