@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './engines.ts';
-import { type CommandResult, openHost, type TestHost } from './host.ts';
+import { type CommandResult, type HostOptions, openHost, type TestHost } from './host.ts';
 import type { ImageName } from './images.ts';
 
 /** Replaces values that may differ. */
@@ -23,8 +23,14 @@ export interface HostPair {
 }
 
 /** A lab host with Netyard and one with dockerd. */
-export async function openPair(images: readonly ImageName[]): Promise<HostPair> {
-  const [netyard, dockerd] = await Promise.all([openHost('netyard', { images }), openHost('dockerd', { images })]);
+export async function openPair(
+  images: readonly ImageName[],
+  options: Pick<HostOptions, 'daemonOptions'> = {},
+): Promise<HostPair> {
+  const [netyard, dockerd] = await Promise.all([
+    openHost('netyard', { images, ...options }),
+    openHost('dockerd', { images, ...options }),
+  ]);
   return { netyard, dockerd };
 }
 
@@ -45,7 +51,7 @@ export async function runOnBoth(
   return { ours, theirs };
 }
 
-export interface SameOutputOptions {
+export interface SameOutputOptions extends Pick<HostOptions, 'daemonOptions'> {
   images: readonly ImageName[];
   /** Why the commands cannot run here. */
   skip?: string | false;
@@ -56,12 +62,12 @@ export interface SameOutputOptions {
 
 /** @param lines commands in order; each may depend on those before. `!` marks commands that must fail. */
 export function testSameOutput(title: string, options: SameOutputOptions, lines: readonly string[]): void {
-  const { images, environment = {}, folder = '/' } = options;
+  const { images, environment = {}, folder = '/', daemonOptions = [] } = options;
   const skip = cannotRun('netyard') || cannotRun('dockerd') || (options.skip ?? false);
   describe(title, { skip }, () => {
     let pair: HostPair;
     before(async () => {
-      pair = await openPair(images);
+      pair = await openPair(images, { daemonOptions });
     });
     after(async () => {
       await closePair(pair ?? {});
