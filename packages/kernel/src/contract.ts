@@ -72,6 +72,13 @@ export interface ObservedNeighbour {
   mac: string;
 }
 
+/** An address for which the host answers on a link. */
+export interface ObservedNeighbourProxy {
+  link: string;
+  address: string;
+  protocol?: number;
+}
+
 /** A forwarding entry of a VXLAN link: the remote host that has a MAC address. */
 export interface ObservedFdbEntry {
   mac: string;
@@ -213,6 +220,8 @@ export interface Kernel {
   listRoutes(ns?: string): Promise<ObservedRoute[]>;
   /** Permanent entries of one link; empty when the link does not exist. */
   listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]>;
+  /** Of all links. */
+  listNeighbourProxies(): Promise<ObservedNeighbourProxy[]>;
   /** Entries of a VXLAN link; empty when the link does not exist. */
   listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]>;
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;

@@ -192,6 +192,19 @@ export interface NeighbourObject {
 }
 
 /**
+ * `ip neighbour add proxy ADDRESS dev LINK protocol N`: the host answers neighbour solicitations for the address on the
+ * link, while the link's `proxy_ndp` (IPv4: `proxy_arp`) and `forwarding` are set. The kernel deletes the entry when the link goes down.
+ */
+export interface NeighbourProxyObject {
+  kind: 'neighbour-proxy';
+  ns?: string;
+  link: string;
+  address: string;
+  /** Who created the entry. An entry of another protocol does as well, and is not deleted. */
+  protocol: number;
+}
+
+/**
  * `sysctl -w KEY=VALUE`; dots separate the key's parts, a dot inside an interface name is written as `/`, as in
  * sysctl(8).
  */
@@ -281,6 +294,7 @@ export type KernelObject =
   | AddressObject
   | RouteObject
   | NeighbourObject
+  | NeighbourProxyObject
   | SysctlObject
   | NftTableObject
   | NftElementObject

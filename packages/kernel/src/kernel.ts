@@ -15,6 +15,7 @@ import type {
   ObservedFdbEntry,
   ObservedLink,
   ObservedNeighbour,
+  ObservedNeighbourProxy,
   ObservedNftChain,
   ObservedRoute,
   PortProtocol,
@@ -31,7 +32,7 @@ import type { NftChainName } from './netlink/nft/rule.ts';
 import { listAddresses } from './netlink/rtnl/address.ts';
 import { listFdb } from './netlink/rtnl/fdb.ts';
 import { isUnfinished, type Link, linkStatistics, listLinks, supportsKind } from './netlink/rtnl/link.ts';
-import { listNeighbours } from './netlink/rtnl/neighbour.ts';
+import { listNeighbourProxies, listNeighbours } from './netlink/rtnl/neighbour.ts';
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
@@ -119,6 +120,16 @@ class LinuxKernel implements Kernel {
       const index = session.route(ns).findLinkIndex(link);
       const entries = index === undefined ? [] : listNeighbours(session.route(ns), index);
       return entries.flatMap(({ address, mac, permanent }) => (permanent && mac !== undefined ? { address, mac } : []));
+    });
+  }
+
+  async listNeighbourProxies(): Promise<ObservedNeighbourProxy[]> {
+    return await this.#inSession((session) => {
+      const names = linkNames(session, undefined);
+      return listNeighbourProxies(session.route(undefined)).flatMap(({ linkIndex, address, protocol }) => {
+        const link = names.get(linkIndex);
+        return link === undefined ? [] : { link, address, ...(protocol === undefined ? {} : { protocol }) };
+      });
     });
   }
 

@@ -46,6 +46,7 @@ const plan: KernelPlan = {
     { kind: 'route', ns, to: '10.0.0.0/8', via: 'fd00::9', link: 'eth0', metric: 7, table: 100 },
     { kind: 'route', ns, to: '10.7.0.0/16', via: '192.0.2.1', link: 'eth0', onlink: true, source: '172.17.0.2' },
     { kind: 'neighbour', ns, link: 'eth0', address: '172.17.0.1', mac: '02:42:00:00:00:01' },
+    { kind: 'neighbour-proxy', ns, link: 'eth0', address: 'fd00::7', protocol: 78 },
     {
       kind: 'vxlan',
       name: 'ny-vxlan',
@@ -87,6 +88,7 @@ function dump(): string[] {
       nsenter --net=$ns ip route show table all
       nsenter --net=$ns ip -6 route show table all
       nsenter --net=$ns ip neighbour show nud permanent
+      nsenter --net=$ns ip neighbour show proxy
       nsenter --net=$ns bridge -d link
       nsenter --net=$ns bridge fdb | grep dst
       nsenter --net=$ns ip -d link show type vxlan | grep 'vxlan id'

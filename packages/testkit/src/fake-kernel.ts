@@ -38,6 +38,7 @@ import {
   type ObservedFdbEntry,
   type ObservedLink,
   type ObservedNeighbour,
+  type ObservedNeighbourProxy,
   type ObservedNftChain,
   type ObservedRoute,
   type PacketCapture,
@@ -185,6 +186,13 @@ export class FakeKernel implements Kernel {
 
   async listRoutes(ns?: string): Promise<ObservedRoute[]> {
     return listRoutes(this.objects(), ns);
+  }
+
+  async listNeighbourProxies(): Promise<ObservedNeighbourProxy[]> {
+    return this.objects()
+      .filter((object) => object.kind === 'neighbour-proxy')
+      .filter(({ ns }) => ns === undefined)
+      .map(({ link, address, protocol }) => ({ link, address, protocol }));
   }
 
   async listNeighbours(link: string, ns?: string): Promise<ObservedNeighbour[]> {

@@ -36,12 +36,17 @@ export class FakeLinks {
 
   /** Interfaces that must exist before the object can be created. */
   neededBy(object: KernelObject): string[] {
-    if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'fdb') return [object.link];
+    if (isOnLink(object)) return [object.link];
     if (object.kind === 'route') return object.link === undefined ? [] : [object.link];
     if (object.kind === 'veth') return object.master === undefined ? [] : [object.master];
     return object.kind === 'link-state' ? [object.name] : [];
   }
 }
+
+type OnLink = Extract<KernelObject, { kind: 'address' | 'neighbour' | 'neighbour-proxy' | 'fdb' }>;
+
+const isOnLink = (object: KernelObject): object is OnLink =>
+  ['address', 'neighbour', 'neighbour-proxy', 'fdb'].includes(object.kind);
 
 interface FakeLink {
   name: string;
@@ -92,8 +97,7 @@ const isInNamespace = (object: KernelObject, path: string): boolean =>
 
 function dependsOn(object: KernelObject, link: FakeLink): boolean {
   if (namespaceOf(object) !== link.ns) return false;
-  if (object.kind === 'address' || object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb')
-    return object.link === link.name;
+  if (isOnLink(object) || object.kind === 'route') return object.link === link.name;
   if (object.kind === 'sysctl') return /^net\.ipv[46]\.(?:conf|neigh)\.(.+)\.\w+$/.exec(object.key)?.[1] === link.name;
   return object.kind === 'link-state' && object.name === link.name;
 }

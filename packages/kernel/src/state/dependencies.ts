@@ -63,6 +63,7 @@ function linkDependency(object: KernelObject): string | undefined {
   switch (object.kind) {
     case 'address':
     case 'neighbour':
+    case 'neighbour-proxy':
     case 'route':
     case 'fdb':
       return object.link;

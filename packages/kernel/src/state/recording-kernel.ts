@@ -47,6 +47,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   listAddresses: (ns) => kernel.listAddresses(ns),
   listRoutes: (ns) => kernel.listRoutes(ns),
   listNeighbours: (link, ns) => kernel.listNeighbours(link, ns),
+  listNeighbourProxies: () => kernel.listNeighbourProxies(),
   listFdb: (link, ns) => kernel.listFdb(link, ns),
   linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
   supportsLinkKind: (kind) => kernel.supportsLinkKind(kind),

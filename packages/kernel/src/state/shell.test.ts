@@ -159,6 +159,11 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
     { kind: 'neighbour', ns, link: 'eth0', address: '172.17.0.1', mac: '02:42:00:00:00:01' },
     'ip -n r1 neighbour replace 172.17.0.1 lladdr 02:42:00:00:00:01 dev eth0 nud permanent',
   ],
+  [
+    'delete',
+    { kind: 'neighbour-proxy', link: 'up0', address: 'fd00::7', protocol: 78 },
+    'ip neighbour delete proxy fd00::7 dev up0',
+  ],
   ['change', { kind: 'sysctl', key: 'net.ipv4.ip_forward', value: '1' }, 'sysctl -q -w net.ipv4.ip_forward=1'],
   [
     'create',

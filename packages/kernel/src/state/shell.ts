@@ -12,6 +12,7 @@ import type {
   KernelOperation,
   KernelPlan,
   NeighbourObject,
+  NeighbourProxyObject,
   NetnsObject,
   NftElementObject,
   NftRuleObject,
@@ -108,6 +109,15 @@ const neighbourCommand: EquivalentCommand<NeighbourObject> = {
   delete: ({ ns, address, link }) => [line(...tool('ip', ns), 'neighbour', 'delete', address, 'dev', link)],
 };
 
+const proxyLine = ({ ns, address, link, protocol }: NeighbourProxyObject): string =>
+  line(...tool('ip', ns), 'neighbour', 'replace', 'proxy', address, 'dev', link, 'protocol', String(protocol));
+
+const neighbourProxyCommand: EquivalentCommand<NeighbourProxyObject> = {
+  create: (proxy) => [proxyLine(proxy)],
+  change: (proxy) => [proxyLine(proxy)],
+  delete: ({ ns, address, link }) => [line(...tool('ip', ns), 'neighbour', 'delete', 'proxy', address, 'dev', link)],
+};
+
 const sysctlLine = ({ ns, key, value }: SysctlObject): string =>
   line(...inside(ns), 'sysctl', '-q', '-w', `${key}=${value}`);
 
@@ -183,6 +193,7 @@ const commands: { [K in KernelObject['kind']]: EquivalentCommand<Extract<KernelO
   address: addressCommand,
   route: routeCommand,
   neighbour: neighbourCommand,
+  'neighbour-proxy': neighbourProxyCommand,
   sysctl: sysctlCommand,
   'nft-table': tableCommand,
   'nft-element': elementCommand,

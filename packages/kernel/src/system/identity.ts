@@ -32,6 +32,7 @@ export function identityOf(object: KernelObject): string {
       parts.push(String(object.table ?? 254), String(object.metric ?? 0));
       break;
     case 'neighbour':
+    case 'neighbour-proxy':
       parts.push(object.kind, object.link, object.address);
       break;
     case 'fdb':
@@ -76,6 +77,7 @@ function nameOf(object: KernelObject): string {
     case 'route':
       return object.to;
     case 'neighbour':
+    case 'neighbour-proxy':
       return `${object.address} on ${object.link}`;
     case 'fdb':
       return `${object.mac} on ${object.link}`;

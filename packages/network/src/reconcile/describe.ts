@@ -13,6 +13,8 @@ export function describe(object: KernelObject): string {
       return `route ${object.to}`;
     case 'neighbour':
       return `neighbour ${object.address}`;
+    case 'neighbour-proxy':
+      return `neighbour proxy ${object.address} on ${object.link}`;
     case 'fdb':
       return `fdb entry ${object.mac} dst ${object.remote}`;
     case 'sysctl':

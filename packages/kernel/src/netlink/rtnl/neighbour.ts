@@ -12,7 +12,9 @@ export const RTM_GETNEIGH = 30;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NDA_IFINDEX = 8;
+const NDA_PROTOCOL = 12;
 const NUD_PERMANENT = 0x80;
+const NTF_PROXY = 0x08;
 
 export interface Neighbour {
   linkIndex: number;
@@ -89,6 +91,79 @@ export function findNeighbour(
     const payload = encodeNeighbour({ linkIndex: neighbour.linkIndex, address: neighbour.address });
     const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour get', object: neighbour.address };
     return decodeNeighbour(socket.query(request).payload);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+// Proxy entries are in a table of their own, of which the kernel reports no changes.
+
+export interface NeighbourProxy {
+  linkIndex: number;
+  address: string;
+  /** Absent in entries of kernels before 5.0, and of programs that set none. */
+  protocol?: number | undefined;
+}
+
+/** struct ndmsg and attributes: payload of RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH for one proxy entry. */
+export function encodeNeighbourProxy({ linkIndex, address, protocol }: NeighbourProxy): Uint8Array {
+  const attributes = [bytes(NDA_DST, ipToBytes(parseIp(address)))];
+  if (protocol !== undefined) attributes.push(bytes(NDA_PROTOCOL, Uint8Array.of(protocol)));
+  return concatBytes([proxyHeader(parseIp(address).family, linkIndex), encodeAttributes(attributes)]);
+}
+
+function proxyHeader(family: 0 | 4 | 6, linkIndex: number): Uint8Array {
+  const head = new Uint8Array(12);
+  head[0] = family === 0 ? 0 : familyNumber(family);
+  viewOf(head).setInt32(4, linkIndex, hostIsLittleEndian);
+  head[10] = NTF_PROXY;
+  return head;
+}
+
+/** Equivalent to: `ip neighbour add proxy ADDRESS dev LINK protocol N`. Succeeds if the entry exists. */
+export function addNeighbourProxy(socket: NetlinkSocket, proxy: NeighbourProxy): void {
+  const payload = encodeNeighbourProxy(proxy);
+  const request = { operation: 'ip neighbour add proxy', object: proxy.address };
+  socket.execute({ type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, payload, ...request });
+}
+
+/** Equivalent to: `ip neighbour delete proxy ADDRESS dev LINK`. Throws ENOENT. */
+export function deleteNeighbourProxy(socket: NetlinkSocket, { linkIndex, address }: NeighbourProxy): void {
+  const payload = encodeNeighbourProxy({ linkIndex, address });
+  socket.execute({ type: RTM_DELNEIGH, payload, operation: 'ip neighbour delete proxy', object: address });
+}
+
+/** Undefined for entries without an address. */
+export function decodeNeighbourProxy(payload: Uint8Array): NeighbourProxy | undefined {
+  const attributes = new Attributes(payload.subarray(12));
+  const address = attributes.bytes(NDA_DST);
+  const protocol = attributes.bytes(NDA_PROTOCOL)?.[0];
+  if (address?.length !== 4 && address?.length !== 16) return undefined;
+  const linkIndex = viewOf(payload).getInt32(4, hostIsLittleEndian);
+  return { linkIndex, address: formatIp(ipFromBytes(address)), ...(protocol === undefined ? {} : { protocol }) };
+}
+
+/** Equivalent to: `ip neighbour show proxy`. */
+export function listNeighbourProxies(socket: NetlinkSocket): NeighbourProxy[] {
+  const request = {
+    type: RTM_GETNEIGH,
+    payload: proxyHeader(0, 0),
+    operation: 'ip neighbour show proxy',
+    object: 'all',
+  };
+  return socket
+    .dump(request)
+    .filter(({ type }) => type === RTM_NEWNEIGH)
+    .flatMap((message) => decodeNeighbourProxy(message.payload) ?? []);
+}
+
+/** The entry of one address on one link; undefined when there is none. */
+export function findNeighbourProxy(socket: NetlinkSocket, proxy: NeighbourProxy): NeighbourProxy | undefined {
+  try {
+    const payload = encodeNeighbourProxy({ linkIndex: proxy.linkIndex, address: proxy.address });
+    const request = { type: RTM_GETNEIGH, payload, operation: 'ip neighbour get proxy', object: proxy.address };
+    return decodeNeighbourProxy(socket.query(request).payload);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

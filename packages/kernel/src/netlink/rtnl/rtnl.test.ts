@@ -19,7 +19,7 @@ import {
   encodeVeth,
   encodeVlanLink,
 } from './link.ts';
-import { encodeNeighbour } from './neighbour.ts';
+import { encodeNeighbour, encodeNeighbourProxy } from './neighbour.ts';
 import { decodeRoute, encodeRoute } from './route.ts';
 
 const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
@@ -203,6 +203,15 @@ const golden: [command: string, bytes: Uint8Array, rows: GoldenRow[]][] = [
       ['02 00 0000 02000000 8000 00 00', 'ndmsg: AF_INET, index 2, NUD_PERMANENT'],
       ['0800 0100 0a010107', 'NDA_DST'],
       ['0a00 0200 020000000007 0000', 'NDA_LLADDR'],
+    ],
+  ],
+  [
+    'ip neighbour add proxy fd00::7 dev #2 protocol 78',
+    encodeNeighbourProxy({ linkIndex: 2, address: 'fd00::7', protocol: 78 }),
+    [
+      ['0a 00 0000 02000000 0000 08 00', 'ndmsg: AF_INET6, index 2, NTF_PROXY'],
+      ['1400 0100 fd00000000000000 0000000000000007', 'NDA_DST'],
+      ['0500 0c00 4e 000000', 'NDA_PROTOCOL'],
     ],
   ],
   [

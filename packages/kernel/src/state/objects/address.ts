@@ -10,11 +10,11 @@ import { hasErrno } from '../../system/ffi/errno.ts';
 import { routeFamily } from '../../system/identity.ts';
 import { absent, isGone, type ObjectHandler, observed, unlessGone } from './handler.ts';
 
-const indexOf = (session: Session, name: string, ns: string | undefined): number =>
+export const indexOf = (session: Session, name: string, ns: string | undefined): number =>
   links.linkIndex(session.route(ns), name);
 
 /** Undefined when a dependency of the object does not exist. */
-function unlessDependencyMissing<T>(work: () => T): T | undefined {
+export function unlessDependencyMissing<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {

@@ -12,6 +12,7 @@ import { absent, isGone, type ObjectHandler } from './handler.ts';
 import { ipvlanHandler } from './ipvlan.ts';
 import { linkStateHandler } from './link.ts';
 import { macvlanHandler } from './macvlan.ts';
+import { neighbourProxyHandler } from './neighbour-proxy.ts';
 import { netnsHandler } from './netns.ts';
 import { compareElement, findElements, observeTable } from './nft-batch.ts';
 import { nftRuleHandler } from './nft-rule.ts';
@@ -35,6 +36,7 @@ const handlers: { [K in PlainObject['kind']]: ObjectHandler<Extract<PlainObject,
   address: addressHandler,
   route: routeHandler,
   neighbour: neighbourHandler,
+  'neighbour-proxy': neighbourProxyHandler,
   sysctl: sysctlHandler,
   'nft-rule': nftRuleHandler,
   file: fileHandler,
