@@ -46,6 +46,18 @@ test('pools of subnets are given by flags, or in the file as by dockerd', () => 
   assert.throws(() => parseConfigFile(wrong, 'f'), refused(/default-address-pools must be a list/));
 });
 
+test('default options of networks are given by flags, or in the file as by dockerd', () => {
+  const key = 'default-network-opts';
+  const expected = { bridge: { 'com.docker.network.driver.mtu': '1400', a: 'b=c' }, macvlan: { parent: 'eth1' } };
+  const flags = ['bridge=com.docker.network.driver.mtu=1400', 'bridge=a=b=c', 'macvlan=parent=eth1'];
+  assert.deepEqual(planConfig({ [key]: flags }, {}, {}).defaultNetworkOptions, expected);
+  const file = parseConfigFile(JSON.stringify({ [key]: expected }), 'daemon.json');
+  assert.deepEqual(planConfig({}, file, {}).defaultNetworkOptions, expected);
+  assert.deepEqual(planConfig({}, {}, {}).defaultNetworkOptions, {});
+  assert.throws(() => parseConfigFile(JSON.stringify({ [key]: { bridge: { a: 1 } } }), 'f'), refused(/must be a list/));
+  assert.throws(() => planConfig({ [key]: ['bridge=a'] }, {}, {}), refused(/must be DRIVER=OPTION=VALUE/));
+});
+
 test('an invalid file is rejected before anything is changed', () => {
   assert.throws(() => parseConfigFile('{', 'f'), refused(/unable to configure .* file f/));
   assert.throws(() => parseConfigFile('[]', 'f'), refused(/not a JSON object/));

@@ -25,6 +25,7 @@ export interface DaemonConfig extends BridgeConfig {
   liveRestore: boolean;
   /** Empty: the predefined ones. */
   defaultAddressPools: readonly SubnetPool[];
+  defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
   icc: boolean;
   ip: string;
   ipForward: boolean;
@@ -87,6 +88,7 @@ export function parseConfigFile(text: string, path: string): RawOptions {
 
 function fits(option: DaemonOption, value: unknown): boolean {
   if (option.key === 'default-address-pools') return Array.isArray(value) && value.every(isPoolLike);
+  if (option.key === 'default-network-opts' && isMapOfMaps(value)) return true;
   if (option.kind === 'list') return Array.isArray(value) && value.every((item) => typeof item === 'string');
   if (option.kind === 'switch') return typeof value === 'boolean';
   if (option.kind === 'map') return isTextMap(value);
@@ -112,6 +114,24 @@ function planSubnetPools(value: unknown): SubnetPool[] {
 function isTextMap(value: unknown): boolean {
   const values = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.values(value) : [0];
   return values.every((item) => typeof item === 'string');
+}
+
+const isMapOfMaps = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isTextMap);
+
+type NetworkOptions = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** `DRIVER=OPTION=VALUE`, or dockerd's form in its file: `{ "DRIVER": { "OPTION": "VALUE" } }`. */
+function planNetworkOptions(value: unknown): NetworkOptions {
+  if (!Array.isArray(value)) return value as NetworkOptions;
+  const options: Record<string, Record<string, string>> = {};
+  for (const text of value.map(String)) {
+    const [driver = '', key = '', ...rest] = text.split('=');
+    if (driver === '' || key === '' || rest.length === 0)
+      throw invalid(`invalid value "${text}" for --default-network-opt: must be DRIVER=OPTION=VALUE`);
+    options[driver] = { ...options[driver], [key]: rest.join('=') };
+  }
+  return options;
 }
 
 /** An option may be set in one place only, as in dockerd. */
@@ -161,6 +181,7 @@ export function planConfig(
     liveRestore: flagSet('live-restore'),
     ...planBridge(value, given),
     defaultAddressPools: planSubnetPools(value('default-address-pools')),
+    defaultNetworkOptions: planNetworkOptions(value('default-network-opts')),
     icc: flagSet('icc'),
     ip: parseAddress('ip', textOf('ip')),
     ipForward: flagSet('ip-forward'),

@@ -91,6 +91,12 @@ export const daemonOptions: readonly DaemonOption[] = [
     'base=CIDR,size=BITS',
     'pool of subnets for networks created without --subnet (replaces the predefined ones)',
   ),
+  list(
+    'default-network-opts',
+    'default-network-opt',
+    'DRIVER=OPTION=VALUE',
+    'option of new networks of a driver, unless network create sets it',
+  ),
   toggle('icc', true, 'allow traffic between containers on the default bridge'),
   text('ip', '0.0.0.0', 'ADDRESS', 'default host address of published ports'),
   toggle('ip-forward', true, 'enable net.ipv4.ip_forward'),

@@ -220,6 +220,7 @@ export function networkSettings(config: DaemonConfig, clusterPool?: string): Net
     ...(config.hostGateways.length === 0 ? {} : { hostGateways: config.hostGateways }),
     ...(config.bridgeIpv6 ? { bridgeIpv6: config.bridgeIpv6 } : {}),
     ...(config.defaultAddressPools.length === 0 ? {} : { defaultAddressPools: config.defaultAddressPools }),
+    defaultNetworkOptions: config.defaultNetworkOptions,
     reservedSubnets: clusterPool === undefined ? [] : [clusterPool],
     dns: [...config.dns],
     dnsSearch: [...config.dnsSearch],

@@ -158,6 +158,8 @@ export interface NetworkSettings {
   bridgeIpv6?: DefaultBridgeIpv6;
   /** `--default-address-pool`: pools of automatic subnets. A family without any has the default ones. */
   defaultAddressPools?: readonly SubnetPool[];
+  /** `--default-network-opt`: options of new networks, by driver. */
+  defaultNetworkOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** The default pool of IPv6, unique local addresses, is derived from it. */
   daemonId?: string;
   /** Prefixes of which other hosts get subnets, such as the cluster's pool: no automatic subnet overlaps with them. */

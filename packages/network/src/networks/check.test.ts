@@ -156,3 +156,16 @@ test('a network takes the configuration of a configuration-only network, and has
   const options = 'network driver options are not supported if the network depends on a configuration network';
   rejects({ configFrom: 'cfg', options: mtu }, 'forbidden', options);
 });
+
+test('options that the request does not set have the daemon’s defaults, unless the configuration is another network’s', () => {
+  const defaults = {
+    bridge: { a: 'default', b: 'default', ...families('1', '1').options },
+    macvlan: { parent: 'eth1' },
+  };
+  const optionsOf = (request: Partial<CreateNetworkRequest>) =>
+    checkCreate({ name: 'x', driver: 'bridge', enable: {}, ...request }, existing, defaults).draft;
+  const { options, ipam } = optionsOf({ options: { a: 'own' } });
+  assert.deepEqual([options['a'], options['b'], Object.keys(ipam)], ['own', 'default', ['driver', 'v4', 'v6']]);
+  assert.deepEqual(optionsOf({ configFrom: 'cfg' }).options, mtu);
+  assert.deepEqual(optionsOf({ driver: 'macvlan' }).options, { parent: 'eth1' });
+});

@@ -1,6 +1,6 @@
 /** Checks the request for a new network: Docker's checks in Docker's order, with its messages. Changes nothing. */
 import { NetyardError } from '@netyard/core';
-import type { CreateNetworkRequest, NetworkIpam, NetworkRecord } from '../contract.ts';
+import type { CreateNetworkRequest, NetworkIpam, NetworkRecord, NetworkSettings } from '../contract.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { findDriver } from '../drivers/index.ts';
 import { overlayDriver } from '../drivers/overlay/driver.ts';
@@ -15,11 +15,14 @@ export type NetworkDraft = Omit<NetworkRecord, 'id' | 'created' | 'predefined'>;
 
 type Existing = ReadonlyMap<string, NetworkRecord>;
 
-/** `driver` is undefined for a configuration-only network. */
+/** `driver` is undefined for a configuration-only network. @param defaults options by driver */
 export function checkCreate(
-  request: CreateNetworkRequest,
+  given: CreateNetworkRequest,
   networks: Existing,
+  defaults: NetworkSettings['defaultNetworkOptions'] = {},
 ): { driver: Driver | undefined; draft: NetworkDraft } {
+  const options = { ...(given.configFrom ? {} : defaults[given.driver]), ...given.options };
+  const request = { ...given, options };
   const { name } = request;
   if (isPredefinedName(name))
     throw new NetyardError('forbidden', `operation is not permitted on predefined ${name} network `);

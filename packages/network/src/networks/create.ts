@@ -56,7 +56,7 @@ export async function createNetwork(
   request: CreateNetworkRequest,
 ): Promise<NetworkRecord> {
   return context.queue.run(networkQueueKey(request.name), async () => {
-    const { driver, draft } = checkCreate(request, context.networks);
+    const { driver, draft } = checkCreate(request, context.networks, context.settings.defaultNetworkOptions);
     const identified = { ...draft, id: newId() };
     const record = toRecord(context, driver ? await placeNetwork(context, driver, identified) : identified);
     checkConflicts(context, record);
