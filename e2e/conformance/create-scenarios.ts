@@ -112,6 +112,19 @@ export const createScenarios: readonly ScenarioGroup[] = [
     ],
   },
   {
+    title: 'create: existing bridge',
+    setUp: [
+      'ip link delete br7 2> /dev/null || true; ip link add br7 up type bridge; ip address add 10.7.0.1/24 dev br7',
+    ],
+    scenarios: [
+      `docker network create --subnet 10.7.0.0/24 --gateway 10.7.0.1 -o com.docker.network.bridge.name=br7 n > /dev/null; start c --network n > /dev/null; addresses c; docker exec c ip route; docker rm -f c; docker network rm n; ip -o -4 address show dev br7 | awk '{ print $4 }'`,
+      differs(
+        `docker network create --subnet 10.7.0.0/24 --gateway 10.7.0.9 -o com.docker.network.bridge.name=br7 n > /dev/null; ip -o -4 address show dev br7 | awk '{ print $4 }'; docker network rm n`,
+        'Docker replaces the address of the bridge',
+      ),
+    ],
+  },
+  {
     title: 'create: config-only',
     short: true,
     setUp: [

@@ -25,6 +25,8 @@ export interface BridgeObject {
   /** `ip link set NAME alias TEXT` (IFLA_IFALIAS): describes the owner. */
   owner?: string;
   up: boolean;
+  /** A bridge without this owner text is only set up, and neither changed otherwise nor deleted. */
+  keep?: boolean;
 }
 
 /** A veth pair; the peer is created in its own namespace, under its final name. */

@@ -44,6 +44,11 @@ export interface NetworkRecord {
   labels: Record<string, string>;
   /** bridge, host and none: created by Netyard, cannot be removed. */
   predefined: boolean;
+  /**
+   * The bridge existed before the network and is not deleted with it: the addresses that it had, with prefix length, and
+   * the former values of the settings that the network changes.
+   */
+  existingBridge?: { addresses: string[]; sysctls: Record<string, string> };
   /** Of a configuration-only network: the addresses of the networks that are created from it. It has none of its own. */
   configuration?: NetworkIpam;
   /** Name of the configuration-only network from which this one was created. */

@@ -62,6 +62,8 @@ export interface BridgeSettings extends PerFamily<FamilySettings> {
   link: string;
   /** Of a network of the cluster: the subnet of which this host has a part. */
   wholeSubnet?: string;
+  /** It existed before the network, and stays: see `NetworkRecord.existingBridge`. */
+  existing: boolean;
   icc: boolean;
   /** Nothing enters the bridge from outside or leaves it; only the host itself is reachable. */
   internal: boolean;

@@ -188,14 +188,15 @@ describe('create', () => {
       ['failed', 'existing interface eth0 is not a bridge'],
     ],
     [
-      'an existing bridge',
-      requestOf('n', undefined, { options: { [bridgeName]: 'br9' } }),
-      ['not-implemented', 'networks on the existing bridge br9 are not implemented yet'],
+      'an existing bridge with another address of the subnet',
+      requestOf('n', { subnet: '10.9.0.0/24', gateway: '10.9.0.1' }, { options: { [bridgeName]: 'br9' } }),
+      ['failed', 'bridge IPv4 (10.9.0.5) does not match requested configuration 10.9.0.1'],
     ],
   ];
   for (const [what, request, error] of rejected)
     test(`${what} is rejected, and changes nothing`, async () => {
       kernel.appear({ kind: 'bridge', name: 'br9', up: true });
+      kernel.appear({ kind: 'address', link: 'br9', prefix: '10.9.0.5/24' });
       await create('taken', { subnet: '10.1.0.0/16' }, { options: { [bridgeName]: 'ny-taken' } });
       const before = texts();
       const networks = testbed.networks.list();

@@ -42,7 +42,7 @@ export class Dependencies {
  */
 export function independentObjects(objects: readonly KernelObject[]): KernelObject[] {
   const deleted = new Dependencies();
-  for (const object of objects) deleted.add(object);
+  for (const object of objects) if (object.kind !== 'bridge' || !object.keep) deleted.add(object);
   return objects.filter(
     (object) => ['veth', 'macvlan', 'ipvlan'].includes(object.kind) || !deleted.isDependencyOf(object),
   );

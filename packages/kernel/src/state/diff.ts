@@ -23,5 +23,6 @@ export function diffRemoval(objects: readonly KernelObject[], found: readonly Ob
     .reverse();
 }
 
-/** The former value of a sysctl is unknown. Link states belong to links of other programs. */
-const isRemovable = (object: KernelObject): boolean => object.kind !== 'link-state' && object.kind !== 'sysctl';
+/** The former value of a sysctl is unknown. Link states, and bridges to be kept, belong to links of other programs. */
+const isRemovable = (object: KernelObject): boolean =>
+  object.kind !== 'link-state' && object.kind !== 'sysctl' && !(object.kind === 'bridge' && object.keep === true);

@@ -28,6 +28,7 @@ import type { HostUseCache } from '../reconcile/host-use.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
 import { checkCreate, type NetworkDraft } from './check.ts';
 import { configurationOf } from './config-networks.ts';
+import { adoptBridge, restoreSettings, withFormerSettings } from './existing-bridge.ts';
 import { checkLinkKinds, checkParent, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
 
@@ -58,7 +59,8 @@ export async function createNetwork(
   return context.queue.run(networkQueueKey(request.name), async () => {
     const { driver, draft } = checkCreate(request, context.networks, context.settings.defaultNetworkOptions);
     const identified = { ...draft, id: newId() };
-    const record = toRecord(context, driver ? await placeNetwork(context, driver, identified) : identified);
+    const placed = toRecord(context, driver ? await placeNetwork(context, driver, identified) : identified);
+    const record = await withFormerSettings(context, placed);
     checkConflicts(context, record);
     await set(context, record);
     emitNetwork(context, 'create', record);
@@ -77,10 +79,10 @@ type IdentifiedDraft = NetworkDraft & Pick<NetworkRecord, 'id'>;
 async function placeNetwork(
   context: ChangeNetworksDependencies,
   driver: Driver,
-  draft: IdentifiedDraft,
+  requested: IdentifiedDraft,
 ): Promise<IdentifiedDraft> {
-  if (draft.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(draft.name);
-  await checkBridgeName(context, draft);
+  if (requested.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(requested.name);
+  const draft = await adoptBridge(context, requested);
   const parent = await checkParent(context.kernel, driver.parentOf(draft));
   await checkLinkKinds(context.kernel, driver.linkKinds?.(draft));
   const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);
@@ -116,18 +118,6 @@ const toRecord = (
   ...rest,
   predefined: false,
 });
-
-/** Docker adopts an existing bridge, and never deletes it. */
-async function checkBridgeName({ kernel, networks }: ChangeNetworksDependencies, spec: NetworkDraft): Promise<void> {
-  const name = spec.options['com.docker.network.bridge.name'];
-  if (!name || networks.byLink(name) !== undefined) return;
-  const found = (await kernel.listLinks()).find((link) => link.name === name);
-  if (!found) return;
-  if (found.kind !== 'bridge') throw new NetyardError('failed', `existing interface ${name} is not a bridge`);
-  throw new NetyardError('not-implemented', `networks on the existing bridge ${name} are not implemented yet`, {
-    hint: `choose a name that no interface has, or run \`ip link delete ${name}\``,
-  });
-}
 
 /** Docker's drivers reject a bridge and a subnet of another network, and a parent that cannot be shared. */
 export function checkConflicts(context: ChangeNetworksDependencies, record: NetworkRecord): void {
@@ -183,7 +173,7 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
   context.ownDeletion();
   try {
     const plan = { owner: `network ${record.name}`, objects: objects ?? [] };
-    await context.kernel.apply(plan, { newBridges: true });
+    await context.kernel.apply(plan, { newBridges: record.existingBridge === undefined });
   } catch (error) {
     const others = [...context.networks.keys()].filter((id) => id !== record.id);
     const bridges = others.flatMap((id) => bridgeOf(context, id) ?? []);
@@ -196,9 +186,12 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
 export async function removeObjects(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
   const planned = plannerOfRecord(context, record).planNetwork(context.facts);
   const shared = new Set(planOthersOnParent(context, record).map(identityOf));
-  const objects = planned.filter((object) => !shared.has(identityOf(object)));
+  const { addresses = [] } = record.existingBridge ?? {};
+  const isOurs = (object: KernelObject): boolean => object.kind !== 'address' || !addresses.includes(object.prefix);
+  const objects = planned.filter((object) => isOurs(object) && !shared.has(identityOf(object)));
   context.ownDeletion();
   await context.kernel.remove({ owner: `network ${record.name}`, objects });
+  await restoreSettings(context.kernel, record);
 }
 
 /** Several networks may use a VLAN sub-interface. */

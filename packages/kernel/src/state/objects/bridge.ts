@@ -12,6 +12,7 @@ import {
   refuseOtherKind,
   removeOurs,
   rename,
+  required,
   undoCreate,
 } from './link.ts';
 
@@ -24,6 +25,12 @@ function bridgeSettings({ mac, mtu, owner, up }: BridgeObject): links.LinkSettin
   };
 }
 
+const isForeign = (link: links.Link, { owner, keep }: BridgeObject): boolean => keep === true && link.alias !== owner;
+
+/** The settings that the observed bridge has to have. */
+const settingsFor = (link: links.Link, bridge: BridgeObject): links.LinkSettings =>
+  isForeign(link, bridge) ? { up: bridge.up } : bridgeSettings(bridge);
+
 export const bridgeHandler: ObjectHandler<BridgeObject> = {
   check: checkSettings,
   observe(session, bridge) {
@@ -33,7 +40,7 @@ export const bridgeHandler: ObjectHandler<BridgeObject> = {
       return renamedLink ? observed([`named ${renamedLink.name}`]) : absent;
     }
     const kind = link.kind !== 'bridge' && `a ${link.kind ?? 'device'}`;
-    return observed([kind, ...differences(link, bridgeSettings(bridge))]);
+    return observed([kind, ...differences(link, settingsFor(link, bridge))]);
   },
   create(session, bridge) {
     links.createBridge(session.route(bridge.ns), { ...bridgeSettings(bridge), name: bridge.name });
@@ -50,7 +57,10 @@ export const bridgeHandler: ObjectHandler<BridgeObject> = {
       };
     }
     refuseOtherKind(session, bridge, 'bridge');
-    return change(session, bridge, bridgeSettings(bridge));
+    return change(session, bridge, settingsFor(required(session, bridge), bridge));
   },
-  delete: (session, bridge) => removeOurs(session, bridge, 'bridge'),
+  async delete(session, bridge) {
+    const link = find(session, bridge);
+    return link && isForeign(link, bridge) ? false : await removeOurs(session, bridge, 'bridge');
+  },
 };

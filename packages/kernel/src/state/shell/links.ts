@@ -23,11 +23,15 @@ function bridgeSettings({ ns, name, owner, up }: BridgeObject, more: string[] = 
 
 export const bridgeCommand: EquivalentCommand<BridgeObject> = {
   create(bridge) {
-    const { ns, name, mac, mtu } = bridge;
+    const { ns, name, mac, mtu, up, keep } = bridge;
+    if (keep) return up ? [line(...tool('ip', ns), 'link', 'set', name, 'up')] : [];
     const options = [...option('address', mac), ...option('mtu', mtu)];
     return [line(...tool('ip', ns), 'link', 'add', 'name', name, ...options, 'type', 'bridge'), bridgeSettings(bridge)];
   },
-  change: (bridge) => [bridgeSettings(bridge, [...option('address', bridge.mac), ...option('mtu', bridge.mtu)])],
+  change: (bridge) =>
+    bridge.keep
+      ? bridgeCommand.create(bridge)
+      : [bridgeSettings(bridge, [...option('address', bridge.mac), ...option('mtu', bridge.mtu)])],
   delete: linkDeletion,
 };
 

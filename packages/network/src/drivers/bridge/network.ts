@@ -15,19 +15,19 @@ export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): Ker
     gateway === undefined ? Buffer.from(bridge.networkId.slice(0, 8), 'hex') : ipToBytes(parseIp(gateway)),
   );
   return [
-    { kind: 'bridge', name: link, mac, mtu: bridge.mtu, owner, up: true },
+    { kind: 'bridge', name: link, mac, mtu: bridge.mtu, owner, up: true, ...(bridge.existing ? { keep: true } : {}) },
     ...planBridgeSysctls(bridge, facts),
     ...planBridgeAddresses(bridge),
     ...planNetworkElements(bridge),
   ];
 }
 
+/** An address that an existing bridge has stays as it is, with another broadcast address or none. */
 const planBridgeAddresses = (bridge: BridgeSettings): KernelObject[] =>
-  valuesOf<FamilySettings>(bridge).flatMap(({ address: prefix, broadcast }): KernelObject[] =>
-    prefix === undefined
-      ? []
-      : [{ kind: 'address', link: bridge.link, prefix, ...(broadcast === undefined ? {} : { broadcast }) }],
-  );
+  valuesOf<FamilySettings>(bridge).flatMap(({ address: prefix, broadcast }): KernelObject[] => {
+    const more = broadcast === undefined || bridge.existing ? {} : { broadcast };
+    return prefix === undefined ? [] : [{ kind: 'address', link: bridge.link, prefix, ...more }];
+  });
 
 /**
  * route_localnet: replies to the host's own 127.0.0.1 arrive through the bridge (chain `martians` drops other traffic to
@@ -39,6 +39,7 @@ const planBridgeAddresses = (bridge: BridgeSettings): KernelObject[] =>
  * no IPv6 address on the bridge, not even a link-local one.
  */
 function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  if (bridge.existing) return planExistingSysctls(bridge, facts);
   const link = sysctlLink(bridge.link);
   const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
   const hasAddress = bridge.v6 !== undefined && bridge.v6.gatewayMode !== 'isolated';
@@ -51,4 +52,18 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
     // Proxy ARP replies are delayed by up to 0.8 s by default (arp(7)), to let the real host answer first: none does here.
     ...(bridge.icc ? [] : [set(`net.ipv4.neigh.${link}.proxy_delay`, '0')]),
   ];
+}
+
+/** A bridge that is not ours may be the host's own link to a network: only what containers need is changed. */
+function planExistingSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
+  const link = sysctlLink(bridge.link);
+  const settings = {
+    ...(facts.ipv6 && bridge.v6 ? { [`net.ipv6.conf.${link}.disable_ipv6`]: '0' } : {}),
+    ...(facts.ipForward ? { [`net.ipv4.conf.${link}.forwarding`]: '1' } : {}),
+    [`net.ipv4.conf.${link}.route_localnet`]: '1',
+    ...(bridge.icc
+      ? {}
+      : { [`net.ipv4.conf.${link}.proxy_arp_pvlan`]: '1', [`net.ipv4.neigh.${link}.proxy_delay`]: '0' }),
+  };
+  return Object.entries(settings).map(([key, value]) => ({ kind: 'sysctl', key, value }));
 }

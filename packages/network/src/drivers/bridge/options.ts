@@ -19,6 +19,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     networkId: record.id,
     networkName: record.name,
     link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
+    existing: record.existingBridge !== undefined,
     ...perFamily((family) => familySettings(record, family, isOn('bridge.enable_ip_masquerade'))),
     ...(record.cluster === undefined ? {} : { wholeSubnet: record.cluster.subnet }),
     icc: isOn('bridge.enable_icc'),
