@@ -63,21 +63,34 @@ describe('parents that networks create', options, () => {
     assert.doesNotMatch(links(), /lan0\.10|mh-/);
   });
 
-  test('ipvlan networks reach the neighbour with the MAC of the parent, in each mode', async () => {
-    for (const mode of ['l2', 'l3', 'l3s']) {
-      await create('lan', 'ipvlan', { parent: 'lan0.10', ipvlan_mode: mode });
-      const [a, b] = [await run('a', 'lan'), await run('b', 'lan')];
+  test('containers of an ipvlan network are hosts of their VLAN with the MAC of the parent, repaired with it', async () => {
+    await create('lan', 'ipvlan', { parent: 'lan0.10' });
+    const [a, b] = [await run('a', 'lan'), await run('b', 'lan')];
+    const reach = (ping: typeof pings): boolean => ping(a.ns, '192.0.2.9') && ping(a.ns, b.address);
+    assert.ok(reach(pings));
+    assert.equal(sh(`ip -n ${a.ns.split('/').at(-1)} route show default`), '');
+    await testbed.stop(b.id);
+    await testbed.start(b.id);
+    assert.ok(reach(pings));
+    sh('ip link delete lan0.10');
+    await eventually('both return', () => reach(pingsBriefly));
+    for (const { id } of [a, b]) await testbed.remove(id);
+    await testbed.networks.remove('lan');
+    assert.doesNotMatch(links(), /lan0\.10/);
+  });
+
+  test('in the modes l3 and l3s the parent routes, and other hosts reach containers through the host', async () => {
+    sh('ip -n neighbour route add 10.20.0.0/24 via 192.0.2.1');
+    for (const mode of ['l3', 'l3s']) {
+      await create('routed', 'ipvlan', { parent: 'lan0.10', ipvlan_mode: mode }, '10.20.0.0/24');
+      sh('ip address add 192.0.2.1/24 dev lan0.10');
+      const [a, b] = [await run('a', 'routed'), await run('b', 'routed')];
+      assert.match(sh(`ip -n ${a.ns.split('/').at(-1)} route show default`), /^default dev eth0 scope link/);
       assert.ok(pings(a.ns, '192.0.2.9'), mode);
+      assert.ok(pings('/run/netns/neighbour', b.address), mode);
       assert.ok(pings(a.ns, b.address), mode);
-      const route = sh(`ip -n ${a.ns.split('/').at(-1)} route show default`);
-      assert.match(route, mode === 'l2' ? /^$/ : /^default dev eth0 scope link/);
-      await testbed.stop(b.id);
-      await testbed.start(b.id);
-      assert.ok(pings(a.ns, b.address), mode);
-      sh('ip link delete lan0.10');
-      await eventually('both return', () => pingsBriefly(a.ns, '192.0.2.9') && pingsBriefly(a.ns, b.address));
       for (const { id } of [a, b]) await testbed.remove(id);
-      await testbed.networks.remove('lan');
+      await testbed.networks.remove('routed');
     }
     assert.doesNotMatch(links(), /lan0\.10/);
   });
