@@ -3,6 +3,7 @@ import { commitScenarios } from './commit-scenarios.ts';
 import { createScenarios } from './create-scenarios.ts';
 import { endpointScenarios } from './endpoint-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
+import { parentScenarios } from './parent-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
 import { trafficScenarios } from './traffic-scenarios.ts';
 
@@ -11,5 +12,6 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...listScenarios,
   ...endpointScenarios,
   ...trafficScenarios,
+  ...parentScenarios,
   ...commitScenarios,
 ];
