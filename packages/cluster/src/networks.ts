@@ -1,8 +1,11 @@
 /** Which subnet a new network of the cluster gets, and how large its parts are. Pure. */
 import { formatPrefix, NetyardError, networkOf, type Prefix, parsePrefix, prefixesOverlap } from '@netyard/core';
 
-/** Automatic subnets: /16, of this block, from the upper half on, which clouds and home routers rarely use. */
-const automatic = { block: parsePrefix('10.0.0.0/8'), length: 16, first: 128 };
+/**
+ * Automatic subnets: /16, of this block, from the upper half on, which clouds and home routers rarely use. The part of it
+ * from which hosts take the subnets of their own networks (`defaultSubnetPools` of network) is not used.
+ */
+const automatic = { block: parsePrefix('10.0.0.0/8'), length: 16, first: 128, except: parsePrefix('10.208.0.0/12') };
 
 /** Hash tables of the firewall are for parts of this size. */
 const defaultPartSize = 24;
@@ -67,10 +70,11 @@ export function chooseNetworkSubnet(
 }
 
 function* candidates(): Generator<Prefix> {
-  const { block, length, first } = automatic;
+  const { block, length, first, except } = automatic;
   const count = 2 ** (length - block.length);
   for (let step = 0; step < count; step++) {
     const index = BigInt((first + step) % count);
-    yield { family: 4, value: block.value + (index << BigInt(32 - length)), length };
+    const candidate: Prefix = { family: 4, value: block.value + (index << BigInt(32 - length)), length };
+    if (!prefixesOverlap(candidate, except)) yield candidate;
   }
 }

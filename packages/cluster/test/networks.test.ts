@@ -76,6 +76,12 @@ test('an automatic subnet avoids other networks, the hosts and what this host us
   const isTaken = (subnet: string) => subnet === '10.130.0.0/16';
   assert.equal(chooseNetworkSubnet(undefined, taken, isTaken), '10.131.0.0/16');
   assert.equal(chooseNetworkSubnet('10.128.1.0/24', taken, isTaken), '10.128.1.0/24');
+  const beside = ['10.128.0.0/10', '10.192.0.0/12'].map((subnet) => ({ subnet, owner: 'x' }));
+  assert.equal(
+    chooseNetworkSubnet(undefined, beside, () => false),
+    '10.224.0.0/16',
+    'not of 10.208.0.0/12',
+  );
   assert.throws(
     () => chooseNetworkSubnet('10.128.0.0/16', taken, isTaken),
     isInvalid('forbidden', /^subnet 10\.128\.0\.0\/16 overlaps with 10\.128\.0\.0\/24 of network a$/),

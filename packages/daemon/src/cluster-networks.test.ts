@@ -52,7 +52,7 @@ function open({ connection = 'connected' }: { connection?: 'connected' | 'unreac
     },
     silentLogger,
   );
-  sync.follow({
+  const own = {
     list: () => records as NetworkRecord[],
     async setClusterPeers(peers) {
       log.push(`peers ${peers.length}`);
@@ -64,14 +64,16 @@ function open({ connection = 'connected' }: { connection?: 'connected' | 'unreac
       records = networks.map(({ id, subnet, partSize }) => ({ id, cluster: { subnet, partSize } }));
       return [];
     },
-  });
+  } as Parameters<typeof sync.follow>[0];
+  const refused: string[] = [];
+  sync.follow(own, ({ problem: text }) => refused.push(text));
   const fail = (text: string | undefined): void => {
     problem = text;
   };
   const know = (...networks: KnownNetwork[]): void => {
     known = networks;
   };
-  return { sync, log, fail, know, ids: () => records.map(({ id }) => id) };
+  return { sync, log, fail, know, refused, ids: () => records.map(({ id }) => id) };
 }
 const request = { ...network('x'), isTaken: () => false };
 
@@ -113,12 +115,14 @@ test('a network that this host cannot have is removed from the cluster again', a
 });
 
 test('a problem is tried again when a container leaves or a network is removed', async () => {
-  const { sync, log, fail, know, ids } = open();
+  const { sync, log, fail, know, refused, ids } = open();
   sync.networkEvent({ action: 'destroy', driver: 'bridge' });
   assert.deepEqual(log, [], 'not without a problem');
   fail('in use');
   know(network('1'));
   await sync.sync();
+  await sync.sync();
+  assert.deepEqual(refused, ['in use'], 'reported once');
   fail(undefined);
   sync.networkEvent({ action: 'disconnect', driver: 'bridge' });
   sync.networkEvent({ action: 'create', driver: 'overlay' });

@@ -5,7 +5,13 @@
 import type { Cluster, ClusterHost } from '@netyard/cluster';
 import { type Logger, NetyardError, newId } from '@netyard/core';
 import type { PeerRequest } from '@netyard/peers';
-import type { ClusterNetworks, NetworkEvent, Networks, NewClusterNetwork } from '@netyard/sandbox';
+import type {
+  ClusterNetworkProblem,
+  ClusterNetworks,
+  NetworkEvent,
+  Networks,
+  NewClusterNetwork,
+} from '@netyard/sandbox';
 
 const RETRY_MS = 2_000;
 /** For the claim of this host's part, which etcd answers in milliseconds. */
@@ -39,6 +45,7 @@ export class ClusterSync implements ClusterNetworks {
   readonly #logger: Logger;
   readonly #waiting = new Set<() => void>();
   #networks: OwnNetworks | undefined;
+  #refused: (problem: ClusterNetworkProblem) => void = () => undefined;
   #problems: Problems = new Map();
   #running: Promise<void> | undefined;
   #isPending = false;
@@ -49,9 +56,10 @@ export class ClusterSync implements ClusterNetworks {
     this.#logger = logger;
   }
 
-  /** Called once, before the first `sync`. */
-  follow(networks: OwnNetworks): void {
+  /** Called once, before the first `sync`. @param refused called once for each problem */
+  follow(networks: OwnNetworks, refused: (problem: ClusterNetworkProblem) => void): void {
     this.#networks = networks;
+    this.#refused = refused;
   }
 
   sync(): Promise<void> {
@@ -137,10 +145,13 @@ export class ClusterSync implements ClusterNetworks {
   }
 
   /** Each problem once. */
-  #report(problems: readonly { id: string; name: string; problem: string }[]): void {
-    for (const { id, name, problem } of problems)
-      if (this.#problems.get(id) !== problem)
-        this.#logger.error('a network of the cluster is not as the cluster has it', { network: name, problem });
+  #report(problems: readonly ClusterNetworkProblem[]): void {
+    for (const one of problems) {
+      if (this.#problems.get(one.id) === one.problem) continue;
+      const { name: network, problem } = one;
+      this.#logger.error('a network of the cluster is not as the cluster has it', { network, problem });
+      this.#refused(one);
+    }
     this.#problems = new Map(problems.map(({ id, problem }) => [id, problem]));
   }
 

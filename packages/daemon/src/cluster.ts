@@ -74,7 +74,9 @@ export async function followCluster(
   events: Engine['events'],
   logger: Logger,
 ): Promise<() => Promise<void>> {
-  sync.follow(networks);
+  sync.follow(networks, ({ id, name, problem: detail }) =>
+    events.publish({ type: 'network', action: 'refuse', actorId: id, attributes: { name, type: 'overlay', detail } }),
+  );
   const off = cluster.changes((change) => {
     report(change, cluster, events, logger);
     if (change.type === 'host' || change.type === 'network' || change.type === 'connection') void sync.sync();
