@@ -1,5 +1,6 @@
 /** Ethernet addresses as lower-case `02:42:ac:11:00:02`. Pure. */
 import { NetyardError } from './errors.ts';
+import { formatIp, ipFromBytes } from './ip.ts';
 
 /** Parses six bytes separated by `:` or `-`. Throws `invalid` with Docker's message. */
 export function parseMac(text: string): Uint8Array {
@@ -16,4 +17,11 @@ export function formatMac(bytes: Uint8Array): string {
 /** Docker's locally administered address derived from an IPv4 address: `02:42` and its four bytes. */
 export function macFromIpv4(bytes: Uint8Array): string {
   return formatMac(Uint8Array.from([0x02, 0x42, ...bytes.subarray(0, 4)]));
+}
+
+/** The IPv6 link-local address that the kernel derives from a MAC (modified EUI-64, RFC 4291 appendix A). */
+export function linkLocalOfMac(mac: string): string {
+  const [first = 0, ...rest] = parseMac(mac);
+  const identifier = [first ^ 2, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
+  return formatIp(ipFromBytes(Uint8Array.from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...identifier])));
 }

@@ -176,6 +176,8 @@ export type KernelEvent =
       type: 'nft';
       action: 'new' | 'del';
       what: 'table' | 'chain' | 'rule' | 'set' | 'element';
+      /** Undefined for one that nft does not know. */
+      family?: NftFamily;
       table: string;
       /**
        * For an element: its set, and its key in the kernel's encoding (of an interval its start), parts padded to 4

@@ -150,10 +150,10 @@ test('notifications name links and nftables tables and ignore bridge ports', () 
   const list = nested(3, [nested(1, [nested(1, [bytes(1, key)])])]);
   const payload = concatBytes([Uint8Array.of(2, 0, 0, 0), encodeAttributes([text(1, 'netyard'), text(2, 's'), list])]);
   assert.deepEqual(decodeNftEvent({ type: 0x0a0e, flags: 0, sequence: 0, payload }), {
-    ...{ type: 'nft', action: 'del', what: 'element', table: 'netyard', set: 's', keys: [key] },
+    ...{ type: 'nft', action: 'del', what: 'element', table: 'netyard', family: 'ip', set: 's', keys: [key] },
   });
   assert.deepEqual(decodeNftEvent({ type: 0x0a02, flags: 0, sequence: 0, payload }), {
-    ...{ type: 'nft', action: 'del', what: 'table', table: 'netyard' },
+    ...{ type: 'nft', action: 'del', what: 'table', table: 'netyard', family: 'ip' },
   });
   assert.equal(decodeNftEvent({ type: 0x0a0f, flags: 0, sequence: 0, payload }), undefined);
 });

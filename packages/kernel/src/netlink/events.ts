@@ -1,5 +1,6 @@
 /** Decodes netlink notifications into kernel events. Pure. */
 import type { KernelEvent } from '../contract.ts';
+import type { NftFamily } from '../desired.ts';
 import { Attributes, eachAttribute } from './attribute.ts';
 import type { NetlinkMessage } from './message.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
@@ -98,15 +99,29 @@ const NFTA_SET_ELEM_LIST = { SET: 2, ELEMENTS: 3 } as const;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_DATA_VALUE = 1;
 
+/** linux/netfilter.h NFPROTO_*. */
+const nftFamilies: ReadonlyMap<number, NftFamily> = new Map([
+  [1, 'inet'],
+  [2, 'ip'],
+  [3, 'arp'],
+  [5, 'netdev'],
+  [7, 'bridge'],
+  [10, 'ip6'],
+]);
+
 /** Decodes an nfnetlink message; undefined for others, such as the new generation after each transaction. */
 export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined {
   if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return undefined;
   const part = nftParts.find(([type]) => type === (message.type & 0xff));
   if (!part) return undefined;
   const [, action, what] = part;
-  const body = message.payload.subarray(4);
+  const body = message.payload.subarray(4); // struct nfgenmsg
   const attributes = new Attributes(body);
-  const event = { type: 'nft' as const, action, what, table: attributes.text(NFTA_TABLE) ?? '' };
+  const family = nftFamilies.get(message.payload[0] ?? 0);
+  const event = {
+    ...{ type: 'nft' as const, action, what, table: attributes.text(NFTA_TABLE) ?? '' },
+    ...(family === undefined ? {} : { family }),
+  };
   if (what !== 'element') return event;
   return { ...event, set: attributes.text(NFTA_SET_ELEM_LIST.SET) ?? '', keys: elementKeys(attributes) };
 }
